@@ -1,0 +1,154 @@
+// npm run bench [-- --json] [-- --rounds N]: start-up of whole processes as ratios to bare `node -e 0`, measured in one interleaved run,
+// medians; peak memory; size of the package. The status of an installed service is measured in a throw-away machine with a real systemd,
+// where this very file runs again with --measure. It prints, and judges nothing: a shared machine is no place for a timed test.
+import {spawnSync} from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import {fileURLToPath, pathToFileURL} from 'node:url'
+import {parseArgs} from 'node:util'
+
+const SELF = fileURLToPath(import.meta.url)
+const ROOT = path.dirname(path.dirname(SELF))
+const WARM_UP_ROUNDS = 3
+/** Variables that make every start of node slower or faster, and the ratios look other than they are. */
+const SCRUBBED = ['NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS', 'NODE_COMPILE_CACHE', 'HERMES_SVC_NO_CACHE']
+const MAX_STATUS_MB = 60
+const MAX_PACKAGE_MB = 2
+
+const {values: flags} = parseArgs({
+  options: {json: {type: 'boolean'}, rounds: {type: 'string', default: '40'}, measure: {type: 'string'}},
+})
+
+if (flags.measure) process.stdout.write(JSON.stringify(measure(JSON.parse(flags.measure), Number(flags.rounds))))
+else await main()
+
+async function main() {
+  const entry = path.join(ROOT, 'bin', 'hermes-svc.cjs')
+  const here = measure(
+    [
+      {name: 'node -e 0', argv: ['-e', '0']},
+      {name: '--version', target: 1.2, argv: [entry, '--version']},
+      {name: '--help', target: 2, argv: [entry, '--help']},
+      {name: 'status --help', target: 2, argv: [entry, 'status', '--help']},
+    ],
+    Number(flags.rounds),
+  )
+  const machine = await measureInMachine()
+  const packageMb = sizeOfPackage() / 1e6
+  if (flags.json) {
+    process.stdout.write(`${JSON.stringify({schemaVersion: 1, node: process.version, here, machine, packageMb})}\n`)
+    return
+  }
+  process.stdout.write(`node ${process.version}, medians of ${flags.rounds} rounds\n\n`)
+  process.stdout.write(table('on this machine', here))
+  process.stdout.write(machine.rows ? table('in a throw-away machine with systemd', machine.rows) : `status: not measured: ${machine.reason}\n\n`)
+  process.stdout.write(`package: ${packageMb.toFixed(2)} MB, at most ${MAX_PACKAGE_MB}\n`)
+}
+
+/**
+ * Runs every row in turn, round by round, so that what slows the machine down slows all of them. A row is {name, argv, target?, program?};
+ * argv is node's unless another program is named. Returns the rows with `ms` (median), `ratio` to the first row, and `peakMb` of node.
+ */
+function measure(rows, rounds) {
+  const env = {...process.env}
+  for (const name of SCRUBBED) delete env[name]
+  const times = rows.map(() => [])
+  for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
+    for (const [index, {name, argv, program = process.execPath}] of rows.entries()) {
+      const start = process.hrtime.bigint()
+      const {status, stderr, error} = spawnSync(program, argv, {env, stdio: ['ignore', 'pipe', 'pipe']})
+      const ms = Number(process.hrtime.bigint() - start) / 1e6
+      if (status !== 0) throw new Error(`${name} failed with ${status ?? error}: ${stderr}`)
+      if (round >= 0) times[index].push(ms)
+    }
+  }
+  const medians = times.map((values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)])
+  return rows.map(({name, target, argv, program}, index) => ({
+    name,
+    target,
+    ms: medians[index],
+    ratio: medians[index] / medians[0],
+    ...(program ? {} : {peakMb: peakMb(argv, env)}),
+  }))
+}
+
+/** Peak resident memory in MB, as getrusage(2) tells it to the process itself at its end. */
+function peakMb(argv, env) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-bench-'))
+  const hook = path.join(folder, 'peak.cjs')
+  const result = path.join(folder, 'peak')
+  fs.writeFileSync(hook, `process.on('exit', () => require('fs').writeFileSync(${JSON.stringify(result)}, String(process.resourceUsage().maxRSS)))`)
+  try {
+    spawnSync(process.execPath, ['-r', hook, ...argv], {env, stdio: 'ignore'})
+    return Number(fs.readFileSync(result, 'utf8')) / 1024
+  } finally {
+    fs.rmSync(folder, {recursive: true})
+  }
+}
+
+/** Installs the stand-in gateway as a user's service in a throw-away machine and measures its status there. */
+async function measureInMachine() {
+  const {bootMachine, createNodeHost, whyNoMachine, MACHINE_NODE, MACHINE_PACKAGE} = await loadSource()
+  const host = createNodeHost(ROOT)
+  const reason = whyNoMachine(host)
+  if (reason) return {reason}
+  const bench = '/opt/hermes-svc/bench.mjs'
+  const machine = await bootMachine(host, {name: 'bench', binds: [{source: SELF, target: bench}]})
+  try {
+    const user = await machine.addUser('bench')
+    const exec = async (argv, options = {}) => {
+      const result = await machine.exec(argv, {user, timeoutMs: 300_000, ...options})
+      if (result.code !== 0) throw new Error(`${argv.join(' ')}: ${result.stderr || result.stdout}`)
+      return result.stdout
+    }
+    const entry = `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`
+    await exec(['mkdir', '-m', '700', `${user.home}/.hermes`])
+    await exec([MACHINE_NODE, entry, 'install', '--yes', '--command', `${MACHINE_PACKAGE}/dist/stand-in/hermes`])
+    const rows = [
+      {name: 'node -e 0', argv: ['-e', '0']},
+      {name: 'systemctl show', program: 'systemctl', argv: ['--user', 'show', 'hermes-gateway.service']},
+      {name: 'status', target: 2, argv: [entry, 'status']},
+      {name: 'status --json', target: 2, argv: [entry, 'status', '--json']},
+    ]
+    return {rows: JSON.parse(await exec([MACHINE_NODE, bench, '--rounds', flags.rounds, '--measure', JSON.stringify(rows)]))}
+  } finally {
+    await machine.down()
+  }
+}
+
+/** What is needed of the source, which is TypeScript and exported by no bundle. */
+async function loadSource() {
+  const {build} = await import('esbuild')
+  const file = path.join(ROOT, 'dist', `bench-${process.pid}.mjs`)
+  await build({
+    stdin: {contents: "export * from './src/smoke/machine.js'\nexport * from './src/host/node-host.js'", resolveDir: ROOT},
+    outfile: file,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    packages: 'external',
+    logLevel: 'error',
+  })
+  try {
+    return await import(pathToFileURL(file).href)
+  } finally {
+    fs.rmSync(file)
+  }
+}
+
+function sizeOfPackage() {
+  const {stdout, stderr} = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {cwd: ROOT, encoding: 'utf8'})
+  const size = JSON.parse(stdout)[0]?.size
+  if (typeof size !== 'number') throw new Error(`npm pack: ${stderr}`)
+  return size
+}
+
+function table(title, rows) {
+  const lines = rows.map(({name, ms, ratio, target, peakMb: peak}) => {
+    const verdict = target === undefined ? '' : `${ratio <= target ? 'at most' : 'OVER'} ${target}`
+    const memory = peak === undefined ? '' : `${peak.toFixed(0)} MB${name.startsWith('status') ? ` (at most ${MAX_STATUS_MB})` : ''}`
+    return `  ${name.padEnd(16)}${ms.toFixed(1).padStart(8)} ms${ratio.toFixed(2).padStart(7)} x  ${verdict.padEnd(12)}${memory}`.trimEnd()
+  })
+  return `${title}\n${lines.join('\n')}\n\n`
+}

@@ -1,0 +1,78 @@
+import type {Command} from '@oclif/core/command'
+import {asksForJson} from './commands/base.js'
+import {type CommandModules, commandModules} from './commands/index.js'
+import {type ExitStatus, ExitStatus as Status, usageError} from './errors.js'
+import {lightConfig} from './light-config.js'
+import {reportFailure} from './ui/failure.js'
+import {closest} from './ui/suggest.js'
+
+/** The command classes by id, for oclif's "explicit" strategy. Empty until `loadCommands` has filled it: help works from the manifest. */
+export const COMMANDS: Record<string, Command.Class> = {}
+
+/** Loads every command into COMMANDS; the build makes the manifest from it. */
+export async function loadCommands(): Promise<void> {
+  for (const [id, load] of Object.entries(commandModules)) COMMANDS[id] = (await load()).default as unknown as Command.Class
+}
+
+export interface RunContext {
+  /** The folder of package.json, templates and dist. */
+  readonly packageRoot: string
+  readonly commands?: CommandModules
+}
+
+/**
+ * Runs the program with its arguments and returns the exit status. A known command runs at once, on a light configuration; help is
+ * oclif's own. Never rejects.
+ */
+export async function run(argv: readonly string[], {packageRoot, commands = commandModules}: RunContext): Promise<ExitStatus> {
+  try {
+    const words = argv[0] === 'help' ? argv.slice(1) : argv
+    const ids = Object.keys(commands)
+    const found = findCommand(words, ids)
+    if (asksForHelp(argv)) return await showHelp(found ? found.id : topicOf(words, ids), packageRoot)
+    const load = found && commands[found.id]
+    if (load) {
+      const {default: CommandClass} = await load()
+      CommandClass.id = found.id
+      return await new CommandClass([...found.rest], lightConfig(packageRoot)).run()
+    }
+    return await showHelp(topicOf(words, ids), packageRoot)
+  } catch (error) {
+    return reportFailure(error, asksForJson(argv))
+  }
+}
+
+/** The command that the first words name, `fix x` as well as `fix:x`, and the arguments after them. */
+function findCommand(argv: readonly string[], ids: readonly string[]): {id: string; rest: readonly string[]} | undefined {
+  for (const length of [2, 1]) {
+    const id = argv.slice(0, length).join(':')
+    if (argv.length >= length && ids.includes(id)) return {id, rest: argv.slice(length)}
+  }
+  return undefined
+}
+
+/** The topic that the first word names, '' if there is no word. Throws a usage error if it is neither. */
+function topicOf(argv: readonly string[], ids: readonly string[]): string {
+  const [word, second] = argv
+  if (word === undefined || HELP_FLAGS.includes(word)) return ''
+  if (word.startsWith('-')) throw usageError(`the command comes first, then its flags: ${word}`, ['hermes-svc --help'])
+  const isTopic = ids.some((id) => id.startsWith(`${word}:`))
+  if (isTopic && (second === undefined || second.startsWith('-'))) return word
+  const typed = isTopic ? `${word} ${second}` : word
+  const meant = closest(typed, ids.map((id) => id.replaceAll(':', ' ')))
+  throw usageError(`unknown command: ${typed}${meant ? ` (did you mean ${meant}?)` : ''}`, ['hermes-svc --help'])
+}
+
+const HELP_FLAGS = ['--help', '-h']
+
+function asksForHelp(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--')
+  return argv[0] === 'help' || (end === -1 ? argv : argv.slice(0, end)).some((word) => HELP_FLAGS.includes(word))
+}
+
+/** oclif's help of a command, a topic or (with '') of the program. */
+async function showHelp(id: string, packageRoot: string): Promise<ExitStatus> {
+  const {execute} = await import('@oclif/core/execute')
+  await execute({args: [...(id ? id.split(':') : []), '--help'], dir: packageRoot})
+  return Status.ok
+}

@@ -1,0 +1,190 @@
+import {Command} from '@oclif/core/command'
+import * as Flags from '@oclif/core/flags'
+import type {Interfaces} from '@oclif/core'
+import {type ExitStatus, type ServiceError, usageError} from '../errors.js'
+import type {Host} from '../host/host.js'
+import {createNodeHost} from '../host/node-host.js'
+import {cancelledError, reportFailure, writeJson, writeLine} from '../ui/failure.js'
+import {closest} from '../ui/suggest.js'
+
+/** What a command ends with. */
+export interface CommandResult {
+  readonly exitStatus: ExitStatus
+  /** Body of the JSON document; undefined if the command has printed its own. Printed only with --json. */
+  readonly json: object | undefined
+}
+
+/** Flags of every command. */
+const commonFlags = {
+  profile: textFlag({char: 'p', description: 'profile of the gateway (default: the one that the home names)', helpValue: '<name>'}),
+  home: textFlag({description: 'home of the gateway: the root home or a profile\'s (default: HERMES_HOME, else ~/.hermes)', helpValue: '<folder>'}),
+  manager: textFlag({description: 'service manager (default: the one that runs on this machine)', helpValue: '<name>'}),
+  scope: Flags.string({description: 'a service of one user, or of the machine (default: system for root, else user)', options: ['user', 'system']}),
+  'run-as': textFlag({description: 'account that a service of the machine runs as', helpValue: '<user>'}),
+  json: Flags.boolean({description: 'print one JSON document on stdout, everything else on stderr'}),
+}
+
+/** For commands that can do their work for every profile. */
+export const allFlag = {
+  all: Flags.boolean({description: 'all profiles below the root home', exclusive: ['profile']}),
+}
+
+/** For commands that change something. */
+export const dryRunFlag = {
+  'dry-run': Flags.boolean({description: 'show what would change, with a diff of every file, and change nothing'}),
+}
+
+/** For commands that ask before they change something. */
+export const yesFlag = {
+  yes: Flags.boolean({char: 'y', description: 'take every question as answered with yes'}),
+}
+
+/** For commands that wait. The value is in ms. */
+export const timeoutFlag = {
+  timeout: Flags.custom<number>({
+    description: 'how long to wait for the gateway, in seconds or as 90s, 2m, 1h',
+    helpValue: '<seconds>',
+    parse: (text) => Promise.resolve(parseTimeoutMs(text)),
+  })(),
+}
+
+const MS_OF_UNIT: Readonly<Record<string, number>> = {s: 1000, m: 60_000, h: 3_600_000}
+const MAX_TIMEOUT_MS = 24 * 3_600_000
+
+/** `90`, `90s`, `2m` or `1h` in ms. Throws a usage error for anything else, for zero, and above a day. */
+export function parseTimeoutMs(text: string): number {
+  const [, digits, unit = 's'] = /^(\d{1,6})([smh])?$/.exec(text) ?? []
+  const ms = Number(digits) * (MS_OF_UNIT[unit] ?? NaN)
+  if (!(ms > 0 && ms <= MAX_TIMEOUT_MS)) throw usageError(`--timeout must be seconds or a time such as 90s, 2m or 1h, at most a day: '${text}'`)
+  return ms
+}
+
+/** A flag with a value that must not be empty: an unset shell variable is not a value. */
+function textFlag(options: {char?: 'p'; description: string; helpValue: string}) {
+  return Flags.string({
+    ...options,
+    parse: (text, _context, flag) => {
+      if (text === '') throw usageError(`--${(flag as {name?: string}).name ?? 'flag'} must not be empty`)
+      return Promise.resolve(text)
+    },
+  })
+}
+
+/** True if the arguments ask for JSON, known before they are parsed: a usage error is told as JSON too. */
+export function asksForJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--')
+  return (end === -1 ? argv : argv.slice(0, end)).includes('--json')
+}
+
+type FlagsOf<T extends typeof Command> = Interfaces.InferredFlags<typeof commonFlags & T['flags']>
+type ArgsOf<T extends typeof Command> = Interfaces.InferredArgs<T['args']>
+
+/**
+ * A command of hermes-svc. A subclass states its metadata and implements `execute`; parsing, the JSON document, the report of an error
+ * and the exit status are here. Of oclif's own life cycle only parsing and help are used, so a command needs no loaded configuration.
+ */
+export abstract class BaseCommand<T extends typeof Command> extends Command {
+  static override baseFlags = commonFlags
+
+  protected flags!: FlagsOf<T>
+  protected args!: ArgsOf<T>
+  private ownHost: Host | undefined
+  private readonly canceller = new AbortController()
+  private cancelIsHandled = false
+  private readonly listeners = new Map<NodeJS.Signals, () => void>()
+
+  /** Does the work. A foreseeable failure is a ServiceError. */
+  protected abstract execute(): Promise<CommandResult>
+
+  /** Runs the command to its end, errors included, and returns the exit status. Never rejects. */
+  override async run(): Promise<ExitStatus> {
+    const json = asksForJson(this.argv)
+    this.cancelOn('SIGINT', 'SIGTERM')
+    try {
+      await this.parseArguments()
+      const result = await this.execute()
+      if (json && result.json) writeJson({ok: true, ...result.json})
+      return result.exitStatus
+    } catch (error) {
+      return reportFailure(error, json)
+    } finally {
+      for (const [signal, listener] of this.listeners) process.off(signal, listener)
+    }
+  }
+
+  /** The machine. Its package root is oclif's root: the folder of package.json. */
+  protected get host(): Host {
+    this.ownHost ??= this.createHost()
+    return this.ownHost
+  }
+
+  protected createHost(): Host {
+    return createNodeHost(this.config.root)
+  }
+
+  /**
+   * Aborted by the first SIGINT, SIGTERM or SIGHUP. Who reads this takes it over to end the command in good order, by throwing what
+   * `cancelledError` makes; a second signal ends the process at once. Where nobody reads it, the first does.
+   */
+  protected get cancelSignal(): AbortSignal {
+    this.cancelIsHandled = true
+    if (!this.ignoresHangup()) this.cancelOn('SIGHUP')
+    return this.canceller.signal
+  }
+
+  /** Prints a line of the result to stdout; nothing with --json. */
+  protected print(line = ''): void {
+    if (!this.flags.json) writeLine(process.stdout, line)
+  }
+
+  /** Prints a line to stderr: progress, warnings, and all that is not the result. */
+  protected note(line: string): void {
+    writeLine(process.stderr, line)
+  }
+
+  private async parseArguments(): Promise<void> {
+    try {
+      const {flags, args} = await this.parse(this.ctor)
+      this.flags = flags as FlagsOf<T>
+      this.args = args as ArgsOf<T>
+    } catch (error) {
+      throw this.usageErrorOf(error)
+    }
+  }
+
+  /** oclif's parse errors as usage errors: what is wrong in one line, with the flag that was probably meant. */
+  private usageErrorOf(error: unknown): ServiceError {
+    const next = [`${this.config.bin} ${this.ctor.id.replaceAll(':', ' ')} --help`]
+    const {flags: unknownFlags, message} = error as {flags?: readonly string[]; message: string}
+    if (unknownFlags) {
+      const known = Object.keys({...this.ctor.baseFlags, ...this.ctor.flags}).map((name) => `--${name}`)
+      const told = unknownFlags.map((flag) => {
+        const meant = closest(flag, known)
+        return meant ? `${flag} (did you mean ${meant}?)` : flag
+      })
+      return usageError(`unknown flag: ${told.join(', ')}`, next)
+    }
+    // oclif puts these around the reason.
+    const reason = message.replace(/^Parsing --\S+ \n\t/, '').replace(/\nSee more help with --help/g, '')
+    return usageError(reason, next)
+  }
+
+  private cancelOn(...signals: NodeJS.Signals[]): void {
+    const listener = () => {
+      const first = !this.canceller.signal.aborted
+      this.canceller.abort()
+      if (!(first && this.cancelIsHandled)) process.exit(reportFailure(cancelledError(), asksForJson(this.argv)))
+    }
+    for (const signal of signals) {
+      if (this.listeners.has(signal)) continue
+      this.listeners.set(signal, listener)
+      process.on(signal, listener)
+    }
+  }
+
+  /** Under nohup(1) SIGHUP is ignored, which listening to it would undo. Bit 0 of SigIgn in proc_pid_status(5) is SIGHUP. */
+  private ignoresHangup(): boolean {
+    const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(this.host.readText('/proc/self/status') ?? '')?.[1]
+    return mask !== undefined && (BigInt(`0x${mask}`) & 1n) === 1n
+  }
+}

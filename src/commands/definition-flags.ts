@@ -1,0 +1,79 @@
+import {Flags} from '@oclif/core'
+import {usageError} from '../errors.js'
+import type {Host} from '../host/host.js'
+import type {InstallRequest} from '../lifecycle/install.js'
+import {refusedEnvironmentValue} from '../managers/systemd/escape.js'
+import type {RestartPolicy} from '../service/restart-policy.js'
+
+const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
+/** Variables that the definition itself decides on. */
+const RESERVED_VARIABLES = ['HERMES_HOME', 'HERMES_SUPERVISED_CHILD', 'HOME', 'USER', 'LOGNAME']
+
+/** Flags that decide what a definition says. */
+export const definitionFlags = {
+  command: Flags.string({
+    description: "the gateway's program, with leading arguments (default: the one under the home, else hermes on PATH)",
+    helpValue: '<command>',
+  }),
+  env: Flags.string({
+    multiple: true,
+    multipleNonGreedy: true,
+    description: "variable for the gateway, kept in a file that only its user can read; NAME alone takes the value from here",
+    helpValue: '<NAME=value>',
+  }),
+  'unset-env': Flags.string({multiple: true, multipleNonGreedy: true, description: 'take such a variable away again', helpValue: '<NAME>'}),
+  linger: Flags.boolean({allowNo: true, description: 'let the service run without a login (default: yes)'}),
+  'restart-delay': Flags.string({description: 'delay after the first failure in a row; doubles with each (default: 1s)', helpValue: '<time>'}),
+  'restart-delay-max': Flags.string({description: 'longest delay between restarts (default: 2m)', helpValue: '<time>'}),
+}
+
+/** The parsed values of `definitionFlags`. */
+export interface DefinitionFlagValues {
+  readonly command?: string | undefined
+  readonly env?: readonly string[] | undefined
+  readonly 'unset-env'?: readonly string[] | undefined
+  readonly linger?: boolean | undefined
+  readonly 'restart-delay'?: string | undefined
+  readonly 'restart-delay-max'?: string | undefined
+}
+
+/** Turns the flags into a request. Throws usage errors that name the flag and the reason. */
+export function definitionRequest(host: Host, flags: DefinitionFlagValues): Omit<InstallRequest, 'timeoutMs'> {
+  const environment = new Map<string, string | undefined>()
+  for (const entry of flags.env ?? []) {
+    const equals = entry.indexOf('=')
+    const name = equals < 0 ? entry : entry.slice(0, equals)
+    requireVariableName('--env', name)
+    const value = equals < 0 ? host.env[name] : entry.slice(equals + 1)
+    if (value === undefined) throw usageError(`--env ${name}: it is not set here, so it has no value to take`)
+    const refused = refusedEnvironmentValue(value)
+    // The value may be a secret: the message leaves it out.
+    if (refused) throw usageError(`--env ${name}: its value ${refused}`)
+    environment.set(name, value)
+  }
+  for (const name of flags['unset-env'] ?? []) {
+    requireVariableName('--unset-env', name)
+    environment.set(name, undefined)
+  }
+  return {command: flags.command, environment, linger: flags.linger, policy: policyOf(flags)}
+}
+
+function policyOf(flags: DefinitionFlagValues): Partial<RestartPolicy> {
+  const firstMs = timeMs('--restart-delay', flags['restart-delay'])
+  const capMs = timeMs('--restart-delay-max', flags['restart-delay-max'])
+  return {...(firstMs === undefined ? {} : {firstMs}), ...(capMs === undefined ? {} : {capMs})}
+}
+
+/** `500ms`, `1s`, `2m`, `1h`, at most an hour. */
+function timeMs(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const [, digits, unit] = /^(\d{1,7})(ms|s|m|h)$/.exec(text) ?? []
+  const ms = Number(digits) * ({ms: 1, s: 1000, m: 60_000, h: 3_600_000}[unit ?? ''] ?? NaN)
+  if (!(ms > 0 && ms <= 3_600_000)) throw usageError(`${flag} ${JSON.stringify(text)}: it must be a time such as 500ms, 1s or 2m, at most 1h`)
+  return ms
+}
+
+function requireVariableName(flag: string, name: string): void {
+  if (!VARIABLE_NAME.test(name)) throw usageError(`${flag} ${JSON.stringify(name)}: not the name of a variable (letters, digits and "_")`)
+  if (RESERVED_VARIABLES.includes(name)) throw usageError(`${flag} ${name}: this variable is decided by the service itself (--home, --run-as)`)
+}

@@ -1,0 +1,46 @@
+import {ExitStatus, ServiceError} from '../errors.js'
+import {renderService} from '../lifecycle/install.js'
+import {fileDiff} from '../ui/plan-text.js'
+import {columns} from '../ui/text.js'
+import type {CommandResult} from './base.js'
+import {definitionFlags, definitionRequest} from './definition-flags.js'
+import {ServiceCommand} from './service-command.js'
+
+export default class Diff extends ServiceCommand<typeof Diff> {
+  static override summary = 'Show how the installed definition differs from the rendered one'
+  static override description = `Compares our files, and the merged unit: whatever another drop-in makes of a directive that hermes-svc owns is shown, with the file that
+sets it. Reads only. Ends with 1 if there are differences.`
+  static override examples = ['<%= config.bin %> diff', '<%= config.bin %> diff --json']
+  static override flags = definitionFlags
+
+  protected async execute(): Promise<CommandResult> {
+    const target = this.target('read')
+    const {seen, settings, files} = await renderService(target, definitionRequest(this.host, this.flags))
+    if (seen.manager.installed === 'no') {
+      throw new ServiceError(`${target.service.name} is not installed in ${target.manager.title}`, {
+        code: 'not-installed',
+        exitStatus: ExitStatus.cannotTell,
+        next: ['hermes-svc install', 'hermes-svc render'],
+      })
+    }
+    const changes: {path: string; diff: string[]}[] = []
+    for (const file of files) {
+      const diff = await fileDiff(target.host, file.path, file.text, file.secret)
+      if (diff.length > 0) changes.push({path: file.path, diff})
+    }
+    const drift = target.manager.drift(seen.manager, settings)
+    for (const change of changes) for (const line of change.diff) this.print(line)
+    if (drift.length > 0) {
+      this.print('Merged from all files, these directives have other values than hermes-svc needs:')
+      const rows = drift.map((entry) => [entry.directive, entry.merged || '(empty)', entry.wanted, entry.setBy ?? 'the default'])
+      for (const line of columns([['DIRECTIVE', 'MERGED', 'WANTED', 'SET BY'], ...rows])) this.print(`  ${line}`)
+    }
+    if (seen.manager.needsReload) this.print('systemd has not read the files as they are on disk now (daemon-reload is due).')
+    const differs = changes.length > 0 || drift.length > 0 || seen.manager.needsReload
+    if (!differs) this.print(`${target.service.name} is as rendered`)
+    return {
+      exitStatus: differs ? ExitStatus.failed : ExitStatus.ok,
+      json: {service: target.service.name, files: changes, drift, needsReload: seen.manager.needsReload, loaded: seen.manager.definitionPaths},
+    }
+  }
+}

@@ -1,0 +1,24 @@
+import type {Config} from '@oclif/core/config'
+import type {ExitStatus} from '../errors.js'
+
+/** The class of a command, as the dispatcher sees it. */
+export interface CommandClass {
+  new (argv: string[], config: Config): {run(): Promise<ExitStatus>}
+  id: string
+}
+
+export type CommandModules = Readonly<Record<string, () => Promise<{default: CommandClass}>>>
+
+/** Command id (`topic:command` within a topic) to the module whose default export is its class: one line a command. */
+export const commandModules: CommandModules = {
+  diff: () => import('./diff.js'),
+  install: () => import('./install.js'),
+  list: () => import('./list.js'),
+  logs: () => import('./logs.js'),
+  render: () => import('./render.js'),
+  restart: () => import('./restart.js'),
+  start: () => import('./start.js'),
+  status: () => import('./status.js'),
+  stop: () => import('./stop.js'),
+  uninstall: () => import('./uninstall.js'),
+}

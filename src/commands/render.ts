@@ -1,0 +1,26 @@
+import {ExitStatus} from '../errors.js'
+import {renderService} from '../lifecycle/install.js'
+import type {CommandResult} from './base.js'
+import {definitionFlags, definitionRequest} from './definition-flags.js'
+import {ServiceCommand} from './service-command.js'
+
+export default class Render extends ServiceCommand<typeof Render> {
+  static override summary = 'Print the definition that this machine would get'
+  static override description = 'Reads only. The values of variables are not shown.'
+  static override examples = ['<%= config.bin %> render', '<%= config.bin %> render --profile work']
+  static override flags = definitionFlags
+
+  protected async execute(): Promise<CommandResult> {
+    const {files, environment} = await renderService(this.target('read'), definitionRequest(this.host, this.flags))
+    const shown = files.map((file) => ({
+      path: file.path,
+      mode: file.mode.toString(8).padStart(4, '0'),
+      text: file.secret ? [...environment.keys()].map((name) => `${name}=…\n`).join('') : file.text,
+    }))
+    for (const file of shown) {
+      this.print(`### ${file.path} (mode ${file.mode})`)
+      this.print(file.text)
+    }
+    return {exitStatus: ExitStatus.ok, json: {files: shown}}
+  }
+}

@@ -1,0 +1,85 @@
+import type {Command} from '@oclif/core/command'
+import {ExitStatus, usageError} from '../errors.js'
+import {change, type ChangeOptions} from '../lifecycle/change.js'
+import {resolveTarget, type Target, type TargetFlags} from '../lifecycle/target.js'
+import type {Plan} from '../plan/plan.js'
+import {DEFAULT_PROFILE, listProfiles} from '../service/profile.js'
+import {stepReporter} from '../ui/progress.js'
+import {BaseCommand, type CommandResult} from './base.js'
+
+/** A command about one service, or with --all about those of all profiles. */
+export abstract class ServiceCommand<T extends typeof Command> extends BaseCommand<T> {
+  protected get targetFlags(): TargetFlags {
+    const {profile, home, manager, scope} = this.flags
+    return {profile, home, manager, scope, runAs: this.flags['run-as']}
+  }
+
+  protected target(purpose: 'read' | 'change'): Target {
+    return resolveTarget(this.host, this.targetFlags, purpose)
+  }
+
+  /** The services of all profiles that are on disk; `only` decides which of them. */
+  protected allTargets(purpose: 'read' | 'change', only: (target: Target) => boolean = () => true): Target[] {
+    const first = resolveTarget(this.host, {...this.targetFlags, profile: DEFAULT_PROFILE}, purpose)
+    return listProfiles(first.userHost, first.service.profile.root)
+      .map((profile) => ({...first, service: first.manager.serviceFor(profile, first.service.account)}))
+      .filter(only)
+  }
+
+  /**
+   * Runs a change from plan to verified outcome, or with --dry-run prints the plan. Throws what the plan throws.
+   */
+  protected async runChange(target: Target, command: string, makePlan: () => Plan | Promise<Plan>): Promise<CommandResult> {
+    const {profile, name} = {profile: target.service.profile.name, name: target.service.name}
+    if (this.isDryRun) {
+      const {planJson, planText} = await import('../ui/plan-text.js')
+      const plan = await makePlan()
+      for (const line of await planText(target.host, plan)) this.print(line)
+      return {exitStatus: ExitStatus.ok, json: {service: name, profile, dryRun: true, changed: false, plan: planJson(plan)}}
+    }
+    const signal = this.cancelSignal
+    const options: ChangeOptions = {
+      command,
+      listener: stepReporter((text) => process.stderr.write(text), this.host.stderrIsTty, () => this.host.monotonicMs()),
+      cancelled: () => signal.aborted,
+    }
+    const {plan, applied, note} = await change(target, async () => makePlan(), options)
+    this.print(plan.outcome)
+    if (note) this.note(`The journal could not be written: ${note}`)
+    const changed = applied.some((step) => step.changed)
+    return {exitStatus: ExitStatus.ok, json: {service: name, profile, dryRun: false, changed, outcome: plan.outcome}}
+  }
+
+  /** Runs a change for one service, or with --all for every profile that has one. The worst exit status wins. */
+  protected async runForAll(command: string, makePlan: (target: Target) => Plan | Promise<Plan>): Promise<CommandResult> {
+    if (!this.isForAll) {
+      const target = this.target('change')
+      return this.runChange(target, command, () => makePlan(target))
+    }
+    const targets = this.allTargets('change', (target) => target.manager.isOnDisk(target.service))
+    if (targets.length === 0) throw usageError('--all: no profile has a service here', ['hermes-svc list'])
+    let exitStatus: ExitStatus = ExitStatus.ok
+    const results: object[] = []
+    for (const target of targets) {
+      try {
+        const result = await this.runChange(target, command, () => makePlan(target))
+        if (result.json) results.push({ok: true, ...result.json})
+      } catch (error) {
+        const {reportInPassing} = await import('../ui/failure.js')
+        const failed = reportInPassing(error)
+        exitStatus = failed.exitStatus
+        results.push({ok: false, service: target.service.name, profile: target.service.profile.name, error: failed.failure})
+        if (failed.exitStatus === ExitStatus.cancelled) break
+      }
+    }
+    return {exitStatus, json: {services: results}}
+  }
+
+  private get isDryRun(): boolean {
+    return (this.flags as {'dry-run'?: boolean})['dry-run'] === true
+  }
+
+  private get isForAll(): boolean {
+    return (this.flags as {all?: boolean}).all === true
+  }
+}

@@ -1,0 +1,15 @@
+import {stopBudgetMs} from '../lifecycle/budget.js'
+import {planUninstall} from '../lifecycle/uninstall.js'
+import {allFlag, type CommandResult, dryRunFlag, timeoutFlag, yesFlag} from './base.js'
+import {ServiceCommand} from './service-command.js'
+
+export default class Uninstall extends ServiceCommand<typeof Uninstall> {
+  static override summary = 'Stop the gateway and remove its service; its home is kept'
+  static override description = 'A unit that another tool wrote stays, and goes on running: only what hermes-svc added to it is removed.'
+  static override examples = ['<%= config.bin %> uninstall', '<%= config.bin %> uninstall --dry-run']
+  static override flags = {...allFlag, ...dryRunFlag, ...yesFlag, ...timeoutFlag}
+
+  protected execute(): Promise<CommandResult> {
+    return this.runForAll('uninstall', async (target) => planUninstall(target, {timeoutMs: this.flags.timeout ?? (await stopBudgetMs(target))}))
+  }
+}

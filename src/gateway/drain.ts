@@ -1,0 +1,64 @@
+import path from 'node:path'
+import {type Host, HostError} from '../host/host.js'
+
+/** How long the gateway may take to finish its work when it is told to stop, in seconds, as configured in its home. */
+export interface Drain {
+  readonly drainSec: number
+  readonly cronDrainSec: number
+}
+
+/**
+ * Upstream's default changed from 60 over 180 to 0 between versions. Where nothing is configured the longest is assumed, since a stop
+ * timeout that is too short kills a gateway in the middle of its work, and one that is too long costs nothing as long as it answers.
+ */
+const LONGEST_DEFAULT_DRAIN_SEC = 180
+const DEFAULT_CRON_DRAIN_SEC = 30
+
+/** Reads `agent.restart_drain_timeout` and `agent.cron_drain_timeout` of config.yaml; the variables in .env win, as they do in the gateway. */
+export async function readDrain(host: Host, home: string): Promise<Drain> {
+  const {parse} = await import('yaml')
+  let agent: Record<string, unknown> = {}
+  try {
+    const config: unknown = parse(readOrNothing(host, path.join(home, 'config.yaml')))
+    if (isObject(config) && isObject(config.agent)) agent = config.agent
+  } catch {
+    // A configuration that is no YAML is the gateway's to complain about; the defaults hold.
+  }
+  const variables = readOrNothing(host, path.join(home, '.env'))
+  return {
+    drainSec: seconds(variable(variables, 'HERMES_RESTART_DRAIN_TIMEOUT')) ?? seconds(agent.restart_drain_timeout) ?? LONGEST_DEFAULT_DRAIN_SEC,
+    cronDrainSec: seconds(variable(variables, 'HERMES_CRON_DRAIN_TIMEOUT')) ?? seconds(agent.cron_drain_timeout) ?? DEFAULT_CRON_DRAIN_SEC,
+  }
+}
+
+/**
+ * The time a manager must give a gateway to stop before it kills it, in seconds: upstream's own formula, so that a newer gateway does not
+ * call the unit stale.
+ */
+export function stopTimeoutSec({drainSec, cronDrainSec}: Drain): number {
+  const cron = cronDrainSec > 0 ? cronDrainSec + 10 : 0
+  return Math.ceil(Math.max(60, Math.max(drainSec, cron) + 30, drainSec + 70))
+}
+
+function readOrNothing(host: Host, file: string): string {
+  try {
+    return host.readText(file) ?? ''
+  } catch (error) {
+    if (error instanceof HostError) return ''
+    throw error
+  }
+}
+
+function variable(text: string, name: string): string | undefined {
+  const match = new RegExp(`^\\s*(?:export\\s+)?${name}\\s*=\\s*["']?([^"'\\s#]*)`, 'm').exec(text)
+  return match?.[1]
+}
+
+function seconds(value: unknown): number | undefined {
+  const number = typeof value === 'string' && value !== '' ? Number(value) : value
+  return typeof number === 'number' && Number.isFinite(number) && number >= 0 ? number : undefined
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

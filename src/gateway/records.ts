@@ -1,0 +1,100 @@
+import path from 'node:path'
+import {type Host, HostError} from '../host/host.js'
+
+/** What a gateway wrote about its process, from gateway.pid or gateway.lock. Old ones hold a bare integer: then only `pid` is known. */
+export interface ProcessRecord {
+  readonly pid: number
+  /** Linux: clock ticks since boot (field 22 of /proc/<pid>/stat, proc(5)); macOS: centiseconds since the epoch. */
+  readonly startTime: number | undefined
+  readonly home: string | undefined
+  readonly argv: readonly string[]
+}
+
+/** The parts of gateway_state.json that decisions rest on; unknown or malformed fields are left out. */
+export interface GatewayState {
+  readonly process: ProcessRecord | undefined
+  readonly gatewayState: string | undefined
+  readonly exitReason: string | undefined
+  readonly restartRequested: boolean
+  readonly activeAgents: number
+  readonly updatedAt: string | number | undefined
+  readonly desiredState: 'running' | 'stopped' | undefined
+  readonly servedProfiles: readonly string[]
+}
+
+/** A runtime file: its content, or why there is none. "Unreadable" is not "absent": nothing may be concluded from it. */
+export type FileReading<T> =
+  | {readonly kind: 'present'; readonly value: T}
+  | {readonly kind: 'absent'}
+  | {readonly kind: 'malformed'; readonly why: string}
+  | {readonly kind: 'unreadable'; readonly why: string}
+
+export const pidFile = (home: string): string => path.join(home, 'gateway.pid')
+export const lockFile = (home: string): string => path.join(home, 'gateway.lock')
+export const stateFile = (home: string): string => path.join(home, 'gateway_state.json')
+
+/** Reads gateway.pid or gateway.lock. Never throws. */
+export function readProcessRecord(host: Host, file: string): FileReading<ProcessRecord> {
+  return readJson(host, file, (value) => {
+    if (typeof value === 'number') return parsePid(value) ? {pid: value, startTime: undefined, home: undefined, argv: []} : undefined
+    return parseProcess(value)
+  })
+}
+
+/** Reads gateway_state.json. Never throws. */
+export function readGatewayState(host: Host, home: string): FileReading<GatewayState> {
+  return readJson(host, stateFile(home), (value) => {
+    if (!isObject(value)) return undefined
+    const desired = value.desired_state
+    return {
+      process: parseProcess(value),
+      gatewayState: text(value.gateway_state),
+      exitReason: text(value.exit_reason),
+      restartRequested: value.restart_requested === true,
+      activeAgents: typeof value.active_agents === 'number' && value.active_agents > 0 ? Math.floor(value.active_agents) : 0,
+      updatedAt: typeof value.updated_at === 'number' ? value.updated_at : text(value.updated_at),
+      desiredState: desired === 'running' || desired === 'stopped' ? desired : undefined,
+      servedProfiles: Array.isArray(value.served_profiles) ? value.served_profiles.filter((name) => typeof name === 'string') : [],
+    }
+  })
+}
+
+function readJson<T>(host: Host, file: string, parse: (value: unknown) => T | undefined): FileReading<T> {
+  let content: string | undefined
+  try {
+    content = host.readText(file)
+  } catch (error) {
+    return {kind: 'unreadable', why: error instanceof HostError ? error.code : String(error)}
+  }
+  if (content === undefined) return {kind: 'absent'}
+  let value: unknown
+  try {
+    value = JSON.parse(content)
+  } catch {
+    return {kind: 'malformed', why: content.trim() === '' ? 'the file is empty' : 'not JSON'}
+  }
+  const parsed = parse(value)
+  return parsed === undefined ? {kind: 'malformed', why: 'not a record of a gateway'} : {kind: 'present', value: parsed}
+}
+
+function parseProcess(value: unknown): ProcessRecord | undefined {
+  if (!isObject(value) || !parsePid(value.pid)) return undefined
+  return {
+    pid: value.pid as number,
+    startTime: typeof value.start_time === 'number' ? value.start_time : undefined,
+    home: text(value.hermes_home),
+    argv: Array.isArray(value.argv) ? value.argv.filter((word) => typeof word === 'string') : [],
+  }
+}
+
+function parsePid(value: unknown): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 2 ** 31
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,140 @@
+import type {Host} from '../host/host.js'
+import {type LockReading, readLock} from './lock.js'
+import {hasEnded, isGatewayCommandLine, isHeld, type ProcessInfo, readProcess} from './process.js'
+import {type FileReading, type GatewayState, lockFile, pidFile, type ProcessRecord, readGatewayState, readProcessRecord} from './records.js'
+
+/** What a home's runtime files and the process table say about its gateway at one moment. */
+export interface GatewayObservation {
+  readonly home: string
+  readonly pidRecord: FileReading<ProcessRecord>
+  readonly lockRecord: FileReading<ProcessRecord>
+  readonly state: FileReading<GatewayState>
+  readonly lock: LockReading
+  /** The processes that the files or the service manager name, by pid; a pid that is not here has no process. */
+  readonly processes: ReadonlyMap<number, ProcessInfo>
+}
+
+/** Alive, dead, wedged or "cannot tell", with the evidence it rests on, in words. */
+export interface Verdict {
+  readonly state: 'alive' | 'dead' | 'wedged' | 'unknown'
+  /** The gateway's own pid, if there is a process. */
+  readonly pid: number | undefined
+  readonly evidence: readonly string[]
+}
+
+/** Reads what a verdict needs: no lock taken, nothing written, nothing signalled. `mainPid`: the manager's, if it has one. */
+export function observeGateway(host: Host, home: string, mainPid?: number): GatewayObservation {
+  const pidRecord = readProcessRecord(host, pidFile(home))
+  const lockRecord = readProcessRecord(host, lockFile(home))
+  const state = readGatewayState(host, home)
+  const lock = readLock(host, home)
+  const processes = new Map<number, ProcessInfo>()
+  for (const pid of [recordOf(pidRecord)?.pid, recordOf(lockRecord)?.pid, stateOf(state)?.process?.pid, lock.kind === 'held' ? lock.pid : 0, mainPid]) {
+    const info = pid ? readProcess(host, pid) : undefined
+    if (info) processes.set(info.pid, info)
+  }
+  return {home, pidRecord, lockRecord, state, lock, processes}
+}
+
+/** Whether a process that a record names is this home's gateway, and if not, why. */
+export type Identity = 'gateway' | 'gone' | 'zombie' | 'recycled' | 'other-home' | 'other-program'
+
+/**
+ * Compares a record with the process of its pid. Pid and start time together are no identity (two processes can share a clock tick, and a
+ * record can be copied with its home), so home and command line must agree too, where they can be read.
+ */
+export function identify(record: ProcessRecord, process: ProcessInfo | undefined, home: string): Identity {
+  if (!process) return 'gone'
+  if (record.startTime !== undefined && record.startTime !== process.startTime) return 'recycled'
+  if (hasEnded(process)) return 'zombie'
+  if (record.home !== undefined && record.home !== home) return 'other-home'
+  if (process.home !== undefined && process.home !== home) return 'other-home'
+  if (process.argv.length > 0 && !isGatewayCommandLine(process.argv)) return 'other-program'
+  return 'gateway'
+}
+
+/** The verdict on a home's gateway, by DESIGN's order of proof: the lock, then the identity of the recorded process. */
+export function judge(seen: GatewayObservation): Verdict {
+  const files = fileEvidence(seen)
+  if (seen.lock.kind === 'held') {
+    const {pid} = seen.lock
+    const holder = seen.processes.get(pid)
+    if (pid === 0 || !holder) {
+      return {
+        state: 'unknown',
+        pid: undefined,
+        evidence: ['gateway.lock is held by a process that cannot be seen from here (another PID namespace, such as a container)', ...files],
+      }
+    }
+    return livingVerdict(holder, [`gateway.lock is held by pid ${pid}`, ...disagreement(seen, pid), ...files])
+  }
+  if (seen.lock.kind === 'free') files.unshift('gateway.lock is there, but nobody holds it')
+  if (seen.lock.kind === 'unreadable') files.unshift(`who holds gateway.lock cannot be told (${seen.lock.why})`)
+
+  const records = [recordOf(seen.pidRecord), stateOf(seen.state)?.process].filter((record) => record !== undefined)
+  for (const record of records) {
+    const process = seen.processes.get(record.pid)
+    if (process && identify(record, process, seen.home) === 'gateway') {
+      return livingVerdict(process, [`pid ${record.pid} is a gateway of this home (pid, start time and command line agree)`, ...files])
+    }
+  }
+  const unreadable = [seen.pidRecord, seen.state].some((reading) => reading.kind === 'unreadable') || seen.lock.kind === 'unreadable'
+  const gone = records.map((record) => goneEvidence(record, seen))
+  const evidence = [...new Set([...gone, ...files])]
+  if (unreadable) return {state: 'unknown', pid: undefined, evidence}
+  return {state: 'dead', pid: undefined, evidence: evidence.length > 0 ? evidence : ['no gateway has left any runtime file in this home']}
+}
+
+function livingVerdict(process: ProcessInfo, evidence: readonly string[]): Verdict {
+  if (isHeld(process)) {
+    return {state: 'wedged', pid: process.pid, evidence: [`pid ${process.pid} is stopped by a signal (state ${process.state}): it answers nothing`, ...evidence]}
+  }
+  return {state: 'alive', pid: process.pid, evidence}
+}
+
+function goneEvidence(record: ProcessRecord, seen: GatewayObservation): string {
+  const identity = identify(record, seen.processes.get(record.pid), seen.home)
+  switch (identity) {
+    case 'gone':
+      return `the recorded pid ${record.pid} has no process`
+    case 'zombie':
+      return `the recorded pid ${record.pid} is a zombie: it has ended, and its parent has not reaped it`
+    case 'recycled':
+      return `the recorded pid ${record.pid} belongs to another process now (its start time differs)`
+    case 'other-home':
+      return `the recorded pid ${record.pid} is a gateway of another home`
+    case 'other-program':
+      return `the recorded pid ${record.pid} belongs to another program now`
+    case 'gateway':
+      return `pid ${record.pid} is a gateway of this home`
+  }
+}
+
+function fileEvidence(seen: GatewayObservation): string[] {
+  const evidence: string[] = []
+  const readings: [string, FileReading<unknown>][] = [
+    ['gateway.pid', seen.pidRecord],
+    ['gateway_state.json', seen.state],
+  ]
+  for (const [name, reading] of readings) {
+    if (reading.kind === 'unreadable') evidence.push(`${name} cannot be read (${reading.why})`)
+    if (reading.kind === 'malformed') evidence.push(`${name} is damaged (${reading.why})`)
+  }
+  const state = stateOf(seen.state)
+  if (state?.gatewayState) evidence.push(`gateway_state.json says ${state.gatewayState}`)
+  return evidence
+}
+
+function disagreement(seen: GatewayObservation, holder: number): string[] {
+  const recorded = recordOf(seen.pidRecord)?.pid
+  if (recorded === undefined) return ['there is no gateway.pid for it']
+  return recorded === holder ? [] : [`gateway.pid names another pid, ${recorded}`]
+}
+
+export function recordOf(reading: FileReading<ProcessRecord>): ProcessRecord | undefined {
+  return reading.kind === 'present' ? reading.value : undefined
+}
+
+export function stateOf(reading: FileReading<GatewayState>): GatewayState | undefined {
+  return reading.kind === 'present' ? reading.value : undefined
+}

@@ -1,0 +1,150 @@
+/**
+ * Everything impure that hermes-svc does goes through a Host: files, processes, commands, the clock, the environment and the user.
+ * There is one real implementation (`node-host.ts`, the only file that runs a program or touches `process.env`); unit tests pass
+ * `test/fakes/fake-host.ts`. File operations are synchronous: they are small, and it keeps a change of user ids around one of them atomic.
+ */
+export interface Host {
+  readonly platform: NodeJS.Platform
+  /** The process's environment, as it was at start. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** pid of this very process. */
+  readonly pid: number
+  /** The account whose ids this host acts with (the effective user; for `as(x)` it is x). */
+  readonly account: Account
+  /** Absolute path of the node binary that runs this program. */
+  readonly nodePath: string
+  /** Root of the hermes-svc package: the folder that holds package.json, templates and dist. */
+  readonly packageRoot: string
+  readonly stdinIsTty: boolean
+  readonly stderrIsTty: boolean
+
+  /** The account of that name or uid in the user database (passwd(5)); undefined if there is none. */
+  accountOf(nameOrUid: string | number): Account | undefined
+  /** The same host, acting with another account's ids for files and commands. Needs root unless it is the same account. */
+  as(account: Account): Host
+
+  /** Wall clock, ms since the epoch. */
+  nowMs(): number
+  /** A clock that never jumps, ms since boot (CLOCK_MONOTONIC). */
+  monotonicMs(): number
+  sleep(ms: number): Promise<void>
+
+  /** UTF-8 text of a file; undefined if it does not exist. Throws HostError (EACCES, EISDIR, …) otherwise. */
+  readText(path: string): string | undefined
+  /** Names in a folder, unsorted; undefined if there is no such folder. Throws HostError on EACCES and the like. */
+  list(path: string): string[] | undefined
+  /** What is at the path, links followed; undefined if nothing is. */
+  stat(path: string): FileStat | undefined
+  /** What is at the path, the last link not followed; undefined if nothing is. */
+  lstat(path: string): FileStat | undefined
+  /** The target text of a symbolic link; undefined if it is none. */
+  readLink(path: string): string | undefined
+  /** The path with all links resolved; undefined if it does not exist. */
+  realPath(path: string): string | undefined
+  /** True if this host's account may execute the file (access(2) X_OK) and it is a regular file. */
+  isExecutable(path: string): boolean
+
+  /**
+   * Writes a whole file atomically: a temporary file in the same folder, fsync, rename. Keeps the owner of what it replaces.
+   * Refuses (HostError ELOOP) to replace a symbolic link. The folder must exist.
+   */
+  writeAtomic(path: string, text: string, mode: number): void
+  /** Overwrites bytes at an offset of an existing file, in place; the file's size must not change. */
+  overwrite(path: string, offset: number, bytes: string): void
+  appendLine(path: string, line: string, mode: number): void
+  /** Creates one folder; its parent must exist. Returns false if it was there already. */
+  makeFolder(path: string, mode: number): boolean
+  removeFile(path: string): boolean
+  /** Removes a folder if it is empty; returns false if it is absent or not empty. */
+  removeFolder(path: string): boolean
+
+  /** Absolute path of a program on a PATH (default: the environment's), relative entries ignored; undefined if there is none. */
+  which(program: string, path?: string): string | undefined
+  /** Runs a program that only reads. Cheap and synchronous. Never throws on an exit status. */
+  read(argv: readonly string[], options?: RunOptions): RunResult
+  /** Runs a program that may change something, with a time limit. Never throws on an exit status. */
+  run(argv: readonly string[], options?: RunOptions): Promise<RunResult>
+  /** Runs a program with this process's own stdin, stdout and stderr; resolves with its exit status (128+n for signal n). */
+  attach(argv: readonly string[], options?: Pick<RunOptions, 'env' | 'cwd'>): Promise<number>
+  /**
+   * Starts a program that works beside this process, in a session of its own. Its stdin is a pipe on which nothing is ever sent: it ends
+   * when `release` is called or this process dies, however it dies, so that the program can clean up after both.
+   */
+  tether(argv: readonly string[], options?: Pick<RunOptions, 'env' | 'cwd'>): Tethered
+  /** Takes an advisory lock on an existing file or folder until `release` is called or this process dies; undefined if another holds it. */
+  lock(path: string): Promise<HeldLock | undefined>
+  /** kill(2). Signal 0 only tests. Returns false if there is no such process; throws HostError EPERM if it may not be signalled. */
+  signal(pid: number, signal: NodeJS.Signals | 0): boolean
+}
+
+export interface Account {
+  readonly uid: number
+  readonly gid: number
+  readonly name: string
+  /** Home directory from the user database, not from $HOME. */
+  readonly home: string
+}
+
+export interface FileStat {
+  readonly kind: 'file' | 'folder' | 'link' | 'socket' | 'other'
+  readonly uid: number
+  readonly gid: number
+  /** Permission bits, 0o7777 at most. */
+  readonly mode: number
+  readonly size: number
+  readonly inode: number
+  readonly device: number
+  /** Modification time, ms since the epoch. */
+  readonly modifiedMs: number
+}
+
+export interface RunOptions {
+  /** Replaces the whole environment; default: the host's own with LC_ALL=C.UTF-8. */
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+  readonly input?: string
+  /** Default 30 s. */
+  readonly timeoutMs?: number
+}
+
+export interface RunResult {
+  readonly argv: readonly string[]
+  /** Exit status; null if it was killed by a signal or did not start. */
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+  /** Set if the program could not be run to its end: errno name (ENOENT, EACCES) or TIMEOUT. */
+  readonly failure?: string
+}
+
+/** A program started by `tether`. It does not keep this process from ending. */
+export interface Tethered {
+  readonly pid: number
+  /** Ends the program's stdin. */
+  release(): void
+  /** How it ended; undefined while it runs. */
+  result(): RunResult | undefined
+}
+
+export interface HeldLock {
+  release(): Promise<void>
+}
+
+/** A system call that failed: `code` is the errno name, `path` what it was about. */
+export class HostError extends Error {
+  constructor(
+    readonly code: string,
+    readonly path: string,
+    what: string,
+  ) {
+    super(`${what} ${path}: ${code}`)
+    this.name = 'HostError'
+  }
+}
+
+/** The temporary file of an atomic write. One fixed name: what a kill -9 leaves behind is overwritten, or found, by the next run. */
+export function temporaryPath(path: string): string {
+  const slash = path.lastIndexOf('/') + 1
+  return `${path.slice(0, slash)}.${path.slice(slash)}.hermes-svc-tmp`
+}

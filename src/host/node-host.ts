@@ -1,0 +1,398 @@
+import type * as ChildProcess from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import {type Account, type FileStat, type HeldLock, type Host, HostError, type RunOptions, type RunResult, type Tethered, temporaryPath} from './host.js'
+
+const READ_TIMEOUT_MS = 30_000
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024
+/** Where the programs of the system itself are looked for, whatever the caller's PATH says. */
+export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+/** node:child_process costs some ms to load, so only commands that run a program pay for it. */
+function childProcess(): typeof ChildProcess {
+  return process.getBuiltinModule('node:child_process')
+}
+
+/** The real host, acting as the user that runs this process. `packageRoot` is the folder of package.json. */
+export function createNodeHost(packageRoot: string): Host {
+  return new NodeHost(packageRoot, undefined)
+}
+
+class NodeHost implements Host {
+  readonly platform = process.platform
+  readonly env = process.env
+  readonly pid = process.pid
+  readonly nodePath = process.execPath
+  readonly stdinIsTty = process.stdin.isTTY
+  readonly stderrIsTty = process.stderr.isTTY
+  private ownAccount: Account | undefined
+
+  /** `actor`: the account whose ids are used; undefined means the process's own. */
+  constructor(
+    readonly packageRoot: string,
+    private readonly actor: Account | undefined,
+  ) {}
+
+  get account(): Account {
+    if (this.actor) return this.actor
+    if (!this.ownAccount) {
+      const uid = process.geteuid?.() ?? 0
+      const gid = process.getegid?.() ?? 0
+      this.ownAccount = this.accountOf(uid) ?? {uid, gid, name: String(uid), home: this.env.HOME ?? '/'}
+    }
+    return this.ownAccount
+  }
+
+  accountOf(nameOrUid: string | number): Account | undefined {
+    // os.userInfo() asks the user database (getpwuid_r), whatever it is; other accounts need getent.
+    if (typeof nameOrUid === 'number' && nameOrUid === process.geteuid?.()) {
+      try {
+        const user = os.userInfo()
+        if (user.uid === nameOrUid) return {uid: user.uid, gid: user.gid, name: user.username, home: user.homedir}
+      } catch {
+        return undefined
+      }
+    }
+    const key = String(nameOrUid)
+    const matches = (line: string) => line.split(':')[typeof nameOrUid === 'number' ? 2 : 0] === key
+    const local = this.readText('/etc/passwd')?.split('\n').find(matches)
+    const line = local ?? (this.which('getent') ? this.read(['getent', 'passwd', key]).stdout.split('\n').find(matches) : undefined)
+    const fields = line?.split(':')
+    if (!fields || fields.length < 7) return undefined
+    return {name: fields[0] ?? '', uid: Number(fields[2]), gid: Number(fields[3]), home: fields[5] ?? '/'}
+  }
+
+  as(account: Account): Host {
+    const self = this.account
+    if (self.uid === account.uid) return this
+    if (process.geteuid?.() !== 0) throw new HostError('EPERM', account.name, 'cannot act as')
+    return new NodeHost(this.packageRoot, account)
+  }
+
+  nowMs(): number {
+    return Date.now()
+  }
+
+  monotonicMs(): number {
+    return Number(process.hrtime.bigint() / 1_000_000n)
+  }
+
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, ms))
+  }
+
+  readText(file: string): string | undefined {
+    // O_NONBLOCK: a FIFO in the place of a file must not make a reader wait.
+    return this.absentIsUndefined('cannot read', file, () =>
+      fs.readFileSync(file, {encoding: 'utf8', flag: (fs.constants.O_RDONLY | fs.constants.O_NONBLOCK) as unknown as string}),
+    )
+  }
+
+  list(folder: string): string[] | undefined {
+    return this.absentIsUndefined('cannot list', folder, () => fs.readdirSync(folder))
+  }
+
+  stat(file: string): FileStat | undefined {
+    return this.absentIsUndefined('cannot look at', file, () => fileStat(fs.statSync(file)))
+  }
+
+  lstat(file: string): FileStat | undefined {
+    return this.absentIsUndefined('cannot look at', file, () => fileStat(fs.lstatSync(file)))
+  }
+
+  readLink(file: string): string | undefined {
+    if (this.lstat(file)?.kind !== 'link') return undefined
+    return this.absentIsUndefined('cannot read the link', file, () => fs.readlinkSync(file))
+  }
+
+  realPath(file: string): string | undefined {
+    return this.absentIsUndefined('cannot resolve', file, () => fs.realpathSync(file))
+  }
+
+  isExecutable(file: string): boolean {
+    if (this.stat(file)?.kind !== 'file') return false
+    // access(2) judges by the real uid, which a change of the effective one leaves alone: for somebody else a process has to ask.
+    if (this.actor) return this.read(['test', '-x', file]).code === 0
+    try {
+      fs.accessSync(file, fs.constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  writeAtomic(file: string, text: string, mode: number): void {
+    this.guard('cannot write', file, () => {
+      const old = fs.lstatSync(file, {throwIfNoEntry: false})
+      if (old?.isSymbolicLink()) throw Object.assign(new Error(), {code: 'ELOOP'})
+      const folder = path.dirname(file)
+      const temporary = temporaryPath(file)
+      fs.rmSync(temporary, {force: true})
+      const {O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW} = fs.constants
+      const fd = fs.openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+      try {
+        fs.writeFileSync(fd, text)
+        if (old && (old.uid !== process.geteuid?.() || old.gid !== process.getegid?.())) fs.fchownSync(fd, old.uid, old.gid)
+        fs.fchmodSync(fd, mode)
+        fs.fsyncSync(fd)
+        fs.renameSync(temporary, file)
+      } catch (error) {
+        fs.rmSync(temporary, {force: true})
+        throw error
+      } finally {
+        fs.closeSync(fd)
+      }
+      syncFolder(folder)
+    })
+  }
+
+  overwrite(file: string, offset: number, bytes: string): void {
+    this.guard('cannot write', file, () => {
+      const fd = fs.openSync(file, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW)
+      try {
+        const data = Buffer.from(bytes)
+        if (offset + data.length > fs.fstatSync(fd).size) throw Object.assign(new Error(), {code: 'EFBIG'})
+        fs.writeSync(fd, data, 0, data.length, offset)
+      } finally {
+        fs.closeSync(fd)
+      }
+    })
+  }
+
+  appendLine(file: string, line: string, mode: number): void {
+    this.guard('cannot append to', file, () => {
+      const {O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW} = fs.constants
+      const fd = fs.openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, mode)
+      try {
+        fs.writeSync(fd, `${line}\n`)
+      } finally {
+        fs.closeSync(fd)
+      }
+    })
+  }
+
+  makeFolder(folder: string, mode: number): boolean {
+    return this.guard('cannot create', folder, () => {
+      try {
+        fs.mkdirSync(folder, {mode})
+        fs.chmodSync(folder, mode)
+        return true
+      } catch (error) {
+        if (errnoOf(error) === 'EEXIST' && fs.statSync(folder).isDirectory()) return false
+        throw error
+      }
+    })
+  }
+
+  removeFile(file: string): boolean {
+    return this.absentIsUndefined('cannot remove', file, () => (fs.unlinkSync(file), true)) ?? false
+  }
+
+  removeFolder(folder: string): boolean {
+    return this.guard('cannot remove', folder, () => {
+      try {
+        fs.rmdirSync(folder)
+        return true
+      } catch (error) {
+        if (['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(errnoOf(error))) return false
+        throw error
+      }
+    })
+  }
+
+  which(program: string, searchPath = this.env.PATH ?? SYSTEM_PATH): string | undefined {
+    for (const folder of searchPath.split(':')) {
+      if (!folder.startsWith('/')) continue
+      const candidate = path.join(folder, program)
+      if (this.isExecutable(candidate)) return candidate
+    }
+    return undefined
+  }
+
+  read(argv: readonly string[], options: RunOptions = {}): RunResult {
+    const [program, ...args] = this.actorArgv(argv)
+    const result = childProcess().spawnSync(program ?? '', args, {
+      encoding: 'utf8',
+      env: this.runEnv(options),
+      cwd: options.cwd,
+      input: options.input ?? '',
+      timeout: options.timeoutMs ?? READ_TIMEOUT_MS,
+      killSignal: 'SIGKILL',
+      maxBuffer: MAX_OUTPUT_BYTES,
+    })
+    const failure = result.error ? (errnoOf(result.error) === 'ETIMEDOUT' ? 'TIMEOUT' : errnoOf(result.error)) : undefined
+    return {
+      argv,
+      code: result.status,
+      signal: result.signal,
+      // Both are null, whatever the types say, when the program could not be started.
+      stdout: (result.stdout as string | null) ?? '',
+      stderr: (result.stderr as string | null) ?? '',
+      ...(failure ? {failure} : {}),
+    }
+  }
+
+  async run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    const {execa} = await import('execa')
+    const [program, ...args] = this.actorArgv(argv)
+    const result = await execa(program ?? '', args, {
+      env: this.runEnv(options),
+      extendEnv: false,
+      ...(options.cwd ? {cwd: options.cwd} : {}),
+      input: options.input ?? '',
+      timeout: options.timeoutMs ?? READ_TIMEOUT_MS,
+      forceKillAfterDelay: 2000,
+      reject: false,
+      stripFinalNewline: false,
+    })
+    const failure = result.timedOut ? 'TIMEOUT' : result.exitCode === undefined && !result.signal ? (result.code ?? 'EUNKNOWN') : undefined
+    return {
+      argv,
+      code: result.exitCode ?? null,
+      signal: result.signal ?? null,
+      stdout: result.stdout,
+      stderr: result.stderr,
+      ...(failure ? {failure} : {}),
+    }
+  }
+
+  attach(argv: readonly string[], options: Pick<RunOptions, 'env' | 'cwd'> = {}): Promise<number> {
+    const [program, ...args] = this.actorArgv(argv)
+    return new Promise((resolve, reject) => {
+      const child = childProcess().spawn(program ?? '', args, {stdio: 'inherit', env: this.runEnv(options), cwd: options.cwd})
+      child.on('error', (error) => reject(new HostError(errnoOf(error), program ?? '', 'cannot run')))
+      child.on('exit', (code, signal) => resolve(code ?? 128 + (signal ? os.constants.signals[signal] : 0)))
+    })
+  }
+
+  tether(argv: readonly string[], options: Pick<RunOptions, 'env' | 'cwd'> = {}): Tethered {
+    const [program, ...args] = this.actorArgv(argv)
+    const child = childProcess().spawn(program ?? '', args, {stdio: 'pipe', detached: true, env: this.runEnv(options), cwd: options.cwd})
+    const output = {stdout: '', stderr: ''}
+    let result: RunResult | undefined
+    child.on('error', (error) => (result ??= {argv, code: null, signal: null, ...output, failure: errnoOf(error)}))
+    child.on('close', (code, signal) => (result ??= {argv, code, signal, ...output}))
+    child.stdout.on('data', (data: Buffer) => (output.stdout += data.toString()))
+    child.stderr.on('data', (data: Buffer) => (output.stderr += data.toString()))
+    // Its end may come while the pipe is being closed here.
+    child.stdin.on('error', () => undefined)
+    child.unref()
+    for (const pipe of [child.stdin, child.stdout, child.stderr]) (pipe as unknown as {unref(): void}).unref()
+    return {pid: child.pid ?? 0, release: () => child.stdin.destroy(), result: () => result}
+  }
+
+  /** flock(1) holds it for us: node has no flock(2), and a lock that dies with its holder needs no cleaning up after a kill -9. */
+  lock(file: string): Promise<HeldLock | undefined> {
+    const held = 75
+    return new Promise((resolve, reject) => {
+      const child = childProcess().spawn('flock', ['-n', '-E', String(held), file, 'sh', '-c', 'echo held && exec cat'], {
+        stdio: ['pipe', 'pipe', 'pipe'],
+        env: this.runEnv({}),
+      })
+      let stderr = ''
+      child.stderr.on('data', (data: Buffer) => (stderr += data.toString()))
+      const exited = new Promise<void>((done) => child.on('close', () => done()))
+      child.on('error', (error) => reject(new HostError(errnoOf(error), 'flock', 'cannot run')))
+      child.on('exit', (code) => {
+        if (code === held) resolve(undefined)
+        else reject(new HostError('ENOLCK', file, `cannot lock (${stderr.trim()})`))
+      })
+      child.stdout.once('data', () => {
+        child.unref()
+        resolve({
+          release: async () => {
+            child.stdin.end()
+            await exited
+          },
+        })
+      })
+    })
+  }
+
+  signal(pid: number, signal: NodeJS.Signals | 0): boolean {
+    try {
+      process.kill(pid, signal)
+      return true
+    } catch (error) {
+      if (errnoOf(error) === 'ESRCH') return false
+      throw new HostError(errnoOf(error), `process ${pid}`, 'cannot signal')
+    }
+  }
+
+  /** setpriv(1) gives the other account's supplementary groups too, which spawn's own uid and gid options drop. */
+  private actorArgv(argv: readonly string[]): readonly string[] {
+    if (!this.actor) return argv
+    return ['setpriv', `--reuid=${this.actor.uid}`, `--regid=${this.actor.gid}`, '--init-groups', '--', ...argv]
+  }
+
+  private runEnv(options: Pick<RunOptions, 'env'>): NodeJS.ProcessEnv {
+    if (options.env) return {...options.env}
+    const env: NodeJS.ProcessEnv = {...this.env, LC_ALL: 'C.UTF-8'}
+    if (!this.actor) return env
+    return {...env, HOME: this.actor.home, USER: this.actor.name, LOGNAME: this.actor.name}
+  }
+
+  /** Runs a file operation with the actor's ids. It must not await: the ids are the whole process's. */
+  private withActorIds<T>(operation: () => T): T {
+    const {actor} = this
+    if (!actor) return operation()
+    const groups = process.getgroups?.() ?? []
+    const [uid, gid] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0]
+    ;(process as unknown as {initgroups(user: string, group: number): void}).initgroups(actor.name, actor.gid)
+    process.setegid?.(actor.gid)
+    process.seteuid?.(actor.uid)
+    try {
+      return operation()
+    } finally {
+      process.seteuid?.(uid)
+      process.setegid?.(gid)
+      process.setgroups?.(groups)
+    }
+  }
+
+  private guard<T>(what: string, subject: string, operation: () => T): T {
+    try {
+      return this.withActorIds(operation)
+    } catch (error) {
+      throw new HostError(errnoOf(error), subject, what)
+    }
+  }
+
+  private absentIsUndefined<T>(what: string, subject: string, operation: () => T): T | undefined {
+    try {
+      return this.withActorIds(operation)
+    } catch (error) {
+      // ESRCH: a file of a process under /proc whose process ended in between.
+      if (['ENOENT', 'ENOTDIR', 'ESRCH'].includes(errnoOf(error))) return undefined
+      throw new HostError(errnoOf(error), subject, what)
+    }
+  }
+}
+
+function errnoOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'EUNKNOWN'
+}
+
+function syncFolder(folder: string): void {
+  const fd = fs.openSync(folder, fs.constants.O_RDONLY)
+  try {
+    fs.fsyncSync(fd)
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
+function fileStat(stat: fs.Stats): FileStat {
+  const kind = stat.isFile() ? 'file' : stat.isDirectory() ? 'folder' : stat.isSymbolicLink() ? 'link' : stat.isSocket() ? 'socket' : 'other'
+  return {
+    kind,
+    uid: stat.uid,
+    gid: stat.gid,
+    mode: stat.mode & 0o7777,
+    size: stat.size,
+    inode: stat.ino,
+    device: stat.dev,
+    modifiedMs: stat.mtimeMs,
+  }
+}

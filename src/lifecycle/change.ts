@@ -1,0 +1,76 @@
+import {ExitStatus, ServiceError} from '../errors.js'
+import {HostError} from '../host/host.js'
+import {type AppliedStep, type ApplyListener, applyPlan, PlanFailed} from '../plan/apply.js'
+import {appendJournal, journalStep} from '../plan/journal.js'
+import type {Plan} from '../plan/plan.js'
+import type {Target} from './target.js'
+
+/** How a change is run. */
+export interface ChangeOptions {
+  /** The command's name, for the journal and for messages. */
+  readonly command: string
+  readonly listener: ApplyListener
+  /** Asked between steps and while waiting. */
+  readonly cancelled: () => boolean
+  /** Called with the plan before it is applied; false leaves everything as it is. */
+  readonly confirm?: (plan: Plan) => Promise<boolean>
+}
+
+/**
+ * Makes a plan and applies it, alone: the home is locked from before the plan is made until after it is verified, so that two commands at
+ * once do not plan on what the other is about to change. The lock dies with this process. Throws PlanFailed, or exit 1 if another holds it.
+ */
+export async function change(target: Target, makePlan: () => Promise<Plan>, options: ChangeOptions): Promise<{plan: Plan; applied: AppliedStep[]; note?: string}> {
+  const {home} = target.service.profile
+  const lock = await lockHome(target, options.command)
+  try {
+    const plan = await makePlan()
+    if (options.confirm && plan.steps.length > 0 && !(await options.confirm(plan))) {
+      throw new ServiceError('cancelled; nothing was changed', {code: 'cancelled', exitStatus: ExitStatus.cancelled})
+    }
+    if (plan.steps.length === 0) return {plan, applied: []}
+    try {
+      const applied = await applyPlan(target.host, plan, options.listener, options.cancelled)
+      const note = journal(target, options.command, 'done', applied)
+      return {plan, applied, ...(note ? {note} : {})}
+    } catch (error) {
+      if (error instanceof PlanFailed) {
+        journal(target, options.command, error.exitStatus === ExitStatus.cancelled ? 'cancelled' : 'failed', error.applied, error.message)
+      }
+      throw error
+    }
+  } finally {
+    await lock?.release()
+  }
+
+  function journal(of: Target, command: string, outcome: 'done' | 'failed' | 'cancelled', applied: readonly AppliedStep[], message?: string) {
+    return appendJournal(of.userHost, home, {
+      time: new Date(of.host.nowMs()).toISOString(),
+      command,
+      service: of.service.name,
+      outcome,
+      ...(message === undefined ? {} : {error: message}),
+      steps: applied.map(journalStep),
+    })
+  }
+}
+
+/** Locks the home folder itself: it is there, it is one per profile whatever the manager and scope, and nothing has to be cleaned up. */
+async function lockHome(target: Target, command: string) {
+  const {home} = target.service.profile
+  // A service can be uninstalled after its home has gone; there is nothing then that two could fight over but the service itself.
+  if (target.host.stat(home) === undefined) return undefined
+  let lock
+  try {
+    lock = await target.host.lock(home)
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error
+    throw new ServiceError(`The home cannot be locked against a second hermes-svc: ${error.message}`, {code: 'lock-failed', exitStatus: ExitStatus.failed})
+  }
+  if (lock) return lock
+  throw new ServiceError(`Another hermes-svc command is changing ${target.service.name} right now; ${command} did nothing`, {
+    code: 'busy',
+    exitStatus: ExitStatus.failed,
+    next: [`hermes-svc ${command}   # once the other has finished`],
+  })
+}

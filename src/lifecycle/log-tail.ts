@@ -1,0 +1,31 @@
+import path from 'node:path'
+import {type Host, HostError} from '../host/host.js'
+import type {Target} from './target.js'
+
+const LOG_TIMEOUT_MS = 5000
+
+export const gatewayLogFile = (home: string): string => path.join(home, 'logs', 'gateway.log')
+
+/**
+ * The last lines of a service's log: the manager's, or the gateway's own file where the manager's may not be read (a plain user sees
+ * nothing of the journal on a machine without persistent journals). Never throws; empty if there is none.
+ */
+export function logTail(target: Target, lines: number): string[] {
+  const {argv, env} = target.manager.logCommand(target.service, {lines, follow: false, since: undefined, json: false})
+  const result = target.userHost.account.uid === target.host.account.uid || target.manager.scope === 'system' ? target.host : target.userHost
+  const printed = nonEmptyLines(result.read(argv, {env, timeoutMs: LOG_TIMEOUT_MS}).stdout)
+  return printed.length > 0 ? printed.slice(-lines) : fileTail(target.userHost, gatewayLogFile(target.service.profile.home), lines)
+}
+
+function fileTail(host: Host, file: string, lines: number): string[] {
+  try {
+    return nonEmptyLines(host.readText(file) ?? '').slice(-lines)
+  } catch (error) {
+    if (error instanceof HostError) return []
+    throw error
+  }
+}
+
+function nonEmptyLines(text: string): string[] {
+  return text.split('\n').filter((line) => line.trim() !== '')
+}

@@ -1,0 +1,43 @@
+import {type GatewayObservation, judge, observeGateway, type Verdict} from '../gateway/verdict.js'
+import {profileOfCommandLine} from '../gateway/process.js'
+import type {ManagerObservation} from '../managers/manager.js'
+import {type DesiredReading, readDesired} from '../service/desired-state.js'
+import type {Target} from './target.js'
+
+/** A read-only snapshot of everything known about a service at one moment. */
+export interface Observation {
+  readonly manager: ManagerObservation
+  readonly gateway: GatewayObservation
+  readonly verdict: Verdict
+  readonly desired: DesiredReading
+  /** The living gateway is one of the service's own processes; undefined if there is none or it cannot be told. */
+  readonly supervised: boolean | undefined
+}
+
+/** Looks at one service. Throws ServiceError (exit 4) if the manager cannot be reached. */
+export function observe(target: Target): Observation {
+  const seen = target.manager.observe([target.service])[0]
+  if (!seen) throw new Error('the manager answered for no service')
+  return observeWith(target, seen)
+}
+
+/** Adds what the home and the process table say to what the manager said. */
+export function observeWith(target: Pick<Target, 'host'>, seen: ManagerObservation): Observation {
+  const {home} = seen.service.profile
+  const gateway = observeGateway(target.host, home, seen.mainPid)
+  const verdict = judge(gateway)
+  return {manager: seen, gateway, verdict, desired: readDesired(target.host, home), supervised: isSupervised(seen, gateway, verdict)}
+}
+
+function isSupervised(seen: ManagerObservation, gateway: GatewayObservation, verdict: Verdict): boolean | undefined {
+  if (verdict.pid === undefined) return undefined
+  if (verdict.pid === seen.mainPid) return true
+  const cgroup = gateway.processes.get(verdict.pid)?.cgroup
+  if (cgroup === undefined) return undefined
+  return seen.controlGroup !== undefined && (cgroup === seen.controlGroup || cgroup.startsWith(`${seen.controlGroup}/`))
+}
+
+/** The name that a gateway's command line gives its profile; used in messages about a gateway outside its service. */
+export function commandLineProfile(gateway: GatewayObservation, pid: number): string | undefined {
+  return profileOfCommandLine(gateway.processes.get(pid)?.argv ?? [])
+}

@@ -1,0 +1,66 @@
+import {ExitStatus, ServiceError} from '../errors.js'
+import type {Plan} from '../plan/plan.js'
+import {recordIntent} from './intent.js'
+import {observe, type Observation} from './observe.js'
+import {requireSameHome, type Target} from './target.js'
+import {isUp, waitUntilUp} from './wait.js'
+
+/** Plans a start: intent, enablement, and the gateway up under its service. A failed start is left to the manager, which goes on trying. */
+export function planStart(target: Target, options: {timeoutMs: number}): Plan {
+  const seen = observe(target)
+  requireInstalled(target, seen)
+  const {manager, service} = target
+  const {verdict} = seen
+  if (verdict.pid !== undefined && seen.supervised === false) throw orphan(target, seen)
+  const up = isUp(seen)
+  const intent = recordIntent(target, seen, 'running', 'start')
+  const enable = seen.manager.enabled === false ? manager.enable(service) : []
+  const isComing = seen.manager.activity === 'running' || seen.manager.activity === 'starting'
+  const start = isComing ? [] : manager.start(service)
+  const steps = [...intent, ...enable, ...start]
+  if (up && steps.length === 0) {
+    return {title: `start ${service.name}`, steps, outcome: `${service.name} is running already (pid ${verdict.pid}); nothing was changed`}
+  }
+  return {
+    title: `start ${service.name}`,
+    steps,
+    verify: async (progress) => {
+      await waitUntilUp(target, {previousPid: isComing ? undefined : verdict.pid, timeoutMs: options.timeoutMs, progress})
+    },
+    outcome: `${service.name} is running`,
+  }
+}
+
+/** Throws (exit 1) if there is no definition of the service, or one that belongs to another home or cannot be loaded. */
+export function requireInstalled(target: Target, seen: Observation): void {
+  const {installed, broken} = seen.manager
+  if (installed === 'no' && broken === undefined) {
+    throw new ServiceError(`${target.service.name} is not installed in ${target.manager.title}`, {
+      code: 'not-installed',
+      exitStatus: ExitStatus.failed,
+      next: ['hermes-svc install'],
+    })
+  }
+  requireUsableDefinition(target, seen)
+  requireSameHome(target, seen.manager)
+}
+
+/** Throws (exit 1) if the manager refuses the definition as it is. */
+export function requireUsableDefinition(target: Target, seen: Observation): void {
+  const {broken} = seen.manager
+  if (broken === undefined) return
+  throw new ServiceError(`${target.service.name} is ${broken}: ${target.manager.title} will not start it`, {
+    code: 'definition-broken',
+    exitStatus: ExitStatus.failed,
+    next: broken === 'masked' ? [`systemctl ${target.manager.scope === 'user' ? '--user ' : ''}unmask ${target.service.name}`] : ['hermes-svc diff'],
+  })
+}
+
+function orphan(target: Target, seen: Observation): ServiceError {
+  return new ServiceError(`A gateway of this home is already running outside ${target.service.name}: pid ${seen.verdict.pid}`, {
+    code: 'orphan-gateway',
+    exitStatus: ExitStatus.failed,
+    evidence: seen.verdict.evidence,
+    next: [`kill ${seen.verdict.pid}`, 'hermes-svc start'],
+  })
+}

@@ -1,0 +1,95 @@
+import {ExitStatus, ServiceError, usageError} from '../errors.js'
+import type {Account, Host} from '../host/host.js'
+import {detectManager} from '../managers/detect.js'
+import type {Manager, ManagerObservation, Scope, Service} from '../managers/manager.js'
+import {DEFAULT_PROFILE, resolveProfile} from '../service/profile.js'
+
+/** The flags that name a service. */
+export interface TargetFlags {
+  readonly profile?: string | undefined
+  readonly home?: string | undefined
+  readonly manager?: string | undefined
+  readonly scope?: string | undefined
+  readonly runAs?: string | undefined
+}
+
+/** One service, and what is needed to work on it. */
+export interface Target {
+  /** Acts with this process's own ids. */
+  readonly host: Host
+  /** Acts with the ids of the service's account; used for everything in its home. */
+  readonly userHost: Host
+  readonly manager: Manager
+  readonly service: Service
+  /** How the home was named, for messages. */
+  readonly homeFlag: string
+}
+
+/**
+ * Finds the service that the flags mean. `purpose` "change" needs to know for certain whom the gateway runs as, and needs root for system
+ * scope; "read" takes what it can get. Throws usage errors, and exit 4 where there is no manager.
+ */
+export function resolveTarget(host: Host, flags: TargetFlags, purpose: 'read' | 'change'): Target {
+  const isRoot = host.account.uid === 0
+  const named = flags.runAs === undefined ? undefined : requireAccount(host, flags.runAs)
+  if (named && !isRoot && named.uid !== host.account.uid) {
+    throw usageError(`--run-as ${flags.runAs}: only root can manage another user's service`, ['sudo hermes-svc …'])
+  }
+  const invoker = isRoot && host.env.SUDO_USER ? host.accountOf(host.env.SUDO_USER) : undefined
+
+  const scope = parseScope(flags.scope) ?? (isRoot ? 'system' : 'user')
+  const userAccount = named ?? invoker ?? host.account
+  const manager = detectManager(host, flags.manager, scope, userAccount)
+  if (scope === 'user') {
+    const target = targetFor(host, manager, userAccount, flags)
+    if (flags.scope !== undefined || purpose === 'change' || manager.isOnDisk(target.service)) return target
+    // Somebody who asks about their gateway means the one that is installed, be it in the other scope.
+    const system = detectManager(host, flags.manager, 'system', userAccount)
+    const owner = system.defaultAccount(flags.profile ?? DEFAULT_PROFILE)
+    const other = targetFor(host, system, owner ?? userAccount, flags)
+    return system.isOnDisk(other.service) ? other : target
+  }
+  const account = named ?? manager.defaultAccount(flags.profile ?? DEFAULT_PROFILE) ?? invoker ?? (purpose === 'read' ? host.account : undefined)
+  if (purpose === 'change' && !isRoot) {
+    throw new ServiceError('A service in system scope can only be changed by root', {
+      code: 'needs-root',
+      exitStatus: ExitStatus.failed,
+      next: ['the same command with sudo', 'or --scope user'],
+    })
+  }
+  if (!account) {
+    throw usageError('--run-as is needed: as root, say which user the gateway runs as', ['hermes-svc install --run-as USER   # root is possible, and not advised'])
+  }
+  return targetFor(host, manager, account, flags)
+}
+
+/** Throws (exit 1) if the installed definition belongs to another home than the one meant. */
+export function requireSameHome(target: Target, seen: ManagerObservation): void {
+  if (seen.installed === 'no' || seen.home === undefined) return
+  const pinned = target.host.realPath(seen.home) ?? seen.home
+  if (pinned === target.service.profile.home) return
+  throw new ServiceError(
+    `${target.service.name} belongs to another home: it runs ${pinned}, not ${target.service.profile.home}; hermes-svc leaves it alone`,
+    {code: 'other-home', exitStatus: ExitStatus.failed, next: [`hermes-svc status --home ${pinned}`]},
+  )
+}
+
+function targetFor(host: Host, manager: Manager, account: Account, flags: TargetFlags): Target {
+  // The caller's HERMES_HOME is about the caller's own gateway.
+  const environmentHome = host.account.uid === account.uid ? host.env.HERMES_HOME : undefined
+  const profile = resolveProfile(host, account.home, {profile: flags.profile, home: flags.home, environmentHome})
+  const homeFlag = flags.home !== undefined ? '--home' : flags.profile !== undefined ? `--profile ${flags.profile}: home` : environmentHome ? 'HERMES_HOME' : 'home'
+  const userHost = host.account.uid === 0 ? host.as(account) : host
+  return {host, userHost, manager, service: manager.serviceFor(profile, account), homeFlag}
+}
+
+function requireAccount(host: Host, name: string): Account {
+  const account = host.accountOf(/^\d+$/.test(name) ? Number(name) : name)
+  if (!account) throw usageError(`--run-as ${JSON.stringify(name)}: there is no such user`)
+  return account
+}
+
+function parseScope(scope: string | undefined): Scope | undefined {
+  if (scope === undefined || scope === 'user' || scope === 'system') return scope
+  throw usageError(`--scope ${scope}: it is user or system`)
+}

@@ -1,0 +1,117 @@
+import {ExitStatus, ServiceError} from '../errors.js'
+import {stateOf} from '../gateway/verdict.js'
+import type {ManagerObservation} from '../managers/manager.js'
+import type {Progress} from '../plan/plan.js'
+import {logTail} from './log-tail.js'
+import {type Observation, observe} from './observe.js'
+import type {Target} from './target.js'
+
+/** How often a waiting command looks again. */
+const LOOK_EVERY_MS = 100
+/** This many ends in a row while it should come up, and it is not coming up. */
+const HOPELESS_RESTARTS = 3
+const FATAL_CONFIGURATION = 78
+const LOG_LINES = 10
+
+/** States in which a gateway says of itself that it works; `degraded`: some of its platforms fail. */
+const UP_STATES = ['running', 'degraded']
+
+/** True if the gateway itself says that it runs, as a living process of this service. */
+export function isUp(seen: Observation): boolean {
+  const state = stateOf(seen.gateway.state)
+  return (
+    seen.verdict.state === 'alive' &&
+    seen.manager.activity === 'running' &&
+    seen.supervised !== false &&
+    state?.process?.pid === seen.verdict.pid &&
+    UP_STATES.includes(state?.gatewayState ?? '')
+  )
+}
+
+/**
+ * Waits until the gateway itself says `running` under another pid than `previousPid`. Throws (exit 1, with the end of its log) when it
+ * fails for good, ends again and again, or does not come up in `timeoutMs`.
+ */
+export async function waitUntilUp(target: Target, options: {previousPid: number | undefined; timeoutMs: number; progress: Progress}): Promise<Observation> {
+  const {host} = target
+  const startMs = host.monotonicMs()
+  const restartsBefore = observe(target).manager.restarts
+  for (;;) {
+    const seen = observe(target)
+    if (isUp(seen) && seen.verdict.pid !== options.previousPid) return seen
+    const elapsedMs = host.monotonicMs() - startMs
+    const hopeless = whyHopeless(seen.manager, restartsBefore)
+    if (hopeless) throw notUp(target, hopeless)
+    if (elapsedMs > options.timeoutMs) throw notUp(target, `it did not say "running" within ${options.timeoutMs / 1000} s; ${situation(seen)}`)
+    options.progress(`${situation(seen)}; ${Math.round(elapsedMs / 1000)} s of ${options.timeoutMs / 1000} s`)
+    await host.sleep(LOOK_EVERY_MS)
+  }
+}
+
+/** Waits until the manager says that the service is down and no gateway of its home is left. Throws (exit 1) after `timeoutMs`. */
+export async function waitUntilDown(target: Target, options: {timeoutMs: number; progress: Progress}): Promise<Observation> {
+  const {host} = target
+  const startMs = host.monotonicMs()
+  for (;;) {
+    const seen = observe(target)
+    const isDown = seen.manager.activity === 'stopped' || seen.manager.activity === 'failed'
+    if (isDown && seen.verdict.state === 'dead') return seen
+    if (isDown && seen.verdict.pid !== undefined) {
+      throw new ServiceError(`The service is stopped, but a gateway of this home is still there outside it: pid ${seen.verdict.pid}`, {
+        code: 'orphan-gateway',
+        exitStatus: ExitStatus.failed,
+        evidence: seen.verdict.evidence,
+        next: [`kill ${seen.verdict.pid}`],
+      })
+    }
+    if (isDown && seen.verdict.state === 'unknown') return seen
+    const elapsedMs = host.monotonicMs() - startMs
+    if (elapsedMs > options.timeoutMs) {
+      throw new ServiceError(`The gateway did not stop within ${options.timeoutMs / 1000} s; ${situation(seen)}`, {
+        code: 'not-stopped',
+        exitStatus: ExitStatus.failed,
+        evidence: logTail(target, LOG_LINES),
+      })
+    }
+    options.progress(`${situation(seen)}; ${Math.round(elapsedMs / 1000)} s of ${options.timeoutMs / 1000} s`)
+    await host.sleep(LOOK_EVERY_MS)
+  }
+}
+
+/** One line on where a gateway stands, e.g. "pid 123, starting" or "the service is waiting (3 failures in a row)". */
+function situation(seen: Observation): string {
+  const state = stateOf(seen.gateway.state)
+  const {manager, verdict} = seen
+  if (verdict.pid !== undefined && state?.process?.pid === verdict.pid) {
+    const agents = state.activeAgents > 0 ? `, ${state.activeAgents} active agents` : ''
+    return `pid ${verdict.pid} says ${state.gatewayState ?? 'nothing'}${agents}`
+  }
+  const failures = manager.failuresInARow > 0 ? ` (${manager.failuresInARow} failures in a row)` : ''
+  return verdict.pid === undefined ? `the service is ${manager.activity}${failures}` : `pid ${verdict.pid} is there, but has not said anything yet`
+}
+
+function whyHopeless(seen: ManagerObservation, restartsBefore: number): string | undefined {
+  if (seen.activity === 'failed') {
+    if (seen.lastExit?.how === 'exited' && seen.lastExit.status === FATAL_CONFIGURATION) {
+      return `it ended with 78: its configuration is at fault, and starting it again cannot help`
+    }
+    return `the service has failed (${describeExit(seen)})`
+  }
+  const ends = Math.max(seen.failuresInARow, seen.restarts - restartsBefore)
+  return ends >= HOPELESS_RESTARTS && seen.activity !== 'running' ? `it ended ${ends} times in a row (${describeExit(seen)})` : undefined
+}
+
+/** How the main process last ended, in words. */
+export function describeExit(seen: ManagerObservation): string {
+  if (!seen.lastExit) return 'no exit recorded'
+  return seen.lastExit.how === 'exited' ? `exit status ${seen.lastExit.status}` : `${seen.lastExit.how} by signal ${seen.lastExit.status}`
+}
+
+function notUp(target: Target, why: string): ServiceError {
+  return new ServiceError(`The gateway did not come up: ${why}`, {
+    code: 'not-running',
+    exitStatus: ExitStatus.failed,
+    evidence: logTail(target, LOG_LINES),
+    next: ['hermes-svc logs', 'hermes-svc status'],
+  })
+}

@@ -1,0 +1,148 @@
+import type {Account} from '../host/host.js'
+import type {RunStep, Step} from '../plan/plan.js'
+import type {Profile} from '../service/profile.js'
+import type {ServiceSettings} from '../service/settings.js'
+
+export type Scope = 'user' | 'system'
+export type DesiredState = 'running' | 'stopped'
+
+/** One profile's gateway under one service manager. */
+export interface Service {
+  readonly profile: Profile
+  /** The manager's own name for it, e.g. `hermes-gateway-work.service`. */
+  readonly name: string
+  /** Whose gateway it is: the account it runs as. */
+  readonly account: Account
+}
+
+/** What the manager says the service is doing. `waiting`: it ended, and the next start is delayed. */
+export type Activity = 'running' | 'starting' | 'waiting' | 'stopping' | 'stopped' | 'failed'
+
+/** How the main process of a service last ended. */
+export interface LastExit {
+  readonly how: 'exited' | 'killed' | 'dumped'
+  /** Exit status, or the signal's number. */
+  readonly status: number
+}
+
+/** A read-only snapshot of what the manager knows of one service. */
+export interface ManagerObservation {
+  readonly service: Service
+  /** `own`: hermes-svc wrote the definition; `adopted`: another's with our policy added; `foreign`: another's, untouched by us. */
+  readonly installed: 'no' | 'own' | 'adopted' | 'foreign'
+  /** The word of the manager for what keeps it from being usable (masked, bad-setting, error); undefined if nothing does. */
+  readonly broken: string | undefined
+  /** Whether it starts at boot or login; undefined if that cannot be told. */
+  readonly enabled: boolean | undefined
+  readonly activity: Activity
+  readonly mainPid: number | undefined
+  /** ms on the machine's monotonic clock when the main process was started. */
+  readonly startedAtMs: number | undefined
+  /** Automatic restarts since the manager last started it by hand. */
+  readonly restarts: number
+  readonly lastExit: LastExit | undefined
+  /** Failures in a row that our policy has counted; 0 if none or if it has no say. */
+  readonly failuresInARow: number
+  /** Control group of the service's processes. */
+  readonly controlGroup: string | undefined
+  /** The home that the definition names; undefined if it names none. */
+  readonly home: string | undefined
+  /** The account that the definition names; undefined if it names none. */
+  readonly accountName: string | undefined
+  /** Files that the manager has loaded for it, the main one first. */
+  readonly definitionPaths: readonly string[]
+  /** The manager has not yet read the files as they are on disk now. */
+  readonly needsReload: boolean
+  /** The settings that the last install recorded. */
+  readonly settings: ServiceSettings | undefined
+  /** Directives that hermes-svc owns, as merged from all files: name to the manager's own text. */
+  readonly directives: Readonly<Record<string, string>>
+}
+
+/** One file of a definition. */
+export interface DefinitionFile {
+  readonly path: string
+  readonly text: string
+  readonly mode: number
+  /** Its content must not be shown: it holds the environment's values. */
+  readonly secret: boolean
+  /** A change of this file takes effect only when the gateway's process is started anew. */
+  readonly needsRestart: boolean
+}
+
+/** A directive that hermes-svc owns whose merged value is not the wanted one. */
+export interface DirectiveDrift {
+  readonly directive: string
+  readonly wanted: string
+  readonly merged: string
+  /** The file that sets it last, if that can be told. */
+  readonly setBy: string | undefined
+}
+
+export interface LogQuery {
+  readonly lines: number
+  readonly follow: boolean
+  /** Anything that the manager's own log reader takes, e.g. "1 hour ago". */
+  readonly since: string | undefined
+  readonly json: boolean
+}
+
+/**
+ * One service manager in one scope. Reading methods never write, signal or take a lock; everything that changes something is returned as
+ * steps of a plan. All methods throw ServiceError for foreseeable failures, exit 4 if the manager cannot be reached.
+ */
+export interface Manager {
+  readonly kind: 'systemd'
+  readonly scope: Scope
+  /** How the manager is shown, e.g. "systemd (user)". */
+  readonly title: string
+
+  /** The account for which a service of this scope runs when no flag names one; undefined if only a flag can tell. */
+  defaultAccount(profileName: string): Account | undefined
+  serviceFor(profile: Profile, account: Account): Service
+  /** True if a definition of that service is on disk. Cheap: the manager is not asked. */
+  isOnDisk(service: Service): boolean
+  /** Snapshots in the order given, by a constant number of calls to the manager. */
+  observe(services: readonly Service[]): ManagerObservation[]
+  /** What an observation of a service is that has nothing on disk; the manager is not asked. */
+  notInstalled(service: Service): ManagerObservation
+  /** The rendered definition that a service with these settings gets on this machine. */
+  render(service: Service, settings: ServiceSettings, environment: ReadonlyMap<string, string>): Promise<DefinitionFile[]>
+  /** The environment values that the installed definition carries. */
+  readEnvironment(service: Service): Map<string, string>
+  /** The variables that the definition sets for the gateway, so that a command can be proved in them. */
+  unitEnvironment(service: Service, settings: ServiceSettings): Record<string, string>
+  /** Directives whose merged value differs from what we want. */
+  drift(observation: ManagerObservation, settings: ServiceSettings): DirectiveDrift[]
+
+  /** What must be so before a definition is written, e.g. lingering; the steps do nothing if it is so already. */
+  prerequisites(service: Service, settings: ServiceSettings): Step[]
+  /** Folders of the definition, to be made before its files. */
+  folderSteps(service: Service): Step[]
+  /** Files of ours on disk that a definition of the `wanted` files does not have, e.g. of an older version or of a run that was killed. */
+  leftovers(service: Service, wanted: readonly string[]): string[]
+  /** Takes what is on disk of our definition away, helpers included; none if there is nothing. */
+  removeSteps(observation: ManagerObservation): Step[]
+  /** Takes back what `install` did beside the definition, once the files are gone. */
+  afterUninstall(observation: ManagerObservation): Step[]
+  reload(): RunStep[]
+  enable(service: Service): RunStep[]
+  disable(service: Service): RunStep[]
+  /** Starts it without waiting, past failures and delays forgotten. */
+  start(service: Service): Step[]
+  /** Stops it without waiting. */
+  stop(service: Service): RunStep[]
+  /** Ends it without regard for its work, and waits until it is gone: for a start that failed. */
+  abort(service: Service): RunStep[]
+  /** Has the manager forget that the service failed, so that a stopped one counts as stopped. */
+  settle(service: Service): RunStep[]
+  /** True if the service's account needs no login for its services to run. */
+  runsWithoutLogin(service: Service): boolean
+  /** Stops whatever is left and starts it, without waiting, past failures forgotten. */
+  restart(service: Service): Step[]
+
+  /** argv and environment of the program that prints the service's log. */
+  logCommand(service: Service, query: LogQuery): {argv: string[]; env: Record<string, string>}
+  /** The account whose ids the manager's own files are written with. */
+  owner(service: Service): Account | undefined
+}

@@ -1,0 +1,64 @@
+import path from 'node:path'
+import {ExitStatus, ServiceError} from '../../errors.js'
+import type {Account, Host, RunResult} from '../../host/host.js'
+import type {Scope} from '../manager.js'
+
+/** Where systemd's programs are, whatever the caller's PATH says; the last one is NixOS's. */
+const PROGRAM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin'
+
+/** The folder of a user's runtime files, as pam_systemd(8) makes it. */
+export function runtimeFolder(scope: Scope, account: Account): string {
+  return scope === 'system' ? '/run' : `/run/user/${account.uid}`
+}
+
+/**
+ * The environment in which systemctl and journalctl find the right manager. Nothing of the caller's is passed on: under sudo, su, cron
+ * and in CI it has no XDG_RUNTIME_DIR or somebody else's. systemctl needs only that; the private socket serves it where there is no bus.
+ */
+export function managerEnvironment(scope: Scope, account: Account): Record<string, string> {
+  const common = {PATH: PROGRAM_PATH, LC_ALL: 'C.UTF-8', SYSTEMD_COLORS: '0', SYSTEMD_PAGER: ''}
+  if (scope === 'system') return common
+  const folder = runtimeFolder(scope, account)
+  return {
+    ...common,
+    HOME: account.home,
+    USER: account.name,
+    LOGNAME: account.name,
+    XDG_RUNTIME_DIR: folder,
+    DBUS_SESSION_BUS_ADDRESS: `unix:path=${path.join(folder, 'bus')}`,
+  }
+}
+
+/** True if the account's user manager can be talked to: by its bus, or by the private socket of one without dbus-user-session. */
+export function userManagerAnswers(host: Host, account: Account): boolean {
+  const folder = runtimeFolder('user', account)
+  return ['bus', 'systemd/private'].some((name) => host.stat(path.join(folder, name))?.kind === 'socket')
+}
+
+/** Lingering is recorded as a file (logind.conf(5), loginctl(1) enable-linger). */
+export function isLingering(host: Host, account: Account): boolean {
+  return host.stat(`/var/lib/systemd/linger/${account.name}`) !== undefined
+}
+
+export function enableLingerCommand(account: Account): string {
+  return `sudo loginctl enable-linger ${account.name}`
+}
+
+/** The user manager is not there: exit 4, with what starts it. */
+export function noUserManager(account: Account): ServiceError {
+  return new ServiceError(
+    `The systemd user manager of ${account.name} is not running: neither /run/user/${account.uid}/bus nor /run/user/${account.uid}/systemd/private is there`,
+    {code: 'no-user-manager', exitStatus: ExitStatus.cannotTell, next: [enableLingerCommand(account)]},
+  )
+}
+
+/** Turns a failed systemctl call into an error that says what was run and what systemd answered. */
+export function commandFailed(result: RunResult): ServiceError {
+  const why = result.failure === 'TIMEOUT' ? 'no answer in time' : result.failure === 'ENOENT' ? 'the program is missing' : undefined
+  const text = result.stderr.trim()
+  const unreachable = /Failed to connect to|Access denied|Permission denied|authentication required|not been booted with systemd/i.test(text)
+  return new ServiceError(`${result.argv.join(' ')}: ${why ?? (text || `exit status ${result.code}`)}`, {
+    code: unreachable ? 'manager-unreachable' : 'manager-refused',
+    exitStatus: unreachable ? ExitStatus.cannotTell : ExitStatus.failed,
+  })
+}

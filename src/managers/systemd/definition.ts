@@ -1,0 +1,139 @@
+import path from 'node:path'
+import {stopTimeoutSec} from '../../gateway/drain.js'
+import type {Account, Host} from '../../host/host.js'
+import {renderHelpers} from '../../service/helpers.js'
+import {DEFAULT_PROFILE} from '../../service/profile.js'
+import {describePolicy, START_LIMIT_BURST} from '../../service/restart-policy.js'
+import {formatSettings, type ServiceSettings} from '../../service/settings.js'
+import {renderTemplate} from '../../service/template.js'
+import {unitPath} from '../../service/unit-path.js'
+import type {DefinitionFile, Scope, Service} from '../manager.js'
+import {environmentAssignment, environmentFileLine, execWord, freeText, pathSetting} from './escape.js'
+
+/** The first line of a unit that we wrote; upstream's rewriting of it takes the line away. */
+const UNIT_MARK = '# Written by hermes-svc.'
+const DROP_IN_NAME = '10-hermes-svc.conf'
+/** A start may wait for the longest delay; this much more is for the start itself. */
+const START_MARGIN_SEC = 60
+
+/** Where a service's files are. */
+export interface DefinitionPaths {
+  readonly unit: string
+  readonly dropInFolder: string
+  readonly dropIn: string
+  /** Helpers, settings and environment of this service; root-owned for system scope. */
+  readonly supportFolder: string
+  readonly settings: string
+  readonly environmentFile: string
+}
+
+/** The folders that hold units and our own files, for a scope and the account whose user manager it is. */
+export function scopeFolders(scope: Scope, account: Account): {units: string; support: string} {
+  if (scope === 'system') return {units: '/etc/systemd/system', support: '/etc/hermes-svc'}
+  return {units: path.join(account.home, '.config/systemd/user'), support: path.join(account.home, '.config/hermes-svc')}
+}
+
+export function definitionPaths(scope: Scope, service: Service): DefinitionPaths {
+  const {units, support} = scopeFolders(scope, service.account)
+  const unit = path.join(units, service.name)
+  const supportFolder = path.join(support, service.name.replace(/\.service$/, ''))
+  return {
+    unit,
+    dropInFolder: `${unit}.d`,
+    dropIn: path.join(`${unit}.d`, DROP_IN_NAME),
+    supportFolder,
+    settings: path.join(supportFolder, 'settings.json'),
+    environmentFile: path.join(supportFolder, 'gateway.env'),
+  }
+}
+
+/** The folder of the helpers' memory below the runtime folder (RuntimeDirectory=, systemd.exec(5)). */
+export function runtimeDirectoryName(service: Service): string {
+  return `hermes-svc-${service.name.replace(/\.service$/, '')}`
+}
+
+export function isOwnUnit(text: string): boolean {
+  return text.startsWith(UNIT_MARK)
+}
+
+/** The variables of the unit itself; those of the environment file come on top. */
+export function unitEnvironment(host: Host, scope: Scope, service: Service, settings: ServiceSettings): Record<string, string> {
+  const {account} = service
+  return {
+    ...(scope === 'system' ? {HOME: account.home, USER: account.name, LOGNAME: account.name} : {}),
+    PATH: unitPath(host, settings.home, account, settings.command),
+    HERMES_HOME: settings.home,
+    // The gateway refuses a second start beside a supervised one if it knows that it is supervised.
+    HERMES_SUPERVISED_CHILD: '1',
+  }
+}
+
+/**
+ * Renders the files of a service. `withUnit` is false for an adopted service, whose own unit is kept; a command that was given by hand then
+ * goes into the drop-in. `systemdVersion` decides on directives that older versions do not know.
+ */
+export async function renderDefinition(
+  host: Host,
+  scope: Scope,
+  service: Service,
+  settings: ServiceSettings,
+  environment: ReadonlyMap<string, string>,
+  options: {withUnit: boolean; systemdVersion: number},
+): Promise<DefinitionFile[]> {
+  const paths = definitionPaths(scope, service)
+  const command = gatewayArgv(service, settings).map(execWord).join(' ')
+  const file = (name: string, text: string, mode = 0o644): DefinitionFile => ({path: name, text, mode, secret: false, needsRestart: false})
+
+  const helpers = await renderHelpers(host, {home: settings.home, policy: settings.policy})
+  const files = helpers.map((helper) => file(path.join(paths.supportFolder, helper.name), helper.text, 0o755))
+  files.push(file(paths.settings, formatSettings(settings)))
+  const entries = [...environment].map(([name, value]) => environmentFileLine(name, value))
+  if (entries.length > 0) {
+    const text = ['# Written by hermes-svc; read by systemd for the gateway alone.', ...entries, ''].join('\n')
+    files.push({...file(paths.environmentFile, text, 0o600), secret: true, needsRestart: true})
+  }
+  files.push({
+    ...file(
+      paths.dropIn,
+      await renderTemplate(host, 'systemd/10-hermes-svc.conf.ejs', {
+        arithmetic: describePolicy(settings.policy),
+        startLimitBurst: START_LIMIT_BURST,
+        restartSec: `${settings.policy.restartDelayMs}ms`,
+        hasRestartSteps: options.systemdVersion >= 254,
+        runtimeDirectory: runtimeDirectoryName(service),
+        beforeStart: execWord(path.join(paths.supportFolder, 'before-start.sh')),
+        beforeStop: execWord(path.join(paths.supportFolder, 'before-stop.sh')),
+        afterExit: execWord(path.join(paths.supportFolder, 'after-exit.sh')),
+        home: execWord(settings.home),
+        timeoutStartSec: Math.ceil(settings.policy.capMs / 1000) + START_MARGIN_SEC,
+        stopArithmetic: `the gateway's own drain (${settings.drainSec} s, cron ${settings.cronDrainSec} s) and what it needs around it`,
+        timeoutStopSec: stopTimeoutSec(settings),
+        command: !options.withUnit && settings.commandIsGiven ? command : '',
+        environmentFile: entries.length > 0 ? pathSetting(paths.environmentFile) : '',
+      }),
+    ),
+    needsRestart: !options.withUnit && settings.commandIsGiven,
+  })
+  if (!options.withUnit) return files
+
+  const {account} = service
+  const text = await renderTemplate(host, 'systemd/gateway.service.ejs', {
+    dropInName: `${service.name}.d/${DROP_IN_NAME}`,
+    description: freeText(`Hermes Agent Gateway (${settings.profile === DEFAULT_PROFILE ? 'default profile' : `profile ${settings.profile}`})`),
+    // The bus of the user's own manager is needed by the gateway's scheduled workers.
+    after: scope === 'system' ? `network-online.target user@${account.uid}.service` : 'network-online.target',
+    user: scope === 'system' ? freeText(account.name) : '',
+    group: scope === 'system' ? String(account.gid) : '',
+    command,
+    workingDirectory: pathSetting(settings.home),
+    environment: Object.entries(unitEnvironment(host, scope, service, settings)).map(([name, value]) => environmentAssignment(name, value)),
+    wantedBy: scope === 'system' ? 'multi-user.target' : 'default.target',
+  })
+  return [...files, {...file(paths.unit, text), needsRestart: true}]
+}
+
+/** The gateway's whole command line. */
+function gatewayArgv(service: Service, settings: ServiceSettings): string[] {
+  const profile = service.profile.name === DEFAULT_PROFILE ? [] : ['--profile', service.profile.name]
+  return [...settings.command, ...profile, 'gateway', 'run']
+}

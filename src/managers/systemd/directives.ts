@@ -1,0 +1,63 @@
+import {stopTimeoutSec} from '../../gateway/drain.js'
+import type {ServiceSettings} from '../../service/settings.js'
+import {parseSpanMs} from './show.js'
+
+/** A directive that hermes-svc owns: how it is called in a file, the value it must have, and how to tell from systemd's own text. */
+interface OwnedDirective {
+  /** Name in a unit file. */
+  readonly name: string
+  readonly text: string
+  readonly accepts: (shown: string) => boolean
+  /** Finds a line that sets it. */
+  readonly pattern: RegExp
+}
+
+/** Properties of `systemctl show` that hold what we own (their names differ from the files' where times are meant). */
+export function ownedDirectives(): string[] {
+  return Object.keys(PROPERTY_NAMES)
+}
+
+const PROPERTY_NAMES: Readonly<Record<string, string>> = {
+  StartLimitIntervalUSec: 'StartLimitIntervalSec',
+  Restart: 'Restart',
+  RestartUSec: 'RestartSec',
+  RestartForceExitStatus: 'RestartForceExitStatus',
+  SuccessExitStatus: 'SuccessExitStatus',
+  RestartPreventExitStatus: 'RestartPreventExitStatus',
+  RestartSteps: 'RestartSteps',
+  KillMode: 'KillMode',
+  TimeoutStartUSec: 'TimeoutStartSec',
+  TimeoutStopUSec: 'TimeoutStopSec',
+  RuntimeDirectoryPreserve: 'RuntimeDirectoryPreserve',
+}
+
+/** What each owned property must be for these settings, by property name. */
+export function wantedDirectives(settings: ServiceSettings): Record<string, OwnedDirective> {
+  const startMs = Math.ceil(settings.policy.capMs / 1000) * 1000
+  const stopMs = stopTimeoutSec(settings) * 1000
+  const wanted: Record<string, [string, (shown: string) => boolean]> = {
+    StartLimitIntervalUSec: ['0', (shown) => parseSpanMs(shown) === 0],
+    Restart: ['always', (shown) => shown === 'always'],
+    RestartUSec: [`${settings.policy.restartDelayMs}ms`, (shown) => parseSpanMs(shown) === settings.policy.restartDelayMs],
+    RestartForceExitStatus: ['75', (shown) => statuses(shown).includes('75')],
+    SuccessExitStatus: ['75', (shown) => statuses(shown).includes('75')],
+    RestartPreventExitStatus: ['78', (shown) => statuses(shown).includes('78')],
+    RestartSteps: ['0', (shown) => shown === '0'],
+    KillMode: ['mixed', (shown) => shown === 'mixed'],
+    // A longer time than ours keeps what ours is for: the start may wait, the stop may drain.
+    TimeoutStartUSec: [`more than ${startMs / 1000}s`, (shown) => (parseSpanMs(shown) ?? 0) > startMs],
+    TimeoutStopUSec: [`${stopMs / 1000}s or more`, (shown) => (parseSpanMs(shown) ?? 0) >= stopMs],
+    RuntimeDirectoryPreserve: ['restart', (shown) => shown === 'restart' || shown === 'yes'],
+  }
+  return Object.fromEntries(
+    Object.entries(wanted).map(([property, [text, accepts]]) => {
+      const name = PROPERTY_NAMES[property] ?? property
+      return [property, {name, text, accepts, pattern: new RegExp(`^\\s*${name}\\s*=`, 'm')}]
+    }),
+  )
+}
+
+/** Exit statuses as systemctl prints them: numbers and signal names, blanks between. */
+function statuses(shown: string): string[] {
+  return shown.split(/\s+/)
+}

@@ -1,0 +1,60 @@
+/**
+ * Writes values in systemd's own syntax (systemd.syntax(7), systemd.service(5) COMMAND LINES, systemd.exec(5) Environment= and
+ * EnvironmentFile=). Whether systemd reads back exactly what went in is tested against systemd itself.
+ */
+
+/** One word of an Exec line. The line must begin with ":" (no variable substitution), else "$" would need doubling too. */
+export function execWord(value: string): string {
+  return quoted(value)
+}
+
+/** One NAME=VALUE of an Environment= line. "$" has no meaning there. */
+export function environmentAssignment(name: string, value: string): string {
+  return quoted(`${name}=${value}`)
+}
+
+/** A path setting that takes the rest of the line (WorkingDirectory=, EnvironmentFile=): only "%" is special. */
+export function pathSetting(path: string): string {
+  return path.replaceAll('%', '%%')
+}
+
+/** A value in free text (Description=): "%" begins a specifier, a line ends the value. */
+export function freeText(value: string): string {
+  return value.replace(/[\r\n]+/g, ' ').replaceAll('%', '%%')
+}
+
+/** A line of an EnvironmentFile=: within double quotes only these four characters need a backslash, and a newline stands for itself. */
+export function environmentFileLine(name: string, value: string): string {
+  return `${name}="${value.replace(/["\\`$]/g, '\\$&')}"`
+}
+
+/** Reads lines that `environmentFileLine` wrote, comments skipped. Other forms of line are kept out. */
+export function parseEnvironmentFile(text: string): Map<string, string> {
+  const values = new Map<string, string>()
+  for (const match of text.matchAll(/^([A-Za-z_][A-Za-z0-9_]*)="((?:[^"\\]|\\[^])*)"$/gm)) {
+    values.set(match[1] ?? '', (match[2] ?? '').replace(/\\(["\\`$])/g, '$1'))
+  }
+  return values
+}
+
+/**
+ * Why a value cannot be an environment variable under systemd; undefined if it can. systemd takes tab and newline, and no other
+ * control character (env-util.c, env_value_is_valid).
+ */
+export function refusedEnvironmentValue(value: string): string | undefined {
+  // eslint-disable-next-line no-control-regex
+  if (/[\u0000-\u0008\u000b-\u001f\u007f]/.test(value)) return 'has a control character other than tab or newline, which systemd refuses'
+  return value.isWellFormed() ? undefined : 'is not valid Unicode'
+}
+
+function quoted(value: string): string {
+  const escaped = value
+    .replaceAll('\\', '\\\\')
+    .replaceAll('"', '\\"')
+    .replaceAll('%', '%%')
+    .replaceAll('\n', '\\n')
+    .replaceAll('\t', '\\t')
+    // eslint-disable-next-line no-control-regex
+    .replace(/[\u0001-\u001f\u007f]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  return `"${escaped}"`
+}

@@ -1,0 +1,381 @@
+import path from 'node:path'
+import {ExitStatus, ServiceError} from '../../errors.js'
+import {type Account, type Host, HostError, temporaryPath} from '../../host/host.js'
+import type {RunStep, Step} from '../../plan/plan.js'
+import {serviceSuffix} from '../../service/naming.js'
+import type {Profile} from '../../service/profile.js'
+import {parseSettings, type ServiceSettings} from '../../service/settings.js'
+import type {Activity, DefinitionFile, DirectiveDrift, LastExit, LogQuery, Manager, ManagerObservation, Scope, Service} from '../manager.js'
+import {commandFailed, enableLingerCommand, isLingering, managerEnvironment, noUserManager, runtimeFolder, userManagerAnswers} from './bus.js'
+import {definitionPaths, isOwnUnit, renderDefinition, runtimeDirectoryName, scopeFolders, unitEnvironment} from './definition.js'
+import {ownedDirectives, wantedDirectives} from './directives.js'
+import {parseEnvironmentFile} from './escape.js'
+import {journalCommand} from './journal.js'
+import {parseShow, type Properties, splitEntries} from './show.js'
+
+const READ_PROPERTIES = [
+  'Id LoadState UnitFileState ActiveState SubState Result MainPID NRestarts ExecMainCode ExecMainStatus ExecMainPID',
+  'ExecMainStartTimestampMonotonic FragmentPath DropInPaths NeedDaemonReload ControlGroup User Environment WorkingDirectory',
+]
+  .join(' ')
+  .split(' ')
+const READ_TIMEOUT_MS = 20_000
+const CHANGE_TIMEOUT_MS = 60_000
+const USER_MANAGER_TIMEOUT_MS = 10_000
+
+/** The systemd of this machine, for system services or for the services of one account's user manager. */
+export class SystemdManager implements Manager {
+  readonly kind = 'systemd'
+  readonly title: string
+
+  /** `account`: whose user manager it is (user scope), or who asks (system scope). */
+  constructor(
+    private readonly host: Host,
+    readonly scope: Scope,
+    private readonly account: Account,
+  ) {
+    this.title = `systemd (${scope})`
+  }
+
+  defaultAccount(profileName: string): Account | undefined {
+    if (this.scope === 'user') return this.account
+    // The installed unit says whose gateway it is; a settings file of ours says so too, but a unit of upstream's has only itself.
+    const suffix = profileName === 'default' ? '' : `-${profileName}`
+    const text = readOrUndefined(this.host, path.join(scopeFolders('system', this.account).units, `hermes-gateway${suffix}.service`))
+    const user = [...(text ?? '').matchAll(/^User=(.+)$/gm)].at(-1)?.[1]?.trim()
+    return user ? this.host.accountOf(/^\d+$/.test(user) ? Number(user) : user) : undefined
+  }
+
+  serviceFor(profile: Profile, account: Account): Service {
+    const suffix = serviceSuffix(profile, account.home, (file) => this.host.realPath(file))
+    return {profile, account, name: `hermes-gateway${suffix ? `-${suffix}` : ''}.service`}
+  }
+
+  isOnDisk(service: Service): boolean {
+    return this.asOwner(() => this.host.lstat(definitionPaths(this.scope, service).unit) !== undefined)
+  }
+
+  observe(services: readonly Service[]): ManagerObservation[] {
+    if (services.length === 0) return []
+    this.requireManager()
+    const properties = [...READ_PROPERTIES, ...ownedDirectives()].join(',')
+    const result = this.actor().read([...this.systemctl(), 'show', `--property=${properties}`, '--', ...services.map((service) => service.name)], {
+      env: this.env(),
+      timeoutMs: READ_TIMEOUT_MS,
+    })
+    if (result.code !== 0) throw commandFailed(result)
+    const blocks = parseShow(result.stdout)
+    if (blocks.length !== services.length) {
+      throw new ServiceError(`systemctl show answered for ${blocks.length} units instead of ${services.length}`, {
+        code: 'manager-not-understood',
+        exitStatus: ExitStatus.cannotTell,
+      })
+    }
+    return services.map((service, index) => this.observation(service, blocks[index] ?? {}))
+  }
+
+  notInstalled(service: Service): ManagerObservation {
+    return this.observation(service, {LoadState: 'not-found'})
+  }
+
+  async render(service: Service, settings: ServiceSettings, environment: ReadonlyMap<string, string>): Promise<DefinitionFile[]> {
+    const text = readOrUndefined(this.host, definitionPaths(this.scope, service).unit)
+    const withUnit = text === undefined || isOwnUnit(text)
+    return renderDefinition(this.host, this.scope, service, settings, environment, {withUnit, systemdVersion: this.version()})
+  }
+
+  readEnvironment(service: Service): Map<string, string> {
+    return parseEnvironmentFile(readOrUndefined(this.host, definitionPaths(this.scope, service).environmentFile) ?? '')
+  }
+
+  unitEnvironment(service: Service, settings: ServiceSettings): Record<string, string> {
+    return unitEnvironment(this.host, this.scope, service, settings)
+  }
+
+  drift(observation: ManagerObservation, settings: ServiceSettings): DirectiveDrift[] {
+    const wanted = wantedDirectives(settings)
+    const drifts: DirectiveDrift[] = []
+    for (const [directive, value] of Object.entries(wanted)) {
+      const merged = observation.directives[directive]
+      if (merged === undefined || value.accepts(merged)) continue
+      const setBy = observation.definitionPaths.findLast((file) => value.pattern.test(readOrUndefined(this.host, file) ?? ''))
+      drifts.push({directive: value.name, wanted: value.text, merged, setBy})
+    }
+    return drifts
+  }
+
+  prerequisites(service: Service, settings: ServiceSettings): Step[] {
+    const {account} = service
+    const env = managerEnvironment('system', account)
+    const steps: Step[] = []
+    if (settings.linger && !isLingering(this.host, account)) {
+      steps.push({
+        kind: 'act',
+        why: `let ${account.name}'s services run without a login (lingering)`,
+        act: async () => {
+          const result = await this.host.run(['loginctl', '--no-ask-password', 'enable-linger', account.name], {env, timeoutMs: CHANGE_TIMEOUT_MS})
+          if (result.code === 0 && isLingering(this.host, account)) return
+          throw new ServiceError(`Lingering could not be turned on for ${account.name}: ${result.stderr.trim() || 'not allowed'}`, {
+            code: 'linger-refused',
+            exitStatus: ExitStatus.failed,
+            next: [enableLingerCommand(account), 'hermes-svc install --no-linger   # the gateway then runs only while you are logged in'],
+          })
+        },
+      })
+      steps.push({kind: 'on-undo', why: 'take lingering back if a later step fails', run: this.disableLinger(account)})
+    }
+    if (this.scope === 'user' && !userManagerAnswers(this.host, account)) {
+      steps.push({
+        kind: 'act',
+        why: `wait for the user manager of ${account.name}`,
+        act: async () => {
+          const endMs = this.host.monotonicMs() + USER_MANAGER_TIMEOUT_MS
+          while (!userManagerAnswers(this.host, account)) {
+            if (this.host.monotonicMs() > endMs) throw noUserManager(account)
+            await this.host.sleep(50)
+          }
+        },
+      })
+    }
+    return steps
+  }
+
+  private disableLinger(account: Account): RunStep {
+    const argv = ['loginctl', '--no-ask-password', 'disable-linger', account.name]
+    return {kind: 'run', why: `end lingering of ${account.name}`, argv, env: managerEnvironment('system', account), timeoutMs: CHANGE_TIMEOUT_MS}
+  }
+
+  folderSteps(service: Service): Step[] {
+    const paths = definitionPaths(this.scope, service)
+    const folders = this.scope === 'system' ? [] : ['.config', '.config/systemd', '.config/systemd/user'].map((folder) => path.join(this.account.home, folder))
+    return [...folders, path.dirname(paths.supportFolder), paths.supportFolder, paths.dropInFolder].map((folder) => ({
+      kind: 'make-folder',
+      why: `make ${folder}`,
+      path: folder,
+      mode: 0o755,
+      as: this.owner(service),
+    }))
+  }
+
+  leftovers(service: Service, wanted: readonly string[]): string[] {
+    const paths = definitionPaths(this.scope, service)
+    return this.asOwner(() => {
+      const support = (this.host.list(paths.supportFolder) ?? []).map((name) => path.join(paths.supportFolder, name))
+      const interrupted = [paths.unit, paths.dropIn].map(temporaryPath).filter((file) => this.host.lstat(file) !== undefined)
+      return [...support, ...interrupted].filter((file) => !wanted.includes(file))
+    })
+  }
+
+  removeSteps(observation: ManagerObservation): Step[] {
+    const {service} = observation
+    const paths = definitionPaths(this.scope, service)
+    const as = this.owner(service)
+    const files = [...this.leftovers(service, []), paths.dropIn]
+    if (observation.installed === 'own' || observation.settings?.createdDefinition) files.push(paths.unit)
+    const folders = [paths.dropInFolder, paths.supportFolder].filter((folder) => this.host.stat(folder) !== undefined)
+    // The folders around them go too if nobody else has anything in them.
+    if (folders.length > 0) {
+      folders.push(path.dirname(paths.supportFolder))
+      if (this.scope === 'user') folders.push(path.dirname(paths.unit), path.dirname(path.dirname(paths.unit)))
+    }
+    return [
+      ...files
+        .filter((file) => this.host.lstat(file) !== undefined)
+        .map((file): Step => ({kind: 'remove-file', why: `remove ${file}`, path: file, as})),
+      ...folders.map((folder): Step => ({kind: 'remove-folder', why: `remove ${folder} if it is empty`, path: folder, as})),
+    ]
+  }
+
+  afterUninstall(observation: ManagerObservation): Step[] {
+    const {service} = observation
+    const {units} = scopeFolders(this.scope, service.account)
+    const others = (this.host.list(units) ?? []).filter((name) => /^hermes-gateway.*\.service$/.test(name) && name !== service.name)
+    const endLinger = observation.settings?.turnedLingerOn && others.length === 0 && isLingering(this.host, service.account)
+    return endLinger ? [{...this.disableLinger(service.account), mayFail: true}] : []
+  }
+
+  reload(): RunStep[] {
+    return [this.change('have systemd read the definition', ['daemon-reload'])]
+  }
+
+  enable(service: Service): RunStep[] {
+    return [this.change('start it at every boot', ['enable', service.name])]
+  }
+
+  disable(service: Service): RunStep[] {
+    return [this.change('keep it down over a reboot', ['disable', service.name])]
+  }
+
+  start(service: Service): Step[] {
+    return [...this.forgetFailures(service), this.change('start the gateway', ['start', '--no-block', service.name])]
+  }
+
+  stop(service: Service): RunStep[] {
+    return [this.change('stop the gateway', ['stop', '--no-block', service.name])]
+  }
+
+  abort(service: Service): RunStep[] {
+    return [
+      this.change('stop the gateway', ['stop', '--no-block', service.name]),
+      {...this.change('kill what is left of it', ['kill', '--signal=SIGKILL', service.name]), mayFail: true},
+      this.change('wait until it is gone', ['stop', service.name]),
+      ...this.settle(service),
+    ]
+  }
+
+  settle(service: Service): RunStep[] {
+    return [{...this.change('reset a failed state', ['reset-failed', service.name]), mayFail: true}]
+  }
+
+  runsWithoutLogin(service: Service): boolean {
+    return isLingering(this.host, service.account)
+  }
+
+  restart(service: Service): Step[] {
+    return [...this.forgetFailures(service), this.change('restart the gateway', ['restart', '--no-block', service.name])]
+  }
+
+  logCommand(service: Service, query: LogQuery): {argv: string[]; env: Record<string, string>} {
+    return {argv: journalCommand(this.scope, service, query), env: this.env()}
+  }
+
+  owner(service: Service): Account | undefined {
+    return this.scope === 'user' ? service.account : undefined
+  }
+
+  /** A start by hand must not wait for a delay that earlier failures earned, nor be refused for them. */
+  private forgetFailures(service: Service): Step[] {
+    const folder = path.join(runtimeFolder(this.scope, service.account), runtimeDirectoryName(service))
+    return [
+      ...this.settle(service),
+      {kind: 'remove-file', why: 'forget earlier failures', path: path.join(folder, 'failures'), as: service.account},
+    ]
+  }
+
+  /** One call of systemctl that changes something, with the ids of the user manager's account. */
+  private change(why: string, words: readonly string[]): RunStep {
+    const as = this.scope === 'user' ? this.account : undefined
+    return {kind: 'run', why, argv: [...this.systemctl(), ...words], env: this.env(), timeoutMs: CHANGE_TIMEOUT_MS, as}
+  }
+
+  private observation(service: Service, shown: Properties): ManagerObservation {
+    const paths = definitionPaths(this.scope, service)
+    const loaded = shown.LoadState !== 'not-found' && shown.LoadState !== undefined
+    const fragment = shown.FragmentPath ?? ''
+    const environment = splitEntries(shown.Environment ?? '')
+    const settings = this.asOwner(() => parseSettings(readOrUndefined(this.host, paths.settings)))
+    return {
+      service,
+      installed: this.installation(paths.dropIn, fragment, loaded),
+      broken: loaded && shown.LoadState !== 'loaded' ? shown.LoadState : undefined,
+      enabled: enablement(shown.UnitFileState),
+      activity: activity(shown),
+      mainPid: positive(shown.MainPID),
+      startedAtMs: microsecondsToMs(shown.ExecMainStartTimestampMonotonic),
+      restarts: Number(shown.NRestarts ?? 0),
+      lastExit: lastExit(shown),
+      failuresInARow: this.failuresInARow(service),
+      controlGroup: shown.ControlGroup || undefined,
+      home: environment.find((entry) => entry.startsWith('HERMES_HOME='))?.slice('HERMES_HOME='.length),
+      accountName: shown.User || undefined,
+      definitionPaths: [fragment, ...splitEntries(shown.DropInPaths ?? '')].filter(Boolean),
+      needsReload: shown.NeedDaemonReload === 'yes',
+      settings,
+      directives: shown,
+    }
+  }
+
+  private installation(dropIn: string, fragment: string, loaded: boolean): ManagerObservation['installed'] {
+    if (!loaded || fragment === '') return 'no'
+    return this.asOwner(() => {
+      if (isOwnUnit(readOrUndefined(this.host, fragment) ?? '')) return 'own'
+      return this.host.lstat(dropIn) ? 'adopted' : 'foreign'
+    })
+  }
+
+  private failuresInARow(service: Service): number {
+    const file = path.join(runtimeFolder(this.scope, service.account), runtimeDirectoryName(service), 'failures')
+    return positive(readOrUndefined(this.host, file)?.trim()) ?? 0
+  }
+
+  private version(): number {
+    const result = this.host.read(['systemctl', '--version'], {env: this.env(), timeoutMs: READ_TIMEOUT_MS})
+    return Number(/^systemd (\d+)/.exec(result.stdout)?.[1] ?? 0)
+  }
+
+  private requireManager(): void {
+    if (this.scope === 'user' && !userManagerAnswers(this.host, this.account)) throw noUserManager(this.account)
+  }
+
+  /** Who talks to the manager: only its own user may talk to a user manager. */
+  private actor(): Host {
+    return this.scope === 'user' ? this.host.as(this.account) : this.host
+  }
+
+  private systemctl(): string[] {
+    return this.scope === 'user' ? ['systemctl', '--user'] : ['systemctl', '--no-ask-password']
+  }
+
+  private env(): Record<string, string> {
+    return managerEnvironment(this.scope, this.account)
+  }
+
+  /** Looking at files of a user's home that may not be seen is "cannot tell". */
+  private asOwner<T>(look: () => T): T {
+    try {
+      return look()
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error
+      throw new ServiceError(error.message, {code: 'no-access', exitStatus: ExitStatus.cannotTell})
+    }
+  }
+}
+
+function readOrUndefined(host: Host, file: string): string | undefined {
+  try {
+    return host.readText(file)
+  } catch (error) {
+    if (error instanceof HostError) return undefined
+    throw error
+  }
+}
+
+/** `waiting`: between an exit and the next start, in systemd's own delay or in our helper's. systemd's states: systemctl(1), unit-def.c. */
+function activity(shown: Properties): Activity {
+  switch (shown.ActiveState) {
+    case 'active':
+    case 'reloading':
+      return 'running'
+    case 'activating':
+      if (shown.SubState === 'auto-restart' || shown.SubState === 'auto-restart-queued') return 'waiting'
+      return shown.SubState === 'start-pre' && Number(shown.NRestarts) > 0 ? 'waiting' : 'starting'
+    case 'deactivating':
+      return 'stopping'
+    case 'failed':
+      return 'failed'
+    default:
+      return 'stopped'
+  }
+}
+
+function enablement(state: string | undefined): boolean | undefined {
+  if (state === undefined || state === '') return undefined
+  if (state.startsWith('enabled')) return true
+  return ['disabled', 'masked', 'masked-runtime', 'linked', 'linked-runtime', 'bad'].includes(state) ? false : undefined
+}
+
+/** ExecMainCode is a CLD_ value of waitid(2): 1 exited, 2 killed, 3 dumped. 0 is a process that has not ended. */
+function lastExit(shown: Properties): LastExit | undefined {
+  const how = ({1: 'exited', 2: 'killed', 3: 'dumped'} as const)[Number(shown.ExecMainCode)]
+  return how && {how, status: Number(shown.ExecMainStatus)}
+}
+
+function microsecondsToMs(text: string | undefined): number | undefined {
+  const value = positive(text)
+  return value === undefined ? undefined : value / 1000
+}
+
+function positive(text: string | undefined): number | undefined {
+  const value = Number(text)
+  return Number.isInteger(value) && value > 0 ? value : undefined
+}

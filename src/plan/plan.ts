@@ -1,0 +1,46 @@
+import type {Account} from '../host/host.js'
+
+interface StepHead {
+  /** What it is for, one short sentence in the imperative; shown by --dry-run and as progress. */
+  readonly why: string
+  /** The account whose ids it is done with; undefined: our own. */
+  readonly as?: Account | undefined
+}
+
+/** A step that runs a program. */
+export type RunStep = StepHead & {
+  readonly kind: 'run'
+  readonly argv: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly timeoutMs?: number
+  /** A failure is noted and passed over. */
+  readonly mayFail?: boolean
+}
+
+/** One change, as data: it can be printed, applied and undone. */
+export type Step = RunStep | (StepHead & OtherStep)
+
+type OtherStep =
+  | {readonly kind: 'make-folder'; readonly path: string; readonly mode: number}
+  | {readonly kind: 'write-file'; readonly path: string; readonly text: string; readonly mode: number; readonly secret?: boolean}
+  | {readonly kind: 'remove-file'; readonly path: string}
+  /** Removes it only if it is empty. */
+  | {readonly kind: 'remove-folder'; readonly path: string}
+  /** Does nothing when applied; run when a later step fails. Undoing goes backwards, so it comes after the undoing of all later steps. */
+  | {readonly kind: 'on-undo'; readonly run: RunStep}
+  /** An act that is no file and no program, e.g. signalling a process after its identity was checked again. */
+  | {readonly kind: 'act'; readonly act: (progress: Progress) => Promise<void>}
+
+/** Tells the user what is being waited for; the text replaces the former one. */
+export type Progress = (text: string) => void
+
+/** What a command would change, and how it sees that it worked. */
+export interface Plan {
+  /** What is being done, e.g. "install hermes-gateway.service". */
+  readonly title: string
+  readonly steps: readonly Step[]
+  /** Waits until the outcome is seen; throws if it does not come. A failure undoes the steps. */
+  readonly verify?: (progress: Progress) => Promise<void>
+  /** Said after success, or instead if there is nothing to do. */
+  readonly outcome: string
+}

@@ -1,0 +1,129 @@
+import path from 'node:path'
+import {ExitStatus, ServiceError, usageError} from '../errors.js'
+import {type Account, type Host, HostError} from '../host/host.js'
+import {otherWriterOf, TEMPORARY_FOLDERS, unusablePath} from './home-check.js'
+
+const PROBE_TIMEOUT_MS = 30_000
+
+/** The gateway's program with its leading arguments, and how it was found. `gateway run` and the profile come after. */
+export interface GatewayCommand {
+  readonly argv: readonly string[]
+  readonly source: string
+}
+
+/**
+ * Finds the gateway: the launcher or virtual environment under the root home (a checkout is `<root>/hermes-agent`), else `hermes` on the
+ * user's PATH. Throws a ServiceError that lists where was looked.
+ */
+export function findGatewayCommand(host: Host, root: string, account: Account): GatewayCommand {
+  const asUser = host.as(account)
+  const bases = [path.join(root, 'hermes-agent'), root]
+  const launchers = bases.flatMap((base) => ['.hermes/bin/hermes', 'bin/hermes', 'venv/bin/hermes', '.venv/bin/hermes'].map((file) => path.join(base, file)))
+  const launcher = launchers.find((file) => asUser.isExecutable(file))
+  if (launcher) return {argv: [launcher], source: 'the launcher under the home'}
+  const pythons = bases.flatMap((base) => ['venv/bin/python', '.venv/bin/python'].map((file) => path.join(base, file)))
+  const python = pythons.find((file) => asUser.isExecutable(file))
+  if (python) return {argv: [python, '-m', 'hermes_cli.main'], source: 'the virtual environment under the home'}
+  const ownPath = host.account.uid === account.uid ? (host.env.PATH ?? '') : ''
+  const searched = `${path.join(account.home, '.local/bin')}:${ownPath}:/usr/local/bin:/usr/bin`
+  const found = asUser.which('hermes', searched)
+  if (found) return {argv: [found], source: 'hermes on PATH'}
+  throw new ServiceError(`No gateway was found for ${account.name}: nothing executable under ${root} and no hermes on PATH`, {
+    code: 'gateway-not-found',
+    exitStatus: ExitStatus.failed,
+    next: ['hermes-svc install --command /path/to/hermes'],
+    evidence: [...launchers, ...pythons, ...searched.split(':').filter(Boolean).map((folder) => path.join(folder, 'hermes'))].map((file) => `looked for ${file}`),
+  })
+}
+
+/**
+ * Reads `--command`: the path of a program, or a command line with quotes and backslashes as in a shell but nothing expanded.
+ * A value that as a whole names a file is that file, so a path with spaces needs no quotes. Throws a usage error.
+ */
+export async function parseCommandFlag(host: Host, value: string): Promise<string[]> {
+  const refuse = (why: string) => usageError(`--command ${JSON.stringify(value)}: ${why}`)
+  const whole = value.trim()
+  if (path.isAbsolute(whole) && host.stat(whole)?.kind === 'file') return [whole]
+  const {parse} = await import('shell-quote')
+  const words: string[] = []
+  for (const token of parse(whole, (name) => ({op: `$${name}`}))) {
+    if (typeof token !== 'string') throw refuse('is more than a program and its arguments; nothing is expanded or piped in a service')
+    words.push(token)
+  }
+  const program = words[0]
+  if (!program) throw refuse('is empty')
+  if (path.isAbsolute(program)) return words
+  if (program.includes('/')) throw refuse('the program must be an absolute path: a service has no current folder of yours')
+  const found = host.which(program)
+  if (!found) throw refuse(`there is no ${program} on PATH`)
+  return [found, ...words.slice(1)]
+}
+
+/**
+ * Proves a command before anything is written: it lasts, nobody else can replace it, the service's user can execute it, its interpreter
+ * is there, and `--version` answers in the very environment that the service will have. Throws a ServiceError that names the path.
+ */
+export async function proveGatewayCommand(
+  host: Host,
+  argv: readonly string[],
+  account: Account,
+  environment: Readonly<Record<string, string>>,
+): Promise<void> {
+  const program = argv[0] ?? ''
+  const fail = (why: string, evidence: readonly string[] = []) =>
+    new ServiceError(`The gateway's command cannot be used: ${why}`, {
+      code: 'gateway-command',
+      exitStatus: ExitStatus.failed,
+      next: ['hermes-svc install --command /path/to/hermes'],
+      evidence,
+    })
+  for (const word of argv) if (word.includes('\0')) throw fail('it has a NUL character in it')
+  const text = unusablePath(program)
+  if (text) throw fail(`${JSON.stringify(program)} ${text}`)
+  if (TEMPORARY_FOLDERS.some((folder) => program.startsWith(`${folder}/`))) {
+    throw fail(`${program} is in a temporary folder and would be gone after a restart of the machine`)
+  }
+  const asUser = host.as(account)
+  const stat = lookAt(asUser, program)
+  if (!stat) throw fail(`${program} does not exist, or ${account.name} cannot see it`)
+  if (stat.kind !== 'file') throw fail(`${program} is a ${stat.kind}, not a program`)
+  if (!asUser.isExecutable(program)) throw fail(`${account.name} may not execute ${program} (mode ${stat.mode.toString(8)})`)
+  const writer = otherWriterOf(host, host.realPath(program) ?? program, account)
+  if (writer) throw fail(writer)
+  const interpreter = missingInterpreter(asUser, program, environment.PATH ?? '')
+  if (interpreter) throw fail(`${program} needs the interpreter ${interpreter}, which is missing`)
+
+  const result = await asUser.run([...argv, '--version'], {env: {...environment}, cwd: '/', timeoutMs: PROBE_TIMEOUT_MS})
+  if (result.code === 0) return
+  const lines = `${result.stdout}\n${result.stderr}`.split('\n').filter((line) => line.trim() !== '').slice(-10)
+  const missing = /No module named '?([\w.]+)'?/.exec(result.stderr)
+  if (missing) throw fail(`${program} runs, but the Python module ${missing[1]} is missing from its environment`, lines)
+  if (result.failure === 'TIMEOUT') throw fail(`${[...argv, '--version'].join(' ')} gave no answer in ${PROBE_TIMEOUT_MS / 1000} s`, lines)
+  throw fail(`${[...argv, '--version'].join(' ')} ended with ${result.failure ?? result.signal ?? `exit status ${result.code}`}`, lines)
+}
+
+function lookAt(host: Host, file: string) {
+  try {
+    return host.stat(file)
+  } catch (error) {
+    if (error instanceof HostError) return undefined
+    throw error
+  }
+}
+
+/** The interpreter that a script's first line names (execve(2)) if it is not there; undefined for binaries and whole scripts. */
+function missingInterpreter(host: Host, program: string, searchPath: string): string | undefined {
+  let firstLine: string | undefined
+  try {
+    firstLine = host.readText(program)?.slice(0, 4096).split('\n')[0]
+  } catch (error) {
+    if (error instanceof HostError) return undefined
+    throw error
+  }
+  const words = /^#!\s*(.*)$/.exec(firstLine ?? '')?.[1]?.trim().split(/\s+/)
+  const interpreter = words?.[0]
+  if (!interpreter) return undefined
+  if (!host.stat(interpreter)) return interpreter
+  const named = path.basename(interpreter) === 'env' ? words.slice(1).find((word) => !word.startsWith('-') && !word.includes('=')) : undefined
+  return named && !host.which(named, searchPath) ? named : undefined
+}

@@ -1,0 +1,17 @@
+import path from 'node:path'
+import {DEFAULT_PROFILE, type Profile} from './profile.js'
+
+/** Everything of our own beside the gateway's service begins with this, so that no profile name can collide. */
+export const OWN_PREFIX = 'hermes-svc-'
+
+/**
+ * What tells a profile's service from others in a manager's name for it, upstream's own rule: empty for `~/.hermes`, the profile's
+ * name below it, else the first 8 hex digits of the sha256 of the resolved home. `accountHome`: home directory of the service's user.
+ */
+export function serviceSuffix(profile: Profile, accountHome: string, realPath: (path: string) => string | undefined): string {
+  const standardRoot = path.join(accountHome, '.hermes')
+  const root = realPath(standardRoot) ?? standardRoot
+  if (profile.root === root) return profile.name === DEFAULT_PROFILE ? '' : profile.name
+  // Loaded only here: it costs start-up time, and the usual home needs no hash.
+  return process.getBuiltinModule('node:crypto').createHash('sha256').update(profile.home).digest('hex').slice(0, 8)
+}

@@ -1,0 +1,41 @@
+import type {Scope} from '../managers/manager.js'
+import type {RestartPolicy} from './restart-policy.js'
+
+/** What an install decided; recorded beside the definition, so that later commands render the same. No secret is in it. */
+export interface ServiceSettings {
+  readonly schemaVersion: 1
+  readonly scope: Scope
+  readonly profile: string
+  readonly home: string
+  /** Name of the account that the gateway runs as. */
+  readonly account: string
+  /** The gateway's program and leading arguments; `gateway run` and the profile come after. */
+  readonly command: readonly string[]
+  /** The command was given by hand, and stays until another one is. */
+  readonly commandIsGiven: boolean
+  /** hermes-svc created the main definition; it may have been rewritten by another tool since. */
+  readonly createdDefinition: boolean
+  /** Whether lingering is wanted, so that the service runs without a login. */
+  readonly linger: boolean
+  /** hermes-svc turned lingering on, so `uninstall` may turn it off. */
+  readonly turnedLingerOn: boolean
+  readonly policy: RestartPolicy
+  /** The longest that the gateway may take to finish its work when it is stopped, in seconds. */
+  readonly drainSec: number
+  readonly cronDrainSec: number
+}
+
+/** Reads recorded settings; undefined if the text is not a record that this version understands. */
+export function parseSettings(text: string | undefined): ServiceSettings | undefined {
+  if (text === undefined) return undefined
+  try {
+    const value = JSON.parse(text) as ServiceSettings
+    return value.schemaVersion === 1 && Array.isArray(value.command) && typeof value.home === 'string' ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+export function formatSettings(settings: ServiceSettings): string {
+  return `${JSON.stringify(settings, null, 2)}\n`
+}

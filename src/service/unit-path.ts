@@ -1,0 +1,19 @@
+import path from 'node:path'
+import type {Account, Host} from '../host/host.js'
+
+/** What every service gets: the system's own folders. */
+const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
+/** Where tools of the gateway are installed below a home directory. */
+const USER_FOLDERS = ['.local/bin', '.cargo/bin', 'go/bin', '.npm-global/bin']
+
+/**
+ * The PATH that a gateway gets as a service: the folders that exist of its own program, its home's node, its user's tool folders, then the
+ * system's. Nothing comes from the PATH of the shell that installs it, which a service started at boot would not have.
+ */
+export function unitPath(host: Host, home: string, account: Account, command: readonly string[]): string {
+  const programFolder = path.dirname(command[0] ?? '/')
+  const own = ['node/bin', 'node_modules/.bin', 'hermes-agent/node_modules/.bin'].map((folder) => path.join(home, folder))
+  const user = USER_FOLDERS.map((folder) => path.join(account.home, folder))
+  const wanted = [programFolder, ...own, ...user].filter((folder) => host.stat(folder)?.kind === 'folder' && !folder.includes(':'))
+  return [...new Set([...wanted, ...SYSTEM_FOLDERS])].join(':')
+}

@@ -1,0 +1,85 @@
+import {ExitStatus, ServiceError} from '../errors.js'
+import {HostError} from '../host/host.js'
+
+/** What a command tells about why it failed. In a JSON document it is the member `error`. */
+export interface Failure {
+  readonly code: string
+  readonly message: string
+  readonly next: readonly string[]
+  readonly evidence: readonly string[]
+}
+
+/** Version of the shape of every JSON document that a command prints. */
+export const SCHEMA_VERSION = 1
+
+/**
+ * Tells why a command failed and returns the exit status for it. With `json` it prints `{schemaVersion, ok: false, error}` to stdout,
+ * else text to stderr. A stack trace is shown only for what nobody foresaw.
+ */
+export function reportFailure(error: unknown, json: boolean): ExitStatus {
+  const {failure, exitStatus} = failureOf(error)
+  if (json) writeJson({ok: false, error: failure})
+  else writeLine(process.stderr, failureText(failure))
+  return exitStatus
+}
+
+/** Tells on stderr why one of several pieces of work failed, and returns what a JSON document says of it. */
+export function reportInPassing(error: unknown): {failure: Failure; exitStatus: ExitStatus} {
+  const failed = failureOf(error)
+  writeLine(process.stderr, failureText(failed.failure))
+  return failed
+}
+
+/** Prints one JSON document to stdout, with `schemaVersion` first; on several lines only if a person reads it. */
+export function writeJson(document: object): void {
+  writeLine(process.stdout, JSON.stringify({schemaVersion: SCHEMA_VERSION, ...document}, undefined, process.stdout.isTTY ? 2 : undefined))
+}
+
+const guarded = new WeakSet<NodeJS.WriteStream>()
+
+/** Writes a line to stdout or stderr. A reader that has gone away (`… | head`) is no error: what is left to say has no reader. */
+export function writeLine(stream: NodeJS.WriteStream, line: string): void {
+  if (!guarded.has(stream)) {
+    guarded.add(stream)
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+    })
+  }
+  stream.write(`${line}\n`)
+}
+
+function failureOf(error: unknown): {failure: Failure; exitStatus: ExitStatus} {
+  if (error instanceof ServiceError) {
+    const {code, message, next, evidence, exitStatus} = error
+    return {failure: {code, message, next, evidence}, exitStatus}
+  }
+  if (error instanceof HostError) {
+    const mayNot = ['EACCES', 'EPERM', 'EROFS'].includes(error.code)
+    const next = mayNot ? ['run it as an account that may do that, for example with sudo'] : []
+    return {failure: {code: 'system-call', message: error.message, next, evidence: []}, exitStatus: ExitStatus.failed}
+  }
+  // Thrown by @inquirer/prompts on Ctrl-C and on a closed stdin; told by its name, since the library is loaded only for a prompt.
+  if (error instanceof Error && error.name === 'ExitPromptError') return failureOf(cancelledError())
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  const stack = error instanceof Error && error.stack ? error.stack.split('\n').filter((line) => /^\s+at /.test(line)) : []
+  return {
+    failure: {
+      code: 'bug',
+      message: `${message} (this is a bug in hermes-svc)`,
+      next: ['please report it, with these lines and the command you typed'],
+      evidence: stack.map((line) => line.trim()),
+    },
+    exitStatus: ExitStatus.failed,
+  }
+}
+
+/** The failure of a command that the user stopped. */
+export function cancelledError(): ServiceError {
+  return new ServiceError('cancelled', {code: 'cancelled', exitStatus: ExitStatus.cancelled})
+}
+
+function failureText({message, next, evidence}: Failure): string {
+  const lines = [`hermes-svc: ${message}`, ...evidence.map((line) => `    ${line}`)]
+  next.forEach((line, index) => lines.push(`${index === 0 ? 'Next: ' : '      '}${line}`))
+  return lines.join('\n')
+}

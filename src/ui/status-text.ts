@@ -1,0 +1,59 @@
+import type {ServiceReport} from '../lifecycle/status.js'
+import {columns, duration} from './text.js'
+
+/** One service in full, for people. */
+export function statusText(report: ServiceReport): string[] {
+  const {verdict} = report
+  const pid = verdict.pid === null ? '' : `, pid ${verdict.pid}`
+  const uptime = report.uptimeMs === null ? '' : `, up ${duration(report.uptimeMs)}`
+  const rows = [
+    ['home', report.home],
+    ['runs as', report.account],
+    ['installed', installedText(report.installed)],
+    ['enabled', report.enabled === null ? 'cannot tell' : report.enabled ? 'yes, starts at boot' : 'no'],
+    ['desired', report.desired ?? 'not recorded'],
+    ['actual', report.actual],
+    ['gateway', `${verdict.state}${pid}${uptime}`],
+    ...verdict.evidence.map((line, index) => [index === 0 ? 'evidence' : '', line]),
+    ['restarts', `${report.restarts}${report.failuresInARow > 0 ? `, ${report.failuresInARow} failures in a row` : ''}`],
+    ['last exit', exitText(report)],
+  ]
+  if (report.servedBy !== null) rows.push(['served by', `the gateway of profile ${report.servedBy}; no service of its own is needed`])
+  return [`${report.service}: ${report.actual} (${report.manager}, ${report.scope} scope, profile ${report.profile})`, ...columns(rows).map((line) => `  ${line}`)]
+}
+
+/** All services in a table, for people. */
+export function listText(reports: readonly ServiceReport[]): string[] {
+  const cell = (value: boolean | null) => (value === null ? '-' : value ? 'yes' : 'no')
+  const rows = reports.map((report) => [
+    report.profile,
+    report.servedBy === null ? report.installed : `served by ${report.servedBy}`,
+    report.desired ?? '-',
+    report.actual,
+    cell(report.enabled),
+    report.pid === null ? '-' : String(report.pid),
+    report.uptimeMs === null ? '-' : duration(report.uptimeMs),
+    report.home,
+  ])
+  return columns([['PROFILE', 'INSTALLED', 'DESIRED', 'ACTUAL', 'ENABLED', 'PID', 'UP', 'HOME'], ...rows])
+}
+
+function installedText(installed: string): string {
+  switch (installed) {
+    case 'own':
+      return 'yes'
+    case 'adopted':
+      return "yes: another tool's unit, with our policy added"
+    case 'foreign':
+      return "by another tool, without our policy (`hermes-svc install` adds it)"
+    case 'no':
+      return 'no (`hermes-svc install` installs it)'
+    default:
+      return installed
+  }
+}
+
+function exitText({lastExit}: ServiceReport): string {
+  if (lastExit === null) return 'none'
+  return lastExit.how === 'exited' ? `exit status ${lastExit.status}` : `${lastExit.how} by signal ${lastExit.status}`
+}

@@ -1,0 +1,300 @@
+import {type ChildProcessWithoutNullStreams, spawn} from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import {fileURLToPath} from 'node:url'
+import {build} from 'esbuild'
+import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest'
+import type {Account} from '../../src/host/host.js'
+import {type Machine, MACHINE_NODE, MACHINE_PACKAGE, whyNoMachine} from '../../src/smoke/machine.js'
+import {describeUnless} from '../support/describe-unless.js'
+import {bootTestMachine, describeOnSystemd, testHost, waitFor} from '../support/machines.js'
+
+await describeOnSystemd(
+  'a throw-away machine',
+  (machine) => {
+    let ann: Account
+    beforeAll(async () => {
+      ann = await machine().addUser('ann')
+    })
+
+    const text = async (argv: readonly string[], user?: Account) => (await machine().exec(argv, user ? {user} : {})).stdout.trim()
+
+    it('has a real systemd as PID 1', async () => {
+      expect(await text(['readlink', '/proc/1/exe'])).toMatch(/\/lib\/systemd\/systemd$/)
+      expect(await text(['systemctl', 'is-system-running'])).toBe('running')
+    })
+
+    it('runs the user manager of a user who is not logged in', async () => {
+      expect(await text(['systemctl', '--user', 'is-system-running'], ann)).toBe('running')
+      expect(await text(['loginctl', 'show-user', 'ann', '--property=Linger', '--value'])).toBe('yes')
+    })
+
+    it('runs a user service and lets its user read its journal', async () => {
+      const run = await machine().exec(['systemd-run', '--user', '--wait', '--unit=hello', 'echo', 'hello from a service'], {user: ann})
+      expect(run.code).toBe(0)
+      await waitFor(async () => (await text(['journalctl', '--user', '--unit=hello', '--output=cat'], ann)).includes('hello from a service'), 'the line')
+    })
+
+    it('answers calls to logind', async () => {
+      const bob = await machine().addUser('bob', {linger: false})
+      expect(await text(['ls', '/var/lib/systemd/linger'])).toBe('ann')
+      expect((await machine().exec(['systemctl', '--user', 'is-system-running'], {user: bob})).code).not.toBe(0)
+      expect((await machine().exec(['loginctl', 'enable-linger', 'bob'])).code).toBe(0)
+      await waitFor(async () => (await text(['systemctl', '--user', 'is-system-running'], bob)) === 'running', 'the user manager of bob')
+    })
+
+    it('brings none of the services, users and files of homes that the root folder has', async () => {
+      expect(await text(['ls', '/etc/systemd/system'])).toBe('default.target')
+      expect(await text(['ls', '/home'])).toMatch(/^ann(\nbob)?$/)
+      const services = await text(['systemctl', 'list-units', '--type=service', '--state=running', '--plain', '--no-legend'])
+      expect(services.split('\n').map((line) => line.split(' ')[0]?.replace(/\d+/, 'UID'))).toEqual(
+        expect.arrayContaining(['dbus.service', 'systemd-journald.service', 'systemd-logind.service', 'user@UID.service']),
+      )
+      expect(services.split('\n').filter((line) => !line.startsWith('user@')).length).toBe(3)
+    })
+
+    it('has a network of its own that leads nowhere', async () => {
+      const interfaces = (await text(['cat', '/proc/net/dev'])).split('\n').slice(2)
+      expect(interfaces.map((line) => line.trim().split(':')[0])).toEqual(['lo'])
+    })
+
+    it('has node and the package for every user, and nobody can change them', async () => {
+      expect(await text([MACHINE_NODE, '--version'], ann)).toBe(process.version)
+      expect(await text(['cat', `${MACHINE_PACKAGE}/package.json`], ann)).toBe(fs.readFileSync(`${testHost.packageRoot}/package.json`, 'utf8').trim())
+      expect(await text(['stat', '--format=%U %a', MACHINE_PACKAGE])).toBe('root 755')
+      expect((await machine().exec(['touch', `${MACHINE_PACKAGE}/package.json`])).stderr).toContain('Read-only file system')
+      expect((await machine().exec(['touch', MACHINE_NODE])).stderr).toContain('Read-only file system')
+    })
+
+    it('passes arguments, input and exit status through as they are', async () => {
+      const argv = ['', 'a b', "'", '"', '$HOME', '\\n', 'line\nline', '*', '--', 'hällo']
+      const result = await machine().exec(['sh', '-c', 'printf "%s\\0" "$@"; cat; exit 42', 'sh', ...argv], {input: 'in\nput', user: ann})
+      expect(result.stdout).toBe([...argv, 'in\nput'].join('\0'))
+      expect(result.code).toBe(42)
+    })
+
+    it('gives a user the environment of a login, changed as asked', async () => {
+      const env = {EXTRA: 'x y', XDG_RUNTIME_DIR: undefined}
+      const result = await machine().exec(['sh', '-c', 'echo "$USER $HOME $PWD $EXTRA ${XDG_RUNTIME_DIR-none} $(id -un) $(id -Gn)"'], {user: ann, env})
+      expect(result.stdout).toBe('ann /home/ann /home/ann x y none ann ann\n')
+      expect(await text(['sh', '-c', 'echo $XDG_RUNTIME_DIR $VITEST'], ann)).toBe(`/run/user/${ann.uid}`)
+    })
+
+    it('kills inside what takes too long', async () => {
+      const result = await machine().exec(['sh', '-c', 'echo begun; sleep 987; echo ended'], {timeoutMs: 400})
+      expect(result).toMatchObject({failure: 'TIMEOUT', code: null, stdout: 'begun\n'})
+      const left = await text(['sh', '-c', 'cat /proc/[0-9]*/cmdline | tr "\\0" " " | grep -c "sleep 98[7]"'])
+      expect(left).toBe('0')
+    })
+
+    it('reads and writes files', async () => {
+      await machine().writeText('/home/ann/note', 'hällo\n', {user: ann, mode: 0o600})
+      expect(await machine().readText('/home/ann/note')).toBe('hällo\n')
+      expect(await text(['stat', '--format=%U %a', '/home/ann/note'])).toBe('ann 600')
+      expect(await machine().readText('/home/ann/nothing')).toBeUndefined()
+      await expect(machine().writeText('/no/such/folder/file', '')).rejects.toMatchObject({code: 'machine-failed'})
+    })
+  },
+  {versions: ['host', '257']},
+)
+
+await describeOnSystemd(
+  'the machine of a Debian 13',
+  (machine) => {
+    it('has its systemd, which knows RestartSteps', async () => {
+      expect((await machine().exec(['systemctl', '--version'])).stdout).toMatch(/^systemd 257\b/)
+      const show = await machine().exec(['systemctl', 'show', '--property=RestartSteps', 'dbus.service'])
+      expect(show.stdout).toBe('RestartSteps=0\n')
+    })
+  },
+  {versions: ['257']},
+)
+
+/** What the host would still show of a machine. */
+function traces(name: string, pidNamespace: string | null): string[] {
+  const found: string[] = []
+  const short = name.replace(/^hermes-svc-/, '')
+  for (const pid of fs.readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+    const read = <T>(look: () => T) => {
+      try {
+        return look()
+      } catch {
+        return undefined // the process has just ended
+      }
+    }
+    const commandLine = read(() => fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? ''
+    if (commandLine.includes(`machine-${short}`)) found.push(`process ${pid}: ${commandLine}`)
+    if (pidNamespace !== null && read(() => fs.readlinkSync(`/proc/${pid}/ns/pid`)) === pidNamespace) found.push(`process ${pid} inside`)
+    const mounts = read(() => fs.readFileSync(`/proc/${pid}/mountinfo`, 'utf8')) ?? ''
+    if (mounts.includes(`machine-${short}`)) found.push(`mount seen by ${pid}`)
+  }
+  const groups = fs.readdirSync('/sys/fs/cgroup', {recursive: true, encoding: 'utf8'}).filter((group) => group.includes(short))
+  found.push(...groups.map((group) => `cgroup ${group}`))
+  found.push(...fs.readdirSync('/run').filter((file) => file.includes(short)).map((file) => `/run/${file}`))
+  return found
+}
+
+const pidNamespaceOf = (pid: number) => fs.readlinkSync(`/proc/${pid}/ns/pid`)
+
+describeUnless(whyNoMachine(testHost), 'a throw-away machine and its host', () => {
+  const machines: Machine[] = []
+  const owners: ChildProcessWithoutNullStreams[] = []
+  let folder: string
+  let owner: string
+
+  beforeAll(async () => {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-test-'))
+    owner = path.join(folder, 'owner.cjs')
+    const source = fileURLToPath(new URL('../support/machine-owner.ts', import.meta.url))
+    await build({entryPoints: [source], outfile: owner, bundle: true, platform: 'node', format: 'cjs', logLevel: 'error'})
+  })
+  afterEach(async () => {
+    await Promise.all(machines.splice(0).map((machine) => machine.down()))
+    for (const child of owners.splice(0)) child.kill('SIGKILL')
+  })
+  afterAll(() => {
+    fs.rmSync(folder, {recursive: true})
+  })
+
+  const boot = async (options: Parameters<typeof bootTestMachine>[0] = {}) => {
+    const machine = await bootTestMachine(options)
+    machines.push(machine)
+    return machine
+  }
+
+  /** Another process that owns a machine. */
+  const bootByOwner = async (name: string) => {
+    const child = spawn(process.execPath, [owner, testHost.packageRoot, name])
+    owners.push(child)
+    const line = await new Promise<string>((resolve, reject) => {
+      let stderr = ''
+      child.stderr.on('data', (data: Buffer) => (stderr += data.toString()))
+      child.stdout.once('data', (data: Buffer) => resolve(data.toString()))
+      child.once('exit', (code) => reject(new Error(`exit ${code}: ${stderr}`)))
+    })
+    const {name: fullName, leaderPid} = JSON.parse(line) as {name: string; leaderPid: number}
+    return {child, name: fullName, leaderPid, namespace: pidNamespaceOf(leaderPid)}
+  }
+
+  it('leaves no process, mount, cgroup or file behind when it is taken down', async () => {
+    const machine = await boot()
+    const namespace = pidNamespaceOf(machine.leaderPid)
+    await machine.writeText('/var/lib/written-inside', 'x')
+    await machine.writeText('/tmp/written-inside', 'x')
+    await machine.addUser('ann')
+    expect(traces(machine.name, namespace)).not.toEqual([])
+    await machine.down()
+    expect(traces(machine.name, namespace)).toEqual([])
+    expect(fs.existsSync('/var/lib/written-inside') || fs.existsSync('/tmp/written-inside')).toBe(false)
+    expect(fs.readdirSync('/tmp').filter((file) => file.startsWith('nspawn-'))).toEqual([])
+  })
+
+  it('can be taken down twice, and says so when it is used after that', async () => {
+    const machine = await boot()
+    await machine.down()
+    await machine.down()
+    await expect(machine.exec(['true'])).rejects.toMatchObject({code: 'machine-gone'})
+  })
+
+  it('leaves nothing behind when it powers itself off', async () => {
+    const machine = await boot()
+    const namespace = pidNamespaceOf(machine.leaderPid)
+    await machine.exec(['systemctl', 'poweroff', '--force'])
+    await waitFor(() => traces(machine.name, namespace).length === 0, 'the end of the machine')
+    await machine.down()
+  })
+
+  it('ends without a trace when its owner is killed', async () => {
+    const {child, name, namespace} = await bootByOwner('killed')
+    expect(traces(name, namespace)).not.toEqual([])
+    child.kill('SIGKILL')
+    await waitFor(() => traces(name, namespace).length === 0, 'the end of the machine')
+  })
+
+  it('ends without a trace when its owner is killed while it boots', async () => {
+    const child = spawn(process.execPath, [owner, testHost.packageRoot, 'early'])
+    owners.push(child)
+    const name = `early-${child.pid}`
+    await waitFor(() => traces(name, null).some((trace) => trace.startsWith('cgroup') || trace.startsWith('mount')), 'the first trace')
+    child.kill('SIGKILL')
+    await waitFor(() => traces(name, null).length === 0, 'the end of the machine')
+  })
+
+  it('dies with its keeper, and the next boot removes what the keeper could not', async () => {
+    const {name, leaderPid, namespace} = await bootByOwner('orphaned')
+    const parentOf = (pid: number) => Number(/^PPid:\s*(\d+)$/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+    process.kill(parentOf(parentOf(leaderPid)), 'SIGKILL')
+    await waitFor(() => traces(name, namespace).every((trace) => !trace.startsWith('process')), 'the death of the machine')
+    expect(fs.readdirSync('/run')).toContain(`hermes-svc-machine-${name.replace('hermes-svc-', '')}`)
+    await boot()
+    await waitFor(() => traces(name, namespace).length === 0, 'the removal')
+  })
+
+  it('runs beside another one, each with users, units and files of its own', async () => {
+    const [one, two] = await Promise.all([boot(), boot()])
+    const [annOne, annTwo] = await Promise.all([one.addUser('ann'), two.addUser('ann')])
+    await one.writeText('/home/ann/only-here', 'x', {user: annOne})
+    expect(await two.readText('/home/ann/only-here')).toBeUndefined()
+    const start = ['systemd-run', '--user', '--unit=only-here', 'sleep', '1000']
+    expect((await one.exec(start, {user: annOne})).code).toBe(0)
+    expect((await one.exec(['systemctl', '--user', 'is-active', 'only-here'], {user: annOne})).stdout).toBe('active\n')
+    expect((await two.exec(['systemctl', '--user', 'is-active', 'only-here'], {user: annTwo})).stdout).toBe('inactive\n')
+    await one.down()
+    expect((await two.exec(['systemctl', 'is-system-running'])).stdout).toBe('running\n')
+  })
+
+  it('does not take the name of one that runs', async () => {
+    const machine = await boot({name: 'same'})
+    await expect(boot({name: 'same'})).rejects.toMatchObject({code: 'machine-failed', message: expect.stringContaining('exists already') as string})
+    expect((await machine.exec(['systemctl', 'is-system-running'])).stdout).toBe('running\n')
+  })
+
+  it('sees files and folders of the host that it is given, wherever they are', async () => {
+    const source = path.join(folder, 'a:b c')
+    fs.mkdirSync(source)
+    fs.writeFileSync(path.join(source, 'file'), 'from the host')
+    const machine = await boot({
+      binds: [
+        {source, target: '/srv/odd:name'},
+        {source: path.join(source, 'file'), target: '/srv/writable', writable: true},
+      ],
+    })
+    expect(await machine.readText('/srv/odd:name/file')).toBe('from the host')
+    expect((await machine.exec(['touch', '/srv/odd:name/file'])).stderr).toContain('Read-only file system')
+    await machine.writeText('/srv/writable', 'from inside')
+    expect(fs.readFileSync(path.join(source, 'file'), 'utf8')).toBe('from inside')
+  })
+
+  it('can be booted on a host whose PID 1 is systemd', async () => {
+    const outer = await boot({binds: [{source: owner, target: '/opt/owner.cjs'}]})
+    const result = await outer.exec([MACHINE_NODE, '/opt/owner.cjs', MACHINE_PACKAGE, 'inner'], {timeoutMs: 60_000})
+    expect(result.stderr).toBe('')
+    expect(JSON.parse(result.stdout)).toMatchObject({userManager: 'running'})
+    const left = await outer.exec(['sh', '-c', 'ls -d /run/hermes-svc-* /tmp/nspawn-*; systemctl list-units --no-legend --plain "hermes-svc-*"; ls /home'])
+    expect(left.stdout).toBe('')
+  })
+
+  it('says what failed when it does not boot', async () => {
+    const bind = {source: path.join(folder, 'no-such-file'), target: '/srv/x'}
+    await expect(boot({binds: [bind]})).rejects.toMatchObject({code: 'machine-failed', evidence: [expect.stringContaining('no-such-file') as string]})
+  })
+})
+
+describe('a throw-away machine that cannot be', () => {
+  it.runIf(process.geteuid?.() === 0)('says that it needs root', () => {
+    const nobody = testHost.accountOf('nobody')
+    if (!nobody) throw new Error('no account named nobody')
+    expect(whyNoMachine(testHost.as(nobody))).toBe('a throw-away machine needs root')
+  })
+
+  it.runIf(process.geteuid?.() === 0)('names the packages that its root folder lacks', () => {
+    const empty = fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-test-'))
+    try {
+      expect(whyNoMachine(testHost, empty)).toContain(`in ${empty}: `)
+      expect(whyNoMachine(testHost, empty)).toMatch(/systemd dbus dbus-user-session libpam-systemd passwd python3$/)
+    } finally {
+      fs.rmdirSync(empty)
+    }
+  })
+})

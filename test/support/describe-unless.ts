@@ -1,0 +1,22 @@
+import {describe, it} from 'vitest'
+
+/**
+ * A suite that needs something which not every machine has. `reason` says what is missing here, undefined if nothing is. The suite is then
+ * shown as skipped, with the reason in its name; with HERMES_SVC_NO_SKIP=1 it fails, unless it is for another platform.
+ */
+export function describeUnless(reason: string | undefined, name: string, body: () => void, platform: NodeJS.Platform = 'linux'): void {
+  if (reason === undefined) {
+    describe(name, body)
+    return
+  }
+  const title = `${name} (cannot run here: ${reason})`
+  if (process.env.HERMES_SVC_NO_SKIP !== '1' || process.platform !== platform) {
+    describe.skip(title, body)
+    return
+  }
+  describe(title, () => {
+    it('must not be skipped', () => {
+      throw new Error(reason)
+    })
+  })
+}

@@ -1,0 +1,106 @@
+import {execFileSync} from 'node:child_process'
+import {fileURLToPath} from 'node:url'
+import {afterAll, beforeAll} from 'vitest'
+import type {Host} from '../../src/host/host.js'
+import {createNodeHost} from '../../src/host/node-host.js'
+import {bootMachine, type Machine, MACHINE_NODE, MACHINE_PACKAGE, type MachineExecOptions, type MachineOptions, whyNoMachine} from '../../src/smoke/machine.js'
+import {describeUnless} from './describe-unless.js'
+import {systemd257Root} from './systemd-257-root.js'
+
+/** The machine that the tests run on. */
+export const testHost: Host = createNodeHost(fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, ''))
+
+/** `host`: the systemd of this machine's own Debian. `257`: that of a Debian 13 beside it. */
+export type SystemdVersion = 'host' | '257'
+
+export interface OnSystemdOptions {
+  /** Default: `host` alone. */
+  readonly versions?: readonly SystemdVersion[]
+  readonly binds?: NonNullable<MachineOptions['binds']>
+}
+
+let machines = 0
+
+/**
+ * A suite on a throw-away machine, once for each version of systemd: booted before the first test and taken down after the last one. The body
+ * gets a function that returns the machine, for use within tests and hooks. To be awaited at the top of a test file: a Debian 13 is built
+ * if there is none yet. Where a machine cannot be booted the suite is skipped or fails: see describeUnless.
+ */
+export async function describeOnSystemd(name: string, body: (machine: () => Machine) => void, options: OnSystemdOptions = {}): Promise<void> {
+  for (const version of options.versions ?? ['host']) {
+    const {root, reason, label} = await systemdRoot(version)
+    describeUnless(reason, `${name} [${label}]`, () => {
+      let machine: Machine | undefined
+      beforeAll(async () => {
+        machine = await bootTestMachine({root, ...(options.binds ? {binds: options.binds} : {})})
+      })
+      afterAll(async () => {
+        await machine?.down()
+      })
+      body(() => {
+        if (!machine) throw new Error('the machine is there in tests and hooks only')
+        return machine
+      })
+    })
+  }
+}
+
+/** Boots a machine under a name that no other test of this process has. */
+export function bootTestMachine(options: Partial<MachineOptions> = {}): Promise<Machine> {
+  return bootMachine(testHost, {name: `test-${(machines += 1)}`, ...options})
+}
+
+async function systemdRoot(version: SystemdVersion): Promise<{root: string; reason: string | undefined; label: string}> {
+  if (version === 'host') {
+    const reason = whyNoMachine(testHost)
+    const number = reason ? '' : ` ${/^systemd (\d+)/.exec(execFileSync('systemctl', ['--version'], {encoding: 'utf8'}))?.[1]}`
+    return {root: '/', reason, label: `systemd${number} of this host`}
+  }
+  const label = 'systemd 257'
+  const built = await systemd257Root()
+  return 'root' in built ? {root: built.root, reason: whyNoMachine(testHost, built.root), label} : {root: '/', reason: built.reason, label}
+}
+
+export interface CommandResult {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+  /** stdout as the one JSON document that it must be. Throws, with all the output, if it is not. */
+  json<T = Record<string, unknown>>(): T
+}
+
+/** Runs hermes-svc inside, as the package that the machine has. */
+export async function hermesSvc(machine: Machine, args: readonly string[], options: MachineExecOptions = {}): Promise<CommandResult> {
+  const result = await machine.exec([MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...args], {timeoutMs: 90_000, ...options})
+  const {code, stdout, stderr, failure} = result
+  const output = `hermes-svc ${args.join(' ')}: ${failure ?? `exit ${code}`}\n${stdout}\n${stderr}`
+  if (failure !== undefined) throw new Error(output)
+  return {
+    code,
+    stdout,
+    stderr,
+    json<T>(): T {
+      try {
+        return JSON.parse(stdout) as T
+      } catch {
+        throw new Error(`no JSON on stdout: ${output}`)
+      }
+    },
+  }
+}
+
+/** Asks until the answer is neither undefined nor false, and returns it; throws after the time limit, with what the last question threw. */
+export async function waitFor<T>(ask: () => T | Promise<T>, what: string, timeoutMs = 20_000): Promise<Exclude<T, undefined | false>> {
+  const limitMs = testHost.monotonicMs() + timeoutMs
+  for (;;) {
+    let cause: unknown
+    try {
+      const answer = await ask()
+      if (answer !== undefined && answer !== false) return answer as Exclude<T, undefined | false>
+    } catch (error) {
+      cause = error
+    }
+    if (testHost.monotonicMs() > limitMs) throw new Error(`after ${timeoutMs} ms still waiting for ${what}`, {cause})
+    await testHost.sleep(50)
+  }
+}
