@@ -42,7 +42,9 @@ async function main() {
   }
   process.stdout.write(`node ${process.version}, medians of ${flags.rounds} rounds\n\n`)
   process.stdout.write(table('on this machine', here))
-  process.stdout.write(machine.rows ? table('in a throw-away machine with systemd', machine.rows) : `status: not measured: ${machine.reason}\n\n`)
+  process.stdout.write(
+    machine.rows ? table('in a throw-away machine with systemd', machine.rows) : `status: not measured: ${machine.reason}\n\n`,
+  )
   process.stdout.write(`package: ${packageMb.toFixed(2)} MB, at most ${MAX_PACKAGE_MB}\n`)
 }
 
@@ -78,7 +80,10 @@ function peakMb(argv, env) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-bench-'))
   const hook = path.join(folder, 'peak.cjs')
   const result = path.join(folder, 'peak')
-  fs.writeFileSync(hook, `process.on('exit', () => require('fs').writeFileSync(${JSON.stringify(result)}, String(process.resourceUsage().maxRSS)))`)
+  fs.writeFileSync(
+    hook,
+    `process.on('exit', () => require('fs').writeFileSync(${JSON.stringify(result)}, String(process.resourceUsage().maxRSS)))`,
+  )
   try {
     spawnSync(process.execPath, ['-r', hook, ...argv], {env, stdio: 'ignore'})
     return Number(fs.readFileSync(result, 'utf8')) / 1024

@@ -1,5 +1,6 @@
 // Builds dist/ and oclif.manifest.json from src/: one bundle of our own code (cli.cjs), one file for each package that is imported with
-// `import()` and so only when it is needed (vendor/), the help text of the root, the stand-in gateway, and the licences of what is in it.
+// `import()`, so only when it is needed (vendor/), the help texts, the stand-in gateway, the JSON schemas, and the licences of what is
+// in it.
 import fs from 'node:fs'
 import {builtinModules, createRequire} from 'node:module'
 import path from 'node:path'
@@ -9,8 +10,22 @@ const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const DIST = path.join(ROOT, 'dist')
 const OCLIF_VERSION = '4.14.0'
 const OCLIF_ENTRY = '@oclif/core/execute'
-/** The parts of oclif that only help needs. Within the bundle they are taken from the vendored oclif, which has all of it. */
-const COLD_OCLIF_PARTS = ['config/index.js', 'help/index.js', 'help/util.js', 'errors/handle.js', 'ux/index.js']
+/**
+ * The parts of oclif, and of what it is made of, that only its help and its own reports of errors need. Within the bundle they are taken
+ * from the vendored oclif, which has all of it.
+ */
+const COLD_OCLIF_PARTS = [
+  'config/index.js',
+  'debug',
+  'errors/errors/pretty-print.js',
+  'errors/handle.js',
+  'help/index.js',
+  'help/util.js',
+  'ux/index.js',
+  'ux/list.js',
+  'ux/theme.js',
+  'wrap-ansi',
+]
 const require = createRequire(import.meta.url)
 
 const esbuild = await import('esbuild').catch((error) => {
@@ -43,12 +58,15 @@ await build()
 
 async function build() {
   const oclif = oclifFolder()
+  const {name, version} = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'))
   const vendored = new Map()
   const bundle = await esbuild.build({
     ...common,
     entryPoints: {cli: 'src/cli.ts'},
     outdir: DIST,
-    plugins: [coldPackages(vendored), coldParts(oclif), lazyRequires(oclif)],
+    // Read by the entry, which saves it reading package.json.
+    banner: {js: `// ${name} ${version}`},
+    plugins: [slimIndex(), coldPackages(vendored), coldParts(oclif), lazyRequires(oclif)],
   })
   const vendor = await esbuild.build({
     ...common,
@@ -61,10 +79,14 @@ async function build() {
   fs.mkdirSync(path.join(DIST, 'vendor'), {recursive: true})
   const outputs = [...bundle.outputFiles, ...vendor.outputFiles]
   for (const output of outputs) write(output.path.replace(/\.js$/, '.cjs'), ascii(output.text))
-  keepOnly(path.join(DIST, 'vendor'), [...vendored.values()].map((file) => path.basename(file)))
+  keepOnly(
+    path.join(DIST, 'vendor'),
+    [...vendored.values()].map((file) => path.basename(file)),
+  )
 
   write(path.join(DIST, 'THIRD-PARTY-LICENSES.txt'), licences([bundle.metafile, vendor.metafile]))
   copyStandIn()
+  copySchemas()
   await writeManifestAndHelp()
 }
 
@@ -84,11 +106,29 @@ function coldPackages(vendored) {
         const file = `vendor/${name.replace(/^@/, '').replaceAll('/', '-')}.cjs`
         vendored.set(name, file)
         const names = Object.keys(await import(name))
-        const exported = names.filter((key) => key !== 'default' && /^[A-Za-z_$][\w$]*$/.test(key)).map((key) => `export const ${key} = vendor.${key}`)
+        const exported = names
+          .filter((key) => key !== 'default' && /^[A-Za-z_$][\w$]*$/.test(key))
+          .map((key) => `export const ${key} = vendor.${key}`)
         if (names.includes('default')) exported.push('export default vendor.default')
         return {contents: [`const vendor = require('./${file}')`, ...exported].join('\n'), resolveDir: DIST}
       })
       build.onResolve({filter: /^\.\/vendor\//, namespace: 'vendor'}, ({path: file}) => ({path: file, external: true}))
+    },
+  }
+}
+
+/** Gives our source, where it imports the index of oclif, only the parts that commands are made of; the index would load all of it. */
+function slimIndex() {
+  return {
+    name: 'slim-index-of-oclif',
+    setup(build) {
+      build.onResolve({filter: /^@oclif\/core$/}, ({kind}) =>
+        kind === 'import-statement' ? {path: 'index', namespace: 'slim-oclif'} : undefined,
+      )
+      build.onLoad({filter: /.*/, namespace: 'slim-oclif'}, () => ({
+        contents: ['Args', 'Flags'].map((name) => `export * as ${name} from '@oclif/core/${name.toLowerCase()}'`).join('\n'),
+        resolveDir: ROOT,
+      }))
     },
   }
 }
@@ -99,9 +139,9 @@ function coldParts(oclif) {
     name: 'cold-parts-of-oclif',
     setup(build) {
       const found = new Set()
-      build.onResolve({filter: /^\./}, ({path: name, importer, kind}) => {
+      build.onResolve({filter: /^[.\w]/}, ({path: name, importer, kind}) => {
         if (kind !== 'require-call' || !importer.startsWith(oclif)) return undefined
-        const part = path.relative(oclif, require.resolve(path.resolve(path.dirname(importer), name)))
+        const part = name.startsWith('.') ? path.relative(oclif, require.resolve(path.resolve(path.dirname(importer), name))) : name
         if (!COLD_OCLIF_PARTS.includes(part)) return undefined
         found.add(part)
         return {path: part, namespace: 'cold-oclif'}
@@ -129,10 +169,12 @@ function vendorEntries(vendored, oclif) {
         const lines = [`export * from '${name}'`]
         if ('default' in (await import(name))) lines.push(`export {default} from '${name}'`)
         if (name === OCLIF_ENTRY) {
-          const parts = COLD_OCLIF_PARTS.map((part) => `get '${part}'() { return require(${JSON.stringify(path.join(oclif, part))}) }`)
+          const parts = COLD_OCLIF_PARTS.map(
+            (part) => `get '${part}'() { return require(${JSON.stringify(part.endsWith('.js') ? path.join(oclif, part) : part)}) }`,
+          )
           lines.push(`export const parts = {${parts.join(', ')}}`)
         }
-        return {contents: lines.join('\n'), resolveDir: ROOT}
+        return {contents: lines.join('\n'), resolveDir: name === OCLIF_ENTRY ? oclif : ROOT}
       })
     },
   }
@@ -150,7 +192,7 @@ function lazyRequires(oclif) {
     setup(build) {
       build.onLoad({filter: /\.js$/}, ({path: file}) => {
         if (!file.startsWith(oclif)) return undefined
-        const source = fs.readFileSync(file, 'utf8')
+        const source = withoutStdout(path.relative(oclif, file), fs.readFileSync(file, 'utf8'))
         const getters = []
         const names = []
         let contents = source.replace(declaration, (_, name, value) => {
@@ -169,6 +211,14 @@ function lazyRequires(oclif) {
   }
 }
 
+/** oclif touches stdout when it is loaded, to swallow EPIPE. We write without node's stream, which takes longer to load than oclif. */
+function withoutStdout(file, source) {
+  if (file !== 'command.js') return source
+  const parts = source.split(/^process\.stdout\.on\('error', \(err\) => \{\n(?: .*\n)*\}\);\n/m)
+  if (parts.length !== 2) throw new Error(`${file} of oclif is not written as expected; see withoutStdout in bin/build.mjs`)
+  return parts.join('')
+}
+
 function oclifFolder() {
   const file = require.resolve('@oclif/core/package.json')
   const {version} = JSON.parse(fs.readFileSync(file, 'utf8'))
@@ -178,7 +228,6 @@ function oclifFolder() {
 
 /** The text in ASCII, so that the entry can read it as bytes. esbuild has seen to it but for regular expressions, where escapes do. */
 function ascii(text) {
-  // eslint-disable-next-line no-control-regex -- the range of ASCII
   return text.replace(/[^\x00-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
@@ -201,6 +250,15 @@ function copyStandIn() {
   if (!fs.existsSync(source)) return
   fs.mkdirSync(path.join(DIST, 'stand-in'), {recursive: true})
   write(path.join(DIST, 'stand-in', 'hermes'), fs.readFileSync(source), 0o755)
+}
+
+function copySchemas() {
+  const source = path.join(ROOT, 'src', 'schemas')
+  const folder = path.join(DIST, 'schemas')
+  const names = fs.readdirSync(source)
+  fs.mkdirSync(folder, {recursive: true})
+  for (const name of names) write(path.join(folder, name), fs.readFileSync(path.join(source, name)))
+  keepOnly(folder, names)
 }
 
 /** Name, version and licence text of every package that has a part in the outputs. */
@@ -255,7 +313,9 @@ async function writeManifestAndHelp() {
   const {commands, topics} = await load()
   const folder = path.join(DIST, 'help')
   fs.mkdirSync(folder, {recursive: true})
-  const files = new Map([...commands.map(({id}) => id), ...topics.map(({name}) => name)].map((id) => [`${id.replaceAll(':', '.')}.txt`, id]))
+  const files = new Map(
+    [...commands.map(({id}) => id), ...topics.map(({name}) => name)].map((id) => [`${id.replaceAll(':', '.')}.txt`, id]),
+  )
   for (const [name, id] of files) write(path.join(folder, name), await render(id))
   keepOnly(folder, [...files.keys()])
 }

@@ -31,7 +31,7 @@ function main(argv) {
     return fail(`${BUNDLE} is missing; in a clone, make it with: npm install && npm run build`)
   }
   loadThroughCache(bundle, argv)
-    .run(argv, {packageRoot: ROOT})
+    .run(argv, {packageRoot: ROOT, ownsProcess: true})
     .then((status) => {
       process.exitCode = status
     })
@@ -56,11 +56,11 @@ function loadThroughCache(stat, argv) {
   const vm = require('vm')
   const Module = module.constructor
   // The build makes sure that it is ASCII, which is read fastest so.
-  const source = Module.wrap(fs.readFileSync(BUNDLE, 'latin1'))
+  const source = fs.readFileSync(BUNDLE, 'latin1')
   const folder = cacheFolder()
-  const file = folder && path.join(folder, cacheName(stat, argv))
+  const file = folder && path.join(folder, cacheName(source, stat, argv))
   const cachedData = file && readCache(file)
-  const script = new vm.Script(source, {filename: BUNDLE, cachedData})
+  const script = new vm.Script(Module.wrap(source), {filename: BUNDLE, cachedData})
   const bundle = new Module(BUNDLE, module)
   bundle.filename = BUNDLE
   bundle.paths = module.paths
@@ -78,11 +78,13 @@ function loadThroughCache(stat, argv) {
  * One file a command, since a cache holds the functions that a run has used. V8 itself checks its own version and flags and the source's
  * length; the times say that it is the same source (npm gives every file of a package the same modification time, so that is not enough).
  */
-function cacheName(stat, argv) {
+function cacheName(source, stat, argv) {
   const help = argv.some((word) => word === '--help' || word === '-h')
   const word = help || !/^[a-z]{1,20}$/.test(argv[0] || '') ? 'other' : argv[0]
-  const source = [stat.size, stat.mtimeMs, stat.ctimeMs].map((number) => Math.round(number).toString(36)).join('-')
-  return `${packageVersion()}-${process.version}-${process.arch}-${source}-${word}.bin`
+  // The build puts name and version on the first line.
+  const version = /^\/\/ \S+ ([\w.-]+)\n/.exec(source)
+  const identity = [stat.size, stat.mtimeMs, stat.ctimeMs].map((number) => Math.round(number).toString(36))
+  return [version ? version[1] : 'unknown', process.version, process.arch, ...identity, word].join('-') + '.bin'
 }
 
 /**
@@ -93,7 +95,10 @@ function cacheFolder() {
   if (process.env.HERMES_SVC_NO_CACHE === '1' || !process.geteuid) return undefined
   const uid = process.geteuid()
   try {
-    if (uid === 0) return ownFolder('/', uid) && ownFolder('/var', uid) && ownFolder('/var/cache', uid) && makeOwnFolder('/var/cache/hermes-svc', uid)
+    if (uid === 0) {
+      const isSafe = ['/', '/var', '/var/cache'].every((folder) => ownFolder(folder, uid))
+      return isSafe ? makeOwnFolder('/var/cache/hermes-svc', uid) : undefined
+    }
     const {HOME, XDG_CACHE_HOME} = process.env
     const inHome = !XDG_CACHE_HOME
     const base = inHome ? HOME && path.join(HOME, '.cache') : XDG_CACHE_HOME

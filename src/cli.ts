@@ -2,6 +2,7 @@ import type {Command} from '@oclif/core/command'
 import {asksForJson} from './commands/base.js'
 import {type CommandModules, commandModules} from './commands/index.js'
 import {type ExitStatus, ExitStatus as Status, usageError} from './errors.js'
+import {writeDirectly} from './host/stdio.js'
 import {lightConfig} from './light-config.js'
 import {reportFailure} from './ui/failure.js'
 import {closest} from './ui/suggest.js'
@@ -18,13 +19,17 @@ export interface RunContext {
   /** The folder of package.json, templates and dist. */
   readonly packageRoot: string
   readonly commands?: CommandModules
+  /** This process runs nothing else. */
+  readonly ownsProcess?: boolean
 }
 
 /**
  * Runs the program with its arguments and returns the exit status. A known command runs at once, on a light configuration; help is
  * oclif's own. Never rejects.
  */
-export async function run(argv: readonly string[], {packageRoot, commands = commandModules}: RunContext): Promise<ExitStatus> {
+export async function run(argv: readonly string[], context: RunContext): Promise<ExitStatus> {
+  const {packageRoot, commands = commandModules, ownsProcess = false} = context
+  if (ownsProcess) writeDirectly()
   try {
     const words = argv[0] === 'help' ? argv.slice(1) : argv
     const ids = Object.keys(commands)
@@ -59,7 +64,10 @@ function topicOf(argv: readonly string[], ids: readonly string[]): string {
   const isTopic = ids.some((id) => id.startsWith(`${word}:`))
   if (isTopic && (second === undefined || second.startsWith('-'))) return word
   const typed = isTopic ? `${word} ${second}` : word
-  const meant = closest(typed, ids.map((id) => id.replaceAll(':', ' ')))
+  const meant = closest(
+    typed,
+    ids.map((id) => id.replaceAll(':', ' ')),
+  )
   throw usageError(`unknown command: ${typed}${meant ? ` (did you mean ${meant}?)` : ''}`, ['hermes-svc --help'])
 }
 

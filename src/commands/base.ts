@@ -10,16 +10,22 @@ import {closest} from '../ui/suggest.js'
 /** What a command ends with. */
 export interface CommandResult {
   readonly exitStatus: ExitStatus
-  /** Body of the JSON document; undefined if the command has printed its own. Printed only with --json. */
+  /** Body of the JSON document (src/schemas); `ok` is true unless it says otherwise. Undefined if the command has printed its own. */
   readonly json: object | undefined
 }
 
 /** Flags of every command. */
 const commonFlags = {
   profile: textFlag({char: 'p', description: 'profile of the gateway (default: the one that the home names)', helpValue: '<name>'}),
-  home: textFlag({description: 'home of the gateway: the root home or a profile\'s (default: HERMES_HOME, else ~/.hermes)', helpValue: '<folder>'}),
+  home: textFlag({
+    description: "home of the gateway: the root home or a profile's (default: HERMES_HOME, else ~/.hermes)",
+    helpValue: '<folder>',
+  }),
   manager: textFlag({description: 'service manager (default: the one that runs on this machine)', helpValue: '<name>'}),
-  scope: Flags.string({description: 'a service of one user, or of the machine (default: system for root, else user)', options: ['user', 'system']}),
+  scope: Flags.string({
+    description: 'a service of one user, or of the machine (default: system for root, else user)',
+    options: ['user', 'system'],
+  }),
   'run-as': textFlag({description: 'account that a service of the machine runs as', helpValue: '<user>'}),
   json: Flags.boolean({description: 'print one JSON document on stdout, everything else on stderr'}),
 }
@@ -48,14 +54,28 @@ export const timeoutFlag = {
   })(),
 }
 
+/** A flag with a time as its value, which is in ms. */
+export function durationFlag(flag: string, description: string) {
+  return Flags.custom<number>({description, helpValue: '<seconds>', parse: (text) => Promise.resolve(parseTimeoutMs(text, flag))})()
+}
+
+/** For commands that judge whether a gateway still works. The value is in ms. */
+export const wedgeWindowFlag = {
+  'wedge-window': durationFlag(
+    '--wedge-window',
+    'call a gateway wedged when its event loop was not seen working for this long (default: 5s)',
+  ),
+}
+
 const MS_OF_UNIT: Readonly<Record<string, number>> = {s: 1000, m: 60_000, h: 3_600_000}
 const MAX_TIMEOUT_MS = 24 * 3_600_000
 
 /** `90`, `90s`, `2m` or `1h` in ms. Throws a usage error for anything else, for zero, and above a day. */
-export function parseTimeoutMs(text: string): number {
+export function parseTimeoutMs(text: string, flag = '--timeout'): number {
   const [, digits, unit = 's'] = /^(\d{1,6})([smh])?$/.exec(text) ?? []
   const ms = Number(digits) * (MS_OF_UNIT[unit] ?? NaN)
-  if (!(ms > 0 && ms <= MAX_TIMEOUT_MS)) throw usageError(`--timeout must be seconds or a time such as 90s, 2m or 1h, at most a day: '${text}'`)
+  if (!(ms > 0 && ms <= MAX_TIMEOUT_MS))
+    throw usageError(`${flag} must be seconds or a time such as 90s, 2m or 1h, at most a day: '${text}'`)
   return ms
 }
 
@@ -76,6 +96,16 @@ export function asksForJson(argv: readonly string[]): boolean {
   return (end === -1 ? argv : argv.slice(0, end)).includes('--json')
 }
 
+/** Gives each flag of `bare` that stands without a value the value that is meant. */
+export function withBareFlags(argv: readonly string[], bare: Readonly<Record<string, string>>): string[] {
+  const end = argv.includes('--') ? argv.indexOf('--') : argv.length
+  return argv.flatMap((word, index) => {
+    const meant = word.startsWith('--') && index < end ? bare[word.slice(2)] : undefined
+    const next = argv[index + 1]
+    return meant !== undefined && (next === undefined || next.startsWith('-')) ? [word, meant] : [word]
+  })
+}
+
 type FlagsOf<T extends typeof Command> = Interfaces.InferredFlags<typeof commonFlags & T['flags']>
 type ArgsOf<T extends typeof Command> = Interfaces.InferredArgs<T['args']>
 
@@ -85,12 +115,13 @@ type ArgsOf<T extends typeof Command> = Interfaces.InferredArgs<T['args']>
  */
 export abstract class BaseCommand<T extends typeof Command> extends Command {
   static override baseFlags = commonFlags
+  /** Flags whose value may be left out, with the value that is then meant. oclif knows no such flags. */
+  static bareFlags: Readonly<Record<string, string>> = {}
 
   protected flags!: FlagsOf<T>
   protected args!: ArgsOf<T>
   private ownHost: Host | undefined
-  private readonly canceller = new AbortController()
-  private cancelIsHandled = false
+  private canceller: AbortController | undefined
   private readonly listeners = new Map<NodeJS.Signals, () => void>()
 
   /** Does the work. A foreseeable failure is a ServiceError. */
@@ -99,7 +130,6 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
   /** Runs the command to its end, errors included, and returns the exit status. Never rejects. */
   override async run(): Promise<ExitStatus> {
     const json = asksForJson(this.argv)
-    this.cancelOn('SIGINT', 'SIGTERM')
     try {
       await this.parseArguments()
       const result = await this.execute()
@@ -124,27 +154,29 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
 
   /**
    * Aborted by the first SIGINT, SIGTERM or SIGHUP. Who reads this takes it over to end the command in good order, by throwing what
-   * `cancelledError` makes; a second signal ends the process at once. Where nobody reads it, the first does.
+   * `cancelledError` makes; a second signal ends the process at once. Where nobody reads it, a signal does as ever: it kills the process.
    */
   protected get cancelSignal(): AbortSignal {
-    this.cancelIsHandled = true
-    if (!this.ignoresHangup()) this.cancelOn('SIGHUP')
+    if (!this.canceller) {
+      this.canceller = new AbortController()
+      this.cancelOn(this.canceller, this.ignoresHangup() ? ['SIGINT', 'SIGTERM'] : ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    }
     return this.canceller.signal
   }
 
   /** Prints a line of the result to stdout; nothing with --json. */
   protected print(line = ''): void {
-    if (!this.flags.json) writeLine(process.stdout, line)
+    if (!this.flags.json) writeLine('stdout', line)
   }
 
   /** Prints a line to stderr: progress, warnings, and all that is not the result. */
   protected note(line: string): void {
-    writeLine(process.stderr, line)
+    writeLine('stderr', line)
   }
 
   private async parseArguments(): Promise<void> {
     try {
-      const {flags, args} = await this.parse(this.ctor)
+      const {flags, args} = await this.parse(this.ctor, withBareFlags(this.argv, (this.ctor as unknown as typeof BaseCommand).bareFlags))
       this.flags = flags as FlagsOf<T>
       this.args = args as ArgsOf<T>
     } catch (error) {
@@ -169,14 +201,12 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     return usageError(reason, next)
   }
 
-  private cancelOn(...signals: NodeJS.Signals[]): void {
+  private cancelOn(canceller: AbortController, signals: readonly NodeJS.Signals[]): void {
     const listener = () => {
-      const first = !this.canceller.signal.aborted
-      this.canceller.abort()
-      if (!(first && this.cancelIsHandled)) process.exit(reportFailure(cancelledError(), asksForJson(this.argv)))
+      if (canceller.signal.aborted) process.exit(reportFailure(cancelledError(), asksForJson(this.argv)))
+      canceller.abort()
     }
     for (const signal of signals) {
-      if (this.listeners.has(signal)) continue
       this.listeners.set(signal, listener)
       process.on(signal, listener)
     }

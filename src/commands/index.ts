@@ -12,11 +12,13 @@ export type CommandModules = Readonly<Record<string, () => Promise<{default: Com
 /** Command id (`topic:command` within a topic) to the module whose default export is its class: one line a command. */
 export const commandModules: CommandModules = {
   diff: () => import('./diff.js'),
+  health: () => import('./health.js'),
   install: () => import('./install.js'),
   list: () => import('./list.js'),
   logs: () => import('./logs.js'),
   render: () => import('./render.js'),
   restart: () => import('./restart.js'),
+  smoke: () => import('./smoke.js'),
   start: () => import('./start.js'),
   status: () => import('./status.js'),
   stop: () => import('./stop.js'),

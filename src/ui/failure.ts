@@ -1,5 +1,6 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {HostError} from '../host/host.js'
+import {type StandardStream, writeText} from '../host/stdio.js'
 
 /** What a command tells about why it failed. In a JSON document it is the member `error`. */
 export interface Failure {
@@ -18,34 +19,30 @@ export const SCHEMA_VERSION = 1
  */
 export function reportFailure(error: unknown, json: boolean): ExitStatus {
   const {failure, exitStatus} = failureOf(error)
-  if (json) writeJson({ok: false, error: failure})
-  else writeLine(process.stderr, failureText(failure))
+  try {
+    if (json) writeJson({ok: false, error: failure})
+    else writeLine('stderr', failureText(failure))
+  } catch {
+    // What cannot be written to (a full disk) cannot be told there either; the exit status says it.
+  }
   return exitStatus
 }
 
 /** Tells on stderr why one of several pieces of work failed, and returns what a JSON document says of it. */
 export function reportInPassing(error: unknown): {failure: Failure; exitStatus: ExitStatus} {
   const failed = failureOf(error)
-  writeLine(process.stderr, failureText(failed.failure))
+  writeLine('stderr', failureText(failed.failure))
   return failed
 }
 
-/** Prints one JSON document to stdout, with `schemaVersion` first; on several lines only if a person reads it. */
+/** Prints one JSON document, on one line, to stdout, with `schemaVersion` first. */
 export function writeJson(document: object): void {
-  writeLine(process.stdout, JSON.stringify({schemaVersion: SCHEMA_VERSION, ...document}, undefined, process.stdout.isTTY ? 2 : undefined))
+  writeLine('stdout', JSON.stringify({schemaVersion: SCHEMA_VERSION, ...document}))
 }
 
-const guarded = new WeakSet<NodeJS.WriteStream>()
-
-/** Writes a line to stdout or stderr. A reader that has gone away (`… | head`) is no error: what is left to say has no reader. */
-export function writeLine(stream: NodeJS.WriteStream, line: string): void {
-  if (!guarded.has(stream)) {
-    guarded.add(stream)
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
-    })
-  }
-  stream.write(`${line}\n`)
+/** Writes a line to stdout or stderr. */
+export function writeLine(stream: StandardStream, line: string): void {
+  writeText(stream, `${line}\n`)
 }
 
 function failureOf(error: unknown): {failure: Failure; exitStatus: ExitStatus} {

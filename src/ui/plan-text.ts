@@ -5,42 +5,77 @@ import type {Plan, Step} from '../plan/plan.js'
 export async function planText(host: Host, plan: Plan): Promise<string[]> {
   if (plan.steps.length === 0) return [plan.outcome]
   const lines = [`Would ${plan.title}:`]
-  for (const step of plan.steps) {
-    if (step.kind === 'on-undo') continue
+  for (const step of shownSteps(plan)) {
     lines.push(`  ${step.why}`)
     if (step.kind === 'run') lines.push(`      $ ${step.argv.join(' ')}`)
-    if (step.kind === 'write-file') lines.push(...(await fileDiff(host, step.path, step.text, step.secret ?? false)).map((line) => `      ${line}`))
+    if (step.kind === 'write-file') lines.push(...(await fileDiff(host, step)).map((line) => `      ${line}`))
   }
   return lines
 }
 
-/** A plan as --dry-run --json shows it. */
-export function planJson(plan: Plan): object {
-  return {title: plan.title, steps: plan.steps.filter((step) => step.kind !== 'on-undo').map(stepJson)}
+/** A plan as --dry-run --json shows it (src/schemas/change.schema.json). Secrets are never shown. */
+export async function planJson(host: Host, plan: Plan): Promise<object> {
+  const steps: object[] = []
+  for (const step of shownSteps(plan)) steps.push(await stepJson(host, step))
+  return {title: plan.title, steps}
 }
 
-/** The change of one file as a unified diff; of a secret one only that it changes. */
-export async function fileDiff(host: Host, path: string, wanted: string, secret: boolean): Promise<string[]> {
+/** Permission bits as four octal digits. */
+export function octal(mode: number): string {
+  return mode.toString(8).padStart(4, '0')
+}
+
+/** A file as it should be. */
+interface WantedFile {
+  readonly path: string
+  readonly text: string
+  readonly mode: number
+  readonly secret?: boolean
+}
+
+/** The change of one file as a unified diff, and of its mode; of a secret one only that it changes. Empty if it is as wanted. */
+export async function fileDiff(host: Host, file: WantedFile): Promise<string[]> {
+  const mode = host.lstat(file.path)?.mode
+  const modeLine = mode === undefined || mode === file.mode ? [] : [`(mode ${octal(mode)} of ${file.path} becomes ${octal(file.mode)})`]
+  return [...modeLine, ...(await textDiff(host, file))]
+}
+
+async function textDiff(host: Host, {path, text: wanted, secret}: WantedFile): Promise<string[]> {
   const installed = host.readText(path)
   if (installed === wanted) return []
   if (secret) return [installed === undefined ? `(new; its values are not shown)` : `(changes; its values are not shown)`]
   const {createTwoFilesPatch} = await import('diff')
   const patch = createTwoFilesPatch(installed === undefined ? '/dev/null' : path, path, installed ?? '', wanted, 'installed', 'rendered')
-  return patch.split('\n').slice(1, -1)
+  // Without the lines above the two names, which say nothing more.
+  const lines = patch.split('\n')
+  return lines.slice(
+    lines.findIndex((line) => line.startsWith('--- ')),
+    -1,
+  )
 }
 
-function stepJson(step: Step): object {
+type ShownStep = Exclude<Step, {readonly kind: 'on-undo'}>
+
+/** What would be done if nothing fails. */
+function shownSteps(plan: Plan): ShownStep[] {
+  return plan.steps.filter((step) => step.kind !== 'on-undo')
+}
+
+async function stepJson(host: Host, step: ShownStep): Promise<object> {
   const {kind, why} = step
   switch (step.kind) {
     case 'run':
       return {kind, why, argv: step.argv}
-    case 'write-file':
-      return {kind, why, path: step.path, mode: step.mode.toString(8), ...(step.secret ? {} : {text: step.text})}
+    case 'write-file': {
+      const {path, mode, text, secret = false} = step
+      return {kind, why, path, mode: octal(mode), secret, text: secret ? null : text, diff: await fileDiff(host, step)}
+    }
     case 'make-folder':
+      return {kind, why, path: step.path, mode: octal(step.mode)}
     case 'remove-file':
     case 'remove-folder':
       return {kind, why, path: step.path}
-    default:
+    case 'act':
       return {kind, why}
   }
 }

@@ -1,8 +1,10 @@
 import type {ServiceReport} from '../lifecycle/status.js'
+import {NO_PAINT, type Paint} from './paint.js'
 import {columns, duration} from './text.js'
 
 /** One service in full, for people. */
-export function statusText(report: ServiceReport): string[] {
+export function statusText(report: ServiceReport, paint: Paint = NO_PAINT): string[] {
+  const mood = isWell(report.actual) ? paint.good : isIll(report.actual) ? paint.bad : plain
   const {verdict} = report
   const pid = verdict.pid === null ? '' : `, pid ${verdict.pid}`
   const uptime = report.uptimeMs === null ? '' : `, up ${duration(report.uptimeMs)}`
@@ -10,16 +12,22 @@ export function statusText(report: ServiceReport): string[] {
     ['home', report.home],
     ['runs as', report.account],
     ['installed', installedText(report.installed)],
-    ['enabled', report.enabled === null ? 'cannot tell' : report.enabled ? 'yes, starts at boot' : 'no'],
+    ['enabled', report.installed === 'no' ? 'no' : report.enabled === null ? 'cannot tell' : report.enabled ? 'yes, starts at boot' : 'no'],
     ['desired', report.desired ?? 'not recorded'],
-    ['actual', report.actual],
-    ['gateway', `${verdict.state}${pid}${uptime}`],
+    ['actual', mood(report.actual)],
+    ['gateway', `${mood(verdict.state)}${pid}${uptime}`],
     ...verdict.evidence.map((line, index) => [index === 0 ? 'evidence' : '', line]),
-    ['restarts', `${report.restarts}${report.failuresInARow > 0 ? `, ${report.failuresInARow} failures in a row` : ''}`],
+    [
+      'restarts',
+      `${report.restarts}${report.failuresInARow > 0 ? `, ${report.failuresInARow} failure${report.failuresInARow === 1 ? '' : 's'} in a row` : ''}`,
+    ],
     ['last exit', exitText(report)],
   ]
   if (report.servedBy !== null) rows.push(['served by', `the gateway of profile ${report.servedBy}; no service of its own is needed`])
-  return [`${report.service}: ${report.actual} (${report.manager}, ${report.scope} scope, profile ${report.profile})`, ...columns(rows).map((line) => `  ${line}`)]
+  return [
+    `${paint.strong(report.service)}: ${mood(report.actual)} (${report.manager}, ${report.scope} scope, profile ${report.profile})`,
+    ...columns(rows).map((line) => `  ${line}`),
+  ]
 }
 
 /** All services in a table, for people. */
@@ -38,6 +46,10 @@ export function listText(reports: readonly ServiceReport[]): string[] {
   return columns([['PROFILE', 'INSTALLED', 'DESIRED', 'ACTUAL', 'ENABLED', 'PID', 'UP', 'HOME'], ...rows])
 }
 
+const plain = (text: string) => text
+const isWell = (actual: string) => ['running', 'starting', 'draining'].includes(actual)
+const isIll = (actual: string) => ['wedged', 'orphaned', 'crash-looping', 'waiting', 'failed'].includes(actual)
+
 function installedText(installed: string): string {
   switch (installed) {
     case 'own':
@@ -45,7 +57,7 @@ function installedText(installed: string): string {
     case 'adopted':
       return "yes: another tool's unit, with our policy added"
     case 'foreign':
-      return "by another tool, without our policy (`hermes-svc install` adds it)"
+      return 'by another tool, without our policy (`hermes-svc install` adds it)'
     case 'no':
       return 'no (`hermes-svc install` installs it)'
     default:

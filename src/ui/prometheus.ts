@@ -1,0 +1,87 @@
+import type {HealthDetails} from '../gateway/health.js'
+import {timestampMicros} from '../gateway/python-values.js'
+import type {GatewayHealth} from '../lifecycle/health.js'
+
+type Labels = Readonly<Record<string, string>>
+
+interface Sample {
+  readonly labels: Labels
+  readonly value: number
+}
+
+interface Metric {
+  readonly name: string
+  readonly help: string
+  readonly samples: (health: GatewayHealth) => readonly Sample[]
+}
+
+const METRICS: readonly Metric[] = [
+  {
+    name: 'hermes_gateway_up',
+    help: 'Whether the gateway is alive: 1, or 0 if it is down; no sample if that cannot be told or there is none.',
+    samples: ({payload}) => one(payload.alive === null ? undefined : Number(payload.alive)),
+  },
+  {
+    name: 'hermes_gateway_info',
+    help: 'Always 1; the labels say how the gateway is, why, and what it last said of itself.',
+    samples: ({payload: {details}}) => {
+      const {state, reason = '', gateway_state = ''} = details
+      return one(1, {state, reason, gateway_state})
+    },
+  },
+  {
+    name: 'hermes_gateway_desired_up',
+    help: 'Whether the gateway is meant to run: 1, or 0 if it was stopped on purpose; no sample if nothing says.',
+    samples: ({meantToRun}) => one(meantToRun === undefined ? undefined : Number(meantToRun)),
+  },
+  {
+    name: 'hermes_gateway_updated_timestamp_seconds',
+    help: 'When the gateway, or its heartbeat, last wrote its state.',
+    samples: ({payload}) => one(updatedSec(payload.details)),
+  },
+  {
+    name: 'hermes_gateway_active_agents',
+    help: 'Agents at work, as the gateway last wrote it.',
+    samples: ({payload}) => one(payload.details.active_agents),
+  },
+  {
+    name: 'hermes_gateway_platforms',
+    help: 'Messaging platforms of the gateway, by their state as it last wrote it.',
+    samples: ({payload}) => {
+      // Texts that are no Unicode would all be written as the same one, and a collector refuses a file that has a series twice.
+      const states = Object.entries(payload.details.platform_states ?? {}).filter(([state]) => state.isWellFormed())
+      return states.map(([state, value]) => ({labels: {state}, value}))
+    },
+  },
+]
+
+/**
+ * The health of gateways as a file for node_exporter's textfile collector, in the text format 0.0.4 of Prometheus. A metric without any
+ * sample is left out.
+ */
+export function prometheusText(gateways: readonly GatewayHealth[]): string {
+  return METRICS.map(({name, help, samples}) => {
+    const lines = gateways.flatMap((health) => samples(health).map((sample) => sampleLine(name, health, sample)))
+    return lines.length === 0 ? '' : [`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, ...lines, ''].join('\n')
+  }).join('')
+}
+
+/** The account is among the labels: each account of a machine may have a file of its own, and no two may hold the same series. */
+function sampleLine(name: string, {profile, account}: GatewayHealth, {labels, value}: Sample): string {
+  const pairs = Object.entries({user: account, profile, ...labels}).map(([label, text]) => `${label}="${escapeLabel(text)}"`)
+  return `${name}{${pairs.join(',')}} ${value}`
+}
+
+/** The three characters that the format gives a meaning within a label's value. */
+function escapeLabel(text: string): string {
+  return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+}
+
+function one(value: number | undefined, labels: Labels = {}): readonly Sample[] {
+  return value === undefined ? [] : [{labels, value}]
+}
+
+function updatedSec({updated_at: updatedAt}: HealthDetails): number | undefined {
+  const micros = updatedAt === undefined ? undefined : timestampMicros(updatedAt)
+  return micros === undefined ? undefined : micros / 1_000_000
+}
