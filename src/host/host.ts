@@ -16,6 +16,7 @@ export interface Host {
   /** Root of the hermes-svc package: the folder that holds package.json, templates and dist. */
   readonly packageRoot: string
   readonly stdinIsTty: boolean
+  readonly stdoutIsTty: boolean
   readonly stderrIsTty: boolean
 
   /** The account of that name or uid in the user database (passwd(5)); undefined if there is none. */
@@ -49,8 +50,11 @@ export interface Host {
    * Refuses (HostError ELOOP) to replace a symbolic link. The folder must exist.
    */
   writeAtomic(path: string, text: string, mode: number): void
-  /** Overwrites bytes at an offset of an existing file, in place; the file's size must not change. */
-  overwrite(path: string, offset: number, bytes: string): void
+  /**
+   * Overwrites the bytes `expected` at an offset of an existing file with as many others, in place. Returns false, and writes nothing, if
+   * other bytes stand there by now: a file that is replaced as a whole between a look and this call is never damaged.
+   */
+  overwrite(path: string, offset: number, expected: string, bytes: string): boolean
   appendLine(path: string, line: string, mode: number): void
   /** Creates one folder; its parent must exist. Returns false if it was there already. */
   makeFolder(path: string, mode: number): boolean
@@ -64,8 +68,11 @@ export interface Host {
   read(argv: readonly string[], options?: RunOptions): RunResult
   /** Runs a program that may change something, with a time limit. Never throws on an exit status. */
   run(argv: readonly string[], options?: RunOptions): Promise<RunResult>
-  /** Runs a program with this process's own stdin, stdout and stderr; resolves with its exit status (128+n for signal n). */
-  attach(argv: readonly string[], options?: Pick<RunOptions, 'env' | 'cwd'>): Promise<number>
+  /**
+   * Runs a program with this process's own stdin, stdout and stderr; resolves with its exit status (128+n for signal n). With `onLine`
+   * each line of its stdout goes there instead. Until it has ended SIGINT, SIGTERM and SIGHUP are passed on to it and end nothing else.
+   */
+  attach(argv: readonly string[], options?: AttachOptions): Promise<number>
   /**
    * Starts a program that works beside this process, in a session of its own. Its stdin is a pipe on which nothing is ever sent: it ends
    * when `release` is called or this process dies, however it dies, so that the program can clean up after both.
@@ -73,6 +80,11 @@ export interface Host {
   tether(argv: readonly string[], options?: Pick<RunOptions, 'env' | 'cwd'>): Tethered
   /** Takes an advisory lock on an existing file or folder until `release` is called or this process dies; undefined if another holds it. */
   lock(path: string): Promise<HeldLock | undefined>
+  /**
+   * Connects to a Unix stream socket, sends the text, and returns what comes back until the other side closes; `until` ends it at the first
+   * reply that has this text. Throws HostError: ENOENT, ECONNREFUSED, EACCES, or TIMEOUT with nothing more to come.
+   */
+  exchange(socket: string, request: string, options: {readonly timeoutMs: number; readonly until?: string}): Promise<string>
   /** kill(2). Signal 0 only tests. Returns false if there is no such process; throws HostError EPERM if it may not be signalled. */
   signal(pid: number, signal: NodeJS.Signals | 0): boolean
 }
@@ -99,12 +111,16 @@ export interface FileStat {
 }
 
 export interface RunOptions {
-  /** Replaces the whole environment; default: the host's own with LC_ALL=C.UTF-8. */
+  /** Replaces the whole environment; default: the host's own with LC_ALL=C.UTF-8, and for root with the system's PATH. */
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
   readonly input?: string
   /** Default 30 s. */
   readonly timeoutMs?: number
+}
+
+export interface AttachOptions extends Pick<RunOptions, 'env' | 'cwd'> {
+  readonly onLine?: (line: string) => void
 }
 
 export interface RunResult {
@@ -143,8 +159,14 @@ export class HostError extends Error {
   }
 }
 
+const TEMPORARY_SUFFIX = '.hermes-svc-tmp'
+
 /** The temporary file of an atomic write. One fixed name: what a kill -9 leaves behind is overwritten, or found, by the next run. */
 export function temporaryPath(path: string): string {
   const slash = path.lastIndexOf('/') + 1
-  return `${path.slice(0, slash)}.${path.slice(slash)}.hermes-svc-tmp`
+  return `${path.slice(0, slash)}.${path.slice(slash)}${TEMPORARY_SUFFIX}`
+}
+
+export function isTemporaryPath(path: string): boolean {
+  return path.endsWith(TEMPORARY_SUFFIX)
 }

@@ -2,12 +2,25 @@ import type * as ChildProcess from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import {type Account, type FileStat, type HeldLock, type Host, HostError, type RunOptions, type RunResult, type Tethered, temporaryPath} from './host.js'
+import {
+  type Account,
+  type AttachOptions,
+  type FileStat,
+  type HeldLock,
+  type Host,
+  HostError,
+  type RunOptions,
+  type RunResult,
+  type Tethered,
+  temporaryPath,
+} from './host.js'
 
 const READ_TIMEOUT_MS = 30_000
+/** A program that does not end when it is asked to at its time limit is killed this much later. */
+const FORCE_AFTER_MS = 2000
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024
-/** Where the programs of the system itself are looked for, whatever the caller's PATH says. */
-export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+/** Where the programs of the system itself are looked for, whatever the caller's PATH says; the last one is NixOS's. */
+export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin'
 
 /** node:child_process costs some ms to load, so only commands that run a program pay for it. */
 function childProcess(): typeof ChildProcess {
@@ -24,8 +37,6 @@ class NodeHost implements Host {
   readonly env = process.env
   readonly pid = process.pid
   readonly nodePath = process.execPath
-  readonly stdinIsTty = process.stdin.isTTY
-  readonly stderrIsTty = process.stderr.isTTY
   private ownAccount: Account | undefined
 
   /** `actor`: the account whose ids are used; undefined means the process's own. */
@@ -33,6 +44,19 @@ class NodeHost implements Host {
     readonly packageRoot: string,
     private readonly actor: Account | undefined,
   ) {}
+
+  // Asked of the descriptor: merely touching process.stdin loads node's streams.
+  get stdinIsTty(): boolean {
+    return process.getBuiltinModule('node:tty').isatty(0)
+  }
+
+  get stdoutIsTty(): boolean {
+    return process.getBuiltinModule('node:tty').isatty(1)
+  }
+
+  get stderrIsTty(): boolean {
+    return process.getBuiltinModule('node:tty').isatty(2)
+  }
 
   get account(): Account {
     if (this.actor) return this.actor
@@ -111,9 +135,15 @@ class NodeHost implements Host {
   }
 
   isExecutable(file: string): boolean {
-    if (this.stat(file)?.kind !== 'file') return false
+    try {
+      if (this.stat(file)?.kind !== 'file') return false
+    } catch (error) {
+      // In a folder that may not be searched.
+      if (error instanceof HostError) return false
+      throw error
+    }
     // access(2) judges by the real uid, which a change of the effective one leaves alone: for somebody else a process has to ask.
-    if (this.actor) return this.read(['test', '-x', file]).code === 0
+    if (this.actor) return this.read(['test', '-x', file], {env: {PATH: SYSTEM_PATH}}).code === 0
     try {
       fs.accessSync(file, fs.constants.X_OK)
       return true
@@ -147,13 +177,17 @@ class NodeHost implements Host {
     })
   }
 
-  overwrite(file: string, offset: number, bytes: string): void {
-    this.guard('cannot write', file, () => {
-      const fd = fs.openSync(file, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW)
+  overwrite(file: string, offset: number, expected: string, bytes: string): boolean {
+    return this.guard('cannot write', file, () => {
+      const {O_RDWR, O_NOFOLLOW, O_NONBLOCK} = fs.constants
+      const fd = fs.openSync(file, O_RDWR | O_NOFOLLOW | O_NONBLOCK)
       try {
         const data = Buffer.from(bytes)
-        if (offset + data.length > fs.fstatSync(fd).size) throw Object.assign(new Error(), {code: 'EFBIG'})
+        const old = Buffer.alloc(data.length)
+        fs.readSync(fd, old, 0, old.length, offset)
+        if (!old.equals(Buffer.from(expected))) return false
         fs.writeSync(fd, data, 0, data.length, offset)
+        return true
       } finally {
         fs.closeSync(fd)
       }
@@ -162,8 +196,9 @@ class NodeHost implements Host {
 
   appendLine(file: string, line: string, mode: number): void {
     this.guard('cannot append to', file, () => {
-      const {O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW} = fs.constants
-      const fd = fs.openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, mode)
+      const {O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK} = fs.constants
+      // O_NONBLOCK: a FIFO without a reader is an error (ENXIO), not a wait.
+      const fd = fs.openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode)
       try {
         fs.writeSync(fd, `${line}\n`)
       } finally {
@@ -227,8 +262,8 @@ class NodeHost implements Host {
       code: result.status,
       signal: result.signal,
       // Both are null, whatever the types say, when the program could not be started.
-      stdout: (result.stdout as string | null) ?? '',
-      stderr: (result.stderr as string | null) ?? '',
+      stdout: String(result.stdout ?? ''),
+      stderr: String(result.stderr ?? ''),
       ...(failure ? {failure} : {}),
     }
   }
@@ -236,17 +271,35 @@ class NodeHost implements Host {
   async run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
     const {execa} = await import('execa')
     const [program, ...args] = this.actorArgv(argv)
-    const result = await execa(program ?? '', args, {
+    // In a process group of its own: a key pressed on the terminal does not break it off half-way, and at its time limit it ends together
+    // with its children, which would hold its output open.
+    const child = execa(program ?? '', args, {
       env: this.runEnv(options),
       extendEnv: false,
-      ...(options.cwd ? {cwd: options.cwd} : {}),
+      // execa enters the folder by its name, and after su or sudo ours may be one that this user cannot enter.
+      cwd: options.cwd ?? '/',
       input: options.input ?? '',
-      timeout: options.timeoutMs ?? READ_TIMEOUT_MS,
-      forceKillAfterDelay: 2000,
+      detached: true,
       reject: false,
       stripFinalNewline: false,
     })
-    const failure = result.timedOut ? 'TIMEOUT' : result.exitCode === undefined && !result.signal ? (result.code ?? 'EUNKNOWN') : undefined
+    let timedOut = false
+    const limitMs = options.timeoutMs ?? READ_TIMEOUT_MS
+    const timers = [
+      setTimeout(() => {
+        timedOut = true
+        signalGroup(child.pid, 'SIGTERM')
+      }, limitMs),
+      setTimeout(() => {
+        signalGroup(child.pid, 'SIGKILL')
+        // One that has left the group may still hold them.
+        child.stdout.destroy()
+        child.stderr.destroy()
+      }, limitMs + FORCE_AFTER_MS),
+    ]
+    const result = await child
+    for (const timer of timers) clearTimeout(timer)
+    const failure = timedOut ? 'TIMEOUT' : result.exitCode === undefined && !result.signal ? (result.code ?? 'EUNKNOWN') : undefined
     return {
       argv,
       code: result.exitCode ?? null,
@@ -257,12 +310,36 @@ class NodeHost implements Host {
     }
   }
 
-  attach(argv: readonly string[], options: Pick<RunOptions, 'env' | 'cwd'> = {}): Promise<number> {
+  attach(argv: readonly string[], {onLine, ...options}: AttachOptions = {}): Promise<number> {
     const [program, ...args] = this.actorArgv(argv)
+    const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
     return new Promise((resolve, reject) => {
-      const child = childProcess().spawn(program ?? '', args, {stdio: 'inherit', env: this.runEnv(options), cwd: options.cwd})
-      child.on('error', (error) => reject(new HostError(errnoOf(error), program ?? '', 'cannot run')))
-      child.on('exit', (code, signal) => resolve(code ?? 128 + (signal ? os.constants.signals[signal] : 0)))
+      const stdout = onLine ? 'pipe' : 'inherit'
+      const child = childProcess().spawn(program ?? '', args, {
+        stdio: ['inherit', stdout, 'inherit'],
+        env: this.runEnv(options),
+        cwd: options.cwd,
+      })
+      const passOn = (signal: NodeJS.Signals) => void child.kill(signal)
+      const ended = () => {
+        for (const signal of signals) process.off(signal, passOn)
+      }
+      for (const signal of signals) process.on(signal, passOn)
+      let rest = ''
+      child.stdout?.setEncoding('utf8').on('data', (data: string) => {
+        const lines = (rest + data).split('\n')
+        rest = lines.pop() ?? ''
+        for (const line of lines) onLine?.(line)
+      })
+      child.on('error', (error) => {
+        ended()
+        reject(new HostError(errnoOf(error), program ?? '', 'cannot run'))
+      })
+      child.on('close', (code, signal) => {
+        ended()
+        if (rest !== '') onLine?.(rest)
+        resolve(code ?? 128 + (signal ? os.constants.signals[signal] : 0))
+      })
     })
   }
 
@@ -285,6 +362,8 @@ class NodeHost implements Host {
   /** flock(1) holds it for us: node has no flock(2), and a lock that dies with its holder needs no cleaning up after a kill -9. */
   lock(file: string): Promise<HeldLock | undefined> {
     const held = 75
+    // flock(1) would make a file of that name.
+    if (!this.stat(file)) return Promise.reject(new HostError('ENOENT', file, 'cannot lock'))
     return new Promise((resolve, reject) => {
       const child = childProcess().spawn('flock', ['-n', '-E', String(held), file, 'sh', '-c', 'echo held && exec cat'], {
         stdio: ['pipe', 'pipe', 'pipe'],
@@ -302,6 +381,7 @@ class NodeHost implements Host {
         child.unref()
         resolve({
           release: async () => {
+            child.ref()
             child.stdin.end()
             await exited
           },
@@ -310,9 +390,35 @@ class NodeHost implements Host {
     })
   }
 
+  exchange(socket: string, request: string, options: {readonly timeoutMs: number; readonly until?: string}): Promise<string> {
+    return new Promise((resolve, reject) => {
+      let reply = ''
+      const connection = process.getBuiltinModule('node:net').connect({path: socket})
+      const fail = (code: string) => {
+        connection.destroy()
+        if (reply !== '') resolve(reply)
+        else reject(new HostError(code, socket, 'cannot talk to'))
+      }
+      connection.setEncoding('utf8')
+      connection.setTimeout(options.timeoutMs, () => fail('TIMEOUT'))
+      // A socket that speaks unasked may have closed again by now, and writing to it would fail.
+      if (request !== '') connection.on('connect', () => connection.write(request))
+      connection.on('data', (data: string) => {
+        reply += data
+        if (options.until !== undefined && reply.includes(options.until)) connection.destroy()
+      })
+      connection.on('error', (error) => fail(errnoOf(error)))
+      connection.on('close', () => resolve(reply))
+    })
+  }
+
   signal(pid: number, signal: NodeJS.Signals | 0): boolean {
     try {
-      process.kill(pid, signal)
+      // kill(2) judges by the real uid too, which a change of the effective one leaves alone: for somebody else a process has to ask.
+      process.kill(pid, this.actor ? 0 : signal)
+      if (!this.actor) return true
+      const name = signal === 0 ? '0' : signal.replace(/^SIG/, '')
+      if (this.read(['sh', '-c', 'kill -s "$0" "$1"', name, String(pid)]).code !== 0) throw Object.assign(new Error(), {code: 'EPERM'})
       return true
     } catch (error) {
       if (errnoOf(error) === 'ESRCH') return false
@@ -323,12 +429,19 @@ class NodeHost implements Host {
   /** setpriv(1) gives the other account's supplementary groups too, which spawn's own uid and gid options drop. */
   private actorArgv(argv: readonly string[]): readonly string[] {
     if (!this.actor) return argv
-    return ['setpriv', `--reuid=${this.actor.uid}`, `--regid=${this.actor.gid}`, '--init-groups', '--', ...argv]
+    // By its path: it must not be looked for on the PATH that the program is to have.
+    const setpriv =
+      SYSTEM_PATH.split(':')
+        .map((folder) => path.join(folder, 'setpriv'))
+        .find((file) => fs.existsSync(file)) ?? 'setpriv'
+    return [setpriv, `--reuid=${this.actor.uid}`, `--regid=${this.actor.gid}`, '--init-groups', '--', ...argv]
   }
 
   private runEnv(options: Pick<RunOptions, 'env'>): NodeJS.ProcessEnv {
     if (options.env) return {...options.env}
     const env: NodeJS.ProcessEnv = {...this.env, LC_ALL: 'C.UTF-8'}
+    // sudo may keep the PATH of a user, who can write what is on it; root would run that with its own rights.
+    if (process.geteuid?.() === 0) env.PATH = SYSTEM_PATH
     if (!this.actor) return env
     return {...env, HOME: this.actor.home, USER: this.actor.name, LOGNAME: this.actor.name}
   }
@@ -364,9 +477,18 @@ class NodeHost implements Host {
       return this.withActorIds(operation)
     } catch (error) {
       // ESRCH: a file of a process under /proc whose process ended in between.
-      if (['ENOENT', 'ENOTDIR', 'ESRCH'].includes(errnoOf(error))) return undefined
+      // ENAMETOOLONG: there can be nothing of such a name.
+      if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ESRCH'].includes(errnoOf(error))) return undefined
       throw new HostError(errnoOf(error), subject, what)
     }
+  }
+}
+
+function signalGroup(leader: number | undefined, signal: NodeJS.Signals): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, signal)
+  } catch {
+    // Nobody is left in it.
   }
 }
 
@@ -384,7 +506,15 @@ function syncFolder(folder: string): void {
 }
 
 function fileStat(stat: fs.Stats): FileStat {
-  const kind = stat.isFile() ? 'file' : stat.isDirectory() ? 'folder' : stat.isSymbolicLink() ? 'link' : stat.isSocket() ? 'socket' : 'other'
+  const kind = stat.isFile()
+    ? 'file'
+    : stat.isDirectory()
+      ? 'folder'
+      : stat.isSymbolicLink()
+        ? 'link'
+        : stat.isSocket()
+          ? 'socket'
+          : 'other'
   return {
     kind,
     uid: stat.uid,

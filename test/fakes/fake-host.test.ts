@@ -36,7 +36,11 @@ describe('FakeHost', () => {
     const host = new FakeHost({
       account: root,
       accounts: [USER],
-      commands: [{argv: ['a'], as: 'user', times: 9}, {argv: ['b'], env: {X: '1'}, times: 9}, {argv: ['c'], via: 'run', times: 9}],
+      commands: [
+        {argv: ['a'], as: 'user', times: 9},
+        {argv: ['b'], env: {X: '1'}, times: 9},
+        {argv: ['c'], via: 'run', times: 9},
+      ],
     })
     expect(() => host.read(['a'])).toThrow('expected as user')
     expect(host.as(USER).read(['a']).code).toBe(0)
@@ -46,13 +50,21 @@ describe('FakeHost', () => {
   })
 
   it('tells of a process killed by a signal as the real host does', () => {
-    const host = new FakeHost({commands: [{argv: ['a'], signal: 'SIGKILL'}, {argv: ['b'], failure: 'ENOENT'}]})
+    const host = new FakeHost({
+      commands: [
+        {argv: ['a'], signal: 'SIGKILL'},
+        {argv: ['b'], failure: 'ENOENT'},
+      ],
+    })
     expect(host.read(['a'])).toMatchObject({code: null, signal: 'SIGKILL'})
     expect(host.read(['b'])).toMatchObject({code: null, failure: 'ENOENT'})
   })
 
   it('enforces permissions and ownership', () => {
-    const host = new FakeHost({files: {'/etc/secret': {text: 'x', mode: 0o600}, '/home/user/a': 'y', '/srv/closed/b': 'z', '/srv/closed': {folder: true, mode: 0o700}}})
+    const closed = {folder: true, mode: 0o700} as const
+    const host = new FakeHost({
+      files: {'/etc/secret': {text: 'x', mode: 0o600}, '/home/user/a': 'y', '/srv/closed/b': 'z', '/srv/closed': closed},
+    })
     expect(codeOf(() => host.readText('/etc/secret'))).toBe('EACCES')
     expect(codeOf(() => host.stat('/srv/closed/b'))).toBe('EACCES')
     expect(codeOf(() => host.writeAtomic('/etc/new', '', 0o644))).toBe('EACCES')

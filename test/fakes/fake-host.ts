@@ -2,6 +2,7 @@ import {isDeepStrictEqual} from 'node:util'
 import path from 'node:path'
 import {
   type Account,
+  type AttachOptions,
   type FileStat,
   type HeldLock,
   type Host,
@@ -62,6 +63,7 @@ export interface FakeMachine {
   readonly nodePath?: string
   readonly packageRoot?: string
   readonly stdinIsTty?: boolean
+  readonly stdoutIsTty?: boolean
   readonly stderrIsTty?: boolean
   readonly nowMs?: number
   readonly monotonicMs?: number
@@ -128,6 +130,7 @@ export class FakeHost implements Host {
   readonly nodePath: string
   readonly packageRoot: string
   readonly stdinIsTty: boolean
+  readonly stdoutIsTty: boolean
   readonly stderrIsTty: boolean
   private readonly machine: Machine
 
@@ -142,6 +145,7 @@ export class FakeHost implements Host {
     this.nodePath = given.nodePath ?? '/usr/bin/node'
     this.packageRoot = given.packageRoot ?? '/usr/lib/node_modules/hermes-svc'
     this.stdinIsTty = given.stdinIsTty ?? false
+    this.stdoutIsTty = given.stdoutIsTty ?? false
     this.stderrIsTty = given.stderrIsTty ?? false
     this.machine = shared?.machine ?? {
       files: new Map(),
@@ -294,7 +298,13 @@ export class FakeHost implements Host {
   }
 
   isExecutable(file: string): boolean {
-    const node = this.lookUp(file, 'cannot look at')?.node
+    let node: Node | undefined
+    try {
+      node = this.lookUp(file, 'cannot look at')?.node
+    } catch (error) {
+      if (error instanceof HostError) return false
+      throw error
+    }
     if (node?.kind !== 'file') return false
     return this.account.uid === 0 ? (node.mode & 0o111) !== 0 : this.may(node, 1)
   }
@@ -308,18 +318,20 @@ export class FakeHost implements Host {
     this.record({kind: 'writeAtomic', path: file, text, mode, as: this.account.name})
   }
 
-  overwrite(file: string, offset: number, bytes: string): void {
+  overwrite(file: string, offset: number, expected: string, bytes: string): boolean {
     const found = this.lookUp(file, 'cannot write', {follow: false})
     if (!found) throw new HostError('ENOENT', file, 'cannot write')
     if (found.node.kind === 'link') throw new HostError('ELOOP', file, 'cannot write')
-    if (!this.may(found.node, 2)) throw new HostError('EACCES', file, 'cannot write')
+    if (!this.may(found.node, 6)) throw new HostError('EACCES', file, 'cannot write')
     const content = Buffer.from(found.node.text)
     const data = Buffer.from(bytes)
-    if (offset + data.length > content.length) throw new HostError('EFBIG', file, 'cannot write')
+    const isExpected = content.subarray(offset, offset + data.length).equals(Buffer.from(expected))
+    if (!isExpected) return false
     data.copy(content, offset)
     found.node.text = content.toString()
     found.node.modifiedMs = this.machine.nowMs
     this.record({kind: 'overwrite', path: file, offset, bytes, as: this.account.name})
+    return true
   }
 
   appendLine(file: string, line: string, mode: number): void {
@@ -383,11 +395,17 @@ export class FakeHost implements Host {
     return this.answer('run', argv, options)
   }
 
-  async attach(argv: readonly string[], options: Pick<RunOptions, 'env' | 'cwd'> = {}): Promise<number> {
+  async attach(argv: readonly string[], {onLine, ...options}: AttachOptions = {}): Promise<number> {
     await Promise.resolve()
-    const {code} = this.answer('attach', argv, options)
+    const {code, stdout} = this.answer('attach', argv, options)
+    if (onLine) for (const line of stdout.split('\n').slice(0, -1)) onLine(line)
     if (code === null) throw new Error(`give an exit status for ${argv.join(' ')}`)
     return code
+  }
+
+  /** Nobody listens on any socket of this machine. */
+  exchange(socket: string): Promise<string> {
+    return Promise.reject(new HostError(this.lstat(socket) ? 'ECONNREFUSED' : 'ENOENT', socket, 'cannot talk to'))
   }
 
   tether(argv: readonly string[], options: Pick<RunOptions, 'env' | 'cwd'> = {}): Tethered {
@@ -442,7 +460,8 @@ export class FakeHost implements Host {
     )
     const call = `${via} ${JSON.stringify(argv)} as ${this.account.name}`
     if (!found) {
-      const waiting = this.machine.commands.filter(({command, used}) => used < (command.times ?? 1)).map(({command}) => JSON.stringify(command.argv))
+      const unused = this.machine.commands.filter(({command, used}) => used < (command.times ?? 1))
+      const waiting = unused.map(({command}) => JSON.stringify(command.argv))
       throw new Error(`unexpected: ${call}\nexpected is ${waiting.length > 0 ? `one of:\n  ${waiting.join('\n  ')}` : 'nothing more'}`)
     }
     const {command} = found
@@ -450,7 +469,8 @@ export class FakeHost implements Host {
     if (command.env && !isDeepStrictEqual(command.env, options.env)) {
       throw new Error(`${call}: expected the environment ${JSON.stringify(command.env)}, got ${JSON.stringify(options.env)}`)
     }
-    if (command.input !== undefined && command.input !== options.input) throw new Error(`${call}: got the input ${JSON.stringify(options.input)}`)
+    if (command.input !== undefined && command.input !== options.input)
+      throw new Error(`${call}: got the input ${JSON.stringify(options.input)}`)
     found.used++
     command.effect?.(this)
     const {stdout = '', stderr = '', signal = null, failure} = command
@@ -478,10 +498,14 @@ export class FakeHost implements Host {
       if (folder?.kind !== 'folder') return undefined
       if (!this.may(folder, 1)) throw new HostError('EACCES', file, what)
       const [name = '', ...after] = rest
+      rest = after
+      if (name === '.' || name === '..') {
+        here = path.join(here, name)
+        continue
+      }
       const next = path.join(here, name)
       const node = this.machine.files.get(next)
       if (!node) return undefined
-      rest = after
       if (node.kind === 'link' && (follow || after.length > 0)) {
         if (++links > MAX_LINKS) throw new HostError('ELOOP', file, what)
         rest = [...node.link.split('/').filter(Boolean), ...after]
@@ -503,11 +527,11 @@ export class FakeHost implements Host {
     return path.join(folder.path, path.basename(file))
   }
 
-  /** Whether this account may read (4), write (2) or execute (1) it. */
+  /** Whether this account may do all of it: read (4), write (2), execute (1). */
   private may(node: Node, bit: number): boolean {
     if (this.account.uid === 0) return true
     const shift = node.uid === this.account.uid ? 6 : node.gid === this.account.gid ? 3 : 0
-    return ((node.mode >> shift) & bit) !== 0
+    return ((node.mode >> shift) & bit) === bit
   }
 }
 

@@ -1,0 +1,166 @@
+import type {RunOptions, RunResult} from '../../src/host/host.js'
+import type {Target} from '../../src/lifecycle/target.js'
+import type {Service} from '../../src/managers/manager.js'
+import {SystemdManager} from '../../src/managers/systemd/manager.js'
+import {type FakeFile, FakeHost, USER} from './fake-host.js'
+import {type FakeProcess, processFiles} from './fake-process.js'
+import {packageFiles} from './package-files.js'
+import {SERVICE} from './settings.js'
+
+const UNITS = '/home/user/.config/systemd/user'
+
+const GOOD: Readonly<Record<string, string>> = {
+  ...{LoadState: 'not-found', UnitFileState: '', ActiveState: 'inactive', SubState: 'dead', MainPID: '0', NRestarts: '0'},
+  ...{ExecMainCode: '0', ExecMainStatus: '0', NeedDaemonReload: 'no'},
+}
+
+/**
+ * A machine on which systemd runs the services of `USER`, one of which can be worked on. It answers `show` by what was done to it; a
+ * gateway comes up when it is started and is gone when it is stopped, unless a test says otherwise by the `on…` members.
+ */
+export class FakeSystemd {
+  readonly host: FakeHost
+  readonly target: Target
+  readonly home: string
+  readonly unit: string
+  /** What `show` says of the service. */
+  shown: Record<string, string> = {...GOOD}
+  /** The verbs that systemctl was called with, in their order, looks aside; with the name of the service left out. */
+  readonly verbs: string[] = []
+  onStart: () => void = () => this.comesUp()
+  onStop: () => void = () => this.goesDown()
+  /** Exit status and words of a verb that fails. */
+  readonly failing = new Map<string, {code: number; stderr: string}>()
+  private nextPid = 500
+
+  constructor(files: Readonly<Record<string, FakeFile | string>> = {}, service: Service = SERVICE) {
+    const {home} = service.profile
+    this.home = home
+    this.unit = `${UNITS}/${service.name}`
+    this.host = new FakeHost({
+      files: {
+        [home]: {folder: true, mode: 0o700},
+        '/run/systemd/system': {folder: true},
+        '/run/user/1000/bus': {kind: 'socket', uid: 1000, gid: 1000},
+        '/run/user/1000': {folder: true, mode: 0o700, uid: 1000, gid: 1000},
+        '/var/lib/systemd/linger/user': '',
+        '/proc/locks': '',
+        '/bin/sh': {text: '', mode: 0o755},
+        '/usr/bin/hermes': {text: '#!/bin/sh\n', mode: 0o755},
+        ...packageFiles(),
+        ...files,
+      },
+    })
+    this.host.read = (argv) => this.read(argv, service)
+    this.host.run = async (argv, options) => {
+      await Promise.resolve()
+      return this.run(argv, options, service)
+    }
+    this.target = {host: this.host, userHost: this.host, manager: new SystemdManager(this.host, 'user', USER), service, homeFlag: 'home'}
+  }
+
+  /** Puts a unit there as another tool would, enabled and stopped. */
+  addUnit(text: string): void {
+    this.host.put(this.unit, text)
+    Object.assign(this.shown, {LoadState: 'loaded', FragmentPath: this.unit, UnitFileState: 'enabled'})
+  }
+
+  /** A gateway of the service that says that it runs, or something else; its pid. */
+  comesUp(gatewayState = 'running', process: Partial<FakeProcess> = {}): number {
+    this.goesDown()
+    const pid = (this.nextPid += 1)
+    const open = {3: {path: `${this.home}/gateway.lock`, isLocked: true}}
+    this.putProcess({pid, startTime: pid * 10, env: {HERMES_HOME: this.home}, cgroup: '/s/hermes.service', open, ...process}, gatewayState)
+    this.shown = {
+      ...this.shown,
+      ...{ActiveState: 'active', SubState: 'running', MainPID: String(pid), ControlGroup: '/s/hermes.service'},
+      ...{ExecMainCode: '0', ExecMainStartTimestampMonotonic: String((this.host.monotonicMs() - 5000) * 1000)},
+    }
+    return pid
+  }
+
+  /** The process and the files of a gateway, which the service need not know. */
+  putProcess(process: FakeProcess, gatewayState: string): void {
+    for (const [file, content] of Object.entries(processFiles(process))) this.host.put(file, content)
+    const record = {pid: process.pid, kind: 'hermes-gateway', argv: ['gateway', 'run'], start_time: process.startTime}
+    for (const name of ['gateway.pid', 'gateway.lock']) this.host.put(`${this.home}/${name}`, JSON.stringify(record))
+    this.host.put(`${this.home}/gateway_state.json`, JSON.stringify({...record, gateway_state: gatewayState}))
+    this.host.setAlive(process.pid, true)
+  }
+
+  /** The service's gateway ends, with an exit status. */
+  goesDown(activeState = 'inactive', subState = 'dead', status = 0): void {
+    const pid = Number(this.shown.MainPID)
+    if (pid > 0) {
+      this.host.drop(`/proc/${pid}`)
+      this.host.drop(`${this.home}/gateway.pid`)
+      this.host.setAlive(pid, false)
+    }
+    const ended = pid > 0 ? {ExecMainCode: '1', ExecMainStatus: String(status)} : {}
+    this.shown = {...this.shown, ActiveState: activeState, SubState: subState, MainPID: '0', ControlGroup: '', ...ended}
+  }
+
+  private read(argv: readonly string[], service: Service): RunResult {
+    if (argv[0] === 'journalctl') return result(argv, 'a line of the log\n')
+    if (argv.includes('--version')) return result(argv, 'systemd 252 (252.1)\n')
+    if (!argv.includes('show')) throw new Error(`unexpected: ${argv.join(' ')}`)
+    const known = {Id: service.name, ...this.shown}
+    return result(
+      argv,
+      Object.entries(known)
+        .map(([name, value]) => `${name}=${value}\n`)
+        .join(''),
+    )
+  }
+
+  private run(argv: readonly string[], options: RunOptions | undefined, service: Service): RunResult {
+    if (argv.at(-1) === '--version') return result(argv, '')
+    if (argv[0] !== 'systemctl' || argv[1] !== '--user' || options?.env?.XDG_RUNTIME_DIR !== '/run/user/1000')
+      throw new Error(`unexpected: ${argv.join(' ')}`)
+    const words = argv.slice(2).filter((word) => word !== service.name)
+    const verb = words[0] ?? ''
+    this.verbs.push(words.join(' '))
+    const failure = this.failing.get(verb)
+    if (failure) return {...result(argv, ''), ...failure}
+    switch (verb) {
+      case 'daemon-reload':
+        this.load()
+        break
+      case 'enable':
+      case 'disable':
+        this.shown = {...this.shown, UnitFileState: `${verb}d`}
+        break
+      case 'start':
+        if (this.shown.ActiveState !== 'active') this.onStart()
+        break
+      case 'restart':
+        this.onStart()
+        break
+      case 'stop':
+        this.onStop()
+        break
+      case 'reset-failed':
+        if (this.shown.ActiveState === 'failed') this.shown = {...this.shown, ActiveState: 'inactive', SubState: 'dead'}
+        break
+    }
+    return result(argv, '')
+  }
+
+  private load(): void {
+    const text = this.host.texts()[this.unit]
+    if (text === undefined) {
+      this.shown = {...GOOD}
+      return
+    }
+    const home = /^Environment="?HERMES_HOME=([^"\n]*)/m.exec(text)?.[1]
+    this.shown = {
+      ...this.shown,
+      ...{LoadState: 'loaded', FragmentPath: this.unit, UnitFileState: this.shown.UnitFileState || 'disabled', NeedDaemonReload: 'no'},
+      ...(home === undefined ? {} : {Environment: `HERMES_HOME=${home}`}),
+    }
+  }
+}
+
+function result(argv: readonly string[], stdout: string): RunResult {
+  return {argv, code: 0, signal: null, stdout, stderr: ''}
+}

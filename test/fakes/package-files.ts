@@ -1,0 +1,15 @@
+import {readdirSync, readFileSync} from 'node:fs'
+import {join} from 'node:path'
+import type {FakeFile} from './fake-host.js'
+
+const TEMPLATES = join(import.meta.dirname, '../../templates')
+
+/** The package's own templates at the fake machine's package root, and the standard tools that a definition calls. */
+export function packageFiles(packageRoot = '/usr/lib/node_modules/hermes-svc'): Record<string, FakeFile> {
+  const files: Record<string, FakeFile> = {}
+  for (const name of readdirSync(TEMPLATES, {recursive: true, encoding: 'utf8'}).filter((entry) => entry.endsWith('.ejs'))) {
+    files[`${packageRoot}/templates/${name}`] = {text: readFileSync(join(TEMPLATES, name), 'utf8')}
+  }
+  for (const tool of ['date', 'head', 'ls', 'mv', 'nice', 'rm', 'sleep', 'tr']) files[`/usr/bin/${tool}`] = {text: '', mode: 0o755}
+  return files
+}

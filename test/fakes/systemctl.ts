@@ -1,0 +1,34 @@
+import type {Account} from '../../src/host/host.js'
+import type {Scope, Service} from '../../src/managers/manager.js'
+import {managerEnvironment} from '../../src/managers/systemd/bus.js'
+import {ownedDirectives} from '../../src/managers/systemd/directives.js'
+import type {FakeCommand} from './fake-host.js'
+
+const PROPERTIES = [
+  ...['Id', 'LoadState', 'UnitFileState', 'ActiveState', 'SubState', 'Result', 'MainPID', 'NRestarts', 'ExecMainCode', 'ExecMainStatus'],
+  ...['ExecMainPID', 'ExecMainStartTimestampMonotonic', 'FragmentPath', 'DropInPaths', 'NeedDaemonReload', 'ControlGroup', 'User'],
+  ...['Environment', 'WorkingDirectory', ...ownedDirectives()],
+]
+
+/** The one look that is taken at services, and what systemctl answers: properties of each unit, in the same order. */
+export function showCommand(
+  scope: Scope,
+  account: Account,
+  services: readonly Service[],
+  shown: readonly Readonly<Record<string, string>>[],
+): FakeCommand {
+  const blocks = services.map(({name}, index) =>
+    Object.entries({Id: name, ...shown[index]})
+      .map(([property, value]) => `${property}=${value}\n`)
+      .join(''),
+  )
+  return {
+    argv: [
+      ...['systemctl', scope === 'user' ? '--user' : '--no-ask-password', 'show', `--property=${PROPERTIES.join(',')}`, '--'],
+      ...services.map(({name}) => name),
+    ],
+    via: 'read',
+    env: managerEnvironment(scope, account),
+    stdout: blocks.join('\n'),
+  }
+}
