@@ -2,8 +2,9 @@ import {type Host, HostError} from '../host/host.js'
 import type {DesiredState} from '../managers/manager.js'
 import {stateFile} from './records.js'
 
-/** Upstream's field for the operator's intent, at the top level: not within a string (there its quotes have backslashes). */
-const FIELD = /([{,]\s*"desired_state"\s*:\s*")(running|stopped)"/g
+/** Upstream's field for the operator's intent. */
+const FIELD = 'desired_state'
+const STRING_OR_STRUCTURE = /"(?:[^"\\]|\\.)*"|[{}[\],:]/g
 
 /**
  * Mirrors the desired state in gateway_state.json, where upstream's own container boot reads it. The gateway rewrites that file without a
@@ -20,16 +21,16 @@ export function mirrorDesired(host: Host, home: string, desired: DesiredState, g
       if (text === undefined) return false
       const state: unknown = JSON.parse(text)
       if (typeof state !== 'object' || state === null || Array.isArray(state)) return false
-      const current = (state as Record<string, unknown>).desired_state
+      const current = (state as Record<string, unknown>)[FIELD]
       if (current === desired) return true
-      if (current === undefined) {
-        if (gatewayRuns) return false
-        host.writeAtomic(file, JSON.stringify({...state, desired_state: desired}), host.stat(file)?.mode ?? 0o600)
-        continue
+      if (current === 'running' || current === 'stopped') {
+        const index = valueIndex(text, current)
+        if (index === undefined) return false
+        host.overwrite(file, Buffer.byteLength(text.slice(0, index)), current, desired)
+      } else {
+        if (current !== undefined || gatewayRuns) return false
+        host.writeAtomic(file, withField(text, desired, Object.keys(state).length === 0), host.stat(file)?.mode ?? 0o600)
       }
-      const offset = fieldOffset(text, current)
-      if (offset === undefined) return false
-      host.overwrite(file, offset, desired)
     } catch (error) {
       if (error instanceof HostError || error instanceof SyntaxError) return false
       throw error
@@ -38,10 +39,24 @@ export function mirrorDesired(host: Host, home: string, desired: DesiredState, g
   return false
 }
 
-/** Byte offset of the value, if the field stands in the text exactly once and has one of the two words. */
-function fieldOffset(text: string, current: unknown): number | undefined {
-  const matches = [...text.matchAll(FIELD)]
-  const match = matches[0]
-  if (matches.length !== 1 || !match || match[2] !== current) return undefined
-  return Buffer.byteLength(text.slice(0, match.index + (match[1] ?? '').length))
+/** Where the text of the field's value begins in a JSON object; undefined if it is written with escapes. Of several the last counts. */
+function valueIndex(json: string, current: DesiredState): number | undefined {
+  let depth = 0
+  let key: unknown
+  let found: {token: string; index: number} | undefined
+  for (const {0: token, index} of json.matchAll(STRING_OR_STRUCTURE)) {
+    if (token === '{' || token === '[') depth++
+    else if (token === '}' || token === ']') depth--
+    else if (depth !== 1 || token === ':') continue
+    else if (token === ',') key = undefined
+    else if (key === undefined) key = JSON.parse(token)
+    else if (key === FIELD) found = {token, index}
+  }
+  return found?.token === `"${current}"` ? found.index + 1 : undefined
+}
+
+/** A JSON object with the field added; every other byte stays. */
+function withField(json: string, desired: DesiredState, isEmpty: boolean): string {
+  const end = json.slice(0, json.lastIndexOf('}')).trimEnd().length
+  return `${json.slice(0, end)}${isEmpty ? '' : ','}"${FIELD}":"${desired}"${json.slice(end)}`
 }

@@ -5,6 +5,8 @@ import {type Host, HostError} from '../host/host.js'
 export interface Drain {
   readonly drainSec: number
   readonly cronDrainSec: number
+  /** How long a gateway that is asked to restart first waits for the turns in hand. */
+  readonly afterTurnSec: number
 }
 
 /**
@@ -13,6 +15,9 @@ export interface Drain {
  */
 const LONGEST_DEFAULT_DRAIN_SEC = 180
 const DEFAULT_CRON_DRAIN_SEC = 30
+const DEFAULT_AFTER_TURN_SEC = 1800
+/** What upstream itself waits on top of both. */
+const ASK_MARGIN_SEC = 15
 
 /** Reads `agent.restart_drain_timeout` and `agent.cron_drain_timeout` of config.yaml; the variables in .env win, as they do in the gateway. */
 export async function readDrain(host: Host, home: string): Promise<Drain> {
@@ -26,8 +31,13 @@ export async function readDrain(host: Host, home: string): Promise<Drain> {
   }
   const variables = readOrNothing(host, path.join(home, '.env'))
   return {
-    drainSec: seconds(variable(variables, 'HERMES_RESTART_DRAIN_TIMEOUT')) ?? seconds(agent.restart_drain_timeout) ?? LONGEST_DEFAULT_DRAIN_SEC,
+    drainSec:
+      seconds(variable(variables, 'HERMES_RESTART_DRAIN_TIMEOUT')) ?? seconds(agent.restart_drain_timeout) ?? LONGEST_DEFAULT_DRAIN_SEC,
     cronDrainSec: seconds(variable(variables, 'HERMES_CRON_DRAIN_TIMEOUT')) ?? seconds(agent.cron_drain_timeout) ?? DEFAULT_CRON_DRAIN_SEC,
+    afterTurnSec:
+      seconds(variable(variables, 'HERMES_RESTART_AFTER_TURN_TIMEOUT')) ??
+      seconds(agent.restart_after_turn_timeout) ??
+      DEFAULT_AFTER_TURN_SEC,
   }
 }
 
@@ -35,9 +45,14 @@ export async function readDrain(host: Host, home: string): Promise<Drain> {
  * The time a manager must give a gateway to stop before it kills it, in seconds: upstream's own formula, so that a newer gateway does not
  * call the unit stale.
  */
-export function stopTimeoutSec({drainSec, cronDrainSec}: Drain): number {
+export function stopTimeoutSec({drainSec, cronDrainSec}: Pick<Drain, 'drainSec' | 'cronDrainSec'>): number {
   const cron = cronDrainSec > 0 ? cronDrainSec + 10 : 0
   return Math.ceil(Math.max(60, Math.max(drainSec, cron) + 30, drainSec + 70))
+}
+
+/** How long a working gateway that was asked to restart (SIGUSR1) may take until it ends, in seconds: upstream's own wait. */
+export function askTimeoutSec({drainSec, afterTurnSec}: Drain): number {
+  return Math.ceil(drainSec + afterTurnSec + ASK_MARGIN_SEC)
 }
 
 function readOrNothing(host: Host, file: string): string {
@@ -49,9 +64,10 @@ function readOrNothing(host: Host, file: string): string {
   }
 }
 
+/** Of several lines the last counts, as in the gateway's own reader (python-dotenv). */
 function variable(text: string, name: string): string | undefined {
-  const match = new RegExp(`^\\s*(?:export\\s+)?${name}\\s*=\\s*["']?([^"'\\s#]*)`, 'm').exec(text)
-  return match?.[1]
+  const lines = text.matchAll(new RegExp(`^[ \\t]*(?:export[ \\t]+)?${name}[ \\t]*=[ \\t]*["']?([^"'\\s#]*)`, 'gm'))
+  return [...lines].at(-1)?.[1]
 }
 
 function seconds(value: unknown): number | undefined {

@@ -1,3 +1,4 @@
+import {isAbsolute} from 'node:path'
 import {type Host, HostError} from '../host/host.js'
 
 /** One process as the kernel shows it. */
@@ -10,27 +11,36 @@ export interface ProcessInfo {
   readonly startTime: number
   readonly uid: number | undefined
   readonly argv: readonly string[]
-  /** HERMES_HOME in its environment; undefined if unset or if the environment may not be read. */
+  /** HERMES_HOME in its environment, links resolved; undefined if unset or blank, or if the environment may not be read. */
   readonly home: string | undefined
   /** Control group path (cgroups(7), v2), undefined if it cannot be read. */
   readonly cgroup: string | undefined
 }
 
-/** Looks a process up in /proc; undefined if there is none (or, under hidepid, none that this user may see). */
+/** Looks a process up in /proc; undefined if there is none, or none that this user may see (`isHidden` tells). */
 export function readProcess(host: Host, pid: number): ProcessInfo | undefined {
-  const stat = parseStat(host.readText(`/proc/${pid}/stat`))
+  const stat = parseStat(readableText(host, `/proc/${pid}/stat`))
   if (!stat) return undefined
-  const environment = readableText(host, `/proc/${pid}/environ`)
   return {
     pid,
     ...stat,
     uid: host.stat(`/proc/${pid}`)?.uid,
-    argv: (readableText(host, `/proc/${pid}/cmdline`) ?? '').split('\0').slice(0, -1),
-    home: environment
-      ?.split('\0')
-      .find((entry) => entry.startsWith('HERMES_HOME='))
-      ?.slice('HERMES_HOME='.length),
+    argv: (readableText(host, `/proc/${pid}/cmdline`) ?? '')
+      .replace(/\0$/, '')
+      .split('\0')
+      .filter((word, index) => index > 0 || word !== ''),
+    home: homeOf(host, readableText(host, `/proc/${pid}/environ`)),
     cgroup: controlGroup(readableText(host, `/proc/${pid}/cgroup`)),
+  }
+}
+
+/** True if there is a process of that pid which /proc does not show to this user (hidepid=, proc(5)). */
+export function isHidden(host: Host, pid: number): boolean {
+  try {
+    return host.signal(pid, 0)
+  } catch (error) {
+    if (error instanceof HostError) return error.code === 'EPERM'
+    throw error
   }
 }
 
@@ -54,14 +64,15 @@ export function isHeld(process: ProcessInfo): boolean {
 }
 
 /**
- * Upstream's rule for a gateway's command line, by whole words: hermes_cli (module or file) or a program named `hermes`, then `gateway`
- * followed by `run`, by nothing, or by `restart` (hosts without a supervisor run it inside that); or a `hermes-gateway` program.
+ * Upstream's rule for a gateway's command line, by whole words: a program named `hermes`, or a word with hermes_cli (module or file) in it
+ * (a launcher may name it in the script that it passes with -c), then `gateway` followed by `run`, by nothing, or by `restart` (hosts
+ * without a supervisor run it inside that); or a `hermes-gateway` program.
  */
 export function isGatewayCommandLine(argv: readonly string[]): boolean {
   const words = withoutProfileFlag(argv)
   if (words.some((word) => baseName(word) === 'hermes-gateway' || word.endsWith('gateway/run.py'))) return true
   const launcher = words.findIndex(
-    (word) => word === 'hermes_cli.main' || word.endsWith('hermes_cli/main.py') || baseName(word) === 'hermes',
+    (word) => word.includes('hermes_cli.main') || word.includes('hermes_cli/main.py') || baseName(word) === 'hermes',
   )
   if (launcher < 0) return false
   const gateway = words.indexOf('gateway', launcher + 1)
@@ -78,6 +89,19 @@ export function profileOfCommandLine(argv: readonly string[]): string | undefine
     if (joined) return joined[1]
   }
   return undefined
+}
+
+/** HERMES_HOME of an environment as /proc shows it, as upstream understands it: blank is unset. */
+function homeOf(host: Host, environment: string | undefined): string | undefined {
+  const entry = environment?.split('\0').find((variable) => variable.startsWith('HERMES_HOME='))
+  const home = entry?.slice('HERMES_HOME='.length).trim()
+  if (!home) return undefined
+  try {
+    return (isAbsolute(home) ? host.realPath(home) : undefined) ?? home
+  } catch (error) {
+    if (error instanceof HostError) return home
+    throw error
+  }
 }
 
 function withoutProfileFlag(argv: readonly string[]): string[] {

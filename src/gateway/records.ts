@@ -17,6 +17,8 @@ export interface GatewayState {
   readonly exitReason: string | undefined
   readonly restartRequested: boolean
   readonly activeAgents: number
+  /** What it works on, in words: one entry a unit of `active_work`. */
+  readonly activeWork: readonly string[]
   readonly updatedAt: string | number | undefined
   readonly desiredState: 'running' | 'stopped' | undefined
   readonly servedProfiles: readonly string[]
@@ -52,6 +54,7 @@ export function readGatewayState(host: Host, home: string): FileReading<GatewayS
       exitReason: text(value.exit_reason),
       restartRequested: value.restart_requested === true,
       activeAgents: typeof value.active_agents === 'number' && value.active_agents > 0 ? Math.floor(value.active_agents) : 0,
+      activeWork: Array.isArray(value.active_work) ? value.active_work.filter(isObject).map(describeWork) : [],
       updatedAt: typeof value.updated_at === 'number' ? value.updated_at : text(value.updated_at),
       desiredState: desired === 'running' || desired === 'stopped' ? desired : undefined,
       servedProfiles: Array.isArray(value.served_profiles) ? value.served_profiles.filter((name) => typeof name === 'string') : [],
@@ -59,7 +62,8 @@ export function readGatewayState(host: Host, home: string): FileReading<GatewayS
   })
 }
 
-function readJson<T>(host: Host, file: string, parse: (value: unknown) => T | undefined): FileReading<T> {
+/** Reads a JSON file and parses its value; `parse` answers undefined for a value that is not what it should be. Never throws. */
+export function readJson<T>(host: Host, file: string, parse: (value: unknown) => T | undefined): FileReading<T> {
   let content: string | undefined
   try {
     content = host.readText(file)
@@ -75,6 +79,13 @@ function readJson<T>(host: Host, file: string, parse: (value: unknown) => T | un
   }
   const parsed = parse(value)
   return parsed === undefined ? {kind: 'malformed', why: 'not a record of a gateway'} : {kind: 'present', value: parsed}
+}
+
+/** One unit of `active_work`, e.g. "chat telegram:42 for 12 s". */
+function describeWork(unit: Record<string, unknown>): string {
+  const name = text(unit.session) ?? text(unit.job_id)
+  const elapsed = typeof unit.elapsed_s === 'number' ? `for ${Math.round(unit.elapsed_s)} s` : undefined
+  return [text(unit.kind) ?? 'work', name, elapsed].filter((part) => part !== undefined).join(' ')
 }
 
 function parseProcess(value: unknown): ProcessRecord | undefined {
@@ -95,6 +106,7 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+/** True for a JSON object, not for null or an array. */
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

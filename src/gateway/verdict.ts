@@ -1,6 +1,8 @@
+import path from 'node:path'
 import type {Host} from '../host/host.js'
+import {DEFAULT_PROFILE} from '../service/profile.js'
 import {type LockReading, readLock} from './lock.js'
-import {hasEnded, isGatewayCommandLine, isHeld, type ProcessInfo, readProcess} from './process.js'
+import {hasEnded, isGatewayCommandLine, isHeld, isHidden, type ProcessInfo, profileOfCommandLine, readProcess} from './process.js'
 import {type FileReading, type GatewayState, lockFile, pidFile, type ProcessRecord, readGatewayState, readProcessRecord} from './records.js'
 
 /** What a home's runtime files and the process table say about its gateway at one moment. */
@@ -10,8 +12,10 @@ export interface GatewayObservation {
   readonly lockRecord: FileReading<ProcessRecord>
   readonly state: FileReading<GatewayState>
   readonly lock: LockReading
-  /** The processes that the files or the service manager name, by pid; a pid that is not here has no process. */
+  /** The processes that the files or the service manager name, by pid; a pid that is not here has no process, or a hidden one. */
   readonly processes: ReadonlyMap<number, ProcessInfo>
+  /** Of those pids the ones whose process this user may not see. */
+  readonly hiddenPids: ReadonlySet<number>
 }
 
 /** Alive, dead, wedged or "cannot tell", with the evidence it rests on, in words. */
@@ -27,13 +31,19 @@ export function observeGateway(host: Host, home: string, mainPid?: number): Gate
   const pidRecord = readProcessRecord(host, pidFile(home))
   const lockRecord = readProcessRecord(host, lockFile(home))
   const state = readGatewayState(host, home)
-  const lock = readLock(host, home)
+  const named = [recordOf(pidRecord)?.pid, recordOf(lockRecord)?.pid, stateOf(state)?.process?.pid, mainPid]
   const processes = new Map<number, ProcessInfo>()
-  for (const pid of [recordOf(pidRecord)?.pid, recordOf(lockRecord)?.pid, stateOf(state)?.process?.pid, lock.kind === 'held' ? lock.pid : 0, mainPid]) {
-    const info = pid ? readProcess(host, pid) : undefined
-    if (info) processes.set(info.pid, info)
+  const hiddenPids = new Set<number>()
+  const look = (pid: number) => {
+    if (pid === 0 || processes.has(pid) || hiddenPids.has(pid)) return
+    const info = readProcess(host, pid)
+    if (info) processes.set(pid, info)
+    else if (isHidden(host, pid)) hiddenPids.add(pid)
   }
-  return {home, pidRecord, lockRecord, state, lock, processes}
+  for (const pid of named) if (pid !== undefined) look(pid)
+  const lock = readLock(host, home, [...processes.keys()])
+  if (lock.kind === 'held') look(lock.pid)
+  return {home, pidRecord, lockRecord, state, lock, processes, hiddenPids}
 }
 
 /** Whether a process that a record names is this home's gateway, and if not, why. */
@@ -48,9 +58,21 @@ export function identify(record: ProcessRecord, process: ProcessInfo | undefined
   if (record.startTime !== undefined && record.startTime !== process.startTime) return 'recycled'
   if (hasEnded(process)) return 'zombie'
   if (record.home !== undefined && record.home !== home) return 'other-home'
-  if (process.home !== undefined && process.home !== home) return 'other-home'
-  if (process.argv.length > 0 && !isGatewayCommandLine(process.argv)) return 'other-program'
-  return 'gateway'
+  if (!isGatewayCommandLine(process.argv)) return 'other-program'
+  return serves(process, home) ? 'gateway' : 'other-home'
+}
+
+/**
+ * Upstream's rule for the home of a gateway: a profile flag picks a home below the root, which HERMES_HOME may name too; without a flag it
+ * is HERMES_HOME. Where that is not known a flag alone decides.
+ */
+function serves(process: ProcessInfo, home: string): boolean {
+  const isProfile = path.basename(path.dirname(home)) === 'profiles'
+  const flag = profileOfCommandLine(process.argv)
+  const isNamed = flag === (isProfile ? path.basename(home) : DEFAULT_PROFILE)
+  if (process.home === home) return flag === undefined || isNamed
+  if (process.home === undefined) return isNamed || (flag === undefined && !isProfile)
+  return isProfile && isNamed && process.home === path.dirname(path.dirname(home))
 }
 
 /** The verdict on a home's gateway, by DESIGN's order of proof: the lock, then the identity of the recorded process. */
@@ -63,10 +85,17 @@ export function judge(seen: GatewayObservation): Verdict {
       return {
         state: 'unknown',
         pid: undefined,
-        evidence: ['gateway.lock is held by a process that cannot be seen from here (another PID namespace, such as a container)', ...files],
+        evidence: [
+          'gateway.lock is held by a process that cannot be seen from here (another PID namespace, such as a container)',
+          ...files,
+        ],
       }
     }
-    return livingVerdict(holder, [`gateway.lock is held by pid ${pid}`, ...disagreement(seen, pid), ...files])
+    return livingVerdict(holder, [
+      `gateway.lock is held by pid ${pid}${seen.lock.unlinked ? ', but the locked file has been deleted' : ''}`,
+      ...disagreement(seen, pid),
+      ...files,
+    ])
   }
   if (seen.lock.kind === 'free') files.unshift('gateway.lock is there, but nobody holds it')
   if (seen.lock.kind === 'unreadable') files.unshift(`who holds gateway.lock cannot be told (${seen.lock.why})`)
@@ -78,7 +107,8 @@ export function judge(seen: GatewayObservation): Verdict {
       return livingVerdict(process, [`pid ${record.pid} is a gateway of this home (pid, start time and command line agree)`, ...files])
     }
   }
-  const unreadable = [seen.pidRecord, seen.state].some((reading) => reading.kind === 'unreadable') || seen.lock.kind === 'unreadable'
+  const isHiddenFrom = records.some((record) => seen.hiddenPids.has(record.pid))
+  const unreadable = [seen.pidRecord, seen.state, seen.lock].some((reading) => reading.kind === 'unreadable') || isHiddenFrom
   const gone = records.map((record) => goneEvidence(record, seen))
   const evidence = [...new Set([...gone, ...files])]
   if (unreadable) return {state: 'unknown', pid: undefined, evidence}
@@ -87,12 +117,17 @@ export function judge(seen: GatewayObservation): Verdict {
 
 function livingVerdict(process: ProcessInfo, evidence: readonly string[]): Verdict {
   if (isHeld(process)) {
-    return {state: 'wedged', pid: process.pid, evidence: [`pid ${process.pid} is stopped by a signal (state ${process.state}): it answers nothing`, ...evidence]}
+    return {
+      state: 'wedged',
+      pid: process.pid,
+      evidence: [`pid ${process.pid} is stopped by a signal (state ${process.state}): it answers nothing`, ...evidence],
+    }
   }
   return {state: 'alive', pid: process.pid, evidence}
 }
 
 function goneEvidence(record: ProcessRecord, seen: GatewayObservation): string {
+  if (seen.hiddenPids.has(record.pid)) return `the recorded pid ${record.pid} has a process that this user may not see`
   const identity = identify(record, seen.processes.get(record.pid), seen.home)
   switch (identity) {
     case 'gone':
@@ -121,7 +156,9 @@ function fileEvidence(seen: GatewayObservation): string[] {
     if (reading.kind === 'malformed') evidence.push(`${name} is damaged (${reading.why})`)
   }
   const state = stateOf(seen.state)
-  if (state?.gatewayState) evidence.push(`gateway_state.json says ${state.gatewayState}`)
+  // Anything but a plain word is quoted: it is shown on terminals.
+  const said = state?.gatewayState
+  if (said) evidence.push(`gateway_state.json says ${/^\w+$/.test(said) ? said : JSON.stringify(said)}`)
   return evidence
 }
 

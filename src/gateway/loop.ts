@@ -1,0 +1,96 @@
+import {type Host, HostError} from '../host/host.js'
+
+/** The main thread of a process at one moment, from /proc/<pid>/task/<pid>/ (proc_pid_task(5)). */
+export interface LoopSample {
+  /** ms on the monotonic clock. */
+  readonly atMs: number
+  readonly state: string
+  readonly voluntarySwitches: number
+  /** User CPU time so far, in clock ticks of 10 ms. */
+  readonly userTicks: number
+  /** The kernel function that the thread sleeps in; undefined if it may not be seen or it does not sleep. */
+  readonly waitsIn: string | undefined
+}
+
+/** Whether an event loop was seen working. `blocked`, `spinning`: not once in the whole window; `unknown`: neither was proved. */
+export interface LoopVerdict {
+  readonly loop: 'alive' | 'blocked' | 'spinning' | 'unknown'
+  readonly evidence: string
+}
+
+const TICK_MS = 10
+/**
+ * A loop that spins wants a whole core. On a busy machine it does not get one, and other threads of the interpreter make it wait for moments:
+ * what counts is that it was ready to run in this share of the samples.
+ */
+const SPINNING_SHARE = 0.8
+const SAMPLE_EVERY_MS = 20
+
+/** One look at a process's main thread; undefined if the process is gone. */
+function sampleLoop(host: Host, pid: number): LoopSample | undefined {
+  const read = (name: string): string | undefined => {
+    try {
+      return host.readText(`/proc/${pid}/task/${pid}/${name}`)
+    } catch (error) {
+      if (error instanceof HostError) return undefined
+      throw error
+    }
+  }
+  const stat = read('stat')
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
+  if (!fields) return undefined
+  const waitsIn = read('wchan')?.trim()
+  return {
+    atMs: host.monotonicMs(),
+    state: fields[0] ?? '',
+    userTicks: Number(fields[11]),
+    voluntarySwitches: Number(/^voluntary_ctxt_switches:\s+(\d+)$/m.exec(read('status') ?? '')?.[1]),
+    waitsIn: waitsIn === undefined || waitsIn === '' || waitsIn === '0' ? undefined : waitsIn,
+  }
+}
+
+/**
+ * Looks at the main thread until it is seen waiting for events, `windowMs` at most. An idle loop is there nearly always, so a working one
+ * takes one look. For gateways that have neither heartbeat nor control socket.
+ */
+export async function watchLoop(host: Host, pid: number, windowMs: number): Promise<LoopVerdict> {
+  const samples: LoopSample[] = []
+  const endMs = host.monotonicMs() + windowMs
+  for (;;) {
+    const sample = sampleLoop(host, pid)
+    if (!sample) return {loop: 'unknown', evidence: 'the process ended while it was looked at'}
+    samples.push(sample)
+    const verdict = judgeLoop(samples)
+    if (verdict.loop === 'alive' || sample.atMs >= endMs) return verdict
+    await host.sleep(Math.min(SAMPLE_EVERY_MS, Math.max(1, endMs - sample.atMs)))
+  }
+}
+
+/**
+ * Judges samples of one main thread, oldest first. Waiting for events in any of them proves the loop. Else, over the whole window, frozen
+ * switches of a sleeping thread are a blocked loop, and a full core a spinning one: as measured on the real gateway 0.16. Long synchronous
+ * work on the loop looks the same while it lasts, so the window must be longer than that.
+ */
+export function judgeLoop(samples: readonly LoopSample[]): LoopVerdict {
+  const [first, last] = [samples[0], samples.at(-1)]
+  if (!first || !last) return {loop: 'unknown', evidence: 'its main thread could not be looked at'}
+  if (samples.some((sample) => isEventWait(sample.waitsIn))) return {loop: 'alive', evidence: 'its event loop waits for events'}
+  const windowMs = last.atMs - first.atMs
+  const seconds = (windowMs / 1000).toFixed(1)
+  const switches = last.voluntarySwitches - first.voluntarySwitches
+  const cpuMs = (last.userTicks - first.userTicks) * TICK_MS
+  const numbers = `${switches} voluntary switches and ${cpuMs} ms of CPU in ${seconds} s`
+  if (samples.length < 2 || windowMs <= 0)
+    return {loop: 'unknown', evidence: 'its event loop was not seen waiting for events at this moment'}
+  if (samples.every((sample) => sample.state === 'S' && sample.waitsIn !== undefined) && switches === 0) {
+    return {loop: 'blocked', evidence: `its event loop is blocked (in ${last.waitsIn}): ${numbers}`}
+  }
+  const ready = samples.filter((sample) => sample.state === 'R').length / samples.length
+  if (ready >= SPINNING_SHARE) return {loop: 'spinning', evidence: `its event loop spins without waiting for events: ${numbers}`}
+  return {loop: 'unknown', evidence: `its event loop was not seen waiting for events: ${numbers}`}
+}
+
+/** The kernel's functions behind epoll_wait(2), poll(2) and select(2), by the names of various kernels. */
+function isEventWait(waitsIn: string | undefined): boolean {
+  return waitsIn !== undefined && /^(do_)?(ep_poll|epoll_p?wait|poll_schedule_timeout|sys_poll|select)/.test(waitsIn)
+}

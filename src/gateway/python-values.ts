@@ -1,0 +1,82 @@
+/** Values of gateway_state.json as the Python programs that share the file understand them. */
+
+/** What int() takes around digits: Unicode white space (str.isspace), but of ASCII only what isspace(3) knows. */
+const SPACE = '[\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]*'
+const ASCII_INTEGER = /^[\t-\r ]*([+-]?)(\d+(?:_\d+)*)[\t-\r ]*$/
+/** Longer ones are refused by CPython (sys.int_info.default_max_str_digits). */
+const MOST_DIGITS = 4300
+
+/**
+ * Python's `int(value)` of a value that came from JSON; undefined where it raises. Texts are decimal, with a sign, single underscores
+ * between digits, white space around and the digits of any script; floats lose their fraction. Beyond 2^53 the result is not exact.
+ */
+export function pythonInt(value: unknown): number | undefined {
+  if (typeof value === 'boolean') return Number(value)
+  if (typeof value === 'number') return Number.isFinite(value) ? Math.trunc(value) : undefined
+  return typeof value === 'string' ? intOfText(value) : undefined
+}
+
+function intOfText(text: string): number | undefined {
+  const [, sign, written = ''] = ASCII_INTEGER.exec(text) ?? unicodeInteger(text) ?? []
+  if (sign === undefined) return undefined
+  const digits = [...written.replaceAll('_', '')]
+  if (digits.length > MOST_DIGITS) return undefined
+  return Number(`${sign}${digits.map(decimalDigit).join('')}`)
+}
+
+/** Made only when it is needed: to compile a class of Unicode costs some tenths of a ms. */
+function unicodeInteger(text: string): RegExpExecArray | null {
+  return new RegExp(`^${SPACE}([+-]?)(\\p{Nd}+(?:_\\p{Nd}+)*)${SPACE}$`, 'u').exec(text)
+}
+
+/** The value of a digit of any script: in each they follow one another from zero, in blocks of ten (Unicode standard, section 4.6). */
+function decimalDigit(digit: string): number {
+  const code = digit.codePointAt(0) ?? 0
+  if (code < 0x80) return code - 0x30
+  let first = code
+  while (/^\p{Nd}$/u.test(String.fromCodePoint(first - 1))) first--
+  return (code - first) % 10
+}
+
+/** ISO 8601: a calendar date and a time, each extended or basic, with any one character between them. */
+const TIMESTAMP = new RegExp(
+  [
+    /^(?:(?<year>\d{4})-(?<month>\d\d)-(?<day>\d\d)|(?<year2>\d{4})(?<month2>\d\d)(?<day2>\d\d))[^]/,
+    /(?<hour>\d\d)(?:(?<colon>:?)(?<minute>\d\d)(?:\k<colon>(?<second>\d\d)(?:[.,](?<fraction>\d+))?)?)?/,
+    /(?:Z|(?<sign>[+-])(?<zoneHour>\d\d)(?:(?<zoneColon>:?)(?<zoneMinute>\d\d)(?:\k<zoneColon>(?<zoneSecond>\d\d)(?:[.,](?<zoneFraction>\d+))?)?)?)$/,
+  ]
+    .map(({source}) => source)
+    .join(''),
+  'u',
+)
+
+/**
+ * The moment of a timestamp with a zone, in microseconds since the epoch, as Python's `datetime.fromisoformat` reads it (3.11 and newer);
+ * undefined for anything else: one without a zone may mean any time. Week dates are not read, nor the malformed forms that some
+ * versions of Python let through. Exact from 1685 to 2255.
+ */
+export function timestampMicros(text: string): number | undefined {
+  const groups = TIMESTAMP.exec(text)?.groups
+  if (!groups) return undefined
+  const number = (name: string) => Number(groups[name] ?? 0)
+  const [year, month, day] = [number('year') || number('year2'), number('month') || number('month2'), number('day') || number('day2')]
+  const [hour, minute, second] = [number('hour'), number('minute'), number('second')]
+  const [zoneHour, zoneMinute, zoneSecond] = [number('zoneHour'), number('zoneMinute'), number('zoneSecond')]
+  if (year === 0 || Math.max(hour, zoneHour) > 23 || Math.max(minute, second, zoneMinute, zoneSecond) > 59) return undefined
+
+  // setUTCFullYear takes the years below 100 as they are, unlike Date.UTC. Both count on where a month has no such day.
+  const date = new Date(0)
+  date.setUTCFullYear(year, month - 1, day)
+  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return undefined
+  const zone = (groups.sign === '-' ? -1 : 1) * micros(zoneHour, zoneMinute, zoneSecond, groups.zoneFraction)
+  return date.getTime() * 1000 + (micros(hour, minute, second, groups.fraction) - zone)
+}
+
+function micros(hours: number, minutes: number, seconds: number, fraction = ''): number {
+  return (hours * 3600 + minutes * 60 + seconds) * 1_000_000 + Number(fraction.slice(0, 6).padEnd(6, '0'))
+}
+
+/** A moment as the gateway writes it, so that every version of Python reads it: six digits and `+00:00`. */
+export function formatTimestamp(ms: number): string {
+  return new Date(ms).toISOString().replace('Z', '000+00:00')
+}

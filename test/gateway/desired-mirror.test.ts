@@ -1,0 +1,176 @@
+import fc from 'fast-check'
+import {describe, expect, it} from 'vitest'
+import {mirrorDesired} from '../../src/gateway/desired-mirror.js'
+import type {DesiredState} from '../../src/managers/manager.js'
+import {captured} from '../fakes/captures.js'
+import {type FakeFile, FakeHost} from '../fakes/fake-host.js'
+
+const HOME = '/home/user/.hermes'
+const FILE = `${HOME}/gateway_state.json`
+
+const machine = (state: string | FakeFile) => new FakeHost({files: {[FILE]: state}})
+
+/** Mirrors into a state file; its text afterwards and what was returned. */
+function mirror(state: string | FakeFile, desired: DesiredState, gatewayRuns: boolean) {
+  const host = machine(state)
+  const said = mirrorDesired(host, HOME, desired, gatewayRuns)
+  return {said, text: host.texts()[FILE], changes: host.changes}
+}
+
+const other = (desired: DesiredState): DesiredState => (desired === 'running' ? 'stopped' : 'running')
+const words = fc.constantFrom<DesiredState>('running', 'stopped')
+/** Strings and keys that look like the field. */
+const tricky = fc.constantFrom(
+  'desired_state',
+  '"desired_state":"running"',
+  ',"desired_state":"stopped"',
+  '\\',
+  '\\"',
+  '{',
+  '}',
+  ',',
+  'é',
+  '\u2028',
+  '__proto__',
+)
+const value = fc.letrec<{value: unknown}>((tie) => ({
+  value: fc.oneof(
+    {maxDepth: 3},
+    fc.constantFrom(null, true, 0, -1.5, 12345678901),
+    fc.string(),
+    tricky,
+    words,
+    fc.array(tie('value'), {maxLength: 3}),
+    fc.dictionary(fc.oneof(fc.string(), tricky), tie('value'), {maxKeys: 3}),
+  ),
+})).value
+/** Members before and after the field, none of them called like it. */
+const members = fc.array(
+  fc.tuple(
+    fc.oneof(fc.string(), tricky).filter((key) => key !== 'desired_state'),
+    value,
+  ),
+  {maxLength: 4},
+)
+/** How Python's json.dumps and JavaScript's write, and by hand. */
+const styles = fc.constantFrom(
+  {comma: ',', colon: ':', end: ''},
+  {comma: ', ', colon: ': ', end: ''},
+  {comma: ',\n  ', colon: ' : ', end: '\n'},
+)
+
+const member =
+  (colon: string) =>
+  ([key, content]: readonly [string, unknown]) =>
+    `${JSON.stringify(key)}${colon}${JSON.stringify(content)}`
+
+describe('a field that is there', () => {
+  it('is overwritten in place, and no other byte changes', () => {
+    fc.assert(
+      fc.property(members, members, words, fc.boolean(), styles, (before, after, desired, gatewayRuns, {comma, colon, end}) => {
+        const make = (state: string) =>
+          `{${[...before, ['desired_state', state] as const, ...after].map(member(colon)).join(comma)}${end}}${end}`
+        const {said, text, changes} = mirror(make(other(desired)), desired, gatewayRuns)
+        expect(text).toBe(make(desired))
+        expect(said).toBe(true)
+        expect(changes).toMatchObject([{kind: 'overwrite', bytes: desired}])
+      }),
+    )
+  })
+
+  it('is left alone if it says so already', () => {
+    expect(mirror('{"desired_state":"running"}', 'running', true)).toMatchObject({said: true, changes: []})
+  })
+
+  it('is the last one if there are two', () => {
+    expect(mirror('{"desired_state":"running","desired_state":"running"}', 'stopped', false).text).toBe(
+      '{"desired_state":"running","desired_state":"stopped"}',
+    )
+  })
+
+  it.each([
+    '{"desired_state":"paused"}',
+    '{"desired_state":null}',
+    '{"desired_state":"st\\u006fpped"}',
+    '{"desired_state":{"desired_state":"stopped"}}',
+  ])('is left alone if it is something else: %s', (text) => {
+    expect(mirror(text, 'running', false)).toEqual({said: false, text, changes: []})
+  })
+})
+
+describe('a field that is missing', () => {
+  it('is inserted if no gateway runs, and every other byte stays', () => {
+    fc.assert(
+      fc.property(members, words, styles, (others, desired, {comma, colon, end}) => {
+        const text = `{${others.map(member(colon)).join(comma)}${end}}${end}`
+        const result = mirror(text, desired, false)
+        expect(result.said).toBe(true)
+        expect(result.text?.replace(new RegExp(`,?"desired_state":"${desired}"(?=\\s*}\\s*$)`), '')).toBe(text)
+        expect(JSON.parse(result.text ?? '')).toEqual(Object.assign(JSON.parse(text) as object, {desired_state: desired}))
+      }),
+    )
+  })
+
+  it('is not inserted while a gateway runs, whose own write could be lost', () => {
+    const text = '{"platforms":{"desired_state":"running"}}'
+    expect(mirror(text, 'stopped', true)).toEqual({said: false, text, changes: []})
+  })
+
+  it('keeps mode and every number of the file as it is', () => {
+    const {changes} = mirror({text: '{"n":12345678901234567890,"f":1.0}', mode: 0o640}, 'stopped', false)
+    expect(changes).toMatchObject([
+      {kind: 'writeAtomic', mode: 0o640, text: '{"n":12345678901234567890,"f":1.0,"desired_state":"stopped"}'},
+    ])
+  })
+
+  it('comes into a file that a real gateway wrote', () => {
+    const before = captured('after-hermes-gateway-stop', 'gateway_state.json') ?? ''
+    expect(mirror(before, 'stopped', false).text).toBe(before.replace(/}$/, ',"desired_state":"stopped"}'))
+  })
+})
+
+describe('a file that must be left alone', () => {
+  it('is never created', () => {
+    const host = new FakeHost({files: {[HOME]: {folder: true}}})
+    expect(mirrorDesired(host, HOME, 'stopped', false)).toBe(false)
+    expect(host.changes).toEqual([])
+  })
+
+  it.each(['', '{"desired_state":"running"', '[]', 'null', '"desired_state"', '7'])('is not touched if it is damaged: %s', (text) => {
+    expect(mirror(text, 'stopped', false)).toEqual({said: false, text, changes: []})
+  })
+
+  it('is not touched if it may not be', () => {
+    const host = machine({text: '{"desired_state":"running"}', mode: 0o444, uid: 0})
+    expect(mirrorDesired(host, HOME, 'stopped', false)).toBe(false)
+    expect(host.changes).toEqual([])
+  })
+})
+
+describe('a gateway that writes at the same time', () => {
+  /** A machine on which the gateway replaces the file after each of the first looks at it, by what `texts` has in turn. */
+  function racing(texts: readonly string[]) {
+    const host = machine('{"desired_state":"running"}')
+    const left = [...texts]
+    const read = host.readText.bind(host)
+    host.readText = (file) => {
+      const seen = read(file)
+      const next = left.shift()
+      if (next !== undefined) host.put(FILE, next)
+      return seen
+    }
+    return host
+  }
+
+  it('never has its new file damaged at the place where the field was', () => {
+    const host = racing(['{"gateway_state":"draining","desired_state":"running"}'])
+    expect(mirrorDesired(host, HOME, 'stopped', true)).toBe(true)
+    expect(host.texts()[FILE]).toBe('{"gateway_state":"draining","desired_state":"stopped"}')
+  })
+
+  it('wins in the end if it never stops', () => {
+    const host = racing(Array.from({length: 99}, (_, index) => `{${' '.repeat(index + 1)}"desired_state":"running"}`))
+    expect(mirrorDesired(host, HOME, 'stopped', true)).toBe(false)
+    expect(host.changes).toEqual([])
+  })
+})
