@@ -18,7 +18,10 @@ export interface DesiredRecord {
 export const desiredStateFile = (home: string): string => path.join(home, '.hermes-svc.json')
 
 /** What was recorded; "unreadable" covers a damaged file too: an intent that cannot be read is not an intent that is absent. */
-export type DesiredReading = {readonly kind: 'recorded'; readonly record: DesiredRecord} | {readonly kind: 'absent'} | {readonly kind: 'unreadable'; readonly why: string}
+export type DesiredReading =
+  | {readonly kind: 'recorded'; readonly record: DesiredRecord}
+  | {readonly kind: 'absent'}
+  | {readonly kind: 'unreadable'; readonly why: string}
 
 /** Reads the record. Never throws. */
 export function readDesired(host: Host, home: string): DesiredReading {

@@ -1,7 +1,9 @@
 import path from 'node:path'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {type Account, type Host, HostError} from '../host/host.js'
-import {otherWriterOf, TEMPORARY_FOLDERS, unusablePath} from './home-check.js'
+import {splitCommandLine} from './command-line.js'
+import {otherWriterOf, TEMPORARY_FOLDERS} from './home-check.js'
+import {refusedPath, refusedText, shown} from './text-check.js'
 
 const PROBE_TIMEOUT_MS = 30_000
 
@@ -18,7 +20,9 @@ export interface GatewayCommand {
 export function findGatewayCommand(host: Host, root: string, account: Account): GatewayCommand {
   const asUser = host.as(account)
   const bases = [path.join(root, 'hermes-agent'), root]
-  const launchers = bases.flatMap((base) => ['.hermes/bin/hermes', 'bin/hermes', 'venv/bin/hermes', '.venv/bin/hermes'].map((file) => path.join(base, file)))
+  const launchers = bases.flatMap((base) =>
+    ['.hermes/bin/hermes', 'bin/hermes', 'venv/bin/hermes', '.venv/bin/hermes'].map((file) => path.join(base, file)),
+  )
   const launcher = launchers.find((file) => asUser.isExecutable(file))
   if (launcher) return {argv: [launcher], source: 'the launcher under the home'}
   const pythons = bases.flatMap((base) => ['venv/bin/python', '.venv/bin/python'].map((file) => path.join(base, file)))
@@ -32,7 +36,14 @@ export function findGatewayCommand(host: Host, root: string, account: Account): 
     code: 'gateway-not-found',
     exitStatus: ExitStatus.failed,
     next: ['hermes-svc install --command /path/to/hermes'],
-    evidence: [...launchers, ...pythons, ...searched.split(':').filter(Boolean).map((folder) => path.join(folder, 'hermes'))].map((file) => `looked for ${file}`),
+    evidence: [
+      ...launchers,
+      ...pythons,
+      ...searched
+        .split(':')
+        .filter(Boolean)
+        .map((folder) => path.join(folder, 'hermes')),
+    ].map((file) => `looked for ${file}`),
   })
 }
 
@@ -40,23 +51,28 @@ export function findGatewayCommand(host: Host, root: string, account: Account): 
  * Reads `--command`: the path of a program, or a command line with quotes and backslashes as in a shell but nothing expanded.
  * A value that as a whole names a file is that file, so a path with spaces needs no quotes. Throws a usage error.
  */
-export async function parseCommandFlag(host: Host, value: string): Promise<string[]> {
-  const refuse = (why: string) => usageError(`--command ${JSON.stringify(value)}: ${why}`)
-  const whole = value.trim()
-  if (path.isAbsolute(whole) && host.stat(whole)?.kind === 'file') return [whole]
-  const {parse} = await import('shell-quote')
-  const words: string[] = []
-  for (const token of parse(whole, (name) => ({op: `$${name}`}))) {
-    if (typeof token !== 'string') throw refuse('is more than a program and its arguments; nothing is expanded or piped in a service')
-    words.push(token)
-  }
-  const program = words[0]
+export function parseCommandFlag(host: Host, value: string): string[] {
+  const refuse = (why: string) => usageError(`--command ${shown(value)}: ${why}`)
+  const [program, ...args] = commandWords(host, value, refuse)
   if (!program) throw refuse('is empty')
-  if (path.isAbsolute(program)) return words
-  if (program.includes('/')) throw refuse('the program must be an absolute path: a service has no current folder of yours')
-  const found = host.which(program)
+  if (program.includes('/') && !path.isAbsolute(program)) {
+    throw refuse('the program must be an absolute path: a service has no current folder of yours')
+  }
+  const found = path.isAbsolute(program) ? program : host.which(program)
   if (!found) throw refuse(`there is no ${program} on PATH`)
-  return [found, ...words.slice(1)]
+  const argv = [found, ...args]
+  const refused = refusedCommand(argv)
+  if (refused) throw refuse(refused)
+  return argv
+}
+
+function commandWords(host: Host, value: string, refuse: (why: string) => ServiceError): readonly string[] {
+  for (const whole of [value, value.trim()]) {
+    if (path.isAbsolute(whole) && lookAt(host, whole)?.kind === 'file') return [whole]
+  }
+  const line = splitCommandLine(value)
+  if ('refused' in line) throw refuse(line.refused)
+  return line.words
 }
 
 /**
@@ -77,29 +93,42 @@ export async function proveGatewayCommand(
       next: ['hermes-svc install --command /path/to/hermes'],
       evidence,
     })
-  for (const word of argv) if (word.includes('\0')) throw fail('it has a NUL character in it')
-  const text = unusablePath(program)
-  if (text) throw fail(`${JSON.stringify(program)} ${text}`)
-  if (TEMPORARY_FOLDERS.some((folder) => program.startsWith(`${folder}/`))) {
-    throw fail(`${program} is in a temporary folder and would be gone after a restart of the machine`)
-  }
+  const refused = refusedCommand(argv)
+  if (refused) throw fail(refused)
   const asUser = host.as(account)
   const stat = lookAt(asUser, program)
   if (!stat) throw fail(`${program} does not exist, or ${account.name} cannot see it`)
+  const places = [path.normalize(program), host.realPath(program) ?? program]
+  if (TEMPORARY_FOLDERS.some((folder) => places.some((place) => place.startsWith(`${folder}/`)))) {
+    throw fail(`${program} is in a temporary folder and would be gone after a restart of the machine`)
+  }
   if (stat.kind !== 'file') throw fail(`${program} is a ${stat.kind}, not a program`)
   if (!asUser.isExecutable(program)) throw fail(`${account.name} may not execute ${program} (mode ${stat.mode.toString(8)})`)
-  const writer = otherWriterOf(host, host.realPath(program) ?? program, account)
+  // Who can turn a link elsewhere can replace the program too.
+  const writer = places.map((place) => otherWriterOf(host, place, account)).find((found) => found !== undefined)
   if (writer) throw fail(writer)
   const interpreter = missingInterpreter(asUser, program, environment.PATH ?? '')
-  if (interpreter) throw fail(`${program} needs the interpreter ${interpreter}, which is missing`)
+  if (interpreter)
+    throw fail(`${program} needs the interpreter ${JSON.stringify(interpreter)}, which does not exist, or ${account.name} cannot see it`)
 
   const result = await asUser.run([...argv, '--version'], {env: {...environment}, cwd: '/', timeoutMs: PROBE_TIMEOUT_MS})
   if (result.code === 0) return
-  const lines = `${result.stdout}\n${result.stderr}`.split('\n').filter((line) => line.trim() !== '').slice(-10)
+  const lines = `${result.stdout}\n${result.stderr}`
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .slice(-10)
   const missing = /No module named '?([\w.]+)'?/.exec(result.stderr)
   if (missing) throw fail(`${program} runs, but the Python module ${missing[1]} is missing from its environment`, lines)
   if (result.failure === 'TIMEOUT') throw fail(`${[...argv, '--version'].join(' ')} gave no answer in ${PROBE_TIMEOUT_MS / 1000} s`, lines)
   throw fail(`${[...argv, '--version'].join(' ')} ended with ${result.failure ?? result.signal ?? `exit status ${result.code}`}`, lines)
+}
+
+/** Why a command cannot be carried through a definition exactly; undefined if it can. Arguments may hold any character of Unicode. */
+function refusedCommand(argv: readonly string[]): string | undefined {
+  const [program = '', ...args] = argv
+  const path = refusedPath(program)
+  if (path) return `${shown(program)} ${path}`
+  return args.map((word) => [word, refusedText(word)] as const).flatMap(([word, why]) => (why ? [`${shown(word)} ${why}`] : []))[0]
 }
 
 function lookAt(host: Host, file: string) {
@@ -111,7 +140,7 @@ function lookAt(host: Host, file: string) {
   }
 }
 
-/** The interpreter that a script's first line names (execve(2)) if it is not there; undefined for binaries and whole scripts. */
+/** The interpreter that a script's first line names (execve(2)) if it cannot be found; undefined for binaries and whole scripts. */
 function missingInterpreter(host: Host, program: string, searchPath: string): string | undefined {
   let firstLine: string | undefined
   try {
@@ -120,10 +149,12 @@ function missingInterpreter(host: Host, program: string, searchPath: string): st
     if (error instanceof HostError) return undefined
     throw error
   }
-  const words = /^#!\s*(.*)$/.exec(firstLine ?? '')?.[1]?.trim().split(/\s+/)
+  // Blanks and tabs alone part the words: the carriage return of a file from Windows belongs to the last one.
+  const words = /^#![ \t]*([^]*)$/.exec(firstLine ?? '')?.[1]?.split(/[ \t]+/)
   const interpreter = words?.[0]
   if (!interpreter) return undefined
-  if (!host.stat(interpreter)) return interpreter
-  const named = path.basename(interpreter) === 'env' ? words.slice(1).find((word) => !word.startsWith('-') && !word.includes('=')) : undefined
+  if (!lookAt(host, path.resolve('/', interpreter))) return interpreter
+  const named =
+    path.basename(interpreter) === 'env' ? words.slice(1).find((word) => !word.startsWith('-') && !word.includes('=')) : undefined
   return named && !host.which(named, searchPath) ? named : undefined
 }

@@ -19,16 +19,16 @@ export interface HelperView {
   readonly policy: RestartPolicy
 }
 
-export type HelperPart = 'common' | 'linux-process' | 'linux-identity' | 'before-start' | 'before-stop' | 'after-exit'
+export type HelperPart = 'common' | 'record' | 'delay' | 'linux-process' | 'linux-identity' | 'before-start' | 'before-stop' | 'after-exit'
 
 /**
  * The templates that make up each helper, in order. All that is known of /proc stands in the linux-… parts: another platform's parts
  * define the same functions.
  */
 const HELPER_PARTS = {
-  'before-start.sh': ['common', 'linux-process', 'linux-identity', 'before-start'],
-  'before-stop.sh': ['common', 'linux-process', 'before-stop'],
-  'after-exit.sh': ['common', 'linux-process', 'after-exit'],
+  'before-start.sh': ['common', 'record', 'delay', 'linux-process', 'linux-identity', 'before-start'],
+  'before-stop.sh': ['common', 'record', 'linux-process', 'before-stop'],
+  'after-exit.sh': ['common', 'record', 'delay', 'linux-process', 'after-exit'],
 } as const satisfies Record<string, readonly HelperPart[]>
 
 const TOOLS = ['date', 'head', 'ls', 'mv', 'rm', 'sleep', 'tr'] as const
@@ -59,7 +59,8 @@ export async function renderHelperParts(host: Host, view: HelperView, parts: rea
   return text
 }
 
-function toolPath(host: Host, tool: string): string {
+/** Where a standard tool is on this machine, for a definition. Throws a ServiceError if it is nowhere. */
+export function toolPath(host: Host, tool: string): string {
   const found = host.which(tool, TOOL_PATH) ?? host.which(tool)
   if (found) return found
   throw new ServiceError(`The service needs ${tool}, which is neither in ${TOOL_PATH} nor on PATH`, {

@@ -1,9 +1,19 @@
 import path from 'node:path'
 import {usageError} from '../errors.js'
-import type {Account, Host} from '../host/host.js'
+import {type Account, type Host, HostError} from '../host/host.js'
+import {refusedPath, shown} from './text-check.js'
 
 /** Folders whose content does not last (hier(7), tmpfs mounts, macOS's private copies). */
-export const TEMPORARY_FOLDERS = ['/tmp', '/var/tmp', '/run', '/dev/shm', '/private/tmp', '/private/var/tmp', '/private/var/folders', '/var/folders']
+export const TEMPORARY_FOLDERS = [
+  '/tmp',
+  '/var/tmp',
+  '/run',
+  '/dev/shm',
+  '/private/tmp',
+  '/private/var/tmp',
+  '/private/var/folders',
+  '/var/folders',
+]
 const ROOT_UID = 0
 const GROUP_OR_OTHER_WRITE = 0o022
 const STICKY = 0o1000
@@ -14,7 +24,9 @@ const STICKY = 0o1000
  */
 export function requireUsableHome(host: Host, home: string, account: Account, flag: string): void {
   const reason = unusableHome(host, home, account)
-  if (reason) throw usageError(`${flag} ${JSON.stringify(home)}: ${reason}`)
+  if (reason) throw usageError(`${flag} ${shown(home)}: ${reason}`)
+  const refused = refusedPath(account.home)
+  if (refused) throw usageError(`--run-as ${account.name}: the home directory of this account, ${shown(account.home)}, ${refused}`)
 }
 
 /** Why a home cannot carry a service; undefined if it can. */
@@ -24,7 +36,13 @@ export function unusableHome(host: Host, home: string, account: Account): string
   if (TEMPORARY_FOLDERS.some((folder) => home === folder || home.startsWith(`${folder}/`))) {
     return 'is in a temporary folder, which a restart of the machine empties; the service would then fail for ever'
   }
-  const stat = host.stat(home)
+  let stat
+  try {
+    stat = host.as(account).stat(home)
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error
+    return `cannot be reached by ${account.name} (${error.code})`
+  }
   if (!stat) return 'does not exist; create it (or run the gateway once by hand), then try again'
   if (stat.kind !== 'folder') return 'is not a folder'
   return otherWriterOf(host, home, account)
@@ -33,27 +51,29 @@ export function unusableHome(host: Host, home: string, account: Account): string
 /** Why somebody but root and the account could replace what is at an absolute path, its folders included; undefined if nobody can. */
 export function otherWriterOf(host: Host, file: string, account: Account): string | undefined {
   for (let place = file; ; place = path.dirname(place)) {
-    const writer = otherWriter(host, place, account)
+    const writer = otherWriter(host, place, account, place !== file)
     if (writer) return writer
     if (place === path.dirname(place)) return undefined
   }
 }
 
 /**
- * Why a path cannot be carried through a definition exactly; undefined if it can. systemd strips white space at the ends of a value
- * and joins a line that ends in a backslash to the next (systemd.syntax(7)); control characters have no form in a path setting.
+ * Why a home's path cannot be carried through a definition exactly; undefined if it can. systemd strips blanks at the ends of a value
+ * and joins a line that ends in a backslash to the next (systemd.syntax(7)).
  */
-export function unusablePath(value: string): string | undefined {
-  if (!path.isAbsolute(value)) return 'is not an absolute path'
-  // eslint-disable-next-line no-control-regex
-  if (/[\u0000-\u001f\u007f]/.test(value)) return 'has a control character (such as a newline) in it, which no service definition can carry'
-  if (/\s$/.test(value)) return 'ends in white space, which a service definition drops'
+function unusablePath(value: string): string | undefined {
+  const refused = refusedPath(value)
+  if (refused) return refused
+  if (value.endsWith(' ')) return 'ends in a blank, which a service definition drops'
   if (value.endsWith('\\')) return 'ends in a backslash, which joins it to the next line of a service definition'
   return undefined
 }
 
-/** Somebody but root and the account who could replace what is in the folder. A sticky folder lets only owners do that (chmod(1)). */
-function otherWriter(host: Host, folder: string, account: Account): string | undefined {
+/**
+ * Somebody but root and the account who could write there. Of a folder on the way (`isAbove`) it matters only whether what is in it could be
+ * replaced, and a sticky one lets only owners do that (chmod(1)).
+ */
+function otherWriter(host: Host, folder: string, account: Account, isAbove: boolean): string | undefined {
   const stat = host.stat(folder)
   if (!stat) return undefined
   if (stat.uid !== ROOT_UID && stat.uid !== account.uid) {
@@ -62,7 +82,7 @@ function otherWriter(host: Host, folder: string, account: Account): string | und
   }
   const ownGroup = stat.gid === account.gid && isPrivateGroup(host, account)
   const writable = stat.mode & (ownGroup ? 0o002 : GROUP_OR_OTHER_WRITE)
-  if (writable && !(stat.mode & STICKY)) {
+  if (writable && !(isAbove && stat.mode & STICKY)) {
     return `${folder} can be written by other users (mode ${stat.mode.toString(8)}); run: chmod go-w ${folder}`
   }
   return undefined
@@ -70,7 +90,10 @@ function otherWriter(host: Host, folder: string, account: Account): string | und
 
 /** Debian gives each user a group of the same name with nobody else in it, and umask 002 makes homes writable by it. */
 function isPrivateGroup(host: Host, account: Account): boolean {
-  const line = host.readText('/etc/group')?.split('\n').find((entry) => entry.split(':')[2] === String(account.gid))
+  const line = host
+    .readText('/etc/group')
+    ?.split('\n')
+    .find((entry) => entry.split(':')[2] === String(account.gid))
   const [name, , , members] = line?.split(':') ?? []
   return name === account.name && (members === '' || members === account.name)
 }

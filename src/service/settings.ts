@@ -1,5 +1,5 @@
 import type {Scope} from '../managers/manager.js'
-import type {RestartPolicy} from './restart-policy.js'
+import {requireValidPolicy, type RestartPolicy} from './restart-policy.js'
 
 /** What an install decided; recorded beside the definition, so that later commands render the same. No secret is in it. */
 export interface ServiceSettings {
@@ -25,15 +25,29 @@ export interface ServiceSettings {
   readonly cronDrainSec: number
 }
 
-/** Reads recorded settings; undefined if the text is not a record that this version understands. */
+/** Reads recorded settings; undefined if the text is not a whole record that this version understands. */
 export function parseSettings(text: string | undefined): ServiceSettings | undefined {
   if (text === undefined) return undefined
   try {
     const value = JSON.parse(text) as ServiceSettings
-    return value.schemaVersion === 1 && Array.isArray(value.command) && typeof value.home === 'string' ? value : undefined
+    requireValidPolicy(value.policy)
+    return isWhole(value) ? value : undefined
   } catch {
+    // Not JSON, or without a policy that is one.
     return undefined
   }
+}
+
+function isWhole(value: ServiceSettings): boolean {
+  const {schemaVersion, scope, command, profile, home, account, commandIsGiven, createdDefinition, linger, turnedLingerOn} = value
+  return (
+    schemaVersion === 1 &&
+    (scope === 'user' || scope === 'system') &&
+    Array.isArray(command) &&
+    [profile, home, account, ...(command as unknown[])].every((text) => typeof text === 'string') &&
+    [commandIsGiven, createdDefinition, linger, turnedLingerOn].every((flag) => typeof flag === 'boolean') &&
+    [value.drainSec, value.cronDrainSec].every((time) => typeof time === 'number' && time >= 0)
+  )
 }
 
 export function formatSettings(settings: ServiceSettings): string {

@@ -9,12 +9,14 @@ export async function renderTemplate(host: Host, name: string, view: Readonly<Re
   const file = path.join(host.packageRoot, 'templates', name)
   const source = host.readText(file)
   if (source === undefined) throw new Error(`the package is incomplete: ${file} is missing`)
-  const {compile} = await import('ejs')
+  // ejs 6 has a default export only; its types, made for version 3, say otherwise.
+  const {default: ejs} = (await import('ejs')) as unknown as {default: typeof import('ejs')}
   const used = new Proxy(view, {
     get(target, property) {
       if (typeof property === 'string' && !(property in target)) throw new Error(`template ${name} uses ${property}, which its view lacks`)
       return Reflect.get(target, property) as unknown
     },
   })
-  return compile(source, {strict: true, _with: false, localsName: 'v', escape: String})(used)
+  // One level down, since ejs hands the members of what it is given over one by one.
+  return ejs.compile(source, {strict: true, _with: false, destructuredLocals: ['v'], escape: String})({v: used})
 }

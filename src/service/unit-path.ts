@@ -1,5 +1,5 @@
 import path from 'node:path'
-import type {Account, Host} from '../host/host.js'
+import {type Account, type Host, HostError} from '../host/host.js'
 
 /** What every service gets: the system's own folders. */
 const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
@@ -11,9 +11,20 @@ const USER_FOLDERS = ['.local/bin', '.cargo/bin', 'go/bin', '.npm-global/bin']
  * system's. Nothing comes from the PATH of the shell that installs it, which a service started at boot would not have.
  */
 export function unitPath(host: Host, home: string, account: Account, command: readonly string[]): string {
-  const programFolder = path.dirname(command[0] ?? '/')
+  const [program] = command
   const own = ['node/bin', 'node_modules/.bin', 'hermes-agent/node_modules/.bin'].map((folder) => path.join(home, folder))
   const user = USER_FOLDERS.map((folder) => path.join(account.home, folder))
-  const wanted = [programFolder, ...own, ...user].filter((folder) => host.stat(folder)?.kind === 'folder' && !folder.includes(':'))
-  return [...new Set([...wanted, ...SYSTEM_FOLDERS])].join(':')
+  const wanted = [...(program === undefined ? [] : [path.dirname(program)]), ...own, ...user]
+  const usable = wanted.filter((folder) => isFolder(host, folder) && !folder.includes(':'))
+  return [...new Set([...usable, ...SYSTEM_FOLDERS])].join(':')
+}
+
+/** False too for one that may not be looked at: a program in it is refused for that, with its own path. */
+function isFolder(host: Host, folder: string): boolean {
+  try {
+    return host.stat(folder)?.kind === 'folder'
+  } catch (error) {
+    if (error instanceof HostError) return false
+    throw error
+  }
 }

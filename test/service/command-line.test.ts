@@ -1,0 +1,61 @@
+import {execFileSync} from 'node:child_process'
+import fc from 'fast-check'
+import {expect, it} from 'vitest'
+import {splitCommandLine} from '../../src/service/command-line.js'
+import {shellQuote} from '../../src/service/shell-quote.js'
+
+/** What /bin/sh makes of the words that stand behind a command. */
+function wordsOfShell(text: string): string[] {
+  const printed = execFileSync('/bin/sh', ['-c', `printf '%s\\0' first ${text}`], {encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore']})
+  return printed.split('\0').slice(1, -1)
+}
+
+const PIECES = [
+  ...["'", '"', '\\', ' ', '  ', '\t', '\n', '$', '$X', '`', '*', '?', '[', ']', '#', '~', ';', '&', '|', '<', '(', ')'],
+  ...['{', '}', '!', '=', '%'],
+  ...['\\"', "\\'", '\\$', '\\`', '\\\\', '\\\n', '\\ ', '""', "''", '" "', "' '", 'a', 'b c', 'é', '🎉', '-x', '\u00a0'],
+]
+const line = fc.array(fc.constantFrom(...PIECES), {maxLength: 8}).map((pieces) => pieces.join(''))
+
+it('splits every line that it takes into the words that /bin/sh makes of it', () => {
+  let taken = 0
+  fc.assert(
+    fc.property(line, (text) => {
+      const split = splitCommandLine(text)
+      if ('refused' in split) return
+      taken++
+      expect(split.words).toEqual(wordsOfShell(text))
+    }),
+    {numRuns: 1500},
+  )
+  expect(taken).toBeGreaterThan(100)
+})
+
+it('gives back whatever words were quoted, newlines included', () => {
+  const word = fc.string({unit: 'binary'}).filter((text) => !text.includes('\0'))
+  fc.assert(
+    fc.property(fc.array(word), (words) => {
+      expect(splitCommandLine(words.map(shellQuote).join(' '))).toEqual({words})
+    }),
+  )
+})
+
+it.each(['$HOME/x', '"$HOME"', '`id`', '"`id`"', 'a | b', 'a; b', 'a &', '(a)', 'a > b', 'a *', 'a ?', 'a [x]', 'a # b', '~/x', 'a\nb'])(
+  'refuses %j, of which a shell would make something else',
+  (text) => {
+    expect(splitCommandLine(text)).toEqual({refused: expect.stringContaining('nothing is expanded or piped')})
+  },
+)
+
+it.each(["'a", '"a', '"a\\"', "a 'b"])('refuses %j, whose quote is not closed', (text) => {
+  expect(splitCommandLine(text)).toEqual({refused: 'has a quote that is not closed'})
+})
+
+it('refuses a backslash with nothing behind it', () => {
+  expect(splitCommandLine('a \\')).toEqual({refused: 'ends in a backslash'})
+})
+
+it('makes no word of blanks, and an empty word of quotes', () => {
+  expect(splitCommandLine(' \t ')).toEqual({words: []})
+  expect(splitCommandLine(`a '' ""`)).toEqual({words: ['a', '', '']})
+})

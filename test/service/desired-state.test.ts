@@ -1,0 +1,40 @@
+import fc from 'fast-check'
+import {describe, expect, it} from 'vitest'
+import {desiredStateFile, formatDesired, readDesired} from '../../src/service/desired-state.js'
+import {type FakeFile, FakeHost} from '../fakes/fake-host.js'
+
+const HOME = '/home/user/.hermes'
+const reading = (content: string | FakeFile) => readDesired(new FakeHost({files: {[desiredStateFile(HOME)]: content}}), HOME)
+
+describe('the record of the desired state', () => {
+  it.each(['running', 'stopped'] as const)('is read back as it was written: %s', (desiredState) => {
+    const record = {schemaVersion: 1, desiredState, since: '2026-01-01T00:00:00.000Z', by: 'stop'} as const
+    expect(reading(formatDesired(record))).toEqual({kind: 'recorded', record})
+  })
+
+  it('is absent until something was asked for', () => {
+    expect(readDesired(new FakeHost({files: {[HOME]: {folder: true}}}), HOME)).toEqual({kind: 'absent'})
+    expect(readDesired(new FakeHost(), HOME)).toEqual({kind: 'absent'})
+  })
+
+  it('that may not be read is not an absent one', () => {
+    expect(reading({text: '{"desiredState":"running"}', mode: 0o600, uid: 0})).toEqual({kind: 'unreadable', why: 'EACCES'})
+  })
+
+  it('that is damaged is not an absent one, whatever is in the file', () => {
+    const damaged = fc.oneof(
+      fc.constantFrom('', 'null', '7', '{"desiredState":"paused"}', '{"desiredState":"running"'),
+      fc.string(),
+      fc.json(),
+    )
+    fc.assert(
+      fc.property(damaged, (text) => {
+        expect(reading(text)).toEqual({kind: 'unreadable', why: 'not a record of hermes-svc'})
+      }),
+    )
+  })
+
+  it('is a file of the home itself', () => {
+    expect(desiredStateFile(HOME)).toBe(`${HOME}/.hermes-svc.json`)
+  })
+})

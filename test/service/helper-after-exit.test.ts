@@ -1,0 +1,237 @@
+import {spawnSync} from 'node:child_process'
+import {readdirSync, utimesSync} from 'node:fs'
+import {join} from 'node:path'
+import {afterEach, expect, it} from 'vitest'
+import {shellQuote} from '../../src/service/shell-quote.js'
+import {describeUnless} from '../support/describe-unless.js'
+import {
+  cleanUp,
+  HANGS_MS,
+  helperService,
+  type Json,
+  lacks,
+  NO_PROCESS,
+  nowTicks,
+  put,
+  read,
+  runHelper,
+  SHELLS,
+} from '../support/helper-scripts.js'
+
+afterEach(cleanUp)
+
+/** How a gateway ended, and what stood in its files. */
+interface End {
+  readonly code?: string
+  readonly status?: string
+  readonly result?: string
+  /** Failures in a row before. */
+  readonly failures?: number
+  /** Seconds between the start and the end; undefined: no start is on record. */
+  readonly up?: number
+  readonly stopping?: boolean
+  /** gateway_state.json as fields (`startsAfter`: its start time in ticks after the start of this run), or as text. */
+  readonly stateFile?: Json | string
+  readonly pretty?: boolean
+}
+
+/** A state file with what else stands in a real one: the same keys further down. */
+function stateText({startsAfter, ...fields}: Json, started: number, pretty: boolean): string {
+  const error_message = 'he said "restart_requested": true, \\'
+  return JSON.stringify(
+    {
+      kind: 'hermes-gateway',
+      pid: 12,
+      platforms: {'ops:telegram': {gateway_state: 'running', restart_requested: true, start_time: 1, error_message}},
+      ...fields,
+      ...(typeof startsAfter === 'number' ? {start_time: started + startsAfter} : {}),
+      active_work: [{kind: 'chat', pid: 9, start_time: 2, restart_requested: true, gateway_state: 'starting'}, [], {}],
+    },
+    null,
+    pretty ? 2 : 0,
+  )
+}
+
+for (const [shellName, shell] of Object.entries(SHELLS)) {
+  describeUnless(lacks(shell[0] ?? ''), `after-exit.sh under ${shellName}`, () => {
+    const ends = async (end: End): Promise<{failures: string | undefined; said: string}> => {
+      const made = await helperService()
+      const up = end.up ?? 0
+      const started = nowTicks() - up * 100
+      if (end.up !== undefined) {
+        put(made.state, 'started', started)
+        utimesSync(join(made.state, 'started'), Date.now() / 1000 - up, Date.now() / 1000 - up)
+      }
+      if (end.failures !== undefined) put(made.state, 'failures', end.failures)
+      if (end.stopping) put(made.state, 'stopping', 1)
+      const {stateFile} = end
+      if (stateFile !== undefined) {
+        put(made.home, 'gateway_state.json', typeof stateFile === 'string' ? stateFile : stateText(stateFile, started, end.pretty ?? false))
+      }
+      const {code, stderr} = runHelper(shell, made, 'after-exit.sh', {
+        ...(end.code === undefined ? {} : {EXIT_CODE: end.code}),
+        ...(end.status === undefined ? {} : {EXIT_STATUS: end.status}),
+        ...(end.result === undefined ? {} : {SERVICE_RESULT: end.result}),
+      })
+      expect(code).toBe(0)
+      expect(readdirSync(made.state)).toEqual(['failures'])
+      return {failures: read(made.state, 'failures'), said: stderr}
+    }
+    /** The count after exit 75 two seconds after the start, with five failures before. */
+    const after75 = async (stateFile: Json | string, more: End = {}) =>
+      (await ends({code: 'exited', status: '75', up: 2, failures: 5, stateFile, ...more})).failures
+
+    it.each<[string, End, string]>([
+      ['an error', {code: 'exited', status: '1', up: 0}, '1'],
+      ['success that nobody asked for', {code: 'exited', status: '0', up: 0}, '1'],
+      ['a signal', {code: 'killed', status: 'KILL', up: 0, failures: 2}, '3'],
+      ['a core dump', {code: 'dumped', status: 'SEGV', up: 0, failures: 200}, '201'],
+      ['an end whose start is not on record', {code: 'exited', status: '1', failures: 4}, '5'],
+      ['a start that failed', {result: 'exit-code', failures: 1}, '2'],
+      ['a start that failed after before-start', {result: 'exit-code', up: 0, failures: 1}, '2'],
+      ['an error after less than the time that forgives', {code: 'exited', status: '1', up: 290, failures: 7}, '8'],
+      ['an error after the time that forgives', {code: 'exited', status: '1', up: 310, failures: 7}, '1'],
+    ])('counts %s as a failure', async (_, end, failures) => {
+      expect((await ends(end)).failures).toBe(failures)
+    })
+
+    it.each([
+      ['exited', '0'],
+      ['exited', '1'],
+      ['exited', '75'],
+      ['exited', '78'],
+      ['killed', 'TERM'],
+      ['killed', 'KILL'],
+    ])('does not count a stop that was asked for (%s %s), and forgets earlier failures', async (code, status) => {
+      expect((await ends({code, status, up: 3, failures: 5, stopping: true})).failures).toBe('0')
+    })
+
+    it('leaves the count as it is after a start that was called off', async () => {
+      expect(await ends({result: 'success', failures: 5})).toEqual({failures: '5', said: ''})
+      expect(await ends({failures: 5})).toEqual({failures: '5', said: ''})
+    })
+
+    it('leaves the count as it is after exit 78, and says that it will not be started', async () => {
+      const {failures, said} = await ends({code: 'exited', status: '78', up: 0, failures: 5})
+      expect(failures).toBe('5')
+      expect(said).toMatch(/exited with 78 after 0(\.\d+)? s: its configuration is wrong, and it is not started again/)
+    })
+
+    it.each<[string, Json]>([
+      ['running', {gateway_state: 'running', restart_requested: false, startsAfter: 2}],
+      ['draining', {gateway_state: 'draining', startsAfter: 2}],
+      ['degraded', {gateway_state: 'degraded', startsAfter: 2}],
+      ['stopped', {gateway_state: 'stopped', restart_requested: false, startsAfter: 2}],
+      ['stopped on request', {gateway_state: 'stopped', restart_requested: true, startsAfter: 0}],
+      ['in a state of a later version, on request', {gateway_state: 'resting', restart_requested: true, startsAfter: 5}],
+    ])('takes exit 75 of a gateway that was %s for a planned restart', async (_, stateFile) => {
+      expect(await after75(stateFile)).toBe('0')
+      expect(await after75(stateFile, {pretty: true})).toBe('0')
+    })
+
+    it.each<[string, Json | string]>([
+      ['starting', {gateway_state: 'starting', restart_requested: true, startsAfter: 1}],
+      ['failing to start', {gateway_state: 'startup_failed', restart_requested: true, startsAfter: 1}],
+      ['in a state of a later version', {gateway_state: 'resting', startsAfter: 1}],
+      ['running, but an earlier one', {gateway_state: 'running', startsAfter: -1}],
+      ['running, but before a reboot', {gateway_state: 'running', startsAfter: 1_000_000}],
+      ['writing half a file', '{"gateway_state":"running","start_'],
+      ['writing nothing', ''],
+    ])('takes exit 75 of a gateway that was %s for a failure', async (_, stateFile) => {
+      expect(await after75(stateFile)).toBe('6')
+    })
+
+    it('takes exit 75 without a state file for planned only after a while', async () => {
+      expect((await ends({code: 'exited', status: '75', up: 29, failures: 5})).failures).toBe('6')
+      expect((await ends({code: 'exited', status: '75', up: 31, failures: 5})).failures).toBe('0')
+    })
+
+    it('judges a state file without a start time by its age', async () => {
+      const stateFile = {gateway_state: 'running', start_time: null}
+      expect(await after75(stateFile)).toBe('0')
+      const made = await helperService()
+      put(made.state, 'failures', 5)
+      put(made.state, 'started', nowTicks())
+      put(made.home, 'gateway_state.json', stateFile)
+      utimesSync(join(made.home, 'gateway_state.json'), 1000, 1000)
+      runHelper(shell, made, 'after-exit.sh', {EXIT_CODE: 'exited', EXIT_STATUS: '75'})
+      expect(read(made.state, 'failures')).toBe('6')
+    })
+
+    it('reads the large state file of a gateway that serves many profiles', async () => {
+      const one = {state: 'connected', pid: 1, note: 'a "b" \\ c'}
+      const platforms = Object.fromEntries(Array.from({length: 1500}, (_, index) => [`p${index}:telegram`, one]))
+      expect(await after75({platforms, gateway_state: 'running', startsAfter: 1})).toBe('0')
+    })
+
+    it.each([
+      ['brackets', '['.repeat(100_000)],
+      ['objects in arrays', '{"a":' + '[{"b":'.repeat(16_000)],
+      ['backslashes', `{"${'\\'.repeat(100_001)}`],
+      ['escaped quotes', `{"${'\\"'.repeat(50_000)}`],
+      ['quotes', '"'.repeat(100_000)],
+      ['more than 1 MiB', `{"gateway_state":"running","x":"${'x'.repeat(1_048_576)}"}`],
+    ])(
+      'ends on a state file full of %s',
+      async (_, stateFile) => {
+        expect(await after75(stateFile)).toBe('6')
+      },
+      HANGS_MS,
+    )
+
+    it('says how it ended and what comes next', async () => {
+      const says = async (end: End) => (await ends(end)).said
+      expect(await says({code: 'exited', status: '1', up: 4, failures: 3})).toMatch(
+        /^hermes-svc: gateway exited with 1 after 4(\.\d+)? s; failure 4 in a row, the next start waits 8 s\n$/,
+      )
+      expect(await says({code: 'killed', status: 'KILL'})).toBe(
+        'hermes-svc: gateway was killed by SIGKILL; failure 1 in a row, the next start waits 1 s\n',
+      )
+      expect(await says({result: 'timeout', failures: 199})).toBe(
+        'hermes-svc: gateway could not be started (timeout); failure 200 in a row, the next start waits 120 s\n',
+      )
+      expect(await says({code: 'exited', status: '0', stopping: true})).toBe('hermes-svc: gateway exited with 0; the stop was asked for\n')
+      expect(await says({code: 'exited', status: '75', up: 31})).toMatch(
+        /^hermes-svc: gateway exited with 75 after 31(\.\d+)? s: a planned restart, at once\n$/,
+      )
+    })
+
+    it('stops counting at a million', async () => {
+      expect((await ends({code: 'exited', status: '1', failures: 1_000_000})).failures).toBe('1000000')
+    })
+
+    it('says so if it cannot count, and ends', async () => {
+      const made = await helperService()
+      expect(runHelper(shell, made, 'after-exit.sh', {EXIT_CODE: 'exited', EXIT_STATUS: '1'}, '/nowhere/at/all')).toEqual({
+        code: 0,
+        stderr: 'hermes-svc: gateway exited with 1; not counted, the next start waits 5 s\n',
+      })
+    })
+
+    it('ends with 0 when nobody reads what it says', async () => {
+      const made = await helperService()
+      const command = [...shell, join(made.folder, 'after-exit.sh'), made.state].map(shellQuote).join(' ')
+      const script = `{ sleep 0.2; ${command}; } 2>&1 | true; echo "\${PIPESTATUS[0]}"`
+      const env = {PATH: '/usr/bin:/bin', EXIT_CODE: 'exited', EXIT_STATUS: '1'}
+      const result = spawnSync('bash', ['-c', script], {env, encoding: 'utf8', timeout: HANGS_MS})
+      expect(result.stdout).toBe('0\n')
+      expect(read(made.state, 'failures')).toBe('1')
+    })
+
+    it('is not misled by variables of the environment that are called like its own', async () => {
+      const made = await helperService({policy: {firstMs: 10}})
+      const env: Record<string, string> = {IFS: '7', EXIT_CODE: 'exited', EXIT_STATUS: '1'}
+      for (const name of readdirSync(made.folder)) {
+        for (const [, variable] of (read(made.folder, name) ?? '').matchAll(/\b([a-z_]+)=/g)) env[variable ?? ''] = 'nothing'
+      }
+      expect(Object.keys(env).length).toBeGreaterThan(30)
+      expect(runHelper(shell, made, 'after-exit.sh', env).stderr).toBe(
+        'hermes-svc: gateway exited with 1; failure 1 in a row, the next start waits 0.01 s\n',
+      )
+      put(made.home, 'gateway.pid', NO_PROCESS)
+      expect(runHelper(shell, made, 'before-start.sh', env).stderr).toBe(
+        `hermes-svc: gateway.pid was cleared: process ${NO_PROCESS} is gone\n`,
+      )
+    })
+  })
+}

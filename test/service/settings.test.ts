@@ -1,0 +1,52 @@
+import fc from 'fast-check'
+import {describe, expect, it} from 'vitest'
+import {DEFAULT_RESTART_POLICY} from '../../src/service/restart-policy.js'
+import {formatSettings, parseSettings} from '../../src/service/settings.js'
+import {SETTINGS} from '../fakes/settings.js'
+
+const withMember = (name: string, value: unknown) => JSON.stringify({...SETTINGS, [name]: value})
+
+describe('the record of settings', () => {
+  it('is read back as it was written', () => {
+    fc.assert(
+      fc.property(fc.string({unit: 'grapheme'}), fc.array(fc.string({unit: 'grapheme'})), fc.boolean(), (home, command, flag) => {
+        const settings = {...SETTINGS, home, command, linger: flag, turnedLingerOn: !flag}
+        expect(parseSettings(formatSettings(settings))).toEqual(settings)
+      }),
+    )
+  })
+
+  it('is text that ends in a newline', () => {
+    expect(formatSettings(SETTINGS)).toMatch(/}\n$/)
+  })
+
+  it('may have members that a later version adds', () => {
+    expect(parseSettings(withMember('later', 1))).toMatchObject(SETTINGS)
+  })
+
+  it('is unknown if there is none', () => {
+    expect(parseSettings(undefined)).toBeUndefined()
+  })
+
+  it.each(['', '{', 'null', '7', '[]', '{}', formatSettings(SETTINGS).slice(0, -4)])('is unknown if it is damaged: %j', (text) => {
+    expect(parseSettings(text)).toBeUndefined()
+  })
+
+  it.each<[string, unknown]>([
+    ['schemaVersion', 2],
+    ['scope', 'machine'],
+    ['home', undefined],
+    ['account', 5],
+    ['command', 'hermes'],
+    ['command', ['hermes', 1]],
+    ['commandIsGiven', 'yes'],
+    ['turnedLingerOn', undefined],
+    ['policy', undefined],
+    ['policy', {...DEFAULT_RESTART_POLICY, capMs: '2m'}],
+    ['policy', {...DEFAULT_RESTART_POLICY, firstMs: 0}],
+    ['drainSec', null],
+    ['cronDrainSec', -1],
+  ])('is unknown if %s is %j', (name, value) => {
+    expect(parseSettings(withMember(name, value))).toBeUndefined()
+  })
+})
