@@ -18,9 +18,12 @@ export function detectManager(host: Host, kind: string | undefined, scope: Scope
   }
   if (host.stat(SYSTEMD_BOOTED)?.kind === 'folder') return new SystemdManager(host, scope, account)
   const init = host.readText('/proc/1/comm')?.trim()
-  throw new ServiceError(`There is no service manager that hermes-svc knows on this machine: systemd is not running${init ? ` (PID 1 is ${init})` : ''}`, {
-    code: 'no-manager',
-    exitStatus: ExitStatus.cannotTell,
-    next: ['hermes-svc smoke --isolated   # as root, tries everything in a throw-away machine'],
-  })
+  throw new ServiceError(
+    `There is no service manager that hermes-svc knows on this machine: systemd is not running${init ? ` (PID 1 is ${init})` : ''}`,
+    {
+      code: 'no-manager',
+      exitStatus: ExitStatus.cannotTell,
+      next: ['hermes-svc smoke --isolated   # as root, tries everything in a throw-away machine'],
+    },
+  )
 }

@@ -68,6 +68,8 @@ export interface DefinitionFile {
   readonly secret: boolean
   /** A change of this file takes effect only when the gateway's process is started anew. */
   readonly needsRestart: boolean
+  /** Somebody changed by hand what we wrote there; it is kept unless that is overruled. */
+  readonly edited: boolean
 }
 
 /** A directive that hermes-svc owns whose merged value is not the wanted one. */
@@ -106,6 +108,11 @@ export interface Manager {
   observe(services: readonly Service[]): ManagerObservation[]
   /** What an observation of a service is that has nothing on disk; the manager is not asked. */
   notInstalled(service: Service): ManagerObservation
+  /**
+   * What an observation of a service is whose manager does not run, but will once its account lingers: its own definition as it is on
+   * disk. Undefined if the manager runs, or if there is no such definition.
+   */
+  whileDown(service: Service): ManagerObservation | undefined
   /** The rendered definition that a service with these settings gets on this machine. */
   render(service: Service, settings: ServiceSettings, environment: ReadonlyMap<string, string>): Promise<DefinitionFile[]>
   /** The environment values that the installed definition carries. */
@@ -119,10 +126,16 @@ export interface Manager {
   prerequisites(service: Service, settings: ServiceSettings): Step[]
   /** Folders of the definition, to be made before its files. */
   folderSteps(service: Service): Step[]
+  /** The file with the recorded settings: the first to be written and the last to be removed, since it says what there is to take back. */
+  settingsFile(service: Service): string
+  /** A file of ours that is there while a changed definition waits for the restart that it needs. */
+  restartDueFile(service: Service): string
   /** Files of ours on disk that a definition of the `wanted` files does not have, e.g. of an older version or of a run that was killed. */
   leftovers(service: Service, wanted: readonly string[]): string[]
   /** Takes what is on disk of our definition away, helpers included; none if there is nothing. */
   removeSteps(observation: ManagerObservation): Step[]
+  /** What is still there of a service that should be gone: files, what the manager knows, runtime files. */
+  traces(service: Service): string[]
   /** Takes back what `install` did beside the definition, once the files are gone. */
   afterUninstall(observation: ManagerObservation): Step[]
   reload(): RunStep[]

@@ -52,13 +52,13 @@ export function noUserManager(account: Account): ServiceError {
   )
 }
 
-/** Turns a failed systemctl call into an error that says what was run and what systemd answered. */
-export function commandFailed(result: RunResult): ServiceError {
-  const why = result.failure === 'TIMEOUT' ? 'no answer in time' : result.failure === 'ENOENT' ? 'the program is missing' : undefined
-  const text = result.stderr.trim()
-  const unreachable = /Failed to connect to|Access denied|Permission denied|authentication required|not been booted with systemd/i.test(text)
-  return new ServiceError(`${result.argv.join(' ')}: ${why ?? (text || `exit status ${result.code}`)}`, {
-    code: unreachable ? 'manager-unreachable' : 'manager-refused',
-    exitStatus: unreachable ? ExitStatus.cannotTell : ExitStatus.failed,
+/** Turns a look at the manager that failed into an error (exit 4) that says what was run and what systemd answered. */
+export function lookFailed({argv, failure, signal, stderr, code}: RunResult): ServiceError {
+  const why = failure === 'TIMEOUT' ? 'no answer in time' : failure === 'ENOENT' ? 'the program is missing' : (failure ?? signal)
+  const text = stderr.trim()
+  const denied = /Failed to connect to|Access denied|Permission denied|authentication required|not been booted with systemd/i.test(text)
+  return new ServiceError(`${argv.join(' ')}: ${why ?? (text || `exit status ${code}`)}`, {
+    code: denied || why ? 'manager-unreachable' : 'manager-refused',
+    exitStatus: ExitStatus.cannotTell,
   })
 }

@@ -1,17 +1,19 @@
 import path from 'node:path'
 import {stopTimeoutSec} from '../../gateway/drain.js'
 import type {Account, Host} from '../../host/host.js'
-import {renderHelpers} from '../../service/helpers.js'
+import {renderHelpers, toolPath} from '../../service/helpers.js'
 import {DEFAULT_PROFILE} from '../../service/profile.js'
 import {describePolicy, START_LIMIT_BURST} from '../../service/restart-policy.js'
 import {formatSettings, type ServiceSettings} from '../../service/settings.js'
 import {renderTemplate} from '../../service/template.js'
 import {unitPath} from '../../service/unit-path.js'
 import type {DefinitionFile, Scope, Service} from '../manager.js'
-import {environmentAssignment, environmentFileLine, execWord, freeText, pathSetting} from './escape.js'
+import {environmentAssignment, environmentFileLine, execWord, freeText, isSafeProgram, pathSetting, patternSetting} from './escape.js'
+import {syslogIdentifier} from './journal.js'
 
-/** The first line of a unit that we wrote; upstream's rewriting of it takes the line away. */
-const UNIT_MARK = '# Written by hermes-svc.'
+/** How each file of systemd's that we wrote begins; upstream's rewriting of the unit takes the line away. */
+const OWN_MARK = '# Written by hermes-svc'
+const CHECKSUM_MARK = '# Checksum: '
 const DROP_IN_NAME = '10-hermes-svc.conf'
 /** A start may wait for the longest delay; this much more is for the start itself. */
 const START_MARGIN_SEC = 60
@@ -52,8 +54,27 @@ export function runtimeDirectoryName(service: Service): string {
   return `hermes-svc-${service.name.replace(/\.service$/, '')}`
 }
 
-export function isOwnUnit(text: string): boolean {
-  return text.startsWith(UNIT_MARK)
+/** True for a file of systemd's that we wrote, edited since or not. */
+export function isOwn(text: string): boolean {
+  return text.startsWith(OWN_MARK)
+}
+
+/** True for a file that we wrote and somebody changed by hand: its second line no longer fits the rest. */
+export function isEdited(text: string): boolean {
+  return isOwn(text) && stamped(text) !== text
+}
+
+/** Puts a checksum of the text into its second line, in place of one that is there. */
+function stamped(text: string): string {
+  const [first = '', ...rest] = text.split('\n')
+  const body = rest.filter((line, index) => index > 0 || !line.startsWith(CHECKSUM_MARK))
+  const sum = process
+    .getBuiltinModule('node:crypto')
+    .createHash('sha256')
+    .update([first, ...body].join('\n'))
+    .digest('hex')
+    .slice(0, 16)
+  return [first, `${CHECKSUM_MARK}${sum} (an edit by hand is told by it, and kept)`, ...body].join('\n')
 }
 
 /** The variables of the unit itself; those of the environment file come on top. */
@@ -81,8 +102,20 @@ export async function renderDefinition(
   options: {withUnit: boolean; systemdVersion: number},
 ): Promise<DefinitionFile[]> {
   const paths = definitionPaths(scope, service)
-  const command = gatewayArgv(service, settings).map(execWord).join(' ')
-  const file = (name: string, text: string, mode = 0o644): DefinitionFile => ({path: name, text, mode, secret: false, needsRestart: false})
+  const command = carried(host, gatewayArgv(service, settings)).map(execWord).join(' ')
+  const file = (name: string, text: string, mode = 0o644): DefinitionFile => ({
+    path: name,
+    text,
+    mode,
+    secret: false,
+    needsRestart: false,
+    edited: false,
+  })
+  const unitFile = (name: string, text: string, needsRestart: boolean): DefinitionFile => ({
+    ...file(name, stamped(text)),
+    needsRestart,
+    edited: isEdited(host.readText(name) ?? ''),
+  })
 
   const helpers = await renderHelpers(host, {home: settings.home, policy: settings.policy})
   const files = helpers.map((helper) => file(path.join(paths.supportFolder, helper.name), helper.text, 0o755))
@@ -92,34 +125,35 @@ export async function renderDefinition(
     const text = ['# Written by hermes-svc; read by systemd for the gateway alone.', ...entries, ''].join('\n')
     files.push({...file(paths.environmentFile, text, 0o600), secret: true, needsRestart: true})
   }
-  files.push({
-    ...file(
-      paths.dropIn,
-      await renderTemplate(host, 'systemd/10-hermes-svc.conf.ejs', {
-        arithmetic: describePolicy(settings.policy),
-        startLimitBurst: START_LIMIT_BURST,
-        restartSec: `${settings.policy.restartDelayMs}ms`,
-        hasRestartSteps: options.systemdVersion >= 254,
-        runtimeDirectory: runtimeDirectoryName(service),
-        beforeStart: execWord(path.join(paths.supportFolder, 'before-start.sh')),
-        beforeStop: execWord(path.join(paths.supportFolder, 'before-stop.sh')),
-        afterExit: execWord(path.join(paths.supportFolder, 'after-exit.sh')),
-        home: execWord(settings.home),
-        timeoutStartSec: Math.ceil(settings.policy.capMs / 1000) + START_MARGIN_SEC,
-        stopArithmetic: `the gateway's own drain (${settings.drainSec} s, cron ${settings.cronDrainSec} s) and what it needs around it`,
-        timeoutStopSec: stopTimeoutSec(settings),
-        command: !options.withUnit && settings.commandIsGiven ? command : '',
-        environmentFile: entries.length > 0 ? pathSetting(paths.environmentFile) : '',
-      }),
-    ),
-    needsRestart: !options.withUnit && settings.commandIsGiven,
+  const dropIn = await renderTemplate(host, 'systemd/10-hermes-svc.conf.ejs', {
+    arithmetic: describePolicy(settings.policy),
+    startLimitBurst: START_LIMIT_BURST,
+    restartSec: `${settings.policy.restartDelayMs}ms`,
+    hasRestartSteps: options.systemdVersion >= 254,
+    runtimeDirectory: runtimeDirectoryName(service),
+    // By its path: the gateway's own variables, PATH among them, hold for the helpers too.
+    sleep: execWord(toolPath(host, 'sleep')),
+    beforeStart: execWord(path.join(paths.supportFolder, 'before-start.sh')),
+    beforeStop: execWord(path.join(paths.supportFolder, 'before-stop.sh')),
+    afterExit: execWord(path.join(paths.supportFolder, 'after-exit.sh')),
+    home: execWord(settings.home),
+    timeoutStartSec: Math.ceil(settings.policy.capMs / 1000) + START_MARGIN_SEC,
+    stopArithmetic: `the gateway's own drain (${settings.drainSec} s, cron ${settings.cronDrainSec} s) and what it needs around it`,
+    timeoutStopSec: stopTimeoutSec(settings),
+    command: !options.withUnit && settings.commandIsGiven ? command : '',
+    workingDirectory: pathSetting(settings.home),
+    identifier: syslogIdentifier(service),
+    environmentFile: entries.length > 0 ? patternSetting(paths.environmentFile) : '',
   })
+  files.push(unitFile(paths.dropIn, dropIn, !options.withUnit && settings.commandIsGiven))
   if (!options.withUnit) return files
 
   const {account} = service
   const text = await renderTemplate(host, 'systemd/gateway.service.ejs', {
     dropInName: `${service.name}.d/${DROP_IN_NAME}`,
-    description: freeText(`Hermes Agent Gateway (${settings.profile === DEFAULT_PROFILE ? 'default profile' : `profile ${settings.profile}`})`),
+    description: freeText(
+      `Hermes Agent Gateway (${settings.profile === DEFAULT_PROFILE ? 'default profile' : `profile ${settings.profile}`})`,
+    ),
     // The bus of the user's own manager is needed by the gateway's scheduled workers.
     after: scope === 'system' ? `network-online.target user@${account.uid}.service` : 'network-online.target',
     user: scope === 'system' ? freeText(account.name) : '',
@@ -129,7 +163,15 @@ export async function renderDefinition(
     environment: Object.entries(unitEnvironment(host, scope, service, settings)).map(([name, value]) => environmentAssignment(name, value)),
     wantedBy: scope === 'system' ? 'multi-user.target' : 'default.target',
   })
-  return [...files, {...file(paths.unit, text), needsRestart: true}]
+  return [...files, unitFile(paths.unit, text, true)]
+}
+
+/**
+ * A command whose program systemd would not take is started by one that it takes, and which replaces itself with it and changes nothing
+ * else (a shell would set variables, and env take a path with "=" for one).
+ */
+function carried(host: Host, argv: readonly string[]): readonly string[] {
+  return isSafeProgram(argv[0] ?? '') ? argv : [toolPath(host, 'nice'), '-n', '0', ...argv]
 }
 
 /** The gateway's whole command line. */

@@ -1,3 +1,5 @@
+import {refusedText} from '../../service/text-check.js'
+
 /**
  * Writes values in systemd's own syntax (systemd.syntax(7), systemd.service(5) COMMAND LINES, systemd.exec(5) Environment= and
  * EnvironmentFile=). Whether systemd reads back exactly what went in is tested against systemd itself.
@@ -8,14 +10,24 @@ export function execWord(value: string): string {
   return quoted(value)
 }
 
+/** True if systemd takes the path as the program of an Exec line: no quotes and no backslashes, however written (string_is_safe). */
+export function isSafeProgram(path: string): boolean {
+  return !/["'\\]/.test(path)
+}
+
 /** One NAME=VALUE of an Environment= line. "$" has no meaning there. */
 export function environmentAssignment(name: string, value: string): string {
   return quoted(`${name}=${value}`)
 }
 
-/** A path setting that takes the rest of the line (WorkingDirectory=, EnvironmentFile=): only "%" is special. */
+/** A path setting that takes the rest of the line (WorkingDirectory=): only "%" is special. */
 export function pathSetting(path: string): string {
   return path.replaceAll('%', '%%')
+}
+
+/** The path of an EnvironmentFile=, which is a pattern of glob(7). */
+export function patternSetting(path: string): string {
+  return pathSetting(path.replace(/[*?[\]\\]/g, '\\$&'))
 }
 
 /** A value in free text (Description=): "%" begins a specifier, a line ends the value. */
@@ -42,9 +54,8 @@ export function parseEnvironmentFile(text: string): Map<string, string> {
  * control character (env-util.c, env_value_is_valid).
  */
 export function refusedEnvironmentValue(value: string): string | undefined {
-  // eslint-disable-next-line no-control-regex
   if (/[\u0000-\u0008\u000b-\u001f\u007f]/.test(value)) return 'has a control character other than tab or newline, which systemd refuses'
-  return value.isWellFormed() ? undefined : 'is not valid Unicode'
+  return refusedText(value)
 }
 
 function quoted(value: string): string {
@@ -54,7 +65,6 @@ function quoted(value: string): string {
     .replaceAll('%', '%%')
     .replaceAll('\n', '\\n')
     .replaceAll('\t', '\\t')
-    // eslint-disable-next-line no-control-regex
     .replace(/[\u0001-\u001f\u007f]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
   return `"${escaped}"`
 }

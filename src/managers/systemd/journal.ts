@@ -1,8 +1,17 @@
 import type {LogQuery, Scope, Service} from '../manager.js'
 
-/** The journalctl command line that prints a service's log (journalctl(1)). */
+/** What the lines of a service's processes are marked with (SyslogIdentifier=, systemd.exec(5)). */
+export function syslogIdentifier(service: Service): string {
+  return service.name.replace(/\.service$/, '')
+}
+
+/**
+ * The journalctl command line that prints a service's log (journalctl(1)). journald does not know the user unit of a process that is gone
+ * before its line is read, such as a gateway that fails at once: then the mark tells.
+ */
 export function journalCommand(scope: Scope, service: Service, query: LogQuery): string[] {
-  const unit = scope === 'user' ? ['--user', '--user-unit', service.name] : ['--unit', service.name]
+  const fields = ['_SYSTEMD_USER_UNIT', 'USER_UNIT', 'COREDUMP_USER_UNIT'].flatMap((field) => [`${field}=${service.name}`, '+'])
+  const unit = scope === 'user' ? ['--user', ...fields, `SYSLOG_IDENTIFIER=${syslogIdentifier(service)}`] : ['--unit', service.name]
   return [
     'journalctl',
     ...unit,

@@ -6,8 +6,8 @@ import {serviceSuffix} from '../../service/naming.js'
 import type {Profile} from '../../service/profile.js'
 import {parseSettings, type ServiceSettings} from '../../service/settings.js'
 import type {Activity, DefinitionFile, DirectiveDrift, LastExit, LogQuery, Manager, ManagerObservation, Scope, Service} from '../manager.js'
-import {commandFailed, enableLingerCommand, isLingering, managerEnvironment, noUserManager, runtimeFolder, userManagerAnswers} from './bus.js'
-import {definitionPaths, isOwnUnit, renderDefinition, runtimeDirectoryName, scopeFolders, unitEnvironment} from './definition.js'
+import {enableLingerCommand, isLingering, lookFailed, managerEnvironment, noUserManager, runtimeFolder, userManagerAnswers} from './bus.js'
+import {definitionPaths, isOwn, renderDefinition, runtimeDirectoryName, scopeFolders, unitEnvironment} from './definition.js'
 import {ownedDirectives, wantedDirectives} from './directives.js'
 import {parseEnvironmentFile} from './escape.js'
 import {journalCommand} from './journal.js'
@@ -42,8 +42,7 @@ export class SystemdManager implements Manager {
     // The installed unit says whose gateway it is; a settings file of ours says so too, but a unit of upstream's has only itself.
     const suffix = profileName === 'default' ? '' : `-${profileName}`
     const text = readOrUndefined(this.host, path.join(scopeFolders('system', this.account).units, `hermes-gateway${suffix}.service`))
-    const user = [...(text ?? '').matchAll(/^User=(.+)$/gm)].at(-1)?.[1]?.trim()
-    return user ? this.host.accountOf(/^\d+$/.test(user) ? Number(user) : user) : undefined
+    return text === undefined ? undefined : this.accountOfUnit(text)
   }
 
   serviceFor(profile: Profile, account: Account): Service {
@@ -57,13 +56,18 @@ export class SystemdManager implements Manager {
 
   observe(services: readonly Service[]): ManagerObservation[] {
     if (services.length === 0) return []
+    // Without a user manager nothing runs under it; of what is not on disk either, that is all there is to know.
+    if (!this.answers() && !services.some((service) => this.isOnDisk(service))) return services.map((service) => this.notInstalled(service))
     this.requireManager()
     const properties = [...READ_PROPERTIES, ...ownedDirectives()].join(',')
-    const result = this.actor().read([...this.systemctl(), 'show', `--property=${properties}`, '--', ...services.map((service) => service.name)], {
-      env: this.env(),
-      timeoutMs: READ_TIMEOUT_MS,
-    })
-    if (result.code !== 0) throw commandFailed(result)
+    const result = this.actor().read(
+      [...this.systemctl(), 'show', `--property=${properties}`, '--', ...services.map((service) => service.name)],
+      {
+        env: this.env(),
+        timeoutMs: READ_TIMEOUT_MS,
+      },
+    )
+    if (result.code !== 0) throw lookFailed(result)
     const blocks = parseShow(result.stdout)
     if (blocks.length !== services.length) {
       throw new ServiceError(`systemctl show answered for ${blocks.length} units instead of ${services.length}`, {
@@ -78,14 +82,24 @@ export class SystemdManager implements Manager {
     return this.observation(service, {LoadState: 'not-found'})
   }
 
+  whileDown(service: Service): ManagerObservation | undefined {
+    if (this.answers()) return undefined
+    const {unit} = definitionPaths(this.scope, service)
+    const wanted = path.join(path.dirname(unit), 'default.target.wants', service.name)
+    const UnitFileState = this.asOwner(() => this.host.lstat(wanted)) ? 'enabled' : 'disabled'
+    const seen = this.observation(service, {LoadState: 'loaded', FragmentPath: unit, UnitFileState, ActiveState: 'inactive'})
+    return seen.installed === 'own' && seen.settings ? {...seen, home: seen.settings.home} : undefined
+  }
+
   async render(service: Service, settings: ServiceSettings, environment: ReadonlyMap<string, string>): Promise<DefinitionFile[]> {
     const text = readOrUndefined(this.host, definitionPaths(this.scope, service).unit)
-    const withUnit = text === undefined || isOwnUnit(text)
+    // Another tool's unit may be in another folder, such as that of a package.
+    const withUnit = text === undefined ? settings.createdDefinition : isOwn(text)
     return renderDefinition(this.host, this.scope, service, settings, environment, {withUnit, systemdVersion: this.version()})
   }
 
   readEnvironment(service: Service): Map<string, string> {
-    return parseEnvironmentFile(readOrUndefined(this.host, definitionPaths(this.scope, service).environmentFile) ?? '')
+    return this.asOwner(() => parseEnvironmentFile(this.host.readText(definitionPaths(this.scope, service).environmentFile) ?? ''))
   }
 
   unitEnvironment(service: Service, settings: ServiceSettings): Record<string, string> {
@@ -113,7 +127,10 @@ export class SystemdManager implements Manager {
         kind: 'act',
         why: `let ${account.name}'s services run without a login (lingering)`,
         act: async () => {
-          const result = await this.host.run(['loginctl', '--no-ask-password', 'enable-linger', account.name], {env, timeoutMs: CHANGE_TIMEOUT_MS})
+          const result = await this.host.run(['loginctl', '--no-ask-password', 'enable-linger', account.name], {
+            env,
+            timeoutMs: CHANGE_TIMEOUT_MS,
+          })
           if (result.code === 0 && isLingering(this.host, account)) return
           throw new ServiceError(`Lingering could not be turned on for ${account.name}: ${result.stderr.trim() || 'not allowed'}`, {
             code: 'linger-refused',
@@ -124,13 +141,14 @@ export class SystemdManager implements Manager {
       })
       steps.push({kind: 'on-undo', why: 'take lingering back if a later step fails', run: this.disableLinger(account)})
     }
-    if (this.scope === 'user' && !userManagerAnswers(this.host, account)) {
+    if (!this.answers()) {
+      if (!settings.linger) throw noUserManager(account)
       steps.push({
         kind: 'act',
         why: `wait for the user manager of ${account.name}`,
         act: async () => {
           const endMs = this.host.monotonicMs() + USER_MANAGER_TIMEOUT_MS
-          while (!userManagerAnswers(this.host, account)) {
+          while (!this.answers()) {
             if (this.host.monotonicMs() > endMs) throw noUserManager(account)
             await this.host.sleep(50)
           }
@@ -142,12 +160,21 @@ export class SystemdManager implements Manager {
 
   private disableLinger(account: Account): RunStep {
     const argv = ['loginctl', '--no-ask-password', 'disable-linger', account.name]
-    return {kind: 'run', why: `end lingering of ${account.name}`, argv, env: managerEnvironment('system', account), timeoutMs: CHANGE_TIMEOUT_MS}
+    return {
+      kind: 'run',
+      why: `end lingering of ${account.name}`,
+      argv,
+      env: managerEnvironment('system', account),
+      timeoutMs: CHANGE_TIMEOUT_MS,
+    }
   }
 
   folderSteps(service: Service): Step[] {
     const paths = definitionPaths(this.scope, service)
-    const folders = this.scope === 'system' ? [] : ['.config', '.config/systemd', '.config/systemd/user'].map((folder) => path.join(this.account.home, folder))
+    const folders =
+      this.scope === 'system'
+        ? []
+        : ['.config', '.config/systemd', '.config/systemd/user'].map((folder) => path.join(this.account.home, folder))
     return [...folders, path.dirname(paths.supportFolder), paths.supportFolder, paths.dropInFolder].map((folder) => ({
       kind: 'make-folder',
       why: `make ${folder}`,
@@ -155,6 +182,14 @@ export class SystemdManager implements Manager {
       mode: 0o755,
       as: this.owner(service),
     }))
+  }
+
+  settingsFile(service: Service): string {
+    return definitionPaths(this.scope, service).settings
+  }
+
+  restartDueFile(service: Service): string {
+    return path.join(definitionPaths(this.scope, service).supportFolder, 'restart-due')
   }
 
   leftovers(service: Service, wanted: readonly string[]): string[] {
@@ -170,9 +205,13 @@ export class SystemdManager implements Manager {
     const {service} = observation
     const paths = definitionPaths(this.scope, service)
     const as = this.owner(service)
-    const files = [...this.leftovers(service, []), paths.dropIn]
-    if (observation.installed === 'own' || observation.settings?.createdDefinition) files.push(paths.unit)
-    const folders = [paths.dropInFolder, paths.supportFolder].filter((folder) => this.host.stat(folder) !== undefined)
+    // The unit first: our drop-in beside it is what tells that we created it, even if another tool has rewritten it since.
+    const isCreated = observation.installed === 'own' || (observation.settings?.createdDefinition && observation.installed !== 'foreign')
+    const files = [...(isCreated ? [paths.unit] : []), paths.dropIn, ...this.leftovers(service, [])]
+    // systemd itself removes the folder when the service stops, but not during its delay before a restart, nor for a unit that goes on running.
+    const runtime = this.runtimeFolderOf(service)
+    const remembered = this.asOwner(() => this.host.list(runtime) ?? []).map((name) => path.join(runtime, name))
+    const folders = [paths.dropInFolder, paths.supportFolder, runtime].filter((folder) => this.host.stat(folder) !== undefined)
     // The folders around them go too if nobody else has anything in them.
     if (folders.length > 0) {
       folders.push(path.dirname(paths.supportFolder))
@@ -182,16 +221,47 @@ export class SystemdManager implements Manager {
       ...files
         .filter((file) => this.host.lstat(file) !== undefined)
         .map((file): Step => ({kind: 'remove-file', why: `remove ${file}`, path: file, as})),
+      ...remembered.map((file): Step => ({kind: 'remove-file', why: `remove ${file}`, path: file, as: service.account})),
       ...folders.map((folder): Step => ({kind: 'remove-folder', why: `remove ${folder} if it is empty`, path: folder, as})),
     ]
   }
 
+  traces(service: Service): string[] {
+    const paths = definitionPaths(this.scope, service)
+    const files = [paths.unit, paths.dropInFolder, paths.supportFolder, this.runtimeFolderOf(service)].filter(
+      (file) => this.host.lstat(file) !== undefined,
+    )
+    const shown = this.observe([service])[0]
+    const known =
+      shown && (shown.installed !== 'no' || shown.activity !== 'stopped')
+        ? [`${this.title} still knows ${service.name} (${shown.activity})`]
+        : []
+    return [...files, ...known]
+  }
+
   afterUninstall(observation: ManagerObservation): Step[] {
     const {service} = observation
-    const {units} = scopeFolders(this.scope, service.account)
-    const others = (this.host.list(units) ?? []).filter((name) => /^hermes-gateway.*\.service$/.test(name) && name !== service.name)
-    const endLinger = observation.settings?.turnedLingerOn && others.length === 0 && isLingering(this.host, service.account)
+    const others = this.asOwner(() => this.otherUnits(service))
+    const endLinger = observation.settings?.turnedLingerOn && others === 0 && isLingering(this.host, service.account)
     return endLinger ? [{...this.disableLinger(service.account), mayFail: true}] : []
+  }
+
+  /** How many gateways of the service's account have a unit, in either scope, beside this one. */
+  private otherUnits(service: Service): number {
+    const {account} = service
+    const unitsIn = (scope: Scope) => {
+      const {units} = scopeFolders(scope, account)
+      const names = (this.host.list(units) ?? []).filter((name) => /^hermes-gateway.*\.service$/.test(name))
+      return names.filter((name) => scope !== this.scope || name !== service.name).map((name) => path.join(units, name))
+    }
+    const system = unitsIn('system').filter((file) => this.accountOfUnit(readOrUndefined(this.host, file) ?? '')?.uid === account.uid)
+    return unitsIn('user').length + system.length
+  }
+
+  /** Whom a unit of the machine runs as: without User= it is root (systemd.exec(5)). */
+  private accountOfUnit(text: string): Account | undefined {
+    const user = [...text.matchAll(/^[ \t]*User[ \t]*=[ \t]*(.*?)[ \t]*$/gm)].at(-1)?.[1] || '0'
+    return this.host.accountOf(/^\d+$/.test(user) ? Number(user) : user)
   }
 
   reload(): RunStep[] {
@@ -224,7 +294,11 @@ export class SystemdManager implements Manager {
   }
 
   settle(service: Service): RunStep[] {
-    return [{...this.change('reset a failed state', ['reset-failed', service.name]), mayFail: true}]
+    // There is nothing to clean where systemd has removed the folder by itself, and it refuses for a unit that is active.
+    return [
+      this.resetFailed(service),
+      {...this.change('forget earlier failures', ['clean', '--what=runtime', service.name]), mayFail: true},
+    ]
   }
 
   runsWithoutLogin(service: Service): boolean {
@@ -245,11 +319,17 @@ export class SystemdManager implements Manager {
 
   /** A start by hand must not wait for a delay that earlier failures earned, nor be refused for them. */
   private forgetFailures(service: Service): Step[] {
-    const folder = path.join(runtimeFolder(this.scope, service.account), runtimeDirectoryName(service))
-    return [
-      ...this.settle(service),
-      {kind: 'remove-file', why: 'forget earlier failures', path: path.join(folder, 'failures'), as: service.account},
-    ]
+    const file = path.join(this.runtimeFolderOf(service), 'failures')
+    return [this.resetFailed(service), {kind: 'remove-file', why: 'forget earlier failures', path: file, as: service.account}]
+  }
+
+  private resetFailed(service: Service): RunStep {
+    return {...this.change('reset a failed state', ['reset-failed', service.name]), mayFail: true}
+  }
+
+  /** Where the helpers keep what they remember between two starts. */
+  private runtimeFolderOf(service: Service): string {
+    return path.join(runtimeFolder(this.scope, service.account), runtimeDirectoryName(service))
   }
 
   /** One call of systemctl that changes something, with the ids of the user manager's account. */
@@ -288,14 +368,13 @@ export class SystemdManager implements Manager {
   private installation(dropIn: string, fragment: string, loaded: boolean): ManagerObservation['installed'] {
     if (!loaded || fragment === '') return 'no'
     return this.asOwner(() => {
-      if (isOwnUnit(readOrUndefined(this.host, fragment) ?? '')) return 'own'
+      if (isOwn(readOrUndefined(this.host, fragment) ?? '')) return 'own'
       return this.host.lstat(dropIn) ? 'adopted' : 'foreign'
     })
   }
 
   private failuresInARow(service: Service): number {
-    const file = path.join(runtimeFolder(this.scope, service.account), runtimeDirectoryName(service), 'failures')
-    return positive(readOrUndefined(this.host, file)?.trim()) ?? 0
+    return positive(readOrUndefined(this.host, path.join(this.runtimeFolderOf(service), 'failures'))?.trim()) ?? 0
   }
 
   private version(): number {
@@ -303,8 +382,13 @@ export class SystemdManager implements Manager {
     return Number(/^systemd (\d+)/.exec(result.stdout)?.[1] ?? 0)
   }
 
+  /** False only for a user manager that does not run. */
+  private answers(): boolean {
+    return this.scope === 'system' || userManagerAnswers(this.host, this.account)
+  }
+
   private requireManager(): void {
-    if (this.scope === 'user' && !userManagerAnswers(this.host, this.account)) throw noUserManager(this.account)
+    if (!this.answers()) throw noUserManager(this.account)
   }
 
   /** Who talks to the manager: only its own user may talk to a user manager. */
@@ -342,9 +426,10 @@ function readOrUndefined(host: Host, file: string): string | undefined {
 
 /** `waiting`: between an exit and the next start, in systemd's own delay or in our helper's. systemd's states: systemctl(1), unit-def.c. */
 function activity(shown: Properties): Activity {
-  switch (shown.ActiveState) {
+  switch (shown.ActiveState ?? 'inactive') {
     case 'active':
     case 'reloading':
+    case 'refreshing':
       return 'running'
     case 'activating':
       if (shown.SubState === 'auto-restart' || shown.SubState === 'auto-restart-queued') return 'waiting'
@@ -360,8 +445,9 @@ function activity(shown: Properties): Activity {
 
 function enablement(state: string | undefined): boolean | undefined {
   if (state === undefined || state === '') return undefined
-  if (state.startsWith('enabled')) return true
-  return ['disabled', 'masked', 'masked-runtime', 'linked', 'linked-runtime', 'bad'].includes(state) ? false : undefined
+  if (state === 'enabled') return true
+  // enabled-runtime holds until the next boot only.
+  return ['disabled', 'enabled-runtime', 'masked', 'masked-runtime', 'linked', 'linked-runtime', 'bad'].includes(state) ? false : undefined
 }
 
 /** ExecMainCode is a CLD_ value of waitid(2): 1 exited, 2 killed, 3 dumped. 0 is a process that has not ended. */

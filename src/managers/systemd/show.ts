@@ -18,25 +18,29 @@ export function parseShow(output: string): Properties[] {
     })
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = {us: 0.001, ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000}
+/** Months and years are those of systemd.time(7), 30.44 and 365.25 days. */
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ...{us: 0.001, ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000},
+  ...{month: 2_629_800_000, y: 31_557_600_000},
+}
 
-/** A time span as systemctl prints it, such as "1min 30s" or "infinity" (systemd.time(7)), in ms; undefined if it is not one. */
+/** A time span as systemctl prints it, such as "1min 30s", "1.500000s" or "infinity", in ms to the μs; undefined if it is not one. */
 export function parseSpanMs(text: string | undefined): number | undefined {
   if (text === undefined || text === '') return undefined
   if (text === 'infinity') return Infinity
   if (text === '0') return 0
   let total = 0
   for (const part of text.split(' ')) {
-    const match = /^(\d+(?:\.\d+)?)(us|ms|s|min|h|d|w)$/.exec(part)
+    const match = /^(\d+(?:\.\d+)?)(us|ms|s|min|h|d|w|month|y)$/.exec(part)
     if (!match) return undefined
     total += Number(match[1]) * (UNIT_MS[match[2] ?? ''] ?? NaN)
   }
-  return total
+  return Math.round(total * 1000) / 1000
 }
 
 /**
  * Splits the value of a list property such as Environment= into its entries. systemctl puts double quotes around an entry that needs
- * them, with backslash escapes inside, or writes it as $'…' with C escapes (escape.c, shell_maybe_quote).
+ * them, or writes it as $'…'; both with C escapes for control characters inside (escape.c, shell_maybe_quote).
  */
 export function splitEntries(value: string): string[] {
   const entries: string[] = []
@@ -46,8 +50,7 @@ export function splitEntries(value: string): string[] {
   for (let index = 0; index < value.length; index++) {
     const character = value[index] ?? ''
     if (character === '\\' && quote !== undefined) {
-      const next = value[++index] ?? ''
-      const [text, used] = quote === '"' ? [next, 0] : cEscape(value, index)
+      const [text, used] = cEscape(value, ++index)
       entry += text
       index += used
     } else if (quote === undefined && character === ' ') {
@@ -72,7 +75,7 @@ export function splitEntries(value: string): string[] {
   return entries
 }
 
-/** One escape of a $'…' string, `index` being at the character after the backslash: its text, and how many more characters it took. */
+/** One escape, `index` being at the character after the backslash: its text, and how many more characters it took. */
 function cEscape(value: string, index: number): [string, number] {
   const character = value[index] ?? ''
   const simple: Readonly<Record<string, string>> = {n: '\n', t: '\t', r: '\r', a: '\u0007', b: '\b', f: '\f', v: '\v', s: ' '}

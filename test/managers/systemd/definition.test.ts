@@ -1,0 +1,217 @@
+import {describe, expect, it} from 'vitest'
+import type {DefinitionFile, Scope, Service} from '../../../src/managers/manager.js'
+import {definitionPaths, isEdited, isOwn, renderDefinition, runtimeDirectoryName} from '../../../src/managers/systemd/definition.js'
+import {wantedDirectives} from '../../../src/managers/systemd/directives.js'
+import {parseSettings, type ServiceSettings} from '../../../src/service/settings.js'
+import {upstreamUnit} from '../../fakes/captures.js'
+import {type FakeFile, FakeHost} from '../../fakes/fake-host.js'
+import {packageFiles} from '../../fakes/package-files.js'
+import {SERVICE, serviceOf, SETTINGS} from '../../fakes/settings.js'
+
+const UNITS = '/home/user/.config/systemd/user'
+const SUPPORT = '/home/user/.config/hermes-svc/hermes-gateway'
+const UNIT = `${UNITS}/hermes-gateway.service`
+const DROP_IN = `${UNIT}.d/10-hermes-svc.conf`
+
+interface Wish {
+  readonly scope?: Scope
+  readonly service?: Service
+  readonly settings?: Partial<ServiceSettings>
+  readonly environment?: Record<string, string>
+  readonly withUnit?: boolean
+  readonly systemdVersion?: number
+  readonly files?: Record<string, FakeFile>
+}
+
+/** Renders a definition; its files by path. */
+async function render(wish: Wish = {}): Promise<Map<string, DefinitionFile>> {
+  const {scope = 'user', service = SERVICE, settings = {}, environment = {}, withUnit = true, systemdVersion = 252, files = {}} = wish
+  const host = new FakeHost({files: {...packageFiles(), ...files}})
+  const all = {...SETTINGS, scope, profile: service.profile.name, home: service.profile.home, ...settings}
+  const rendered = await renderDefinition(host, scope, service, all, new Map(Object.entries(environment)), {withUnit, systemdVersion})
+  expect(host.changes).toEqual([])
+  return new Map(rendered.map((file) => [file.path, file]))
+}
+
+/** Settings of a unit file in their order, comments left out: section.NAME=VALUE. */
+function lines(text: string | undefined): string[] {
+  let section = ''
+  const found: string[] = []
+  for (const line of (text ?? '').split('\n')) {
+    if (/^\[.*]$/.test(line)) section = line.slice(1, -1)
+    else if (line !== '' && !line.startsWith('#')) found.push(`${section}.${line}`)
+  }
+  return found
+}
+
+const textOf = async (path: string, wish?: Wish) => (await render(wish)).get(path)?.text ?? ''
+
+describe('the files of a definition', () => {
+  it('are the unit, the drop-in, the settings and the helpers, readable by everyone', async () => {
+    const files = [...(await render()).values()]
+    expect(files.map(({path, mode}) => `${path} ${mode.toString(8)}`).sort()).toEqual(
+      [
+        `${UNIT} 644`,
+        `${DROP_IN} 644`,
+        `${SUPPORT}/settings.json 644`,
+        `${SUPPORT}/before-start.sh 755`,
+        `${SUPPORT}/before-stop.sh 755`,
+        `${SUPPORT}/after-exit.sh 755`,
+      ].sort(),
+    )
+    expect(files.filter(({secret}) => secret)).toEqual([])
+  })
+
+  it('are the same each time, so that a second install changes nothing', async () => {
+    expect(await render({environment: {A: '1'}})).toEqual(await render({environment: {A: '1'}}))
+  })
+
+  it('lie with the machine in system scope', () => {
+    expect(definitionPaths('system', serviceOf('work'))).toMatchObject({
+      unit: '/etc/systemd/system/hermes-gateway-work.service',
+      dropIn: '/etc/systemd/system/hermes-gateway-work.service.d/10-hermes-svc.conf',
+      settings: '/etc/hermes-svc/hermes-gateway-work/settings.json',
+    })
+  })
+
+  it('hold the settings for later commands', async () => {
+    expect(parseSettings(await textOf(`${SUPPORT}/settings.json`))).toEqual(SETTINGS)
+  })
+
+  it('say which of them need the gateway to be started anew', async () => {
+    const needs = [...(await render({environment: {A: '1'}})).values()].filter(({needsRestart}) => needsRestart)
+    expect(needs.map(({path}) => path).sort()).toEqual([UNIT, `${SUPPORT}/gateway.env`].sort())
+  })
+})
+
+describe('the values of the environment', () => {
+  const SECRET = 'hunter2 "$%\n'
+
+  it('are in one file alone, which only its owner can read and which is never shown', async () => {
+    const files = [...(await render({environment: {TOKEN: SECRET}})).values()]
+    const holding = files.filter(({text}) => text.includes('hunter2'))
+    expect(holding.map(({path, mode, secret}) => ({path, mode, secret}))).toEqual([
+      {path: `${SUPPORT}/gateway.env`, mode: 0o600, secret: true},
+    ])
+    expect(lines(files.find(({path}) => path === DROP_IN)?.text)).toContain(`Service.EnvironmentFile=-${SUPPORT}/gateway.env`)
+  })
+
+  it('need no file where there are none', async () => {
+    expect(await textOf(DROP_IN)).not.toContain('EnvironmentFile')
+  })
+})
+
+describe('the unit', () => {
+  it('runs the command of the default profile as a user service', async () => {
+    const unit = lines(await textOf(UNIT))
+    expect(unit).toContain('Service.ExecStart=:"/usr/bin/hermes" "gateway" "run"')
+    expect(unit).toContain('Service.WorkingDirectory=-/home/user/.hermes')
+    expect(unit).toContain('Service.Environment="HERMES_HOME=/home/user/.hermes"')
+    expect(unit).toContain('Service.Environment="HERMES_SUPERVISED_CHILD=1"')
+    expect(unit).toContain('Install.WantedBy=default.target')
+    expect(unit.filter((line) => /\.(User|Group)=|"HOME=/.test(line))).toEqual([])
+  })
+
+  it('names the profile where it is another one', async () => {
+    const unit = lines(await textOf(`${UNITS}/hermes-gateway-work.service`, {service: serviceOf('work')}))
+    expect(unit).toContain('Service.ExecStart=:"/usr/bin/hermes" "--profile" "work" "gateway" "run"')
+    expect(unit).toContain('Service.Environment="HERMES_HOME=/home/user/.hermes/profiles/work"')
+  })
+
+  it("names user, group and home of the service's account in system scope, and waits for its user manager", async () => {
+    const unit = lines(await textOf('/etc/systemd/system/hermes-gateway.service', {scope: 'system'}))
+    expect(unit).toEqual(expect.arrayContaining(['Service.User=user', 'Service.Group=1000', 'Service.Environment="HOME=/home/user"']))
+    expect(unit).toContain('Unit.After=network-online.target user@1000.service')
+    expect(unit).toContain('Install.WantedBy=multi-user.target')
+  })
+
+  it('starts a program whose path systemd would not take by one that it takes', async () => {
+    const unit = lines(await textOf(UNIT, {settings: {command: [`/opt/it's/hermes`, '-m']}}))
+    expect(unit).toContain(`Service.ExecStart=:"/usr/bin/nice" "-n" "0" "/opt/it's/hermes" "-m" "gateway" "run"`)
+  })
+})
+
+describe('the drop-in', () => {
+  it.each([252, 257])('gives each directive that is owned a value that is wanted, on systemd %d', async (systemdVersion) => {
+    const settings = {...SETTINGS, drainSec: 0.5, policy: {...SETTINGS.policy, restartDelayMs: 250, capMs: 90_500}}
+    const set = new Map(
+      lines(await textOf(DROP_IN, {settings, systemdVersion})).map((line) => [
+        line.replace(/^\w+\.|=.*$/g, ''),
+        line.replace(/^[^=]*=/, ''),
+      ]),
+    )
+    const missing: string[] = []
+    for (const {name, accepts} of Object.values(wantedDirectives(settings))) {
+      const value = set.get(name)
+      if (value === undefined) missing.push(name)
+      // systemd prints a bare number of a time as seconds.
+      else expect(accepts(/Sec$/.test(name) && /^[1-9]\d*$/.test(value) ? `${value}s` : value), `${name}=${value}`).toBe(true)
+    }
+    expect(missing).toEqual(systemdVersion < 254 ? ['RestartSteps'] : [])
+  })
+
+  it('calls the helpers by their absolute paths', async () => {
+    const dropIn = await textOf(DROP_IN)
+    for (const helper of ['before-start', 'before-stop', 'after-exit']) expect(dropIn).toContain(`"${SUPPORT}/${helper}.sh"`)
+  })
+
+  it('remembers failures in a folder that no other service has', async () => {
+    expect(runtimeDirectoryName(serviceOf('work'))).toBe('hermes-svc-hermes-gateway-work')
+    expect(lines(await textOf(DROP_IN))).toContain('Service.RuntimeDirectory=hermes-svc-hermes-gateway')
+  })
+
+  it('reloads by SIGUSR1, whatever the unit does', async () => {
+    const reload = lines(await textOf(DROP_IN)).filter((line) => line.startsWith('Service.ExecReload'))
+    expect(reload[0]).toBe('Service.ExecReload=')
+    expect(reload[1]).toMatch(/-USR1/)
+  })
+})
+
+describe('the definition of a unit that another tool wrote', () => {
+  it('leaves the unit and its command alone', async () => {
+    const files = await render({withUnit: false})
+    expect([...files.keys()]).not.toContain(UNIT)
+    expect(files.get(DROP_IN)?.text).not.toMatch(/^ExecStart=/m)
+    expect(files.get(DROP_IN)?.needsRestart).toBe(false)
+  })
+
+  it('replaces the command by one that was given', async () => {
+    const dropIn = (await render({withUnit: false, settings: {commandIsGiven: true, command: ['/opt/a b/hermes']}})).get(DROP_IN)
+    expect(lines(dropIn?.text).filter((line) => line.startsWith('Service.ExecStart='))).toEqual([
+      'Service.ExecStart=',
+      'Service.ExecStart=:"/opt/a b/hermes" "gateway" "run"',
+    ])
+    expect(dropIn?.needsRestart).toBe(true)
+  })
+})
+
+describe('an edit by hand', () => {
+  it('is told from what was written', async () => {
+    for (const file of (await render()).values()) {
+      if (file.path !== UNIT && file.path !== DROP_IN) continue
+      expect(isOwn(file.text)).toBe(true)
+      expect(isEdited(file.text)).toBe(false)
+      expect(isEdited(file.text.replace('Restart=always', 'Restart=no').replace('Type=simple', 'Type=notify'))).toBe(true)
+      expect(isEdited(`${file.text}# mine\n`)).toBe(true)
+    }
+  })
+
+  it('is told also if it repeats the line with the checksum', async () => {
+    const text = await textOf(UNIT)
+    const checksum = text.split('\n')[1] ?? ''
+    expect(checksum).toContain('Checksum')
+    expect(isEdited(`${text}${checksum}\n`)).toBe(true)
+    expect(isEdited(text.replace(`${checksum}\n`, ''))).toBe(true)
+  })
+
+  it('makes nothing ours that another tool wrote', () => {
+    expect(isOwn(upstreamUnit())).toBe(false)
+    expect(isEdited(upstreamUnit())).toBe(false)
+  })
+
+  it('is marked on the file that would replace it', async () => {
+    const unit = `${await textOf(UNIT)}# mine\n`
+    const files = await render({files: {[UNIT]: {text: unit}}})
+    expect([...files.values()].filter(({edited}) => edited).map(({path}) => path)).toEqual([UNIT])
+  })
+})

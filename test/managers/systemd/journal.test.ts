@@ -1,0 +1,28 @@
+import {describe, expect, it} from 'vitest'
+import type {LogQuery, Scope} from '../../../src/managers/manager.js'
+import {journalCommand} from '../../../src/managers/systemd/journal.js'
+import {SERVICE} from '../../fakes/settings.js'
+
+const command = (scope: Scope, query: Partial<LogQuery> = {}) =>
+  journalCommand(scope, SERVICE, {lines: 20, follow: false, since: undefined, json: false, ...query})
+
+describe('journalCommand', () => {
+  it("asks for the unit of the user's own manager, and for what journald could not ascribe to it", () => {
+    expect(command('user')).toEqual([
+      ...['journalctl', '--user', '_SYSTEMD_USER_UNIT=hermes-gateway.service', '+', 'USER_UNIT=hermes-gateway.service', '+'],
+      ...['COREDUMP_USER_UNIT=hermes-gateway.service', '+', 'SYSLOG_IDENTIFIER=hermes-gateway'],
+      ...['--no-pager', '--quiet', '--output=short-iso', '--lines=20'],
+    ])
+  })
+
+  it("asks for the machine's unit", () => {
+    expect(command('system')).toContain('--unit')
+    expect(command('system')).not.toContain('--user')
+  })
+
+  it('passes on since, follow and JSON, with the time as one word', () => {
+    expect(command('user', {follow: true, since: '1 hour ago', json: true})).toEqual(
+      expect.arrayContaining(['--follow', '--since=1 hour ago', '--output=json']),
+    )
+  })
+})

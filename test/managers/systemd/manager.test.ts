@@ -1,0 +1,494 @@
+import {describe, expect, it} from 'vitest'
+import {ServiceError} from '../../../src/errors.js'
+import type {Account} from '../../../src/host/host.js'
+import type {ManagerObservation, Service} from '../../../src/managers/manager.js'
+import {managerEnvironment} from '../../../src/managers/systemd/bus.js'
+import {ownedDirectives} from '../../../src/managers/systemd/directives.js'
+import {SystemdManager} from '../../../src/managers/systemd/manager.js'
+import {performSteps} from '../../../src/plan/apply.js'
+import type {Step} from '../../../src/plan/plan.js'
+import {formatSettings} from '../../../src/service/settings.js'
+import {CAPTURED_HOME, capturedShow, upstreamUnit} from '../../fakes/captures.js'
+import {type FakeCommand, type FakeFile, FakeHost, type FakeMachine, USER} from '../../fakes/fake-host.js'
+import {packageFiles} from '../../fakes/package-files.js'
+import {SERVICE, serviceOf, SETTINGS} from '../../fakes/settings.js'
+import {showCommand} from '../../fakes/systemctl.js'
+
+const ROOT: Account = {uid: 0, gid: 0, name: 'root', home: '/root'}
+const BUS: Record<string, FakeFile> = {'/run/user/1000/bus': {kind: 'socket', uid: 1000, gid: 1000}}
+const UNITS = '/home/user/.config/systemd/user'
+const UNIT = `${UNITS}/hermes-gateway.service`
+const DROP_IN = `${UNIT}.d/10-hermes-svc.conf`
+const SUPPORT = '/home/user/.config/hermes-svc/hermes-gateway'
+const FAILURES = '/run/user/1000/hermes-svc-hermes-gateway/failures'
+
+function thrown(work: () => unknown): ServiceError {
+  try {
+    work()
+  } catch (error) {
+    if (error instanceof ServiceError) return error
+    throw error
+  }
+  throw new Error('it did not throw')
+}
+
+/** What a user manager says of services, seen on a machine with those files. */
+function observe(
+  shown: readonly Record<string, string>[],
+  files: Record<string, FakeFile | string> = {},
+  services: readonly Service[] = [SERVICE],
+): ManagerObservation[] {
+  const host = new FakeHost({files: {...BUS, ...files}, commands: [showCommand('user', USER, services, shown)]})
+  const seen = new SystemdManager(host, 'user', USER).observe(services)
+  host.assertAllUsed()
+  expect(host.changes).toEqual([])
+  return seen
+}
+
+const observeOne = (shown: Record<string, string>, files: Record<string, FakeFile | string> = {}) =>
+  observe([shown], files)[0] as ManagerObservation
+
+describe('observing real situations', () => {
+  const hermes: Account = {uid: 1001, gid: 1001, name: 'hermes', home: '/home/hermes'}
+  const service: Service = {
+    profile: {name: 'default', home: CAPTURED_HOME, root: CAPTURED_HOME},
+    name: 'hermes-gateway.service',
+    account: hermes,
+  }
+
+  function observeCapture(situation: string): ManagerObservation {
+    const shown = capturedShow(situation)
+    const files = {'/run/user/1001/bus': {kind: 'socket'} as const, [shown.FragmentPath ?? '/x']: upstreamUnit()}
+    const host = new FakeHost({account: hermes, files, commands: [showCommand('user', hermes, [service], [shown])]})
+    return new SystemdManager(host, 'user', hermes).observe([service])[0] as ManagerObservation
+  }
+
+  it.each<[string, Partial<ManagerObservation>]>([
+    ['running', {activity: 'running', mainPid: 468, startedAtMs: 2_219_588.28, lastExit: undefined, restarts: 0}],
+    ['frozen-sigstop', {activity: 'running', mainPid: 468, lastExit: undefined}],
+    ['after-sigusr1-planned-restart', {activity: 'running', mainPid: 509, restarts: 0}],
+    ['after-sigusr1-restarted', {activity: 'running', mainPid: 509, restarts: 0}],
+    ['after-sigkill-autorestart-pending', {activity: 'waiting', mainPid: undefined, restarts: 0, lastExit: {how: 'killed', status: 9}}],
+    ['after-sigkill-restarted', {activity: 'running', mainPid: 546, restarts: 1}],
+    ['after-systemctl-stop', {activity: 'failed', mainPid: undefined, lastExit: {how: 'exited', status: 1}}],
+    ['after-hermes-gateway-stop', {activity: 'stopped', mainPid: undefined, lastExit: {how: 'exited', status: 0}}],
+  ])('%s', (situation, expected) => {
+    expect(observeCapture(situation)).toMatchObject({
+      ...expected,
+      installed: 'foreign',
+      broken: undefined,
+      enabled: true,
+      home: CAPTURED_HOME,
+      accountName: undefined,
+      definitionPaths: ['/home/hermes/.config/systemd/user/hermes-gateway.service'],
+      needsReload: false,
+    })
+  })
+})
+
+describe('observe', () => {
+  it('asks once for any number of services, and keeps their order', () => {
+    const services = [serviceOf('b'), SERVICE, serviceOf('a')]
+    const seen = observe([{MainPID: '3'}, {MainPID: '1'}, {MainPID: '2'}], {}, services)
+    expect(seen.map(({service, mainPid}) => [service.name, mainPid])).toEqual([
+      ['hermes-gateway-b.service', 3],
+      ['hermes-gateway.service', 1],
+      ['hermes-gateway-a.service', 2],
+    ])
+  })
+
+  it('does not ask for nothing', () => {
+    expect(new SystemdManager(new FakeHost(), 'user', USER).observe([])).toEqual([])
+  })
+
+  it("asks another user's manager as that user", () => {
+    const command = {...showCommand('user', USER, [SERVICE], [{}]), as: 'user'}
+    const host = new FakeHost({account: ROOT, accounts: [USER], files: BUS, commands: [command]})
+    expect(new SystemdManager(host, 'user', USER).observe([SERVICE])).toHaveLength(1)
+  })
+
+  it("asks the machine's manager without ever asking for a password", () => {
+    const host = new FakeHost({commands: [showCommand('system', USER, [SERVICE], [{}])]})
+    expect(new SystemdManager(host, 'system', USER).observe([SERVICE])).toHaveLength(1)
+  })
+
+  it('cannot tell without a user manager, and names what starts it', () => {
+    const host = new FakeHost({files: {[UNIT]: ''}})
+    expect(thrown(() => new SystemdManager(host, 'user', USER).observe([SERVICE]))).toMatchObject({code: 'no-user-manager', exitStatus: 4})
+  })
+
+  it('knows that what is not on disk does not run, without a user manager too', () => {
+    expect(new SystemdManager(new FakeHost(), 'user', USER).observe([SERVICE])).toMatchObject([{installed: 'no', activity: 'stopped'}])
+  })
+
+  it.each<[string, Partial<FakeCommand>]>([
+    ['fails', {code: 1, stderr: 'Failed to connect to bus'}],
+    ['hangs', {failure: 'TIMEOUT'}],
+    ['answers for too few units', {stdout: 'Id=a\n'}],
+    ['answers for too many units', {stdout: 'Id=a\n\nId=b\n\nId=c\n'}],
+  ])('cannot tell where systemctl %s', (_, answer) => {
+    const services = [SERVICE, serviceOf('a')]
+    const host = new FakeHost({files: BUS, commands: [{...showCommand('user', USER, services, []), ...answer}]})
+    expect(thrown(() => new SystemdManager(host, 'user', USER).observe(services)).exitStatus).toBe(4)
+  })
+
+  it.each([
+    ['active', 'running', '0', 'running'],
+    ['reloading', 'reload', '0', 'running'],
+    ['refreshing', 'refresh', '0', 'running'],
+    ['activating', 'start-pre', '0', 'starting'],
+    ['activating', 'start', '3', 'starting'],
+    ['activating', 'start-pre', '1', 'waiting'],
+    ['activating', 'auto-restart', '0', 'waiting'],
+    ['activating', 'auto-restart-queued', '4', 'waiting'],
+    ['deactivating', 'stop-sigterm', '0', 'stopping'],
+    ['deactivating', 'stop-post', '0', 'stopping'],
+    ['failed', 'failed', '0', 'failed'],
+    ['inactive', 'dead', '0', 'stopped'],
+    ['maintenance', 'cleaning', '0', 'stopped'],
+  ])('takes %s (%s, restarts: %s) for %s', (ActiveState, SubState, NRestarts, activity) => {
+    expect(observeOne({LoadState: 'loaded', ActiveState, SubState, NRestarts}).activity).toBe(activity)
+  })
+
+  it.each([
+    ['enabled', true],
+    ['enabled-runtime', false],
+    ['disabled', false],
+    ['linked', false],
+    ['masked', false],
+    ['static', undefined],
+    ['generated', undefined],
+    ['', undefined],
+  ])('takes a unit file that is %j for started at boot: %s', (UnitFileState, enabled) => {
+    expect(observeOne({UnitFileState}).enabled).toBe(enabled)
+  })
+
+  it.each([
+    ['1', '75', {how: 'exited', status: 75}],
+    ['2', '9', {how: 'killed', status: 9}],
+    ['3', '11', {how: 'dumped', status: 11}],
+    ['0', '0', undefined],
+  ])('reads how the process ended: %s, %s', (ExecMainCode, ExecMainStatus, lastExit) => {
+    expect(observeOne({ExecMainCode, ExecMainStatus}).lastExit).toEqual(lastExit)
+  })
+
+  it('tells whose definition it is', () => {
+    const loaded = {LoadState: 'loaded', FragmentPath: UNIT}
+    expect(observeOne({LoadState: 'not-found'}).installed).toBe('no')
+    expect(observeOne({LoadState: 'loaded', FragmentPath: ''}).installed).toBe('no')
+    expect(observeOne(loaded, {[UNIT]: '# Written by hermes-svc.\n'}).installed).toBe('own')
+    expect(observeOne(loaded, {[UNIT]: upstreamUnit()}).installed).toBe('foreign')
+    expect(observeOne(loaded, {[UNIT]: upstreamUnit(), [DROP_IN]: ''}).installed).toBe('adopted')
+  })
+
+  it.each(['masked', 'bad-setting', 'error'])('says that a unit is unusable: %s', (LoadState) => {
+    expect(observeOne({LoadState}).broken).toBe(LoadState)
+  })
+
+  it('says nothing of the sort of a unit that is loaded, or not there', () => {
+    for (const LoadState of ['loaded', 'not-found']) expect(observeOne({LoadState}).broken).toBeUndefined()
+  })
+
+  it('reads home, account, files and control group', () => {
+    const shown = {
+      LoadState: 'loaded',
+      FragmentPath: UNIT,
+      DropInPaths: `${DROP_IN} "/home/user/a b.conf"`,
+      Environment: 'PATH=/bin "HERMES_HOME=/home/user/my \\"home\\""',
+      User: 'ann',
+      ControlGroup: '/a.slice/b.service',
+      NeedDaemonReload: 'yes',
+    }
+    expect(observeOne(shown)).toMatchObject({
+      home: '/home/user/my "home"',
+      accountName: 'ann',
+      definitionPaths: [UNIT, DROP_IN, '/home/user/a b.conf'],
+      controlGroup: '/a.slice/b.service',
+      needsReload: true,
+    })
+  })
+
+  it.each([
+    ['3\n', 3],
+    ['0\n', 0],
+    ['', 0],
+    ['x', 0],
+    ['-1', 0],
+  ])('reads the failures in a row that the helpers have counted: %j', (text, failures) => {
+    expect(observeOne({}, {[FAILURES]: text}).failuresInARow).toBe(failures)
+  })
+
+  it('reads the settings that an install recorded, and does without damaged ones', () => {
+    expect(observeOne({}, {[`${SUPPORT}/settings.json`]: formatSettings(SETTINGS)}).settings).toEqual(SETTINGS)
+    expect(observeOne({}, {[`${SUPPORT}/settings.json`]: '{'}).settings).toBeUndefined()
+    expect(observeOne({}).settings).toBeUndefined()
+  })
+})
+
+describe('defaultAccount', () => {
+  const ann: Account = {uid: 1001, gid: 1001, name: 'ann', home: '/home/ann'}
+  const account = (unit: string | undefined, profile = 'default') => {
+    const files =
+      unit === undefined ? {} : {[`/etc/systemd/system/hermes-gateway${profile === 'default' ? '' : `-${profile}`}.service`]: unit}
+    return new SystemdManager(new FakeHost({files, accounts: [ann]}), 'system', USER).defaultAccount(profile)
+  }
+
+  it("is the user manager's own", () => {
+    expect(new SystemdManager(new FakeHost(), 'user', USER).defaultAccount('default')).toEqual(USER)
+  })
+
+  it('is the one that the installed unit names', () => {
+    expect(account('[Service]\nUser=ann\n')).toEqual(ann)
+    expect(account('[Service]\n User = user\nUser= ann \n', 'work')).toEqual(ann)
+    expect(account('[Service]\nUser=1001\n')).toEqual(ann)
+  })
+
+  it('is root for a unit that names none', () => {
+    expect(account('[Service]\nExecStart=/bin/true\n')).toMatchObject({uid: 0})
+  })
+
+  it('is unknown without a unit, or for an account that is gone', () => {
+    expect(account(undefined)).toBeUndefined()
+    expect(account('[Service]\nUser=gone\n')).toBeUndefined()
+  })
+})
+
+describe('serviceFor', () => {
+  it('has the names that upstream gives', () => {
+    const manager = new SystemdManager(new FakeHost(), 'user', USER)
+    const name = (home: string, profile: string, root: string) => manager.serviceFor({name: profile, home, root}, USER).name
+    expect(name('/home/user/.hermes', 'default', '/home/user/.hermes')).toBe('hermes-gateway.service')
+    expect(name('/home/user/.hermes/profiles/work', 'work', '/home/user/.hermes')).toBe('hermes-gateway-work.service')
+    expect(name('/opt/data', 'default', '/opt/data')).toBe('hermes-gateway-b7dd404e.service')
+  })
+})
+
+describe('render', () => {
+  const version: FakeCommand = {argv: ['systemctl', '--version'], stdout: 'systemd 257 (257.1-1)\n+PAM\n'}
+  const paths = async (files: Record<string, string>, createdDefinition: boolean) => {
+    const host = new FakeHost({files: {...packageFiles(), ...files}, commands: [version]})
+    return (await new SystemdManager(host, 'user', USER).render(SERVICE, {...SETTINGS, createdDefinition}, new Map())).map(({path}) => path)
+  }
+
+  it("writes the unit where there is none, and over our own, but never over another tool's", async () => {
+    expect(await paths({}, true)).toContain(UNIT)
+    expect(await paths({[UNIT]: '# Written by hermes-svc.\n'}, true)).toContain(UNIT)
+    expect(await paths({[UNIT]: upstreamUnit()}, true)).not.toContain(UNIT)
+  })
+
+  it("writes no unit that would hide another tool's in another folder", async () => {
+    expect(await paths({}, false)).not.toContain(UNIT)
+    expect(await paths({}, false)).toContain(DROP_IN)
+  })
+
+  it('asks systemd for its version', async () => {
+    const host = new FakeHost({files: packageFiles(), commands: [version]})
+    const files = await new SystemdManager(host, 'user', USER).render(SERVICE, SETTINGS, new Map())
+    expect(files.find(({path}) => path === DROP_IN)?.text).toContain('\nRestartSteps=0\n')
+  })
+})
+
+describe('readEnvironment', () => {
+  const read = (file?: FakeFile) =>
+    new SystemdManager(new FakeHost({files: file ? {[`${SUPPORT}/gateway.env`]: file} : {}}), 'user', USER).readEnvironment(SERVICE)
+
+  it('gives the values that an install wrote', () => {
+    expect([...read({text: '# x\nA="1 \\"2\\""\n'})]).toEqual([['A', '1 "2"']])
+    expect([...read()]).toEqual([])
+  })
+
+  it('cannot tell where they may not be read, instead of losing them', () => {
+    expect(thrown(() => read({text: 'A="1"\n', mode: 0o600, uid: 0}))).toMatchObject({code: 'no-access', exitStatus: 4})
+  })
+})
+
+describe('drift', () => {
+  const own: Record<string, string> = Object.fromEntries(ownedDirectives().map((name) => [name, '']))
+  const good = {
+    ...own,
+    ...{StartLimitIntervalUSec: '0', Restart: 'always', RestartUSec: '100ms', RestartForceExitStatus: '75', SuccessExitStatus: '75'},
+    ...{RestartPreventExitStatus: '78', RestartSteps: '0', KillMode: 'mixed', TimeoutStartUSec: '3min', TimeoutStopUSec: '1min 10s'},
+    ...{RuntimeDirectoryPreserve: 'restart', LoadState: 'loaded', FragmentPath: UNIT, DropInPaths: `${DROP_IN} /home/user/z.conf`},
+  }
+  const drift = (changed: Record<string, string>, files: Record<string, string> = {}) => {
+    const {RestartSteps, ...older} = {...good, ...changed}
+    const host = new FakeHost({
+      files: {...BUS, ...files},
+      commands: [showCommand('user', USER, [SERVICE], [RestartSteps === 'none' ? older : {...older, RestartSteps}])],
+    })
+    const manager = new SystemdManager(host, 'user', USER)
+    return manager.drift(manager.observe([SERVICE])[0] as ManagerObservation, SETTINGS)
+  }
+
+  it('finds nothing where the merged unit is as wanted', () => {
+    expect(drift({})).toEqual([])
+  })
+
+  it('names the last file that sets a directive to something else', () => {
+    const files = {[UNIT]: 'RestartSec=1\n', [DROP_IN]: 'RestartSec=100ms\n', '/home/user/z.conf': '# mine\nRestartSec=9\n'}
+    expect(drift({RestartUSec: '9s'}, files)).toEqual([
+      {directive: 'RestartSec', wanted: '100ms', merged: '9s', setBy: '/home/user/z.conf'},
+    ])
+  })
+
+  it('finds a directive that was taken away, set by nobody', () => {
+    expect(drift({SuccessExitStatus: ''})).toEqual([{directive: 'SuccessExitStatus', wanted: '75', merged: '', setBy: undefined}])
+  })
+
+  it('does not miss what this systemd does not know', () => {
+    expect(drift({RestartSteps: 'none'})).toEqual([])
+  })
+})
+
+describe('steps that change something', () => {
+  const argvOf = (steps: readonly Step[]) =>
+    steps.map((step) => (step.kind === 'run' ? step.argv.join(' ') : `${step.kind} ${'path' in step ? step.path : ''}`))
+
+  it("go to the user's own manager with the user's ids and session", () => {
+    const manager = new SystemdManager(new FakeHost(), 'user', USER)
+    for (const step of [...manager.reload(), ...manager.enable(SERVICE), ...manager.disable(SERVICE), ...manager.stop(SERVICE)]) {
+      expect(step).toMatchObject({as: USER, env: managerEnvironment('user', USER)})
+      expect(step.argv.slice(0, 2)).toEqual(['systemctl', '--user'])
+    }
+  })
+
+  it("go to the machine's manager with our own, without asking for a password", () => {
+    const manager = new SystemdManager(new FakeHost({account: ROOT}), 'system', ROOT)
+    for (const step of [...manager.reload(), ...manager.enable(SERVICE)]) {
+      expect(step.as).toBeUndefined()
+      expect(step.argv.slice(0, 2)).toEqual(['systemctl', '--no-ask-password'])
+    }
+  })
+
+  it.each(['start', 'restart'] as const)('forget earlier failures before a %s, and do not wait for it', (verb) => {
+    const steps = new SystemdManager(new FakeHost(), 'user', USER)[verb](SERVICE)
+    expect(argvOf(steps)).toEqual([
+      'systemctl --user reset-failed hermes-gateway.service',
+      `remove-file ${FAILURES}`,
+      `systemctl --user ${verb} --no-block hermes-gateway.service`,
+    ])
+    expect(steps[1]).toMatchObject({as: USER})
+  })
+
+  it('end a start that failed by force, and wait until it is gone', () => {
+    const steps = argvOf(new SystemdManager(new FakeHost(), 'user', USER).abort(SERVICE))
+    expect(steps.slice(0, 3)).toEqual([
+      'systemctl --user stop --no-block hermes-gateway.service',
+      'systemctl --user kill --signal=SIGKILL hermes-gateway.service',
+      'systemctl --user stop hermes-gateway.service',
+    ])
+  })
+})
+
+describe('prerequisites', () => {
+  const LINGER = '/var/lib/systemd/linger/user'
+  const enable = (more: Partial<FakeCommand> = {}): FakeCommand => ({
+    argv: ['loginctl', '--no-ask-password', 'enable-linger', 'user'],
+    via: 'run',
+    ...more,
+  })
+  const perform = async (machine: FakeMachine, linger = true, prepare: (host: FakeHost) => void = () => undefined) => {
+    const host = new FakeHost(machine)
+    prepare(host)
+    const steps = new SystemdManager(host, 'user', USER).prerequisites(SERVICE, {...SETTINGS, linger})
+    await performSteps(host, steps, () => undefined)
+    host.assertAllUsed()
+    return steps
+  }
+
+  it('are none where lingering is on and the user manager runs', async () => {
+    expect(await perform({files: {...BUS, [LINGER]: ''}})).toEqual([])
+  })
+
+  it('are none where lingering is not wanted', async () => {
+    expect(await perform({files: BUS}, false)).toEqual([])
+  })
+
+  it('turn lingering on, to be taken back if a later step fails', async () => {
+    const steps = await perform({files: BUS, commands: [enable({effect: (host) => host.put(LINGER, '')})]})
+    expect(steps.map(({kind}) => kind)).toEqual(['act', 'on-undo'])
+    expect(steps[1]).toMatchObject({run: {argv: ['loginctl', '--no-ask-password', 'disable-linger', 'user']}})
+  })
+
+  it('fail with the command to type where lingering may not be turned on', async () => {
+    const refused = perform({files: BUS, commands: [enable({code: 1, stderr: 'Could not enable linger: Access denied\n'})]})
+    await expect(refused).rejects.toMatchObject({
+      code: 'linger-refused',
+      message: expect.stringContaining('Access denied') as string,
+      next: expect.arrayContaining(['sudo loginctl enable-linger user']) as string[],
+    })
+  })
+
+  it('do not believe in lingering that is not recorded', async () => {
+    await expect(perform({files: BUS, commands: [enable()]})).rejects.toMatchObject({code: 'linger-refused'})
+  })
+
+  it('wait until the user manager answers', async () => {
+    const host = new FakeHost({files: {[LINGER]: ''}})
+    host.after(3000, (machine) => machine.put('/run/user/1000/systemd/private', {kind: 'socket', uid: 1000}))
+    await performSteps(host, new SystemdManager(host, 'user', USER).prerequisites(SERVICE, SETTINGS), () => undefined)
+    expect(host.stat('/run/user/1000/systemd/private')?.kind).toBe('socket')
+  })
+
+  it('give up on a user manager that does not come', async () => {
+    await expect(perform({files: {[LINGER]: ''}})).rejects.toMatchObject({code: 'no-user-manager', exitStatus: 4})
+  })
+})
+
+describe('what an uninstall takes away', () => {
+  const steps = (files: Record<string, string>, observation: Partial<ManagerObservation> = {}) => {
+    const host = new FakeHost({files: {...BUS, ...files}})
+    const manager = new SystemdManager(host, 'user', USER)
+    return manager
+      .removeSteps({...manager.notInstalled(SERVICE), installed: 'own', ...observation})
+      .map((step) => `${step.kind} ${'path' in step ? step.path : ''}`)
+  }
+  const installed = {[UNIT]: '', [DROP_IN]: '', [`${SUPPORT}/settings.json`]: '', [`${SUPPORT}/before-start.sh`]: '', [FAILURES]: ''}
+
+  it('is every file that is there of ours, then their folders if they are empty', () => {
+    const found = steps(installed)
+    expect(found).toEqual(
+      expect.arrayContaining(
+        [UNIT, DROP_IN, `${SUPPORT}/settings.json`, `${SUPPORT}/before-start.sh`, FAILURES].map((file) => `remove-file ${file}`),
+      ),
+    )
+    expect(found).toEqual(
+      expect.arrayContaining([`${UNIT}.d`, SUPPORT, '/home/user/.config/hermes-svc', UNITS].map((folder) => `remove-folder ${folder}`)),
+    )
+    const lastFile = found.findLastIndex((step) => step.startsWith('remove-file'))
+    expect(found.findIndex((step) => step.startsWith('remove-folder'))).toBeGreaterThan(lastFile)
+  })
+
+  it("leaves another tool's unit, and a user's own drop-in", () => {
+    const found = steps({...installed, [`${UNIT}.d/20-mine.conf`]: ''}, {installed: 'adopted'})
+    expect(found).not.toContain(`remove-file ${UNIT}`)
+    expect(found).not.toContain(`remove-file ${UNIT}.d/20-mine.conf`)
+    expect(found).toContain(`remove-file ${DROP_IN}`)
+  })
+
+  it('takes the unit away that we created, whoever has rewritten it', () => {
+    expect(steps(installed, {installed: 'adopted', settings: {...SETTINGS, createdDefinition: true}})).toContain(`remove-file ${UNIT}`)
+  })
+
+  it('takes away what a kill -9 left of a half-written unit', () => {
+    expect(steps({[`${UNITS}/.hermes-gateway.service.hermes-svc-tmp`]: ''})).toContain(
+      `remove-file ${UNITS}/.hermes-gateway.service.hermes-svc-tmp`,
+    )
+  })
+
+  it('is nothing where nothing is', () => {
+    expect(steps({})).toEqual([])
+  })
+
+  it('ends lingering that an install turned on, once the last service is gone', () => {
+    const after = (turnedLingerOn: boolean, files: Record<string, string>) => {
+      const manager = new SystemdManager(new FakeHost({files}), 'user', USER)
+      return manager.afterUninstall({...manager.notInstalled(SERVICE), settings: {...SETTINGS, turnedLingerOn}}).length
+    }
+    const lingering = {'/var/lib/systemd/linger/user': '', [UNIT]: ''}
+    expect(after(true, lingering)).toBe(1)
+    expect(after(false, lingering)).toBe(0)
+    expect(after(true, {[UNIT]: ''})).toBe(0)
+    expect(after(true, {...lingering, [`${UNITS}/hermes-gateway-work.service`]: ''})).toBe(0)
+  })
+})
