@@ -1,5 +1,5 @@
 import {ExitStatus, ServiceError} from '../errors.js'
-import {HostError} from '../host/host.js'
+import {type Host, HostError} from '../host/host.js'
 import {type AppliedStep, type ApplyListener, applyPlan, PlanFailed} from '../plan/apply.js'
 import {appendJournal, journalStep} from '../plan/journal.js'
 import type {Plan} from '../plan/plan.js'
@@ -20,7 +20,11 @@ export interface ChangeOptions {
  * Makes a plan and applies it, alone: the home is locked from before the plan is made until after it is verified, so that two commands at
  * once do not plan on what the other is about to change. The lock dies with this process. Throws PlanFailed, or exit 1 if another holds it.
  */
-export async function change(target: Target, makePlan: () => Promise<Plan>, options: ChangeOptions): Promise<{plan: Plan; applied: AppliedStep[]; note?: string}> {
+export async function change(
+  target: Target,
+  makePlan: () => Promise<Plan>,
+  options: ChangeOptions,
+): Promise<{plan: Plan; applied: AppliedStep[]; note?: string}> {
   const {home} = target.service.profile
   const lock = await lockHome(target, options.command)
   try {
@@ -28,10 +32,10 @@ export async function change(target: Target, makePlan: () => Promise<Plan>, opti
     if (options.confirm && plan.steps.length > 0 && !(await options.confirm(plan))) {
       throw new ServiceError('cancelled; nothing was changed', {code: 'cancelled', exitStatus: ExitStatus.cancelled})
     }
-    if (plan.steps.length === 0) return {plan, applied: []}
+    if (plan.steps.length === 0 && !plan.verify) return {plan, applied: []}
     try {
       const applied = await applyPlan(target.host, plan, options.listener, options.cancelled)
-      const note = journal(target, options.command, 'done', applied)
+      const note = applied.length > 0 ? journal(target, options.command, 'done', applied) : undefined
       return {plan, applied, ...(note ? {note} : {})}
     } catch (error) {
       if (error instanceof PlanFailed) {
@@ -43,14 +47,20 @@ export async function change(target: Target, makePlan: () => Promise<Plan>, opti
     await lock?.release()
   }
 
-  function journal(of: Target, command: string, outcome: 'done' | 'failed' | 'cancelled', applied: readonly AppliedStep[], message?: string) {
+  function journal(
+    of: Target,
+    command: string,
+    outcome: 'done' | 'failed' | 'cancelled',
+    applied: readonly AppliedStep[],
+    message?: string,
+  ) {
     return appendJournal(of.userHost, home, {
       time: new Date(of.host.nowMs()).toISOString(),
       command,
       service: of.service.name,
       outcome,
       ...(message === undefined ? {} : {error: message}),
-      steps: applied.map(journalStep),
+      steps: applied.filter(({step}) => step.kind !== 'on-undo').map(journalStep),
     })
   }
 }
@@ -59,13 +69,16 @@ export async function change(target: Target, makePlan: () => Promise<Plan>, opti
 async function lockHome(target: Target, command: string) {
   const {home} = target.service.profile
   // A service can be uninstalled after its home has gone; there is nothing then that two could fight over but the service itself.
-  if (target.host.stat(home) === undefined) return undefined
+  if (!isFolder(target.host, home)) return undefined
   let lock
   try {
     lock = await target.host.lock(home)
   } catch (error) {
     if (!(error instanceof HostError)) throw error
-    throw new ServiceError(`The home cannot be locked against a second hermes-svc: ${error.message}`, {code: 'lock-failed', exitStatus: ExitStatus.failed})
+    throw new ServiceError(`The home cannot be locked against a second hermes-svc: ${error.message}`, {
+      code: 'lock-failed',
+      exitStatus: ExitStatus.failed,
+    })
   }
   if (lock) return lock
   throw new ServiceError(`Another hermes-svc command is changing ${target.service.name} right now; ${command} did nothing`, {
@@ -73,4 +86,14 @@ async function lockHome(target: Target, command: string) {
     exitStatus: ExitStatus.failed,
     next: [`hermes-svc ${command}   # once the other has finished`],
   })
+}
+
+function isFolder(host: Host, place: string): boolean {
+  try {
+    return host.stat(place)?.kind === 'folder'
+  } catch (error) {
+    // The plan says for what it needs it, and that it cannot be reached.
+    if (error instanceof HostError) return false
+    throw error
+  }
 }

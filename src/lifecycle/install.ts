@@ -1,28 +1,42 @@
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {readDrain} from '../gateway/drain.js'
-import {type Host, HostError} from '../host/host.js'
+import {stateFile} from '../gateway/records.js'
+import {type Host, HostError, isTemporaryPath, temporaryPath} from '../host/host.js'
 import {detectManager} from '../managers/detect.js'
 import type {DefinitionFile, DesiredState, Manager} from '../managers/manager.js'
-import type {Plan, RunStep, Step} from '../plan/plan.js'
+import {performSteps} from '../plan/apply.js'
+import {onUndo, type Plan, type Step} from '../plan/plan.js'
+import {desiredStateFile} from '../service/desired-state.js'
 import {findGatewayCommand, parseCommandFlag, proveGatewayCommand} from '../service/gateway-command.js'
 import {requireUsableHome} from '../service/home-check.js'
 import {DEFAULT_RESTART_POLICY, type RestartPolicy} from '../service/restart-policy.js'
 import type {ServiceSettings} from '../service/settings.js'
+import {restartBudgetMs} from './budget.js'
 import {recordIntent} from './intent.js'
-import {observe, type Observation} from './observe.js'
+import {observe, type Observation, observeWith} from './observe.js'
 import {servedBy} from './served.js'
-import {requireUsableDefinition} from './start.js'
+import {requireNoOrphan, requireUsableDefinition} from './start.js'
 import {requireSameHome, type Target} from './target.js'
 import {waitUntilUp} from './wait.js'
 
-/** What `install` was told; undefined means "as before, else the default". */
-export interface InstallRequest {
+/** What a definition was asked to be; undefined means "as before, else the default". */
+export interface DefinitionRequest {
   readonly command?: string | undefined
   /** Variables for the gateway; a value of undefined takes the variable away. */
   readonly environment: ReadonlyMap<string, string | undefined>
   readonly linger?: boolean | undefined
   readonly policy: Partial<RestartPolicy>
-  readonly timeoutMs: number
+}
+
+/** How long a gateway may take to come up. */
+const START_TIMEOUT_MS = 90_000
+
+/** What `install` was told. */
+export interface InstallRequest extends DefinitionRequest {
+  /** Undefined: as long as it may take. */
+  readonly timeoutMs: number | undefined
+  /** Replace files of ours that were edited by hand, too. */
+  readonly force: boolean
 }
 
 /** A definition as this machine would get it, and the settings it was rendered from. */
@@ -34,16 +48,20 @@ export interface Rendered {
 }
 
 /** Decides on the settings and renders the definition; reads only. Throws usage errors for a home that cannot carry a service. */
-export async function renderService(target: Target, request: Omit<InstallRequest, 'timeoutMs'>): Promise<Rendered> {
+export async function renderService(target: Target, request: DefinitionRequest, seen = observe(target)): Promise<Rendered> {
   const {manager, service, userHost} = target
   const {home} = service.profile
-  const seen = observe(target)
   const recorded = seen.manager.settings
   const isOthers = seen.manager.installed === 'adopted' || seen.manager.installed === 'foreign'
-  const given = request.command !== undefined ? await parseCommandFlag(target.host, request.command) : undefined
+  const given = request.command !== undefined ? parseCommandFlag(target.host, request.command) : undefined
   const kept = recorded?.commandIsGiven ? recorded.command : undefined
   // Another tool's definition keeps its own command, so none has to be found.
-  const command = given ?? kept ?? (isOthers ? [] : findGatewayCommand(target.host, service.profile.root, service.account).argv)
+  const command =
+    given ?? kept ?? (isOthers ? (recorded?.command ?? []) : findGatewayCommand(target.host, service.profile.root, service.account).argv)
+  const policy = {...DEFAULT_RESTART_POLICY, ...recorded?.policy, ...request.policy}
+  if (policy.firstMs > policy.capMs) {
+    throw usageError(`--restart-delay (${policy.firstMs} ms) must not be longer than --restart-delay-max (${policy.capMs} ms)`)
+  }
   const drain = await readDrain(userHost, home)
   const linger = request.linger ?? recorded?.linger ?? true
   const settings: ServiceSettings = {
@@ -54,11 +72,13 @@ export async function renderService(target: Target, request: Omit<InstallRequest
     account: service.account.name,
     command,
     commandIsGiven: given !== undefined || kept !== undefined,
-    createdDefinition: recorded?.createdDefinition ?? seen.manager.installed === 'no',
+    // Without our drop-in beside it a unit is another tool's, whatever an install that was killed has recorded.
+    createdDefinition: !isOthers || (recorded?.createdDefinition === true && seen.manager.installed !== 'foreign'),
     linger,
     turnedLingerOn: recorded?.turnedLingerOn === true || (linger && !manager.runsWithoutLogin(service)),
-    policy: {...DEFAULT_RESTART_POLICY, ...recorded?.policy, ...request.policy},
-    ...drain,
+    policy,
+    drainSec: drain.drainSec,
+    cronDrainSec: drain.cronDrainSec,
   }
   const environment = manager.readEnvironment(service)
   for (const [name, value] of request.environment) {
@@ -77,21 +97,32 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
   requireUsableHome(host, service.profile.home, service.account, target.homeFlag)
   requireNotServed(target)
   requireOnlyOneScope(target)
-  const {seen, settings, environment, files} = await renderService(target, request)
+  const whileDown = observeWhileDown(target, request)
+  const {seen, settings, environment, files} = await renderService(target, request, whileDown)
   requireUsableDefinition(target, seen)
   requireSameHome(target, seen.manager)
-  if (settings.command.length > 0) {
+  const isAdopted = seen.manager.installed === 'foreign' || seen.manager.installed === 'adopted'
+  if (!isAdopted || settings.commandIsGiven) {
     const variables = {...baseEnvironment(target), ...manager.unitEnvironment(service, settings), ...Object.fromEntries(environment)}
     await proveGatewayCommand(host, settings.command, service.account, variables)
   }
 
   const desired = desiredAfterInstall(seen)
-  const changed = files.filter((file) => !isAsWanted(host, file))
-  const stale = manager.leftovers(service, files.map((file) => file.path))
-  const wasUp = seen.manager.activity === 'running' || seen.manager.activity === 'starting'
-  const previousPid = seen.verdict.pid
-  const restart = wasUp && (changed.some((file) => file.needsRestart) || stale.length > 0)
+  const differing = files.filter((file) => !isAsWanted(host, file))
+  const kept = request.force ? [] : differing.filter((file) => file.edited)
+  const changed = differing.filter((file) => !kept.includes(file))
+  const due = manager.restartDueFile(service)
+  const isDue = host.lstat(due) !== undefined
+  const stale = manager.leftovers(service, [...files.map((file) => file.path), due])
+  const {activity} = seen.manager
+  const isWaiting = activity === 'waiting'
+  const wasUp = activity === 'running' || activity === 'starting' || isWaiting
+  // What a kill -9 left of a temporary file is nothing that the gateway had ever read.
+  const hasChanged = changed.some((file) => file.needsRestart) || stale.some((file) => !isTemporaryPath(file))
+  // A start that waits after failures would go on waiting, and on what it had read before.
+  const restart = wasUp && (hasChanged || isDue || (isWaiting && desired === 'running'))
   const start = desired === 'running' && !wasUp
+  if (start) requireNoOrphan(target, seen)
 
   const write: Step[] = changed.map((file) => ({
     kind: 'write-file',
@@ -104,25 +135,30 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
   }))
   const remove: Step[] = stale.map((path) => ({kind: 'remove-file', why: `remove ${path}`, path, as: manager.owner(service)}))
   const definition = [...write, ...remove]
-  // Undoing goes backwards, so what is to run first comes last.
-  const onUndo = (steps: readonly RunStep[]): Step[] => steps.toReversed().map((run) => ({kind: 'on-undo', why: `if a later step fails: ${run.why}`, run}))
-  const enable = desired === 'running' && seen.manager.enabled !== true ? [...onUndo(seen.manager.enabled === false ? manager.disable(service) : []), ...manager.enable(service)] : []
+  const settingsFirst = definition.filter((step) => 'path' in step && step.path === manager.settingsFile(service))
+  const rest = definition.filter((step) => !settingsFirst.includes(step))
+  const needsEnabling = desired === 'running' && (seen.manager.enabled === false || seen.manager.installed === 'no')
   const reload = definition.length > 0 || seen.manager.needsReload ? manager.reload() : []
 
   const steps: Step[] = [
+    ...missingFolders(host, definition.length > 0 || restart ? manager.folderSteps(service) : []),
+    ...settingsFirst,
+    // A manager that comes up starts what is enabled: by then the definition is what it should be.
+    ...(whileDown ? rest : []),
     ...manager.prerequisites(service, settings),
-    // Undone last: what ran before runs again, on the definition that was there before.
-    ...(definition.length > 0 && wasUp && restart ? onUndo(runSteps(manager.restart(service))) : []),
-    ...(definition.length > 0 ? onUndo(manager.reload()) : []),
-    ...missingFolders(host, definition.length > 0 ? manager.folderSteps(service) : []),
-    ...definition,
-    ...reload,
+    // Undone last: what ran before runs again, on the definition that was there before. It does nothing to a gateway that still runs.
+    ...(restart ? onUndo(manager.start(service)) : []),
+    ...(definition.length > 0 && !whileDown ? onUndo(manager.reload()) : []),
+    ...(restart ? [markDue(target, due)] : []),
+    ...(whileDown ? [] : [...rest, ...reload]),
     ...recordIntent(target, seen, desired, 'install'),
-    ...enable,
-    ...(start ? [...onUndo(manager.abort(service)), ...manager.start(service)] : []),
+    ...(needsEnabling ? [...onUndo(manager.disable(service)), ...manager.enable(service)] : []),
+    ...(start || restart ? onUndo([abortNew(target, seen)]) : []),
+    ...(start ? manager.start(service) : []),
     ...(restart ? manager.restart(service) : []),
+    ...(restart || isDue ? [{kind: 'remove-file', why: 'the restart is done', path: due, as: manager.owner(service)} satisfies Step] : []),
+    ...homeLeftovers(target),
   ]
-  const isAdopted = seen.manager.installed === 'foreign' || seen.manager.installed === 'adopted'
   const what = isAdopted ? `${service.name} is adopted: its own unit is kept, our policy is added` : `${service.name} is installed`
   return {
     title: `install ${service.name} (${manager.title})`,
@@ -130,19 +166,31 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
     ...(start || restart
       ? {
           verify: async (progress) => {
-            await waitUntilUp(target, {previousPid: restart ? previousPid : undefined, timeoutMs: request.timeoutMs, progress})
+            const timeoutMs = request.timeoutMs ?? (restart ? await restartBudgetMs(target) : START_TIMEOUT_MS)
+            await waitUntilUp(target, {previousPid: restart ? seen.verdict.pid : undefined, timeoutMs, progress})
           },
         }
       : {}),
-    outcome: steps.length === 0 ? `${service.name} is already up to date; nothing was changed` : what + (desired === 'running' ? ' and running' : ', and stopped as before'),
+    outcome:
+      (steps.length === 0
+        ? `${service.name} is already up to date; nothing was changed`
+        : what + (desired === 'running' ? ' and running' : ', and stopped as before')) +
+      kept.map((file) => `; ${file.path} was edited by hand and is kept (--force replaces it)`).join(''),
   }
 }
 
-/** A service that the operator stopped stays stopped, and so does another tool's that is down in good order. */
+/** The service as it is on disk, if its manager is down and the installation will bring it up. */
+function observeWhileDown(target: Target, request: DefinitionRequest): Observation | undefined {
+  const seen = target.manager.whileDown(target.service)
+  return seen && (request.linger ?? seen.settings?.linger) ? observeWith(target, seen) : undefined
+}
+
+/** A service that the operator stopped stays stopped, and so does one that is down in good order where it cannot be told who wanted that. */
 function desiredAfterInstall(seen: Observation): DesiredState {
   if (seen.desired.kind === 'recorded') return seen.desired.record.desiredState
   const isOthers = seen.manager.installed === 'foreign' || seen.manager.installed === 'adopted'
-  return isOthers && seen.manager.activity === 'stopped' ? 'stopped' : 'running'
+  const mayBeMeant = isOthers || (seen.manager.installed !== 'no' && seen.desired.kind === 'unreadable')
+  return mayBeMeant && seen.manager.activity === 'stopped' ? 'stopped' : 'running'
 }
 
 /** What every process that systemd starts has, so that a probe sees no more than the service will. */
@@ -160,8 +208,32 @@ function missingFolders(host: Host, steps: readonly Step[]): Step[] {
   return steps.filter((step) => step.kind !== 'make-folder' || host.stat(step.path) === undefined)
 }
 
-function runSteps(steps: readonly Step[]): RunStep[] {
-  return steps.filter((step) => step.kind === 'run')
+/** Stands until the gateway was restarted on the new definition, so that the next install completes what a kill -9 interrupts. */
+function markDue({manager, service}: Target, due: string): Step {
+  return {kind: 'write-file', why: 'note that a restart is due', path: due, text: '', mode: 0o644, as: manager.owner(service)}
+}
+
+/** Ends the gateway that was started on the new definition; the one from before is left to finish what it is doing. */
+function abortNew(target: Target, before: Observation): Step {
+  const {manager, service, host} = target
+  const why = 'stop the gateway'
+  return {
+    kind: 'act',
+    why,
+    act: async (progress) => {
+      const pid = manager.observe([service])[0]?.mainPid
+      if (pid === undefined || pid !== before.manager.mainPid) await performSteps(host, manager.abort(service), progress)
+    },
+  }
+}
+
+/** Takes away what a kill -9 left of files that are written in the home. */
+function homeLeftovers({userHost, service}: Target): Step[] {
+  const {home} = service.profile
+  return [desiredStateFile(home), stateFile(home)]
+    .map(temporaryPath)
+    .filter((file) => userHost.lstat(file) !== undefined)
+    .map((file) => ({kind: 'remove-file', why: `remove ${file}`, path: file, as: service.account}))
 }
 
 /** A profile that another gateway serves has no files and no process of its own. */
@@ -189,7 +261,7 @@ function requireOnlyOneScope(target: Target): void {
     })
   } catch (error) {
     // What cannot be looked at cannot be refused for.
-    if (error instanceof HostError) return
+    if (error instanceof HostError || (error instanceof ServiceError && error.code === 'no-access')) return
     throw error
   }
 }

@@ -12,7 +12,8 @@ export const gatewayLogFile = (home: string): string => path.join(home, 'logs', 
  */
 export function logTail(target: Target, lines: number): string[] {
   const {argv, env} = target.manager.logCommand(target.service, {lines, follow: false, since: undefined, json: false})
-  const result = target.userHost.account.uid === target.host.account.uid || target.manager.scope === 'system' ? target.host : target.userHost
+  const result =
+    target.userHost.account.uid === target.host.account.uid || target.manager.scope === 'system' ? target.host : target.userHost
   const printed = nonEmptyLines(result.read(argv, {env, timeoutMs: LOG_TIMEOUT_MS}).stdout)
   return printed.length > 0 ? printed.slice(-lines) : fileTail(target.userHost, gatewayLogFile(target.service.profile.home), lines)
 }

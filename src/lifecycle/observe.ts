@@ -32,9 +32,10 @@ export function observeWith(target: Pick<Target, 'host'>, seen: ManagerObservati
 function isSupervised(seen: ManagerObservation, gateway: GatewayObservation, verdict: Verdict): boolean | undefined {
   if (verdict.pid === undefined) return undefined
   if (verdict.pid === seen.mainPid) return true
+  // A service without a control group has no processes.
+  if (seen.controlGroup === undefined) return false
   const cgroup = gateway.processes.get(verdict.pid)?.cgroup
-  if (cgroup === undefined) return undefined
-  return seen.controlGroup !== undefined && (cgroup === seen.controlGroup || cgroup.startsWith(`${seen.controlGroup}/`))
+  return cgroup === undefined ? undefined : cgroup === seen.controlGroup || cgroup.startsWith(`${seen.controlGroup}/`)
 }
 
 /** The name that a gateway's command line gives its profile; used in messages about a gateway outside its service. */

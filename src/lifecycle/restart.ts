@@ -1,65 +1,114 @@
-import {ServiceError} from '../errors.js'
-import {readProcess} from '../gateway/process.js'
-import {readProcessRecord, pidFile} from '../gateway/records.js'
-import {identify, recordOf} from '../gateway/verdict.js'
+import {askTimeoutSec, readDrain} from '../gateway/drain.js'
+import {ExitStatus, ServiceError} from '../errors.js'
 import {performSteps} from '../plan/apply.js'
-import type {Plan, Step} from '../plan/plan.js'
+import {onUndo, type Plan, type Progress, type Step} from '../plan/plan.js'
+import {isInsideGateway} from './inside.js'
 import {recordIntent} from './intent.js'
-import {observe, type Observation} from './observe.js'
+import {ANSWER_MS, endGateway, gatewayProcess, KILL_MS, type LadderTimes, notEnded, TERMINATE_MS} from './ladder.js'
+import type {Observation} from './observe.js'
+import {prove} from './prove.js'
+import {signalGateway} from './signal-gateway.js'
 import {requireInstalled} from './start.js'
 import type {Target} from './target.js'
 import {waitUntilUp} from './wait.js'
 
-/** Of the time a restart may take, this much is kept for the manager's own restart, should the gateway not answer. */
-const SHARE_FOR_MANAGER = 0.5
+export interface RestartOptions {
+  /** Begin at SIGTERM: the gateway does not finish its work first. */
+  readonly force: boolean
+  /** Bounds the whole; undefined: the sum of what each rung may take. */
+  readonly timeoutMs: number | undefined
+  /** How long a loop must not be seen working before it is called wedged. */
+  readonly wedgeWindowMs: number
+  /** Rungs with other times than their own. */
+  readonly times: Partial<LadderTimes>
+}
+
+/** How long the new gateway may take to come up. */
+const START_MS = 90_000
 
 /**
- * Plans a restart that ends with a running gateway under a new pid. A gateway that works is asked (SIGUSR1: it finishes its work and ends
- * with 75); one that is wedged or gone, or `force`, is restarted by the manager.
+ * Plans a restart that ends with a running gateway under a new pid, whatever state it is in, or with exit 1 and what is left to try. A failed
+ * restart is not undone: the manager goes on trying.
  */
-export function planRestart(target: Target, options: {timeoutMs: number; force: boolean}): Plan {
-  const seen = observe(target)
+export async function planRestart(target: Target, options: RestartOptions): Promise<Plan> {
+  const {manager, service, host} = target
+  const deadlineMs = options.timeoutMs === undefined ? Infinity : host.monotonicMs() + options.timeoutMs
+  const seen = await prove(target, options.wedgeWindowMs)
   requireInstalled(target, seen)
-  const {manager, service} = target
-  const previousPid = seen.verdict.pid
-  const ask = seen.verdict.state === 'alive' && seen.supervised !== false && !options.force
-  const steps: Step[] = [...recordIntent(target, seen, 'running', 'restart'), ...(seen.manager.enabled === false ? manager.enable(service) : [])]
-  steps.push(...(ask ? [askToRestart(target, seen)] : manager.restart(service)))
+  requireVisible(target, seen)
+  const drain = await readDrain(target.userHost, service.profile.home)
+  const times: LadderTimes = {
+    drainMs: askTimeoutSec(drain) * 1000,
+    answerMs: ANSWER_MS,
+    terminateMs: TERMINATE_MS,
+    killMs: KILL_MS,
+    ...options.times,
+  }
+  const head: Step[] = [
+    ...recordIntent(target, seen, 'running', 'restart'),
+    ...(seen.manager.enabled === false ? [...onUndo(manager.disable(service)), ...manager.enable(service)] : []),
+  ]
+  const gateway = gatewayProcess(seen.gateway, seen.verdict.pid)
+  const title = `restart ${service.name}`
+  if (gateway && isInsideGateway(host, gateway.pid)) {
+    return {
+      title,
+      steps: [
+        ...head,
+        {
+          kind: 'act',
+          why: `ask the gateway (pid ${gateway.pid}), which runs this command, to restart once its work is done`,
+          act: () => handOver(target, gateway),
+        },
+      ],
+      lasts: true,
+      outcome: `${service.name} was asked to restart; as this command runs inside it, that happens when the present turn is over`,
+    }
+  }
+  const act = async (progress: Progress): Promise<void> => {
+    const rung = gateway
+      ? await endGateway(target, gateway, {verdict: seen.verdict, times, force: options.force, deadlineMs, progress})
+      : 'gone'
+    if (rung === 'survived') throw notEnded(seen.verdict)
+    // Asked, a supervised gateway is started again by its manager, without any delay of ours.
+    const isManagers = rung === 'asked' && seen.supervised !== false
+    if (!isManagers) await performSteps(host, manager.restart(service), progress)
+    const leftMs = Math.min(START_MS, deadlineMs - host.monotonicMs())
+    try {
+      await waitUntilUp(target, {previousPid: gateway?.pid, timeoutMs: leftMs, progress})
+    } catch (error) {
+      if (!isManagers || !(error instanceof ServiceError) || error.exitStatus === ExitStatus.cancelled) throw error
+      await performSteps(host, manager.restart(service), progress)
+      await waitUntilUp(target, {previousPid: gateway?.pid, timeoutMs: Math.min(START_MS, deadlineMs - host.monotonicMs()), progress})
+    }
+  }
   return {
-    title: `restart ${service.name}`,
-    steps,
-    verify: async (progress) => {
-      if (!ask) {
-        await waitUntilUp(target, {previousPid, timeoutMs: options.timeoutMs, progress})
-        return
-      }
-      try {
-        await waitUntilUp(target, {previousPid, timeoutMs: options.timeoutMs * (1 - SHARE_FOR_MANAGER), progress})
-      } catch (error) {
-        if (!(error instanceof ServiceError)) throw error
-        progress(`the gateway did not restart when asked; ${manager.title} restarts it`)
-        await performSteps(target.host, manager.restart(service), progress)
-        await waitUntilUp(target, {previousPid, timeoutMs: options.timeoutMs * SHARE_FOR_MANAGER, progress})
-      }
-    },
+    title,
+    steps: [...head, {kind: 'act', why: describe(seen, options.force), act}],
+    lasts: true,
     outcome: `${service.name} is running under a new pid`,
   }
 }
 
-/** Asks the gateway itself, not a wrapper of it, and only after its identity was checked once more. */
-function askToRestart(target: Target, seen: Observation): Step {
-  const pid = seen.verdict.pid ?? 0
-  return {
-    kind: 'act',
-    why: `ask the gateway (pid ${pid}) to finish its work and restart (SIGUSR1)`,
-    act: () => {
-      const {userHost, service} = target
-      const record = recordOf(readProcessRecord(userHost, pidFile(service.profile.home)))
-      const info = readProcess(target.host, pid)
-      const known = seen.gateway.processes.get(pid)
-      const isSame = info && known && info.startTime === known.startTime && (record?.pid !== pid || identify(record, info, service.profile.home) === 'gateway')
-      if (isSame) userHost.signal(pid, 'SIGUSR1')
-      return Promise.resolve()
-    },
-  }
+function describe(seen: Observation, force: boolean): string {
+  const {pid, state} = seen.verdict
+  if (pid === undefined) return 'restart the service, earlier failures forgotten, and wait until the gateway runs'
+  const first = state === 'wedged' ? 'kill it: it answers nothing' : force ? 'stop it' : 'let it finish its work'
+  return `end the gateway (pid ${pid}; ${first}) and wait until it runs again`
+}
+
+function handOver(target: Target, gateway: {pid: number; startTime: number}): Promise<void> {
+  signalGateway(target, gateway, 'SIGUSR1')
+  return Promise.resolve()
+}
+
+/** A lock in the hands of a process that cannot be seen from here can be neither asked nor waited for. */
+function requireVisible(target: Target, seen: Observation): void {
+  if (seen.gateway.lock.kind !== 'held' || seen.verdict.pid !== undefined) return
+  throw new ServiceError(`The gateway of ${target.service.profile.home} runs where it cannot be seen from here, probably in a container`, {
+    code: 'gateway-unseen',
+    exitStatus: ExitStatus.failed,
+    evidence: seen.verdict.evidence,
+    next: ['restart it where it runs'],
+  })
 }

@@ -1,22 +1,26 @@
 import {ExitStatus, ServiceError} from '../errors.js'
-import type {Plan} from '../plan/plan.js'
+import {onUndo, type Plan} from '../plan/plan.js'
 import {recordIntent} from './intent.js'
 import {observe, type Observation} from './observe.js'
 import {requireSameHome, type Target} from './target.js'
 import {isUp, waitUntilUp} from './wait.js'
 
-/** Plans a start: intent, enablement, and the gateway up under its service. A failed start is left to the manager, which goes on trying. */
+/**
+ * Plans a start: intent, enablement, and the gateway up under its service. One that does not come up is left to the manager, which goes on
+ * trying.
+ */
 export function planStart(target: Target, options: {timeoutMs: number}): Plan {
   const seen = observe(target)
   requireInstalled(target, seen)
   const {manager, service} = target
   const {verdict} = seen
-  if (verdict.pid !== undefined && seen.supervised === false) throw orphan(target, seen)
+  requireNoOrphan(target, seen)
   const up = isUp(seen)
   const intent = recordIntent(target, seen, 'running', 'start')
-  const enable = seen.manager.enabled === false ? manager.enable(service) : []
+  const enable = seen.manager.enabled === false ? [...onUndo(manager.disable(service)), ...manager.enable(service)] : []
   const isComing = seen.manager.activity === 'running' || seen.manager.activity === 'starting'
-  const start = isComing ? [] : manager.start(service)
+  // A start that waits after failures goes on waiting when it is started once more; a restart calls the wait off.
+  const start = isComing ? [] : seen.manager.activity === 'waiting' ? manager.restart(service) : manager.start(service)
   const steps = [...intent, ...enable, ...start]
   if (up && steps.length === 0) {
     return {title: `start ${service.name}`, steps, outcome: `${service.name} is running already (pid ${verdict.pid}); nothing was changed`}
@@ -27,6 +31,7 @@ export function planStart(target: Target, options: {timeoutMs: number}): Plan {
     verify: async (progress) => {
       await waitUntilUp(target, {previousPid: isComing ? undefined : verdict.pid, timeoutMs: options.timeoutMs, progress})
     },
+    lasts: true,
     outcome: `${service.name} is running`,
   }
 }
@@ -52,15 +57,20 @@ export function requireUsableDefinition(target: Target, seen: Observation): void
   throw new ServiceError(`${target.service.name} is ${broken}: ${target.manager.title} will not start it`, {
     code: 'definition-broken',
     exitStatus: ExitStatus.failed,
-    next: broken === 'masked' ? [`systemctl ${target.manager.scope === 'user' ? '--user ' : ''}unmask ${target.service.name}`] : ['hermes-svc diff'],
+    next:
+      broken === 'masked'
+        ? [`systemctl ${target.manager.scope === 'user' ? '--user ' : ''}unmask ${target.service.name}`]
+        : ['hermes-svc diff'],
   })
 }
 
-function orphan(target: Target, seen: Observation): ServiceError {
-  return new ServiceError(`A gateway of this home is already running outside ${target.service.name}: pid ${seen.verdict.pid}`, {
+/** Throws (exit 1) if a gateway of this home lives outside its service: a second one beside it could not start. */
+export function requireNoOrphan(target: Target, seen: Observation): void {
+  if (seen.verdict.pid === undefined || seen.supervised !== false) return
+  throw new ServiceError(`A gateway of this home is already running outside ${target.service.name}: pid ${seen.verdict.pid}`, {
     code: 'orphan-gateway',
     exitStatus: ExitStatus.failed,
     evidence: seen.verdict.evidence,
-    next: [`kill ${seen.verdict.pid}`, 'hermes-svc start'],
+    next: [`kill ${seen.verdict.pid}   # then the same command again`],
   })
 }

@@ -31,7 +31,8 @@ export function assess(seen: Observation): Assessment {
   if (manager.installed === 'no' && manager.broken === undefined) return {actual: 'not-installed', exitStatus: ExitStatus.cannotTell}
   if (verdict.state === 'wedged') return {actual: 'wedged', exitStatus: ExitStatus.failed}
   const isUp = verdict.state === 'alive' && manager.activity === 'running'
-  if (manager.failuresInARow >= CRASH_LOOP_FAILURES && !isUp) return {actual: 'crash-looping', exitStatus: ExitStatus.failed}
+  const goesOn = manager.activity === 'running' || manager.activity === 'starting' || manager.activity === 'waiting'
+  if (goesOn && manager.failuresInARow >= CRASH_LOOP_FAILURES && !isUp) return {actual: 'crash-looping', exitStatus: ExitStatus.failed}
   switch (manager.activity) {
     case 'running':
       if (verdict.state === 'unknown') return {actual: 'unknown', exitStatus: ExitStatus.cannotTell}
@@ -75,7 +76,12 @@ export interface ServiceReport {
 }
 
 /** The report of one observation; `nowMonotonicMs` is the same clock as the manager's. `servedBy`: the profile whose gateway serves this one. */
-export function report(seen: Observation, {kind: managerKind, scope}: {kind: string; scope: string}, nowMonotonicMs: number, servedBy: string | undefined): ServiceReport {
+export function report(
+  seen: Observation,
+  {kind: managerKind, scope}: {kind: string; scope: string},
+  nowMonotonicMs: number,
+  servedBy: string | undefined,
+): ServiceReport {
   const {manager, verdict} = seen
   const {service} = manager
   const isRunning = manager.mainPid !== undefined && manager.startedAtMs !== undefined

@@ -1,39 +1,68 @@
 import {performSteps} from '../plan/apply.js'
-import type {Plan, Step} from '../plan/plan.js'
+import {onUndo, type Plan, type Progress} from '../plan/plan.js'
+import {isInsideGateway} from './inside.js'
 import {mirrorIntent, recordIntent} from './intent.js'
-import {observe} from './observe.js'
+import {endGateway, gatewayProcess, KILL_MS, type LadderTimes, notEnded, TERMINATE_MS} from './ladder.js'
+import type {Observation} from './observe.js'
+import {prove} from './prove.js'
 import {requireInstalled} from './start.js'
 import type {Target} from './target.js'
 import {waitUntilDown} from './wait.js'
 
+export interface StopOptions {
+  readonly timeoutMs: number
+  /** Leave it enabled: it starts again at the next boot. */
+  readonly untilBoot: boolean
+  /** Do not wait for what the gateway is working on. */
+  readonly force: boolean
+  /** How long a loop must not be seen working before it is called wedged. */
+  readonly wedgeWindowMs: number
+}
+
 /**
- * Plans a stop that lasts: intent, the gateway gone and the service inactive, and kept down over a reboot. `untilBoot` leaves it enabled.
- * What was done is not undone if the gateway does not stop in time: the intent stands, and so does the manager's own stop.
+ * Plans a stop that lasts: intent, the gateway gone and the service inactive, and kept down over a reboot. A gateway that is wedged is killed,
+ * one outside its service is ended too. What was done is not undone if the gateway does not stop in time: the intent stands, and so does the
+ * manager's own stop.
  */
-export function planStop(target: Target, options: {timeoutMs: number; untilBoot: boolean}): Plan {
-  const seen = observe(target)
+export async function planStop(target: Target, options: StopOptions): Promise<Plan> {
+  const seen = await prove(target, options.wedgeWindowMs)
   requireInstalled(target, seen)
-  const {manager, service} = target
+  const {manager, service, host} = target
   const isDown = seen.manager.activity === 'stopped' && seen.verdict.pid === undefined
   const intent = recordIntent(target, seen, 'stopped', 'stop')
-  const disable = seen.manager.enabled && !options.untilBoot ? manager.disable(service) : []
-  const stop: Step[] = isDown ? [] : [...manager.stop(service), stopped(target, options.timeoutMs)]
-  const steps = [...intent, ...disable, ...stop]
+  const disable = seen.manager.enabled && !options.untilBoot ? [...onUndo(manager.enable(service)), ...manager.disable(service)] : []
+  const title = `stop ${service.name}`
+  if (seen.verdict.pid !== undefined && isInsideGateway(host, seen.verdict.pid)) {
+    return {
+      title,
+      steps: [...intent, ...disable, ...manager.stop(service)],
+      lasts: true,
+      outcome: `${manager.title} was told to stop ${service.name}, which also ends this command: it runs inside`,
+    }
+  }
+  const steps = [...intent, ...disable, ...(isDown ? [] : manager.stop(service))]
   return {
-    title: `stop ${service.name}`,
+    title,
     steps,
+    ...(isDown ? {} : {verify: (progress) => seeItGone(target, seen, options, progress)}),
+    lasts: true,
     outcome: steps.length === 0 ? `${service.name} is stopped already; nothing was changed` : `${service.name} is stopped`,
   }
 }
 
-function stopped(target: Target, timeoutMs: number): Step {
-  return {
-    kind: 'act',
-    why: 'wait until the gateway is gone',
-    act: async (progress) => {
-      await waitUntilDown(target, {timeoutMs, progress})
-      // Only now may the field be inserted: nobody else writes the file any more.
-      await performSteps(target.host, [...target.manager.settle(target.service), mirrorIntent(target, 'stopped', false)], progress)
-    },
-  }
+async function seeItGone(target: Target, seen: Observation, options: StopOptions, progress: Progress): Promise<void> {
+  await endWhatTheManagerWouldNot(target, seen, options, progress)
+  await waitUntilDown(target, {timeoutMs: options.timeoutMs, progress})
+  // Only now may the field be inserted: nobody else writes the file any more.
+  await performSteps(target.host, [...target.manager.settle(target.service), mirrorIntent(target, 'stopped', false)], progress)
+}
+
+/** The manager's stop waits for the whole drain even where nothing can answer, and knows nothing of a gateway outside its service. */
+async function endWhatTheManagerWouldNot(target: Target, seen: Observation, options: StopOptions, progress: Progress): Promise<void> {
+  const gateway = gatewayProcess(seen.gateway, seen.verdict.pid)
+  if (!gateway || (seen.verdict.state !== 'wedged' && seen.supervised !== false && !options.force)) return
+  const times: LadderTimes = {drainMs: 0, answerMs: 0, terminateMs: TERMINATE_MS, killMs: KILL_MS}
+  const deadlineMs = target.host.monotonicMs() + options.timeoutMs
+  const rung = await endGateway(target, gateway, {verdict: seen.verdict, times, force: true, deadlineMs, progress})
+  if (rung === 'survived') throw notEnded(seen.verdict)
 }

@@ -49,7 +49,8 @@ export function resolveTarget(host: Host, flags: TargetFlags, purpose: 'read' | 
     const other = targetFor(host, system, owner ?? userAccount, flags)
     return system.isOnDisk(other.service) ? other : target
   }
-  const account = named ?? manager.defaultAccount(flags.profile ?? DEFAULT_PROFILE) ?? invoker ?? (purpose === 'read' ? host.account : undefined)
+  const account =
+    named ?? manager.defaultAccount(flags.profile ?? DEFAULT_PROFILE) ?? invoker ?? (purpose === 'read' ? host.account : undefined)
   if (purpose === 'change' && !isRoot) {
     throw new ServiceError('A service in system scope can only be changed by root', {
       code: 'needs-root',
@@ -58,7 +59,9 @@ export function resolveTarget(host: Host, flags: TargetFlags, purpose: 'read' | 
     })
   }
   if (!account) {
-    throw usageError('--run-as is needed: as root, say which user the gateway runs as', ['hermes-svc install --run-as USER   # root is possible, and not advised'])
+    throw usageError('--run-as is needed: as root, say which user the gateway runs as', [
+      'hermes-svc install --run-as USER   # root is possible, and not advised',
+    ])
   }
   return targetFor(host, manager, account, flags)
 }
@@ -78,7 +81,14 @@ function targetFor(host: Host, manager: Manager, account: Account, flags: Target
   // The caller's HERMES_HOME is about the caller's own gateway.
   const environmentHome = host.account.uid === account.uid ? host.env.HERMES_HOME : undefined
   const profile = resolveProfile(host, account.home, {profile: flags.profile, home: flags.home, environmentHome})
-  const homeFlag = flags.home !== undefined ? '--home' : flags.profile !== undefined ? `--profile ${flags.profile}: home` : environmentHome ? 'HERMES_HOME' : 'home'
+  const homeFlag =
+    flags.home !== undefined
+      ? '--home'
+      : flags.profile !== undefined
+        ? `--profile ${flags.profile}: home`
+        : environmentHome
+          ? 'HERMES_HOME'
+          : 'home'
   const userHost = host.account.uid === 0 ? host.as(account) : host
   return {host, userHost, manager, service: manager.serviceFor(profile, account), homeFlag}
 }

@@ -1,4 +1,4 @@
-import type {Plan, Step} from '../plan/plan.js'
+import {onUndo, type Plan, type Step} from '../plan/plan.js'
 import {desiredStateFile} from '../service/desired-state.js'
 import {observe} from './observe.js'
 import {requireSameHome, type Target} from './target.js'
@@ -12,13 +12,23 @@ export function planUninstall(target: Target, options: {timeoutMs: number}): Pla
   const seen = observe(target)
   requireSameHome(target, seen.manager)
   const {manager, service, userHost} = target
-  const isOurs = seen.manager.installed === 'own' || seen.manager.settings?.createdDefinition === true
   const isInstalled = seen.manager.installed !== 'no'
+  const [definition] = seen.manager.definitionPaths
+  // Removed by hand, or by an uninstall that was killed, and the manager has not been told.
+  const isGone = isInstalled && definition !== undefined && target.host.lstat(definition) === undefined
+  const isCreated = seen.manager.settings?.createdDefinition === true && seen.manager.installed !== 'foreign'
+  const isOurs = isGone || isCreated || seen.manager.installed === 'own'
   const files = manager.removeSteps(seen.manager)
+  // As long as the settings are there, a run that is killed can be completed by the next.
+  const settings = manager.settingsFile(service)
+  const last = files.filter((step) => 'path' in step && (settings === step.path || settings.startsWith(`${step.path}/`)))
   const record = desiredStateFile(service.profile.home)
-  const steps: Step[] = []
+  const isDown = seen.manager.activity === 'stopped' || seen.manager.activity === 'failed'
+  const reload = isGone || files.some((step) => step.kind === 'remove-file') ? manager.reload() : []
+  const undo =
+    isOurs && isInstalled ? [...(seen.manager.enabled ? manager.enable(service) : []), ...(isDown ? [] : manager.start(service))] : []
+  const steps: Step[] = onUndo([...reload, ...undo])
   if (isOurs && isInstalled) {
-    const isDown = seen.manager.activity === 'stopped' || seen.manager.activity === 'failed'
     if (!isDown) {
       steps.push(...manager.stop(service), {
         kind: 'act',
@@ -29,13 +39,12 @@ export function planUninstall(target: Target, options: {timeoutMs: number}): Pla
       })
     }
     if (seen.manager.enabled) steps.push(...manager.disable(service))
+    // A unit that failed would stay known to the manager without its file.
+    steps.push(...manager.settle(service))
   }
-  steps.push(...files)
-  if (files.some((step) => step.kind === 'remove-file')) steps.push(...manager.reload())
-  // A unit that failed stays known to the manager, without its file, until that is forgotten.
-  if (isOurs && isInstalled) steps.push(...manager.settle(service))
-  steps.push(...manager.afterUninstall(seen.manager))
-  if (userHost.lstat(record)) steps.push({kind: 'remove-file', why: 'remove the record of the desired state', path: record, as: service.account})
+  steps.push(...files.filter((step) => !last.includes(step)), ...reload, ...manager.afterUninstall(seen.manager), ...last)
+  if (userHost.lstat(record))
+    steps.push({kind: 'remove-file', why: 'remove the record of the desired state', path: record, as: service.account})
   return {
     title: `uninstall ${service.name} (${manager.title})`,
     steps,

@@ -32,17 +32,24 @@ export function isUp(seen: Observation): boolean {
  * Waits until the gateway itself says `running` under another pid than `previousPid`. Throws (exit 1, with the end of its log) when it
  * fails for good, ends again and again, or does not come up in `timeoutMs`.
  */
-export async function waitUntilUp(target: Target, options: {previousPid: number | undefined; timeoutMs: number; progress: Progress}): Promise<Observation> {
+export async function waitUntilUp(
+  target: Target,
+  options: {previousPid: number | undefined; timeoutMs: number; progress: Progress},
+): Promise<Observation> {
   const {host} = target
   const startMs = host.monotonicMs()
-  const restartsBefore = observe(target).manager.restarts
+  const before = observe(target).manager
+  let lastExit = before.lastExit
   for (;;) {
     const seen = observe(target)
     if (isUp(seen) && seen.verdict.pid !== options.previousPid) return seen
     const elapsedMs = host.monotonicMs() - startMs
-    const hopeless = whyHopeless(seen.manager, restartsBefore)
+    // While the next one starts, the manager says nothing of how the last one ended.
+    lastExit = seen.manager.lastExit ?? lastExit
+    const hopeless = whyHopeless({...seen.manager, lastExit}, before)
     if (hopeless) throw notUp(target, hopeless)
-    if (elapsedMs > options.timeoutMs) throw notUp(target, `it did not say "running" within ${options.timeoutMs / 1000} s; ${situation(seen)}`)
+    if (elapsedMs > options.timeoutMs)
+      throw notUp(target, `it did not say "running" within ${options.timeoutMs / 1000} s; ${situation(seen)}`)
     options.progress(`${situation(seen)}; ${Math.round(elapsedMs / 1000)} s of ${options.timeoutMs / 1000} s`)
     await host.sleep(LOOK_EVERY_MS)
   }
@@ -83,26 +90,33 @@ function situation(seen: Observation): string {
   const state = stateOf(seen.gateway.state)
   const {manager, verdict} = seen
   if (verdict.pid !== undefined && state?.process?.pid === verdict.pid) {
-    const agents = state.activeAgents > 0 ? `, ${state.activeAgents} active agents` : ''
+    const agents = state.activeAgents > 0 ? `, ${count(state.activeAgents, 'active agent')}` : ''
     return `pid ${verdict.pid} says ${state.gatewayState ?? 'nothing'}${agents}`
   }
-  const failures = manager.failuresInARow > 0 ? ` (${manager.failuresInARow} failures in a row)` : ''
-  return verdict.pid === undefined ? `the service is ${manager.activity}${failures}` : `pid ${verdict.pid} is there, but has not said anything yet`
+  const failures = manager.failuresInARow > 0 ? ` (${count(manager.failuresInARow, 'failure')} in a row)` : ''
+  return verdict.pid === undefined
+    ? `the service is ${manager.activity}${failures}`
+    : `pid ${verdict.pid} is there, but has not said anything yet`
 }
 
-function whyHopeless(seen: ManagerObservation, restartsBefore: number): string | undefined {
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`
+}
+
+function whyHopeless(seen: ManagerObservation, before: ManagerObservation): string | undefined {
   if (seen.activity === 'failed') {
     if (seen.lastExit?.how === 'exited' && seen.lastExit.status === FATAL_CONFIGURATION) {
       return `it ended with 78: its configuration is at fault, and starting it again cannot help`
     }
     return `the service has failed (${describeExit(seen)})`
   }
-  const ends = Math.max(seen.failuresInARow, seen.restarts - restartsBefore)
+  // Failures from before are forgotten only once the gateway has ended in good order.
+  const ends = Math.max(seen.failuresInARow - before.failuresInARow, seen.restarts - before.restarts)
   return ends >= HOPELESS_RESTARTS && seen.activity !== 'running' ? `it ended ${ends} times in a row (${describeExit(seen)})` : undefined
 }
 
 /** How the main process last ended, in words. */
-export function describeExit(seen: ManagerObservation): string {
+function describeExit(seen: ManagerObservation): string {
   if (!seen.lastExit) return 'no exit recorded'
   return seen.lastExit.how === 'exited' ? `exit status ${seen.lastExit.status}` : `${seen.lastExit.how} by signal ${seen.lastExit.status}`
 }

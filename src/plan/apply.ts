@@ -36,29 +36,35 @@ export class PlanFailed extends ServiceError {
 }
 
 /** What undoes one applied step; it throws if it cannot. */
-type Undo = {readonly why: string; readonly run: () => Promise<void>}
+type Undo = {readonly why: string; readonly run: (progress: Progress) => Promise<void>}
 
 /**
  * Applies a plan's steps in order and waits for its outcome. If a step or the outcome fails, everything done is undone in reverse order
- * and PlanFailed is thrown. `cancelled` is asked between steps; true stops and undoes (exit 130).
+ * and PlanFailed is thrown; of a plan that `lasts` only a step's failure undoes anything. `cancelled` is asked between steps and at each
+ * sign of progress; true stops and undoes (exit 130).
  */
 export async function applyPlan(host: Host, plan: Plan, listener: ApplyListener, cancelled: () => boolean): Promise<AppliedStep[]> {
   const applied: AppliedStep[] = []
   const undos: Undo[] = []
+  const told: ApplyListener = {
+    ...listener,
+    progress: (text) => {
+      if (cancelled()) throw cancellation()
+      listener.progress(text)
+    },
+  }
   try {
     for (const step of plan.steps) {
       if (cancelled()) throw cancellation()
-      applied.push(await applyStep(host, step, listener, undos))
+      applied.push(await applyStep(host, step, told, undos))
     }
+    if (plan.lasts) undos.length = 0
     if (plan.verify) {
       const why = 'see that it worked'
       const startMs = host.monotonicMs()
       listener.begin(why)
       try {
-        await plan.verify((text) => {
-          if (cancelled()) throw cancellation()
-          listener.progress(text)
-        })
+        await plan.verify(told.progress)
       } catch (error) {
         listener.end(why, host.monotonicMs() - startMs, 'failed')
         throw foreseen(error, why)
@@ -135,7 +141,7 @@ async function perform(host: Host, step: Step, progress: Progress, undos: Undo[]
       return note === undefined ? {changed: true} : {changed: false, note}
     }
     case 'on-undo':
-      undos.push({why: step.run.why, run: async () => void (await runOrThrow(step.run.as ? host.as(step.run.as) : host, step.run))})
+      undos.push({why: step.run.why, run: (undoing) => performSteps(host, [step.run], undoing)})
       return {changed: false}
     case 'act':
       await step.act(progress)
@@ -172,7 +178,7 @@ async function undoAll(undos: readonly Undo[], listener: ApplyListener): Promise
   for (const undo of [...undos].reverse()) {
     try {
       listener.progress(`undoing: ${undo.why}`)
-      await undo.run()
+      await undo.run(listener.progress)
     } catch (error) {
       leftovers.push(`${undo.why} (${error instanceof Error ? error.message : String(error)})`)
     }

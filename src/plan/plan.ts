@@ -27,20 +27,27 @@ type OtherStep =
   /** Removes it only if it is empty. */
   | {readonly kind: 'remove-folder'; readonly path: string}
   /** Does nothing when applied; run when a later step fails. Undoing goes backwards, so it comes after the undoing of all later steps. */
-  | {readonly kind: 'on-undo'; readonly run: RunStep}
+  | {readonly kind: 'on-undo'; readonly run: Step}
   /** An act that is no file and no program, e.g. signalling a process after its identity was checked again. */
   | {readonly kind: 'act'; readonly act: (progress: Progress) => Promise<void>}
 
 /** Tells the user what is being waited for; the text replaces the former one. */
 export type Progress = (text: string) => void
 
+/** Steps that take back what the next ones do, in the order in which they are to be run. */
+export function onUndo(steps: readonly Step[]): Step[] {
+  return steps.toReversed().map((run) => ({kind: 'on-undo', why: `if a later step fails: ${run.why}`, run}))
+}
+
 /** What a command would change, and how it sees that it worked. */
 export interface Plan {
   /** What is being done, e.g. "install hermes-gateway.service". */
   readonly title: string
   readonly steps: readonly Step[]
-  /** Waits until the outcome is seen; throws if it does not come. A failure undoes the steps. */
+  /** Waits until the outcome is seen; throws if it does not come. A failure undoes the steps, unless `lasts`. */
   readonly verify?: (progress: Progress) => Promise<void>
+  /** What all steps together did stands, also if its outcome does not come: it was wished for, and the manager goes on working on it. */
+  readonly lasts?: boolean
   /** Said after success, or instead if there is nothing to do. */
   readonly outcome: string
 }

@@ -1,0 +1,206 @@
+import {ExitStatus, ServiceError} from '../errors.js'
+import {type HealthPayload, healthPayload, isMeantToRun, type StateFileText} from '../gateway/health.js'
+import {hasEnded} from '../gateway/process.js'
+import {type FileReading, type ProcessRecord, stateFile} from '../gateway/records.js'
+import {type GatewayObservation, judge, observeGateway, recordOf, stateOf, type Verdict} from '../gateway/verdict.js'
+import {type Account, type Host, HostError} from '../host/host.js'
+import type {ManagerObservation} from '../managers/manager.js'
+import {readDesired} from '../service/desired-state.js'
+import {DEFAULT_PROFILE, listProfiles, type Profile, resolveProfile} from '../service/profile.js'
+import {resolveTarget, type Target, type TargetFlags} from './target.js'
+
+/** The health of one profile's gateway. */
+export interface GatewayHealth {
+  readonly profile: string
+  /** Name of the account that it runs as. */
+  readonly account: string
+  readonly verdict: Verdict['state']
+  /** Undefined if nothing says. */
+  readonly meantToRun: boolean | undefined
+  readonly payload: HealthPayload
+}
+
+/** Where a gateway's files are, and its service if there is a manager here that could have one. */
+interface Place {
+  readonly host: Host
+  /** Reads what lies in the home. */
+  readonly userHost: Host
+  readonly profile: Profile
+  readonly account: Account
+  readonly target: Target | undefined
+}
+
+/**
+ * Looks at the gateway that the flags mean: without a profile and a home at the root home's, whatever profile HERMES_HOME names, as the
+ * WebUI does. Needs no manager: in a container there is none. Throws usage errors only.
+ */
+export function observeHealth(host: Host, flags: TargetFlags): GatewayHealth {
+  try {
+    const place = findPlace(host, flags)
+    return healthOf(place, lookAt([place])[0])
+  } catch (error) {
+    if (error instanceof HostError) return withoutAccess(host, flags, error)
+    throw error
+  }
+}
+
+/** Looks at the gateways of all profiles below the root home, by one call of the manager at most. Throws usage errors only. */
+export function observeAllHealth(host: Host, flags: TargetFlags): GatewayHealth[] {
+  try {
+    const first = findPlace(host, flags)
+    const places = profilesBeside(first).map((profile): Place => {
+      const {target} = first
+      return {...first, profile, target: target && {...target, service: target.manager.serviceFor(profile, target.service.account)}}
+    })
+    const seen = lookAt(places)
+    return places.map((place, index) => healthOf(place, seen[index]))
+  } catch (error) {
+    if (error instanceof HostError) return [withoutAccess(host, flags, error)]
+    throw error
+  }
+}
+
+/** All profiles; the one at hand alone if the others may not be looked at. */
+function profilesBeside({userHost, profile}: Place): readonly Profile[] {
+  try {
+    return listProfiles(userHost, profile.root)
+  } catch (error) {
+    if (error instanceof HostError) return [profile]
+    throw error
+  }
+}
+
+/** Finds the home also where there is no manager, or none that can be asked. Throws HostError if the way to it may not be looked at. */
+function findPlace(host: Host, flags: TargetFlags): Place {
+  const profile = flags.profile ?? (flags.home === undefined ? DEFAULT_PROFILE : undefined)
+  try {
+    const target = resolveTarget(host, {...flags, profile}, 'read')
+    const {service, userHost} = target
+    return {host, userHost, profile: service.profile, account: service.account, target}
+  } catch (error) {
+    if (!(error instanceof ServiceError && error.exitStatus === ExitStatus.cannotTell)) throw error
+    const account = namedAccount(host, flags.runAs) ?? host.account
+    const environmentHome = account.uid === host.account.uid ? host.env.HERMES_HOME : undefined
+    return {
+      host,
+      userHost: host.account.uid === 0 ? host.as(account) : host,
+      profile: resolveProfile(host, account.home, {profile, home: flags.home, environmentHome}),
+      account,
+      target: undefined,
+    }
+  }
+}
+
+function namedAccount(host: Host, name: string | undefined): Account | undefined {
+  return name === undefined ? undefined : host.accountOf(/^\d+$/.test(name) ? Number(name) : name)
+}
+
+/** A gateway as its files, the process table and the manager show it. */
+interface Sight {
+  readonly gateway: GatewayObservation
+  readonly verdict: Verdict
+  /** The profile's own service under a manager here; undefined if it has none, if that cannot be told, or if it was not needed. */
+  readonly service: ManagerObservation | undefined
+}
+
+/** The manager is asked only about gateways that are not proved alive or wedged without it: it takes longer than all the rest. */
+function lookAt(places: readonly Place[]): Sight[] {
+  const first = places.map(({host, profile}): Sight => {
+    const gateway = observeGateway(host, profile.home)
+    return {gateway, verdict: judge(gateway), service: undefined}
+  })
+  const doubtful = places.filter((_, index) => ['dead', 'unknown'].includes(first[index]?.verdict.state ?? ''))
+  const services = askManager(doubtful)
+  return first.map((sight, index) => {
+    const place = places[index]
+    const service = place && services.get(place)
+    if (!place || !service) return sight
+    const gateway = service.mainPid === undefined ? sight.gateway : observeGateway(place.host, place.profile.home, service.mainPid)
+    return {gateway, verdict: judge(gateway), service}
+  })
+}
+
+/** What the manager says of the services that are their profiles' own. One that cannot be asked says nothing. */
+function askManager(places: readonly Place[]): Map<Place, ManagerObservation> {
+  const found = new Map<Place, ManagerObservation>()
+  try {
+    const onDisk = places.flatMap((place) => (place.target?.manager.isOnDisk(place.target.service) ? [{place, target: place.target}] : []))
+    const observations = onDisk[0]?.target.manager.observe(onDisk.map(({target}) => target.service)) ?? []
+    for (const [index, {place}] of onDisk.entries()) {
+      const seen = observations[index]
+      if (seen && seen.installed !== 'no' && runsHome(place, seen)) found.set(place, seen)
+    }
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error
+  }
+  return found
+}
+
+/** False for a service of that name which runs another home. */
+function runsHome({userHost, profile}: Place, {home}: ManagerObservation): boolean {
+  return home === undefined || (userHost.realPath(home) ?? home) === profile.home
+}
+
+function healthOf({host, userHost, profile, account}: Place, sight: Sight | undefined): GatewayHealth {
+  if (!sight) throw new Error('every place is looked at')
+  const {gateway, service} = sight
+  const stateFile = readStateFile(userHost, gateway)
+  const desired = readDesired(userHost, profile.home)
+  const recorded = desired.kind === 'recorded' ? desired.record.desiredState : undefined
+  const verdict = provedState(sight)
+  const isOwn = service !== undefined || isSeen(gateway, sight.verdict.pid) || hasZombie(gateway)
+  return {
+    profile: profile.name,
+    account: account.name,
+    verdict,
+    meantToRun: desired.kind === 'unreadable' ? undefined : isMeantToRun(recorded, stateFile),
+    payload: healthPayload({verdict, isOwn, stateFile, nowMs: host.nowMs()}),
+  }
+}
+
+/** A service that has just been started has not left its record yet: what the files of the run before say is no proof. */
+function provedState({verdict, service}: Sight): Verdict['state'] {
+  const isUnderWay = service?.activity === 'running' || service?.activity === 'starting'
+  return verdict.state === 'dead' && isUnderWay ? 'unknown' : verdict.state
+}
+
+function isSeen(gateway: GatewayObservation, pid: number | undefined): boolean {
+  return pid !== undefined && gateway.processes.has(pid)
+}
+
+/** A zombie with the recorded pid and start time shows that the gateway ran, and ended, in this very process table. */
+function hasZombie(gateway: GatewayObservation): boolean {
+  const records = [recordOf(gateway.pidRecord), stateOf(gateway.state)?.process]
+  return records.some((record) => {
+    const process = record && gateway.processes.get(record.pid)
+    return process !== undefined && hasEnded(process) && process.startTime === record?.startTime
+  })
+}
+
+/** One file that cannot be read says nothing of the others; where gateway.pid cannot be read either, none can be. */
+function readStateFile(host: Host, {home, pidRecord}: {home: string; pidRecord: FileReading<ProcessRecord>}): StateFileText {
+  try {
+    const text = host.readText(stateFile(home))
+    return text === undefined ? {kind: 'absent'} : {kind: 'text', text}
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error
+    return pidRecord.kind === 'unreadable' ? {kind: 'no-access', error: errorKind(error)} : {kind: 'unreadable'}
+  }
+}
+
+/** The health of a gateway whose home cannot even be found. */
+function withoutAccess(host: Host, flags: TargetFlags, error: HostError): GatewayHealth {
+  const stateFile: StateFileText = {kind: 'no-access', error: errorKind(error)}
+  return {
+    profile: flags.profile ?? DEFAULT_PROFILE,
+    account: flags.runAs ?? host.account.name,
+    verdict: 'unknown',
+    meantToRun: undefined,
+    payload: healthPayload({verdict: 'unknown', isOwn: false, stateFile, nowMs: host.nowMs()}),
+  }
+}
+
+/** The exception that Python raises for it (exceptions.html, "OS exceptions"): the WebUI names errors so. */
+function errorKind({code}: HostError): string {
+  return code === 'EACCES' || code === 'EPERM' ? 'PermissionError' : 'OSError'
+}

@@ -1,0 +1,114 @@
+import {ExitStatus, ServiceError} from '../errors.js'
+import {readGatewayState} from '../gateway/records.js'
+import {type GatewayObservation, stateOf, type Verdict} from '../gateway/verdict.js'
+import type {Progress} from '../plan/plan.js'
+import {type GatewayProcess, isStillThere, signalGateway, writePlannedStop} from './signal-gateway.js'
+import type {Target} from './target.js'
+
+/** How long each rung may take, in ms. */
+export interface LadderTimes {
+  /** Asked by SIGUSR1, a gateway that works is given this long to finish: its own drain and the turns before it. */
+  readonly drainMs: number
+  /** One that has not shown within this time that it was asked is not going to. */
+  readonly answerMs: number
+  readonly terminateMs: number
+  readonly killMs: number
+}
+
+export const ANSWER_MS = 30_000
+export const TERMINATE_MS = 10_000
+export const KILL_MS = 5000
+
+const LOOK_EVERY_MS = 50
+
+/** The rung on which a gateway ended; `survived`: none of them ended it. */
+export type Rung = 'gone' | 'asked' | 'terminated' | 'killed' | 'survived'
+
+export interface LadderOptions {
+  readonly verdict: Verdict
+  readonly times: LadderTimes
+  /** Begin at SIGTERM. */
+  readonly force: boolean
+  /** On the monotonic clock; Infinity for none. */
+  readonly deadlineMs: number
+  readonly progress: Progress
+}
+
+/** The process that a verdict is about; undefined if there is none. */
+export function gatewayProcess(gateway: GatewayObservation, pid: number | undefined): GatewayProcess | undefined {
+  const info = pid === undefined ? undefined : gateway.processes.get(pid)
+  return info && {pid: info.pid, startTime: info.startTime}
+}
+
+/**
+ * Ends a gateway, as gently as its state allows: ask it to finish its work (SIGUSR1), then SIGTERM with the planned-stop marker, then SIGKILL.
+ * A wedged one runs no handler, so it is killed at once; one that works is never killed while its drain lasts.
+ */
+export async function endGateway(target: Target, gateway: GatewayProcess, options: LadderOptions): Promise<Rung> {
+  const {times, verdict} = options
+  if (verdict.state !== 'wedged') {
+    if (!options.force) {
+      if (!signalGateway(target, gateway, 'SIGUSR1')) return 'gone'
+      const drainMs = verdict.state === 'alive' ? times.drainMs : times.answerMs
+      if (await ends(target, gateway, drainMs, options, 'to finish its work (SIGUSR1)', answerLimit(target, gateway, times.answerMs)))
+        return 'asked'
+    }
+    writePlannedStop(target, gateway)
+    if (!signalGateway(target, gateway, 'SIGTERM')) return 'gone'
+    if (await ends(target, gateway, times.terminateMs, options, 'to stop (SIGTERM)')) return 'terminated'
+  }
+  if (!signalGateway(target, gateway, 'SIGKILL')) return 'gone'
+  return (await ends(target, gateway, times.killMs, options, 'to be gone (SIGKILL)')) ? 'killed' : 'survived'
+}
+
+/** What is left to say of a gateway that survived SIGKILL. */
+export function notEnded({pid, evidence}: Verdict): ServiceError {
+  return new ServiceError(
+    `The gateway (pid ${pid}) is still there after SIGKILL: the kernel holds it, usually in a stuck disk or network operation`,
+    {
+      code: 'not-ended',
+      exitStatus: ExitStatus.failed,
+      evidence,
+      next: [`cat /proc/${pid}/stack   # as root: what it is stuck in; only a reboot may end it`],
+    },
+  )
+}
+
+/** Waits until the process has ended, at most `limitMs`, or until `giveUp` says that waiting is in vain. */
+async function ends(
+  target: Target,
+  gateway: GatewayProcess,
+  limitMs: number,
+  {deadlineMs, progress}: LadderOptions,
+  what: string,
+  giveUp: (waitedMs: number) => boolean = () => false,
+): Promise<boolean> {
+  const {host} = target
+  const startMs = host.monotonicMs()
+  const endMs = Math.min(startMs + limitMs, deadlineMs)
+  for (;;) {
+    if (!isStillThere(target, gateway)) return true
+    const nowMs = host.monotonicMs()
+    if (nowMs >= endMs || giveUp(nowMs - startMs)) return false
+    progress(`waiting for pid ${gateway.pid} ${what}${work(target)}; ${Math.ceil((endMs - nowMs) / 1000)} s left`)
+    await host.sleep(LOOK_EVERY_MS)
+  }
+}
+
+/** In vain is the wait for a gateway that was asked and neither says so nor has work in hand. */
+function answerLimit(target: Target, gateway: GatewayProcess, answerMs: number): (waitedMs: number) => boolean {
+  return (waitedMs) => {
+    if (waitedMs < answerMs) return false
+    const state = stateOf(readGatewayState(target.userHost, target.service.profile.home))
+    if (state?.process?.pid !== gateway.pid) return true
+    return state.gatewayState !== 'draining' && !state.restartRequested && state.activeAgents === 0
+  }
+}
+
+/** What the gateway says it still works on. */
+function work(target: Target): string {
+  const state = stateOf(readGatewayState(target.userHost, target.service.profile.home))
+  if (!state) return ''
+  const units = state.activeWork.length > 0 ? ` on ${state.activeWork.slice(0, 3).join(', ')}` : ''
+  return state.activeAgents > 0 || units !== '' ? ` (${state.activeAgents} active agents${units})` : ''
+}

@@ -1,0 +1,57 @@
+import path from 'node:path'
+import {readLock} from '../gateway/lock.js'
+import {hasEnded, isGatewayCommandLine, type ProcessInfo, readProcess} from '../gateway/process.js'
+import type {Target} from './target.js'
+
+const PLANNED_STOP_MARKER = '.gateway-planned-stop.json'
+
+/** What signalling a gateway needs of a target. */
+export interface GatewayPlace extends Pick<Target, 'host' | 'userHost'> {
+  readonly service: {readonly profile: {readonly home: string}}
+}
+
+/** The process that is meant: a number alone can go to another process at any moment. */
+export interface GatewayProcess {
+  readonly pid: number
+  /** Clock ticks since boot. */
+  readonly startTime: number
+}
+
+/** True while the very process is there and has not ended. */
+export function isStillThere(target: GatewayPlace, {pid, startTime}: GatewayProcess): boolean {
+  const info = readProcess(target.host, pid)
+  return info !== undefined && info.startTime === startTime && !hasEnded(info)
+}
+
+/**
+ * Sends a signal to a gateway after checking once more that it is one of this home: the same start time, and the lock of this home in its hands
+ * or a gateway's command line that does not belong to another home. Returns false, with nothing sent, if it is not there any more.
+ */
+export function signalGateway(target: GatewayPlace, gateway: GatewayProcess, signal: NodeJS.Signals): boolean {
+  const info = readProcess(target.host, gateway.pid)
+  if (!info || info.startTime !== gateway.startTime || hasEnded(info) || !isThisGateway(target, info)) return false
+  return target.userHost.signal(gateway.pid, signal)
+}
+
+/**
+ * Tells the gateway that the stop it is about to be sent is meant (upstream's marker, valid for 60 s), so that it ends with 0. Written with the
+ * service's user's ids, since the gateway removes it.
+ */
+export function writePlannedStop(target: Target, gateway: GatewayProcess): void {
+  const {userHost, service, host} = target
+  const marker = {
+    target_pid: gateway.pid,
+    target_start_time: gateway.startTime,
+    stopper_pid: host.pid,
+    // Python before 3.11 does not read a trailing "Z".
+    written_at: new Date(host.nowMs()).toISOString().replace('Z', '+00:00'),
+  }
+  userHost.writeAtomic(path.join(service.profile.home, PLANNED_STOP_MARKER), JSON.stringify(marker), 0o600)
+}
+
+function isThisGateway(target: GatewayPlace, info: ProcessInfo): boolean {
+  const {home} = target.service.profile
+  if (info.home !== undefined && info.home !== home) return false
+  const lock = readLock(target.host, home, [info.pid])
+  return (lock.kind === 'held' && lock.pid === info.pid) || isGatewayCommandLine(info.argv)
+}

@@ -1,0 +1,228 @@
+import {describe, expect, it} from 'vitest'
+import {type InstallRequest, planInstall} from '../../src/lifecycle/install.js'
+import {formatDesired} from '../../src/service/desired-state.js'
+import {upstreamUnit} from '../fakes/captures.js'
+import type {FakeFile} from '../fakes/fake-host.js'
+import {FakeSystemd} from '../fakes/fake-systemd.js'
+import {runPlan} from '../fakes/run-plan.js'
+import {serviceOf} from '../fakes/settings.js'
+
+const REQUEST: InstallRequest = {environment: new Map(), policy: {}, timeoutMs: 10_000, force: false}
+const HOME = '/home/user/.hermes'
+const RECORD = `${HOME}/.hermes-svc.json`
+const UNIT = upstreamUnit().replaceAll('/home/hermes', '/home/user')
+
+async function install(machine: FakeSystemd, request: Partial<InstallRequest> = {}): Promise<string> {
+  const plan = await planInstall(machine.target, {...REQUEST, ...request})
+  await runPlan(machine.host, plan)
+  return plan.outcome
+}
+
+/** All regular files outside of /proc, for comparing a machine before and after. */
+function files(machine: FakeSystemd): Record<string, string> {
+  return Object.fromEntries(Object.entries(machine.host.texts()).filter(([file]) => !file.startsWith('/proc/')))
+}
+
+describe('a first install', () => {
+  it('writes the definition, enables and starts it, and sees the gateway say that it runs', async () => {
+    const machine = new FakeSystemd()
+    expect(await install(machine)).toBe('hermes-gateway.service is installed and running')
+    expect(machine.verbs).toEqual(['daemon-reload', 'enable', 'reset-failed', 'start --no-block'])
+    expect(machine.shown).toMatchObject({ActiveState: 'active', UnitFileState: 'enabled'})
+    expect(JSON.parse(files(machine)[RECORD] ?? '')).toMatchObject({desiredState: 'running', by: 'install'})
+    expect(files(machine)[machine.unit]).toContain('ExecStart=:"/usr/bin/hermes" "gateway" "run"')
+  })
+
+  it('has nothing left to do the second time, and says so', async () => {
+    const machine = new FakeSystemd()
+    await install(machine, {environment: new Map([['A', '1']])})
+    const before = files(machine)
+    const plan = await planInstall(machine.target, REQUEST)
+    expect(plan.steps.map(({why}) => why)).toEqual([])
+    expect(plan.outcome).toBe('hermes-gateway.service is already up to date; nothing was changed')
+    expect(files(machine)).toEqual(before)
+  })
+
+  it('leaves the machine as it was if the gateway does not come up, and shows the end of the log', async () => {
+    const machine = new FakeSystemd()
+    machine.onStart = () => Object.assign(machine.shown, {ActiveState: 'activating', SubState: 'start'})
+    const before = files(machine)
+    await expect(install(machine)).rejects.toMatchObject({code: 'not-running', evidence: ['a line of the log'], leftovers: []})
+    expect(files(machine)).toEqual(before)
+    expect(machine.shown).toMatchObject({LoadState: 'not-found', ActiveState: 'inactive'})
+  })
+
+  it.each(['daemon-reload', 'enable', 'start'])('leaves the machine as it was if systemctl %s fails', async (verb) => {
+    const machine = new FakeSystemd()
+    machine.failing.set(verb, {code: 1, stderr: 'refused'})
+    const before = files(machine)
+    await expect(install(machine)).rejects.toMatchObject({code: 'command-failed', message: expect.stringContaining('refused') as string})
+    expect(files(machine)).toEqual(before)
+  })
+
+  it('keeps a command and values that were given, until others are', async () => {
+    const machine = new FakeSystemd({'/opt/a/hermes': {text: '#!/bin/sh\n', mode: 0o755}})
+    await install(machine, {
+      command: '/opt/a/hermes',
+      environment: new Map([
+        ['A', '1'],
+        ['B', '2'],
+      ]),
+    })
+    await install(machine, {environment: new Map([['A', undefined]])})
+    expect(files(machine)[machine.unit]).toContain('ExecStart=:"/opt/a/hermes"')
+    expect(files(machine)['/home/user/.config/hermes-svc/hermes-gateway/gateway.env']).toMatch(/^B="2"$/m)
+    expect(files(machine)['/home/user/.config/hermes-svc/hermes-gateway/gateway.env']).not.toMatch(/^A=/m)
+  })
+})
+
+describe('a later install', () => {
+  it('restarts the gateway where its definition has changed, and sees another pid', async () => {
+    const machine = new FakeSystemd()
+    await install(machine)
+    const pid = machine.shown.MainPID
+    await install(machine, {environment: new Map([['A', '1']])})
+    expect(machine.verbs).toContain('restart --no-block')
+    expect(machine.shown.MainPID).not.toBe(pid)
+  })
+
+  it('has the previous definition running again if the new one does not come up', async () => {
+    const machine = new FakeSystemd()
+    await install(machine)
+    const before = files(machine)
+    let starts = 0
+    machine.onStart = () => {
+      starts++
+      if (starts === 1) machine.goesDown('activating', 'start')
+      else machine.comesUp()
+    }
+    await expect(install(machine, {environment: new Map([['A', '1']])})).rejects.toMatchObject({code: 'not-running', leftovers: []})
+    const changing = (all: Record<string, string>) =>
+      Object.entries(all).filter(([file]) => !/gateway(_state\.json|\.lock|\.pid)$/.test(file))
+    expect(changing(files(machine))).toEqual(changing(before))
+    expect(machine.shown.ActiveState).toBe('active')
+  })
+
+  it('leaves a service stopped that the operator stopped', async () => {
+    const machine = new FakeSystemd()
+    await install(machine)
+    machine.goesDown()
+    machine.shown.UnitFileState = 'disabled'
+    machine.host.put(RECORD, formatDesired({schemaVersion: 1, desiredState: 'stopped', since: 'x', by: 'stop'}))
+    expect(await install(machine, {environment: new Map([['A', '1']])})).toContain('stopped as before')
+    expect(machine.shown).toMatchObject({ActiveState: 'inactive', UnitFileState: 'disabled'})
+  })
+
+  it('leaves a service stopped of which it cannot be told any more who wanted it stopped', async () => {
+    const machine = new FakeSystemd()
+    await install(machine)
+    machine.goesDown()
+    machine.host.put(RECORD, '{"desired')
+    await install(machine)
+    expect(machine.shown.ActiveState).toBe('inactive')
+  })
+
+  it('keeps an edit by hand, and replaces it when told to', async () => {
+    const machine = new FakeSystemd()
+    await install(machine)
+    machine.host.put(machine.unit, `${files(machine)[machine.unit]}# mine\n`)
+    expect(await install(machine)).toContain(`${machine.unit} was edited by hand and is kept`)
+    expect(files(machine)[machine.unit]).toContain('# mine')
+    await install(machine, {force: true})
+    expect(files(machine)[machine.unit]).not.toContain('# mine')
+  })
+})
+
+describe('a unit that another tool wrote', () => {
+  it('is adopted: it is kept as it is, and our policy is added', async () => {
+    const machine = new FakeSystemd()
+    machine.addUnit(UNIT)
+    machine.comesUp()
+    expect(await install(machine)).toContain('is adopted: its own unit is kept')
+    expect(files(machine)[machine.unit]).toBe(UNIT)
+    expect(files(machine)[`${machine.unit}.d/10-hermes-svc.conf`]).toContain('RestartSec=100ms')
+    expect(machine.verbs).not.toContain('restart --no-block')
+  })
+
+  it('stays stopped if it was', async () => {
+    const machine = new FakeSystemd()
+    machine.addUnit(UNIT)
+    await install(machine)
+    expect(machine.shown.ActiveState).toBe('inactive')
+    expect(JSON.parse(files(machine)[RECORD] ?? '')).toMatchObject({desiredState: 'stopped'})
+  })
+
+  it('is not hidden by one of ours where it lies in another folder', async () => {
+    const machine = new FakeSystemd({'/usr/lib/systemd/user/hermes-gateway.service': UNIT})
+    Object.assign(machine.shown, {
+      LoadState: 'loaded',
+      FragmentPath: '/usr/lib/systemd/user/hermes-gateway.service',
+      UnitFileState: 'enabled',
+    })
+    const plan = await planInstall(machine.target, REQUEST)
+    expect(plan.steps.filter((step) => 'path' in step && step.path === machine.unit)).toEqual([])
+  })
+
+  it('is refused if it belongs to another home', async () => {
+    const machine = new FakeSystemd()
+    machine.addUnit(UNIT)
+    machine.shown.Environment = 'HERMES_HOME=/srv/other'
+    await expect(install(machine)).rejects.toMatchObject({code: 'other-home', exitStatus: 1})
+    expect(machine.host.changes).toEqual([])
+  })
+})
+
+describe('an install is refused, before anything is written,', () => {
+  const refused = async (machine: FakeSystemd, request: Partial<InstallRequest> = {}) => {
+    const error: unknown = await install(machine, request).catch((thrown: unknown) => thrown)
+    expect(machine.host.changes).toEqual([])
+    return error
+  }
+
+  it('for a home that cannot carry a service', async () => {
+    const machine = new FakeSystemd({[HOME]: {folder: true, mode: 0o777} satisfies FakeFile})
+    expect(await refused(machine)).toMatchObject({exitStatus: 2})
+  })
+
+  it('for a command that does not work', async () => {
+    expect(await refused(new FakeSystemd(), {command: '/opt/none'})).toMatchObject({code: 'gateway-command', exitStatus: 1})
+  })
+
+  it('for a delay that is longer than the longest', async () => {
+    expect(await refused(new FakeSystemd(), {policy: {firstMs: 180_000}})).toMatchObject({
+      exitStatus: 2,
+      message: expect.stringContaining('--restart-delay') as string,
+    })
+  })
+
+  it('where the same home has a service of the machine', async () => {
+    const machine = new FakeSystemd({'/etc/systemd/system/hermes-gateway.service': '[Service]\nUser=user\n'})
+    expect(await refused(machine)).toMatchObject({code: 'duplicate-service', exitStatus: 1})
+  })
+
+  it("unless that service of the machine is somebody else's", async () => {
+    const machine = new FakeSystemd({'/etc/systemd/system/hermes-gateway.service': '[Service]\nExecStart=/bin/true\n'})
+    await install(machine)
+    expect(machine.shown.ActiveState).toBe('active')
+  })
+
+  it('for a profile that another gateway serves', async () => {
+    const machine = new FakeSystemd({[`${HOME}/gateway_state.json`]: '{"served_profiles":["work"]}'}, serviceOf('work'))
+    expect(await refused(machine)).toMatchObject({
+      exitStatus: 2,
+      message: expect.stringContaining('is served by the gateway of profile default') as string,
+    })
+  })
+
+  it('where a gateway of the home runs outside', async () => {
+    const machine = new FakeSystemd()
+    machine.putProcess({pid: 77, startTime: 7, env: {HERMES_HOME: HOME}, cgroup: '/user.slice/session'}, 'running')
+    expect(await refused(machine)).toMatchObject({code: 'orphan-gateway', exitStatus: 1})
+  })
+
+  it('for a unit that systemd will not start', async () => {
+    const machine = new FakeSystemd()
+    machine.shown.LoadState = 'masked'
+    expect(await refused(machine)).toMatchObject({code: 'definition-broken', next: ['systemctl --user unmask hermes-gateway.service']})
+  })
+})

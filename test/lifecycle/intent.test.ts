@@ -1,0 +1,72 @@
+import {describe, expect, it} from 'vitest'
+import {mirrorIntent, recordIntent} from '../../src/lifecycle/intent.js'
+import {observe} from '../../src/lifecycle/observe.js'
+import {performSteps} from '../../src/plan/apply.js'
+import {formatDesired} from '../../src/service/desired-state.js'
+import {FakeSystemd} from '../fakes/fake-systemd.js'
+
+const HOME = '/home/user/.hermes'
+const RECORD = `${HOME}/.hermes-svc.json`
+const STATE = `${HOME}/gateway_state.json`
+
+const record = (desiredState: 'running' | 'stopped') => formatDesired({schemaVersion: 1, desiredState, since: 'then', by: 'start'})
+
+async function intend(files: Record<string, string>, desired: 'running' | 'stopped') {
+  const machine = new FakeSystemd(files)
+  const steps = recordIntent(machine.target, observe(machine.target), desired, 'stop')
+  await performSteps(machine.host, steps, () => undefined)
+  return {steps, texts: machine.host.texts()}
+}
+
+describe('recordIntent', () => {
+  it('writes the wish, since when and by what, and mirrors it for upstream', async () => {
+    const {texts} = await intend({[RECORD]: record('running'), [STATE]: '{"gateway_state":"stopped"}'}, 'stopped')
+    expect(JSON.parse(texts[RECORD] ?? '')).toEqual({
+      schemaVersion: 1,
+      desiredState: 'stopped',
+      since: '2026-01-01T00:00:00.000Z',
+      by: 'stop',
+    })
+    expect(texts[STATE]).toBe('{"gateway_state":"stopped","desired_state":"stopped"}')
+  })
+
+  it('does nothing where the wish is recorded already, and keeps since when', async () => {
+    const {steps, texts} = await intend({[RECORD]: record('stopped')}, 'stopped')
+    expect(steps).toEqual([])
+    expect(texts[RECORD]).toBe(record('stopped'))
+  })
+
+  it('replaces a record that is damaged', async () => {
+    const {texts} = await intend({[RECORD]: '{'}, 'running')
+    expect(JSON.parse(texts[RECORD] ?? '')).toMatchObject({desiredState: 'running'})
+  })
+
+  it('never makes a state file', async () => {
+    expect((await intend({}, 'running')).texts[STATE]).toBeUndefined()
+  })
+
+  it('inserts nothing in the state file of a gateway that may be running', async () => {
+    const machine = new FakeSystemd()
+    machine.addUnit('')
+    machine.comesUp()
+    const before = machine.host.texts()[STATE]
+    await performSteps(machine.host, recordIntent(machine.target, observe(machine.target), 'stopped', 'stop'), () => undefined)
+    expect(machine.host.texts()[STATE]).toBe(before)
+  })
+
+  it('is readable by the owner alone, and written with its ids', () => {
+    const machine = new FakeSystemd()
+    expect(recordIntent(machine.target, observe(machine.target), 'running', 'start')[0]).toMatchObject({
+      mode: 0o600,
+      as: machine.target.service.account,
+    })
+  })
+})
+
+describe('mirrorIntent', () => {
+  it('overwrites a field that is there also while the gateway runs', async () => {
+    const machine = new FakeSystemd({[STATE]: '{"desired_state":"running","pid":5}'})
+    await performSteps(machine.host, [mirrorIntent(machine.target, 'stopped', true)], () => undefined)
+    expect(machine.host.texts()[STATE]).toBe('{"desired_state":"stopped","pid":5}')
+  })
+})

@@ -1,0 +1,121 @@
+import {describe, expect, it} from 'vitest'
+import {logTail} from '../../src/lifecycle/log-tail.js'
+import {commandLineProfile, observe} from '../../src/lifecycle/observe.js'
+import {servedBy} from '../../src/lifecycle/served.js'
+import {restartBudgetMs, stopBudgetMs} from '../../src/lifecycle/budget.js'
+import type {RunResult} from '../../src/host/host.js'
+import {journalCommand} from '../../src/managers/systemd/journal.js'
+import {FakeHost, USER} from '../fakes/fake-host.js'
+import {FakeSystemd} from '../fakes/fake-systemd.js'
+import {SERVICE, serviceOf} from '../fakes/settings.js'
+
+const HOME = '/home/user/.hermes'
+
+describe('observe', () => {
+  it('sees a gateway that the service runs', () => {
+    const machine = new FakeSystemd()
+    machine.addUnit('')
+    const pid = machine.comesUp()
+    expect(observe(machine.target)).toMatchObject({
+      verdict: {state: 'alive', pid},
+      supervised: true,
+      manager: {mainPid: pid},
+      desired: {kind: 'absent'},
+    })
+  })
+
+  /** A service whose process is a wrapper, and a gateway in that control group. */
+  function wrapped(cgroup: string): FakeSystemd {
+    const machine = new FakeSystemd()
+    machine.addUnit('')
+    machine.comesUp('running', {argv: ['wrapper'], open: {}})
+    machine.putProcess({pid: 900, startTime: 9, cgroup}, 'running')
+    return machine
+  }
+
+  it("takes a child of the service's process for supervised, by its control group", () => {
+    expect(observe(wrapped('/s/hermes.service/sub').target)).toMatchObject({verdict: {pid: 900}, supervised: true})
+  })
+
+  it('does not take a service of a longer name for this one', () => {
+    expect(observe(wrapped('/s/hermes.service-2').target)).toMatchObject({verdict: {pid: 900}, supervised: false})
+  })
+
+  it('cannot tell whose a gateway is whose control group is not shown', () => {
+    const machine = wrapped('/s')
+    machine.host.drop('/proc/900/cgroup')
+    expect(observe(machine.target)).toMatchObject({verdict: {pid: 900}, supervised: undefined})
+  })
+
+  it('sees that a gateway runs outside of a service that is stopped', () => {
+    const machine = new FakeSystemd()
+    machine.addUnit('')
+    machine.putProcess({pid: 900, startTime: 9, cgroup: '/user.slice'}, 'running')
+    expect(observe(machine.target).supervised).toBe(false)
+    machine.host.drop('/proc/900/cgroup')
+    expect(observe(machine.target).supervised).toBe(false)
+  })
+
+  it('has nothing to say of supervision where there is no gateway', () => {
+    expect(observe(new FakeSystemd().target)).toMatchObject({verdict: {state: 'dead'}, supervised: undefined})
+  })
+
+  it('names the profile of a gateway by its command line', () => {
+    const machine = new FakeSystemd()
+    machine.putProcess({pid: 900, startTime: 9, argv: ['hermes', '-p', 'default', 'gateway']}, 'running')
+    expect(commandLineProfile(observe(machine.target).gateway, 900)).toBe('default')
+    expect(commandLineProfile(observe(machine.target).gateway, 901)).toBeUndefined()
+  })
+})
+
+describe('servedBy', () => {
+  const served = (state: string, profile: string) =>
+    servedBy({...new FakeSystemd({[`${HOME}/gateway_state.json`]: state}).target, service: serviceOf(profile)})
+
+  it("is the default profile where its gateway's state lists this one", () => {
+    expect(served('{"served_profiles":["a","work"]}', 'work')).toBe('default')
+    expect(served('{"served_profiles":["work-2"]}', 'work')).toBeUndefined()
+    expect(served('{', 'work')).toBeUndefined()
+  })
+
+  it('is nobody for the default profile itself', () => {
+    expect(servedBy({...new FakeSystemd({[`${HOME}/gateway_state.json`]: '{"served_profiles":["default"]}'}).target})).toBeUndefined()
+  })
+})
+
+describe('logTail', () => {
+  const withJournal = (stdout: string, files: Record<string, string> = {}) => {
+    const machine = new FakeSystemd(files)
+    machine.host.read = (argv): RunResult => ({argv, code: 0, signal: null, stdout, stderr: ''})
+    return logTail(machine.target, 2)
+  }
+
+  it("is the end of the manager's log", () => {
+    expect(withJournal('a\nb\n\nc\n', {[`${HOME}/logs/gateway.log`]: 'x'})).toEqual(['b', 'c'])
+  })
+
+  it('is read with the ids of whose manager it is, and does not follow it', () => {
+    const root = {uid: 0, gid: 0, name: 'root', home: '/root'}
+    const argv = journalCommand('user', SERVICE, {lines: 3, follow: false, since: undefined, json: false})
+    const host = new FakeHost({account: root, accounts: [USER], commands: [{argv, as: 'user', stdout: 'a\n'}]})
+    expect(logTail({...new FakeSystemd().target, host, userHost: host.as(USER)}, 3)).toEqual(['a'])
+  })
+
+  it("is the end of the gateway's own where that one is empty", () => {
+    expect(withJournal('\n', {[`${HOME}/logs/gateway.log`]: 'x\ny\nz\n'})).toEqual(['y', 'z'])
+  })
+
+  it('is empty where there is none', () => {
+    expect(withJournal('')).toEqual([])
+  })
+})
+
+describe('the time that a change may take', () => {
+  it('follows the drain that is configured', async () => {
+    const short = new FakeSystemd({[`${HOME}/config.yaml`]: 'agent:\n  restart_drain_timeout: 0\n'})
+    const long = new FakeSystemd({[`${HOME}/config.yaml`]: 'agent:\n  restart_drain_timeout: 600\n'})
+    expect(await stopBudgetMs(short.target)).toBeGreaterThan(70_000)
+    expect((await stopBudgetMs(long.target)) - (await stopBudgetMs(short.target))).toBe(600_000)
+    expect(await restartBudgetMs(long.target)).toBeGreaterThan(await stopBudgetMs(long.target))
+  })
+})

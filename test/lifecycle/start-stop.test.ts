@@ -1,0 +1,392 @@
+import {describe, expect, it} from 'vitest'
+import {planRestart} from '../../src/lifecycle/restart.js'
+import {planStart} from '../../src/lifecycle/start.js'
+import {planStop} from '../../src/lifecycle/stop.js'
+import {planUninstall} from '../../src/lifecycle/uninstall.js'
+import type {Plan} from '../../src/plan/plan.js'
+import {formatDesired} from '../../src/service/desired-state.js'
+import {formatSettings} from '../../src/service/settings.js'
+import {upstreamUnit} from '../fakes/captures.js'
+import {GATEWAY_ARGV} from '../fakes/fake-process.js'
+import {FakeSystemd} from '../fakes/fake-systemd.js'
+import {runPlan} from '../fakes/run-plan.js'
+import {SETTINGS} from '../fakes/settings.js'
+
+const HOME = '/home/user/.hermes'
+const RECORD = `${HOME}/.hermes-svc.json`
+const STATE = `${HOME}/gateway_state.json`
+const SUPPORT = '/home/user/.config/hermes-svc/hermes-gateway'
+const timeoutMs = 10_000
+
+/** A machine with an enabled service of ours. */
+function machineWith(desired: 'running' | 'stopped' | undefined): FakeSystemd {
+  const machine = new FakeSystemd()
+  machine.addUnit(`# Written by hermes-svc.\n[Service]\nEnvironment="HERMES_HOME=${HOME}"\n`)
+  machine.host.put(`${machine.unit}.d/10-hermes-svc.conf`, '# Written by hermes-svc\n')
+  machine.host.put(`${SUPPORT}/settings.json`, formatSettings(SETTINGS))
+  if (desired) machine.host.put(RECORD, formatDesired({schemaVersion: 1, desiredState: desired, since: 'x', by: 'y'}))
+  return machine
+}
+
+const desiredOf = (machine: FakeSystemd) => (JSON.parse(machine.host.texts()[RECORD] ?? '{}') as {desiredState?: string}).desiredState
+const mirrored = (machine: FakeSystemd) => (JSON.parse(machine.host.texts()[STATE] ?? '{}') as {desired_state?: string}).desired_state
+
+async function run(machine: FakeSystemd, plan: Plan): Promise<string> {
+  await runPlan(machine.host, plan)
+  return plan.outcome
+}
+
+const start = (machine: FakeSystemd) => run(machine, planStart(machine.target, {timeoutMs}))
+const stop = async (machine: FakeSystemd, untilBoot = false) =>
+  run(machine, await planStop(machine.target, {timeoutMs, untilBoot, force: false, wedgeWindowMs: 5000}))
+const restartPlan = (machine: FakeSystemd, force = false) => planRestart(machine.target, {timeoutMs, force, wedgeWindowMs: 5000, times: {}})
+const restart = async (machine: FakeSystemd, force = false) => run(machine, await restartPlan(machine, force))
+const uninstall = (machine: FakeSystemd) => run(machine, planUninstall(machine.target, {timeoutMs}))
+
+describe('start', () => {
+  it('records the intent, enables the service again, and waits until the gateway says that it runs', async () => {
+    const machine = machineWith('stopped')
+    machine.shown.UnitFileState = 'disabled'
+    expect(await start(machine)).toBe('hermes-gateway.service is running')
+    expect(machine.verbs).toEqual(['enable', 'reset-failed', 'start --no-block'])
+    expect(desiredOf(machine)).toBe('running')
+  })
+
+  it('does nothing to a gateway that runs', async () => {
+    const machine = machineWith('running')
+    const pid = machine.comesUp()
+    const plan = planStart(machine.target, {timeoutMs})
+    expect(plan.steps).toEqual([])
+    expect(plan.outcome).toContain(`is running already (pid ${pid})`)
+  })
+
+  it('waits for a gateway that is coming up already', async () => {
+    const machine = machineWith('running')
+    machine.comesUp('starting')
+    const plan = planStart(machine.target, {timeoutMs})
+    expect(plan.steps).toEqual([])
+    machine.host.after(3000, () => machine.comesUp())
+    const before = machine.host.monotonicMs()
+    await runPlan(machine.host, plan)
+    expect(machine.host.monotonicMs() - before).toBeGreaterThanOrEqual(3000)
+  })
+
+  it('calls the wait off where earlier failures delay the next start', async () => {
+    const machine = machineWith('running')
+    machine.goesDown('activating', 'auto-restart')
+    await start(machine)
+    expect(machine.verbs).toEqual(['reset-failed', 'restart --no-block'])
+  })
+
+  it('does not take the process for the gateway before it says that it runs', async () => {
+    const machine = machineWith('stopped')
+    machine.onStart = () => {
+      machine.comesUp('starting')
+      machine.host.after(4000, () => machine.comesUp())
+    }
+    const before = machine.host.monotonicMs()
+    await start(machine)
+    expect(machine.host.monotonicMs() - before).toBeGreaterThanOrEqual(4000)
+  })
+
+  it('leaves a start that does not come up to the manager: the intent stands', async () => {
+    const machine = machineWith('stopped')
+    machine.onStart = () => machine.comesUp('starting')
+    await expect(start(machine)).rejects.toMatchObject({code: 'not-running', leftovers: []})
+    expect(desiredOf(machine)).toBe('running')
+  })
+
+  it('takes everything back where the manager refuses to start it', async () => {
+    const machine = machineWith('stopped')
+    machine.shown.UnitFileState = 'disabled'
+    machine.failing.set('start', {code: 1, stderr: 'refused'})
+    await expect(start(machine)).rejects.toMatchObject({code: 'command-failed'})
+    expect(desiredOf(machine)).toBe('stopped')
+    expect(machine.shown.UnitFileState).toBe('disabled')
+  })
+
+  it('gives up early on a configuration that is at fault', async () => {
+    const machine = machineWith('stopped')
+    machine.onStart = () =>
+      Object.assign(machine.shown, {ActiveState: 'failed', SubState: 'failed', ExecMainCode: '1', ExecMainStatus: '78'})
+    const before = machine.host.monotonicMs()
+    await expect(start(machine)).rejects.toThrow('it ended with 78: its configuration is at fault')
+    expect(machine.host.monotonicMs() - before).toBeLessThan(1000)
+  })
+
+  it.each<[string, (machine: FakeSystemd) => void]>([
+    ['as the manager counts', (machine) => Object.assign(machine.shown, {NRestarts: '3'})],
+    ['as the helpers count', (machine) => machine.host.put('/run/user/1000/hermes-svc-hermes-gateway/failures', '3\n')],
+  ])('gives up early on a gateway that ends again and again, %s', async (_, count) => {
+    const machine = machineWith('stopped')
+    machine.onStart = () => {
+      Object.assign(machine.shown, {ActiveState: 'activating', SubState: 'auto-restart', ExecMainCode: '2', ExecMainStatus: '11'})
+      machine.host.after(2000, () => count(machine))
+    }
+    await expect(start(machine)).rejects.toThrow('it ended 3 times in a row (killed by signal 11)')
+  })
+
+  it('is refused while a gateway of the home runs outside its service', () => {
+    const machine = machineWith('running')
+    machine.putProcess({pid: 77, startTime: 7, cgroup: '/user.slice/session'}, 'running')
+    expect(() => planStart(machine.target, {timeoutMs})).toThrow('already running outside hermes-gateway.service: pid 77')
+  })
+
+  it('is refused without a definition, with the command that makes one', () => {
+    expect(() => planStart(new FakeSystemd().target, {timeoutMs})).toThrow('is not installed in systemd (user)')
+  })
+})
+
+describe('stop', () => {
+  it('records the intent, keeps the service down over a reboot, and sees the gateway gone', async () => {
+    const machine = machineWith('running')
+    machine.comesUp()
+    expect(await stop(machine)).toBe('hermes-gateway.service is stopped')
+    expect(machine.verbs.slice(0, 2)).toEqual(['disable', 'stop --no-block'])
+    expect(machine.shown).toMatchObject({ActiveState: 'inactive', UnitFileState: 'disabled'})
+    expect([desiredOf(machine), mirrored(machine)]).toEqual(['stopped', 'stopped'])
+  })
+
+  it('leaves it enabled if it is only until the next boot', async () => {
+    const machine = machineWith('running')
+    machine.comesUp()
+    await stop(machine, true)
+    expect(machine.shown.UnitFileState).toBe('enabled')
+  })
+
+  it('does nothing to a service that is stopped', async () => {
+    const machine = machineWith('stopped')
+    machine.shown.UnitFileState = 'disabled'
+    expect(await stop(machine)).toContain('is stopped already; nothing was changed')
+    expect(machine.verbs).toEqual([])
+  })
+
+  it('records the intent of one that is down anyway', async () => {
+    const machine = machineWith('running')
+    await stop(machine)
+    expect(desiredOf(machine)).toBe('stopped')
+    expect(machine.verbs).toEqual(['disable'])
+  })
+
+  it('turns a unit that failed into one that is stopped', async () => {
+    const machine = machineWith('running')
+    machine.comesUp()
+    machine.onStop = () => machine.goesDown('failed', 'failed', 1)
+    await stop(machine)
+    expect(machine.shown.ActiveState).toBe('inactive')
+  })
+
+  it('takes the word of the manager where the files of the gateway cannot be read', async () => {
+    const machine = machineWith('running')
+    machine.comesUp()
+    machine.onStop = () => {
+      machine.goesDown()
+      machine.host.put(`${HOME}/gateway.pid`, {text: '', mode: 0o600, uid: 0})
+    }
+    expect(await stop(machine)).toBe('hermes-gateway.service is stopped')
+  })
+
+  it('waits for a gateway that drains', async () => {
+    const machine = machineWith('running')
+    machine.comesUp()
+    machine.onStop = () => {
+      Object.assign(machine.shown, {ActiveState: 'deactivating', SubState: 'stop-sigterm'})
+      machine.host.after(6000, () => machine.goesDown())
+    }
+    await stop(machine)
+    expect(machine.shown.ActiveState).toBe('inactive')
+  })
+
+  it('lets the intent stand where the gateway does not stop in time', async () => {
+    const machine = machineWith('running')
+    machine.comesUp()
+    machine.onStop = () => Object.assign(machine.shown, {ActiveState: 'deactivating', SubState: 'stop-sigterm'})
+    await expect(stop(machine)).rejects.toMatchObject({code: 'not-stopped', exitStatus: 1})
+    expect(desiredOf(machine)).toBe('stopped')
+    expect(machine.shown.UnitFileState).toBe('disabled')
+  })
+
+  it('takes everything back where the manager refuses to stop it', async () => {
+    const machine = machineWith('running')
+    machine.comesUp()
+    machine.failing.set('stop', {code: 1, stderr: 'refused'})
+    await expect(stop(machine)).rejects.toMatchObject({code: 'command-failed'})
+    expect(desiredOf(machine)).toBe('running')
+    expect(machine.shown.UnitFileState).toBe('enabled')
+  })
+
+  it('ends a gateway of the home that goes on outside', async () => {
+    const machine = machineWith('running')
+    machine.putProcess({pid: 77, startTime: 7, cgroup: '/user.slice/session'}, 'running')
+    const signal = machine.host.signal.bind(machine.host)
+    machine.host.signal = (target, name) => {
+      const sent = signal(target, name)
+      if (name === 'SIGTERM') machine.host.drop(`/proc/${target}`)
+      return sent
+    }
+    expect(await stop(machine)).toBe('hermes-gateway.service is stopped')
+    expect(machine.host.changes.filter(({kind}) => kind === 'signal')).toMatchObject([{pid: 77, signal: 'SIGTERM'}])
+  })
+
+  it('says so where it survives', async () => {
+    const machine = machineWith('running')
+    machine.putProcess({pid: 77, startTime: 7, cgroup: '/user.slice/session'}, 'running')
+    await expect(stop(machine)).rejects.toMatchObject({code: 'not-ended', message: expect.stringContaining('pid 77') as string})
+  })
+})
+
+describe('restart', () => {
+  it('asks a gateway that works, and sees it come back under another pid', async () => {
+    const machine = machineWith('running')
+    const pid = machine.comesUp()
+    const signal = machine.host.signal.bind(machine.host)
+    machine.host.signal = (target, name) => {
+      if (name === 'SIGUSR1') machine.host.after(2000, () => machine.comesUp())
+      return signal(target, name)
+    }
+    expect(await restart(machine)).toBe('hermes-gateway.service is running under a new pid')
+    expect(machine.host.changes.filter(({kind}) => kind === 'signal')).toEqual([{kind: 'signal', pid, signal: 'SIGUSR1', as: 'user'}])
+    expect(machine.verbs).toEqual([])
+    expect(machine.shown.MainPID).not.toBe(String(pid))
+  })
+
+  it('has the manager restart it where it does not answer', async () => {
+    const machine = machineWith('running')
+    const pid = machine.comesUp()
+    const signal = machine.host.signal.bind(machine.host)
+    machine.host.signal = (target, name) => {
+      const sent = signal(target, name)
+      if (name === 'SIGKILL') machine.goesDown('deactivating', 'stop-post', 9)
+      return sent
+    }
+    await restart(machine)
+    const signals = machine.host.changes.filter((change) => change.kind === 'signal').map((change) => change.signal)
+    expect(signals).toEqual(['SIGUSR1', 'SIGTERM', 'SIGKILL'])
+    expect(machine.verbs).toContain('restart --no-block')
+    expect(machine.shown.MainPID).not.toBe(String(pid))
+  })
+
+  it('does not lose patience over failures that are long past', async () => {
+    const machine = machineWith('running')
+    machine.comesUp()
+    machine.host.put('/run/user/1000/hermes-svc-hermes-gateway/failures', '5\n')
+    machine.host.signal = () => {
+      machine.goesDown('deactivating', 'stop-post', 75)
+      machine.host.after(1000, () => machine.comesUp())
+      return true
+    }
+    await restart(machine)
+    expect(machine.verbs).toEqual([])
+  })
+
+  it.each([
+    ['is forced', (machine: FakeSystemd) => machine.comesUp(), true],
+    ['is wedged', (machine: FakeSystemd) => machine.comesUp('running', {state: 'T'}), false],
+    ['is down', () => undefined, false],
+  ])('asks nobody where it %s', async (_, prepare, force) => {
+    const machine = machineWith('running')
+    prepare(machine)
+    const signal = machine.host.signal.bind(machine.host)
+    machine.host.signal = (target, name) => {
+      if (name === 'SIGTERM' || name === 'SIGKILL') machine.goesDown('deactivating', 'stop-post', 15)
+      return signal(target, name)
+    }
+    await restart(machine, force)
+    expect(machine.host.changes.filter((change) => change.kind === 'signal' && change.signal === 'SIGUSR1')).toEqual([])
+    expect(machine.verbs.at(-1)).toBe('restart --no-block')
+  })
+
+  it('never signals a process that got the pid in the meantime', async () => {
+    const machine = machineWith('running')
+    const pid = machine.comesUp()
+    const plan = await restartPlan(machine)
+    machine.host.drop(`/proc/${pid}`)
+    machine.putProcess({pid, startTime: 99, argv: GATEWAY_ARGV, cgroup: '/s/hermes.service'}, 'running')
+    await runPlan(machine.host, plan)
+    expect(machine.host.changes.filter(({kind}) => kind === 'signal')).toEqual([])
+  })
+
+  it('has the manager restart at once what is not for certain the gateway', async () => {
+    const machine = machineWith('running')
+    const pid = machine.comesUp()
+    const plan = await restartPlan(machine)
+    machine.putProcess({pid, startTime: 99, argv: ['/opt/another-program'], cgroup: '/s/hermes.service'}, 'running')
+    const startMs = machine.host.monotonicMs()
+    await runPlan(machine.host, plan)
+    expect(machine.verbs).toContain('restart --no-block')
+    expect(machine.host.monotonicMs() - startMs).toBeLessThan(timeoutMs / 2)
+  })
+
+  it('is not forced upon the gateway by whoever cancels the wait', async () => {
+    const machine = machineWith('running')
+    machine.comesUp()
+    let asked = 0
+    const cancelled = runPlan(machine.host, await restartPlan(machine), () => ++asked > 5)
+    await expect(cancelled).rejects.toMatchObject({exitStatus: 130})
+    expect(machine.verbs).toEqual([])
+  })
+
+  it('starts a service that the operator had stopped, and records that', async () => {
+    const machine = machineWith('stopped')
+    machine.shown.UnitFileState = 'disabled'
+    await restart(machine)
+    expect(desiredOf(machine)).toBe('running')
+    expect(machine.shown).toMatchObject({ActiveState: 'active', UnitFileState: 'enabled'})
+  })
+})
+
+describe('uninstall', () => {
+  it('stops and disables the service, and leaves nothing but the home', async () => {
+    const machine = machineWith('running')
+    machine.comesUp()
+    expect(await uninstall(machine)).toContain('is uninstalled; its home /home/user/.hermes is kept')
+    expect(machine.verbs).toEqual(expect.arrayContaining(['stop --no-block', 'disable', 'daemon-reload']))
+    expect(machine.shown.LoadState).toBe('not-found')
+    const left = Object.keys(machine.host.texts()).filter((file) => file.startsWith('/home/user/') && !file.startsWith(`${HOME}/gateway`))
+    expect(left).toEqual([])
+    expect(machine.target.manager.traces(machine.target.service)).toEqual([])
+  })
+
+  it('has nothing to do the second time, and says so', async () => {
+    const machine = new FakeSystemd()
+    expect(await uninstall(machine)).toContain('is not installed; nothing was changed')
+    expect(machine.verbs).toEqual([])
+  })
+
+  it("takes only our additions away from another tool's unit, which goes on running", async () => {
+    const machine = new FakeSystemd()
+    machine.addUnit(upstreamUnit().replaceAll('/home/hermes', '/home/user'))
+    machine.host.put(`${machine.unit}.d/10-hermes-svc.conf`, '# Written by hermes-svc\n')
+    machine.host.put(`${machine.unit}.d/mine.conf`, '[Service]\n')
+    machine.comesUp()
+    expect(await uninstall(machine)).toContain("the unit itself is another tool's and stays")
+    expect(machine.shown.ActiveState).toBe('active')
+    expect(Object.keys(machine.host.texts())).toEqual(expect.arrayContaining([machine.unit, `${machine.unit}.d/mine.conf`]))
+    expect(machine.host.stat(`${machine.unit}.d/10-hermes-svc.conf`)).toBeUndefined()
+  })
+
+  it('has the service running again where it does not succeed', async () => {
+    const machine = machineWith('running')
+    machine.comesUp()
+    machine.failing.set('daemon-reload', {code: 1, stderr: 'refused'})
+    await expect(uninstall(machine)).rejects.toMatchObject({code: 'command-failed'})
+    expect(machine.shown).toMatchObject({ActiveState: 'active', UnitFileState: 'enabled'})
+    expect(machine.host.texts()[machine.unit]).toContain('# Written by hermes-svc.')
+    expect(desiredOf(machine)).toBe('running')
+  })
+
+  it('can be cancelled while it waits for the gateway', async () => {
+    const machine = machineWith('running')
+    machine.comesUp()
+    machine.onStop = () => undefined
+    let asked = 0
+    const cancelled = runPlan(machine.host, planUninstall(machine.target, {timeoutMs: 1e9}), () => ++asked > 20)
+    await expect(cancelled).rejects.toMatchObject({exitStatus: 130})
+  })
+
+  it('leaves the unit of another home alone', () => {
+    const machine = machineWith('running')
+    machine.shown.Environment = 'HERMES_HOME=/srv/other'
+    expect(() => planUninstall(machine.target, {timeoutMs})).toThrow('belongs to another home')
+  })
+})

@@ -1,0 +1,145 @@
+import {describe, expect, it} from 'vitest'
+import {ServiceError} from '../../src/errors.js'
+import type {Account} from '../../src/host/host.js'
+import {requireSameHome, resolveTarget, type TargetFlags} from '../../src/lifecycle/target.js'
+import {type FakeFile, FakeHost, type FakeMachine, USER} from '../fakes/fake-host.js'
+
+const ROOT: Account = {uid: 0, gid: 0, name: 'root', home: '/root'}
+const ANN: Account = {uid: 1001, gid: 1001, name: 'ann', home: '/home/ann'}
+const SYSTEMD: Record<string, FakeFile> = {'/run/systemd/system': {folder: true}}
+const SYSTEM_UNIT = '/etc/systemd/system/hermes-gateway.service'
+
+function target(flags: TargetFlags, machine: FakeMachine & {purpose?: 'read' | 'change'} = {}) {
+  const {purpose = 'change', files, ...rest} = machine
+  const host = new FakeHost({accounts: [USER, ANN], ...rest, files: {...SYSTEMD, ...files}})
+  const {manager, service, userHost, homeFlag} = resolveTarget(host, flags, purpose)
+  return {
+    title: manager.title,
+    name: service.name,
+    home: service.profile.home,
+    account: service.account.name,
+    as: userHost.account.name,
+    homeFlag,
+  }
+}
+
+function refusal(work: () => unknown): ServiceError {
+  try {
+    work()
+  } catch (error) {
+    if (error instanceof ServiceError) return error
+    throw error
+  }
+  throw new Error('it was not refused')
+}
+
+describe('the service that the flags mean', () => {
+  it("is the user's own in user scope", () => {
+    expect(target({})).toEqual({
+      ...{title: 'systemd (user)', name: 'hermes-gateway.service', home: '/home/user/.hermes'},
+      ...{account: 'user', as: 'user', homeFlag: 'home'},
+    })
+  })
+
+  it('is the one of the profile or home that is named, and says how for messages', () => {
+    expect(target({profile: 'work'})).toMatchObject({name: 'hermes-gateway-work.service', homeFlag: '--profile work: home'})
+    expect(target({home: '/opt/data'})).toMatchObject({home: '/opt/data', homeFlag: '--home'})
+    expect(target({}, {env: {HERMES_HOME: '/opt/data'}})).toMatchObject({home: '/opt/data', homeFlag: 'HERMES_HOME'})
+  })
+
+  it('is in system scope for root, where the user must be named', () => {
+    expect(target({runAs: 'ann'}, {account: ROOT})).toMatchObject({
+      title: 'systemd (system)',
+      home: '/home/ann/.hermes',
+      account: 'ann',
+      as: 'ann',
+    })
+    expect(target({runAs: '1001'}, {account: ROOT})).toMatchObject({account: 'ann'})
+    const error = refusal(() => target({}, {account: ROOT}))
+    expect(error).toMatchObject({exitStatus: 2, message: expect.stringContaining('--run-as is needed') as string})
+  })
+
+  it('runs as whoever called sudo, or whom the installed unit names, in that order backwards', () => {
+    const sudo = {account: ROOT, env: {SUDO_USER: 'user'}}
+    expect(target({}, sudo)).toMatchObject({account: 'user', title: 'systemd (system)'})
+    expect(target({}, {...sudo, files: {[SYSTEM_UNIT]: '[Service]\nUser=ann\n'}})).toMatchObject({account: 'ann'})
+    expect(target({runAs: 'user'}, {...sudo, files: {[SYSTEM_UNIT]: '[Service]\nUser=ann\n'}})).toMatchObject({account: 'user'})
+  })
+
+  it("is in the manager of whoever called sudo where user scope is asked for, with that user's ids", () => {
+    expect(target({scope: 'user'}, {account: ROOT, env: {SUDO_USER: 'user'}})).toMatchObject({
+      title: 'systemd (user)',
+      account: 'user',
+      as: 'user',
+    })
+    expect(target({scope: 'user', runAs: 'ann'}, {account: ROOT})).toMatchObject({account: 'ann', as: 'ann'})
+  })
+
+  it("is not found by root's own HERMES_HOME where it is somebody else's", () => {
+    expect(target({runAs: 'ann'}, {account: ROOT, env: {HERMES_HOME: '/root/x'}}).home).toBe('/home/ann/.hermes')
+  })
+
+  it('is the one that is installed in the other scope, for those who only ask', () => {
+    const files = {[SYSTEM_UNIT]: '[Service]\nUser=user\n'}
+    expect(target({}, {files, purpose: 'read'}).title).toBe('systemd (system)')
+    expect(target({}, {files, purpose: 'change'}).title).toBe('systemd (user)')
+    expect(target({scope: 'user'}, {files, purpose: 'read'}).title).toBe('systemd (user)')
+    const both = {...files, '/home/user/.config/systemd/user/hermes-gateway.service': ''}
+    expect(target({}, {files: both, purpose: 'read'}).title).toBe('systemd (user)')
+  })
+
+  it("can be asked about in system scope by everybody, and takes root's word for the user", () => {
+    const files = {[SYSTEM_UNIT]: '[Service]\nUser=ann\n'}
+    expect(target({scope: 'system'}, {files, purpose: 'read'})).toMatchObject({account: 'ann', as: 'user'})
+    expect(target({scope: 'system'}, {purpose: 'read'})).toMatchObject({account: 'user'})
+  })
+})
+
+describe('what the flags may not mean', () => {
+  it('is changing the machine without root', () => {
+    expect(refusal(() => target({scope: 'system', runAs: 'user'}))).toMatchObject({code: 'needs-root', exitStatus: 1})
+  })
+
+  it("is another user's service without root", () => {
+    expect(refusal(() => target({runAs: 'ann'}))).toMatchObject({exitStatus: 2, message: expect.stringContaining('--run-as ann') as string})
+  })
+
+  it('is a user that there is not', () => {
+    expect(refusal(() => target({runAs: 'nobody-here'}, {account: ROOT})).message).toBe('--run-as "nobody-here": there is no such user')
+    expect(refusal(() => target({runAs: '4711'}, {account: ROOT})).message).toContain('there is no such user')
+  })
+
+  it('is a scope or a manager that there is not', () => {
+    expect(refusal(() => target({scope: 'global'}))).toMatchObject({
+      exitStatus: 2,
+      message: expect.stringContaining('--scope global') as string,
+    })
+    expect(refusal(() => target({manager: 'upstart'}))).toMatchObject({
+      exitStatus: 2,
+      message: expect.stringContaining('--manager upstart') as string,
+    })
+  })
+})
+
+describe('requireSameHome', () => {
+  const check = (home: string | undefined, installed: 'own' | 'no' = 'own', files: Record<string, FakeFile> = {}) => {
+    const host = new FakeHost({files: {...SYSTEMD, '/home/user/.hermes': {folder: true}, ...files}})
+    const meant = resolveTarget(host, {}, 'read')
+    requireSameHome(meant, {...meant.manager.notInstalled(meant.service), installed, home})
+  }
+
+  it('takes the home that is meant, links and all, and a definition that names none', () => {
+    check('/home/user/.hermes')
+    check('/srv/link', 'own', {'/srv/link': {link: '/home/user/.hermes'}})
+    check(undefined)
+    check('/srv/other', 'no')
+  })
+
+  it('refuses the service of another home, and names it', () => {
+    expect(refusal(() => check('/srv/other'))).toMatchObject({
+      code: 'other-home',
+      exitStatus: 1,
+      next: ['hermes-svc status --home /srv/other'],
+    })
+  })
+})

@@ -1,0 +1,325 @@
+import {createHash} from 'node:crypto'
+import fc from 'fast-check'
+import {describe, expect, it} from 'vitest'
+import {ExitStatus, ServiceError} from '../../src/errors.js'
+import type {Account} from '../../src/host/host.js'
+import {type AppliedStep, applyPlan, PlanFailed, performSteps} from '../../src/plan/apply.js'
+import {onUndo, type Plan, type RunStep, type Step} from '../../src/plan/plan.js'
+import {type FakeCommand, type FakeFile, FakeHost, USER} from '../fakes/fake-host.js'
+
+const ROOT: Account = {uid: 0, gid: 0, name: 'root', home: '/root'}
+const D = '/home/user/d'
+
+const write = (path: string, text: string, mode = 0o644): Step => ({kind: 'write-file', why: `write ${path}`, path, text, mode})
+const remove = (path: string): Step => ({kind: 'remove-file', why: `remove ${path}`, path})
+const run = (...argv: string[]): RunStep => ({kind: 'run', why: argv.join(' '), argv, env: {A: '1'}})
+const act = (work: (progress: (text: string) => void) => Promise<void> | void): Step => ({
+  kind: 'act',
+  why: 'act',
+  act: async (progress) => {
+    await work(progress)
+  },
+})
+const fails = (): Step =>
+  act(() => {
+    throw new ServiceError('it went wrong', {code: 'wrong', exitStatus: ExitStatus.failed, evidence: ['a line'], next: ['do this']})
+  })
+
+interface Outcome {
+  readonly host: FakeHost
+  readonly applied: readonly AppliedStep[]
+  readonly error: unknown
+  readonly told: readonly string[]
+}
+
+/** Applies a plan on a machine with a folder of the user. `host` may be made before, `cancelled` asked at any time. */
+async function apply(
+  plan: Partial<Plan>,
+  machine: {files?: Record<string, FakeFile | string>; commands?: readonly FakeCommand[]; host?: FakeHost; cancelled?: () => boolean} = {},
+): Promise<Outcome> {
+  const {files, commands = [], cancelled = () => false} = machine
+  const host = machine.host ?? new FakeHost({files: {[D]: {folder: true}, ...files}, commands})
+  const told: string[] = []
+  const listener = {
+    begin: (why: string) => told.push(`begin ${why}`),
+    progress: (text: string) => told.push(`progress ${text}`),
+    end: (why: string, _: number, outcome: string) => told.push(`${outcome} ${why}`),
+  }
+  try {
+    const applied = await applyPlan(host, {title: 't', steps: [], outcome: 'o', ...plan}, listener, cancelled)
+    return {host, applied, error: undefined, told}
+  } catch (error) {
+    return {host, applied: error instanceof PlanFailed ? error.applied : [], error, told}
+  }
+}
+
+const sha = (text: string) => createHash('sha256').update(text).digest('hex')
+
+describe('applying steps', () => {
+  it('makes folders, writes files, removes them and runs programs, in their order', async () => {
+    const files = {[`${D}/old`]: 'x', [`${D}/empty`]: {folder: true} as const}
+    const steps: Step[] = [
+      {kind: 'make-folder', why: 'make', path: `${D}/new`, mode: 0o700},
+      write(`${D}/new/file`, 'text', 0o600),
+      remove(`${D}/old`),
+      {kind: 'remove-folder', why: 'remove', path: `${D}/empty`},
+      run('true'),
+    ]
+    const {host, error} = await apply({steps}, {files, commands: [{argv: ['true'], via: 'run', env: {A: '1'}}]})
+    expect(error).toBeUndefined()
+    expect(host.changes).toMatchObject([
+      {kind: 'makeFolder', path: `${D}/new`, mode: 0o700},
+      {kind: 'writeAtomic', path: `${D}/new/file`, text: 'text', mode: 0o600},
+      {kind: 'removeFile', path: `${D}/old`},
+      {kind: 'removeFolder', path: `${D}/empty`},
+      {kind: 'run', argv: ['true']},
+    ])
+  })
+
+  it('tells what each step changed, with hashes of the content before and after', async () => {
+    const steps = [write(`${D}/a`, 'new'), write(`${D}/b`, 'b'), remove(`${D}/c`), remove(`${D}/none`)]
+    const {applied} = await apply({steps}, {files: {[`${D}/a`]: 'old', [`${D}/c`]: 'c'}})
+    expect(applied.map(({changed, before, after}) => ({changed, before, after}))).toEqual([
+      {changed: true, before: sha('old'), after: sha('new')},
+      {changed: true, before: null, after: sha('b')},
+      {changed: true, before: sha('c'), after: null},
+      {changed: false, before: undefined, after: undefined},
+    ])
+  })
+
+  it('does not touch what is already as wanted', async () => {
+    const steps: Step[] = [
+      write(`${D}/a`, 'a'),
+      {kind: 'make-folder', why: 'make', path: D, mode: 0o700},
+      {kind: 'remove-folder', why: 'remove', path: D},
+    ]
+    const {host, applied, told} = await apply({steps}, {files: {[`${D}/a`]: 'a'}})
+    expect(host.changes).toEqual([])
+    expect(applied.map(({changed}) => changed)).toEqual([false, false, false])
+    expect(told.filter((line) => line.startsWith('unchanged'))).toHaveLength(3)
+  })
+
+  it('mends a wrong mode of a file whose text is right', async () => {
+    const {host} = await apply({steps: [write(`${D}/a`, 'a', 0o600)]}, {files: {[`${D}/a`]: {text: 'a', mode: 0o644}}})
+    expect(host.stat(`${D}/a`)?.mode).toBe(0o600)
+  })
+
+  it('never writes through a link', async () => {
+    const {host, error} = await apply(
+      {steps: [write(`${D}/a`, 'a')]},
+      {files: {[`${D}/a`]: {link: '/home/user/elsewhere'}, '/home/user/elsewhere': 'x'}},
+    )
+    expect(error).toMatchObject({code: 'step-failed', message: expect.stringContaining('ELOOP') as string})
+    expect(host.texts()['/home/user/elsewhere']).toBe('x')
+  })
+
+  it("does each step with its account's ids, and undoes it with them", async () => {
+    const host = new FakeHost({
+      account: ROOT,
+      accounts: [USER],
+      files: {[D]: {folder: true}, '/etc': {folder: true}},
+      commands: [{argv: ['id'], as: 'user'}],
+    })
+    await apply({steps: [{...write(`${D}/a`, 'a'), as: USER}, {...run('id'), as: USER}, write('/etc/a', 'a'), fails()]}, {host})
+    expect(host.changes.map((change) => `${change.kind} ${change.as}`)).toEqual([
+      ...['writeAtomic user', 'run user', 'writeAtomic root'],
+      ...['removeFile root', 'removeFile user'],
+    ])
+  })
+
+  it('gives a program the time that its step allows', async () => {
+    const host = new FakeHost()
+    const limits: unknown[] = []
+    host.run = (argv, options) => {
+      limits.push(options)
+      return Promise.resolve({argv, code: 0, signal: null, stdout: '', stderr: ''})
+    }
+    await apply({steps: [{...run('a'), timeoutMs: 7}, run('b')]}, {host})
+    expect(limits).toEqual([{env: {A: '1'}, timeoutMs: 7}, {env: {A: '1'}}])
+  })
+
+  it('passes over the failure of a step that may fail, and notes it', async () => {
+    const {applied, error} = await apply(
+      {steps: [{...run('systemctl', 'reset-failed'), mayFail: true}, write(`${D}/a`, '')]},
+      {commands: [{argv: ['systemctl', 'reset-failed'], code: 1, stderr: 'not loaded\n'}]},
+    )
+    expect(error).toBeUndefined()
+    expect(applied[0]).toMatchObject({changed: false, note: 'systemctl reset-failed: not loaded'})
+  })
+
+  it('tells the listener of every beginning and end', async () => {
+    const {told} = await apply({steps: [write(`${D}/a`, ''), act((progress) => progress('half'))], verify: () => Promise.resolve()})
+    expect(told).toEqual([
+      ...[`begin write ${D}/a`, `done write ${D}/a`],
+      ...['begin act', 'progress half', 'done act'],
+      ...['begin see that it worked', 'done see that it worked'],
+    ])
+  })
+})
+
+describe('a step that fails', () => {
+  it.each<[string, Partial<FakeCommand>, string]>([
+    ['its words', {code: 1, stderr: 'no such unit\n'}, 'systemctl start: no such unit'],
+    ['its exit status', {code: 5}, 'systemctl start: exit status 5'],
+    ['its signal', {signal: 'SIGKILL'}, 'systemctl start: exit status SIGKILL'],
+    ['a time limit', {failure: 'TIMEOUT'}, 'systemctl start: TIMEOUT'],
+  ])('is told with %s', async (_, answer, message) => {
+    const {error} = await apply({steps: [run('systemctl', 'start')]}, {commands: [{argv: ['systemctl', 'start'], ...answer}]})
+    expect(error).toMatchObject({message, code: 'command-failed', exitStatus: 1})
+  })
+
+  it('keeps code, evidence and advice of what went wrong', async () => {
+    const {error} = await apply({steps: [fails()]})
+    expect(error).toBeInstanceOf(PlanFailed)
+    expect(error).toMatchObject({message: 'it went wrong', code: 'wrong', evidence: ['a line'], next: ['do this'], leftovers: []})
+  })
+
+  it('is foreseeable if a system call failed, and says which step it was', async () => {
+    const {error} = await apply({steps: [write('/etc/x', '')]}, {files: {'/etc': {folder: true}}})
+    expect(error).toMatchObject({code: 'step-failed', message: 'write /etc/x: cannot write /etc/x: EACCES'})
+  })
+
+  it('is shown as the bug that it is if nobody foresaw it, after undoing', async () => {
+    const bug = new TypeError('x is not a function')
+    const {host, error} = await apply({steps: [write(`${D}/a`, ''), act(() => Promise.reject(bug))]})
+    expect(error).toBe(bug)
+    expect(host.stat(`${D}/a`)).toBeUndefined()
+  })
+
+  it('is the last one that is tried', async () => {
+    const {applied, host} = await apply({steps: [write(`${D}/a`, ''), fails(), run('never')]})
+    expect(applied).toHaveLength(1)
+    expect(host.changes.filter(({kind}) => kind === 'run')).toEqual([])
+  })
+})
+
+describe('undoing', () => {
+  it('leaves every file, mode and folder as it was, whichever step fails', async () => {
+    const name = fc.constantFrom('a', 'b', 'c')
+    const steps = fc.array(
+      fc.oneof(
+        fc
+          .tuple(name, fc.constantFrom('x', 'y'), fc.constantFrom(0o600, 0o644))
+          .map(([file, text, mode]): Step => write(`${D}/${file}`, text, mode)),
+        name.map((file): Step => remove(`${D}/${file}`)),
+        name.map((folder): Step => ({kind: 'make-folder', why: 'make', path: `${D}/f-${folder}`, mode: 0o700})),
+        name.map((folder): Step => ({kind: 'remove-folder', why: 'remove', path: `${D}/f-${folder}`})),
+        fc.tuple(name, name).map(([folder, file]): Step => write(`${D}/f-${folder}/${file}`, 'in', 0o640)),
+      ),
+      {maxLength: 8},
+    )
+    await fc.assert(
+      fc.asyncProperty(steps, async (plan) => {
+        const files = {[`${D}/a`]: {text: 'x', mode: 0o640}, [`${D}/f-a`]: {folder: true, mode: 0o750} as const, [`${D}/f-b/a`]: 'in'}
+        const host = new FakeHost({files: {[D]: {folder: true}, ...files}})
+        const paths = [
+          D,
+          ...['a', 'b', 'c', 'f-a', 'f-b', 'f-c']
+            .flatMap((entry) => [entry, `${entry}/a`, `${entry}/b`, `${entry}/c`])
+            .map((entry) => `${D}/${entry}`),
+        ]
+        const snapshot = () => paths.map((path) => [path, host.stat(path)?.kind, host.stat(path)?.mode, host.texts()[path]])
+        const before = snapshot()
+        const {error} = await apply({steps: [...plan, fails()]}, {host})
+        expect(error).toMatchObject({leftovers: []})
+        expect(snapshot()).toEqual(before)
+      }),
+    )
+  })
+
+  it('goes backwards, with what was registered for it', async () => {
+    const commands = ['reload', 'start', 'stop'].map((word): FakeCommand => ({argv: [word], via: 'run', times: Infinity}))
+    const {host, told} = await apply(
+      {steps: [...onUndo([run('reload'), run('start')]), write(`${D}/a`, ''), ...onUndo([run('stop')]), fails()]},
+      {commands},
+    )
+    expect(host.changes.map((change) => ('argv' in change ? change.argv[0] : change.kind))).toEqual([
+      'writeAtomic',
+      'stop',
+      'removeFile',
+      'reload',
+      'start',
+    ])
+    expect(told.filter((line) => line.includes('undoing'))).toEqual(
+      ['stop', `remove ${D}/a`, 'reload', 'start'].map((what) => `progress undoing: ${what}`),
+    )
+  })
+
+  it('runs nothing that was registered if all goes well', async () => {
+    const {host, error} = await apply({steps: onUndo([run('never')])})
+    expect(error).toBeUndefined()
+    expect(host.changes).toEqual([])
+  })
+
+  it('goes on where something cannot be undone, and names it', async () => {
+    const steps = [write(`${D}/a`, 'new'), ...onUndo([run('start')]), act(() => Promise.resolve()), fails()]
+    const {host, error} = await apply({steps}, {files: {[`${D}/a`]: 'old'}, commands: [{argv: ['start'], code: 1, stderr: 'refused'}]})
+    expect(error).toMatchObject({
+      leftovers: ['start (start: refused)'],
+      evidence: ['a line', 'could not be undone: start (start: refused)'],
+    })
+    expect(host.texts()[`${D}/a`]).toBe('old')
+  })
+
+  it('follows a failed outcome too', async () => {
+    const {host, error, told} = await apply({
+      steps: [write(`${D}/a`, '')],
+      verify: () => Promise.reject(new ServiceError('it did not come up', {code: 'not-running', exitStatus: 1})),
+    })
+    expect(error).toMatchObject({code: 'not-running'})
+    expect(told).toContain('failed see that it worked')
+    expect(host.stat(`${D}/a`)).toBeUndefined()
+  })
+
+  it('does not follow a failed outcome of a plan that lasts, only a failed step', async () => {
+    const verify = () => Promise.reject(new ServiceError('it did not stop', {code: 'not-stopped', exitStatus: 1}))
+    const late = await apply({steps: [write(`${D}/a`, '')], verify, lasts: true})
+    expect(late.error).toMatchObject({code: 'not-stopped', leftovers: []})
+    expect(late.host.stat(`${D}/a`)).toBeDefined()
+    const early = await apply({steps: [write(`${D}/a`, ''), fails()], verify, lasts: true})
+    expect(early.host.stat(`${D}/a`)).toBeUndefined()
+  })
+})
+
+describe('cancelling', () => {
+  const cancelAfter = (asked: number) => {
+    let times = 0
+    return () => ++times > asked
+  }
+
+  it('stops between two steps and undoes the first', async () => {
+    const {host, error} = await apply({steps: [write(`${D}/a`, ''), run('never')]}, {cancelled: cancelAfter(1)})
+    expect(error).toMatchObject({code: 'cancelled', exitStatus: 130})
+    expect(host.stat(`${D}/a`)).toBeUndefined()
+  })
+
+  it.each(['step', 'outcome'])('stops while a %s is waited for', async (where) => {
+    let waited = 0
+    const wait = async (progress: (text: string) => void) => {
+      for (; waited < 100; waited++) {
+        progress(`${waited}`)
+        await Promise.resolve()
+      }
+    }
+    const plan = where === 'step' ? {steps: [write(`${D}/a`, ''), act(wait)]} : {steps: [write(`${D}/a`, '')], verify: wait}
+    const {host, error} = await apply(plan, {cancelled: cancelAfter(5)})
+    expect(error).toMatchObject({code: 'cancelled', exitStatus: 130})
+    expect(waited).toBeLessThan(10)
+    expect(host.stat(`${D}/a`)).toBeUndefined()
+  })
+
+  it('does not stop the undoing', async () => {
+    const undo = act((progress) => progress('still undoing'))
+    const {error, told} = await apply({steps: [...onUndo([undo]), write(`${D}/a`, ''), run('never')]}, {cancelled: cancelAfter(2)})
+    expect(error).toMatchObject({exitStatus: 130, leftovers: []})
+    expect(told).toContain('progress still undoing')
+  })
+})
+
+describe('performSteps', () => {
+  it('does steps in their order, and undoes none of them', async () => {
+    const host = new FakeHost({files: {[D]: {folder: true}}})
+    await expect(performSteps(host, [write(`${D}/a`, ''), fails(), write(`${D}/b`, '')], () => undefined)).rejects.toThrow('it went wrong')
+    expect(Object.keys(host.texts())).toEqual([`${D}/a`])
+  })
+})
