@@ -1,13 +1,21 @@
 import {Flags} from '@oclif/core'
 import {usageError} from '../errors.js'
 import type {Host} from '../host/host.js'
-import type {InstallRequest} from '../lifecycle/install.js'
+import type {DefinitionRequest} from '../lifecycle/install.js'
 import {refusedEnvironmentValue} from '../managers/systemd/escape.js'
 import type {RestartPolicy} from '../service/restart-policy.js'
 
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 /** Variables that the definition itself decides on. */
 const RESERVED_VARIABLES = ['HERMES_HOME', 'HERMES_SUPERVISED_CHILD', 'HOME', 'USER', 'LOGNAME']
+/**
+ * Variables by which systemd tells a process and our helpers about the service (systemd.exec(5)). Those of an environment file would
+ * hide them: with another MAINPID the wrong process would be told of a stop.
+ */
+const MANAGER_VARIABLES = [
+  ...['MAINPID', 'RUNTIME_DIRECTORY', 'SERVICE_RESULT', 'EXIT_CODE', 'EXIT_STATUS', 'INVOCATION_ID', 'JOURNAL_STREAM', 'SYSTEMD_EXEC_PID'],
+  ...['MANAGERPID', 'NOTIFY_SOCKET', 'WATCHDOG_PID', 'WATCHDOG_USEC', 'LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES'],
+]
 
 /** Flags that decide what a definition says. */
 export const definitionFlags = {
@@ -18,12 +26,15 @@ export const definitionFlags = {
   env: Flags.string({
     multiple: true,
     multipleNonGreedy: true,
-    description: "variable for the gateway, kept in a file that only its user can read; NAME alone takes the value from here",
+    description: 'variable for the gateway, kept in a file that only its user can read; NAME alone takes the value from here',
     helpValue: '<NAME=value>',
   }),
   'unset-env': Flags.string({multiple: true, multipleNonGreedy: true, description: 'take such a variable away again', helpValue: '<NAME>'}),
   linger: Flags.boolean({allowNo: true, description: 'let the service run without a login (default: yes)'}),
-  'restart-delay': Flags.string({description: 'delay after the first failure in a row; doubles with each (default: 1s)', helpValue: '<time>'}),
+  'restart-delay': Flags.string({
+    description: 'delay after the first failure in a row; doubles with each (default: 1s)',
+    helpValue: '<time>',
+  }),
   'restart-delay-max': Flags.string({description: 'longest delay between restarts (default: 2m)', helpValue: '<time>'}),
 }
 
@@ -38,7 +49,7 @@ export interface DefinitionFlagValues {
 }
 
 /** Turns the flags into a request. Throws usage errors that name the flag and the reason. */
-export function definitionRequest(host: Host, flags: DefinitionFlagValues): Omit<InstallRequest, 'timeoutMs'> {
+export function definitionRequest(host: Host, flags: DefinitionFlagValues): DefinitionRequest {
   const environment = new Map<string, string | undefined>()
   for (const entry of flags.env ?? []) {
     const equals = entry.indexOf('=')
@@ -69,11 +80,15 @@ function timeMs(flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const [, digits, unit] = /^(\d{1,7})(ms|s|m|h)$/.exec(text) ?? []
   const ms = Number(digits) * ({ms: 1, s: 1000, m: 60_000, h: 3_600_000}[unit ?? ''] ?? NaN)
-  if (!(ms > 0 && ms <= 3_600_000)) throw usageError(`${flag} ${JSON.stringify(text)}: it must be a time such as 500ms, 1s or 2m, at most 1h`)
+  if (!(ms > 0 && ms <= 3_600_000))
+    throw usageError(`${flag} ${JSON.stringify(text)}: it must be a time such as 500ms, 1s or 2m, at most 1h`)
   return ms
 }
 
 function requireVariableName(flag: string, name: string): void {
   if (!VARIABLE_NAME.test(name)) throw usageError(`${flag} ${JSON.stringify(name)}: not the name of a variable (letters, digits and "_")`)
-  if (RESERVED_VARIABLES.includes(name)) throw usageError(`${flag} ${name}: this variable is decided by the service itself (--home, --run-as)`)
+  if (RESERVED_VARIABLES.includes(name))
+    throw usageError(`${flag} ${name}: this variable is decided by the service itself (--home, --run-as)`)
+  if (MANAGER_VARIABLES.includes(name))
+    throw usageError(`${flag} ${name}: this variable is the service manager's, which tells the gateway about its service by it`)
 }

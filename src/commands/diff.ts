@@ -8,7 +8,8 @@ import {ServiceCommand} from './service-command.js'
 
 export default class Diff extends ServiceCommand<typeof Diff> {
   static override summary = 'Show how the installed definition differs from the rendered one'
-  static override description = `Compares our files, and the merged unit: whatever another drop-in makes of a directive that hermes-svc owns is shown, with the file that
+  static override description =
+    `Compares our files, and the merged unit: whatever another drop-in makes of a directive that hermes-svc owns is shown, with the file that
 sets it. Reads only. Ends with 1 if there are differences.`
   static override examples = ['<%= config.bin %> diff', '<%= config.bin %> diff --json']
   static override flags = definitionFlags
@@ -25,22 +26,33 @@ sets it. Reads only. Ends with 1 if there are differences.`
     }
     const changes: {path: string; diff: string[]}[] = []
     for (const file of files) {
-      const diff = await fileDiff(target.host, file.path, file.text, file.secret)
+      const diff = await fileDiff(target.host, file)
       if (diff.length > 0) changes.push({path: file.path, diff})
     }
     const drift = target.manager.drift(seen.manager, settings)
+    const ours = new Set(files.map((file) => file.path))
+    const others = seen.manager.definitionPaths.filter((path) => !ours.has(path))
+    if (others.length > 0) this.print(`Merged from: ${seen.manager.definitionPaths.join(', ')}`)
     for (const change of changes) for (const line of change.diff) this.print(line)
     if (drift.length > 0) {
       this.print('Merged from all files, these directives have other values than hermes-svc needs:')
       const rows = drift.map((entry) => [entry.directive, entry.merged || '(empty)', entry.wanted, entry.setBy ?? 'the default'])
       for (const line of columns([['DIRECTIVE', 'MERGED', 'WANTED', 'SET BY'], ...rows])) this.print(`  ${line}`)
     }
-    if (seen.manager.needsReload) this.print('systemd has not read the files as they are on disk now (daemon-reload is due).')
+    if (seen.manager.needsReload)
+      this.print(`${target.manager.title} has not read the files as they are on disk now; hermes-svc install has it do so.`)
     const differs = changes.length > 0 || drift.length > 0 || seen.manager.needsReload
     if (!differs) this.print(`${target.service.name} is as rendered`)
     return {
       exitStatus: differs ? ExitStatus.failed : ExitStatus.ok,
-      json: {service: target.service.name, files: changes, drift, needsReload: seen.manager.needsReload, loaded: seen.manager.definitionPaths},
+      json: {
+        service: target.service.name,
+        profile: target.service.profile.name,
+        files: changes,
+        drift: drift.map((entry) => ({...entry, setBy: entry.setBy ?? null})),
+        needsReload: seen.manager.needsReload,
+        loaded: seen.manager.definitionPaths,
+      },
     }
   }
 }

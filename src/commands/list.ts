@@ -7,12 +7,12 @@ import type {CommandResult} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
 export default class List extends ServiceCommand<typeof List> {
-  static override summary = 'List all profiles with their services'
+  static override summary = 'List all profiles with their services, or with -p one of them'
   static override description = 'Reads only; one call of the service manager, however many profiles there are.'
   static override examples = ['<%= config.bin %> list', '<%= config.bin %> list --json']
 
   protected execute(): Promise<CommandResult> {
-    const targets = this.allTargets('read')
+    const targets = this.flags.profile === undefined ? this.allTargets('read') : [this.target('read')]
     // The manager is asked only for what is on disk: an unknown unit costs it a search of all its folders.
     const installed = targets.filter((target) => target.manager.isOnDisk(target.service))
     const seen = targets[0]?.manager.observe(installed.map((target) => target.service)) ?? []

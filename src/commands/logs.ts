@@ -2,14 +2,18 @@ import {Flags} from '@oclif/core'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {gatewayLogFile} from '../lifecycle/log-tail.js'
 import type {CommandResult} from './base.js'
+import {writeLine} from '../ui/failure.js'
 import {ServiceCommand} from './service-command.js'
 
 const DEFAULT_LINES = 50
 const PEEK_TIMEOUT_MS = 5000
+const SIGINT_STATUS = 128 + 2
+const SIGPIPE_STATUS = 128 + 13
 
 export default class Logs extends ServiceCommand<typeof Logs> {
   static override summary = "Show the gateway's log"
-  static override description = `From the service manager's log; from the gateway's own file where that may not be read. With --json one JSON object a line.`
+  static override description =
+    `From the service manager's log; from the gateway's own file where that may not be read. With --json one JSON object a line.`
   static override examples = ['<%= config.bin %> logs -n 100', '<%= config.bin %> logs -f', '<%= config.bin %> logs --since "1 hour ago"']
   static override flags = {
     lines: Flags.integer({char: 'n', min: 0, max: 1_000_000, description: `how many lines (default: ${DEFAULT_LINES}; with --since: all)`}),
@@ -21,10 +25,9 @@ export default class Logs extends ServiceCommand<typeof Logs> {
     const target = this.target('read')
     const {since, follow, json} = this.flags
     const lines = this.flags.lines ?? (since === undefined ? DEFAULT_LINES : -1)
-    const host = target.manager.scope === 'user' ? target.userHost : target.host
+    const journalHost = target.manager.scope === 'user' ? target.userHost : target.host
     const peek = target.manager.logCommand(target.service, {lines: 1, follow: false, since: undefined, json: false})
-    const peeked = host.read(peek.argv, {env: peek.env, timeoutMs: PEEK_TIMEOUT_MS})
-    let command = target.manager.logCommand(target.service, {lines, follow, since, json})
+    const peeked = journalHost.read(peek.argv, {env: peek.env, timeoutMs: PEEK_TIMEOUT_MS})
     if (peeked.stdout.trim() === '') {
       const file = gatewayLogFile(target.service.profile.home)
       if (target.userHost.stat(file) === undefined) {
@@ -37,17 +40,17 @@ export default class Logs extends ServiceCommand<typeof Logs> {
       }
       this.note(`Nothing of ${target.service.name} can be read in the manager's log; this is ${file}`)
       if (since !== undefined) this.note('--since has no effect on a file; its last lines are shown')
-      command = {argv: ['tail', '-n', String(lines < 0 ? DEFAULT_LINES : lines), ...(follow ? ['-F'] : []), '--', file], env: peek.env}
-      if (json) return this.fileAsJson(target.userHost.read(command.argv.filter((word) => word !== '-F'), {env: command.env}).stdout)
+      const argv = ['tail', '-n', String(lines < 0 ? DEFAULT_LINES : lines), ...(follow ? ['-F'] : []), '--', file]
+      const onLine = json ? (line: string) => writeLine('stdout', JSON.stringify({MESSAGE: line})) : undefined
+      return this.ended(await target.userHost.attach(argv, {env: peek.env, ...(onLine ? {onLine} : {})}))
     }
-    const code = await host.attach(command.argv, {env: command.env})
-    // Following ends with Ctrl-C: that is how it is meant to end.
-    const interrupted = follow && (code === 130 || code === 2)
-    return {exitStatus: code === 0 || interrupted ? ExitStatus.ok : ExitStatus.failed, json: undefined}
+    const {argv, env} = target.manager.logCommand(target.service, {lines, follow, since, json})
+    return this.ended(await journalHost.attach(argv, {env}))
   }
 
-  private fileAsJson(text: string): CommandResult {
-    for (const line of text.split('\n').filter(Boolean)) process.stdout.write(`${JSON.stringify({MESSAGE: line})}\n`)
-    return {exitStatus: ExitStatus.ok, json: undefined}
+  /** Following ends with Ctrl-C: that is how it is meant to end. That nobody reads on (`| head`) is no failure either. */
+  private ended(code: number): CommandResult {
+    const isFine = code === 0 || code === SIGPIPE_STATUS || (this.flags.follow && code === SIGINT_STATUS)
+    return {exitStatus: isFine ? ExitStatus.ok : ExitStatus.failed, json: undefined}
   }
 }

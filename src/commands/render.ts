@@ -1,5 +1,6 @@
 import {ExitStatus} from '../errors.js'
 import {renderService} from '../lifecycle/install.js'
+import {octal} from '../ui/plan-text.js'
 import type {CommandResult} from './base.js'
 import {definitionFlags, definitionRequest} from './definition-flags.js'
 import {ServiceCommand} from './service-command.js'
@@ -11,16 +12,18 @@ export default class Render extends ServiceCommand<typeof Render> {
   static override flags = definitionFlags
 
   protected async execute(): Promise<CommandResult> {
-    const {files, environment} = await renderService(this.target('read'), definitionRequest(this.host, this.flags))
+    const target = this.target('read')
+    const {files, environment} = await renderService(target, definitionRequest(this.host, this.flags))
     const shown = files.map((file) => ({
       path: file.path,
-      mode: file.mode.toString(8).padStart(4, '0'),
+      mode: octal(file.mode),
+      secret: file.secret,
       text: file.secret ? [...environment.keys()].map((name) => `${name}=…\n`).join('') : file.text,
     }))
     for (const file of shown) {
       this.print(`### ${file.path} (mode ${file.mode})`)
       this.print(file.text)
     }
-    return {exitStatus: ExitStatus.ok, json: {files: shown}}
+    return {exitStatus: ExitStatus.ok, json: {service: target.service.name, profile: target.service.profile.name, files: shown}}
   }
 }

@@ -1,22 +1,41 @@
 import {Flags} from '@oclif/core'
-import {restartBudgetMs} from '../lifecycle/budget.js'
+import type {LadderTimes} from '../lifecycle/ladder.js'
+import {DEFAULT_WEDGE_WINDOW_MS} from '../lifecycle/prove.js'
 import {planRestart} from '../lifecycle/restart.js'
-import {allFlag, type CommandResult, dryRunFlag, timeoutFlag} from './base.js'
+import {allFlag, type CommandResult, dryRunFlag, durationFlag, timeoutFlag, wedgeWindowFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
 export default class Restart extends ServiceCommand<typeof Restart> {
   static override summary = 'Restart the gateway and wait until it runs under a new pid'
-  static override description = 'A gateway that works is asked to finish what it is doing first.'
+  static override description =
+    `A gateway that works is asked to finish what it is doing first, and is never killed while it does. One that is stopped or whose event loop
+is proved wedged is killed at once. Ends with 0 only when the gateway was seen running under a new pid.`
   static override examples = ['<%= config.bin %> restart', '<%= config.bin %> restart --force']
   static override flags = {
     ...allFlag,
     ...dryRunFlag,
     ...timeoutFlag,
+    ...wedgeWindowFlag,
+    'drain-timeout': durationFlag('--drain-timeout', 'how long a gateway that works may finish its work (default: as its home configures)'),
+    'answer-timeout': durationFlag('--answer-timeout', 'how long one that shows no sign of having been asked is waited for (default: 30s)'),
+    'term-timeout': durationFlag('--term-timeout', 'how long it may take to stop after SIGTERM (default: 10s)'),
+    'kill-timeout': durationFlag('--kill-timeout', 'how long it may take to be gone after SIGKILL (default: 5s)'),
     force: Flags.boolean({description: 'do not let the gateway finish its work first'}),
   }
 
   protected execute(): Promise<CommandResult> {
-    const {force} = this.flags
-    return this.runForAll('restart', async (target) => planRestart(target, {timeoutMs: this.flags.timeout ?? (await restartBudgetMs(target)), force}))
+    const {force, timeout: timeoutMs, 'wedge-window': wedgeWindowMs = DEFAULT_WEDGE_WINDOW_MS} = this.flags
+    const times = given({
+      drainMs: this.flags['drain-timeout'],
+      answerMs: this.flags['answer-timeout'],
+      terminateMs: this.flags['term-timeout'],
+      killMs: this.flags['kill-timeout'],
+    })
+    return this.runForAll('restart', (target) => planRestart(target, {timeoutMs, force, wedgeWindowMs, times}))
   }
+}
+
+/** The times that were given; the others keep their defaults. */
+function given(times: Record<keyof LadderTimes, number | undefined>): Partial<LadderTimes> {
+  return Object.fromEntries(Object.entries(times).filter(([, ms]) => ms !== undefined))
 }

@@ -4,6 +4,7 @@ import {change, type ChangeOptions} from '../lifecycle/change.js'
 import {resolveTarget, type Target, type TargetFlags} from '../lifecycle/target.js'
 import type {Plan} from '../plan/plan.js'
 import {DEFAULT_PROFILE, listProfiles} from '../service/profile.js'
+import {writeText} from '../host/stdio.js'
 import {stepReporter} from '../ui/progress.js'
 import {BaseCommand, type CommandResult} from './base.js'
 
@@ -35,12 +36,17 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
       const {planJson, planText} = await import('../ui/plan-text.js')
       const plan = await makePlan()
       for (const line of await planText(target.host, plan)) this.print(line)
-      return {exitStatus: ExitStatus.ok, json: {service: name, profile, dryRun: true, changed: false, plan: planJson(plan)}}
+      const json = {service: name, profile, dryRun: true, changed: false, plan: await planJson(target.host, plan)}
+      return {exitStatus: ExitStatus.ok, json}
     }
     const signal = this.cancelSignal
     const options: ChangeOptions = {
       command,
-      listener: stepReporter((text) => process.stderr.write(text), this.host.stderrIsTty, () => this.host.monotonicMs()),
+      listener: stepReporter(
+        (text) => writeText('stderr', text),
+        this.host.stderrIsTty,
+        () => this.host.monotonicMs(),
+      ),
       cancelled: () => signal.aborted,
     }
     const {plan, applied, note} = await change(target, async () => makePlan(), options)
@@ -67,12 +73,13 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
       } catch (error) {
         const {reportInPassing} = await import('../ui/failure.js')
         const failed = reportInPassing(error)
-        exitStatus = failed.exitStatus
+        // "Failed" tells more than "cannot tell" or wrong usage, whichever came last.
+        if (exitStatus !== ExitStatus.failed || failed.exitStatus === ExitStatus.cancelled) exitStatus = failed.exitStatus
         results.push({ok: false, service: target.service.name, profile: target.service.profile.name, error: failed.failure})
         if (failed.exitStatus === ExitStatus.cancelled) break
       }
     }
-    return {exitStatus, json: {services: results}}
+    return {exitStatus, json: {ok: exitStatus === ExitStatus.ok, services: results}}
   }
 
   private get isDryRun(): boolean {

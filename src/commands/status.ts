@@ -1,21 +1,26 @@
-import {observe} from '../lifecycle/observe.js'
+import {DEFAULT_WEDGE_WINDOW_MS, prove} from '../lifecycle/prove.js'
 import {servedBy} from '../lifecycle/served.js'
 import {assess, report} from '../lifecycle/status.js'
+import {paintFor} from '../ui/paint.js'
 import {statusText} from '../ui/status-text.js'
-import type {CommandResult} from './base.js'
+import {type CommandResult, wedgeWindowFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
 export default class Status extends ServiceCommand<typeof Status> {
   static override summary = 'Show one service in full: what it should do, what it does, and whether its gateway is alive'
-  static override description = `Reads only. Ends with 0 if the gateway is alive and supervised (or starting, or draining), 1 if something is wrong with it,
+  static override description =
+    `Reads only. Ends with 0 if the gateway is alive and supervised (or starting, or draining), 1 if something is wrong with it,
 3 if it is not running, 4 if that cannot be told or there is no such service.`
   static override examples = ['<%= config.bin %> status', '<%= config.bin %> status --profile work --json']
 
-  protected execute(): Promise<CommandResult> {
+  static override flags = wedgeWindowFlag
+
+  protected async execute(): Promise<CommandResult> {
     const target = this.target('read')
-    const seen = observe(target)
+    const seen = await prove(target, this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS)
     const result = report(seen, target.manager, target.host.monotonicMs(), servedBy(target))
-    for (const line of statusText(result)) this.print(line)
-    return Promise.resolve({exitStatus: assess(seen).exitStatus, json: result})
+    const paint = await paintFor(this.host.stdoutIsTty, this.host.env)
+    for (const line of statusText(result, paint)) this.print(line)
+    return {exitStatus: assess(seen).exitStatus, json: result}
   }
 }

@@ -1,7 +1,8 @@
 import {Flags} from '@oclif/core'
-import {planStop} from '../lifecycle/stop.js'
 import {stopBudgetMs} from '../lifecycle/budget.js'
-import {allFlag, type CommandResult, dryRunFlag, timeoutFlag} from './base.js'
+import {DEFAULT_WEDGE_WINDOW_MS} from '../lifecycle/prove.js'
+import {planStop} from '../lifecycle/stop.js'
+import {allFlag, type CommandResult, dryRunFlag, timeoutFlag, wedgeWindowFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
 export default class Stop extends ServiceCommand<typeof Stop> {
@@ -11,11 +12,15 @@ export default class Stop extends ServiceCommand<typeof Stop> {
     ...allFlag,
     ...dryRunFlag,
     ...timeoutFlag,
+    ...wedgeWindowFlag,
+    force: Flags.boolean({description: 'do not wait for what the gateway is working on'}),
     'until-boot': Flags.boolean({description: 'stop it for now only: it starts again at the next boot'}),
   }
 
   protected execute(): Promise<CommandResult> {
-    const untilBoot = this.flags['until-boot']
-    return this.runForAll('stop', async (target) => planStop(target, {timeoutMs: this.flags.timeout ?? (await stopBudgetMs(target)), untilBoot}))
+    const {force, 'until-boot': untilBoot, 'wedge-window': wedgeWindowMs = DEFAULT_WEDGE_WINDOW_MS} = this.flags
+    return this.runForAll('stop', async (target) =>
+      planStop(target, {timeoutMs: this.flags.timeout ?? (await stopBudgetMs(target)), untilBoot, force, wedgeWindowMs}),
+    )
   }
 }

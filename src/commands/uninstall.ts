@@ -10,6 +10,8 @@ export default class Uninstall extends ServiceCommand<typeof Uninstall> {
   static override flags = {...allFlag, ...dryRunFlag, ...yesFlag, ...timeoutFlag}
 
   protected execute(): Promise<CommandResult> {
-    return this.runForAll('uninstall', async (target) => planUninstall(target, {timeoutMs: this.flags.timeout ?? (await stopBudgetMs(target))}))
+    return this.runForAll('uninstall', async (target) =>
+      planUninstall(target, {timeoutMs: this.flags.timeout ?? (await stopBudgetMs(target))}),
+    )
   }
 }

@@ -1,0 +1,48 @@
+import * as Flags from '@oclif/core/flags'
+import {ExitStatus} from '../errors.js'
+import {answersProbe, type Probe, PROBES} from '../gateway/health.js'
+import {observeAllHealth, observeHealth} from '../lifecycle/health.js'
+import {writeLine} from '../ui/failure.js'
+import {prometheusText} from '../ui/prometheus.js'
+import type {CommandResult} from './base.js'
+import {ServiceCommand} from './service-command.js'
+
+export default class Health extends ServiceCommand<typeof Health> {
+  static override summary = 'Print whether the gateway is alive, in the form of the WebUI; a probe for containers and monitors'
+  static override description =
+    `Reads only, and needs no service manager. Prints one JSON object, {alive, checked_at, details}, and nothing else, with --json or without.
+Without --profile it is about the root home, also where HERMES_HOME names a profile's. Ends with 0 if the gateway is alive, 1 if it is down, 4 if that
+cannot be told. With --probe it ends with 0 or 1; with --prometheus with 0.`
+  static override examples = [
+    '<%= config.bin %> health',
+    'HEALTHCHECK CMD <%= config.bin %> health --probe liveness',
+    '<%= config.bin %> health --prometheus > hermes.prom.new && mv hermes.prom.new hermes.prom',
+  ]
+
+  static override flags = {
+    probe: Flags.string({
+      description: 'liveness fails only if the gateway is meant to run and is dead or wedged, readiness unless it is alive and running',
+      options: [...PROBES],
+    }),
+    prometheus: Flags.boolean({
+      description: 'print the gateways of all profiles as a text file for node_exporter',
+      exclusive: ['json', 'probe', 'profile'],
+    }),
+  }
+
+  protected execute(): Promise<CommandResult> {
+    if (this.flags.prometheus) {
+      writeLine('stdout', prometheusText(observeAllHealth(this.host, this.targetFlags)).trimEnd())
+      return this.end(ExitStatus.ok)
+    }
+    const {payload, verdict, meantToRun} = observeHealth(this.host, this.targetFlags)
+    writeLine('stdout', JSON.stringify(payload))
+    const probe = this.flags.probe as Probe | undefined
+    if (probe) return this.end(answersProbe(probe, payload, verdict, meantToRun) ? ExitStatus.ok : ExitStatus.failed)
+    return this.end(payload.alive === null ? ExitStatus.cannotTell : payload.alive ? ExitStatus.ok : ExitStatus.failed)
+  }
+
+  private end(exitStatus: CommandResult['exitStatus']): Promise<CommandResult> {
+    return Promise.resolve({exitStatus, json: undefined})
+  }
+}
