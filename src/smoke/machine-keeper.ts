@@ -1,4 +1,4 @@
-/** What the state folder and the cgroup of a throw-away machine begin with; the machine's name follows. */
+/** What the state folder, the cgroup and the scope of a throw-away machine begin with; the machine's name follows. */
 export const STATE_PREFIX = '/run/hermes-svc-machine-'
 
 /**
@@ -26,14 +26,15 @@ done 2>/dev/null
  * $1: sweep program. $2: starter program. $3: state folder. $4...: further arguments of the starter.
  *
  * The state folder is locked (flock(1)) for as long as the keeper lives: one that nobody holds was left by a keeper that was killed, and
- * is swept by the next one that starts. The machine dies with its keeper (PR_SET_PDEATHSIG, prctl(2)). Mounts need no removal: they are in
- * the machine's own namespaces. Exit status: 0 when the machine has ended (by itself: the end
- * of its console on stdout), 73 when the name is taken, 70 when something is left.
+ * is swept by the next one that starts. Mounts need no removal: they are in the machine's own namespace. The machine is in a pid
+ * namespace whose first process the kernel kills when the keeper dies (PR_SET_PDEATHSIG, prctl(2)), and with it all that is inside;
+ * systemd-nspawn's own death alone would leave the machine running. Exit status: 0 when the machine has ended (by itself: the end of its
+ * console on stdout), 73 when the name is taken, 70 when something is left.
  */
 const KEEP = `set -u
 sweep=$1 starter=$2 state=$3
 sweep() {
-  # systemd as the host's PID 1 made the machine's scope and removes it itself
+  # as the host's PID 1, systemd made the machine's cgroup (a scope) and removes it itself
   [ -d /run/systemd/system ] || unshare --mount --propagation private sh -c "$sweep" sweep "$1" || return
   rm -rf -- "$1"
 }
@@ -43,7 +44,7 @@ done
 while :; do
   mkdir -p -m 0700 "$state" || exit
   command exec 9<"$state" || continue
-  flock -w 5 9 || exit 73
+  flock -w 2 9 || exit 73
   [ "$state" -ef /proc/self/fd/9 ] && break
 done
 
@@ -54,20 +55,18 @@ setpriv --pdeathsig KILL sh -c 'read -r _; kill -USR1 "$1"' watch $$ 0<&3 3<&- 4
 watch=$!
 exec 3<&-
 shift 2
-setpriv --pdeathsig KILL unshare --mount --propagation slave sh -c "$starter" start "$@" 4>&- 9<&- &
+set -- unshare --mount --propagation slave --pid --fork --kill-child=KILL --mount-proc sh -c "$starter" start "$@"
+[ ! -d /run/systemd/system ] || set -- systemd-run --scope --quiet --collect --property=Delegate=yes \\
+  --unit="\${state##*/}" --description='Throw-away machine of hermes-svc' -- "$@"
+setpriv --pdeathsig KILL "$@" 4>&- 9<&- &
 machine=$!
-children() { grep -lsx "PPid:[[:space:]]*$machine" /proc/[0-9]*/status | tr -dc '0-9\\n'; }
+child() { grep -lsx "PPid:[[:space:]]*$machine" /proc/[0-9]*/status | tr -dc 0-9; }
 
 # a signal that is trapped ends wait(1) early
 [ "$stopping" ] || wait "$machine"
 if [ "$stopping" ]; then
-  # the machine's own PID 1 first: nspawn then ends by itself, in good order
-  tries=0
-  while leader=$(children) && [ "$leader" ] && [ $((tries += 1)) -le 100 ]; do
-    kill -KILL $leader 2>/dev/null
-    sleep 0.05
-  done
-  kill -KILL "$machine" 2>/dev/null
+  # the first process of the pid namespace, so that unshare ends when all of them are gone
+  kill -KILL "$(child)" 2>/dev/null || kill -KILL "$machine" 2>/dev/null
   wait "$machine"
 else
   # it ended by itself: the last words, for an owner who may be gone
@@ -80,16 +79,22 @@ exit 0
 `
 
 /**
- * sh program that becomes the machine's systemd-nspawn(1), in a mount namespace of its own. $1: state folder. $2: root of the machine.
- * $3: machine name. Then three arguments an item: "copy" or "bind", a path on the host, a path below the private folder; then "--" and
- * further options of systemd-nspawn, in which the private folder is /run.
+ * sh program that becomes the machine's systemd-nspawn(1), in mount and pid namespaces of its own. $1: state folder. $2: root of the
+ * machine. $3: machine name. Then three arguments an item: "copy" or "bind", a path on the host, a path below the private folder; then
+ * "--" and further options of systemd-nspawn, in which the private folder is /run.
  *
  * The machine boots none of the services, timers, jobs, mounts and lingering users of the host whose root it sees: /etc/systemd/system,
  * /home and the like are empty, and its target asks for the bus and logind alone. It has a network of its own, that leads nowhere.
  */
 const START = `set -eu
+umask 022
 state=$1 root=$2 name=$3
 shift 3
+if [ ! -d /run/systemd/system ]; then
+  ${MOUNT_CGROUP2}
+  mkdir "/sys/fs/cgroup/\${state##*/}"
+  echo $$ >"/sys/fs/cgroup/\${state##*/}/cgroup.procs"
+fi
 mount -n -t tmpfs -o mode=0755 hermes-svc "$state"
 cd "$state"
 mkdir root package units
@@ -115,21 +120,10 @@ AllowIsolate=yes
 END
 : >empty
 [ ! -e root/etc/fstab ] || set -- --bind-ro=/run/empty:/etc/fstab "$@"
-
-if [ -d /run/systemd/system ]; then
-  # nspawn asks the host's systemd for a scope
-  mkdir -p dbus systemd/system
-  mount -n --bind /run/dbus dbus
-else
-  ${MOUNT_CGROUP2}
-  mkdir "/sys/fs/cgroup/\${state##*/}"
-  echo $$ >"/sys/fs/cgroup/\${state##*/}/cgroup.procs"
-  set -- --keep-unit "$@"
-fi
 # nspawn leaves locks and mount points in both when it is killed
 mount -n -t tmpfs -o mode=1777 hermes-svc /tmp
 mount -n --move "$state" /run
-exec env -i PATH="$PATH" SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet --register=no --settings=no \\
+exec env -i PATH="$PATH" SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet --register=no --keep-unit --settings=no \\
   --directory=/run/root --volatile=overlay --machine="$name" --private-network --link-journal=no --resolv-conf=off --timezone=off \\
   --bind=/run/units:/etc/systemd/system --tmpfs=/etc/systemd/user --tmpfs=/home --tmpfs=/root:mode=0700 \\
   --tmpfs=/var/lib/systemd/linger --tmpfs=/var/log/journal "$@" --boot

@@ -12,6 +12,8 @@ const LOGIN_PATH = '/usr/local/bin:/usr/bin:/bin'
 const BOOT_TIMEOUT_MS = 90_000
 const DOWN_TIMEOUT_MS = 20_000
 const POLL_MS = 50
+/** Exit status of the keeper. */
+const NAME_TAKEN = 73
 const EXEC_TIMEOUT_MS = 30_000
 /** What entering the machine may take on top. */
 const EXEC_GRACE_MS = 10_000
@@ -41,15 +43,15 @@ export interface MachineExecOptions {
 
 /** A throw-away machine: a container whose PID 1 is a real systemd. What is written inside is gone after `down`. */
 export interface Machine {
-  /** Its host name. */
+  /** No other machine on this host has it. */
   readonly name: string
   /** pid of the machine's PID 1, as the host sees it. */
   readonly leaderPid: number
   /** Runs a program inside. Never throws on an exit status; throws ServiceError `machine-gone` if the machine is down. */
   exec(argv: readonly string[], options?: MachineExecOptions): Promise<RunResult>
   /**
-   * Adds a login user; unless `linger` is false, lingering is turned on and its user manager is waited for. An account of that name which the
-   * root folder brings is replaced.
+   * Adds a login user; unless `linger` is false, lingering is turned on and its user manager is waited for. An account of that name
+   * which the root folder brings is replaced.
    */
   addUser(name: string, options?: {readonly linger?: boolean}): Promise<Account>
   /** Text of a file inside; undefined if it does not exist. */
@@ -76,12 +78,13 @@ const HOST_PROGRAMS: readonly Requirement[] = [
   {package: 'mount', anyOf: ['mount']},
 ]
 
+const PAM_SYSTEMD = 'security/pam_systemd.so'
 /** Files below the machine's root; `*` stands for one folder. */
 const ROOT_FILES: readonly Requirement[] = [
   {package: 'systemd', anyOf: ['usr/lib/systemd/systemd', 'lib/systemd/systemd']},
   {package: 'dbus', anyOf: ['usr/lib/systemd/system/dbus.service', 'lib/systemd/system/dbus.service']},
   {package: 'dbus-user-session', anyOf: ['usr/lib/systemd/user/dbus.socket']},
-  {package: 'libpam-systemd', anyOf: ['usr/lib/*/security/pam_systemd.so', 'lib/*/security/pam_systemd.so', 'usr/lib64/security/pam_systemd.so']},
+  {package: 'libpam-systemd', anyOf: [`usr/lib/*/${PAM_SYSTEMD}`, `lib/*/${PAM_SYSTEMD}`, `usr/lib64/${PAM_SYSTEMD}`]},
   {package: 'passwd', anyOf: ['usr/sbin/useradd']},
   {package: 'python3', anyOf: ['usr/bin/python3']},
 ]
@@ -120,7 +123,9 @@ export async function bootMachine(host: Host, options: MachineOptions): Promise<
   const state = `${STATE_PREFIX}${options.name}-${host.pid}`
   const name = `hermes-svc-${options.name}-${host.pid}`
   const {items, nspawnOptions} = contents(host, options)
-  const keeper = host.tether(keeperArgv(state, [root, name, ...items, '--', ...nspawnOptions]), {env: {PATH: SYSTEM_PATH, LC_ALL: 'C.UTF-8'}})
+  const keeper = host.tether(keeperArgv(state, [root, name, ...items, '--', ...nspawnOptions]), {
+    env: {PATH: SYSTEM_PATH, LC_ALL: 'C.UTF-8'},
+  })
   const failed = (message: string, evidence: readonly string[]) =>
     new ServiceError(`the throw-away machine ${message}`, {code: 'machine-failed', exitStatus: ExitStatus.failed, evidence})
 
@@ -130,11 +135,14 @@ export async function bootMachine(host: Host, options: MachineOptions): Promise<
     for (;;) {
       const result = keeper.result()
       if (result) {
-        throw failed(result.code === 73 ? `${name} exists already` : 'ended while it was booting', lines(result.stdout + result.stderr))
+        const message = result.code === NAME_TAKEN ? `${name} exists already` : 'ended while it was booting'
+        throw failed(message, lines(result.stdout + result.stderr))
       }
       machine ??= findLeader(host, keeper, name)
       if (machine && (await machine.isUp())) break
-      if (host.monotonicMs() > limitMs) throw failed(`was not up after ${BOOT_TIMEOUT_MS / 1000} s`, lines(host.readText(`${state}/console`) ?? '').slice(-15))
+      if (host.monotonicMs() > limitMs) {
+        throw failed(`was not up after ${BOOT_TIMEOUT_MS / 1000} s`, lines(host.readText(`${state}/console`) ?? '').slice(-15))
+      }
       await host.sleep(POLL_MS)
     }
     // As a user with no rights at all: node must be readable by everyone, and find its libraries in another root too.
@@ -156,7 +164,7 @@ function lines(text: string): string[] {
 function contents(host: Host, options: MachineOptions): {items: string[]; nspawnOptions: string[]} {
   const root = host.packageRoot
   const manifest = JSON.parse(host.readText(`${root}/package.json`) ?? '{}') as {files?: string[]}
-  // What npm would pack, and copied as npm would install it: owned by root and readable by everyone, wherever and whosever it is.
+  // What npm would pack (`files` are plain paths), copied as npm would install it: root's and readable by everyone, whosever it is here.
   const files = ['package.json', ...(manifest.files ?? [])].filter((file) => host.stat(`${root}/${file}`))
   const items = files.flatMap((file) => ['copy', `${root}/${file}`, `package/${file}`])
   items.push('bind', host.realPath(host.nodePath) ?? host.nodePath, 'node')
@@ -169,7 +177,10 @@ function contents(host: Host, options: MachineOptions): {items: string[]; nspawn
   return {items, nspawnOptions}
 }
 
-/** Follows keeper → systemd-nspawn → the machine's PID 1, which is the process whose pid in the innermost namespace is 1. */
+/**
+ * Follows keeper → unshare → systemd-nspawn → the machine's PID 1. The last two are both the first process of a pid namespace, where
+ * their pid is 1 (NSpid, proc_pid_status(5)).
+ */
 function findLeader(host: Host, keeper: Tethered, name: string): RunningMachine | undefined {
   const parents = new Map<number, number>()
   const firsts: number[] = []
@@ -180,7 +191,7 @@ function findLeader(host: Host, keeper: Tethered, name: string): RunningMachine 
     if (/^NSpid:.*\s1$/m.test(status)) firsts.push(Number(entry))
   }
   const parentOf = (pid: number | undefined) => (pid === undefined ? undefined : parents.get(pid))
-  const leader = firsts.find((pid) => parentOf(parentOf(pid)) === keeper.pid)
+  const leader = firsts.find((pid) => parentOf(parentOf(parentOf(pid))) === keeper.pid)
   const nspawn = parentOf(leader)
   const namespace = leader && host.readLink(`/proc/${leader}/ns/pid`)
   return leader && nspawn && namespace ? new RunningMachine(host, keeper, name, leader, nspawn, namespace) : undefined
@@ -193,23 +204,24 @@ async function takeDown(host: Host, keeper: Tethered, state: string): Promise<vo
     if (host.monotonicMs() > limitMs) host.signal(keeper.pid, 'SIGKILL')
     await host.sleep(POLL_MS)
   }
-  const code = keeper.result()?.code
-  if (code !== 0 && host.stat(state)) {
-    throw new ServiceError(`the throw-away machine could not be removed: see ${state}/console`, {code: 'machine-failed', exitStatus: ExitStatus.failed})
+  if (keeper.result()?.code !== NAME_TAKEN && host.stat(state)) {
+    const message = `the throw-away machine could not be removed: see ${state}/console`
+    throw new ServiceError(message, {code: 'machine-failed', exitStatus: ExitStatus.failed})
   }
 }
 
 /**
  * $1: file to write one's pid into. $2: uid. $3: gid. $4: leader. $5: time limit in seconds. $6: cwd. $7...: the program.
- * The limit is kept inside: were nsenter killed, the program would be left to the host's PID 1, and where that one never waits for strangers
- * (a container's, often) the machine could not end. setsid: a key pressed on the caller's terminal must not kill nsenter either.
+ * The limit is kept inside: were nsenter killed, the program would be left to the host's PID 1, and where that one never waits for
+ * strangers (a container's, often) the machine could not end. Ctrl-C on the caller's terminal must not kill nsenter either: Host.run
+ * sees to that.
  */
 const ENTER = `umask 022
 echo $$ >"$1" || exit
 uid=$2 gid=$3 leader=$4
 limit=$5
 shift 5
-exec setsid nsenter --target "$leader" --mount --uts --ipc --net --pid --cgroup -- \\
+exec nsenter --target "$leader" --mount --uts --ipc --net --pid --cgroup -- \\
   setpriv --reuid="$uid" --regid="$gid" --init-groups -- timeout --signal=KILL "$limit" sh -c 'cd "$1" && shift && exec "$@"' sh "$@"
 `
 const KILLED = 128 + 9
@@ -296,8 +308,7 @@ class RunningMachine implements Machine {
       throw new ServiceError(`the throw-away machine ${this.name} is gone`, {code: 'machine-gone', exitStatus: ExitStatus.failed})
     }
     const path = /^0::(.*)$/m.exec(this.host.readText(`/proc/${this.leaderPid}/cgroup`) ?? '')?.[1] ?? '/'
-    const mounts = ['/sys/fs/cgroup/unified', '/sys/fs/cgroup'].map((mount) => `/proc/${this.nspawnPid}/root${mount}${path}/cgroup.procs`)
-    return mounts.find((file) => this.host.stat(file)) ?? '/dev/null'
+    return `/proc/${this.nspawnPid}/root/sys/fs/cgroup${path}/cgroup.procs`
   }
 }
 

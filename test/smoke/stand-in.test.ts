@@ -12,9 +12,22 @@ const PROGRAM = join(ROOT, 'src/smoke/stand-in/hermes')
 const CAPTURES = join(ROOT, 'test/fixtures/captures/hermes-0.16.0-systemd-252')
 
 type Json = Record<string, unknown>
-interface Ending {code: number | null; signal: NodeJS.Signals | null}
-interface Gateway {child: ChildProcess; pid: number; ended: Promise<Ending>; stderr: () => string}
-interface StartOptions {config?: StandInConfig; args?: string[]; env?: Record<string, string>; hermesHome?: string}
+interface Ending {
+  code: number | null
+  signal: NodeJS.Signals | null
+}
+interface Gateway {
+  child: ChildProcess
+  pid: number
+  ended: Promise<Ending>
+  stderr: () => string
+}
+interface StartOptions {
+  config?: StandInConfig
+  args?: string[]
+  env?: Record<string, string>
+  hermesHome?: string
+}
 
 const cleanups: (() => void)[] = []
 
@@ -40,10 +53,10 @@ function launch(home: string, {config, args = ['gateway', 'run'], env = {}, herm
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   let stderr = ''
-  child.stderr!.on('data', (chunk: Buffer) => {
+  child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk.toString()
   })
-  const ended = new Promise<Ending>(resolve => child.on('exit', (code, signal) => resolve({code, signal})))
+  const ended = new Promise<Ending>((resolve) => child.on('exit', (code, signal) => resolve({code, signal})))
   cleanups.push(() => child.kill('SIGKILL'))
   return {child, pid: child.pid!, ended, stderr: () => stderr}
 }
@@ -52,12 +65,12 @@ async function until<T>(what: string, probe: () => T | undefined | false): Promi
   for (let attempt = 0; attempt < 2000; attempt++) {
     const value = probe()
     if (value !== undefined && value !== false) return value
-    await new Promise(resolve => setTimeout(resolve, 5))
+    await new Promise((resolve) => setTimeout(resolve, 5))
   }
   throw new Error(`never seen: ${what}`)
 }
 
-const sleep = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 const text = (...path: string[]) => readFileSync(join(...path), 'utf8')
 const json = (...path: string[]) => JSON.parse(text(...path)) as Json
 
@@ -67,7 +80,11 @@ function state(home: string): Json | undefined {
 
 function events(home: string): StandInEvent[] {
   if (!existsSync(join(home, 'stand-in.starts'))) return []
-  return text(home, 'stand-in.starts').trimEnd().split('\n').map(line => JSON.parse(line) as StandInEvent)
+  // Whole lines only: the file is there before its first line is.
+  return text(home, 'stand-in.starts')
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as StandInEvent)
 }
 
 function heartbeat(home: string): Json | undefined {
@@ -75,11 +92,13 @@ function heartbeat(home: string): Json | undefined {
 }
 
 function lastEnd(home: string): StandInEvent | undefined {
-  return events(home).filter(event => event.event === 'end').at(-1)
+  return events(home)
+    .filter((event) => event.event === 'end')
+    .at(-1)
 }
 
 const seen = (home: string, gateway: Gateway, event: StandInEvent['event']) =>
-  until(event, () => events(home).some(line => line.event === event && line.pid === gateway.pid))
+  until(event, () => events(home).some((line) => line.event === event && line.pid === gateway.pid))
 
 async function running(home: string, options: StartOptions = {}): Promise<Gateway> {
   const gateway = launch(home, options)
@@ -88,15 +107,20 @@ async function running(home: string, options: StartOptions = {}): Promise<Gatewa
 }
 
 /** Fields 3 and on of /proc/PID/stat. */
-const procStat = (pid: number) => text('/proc', String(pid), 'stat').replace(/^.*\) /s, '').split(' ')
+const procStat = (pid: number) =>
+  text('/proc', String(pid), 'stat')
+    .replace(/^.*\) /s, '')
+    .split(' ')
 const startTime = (pid: number) => Number(procStat(pid)[19])
 const wchan = (pid: number) => text('/proc', String(pid), 'task', String(pid), 'wchan')
 const childrenOf = (pid: number) => text('/proc', String(pid), 'task', String(pid), 'children').trim().split(' ').map(Number)
 
 /** The FLOCK lines of /proc/locks that a process holds, as inode numbers. */
 function lockedInodes(pid: number): number[] {
-  const lines = text('/proc/locks').split('\n').map(line => line.trim().split(/\s+/))
-  return lines.filter(line => line[1] === 'FLOCK' && line[4] === String(pid)).map(line => Number(line[5]!.split(':')[2]))
+  const lines = text('/proc/locks')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+  return lines.filter((line) => line[1] === 'FLOCK' && line[4] === String(pid)).map((line) => Number(line[5]!.split(':')[2]))
 }
 
 function writeMarker(home: string, name: string, pid: number, change: Json = {}): void {
@@ -115,10 +139,13 @@ const secondsAgo = (seconds: number) => new Date(Date.now() - seconds * 1000).to
 /** What a socket sends until it closes; '' when it stays silent for that long. */
 function ask(path: string, request: string, patienceMs = 2000): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect({path}, () => socket.write(request))
+    const socket = connect({path}, () => {
+      // The tick socket says its byte unasked and closes; writing to it would fail.
+      if (request !== '') socket.write(request)
+    })
     let reply = ''
     socket.setTimeout(patienceMs, () => socket.destroy())
-    socket.on('data', chunk => {
+    socket.on('data', (chunk) => {
       reply += chunk.toString()
     })
     socket.on('close', () => resolve(reply))
@@ -153,7 +180,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       ['--profile', ['gateway', 'run', '--profile', 'ops'], '.'],
       ['--profile=', ['--profile=ops', 'gateway', 'run'], '.'],
       ['a HERMES_HOME that is itself a profile', ['-p', 'ops', 'gateway', 'run'], 'profiles/other'],
-    ])('finds the profile\'s home from %s, and keeps the flag out of its records', async (_name, args, hermesHome) => {
+    ])("finds the profile's home from %s, and keeps the flag out of its records", async (_name, args, hermesHome) => {
       const root = tempHome()
       const home = join(root, 'profiles/ops')
       mkdirSync(home, {recursive: true})
@@ -193,7 +220,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       expect(lockedInodes(pid)).toEqual([statSync(join(home, 'gateway.lock')).ino])
     })
 
-    test.each(['gateway.lock', 'gateway.pid'])('0.16 writes %s byte for byte as captured', async name => {
+    test.each(['gateway.lock', 'gateway.pid'])('0.16 writes %s byte for byte as captured', async (name) => {
       const home = tempHome()
       const {pid} = await running(home)
       const expected = text(CAPTURES, 'running', name)
@@ -238,7 +265,11 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       expect(json(home, 'gateway.pid')).toMatchObject({hermes_home: home})
       expect(json(home, 'gateway.lock')).toMatchObject({hermes_home: home})
       expect(state(home)).toMatchObject({
-        hermes_home: home, code_sha: 'f'.repeat(40), code_version: '0.21.0', session_store: {status: 'unknown'}, active_work: null,
+        hermes_home: home,
+        code_sha: 'f'.repeat(40),
+        code_version: '0.21.0',
+        session_store: {status: 'unknown'},
+        active_work: null,
       })
     })
 
@@ -276,7 +307,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       expect(state(home)).toMatchObject({gateway_state: 'starting'})
       gateway.child.kill('SIGINT')
       expect(await gateway.ended).toEqual({code: 0, signal: null})
-      expect(events(home).map(event => event.event)).toEqual(['start', 'end'])
+      expect(events(home).map((event) => event.event)).toEqual(['start', 'end'])
     })
 
     test('logs its life as the real one does', async () => {
@@ -287,9 +318,14 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       expect(text(home, 'logs/gateway.log')).toMatch(
         /INFO gateway\.run: Starting .*\n.*INFO gateway\.run: Gateway running\n.*Received SIGTERM .*\n.*ERROR .*Exiting with code 1/,
       )
-      const diagnosis = text(home, 'logs/gateway-exit-diag.log').trimEnd().split('\n').map(line => JSON.parse(line) as Json)
-      expect(diagnosis.map(line => [line['tag'], line['pid']])).toEqual([
-        ['gateway.start', gateway.pid], ['asyncio.run.returned', gateway.pid], ['gateway.exit_nonzero', gateway.pid],
+      const diagnosis = text(home, 'logs/gateway-exit-diag.log')
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Json)
+      expect(diagnosis.map((line) => [line['tag'], line['pid']])).toEqual([
+        ['gateway.start', gateway.pid],
+        ['asyncio.run.returned', gateway.pid],
+        ['gateway.exit_nonzero', gateway.pid],
       ])
     })
   })
@@ -389,8 +425,8 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       writeMarker(home, PLANNED_STOP, gateway.pid)
       gateway.child.kill('SIGTERM')
       expect(await gateway.ended).toEqual({code: 0, signal: null})
-      const names = readdirSync(home).filter(name => name.startsWith('gateway') || name.startsWith('.gateway'))
-      expect(names.sort()).toEqual(readdirSync(join(CAPTURES, 'after-hermes-gateway-stop')).filter(name => name.startsWith('gateway')))
+      const names = readdirSync(home).filter((name) => name.startsWith('gateway') || name.startsWith('.gateway'))
+      expect(names.sort()).toEqual(readdirSync(join(CAPTURES, 'after-hermes-gateway-stop')).filter((name) => name.startsWith('gateway')))
       const captured = json(CAPTURES, 'after-hermes-gateway-stop/gateway_state.json')
       const {pid, argv, start_time, updated_at} = state(home)!
       expect(state(home)).toEqual({...captured, pid, argv, start_time, updated_at})
@@ -497,7 +533,11 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       }
       expect(await gateway.ended).toEqual({code: 75, signal: null})
       expect(state(home)).toMatchObject({
-        gateway_state: 'stopped', restart_requested: true, exit_reason: 'Gateway restart requested', active_agents: 0, active_work: null,
+        gateway_state: 'stopped',
+        restart_requested: true,
+        exit_reason: 'Gateway restart requested',
+        active_agents: 0,
+        active_work: null,
       })
       await running(home, {config: {}})
       expect(state(home)).toMatchObject({gateway_state: 'running', restart_requested: false, exit_reason: null})
@@ -538,7 +578,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
   })
 
   describe('ends that are told', () => {
-    test.each([1, 75, 78])('fails to start with %i and says startup_failed', async code => {
+    test.each([1, 75, 78])('fails to start with %i and says startup_failed', async (code) => {
       const home = tempHome()
       expect(await launch(home, {config: {exit_on_start: {code}}}).ended).toEqual({code, signal: null})
       expect(state(home)).toMatchObject({gateway_state: 'startup_failed', restart_requested: false})
@@ -558,7 +598,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
     test('with state null it fails before it touched lock, pid record or state', async () => {
       const home = tempHome()
       expect(await launch(home, {config: {exit_on_start: {code: 1, state: null}}}).ended).toEqual({code: 1, signal: null})
-      expect(readdirSync(home).filter(name => name.startsWith('gateway'))).toEqual([])
+      expect(readdirSync(home).filter((name) => name.startsWith('gateway'))).toEqual([])
     })
 
     test('ends by itself after running: 75 as a planned restart', async () => {
@@ -566,14 +606,15 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       const gateway = launch(home, {config: {exit_after_ms: 30}})
       expect(await gateway.ended).toEqual({code: 75, signal: null})
       expect(state(home)).toMatchObject({gateway_state: 'stopped', restart_requested: true})
-      expect(events(home).map(event => event.event)).toEqual(['start', 'running', 'end'])
+      expect(events(home).map((event) => event.event)).toEqual(['start', 'running', 'end'])
     })
 
     test.each([
       [{code: 1}, {code: 1, signal: null}, {gateway_state: 'running', restart_requested: false}],
       [{signal: 'SEGV'}, {code: null, signal: 'SIGSEGV'}, {gateway_state: 'running'}],
       [
-        {code: 75, state: 'degraded', exit_reason: 'loop_liveness_watchdog', restart_requested: true}, {code: 75, signal: null},
+        {code: 75, state: 'degraded', exit_reason: 'loop_liveness_watchdog', restart_requested: true},
+        {code: 75, signal: null},
         {gateway_state: 'degraded', exit_reason: 'loop_liveness_watchdog', restart_requested: true},
       ],
     ] as const)('ends by itself after running: %j', async (exit, ending, persisted) => {
@@ -589,10 +630,10 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       })
       const endings: Ending[] = []
       for (let start = 0; start < 5; start++) endings.push(await launch(home).ended)
-      expect(endings.map(ending => ending.code ?? ending.signal)).toEqual([75, 75, 75, 'SIGKILL', 1])
+      expect(endings.map((ending) => ending.code ?? ending.signal)).toEqual([75, 75, 75, 'SIGKILL', 1])
       await running(home)
       expect(text(home, 'stand-in.count')).toBe('6')
-      const starts = events(home).filter(event => event.event === 'start')
+      const starts = events(home).filter((event) => event.event === 'start')
       expect(starts).toHaveLength(6)
       expect(starts.every((start, index) => index === 0 || start.ms > starts[index - 1]!.ms)).toBe(true)
     })
@@ -654,7 +695,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       const before = ticks()
       gateway.child.kill('SIGTERM')
       await until('CPU time', () => ticks() - before > 10)
-      expect((await waits(gateway.pid)).filter(name => /epoll|ep_poll|nanosleep/.test(name))).toEqual([])
+      expect((await waits(gateway.pid)).filter((name) => /epoll|ep_poll|nanosleep/.test(name))).toEqual([])
     })
 
     test('frozen by SIGSTOP it is stopped, and holds its lock', async () => {
@@ -673,7 +714,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       })
       const named = (pid: number) => `${text('/proc', String(pid), 'comm').trim()} ${procStat(pid)[0]}`
       await until('the children', () => children.map(named).sort().join() === 'hermes Z,sleep S,sleep S')
-      const sleeping = children.filter(pid => named(pid).startsWith('sleep'))
+      const sleeping = children.filter((pid) => named(pid).startsWith('sleep'))
       for (const pid of sleeping) process.kill(pid, 'SIGTERM')
       gateway.child.kill('SIGINT')
       await gateway.ended
@@ -708,9 +749,19 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       const socket = join(home, 'gateway.sock')
       expect(statSync(socket).mode & 0o777).toBe(0o600)
       expect(JSON.parse(await ask(socket, identify))).toEqual({
-        ok: true, protocol: 1, id: 1, result: {
-          protocol: 1, kind: 'hermes-gateway', pid, start_time: startTime(pid), hermes_home: home, profile: 'default',
-          supervisor: 'systemd', code_sha: '0'.repeat(40), code_version: '0.21.0',
+        ok: true,
+        protocol: 1,
+        id: 1,
+        result: {
+          protocol: 1,
+          kind: 'hermes-gateway',
+          pid,
+          start_time: startTime(pid),
+          hermes_home: home,
+          profile: 'default',
+          supervisor: 'systemd',
+          code_sha: '0'.repeat(40),
+          code_version: '0.21.0',
         },
       })
       const status = JSON.parse(await ask(socket, '{"verb":"status","id":"s"}\n')) as Json
@@ -750,12 +801,18 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       const {pid} = await running(home, {config: {version: '0.21', heartbeat_ms: 20}})
       const first = await until('a heartbeat', () => heartbeat(home))
       expect(first).toEqual({
-        pid, updated_at: expect.stringMatching(/\+00:00$/), monotonic: expect.any(Number), start_time: expect.any(Number),
+        pid,
+        updated_at: expect.stringMatching(/\+00:00$/),
+        monotonic: expect.any(Number),
+        start_time: expect.any(Number),
         mem: {
-          rss_kib: expect.any(Number), mem_total_kib: expect.any(Number), mem_available_kib: expect.any(Number),
+          rss_kib: expect.any(Number),
+          mem_total_kib: expect.any(Number),
+          mem_available_kib: expect.any(Number),
           swap_used_kib: expect.any(Number),
         },
-        loop_tick_socket: true, loop_tick_tcp_port: null,
+        loop_tick_socket: true,
+        loop_tick_tcp_port: null,
       })
       await until('another heartbeat', () => heartbeat(home)!['updated_at'] !== first['updated_at'])
       expect(await ask(join(home, `state/gateway.loop-tick.${pid}.sock`), '')).toBe('1')
@@ -786,13 +843,22 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       const gateway = await running(home, {config: {version: '0.21'}})
       const life = json(home, 'state/gateway.lifecycle.json')
       expect(life).toEqual({
-        phase: 'running', pid: gateway.pid, start_time: expect.any(Number), started_at: expect.any(String), create_time: expect.any(Number),
+        phase: 'running',
+        pid: gateway.pid,
+        start_time: expect.any(Number),
+        started_at: expect.any(String),
+        create_time: expect.any(Number),
       })
       gateway.child.kill('SIGINT')
       await gateway.ended
       expect(json(home, 'state/gateway.lifecycle.json')).toEqual({
-        phase: 'exited', pid: gateway.pid, exit_code: 0, exit_reason: 'graceful_shutdown', exited_at: expect.any(String),
-        start_time: life['start_time'], create_time: life['create_time'],
+        phase: 'exited',
+        pid: gateway.pid,
+        exit_code: 0,
+        exit_reason: 'graceful_shutdown',
+        exited_at: expect.any(String),
+        start_time: life['start_time'],
+        create_time: life['create_time'],
       })
     })
 
@@ -810,15 +876,15 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
 
   test('its table of keys, its defaults and the TypeScript types name the same keys', () => {
     const program = text(PROGRAM)
-    const table = [...program.split('"""')[1]!.matchAll(/^ {4}([a-z_]+) {2,}\S/gm)].map(match => match[1]).filter(key => key !== 'key')
-    const defaults = [.../^DEFAULTS = \{([^]*?)^\}/m.exec(program)![1]!.matchAll(/"([a-z_]+)": /g)].map(match => match[1])
+    const table = [...program.split('"""')[1]!.matchAll(/^ {4}([a-z_]+) {2,}\S/gm)].map((match) => match[1]).filter((key) => key !== 'key')
+    const defaults = [.../^DEFAULTS = \{([^]*?)^\}/m.exec(program)![1]!.matchAll(/"([a-z_]+)": /g)].map((match) => match[1])
     const [before, types] = text(ROOT, 'src/smoke/stand-in/config.ts').split('export interface StandInBehaviour')
-    const typed = [...types!.matchAll(/^ {2}([a-z_]+)\?:/gm)].map(match => match[1])
-    const exitKeys = [.../^EXIT_KEYS = \{(.*)\}/m.exec(program)![1]!.matchAll(/"([a-z_]+)"/g)].map(match => match[1])
-    const typedExitKeys = [...before!.matchAll(/^ {2}([a-z_]+)\?:/gm)].map(match => match[1])
+    const typed = [...types!.matchAll(/^ {2}([a-z_]+)\?:/gm)].map((match) => match[1])
+    const exitKeys = [.../^EXIT_KEYS = \{(.*)\}/m.exec(program)![1]!.matchAll(/"([a-z_]+)"/g)].map((match) => match[1])
+    const typedExitKeys = [...before!.matchAll(/^ {2}([a-z_]+)\?:/gm)].map((match) => match[1])
     expect(table).toHaveLength(30)
     expect(typed).toEqual(table)
-    expect(defaults.filter(key => key !== 'code')).toEqual(table)
+    expect(defaults.filter((key) => key !== 'code')).toEqual(table)
     expect(['code', 'signal', ...typedExitKeys]).toEqual(exitKeys)
   })
 })
