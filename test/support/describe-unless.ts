@@ -2,7 +2,7 @@ import {describe, it} from 'vitest'
 
 /**
  * A suite that needs something which not every machine has. `reason` says what is missing here, undefined if nothing is. The suite is then
- * shown as skipped, with the reason in its name; with HERMES_SVC_NO_SKIP=1 it fails, unless it is for another platform.
+ * shown as skipped, with the reason in its name and on stderr; with HERMES_SVC_NO_SKIP=1 it fails, unless it is for another platform.
  */
 export function describeUnless(reason: string | undefined, name: string, body: () => void, platform: NodeJS.Platform = 'linux'): void {
   if (reason === undefined) {
@@ -11,6 +11,8 @@ export function describeUnless(reason: string | undefined, name: string, body: (
   }
   const title = `${name} (cannot run here: ${reason})`
   if (process.env.HERMES_SVC_NO_SKIP !== '1' || process.platform !== platform) {
+    // The default reporter names no suite of a file that is skipped as a whole.
+    console.warn(`skipped: ${title}`)
     describe.skip(title, body)
     return
   }

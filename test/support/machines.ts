@@ -3,7 +3,15 @@ import {fileURLToPath} from 'node:url'
 import {afterAll, beforeAll} from 'vitest'
 import type {Host} from '../../src/host/host.js'
 import {createNodeHost} from '../../src/host/node-host.js'
-import {bootMachine, type Machine, MACHINE_NODE, MACHINE_PACKAGE, type MachineExecOptions, type MachineOptions, whyNoMachine} from '../../src/smoke/machine.js'
+import {
+  bootMachine,
+  type Machine,
+  MACHINE_NODE,
+  MACHINE_PACKAGE,
+  type MachineExecOptions,
+  type MachineOptions,
+  whyNoMachine,
+} from '../../src/smoke/machine.js'
 import {describeUnless} from './describe-unless.js'
 import {systemd257Root} from './systemd-257-root.js'
 
@@ -22,11 +30,15 @@ export interface OnSystemdOptions {
 let machines = 0
 
 /**
- * A suite on a throw-away machine, once for each version of systemd: booted before the first test and taken down after the last one. The body
- * gets a function that returns the machine, for use within tests and hooks. To be awaited at the top of a test file: a Debian 13 is built
- * if there is none yet. Where a machine cannot be booted the suite is skipped or fails: see describeUnless.
+ * A suite on a throw-away machine, once for each version of systemd: booted before the first test and taken down after the last one. The
+ * body gets a function that returns the machine, for use within tests and hooks. To be awaited at the top of a test file: a Debian 13 is
+ * built if there is none yet. Where a machine cannot be booted the suite is skipped or fails: see describeUnless.
  */
-export async function describeOnSystemd(name: string, body: (machine: () => Machine) => void, options: OnSystemdOptions = {}): Promise<void> {
+export async function describeOnSystemd(
+  name: string,
+  body: (machine: () => Machine) => void,
+  options: OnSystemdOptions = {},
+): Promise<void> {
   for (const version of options.versions ?? ['host']) {
     const {root, reason, label} = await systemdRoot(version)
     describeUnless(reason, `${name} [${label}]`, () => {

@@ -26,7 +26,10 @@ mv "$1.tmp" "$1"
  */
 export async function systemd257Root(): Promise<{readonly root: string} | {readonly reason: string}> {
   if (process.platform !== 'linux') return {reason: 'needs Linux'}
-  const recipe = createHash('sha256').update(JSON.stringify([SUITE, PACKAGES, BUILD])).digest('hex').slice(0, 8)
+  const recipe = createHash('sha256')
+    .update(JSON.stringify([SUITE, PACKAGES, BUILD]))
+    .digest('hex')
+    .slice(0, 8)
   const cache = path.join(process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache'), 'hermes-svc-tests')
   const root = path.join(cache, `${SUITE}-${recipe}`)
   if (fs.existsSync(root)) return {root}
@@ -70,20 +73,27 @@ function readAptSources(): AptSources {
 export function debianMirror({oneLine, deb822, codename}: AptSources): string | undefined {
   if (codename === undefined) return undefined
   const entries = [
-    ...oneLine.flatMap((text) => text.split('\n')).map((line) => {
-      const [type, uri, suite, ...components] = line.replace(/\[.*?\]/, ' ').trim().split(/\s+/)
-      return {types: [type], uris: [uri], suites: [suite], components, enabled: true}
-    }),
-    ...deb822.flatMap((text) => text.replace(/^#.*\n?/gm, '').split(/\n\s*\n/)).map((stanza) => {
-      const words = (field: string) => (new RegExp(`^${field}:(.*(?:\\n[ \\t].*)*)`, 'im').exec(stanza)?.[1] ?? '').trim().split(/\s+/)
-      return {
-        types: words('Types'),
-        uris: words('URIs'),
-        suites: words('Suites'),
-        components: words('Components'),
-        enabled: !/^enabled:\s*no\s*$/im.test(stanza),
-      }
-    }),
+    ...oneLine
+      .flatMap((text) => text.split('\n'))
+      .map((line) => {
+        const [type, uri, suite, ...components] = line
+          .replace(/\[.*?\]/, ' ')
+          .trim()
+          .split(/\s+/)
+        return {types: [type], uris: [uri], suites: [suite], components, enabled: true}
+      }),
+    ...deb822
+      .flatMap((text) => text.replace(/^#.*\n?/gm, '').split(/\n\s*\n/))
+      .map((stanza) => {
+        const words = (field: string) => (new RegExp(`^${field}:(.*(?:\\n[ \\t].*)*)`, 'im').exec(stanza)?.[1] ?? '').trim().split(/\s+/)
+        return {
+          types: words('Types'),
+          uris: words('URIs'),
+          suites: words('Suites'),
+          components: words('Components'),
+          enabled: !/^enabled:\s*no\s*$/im.test(stanza),
+        }
+      }),
   ]
   return entries
     .filter((entry) => entry.enabled && entry.types.includes('deb') && entry.suites.includes(codename) && entry.components.includes('main'))

@@ -1,0 +1,130 @@
+import {spawnSync} from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import {afterAll, beforeAll, describe, expect, it} from 'vitest'
+import {commandModules} from '../../src/commands/index.js'
+import {ensureBuilt, ENTRY, PACKAGE_ROOT, runBuilt} from '../support/built.js'
+import {describeUnless} from '../support/describe-unless.js'
+
+const {version} = JSON.parse(fs.readFileSync(path.join(PACKAGE_ROOT, 'package.json'), 'utf8')) as {version: string}
+let scratch: string
+
+beforeAll(() => {
+  ensureBuilt()
+  scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-entry-'))
+})
+afterAll(() => fs.rmSync(scratch, {recursive: true}))
+
+/** Runs the entry after a piece of JavaScript that changes what it finds. */
+function runPrepared(preparation: string, args: readonly string[], entry = ENTRY) {
+  const file = path.join(scratch, 'preparation.cjs')
+  fs.writeFileSync(file, preparation)
+  return spawnSync(process.execPath, ['-r', file, entry, ...args], {encoding: 'utf8'})
+}
+
+describe('the executable entry', () => {
+  it.each([['--version'], ['-v']])('tells its version, platform and node for %s', (flag) => {
+    expect(runBuilt([flag])).toEqual({
+      status: 0,
+      stdout: `hermes-svc/${version} ${process.platform}-${process.arch} node-${process.version}\n`,
+      stderr: '',
+    })
+  })
+
+  it('gives the help of the root for no arguments, help, -h and --help alike', () => {
+    const help = runBuilt(['--help'])
+    expect(help).toMatchObject({status: 0, stderr: ''})
+    for (const args of [[], ['help'], ['-h']]) expect(runBuilt(args)).toEqual(help)
+  })
+
+  it('names every command in the help of the root', () => {
+    const {stdout} = runBuilt(['--help'])
+    const topLevel = Object.keys(commandModules).map((id) => id.split(':')[0])
+    for (const word of topLevel) expect(stdout).toMatch(new RegExp(`^ {2}${word} `, 'm'))
+  })
+
+  it.each(Object.keys(commandModules))('has help for %s, by flag and by word', (id) => {
+    const words = id.split(':')
+    const help = runBuilt([...words, '--help'])
+    expect(help).toMatchObject({status: 0, stderr: ''})
+    expect(help.stdout).toContain(`$ hermes-svc ${words.join(' ')}`)
+    expect(runBuilt(['help', ...words])).toEqual(help)
+    // Not the prepared text: made by oclif from the manifest.
+    expect(runBuilt([...words, '--json', '--help']).stdout).toContain(`$ hermes-svc ${words.join(' ')}`)
+  })
+
+  it('has a manifest of its own version with every command', () => {
+    const text = fs.readFileSync(path.join(PACKAGE_ROOT, 'oclif.manifest.json'), 'utf8')
+    const manifest = JSON.parse(text) as {version: string; commands: object}
+    expect(manifest.version).toBe(version)
+    expect(Object.keys(manifest.commands).sort()).toEqual(Object.keys(commandModules).sort())
+  })
+
+  it('refuses a node that is too old, in one line', () => {
+    const old = "Object.defineProperty(process, 'versions', {value: {...process.versions, node: '20.16.0'}})"
+    const {status, stdout, stderr} = runPrepared(old, ['--version'])
+    expect({status, stdout}).toEqual({status: 1, stdout: ''})
+    expect(stderr).toMatch(/^hermes-svc: needs Node 20\.17 or newer; this is .*\n$/)
+  })
+
+  it('says how to build where it was not built', () => {
+    const copy = path.join(scratch, 'unbuilt')
+    fs.mkdirSync(path.join(copy, 'bin'), {recursive: true})
+    fs.copyFileSync(ENTRY, path.join(copy, 'bin', 'hermes-svc.cjs'))
+    const {status, stderr} = spawnSync(process.execPath, [path.join(copy, 'bin', 'hermes-svc.cjs'), 'status'], {encoding: 'utf8'})
+    expect(status).toBe(1)
+    expect(stderr).toMatch(/^hermes-svc: .*dist\/cli\.cjs is missing; .*npm run build\n$/)
+  })
+
+  it.each([['--help'], ['status --json'], ['no-such-command']])('ends in good order when nobody reads what %s prints', (args) => {
+    const status = path.join(scratch, 'status')
+    // The reader is gone before the writer starts.
+    const script = `(sleep 0.2; "$0" "$1" ${args} 2>&1; echo $? >"$2") | :`
+    const {stderr} = spawnSync('sh', ['-c', script, process.execPath, ENTRY, status], {encoding: 'utf8'})
+    expect(stderr).toBe('')
+    const read = runBuilt(args.split(' '))
+    expect(Number(fs.readFileSync(status, 'utf8'))).toBe(read.status)
+  })
+
+  it('loads nothing for a command that only help or a change needs', () => {
+    const record = `
+const {Module} = require('module')
+const load = Module._load
+const loaded = []
+Module._load = function (name, ...rest) { loaded.push(name); return load.call(this, name, ...rest) }
+process.on('exit', () => require('fs').writeFileSync(process.env.RECORD, JSON.stringify({loaded, builtin: process.moduleLoadList})))
+`
+    const file = path.join(scratch, 'record.cjs')
+    fs.writeFileSync(file, record)
+    const result = path.join(scratch, 'record.json')
+    spawnSync(process.execPath, ['-r', file, ENTRY, 'status', '--json'], {env: {...process.env, RECORD: result}})
+    const {loaded, builtin} = JSON.parse(fs.readFileSync(result, 'utf8')) as {loaded: string[]; builtin: string[]}
+    expect(loaded.filter((name) => name.includes('vendor/'))).toEqual([])
+    const slow = ['readline', 'perf_hooks', 'crypto', 'worker_threads', 'http', 'internal/fs/streams', 'internal/fs/promises']
+    expect(builtin.filter((name) => slow.includes(name.replace('NativeModule ', '')))).toEqual([])
+  })
+})
+
+const python = spawnSync('python3', ['-c', '']).status === 0 ? undefined : 'there is no python3'
+
+describeUnless(python, 'the executable entry with a pipe that does not block', () => {
+  it('writes all that it has to say into a full pipe that does not block', () => {
+    const writer = `
+import fcntl, os, subprocess, sys, time
+r, w = os.pipe()
+fcntl.fcntl(w, fcntl.F_SETFL, os.O_NONBLOCK)
+filled = 0
+try:
+    while True: filled += os.write(w, b'x' * 4096)
+except BlockingIOError: pass
+child = subprocess.Popen(sys.argv[1:], stdout=w)
+time.sleep(0.5)
+os.close(w)
+with os.fdopen(r, 'rb') as pipe: text = pipe.read()
+sys.stdout.buffer.write(text[filled:])
+`
+    const {stdout} = spawnSync('python3', ['-c', writer, process.execPath, ENTRY, 'no-such-command', '--json'], {encoding: 'utf8'})
+    expect(JSON.parse(stdout)).toMatchObject({schemaVersion: 1, ok: false})
+  })
+})

@@ -1,0 +1,164 @@
+import {type ChildProcess, execFileSync, spawn, spawnSync} from 'node:child_process'
+import {chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync} from 'node:fs'
+import {tmpdir} from 'node:os'
+import {join} from 'node:path'
+import {createInterface} from 'node:readline'
+import {parseStat} from '../../src/gateway/process.js'
+import type {Host} from '../../src/host/host.js'
+import {createNodeHost} from '../../src/host/node-host.js'
+import {type HelperName, renderHelpers} from '../../src/service/helpers.js'
+import {DEFAULT_RESTART_POLICY, type RestartPolicy} from '../../src/service/restart-policy.js'
+
+/** Runs the rendered helpers of a service under real shells, beside real processes. */
+
+export const HOST = createNodeHost(join(import.meta.dirname, '../..'))
+export const PYTHON = '/usr/bin/python3'
+/** The shells that the helpers must run under: their command lines by name. */
+export const SHELLS: Readonly<Record<string, readonly string[]>> = {
+  dash: ['dash'],
+  bash: ['bash'],
+  'bash --posix': ['bash', '--posix'],
+  'busybox sh': ['busybox', 'sh'],
+}
+/** Far above the highest number that the kernel gives to a process (proc(5), pid_max: 2^22). */
+export const NO_PROCESS = 999_999_999
+/** A helper that takes longer than that, in ms, hangs. */
+export const HANGS_MS = 20_000
+
+/** Folders of one service, with its helpers rendered into `folder`. */
+export interface HelperService {
+  readonly root: string
+  readonly home: string
+  readonly state: string
+  readonly folder: string
+}
+
+export type Json = Record<string, unknown>
+
+const cleanups: (() => unknown)[] = []
+
+/** Undoes what the functions below made; for afterEach. */
+export async function cleanUp(): Promise<void> {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+}
+
+/** Why a suite that needs these programs cannot run here; undefined if it can. */
+export function lacks(...programs: string[]): string | undefined {
+  if (process.platform !== 'linux') return 'the helpers read /proc'
+  const absent = programs.filter((program) => (program.startsWith('/') ? !existsSync(program) : !HOST.which(program)))
+  return absent.length > 0 ? `not installed: ${absent.join(', ')}` : undefined
+}
+
+export function temporaryFolder(): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'helpers-')))
+  cleanups.push(() => rmSync(folder, {recursive: true, force: true}))
+  return folder
+}
+
+/** Renders the helpers for a new home and state folder. `tools` replaces the programs that they call by scripts in `root`. */
+export async function helperService(
+  options: {policy?: Partial<RestartPolicy>; homeName?: string; tools?: Record<string, string>} = {},
+): Promise<HelperService> {
+  const root = temporaryFolder()
+  const made = {root, home: join(root, options.homeName ?? 'home'), state: join(root, 'state'), folder: join(root, 'helpers')}
+  for (const folder of [made.home, made.state, made.folder]) mkdirSync(folder, {recursive: true})
+  const tools = options.tools ?? {}
+  for (const [name, body] of Object.entries(tools)) {
+    writeFileSync(join(root, name), `#!/bin/sh\n${body}\n`)
+    chmodSync(join(root, name), 0o755)
+  }
+  const which: Host['which'] = (program, path) => (program in tools ? join(root, program) : HOST.which(program, path))
+  const host = new Proxy(HOST, {get: (target, name) => (name === 'which' ? which : (Reflect.get(target, name) as unknown))})
+  for (const helper of await renderHelpers(host, {home: made.home, policy: {...DEFAULT_RESTART_POLICY, ...options.policy}})) {
+    writeFileSync(join(made.folder, helper.name), helper.text)
+  }
+  return made
+}
+
+export function put(folder: string, name: string, content: Json | string | number): void {
+  writeFileSync(join(folder, name), typeof content === 'object' ? JSON.stringify(content) : String(content))
+}
+
+/** A file's text without blanks around it; undefined if it is not there. */
+export function read(folder: string, name: string): string | undefined {
+  return existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8').trim() : undefined
+}
+
+export function runHelper(
+  shell: readonly string[],
+  made: HelperService,
+  name: HelperName,
+  env: Record<string, string> = {},
+  state = made.state,
+): {code: number | null; stderr: string} {
+  const [program, ...options] = shell
+  const result = spawnSync(program ?? '', [...options, join(made.folder, name), state], {
+    env: {PATH: '/usr/bin:/bin', ...env},
+    encoding: 'utf8',
+    timeout: HANGS_MS,
+    killSignal: 'SIGKILL',
+  })
+  return {code: result.status, stderr: result.stderr}
+}
+
+/** Starts a process that lives until the test ends; resolves with its first line of output. */
+export async function start(
+  argv: readonly string[],
+  env: Record<string, string> = {},
+): Promise<{child: ChildProcess; pid: number; line: string; stderr: () => string}> {
+  const child = spawn(argv[0] ?? '', argv.slice(1), {env: {PATH: '/usr/bin:/bin', ...env}, stdio: ['pipe', 'pipe', 'pipe']})
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  cleanups.push(async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
+  let stderr = ''
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString()
+  })
+  const line = await new Promise<string>((resolve) => createInterface({input: child.stdout}).once('line', resolve))
+  return {child, pid: child.pid ?? 0, line, stderr: () => stderr}
+}
+
+/** Starts `python3 -c` with code of whose output only the first line counts, and lets it live on. */
+export async function startPython(code: string, program = PYTHON): Promise<{child: ChildProcess; pid: number; line: string}> {
+  return start([program, '-c', `import fcntl,os,sys,time\n${code}\ntime.sleep(600)`])
+}
+
+/** A process that is no gateway. */
+export async function startAnything(program?: string): Promise<number> {
+  return (await startPython('print(1, flush=True)', program)).pid
+}
+
+/** A process that has ended and is not reaped. */
+export async function startZombie(): Promise<number> {
+  const code = 'p=os.fork()\nif p==0: os._exit(0)\nos.waitid(os.P_PID,p,os.WEXITED|os.WNOWAIT)\nprint(p,flush=True)'
+  return Number((await startPython(code)).line)
+}
+
+/** A process that looks like a gateway: `python3 <folder>/hermes <args>`. */
+export async function startGateway(made: HelperService, env: Record<string, string>, args: readonly string[] = []): Promise<number> {
+  writeFileSync(join(made.folder, 'hermes'), 'import time\nprint("up", flush=True)\ntime.sleep(600)\n')
+  return (await start([PYTHON, join(made.folder, 'hermes'), ...args, 'gateway', 'run'], env)).pid
+}
+
+/** Kills a process that some child of a test started. */
+export function killLater(pid: number): void {
+  cleanups.push(() => process.kill(pid, 'SIGKILL'))
+}
+
+export function startTime(pid: number | string): number {
+  const stat = parseStat(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  if (!stat) throw new Error(`process ${pid} has no start time`)
+  return stat.startTime
+}
+
+/** The clock of start times: that of a process of this moment. */
+export function nowTicks(): number {
+  return parseStat(execFileSync('cat', ['/proc/self/stat'], {encoding: 'utf8'}))?.startTime ?? 0
+}
+
+/** A pid record as gateways write it. */
+export function record(pid: number, more: Json = {}): Json {
+  return {pid, kind: 'hermes-gateway', argv: ['/x/hermes_cli/main.py', 'gateway', 'run'], ...more}
+}

@@ -1,0 +1,188 @@
+import {beforeAll, describe, expect, it} from 'vitest'
+import type {Account} from '../../src/host/host.js'
+import type {Machine} from '../../src/smoke/machine.js'
+import type {StandInBehaviour, StandInConfig, StandInEvent} from '../../src/smoke/stand-in/config.js'
+import {hermesSvc, waitFor} from './machines.js'
+
+/** Exits that a crash loop has before its cause goes away. */
+const CRASHES = 200
+const PLANNED = 50
+/** The loops run side by side; this is for the slowest of them on a busy machine. */
+const LOOP_TIMEOUT_MS = 240_000
+const SETTLE_TIMEOUT_MS = 30_000
+
+/**
+ * The four outcomes that the restart policy is for, on one version of systemd, with scaled times: delays of 20 ms to 100 ms, and where a wait is
+ * looked at, of a minute. Every service has a gateway that ends as told; those with hundreds of ends run side by side.
+ */
+export function restartPolicySuite(machine: () => Machine): void {
+  let user: Account
+
+  const homeOf = (profile: string) => `${user.home}/.hermes/profiles/${profile}`
+  const run = async (...argv: string[]) => machine().exec(argv, {user})
+  const unitOf = (profile: string) => `hermes-gateway-${profile}.service`
+
+  const show = async (profile: string, ...properties: string[]): Promise<Record<string, string>> => {
+    const {stdout} = await run('systemctl', '--user', 'show', unitOf(profile), `--property=${properties.join(',')}`)
+    return Object.fromEntries(
+      stdout
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => line.split(/=(.*)/s).slice(0, 2) as [string, string]),
+    )
+  }
+  const events = async (profile: string): Promise<StandInEvent[]> => {
+    const text = (await machine().readText(`${homeOf(profile)}/stand-in.starts`)) ?? ''
+    return text
+      .slice(0, text.lastIndexOf('\n') + 1)
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as StandInEvent)
+  }
+  const starts = async (profile: string) => (await events(profile)).filter((event) => event.event === 'start').length
+  /** What the helpers said in the journal. */
+  const helperLines = async (profile: string): Promise<string[]> => {
+    const {stdout} = await machine().exec(['journalctl', '--quiet', '--output=cat', `_SYSTEMD_USER_UNIT=${unitOf(profile)}`])
+    return stdout.split('\n').filter((line) => line.startsWith('hermes-svc: '))
+  }
+  const behave = (profile: string, config: StandInConfig) =>
+    machine().writeText(`${homeOf(profile)}/stand-in.json`, JSON.stringify(config), {user})
+
+  /** Installs a healthy gateway as a service, stops it, and forgets what it left; the next start behaves as told. */
+  const prepare = async (profile: string, config: StandInConfig, flags: readonly string[]) => {
+    const home = homeOf(profile)
+    await run('mkdir', '-p', `${home}/bin`)
+    await run('cp', '/opt/hermes-svc/package/dist/stand-in/hermes', `${home}/bin/hermes`)
+    const command = `/usr/bin/python3 -S ${home}/bin/hermes`
+    const installed = await hermesSvc(machine(), ['install', '-p', profile, '--command', command, ...flags], {user})
+    expect(installed.code, installed.stderr).toBe(0)
+    expect((await hermesSvc(machine(), ['stop', '-p', profile], {user})).code).toBe(0)
+    await run('rm', '-f', `${home}/stand-in.starts`, `${home}/stand-in.count`)
+    await behave(profile, config)
+  }
+  const SCALED = ['--restart-delay', '20ms', '--restart-delay-max', '100ms']
+  const SLOW = ['--restart-delay', '1m', '--restart-delay-max', '1m']
+  const crashLoop = (crash: StandInBehaviour): StandInConfig => ({sequence: [{...crash, repeat: CRASHES}]})
+
+  const loops: Record<string, StandInConfig> = {
+    'exit-1': crashLoop({exit_on_start: {code: 1}}),
+    'exit-75-failing': crashLoop({exit_on_start: {code: 75, state: 'startup_failed'}}),
+    'exit-75-silent': crashLoop({exit_on_start: {code: 75, state: null}}),
+    'by-signal': crashLoop({exit_on_start: {signal: 'SIGSEGV', state: null}}),
+  }
+
+  beforeAll(async () => {
+    user = await machine().addUser('alice')
+    for (const [profile, config] of Object.entries(loops)) await prepare(profile, config, SCALED)
+    await prepare('planned', {sequence: [{exit_after_ms: 20, exit: {code: 75}, repeat: PLANNED}]}, SLOW)
+    await prepare('fatal', {exit_on_start: {code: 78}}, SCALED)
+    await prepare('killed', {existing_pid_record: 'refuse-any'}, SCALED)
+    await prepare('waiting', {exit_on_start: {code: 1}}, SLOW)
+    for (const profile of [...Object.keys(loops), 'planned', 'fatal', 'killed', 'waiting']) {
+      await run('systemctl', '--user', 'start', '--no-block', unitOf(profile))
+    }
+  })
+
+  it(`${PLANNED} planned restarts in a row leave the service running, and none of them waits`, async () => {
+    await waitFor(async () => (await starts('planned')) > PLANNED, 'the last planned restart', LOOP_TIMEOUT_MS)
+    await waitFor(
+      async () => (await hermesSvc(machine(), ['status', '-p', 'planned'], {user})).code === 0,
+      'the gateway to run',
+      SETTLE_TIMEOUT_MS,
+    )
+    expect(await starts('planned')).toBe(PLANNED + 1)
+    // One wait would have been a minute.
+    expect((await helperLines('planned')).filter((line) => /waits/.test(line))).toEqual([])
+    expect(await show('planned', 'ActiveState', 'NRestarts')).toEqual({ActiveState: 'active', NRestarts: String(PLANNED)})
+  })
+
+  it('an exit with 78 is started once, and shows as failed', async () => {
+    await waitFor(async () => (await show('fatal', 'ActiveState')).ActiveState === 'failed', 'the service to fail', SETTLE_TIMEOUT_MS)
+    expect(await starts('fatal')).toBe(1)
+    const status = await hermesSvc(machine(), ['status', '-p', 'fatal', '--json'], {user})
+    expect(status.code).toBe(3)
+    expect(status.json()).toMatchObject({actual: 'failed', lastExit: {how: 'exited', status: 78}})
+  })
+
+  it('five SIGKILLs in a row are all survived, and the pid record that each leaves costs no start', async () => {
+    let pid = 0
+    for (let kills = 0; kills <= 5; kills++) {
+      const former = pid
+      const report = await waitFor(
+        async () => {
+          const status = await hermesSvc(machine(), ['status', '-p', 'killed', '--json'], {user})
+          const document = status.json<{verdict: {pid: number | null}; actual: string}>()
+          return document.actual === 'running' && document.verdict.pid !== former && document
+        },
+        `the gateway after ${kills} kills`,
+        SETTLE_TIMEOUT_MS,
+      )
+      pid = report.verdict.pid ?? 0
+      if (kills < 5) await run('sh', '-c', `kill -KILL ${pid}`)
+    }
+    // The gateway refuses to start on any pid record, so one that had not been cleared would show as a further start.
+    expect(await starts('killed')).toBe(6)
+  })
+
+  describe('during the wait after a failure', () => {
+    const isWaiting = async () => (await show('waiting', 'SubState')).SubState === 'start-pre'
+
+    it('status says that the next start waits, and ends with 1', async () => {
+      await waitFor(isWaiting, 'the wait', SETTLE_TIMEOUT_MS)
+      const status = await hermesSvc(machine(), ['status', '-p', 'waiting', '--json'], {user})
+      expect(status.code).toBe(1)
+      expect(status.json()).toMatchObject({actual: 'waiting', desired: 'stopped'})
+    })
+
+    it('systemctl restart starts at once', async () => {
+      await waitFor(isWaiting, 'the wait', SETTLE_TIMEOUT_MS)
+      const before = await starts('waiting')
+      await run('systemctl', '--user', 'restart', '--no-block', unitOf('waiting'))
+      await waitFor(async () => (await starts('waiting')) > before, 'a start long before the minute is over', SETTLE_TIMEOUT_MS)
+    })
+
+    it('systemctl stop ends inactive, not failed', async () => {
+      await waitFor(isWaiting, 'the wait', SETTLE_TIMEOUT_MS)
+      await run('systemctl', '--user', 'stop', unitOf('waiting'))
+      expect(await show('waiting', 'ActiveState', 'Result')).toEqual({ActiveState: 'inactive', Result: 'success'})
+    })
+
+    it('hermes-svc start starts at once', async () => {
+      await run('systemctl', '--user', 'start', '--no-block', unitOf('waiting'))
+      await waitFor(isWaiting, 'the wait', SETTLE_TIMEOUT_MS)
+      await behave('waiting', {})
+      expect((await hermesSvc(machine(), ['start', '-p', 'waiting', '--timeout', '30'], {user})).code).toBe(0)
+    })
+  })
+
+  describe.each(Object.keys(loops))(`a crash loop of ${CRASHES} ends (%s)`, (profile) => {
+    it('slows down to the cap, is never dead for good, and runs once the cause is gone', async () => {
+      const seen = new Set<string>()
+      await waitFor(
+        async () => {
+          const {ActiveState, SubState} = await show(profile, 'ActiveState', 'SubState')
+          seen.add(`${ActiveState}/${SubState}`)
+          return (await starts(profile)) > CRASHES
+        },
+        'the last crash',
+        LOOP_TIMEOUT_MS,
+      )
+      await waitFor(
+        async () => (await hermesSvc(machine(), ['status', '-p', profile], {user})).code === 0,
+        'the gateway to run',
+        SETTLE_TIMEOUT_MS,
+      )
+      expect([...seen].filter((state) => state.startsWith('failed'))).toEqual([])
+      expect(await starts(profile)).toBe(CRASHES + 1)
+      const times = (await events(profile)).filter((event) => event.event === 'start').map((event) => event.ms)
+      const gapsMs = times.slice(1).map((ms, index) => ms - (times[index] ?? 0))
+      // No start comes before its wait is over: 20 ms, 40 ms, 80 ms, then the cap. What else a start takes comes on top.
+      const waitsMs = gapsMs.map((_, index) => Math.min(100, 20 * 2 ** index))
+      expect(gapsMs.filter((ms, index) => ms < (waitsMs[index] ?? 0))).toEqual([])
+      // The journal loses who wrote some of the lines, since the writer is gone so soon; no line tells of more than the cap.
+      const waits = (await helperLines(profile)).map((line) => /waits ([\d.]+) s/.exec(line)?.[1]).filter((wait) => wait !== undefined)
+      expect(new Set(waits.map(Number))).toEqual(new Set([0.02, 0.04, 0.08, 0.1].filter((wait) => waits.map(Number).includes(wait))))
+      expect(waits.map(Number)).toContain(0.1)
+    })
+  })
+}

@@ -1,0 +1,101 @@
+import {describe, expect, it} from 'vitest'
+import {onUndo, type Plan, type Step} from '../../src/plan/plan.js'
+import {fileDiff, planJson, planText} from '../../src/ui/plan-text.js'
+import {type FakeFile, FakeHost} from '../fakes/fake-host.js'
+
+const RUN: Step = {kind: 'run', why: 'start the gateway', argv: ['systemctl', 'start', 'x'], env: {TOKEN: 'hunter2'}}
+const write = (path: string, text: string, secret?: boolean): Step => ({
+  kind: 'write-file',
+  why: `write ${path}`,
+  path,
+  text,
+  mode: 0o600,
+  ...(secret === undefined ? {} : {secret}),
+})
+const ACT: Step = {kind: 'act', why: 'wait', act: () => Promise.resolve()}
+
+const plan = (steps: readonly Step[]): Plan => ({title: 'install x', steps, outcome: 'nothing to do'})
+const host = (files: Record<string, FakeFile | string> = {}) => new FakeHost({files})
+
+describe('planText', () => {
+  it('says what there is nothing to do about', async () => {
+    expect(await planText(host(), plan([]))).toEqual(['nothing to do'])
+  })
+
+  it('shows each step, the command lines, and what would change in each file', async () => {
+    const lines = await planText(
+      host({'/etc/a': {text: 'one\ntwo\n', mode: 0o600, uid: 1000}}),
+      plan([write('/etc/a', 'one\nthree\n'), RUN, ACT]),
+    )
+    expect(lines).toEqual([
+      'Would install x:',
+      '  write /etc/a',
+      '      --- /etc/a\tinstalled',
+      '      +++ /etc/a\trendered',
+      '      @@ -1,2 +1,2 @@',
+      '       one',
+      '      -two',
+      '      +three',
+      '  start the gateway',
+      '      $ systemctl start x',
+      '  wait',
+    ])
+  })
+
+  it('leaves out what would be done only if something fails', async () => {
+    expect(await planText(host(), plan([...onUndo([RUN]), ACT]))).toEqual(['Would install x:', '  wait'])
+  })
+
+  it('never shows a secret, neither the old nor the new one', async () => {
+    const files = {'/etc/gateway.env': 'A="hunter1"'}
+    const steps = [write('/etc/gateway.env', 'A="hunter2"', true), write('/etc/new.env', 'A="hunter2"', true)]
+    const lines = await planText(host(files), plan(steps))
+    expect(lines.join('\n')).not.toContain('hunter')
+    expect(lines.filter((line) => line.includes('values'))).toEqual([
+      '      (changes; its values are not shown)',
+      '      (new; its values are not shown)',
+    ])
+    expect(JSON.stringify(await planJson(host(files), plan(steps)))).not.toContain('hunter')
+  })
+
+  it('changes nothing', async () => {
+    const machine = host()
+    await planText(machine, plan([write('/etc/a', 'x'), RUN]))
+    await planJson(machine, plan([write('/etc/a', 'x'), RUN]))
+    expect(machine.changes).toEqual([])
+  })
+})
+
+describe('planJson', () => {
+  it('shows each step as data, without environments', async () => {
+    const steps: Step[] = [write('/etc/a', 'x\n'), RUN, ACT, {kind: 'remove-file', why: 'remove', path: '/etc/b'}, ...onUndo([RUN])]
+    expect(await planJson(host(), plan(steps))).toEqual({
+      title: 'install x',
+      steps: [
+        expect.objectContaining({kind: 'write-file', path: '/etc/a', mode: '0600', text: 'x\n', secret: false}),
+        {kind: 'run', why: 'start the gateway', argv: ['systemctl', 'start', 'x']},
+        {kind: 'act', why: 'wait'},
+        {kind: 'remove-file', why: 'remove', path: '/etc/b'},
+      ],
+    })
+  })
+})
+
+describe('fileDiff', () => {
+  const wanted = {path: '/etc/a', text: 'x\n', mode: 0o644}
+
+  it('is empty where nothing would change', async () => {
+    expect(await fileDiff(host({'/etc/a': 'x\n'}), wanted)).toEqual([])
+    expect(await fileDiff(host({'/etc/a': 'x\n'}), {...wanted, secret: true})).toEqual([])
+  })
+
+  it('shows a new file as one that was not there', async () => {
+    expect(await fileDiff(host(), wanted)).toEqual(['--- /dev/null\tinstalled', '+++ /etc/a\trendered', '@@ -0,0 +1,1 @@', '+x'])
+  })
+
+  it('shows a mode that would change, of a secret file too', async () => {
+    const files = {'/etc/a': {text: 'x\n', mode: 0o600, uid: 1000}}
+    expect(await fileDiff(host(files), wanted)).toEqual(['(mode 0600 of /etc/a becomes 0644)'])
+    expect(await fileDiff(host(files), {...wanted, secret: true})).toHaveLength(1)
+  })
+})

@@ -1,0 +1,119 @@
+import {spawnSync} from 'node:child_process'
+import fc from 'fast-check'
+import {describe, expect, it} from 'vitest'
+import {healthPayload, type StateFileText} from '../../src/gateway/health.js'
+import type {GatewayHealth} from '../../src/lifecycle/health.js'
+import {prometheusText} from '../../src/ui/prometheus.js'
+import {describeUnless} from '../support/describe-unless.js'
+
+const NOW_MS = Date.UTC(2026, 4, 1, 12)
+const PROMTOOL = 'promtool'
+
+function health(profile: string, state: unknown, rest: Partial<GatewayHealth> = {}): GatewayHealth {
+  const stateFile: StateFileText = state === undefined ? {kind: 'absent'} : {kind: 'text', text: JSON.stringify(state)}
+  const verdict = rest.verdict ?? 'unknown'
+  const payload = healthPayload({verdict, isOwn: true, stateFile, nowMs: NOW_MS})
+  return {profile, account: 'ann', verdict, meantToRun: undefined, payload, ...rest}
+}
+
+const RUNNING = {
+  gateway_state: 'running',
+  updated_at: '2026-05-01T11:59:59.500000+00:00',
+  active_agents: 2,
+  platforms: {telegram: {state: 'connected'}, slack: {state: 'connected'}, irc: {state: 'retrying'}},
+}
+
+describe('prometheusText', () => {
+  it('gives every metric of all gateways once, with their samples together', () => {
+    const text = prometheusText([
+      health('default', RUNNING, {verdict: 'alive', meantToRun: true}),
+      health('work', {gateway_state: 'stopped', active_agents: 'x'}, {verdict: 'dead', meantToRun: false}),
+      health('play', undefined),
+    ])
+    expect(
+      text,
+    ).toBe(`# HELP hermes_gateway_up Whether the gateway is alive: 1, or 0 if it is down; no sample if that cannot be told or there is none.
+# TYPE hermes_gateway_up gauge
+hermes_gateway_up{user="ann",profile="default"} 1
+hermes_gateway_up{user="ann",profile="work"} 0
+# HELP hermes_gateway_info Always 1; the labels say how the gateway is, why, and what it last said of itself.
+# TYPE hermes_gateway_info gauge
+hermes_gateway_info{user="ann",profile="default",state="alive",reason="",gateway_state="running"} 1
+hermes_gateway_info{user="ann",profile="work",state="down",reason="gateway_not_running",gateway_state="stopped"} 1
+hermes_gateway_info{user="ann",profile="play",state="unknown",reason="gateway_not_configured",gateway_state=""} 1
+# HELP hermes_gateway_desired_up Whether the gateway is meant to run: 1, or 0 if it was stopped on purpose; no sample if nothing says.
+# TYPE hermes_gateway_desired_up gauge
+hermes_gateway_desired_up{user="ann",profile="default"} 1
+hermes_gateway_desired_up{user="ann",profile="work"} 0
+# HELP hermes_gateway_updated_timestamp_seconds When the gateway, or its heartbeat, last wrote its state.
+# TYPE hermes_gateway_updated_timestamp_seconds gauge
+hermes_gateway_updated_timestamp_seconds{user="ann",profile="default"} 1777636799.5
+# HELP hermes_gateway_active_agents Agents at work, as the gateway last wrote it.
+# TYPE hermes_gateway_active_agents gauge
+hermes_gateway_active_agents{user="ann",profile="default"} 2
+# HELP hermes_gateway_platforms Messaging platforms of the gateway, by their state as it last wrote it.
+# TYPE hermes_gateway_platforms gauge
+hermes_gateway_platforms{user="ann",profile="default",state="connected"} 2
+hermes_gateway_platforms{user="ann",profile="default",state="retrying"} 1
+`)
+  })
+
+  it('leaves out a metric that no gateway has a sample of', () => {
+    expect(prometheusText([health('default', undefined)]).match(/^# TYPE .*$/gm)).toEqual(['# TYPE hermes_gateway_info gauge'])
+  })
+
+  it('escapes what has a meaning in a label', () => {
+    expect(prometheusText([health('default', {gateway_state: 'a"b\\c\nd\\n'})])).toContain(',gateway_state="a\\"b\\\\c\\nd\\\\n"} 1\n')
+  })
+
+  it('has no series twice, though two states that are no Unicode are written alike', () => {
+    const text = prometheusText([health('default', {platforms: {a: {state: '\ud800'}, b: {state: '\ud801'}, c: {state: 'connected'}}})])
+    expect(text.match(/^hermes_gateway_platforms.*$/gm)).toEqual([
+      'hermes_gateway_platforms{user="ann",profile="default",state="connected"} 1',
+    ])
+  })
+
+  it('keeps every sample on a line of its own, whatever a gateway writes', () => {
+    fc.assert(
+      fc.property(fc.string({unit: 'binary'}), fc.string({unit: 'binary'}), (state, platform) => {
+        const text = prometheusText([health('default', {...RUNNING, gateway_state: state, platforms: {a: {state: platform}}})])
+        for (const line of text.split('\n').slice(0, -1))
+          expect(line).toMatch(/^(# (HELP|TYPE) \S+ .+|\w+\{(\w+="([^"\\\n]|\\["\\n])*",?)+\} [\d.]+)$/u)
+      }),
+    )
+  })
+})
+
+/** What promtool says of a text; empty if it finds nothing wrong with it, style included. */
+function complaints(text: string): string {
+  const {status, stdout, stderr, error} = spawnSync(PROMTOOL, ['check', 'metrics'], {input: text, encoding: 'utf8'})
+  if (error) throw error
+  return `${stdout}${stderr}${status === 0 ? '' : `exit status ${status}`}`
+}
+
+const noPromtool = spawnSync(PROMTOOL, ['--version']).error ? 'promtool is missing (Debian package prometheus)' : undefined
+
+describeUnless(noPromtool, 'promtool', () => {
+  it('finds nothing to complain about in gateways of every kind', () => {
+    const alive = health('default', RUNNING, {verdict: 'alive', meantToRun: true})
+    const dead = health('work', RUNNING, {verdict: 'dead', meantToRun: false})
+    expect(complaints(prometheusText([alive, dead, health('play', undefined)]))).toBe('')
+  })
+
+  it('does complain about a label that is not escaped', () => {
+    expect(complaints('# HELP a a\n# TYPE a gauge\na{b="c"d"} 1\n')).toContain('exit status')
+  })
+
+  it('finds nothing to complain about whatever gateways write', () => {
+    const states = fc.array(fc.tuple(fc.string({unit: 'binary'}), fc.string({unit: 'binary'})), {minLength: 20, maxLength: 50})
+    fc.assert(
+      fc.property(states, (all) => {
+        const gateways = all.map(([state, platform], index) => {
+          return health(`p${index}`, {...RUNNING, gateway_state: state, platforms: {a: {state: platform}, b: {state: '"\\\n'}}})
+        })
+        expect(complaints(prometheusText(gateways))).toBe('')
+      }),
+      {numRuns: 10},
+    )
+  })
+})

@@ -1,0 +1,116 @@
+import {describe, expect, it} from 'vitest'
+import type {ServiceReport} from '../../src/lifecycle/status.js'
+import {listText, statusText} from '../../src/ui/status-text.js'
+
+const REPORT: ServiceReport = {
+  service: 'hermes-gateway.service',
+  manager: 'systemd',
+  scope: 'user',
+  profile: 'default',
+  home: '/home/user/.hermes',
+  account: 'user',
+  installed: 'own',
+  enabled: true,
+  desired: 'running',
+  actual: 'running',
+  verdict: {state: 'alive', pid: 468, evidence: ['gateway.lock is held by pid 468', 'gateway_state.json says running']},
+  gatewayState: 'running',
+  pid: 468,
+  uptimeMs: 7_500_000,
+  restarts: 2,
+  failuresInARow: 0,
+  lastExit: null,
+  servedBy: null,
+}
+
+/** The rows of a status below its first line, by their names; evidence is one row with two lines. */
+function rows(report: Partial<ServiceReport>): Record<string, string> {
+  const found: Record<string, string> = {}
+  let name = ''
+  for (const line of statusText({...REPORT, ...report}).slice(1)) {
+    const [, head = '', text = ''] = /^ {2}(\S+(?: \S+)*)? {2,}(.*)$/.exec(line) ?? []
+    if (head) name = head
+    found[name] = found[name] === undefined ? text : `${found[name]} | ${text}`
+  }
+  return found
+}
+
+describe('statusText', () => {
+  it('says first what the service is and does', () => {
+    expect(statusText(REPORT)[0]).toBe('hermes-gateway.service: running (systemd, user scope, profile default)')
+  })
+
+  it('shows installed, enabled, desired, actual, verdict with evidence, restarts and the last exit', () => {
+    expect(rows({})).toEqual({
+      home: '/home/user/.hermes',
+      'runs as': 'user',
+      installed: 'yes',
+      enabled: 'yes, starts at boot',
+      desired: 'running',
+      actual: 'running',
+      gateway: 'alive, pid 468, up 2 h 5 min',
+      evidence: 'gateway.lock is held by pid 468 | gateway_state.json says running',
+      restarts: '2',
+      'last exit': 'none',
+    })
+  })
+
+  it('says what is not known or not there', () => {
+    const down = rows({
+      enabled: null,
+      desired: null,
+      actual: 'stopped',
+      verdict: {state: 'dead', pid: null, evidence: ['why']},
+      uptimeMs: null,
+      pid: null,
+    })
+    expect(down).toMatchObject({enabled: 'cannot tell', desired: 'not recorded', gateway: 'dead'})
+  })
+
+  it.each([
+    ['adopted', /another tool's unit, with our policy/],
+    ['foreign', /by another tool, without our policy/],
+    ['no', /^no/],
+    ['masked', /^masked$/],
+  ])('says whose definition it is: %s', (installed, expected) => {
+    expect(rows({installed}).installed).toMatch(expected)
+  })
+
+  it('says how it ended, and how often in a row', () => {
+    expect(rows({lastExit: {how: 'exited', status: 75}})['last exit']).toBe('exit status 75')
+    expect(rows({lastExit: {how: 'killed', status: 9}})['last exit']).toBe('killed by signal 9')
+    expect(rows({failuresInARow: 4}).restarts).toBe('2, 4 failures in a row')
+    expect(rows({failuresInARow: 1}).restarts).toBe('2, 1 failure in a row')
+  })
+
+  it('says whose gateway serves the profile', () => {
+    expect(rows({servedBy: 'default'})['served by']).toContain('the gateway of profile default')
+  })
+})
+
+describe('listText', () => {
+  it('is a table with a line for each profile', () => {
+    const work: ServiceReport = {
+      ...REPORT,
+      ...{
+        profile: 'work',
+        installed: 'no',
+        enabled: null,
+        desired: null,
+        actual: 'not-installed',
+        pid: null,
+        uptimeMs: null,
+        home: '/home/user/.hermes/profiles/work',
+      },
+    }
+    expect(listText([REPORT, work]).map((line) => line.split(/ {2,}/))).toEqual([
+      ['PROFILE', 'INSTALLED', 'DESIRED', 'ACTUAL', 'ENABLED', 'PID', 'UP', 'HOME'],
+      ['default', 'own', 'running', 'running', 'yes', '468', '2 h 5 min', '/home/user/.hermes'],
+      ['work', 'no', '-', 'not-installed', '-', '-', '-', '/home/user/.hermes/profiles/work'],
+    ])
+  })
+
+  it('shows a profile that another gateway serves as such', () => {
+    expect(listText([{...REPORT, servedBy: 'default'}])[1]).toContain('served by default')
+  })
+})
