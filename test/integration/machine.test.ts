@@ -1,10 +1,11 @@
-import {type ChildProcessWithoutNullStreams, spawn} from 'node:child_process'
+import {type ChildProcessWithoutNullStreams, spawn, spawnSync} from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import {fileURLToPath} from 'node:url'
 import {build} from 'esbuild'
-import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest'
+import {afterAll, afterEach, beforeAll, expect, it} from 'vitest'
+import type {ServiceError} from '../../src/errors.js'
 import type {Account} from '../../src/host/host.js'
 import {type Machine, MACHINE_NODE, MACHINE_PACKAGE, whyNoMachine} from '../../src/smoke/machine.js'
 import {describeUnless} from '../support/describe-unless.js'
@@ -33,7 +34,8 @@ await describeOnSystemd(
     it('runs a user service and lets its user read its journal', async () => {
       const run = await machine().exec(['systemd-run', '--user', '--wait', '--unit=hello', 'echo', 'hello from a service'], {user: ann})
       expect(run.code).toBe(0)
-      await waitFor(async () => (await text(['journalctl', '--user', '--unit=hello', '--output=cat'], ann)).includes('hello from a service'), 'the line')
+      const journal = () => text(['journalctl', '--user', '--unit=hello', '--output=cat'], ann)
+      await waitFor(async () => (await journal()).includes('hello from a service'), 'the line')
     })
 
     it('answers calls to logind', async () => {
@@ -61,10 +63,11 @@ await describeOnSystemd(
 
     it('has node and the package for every user, and nobody can change them', async () => {
       expect(await text([MACHINE_NODE, '--version'], ann)).toBe(process.version)
-      expect(await text(['cat', `${MACHINE_PACKAGE}/package.json`], ann)).toBe(fs.readFileSync(`${testHost.packageRoot}/package.json`, 'utf8').trim())
+      const manifest = fs.readFileSync(`${testHost.packageRoot}/package.json`, 'utf8')
+      expect(await text(['cat', `${MACHINE_PACKAGE}/package.json`], ann)).toBe(manifest.trim())
       expect(await text(['stat', '--format=%U %a', MACHINE_PACKAGE])).toBe('root 755')
       expect((await machine().exec(['touch', `${MACHINE_PACKAGE}/package.json`])).stderr).toContain('Read-only file system')
-      expect((await machine().exec(['touch', MACHINE_NODE])).stderr).toContain('Read-only file system')
+      expect((await machine().exec(['chmod', '0700', MACHINE_NODE])).stderr).toContain('Read-only file system')
     })
 
     it('passes arguments, input and exit status through as they are', async () => {
@@ -76,7 +79,8 @@ await describeOnSystemd(
 
     it('gives a user the environment of a login, changed as asked', async () => {
       const env = {EXTRA: 'x y', XDG_RUNTIME_DIR: undefined}
-      const result = await machine().exec(['sh', '-c', 'echo "$USER $HOME $PWD $EXTRA ${XDG_RUNTIME_DIR-none} $(id -un) $(id -Gn)"'], {user: ann, env})
+      const show = 'echo "$USER $HOME $PWD $EXTRA ${XDG_RUNTIME_DIR-none} $(id -un) $(id -Gn)"'
+      const result = await machine().exec(['sh', '-c', show], {user: ann, env})
       expect(result.stdout).toBe('ann /home/ann /home/ann x y none ann ann\n')
       expect(await text(['sh', '-c', 'echo $XDG_RUNTIME_DIR $VITEST'], ann)).toBe(`/run/user/${ann.uid}`)
     })
@@ -129,9 +133,19 @@ function traces(name: string, pidNamespace: string | null): string[] {
     const mounts = read(() => fs.readFileSync(`/proc/${pid}/mountinfo`, 'utf8')) ?? ''
     if (mounts.includes(`machine-${short}`)) found.push(`mount seen by ${pid}`)
   }
-  const groups = fs.readdirSync('/sys/fs/cgroup', {recursive: true, encoding: 'utf8'}).filter((group) => group.includes(short))
-  found.push(...groups.map((group) => `cgroup ${group}`))
-  found.push(...fs.readdirSync('/run').filter((file) => file.includes(short)).map((file) => `/run/${file}`))
+  const groups = spawnSync('find', ['/sys/fs/cgroup', '-name', `*${short}*`], {encoding: 'utf8'}).stdout
+  found.push(
+    ...groups
+      .split('\n')
+      .filter(Boolean)
+      .map((group) => `cgroup ${group}`),
+  )
+  found.push(
+    ...fs
+      .readdirSync('/run')
+      .filter((file) => file.includes(short))
+      .map((file) => `/run/${file}`),
+  )
   return found
 }
 
@@ -187,7 +201,6 @@ describeUnless(whyNoMachine(testHost), 'a throw-away machine and its host', () =
     await machine.down()
     expect(traces(machine.name, namespace)).toEqual([])
     expect(fs.existsSync('/var/lib/written-inside') || fs.existsSync('/tmp/written-inside')).toBe(false)
-    expect(fs.readdirSync('/tmp').filter((file) => file.startsWith('nspawn-'))).toEqual([])
   })
 
   it('can be taken down twice, and says so when it is used after that', async () => {
@@ -224,7 +237,8 @@ describeUnless(whyNoMachine(testHost), 'a throw-away machine and its host', () =
   it('dies with its keeper, and the next boot removes what the keeper could not', async () => {
     const {name, leaderPid, namespace} = await bootByOwner('orphaned')
     const parentOf = (pid: number) => Number(/^PPid:\s*(\d+)$/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
-    process.kill(parentOf(parentOf(leaderPid)), 'SIGKILL')
+    const keeper = parentOf(parentOf(parentOf(leaderPid)))
+    process.kill(keeper, 'SIGKILL')
     await waitFor(() => traces(name, namespace).every((trace) => !trace.startsWith('process')), 'the death of the machine')
     expect(fs.readdirSync('/run')).toContain(`hermes-svc-machine-${name.replace('hermes-svc-', '')}`)
     await boot()
@@ -246,7 +260,7 @@ describeUnless(whyNoMachine(testHost), 'a throw-away machine and its host', () =
 
   it('does not take the name of one that runs', async () => {
     const machine = await boot({name: 'same'})
-    await expect(boot({name: 'same'})).rejects.toMatchObject({code: 'machine-failed', message: expect.stringContaining('exists already') as string})
+    await expect(boot({name: 'same'})).rejects.toThrow('exists already')
     expect((await machine.exec(['systemctl', 'is-system-running'])).stdout).toBe('running\n')
   })
 
@@ -271,24 +285,27 @@ describeUnless(whyNoMachine(testHost), 'a throw-away machine and its host', () =
     const result = await outer.exec([MACHINE_NODE, '/opt/owner.cjs', MACHINE_PACKAGE, 'inner'], {timeoutMs: 60_000})
     expect(result.stderr).toBe('')
     expect(JSON.parse(result.stdout)).toMatchObject({userManager: 'running'})
-    const left = await outer.exec(['sh', '-c', 'ls -d /run/hermes-svc-* /tmp/nspawn-*; systemctl list-units --no-legend --plain "hermes-svc-*"; ls /home'])
+    const look = 'ls -d /run/hermes-svc-* /tmp/nspawn-*; systemctl list-units --no-legend --plain "hermes-svc-*"; ls /home'
+    const left = await outer.exec(['sh', '-c', look])
     expect(left.stdout).toBe('')
   })
 
   it('says what failed when it does not boot', async () => {
     const bind = {source: path.join(folder, 'no-such-file'), target: '/srv/x'}
-    await expect(boot({binds: [bind]})).rejects.toMatchObject({code: 'machine-failed', evidence: [expect.stringContaining('no-such-file') as string]})
+    const error = await boot({binds: [bind]}).catch((reason: unknown) => reason)
+    expect(error).toMatchObject({code: 'machine-failed'})
+    expect((error as ServiceError).evidence.join('\n')).toContain(bind.source)
   })
 })
 
-describe('a throw-away machine that cannot be', () => {
-  it.runIf(process.geteuid?.() === 0)('says that it needs root', () => {
+describeUnless(testHost.account.uid === 0 ? undefined : 'needs root', 'a throw-away machine that cannot be', () => {
+  it('says that it needs root', () => {
     const nobody = testHost.accountOf('nobody')
     if (!nobody) throw new Error('no account named nobody')
     expect(whyNoMachine(testHost.as(nobody))).toBe('a throw-away machine needs root')
   })
 
-  it.runIf(process.geteuid?.() === 0)('names the packages that its root folder lacks', () => {
+  it('names the packages that its root folder lacks', () => {
     const empty = fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-test-'))
     try {
       expect(whyNoMachine(testHost, empty)).toContain(`in ${empty}: `)

@@ -1,0 +1,306 @@
+import {beforeAll, describe, expect, it} from 'vitest'
+import type {Account} from '../../src/host/host.js'
+import type {Scope} from '../../src/managers/manager.js'
+import {type Machine, MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import {type CommandResult, describeOnSystemd, hermesSvc, testHost, waitFor} from '../support/machines.js'
+import {TestService} from '../support/test-service.js'
+
+interface Failure {
+  readonly ok: boolean
+  readonly error: {readonly code: string; readonly message: string; readonly next: string[]; readonly evidence: string[]}
+}
+
+/** Failures come one after the other within a second, so that three of them are soon there. */
+const SOON = ['--restart-delay', '50ms']
+
+/** The error of an installation that failed and was undone. A reload that failed fails again when it is undone: that may be said. */
+const failed = (result: CommandResult, code: string) => {
+  expect([result.code, result.stdout]).toEqual([1, expect.stringContaining('"ok":false')])
+  const {error} = result.json<Failure>()
+  expect(error.code).toBe(code)
+  expect(error.evidence.filter((line) => line.includes('could not be undone') && !line.includes('daemon-reload'))).toEqual([])
+  return error
+}
+
+await describeOnSystemd('an installation is a transaction', (machine: () => Machine) => {
+  describe.concurrent.each<Scope>(['user', 'system'])('in %s scope', (scope) => {
+    describe.sequential('one after the other', () => transactions(machine, scope))
+  })
+
+  // What makes systemd refuse is the whole machine's, so that nothing else may go on beside it.
+  describe.each<Scope>(['user', 'system'])('where systemd will not read a definition, in %s scope', (scope) => {
+    let user: Account
+
+    beforeAll(async () => {
+      user = await machine().addUser(scope === 'user' ? 'rita' : 'rolf', {linger: scope === 'user'})
+    })
+
+    const makeService = () => TestService.make(machine(), user, {scope})
+
+    /** Runs a command while systemd refuses to reload: it does where /run has less than 16 MiB left. */
+    const withoutReload = async (service: TestService, command: string, args: readonly string[]) => {
+      await service.sh('free=$(df --output=avail -k /run | tail -n 1); fallocate -l "$((free - 8192))K" /run/filler')
+      try {
+        return await service.run(command, args)
+      } finally {
+        await service.sh('rm /run/filler')
+      }
+    }
+
+    it('undoes everything if systemd will not read the definition', async () => {
+      const service = await makeService()
+      const before = await service.lasting()
+      const result = await withoutReload(service, 'install', ['--json'])
+      expect(failed(result, 'command-failed').message).toMatch(/daemon-reload.*not enough space/)
+      expect(await service.lasting()).toEqual(before)
+      await service.must('install')
+      await service.must('uninstall')
+    })
+
+    it('leaves the former one stopped if it was', async () => {
+      const service = await makeService()
+      await service.must('install')
+      await service.must('stop')
+      const before = await service.lasting()
+      failed(await withoutReload(service, 'install', ['--json', '--env', 'NEW=1']), 'command-failed')
+      expect(await service.lasting()).toEqual(before)
+      await service.must('uninstall')
+    })
+
+    it('does not disturb the gateway that runs if systemd will not read the new definition', async () => {
+      const service = await makeService()
+      await service.must('install')
+      const [before, pid] = [await service.definition(), await service.mainPid()]
+      failed(await withoutReload(service, 'install', ['--json', '--env', 'NEW=1']), 'command-failed')
+      expect(await service.definition()).toEqual(before)
+      expect(await service.comesUp()).toBe(pid)
+      // The files are as they were, but systemd has not seen that yet.
+      await service.must('install')
+      expect(await service.show('NeedDaemonReload', 'MainPID')).toEqual(['no', String(pid)])
+      await service.must('uninstall')
+    })
+  })
+})
+
+function transactions(machine: () => Machine, scope: Scope): void {
+  let user: Account
+
+  beforeAll(async () => {
+    user = await machine().addUser(scope === 'user' ? 'alice' : 'alan', {linger: scope === 'user'})
+  })
+
+  const makeService = (standIn: StandInConfig = {}) => TestService.make(machine(), user, {scope, standIn})
+
+  describe('before a first installation', () => {
+    it.each<[string, StandInConfig, readonly string[], RegExp, string]>([
+      ['ends with 1 at every start', {exit_on_start: {code: 1}}, SOON, /it ended \d times in a row \(exit status 1\)/, '(exit-on-start)'],
+      ['ends with 78', {exit_on_start: {code: 78}}, [], /it ended with 78: its configuration is at fault/, '(exit-on-start)'],
+      [
+        'never says that it runs',
+        {never_running: true},
+        ['--timeout', '1s'],
+        /did not say "running" within 1 s.*says starting/,
+        'Starting Hermes',
+      ],
+    ])('undoes everything if the gateway %s', async (_what, standIn, flags, message, logLine) => {
+      const service = await makeService(standIn)
+      const before = await service.lasting()
+      const error = failed(await service.run('install', ['--json', ...flags]), 'not-running')
+      expect(error.message).toMatch(message)
+      expect(error.evidence.join('\n')).toContain(logLine)
+      expect(await service.lasting()).toEqual(before)
+      expect(await service.status()).toMatchObject({exit: 4, actual: 'not-installed', pid: null})
+      const journal = (await machine().readText(`${service.home}/logs/hermes-svc.jsonl`))?.trim().split('\n') ?? []
+      expect(journal.map((line) => JSON.parse(line) as object)).toMatchObject([{command: 'install', outcome: 'failed'}])
+    })
+
+    it('undoes everything if the service cannot be enabled', async () => {
+      const service = await makeService()
+      const wants = `${service.units}/${scope === 'user' ? 'default' : 'multi-user'}.target.wants`
+      await service.sh('rm -rf "$1"; mkdir -p "${1%/*}"; touch "$1"', [wants], {...service.actor})
+      const before = await service.lasting()
+      const result = await service.run('install', ['--json'])
+      expect(failed(result, 'command-failed').message).toMatch(/ enable /)
+      expect(await service.lasting()).toEqual(before)
+      await service.sh('rm "$1"', [wants])
+      await service.must('install')
+      await service.must('uninstall')
+    })
+  })
+
+  describe('over a definition that works', () => {
+    /** A command that answers when it is probed, and then never works. */
+    const BROKEN = '#!/bin/sh\n[ "$1" != --version ] || exit 0\necho it does not work >&2\nexit 1\n'
+
+    const brokenCommand = async (service: TestService) => {
+      const command = `${user.home}/broken-hermes`
+      await machine().writeText(command, BROKEN, {user, mode: 0o755})
+      return service.run('install', ['--json', '--command', command, '--env', 'NEW=1', ...SOON])
+    }
+
+    it('brings the former one back, running, if the gateway does not come up', async () => {
+      const service = await makeService()
+      await service.must('install', ['--env', 'OLD=1', '--restart-delay', '2s'])
+      const [before, pid] = [await service.definition(), await service.mainPid()]
+      const error = failed(await brokenCommand(service), 'not-running')
+      expect(error.evidence.join('\n')).toContain('it does not work')
+      expect(await service.definition()).toEqual(before)
+      await service.comesUp(pid)
+      expect(await service.status()).toMatchObject({exit: 0, desired: 'running', enabled: true, failuresInARow: 0})
+      expect((await service.must('diff')).stdout).toContain('is as rendered')
+      await service.must('uninstall')
+    })
+  })
+
+  it('lets one of two installations work, and the other say so', async () => {
+    const service = await makeService({startup_ms: 1000})
+    const results = await Promise.all([service.run('install', ['--json']), service.run('install', ['--json'])])
+    expect(results.map((result) => result.code).sort()).toEqual([0, 1])
+    const loser = results.find((result) => result.code === 1)
+    expect(loser?.json<Failure>().error).toMatchObject({
+      code: 'busy',
+      message: expect.stringMatching(/changing hermes-gateway-.*right now/),
+    })
+    expect(await service.status()).toMatchObject({exit: 0, actual: 'running'})
+    await service.must('uninstall')
+  })
+
+  it('turns lingering on for a user without a session, and off again if it fails', async () => {
+    const carol = await machine().addUser(`carol-${scope}`, {linger: false})
+    const service = await TestService.make(machine(), carol, {scope, profile: 'default', standIn: {exit_on_start: {code: 78}}})
+    const asRoot = (command: string) => hermesSvc(machine(), [command, '--json', '--scope', scope, '--run-as', carol.name])
+    const must = async (command: string) => {
+      const result = await asRoot(command)
+      expect(result, result.stderr).toMatchObject({code: 0})
+      return result.json()
+    }
+    const before = await service.lasting()
+    failed(await asRoot('install'), 'not-running')
+    expect(await machine().readText(`/var/lib/systemd/linger/${carol.name}`)).toBeUndefined()
+    const userManager = ['systemctl', 'stop', `user@${carol.uid}.service`]
+    await machine().exec(userManager)
+    expect(await service.lasting()).toEqual(before)
+
+    await service.configure({})
+    expect(await must('install')).toMatchObject({changed: true})
+    expect(await machine().readText(`/var/lib/systemd/linger/${carol.name}`)).toBe('')
+    expect(await must('status')).toMatchObject({actual: 'running', account: carol.name})
+    expect(await must('install')).toMatchObject({changed: false})
+    expect(await must('uninstall')).toMatchObject({changed: true})
+    expect(await machine().readText(`/var/lib/systemd/linger/${carol.name}`)).toBeUndefined()
+    await machine().exec(userManager)
+    expect(await service.lasting()).toEqual(before)
+  })
+
+  describe('that is interrupted by Ctrl-C', () => {
+    /** Installs, and interrupts that as soon as something has happened. */
+    const interrupt = async (service: TestService, args: readonly string[], hasHappened: () => Promise<boolean>) => {
+      const argv = [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...service.argv('install', ['--json', ...args])]
+      const running = machine().exec(['sh', '-c', 'echo $$ >~/pid; exec "$@"', 'sh', ...argv], service.actor)
+      await waitFor(hasHappened, 'the moment to interrupt')
+      await service.sh('kill -INT "$(cat ~/pid)"; rm ~/pid', [], service.actor)
+      const result = await running
+      expect(result.code).toBe(130)
+      expect(JSON.parse(result.stdout)).toMatchObject({ok: false, error: {code: 'cancelled', evidence: []}})
+    }
+
+    it('is undone', async () => {
+      const service = await makeService({never_running: true})
+      const before = await service.lasting()
+      await interrupt(service, [], async () => (await service.events()).some((event) => event.event === 'start'))
+      expect(await service.lasting()).toEqual(before)
+      expect(await service.status()).toMatchObject({exit: 4, actual: 'not-installed', pid: null})
+    })
+
+    it('has the gateway from before run again', async () => {
+      const service = await makeService({dump_env: ['NEW']})
+      await service.must('install')
+      const [before, pid] = [await service.definition(), await service.mainPid()]
+      await service.configure({dump_env: ['NEW'], sequence: [{never_running: true}]})
+      const isStarted = async () => (await service.events()).filter((event) => event.event === 'start').length === 2
+      await interrupt(service, ['--env', 'NEW=1'], isStarted)
+      expect(await service.definition()).toEqual(before)
+      await service.comesUp(pid)
+      expect(JSON.parse((await machine().readText(`${service.home}/stand-in.env.json`)) ?? '')).toMatchObject({NEW: null})
+      await service.must('uninstall')
+    })
+
+    it('lets the gateway from before finish what it is doing', async () => {
+      const service = await makeService({dump_env: ['NEW'], stop_takes_ms: 1500})
+      await service.must('install')
+      const [before, pid] = [await service.definition(), await service.mainPid()]
+      const isDraining = async () => (await machine().readText(`${service.home}/gateway_state.json`))?.includes('draining') === true
+      await interrupt(service, ['--env', 'NEW=1'], isDraining)
+      expect(await service.definition()).toEqual(before)
+      await service.comesUp(pid)
+      const ends = (await service.events()).filter((event) => event.event === 'end')
+      expect(ends).toMatchObject([{pid, reason: 'planned-stop', code: 0}])
+      expect(JSON.parse((await machine().readText(`${service.home}/stand-in.env.json`)) ?? '')).toMatchObject({NEW: null})
+      await service.configure({})
+      await service.must('uninstall')
+    })
+  })
+
+  it('never leaves a half-written file when it is killed, and the next run completes it', async () => {
+    const service = await makeService({dump_env: ['A']})
+    const nothing = await service.lasting()
+    const variants = [
+      ['--restart-delay', '1s', '--env', 'A=0'],
+      ['--restart-delay', '9s', '--env', 'A=1'],
+    ]
+    const definitions: string[][] = []
+    for (const flags of variants) {
+      await service.must('install', flags)
+      definitions.push(await service.definition())
+    }
+    const whole = new Set(definitions.flat())
+    const startMs = testHost.monotonicMs()
+    await service.must('install', variants[0])
+    const takesMs = testHost.monotonicMs() - startMs
+
+    let killed = 0
+    /** Kills a command after a share of the time that an installation takes; whatever is there then is whole. */
+    const kill = async (share: number, flags: readonly string[], command = 'install') => {
+      const limit = ['timeout', '--foreground', '--signal=KILL', ((takesMs * share) / 1000).toFixed(3)]
+      const {code} = await machine().exec(
+        [...limit, MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...service.argv(command, flags)],
+        service.actor,
+      )
+      if (code !== 0) killed++
+      const there = await service.definition()
+      expect(there.filter((line) => !whole.has(line) && !/hermes-svc-tmp |\/restart-due /.test(line))).toEqual([])
+      const verify = ['systemd-analyze', ...(scope === 'user' ? ['--user'] : []), 'verify', service.unitFile]
+      if (there.some((line) => line.startsWith(`${service.unitFile} `)))
+        expect((await machine().exec(verify, service.actor)).stderr).toBe('')
+    }
+    const completes = async (variant: number) => {
+      await waitFor(
+        async () => (await service.run('install', variants[variant])).code === 0,
+        'an installation that is not hindered by the killed one',
+      )
+      expect(await service.definition()).toEqual(definitions[variant])
+      expect(await service.status()).toMatchObject({exit: 0, actual: 'running', enabled: true, desired: 'running'})
+      // The gateway runs on the new definition, too.
+      expect(JSON.parse((await machine().readText(`${service.home}/stand-in.env.json`)) ?? '')).toMatchObject({A: String(variant)})
+      expect(await service.sh('find "$1" -name "*hermes-svc-tmp"', [service.home])).toBe('')
+    }
+    for (let round = 1; round <= 4; round++) {
+      await kill((round + Math.random()) / 5, variants[round % 2] ?? [])
+      await completes(round % 2)
+    }
+    for (let round = 1; round <= 2; round++) {
+      await service.must('uninstall')
+      await kill((round + Math.random()) / 3, variants[0] ?? [])
+      await completes(0)
+    }
+    for (let round = 1; round <= 3; round++) {
+      await kill((round + Math.random()) / 4, [], 'uninstall')
+      await service.must('uninstall')
+      expect(await service.lasting()).toEqual(nothing)
+      await completes(0)
+    }
+    expect(killed).toBeGreaterThan(4)
+    await service.must('uninstall')
+  })
+}

@@ -1,0 +1,352 @@
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import {fileURLToPath} from 'node:url'
+import {beforeAll, describe, expect, it} from 'vitest'
+import type {Account, RunResult} from '../../src/host/host.js'
+import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import {DOCUMENT_OF_COMMAND, type DocumentKind, SCHEMA_FOLDER, schemaErrors} from '../support/json-schemas.js'
+import {describeOnSystemd, hermesSvc} from '../support/machines.js'
+import {TestService} from '../support/test-service.js'
+
+/** HERMES_SVC_RECORD=1 keeps the documents that are given a name as the fixtures of test/schemas. */
+const RECORDS = process.env.HERMES_SVC_RECORD === '1' ? fileURLToPath(new URL('../fixtures/json-documents', import.meta.url)) : undefined
+const ENTRY = `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`
+const STAND_IN = `${MACHINE_PACKAGE}/dist/stand-in/hermes`
+const SECRET = 'swordfish-7361'
+
+type Ended = Pick<RunResult, 'code' | 'stdout' | 'stderr'>
+type Document = Record<string, unknown>
+
+/** The document on stdout, once it is seen that it is the only thing there, and of the kind and with the exit status expected. */
+function documentOf({code, stdout, stderr}: Ended, kind: DocumentKind, exitStatus: number, name?: string): Document {
+  expect({code, stdout, stderr}).toMatchObject({code: exitStatus, stdout: expect.stringMatching(/^\{.*\}\n$/)})
+  const document = JSON.parse(stdout) as Document
+  expect({errors: schemaErrors(kind, document), stdout}).toEqual({errors: [], stdout})
+  if (RECORDS && name) {
+    fs.mkdirSync(RECORDS, {recursive: true})
+    // Lines of the journal name the host.
+    const text = JSON.stringify(document, undefined, 2).replaceAll(` ${os.hostname()} `, ' machine ')
+    fs.writeFileSync(path.join(RECORDS, `${kind}.${name}.json`), `${text}\n`)
+  }
+  return document
+}
+
+/** The messages of JSON Lines that ended well. */
+function messagesOf({code, stdout, stderr}: Ended): string[] {
+  expect({code, stderr}).toMatchObject({code: 0})
+  expect(stdout).toMatch(/\n$/)
+  return stdout
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => (JSON.parse(line) as {MESSAGE: string}).MESSAGE)
+}
+
+const commands = Object.keys(DOCUMENT_OF_COMMAND)
+
+await describeOnSystemd('what --json prints', (machine) => {
+  let ann: Account
+  beforeAll(async () => {
+    ann = await machine().addUser('ann')
+  })
+  const run = (args: readonly string[], user: Account = ann) => hermesSvc(machine(), [...args, '--json'], {user})
+  const addUserWithHome = async (name: string) => {
+    const user = await machine().addUser(name)
+    await machine().exec(['mkdir', '-m', '700', '.hermes'], {user})
+    return user
+  }
+
+  it('is in accordance with schemas that the package brings', async () => {
+    const folder = `${MACHINE_PACKAGE}/dist/schemas`
+    const files = (await machine().exec(['ls', folder])).stdout.trim().split('\n')
+    expect(files).toEqual(fs.readdirSync(SCHEMA_FOLDER).sort())
+    for (const file of files) {
+      expect(await machine().readText(`${folder}/${file}`)).toBe(fs.readFileSync(path.join(SCHEMA_FOLDER, file), 'utf8'))
+    }
+  })
+
+  describe('where no service is installed', () => {
+    let service: TestService
+    beforeAll(async () => {
+      service = await TestService.make(machine(), ann)
+    })
+
+    it('is a report for status and list', async () => {
+      const status = documentOf(await service.run('status', ['--json']), 'status', 4, 'not-installed')
+      expect(status).toMatchObject({service: service.unit, installed: 'no', actual: 'not-installed', desired: null, pid: null})
+      const {schemaVersion, ok, services} = documentOf(await run(['list']), 'list', 0)
+      expect((services as Document[]).map((report) => ({schemaVersion, ok, ...report}))).toContainEqual(status)
+    })
+
+    it('is the definition that there would be for render', async () => {
+      const {files} = documentOf(await service.run('render', ['--json']), 'render', 0, 'no-values')
+      expect(files).toContainEqual(expect.objectContaining({path: service.unitFile, mode: '0644', secret: false}))
+    })
+
+    it.each(['start', 'stop', 'restart'])('is a failure for %s', async (command) => {
+      expect(documentOf(await service.run(command, ['--json']), 'failure', 1)).toMatchObject({error: {code: 'not-installed'}})
+    })
+
+    it('is a failure that cannot tell for diff and logs', async () => {
+      const diff = documentOf(await service.run('diff', ['--json']), 'failure', 4, 'not-installed')
+      expect(diff).toMatchObject({error: {code: 'not-installed', next: ['hermes-svc install', 'hermes-svc render']}})
+      expect(documentOf(await service.run('logs', ['--json']), 'failure', 4)).toMatchObject({error: {code: 'no-log'}})
+    })
+
+    it("is a line of the gateway's own log a line for logs, where that is all there is", async () => {
+      await machine().exec(['mkdir', `${service.home}/logs`], {user: ann})
+      await machine().writeText(`${service.home}/logs/gateway.log`, 'one\n"two"\tand ü\n', {user: ann})
+      expect(messagesOf(await service.run('logs', ['--json']))).toEqual(['one', '"two"\tand ü'])
+    })
+
+    it('is a change that changed nothing for uninstall', async () => {
+      expect(documentOf(await service.run('uninstall', ['--json']), 'change', 0)).toMatchObject({changed: false, dryRun: false})
+    })
+
+    it('is a failure with what was looked for, where there is no gateway', async () => {
+      const document = documentOf(await run(['install'], await addUserWithHome('bob')), 'failure', 1, 'gateway-not-found')
+      const evidence = expect.arrayContaining(['looked for /home/bob/.hermes/bin/hermes']) as string[]
+      expect(document).toMatchObject({error: {code: 'gateway-not-found', evidence}})
+    })
+  })
+
+  describe('of a service of a user', () => {
+    let service: TestService
+    beforeAll(async () => {
+      service = await TestService.make(machine(), ann)
+    })
+    const changed = async (command: string, args: readonly string[] = [], name?: string) =>
+      documentOf(await service.run(command, [...args, '--json']), 'change', 0, name)
+    const status = async (exitStatus: number, name: string) =>
+      documentOf(await service.run('status', ['--json']), 'status', exitStatus, name)
+    const diff = async (exitStatus: number, name?: string) => documentOf(await service.run('diff', ['--json']), 'diff', exitStatus, name)
+
+    it('is a plan for install --dry-run, without the values of variables', async () => {
+      const result = await service.run('install', ['--dry-run', '--json', '--env', `TOKEN=${SECRET}`])
+      const document = documentOf(result, 'change', 0, 'install-dry-run')
+      expect(document.changed).toBe(false)
+      const {steps} = document.plan as {steps: {kind: string; path?: string; secret?: boolean; text?: string | null; diff?: string[]}[]}
+      const diffOfSecret = [expect.stringContaining('not shown')] as string[]
+      expect(steps.find((step) => step.secret)).toMatchObject({kind: 'write-file', text: null, diff: diffOfSecret})
+      const unit = steps.find((step) => step.kind === 'write-file' && step.path === service.unitFile)
+      expect(unit?.diff?.slice(0, 2)).toEqual(['--- /dev/null\tinstalled', `+++ ${service.unitFile}\trendered`])
+      expect(unit?.text?.split('\n')).toContain('[Service]')
+      expect(result.stdout + result.stderr).not.toContain(SECRET)
+    })
+
+    it('is what was done for install, and that nothing was for a second one', async () => {
+      const install = await changed('install', ['--env', `TOKEN=${SECRET}`], 'install')
+      expect(install).toMatchObject({ok: true, changed: true, dryRun: false, service: service.unit, profile: service.profile})
+      expect(await changed('install')).toMatchObject({changed: false})
+      expect(await changed('install', ['--dry-run'], 'install-dry-run-nothing-to-do')).toMatchObject({plan: {steps: []}})
+    })
+
+    it('is a report for status and list', async () => {
+      const report = await status(0, 'running')
+      expect(report).toMatchObject({actual: 'running', desired: 'running', enabled: true, gatewayState: 'running'})
+      expect(report).toMatchObject({verdict: {state: 'alive', pid: report.pid}})
+      const {services} = documentOf(await run(['list']), 'list', 0, 'several')
+      expect(services).toContainEqual(expect.objectContaining({service: service.unit, pid: report.pid, actual: 'running'}))
+    })
+
+    it('is the definition for render, without the values of variables', async () => {
+      const result = await service.run('render', ['--json'])
+      const {files} = documentOf(result, 'render', 0, 'with-values')
+      expect(files).toContainEqual({path: `${service.support}/gateway.env`, mode: '0600', secret: true, text: 'TOKEN=…\n'})
+      expect(result.stdout + result.stderr).not.toContain(SECRET)
+    })
+
+    it('is a comparison for diff', async () => {
+      expect(await diff(0, 'none')).toMatchObject({files: [], drift: [], needsReload: false})
+      const own = (await machine().readText(service.dropIn)) ?? ''
+      const local = path.join(path.dirname(service.dropIn), '99-local.conf')
+      await machine().writeText(local, '[Service]\nRestartSec=77\n', {user: ann})
+      await machine().writeText(service.dropIn, own.replace(/^KillMode=.*$/m, ''), {user: ann})
+      await service.systemctl('daemon-reload')
+      const {files, drift} = await diff(1, 'drift')
+      expect(files).toEqual([{path: service.dropIn, diff: expect.arrayContaining(['+KillMode=mixed'])}])
+      expect(drift).toContainEqual(expect.objectContaining({directive: 'RestartSec', merged: '1min 17s', setBy: local}))
+      expect(drift).toContainEqual({directive: 'KillMode', wanted: 'mixed', merged: 'control-group', setBy: null})
+      await machine().exec(['rm', local])
+      expect(await diff(1)).toMatchObject({needsReload: true})
+      expect(await changed('install', ['--force'])).toMatchObject({changed: true})
+      expect(await diff(0)).toMatchObject({files: [], drift: [], needsReload: false})
+    })
+
+    it('is what was done for restart, stop and start', async () => {
+      expect(await changed('restart', ['--dry-run'])).toMatchObject({changed: false})
+      expect(await changed('restart')).toMatchObject({changed: true})
+      expect(await changed('restart', ['--force'])).toMatchObject({changed: true})
+      expect(await changed('stop', ['--dry-run'], 'stop-dry-run')).toMatchObject({changed: false})
+      expect(await changed('stop')).toMatchObject({changed: true})
+      expect(await changed('stop', [], 'stopped-already')).toMatchObject({changed: false})
+      expect(await status(3, 'stopped')).toMatchObject({actual: 'stopped', desired: 'stopped', enabled: false})
+      expect(await changed('start')).toMatchObject({changed: true})
+    })
+
+    it('is a report of what is wrong for status', async () => {
+      const pid = await service.mainPid()
+      await machine().exec(['kill', '-STOP', String(pid)])
+      expect(await status(1, 'wedged')).toMatchObject({actual: 'wedged', verdict: {state: 'wedged', pid}})
+      await machine().exec(['kill', '-CONT', String(pid)])
+    })
+
+    it("is an entry of the manager's log a line for logs", async () => {
+      expect(messagesOf(await service.run('logs', ['--json', '-n', '1000']))).toContain('INFO gateway.run: Gateway running')
+    })
+
+    it('is what was done for uninstall', async () => {
+      expect(await changed('uninstall', ['--dry-run'], 'uninstall-dry-run')).toMatchObject({changed: false})
+      expect(await changed('uninstall')).toMatchObject({changed: true})
+    })
+  })
+
+  it('is a failure for an install whose gateway does not come up', async () => {
+    const service = await TestService.make(machine(), ann, {standIn: {exit_on_start: {code: 78}}})
+    const {error} = documentOf(await service.run('install', ['--json']), 'failure', 1, 'not-running')
+    expect(error).toMatchObject({code: 'not-running'})
+    expect((error as {evidence: string[]}).evidence).not.toEqual([])
+  })
+
+  it('is a failure for a start that is cancelled', async () => {
+    const service = await TestService.make(machine(), ann)
+    await service.must('install')
+    await service.must('stop')
+    await service.configure({never_running: true})
+    const starts = `${service.home}/stand-in.starts`
+    await service.sh('rm "$1"', [starts])
+    const cancel = 'starts=$1; shift; "$@" & pid=$!; until [ -s "$starts" ]; do sleep 0.05; done; kill -TERM $pid; wait $pid'
+    const argv = ['sh', '-c', cancel, 'cancel', starts, MACHINE_NODE, ENTRY, ...service.argv('start', ['--json'])]
+    const result = await machine().exec(argv, {user: ann, timeoutMs: 60_000})
+    expect(documentOf(result, 'failure', 130, 'cancelled')).toMatchObject({error: {code: 'cancelled'}})
+    await service.must('uninstall')
+  })
+
+  describe('for --all', () => {
+    let cat: Account
+    let good: TestService
+    let bad: TestService
+    beforeAll(async () => {
+      cat = await machine().addUser('cat')
+      good = await TestService.make(machine(), cat, {profile: 'default'})
+      bad = await TestService.make(machine(), cat, {profile: 'bad'})
+    })
+    const all = (command: string, ...args: string[]) => run([command, '--all', ...args], cat)
+
+    it('is a failure where no profile has a service', async () => {
+      expect(documentOf(await all('start'), 'failure', 2)).toMatchObject({error: {code: 'usage'}})
+    })
+
+    it('has what was done to each', async () => {
+      await good.must('install')
+      await bad.must('install')
+      const planned = documentOf(await all('restart', '--dry-run'), 'change', 0, 'all-dry-run')
+      expect(planned).toMatchObject({
+        ok: true,
+        services: [
+          {profile: 'default', dryRun: true},
+          {profile: 'bad', dryRun: true},
+        ],
+      })
+      const stopped = documentOf(await all('stop'), 'change', 0, 'all')
+      expect(stopped).toMatchObject({
+        ok: true,
+        services: [
+          {profile: 'default', changed: true},
+          {profile: 'bad', changed: true},
+        ],
+      })
+    })
+
+    it('has what failed beside what did not', async () => {
+      await bad.configure({exit_on_start: {code: 78}})
+      const {ok, services} = documentOf(await all('start'), 'change', 1, 'all-one-failed')
+      expect(ok).toBe(false)
+      const failed = {ok: false, profile: 'bad', service: bad.unit, error: {code: 'not-running'}}
+      expect(services).toMatchObject([{ok: true, profile: 'default', changed: true}, failed])
+      const status = documentOf(await bad.run('status', ['--json']), 'status', 3, 'failed')
+      expect(status).toMatchObject({actual: 'failed', lastExit: {how: 'exited', status: 78}})
+      expect(documentOf(await all('uninstall'), 'change', 0)).toMatchObject({ok: true})
+    })
+  })
+
+  it('is of the same kinds for a service of the machine', async () => {
+    const service = await TestService.make(machine(), ann, {scope: 'system'})
+    const get = async (command: string, kind: DocumentKind, name?: string) =>
+      documentOf(await service.run(command, ['--json']), kind, 0, name)
+    expect(await get('install', 'change')).toMatchObject({changed: true})
+    const status = await get('status', 'status', 'running-system')
+    expect(status).toMatchObject({scope: 'system', account: 'ann', actual: 'running'})
+    const {services} = await get('list', 'list')
+    expect(services).toContainEqual(expect.objectContaining({service: service.unit, scope: 'system', pid: status.pid}))
+    await get('diff', 'diff')
+    expect(messagesOf(await service.run('logs', ['--json', '-n', '3']))).toHaveLength(3)
+    expect(await get('uninstall', 'change')).toMatchObject({changed: true})
+  })
+
+  it.each(commands)('is a failure for a wrong use of %s', async (command) => {
+    const unknown = documentOf(await run([command, '--banana']), 'failure', 2, command === 'status' ? 'usage' : undefined)
+    expect(unknown).toMatchObject({error: {code: 'usage', message: 'unknown flag: --banana'}})
+    const relative = documentOf(await run([command, '--home', 'not/absolute']), 'failure', 2)
+    expect(relative).toMatchObject({error: {code: 'usage', message: expect.stringContaining('--home')}})
+  })
+
+  it('is a failure for a home whose name is no profile name', async () => {
+    const document = documentOf(await run(['status', '--home', `${ann.home}/.hermes/profiles/No Name`]), 'failure', 2)
+    expect(document).toMatchObject({error: {code: 'usage', message: expect.stringContaining('--home')}})
+  })
+
+  it('is a failure where no command is named, or one that does not exist', async () => {
+    const misspelt = documentOf(await run(['statsu']), 'failure', 2)
+    expect(misspelt).toMatchObject({error: {message: expect.stringContaining('did you mean status?')}})
+    expect(documentOf(await run([]), 'failure', 2)).toMatchObject({error: {code: 'usage'}})
+  })
+
+  it('is a failure for a plain user who would change the machine', async () => {
+    const document = documentOf(await run(['install', '--scope', 'system']), 'failure', 1)
+    expect(document).toMatchObject({error: {code: 'needs-root', next: expect.arrayContaining([expect.stringContaining('sudo')])}})
+  })
+
+  it('is a failure for a user whose manager is not running', async () => {
+    const dan = await machine().addUser('dan')
+    const service = await TestService.make(machine(), dan)
+    await service.must('install')
+    await service.sh('loginctl disable-linger dan && systemctl stop user@"$1".service', [String(dan.uid)])
+    const document = documentOf(await service.run('status', ['--json']), 'failure', 4)
+    expect(document).toMatchObject({error: {code: 'no-user-manager', next: ['sudo loginctl enable-linger dan']}})
+  })
+
+  // health needs no manager: it answers from the files.
+  it.each(commands.filter((command) => command !== 'health'))('is a failure for %s where there is no manager', async (command) => {
+    const hidden = 'mount -t tmpfs none /run/systemd && exec setpriv --reuid=ann --regid=ann --init-groups -- "$@"'
+    const argv = ['unshare', '--mount', 'sh', '-c', hidden, 'hidden', MACHINE_NODE, ENTRY, command, '--json']
+    const document = documentOf(await machine().exec(argv), 'failure', 4)
+    // The self-test would take a throw-away machine instead, which only root may boot.
+    expect(document).toMatchObject({error: {code: command === 'smoke' ? 'no-machine' : 'no-manager'}})
+  })
+
+  describe('for smoke', () => {
+    /** Runs it as root where one file is another. */
+    const smokeWith = (file: string, text: string, mode: string) => {
+      const program = 'cat >/run/instead && chmod "$2" /run/instead && mount --bind /run/instead "$1" && shift 2 && exec "$@"'
+      const smoke = [MACHINE_NODE, ENTRY, 'smoke', '--json', '--scope', 'system', '--run-as', 'ann']
+      return machine().exec(['unshare', '--mount', 'sh', '-c', program, 'with', file, mode, ...smoke], {input: text, timeoutMs: 90_000})
+    }
+
+    it('has every step', async () => {
+      const {ok, isolated, steps} = documentOf(await run(['smoke', '--scope', 'user']), 'smoke', 0, 'passed')
+      expect({ok, isolated}).toEqual({ok: true, isolated: false})
+      expect(steps).toContainEqual(expect.objectContaining({name: 'uninstall', ok: true}))
+    })
+
+    it('ends with the step that failed', async () => {
+      const {ok, steps} = documentOf(await smokeWith(STAND_IN, 'exit(1)', '755'), 'smoke', 1, 'failed')
+      expect(ok).toBe(false)
+      expect(steps).toMatchObject([{name: 'install', ok: false}])
+    })
+
+    it('is a failure where it cannot run', async () => {
+      expect(documentOf(await smokeWith('/usr/bin/python3', '', '644'), 'failure', 4)).toMatchObject({error: {code: 'no-python'}})
+    })
+  })
+})

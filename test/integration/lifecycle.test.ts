@@ -1,0 +1,440 @@
+import {beforeAll, describe, expect, it} from 'vitest'
+import type {Account} from '../../src/host/host.js'
+import type {ServiceReport} from '../../src/lifecycle/status.js'
+import type {Scope} from '../../src/managers/manager.js'
+import type {Machine} from '../../src/smoke/machine.js'
+import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
+import {TestService} from '../support/test-service.js'
+
+interface Failure {
+  readonly schemaVersion: number
+  readonly ok: boolean
+  readonly error: {readonly code: string; readonly message: string; readonly next: string[]; readonly evidence: string[]}
+}
+
+await describeOnSystemd('the life cycle of a service', (machine: () => Machine) => {
+  describe.concurrent.each<Scope>(['user', 'system'])('in %s scope', (scope) => {
+    describe.sequential('one after the other', () => lifeCycle(machine, scope))
+  })
+})
+
+function lifeCycle(machine: () => Machine, scope: Scope): void {
+  let alice: Account
+
+  beforeAll(async () => {
+    alice = await machine().addUser(scope === 'user' ? 'alice' : 'alan', {linger: scope === 'user'})
+  })
+
+  const makeService = (standIn: StandInConfig = {}, profile?: string) =>
+    TestService.make(machine(), alice, {scope, standIn, ...(profile ? {profile} : {})})
+
+  const makeInstalled = async (standIn: StandInConfig = {}, flags: readonly string[] = []) => {
+    const service = await makeService(standIn)
+    await service.must('install', flags)
+    return service
+  }
+
+  it('installs, starts and uninstalls a gateway, and leaves nothing behind but the home', async () => {
+    const service = await makeService({}, 'default')
+    const before = await service.lasting()
+    const installed = await service.must('install', ['--json'])
+    expect(installed.json()).toMatchObject({
+      schemaVersion: 1,
+      ok: true,
+      service: 'hermes-gateway.service',
+      profile: 'default',
+      changed: true,
+    })
+
+    const status = await service.status()
+    const pid = await service.mainPid()
+    expect(status).toMatchObject({
+      schemaVersion: 1,
+      ok: true,
+      exit: 0,
+      service: 'hermes-gateway.service',
+      manager: 'systemd',
+      scope,
+      profile: 'default',
+      home: service.home,
+      account: alice.name,
+      installed: 'own',
+      enabled: true,
+      desired: 'running',
+      actual: 'running',
+      verdict: {state: 'alive', pid, evidence: expect.arrayContaining([`gateway.lock is held by pid ${pid}`])},
+      gatewayState: 'running',
+      pid,
+      restarts: 0,
+      failuresInARow: 0,
+      lastExit: null,
+      servedBy: null,
+    })
+    expect(status.uptimeMs).toBeGreaterThan(0)
+    expect(await service.show('ActiveState', 'UnitFileState', 'User')).toEqual(['active', 'enabled', scope === 'user' ? '' : alice.name])
+    expect(await machine().readText(`/var/lib/systemd/linger/${alice.name}`)).toBe('')
+
+    const uninstalled = await service.must('uninstall', ['--json'])
+    expect(uninstalled.json()).toMatchObject({ok: true, changed: true})
+    // The gateway's own runtime files stay, and the record of what was done.
+    expect(await service.lasting()).toEqual(before)
+    expect(await service.status()).toMatchObject({exit: 4, actual: 'not-installed', installed: 'no', enabled: null, desired: null})
+    expect((await service.must('uninstall', ['--json'])).json()).toMatchObject({ok: true, changed: false})
+  })
+
+  it('tells by list, diff and render what status tells', async () => {
+    const service = await makeInstalled()
+    const list = await service.must('list', ['--json'])
+    const {services} = list.json<{services: ServiceReport[]}>()
+    const listed = services.find((report) => report.profile === service.profile)
+    const status = await service.status()
+    // status asks the event loop too, which is one line more of evidence.
+    const verdict = {...status.verdict, evidence: status.verdict.evidence.slice(1)}
+    expect({schemaVersion: 1, ok: true, exit: 0, ...listed, uptimeMs: null}).toEqual({...status, verdict, uptimeMs: null})
+    expect((await service.must('list')).stdout).toMatch(new RegExp(`^${service.profile} .*running.*${service.home}$`, 'm'))
+
+    const diff = await service.must('diff', ['--json'])
+    expect(diff.json()).toMatchObject({
+      schemaVersion: 1,
+      ok: true,
+      files: [],
+      drift: [],
+      needsReload: false,
+      loaded: [service.unitFile, service.dropIn],
+    })
+    const {files} = (await service.must('render', ['--json'])).json<{files: {path: string; text: string}[]}>()
+    expect(files.length).toBeGreaterThan(4)
+    for (const file of files) expect(await machine().readText(file.path)).toBe(file.text)
+    expect((await service.must('render')).stdout).toContain(await machine().readText(service.unitFile))
+  })
+
+  it('changes nothing when it is installed again, and says so', async () => {
+    const service = await makeInstalled()
+    const before = await service.snapshot()
+    const again = await service.must('install')
+    expect(again.stdout).toBe(`${service.unit} is already up to date; nothing was changed\n`)
+    expect((await service.must('install', ['--json'])).json()).toMatchObject({ok: true, changed: false})
+    expect(await service.snapshot()).toEqual(before)
+  })
+
+  it('changes nothing when what runs is started, or what is stopped is stopped', async () => {
+    const service = await makeInstalled()
+    const running = await service.snapshot()
+    expect((await service.must('start', ['--json'])).json()).toMatchObject({ok: true, changed: false})
+    expect(await service.snapshot()).toEqual(running)
+    await service.must('stop')
+    const stopped = await service.snapshot()
+    expect((await service.must('stop', ['--json'])).json()).toMatchObject({ok: true, changed: false})
+    expect(await service.snapshot()).toEqual(stopped)
+  })
+
+  it('returns from start and restart only when the gateway says that it runs, under a new pid', async () => {
+    const service = await makeInstalled({startup_ms: 400})
+    const pids = [await service.mainPid()]
+    for (const args of [['restart'], ['restart', '--force'], ['stop'], ['start']]) {
+      await service.must(args[0] ?? '', args.slice(1))
+      if (args[0] === 'stop') continue
+      const state = JSON.parse((await machine().readText(`${service.home}/gateway_state.json`)) ?? '') as {
+        gateway_state: string
+        pid: number
+      }
+      expect(state.gateway_state).toBe('running')
+      expect(pids).not.toContain(state.pid)
+      expect(await service.mainPid()).toBe(state.pid)
+      pids.push(state.pid)
+    }
+    expect((await service.status()).desired).toBe('running')
+  })
+
+  it('lets a gateway finish its work before it restarts it', async () => {
+    const service = await makeInstalled({active_work: 3, drain_ms: 600})
+    await service.must('restart')
+    const ends = (await service.events()).filter((event) => event.event === 'end')
+    expect(ends).toMatchObject([{reason: 'planned-restart', code: 75}])
+    expect((await service.status()).failuresInARow).toBe(0)
+  })
+
+  it.each(['0.10', '0.16', '0.21'] as const)('stops a gateway of version %s in good order, by hand too', async (version) => {
+    const service = await makeInstalled({version})
+    expect(await service.status()).toMatchObject({exit: 0, actual: 'running'})
+    await service.must('stop')
+    expect(await service.show('ActiveState', 'SubState', 'Result', 'ExecMainStatus', 'UnitFileState')).toEqual([
+      'inactive',
+      'dead',
+      'success',
+      '0',
+      'disabled',
+    ])
+    expect(await service.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'stopped', enabled: false, pid: null})
+
+    await service.must('start')
+    expect((await service.systemctl('stop', service.unit)).code).toBe(0)
+    expect(await service.show('ActiveState', 'Result', 'ExecMainStatus')).toEqual(['inactive', 'success', '0'])
+    expect(await service.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'running'})
+    const ends = (await service.events()).filter((event) => event.event === 'end')
+    expect(ends).toMatchObject([
+      {reason: 'planned-stop', code: 0},
+      {reason: 'planned-stop', code: 0},
+    ])
+    expect(await machine().readText(`${service.home}/.gateway-planned-stop.json`)).toBeUndefined()
+  })
+
+  it('keeps a stopped service down over a reboot, and brings back the others', async () => {
+    const [stopped, forNow, running] = [await makeInstalled(), await makeInstalled(), await makeInstalled()]
+    await stopped.must('stop')
+    await forNow.must('stop', ['--until-boot'])
+    expect(await forNow.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'stopped', enabled: true})
+    if (scope === 'user') {
+      await running.sh('systemctl restart "user@$1.service"', [String(alice.uid)])
+    } else {
+      // Of a boot, what matters here: the target that pulls enabled services in is started.
+      await running.systemctl('stop', running.unit)
+      await running.sh('systemctl stop multi-user.target; systemctl start multi-user.target')
+    }
+    await running.comesUp()
+    await forNow.comesUp()
+    expect(await stopped.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'stopped', enabled: false})
+    for (const service of [forNow, running]) await service.must('stop')
+  })
+
+  it('leaves a stopped service stopped when it is installed anew', async () => {
+    const service = await makeInstalled()
+    await service.must('stop')
+    const installed = await service.must('install', ['--restart-delay', '2s'])
+    expect(installed.stdout).toContain('stopped as before')
+    expect(await service.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'stopped', enabled: false})
+    expect(await machine().readText(`${service.support}/before-start.sh`)).toContain('delay=2000\n')
+    expect((await service.must('diff')).stdout).toContain('is as rendered')
+  })
+
+  it('brings a killed gateway back', async () => {
+    const service = await makeInstalled({existing_pid_record: 'refuse-any'})
+    const pid = await service.mainPid()
+    await service.sh('kill -9 "$1"', [String(pid)])
+    expect(await service.comesUp(pid)).toBe(await service.mainPid())
+    expect(await service.status()).toMatchObject({restarts: 1, failuresInARow: 1})
+  })
+
+  describe('status', () => {
+    it('ends with 4 where there is no such service', async () => {
+      const service = await makeService()
+      expect(await service.status()).toMatchObject({exit: 4, actual: 'not-installed', ok: true})
+    })
+
+    it('ends with 0 while the gateway starts and while it drains', async () => {
+      const service = await makeInstalled({active_work: 1, drain_ms: 3000})
+      await service.sh('kill -USR1 "$1"', [String(await service.mainPid())])
+      await waitFor(async () => (await service.status()).gatewayState === 'draining', 'the drain')
+      expect(await service.status()).toMatchObject({exit: 0, actual: 'draining'})
+      await service.configure({never_running: true})
+      expect((await service.run('restart', ['--force', '--timeout', '1'])).code).toBe(1)
+      expect(await service.status()).toMatchObject({exit: 0, actual: 'starting'})
+      await service.must('stop')
+    })
+
+    it('ends with 1 if the gateway is wedged', async () => {
+      const service = await makeInstalled()
+      const pid = String(await service.mainPid())
+      await service.sh('kill -STOP "$1"', [pid])
+      expect(await service.status()).toMatchObject({exit: 1, actual: 'wedged', verdict: {state: 'wedged'}})
+      await service.sh('kill -CONT "$1"', [pid])
+      expect(await service.status()).toMatchObject({exit: 0, actual: 'running'})
+    })
+
+    it('ends with 1 if a gateway of the home runs outside the service', async () => {
+      const service = await makeInstalled()
+      await service.must('stop')
+      await service.sh('HERMES_HOME=~/.hermes setsid ~/.hermes/bin/hermes -p "$1" gateway run >/dev/null 2>&1 &', [service.profile], {
+        user: alice,
+      })
+      const orphan = await waitFor(async () => (await service.status()).verdict.pid ?? undefined, 'the gateway')
+      expect(await service.status()).toMatchObject({exit: 1, actual: 'orphaned', verdict: {state: 'alive', pid: orphan}})
+      const start = await service.run('start', ['--json'])
+      expect(start.code).toBe(1)
+      expect(start.json<Failure>().error).toMatchObject({code: 'orphan-gateway', next: [expect.stringContaining(`kill ${orphan}`)]})
+      await service.sh('kill -9 "$1"', [String(orphan)])
+    })
+
+    it('ends with 1 while the gateway crashes again and again', async () => {
+      const service = await makeInstalled({}, ['--restart-delay', '100ms'])
+      await service.configure({exit_on_start: {code: 1}})
+      await service.sh('kill -9 "$1"', [String(await service.mainPid())])
+      await waitFor(async () => (await service.status()).failuresInARow >= 4, 'four failures')
+      const seen = await waitFor(async () => {
+        const status = await service.status()
+        return status.actual === 'crash-looping' && status
+      }, 'the verdict')
+      expect(seen).toMatchObject({exit: 1, desired: 'running'})
+      await service.must('stop')
+      expect(await service.show('ActiveState', 'Result')).toEqual(['inactive', 'success'])
+      expect(await service.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'stopped'})
+    })
+  })
+
+  it.each(['start', 'restart', 'install'])('does not wait for a delay that failures have earned: %s', async (command) => {
+    const service = await makeInstalled({}, ['--restart-delay', '10m', '--restart-delay-max', '10m'])
+    await service.configure({exit_on_start: {code: 1}})
+    await service.sh('kill -9 "$1"', [String(await service.mainPid())])
+    await waitFor(async () => (await service.status()).actual === 'waiting', 'the wait')
+    await service.configure({})
+    await service.must(command)
+    expect(await service.status()).toMatchObject({exit: 0, actual: 'running', failuresInARow: 0})
+    await service.must('uninstall')
+  })
+
+  it('leaves the gateway alone when only the policy changes', async () => {
+    const service = await makeInstalled()
+    const pid = await service.mainPid()
+    expect((await service.must('install', ['--restart-delay', '3s', '--json'])).json()).toMatchObject({ok: true, changed: true})
+    expect(await service.mainPid()).toBe(pid)
+    await service.must('uninstall')
+  })
+
+  it('uninstalls a service that has failed for good, and systemd forgets it', async () => {
+    const service = await makeInstalled()
+    await service.configure({exit_on_start: {code: 78}})
+    await service.sh('kill -9 "$1"', [String(await service.mainPid())])
+    await waitFor(async () => (await service.status()).actual === 'failed', 'the failure')
+    expect(await service.status()).toMatchObject({exit: 3, desired: 'running', lastExit: {how: 'exited', status: 78}})
+    await service.must('uninstall')
+    expect((await service.systemctl('list-units', '--all', '--no-legend', service.unit)).stdout).toBe('')
+    expect(
+      await service.sh('ls -d "$@" 2>/dev/null || :', [service.unitFile, `${service.unitFile}.d`, service.support, service.runtime]),
+    ).toBe('')
+  })
+
+  it('uninstalls a service that crashes again and again', async () => {
+    const service = await makeInstalled({}, ['--restart-delay', '50ms', '--restart-delay-max', '50ms'])
+    await service.configure({exit_on_start: {code: 1}})
+    await service.sh('kill -9 "$1"', [String(await service.mainPid())])
+    await waitFor(async () => (await service.status()).failuresInARow >= 3, 'some failures')
+    await service.must('uninstall')
+    expect(await service.show('LoadState', 'ActiveState')).toEqual(['not-found', 'inactive'])
+    expect(
+      await service.sh('ls -d "$@" 2>/dev/null || :', [service.unitFile, `${service.unitFile}.d`, service.support, service.runtime]),
+    ).toBe('')
+  })
+
+  it('uninstalls a service whose home has gone', async () => {
+    const service = await makeInstalled()
+    await service.must('stop')
+    await service.sh('rm -rf "$1"', [service.home])
+    const result = await service.run('uninstall', ['--json'])
+    expect([result.code, result.json()]).toMatchObject([0, {ok: true, changed: true}])
+    expect(await service.status()).toMatchObject({exit: 4, installed: 'no', actual: 'not-installed'})
+    expect(await service.sh('ls -d "$@" 2>/dev/null || :', [service.unitFile, service.home, service.support, service.runtime])).toBe('')
+  })
+
+  it('prints one JSON document when it fails, too', async () => {
+    const service = await makeService()
+    const failures: [string[], number, string][] = [
+      [service.argv('start', ['--json']), 1, 'not-installed'],
+      [service.argv('stop', ['--json']), 1, 'not-installed'],
+      [service.argv('restart', ['--json']), 1, 'not-installed'],
+      [service.argv('diff', ['--json']), 4, 'not-installed'],
+      [service.argv('status', ['--json', '--no-such-flag']), 2, 'usage'],
+      [['install', '--json', '--profile', 'Not A Name', '--scope', scope, '--run-as', alice.name], 2, 'usage'],
+      [service.argv('install', ['--json', '--timeout', 'soon']), 2, 'usage'],
+      [service.argv('install', ['--json', '--command', '/no/such/hermes']), 1, 'gateway-command'],
+      [['no-such-command', '--json'], 2, 'usage'],
+    ]
+    for (const [argv, exit, code] of failures) {
+      const result = await hermesSvc(machine(), argv, service.actor)
+      expect([argv, result.code]).toEqual([argv, exit])
+      const failure = result.json<Failure>()
+      expect(failure).toMatchObject({schemaVersion: 1, ok: false, error: {code}})
+      expect(failure.error.message).not.toBe('')
+      expect(result.stdout.trim().split('\n')).toHaveLength(1)
+    }
+  })
+
+  it('changes nothing with --dry-run, whatever the command', async () => {
+    const running = await makeInstalled()
+    const stopped = await makeInstalled()
+    await stopped.must('stop')
+    const fresh = await makeService()
+    const before = await fresh.snapshot()
+    const said: Record<string, string> = {}
+    const dry = async (service: TestService, name: string, command: string, ...args: string[]) => {
+      const text = await service.must(command, ['--dry-run', ...args])
+      said[name] = text.stdout
+      const json = await service.must(command, ['--dry-run', '--json', ...args])
+      expect(json.json()).toMatchObject({ok: true, dryRun: true, changed: false})
+    }
+    await dry(fresh, 'install', 'install')
+    await dry(running, 'reinstall', 'install', '--restart-delay', '3s')
+    await dry(stopped, 'start', 'start')
+    await dry(running, 'stop', 'stop')
+    await dry(running, 'restart', 'restart')
+    await dry(running, 'restart by force', 'restart', '--force')
+    await dry(running, 'uninstall', 'uninstall')
+    for (const command of ['start', 'stop', 'restart', 'uninstall']) {
+      const all = [command, '--all', '--dry-run', '--json', ...running.argv(command).slice(3)]
+      const {services} = (await hermesSvc(machine(), all, running.actor)).json<{
+        services: {service: string; changed: boolean; ok: boolean}[]
+      }>()
+      expect(services.filter((service) => !service.ok || service.changed)).toEqual([])
+      expect(services.map((service) => service.service)).toEqual(expect.arrayContaining([running.unit, stopped.unit]))
+    }
+    expect(await fresh.snapshot()).toEqual(before)
+
+    expect(said.install).toContain(`+++ ${fresh.unitFile}`)
+    expect(said.install).toMatch(/^ +\+Restart=always$/m)
+    expect(said.reinstall).toMatch(/^ +-.*delay=1000$/m)
+    expect(said.reinstall).toMatch(/^ +\+.*delay=3000$/m)
+    expect(said.start).toMatch(/\$ systemctl .*enable .*\.service/)
+    expect(said.stop).toMatch(/\$ systemctl .*disable .*\.service/)
+    expect(said['restart by force']).toMatch(/end the gateway \(pid \d+; stop it\)/)
+    expect(said.uninstall).toContain(`remove ${running.unitFile}`)
+    for (const service of [running, stopped]) await service.must('uninstall')
+  })
+
+  it('gives the gateway its secrets exactly, and shows them nowhere', async () => {
+    const word = `geheim${scope}wort`
+    const secret = `${word} "quoted" 'too' $HOME %h \\n \\ \`x\` #no ; ü€\ttab\nline two=${word}`
+    const service = await makeService({dump_env: ['BOT_TOKEN', 'OTHER_TOKEN']})
+    const fromHere = {env: {OTHER_TOKEN: `${word}2`}}
+    const flags = ['--env', `BOT_TOKEN=${secret}`, '--env', 'OTHER_TOKEN']
+    const outputs = [
+      await service.must('install', ['--dry-run', ...flags], fromHere),
+      await service.must('install', ['--dry-run', '--json', ...flags], fromHere),
+      await service.must('render', flags, fromHere),
+      await service.must('render', ['--json', ...flags], fromHere),
+      await service.must('install', flags, fromHere),
+      await service.must('install', ['--dry-run', '--env', `BOT_TOKEN=${word} changed`]),
+      await service.must('install', ['--dry-run', '--json', '--env', `BOT_TOKEN=${word} changed`]),
+      await service.run('diff', ['--env', `BOT_TOKEN=${word} changed`]),
+      await service.run('diff', ['--json', '--env', `BOT_TOKEN=${word} changed`]),
+      await service.must('status'),
+      await service.must('render', []),
+      await service.run('install', ['--env', `BAD=${word}\u0007`]),
+      await service.run('install', ['--env', `BAD NAME=${word}`]),
+      await service.run('install', ['--command', '/no/such', ...flags], fromHere),
+    ]
+    for (const output of outputs) expect(output.stdout + output.stderr).not.toContain(word)
+
+    const dumped = JSON.parse((await machine().readText(`${service.home}/stand-in.env.json`)) ?? '{}') as Record<string, string>
+    expect(dumped).toMatchObject({BOT_TOKEN: secret, OTHER_TOKEN: `${word}2`, HERMES_HOME: service.home})
+    const environmentFile = `${service.support}/gateway.env`
+    const owner = scope === 'user' ? alice.name : 'root'
+    expect(await service.sh('stat -c "%a %U" "$1"', [environmentFile])).toBe(`600 ${owner}\n`)
+    const found = await service.sh(
+      'grep -rlF "$1" /etc/systemd /etc/hermes-svc "$2" /run/systemd /run/user /run/hermes* 2>/dev/null || :',
+      [word, alice.home],
+    )
+    expect(found.trim().split('\n').sort()).toEqual([environmentFile, `${service.home}/stand-in.env.json`].sort())
+    await service.sh('journalctl --sync')
+    expect(await service.sh('journalctl --no-pager | grep -cF "$1" || :', [word])).toBe('0\n')
+
+    // Kept by an install that does not name them, gone when asked.
+    await service.must('install', ['--unset-env', 'OTHER_TOKEN'])
+    expect(JSON.parse((await machine().readText(`${service.home}/stand-in.env.json`)) ?? '{}')).toMatchObject({
+      BOT_TOKEN: secret,
+      OTHER_TOKEN: null,
+    })
+    await service.must('install', ['--unset-env', 'BOT_TOKEN'])
+    expect(await machine().readText(environmentFile)).toBeUndefined()
+    await service.must('uninstall')
+  })
+}
