@@ -115,8 +115,9 @@ function baseName(word: string): string {
 function controlGroup(text: string | undefined): string | undefined {
   const lines = text?.split('\n') ?? []
   const unified = lines.find((line) => line.startsWith('0::'))?.slice(3)
-  // On a host with both hierarchies systemd's own is the named one.
-  return lines.find((line) => line.includes(':name=systemd:'))?.replace(/^\d+:name=systemd:/, '') ?? unified
+  // On a host with both hierarchies systemd's own is the named one; where that is there and not used, all is at its root.
+  const named = lines.find((line) => line.includes(':name=systemd:'))?.replace(/^\d+:name=systemd:/, '')
+  return named === undefined || named === '/' ? (unified ?? named) : named
 }
 
 function readableText(host: Host, path: string): string | undefined {

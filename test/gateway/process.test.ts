@@ -104,6 +104,11 @@ describe('readProcess', () => {
     const files = {...processFiles({pid: 77}), '/proc/77/cgroup': '3:cpu,cpuacct:/other\n1:name=systemd:/user.slice/a.service\n0::/\n'}
     expect(readProcess(new FakeHost({files}), 77)?.cgroup).toBe('/user.slice/a.service')
   })
+
+  it('reads the unified hierarchy where the named one is there and not used', () => {
+    const files = {...processFiles({pid: 77}), '/proc/77/cgroup': '1:name=systemd:/\n0::/user.slice/a.service\n'}
+    expect(readProcess(new FakeHost({files}), 77)?.cgroup).toBe('/user.slice/a.service')
+  })
 })
 
 describe('isHidden', () => {
