@@ -1,6 +1,6 @@
 // Builds dist/ and oclif.manifest.json from src/: one bundle of our own code (cli.cjs), one file for each package that is imported with
-// `import()`, so only when it is needed (vendor/), the help texts, the stand-in gateway, the JSON schemas, and the licences of what is
-// in it.
+// `import()`, so only when it is needed (vendor/), the help texts, the heartbeat tick, the stand-in gateway, the JSON schemas, and the
+// licences of what is in it.
 import fs from 'node:fs'
 import {builtinModules, createRequire} from 'node:module'
 import path from 'node:path'
@@ -68,6 +68,13 @@ async function build() {
     banner: {js: `// ${name} ${version}`},
     plugins: [slimIndex(), coldPackages(vendored), coldParts(oclif), lazyRequires(oclif)],
   })
+  const heartbeat = await esbuild.build({
+    ...common,
+    entryPoints: {heartbeat: 'src/heartbeat-entry.ts'},
+    outdir: DIST,
+    banner: {js: `// The heartbeat tick of ${name} ${version}`},
+    plugins: [noPackages()],
+  })
   const vendor = await esbuild.build({
     ...common,
     entryPoints: Object.fromEntries([...vendored].map(([name, file]) => [file.replace(/\.cjs$/, ''), `vendor-entry:${name}`])),
@@ -77,7 +84,7 @@ async function build() {
   })
 
   fs.mkdirSync(path.join(DIST, 'vendor'), {recursive: true})
-  const outputs = [...bundle.outputFiles, ...vendor.outputFiles]
+  const outputs = [...bundle.outputFiles, ...heartbeat.outputFiles, ...vendor.outputFiles]
   for (const output of outputs) write(output.path.replace(/\.js$/, '.cjs'), ascii(output.text))
   keepOnly(
     path.join(DIST, 'vendor'),
@@ -113,6 +120,23 @@ function coldPackages(vendored) {
         return {contents: [`const vendor = require('./${file}')`, ...exported].join('\n'), resolveDir: DIST}
       })
       build.onResolve({filter: /^\.\/vendor\//, namespace: 'vendor'}, ({path: file}) => ({path: file, external: true}))
+    },
+  }
+}
+
+/** For the tick, which is one file and stands alone: what would load a package, none of which a tick needs, fails when it is used. */
+function noPackages() {
+  return {
+    name: 'no-packages',
+    setup(build) {
+      build.onResolve({filter: /^[^./]/}, ({path: name, kind}) => {
+        if (kind === 'entry-point' || name.startsWith('node:') || builtinModules.includes(name)) return undefined
+        if (kind !== 'dynamic-import') throw new Error(`the tick must not load ${name}`)
+        return {path: name, namespace: 'absent'}
+      })
+      build.onLoad({filter: /.*/, namespace: 'absent'}, ({path: name}) => ({
+        contents: `throw new Error(${JSON.stringify(`${name} is not in the tick`)})`,
+      }))
     },
   }
 }

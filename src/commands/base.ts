@@ -100,7 +100,8 @@ export function asksForJson(argv: readonly string[]): boolean {
 export function withBareFlags(argv: readonly string[], bare: Readonly<Record<string, string>>): string[] {
   const end = argv.includes('--') ? argv.indexOf('--') : argv.length
   return argv.flatMap((word, index) => {
-    const meant = word.startsWith('--') && index < end ? bare[word.slice(2)] : undefined
+    const name = word.slice(2)
+    const meant = word.startsWith('--') && index < end && Object.hasOwn(bare, name) ? bare[name] : undefined
     const next = argv[index + 1]
     return meant !== undefined && (next === undefined || next.startsWith('-')) ? [word, meant] : [word]
   })

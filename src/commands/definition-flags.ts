@@ -4,6 +4,7 @@ import type {Host} from '../host/host.js'
 import type {DefinitionRequest} from '../lifecycle/install.js'
 import {refusedEnvironmentValue} from '../managers/systemd/escape.js'
 import type {RestartPolicy} from '../service/restart-policy.js'
+import type {HeartbeatSettings} from '../service/settings.js'
 
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 /** Variables that the definition itself decides on. */
@@ -36,7 +37,22 @@ export const definitionFlags = {
     helpValue: '<time>',
   }),
   'restart-delay-max': Flags.string({description: 'longest delay between restarts (default: 2m)', helpValue: '<time>'}),
+  heartbeat: Flags.string({
+    options: ['on', 'off'],
+    description: "keep the gateway's timestamp fresh while it is proved alive, so that no monitor takes an idle one for dead (default: on)",
+  }),
+  'heartbeat-interval': Flags.string({
+    description: 'how often (default: 60s; the most demanding service of a user counts)',
+    helpValue: '<time>',
+  }),
+  watchdog: Flags.string({
+    description: 'have a gateway restarted that so many ticks in a row (3 if left out) proved wedged; off: never (default)',
+    helpValue: '[ticks]|off',
+  }),
 }
+
+/** See BaseCommand.bareFlags. */
+export const bareDefinitionFlags = {watchdog: '3'}
 
 /** The parsed values of `definitionFlags`. */
 export interface DefinitionFlagValues {
@@ -46,6 +62,9 @@ export interface DefinitionFlagValues {
   readonly linger?: boolean | undefined
   readonly 'restart-delay'?: string | undefined
   readonly 'restart-delay-max'?: string | undefined
+  readonly heartbeat?: string | undefined
+  readonly 'heartbeat-interval'?: string | undefined
+  readonly watchdog?: string | undefined
 }
 
 /** Turns the flags into a request. Throws usage errors that name the flag and the reason. */
@@ -66,13 +85,46 @@ export function definitionRequest(host: Host, flags: DefinitionFlagValues): Defi
     requireVariableName('--unset-env', name)
     environment.set(name, undefined)
   }
-  return {command: flags.command, environment, linger: flags.linger, policy: policyOf(flags)}
+  return {command: flags.command, environment, linger: flags.linger, policy: policyOf(flags), heartbeat: heartbeatOf(flags)}
 }
 
 function policyOf(flags: DefinitionFlagValues): Partial<RestartPolicy> {
   const firstMs = timeMs('--restart-delay', flags['restart-delay'])
   const capMs = timeMs('--restart-delay-max', flags['restart-delay-max'])
   return {...(firstMs === undefined ? {} : {firstMs}), ...(capMs === undefined ? {} : {capMs})}
+}
+
+/** Monitors call a timestamp stale after 120 s. */
+const LONGEST_INTERVAL_SEC = 90
+const MOST_TICKS = 100
+
+function heartbeatOf({heartbeat, 'heartbeat-interval': interval, watchdog}: DefinitionFlagValues): Partial<HeartbeatSettings> {
+  const isOff = heartbeat === 'off'
+  if (isOff && interval !== undefined) throw usageError('--heartbeat-interval: there is no interval with --heartbeat off')
+  return {
+    ...(heartbeat === undefined ? {} : {enabled: !isOff}),
+    ...(interval === undefined ? {} : {intervalSec: intervalSec(interval)}),
+    ...(watchdog === undefined ? {} : {watchdogTicks: watchdogTicks(watchdog)}),
+  }
+}
+
+function intervalSec(text: string): number {
+  const [, digits, unit] = /^(\d{1,3})([sm])?$/.exec(text) ?? []
+  const seconds = Number(digits) * (unit === 'm' ? 60 : 1)
+  if (!(seconds >= 1 && seconds <= LONGEST_INTERVAL_SEC)) {
+    throw usageError(
+      `--heartbeat-interval ${JSON.stringify(text)}: it must be 1s to ${LONGEST_INTERVAL_SEC}s; monitors call a gateway dead after 120 s`,
+    )
+  }
+  return seconds
+}
+
+function watchdogTicks(text: string): number | null {
+  if (text === 'off') return null
+  const ticks = /^\d{1,3}$/.test(text) ? Number(text) : 0
+  if (ticks < 1 || ticks > MOST_TICKS)
+    throw usageError(`--watchdog ${JSON.stringify(text)}: it must be a number of ticks, 1 to ${MOST_TICKS}, or off`)
+  return ticks
 }
 
 /** `500ms`, `1s`, `2m`, `1h`, at most an hour. */

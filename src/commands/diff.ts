@@ -3,7 +3,7 @@ import {renderService} from '../lifecycle/install.js'
 import {fileDiff} from '../ui/plan-text.js'
 import {columns} from '../ui/text.js'
 import type {CommandResult} from './base.js'
-import {definitionFlags, definitionRequest} from './definition-flags.js'
+import {bareDefinitionFlags, definitionFlags, definitionRequest} from './definition-flags.js'
 import {ServiceCommand} from './service-command.js'
 
 export default class Diff extends ServiceCommand<typeof Diff> {
@@ -12,11 +12,12 @@ export default class Diff extends ServiceCommand<typeof Diff> {
     `Compares our files, and the merged unit: whatever another drop-in makes of a directive that hermes-svc owns is shown, with the file that
 sets it. Reads only. Ends with 1 if there are differences.`
   static override examples = ['<%= config.bin %> diff', '<%= config.bin %> diff --json']
+  static override bareFlags = bareDefinitionFlags
   static override flags = definitionFlags
 
   protected async execute(): Promise<CommandResult> {
     const target = this.target('read')
-    const {seen, settings, files} = await renderService(target, definitionRequest(this.host, this.flags))
+    const {seen, settings, files, heartbeat} = await renderService(target, definitionRequest(this.host, this.flags))
     if (seen.manager.installed === 'no') {
       throw new ServiceError(`${target.service.name} is not installed in ${target.manager.title}`, {
         code: 'not-installed',
@@ -25,7 +26,7 @@ sets it. Reads only. Ends with 1 if there are differences.`
       })
     }
     const changes: {path: string; diff: string[]}[] = []
-    for (const file of files) {
+    for (const file of [...files, ...heartbeat.files]) {
       const diff = await fileDiff(target.host, file)
       if (diff.length > 0) changes.push({path: file.path, diff})
     }

@@ -13,6 +13,7 @@ export type CommandModules = Readonly<Record<string, () => Promise<{default: Com
 export const commandModules: CommandModules = {
   diff: () => import('./diff.js'),
   health: () => import('./health.js'),
+  heartbeat: () => import('./heartbeat.js'),
   install: () => import('./install.js'),
   list: () => import('./list.js'),
   logs: () => import('./logs.js'),

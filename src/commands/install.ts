@@ -1,7 +1,7 @@
 import {Flags} from '@oclif/core'
 import {planInstall} from '../lifecycle/install.js'
 import {type CommandResult, dryRunFlag, timeoutFlag, yesFlag} from './base.js'
-import {definitionFlags, definitionRequest} from './definition-flags.js'
+import {bareDefinitionFlags, definitionFlags, definitionRequest} from './definition-flags.js'
 import {ServiceCommand} from './service-command.js'
 
 export default class Install extends ServiceCommand<typeof Install> {
@@ -15,6 +15,7 @@ A unit that another tool wrote is adopted: it is kept, and our restart policy is
     'sudo <%= config.bin %> install --run-as hermes',
     '<%= config.bin %> install --dry-run',
   ]
+  static override bareFlags = bareDefinitionFlags
   static override flags = {
     ...definitionFlags,
     ...dryRunFlag,

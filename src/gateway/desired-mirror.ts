@@ -1,62 +1,71 @@
-import {type Host, HostError} from '../host/host.js'
+import {type Host, HostError, type InPlaceWrite} from '../host/host.js'
 import type {DesiredState} from '../managers/manager.js'
-import {stateFile} from './records.js'
+import {isObject, stateFile} from './records.js'
+import {topLevelValue} from './state-timestamp.js'
+import {judge, observeGateway} from './verdict.js'
 
 /** Upstream's field for the operator's intent. */
 const FIELD = 'desired_state'
-const STRING_OR_STRUCTURE = /"(?:[^"\\]|\\.)*"|[{}[\],:]/g
+/** The gateway may replace the file right after it was written to: then the new one is written to, some times. */
+const TRIES = 5
 
 /**
  * Mirrors the desired state in gateway_state.json, where upstream's own container boot reads it. The gateway rewrites that file without a
- * lock, so the field is overwritten in place where it is (both words have the same length, and no other byte changes), and inserted only
- * if `gatewayRuns` is false. A missing, unreadable or damaged state file is left alone: it must never be created for the mirror's sake.
- * Returns whether the file says `desired` afterwards.
+ * lock, so it is only ever changed in place, through the descriptor that it was read by: what the gateway puts there meanwhile is another
+ * file. A field that is there is overwritten (both words have the same length, and no other byte changes); a missing one is added only if
+ * `gatewayRuns` is false and none is seen at this moment either. A missing, unreadable or damaged state file is left alone: it must never
+ * be created for the mirror's sake. Returns whether the file says `desired` afterwards.
  */
 export function mirrorDesired(host: Host, home: string, desired: DesiredState, gatewayRuns: boolean): boolean {
-  const file = stateFile(home)
-  // The gateway may have replaced the file between the read and the write: look again, some times.
-  for (let attempt = 0; attempt < 5; attempt++) {
-    try {
-      const text = host.readText(file)
-      if (text === undefined) return false
-      const state: unknown = JSON.parse(text)
-      if (typeof state !== 'object' || state === null || Array.isArray(state)) return false
-      const current = (state as Record<string, unknown>)[FIELD]
-      if (current === desired) return true
-      if (current === 'running' || current === 'stopped') {
-        const index = valueIndex(text, current)
-        if (index === undefined) return false
-        host.overwrite(file, Buffer.byteLength(text.slice(0, index)), current, desired)
-      } else {
-        if (current !== undefined || gatewayRuns) return false
-        host.writeAtomic(file, withField(text, desired, Object.keys(state).length === 0), host.stat(file)?.mode ?? 0o600)
-      }
-    } catch (error) {
-      if (error instanceof HostError || error instanceof SyntaxError) return false
-      throw error
+  let hasWritten = true
+  let saysDesired = false
+  const mayInsert = !gatewayRuns && judge(observeGateway(host, home)).state === 'dead'
+  const edit = (content: Buffer): InPlaceWrite | undefined => {
+    const {current, write} = planMirror(content, desired, mayInsert)
+    saysDesired = current === desired
+    hasWritten = write !== undefined
+    return write
+  }
+  try {
+    for (let attempt = 0; attempt < TRIES && hasWritten; attempt++) {
+      if (!host.editInPlace(stateFile(home), edit)) return false
     }
+  } catch (error) {
+    if (error instanceof HostError) return false
+    throw error
   }
-  return false
+  return saysDesired
 }
 
-/** Where the text of the field's value begins in a JSON object; undefined if it is written with escapes. Of several the last counts. */
-function valueIndex(json: string, current: DesiredState): number | undefined {
-  let depth = 0
-  let key: unknown
-  let found: {token: string; index: number} | undefined
-  for (const {0: token, index} of json.matchAll(STRING_OR_STRUCTURE)) {
-    if (token === '{' || token === '[') depth++
-    else if (token === '}' || token === ']') depth--
-    else if (depth !== 1 || token === ':') continue
-    else if (token === ',') key = undefined
-    else if (key === undefined) key = JSON.parse(token)
-    else if (key === FIELD) found = {token, index}
-  }
-  return found?.token === `"${current}"` ? found.index + 1 : undefined
+/** What the field says, and what is to be written for it to say `desired`; nothing if that is done or not to be done. */
+function planMirror(content: Buffer, desired: DesiredState, mayInsert: boolean): {current: unknown; write: InPlaceWrite | undefined} {
+  const state = parse(content)
+  if (!isObject(state)) return {current: undefined, write: undefined}
+  const current = state[FIELD]
+  const place = topLevelValue(content, FIELD)
+  if (!place) return {current, write: mayInsert ? insertion(content, desired, Object.keys(state).length === 0) : undefined}
+  const isWord = (current === 'running' || current === 'stopped') && content.subarray(place.start, place.end).toString() === `"${current}"`
+  if (!isWord || current === desired) return {current, write: undefined}
+  return {current, write: {offset: place.start + 1, bytes: Buffer.from(desired)}}
 }
 
-/** A JSON object with the field added; every other byte stays. */
-function withField(json: string, desired: DesiredState, isEmpty: boolean): string {
-  const end = json.slice(0, json.lastIndexOf('}')).trimEnd().length
-  return `${json.slice(0, end)}${isEmpty ? '' : ','}"${FIELD}":"${desired}"${json.slice(end)}`
+/**
+ * Adds the field at the end of the object. First only blanks after it, which JSON permits, so that a full disk fails before anything is
+ * changed and nobody reads a file that grows while it changes; then, when it is looked at again, the member takes their place in one call.
+ */
+function insertion(content: Buffer, desired: DesiredState, isEmpty: boolean): InPlaceWrite {
+  const text = content.toString('latin1')
+  const end = text.search(/[ \t\r\n]*\}[ \t\r\n]*$/)
+  const member = Buffer.from(`${isEmpty ? '' : ','}"${FIELD}":"${desired}"`)
+  const missing = member.length - (text.length - text.replace(/ *$/, '').length)
+  if (missing > 0) return {offset: content.length, bytes: Buffer.alloc(missing, ' ')}
+  return {offset: end, bytes: Buffer.concat([member, content.subarray(end, content.length - member.length)])}
+}
+
+function parse(content: Buffer): unknown {
+  try {
+    return JSON.parse(content.toString())
+  } catch {
+    return undefined
+  }
 }

@@ -50,6 +50,15 @@ function sampleLoop(host: Host, pid: number): LoopSample | undefined {
 }
 
 /**
+ * True if the main thread waits in epoll at this moment, as the event loop of an idle gateway does nearly always. Stricter than `watchLoop`,
+ * since a blocking call to a network library sleeps in poll or select.
+ */
+export function glanceAtLoop(host: Host, pid: number): boolean {
+  const sample = sampleLoop(host, pid)
+  return sample?.state === 'S' && /^(?:do_)?(?:ep_poll|epoll_p?wait)/.test(sample.waitsIn ?? '')
+}
+
+/**
  * Looks at the main thread until it is seen waiting for events, `windowMs` at most. An idle loop is there nearly always, so a working one
  * takes one look. For gateways that have neither heartbeat nor control socket.
  */
@@ -60,8 +69,7 @@ export async function watchLoop(host: Host, pid: number, windowMs: number): Prom
     const sample = sampleLoop(host, pid)
     if (!sample) return {loop: 'unknown', evidence: 'the process ended while it was looked at'}
     samples.push(sample)
-    const verdict = judgeLoop(samples)
-    if (verdict.loop === 'alive' || sample.atMs >= endMs) return verdict
+    if (isEventWait(sample.waitsIn) || sample.atMs >= endMs) return judgeLoop(samples)
     await host.sleep(Math.min(SAMPLE_EVERY_MS, Math.max(1, endMs - sample.atMs)))
   }
 }

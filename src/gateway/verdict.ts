@@ -2,6 +2,7 @@ import path from 'node:path'
 import type {Host} from '../host/host.js'
 import {DEFAULT_PROFILE} from '../service/profile.js'
 import {type LockReading, readLock} from './lock.js'
+import {whyElsewhere} from './pid-namespace.js'
 import {hasEnded, isGatewayCommandLine, isHeld, isHidden, type ProcessInfo, profileOfCommandLine, readProcess} from './process.js'
 import {type FileReading, type GatewayState, lockFile, pidFile, type ProcessRecord, readGatewayState, readProcessRecord} from './records.js'
 
@@ -16,6 +17,8 @@ export interface GatewayObservation {
   readonly processes: ReadonlyMap<number, ProcessInfo>
   /** Of those pids the ones whose process this user may not see. */
   readonly hiddenPids: ReadonlySet<number>
+  /** Why the process of gateway.pid can only be in another PID namespace; absent if it need not be. */
+  readonly elsewhere?: string
 }
 
 /** Alive, dead, wedged or "cannot tell", with the evidence it rests on, in words. */
@@ -43,7 +46,10 @@ export function observeGateway(host: Host, home: string, mainPid?: number): Gate
   for (const pid of named) if (pid !== undefined) look(pid)
   const lock = readLock(host, home, [...processes.keys()])
   if (lock.kind === 'held') look(lock.pid)
-  return {home, pidRecord, lockRecord, state, lock, processes, hiddenPids}
+  // A service with a process of its own here is this namespace's. A gateway that ended in good order has removed its gateway.pid.
+  const record = lock.kind === 'held' || mainPid !== undefined ? undefined : recordOf(pidRecord)
+  const elsewhere = record && whyElsewhere(host, record)
+  return {home, pidRecord, lockRecord, state, lock, processes, hiddenPids, ...(elsewhere === undefined ? {} : {elsewhere})}
 }
 
 /** Whether a process that a record names is this home's gateway, and if not, why. */
@@ -82,14 +88,10 @@ export function judge(seen: GatewayObservation): Verdict {
     const {pid} = seen.lock
     const holder = seen.processes.get(pid)
     if (pid === 0 || !holder) {
-      return {
-        state: 'unknown',
-        pid: undefined,
-        evidence: [
-          'gateway.lock is held by a process that cannot be seen from here (another PID namespace, such as a container)',
-          ...files,
-        ],
-      }
+      const whose = seen.hiddenPids.has(pid)
+        ? `pid ${pid}, a process that this user may not see`
+        : 'a process that cannot be seen from here, in another PID namespace such as a container'
+      return {state: 'unknown', pid: undefined, evidence: [`gateway.lock is held by ${whose}`, ...files]}
     }
     return livingVerdict(holder, [
       `gateway.lock is held by pid ${pid}${seen.lock.unlinked ? ', but the locked file has been deleted' : ''}`,
@@ -107,8 +109,10 @@ export function judge(seen: GatewayObservation): Verdict {
       return livingVerdict(process, [`pid ${record.pid} is a gateway of this home (pid, start time and command line agree)`, ...files])
     }
   }
-  const isHiddenFrom = records.some((record) => seen.hiddenPids.has(record.pid))
-  const unreadable = [seen.pidRecord, seen.state, seen.lock].some((reading) => reading.kind === 'unreadable') || isHiddenFrom
+  const isHiddenFrom = records.some((record) => seen.hiddenPids.has(record.pid)) || seen.elsewhere !== undefined
+  // Without a lock nothing but the pid record tells of a gateway that has just started, and it may be about to be written.
+  const isTorn = seen.pidRecord.kind === 'malformed' && seen.lock.kind === 'absent'
+  const unreadable = [seen.pidRecord, seen.state, seen.lock].some((reading) => reading.kind === 'unreadable') || isHiddenFrom || isTorn
   const gone = records.map((record) => goneEvidence(record, seen))
   const evidence = [...new Set([...gone, ...files])]
   if (unreadable) return {state: 'unknown', pid: undefined, evidence}
@@ -127,6 +131,10 @@ function livingVerdict(process: ProcessInfo, evidence: readonly string[]): Verdi
 }
 
 function goneEvidence(record: ProcessRecord, seen: GatewayObservation): string {
+  if (seen.elsewhere !== undefined && record.pid === recordOf(seen.pidRecord)?.pid) {
+    const where = 'that cannot be seen from here, in another PID namespace such as a container'
+    return `the recorded pid ${record.pid} is of a process ${where}: ${seen.elsewhere}`
+  }
   if (seen.hiddenPids.has(record.pid)) return `the recorded pid ${record.pid} has a process that this user may not see`
   const identity = identify(record, seen.processes.get(record.pid), seen.home)
   switch (identity) {

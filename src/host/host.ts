@@ -51,10 +51,12 @@ export interface Host {
    */
   writeAtomic(path: string, text: string, mode: number): void
   /**
-   * Overwrites the bytes `expected` at an offset of an existing file with as many others, in place. Returns false, and writes nothing, if
-   * other bytes stand there by now: a file that is replaced as a whole between a look and this call is never damaged.
+   * Changes an existing regular file in place. It is read and written through one descriptor, so a file that takes its place meanwhile
+   * is never touched. `edit` gets the content and returns what to write in one call; undefined leaves the file alone. It is asked again
+   * if the file was replaced or changed since it was read. Returns false if there is no file. Throws HostError: ELOOP for a link,
+   * EINVAL for what is no file, EBUSY for one that others keep writing, EACCES, EROFS, ENOSPC.
    */
-  overwrite(path: string, offset: number, expected: string, bytes: string): boolean
+  editInPlace(path: string, edit: (content: Buffer) => InPlaceWrite | undefined): boolean
   appendLine(path: string, line: string, mode: number): void
   /** Creates one folder; its parent must exist. Returns false if it was there already. */
   makeFolder(path: string, mode: number): boolean
@@ -108,6 +110,12 @@ export interface FileStat {
   readonly device: number
   /** Modification time, ms since the epoch. */
   readonly modifiedMs: number
+}
+
+/** Bytes at an offset of a file; beyond its end they make it longer. */
+export interface InPlaceWrite {
+  readonly offset: number
+  readonly bytes: Buffer
 }
 
 export interface RunOptions {

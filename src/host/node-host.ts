@@ -9,6 +9,7 @@ import {
   type HeldLock,
   type Host,
   HostError,
+  type InPlaceWrite,
   type RunOptions,
   type RunResult,
   type Tethered,
@@ -19,6 +20,7 @@ const READ_TIMEOUT_MS = 30_000
 /** A program that does not end when it is asked to at its time limit is killed this much later. */
 const FORCE_AFTER_MS = 2000
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024
+const IN_PLACE_TRIES = 5
 /** Where the programs of the system itself are looked for, whatever the caller's PATH says; the last one is NixOS's. */
 export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin'
 
@@ -177,21 +179,28 @@ class NodeHost implements Host {
     })
   }
 
-  overwrite(file: string, offset: number, expected: string, bytes: string): boolean {
-    return this.guard('cannot write', file, () => {
-      const {O_RDWR, O_NOFOLLOW, O_NONBLOCK} = fs.constants
-      const fd = fs.openSync(file, O_RDWR | O_NOFOLLOW | O_NONBLOCK)
-      try {
-        const data = Buffer.from(bytes)
-        const old = Buffer.alloc(data.length)
-        fs.readSync(fd, old, 0, old.length, offset)
-        if (!old.equals(Buffer.from(expected))) return false
-        fs.writeSync(fd, data, 0, data.length, offset)
-        return true
-      } finally {
-        fs.closeSync(fd)
+  editInPlace(file: string, edit: (content: Buffer) => InPlaceWrite | undefined): boolean {
+    const {O_RDWR, O_NOFOLLOW, O_NONBLOCK} = fs.constants
+    const edited = this.absentIsUndefined('cannot write', file, () => {
+      for (let attempt = 0; attempt < IN_PLACE_TRIES; attempt++) {
+        const fd = fs.openSync(file, O_RDWR | O_NOFOLLOW | O_NONBLOCK)
+        try {
+          const before = fs.fstatSync(fd, {bigint: true})
+          if (!before.isFile()) throw Object.assign(new Error(), {code: 'EINVAL'})
+          const write = edit(fs.readFileSync(fd))
+          if (!write) return true
+          const now = fs.statSync(file, {bigint: true})
+          if (now.ino !== before.ino || now.dev !== before.dev || now.size !== before.size || now.ctimeNs !== before.ctimeNs) continue
+          const {offset, bytes} = write
+          if (fs.writeSync(fd, bytes, 0, bytes.length, offset) < bytes.length) throw Object.assign(new Error(), {code: 'ENOSPC'})
+          return true
+        } finally {
+          fs.closeSync(fd)
+        }
       }
+      throw Object.assign(new Error(), {code: 'EBUSY'})
     })
+    return edited ?? false
   }
 
   appendLine(file: string, line: string, mode: number): void {

@@ -3,14 +3,14 @@ import {readDrain} from '../gateway/drain.js'
 import {stateFile} from '../gateway/records.js'
 import {type Host, HostError, isTemporaryPath, temporaryPath} from '../host/host.js'
 import {detectManager} from '../managers/detect.js'
-import type {DefinitionFile, DesiredState, Manager} from '../managers/manager.js'
+import type {DefinitionFile, DesiredState, HeartbeatDefinition, Manager} from '../managers/manager.js'
 import {performSteps} from '../plan/apply.js'
 import {onUndo, type Plan, type Step} from '../plan/plan.js'
 import {desiredStateFile} from '../service/desired-state.js'
 import {findGatewayCommand, parseCommandFlag, proveGatewayCommand} from '../service/gateway-command.js'
 import {requireUsableHome} from '../service/home-check.js'
 import {DEFAULT_RESTART_POLICY, type RestartPolicy} from '../service/restart-policy.js'
-import type {ServiceSettings} from '../service/settings.js'
+import {DEFAULT_HEARTBEAT, type HeartbeatSettings, type ServiceSettings} from '../service/settings.js'
 import {restartBudgetMs} from './budget.js'
 import {recordIntent} from './intent.js'
 import {observe, type Observation, observeWith} from './observe.js'
@@ -26,6 +26,7 @@ export interface DefinitionRequest {
   readonly environment: ReadonlyMap<string, string | undefined>
   readonly linger?: boolean | undefined
   readonly policy: Partial<RestartPolicy>
+  readonly heartbeat: Partial<HeartbeatSettings>
 }
 
 /** How long a gateway may take to come up. */
@@ -45,10 +46,16 @@ export interface Rendered {
   readonly settings: ServiceSettings
   readonly environment: ReadonlyMap<string, string>
   readonly files: readonly DefinitionFile[]
+  /** What ticks this service and the others of its account. */
+  readonly heartbeat: HeartbeatDefinition
 }
 
 /** Decides on the settings and renders the definition; reads only. Throws usage errors for a home that cannot carry a service. */
-export async function renderService(target: Target, request: DefinitionRequest, seen = observe(target)): Promise<Rendered> {
+export async function renderService(
+  target: Target,
+  request: DefinitionRequest,
+  {seen = observe(target), force = false}: {seen?: Observation | undefined; force?: boolean} = {},
+): Promise<Rendered> {
   const {manager, service, userHost} = target
   const {home} = service.profile
   const recorded = seen.manager.settings
@@ -79,13 +86,18 @@ export async function renderService(target: Target, request: DefinitionRequest, 
     policy,
     drainSec: drain.drainSec,
     cronDrainSec: drain.cronDrainSec,
+    heartbeat: {...DEFAULT_HEARTBEAT, ...recorded?.heartbeat, ...request.heartbeat},
+  }
+  if (request.heartbeat.watchdogTicks && !settings.heartbeat.enabled) {
+    throw usageError('--watchdog: it is the heartbeat that finds out, so --heartbeat must be on')
   }
   const environment = manager.readEnvironment(service)
   for (const [name, value] of request.environment) {
     if (value === undefined) environment.delete(name)
     else environment.set(name, value)
   }
-  return {seen, settings, environment, files: await manager.render(service, settings, environment)}
+  const [files, heartbeat] = [await manager.render(service, settings, environment), await manager.heartbeat(service, settings, force)]
+  return {seen, settings, environment, files, heartbeat}
 }
 
 /**
@@ -98,7 +110,7 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
   requireNotServed(target)
   requireOnlyOneScope(target)
   const whileDown = observeWhileDown(target, request)
-  const {seen, settings, environment, files} = await renderService(target, request, whileDown)
+  const {seen, settings, environment, files, heartbeat} = await renderService(target, request, {seen: whileDown, force: request.force})
   requireUsableDefinition(target, seen)
   requireSameHome(target, seen.manager)
   const isAdopted = seen.manager.installed === 'foreign' || seen.manager.installed === 'adopted'
@@ -109,7 +121,7 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
 
   const desired = desiredAfterInstall(seen)
   const differing = files.filter((file) => !isAsWanted(host, file))
-  const kept = request.force ? [] : differing.filter((file) => file.edited)
+  const kept = request.force ? [] : [...differing, ...heartbeat.files].filter((file) => file.edited)
   const changed = differing.filter((file) => !kept.includes(file))
   const due = manager.restartDueFile(service)
   const isDue = host.lstat(due) !== undefined
@@ -151,6 +163,7 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
     ...(definition.length > 0 && !whileDown ? onUndo(manager.reload()) : []),
     ...(restart ? [markDue(target, due)] : []),
     ...(whileDown ? [] : [...rest, ...reload]),
+    ...heartbeat.steps,
     ...recordIntent(target, seen, desired, 'install'),
     ...(needsEnabling ? [...onUndo(manager.disable(service)), ...manager.enable(service)] : []),
     ...(start || restart ? onUndo([abortNew(target, seen)]) : []),

@@ -8,7 +8,7 @@ import {waitUntilDown} from './wait.js'
  * Plans the removal of a service: stopped, disabled, and nothing of ours left but the home's journal. A definition that another tool wrote
  * stays and goes on running; only our additions to it are taken away.
  */
-export function planUninstall(target: Target, options: {timeoutMs: number}): Plan {
+export async function planUninstall(target: Target, options: {timeoutMs: number}): Promise<Plan> {
   const seen = observe(target)
   requireSameHome(target, seen.manager)
   const {manager, service, userHost} = target
@@ -42,6 +42,7 @@ export function planUninstall(target: Target, options: {timeoutMs: number}): Pla
     // A unit that failed would stay known to the manager without its file.
     steps.push(...manager.settle(service))
   }
+  steps.push(...(await manager.heartbeat(service, undefined)).steps)
   steps.push(...files.filter((step) => !last.includes(step)), ...reload, ...manager.afterUninstall(seen.manager), ...last)
   if (userHost.lstat(record))
     steps.push({kind: 'remove-file', why: 'remove the record of the desired state', path: record, as: service.account})

@@ -66,10 +66,19 @@ export interface DefinitionFile {
   readonly mode: number
   /** Its content must not be shown: it holds the environment's values. */
   readonly secret: boolean
+  /** A whole program of ours, too long to be shown. */
+  readonly isProgram: boolean
   /** A change of this file takes effect only when the gateway's process is started anew. */
   readonly needsRestart: boolean
   /** Somebody changed by hand what we wrote there; it is kept unless that is overruled. */
   readonly edited: boolean
+}
+
+/** What ticks the services of one account. */
+export interface HeartbeatDefinition {
+  readonly files: readonly DefinitionFile[]
+  /** They do not count on any other reload, and end with one of their own if they changed a definition. */
+  readonly steps: readonly Step[]
 }
 
 /** A directive that hermes-svc owns whose merged value is not the wanted one. */
@@ -121,6 +130,13 @@ export interface Manager {
   unitEnvironment(service: Service, settings: ServiceSettings): Record<string, string>
   /** Directives whose merged value differs from what we want. */
   drift(observation: ManagerObservation, settings: ServiceSettings): DirectiveDrift[]
+
+  /**
+   * The tick that refreshes the heartbeats of all services of the service's account, as it should be with these settings of this service
+   * (undefined: without it): the files that they share, none if no service wants it, and the steps that make it so. `force`: replace
+   * what was edited by hand.
+   */
+  heartbeat(service: Service, settings: ServiceSettings | undefined, force?: boolean): Promise<HeartbeatDefinition>
 
   /** What must be so before a definition is written, e.g. lingering; the steps do nothing if it is so already. */
   prerequisites(service: Service, settings: ServiceSettings): Step[]

@@ -20,9 +20,19 @@ export type RunStep = StepHead & {
 /** One change, as data: it can be printed, applied and undone. */
 export type Step = RunStep | (StepHead & OtherStep)
 
+interface FileStep {
+  readonly path: string
+  readonly text: string
+  readonly mode: number
+  /** Its content must not be shown. */
+  readonly secret?: boolean
+  /** Its content is too long to be shown. */
+  readonly isProgram?: boolean
+}
+
 type OtherStep =
   | {readonly kind: 'make-folder'; readonly path: string; readonly mode: number}
-  | {readonly kind: 'write-file'; readonly path: string; readonly text: string; readonly mode: number; readonly secret?: boolean}
+  | (FileStep & {readonly kind: 'write-file'})
   | {readonly kind: 'remove-file'; readonly path: string}
   /** Removes it only if it is empty. */
   | {readonly kind: 'remove-folder'; readonly path: string}

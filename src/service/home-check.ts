@@ -58,10 +58,10 @@ export function otherWriterOf(host: Host, file: string, account: Account): strin
 }
 
 /**
- * Why a home's path cannot be carried through a definition exactly; undefined if it can. systemd strips blanks at the ends of a value
+ * Why a path cannot be carried through a definition exactly; undefined if it can. systemd strips blanks at the ends of a value
  * and joins a line that ends in a backslash to the next (systemd.syntax(7)).
  */
-function unusablePath(value: string): string | undefined {
+export function unusablePath(value: string): string | undefined {
   const refused = refusedPath(value)
   if (refused) return refused
   if (value.endsWith(' ')) return 'ends in a blank, which a service definition drops'

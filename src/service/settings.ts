@@ -1,6 +1,16 @@
 import type {Scope} from '../managers/manager.js'
 import {requireValidPolicy, type RestartPolicy} from './restart-policy.js'
 
+/** Whether and how often the gateway's `updated_at` is refreshed, and what is done about a gateway that does not deserve it. */
+export interface HeartbeatSettings {
+  readonly enabled: boolean
+  readonly intervalSec: number
+  /** The gateway is killed, and so restarted, after this many ticks in a row that proved it wedged; null: never. */
+  readonly watchdogTicks: number | null
+}
+
+export const DEFAULT_HEARTBEAT: HeartbeatSettings = {enabled: true, intervalSec: 60, watchdogTicks: null}
+
 /** What an install decided; recorded beside the definition, so that later commands render the same. No secret is in it. */
 export interface ServiceSettings {
   readonly schemaVersion: 1
@@ -23,6 +33,7 @@ export interface ServiceSettings {
   /** The longest that the gateway may take to finish its work when it is stopped, in seconds. */
   readonly drainSec: number
   readonly cronDrainSec: number
+  readonly heartbeat: HeartbeatSettings
 }
 
 /** Reads recorded settings; undefined if the text is not a whole record that this version understands. */
@@ -31,7 +42,9 @@ export function parseSettings(text: string | undefined): ServiceSettings | undef
   try {
     const value = JSON.parse(text) as ServiceSettings
     requireValidPolicy(value.policy)
-    return isWhole(value) ? value : undefined
+    // A record of before there was a heartbeat has none.
+    const heartbeat = {...DEFAULT_HEARTBEAT, ...(value.heartbeat as Partial<HeartbeatSettings> | undefined)}
+    return isWhole(value) && isValidHeartbeat(heartbeat) ? {...value, heartbeat} : undefined
   } catch {
     // Not JSON, or without a policy that is one.
     return undefined
@@ -47,6 +60,15 @@ function isWhole(value: ServiceSettings): boolean {
     [profile, home, account, ...(command as unknown[])].every((text) => typeof text === 'string') &&
     [commandIsGiven, createdDefinition, linger, turnedLingerOn].every((flag) => typeof flag === 'boolean') &&
     [value.drainSec, value.cronDrainSec].every((time) => typeof time === 'number' && time >= 0)
+  )
+}
+
+function isValidHeartbeat({enabled, intervalSec, watchdogTicks}: HeartbeatSettings): boolean {
+  return (
+    typeof enabled === 'boolean' &&
+    typeof intervalSec === 'number' &&
+    intervalSec > 0 &&
+    (watchdogTicks === null || (Number.isInteger(watchdogTicks) && watchdogTicks > 0))
   )
 }
 

@@ -25,24 +25,31 @@ export function octal(mode: number): string {
   return mode.toString(8).padStart(4, '0')
 }
 
+/** A program in place of its text. */
+export function programText(text: string): string {
+  return `(a program of ${Math.ceil(Buffer.byteLength(text) / 1024)} kB)`
+}
+
 /** A file as it should be. */
 interface WantedFile {
   readonly path: string
   readonly text: string
   readonly mode: number
   readonly secret?: boolean
+  readonly isProgram?: boolean
 }
 
-/** The change of one file as a unified diff, and of its mode; of a secret one only that it changes. Empty if it is as wanted. */
+/** The change of one file as a unified diff, and of its mode; of a secret one, or of a program of ours, only that it changes. */
 export async function fileDiff(host: Host, file: WantedFile): Promise<string[]> {
   const mode = host.lstat(file.path)?.mode
   const modeLine = mode === undefined || mode === file.mode ? [] : [`(mode ${octal(mode)} of ${file.path} becomes ${octal(file.mode)})`]
   return [...modeLine, ...(await textDiff(host, file))]
 }
 
-async function textDiff(host: Host, {path, text: wanted, secret}: WantedFile): Promise<string[]> {
+async function textDiff(host: Host, {path, text: wanted, secret, isProgram}: WantedFile): Promise<string[]> {
   const installed = host.readText(path)
   if (installed === wanted) return []
+  if (isProgram) return [`${path}: ${programText(wanted)}, ${installed === undefined ? 'new' : 'another version'}`]
   if (secret) return [installed === undefined ? `(new; its values are not shown)` : `(changes; its values are not shown)`]
   const {createTwoFilesPatch} = await import('diff')
   const patch = createTwoFilesPatch(installed === undefined ? '/dev/null' : path, path, installed ?? '', wanted, 'installed', 'rendered')
@@ -67,8 +74,9 @@ async function stepJson(host: Host, step: ShownStep): Promise<object> {
     case 'run':
       return {kind, why, argv: step.argv}
     case 'write-file': {
-      const {path, mode, text, secret = false} = step
-      return {kind, why, path, mode: octal(mode), secret, text: secret ? null : text, diff: await fileDiff(host, step)}
+      const {path, mode, text, secret = false, isProgram = false} = step
+      const shown = secret ? null : isProgram ? programText(text) : text
+      return {kind, why, path, mode: octal(mode), secret, text: shown, diff: await fileDiff(host, step)}
     }
     case 'make-folder':
       return {kind, why, path: step.path, mode: octal(step.mode)}

@@ -7,6 +7,7 @@ import {
   type HeldLock,
   type Host,
   HostError,
+  type InPlaceWrite,
   type RunOptions,
   type RunResult,
   type Tethered,
@@ -69,6 +70,8 @@ export interface FakeMachine {
   readonly monotonicMs?: number
   readonly files?: Readonly<Record<string, string | FakeFile>>
   readonly commands?: readonly FakeCommand[]
+  /** What answers on a Unix socket, by its path: it gets the request, and may throw a HostError. Others refuse, or are not there. */
+  readonly sockets?: Readonly<Record<string, (request: string) => string>>
   /** Processes that may be signalled. */
   readonly pids?: readonly number[]
   /** Processes that exist and may not be signalled. */
@@ -318,19 +321,22 @@ export class FakeHost implements Host {
     this.record({kind: 'writeAtomic', path: file, text, mode, as: this.account.name})
   }
 
-  overwrite(file: string, offset: number, expected: string, bytes: string): boolean {
+  editInPlace(file: string, edit: (content: Buffer) => InPlaceWrite | undefined): boolean {
     const found = this.lookUp(file, 'cannot write', {follow: false})
-    if (!found) throw new HostError('ENOENT', file, 'cannot write')
+    if (!found) return false
     if (found.node.kind === 'link') throw new HostError('ELOOP', file, 'cannot write')
-    if (!this.may(found.node, 6)) throw new HostError('EACCES', file, 'cannot write')
-    const content = Buffer.from(found.node.text)
-    const data = Buffer.from(bytes)
-    const isExpected = content.subarray(offset, offset + data.length).equals(Buffer.from(expected))
-    if (!isExpected) return false
-    data.copy(content, offset)
+    if (found.node.kind !== 'file') throw new HostError('EINVAL', file, 'cannot write')
+    if (!this.may(found.node, 4) || !this.may(found.node, 2)) throw new HostError('EACCES', file, 'cannot write')
+    const old = Buffer.from(found.node.text)
+    const write = edit(old)
+    if (!write) return true
+    const {offset, bytes} = write
+    const content = Buffer.alloc(Math.max(old.length, offset + bytes.length))
+    old.copy(content)
+    bytes.copy(content, offset)
     found.node.text = content.toString()
     found.node.modifiedMs = this.machine.nowMs
-    this.record({kind: 'overwrite', path: file, offset, bytes, as: this.account.name})
+    this.record({kind: 'overwrite', path: file, offset, bytes: bytes.toString(), as: this.account.name})
     return true
   }
 
@@ -403,9 +409,11 @@ export class FakeHost implements Host {
     return code
   }
 
-  /** Nobody listens on any socket of this machine. */
-  exchange(socket: string): Promise<string> {
-    return Promise.reject(new HostError(this.lstat(socket) ? 'ECONNREFUSED' : 'ENOENT', socket, 'cannot talk to'))
+  async exchange(socket: string, request: string): Promise<string> {
+    await Promise.resolve()
+    const answer = this.given.sockets?.[socket]
+    if (answer) return answer(request)
+    throw new HostError(this.lstat(socket) ? 'ECONNREFUSED' : 'ENOENT', socket, 'cannot talk to')
   }
 
   tether(argv: readonly string[], options: Pick<RunOptions, 'env' | 'cwd'> = {}): Tethered {

@@ -8,6 +8,8 @@ import {packageFiles} from './package-files.js'
 import {SERVICE} from './settings.js'
 
 const UNITS = '/home/user/.config/systemd/user'
+const TIMER = 'hermes-svc-heartbeat.timer'
+const TICK = 'hermes-svc-heartbeat.service'
 
 const GOOD: Readonly<Record<string, string>> = {
   ...{LoadState: 'not-found', UnitFileState: '', ActiveState: 'inactive', SubState: 'dead', MainPID: '0', NRestarts: '0'},
@@ -25,8 +27,10 @@ export class FakeSystemd {
   readonly unit: string
   /** What `show` says of the service. */
   shown: Record<string, string> = {...GOOD}
-  /** The verbs that systemctl was called with, in their order, looks aside; with the name of the service left out. */
+  /** The verbs that systemctl was called with, in their order, looks and the heartbeat aside; with the name of the service left out. */
   readonly verbs: string[] = []
+  /** The heartbeat's timer. */
+  readonly timer = {isEnabled: false, isActive: false}
   onStart: () => void = () => this.comesUp()
   onStop: () => void = () => this.goesDown()
   /** Exit status and words of a verb that fails. */
@@ -47,6 +51,7 @@ export class FakeSystemd {
         '/proc/locks': '',
         '/bin/sh': {text: '', mode: 0o755},
         '/usr/bin/hermes': {text: '#!/bin/sh\n', mode: 0o755},
+        '/usr/bin/node': {text: '', mode: 0o755},
         ...packageFiles(),
         ...files,
       },
@@ -104,6 +109,7 @@ export class FakeSystemd {
     if (argv[0] === 'journalctl') return result(argv, 'a line of the log\n')
     if (argv.includes('--version')) return result(argv, 'systemd 252 (252.1)\n')
     if (!argv.includes('show')) throw new Error(`unexpected: ${argv.join(' ')}`)
+    if (argv.includes(TIMER)) return result(argv, this.showTimer())
     const known = {Id: service.name, ...this.shown}
     return result(
       argv,
@@ -119,6 +125,7 @@ export class FakeSystemd {
       throw new Error(`unexpected: ${argv.join(' ')}`)
     const words = argv.slice(2).filter((word) => word !== service.name)
     const verb = words[0] ?? ''
+    if (words.some((word) => word === TIMER || word === TICK)) return this.changeTimer(argv, verb)
     this.verbs.push(words.join(' '))
     const failure = this.failing.get(verb)
     if (failure) return {...result(argv, ''), ...failure}
@@ -143,6 +150,17 @@ export class FakeSystemd {
         if (this.shown.ActiveState === 'failed') this.shown = {...this.shown, ActiveState: 'inactive', SubState: 'dead'}
         break
     }
+    return result(argv, '')
+  }
+
+  private showTimer(): string {
+    const {isEnabled, isActive} = this.timer
+    const timer = `UnitFileState=${isEnabled ? 'enabled' : ''}\nActiveState=${isActive ? 'active' : 'inactive'}\nNeedDaemonReload=no\n`
+    return `${timer}\nUnitFileState=static\nActiveState=inactive\nNeedDaemonReload=no\n`
+  }
+
+  private changeTimer(argv: readonly string[], verb: string): RunResult {
+    if (verb === 'enable' || verb === 'disable') Object.assign(this.timer, {isEnabled: verb === 'enable', isActive: verb === 'enable'})
     return result(argv, '')
   }
 

@@ -1,6 +1,6 @@
 import type {Service} from '../../src/managers/manager.js'
 import {DEFAULT_RESTART_POLICY} from '../../src/service/restart-policy.js'
-import type {ServiceSettings} from '../../src/service/settings.js'
+import {DEFAULT_HEARTBEAT, type ServiceSettings} from '../../src/service/settings.js'
 import {USER} from './fake-host.js'
 
 const HOME = '/home/user/.hermes'
@@ -31,5 +31,6 @@ export const SETTINGS: ServiceSettings = {
   turnedLingerOn: false,
   policy: DEFAULT_RESTART_POLICY,
   drainSec: 0,
+  heartbeat: DEFAULT_HEARTBEAT,
   cronDrainSec: 30,
 }

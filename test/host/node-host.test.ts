@@ -163,31 +163,6 @@ describe('writeAtomic', () => {
   })
 })
 
-describe('overwrite', () => {
-  it('replaces bytes in place: the same file, of the same size', () => {
-    const file = newFile('é running end')
-    const {ino} = fs.statSync(file)
-    expect(HOST.overwrite(file, 3, 'running', 'stopped')).toBe(true)
-    expect(fs.readFileSync(file, 'utf8')).toBe('é stopped end')
-    expect(fs.statSync(file).ino).toBe(ino)
-  })
-
-  it('writes nothing where other bytes stand by now, or the file has become shorter', () => {
-    const file = newFile('a running')
-    expect(HOST.overwrite(file, 1, 'running', 'stopped')).toBe(false)
-    expect(HOST.overwrite(file, 5, 'running', 'stopped')).toBe(false)
-    expect(fs.readFileSync(file, 'utf8')).toBe('a running')
-  })
-
-  it('never makes a file, never follows a link, and does not wait for a FIFO', () => {
-    const file = newFile('running')
-    fs.symlinkSync(file, `${file}-link`)
-    expect(codeOf(() => HOST.overwrite(`${file}x`, 0, 'a', 'b'))).toBe('ENOENT')
-    expect(codeOf(() => HOST.overwrite(`${file}-link`, 0, 'running', 'stopped'))).toBe('ELOOP')
-    expect(codeOf(() => HOST.overwrite(newFifo(), 0, 'running', 'stopped'))).toBe('ESPIPE')
-  })
-})
-
 describe('appendLine', () => {
   it('adds one line to a file, and makes it with the mode', () => {
     const file = path.join(temporaryFolder(), 'log')
@@ -491,7 +466,7 @@ describeUnless(NO_ROOT, 'acting as another account', () => {
     expect(codeOf(() => asNobody.readText(file))).toBe('EACCES')
     expect(codeOf(() => asNobody.writeAtomic(path.join(folder, 'new'), '', 0o644))).toBe('EACCES')
     expect(codeOf(() => asNobody.removeFile(file))).toBe('EACCES')
-    expect(codeOf(() => asNobody.overwrite(file, 0, 's', 't'))).toBe('EACCES')
+    expect(codeOf(() => asNobody.editInPlace(file, () => ({offset: 0, bytes: Buffer.from('t')})))).toBe('EACCES')
     expect(process.geteuid?.()).toBe(0)
     expect(HOST.readText(file)).toBe('secret')
     HOST.writeAtomic(file, 'still root', 0o600)

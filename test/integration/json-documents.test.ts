@@ -149,6 +149,11 @@ await describeOnSystemd('what --json prints', (machine) => {
       expect(services).toContainEqual(expect.objectContaining({service: service.unit, pid: report.pid, actual: 'running'}))
     })
 
+    it('is what became of each tick for heartbeat', async () => {
+      const {services} = documentOf(await service.run('heartbeat', ['--json']), 'heartbeat', 0, 'ticked')
+      expect(services).toMatchObject([{profile: service.profile, result: 'ticked', verdict: {state: 'alive'}, why: null}])
+    })
+
     it('is the definition for render, without the values of variables', async () => {
       const result = await service.run('render', ['--json'])
       const {files} = documentOf(result, 'render', 0, 'with-values')

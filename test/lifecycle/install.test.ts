@@ -7,7 +7,7 @@ import {FakeSystemd} from '../fakes/fake-systemd.js'
 import {runPlan} from '../fakes/run-plan.js'
 import {serviceOf} from '../fakes/settings.js'
 
-const REQUEST: InstallRequest = {environment: new Map(), policy: {}, timeoutMs: 10_000, force: false}
+const REQUEST: InstallRequest = {environment: new Map(), policy: {}, heartbeat: {}, timeoutMs: 10_000, force: false}
 const HOME = '/home/user/.hermes'
 const RECORD = `${HOME}/.hermes-svc.json`
 const UNIT = upstreamUnit().replaceAll('/home/hermes', '/home/user')
@@ -27,7 +27,8 @@ describe('a first install', () => {
   it('writes the definition, enables and starts it, and sees the gateway say that it runs', async () => {
     const machine = new FakeSystemd()
     expect(await install(machine)).toBe('hermes-gateway.service is installed and running')
-    expect(machine.verbs).toEqual(['daemon-reload', 'enable', 'reset-failed', 'start --no-block'])
+    expect(machine.verbs).toEqual(['daemon-reload', 'daemon-reload', 'enable', 'reset-failed', 'start --no-block'])
+    expect(machine.timer).toEqual({isEnabled: true, isActive: true})
     expect(machine.shown).toMatchObject({ActiveState: 'active', UnitFileState: 'enabled'})
     expect(JSON.parse(files(machine)[RECORD] ?? '')).toMatchObject({desiredState: 'running', by: 'install'})
     expect(files(machine)[machine.unit]).toContain('ExecStart=:"/usr/bin/hermes" "gateway" "run"')

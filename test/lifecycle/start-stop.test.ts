@@ -41,7 +41,7 @@ const stop = async (machine: FakeSystemd, untilBoot = false) =>
   run(machine, await planStop(machine.target, {timeoutMs, untilBoot, force: false, wedgeWindowMs: 5000}))
 const restartPlan = (machine: FakeSystemd, force = false) => planRestart(machine.target, {timeoutMs, force, wedgeWindowMs: 5000, times: {}})
 const restart = async (machine: FakeSystemd, force = false) => run(machine, await restartPlan(machine, force))
-const uninstall = (machine: FakeSystemd) => run(machine, planUninstall(machine.target, {timeoutMs}))
+const uninstall = async (machine: FakeSystemd) => run(machine, await planUninstall(machine.target, {timeoutMs}))
 
 describe('start', () => {
   it('records the intent, enables the service again, and waits until the gateway says that it runs', async () => {
@@ -380,13 +380,13 @@ describe('uninstall', () => {
     machine.comesUp()
     machine.onStop = () => undefined
     let asked = 0
-    const cancelled = runPlan(machine.host, planUninstall(machine.target, {timeoutMs: 1e9}), () => ++asked > 20)
+    const cancelled = runPlan(machine.host, await planUninstall(machine.target, {timeoutMs: 1e9}), () => ++asked > 20)
     await expect(cancelled).rejects.toMatchObject({exitStatus: 130})
   })
 
-  it('leaves the unit of another home alone', () => {
+  it('leaves the unit of another home alone', async () => {
     const machine = machineWith('running')
     machine.shown.Environment = 'HERMES_HOME=/srv/other'
-    expect(() => planUninstall(machine.target, {timeoutMs})).toThrow('belongs to another home')
+    await expect(planUninstall(machine.target, {timeoutMs})).rejects.toThrow('belongs to another home')
   })
 })

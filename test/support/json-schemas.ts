@@ -4,13 +4,14 @@ import {fileURLToPath} from 'node:url'
 import {Ajv2020, type AnySchemaObject} from 'ajv/dist/2020.js'
 
 /** The kinds of documents that commands print with --json; each has a schema of that name. */
-export type DocumentKind = 'change' | 'diff' | 'failure' | 'list' | 'render' | 'smoke' | 'status'
+export type DocumentKind = 'change' | 'diff' | 'failure' | 'heartbeat' | 'list' | 'render' | 'smoke' | 'status'
 
 /** What each command prints when it does not fail; `logs` prints JSON Lines of the manager's own. */
 export const DOCUMENT_OF_COMMAND: Readonly<Record<string, DocumentKind | undefined>> = {
   diff: 'diff',
   // The WebUI's payload and nothing else: it has no schemaVersion of ours.
   health: undefined,
+  heartbeat: 'heartbeat',
   install: 'change',
   list: 'list',
   logs: undefined,

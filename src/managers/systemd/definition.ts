@@ -10,6 +10,7 @@ import {unitPath} from '../../service/unit-path.js'
 import type {DefinitionFile, Scope, Service} from '../manager.js'
 import {environmentAssignment, environmentFileLine, execWord, freeText, isSafeProgram, pathSetting, patternSetting} from './escape.js'
 import {syslogIdentifier} from './journal.js'
+import {runtimeDirectoryOf} from './tick-places.js'
 
 /** How each file of systemd's that we wrote begins; upstream's rewriting of the unit takes the line away. */
 const OWN_MARK = '# Written by hermes-svc'
@@ -51,7 +52,7 @@ export function definitionPaths(scope: Scope, service: Service): DefinitionPaths
 
 /** The folder of the helpers' memory below the runtime folder (RuntimeDirectory=, systemd.exec(5)). */
 export function runtimeDirectoryName(service: Service): string {
-  return `hermes-svc-${service.name.replace(/\.service$/, '')}`
+  return runtimeDirectoryOf(service.name.replace(/\.service$/, ''))
 }
 
 /** True for a file of systemd's that we wrote, edited since or not. */
@@ -65,7 +66,7 @@ export function isEdited(text: string): boolean {
 }
 
 /** Puts a checksum of the text into its second line, in place of one that is there. */
-function stamped(text: string): string {
+export function stamped(text: string): string {
   const [first = '', ...rest] = text.split('\n')
   const body = rest.filter((line, index) => index > 0 || !line.startsWith(CHECKSUM_MARK))
   const sum = process
@@ -108,6 +109,7 @@ export async function renderDefinition(
     text,
     mode,
     secret: false,
+    isProgram: false,
     needsRestart: false,
     edited: false,
   })

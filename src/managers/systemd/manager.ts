@@ -5,11 +5,31 @@ import type {RunStep, Step} from '../../plan/plan.js'
 import {serviceSuffix} from '../../service/naming.js'
 import type {Profile} from '../../service/profile.js'
 import {parseSettings, type ServiceSettings} from '../../service/settings.js'
-import type {Activity, DefinitionFile, DirectiveDrift, LastExit, LogQuery, Manager, ManagerObservation, Scope, Service} from '../manager.js'
+import type {
+  Activity,
+  DefinitionFile,
+  DirectiveDrift,
+  HeartbeatDefinition,
+  LastExit,
+  LogQuery,
+  Manager,
+  ManagerObservation,
+  Scope,
+  Service,
+} from '../manager.js'
 import {enableLingerCommand, isLingering, lookFailed, managerEnvironment, noUserManager, runtimeFolder, userManagerAnswers} from './bus.js'
 import {definitionPaths, isOwn, renderDefinition, runtimeDirectoryName, scopeFolders, unitEnvironment} from './definition.js'
 import {ownedDirectives, wantedDirectives} from './directives.js'
 import {parseEnvironmentFile} from './escape.js'
+import {
+  type HeartbeatChange,
+  heartbeatPaths,
+  installSteps,
+  recordedSettings,
+  removalSteps,
+  renderHeartbeat,
+  wantingTick,
+} from './heartbeat.js'
 import {journalCommand} from './journal.js'
 import {parseShow, type Properties, splitEntries} from './show.js'
 
@@ -116,6 +136,24 @@ export class SystemdManager implements Manager {
       drifts.push({directive: value.name, wanted: value.text, merged, setBy})
     }
     return drifts
+  }
+
+  async heartbeat(service: Service, settings: ServiceSettings | undefined, force = false): Promise<HeartbeatDefinition> {
+    const {account} = service
+    const all = this.asOwner(() => recordedSettings(this.host, this.supportFolder()))
+    const own = path.basename(definitionPaths(this.scope, service).supportFolder)
+    const before = all.get(own)
+    all.delete(own)
+    if (settings) all.set(own, settings)
+    const wanting = wantingTick(all.values(), account)
+    if (wanting.length > 0) {
+      const files = await renderHeartbeat(this.host, this.scope, account, wanting)
+      // A service that is not there, and goes on not being there, changes nothing for the others.
+      const isAbout = settings !== undefined || before !== undefined
+      return {files, steps: isAbout ? installSteps(this.host, files, force, this.heartbeatChange(service)) : []}
+    }
+    const isEntryWanted = [...all.values()].some((other) => other.heartbeat.enabled)
+    return {files: [], steps: removalSteps(this.host, !isEntryWanted, this.heartbeatChange(service))}
   }
 
   prerequisites(service: Service, settings: ServiceSettings): Step[] {
@@ -228,9 +266,8 @@ export class SystemdManager implements Manager {
 
   traces(service: Service): string[] {
     const paths = definitionPaths(this.scope, service)
-    const files = [paths.unit, paths.dropInFolder, paths.supportFolder, this.runtimeFolderOf(service)].filter(
-      (file) => this.host.lstat(file) !== undefined,
-    )
+    const places = [paths.unit, paths.dropInFolder, paths.supportFolder, this.runtimeFolderOf(service), ...this.heartbeatTraces(service)]
+    const files = places.filter((file) => this.host.lstat(file) !== undefined)
     const shown = this.observe([service])[0]
     const known =
       shown && (shown.installed !== 'no' || shown.activity !== 'stopped')
@@ -330,6 +367,34 @@ export class SystemdManager implements Manager {
   /** Where the helpers keep what they remember between two starts. */
   private runtimeFolderOf(service: Service): string {
     return path.join(runtimeFolder(this.scope, service.account), runtimeDirectoryName(service))
+  }
+
+  private supportFolder(): string {
+    return scopeFolders(this.scope, this.account).support
+  }
+
+  /** Files of the tick that no service wants any more. */
+  private heartbeatTraces({account}: Service): string[] {
+    const all = this.asOwner(() => recordedSettings(this.host, this.supportFolder()))
+    const {timerFile, serviceFile, entry} = heartbeatPaths(this.scope, account)
+    if (wantingTick(all.values(), account).length > 0) return []
+    return [timerFile, serviceFile, ...([...all.values()].some((settings) => settings.heartbeat.enabled) ? [] : [entry])]
+  }
+
+  private heartbeatChange(service: Service): HeartbeatChange {
+    const paths = heartbeatPaths(this.scope, service.account)
+    const argv = [...this.systemctl(), 'show', '--property=UnitFileState,ActiveState,NeedDaemonReload', '--', paths.timer, paths.service]
+    // Where no user manager runs nothing is active, and other steps say so if one is needed.
+    const answers = this.scope === 'system' || userManagerAnswers(this.host, this.account)
+    const shown = answers ? this.actor().read(argv, {env: this.env(), timeoutMs: READ_TIMEOUT_MS}) : undefined
+    if (shown && shown.code !== 0) throw lookFailed(shown)
+    const states = parseShow(shown?.stdout ?? '')
+    const timer = {
+      isEnabled: states[0]?.UnitFileState === 'enabled',
+      isActive: states[0]?.ActiveState === 'active',
+      needsReload: states.some((state) => state.NeedDaemonReload === 'yes'),
+    }
+    return {paths, timer, as: this.owner(service), change: (why, words) => this.change(why, words)}
   }
 
   /** One call of systemctl that changes something, with the ids of the user manager's account. */

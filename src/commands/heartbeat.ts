@@ -1,0 +1,64 @@
+import {ExitStatus} from '../errors.js'
+import {DEFAULT_WEDGE_WINDOW_MS} from '../gateway/prove-loop.js'
+import {tick} from '../gateway/tick.js'
+import {servedBy} from '../lifecycle/served.js'
+import type {Target} from '../lifecycle/target.js'
+import {allFlag, type CommandResult, wedgeWindowFlag} from './base.js'
+import {ServiceCommand} from './service-command.js'
+
+/** One tick, as `heartbeat --json` shows it. */
+interface TickReport {
+  readonly service: string
+  readonly profile: string
+  readonly home: string
+  readonly result: 'ticked' | 'nothing' | 'failed'
+  readonly verdict: {readonly state: string; readonly pid: number | null; readonly evidence: readonly string[]}
+  /** What `updated_at` says after a tick. */
+  readonly updatedAt: string | null
+  /** Why nothing was written. */
+  readonly why: string | null
+}
+
+export default class Heartbeat extends ServiceCommand<typeof Heartbeat> {
+  static override summary = 'One tick by hand: prove that the gateway is alive, then refresh the timestamp that monitors read'
+  static override description =
+    `The service's timer does the same. Only a gateway that is proved alive gets a tick: one that is stopped, wedged, a zombie or another
+home's does not, which is no failure: the command says so and ends with 0. Of the gateway's files only \`updated_at\` in gateway_state.json is
+touched, in place. The watchdog does not count ticks by hand.`
+  static override examples = ['<%= config.bin %> heartbeat', '<%= config.bin %> heartbeat --all --json']
+  static override flags = {...allFlag, ...wedgeWindowFlag}
+
+  protected async execute(): Promise<CommandResult> {
+    const targets = this.flags.all ? this.allTargets('read') : [this.target('read')]
+    // At once, so that one that does not answer keeps no other waiting.
+    const reports = await Promise.all(targets.map((target) => this.tickOne(target)))
+    for (const report of reports) this.print(`${report.service}: ${textOf(report)}`)
+    const exitStatus = reports.some(({result}) => result === 'failed') ? ExitStatus.failed : ExitStatus.ok
+    return {exitStatus, json: {ok: exitStatus === ExitStatus.ok, services: reports}}
+  }
+
+  private async tickOne(target: Target): Promise<TickReport> {
+    const {name: service, profile, account} = target.service
+    const {verdict, result} = await tick(target, profile.home, account.uid, this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS)
+    return {
+      service,
+      profile: profile.name,
+      home: profile.home,
+      result: result.kind,
+      verdict: {state: verdict.state, pid: verdict.pid ?? null, evidence: verdict.evidence},
+      updatedAt: result.kind === 'ticked' ? result.updatedAt : null,
+      why: result.kind === 'ticked' ? null : this.whyNot(target, result.why),
+    }
+  }
+
+  private whyNot(target: Target, why: string): string {
+    const server = servedBy(target)
+    if (server !== undefined) return `the gateway of profile ${server} serves this profile, and is ticked in its stead`
+    return target.manager.isOnDisk(target.service) ? why : `${why} (and no service is installed)`
+  }
+}
+
+function textOf({result, updatedAt, why, verdict}: TickReport): string {
+  if (result === 'ticked') return `alive (pid ${verdict.pid}: ${verdict.evidence[0] ?? ''}); updated_at is ${updatedAt}`
+  return `${result === 'failed' ? 'FAILED' : 'nothing to tick'}: ${why}`
+}

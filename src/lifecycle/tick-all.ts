@@ -1,0 +1,60 @@
+import path from 'node:path'
+import {tick} from '../gateway/tick.js'
+import {type Host, HostError} from '../host/host.js'
+import {parseSettings, type ServiceSettings} from '../service/settings.js'
+import {watch} from './watchdog.js'
+
+/** Names of files and folders that the tick goes by; the manager's definition makes them. */
+export interface TickPlaces {
+  /** Folder with one folder a service, each with its settings.json. */
+  readonly supportFolder: string
+  /** The runtime folder of the service whose folder has that name. */
+  readonly runtimeFolder: (serviceFolder: string, settings: ServiceSettings) => string
+  /** The manager's name for that service. */
+  readonly serviceName: (serviceFolder: string) => string
+}
+
+/** What is to be logged, the worst first: `failed` is our own failure. */
+export interface TickLine {
+  readonly failed: boolean
+  readonly text: string
+}
+
+/**
+ * Ticks all services of this host's account that want it, all at once, so that a gateway which does not answer keeps no other waiting.
+ * Quiet about everything that is as it should be, a gateway that is down included.
+ */
+export async function tickAll(host: Host, places: TickPlaces): Promise<TickLine[]> {
+  const {supportFolder} = places
+  let folders: string[]
+  try {
+    folders = host.list(supportFolder) ?? []
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error
+    return [{failed: true, text: error.message}]
+  }
+  const lines = await Promise.all(folders.map((folder) => tickService(host, places, folder)))
+  return lines.flat()
+}
+
+async function tickService(host: Host, places: TickPlaces, folder: string): Promise<TickLine[]> {
+  const name = places.serviceName(folder)
+  let settings: ServiceSettings | undefined
+  try {
+    settings = parseSettings(host.readText(path.join(places.supportFolder, folder, 'settings.json')))
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error
+    return [{failed: true, text: `${name}: ${error.message}`}]
+  }
+  if (!settings?.heartbeat.enabled || settings.account !== host.account.name) return []
+  const {home, heartbeat} = settings
+  const ticked = await tick({host, userHost: host}, home, host.account.uid)
+  const lines: TickLine[] = []
+  if (ticked.result.kind === 'failed') lines.push({failed: true, text: `${name}: ${ticked.result.why}`})
+  if (heartbeat.watchdogTicks !== null) {
+    const runtimeFolder = places.runtimeFolder(folder, settings)
+    const line = await watch(host, {name, home, runtimeFolder, limit: heartbeat.watchdogTicks}, ticked)
+    if (line !== undefined) lines.push({failed: false, text: `${name}: ${line}`})
+  }
+  return lines
+}

@@ -1,0 +1,117 @@
+import path from 'node:path'
+import {glanceAtLoop} from '../gateway/loop.js'
+import type {ProvedGateway} from '../gateway/prove-loop.js'
+import type {ProcessInfo} from '../gateway/process.js'
+import {afterKill, afterTick, parseMemory, type Sighting, type WatchdogMemory} from '../gateway/watchdog.js'
+import {type Host, HostError} from '../host/host.js'
+import {appendJournal} from '../plan/journal.js'
+import {readDesired} from '../service/desired-state.js'
+import {type GatewayPlace, isStillThere, signalGateway} from './signal-gateway.js'
+
+/** A service whose gateway is killed when it is wedged, so that its manager starts it again. */
+export interface WatchedService {
+  /** The manager's name for it. */
+  readonly name: string
+  readonly home: string
+  /** Folder of the service's own memory, which its manager makes at a start and removes at a stop. */
+  readonly runtimeFolder: string
+  /** How many ticks in a row must prove it wedged. */
+  readonly limit: number
+}
+
+const MEMORY_FILE = 'watchdog'
+/** Linux shows times of processes in units of 10 ms, whatever its own clock (proc_pid_stat(5), USER_HZ). */
+const TICK_MS = 10
+const GONE_WITHIN_MS = 5000
+const LOOK_EVERY_MS = 50
+
+/**
+ * The watchdog's part of a tick, which runs as the service's own user and nothing else is resident: it counts, and at the limit sends
+ * SIGKILL, the rung of `restart` for a gateway that is proved wedged (it runs no handler, so nothing gentler can reach it). Its
+ * manager, which restarts it after any end, does the rest; that works in system scope too, where this user may not talk to the manager.
+ * It kills only a gateway in the service's own control group (no other one would come back), whose operator wants it running, and while
+ * no command of ours is at work on it; its identity is checked once more just before. Returns a line for the log if it did something or
+ * would have liked to. Never throws for what it finds.
+ */
+export async function watch(host: Host, service: WatchedService, proved: ProvedGateway): Promise<string | undefined> {
+  const nowMs = host.monotonicMs()
+  const living = proved.verdict.pid === undefined ? undefined : proved.gateway.processes.get(proved.verdict.pid)
+  try {
+    // Without its folder there is no memory, and so no pause between two kills: the service is not running, or its definition is not ours.
+    if (host.stat(service.runtimeFolder)?.kind !== 'folder') return undefined
+    const known = parseMemory(host.readText(path.join(service.runtimeFolder, MEMORY_FILE)))
+    const {memory, kill, heldBackMs} = afterTick(known, living && sighting(host, proved, living, nowMs), service.limit, nowMs)
+    if (memory) remember(host, service, memory)
+    if (!memory || !living || memory.wedgedTicks < service.limit) return undefined
+    const pause = `one was killed not long ago, so the watchdog waits ${Math.ceil(heldBackMs / 60_000)} min more`
+    const why = kill ? whyNotToBeKilled(host, service, living) : pause
+    if (why === undefined) return await killWedged(host, service, living, memory, proved.verdict.evidence[0] ?? '')
+    // Said once, not at every tick from now on.
+    return memory.wedgedTicks === service.limit ? `pid ${living.pid} is wedged, but ${why}` : undefined
+  } catch (error) {
+    if (error instanceof HostError) return `the watchdog failed: ${error.message}`
+    throw error
+  }
+}
+
+function sighting(host: Host, {verdict}: ProvedGateway, living: ProcessInfo, nowMs: number): Sighting {
+  // Start times include the time that the machine slept and CLOCK_MONOTONIC does not; a container may show an uptime of its own. Each
+  // of the two makes a process look too young at worst.
+  const uptimeMs = Number.parseFloat(host.readText('/proc/uptime') ?? '') * 1000
+  const sinceBootMs = Math.max(nowMs, Number.isNaN(uptimeMs) ? 0 : uptimeMs)
+  const {pid, startTime} = living
+  return {pid, startTime, isWedged: verdict.state === 'wedged', ageMs: sinceBootMs - startTime * TICK_MS}
+}
+
+function whyNotToBeKilled(host: Host, service: WatchedService, {cgroup}: ProcessInfo): string | undefined {
+  if (!cgroup?.split('/').includes(service.name)) return 'it is outside its service, which would not start it again'
+  const desired = readDesired(host, service.home)
+  if (desired.kind === 'unreadable') return `whether it should run cannot be told (${desired.why})`
+  return desired.kind === 'recorded' && desired.record.desiredState === 'stopped' ? 'it is about to be stopped' : undefined
+}
+
+async function killWedged(
+  host: Host,
+  service: WatchedService,
+  living: ProcessInfo,
+  memory: WatchdogMemory,
+  evidence: string,
+): Promise<string | undefined> {
+  const lock = await host.lock(service.home)
+  if (!lock) return undefined
+  try {
+    const place: GatewayPlace = {host, userHost: host, service: {profile: {home: service.home}}}
+    if (!isStillThere(place, living) || glanceAtLoop(host, living.pid)) return undefined
+    // Before the kill: were this process to end in between, it must not kill again too soon.
+    remember(host, service, afterKill(memory, host.monotonicMs()))
+    if (!signalGateway(place, living, 'SIGKILL')) return undefined
+    const ended = await ends(place, living)
+    const what = `kill the wedged gateway (pid ${living.pid}) after ${memory.wedgedTicks} ticks in a row that proved it so: ${evidence}`
+    const survived = 'it is still there after SIGKILL: the kernel holds it'
+    appendJournal(host, service.home, {
+      time: new Date(host.nowMs()).toISOString(),
+      command: 'watchdog',
+      service: service.name,
+      outcome: ended ? 'done' : 'failed',
+      ...(ended ? {} : {error: survived}),
+      steps: [{kind: 'act', target: what, changed: true}],
+    })
+    return ended ? `the watchdog had to ${what}` : `the watchdog could not ${what}; ${survived}`
+  } finally {
+    await lock.release()
+  }
+}
+
+async function ends(place: GatewayPlace, living: ProcessInfo): Promise<boolean> {
+  const {host} = place
+  const limitMs = host.monotonicMs() + GONE_WITHIN_MS
+  while (isStillThere(place, living)) {
+    if (host.monotonicMs() > limitMs) return false
+    await host.sleep(LOOK_EVERY_MS)
+  }
+  return true
+}
+
+function remember(host: Host, {runtimeFolder}: WatchedService, memory: WatchdogMemory): void {
+  host.writeAtomic(path.join(runtimeFolder, MEMORY_FILE), JSON.stringify(memory), 0o600)
+}

@@ -1,0 +1,77 @@
+import path from 'node:path'
+import {ExitStatus, ServiceError} from '../errors.js'
+import {type Account, type Host, HostError} from '../host/host.js'
+import {otherWriterOf, TEMPORARY_FOLDERS, unusablePath} from './home-check.js'
+
+/** Where a node of the system itself is; the last one is NixOS's. */
+const SYSTEM_FOLDERS = '/usr/local/bin:/usr/bin:/bin:/run/current-system/sw/bin'
+/** NixOS's own system folder is below /run and lasts; nothing else there does. */
+const LASTING_IN_RUN = '/run/current-system/'
+/** A package manager's folder of one version of a program, which an upgrade replaces; the link to it in the folder of programs stays. */
+const VERSION_FOLDER = /\/Cellar\/|^\/nix\/store\//
+const OLDEST_NODE: readonly [number, number] = [20, 17]
+const PROBE_TIMEOUT_MS = 10_000
+
+/**
+ * The node that a timer can run for years as an account: the one in use already, else the one that runs this program, by its real path
+ * (so not by a version manager's folder of one shell), else the system's; the first that lasts. Throws a ServiceError that says of each
+ * why it is none.
+ */
+export function findLastingNode(host: Host, account: Account, inUse?: string): string {
+  const own = host.realPath(host.nodePath) ?? host.nodePath
+  const links = linkFolders(own, account).map((folder) => path.join(folder, 'node'))
+  const stable = VERSION_FOLDER.test(own) ? links.filter((link) => host.realPath(link) === own) : []
+  const others = SYSTEM_FOLDERS.split(':')
+    .map((folder) => path.join(folder, 'node'))
+    .filter((file) => host.stat(file) !== undefined)
+  const refused: string[] = []
+  for (const candidate of new Set([...(inUse === undefined ? [] : [inUse]), ...stable, own, ...others])) {
+    const isThis = candidate === own || stable.includes(candidate)
+    const why = whyNotLasting(host, candidate, account) ?? (isThis ? undefined : whyTooOld(host, candidate, account))
+    if (why === undefined) return candidate
+    refused.push(`${candidate} ${why}`)
+  }
+  throw new ServiceError('The heartbeat needs a node that lasts, and there is none here', {
+    code: 'node-not-lasting',
+    exitStatus: ExitStatus.failed,
+    evidence: refused,
+    next: [
+      'install Node for the whole machine, then the same command again',
+      'hermes-svc install --heartbeat off   # an idle gateway will look dead to monitors',
+    ],
+  })
+}
+
+/** Folders in which a package manager keeps links to its programs. */
+function linkFolders(own: string, account: Account): string[] {
+  const brew = own.split('/Cellar/')[0] ?? ''
+  const nix = [path.join(account.home, '.nix-profile/bin'), '/nix/var/nix/profiles/default/bin']
+  return [...SYSTEM_FOLDERS.split(':'), path.join(brew, 'bin'), ...nix]
+}
+
+function whyNotLasting(host: Host, file: string, account: Account): string | undefined {
+  const unusable = unusablePath(file)
+  if (unusable) return unusable
+  const isTemporary = TEMPORARY_FOLDERS.some((folder) => file.startsWith(`${folder}/`)) && !file.startsWith(LASTING_IN_RUN)
+  if (isTemporary) return 'is in a temporary folder'
+  if (file.split('/').includes('_npx')) return 'is in the cache of npx, which is emptied now and then'
+  if (!isExecutableBy(host, file, account)) return `cannot be executed by ${account.name}`
+  return otherWriterOf(host, host.realPath(file) ?? file, account)
+}
+
+function whyTooOld(host: Host, file: string, account: Account): string | undefined {
+  const {stdout} = host.as(account).read([file, '--version'], {env: {PATH: SYSTEM_FOLDERS}, cwd: '/', timeoutMs: PROBE_TIMEOUT_MS})
+  const [, major, minor] = /^v(\d+)\.(\d+)\./.exec(stdout) ?? []
+  if (major === undefined) return 'does not say its version'
+  const isNewEnough = Number(major) > OLDEST_NODE[0] || (Number(major) === OLDEST_NODE[0] && Number(minor) >= OLDEST_NODE[1])
+  return isNewEnough ? undefined : `is too old (${stdout.trim()}; ${OLDEST_NODE.join('.')} or newer is needed)`
+}
+
+function isExecutableBy(host: Host, file: string, account: Account): boolean {
+  try {
+    return host.as(account).isExecutable(file)
+  } catch (error) {
+    if (error instanceof HostError) return false
+    throw error
+  }
+}
