@@ -1,0 +1,153 @@
+import {type ChildProcess, spawn} from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import {build} from 'esbuild'
+import {afterAll, afterEach, beforeAll, expect, it} from 'vitest'
+import {mirrorDesired} from '../../src/gateway/desired-mirror.js'
+import type {DesiredRecord} from '../../src/service/desired-state.js'
+import {describeUnless} from '../support/describe-unless.js'
+import {testHost, waitFor} from '../support/machines.js'
+
+const PYTHON = '/usr/bin/python3'
+const SUPPORT = path.join(import.meta.dirname, '../support')
+/** How long our process lives at most before it is killed, from its first change on. */
+const LIFE_MS = 300
+
+interface GatewayRules {
+  /** See racing-gateway.py. */
+  readonly desired_state: 'kept' | 'absent' | 'dropped'
+  readonly rounds: number | null
+  readonly pause_us: number
+}
+
+/** What it prints. */
+interface GatewayResult {
+  readonly writes: number
+  readonly mirrored: number
+  readonly inserted: number
+  readonly problems: readonly string[]
+}
+
+interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+}
+
+/** Of 10,000 races in all. */
+describeUnless(
+  fs.existsSync(PYTHON) ? undefined : `needs ${PYTHON}`,
+  'the desired state, while the gateway writes its state all the time',
+  () => {
+    let folder: string
+    let driver: string
+    let gateway: string
+    const children: ChildProcess[] = []
+
+    beforeAll(async () => {
+      // In memory, where both can write much oftener.
+      folder = fs.mkdtempSync(path.join(fs.existsSync('/dev/shm') ? '/dev/shm' : os.tmpdir(), 'hermes-svc-races-'))
+      driver = path.join(folder, 'intent-driver.cjs')
+      const entryPoints = [`${SUPPORT}/intent-driver.ts`]
+      await build({entryPoints, outfile: driver, bundle: true, platform: 'node', format: 'cjs', logLevel: 'error'})
+      gateway = path.join(folder, 'hermes')
+      fs.copyFileSync(`${SUPPORT}/racing-gateway.py`, gateway)
+    })
+    afterEach(() => {
+      for (const child of children.splice(0)) child.kill('SIGKILL')
+    })
+    afterAll(() => {
+      fs.rmSync(folder, {recursive: true, force: true})
+    })
+
+    const makeHome = (state: object) => {
+      const home = fs.mkdtempSync(path.join(folder, 'home-'))
+      fs.writeFileSync(path.join(home, 'gateway_state.json'), JSON.stringify({gateway_state: 'stopped', ...state}))
+      return home
+    }
+
+    const launch = (command: string, args: readonly string[], env: Record<string, string> = {}) => {
+      const child = spawn(command, args, {env: {PATH: '/usr/bin:/bin', ...env}, stdio: ['ignore', 'pipe', 'inherit']})
+      children.push(child)
+      let stdout = ''
+      child.stdout?.on('data', (data: Buffer) => (stdout += data.toString()))
+      const ended = new Promise<Ended>((resolve) => child.on('close', (code) => resolve({code, stdout})))
+      return {child, ended}
+    }
+
+    const startGateway = (home: string, rules: GatewayRules) =>
+      launch(PYTHON, [gateway, 'gateway', 'run'], {HERMES_HOME: home, RACE: JSON.stringify(rules)})
+
+    const readJson = (home: string, name: string): unknown => JSON.parse(fs.readFileSync(path.join(home, name), 'utf8'))
+    const readRecord = (home: string) =>
+      fs.existsSync(path.join(home, '.hermes-svc.json')) ? (readJson(home, '.hermes-svc.json') as DesiredRecord) : undefined
+    const mirrorIn = (home: string) => (readJson(home, 'gateway_state.json') as {desired_state?: string}).desired_state
+
+    /** Has our own process change the intent, kills it at random moments and looks at what it left, until so many changes are done. */
+    const changeIntents = async (home: string, intents: number, goOn: () => boolean) => {
+      let [done, kills] = [0, 0]
+      let last: string | undefined
+      while (done < intents && goOn()) {
+        const {child, ended} = launch(process.execPath, [driver, home])
+        child.stdout?.once('data', () => setTimeout(() => child.kill('SIGKILL'), Math.random() * LIFE_MS))
+        const {code, stdout} = await ended
+        expect(code).toBeNull()
+        kills++
+        const lines = stdout.split('\n').filter((line) => line !== '')
+        done += lines.filter((line) => line.startsWith('done')).length
+        // What was reported as done last stands there, or what was begun after it: nothing older, nothing half.
+        last = lines.findLast((line) => line.startsWith('done'))?.slice('done '.length) ?? last
+        const record = readRecord(home)
+        const recorded = record && `${record.by.split(' ')[1]} ${record.desiredState}`
+        expect([last, lines.at(-1)?.replace(/^\w+ /, '')]).toContain(recorded)
+        last = recorded
+      }
+      return {done, kills}
+    }
+
+    const race = async (home: string, intents: number, rules: GatewayRules) => {
+      const {child, ended} = startGateway(home, rules)
+      await waitFor(() => fs.existsSync(path.join(home, 'gateway.pid')), 'the gateway')
+      const changed = await changeIntents(home, intents, () => child.exitCode === null)
+      child.kill('SIGTERM')
+      const {stdout} = await ended
+      return {...changed, ...(JSON.parse(stdout) as GatewayResult)}
+    }
+
+    it('is never lost, nor a field of the gateway: 6,000 changes where the mirror is there', async () => {
+      const home = makeHome({desired_state: 'running'})
+      const {done, kills, writes, mirrored, problems} = await race(home, 6000, {desired_state: 'kept', rounds: null, pause_us: 500})
+      expect(problems).toEqual([])
+      expect(done).toBeGreaterThanOrEqual(6000)
+      expect(kills).toBeGreaterThan(10)
+      expect(writes).toBeGreaterThan(1000)
+      // The gateway saw our writes between its own.
+      expect(mirrored).toBeGreaterThan(200)
+      // With the gateway gone the mirror can be made to say what the record says.
+      const recorded = readRecord(home)?.desiredState ?? 'stopped'
+      expect(mirrorDesired(testHost, home, recorded, false)).toBe(true)
+      expect(mirrorIn(home)).toBe(recorded)
+    })
+
+    it('is never lost, and never inserted under the hands of a gateway: 2,000 changes where there is no mirror', async () => {
+      const home = makeHome({})
+      const {done, kills, writes, problems} = await race(home, 2000, {desired_state: 'absent', rounds: null, pause_us: 500})
+      expect(problems).toEqual([])
+      expect(done).toBeGreaterThanOrEqual(2000)
+      expect(kills).toBeGreaterThan(3)
+      expect(writes).toBeGreaterThan(300)
+      expect(mirrorIn(home)).toBeUndefined()
+    })
+
+    it('is never lost, nor a field of the gateway: 2,000 changes while gateways come and go', async () => {
+      const home = makeHome({})
+      const {done, kills, inserted, mirrored, problems} = await race(home, 2000, {desired_state: 'dropped', rounds: 10, pause_us: 3000})
+      expect(problems).toEqual([])
+      expect(done).toBeGreaterThanOrEqual(2000)
+      expect(kills).toBeGreaterThan(3)
+      expect(mirrored).toBeGreaterThan(10)
+      // Between two lives, where the next gateway may come at any moment.
+      expect(inserted).toBeGreaterThan(10)
+    })
+  },
+)

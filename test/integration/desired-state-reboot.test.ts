@@ -1,0 +1,115 @@
+import {beforeAll, describe, expect, it} from 'vitest'
+import type {Account} from '../../src/host/host.js'
+import type {Scope} from '../../src/managers/manager.js'
+import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import {describeOnSystemd, waitFor} from '../support/machines.js'
+import {TestService} from '../support/test-service.js'
+
+await describeOnSystemd('the desired state', (machine) => {
+  describe.each<Scope>(['user', 'system'])('in %s scope', (scope) => {
+    let user: Account
+
+    beforeAll(async () => {
+      user = await machine().addUser(scope === 'user' ? 'alice' : 'alan', {linger: scope === 'user'})
+      // Where a machine is when it has booted; services are wanted by this target.
+      await machine().exec(['systemctl', 'isolate', 'multi-user.target'])
+    })
+
+    const makeInstalled = async (standIn: StandInConfig = {}) => {
+      const service = await TestService.make(machine(), user, {scope, standIn})
+      await service.must('install', ['--restart-delay-max', '1s'])
+      return service
+    }
+
+    /** All that a shutdown and a boot are to the services: the manager stops them all, and then starts what is enabled. */
+    const reboot = async (service: TestService) => {
+      if (scope === 'system') {
+        await service.sh('systemctl isolate default.target')
+        expect((await service.show('ActiveState'))[0]).not.toBe('active')
+        await service.sh('systemctl isolate multi-user.target')
+        return
+      }
+      const manager = `user@${user.uid}.service`
+      await service.sh('systemctl stop "$1"', [manager])
+      expect((await machine().exec(['pgrep', '-u', user.name])).stdout).toBe('')
+      await service.sh('systemctl start "$1"', [manager])
+      await waitFor(async () => (await service.systemctl('is-active', 'default.target')).stdout.trim() === 'active', 'the user manager')
+    }
+
+    const record = async (service: TestService) => (await machine().readText(`${service.home}/.hermes-svc.json`)) ?? ''
+    const mirror = async (service: TestService) =>
+      (JSON.parse((await machine().readText(`${service.home}/gateway_state.json`)) ?? '{}') as {desired_state?: string}).desired_state
+
+    it('is kept by a shutdown and a boot: what ran comes back', async () => {
+      const service = await makeInstalled()
+      const pid = await service.comesUp()
+      const before = await record(service)
+      expect(JSON.parse(before)).toMatchObject({desiredState: 'running', by: 'install'})
+      await reboot(service)
+      await service.comesUp(pid)
+      expect(await record(service)).toBe(before)
+      expect(await service.status()).toMatchObject({desired: 'running', actual: 'running', enabled: true})
+    })
+
+    it('is kept by a shutdown and a boot: what was stopped stays down', async () => {
+      const service = await makeInstalled()
+      await service.comesUp()
+      await service.must('stop')
+      const before = await record(service)
+      expect(JSON.parse(before)).toMatchObject({desiredState: 'stopped', by: 'stop'})
+      expect(await mirror(service)).toBe('stopped')
+      const starts = (await service.events()).length
+      await reboot(service)
+      expect(await service.status()).toMatchObject({desired: 'stopped', actual: 'stopped', enabled: false, exit: 3})
+      expect(await service.show('ActiveState', 'NRestarts')).toEqual(['inactive', '0'])
+      expect(await service.events()).toHaveLength(starts)
+      expect(await record(service)).toBe(before)
+
+      await service.must('start')
+      expect(await mirror(service)).toBe('running')
+      await reboot(service)
+      await service.comesUp()
+      expect(await service.status()).toMatchObject({desired: 'running', enabled: true})
+    })
+
+    it('of a stop until the next boot: it comes back then', async () => {
+      const service = await makeInstalled()
+      const pid = await service.comesUp()
+      await service.must('stop', ['--until-boot'])
+      expect(await service.status()).toMatchObject({actual: 'stopped', enabled: true, exit: 3})
+      await reboot(service)
+      await service.comesUp(pid)
+    })
+
+    const deaths: [string, {signal: string} | {dies: StandInConfig}][] = [
+      ['a SIGKILL', {signal: 'KILL'}],
+      ['an unexpected SIGTERM', {signal: 'TERM'}],
+      ['a planned restart', {signal: 'USR1'}],
+      ['a crash', {dies: {exit_after_ms: 300, exit: {signal: 'SEGV'}}}],
+      ['an exit with 1', {dies: {exit_after_ms: 300, exit: {code: 1}}}],
+    ]
+    it.each(deaths)('is changed neither in the record nor in the mirror by %s', async (_, death) => {
+      const service = await makeInstalled({sequence: [{}, 'dies' in death ? death.dies : {}]})
+      await service.must('stop')
+      await service.must('start')
+      const before = await record(service)
+      expect(JSON.parse(before)).toMatchObject({desiredState: 'running', by: 'start'})
+      expect(await mirror(service)).toBe('running')
+      const pid = 'signal' in death ? await service.comesUp() : 0
+      if ('signal' in death) await service.sh('kill -s "$1" "$2"', [death.signal, String(pid)])
+      await waitFor(async () => (await service.events()).filter(({event}) => event === 'start').length > 2, 'another start')
+      await service.comesUp(pid)
+      expect(await record(service)).toBe(before)
+      expect(await mirror(service)).toBe('running')
+    })
+
+    it("is not changed by a stop that is the manager's own", async () => {
+      const service = await makeInstalled()
+      await service.comesUp()
+      const before = await record(service)
+      await service.systemctl('stop', service.unit)
+      expect(await record(service)).toBe(before)
+      expect(await service.status()).toMatchObject({desired: 'running', actual: 'stopped', enabled: true})
+    })
+  })
+})

@@ -1,0 +1,560 @@
+import {execFile} from 'node:child_process'
+import fs from 'node:fs'
+import net from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
+import {promisify} from 'node:util'
+import {build} from 'esbuild'
+import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest'
+import {askTick} from '../../src/gateway/heartbeat.js'
+import type {Verdict} from '../../src/gateway/verdict.js'
+import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import {describeUnless} from '../support/describe-unless.js'
+import {LiveGateways, processState, PYTHON, STAND_IN_SOURCE} from '../support/live-gateway.js'
+import {testHost, waitFor} from '../support/machines.js'
+import {type Verdicts, verdictsOn} from '../support/verdicts.js'
+
+const WINDOW_MS = 1000
+const VERSIONS = ['0.10', '0.16', '0.21'] as const
+const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+/** A PID namespace of its own, with all that runs in it for the time of the one program. */
+const APART = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child']
+const WITHOUT_SOCKETS: StandInConfig = {version: '0.21', control_socket: false, loop_tick_socket: false, heartbeat_ms: null}
+
+const run = promisify(execFile)
+const isRoot = process.geteuid?.() === 0
+
+function whyNot(needs: {readonly root?: boolean; readonly faketime?: boolean}): string | undefined {
+  if (process.platform !== 'linux') return 'needs Linux'
+  if (!fs.existsSync(PYTHON)) return `needs ${PYTHON}: apt-get install -y python3`
+  if (needs.root && !isRoot) return 'needs root'
+  return needs.faketime && !fs.existsSync('/usr/bin/faketime') ? 'needs faketime: apt-get install -y faketime' : undefined
+}
+
+const gateways = new LiveGateways()
+const servers: net.Server[] = []
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close()
+  gateways.end()
+})
+
+/** What `status` and what the heartbeat conclude, which must be the same. */
+async function verdictOn(home: string): Promise<Verdict> {
+  const {status, tick} = await verdictsOn(testHost, home, WINDOW_MS)
+  expect({state: tick.state, pid: tick.pid}).toEqual({state: status.state, pid: status.pid})
+  return status
+}
+
+const readJson = (file: string) => JSON.parse(fs.readFileSync(file, 'utf8')) as Record<string, unknown>
+const file = (home: string, name: string) => path.join(home, name)
+
+/** Changes fields of gateway_state.json; undefined removes one. */
+function changeState(home: string, fields: Record<string, unknown>): void {
+  fs.writeFileSync(file(home, 'gateway_state.json'), JSON.stringify({...readJson(file(home, 'gateway_state.json')), ...fields}))
+}
+
+describeUnless(whyNot({}), 'the verdict on a process', () => {
+  describe.each(VERSIONS)('of gateway %s', (version) => {
+    it('is alive while it is healthy', async () => {
+      const {home, pid} = await gateways.start({config: {version}})
+      const verdict = await verdictOn(home)
+      expect(verdict).toMatchObject({state: 'alive', pid})
+      const proof =
+        version === '0.10'
+          ? `pid ${pid} is a gateway of this home (pid, start time and command line agree)`
+          : `gateway.lock is held by pid ${pid}`
+      expect(verdict.evidence).toContain(proof)
+      expect(verdict.evidence[0]).toBe(version === '0.21' ? 'its control socket answers' : 'its event loop waits for events')
+    })
+
+    it('is wedged while its event loop is blocked', async () => {
+      const {home, pid} = await gateways.start({config: {version, freeze_after_ms: 50, freeze: 'block'}, until: 'freeze'})
+      const verdict = await verdictOn(home)
+      expect(verdict).toMatchObject({state: 'wedged', pid})
+      expect(verdict.evidence[0]).toMatch(
+        /^its event loop is blocked \(in \w*nanosleep\w*\): 0 voluntary switches and \d+ ms of CPU in 1\.\d s$/,
+      )
+    })
+
+    it('is wedged while its event loop spins', async () => {
+      const {home, pid} = await gateways.start({config: {version, freeze_after_ms: 50, freeze: 'spin'}, until: 'freeze'})
+      const verdict = await verdictOn(home)
+      expect(verdict).toMatchObject({state: 'wedged', pid})
+      expect(verdict.evidence[0]).toMatch(/^its event loop spins without waiting for events: /)
+    })
+
+    it('is wedged while it is stopped by SIGSTOP, and alive when it goes on', async () => {
+      const {home, pid} = await gateways.start({config: {version}})
+      process.kill(pid, 'SIGSTOP')
+      await waitFor(() => processState(pid) === 'T', 'the stop')
+      const stopped = await verdictOn(home)
+      expect(stopped).toMatchObject({state: 'wedged', pid})
+      expect(stopped.evidence[0]).toBe(`pid ${pid} is stopped by a signal (state T): it answers nothing`)
+      process.kill(pid, 'SIGCONT')
+      expect(await verdictOn(home)).toMatchObject({state: 'alive', pid})
+    })
+
+    it('is dead when it is killed, whatever its files still say', async () => {
+      const {home, pid} = await gateways.start({config: {version}})
+      process.kill(pid, 'SIGKILL')
+      await waitFor(() => processState(pid) === undefined, 'the end')
+      const verdict = await verdictOn(home)
+      expect(verdict).toMatchObject({state: 'dead', pid: undefined})
+      expect(verdict.evidence).toEqual(
+        expect.arrayContaining([`the recorded pid ${pid} has no process`, 'gateway_state.json says running']),
+      )
+    })
+
+    it('is dead while it is a zombie that its parent does not reap', async () => {
+      const parent = 'import subprocess, sys, time\nsubprocess.Popen(sys.argv[1:])\ntime.sleep(1000)'
+      const {home, pid} = await gateways.start({config: {version}, within: [PYTHON, '-c', parent]})
+      process.kill(pid, 'SIGKILL')
+      await waitFor(() => processState(pid) === 'Z', 'the zombie')
+      expect(readJson(file(home, 'gateway.pid')).pid).toBe(pid)
+      const verdict = await verdictOn(home)
+      expect(verdict).toMatchObject({state: 'dead', pid: undefined})
+      expect(verdict.evidence).toContain(`the recorded pid ${pid} is a zombie: it has ended, and its parent has not reaped it`)
+    })
+
+    it('is cannot tell while it has not said that it runs and loads something on its main thread', async () => {
+      const {home, pid} = await gateways.start({config: {version, freeze_after_ms: 0, freeze: 'block'}, until: 'freeze'})
+      changeState(home, {gateway_state: 'starting'})
+      const starting = await verdictOn(home)
+      expect(starting).toMatchObject({state: 'unknown', pid})
+      expect(starting.evidence[0]).toMatch(/^its event loop is blocked .*; but it has not said yet that it runs$/)
+      // The state of its predecessor: it has written none yet.
+      changeState(home, {gateway_state: 'running', pid: 1})
+      expect(await verdictOn(home)).toMatchObject({state: 'unknown', pid})
+    })
+  })
+
+  it('is alive by its command line and home if its pid file holds a bare number', async () => {
+    const {home, pid} = await gateways.start({config: {version: '0.10', pid_format: 'integer', record_start_time: false}})
+    expect(fs.readFileSync(file(home, 'gateway.pid'), 'utf8')).toBe(String(pid))
+    expect(await verdictOn(home)).toMatchObject({state: 'alive', pid})
+  })
+
+  it('is dead if a bare number names another program by now', async () => {
+    const home = gateways.makeHome()
+    const {pid} = gateways.spawn('sleep', '1000')
+    fs.writeFileSync(file(home, 'gateway.pid'), String(pid))
+    const verdict = await verdictOn(home)
+    expect(verdict).toEqual({state: 'dead', pid: undefined, evidence: [`the recorded pid ${pid} belongs to another program now`]})
+  })
+
+  it('is dead for a home that was copied together with the record of a living gateway', async () => {
+    for (const version of VERSIONS) {
+      const {home} = await gateways.start({config: {version}})
+      const copy = gateways.makeHome()
+      for (const name of ['gateway.pid', 'gateway.lock', 'gateway_state.json']) {
+        if (fs.existsSync(file(home, name))) fs.copyFileSync(file(home, name), file(copy, name))
+      }
+      expect(await verdictOn(copy)).toMatchObject({state: 'dead', pid: undefined})
+      expect(await verdictOn(home)).toMatchObject({state: 'alive'})
+    }
+  })
+
+  it('is alive for a home that the gateway knows by a link', async () => {
+    for (const version of VERSIONS) {
+      const home = gateways.makeHome()
+      const link = path.join(path.dirname(home), 'link')
+      fs.symlinkSync(home, link)
+      const {pid} = await gateways.start({home, config: {version}, env: {HERMES_HOME: `${link}/`}})
+      expect(await verdictOn(home)).toMatchObject({state: 'alive', pid})
+      gateways.end()
+    }
+  })
+
+  it('is alive while the lock is held on a deleted file, which is said', async () => {
+    const {home, pid} = await gateways.start({config: {unlink_after_start: ['gateway.lock']}})
+    const verdict = await verdictOn(home)
+    expect(verdict).toMatchObject({state: 'alive', pid})
+    expect(verdict.evidence).toContain(`gateway.lock is held by pid ${pid}, but the locked file has been deleted`)
+  })
+
+  it('is that of the lock on the file that is there, when two gateways hold one', async () => {
+    const {home} = await gateways.start({config: {unlink_after_start: ['gateway.pid', 'gateway.lock']}})
+    const second = await gateways.start({home})
+    const verdict = await verdictOn(home)
+    expect(verdict).toMatchObject({state: 'alive', pid: second.pid})
+    expect(verdict.evidence).toContain(`gateway.lock is held by pid ${second.pid}`)
+  })
+
+  it('is alive while its pid file is missing, which is said', async () => {
+    const {home, pid} = await gateways.start({config: {unlink_after_start: ['gateway.pid']}})
+    const verdict = await verdictOn(home)
+    expect(verdict).toMatchObject({state: 'alive', pid})
+    expect(verdict.evidence).toContain('there is no gateway.pid for it')
+  })
+})
+
+describeUnless(whyNot({}), 'the verdict on files', () => {
+  it('is alive whatever the form of updated_at, and whatever time it tells', async () => {
+    const anHour = 3_600_000
+    const iso = (ms: number) => new Date(Date.now() + ms).toISOString()
+    const python = iso(0).replace('Z', '000+00:00')
+    const forms = [iso(0), iso(anHour), iso(-anHour), python, iso(0).replace('Z', ''), Math.floor(Date.now() / 1000), 0, null, 'yesterday']
+    for (const version of VERSIONS) {
+      const {home, pid} = await gateways.start({config: {version}})
+      for (const form of forms) {
+        changeState(home, {updated_at: form})
+        expect(await verdictOn(home), JSON.stringify(form)).toMatchObject({state: 'alive', pid})
+      }
+    }
+  })
+
+  it.each(['', '{', '{"pid": 4', 'null', '[]', '\0\0\0\0'])('is alive by the other files while one is half-written: %j', async (text) => {
+    for (const version of VERSIONS) {
+      const {home, pid} = await gateways.start({config: {version}})
+      for (const name of ['gateway.pid', 'gateway_state.json']) {
+        const whole = fs.readFileSync(file(home, name))
+        fs.writeFileSync(file(home, name), text)
+        const verdict = await verdictOn(home)
+        expect(verdict).toMatchObject({state: 'alive', pid})
+        expect(verdict.evidence.join('\n')).toContain(`${name} is damaged`)
+        fs.writeFileSync(file(home, name), whole)
+      }
+    }
+  })
+
+  it('is cannot tell while a gateway without a lock has not finished writing its pid file', async () => {
+    const {home} = await gateways.start({config: {version: '0.10'}})
+    fs.writeFileSync(file(home, 'gateway.pid'), '')
+    fs.rmSync(file(home, 'gateway_state.json'))
+    expect(await verdictOn(home)).toEqual({state: 'unknown', pid: undefined, evidence: ['gateway.pid is damaged (the file is empty)']})
+  })
+
+  it('is alive while none of its files can be parsed but it holds the lock', async () => {
+    const {home, pid} = await gateways.start()
+    for (const name of ['gateway.pid', 'gateway.lock', 'gateway_state.json']) fs.writeFileSync(file(home, name), '{"pid"')
+    expect(await verdictOn(home)).toMatchObject({state: 'alive', pid})
+  })
+
+  it('is dead for an empty home', async () => {
+    const verdict = await verdictOn(gateways.makeHome())
+    expect(verdict).toEqual({state: 'dead', pid: undefined, evidence: ['no gateway has left any runtime file in this home']})
+  })
+})
+
+describeUnless(whyNot({}), 'the verdict by a heartbeat', () => {
+  const beat = (home: string, pid: number, ageSec: number, more: object = {}) => {
+    const monotonic = testHost.monotonicMs() / 1000 - ageSec
+    const text = JSON.stringify({pid, updated_at: new Date(Date.now() - ageSec * 1000).toISOString(), monotonic, start_time: 0, ...more})
+    fs.mkdirSync(file(home, 'state'), {recursive: true})
+    fs.writeFileSync(file(home, 'state/gateway.heartbeat'), text)
+  }
+  const frozen: StandInConfig = {...WITHOUT_SOCKETS, freeze_after_ms: 0, freeze: 'block'}
+
+  it('is alive if it is fresh and of this very pid', async () => {
+    const {home, pid} = await gateways.start({config: WITHOUT_SOCKETS})
+    beat(home, pid, 5)
+    const {status} = await verdictsOn(testHost, home, WINDOW_MS)
+    expect(status).toMatchObject({state: 'alive', pid})
+    expect(status.evidence[0]).toBe('its heartbeat is 5 s old')
+  })
+
+  it('goes by the clock that does not jump', async () => {
+    const {home, pid} = await gateways.start({config: WITHOUT_SOCKETS})
+    for (const hours of [1, -1]) {
+      beat(home, pid, 5, {updated_at: new Date(Date.now() + hours * 3_600_000).toISOString()})
+      expect((await verdictsOn(testHost, home, WINDOW_MS)).status.evidence[0]).toBe('its heartbeat is 5 s old')
+    }
+  })
+
+  it('is not that of another pid, however fresh or stale', async () => {
+    const {home, pid} = await gateways.start({config: frozen, until: 'freeze'})
+    for (const ageSec of [1, 500]) {
+      beat(home, 1, ageSec)
+      const verdict = await verdictOn(home)
+      expect(verdict).toMatchObject({state: 'wedged', pid})
+      expect(verdict.evidence[0]).toMatch(/^its event loop is blocked/)
+    }
+  })
+
+  it('is wedged if it is stale and was to be renewed by the loop', async () => {
+    const {home, pid} = await gateways.start({config: frozen, until: 'freeze'})
+    beat(home, pid, 91)
+    const verdict = await verdictOn(home)
+    expect(verdict).toMatchObject({state: 'wedged', pid})
+    expect(verdict.evidence[0]).toBe('its heartbeat is 91 s old; it should be renewed every 30 s')
+  })
+
+  it('is never wedged by a stale heartbeat alone while the main thread waits for events', async () => {
+    const {home, pid} = await gateways.start({config: WITHOUT_SOCKETS})
+    beat(home, pid, 500)
+    const {status, tick} = await verdictsOn(testHost, home, WINDOW_MS)
+    expect(status).toMatchObject({state: 'unknown', pid})
+    const both = ['its main thread waits for events', 'but its heartbeat is 500 s old; it should be renewed every 30 s']
+    expect(status.evidence.slice(0, 2)).toEqual(both)
+    expect(tick.state).not.toBe('wedged')
+  })
+
+  it('is alive by the tick socket, whatever the age of the heartbeat', async () => {
+    const {home, pid} = await gateways.start({config: {version: '0.21', control_socket: false}})
+    await waitFor(() => fs.existsSync(file(home, 'state/gateway.heartbeat')), 'a heartbeat')
+    beat(home, pid, 500, {loop_tick_socket: true})
+    const {status} = await verdictsOn(testHost, home, WINDOW_MS)
+    expect(status).toMatchObject({state: 'alive', pid})
+    expect(status.evidence[0]).toBe('its event loop answers on the tick socket')
+  })
+
+  it('hears the tick socket each time, also when it answers before it was asked', async () => {
+    const {home, pid} = await gateways.start({config: {version: '0.21', control_socket: false}})
+    await waitFor(() => fs.existsSync(file(home, 'state/gateway.heartbeat')), 'a heartbeat')
+    const answers = new Set<string>()
+    for (let asked = 0; asked < 500; asked++) answers.add(await askTick(testHost, home, pid, 1))
+    expect([...answers]).toEqual(['answers'])
+  })
+
+  it('is wedged by a tick socket that stays silent, if the heartbeat is stale', async () => {
+    const config: StandInConfig = {version: '0.21', control_socket: false, freeze_after_ms: 300, freeze: 'block'}
+    const {home, pid} = await gateways.start({config, until: 'freeze'})
+    beat(home, pid, 500, {loop_tick_socket: true})
+    const verdict = await verdictOn(home)
+    expect(verdict).toMatchObject({state: 'wedged', pid})
+    expect(verdict.evidence[0]).toMatch(/^its heartbeat is 50\d s old, and its event loop does not answer on the tick socket$/)
+  })
+})
+
+describeUnless(whyNot({}), 'the verdict by a control socket', () => {
+  /** A control socket that gives one answer. */
+  const answering = async (home: string, answer: object | string) => {
+    const server = net.createServer((connection) => {
+      connection.on('error', () => undefined)
+      const line = typeof answer === 'string' ? answer : `${JSON.stringify({ok: true, protocol: 1, id: 1, result: answer})}\n`
+      connection.once('data', () => connection.end(line))
+    })
+    servers.push(server)
+    await new Promise<void>((resolve) => server.listen(file(home, 'gateway.sock'), resolve))
+  }
+
+  it('is cannot tell if it answers for another pid or another home', async () => {
+    const {home, pid} = await gateways.start()
+    await answering(home, {pid: pid + 1, hermes_home: home})
+    const {status} = await verdictsOn(testHost, home, WINDOW_MS)
+    expect(status).toMatchObject({state: 'unknown', pid})
+    expect(status.evidence[0]).toBe(`the control socket answers for pid ${pid + 1} of ${home}, which is another gateway`)
+
+    servers.splice(0).forEach((server) => server.close())
+    await answering(home, {pid, hermes_home: '/srv/other'})
+    expect((await verdictsOn(testHost, home, WINDOW_MS)).status).toMatchObject({state: 'unknown', pid})
+  })
+
+  const nonsense = ['', 'hello\n', '{"ok":false}\n', '{"ok":true,"result":{}}\n', 'null\n']
+  it.each(nonsense)('is alive by the loop if it answers nonsense: %j', async (answer) => {
+    const {home, pid} = await gateways.start()
+    await answering(home, answer)
+    const {status} = await verdictsOn(testHost, home, WINDOW_MS)
+    expect(status).toMatchObject({state: 'alive', pid})
+    expect(status.evidence.slice(0, 2).join('\n')).toMatch(/^its event loop waits for events\nits control socket does not answer \(/)
+  })
+
+  it('is alive by the loop if nobody listens on it any more', async () => {
+    const {home, pid} = await gateways.start()
+    const program = 'import socket, sys\nsocket.socket(socket.AF_UNIX).bind(sys.argv[1])'
+    await run(PYTHON, ['-c', program, file(home, 'gateway.sock')])
+    expect(await verdictOn(home)).toMatchObject({state: 'alive', pid})
+  })
+
+  it('is alive if it answers although all other files are gone', async () => {
+    const {home, pid} = await gateways.start({config: {version: '0.21'}})
+    for (const name of ['gateway.pid', 'gateway.lock', 'gateway_state.json']) fs.rmSync(file(home, name))
+    const verdict = await verdictOn(home)
+    expect(verdict).toMatchObject({state: 'alive', pid})
+    expect(verdict.evidence[0]).toBe(`pid ${pid} answers on the control socket`)
+  })
+
+  it('is dead if the gateway was killed and left its socket behind', async () => {
+    const {home, pid} = await gateways.start({config: {version: '0.21'}})
+    process.kill(pid, 'SIGKILL')
+    await waitFor(() => processState(pid) === undefined, 'the end')
+    expect(fs.existsSync(file(home, 'gateway.sock'))).toBe(true)
+    expect(await verdictOn(home)).toMatchObject({state: 'dead', pid: undefined})
+  })
+})
+
+describe('the verdict from elsewhere', () => {
+  let folder: string
+  let driver: string
+
+  beforeAll(async () => {
+    folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-test-')))
+    fs.chmodSync(folder, 0o755)
+    driver = path.join(folder, 'verdict.cjs')
+    const source = path.join(import.meta.dirname, '../support/verdict-driver.ts')
+    await build({entryPoints: [source], outfile: driver, bundle: true, platform: 'node', format: 'cjs', logLevel: 'error'})
+    fs.chmodSync(driver, 0o644)
+  })
+  afterAll(() => {
+    fs.rmSync(folder, {recursive: true})
+  })
+
+  const observer = (home: string) => [process.execPath, driver, home, String(WINDOW_MS)]
+  /** The verdict of another process, which the command `within` starts. */
+  const verdictsWithin = async (within: readonly string[], home: string): Promise<Verdicts> => {
+    const [command = '', ...args] = [...within, ...observer(home)]
+    const {stdout} = await run(command, args, {env: {PATH: '/usr/sbin:/usr/bin:/sbin:/bin'}})
+    return JSON.parse(stdout) as Verdicts
+  }
+
+  describeUnless(whyNot({root: true}), 'in a PID namespace', () => {
+    /** The verdict, in a PID namespace of its own, on a home whose recorded pid has been given to `successor`. */
+    const afterRecycling = async (mode: 'later' | 'same-tick', home: string, successor: readonly string[], otherHome: string | null) => {
+      const spec = {mode, home, gateway: GATEWAY, successor, successor_home: otherHome, observer: observer(home)}
+      const program = path.join(import.meta.dirname, '../support/recycled-pid.py')
+      const [command = '', ...args] = [...APART, PYTHON, program, JSON.stringify(spec)]
+      const {stdout} = await run(command, args)
+      return JSON.parse(stdout) as Verdicts
+    }
+    const homeOf = (config: StandInConfig) => {
+      const home = gateways.makeHome()
+      fs.writeFileSync(file(home, 'stand-in.json'), JSON.stringify(config))
+      return home
+    }
+    const SLEEP = ['/bin/sleep', '1000']
+    const GATEWAY = [PYTHON, STAND_IN_SOURCE, 'gateway', 'run']
+
+    it.each(VERSIONS)('is dead when the pid of a gateway %s has gone to another process', async (version) => {
+      for (const [successor, successorHome] of [
+        [SLEEP, null],
+        [GATEWAY, homeOf({})],
+      ] as const) {
+        const {status, tick} = await afterRecycling('later', homeOf({version}), successor, successorHome)
+        expect([status.state, tick.state]).toEqual(['dead', 'dead'])
+        expect(status.evidence).toContain('the recorded pid 500 belongs to another process now (its start time differs)')
+      }
+    })
+
+    it('is dead when pid and start time have gone to another program', async () => {
+      const {status, tick} = await afterRecycling('same-tick', homeOf({}), SLEEP, null)
+      expect([status.state, tick.state]).toEqual(['dead', 'dead'])
+      expect(status.evidence).toContain('the recorded pid 500 belongs to another program now')
+    })
+
+    it('is dead when pid and start time have gone to the gateway of another home', async () => {
+      const {status, tick} = await afterRecycling('same-tick', homeOf({}), GATEWAY, homeOf({version: '0.10'}))
+      expect([status.state, tick.state]).toEqual(['dead', 'dead'])
+      expect(status.evidence).toContain('the recorded pid 500 is a gateway of another home')
+    })
+
+    it.each(['0.16', '0.21'] as const)('is alive for a gateway %s in an inner one, where it has another pid', async (version) => {
+      const {home, child} = await gateways.start({config: {version}, within: APART})
+      const inner = fs.readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim()
+      expect(readJson(file(home, 'gateway.pid')).pid).toBe(1)
+      const {status} = await verdictsOn(testHost, home, WINDOW_MS)
+      expect(status).toMatchObject({state: 'alive', pid: Number(inner)})
+      expect(status.evidence).toContain('gateway.pid names another pid, 1')
+    })
+
+    it.each(['0.10', '0.16'] as const)('is cannot tell for a gateway %s outside, which holds a lock that is not shown', async (version) => {
+      const {home, pid} = await gateways.start({config: {version}})
+      const {status, tick, lock} = await verdictsWithin(APART, home)
+      expect(lock).toEqual({kind: version === '0.10' ? 'absent' : 'free'})
+      expect([status.state, tick.state]).toEqual(['unknown', 'unknown'])
+      expect(status.pid).toBeUndefined()
+      expect(status.evidence.join('\n')).toContain(
+        `the recorded pid ${pid} is of a process that cannot be seen from here, in another PID namespace`,
+      )
+    })
+
+    it('is alive for a gateway outside that answers on its control socket', async () => {
+      const {home, pid} = await gateways.start({config: {version: '0.21'}})
+      const {status} = await verdictsWithin(APART, home)
+      expect(status.state).toBe('alive')
+      expect(status.pid).toBeUndefined()
+      expect(status.evidence[0]).toBe(`a gateway whose process cannot be seen from here answers on the control socket (pid ${pid} there)`)
+    })
+
+    it.each(VERSIONS)('is dead for a gateway %s that was killed in it', async (version) => {
+      const home = homeOf({version})
+      const program = `HERMES_HOME=$1 ${PYTHON} ${STAND_IN_SOURCE} gateway run & until grep -q running "$1/gateway_state.json"; do sleep 0.05; done 2>/dev/null
+        kill -9 $!; wait $!; shift; "$@"`
+      const {status, tick} = await verdictsWithin([...APART, 'sh', '-c', program, 'sh', home], home)
+      expect([status.state, tick.state]).toEqual(['dead', 'dead'])
+    })
+
+    it('is dead although a file of another file system with the same number is locked', async () => {
+      const home = gateways.makeHome()
+      fs.mkdirSync(`${home}-2`)
+      const program = `set -e
+        mount -t tmpfs one "$1"; mount -t tmpfs two "$1-2"; : >"$1/gateway.lock"; : >"$1-2/other"
+        [ "$(stat -c %i "$1/gateway.lock")" = "$(stat -c %i "$1-2/other")" ]
+        echo 3 >"$1/gateway.pid"
+        flock "$1-2/other" sleep 1000 & until grep -q "$(stat -c %i "$1/gateway.lock") 0 EOF" /proc/locks; do sleep 0.05; done
+        shift; "$@"`
+      const {status} = await verdictsWithin([...APART, 'sh', '-c', program, 'sh', home], home)
+      expect(status).toMatchObject({state: 'dead'})
+      expect(status.evidence).toContain('gateway.lock is there, but nobody holds it')
+    })
+  })
+
+  describeUnless(whyNot({root: true}), 'as another user', () => {
+    it.each(VERSIONS)('is cannot tell for a gateway %s of somebody else, but never dead', async (version) => {
+      const {home, pid} = await gateways.start({config: {version}})
+      // gateway_state.json is its owner's alone.
+      const {status, tick} = await verdictsWithin(NOBODY, home)
+      expect([status.state, tick.state]).toEqual(['unknown', 'unknown'])
+      expect(status.pid).toBe(pid)
+    })
+
+    it('is that of the process for root', async () => {
+      const home = gateways.makeHome()
+      fs.chownSync(home, 65534, 65534)
+      const {pid} = await gateways.start({home, within: NOBODY})
+      expect(await verdictOn(home)).toMatchObject({state: 'alive', pid})
+      process.kill(pid, 'SIGSTOP')
+      await waitFor(() => processState(pid) === 'T', 'the stop')
+      expect(await verdictOn(home)).toMatchObject({state: 'wedged', pid})
+    })
+
+    it.each(VERSIONS)('is cannot tell if the files of a gateway %s may not be read', async (version) => {
+      const {home} = await gateways.start({config: {version}})
+      fs.chmodSync(home, 0o700)
+      const {status, tick} = await verdictsWithin(NOBODY, home)
+      expect([status.state, tick.state]).toEqual(['unknown', 'unknown'])
+      expect(status.evidence).toContain('gateway.pid cannot be read (EACCES)')
+    })
+
+    it.each(VERSIONS)('is cannot tell if /proc does not show the process of a gateway %s', async (version) => {
+      const {home, pid} = await gateways.start({config: {version}})
+      const hidden = ['unshare', '--mount', 'sh', '-c', 'mount -t proc -o hidepid=2 proc /proc && exec "$@"', 'sh', ...NOBODY]
+      const {status, tick} = await verdictsWithin(hidden, home)
+      expect([status.state, tick.state]).toEqual(['unknown', 'unknown'])
+      expect(status.evidence[0]).toContain(`pid ${pid}`)
+      expect(status.evidence[0]).toContain('this user may not see')
+    })
+  })
+
+  describeUnless(whyNot({faketime: true}), 'with a clock that is an hour off', () => {
+    const shifts = ['+1h', '-1h'] as const
+    /** `--exclude-monotonic`: as when somebody sets the clock; without it: as in a machine whose clocks all differ. */
+    const clocks = shifts.flatMap((shift) => [
+      ['faketime', '--exclude-monotonic', '-f', shift],
+      ['faketime', '-f', shift],
+    ])
+
+    it.each(clocks)('is the same for us: %s %s %s %s', async (...words) => {
+      const within = words.filter((word) => word !== undefined)
+      const withoutControl: StandInConfig = {version: '0.21', control_socket: false}
+      for (const config of [...VERSIONS.map((version) => ({version})), withoutControl, WITHOUT_SOCKETS]) {
+        const {home, pid} = await gateways.start({config})
+        const {status, tick} = await verdictsWithin(within, home)
+        expect(status).toMatchObject({state: 'alive', pid})
+        expect(tick).toMatchObject({state: 'alive', pid})
+      }
+      const {home, pid} = await gateways.start({config: {freeze_after_ms: 0, freeze: 'block'}, until: 'freeze'})
+      expect((await verdictsWithin(within, home)).status).toMatchObject({state: 'wedged', pid})
+      process.kill(pid, 'SIGKILL')
+      await waitFor(() => processState(pid) === undefined, 'the end')
+      expect((await verdictsWithin(within, home)).status).toMatchObject({state: 'dead'})
+    })
+
+    it.each(clocks)('is the same for the gateway: %s %s %s %s', async (...words) => {
+      const within = words.filter((word) => word !== undefined)
+      for (const config of [{version: '0.10'}, {version: '0.16'}, {version: '0.21'}, {version: '0.21', control_socket: false}] as const) {
+        const {home, pid} = await gateways.start({config, within})
+        expect(await verdictOn(home)).toMatchObject({state: 'alive', pid})
+      }
+    })
+  })
+})

@@ -1,0 +1,33 @@
+import fs from 'node:fs'
+import {judge, observeGateway} from '../../src/gateway/verdict.js'
+import {createNodeHost} from '../../src/host/node-host.js'
+import {recordIntent} from '../../src/lifecycle/intent.js'
+import type {Observation} from '../../src/lifecycle/observe.js'
+import type {Target} from '../../src/lifecycle/target.js'
+import type {DesiredState} from '../../src/managers/manager.js'
+import {performSteps} from '../../src/plan/apply.js'
+import {readDesired} from '../../src/service/desired-state.js'
+
+/**
+ * Program for tests that need many changes of intent: does what start and stop do about it, in turn, by the real steps, until it is killed.
+ * argv: home. Each change is numbered in the record's `by`. Prints "begin N DESIRED" before and "done N DESIRED" after each.
+ */
+async function main(home: string): Promise<void> {
+  const host = createNodeHost('/')
+  const target = {host, userHost: host, service: {account: host.account, profile: {home}}} as unknown as Target
+  const say = (line: string) => fs.writeSync(1, `${line}\n`)
+  for (;;) {
+    const desired = readDesired(host, home)
+    if (desired.kind === 'unreadable') throw new Error(`the record is damaged: ${desired.why}`)
+    const {by = 'start 0', desiredState = 'running'} = desired.kind === 'recorded' ? desired.record : {}
+    const next: DesiredState = desiredState === 'running' ? 'stopped' : 'running'
+    const number = Number(by.split(' ')[1]) + 1
+    say(`begin ${number} ${next}`)
+    const seen = {desired, verdict: judge(observeGateway(host, home))} as unknown as Observation
+    const steps = recordIntent(target, seen, next, `${next === 'running' ? 'start' : 'stop'} ${number}`)
+    await performSteps(host, steps, () => undefined)
+    say(`done ${number} ${next}`)
+  }
+}
+
+void main(process.argv[2] ?? '')

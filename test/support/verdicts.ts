@@ -1,0 +1,22 @@
+import type {LockReading} from '../../src/gateway/lock.js'
+import {proveGateway, proveLoop} from '../../src/gateway/prove-loop.js'
+import {judge, observeGateway, type Verdict} from '../../src/gateway/verdict.js'
+import type {Host} from '../../src/host/host.js'
+
+/** What hermes-svc concludes about the gateway of one home. */
+export interface Verdicts {
+  /** As `status` and `restart` do. */
+  readonly status: Verdict
+  /** As the heartbeat does. */
+  readonly tick: Verdict
+  readonly lock: LockReading
+}
+
+/** Looks at a home twice, as `status` and as the heartbeat do; `windowMs`: see `--wedge-window`. */
+export async function verdictsOn(host: Host, home: string, windowMs: number): Promise<Verdicts> {
+  const hosts = {host, userHost: host}
+  const gateway = observeGateway(host, home)
+  const proofs = [proveLoop(hosts, gateway, judge(gateway), windowMs), proveGateway(hosts, home, windowMs)] as const
+  const [status, {verdict: tick}] = await Promise.all(proofs)
+  return {status, tick, lock: gateway.lock}
+}
