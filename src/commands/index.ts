@@ -1,3 +1,4 @@
+import {checkModules} from '../doctor/checks/index.js'
 import type {Config} from '@oclif/core/config'
 import type {ExitStatus} from '../errors.js'
 
@@ -9,9 +10,11 @@ export interface CommandClass {
 
 export type CommandModules = Readonly<Record<string, () => Promise<{default: CommandClass}>>>
 
-/** Command id (`topic:command` within a topic) to the module whose default export is its class: one line a command. */
+/** Command id (`topic:command` within a topic) to the module whose default export is its class: one line a command. Each check has its fix. */
 export const commandModules: CommandModules = {
+  ...fixCommands(),
   diff: () => import('./diff.js'),
+  doctor: () => import('./doctor.js'),
   health: () => import('./health.js'),
   heartbeat: () => import('./heartbeat.js'),
   install: () => import('./install.js'),
@@ -24,4 +27,9 @@ export const commandModules: CommandModules = {
   status: () => import('./status.js'),
   stop: () => import('./stop.js'),
   uninstall: () => import('./uninstall.js'),
+}
+
+function fixCommands(): CommandModules {
+  const load = async (id: string) => ({default: await (await import('./fix.js')).fixCommand(id)})
+  return Object.fromEntries(Object.keys(checkModules).map((id) => [`fix:${id}`, () => load(id)]))
 }

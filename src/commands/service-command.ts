@@ -28,9 +28,15 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
   }
 
   /**
-   * Runs a change from plan to verified outcome, or with --dry-run prints the plan. Throws what the plan throws.
+   * Runs a change from plan to verified outcome, or with --dry-run prints the plan. `confirm` is asked about a plan that changes something.
+   * Throws what the plan throws.
    */
-  protected async runChange(target: Target, command: string, makePlan: () => Plan | Promise<Plan>): Promise<CommandResult> {
+  protected async runChange(
+    target: Target,
+    command: string,
+    makePlan: () => Plan | Promise<Plan>,
+    confirm?: (plan: Plan) => Promise<boolean>,
+  ): Promise<CommandResult> {
     const {profile, name} = {profile: target.service.profile.name, name: target.service.name}
     if (this.isDryRun) {
       const {planJson, planText} = await import('../ui/plan-text.js')
@@ -48,6 +54,7 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
         () => this.host.monotonicMs(),
       ),
       cancelled: () => signal.aborted,
+      ...(confirm ? {confirm} : {}),
     }
     const {plan, applied, note} = await change(target, async () => makePlan(), options)
     this.print(plan.outcome)
@@ -57,10 +64,14 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
   }
 
   /** Runs a change for one service, or with --all for every profile that has one. The worst exit status wins. */
-  protected async runForAll(command: string, makePlan: (target: Target) => Plan | Promise<Plan>): Promise<CommandResult> {
+  protected async runForAll(
+    command: string,
+    makePlan: (target: Target) => Plan | Promise<Plan>,
+    confirm?: (plan: Plan) => Promise<boolean>,
+  ): Promise<CommandResult> {
     if (!this.isForAll) {
       const target = this.target('change')
-      return this.runChange(target, command, () => makePlan(target))
+      return this.runChange(target, command, () => makePlan(target), confirm)
     }
     const targets = this.allTargets('change', (target) => target.manager.isOnDisk(target.service))
     if (targets.length === 0) throw usageError('--all: no profile has a service here', ['hermes-svc list'])
@@ -68,7 +79,7 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
     const results: object[] = []
     for (const target of targets) {
       try {
-        const result = await this.runChange(target, command, () => makePlan(target))
+        const result = await this.runChange(target, command, () => makePlan(target), confirm)
         if (result.json) results.push({ok: true, ...result.json})
       } catch (error) {
         const {reportInPassing} = await import('../ui/failure.js')

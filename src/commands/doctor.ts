@@ -1,0 +1,117 @@
+import {Flags} from '@oclif/core'
+import {checkModules, loadChecks} from '../doctor/checks/index.js'
+import type {Check} from '../doctor/check.js'
+import {type Diagnosis, examine} from '../doctor/examine.js'
+import {planCure} from '../doctor/fix.js'
+import {observeScenes} from '../doctor/scene.js'
+import {diagnosisReport, exitStatusOf} from '../doctor/summary.js'
+import {usageError} from '../errors.js'
+import {DEFAULT_WEDGE_WINDOW_MS} from '../lifecycle/prove.js'
+import type {Target} from '../lifecycle/target.js'
+import {doctorText} from '../ui/doctor-text.js'
+import type {Failure} from '../ui/failure.js'
+import {paintFor} from '../ui/paint.js'
+import {closest} from '../ui/suggest.js'
+import {allFlag, type CommandResult, timeoutFlag, wedgeWindowFlag} from './base.js'
+import {ServiceCommand} from './service-command.js'
+
+/** What became of one fix that `doctor --fix` applied. */
+interface FixReport {
+  readonly service: string
+  readonly profile: string
+  readonly id: string
+  readonly ok: boolean
+  readonly outcome: string | null
+  readonly error: Failure | null
+}
+
+export default class Doctor extends ServiceCommand<typeof Doctor> {
+  static override summary = 'Look for every known failure, and say what cures it'
+  static override description =
+    `Reads only, unless --fix is given. Ends with 0 if nothing is wrong, 1 if something is, 4 if all that is left is what cannot be told.
+With --fix it applies the fixes that end nothing that works and decide nothing that is yours to decide, then looks again.`
+  static override examples = [
+    '<%= config.bin %> doctor',
+    '<%= config.bin %> doctor --all --json',
+    '<%= config.bin %> doctor --only start-limit,crash-loop',
+    '<%= config.bin %> doctor --fix',
+  ]
+  static override flags = {
+    ...allFlag,
+    ...timeoutFlag,
+    ...wedgeWindowFlag,
+    only: Flags.string({description: 'only these checks; several with commas', helpValue: '<ids>', multiple: true, delimiter: ','}),
+    skip: Flags.string({description: 'all checks but these', helpValue: '<ids>', multiple: true, delimiter: ',', exclusive: ['only']}),
+    fix: Flags.boolean({description: 'apply the fixes that are safe to apply unasked'}),
+    report: Flags.string({description: 'write all that was seen, without secrets, to a new file for a bug report', helpValue: '<file>'}),
+  }
+
+  protected async execute(): Promise<CommandResult> {
+    const checks = await loadChecks(this.checkIds())
+    const targets = this.flags.all ? this.allTargets('read') : [this.target(this.flags.fix ? 'change' : 'read')]
+    const fixes = this.flags.fix ? await this.applyFixes(targets, checks) : undefined
+    const diagnoses = await this.diagnose(targets, checks)
+    const reports = diagnoses.map(diagnosisReport)
+    for (const line of doctorText(reports, await paintFor(this.host.stdoutIsTty, this.host.env))) this.print(line)
+    if (this.flags.report !== undefined) {
+      const {writeReport} = await import('../doctor/bug-report.js')
+      await writeReport(this.host, this.flags.report, diagnoses)
+      this.note(`Written: ${this.flags.report}. Read it before you pass it on.`)
+    }
+    const exitStatus = exitStatusOf(reports.flatMap(({findings}) => findings))
+    return {exitStatus, json: {ok: exitStatus === 0, services: reports, ...(fixes ? {fixes} : {})}}
+  }
+
+  private async diagnose(targets: readonly Target[], checks: readonly Check[]): Promise<Diagnosis[]> {
+    const wedgeWindowMs = this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS
+    const scenes = await observeScenes(targets, {wedgeWindowMs, isNamed: !this.flags.all})
+    return Promise.all(scenes.map((scene) => examine(scene, checks)))
+  }
+
+  /** Applies what is safe, one after the other, each on what the one before has left. */
+  private async applyFixes(targets: readonly Target[], checks: readonly Check[]): Promise<FixReport[]> {
+    const reports: FixReport[] = []
+    for (const target of targets) {
+      for (const check of checks.filter(({hasFix}) => hasFix)) {
+        const [diagnosis] = await this.diagnose([target], checks)
+        const safe = diagnosis?.findings.filter(({id, isSafe}) => id === check.id && isSafe) ?? []
+        if (safe.length > 0) reports.push(await this.applyFix(target, check))
+      }
+    }
+    return reports
+  }
+
+  private async applyFix(target: Target, check: Check): Promise<FixReport> {
+    const {service} = target
+    const report = {service: service.name, profile: service.profile.name, id: check.id}
+    const wedgeWindowMs = this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS
+    try {
+      let outcome = ''
+      await this.runChange(target, `fix ${check.id}`, async () => {
+        const {plan} = await planCure(target, check, {timeoutMs: this.flags.timeout, wedgeWindowMs})
+        outcome = plan.outcome
+        return plan
+      })
+      return {...report, ok: true, outcome, error: null}
+    } catch (error) {
+      const {reportInPassing} = await import('../ui/failure.js')
+      const {failure, exitStatus} = reportInPassing(error)
+      if (exitStatus === 130) throw error
+      return {...report, ok: false, outcome: null, error: failure}
+    }
+  }
+
+  private checkIds(): string[] {
+    const known = Object.keys(checkModules)
+    const {only, skip = []} = this.flags
+    for (const id of [...(only ?? []), ...skip]) {
+      if (known.includes(id)) continue
+      const meant = closest(id, known)
+      throw usageError(`--${only ? 'only' : 'skip'}: there is no check ${JSON.stringify(id)}${meant ? ` (did you mean ${meant}?)` : ''}`, [
+        `checks: ${known.join(', ')}`,
+      ])
+    }
+    // In the order of the checks, whatever order they were asked for in.
+    return known.filter((id) => (only ? only.includes(id) : !skip.includes(id)))
+  }
+}

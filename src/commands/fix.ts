@@ -1,0 +1,45 @@
+import {Flags} from '@oclif/core'
+import type {Check} from '../doctor/check.js'
+import {loadChecks} from '../doctor/checks/index.js'
+import {planCure} from '../doctor/fix.js'
+import {DEFAULT_WEDGE_WINDOW_MS} from '../lifecycle/prove.js'
+import {confirmPlan} from '../ui/confirm.js'
+import {allFlag, type CommandResult, dryRunFlag, timeoutFlag, wedgeWindowFlag, yesFlag} from './base.js'
+import type {CommandClass} from './index.js'
+import {ServiceCommand} from './service-command.js'
+
+const fixFlags = {...allFlag, ...dryRunFlag, ...yesFlag, ...timeoutFlag, ...wedgeWindowFlag}
+const desiredFlag = {
+  desired: Flags.string({
+    description: 'what should be so from now on (default: what was recorded)',
+    options: ['running', 'stopped'],
+  }),
+}
+
+/** The command `fix <id>` of one check. */
+export async function fixCommand(id: string): Promise<CommandClass> {
+  const [check] = await loadChecks([id])
+  if (!check) throw new Error(`there is no check ${id}`)
+  return commandFor(check)
+}
+
+function commandFor(check: Check): CommandClass {
+  class Fix extends ServiceCommand<typeof Fix> {
+    static override summary = `Cure what doctor's ${check.id} finds`
+    static override description = `Finds ${check.title}.
+${check.why}
+${check.hasFix ? 'Shows what it would do, asks, does it, and looks again: it says "Fixed" only if the finding is gone.' : 'No command can cure this; it says what a person has to do.'}
+Where nothing is found, nothing is changed and it ends with 0.`
+    static override examples = [`<%= config.bin %> fix ${check.id} --dry-run`, `<%= config.bin %> fix ${check.id} --yes`]
+    static override flags = {...fixFlags, ...(check.takesDesired ? desiredFlag : {})}
+
+    protected execute(): Promise<CommandResult> {
+      const {timeout: timeoutMs, 'wedge-window': wedgeWindowMs = DEFAULT_WEDGE_WINDOW_MS, yes} = this.flags
+      const {desired} = this.flags as {desired?: 'running' | 'stopped'}
+      const makePlan = async (target: Parameters<typeof planCure>[0]) =>
+        (await planCure(target, check, {timeoutMs, wedgeWindowMs, desired})).plan
+      return this.runForAll(`fix ${check.id}`, makePlan, (plan) => confirmPlan(this.host, plan, yes))
+    }
+  }
+  return Fix
+}

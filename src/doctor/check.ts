@@ -1,0 +1,112 @@
+import type {Plan} from '../plan/plan.js'
+import type {Finding, Found} from './finding.js'
+import type {Scene} from './scene.js'
+
+/** What a fix was told. */
+export interface FixOptions {
+  /** What should be so, where a finding leaves that open (`fix desired-state --desired`). */
+  readonly desired?: 'running' | 'stopped' | undefined
+  /** Bounds what waits for a gateway; undefined: as long as it may take. */
+  readonly timeoutMs?: number | undefined
+}
+
+/** How a check's findings are cured. */
+export interface Fix<E> {
+  /** `doctor --fix` applies it unasked: it ends nothing that works, loses nothing, and decides nothing that is the operator's. */
+  readonly isSafe: boolean
+  /** It ends or restarts the gateway, so a command that runs inside that gateway must not apply it. */
+  readonly interrupts: boolean
+  /** It may need to be told what should be so (`--desired`). */
+  readonly takesDesired?: boolean
+  /**
+   * Plans the cure; reads only. Steps check again at the moment of acting whatever could have changed. Whether the finding is gone is
+   * seen to by the caller. Throws a usage error where the operator has to decide something.
+   */
+  readonly plan: (scene: Scene, evidence: E, found: readonly Found[], options: FixOptions) => Plan | Promise<Plan>
+}
+
+/**
+ * One known failure: how it is found and how it is cured. `E` is what it looks at beyond the scene.
+ */
+export interface CheckDefinition<E> {
+  /** Stable, kebab-case; also the name of `fix <id>`. */
+  readonly id: string
+  /** What it finds, for lists and help; a phrase without a full stop. */
+  readonly title: string
+  /** One sentence: what comes of it if nothing is done. */
+  readonly why: string
+  /** It says nothing of a service that is not installed. */
+  readonly needsService: boolean
+  /** It goes by what the manager says, and says nothing where that cannot be asked. */
+  readonly needsManager: boolean
+  /** Reads what it needs beyond the scene; no lock, no write, no signal. A HostError becomes "cannot tell". */
+  readonly look: (scene: Scene) => E | Promise<E>
+  /** Pure: the same scene and evidence give the same findings. */
+  readonly diagnose: (scene: Scene, evidence: E) => Found[]
+  readonly fix?: Fix<E>
+}
+
+/** What came of one check of one service. */
+export interface Examination {
+  readonly findings: readonly Finding[]
+  /** Plans the cure of what was found; undefined where nothing was found that a fix cures. */
+  readonly plan: ((options: FixOptions) => Promise<Plan>) | undefined
+}
+
+/** A check with what it looks at closed in. */
+export interface Check extends Pick<CheckDefinition<unknown>, 'id' | 'title' | 'why' | 'needsService' | 'needsManager'> {
+  readonly hasFix: boolean
+  readonly interrupts: boolean
+  readonly takesDesired: boolean
+  /** Throws HostError where something cannot be read, anything else where the check itself is broken. */
+  readonly examine: (scene: Scene) => Promise<Examination>
+}
+
+/** Makes a check of its definition. */
+export function defineCheck<E>(definition: CheckDefinition<E>): Check {
+  const {id, title, why, needsService, needsManager, fix} = definition
+  return {
+    ...{id, title, why, needsService, needsManager},
+    hasFix: fix !== undefined,
+    interrupts: fix?.interrupts ?? false,
+    takesDesired: fix?.takesDesired ?? false,
+    examine: async (scene) => {
+      const evidence = await definition.look(scene)
+      const found = definition.diagnose(scene, evidence)
+      const findings = found.map((one) => finish(definition, scene, one))
+      const curable = found.filter((_, index) => findings[index]?.isFixable)
+      const plan = fix && curable.length > 0 ? async (options: FixOptions) => fix.plan(scene, evidence, curable, options) : undefined
+      return {findings, plan}
+    },
+  }
+}
+
+function finish<E>({id, why, fix}: CheckDefinition<E>, scene: Scene, found: Found): Finding {
+  const isFixable = found.isFixable ?? (fix !== undefined && found.severity !== 'unknown')
+  return {
+    id,
+    kind: found.kind,
+    severity: found.severity,
+    what: found.what,
+    why: found.why ?? why,
+    evidence: found.evidence ?? [],
+    cure: found.cure ?? (isFixable ? [commandLine(scene, `fix ${id}`)] : []),
+    isFixable,
+    isSafe: isFixable && (found.isSafe ?? fix?.isSafe ?? false),
+    explains: found.explains ?? [],
+  }
+}
+
+/** A command of ours about the scene's service, as it is typed; `hermes-svc fix stale-state -p work`. */
+export function commandLine({target}: Pick<Scene, 'target'>, words: string): string {
+  const {service, manager, host, homeFlag} = target
+  const flags = [
+    ...(homeFlag === '--home'
+      ? [`--home ${service.profile.home}`]
+      : service.profile.name === 'default'
+        ? []
+        : [`-p ${service.profile.name}`]),
+    ...(manager.scope === (host.account.uid === 0 ? 'system' : 'user') ? [] : [`--scope ${manager.scope}`]),
+  ]
+  return ['hermes-svc', words, ...flags].join(' ')
+}

@@ -1,0 +1,38 @@
+import {onUndo} from '../../plan/plan.js'
+import {type CheckDefinition, defineCheck} from '../check.js'
+
+/** Enabled at boot and the desired state belong together: `start` enables, `stop` disables. */
+export const definition: CheckDefinition<undefined> = {
+  id: 'not-enabled',
+  title: 'a service that should run and does not start at boot',
+  why: 'After the next reboot, or logout without lingering, the gateway stays down until somebody starts it by hand.',
+  needsService: true,
+  needsManager: true,
+  look: () => undefined,
+  diagnose: ({seen}) => {
+    const {enabled, activity, service} = seen.manager
+    if (enabled !== false || seen.desired.kind !== 'recorded' || seen.desired.record.desiredState !== 'running') return []
+    return [
+      {
+        kind: 'disabled',
+        severity: 'warning',
+        what: `${service.name} should be running, and is not started at boot`,
+        evidence: [
+          `desired: running, since ${seen.desired.record.since} (${seen.desired.record.by})`,
+          `enabled: no; it is ${activity} now`,
+        ],
+      },
+    ]
+  },
+  fix: {
+    isSafe: true,
+    interrupts: false,
+    plan: ({target: {manager, service}}) => ({
+      title: `enable ${service.name}`,
+      steps: [...onUndo(manager.disable(service)), ...manager.enable(service)],
+      outcome: `${service.name} starts at boot`,
+    }),
+  },
+}
+
+export const check = defineCheck(definition)

@@ -1,0 +1,63 @@
+import {ServiceError} from '../errors.js'
+import {HostError} from '../host/host.js'
+import type {Check, Examination, FixOptions} from './check.js'
+import {type Finding, unexplained} from './finding.js'
+import type {Scene} from './scene.js'
+import type {Plan} from '../plan/plan.js'
+
+/** What the checks said of one service. */
+export interface Diagnosis {
+  readonly scene: Scene
+  /** In the order of the checks; those that another one explains are left out. */
+  readonly findings: readonly Finding[]
+  /** Ids of the checks that had something to look at. */
+  readonly examined: readonly string[]
+  /** The plan that cures the findings of a check, where there is one. */
+  readonly plans: ReadonlyMap<string, (options: FixOptions) => Promise<Plan>>
+}
+
+/** Runs checks on one service. A check that cannot read what it needs, or breaks, is itself a finding: it cannot tell. */
+export async function examine(scene: Scene, checks: readonly Check[]): Promise<Diagnosis> {
+  const applicable = checks.filter((check) => applies(check, scene))
+  const findings: Finding[] = []
+  const plans = new Map<string, (options: FixOptions) => Promise<Plan>>()
+  for (const check of applicable) {
+    const examination = await examineWith(check, scene)
+    findings.push(...examination.findings)
+    if (examination.plan) plans.set(check.id, examination.plan)
+  }
+  return {scene, findings: unexplained(findings), examined: applicable.map(({id}) => id), plans}
+}
+
+/** A profile that another gateway serves has nothing of its own that could be wrong. */
+function applies(check: Check, {seen, unreachable, servedBy}: Scene): boolean {
+  if (servedBy !== undefined) return false
+  const isInstalled = seen.manager.installed !== 'no' || seen.manager.broken !== undefined
+  return !(check.needsManager && unreachable) && !(check.needsService && !isInstalled)
+}
+
+async function examineWith(check: Check, scene: Scene): Promise<Examination> {
+  try {
+    return await check.examine(scene)
+  } catch (error) {
+    return {findings: [cannotTell(check, error)], plan: undefined}
+  }
+}
+
+function cannotTell({id, why}: Check, error: unknown): Finding {
+  const isForeseen = error instanceof HostError || error instanceof ServiceError
+  const reason = error instanceof Error ? error.message : String(error)
+  const place = error instanceof Error && !isForeseen ? /^\s+at .*$/m.exec(error.stack ?? '')?.[0].trim() : undefined
+  return {
+    id,
+    kind: isForeseen ? 'unreadable' : 'check-failed',
+    severity: 'unknown',
+    what: isForeseen ? `it cannot be told: ${reason}` : `this check itself failed: ${reason}`,
+    why,
+    evidence: place === undefined ? [] : [place],
+    cure: error instanceof ServiceError ? error.next : [],
+    isFixable: false,
+    isSafe: false,
+    explains: [],
+  }
+}

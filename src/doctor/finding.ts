@@ -1,0 +1,51 @@
+/**
+ * How much a finding matters. error: the gateway is down, or about to be; warning: it will be, or something that relies on it is misled;
+ * info: worth knowing; unknown: it cannot be told, which is neither well nor broken.
+ */
+export type Severity = 'error' | 'warning' | 'info' | 'unknown'
+
+/** What a check found wrong with one service. */
+export interface Finding {
+  /** Stable id: that of its check. */
+  readonly id: string
+  /** Stable; tells apart what one check can find. */
+  readonly kind: string
+  readonly severity: Severity
+  /** One sentence. */
+  readonly what: string
+  /** One sentence: what comes of it if nothing is done. */
+  readonly why: string
+  /** What it rests on, one sentence each, the strongest first. */
+  readonly evidence: readonly string[]
+  /** What to type, exact commands in their order. */
+  readonly cure: readonly string[]
+  /** `fix <id>` can cure it. */
+  readonly isFixable: boolean
+  /** `doctor --fix` applies that fix unasked: it ends nothing that works, loses nothing, and decides nothing that is the operator's. */
+  readonly isSafe: boolean
+  /** Ids of findings that are but consequences of this one, and not shown beside it. */
+  readonly explains: readonly string[]
+}
+
+/** A check's own part of a finding; the rest comes from the check. */
+export interface Found {
+  readonly kind: string
+  readonly severity: Severity
+  readonly what: string
+  readonly evidence?: readonly string[]
+  /** Instead of the check's own reason. */
+  readonly why?: string
+  /** Instead of `hermes-svc fix <id>`: what a person has to do. */
+  readonly cure?: readonly string[]
+  /** False where the check's fix does not cure this one. Default: whether the check has a fix. */
+  readonly isFixable?: boolean
+  /** Default: what the check's fix says. */
+  readonly isSafe?: boolean
+  readonly explains?: readonly string[]
+}
+
+/** The findings without those that another one explains. */
+export function unexplained(findings: readonly Finding[]): Finding[] {
+  const explained = new Set(findings.flatMap((finding) => finding.explains))
+  return findings.filter((finding) => !explained.has(finding.id))
+}

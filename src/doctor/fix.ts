@@ -1,0 +1,91 @@
+import {ExitStatus, ServiceError} from '../errors.js'
+import {isInsideGateway} from '../lifecycle/inside.js'
+import type {Target} from '../lifecycle/target.js'
+import type {Plan, Progress} from '../plan/plan.js'
+import type {Check, FixOptions} from './check.js'
+import {type Diagnosis, examine} from './examine.js'
+import type {Finding} from './finding.js'
+import {observeScenes, type Scene} from './scene.js'
+
+/** How long a finding may take to go once everything is done: a tick, a manager that notices. */
+const SETTLE_MS = 15_000
+const LOOK_EVERY_MS = 250
+
+/** The findings of one check on one service, and the plan that cures them. */
+export interface Cure {
+  readonly findings: readonly Finding[]
+  /** Its steps are empty where there is nothing to cure. */
+  readonly plan: Plan
+}
+
+/**
+ * Plans the cure of what one check finds. The plan's outcome is that the check finds nothing any more: it is examined again, and what is
+ * left makes it fail (exit 1). Throws (exit 1) for findings that no plan cures, with what a person has to do, and for a fix that would end
+ * the gateway that this very command runs inside.
+ */
+export async function planCure(target: Target, check: Check, options: FixOptions & {readonly wedgeWindowMs: number}): Promise<Cure> {
+  const {wedgeWindowMs} = options
+  const {scene, findings, plans} = await diagnose(target, check, wedgeWindowMs)
+  const title = `fix ${check.id} of ${target.service.name}`
+  if (findings.length === 0) {
+    return {findings, plan: {title, steps: [], outcome: `${target.service.name}: ${check.id} finds nothing; nothing was changed`}}
+  }
+  const makePlan = plans.get(check.id)
+  if (!makePlan) throw notCurable(target, findings)
+  requireOutside(scene, check, findings)
+  const plan = await makePlan(options)
+  const verify = async (progress: Progress) => {
+    await plan.verify?.(progress)
+    await seeItGone(target, check, wedgeWindowMs, progress)
+  }
+  return {findings, plan: {title, steps: plan.steps, lasts: plan.lasts ?? true, verify, outcome: `Fixed: ${plan.outcome}`}}
+}
+
+async function diagnose(target: Target, check: Check, wedgeWindowMs: number): Promise<Diagnosis> {
+  const [scene] = await observeScenes([target], {wedgeWindowMs, isNamed: true})
+  if (!scene) throw new Error('nothing was observed')
+  if (check.needsManager && scene.unreachable) throw scene.unreachable
+  return examine(scene, [check])
+}
+
+async function seeItGone(target: Target, check: Check, wedgeWindowMs: number, progress: Progress): Promise<void> {
+  const endMs = target.host.monotonicMs() + SETTLE_MS
+  for (;;) {
+    const {findings} = await diagnose(target, check, wedgeWindowMs)
+    const left = findings.filter(({severity}) => severity !== 'info')
+    if (left.length === 0) return
+    if (target.host.monotonicMs() >= endMs) throw notFixed(target, check, left)
+    progress(`${check.id} still finds: ${left[0]?.what}`)
+    await target.host.sleep(LOOK_EVERY_MS)
+  }
+}
+
+function requireOutside({target, seen}: Scene, check: Check, findings: readonly Finding[]): void {
+  const pid = seen.verdict.pid ?? seen.manager.mainPid
+  if (!check.interrupts || pid === undefined || !isInsideGateway(target.host, pid)) return
+  throw new ServiceError(`fix ${check.id} may end the gateway of ${target.service.name}, inside which this command runs`, {
+    code: 'inside-gateway',
+    exitStatus: ExitStatus.failed,
+    evidence: findings.map(({what}) => what),
+    next: ['the same command from a shell outside the gateway'],
+  })
+}
+
+function notCurable({service}: Target, findings: readonly Finding[]): ServiceError {
+  const [first] = findings
+  return new ServiceError(`${service.name}: ${first?.what ?? 'a finding'}; this is not for a command to fix`, {
+    code: 'not-fixable',
+    exitStatus: findings.every(({severity}) => severity === 'unknown') ? ExitStatus.cannotTell : ExitStatus.failed,
+    evidence: findings.flatMap(({evidence}) => evidence),
+    next: [...new Set(findings.flatMap(({cure}) => cure))],
+  })
+}
+
+function notFixed({service}: Target, check: Check, left: readonly Finding[]): ServiceError {
+  return new ServiceError(`${service.name}: ${check.id} is not fixed: ${left.map(({what}) => what).join('; ')}`, {
+    code: 'not-fixed',
+    exitStatus: ExitStatus.failed,
+    evidence: left.flatMap(({evidence}) => evidence),
+    next: [...new Set(left.flatMap(({cure}) => cure))],
+  })
+}
