@@ -68,7 +68,9 @@ export function timestampMicros(text: string): number | undefined {
   const date = new Date(0)
   date.setUTCFullYear(year, month - 1, day)
   if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return undefined
-  const zone = (groups.sign === '-' ? -1 : 1) * micros(zoneHour, zoneMinute, zoneSecond, groups.zoneFraction)
+  // CPython takes a zone without whole seconds for UTC, whatever its fraction.
+  const isUtc = zoneHour + zoneMinute + zoneSecond === 0
+  const zone = isUtc ? 0 : (groups.sign === '-' ? -1 : 1) * micros(zoneHour, zoneMinute, zoneSecond, groups.zoneFraction)
   return date.getTime() * 1000 + (micros(hour, minute, second, groups.fraction) - zone)
 }
 

@@ -51,14 +51,29 @@ export async function planStop(target: Target, options: StopOptions): Promise<Pl
 }
 
 async function seeItGone(target: Target, seen: Observation, options: StopOptions, progress: Progress): Promise<void> {
-  await endWhatTheManagerWouldNot(target, seen, options, progress)
-  await waitUntilDown(target, {timeoutMs: options.timeoutMs, progress})
+  await endAndSeeItGone(target, seen, options, progress)
   // Only now may the field be inserted: nobody else writes the file any more.
   await performSteps(target.host, [...target.manager.settle(target.service), mirrorIntent(target, 'stopped', false)], progress)
 }
 
+/** Waits until a gateway that its manager was told to stop is gone, and ends what would keep it waiting. Throws (exit 1) if it stays. */
+export async function endAndSeeItGone(
+  target: Target,
+  seen: Observation,
+  options: Pick<StopOptions, 'timeoutMs' | 'force'>,
+  progress: Progress,
+): Promise<void> {
+  await endWhatTheManagerWouldNot(target, seen, options, progress)
+  await waitUntilDown(target, {timeoutMs: options.timeoutMs, progress})
+}
+
 /** The manager's stop waits for the whole drain even where nothing can answer, and knows nothing of a gateway outside its service. */
-async function endWhatTheManagerWouldNot(target: Target, seen: Observation, options: StopOptions, progress: Progress): Promise<void> {
+async function endWhatTheManagerWouldNot(
+  target: Target,
+  seen: Observation,
+  options: Pick<StopOptions, 'timeoutMs' | 'force'>,
+  progress: Progress,
+): Promise<void> {
   const gateway = gatewayProcess(seen.gateway, seen.verdict.pid)
   if (!gateway || (seen.verdict.state !== 'wedged' && seen.supervised !== false && !options.force)) return
   const times: LadderTimes = {drainMs: 0, answerMs: 0, terminateMs: TERMINATE_MS, killMs: KILL_MS}

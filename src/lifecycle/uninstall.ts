@@ -1,15 +1,15 @@
 import {onUndo, type Plan, type Step} from '../plan/plan.js'
 import {desiredStateFile} from '../service/desired-state.js'
-import {observe} from './observe.js'
+import {prove} from './prove.js'
+import {endAndSeeItGone} from './stop.js'
 import {requireSameHome, type Target} from './target.js'
-import {waitUntilDown} from './wait.js'
 
 /**
  * Plans the removal of a service: stopped, disabled, and nothing of ours left but the home's journal. A definition that another tool wrote
  * stays and goes on running; only our additions to it are taken away.
  */
 export async function planUninstall(target: Target, options: {timeoutMs: number}): Promise<Plan> {
-  const seen = observe(target)
+  const seen = await prove(target)
   requireSameHome(target, seen.manager)
   const {manager, service, userHost} = target
   const isInstalled = seen.manager.installed !== 'no'
@@ -33,9 +33,7 @@ export async function planUninstall(target: Target, options: {timeoutMs: number}
       steps.push(...manager.stop(service), {
         kind: 'act',
         why: 'wait until the gateway is gone',
-        act: async (progress) => {
-          await waitUntilDown(target, {timeoutMs: options.timeoutMs, progress})
-        },
+        act: (progress) => endAndSeeItGone(target, seen, {timeoutMs: options.timeoutMs, force: false}, progress),
       })
     }
     if (seen.manager.enabled) steps.push(...manager.disable(service))

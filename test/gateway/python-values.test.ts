@@ -58,6 +58,10 @@ describe('timestampMicros', () => {
     expect(timestampMicros(text)).toBe(noon + offset)
   })
 
+  it('takes a zone without whole seconds for UTC, as CPython does', () => {
+    expect(timestampMicros('2026-05-01T12:00:00+00:00:00.8')).toBe(Date.parse('2026-05-01T12:00:00Z') * 1000)
+  })
+
   it('takes years of two digits as they are', () => {
     expect(timestampMicros('0099-01-01T00:00:00Z')).toBe(Date.parse('0099-01-01T00:00:00Z') * 1000)
   })

@@ -316,6 +316,14 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     ).toBe('')
   })
 
+  it('uninstalls a service whose gateway answers nothing, without waiting for its drain', async () => {
+    const service = await makeInstalled()
+    await service.sh('kill -STOP "$1"', [String(await service.mainPid())])
+    const result = await service.must('uninstall', ['--json'], {timeoutMs: 60_000})
+    expect(result.json()).toMatchObject({ok: true, changed: true})
+    expect(await service.show('LoadState', 'ActiveState')).toEqual(['not-found', 'inactive'])
+  })
+
   it('uninstalls a service whose home has gone', async () => {
     const service = await makeInstalled()
     await service.must('stop')
