@@ -55,7 +55,7 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
     for (const line of doctorText(reports, await paintFor(this.host.stdoutIsTty, this.host.env))) this.print(line)
     if (this.flags.report !== undefined) {
       const {writeReport} = await import('../doctor/bug-report.js')
-      await writeReport(this.host, this.flags.report, diagnoses)
+      writeReport(this.host, this.flags.report, diagnoses)
       this.note(`Written: ${this.flags.report}. Read it before you pass it on.`)
     }
     const exitStatus = exitStatusOf(reports.flatMap(({findings}) => findings))

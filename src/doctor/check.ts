@@ -1,3 +1,4 @@
+import {shellQuote} from '../service/shell-quote.js'
 import type {Plan} from '../plan/plan.js'
 import type {Finding, Found} from './finding.js'
 import type {Scene} from './scene.js'
@@ -102,11 +103,15 @@ export function commandLine({target}: Pick<Scene, 'target'>, words: string): str
   const {service, manager, host, homeFlag} = target
   const flags = [
     ...(homeFlag === '--home'
-      ? [`--home ${service.profile.home}`]
+      ? [`--home ${word(service.profile.home)}`]
       : service.profile.name === 'default'
         ? []
         : [`-p ${service.profile.name}`]),
     ...(manager.scope === (host.account.uid === 0 ? 'system' : 'user') ? [] : [`--scope ${manager.scope}`]),
   ]
   return ['hermes-svc', words, ...flags].join(' ')
+}
+
+function word(text: string): string {
+  return /^[\w./@:+-]+$/.test(text) ? text : shellQuote(text)
 }
