@@ -1,14 +1,21 @@
 import type {DesiredState} from '../managers/manager.js'
 import type {Step} from '../plan/plan.js'
-import {mirrorDesired} from '../gateway/desired-mirror.js'
+import {isMirrorDue, mirrorDesired} from '../gateway/desired-mirror.js'
 import {desiredStateFile, formatDesired} from '../service/desired-state.js'
 import type {Observation} from './observe.js'
 import type {Target} from './target.js'
 
-/** Records the operator's intent, and mirrors it where upstream looks; no step if it is recorded already. */
+/**
+ * Records the operator's intent, and mirrors it where upstream looks. What is so already is no step; a mirror that a kill between the two
+ * writes left behind is made up for.
+ */
 export function recordIntent(target: Target, seen: Observation, desired: DesiredState, by: string): Step[] {
   const {profile, account} = target.service
-  if (seen.desired.kind === 'recorded' && seen.desired.record.desiredState === desired) return []
+  const gatewayRuns = seen.verdict.state !== 'dead'
+  const mirror = mirrorIntent(target, desired, gatewayRuns)
+  if (seen.desired.kind === 'recorded' && seen.desired.record.desiredState === desired) {
+    return isMirrorDue(target.userHost, profile.home, desired, gatewayRuns) ? [mirror] : []
+  }
   const since = new Date(target.host.nowMs()).toISOString()
   return [
     {
@@ -19,7 +26,7 @@ export function recordIntent(target: Target, seen: Observation, desired: Desired
       mode: 0o600,
       as: account,
     },
-    mirrorIntent(target, desired, seen.verdict.state !== 'dead'),
+    mirror,
   ]
 }
 
