@@ -184,7 +184,7 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     const [stopped, forNow, running] = [await makeInstalled(), await makeInstalled(), await makeInstalled()]
     await stopped.must('stop')
     await forNow.must('stop', ['--until-boot'])
-    expect(await forNow.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'stopped', enabled: true})
+    expect(await forNow.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'running', enabled: true})
     if (scope === 'user') {
       await running.sh('systemctl restart "user@$1.service"', [String(alice.uid)])
     } else {

@@ -1,4 +1,5 @@
 import {describe, expect, it} from 'vitest'
+import {observeHealth} from '../../src/lifecycle/health.js'
 import {planRestart} from '../../src/lifecycle/restart.js'
 import {planStart} from '../../src/lifecycle/start.js'
 import {planStop} from '../../src/lifecycle/stop.js'
@@ -147,11 +148,91 @@ describe('stop', () => {
     expect([desiredOf(machine), mirrored(machine)]).toEqual(['stopped', 'stopped'])
   })
 
-  it('leaves it enabled if it is only until the next boot', async () => {
-    const machine = machineWith('running')
-    machine.comesUp()
-    await stop(machine, true)
-    expect(machine.shown.UnitFileState).toBe('enabled')
+  describe('until the next boot', () => {
+    const recordOf = (machine: FakeSystemd) => JSON.parse(machine.host.texts()[RECORD] ?? '{}') as unknown
+
+    it('leaves it enabled, and goes on saying that it should run', async () => {
+      const machine = machineWith('running')
+      machine.comesUp()
+      expect(await stop(machine, true)).toBe('hermes-gateway.service is stopped until the next boot')
+      expect(machine.shown).toMatchObject({ActiveState: 'inactive', UnitFileState: 'enabled'})
+      expect(recordOf(machine)).toEqual({schemaVersion: 1, desiredState: 'running', since: 'x', by: 'y', stoppedInBoot: 'this-boot'})
+      expect(mirrored(machine)).toBe('running')
+    })
+
+    it('records that it should run where nothing is recorded of a service that is enabled', async () => {
+      const machine = machineWith(undefined)
+      machine.comesUp()
+      await stop(machine, true)
+      expect(recordOf(machine)).toMatchObject({desiredState: 'running', by: 'stop --until-boot', stoppedInBoot: 'this-boot'})
+    })
+
+    it('does nothing the second time', async () => {
+      const machine = machineWith('running')
+      machine.comesUp()
+      await stop(machine, true)
+      const plan = await planStop(machine.target, {timeoutMs, untilBoot: true, force: false, wedgeWindowMs: 5000})
+      expect(plan.steps).toEqual([])
+      expect(plan.outcome).toBe('hermes-gateway.service is stopped until the next boot already; nothing was changed')
+    })
+
+    it.each(['recorded', 'not recorded'])('does not bring back what is stopped for good, %s', async (kind) => {
+      const machine = machineWith(kind === 'recorded' ? 'stopped' : undefined)
+      machine.shown.UnitFileState = 'disabled'
+      machine.comesUp()
+      expect(await stop(machine, true)).toBe('hermes-gateway.service is stopped, and not enabled, so the next boot leaves it so')
+      expect(machine.shown.UnitFileState).toBe('disabled')
+      expect(desiredOf(machine)).toBe(kind === 'recorded' ? 'stopped' : undefined)
+    })
+
+    it('becomes a stop for good by a stop without it', async () => {
+      const machine = machineWith('running')
+      machine.comesUp()
+      await stop(machine, true)
+      expect(await stop(machine)).toBe('hermes-gateway.service is stopped')
+      expect(machine.shown.UnitFileState).toBe('disabled')
+      expect(recordOf(machine)).toMatchObject({desiredState: 'stopped', by: 'stop'})
+      expect(recordOf(machine)).not.toHaveProperty('stoppedInBoot')
+      expect(mirrored(machine)).toBe('stopped')
+    })
+
+    it('is no reason for a probe to have it killed', async () => {
+      const machine = machineWith('running')
+      machine.comesUp()
+      expect(observeHealth(machine.host, {}).meantToRun).toBe(true)
+      await stop(machine, true)
+      expect(observeHealth(machine.host, {}).meantToRun).toBe(false)
+      machine.host.put('/proc/1/stat', `1 (init) S 0 ${'0 '.repeat(17)}4711 0\n`)
+      expect(observeHealth(machine.host, {}).meantToRun).toBe(true)
+    })
+
+    it('ends with a start', async () => {
+      const machine = machineWith('running')
+      machine.comesUp()
+      await stop(machine, true)
+      await start(machine)
+      expect(machine.shown.ActiveState).toBe('active')
+      expect(recordOf(machine)).not.toHaveProperty('stoppedInBoot')
+    })
+
+    it('is over after that boot: a start then has nothing to change', async () => {
+      const machine = machineWith('running')
+      machine.comesUp()
+      await stop(machine, true)
+      machine.host.put('/proc/sys/kernel/random/boot_id', 'next-boot\n')
+      machine.comesUp()
+      expect(planStart(machine.target, {timeoutMs}).steps).toEqual([])
+    })
+
+    it.each(['recorded', 'not recorded'])('is recorded as running alone where no boot can be told from another, %s', async (kind) => {
+      const machine = machineWith(kind === 'recorded' ? 'running' : undefined)
+      machine.host.drop('/proc/sys/kernel/random/boot_id')
+      machine.comesUp()
+      await stop(machine, true)
+      expect(machine.shown).toMatchObject({ActiveState: 'inactive', UnitFileState: 'enabled'})
+      expect(recordOf(machine)).not.toHaveProperty('stoppedInBoot')
+      expect(desiredOf(machine)).toBe('running')
+    })
   })
 
   it('does nothing to a service that is stopped', async () => {
