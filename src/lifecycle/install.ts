@@ -14,6 +14,7 @@ import {DEFAULT_HEARTBEAT, type HeartbeatSettings, type ServiceSettings} from '.
 import {restartBudgetMs} from './budget.js'
 import {recordIntent} from './intent.js'
 import {observe, type Observation, observeWith} from './observe.js'
+import {askUnseen, requireVisible} from './prove.js'
 import {servedBy} from './served.js'
 import {requireNoOrphan, requireUsableDefinition} from './start.js'
 import {requireSameHome, type Target} from './target.js'
@@ -136,6 +137,7 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
   // A manager that has yet to come up starts it, as a boot does.
   const staysDown = !whileDown && desired === 'running' && activity === 'stopped' && isStoppedUntilBoot(host, seen.desired)
   const start = desired === 'running' && !wasUp && !staysDown
+  if (start || restart) requireVisible(target, await askUnseen(target, seen))
   if (start) requireNoOrphan(target, seen)
 
   const write: Step[] = changed.map((file) => ({

@@ -5,7 +5,7 @@ import {isInsideGateway} from './inside.js'
 import {mirrorIntent, recordIntent} from './intent.js'
 import {endGateway, gatewayProcess, KILL_MS, type LadderTimes, notEnded, TERMINATE_MS} from './ladder.js'
 import type {Observation} from './observe.js'
-import {prove} from './prove.js'
+import {askUnseen, isUnseen, prove, requireVisible} from './prove.js'
 import {requireInstalled} from './start.js'
 import type {Target} from './target.js'
 import {waitUntilDown} from './wait.js'
@@ -30,6 +30,7 @@ export async function planStop(target: Target, options: StopOptions): Promise<Pl
   requireInstalled(target, seen)
   const {manager, service, host} = target
   const isDown = seen.manager.activity === 'stopped' && seen.verdict.pid === undefined
+  if (isDown) requireVisible(target, seen)
   const desired = options.untilBoot ? lastingIntent(seen) : 'stopped'
   const intent = desired
     ? recordIntent(target, seen, desired, options.untilBoot ? 'stop --until-boot' : 'stop', {untilBoot: desired === 'running'})
@@ -72,10 +73,11 @@ async function seeItGone(
   progress: Progress,
 ): Promise<void> {
   await endWhatTheManagerWouldNot(target, seen, options, progress)
-  await waitUntilDown(target, {timeoutMs: options.timeoutMs, progress})
+  const down = await askUnseen(target, await waitUntilDown(target, {timeoutMs: options.timeoutMs, progress}))
   // Only now may the field be inserted: nobody else writes the file any more.
-  const mirror = options.desired ? [mirrorIntent(target, options.desired, false)] : []
+  const mirror = options.desired ? [mirrorIntent(target, options.desired, isUnseen(down))] : []
   await performSteps(target.host, [...target.manager.settle(target.service), ...mirror], progress)
+  requireVisible(target, down)
 }
 
 /** The manager's stop waits for the whole drain even where nothing can answer, and knows nothing of a gateway outside its service. */
