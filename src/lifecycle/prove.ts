@@ -1,6 +1,6 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {DEFAULT_WEDGE_WINDOW_MS, proveLoop, type ProofHosts} from '../gateway/prove-loop.js'
-import {observe, type Observation} from './observe.js'
+import {observe, type Observation, observeWith} from './observe.js'
 import type {Target} from './target.js'
 
 export {DEFAULT_WEDGE_WINDOW_MS}
@@ -13,6 +13,23 @@ export function prove(target: Target, windowMs = DEFAULT_WEDGE_WINDOW_MS): Promi
 /** The same for a service that was observed already. */
 export async function proveSeen(target: ProofHosts, seen: Observation, windowMs: number): Promise<Observation> {
   return {...seen, verdict: await proveLoop(target, seen.gateway, seen.verdict, windowMs)}
+}
+
+/**
+ * The same for many services of one manager: that is asked once at most, and all gateways at once, so that however many are wedged it takes
+ * `windowMs` at most.
+ */
+export function proveAll(targets: readonly Target[], windowMs: number): Promise<Observation[]> {
+  // The manager is asked only for what is on disk: an unknown unit costs it a search of all its folders.
+  const installed = targets.filter((target) => target.manager.isOnDisk(target.service))
+  const observations = installed[0]?.manager.observe(installed.map((target) => target.service)) ?? []
+  const byName = new Map(observations.map((observation) => [observation.service.name, observation]))
+  return Promise.all(
+    targets.map((target) => {
+      const {manager, service} = target
+      return proveSeen(target, observeWith(target, byName.get(service.name) ?? manager.notInstalled(service)), windowMs)
+    }),
+  )
 }
 
 /**

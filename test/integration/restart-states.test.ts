@@ -104,6 +104,8 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
         const given = await installed(profile, before)
         await harm?.(given)
         await waitFor(async () => (await given.status()).actual === actual, `the gateway to be ${actual}`)
+        const list = await hermesSvc(machine(), ['list', '-p', profile, '--json', '--wedge-window', '1s'], {user})
+        expect(list.json<{services: Report[]}>().services).toMatchObject([{actual}])
         await machine().writeText(`${given.home}/stand-in.json`, JSON.stringify(HEALTHY), {user})
 
         const restart = await hermesSvc(machine(), ['restart', '-p', profile, ...(flags ?? [])], {user})
