@@ -8,19 +8,17 @@ import {ServiceCommand} from './service-command.js'
 
 export default class List extends ServiceCommand<typeof List> {
   static override summary = 'List all profiles with their services, or with -p one of them'
-  static override description = 'Reads only; one call of the service manager, however many profiles there are.'
+  static override description =
+    'Reads only; one call of the service manager of each scope, however many profiles there are. With --scope only that scope is looked at.'
   static override examples = ['<%= config.bin %> list', '<%= config.bin %> list --json']
 
   static override flags = wedgeWindowFlag
 
   protected async execute(): Promise<CommandResult> {
     const targets = this.flags.profile === undefined ? this.allTargets('read') : [this.target('read')]
-    const seen = await proveAll(targets, this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS)
+    const found = await proveAll(targets, this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS, this.flags.scope === undefined)
     const nowMs = this.host.monotonicMs()
-    const reports = targets.flatMap((target, index) => {
-      const observation = seen[index]
-      return observation ? [report(observation, target.manager, nowMs, servedBy(target))] : []
-    })
+    const reports = found.map(({target, seen}) => report(seen, target.manager, nowMs, servedBy(target)))
     for (const line of listText(reports)) this.print(line)
     return {exitStatus: ExitStatus.ok, json: {services: reports}}
   }

@@ -1,7 +1,8 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {DEFAULT_WEDGE_WINDOW_MS, proveLoop, type ProofHosts} from '../gateway/prove-loop.js'
+import type {ManagerObservation} from '../managers/manager.js'
 import {observe, type Observation, observeWith} from './observe.js'
-import type {Target} from './target.js'
+import {inOtherScope, isOfTarget, type Target} from './target.js'
 
 export {DEFAULT_WEDGE_WINDOW_MS}
 
@@ -15,21 +16,63 @@ export async function proveSeen(target: ProofHosts, seen: Observation, windowMs:
   return {...seen, verdict: await proveLoop(target, seen.gateway, seen.verdict, windowMs)}
 }
 
+/** A service as it was seen, in the scope in which it was found. */
+export interface Found {
+  readonly target: Target
+  readonly seen: Observation
+}
+
 /**
  * The same for many services of one manager: that is asked once at most, and all gateways at once, so that however many are wedged it takes
- * `windowMs` at most.
+ * `windowMs` at most. `anyScope`: what is not installed there is looked for in the other scope, by one call more.
  */
-export function proveAll(targets: readonly Target[], windowMs: number): Promise<Observation[]> {
-  // The manager is asked only for what is on disk: an unknown unit costs it a search of all its folders.
-  const installed = targets.filter((target) => target.manager.isOnDisk(target.service))
-  const observations = installed[0]?.manager.observe(installed.map((target) => target.service)) ?? []
-  const byName = new Map(observations.map((observation) => [observation.service.name, observation]))
+export function proveAll(targets: readonly Target[], windowMs: number, anyScope: boolean): Promise<Found[]> {
+  const here = askManager(targets)
+  const elsewhere = anyScope ? lookElsewhere(targets.filter((target) => !here.has(target))) : new Map<Target, Place>()
   return Promise.all(
-    targets.map((target) => {
-      const {manager, service} = target
-      return proveSeen(target, observeWith(target, byName.get(service.name) ?? manager.notInstalled(service)), windowMs)
+    targets.map(async (meant) => {
+      const {target, observation} = elsewhere.get(meant) ?? {target: meant, observation: here.get(meant)}
+      const seen = observeWith(target, observation ?? target.manager.notInstalled(target.service))
+      return {target, seen: await proveSeen(target, seen, windowMs)}
     }),
   )
+}
+
+/** What the manager says of those that are on disk: an unknown unit would cost it a search of all its folders. */
+function askManager(targets: readonly Target[]): Map<Target, ManagerObservation> {
+  const onDisk = targets.filter((target) => target.manager.isOnDisk(target.service))
+  const observations = onDisk[0]?.manager.observe(onDisk.map((target) => target.service)) ?? []
+  return new Map(
+    onDisk.flatMap((target, index) => {
+      const observation = observations[index]
+      return observation ? [[target, observation]] : []
+    }),
+  )
+}
+
+interface Place {
+  readonly target: Target
+  readonly observation: ManagerObservation
+}
+
+/** Which of these are installed in the other scope, for the same account and home. A manager that cannot be asked has nothing to show. */
+function lookElsewhere(targets: readonly Target[]): Map<Target, Place> {
+  const others = targets.flatMap((meant) => {
+    const target = inOtherScope(meant)
+    return target ? [{meant, target}] : []
+  })
+  try {
+    const seen = askManager(others.map(({target}) => target))
+    return new Map(
+      others.flatMap(({meant, target}) => {
+        const observation = seen.get(target)
+        return observation && isOfTarget(target, observation) ? [[meant, {target, observation}]] : []
+      }),
+    )
+  } catch (error) {
+    if (error instanceof ServiceError) return new Map()
+    throw error
+  }
 }
 
 /**
