@@ -7,7 +7,7 @@ import {type FileReading, type ProcessRecord, stateFile} from '../gateway/record
 import {type GatewayObservation, judge, observeGateway, recordOf, stateOf, type Verdict} from '../gateway/verdict.js'
 import {type Account, type Host, HostError} from '../host/host.js'
 import type {ManagerObservation} from '../managers/manager.js'
-import {readDesired} from '../service/desired-state.js'
+import {isStoppedUntilBoot, readDesired} from '../service/desired-state.js'
 import {DEFAULT_PROFILE, listProfiles, type Profile, resolveProfile} from '../service/profile.js'
 import {resolveTarget, type Target, type TargetFlags} from './target.js'
 
@@ -159,7 +159,8 @@ async function healthOf(place: Place, found: Sight | undefined, windowMs: number
   const {gateway, service} = sight
   const stateFile = readStateFile(userHost, gateway)
   const desired = readDesired(userHost, profile.home)
-  const recorded = desired.kind === 'recorded' ? desired.record.desiredState : undefined
+  const isStopped = isStoppedUntilBoot(userHost, desired)
+  const recorded = isStopped ? 'stopped' : desired.kind === 'recorded' ? desired.record.desiredState : undefined
   const verdict = provedState(sight)
   const isOwn = service !== undefined || isSeen(gateway, sight.verdict.pid) || hasZombie(gateway)
   return {

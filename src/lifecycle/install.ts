@@ -6,7 +6,7 @@ import {detectManager} from '../managers/detect.js'
 import type {DefinitionFile, DesiredState, HeartbeatDefinition, Manager} from '../managers/manager.js'
 import {performSteps} from '../plan/apply.js'
 import {onUndo, type Plan, type Step} from '../plan/plan.js'
-import {desiredStateFile} from '../service/desired-state.js'
+import {desiredStateFile, isStoppedUntilBoot} from '../service/desired-state.js'
 import {findGatewayCommand, parseCommandFlag, proveGatewayCommand} from '../service/gateway-command.js'
 import {requireUsableHome} from '../service/home-check.js'
 import {DEFAULT_RESTART_POLICY, type RestartPolicy} from '../service/restart-policy.js'
@@ -14,6 +14,7 @@ import {DEFAULT_HEARTBEAT, type HeartbeatSettings, type ServiceSettings} from '.
 import {restartBudgetMs} from './budget.js'
 import {recordIntent} from './intent.js'
 import {observe, type Observation, observeWith} from './observe.js'
+import {askUnseen, requireVisible} from './prove.js'
 import {servedBy} from './served.js'
 import {requireNoOrphan, requireUsableDefinition} from './start.js'
 import {requireSameHome, type Target} from './target.js'
@@ -133,7 +134,10 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
   const hasChanged = changed.some((file) => file.needsRestart) || stale.some((file) => !isTemporaryPath(file))
   // A start that waits after failures would go on waiting, and on what it had read before.
   const restart = wasUp && (hasChanged || isDue || (isWaiting && desired === 'running'))
-  const start = desired === 'running' && !wasUp
+  // A manager that has yet to come up starts it, as a boot does.
+  const staysDown = !whileDown && desired === 'running' && activity === 'stopped' && isStoppedUntilBoot(host, seen.desired)
+  const start = desired === 'running' && !wasUp && !staysDown
+  if (start || restart) requireVisible(target, await askUnseen(target, seen))
   if (start) requireNoOrphan(target, seen)
 
   const write: Step[] = changed.map((file) => ({
@@ -164,7 +168,7 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
     ...(restart ? [markDue(target, due)] : []),
     ...(whileDown ? [] : [...rest, ...reload]),
     ...heartbeat.steps,
-    ...recordIntent(target, seen, desired, 'install'),
+    ...recordIntent(target, seen, desired, 'install', {untilBoot: staysDown}),
     ...(needsEnabling ? [...onUndo(manager.disable(service)), ...manager.enable(service)] : []),
     ...(start || restart ? onUndo([abortNew(target, seen)]) : []),
     ...(start ? manager.start(service) : []),
@@ -187,7 +191,7 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
     outcome:
       (steps.length === 0
         ? `${service.name} is already up to date; nothing was changed`
-        : what + (desired === 'running' ? ' and running' : ', and stopped as before')) +
+        : what + (desired === 'running' && !staysDown ? ' and running' : ', and stopped as before')) +
       kept.map((file) => `; ${file.path} was edited by hand and is kept (--force replaces it)`).join(''),
   }
 }

@@ -6,7 +6,7 @@ import {isInsideGateway} from './inside.js'
 import {recordIntent} from './intent.js'
 import {ANSWER_MS, endGateway, gatewayProcess, KILL_MS, type LadderTimes, notEnded, TERMINATE_MS} from './ladder.js'
 import type {Observation} from './observe.js'
-import {prove} from './prove.js'
+import {prove, requireVisible} from './prove.js'
 import {signalGateway} from './signal-gateway.js'
 import {requireInstalled} from './start.js'
 import type {Target} from './target.js'
@@ -100,15 +100,4 @@ function describe(seen: Observation, force: boolean): string {
 function handOver(target: Target, gateway: {pid: number; startTime: number}): Promise<void> {
   signalGateway(target, gateway, 'SIGUSR1')
   return Promise.resolve()
-}
-
-/** A lock in the hands of a process that cannot be seen from here can be neither asked nor waited for. */
-function requireVisible(target: Target, seen: Observation): void {
-  if (seen.gateway.lock.kind !== 'held' || seen.verdict.pid !== undefined) return
-  throw new ServiceError(`The gateway of ${target.service.profile.home} runs where it cannot be seen from here, probably in a container`, {
-    code: 'gateway-unseen',
-    exitStatus: ExitStatus.failed,
-    evidence: seen.verdict.evidence,
-    next: ['restart it where it runs'],
-  })
 }

@@ -49,6 +49,7 @@ export class FakeSystemd {
         '/run/user/1000': {folder: true, mode: 0o700, uid: 1000, gid: 1000},
         '/var/lib/systemd/linger/user': '',
         '/proc/locks': '',
+        '/proc/sys/kernel/random/boot_id': 'this-boot\n',
         '/bin/sh': {text: '', mode: 0o755},
         '/usr/bin/hermes': {text: '#!/bin/sh\n', mode: 0o755},
         '/usr/bin/node': {text: '', mode: 0o755},

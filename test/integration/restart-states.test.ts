@@ -20,6 +20,10 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
       it('ends with a running gateway under a new pid', async () => {
         const given = await bringAbout(machine(), user, profile, situation)
         const before = await given.sh(`cat "/sys/fs/cgroup$(systemctl --user show -P ControlGroup ${given.unit})/cgroup.procs"`)
+        if (situation.actual === 'wedged') {
+          const list = await hermesSvc(machine(), ['list', '-p', profile, '--json', '--wedge-window', '1s'], {user})
+          expect(list.json<{services: {actual: string}[]}>().services).toMatchObject([{actual: 'wedged'}])
+        }
 
         const restart = await given.restart(...(situation.flags ?? []))
 

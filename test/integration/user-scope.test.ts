@@ -357,6 +357,18 @@ await describeOnSystemd('root', (machine) => {
     expect(await svc(['install', '--run-as', 'root'], {user: alice})).toMatchObject(onlyRoot)
   })
 
+  it('lists each profile in the scope in which it is installed, for alice too', async () => {
+    const there = ['--scope', 'user', '--run-as', 'alice', '--profile', 'there']
+    expect(await svc(['install', ...there])).toMatchObject(done)
+    const ofMachine = {profile: 'default', scope: 'system', installed: 'own', actual: 'running'}
+    const services = [ofMachine, {profile: 'there', scope: 'user', installed: 'own', actual: 'running'}]
+    expect(await svc(['list'], {user: alice})).toMatchObject({...done, services})
+    expect(await svc(['list', '--run-as', 'alice'])).toMatchObject({...done, services})
+    const inSystemScope = [ofMachine, {profile: 'there', installed: 'no', actual: 'orphaned'}]
+    expect(await svc(['list', '--run-as', 'alice', '--scope', 'system'])).toMatchObject({...done, services: inSystemScope})
+    expect(await svc(['uninstall', ...there])).toMatchObject(done)
+  })
+
   it('turns lingering off again with the last service, if it has turned it on', async () => {
     expect(await svc(['uninstall'])).toMatchObject({...done, changed: true})
     expect(await isLingering()).toBe(false)

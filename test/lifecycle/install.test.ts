@@ -1,5 +1,6 @@
 import {describe, expect, it} from 'vitest'
 import {type InstallRequest, planInstall} from '../../src/lifecycle/install.js'
+import {planStop} from '../../src/lifecycle/stop.js'
 import {formatDesired} from '../../src/service/desired-state.js'
 import {upstreamUnit} from '../fakes/captures.js'
 import type {FakeFile} from '../fakes/fake-host.js'
@@ -112,6 +113,22 @@ describe('a later install', () => {
     machine.host.put(RECORD, formatDesired({schemaVersion: 1, desiredState: 'stopped', since: 'x', by: 'stop'}))
     expect(await install(machine, {environment: new Map([['A', '1']])})).toContain('stopped as before')
     expect(machine.shown).toMatchObject({ActiveState: 'inactive', UnitFileState: 'disabled'})
+  })
+
+  it('leaves a service stopped that the operator stopped until the next boot, and enabled', async () => {
+    const machine = new FakeSystemd()
+    await install(machine)
+    const stop = {timeoutMs: 10_000, untilBoot: true, force: false, wedgeWindowMs: 5000}
+    await runPlan(machine.host, await planStop(machine.target, stop))
+    const record = files(machine)[RECORD]
+    expect(await install(machine, {environment: new Map([['A', '1']])})).toContain('stopped as before')
+    expect(machine.shown).toMatchObject({ActiveState: 'inactive', UnitFileState: 'enabled'})
+    expect(files(machine)[RECORD]).toBe(record)
+    expect((await planInstall(machine.target, REQUEST)).steps).toEqual([])
+
+    machine.host.put('/proc/sys/kernel/random/boot_id', 'next-boot\n')
+    await install(machine)
+    expect(machine.shown.ActiveState).toBe('active')
   })
 
   it('leaves a service stopped of which it cannot be told any more who wanted it stopped', async () => {

@@ -83,6 +83,7 @@ describe('assess', () => {
     ['one more try of a crash loop', {manager: {activity: 'starting', failuresInARow: 3}}, 'crash-looping', 1],
     ['a process of a crash loop that has written nothing yet', {manager: {failuresInARow: 3}}, 'crash-looping', 1],
     ['a gateway that is up after a crash loop', {manager: {failuresInARow: 3}, verdict: 'alive', says: 'running'}, 'running', 0],
+    ['a gateway of which nothing can be told after a crash loop', {manager: {failuresInARow: 3}, verdict: 'unknown'}, 'unknown', 4],
     ['a gateway outside its service', {manager: {activity: 'stopped'}, verdict: 'alive', supervised: false}, 'orphaned', 1],
     ['a frozen gateway outside its service', {manager: {activity: 'stopped'}, verdict: 'wedged', supervised: false}, 'orphaned', 1],
     [
