@@ -49,7 +49,7 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
   protected async execute(): Promise<CommandResult> {
     const checks = await loadChecks(this.checkIds())
     const targets = this.flags.all ? this.allTargets('read') : [this.target(this.flags.fix ? 'change' : 'read')]
-    const fixes = this.flags.fix ? await this.applyFixes(targets, checks) : undefined
+    const fixes = this.flags.fix ? await this.applyFixes(targets, checks) : []
     const diagnoses = await this.diagnose(targets, checks)
     const reports = diagnoses.map(diagnosisReport)
     for (const line of doctorText(reports, await paintFor(this.host.stdoutIsTty, this.host.env))) this.print(line)
@@ -59,7 +59,7 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
       this.note(`Written: ${this.flags.report}. Read it before you pass it on.`)
     }
     const exitStatus = exitStatusOf(reports.flatMap(({findings}) => findings))
-    return {exitStatus, json: {ok: exitStatus === 0, services: reports, ...(fixes ? {fixes} : {})}}
+    return {exitStatus, json: {ok: exitStatus === 0, services: reports, fixes}}
   }
 
   private async diagnose(targets: readonly Target[], checks: readonly Check[]): Promise<Diagnosis[]> {
