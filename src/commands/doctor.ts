@@ -48,7 +48,8 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
 
   protected async execute(): Promise<CommandResult> {
     const checks = await loadChecks(this.checkIds())
-    const targets = this.flags.all ? this.allTargets('read') : [this.target(this.flags.fix ? 'change' : 'read')]
+    const purpose = this.flags.fix ? 'change' : 'read'
+    const targets = this.flags.all ? this.allTargets(purpose) : [this.target(purpose)]
     const fixes = this.flags.fix ? await this.applyFixes(targets, checks) : []
     const diagnoses = await this.diagnose(targets, checks)
     const reports = diagnoses.map(diagnosisReport)
@@ -64,7 +65,7 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
 
   private async diagnose(targets: readonly Target[], checks: readonly Check[]): Promise<Diagnosis[]> {
     const wedgeWindowMs = this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS
-    const scenes = await observeScenes(targets, {wedgeWindowMs, isNamed: !this.flags.all})
+    const scenes = await observeScenes(targets, {wedgeWindowMs, isNamed: !this.flags.all, anyScope: this.flags.scope === undefined})
     return Promise.all(scenes.map((scene) => examine(scene, checks)))
   }
 
@@ -75,7 +76,7 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
       for (const check of checks.filter(({hasFix}) => hasFix)) {
         const [diagnosis] = await this.diagnose([target], checks)
         const safe = diagnosis?.findings.filter(({id, isSafe}) => id === check.id && isSafe) ?? []
-        if (safe.length > 0) reports.push(await this.applyFix(target, check))
+        if (diagnosis && safe.length > 0) reports.push(await this.applyFix(diagnosis.scene.target, check))
       }
     }
     return reports

@@ -42,7 +42,7 @@ export async function planCure(target: Target, check: Check, options: FixOptions
 }
 
 async function diagnose(target: Target, check: Check, wedgeWindowMs: number): Promise<Diagnosis> {
-  const [scene] = await observeScenes([target], {wedgeWindowMs, isNamed: true})
+  const [scene] = await observeScenes([target], {wedgeWindowMs, isNamed: true, anyScope: false})
   if (!scene) throw new Error('nothing was observed')
   if (check.needsManager && scene.unreachable) throw scene.unreachable
   return examine(scene, [check])

@@ -1,8 +1,8 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {DEFAULT_WEDGE_WINDOW_MS, proveLoop, type ProofHosts} from '../gateway/prove-loop.js'
-import type {ManagerObservation} from '../managers/manager.js'
+import {locateAll} from './locate.js'
 import {observe, type Observation, observeWith} from './observe.js'
-import {inOtherScope, isOfTarget, type Target} from './target.js'
+import type {Target} from './target.js'
 
 export {DEFAULT_WEDGE_WINDOW_MS}
 
@@ -27,52 +27,11 @@ export interface Found {
  * `windowMs` at most. `anyScope`: what is not installed there is looked for in the other scope, by one call more.
  */
 export function proveAll(targets: readonly Target[], windowMs: number, anyScope: boolean): Promise<Found[]> {
-  const here = askManager(targets)
-  const elsewhere = anyScope ? lookElsewhere(targets.filter((target) => !here.has(target))) : new Map<Target, Place>()
-  return Promise.all(
-    targets.map(async (meant) => {
-      const {target, observation} = elsewhere.get(meant) ?? {target: meant, observation: here.get(meant)}
-      const seen = observeWith(target, observation ?? target.manager.notInstalled(target.service))
-      return {target, seen: await proveSeen(target, seen, windowMs)}
-    }),
-  )
-}
-
-/** What the manager says of those that are on disk: an unknown unit would cost it a search of all its folders. */
-function askManager(targets: readonly Target[]): Map<Target, ManagerObservation> {
-  const onDisk = targets.filter((target) => target.manager.isOnDisk(target.service))
-  const observations = onDisk[0]?.manager.observe(onDisk.map((target) => target.service)) ?? []
-  return new Map(
-    onDisk.flatMap((target, index) => {
-      const observation = observations[index]
-      return observation ? [[target, observation]] : []
-    }),
-  )
-}
-
-interface Place {
-  readonly target: Target
-  readonly observation: ManagerObservation
-}
-
-/** Which of these are installed in the other scope, for the same account and home. A manager that cannot be asked has nothing to show. */
-function lookElsewhere(targets: readonly Target[]): Map<Target, Place> {
-  const others = targets.flatMap((meant) => {
-    const target = inOtherScope(meant)
-    return target ? [{meant, target}] : []
-  })
-  try {
-    const seen = askManager(others.map(({target}) => target))
-    return new Map(
-      others.flatMap(({meant, target}) => {
-        const observation = seen.get(target)
-        return observation && isOfTarget(target, observation) ? [[meant, {target, observation}]] : []
-      }),
-    )
-  } catch (error) {
-    if (error instanceof ServiceError) return new Map()
-    throw error
-  }
+  const proved = locateAll(targets, anyScope).map(async ({target, manager}) => ({
+    target,
+    seen: await proveSeen(target, observeWith(target, manager), windowMs),
+  }))
+  return Promise.all(proved)
 }
 
 /**
