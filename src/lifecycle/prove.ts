@@ -12,7 +12,7 @@ export function prove(target: Target, windowMs = DEFAULT_WEDGE_WINDOW_MS): Promi
 }
 
 /** The same for a service that was observed already. */
-export async function proveSeen(target: ProofHosts, seen: Observation, windowMs: number): Promise<Observation> {
+async function proveSeen(target: ProofHosts, seen: Observation, windowMs: number): Promise<Observation> {
   return {...seen, verdict: await proveLoop(target, seen.gateway, seen.verdict, windowMs)}
 }
 
@@ -24,7 +24,7 @@ export interface Found {
 
 /**
  * The same for many services of one manager: that is asked once at most, and all gateways at once, so that however many are wedged it takes
- * `windowMs` at most. `anyScope`: what is not installed there is looked for in the other scope, by one call more.
+ * no longer than for one. `anyScope`: what is not installed there is looked for in the other scope, by one call more.
  */
 export function proveAll(targets: readonly Target[], windowMs: number, anyScope: boolean): Promise<Found[]> {
   const proved = locateAll(targets, anyScope).map(async ({target, manager}) => ({

@@ -152,7 +152,10 @@ export interface Manager {
   removeSteps(observation: ManagerObservation): Step[]
   /** What is still there of a service that should be gone: files, what the manager knows, runtime files. */
   traces(service: Service): string[]
-  /** Takes back what `install` did beside the definition, once the files are gone. */
+  /**
+   * Takes back what `install` did beside the definition, once the files are gone; what other services still need is left to the last of
+   * them to take back.
+   */
   afterUninstall(observation: ManagerObservation): Step[]
   reload(): RunStep[]
   enable(service: Service): RunStep[]

@@ -108,7 +108,8 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
   })
 
   it('changes nothing when it is installed again, and says so', async () => {
-    const service = await makeInstalled()
+    // Its timer's first tick would fall between the two looks.
+    const service = await makeInstalled({}, ['--heartbeat', 'off'])
     const before = await service.snapshot()
     const again = await service.must('install')
     expect(again.stdout).toBe(`${service.unit} is already up to date; nothing was changed\n`)
@@ -117,7 +118,8 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
   })
 
   it('changes nothing when what runs is started, or what is stopped is stopped', async () => {
-    const service = await makeInstalled()
+    // Its timer's first tick would fall between the two looks.
+    const service = await makeInstalled({}, ['--heartbeat', 'off'])
     const running = await service.snapshot()
     expect((await service.must('start', ['--json'])).json()).toMatchObject({ok: true, changed: false})
     expect(await service.snapshot()).toEqual(running)

@@ -147,6 +147,19 @@ await describeOnSystemd('lingering and the user manager', (machine) => {
     expect(await foreignFiles(machine(), carol)).toEqual([])
   })
 
+  it('is turned off by the last uninstall, whichever service it was turned on for', async () => {
+    const ivan = await addUser(machine(), 'ivan', {linger: false})
+    const [first, second] = [[], ['--profile', 'there']].map((profile) => ['--scope', 'user', '--run-as', 'ivan', ...profile])
+    for (const flags of [first, second])
+      expect(await svc(undefined, ['install', ...(flags ?? [])])).toMatchObject({error: undefined, code: 0})
+    expect(await svc(undefined, ['uninstall', ...(first ?? [])])).toMatchObject({error: undefined, code: 0})
+    expect(await isLingering(ivan)).toBe(true)
+    expect(await svc(ivan, ['install', '--profile', 'there'])).toMatchObject({code: 0, changed: false})
+    expect(await svc(undefined, ['uninstall', ...(second ?? [])])).toMatchObject({error: undefined, code: 0})
+    expect(await isLingering(ivan)).toBe(false)
+    expect(await foreignFiles(machine(), ivan)).toEqual([])
+  })
+
   it('stays on after uninstall if it was on before', async () => {
     const dave = await addUser(machine(), 'dave', {linger: true})
     expect(await svc(dave, ['install'])).toMatchObject({error: undefined, code: 0})

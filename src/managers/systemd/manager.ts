@@ -4,7 +4,7 @@ import {type Account, type Host, HostError, temporaryPath} from '../../host/host
 import type {RunStep, Step} from '../../plan/plan.js'
 import {serviceSuffix} from '../../service/naming.js'
 import type {Profile} from '../../service/profile.js'
-import {parseSettings, type ServiceSettings} from '../../service/settings.js'
+import {formatSettings, parseSettings, type ServiceSettings} from '../../service/settings.js'
 import type {
   Activity,
   DefinitionFile,
@@ -42,6 +42,12 @@ const READ_PROPERTIES = [
 const READ_TIMEOUT_MS = 20_000
 const CHANGE_TIMEOUT_MS = 60_000
 const USER_MANAGER_TIMEOUT_MS = 10_000
+
+/** A unit, by its name, in one of the two scopes. */
+interface UnitPlace {
+  readonly scope: Scope
+  readonly name: string
+}
 
 /** The systemd of this machine, for system services or for the services of one account's user manager. */
 export class SystemdManager implements Manager {
@@ -277,22 +283,48 @@ export class SystemdManager implements Manager {
   }
 
   afterUninstall(observation: ManagerObservation): Step[] {
-    const {service} = observation
+    const {service, settings} = observation
+    if (!settings?.turnedLingerOn || !isLingering(this.host, service.account)) return []
     const others = this.asOwner(() => this.otherUnits(service))
-    const endLinger = observation.settings?.turnedLingerOn && others === 0 && isLingering(this.host, service.account)
-    return endLinger ? [{...this.disableLinger(service.account), mayFail: true}] : []
+    return others.length === 0 ? [{...this.disableLinger(service.account), mayFail: true}] : this.leaveLinger(service, others)
   }
 
-  /** How many gateways of the service's account have a unit, in either scope, beside this one. */
-  private otherUnits(service: Service): number {
+  /** Leaves it to the uninstall of another service of the account to end lingering, where one of ours is left. */
+  private leaveLinger(service: Service, others: readonly UnitPlace[]): Step[] {
+    const {account} = service
+    const mayWrite = (scope: Scope) => scope === 'user' || this.host.account.uid === 0
+    const heirs = others
+      .filter(({scope}) => mayWrite(scope))
+      .flatMap(({scope, name}) => {
+        const file = definitionPaths(scope, {...service, name}).settings
+        const settings = parseSettings(readOrUndefined(this.host, file))
+        return settings?.account === account.name ? [{scope, name, file, settings}] : []
+      })
+    const [heir] = heirs
+    if (!heir || heirs.some(({settings}) => settings.turnedLingerOn)) return []
+    return [
+      {
+        kind: 'write-file',
+        why: `leave it to ${heir.name} to end lingering of ${account.name}`,
+        path: heir.file,
+        text: formatSettings({...heir.settings, turnedLingerOn: true}),
+        mode: 0o644,
+        as: heir.scope === 'user' ? account : undefined,
+      },
+    ]
+  }
+
+  /** The gateways of the service's account that have a unit, in either scope, beside this one; those of this scope first. */
+  private otherUnits(service: Service): UnitPlace[] {
     const {account} = service
     const unitsIn = (scope: Scope) => {
       const {units} = scopeFolders(scope, account)
-      const names = (this.host.list(units) ?? []).filter((name) => /^hermes-gateway.*\.service$/.test(name))
-      return names.filter((name) => scope !== this.scope || name !== service.name).map((name) => path.join(units, name))
+      const names = (this.host.list(units) ?? []).filter((name) => /^hermes-gateway.*\.service$/.test(name)).sort()
+      const others = names.filter((name) => scope !== this.scope || name !== service.name).map((name) => ({scope, name}))
+      if (scope === 'user') return others
+      return others.filter(({name}) => this.accountOfUnit(readOrUndefined(this.host, path.join(units, name)) ?? '')?.uid === account.uid)
     }
-    const system = unitsIn('system').filter((file) => this.accountOfUnit(readOrUndefined(this.host, file) ?? '')?.uid === account.uid)
-    return unitsIn('user').length + system.length
+    return this.scope === 'user' ? [...unitsIn('user'), ...unitsIn('system')] : [...unitsIn('system'), ...unitsIn('user')]
   }
 
   /** Whom a unit of the machine runs as: without User= it is root (systemd.exec(5)). */
