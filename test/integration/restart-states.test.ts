@@ -90,6 +90,17 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     expect((await given.status()).actual).not.toBe('running')
   })
 
+  it('never kills a gateway that works for want of time, and ends with 1 and what is left to try', async () => {
+    const given = await installed('out-of-time', {drain_ms: 6000, active_work: 2})
+
+    const result = await given.restart('--timeout', '2s')
+
+    expect(result.code).toBe(1)
+    expect(result.stderr).toContain(`(pid ${given.pid}) was asked to restart (2 active agents), and did not end in time`)
+    expect(result.stderr).toContain('hermes-svc restart --force')
+    expect(await given.status()).toMatchObject({actual: 'draining', verdict: {pid: given.pid}})
+  })
+
   it('ends the children that a gateway leaves behind, which the log names', async () => {
     const given = await installed('children', {fork_children: 1, children_deaf: true})
     const child = (await sh(`pgrep -P ${given.pid}`)).trim()
