@@ -38,7 +38,8 @@ def run(config):
         handle.write(config)
     count = 0 if not os.path.exists(starts) else open(starts).read().count('"running"')
     begun = time.monotonic()
-    gateway = subprocess.Popen([sys.executable, program, "gateway", "run"], env={**os.environ, "HERMES_HOME": home}, stderr=subprocess.DEVNULL)
+    argv, env = [sys.executable, program, "gateway", "run"], {**os.environ, "HERMES_HOME": home}
+    gateway = subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not os.path.exists(starts) or open(starts).read().count('"running"') == count:
         time.sleep(0.002)
     return gateway, time.monotonic() - begun

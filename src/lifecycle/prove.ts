@@ -12,7 +12,7 @@ export function prove(target: Target, windowMs = DEFAULT_WEDGE_WINDOW_MS): Promi
 }
 
 /** The same for a service that was observed already. */
-async function proveSeen(target: ProofHosts, seen: Observation, windowMs: number): Promise<Observation> {
+export async function proveSeen(target: ProofHosts, seen: Observation, windowMs: number): Promise<Observation> {
   return {...seen, verdict: await proveLoop(target, seen.gateway, seen.verdict, windowMs)}
 }
 

@@ -73,13 +73,13 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
     // Asked, a supervised gateway is started again by its manager, without any delay of ours.
     const isManagers = rung === 'asked' && seen.supervised !== false
     if (!isManagers) await performSteps(host, manager.restart(service), progress)
-    const leftMs = Math.min(START_MS, deadlineMs - host.monotonicMs())
+    const leftMs = () => Math.max(0, Math.min(START_MS, deadlineMs - host.monotonicMs()))
     try {
-      await waitUntilUp(target, {previousPid: gateway?.pid, timeoutMs: leftMs, progress})
+      await waitUntilUp(target, {previousPid: gateway?.pid, timeoutMs: leftMs(), progress})
     } catch (error) {
       if (!isManagers || !(error instanceof ServiceError) || error.exitStatus === ExitStatus.cancelled) throw error
       await performSteps(host, manager.restart(service), progress)
-      await waitUntilUp(target, {previousPid: gateway?.pid, timeoutMs: Math.min(START_MS, deadlineMs - host.monotonicMs()), progress})
+      await waitUntilUp(target, {previousPid: gateway?.pid, timeoutMs: leftMs(), progress})
     }
   }
   return {

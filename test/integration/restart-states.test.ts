@@ -58,6 +58,53 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     expect(await sh(`test -d /proc/${before.verdict.pid} && echo there`)).toBe('')
   })
 
+  it('shows what is being waited for, and for how long at most', async () => {
+    const given = await installed('progress', {drain_ms: 7000, active_work: 2})
+
+    const result = await given.restart('--drain-timeout', '60s')
+
+    expect(result.code).toBe(0)
+    expect(result.stderr).toMatch(/waiting for pid \d+ to finish its work \(SIGUSR1\) \([12] active agents\); 5\d s left/)
+  })
+
+  it('leaves a gateway that was asked to restart to its drain when it is interrupted, and says so', async () => {
+    const given = await installed('interrupted', {drain_ms: 4000, active_work: 1})
+    const command = ['/opt/hermes-svc/node', '/opt/hermes-svc/package/bin/hermes-svc.cjs', 'restart', '-p', given.profile]
+    const draining = waitFor(async () => (await given.status()).actual === 'draining', 'the drain')
+    const interrupted = machine().exec(['timeout', '--preserve-status', '--signal=INT', '2', ...command], {user})
+    await draining
+
+    const {code, stderr} = await interrupted
+    expect([code, stderr]).toEqual([130, expect.stringContaining('cancelled')])
+    // Not killed for it: it finishes its work, and comes back as it was asked to.
+    await waitFor(async () => {
+      const {actual, verdict} = await given.status()
+      return actual === 'running' && verdict.pid !== given.pid
+    }, 'the new gateway')
+    expect(await sh(`grep '"end"' ${given.home}/stand-in.starts | grep '"pid": *${given.pid}[,}]'`)).toContain('"code": 75')
+  })
+
+  it('ends with 1 and what is left to try where the new gateway does not come up within --timeout', async () => {
+    const given = await installed('hopeless', {sequence: [{}, {never_running: true, repeat: 1000}]})
+
+    const result = await given.restart('--timeout', '3s')
+
+    expect(result.code).toBe(1)
+    expect(result.stderr).toContain('hermes-svc logs')
+    expect((await given.status()).actual).not.toBe('running')
+  })
+
+  it('never kills a gateway that works for want of time, and ends with 1 and what is left to try', async () => {
+    const given = await installed('out-of-time', {drain_ms: 6000, active_work: 2})
+
+    const result = await given.restart('--timeout', '2s')
+
+    expect(result.code).toBe(1)
+    expect(result.stderr).toContain(`(pid ${given.pid}) was asked to restart (2 active agents), and did not end in time`)
+    expect(result.stderr).toContain('hermes-svc restart --force')
+    expect(await given.status()).toMatchObject({actual: 'draining', verdict: {pid: given.pid}})
+  })
+
   it('ends the children that a gateway leaves behind, which the log names', async () => {
     const given = await installed('children', {fork_children: 1, children_deaf: true})
     const child = (await sh(`pgrep -P ${given.pid}`)).trim()

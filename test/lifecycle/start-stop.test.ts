@@ -344,11 +344,21 @@ describe('restart', () => {
       if (name === 'SIGKILL') machine.goesDown('deactivating', 'stop-post', 9)
       return sent
     }
-    await restart(machine)
+    const options = {timeoutMs: 60_000, force: false, wedgeWindowMs: 5000, times: {answerMs: 1000}}
+    await run(machine, await planRestart(machine.target, options))
     const signals = machine.host.changes.filter((change) => change.kind === 'signal').map((change) => change.signal)
     expect(signals).toEqual(['SIGUSR1', 'SIGTERM', 'SIGKILL'])
     expect(machine.verbs).toContain('restart --no-block')
     expect(machine.shown.MainPID).not.toBe(String(pid))
+  })
+
+  it('leaves a gateway that works alone where the time is up before its drain is', async () => {
+    const machine = machineWith('running')
+    machine.comesUp()
+    await expect(restart(machine)).rejects.toMatchObject({exitStatus: 1, next: ['hermes-svc restart --force']})
+    const signals = machine.host.changes.filter((change) => change.kind === 'signal').map((change) => change.signal)
+    expect(signals).toEqual(['SIGUSR1'])
+    expect(machine.verbs).toEqual([])
   })
 
   it('does not lose patience over failures that are long past', async () => {

@@ -138,6 +138,18 @@ export const situations: readonly Situation[] = [
     limit: 'frozen',
   },
   {
+    // A gateway that has not said yet that it runs may load something on its loop's thread: nobody can tell whether it works.
+    name: 'cannot tell',
+    before: {freeze_after_ms: 300, freeze: 'block'},
+    harm: async ({home, sh}) => {
+      await waitFor(async () => (await sh(`cat ${home}/stand-in.starts`)).includes('"freeze"'), 'the freeze')
+      await sh(`sed -i 's/"gateway_state": *"running"/"gateway_state":"starting"/' ${home}/gateway_state.json`)
+    },
+    actual: 'unknown',
+    flags: ['--answer-timeout', '1s', '--term-timeout', '1s'],
+    endsBy: 'KILL',
+  },
+  {
     name: 'children left behind',
     before: {fork_children: 2, children_deaf: true},
     actual: 'running',
