@@ -120,11 +120,12 @@ class NodeHost implements Host {
   }
 
   stat(file: string): FileStat | undefined {
-    return this.absentIsUndefined('cannot look at', file, () => fileStat(fs.statSync(file)))
+    // An error for each file that is not there would cost more than all else.
+    return this.absentIsUndefined('cannot look at', file, () => fileStat(fs.statSync(file, {throwIfNoEntry: false})))
   }
 
   lstat(file: string): FileStat | undefined {
-    return this.absentIsUndefined('cannot look at', file, () => fileStat(fs.lstatSync(file)))
+    return this.absentIsUndefined('cannot look at', file, () => fileStat(fs.lstatSync(file, {throwIfNoEntry: false})))
   }
 
   readLink(file: string): string | undefined {
@@ -210,6 +211,36 @@ class NodeHost implements Host {
       const fd = fs.openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode)
       try {
         fs.writeSync(fd, `${line}\n`)
+      } finally {
+        fs.closeSync(fd)
+      }
+    })
+  }
+
+  setMode(file: string, mode: number): void {
+    this.guard('cannot set the mode of', file, () => withExactly(file, (fd) => fs.fchmodSync(fd, mode)))
+  }
+
+  setOwner(file: string, account: Account): void {
+    this.guard('cannot set the owner of', file, () =>
+      withExactly(file, (fd) => {
+        const stat = fs.fstatSync(fd)
+        // Another name of it may be a file elsewhere that was linked to here.
+        if (!stat.isDirectory() && stat.nlink > 1) throw Object.assign(new Error(), {code: 'EMLINK'})
+        fs.fchownSync(fd, account.uid, account.gid)
+      }),
+    )
+  }
+
+  readTail(file: string, bytes: number): string | undefined {
+    return this.absentIsUndefined('cannot read', file, () => {
+      const fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
+      try {
+        const {size} = fs.fstatSync(fd)
+        const start = Math.max(0, size - bytes)
+        const buffer = Buffer.alloc(size - start)
+        const text = buffer.toString('utf8', 0, fs.readSync(fd, buffer, 0, buffer.length, start))
+        return start === 0 ? text : text.slice(text.indexOf('\n') + 1)
       } finally {
         fs.closeSync(fd)
       }
@@ -493,6 +524,36 @@ class NodeHost implements Host {
   }
 }
 
+/**
+ * Opens what is at an absolute path, no part of which may be a link: whoever may write a folder on the way could turn a link elsewhere
+ * at any moment. Each folder is entered by its descriptor (proc_pid_fd(5)); macOS has a flag for it (open(2), O_NOFOLLOW_ANY).
+ */
+function withExactly(file: string, work: (fd: number) => void): void {
+  const {O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_DIRECTORY} = fs.constants
+  const [O_PATH, O_NOFOLLOW_ANY] = [0o10000000, 0x20000000]
+  let fd: number
+  if (process.platform === 'linux') {
+    fd = fs.openSync('/', O_PATH | O_DIRECTORY)
+    const parts = path.normalize(file).split('/').filter(Boolean)
+    for (const [index, part] of parts.entries()) {
+      const folder = fd
+      const flags = index < parts.length - 1 ? O_PATH | O_DIRECTORY | O_NOFOLLOW : O_RDONLY | O_NOFOLLOW | O_NONBLOCK
+      try {
+        fd = fs.openSync(`/proc/self/fd/${folder}/${part}`, flags)
+      } finally {
+        fs.closeSync(folder)
+      }
+    }
+  } else {
+    fd = fs.openSync(file, O_RDONLY | O_NONBLOCK | O_NOFOLLOW_ANY)
+  }
+  try {
+    work(fd)
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
 function signalGroup(leader: number | undefined, signal: NodeJS.Signals): void {
   try {
     if (leader !== undefined) process.kill(-leader, signal)
@@ -514,7 +575,8 @@ function syncFolder(folder: string): void {
   }
 }
 
-function fileStat(stat: fs.Stats): FileStat {
+function fileStat(stat: fs.Stats | undefined): FileStat | undefined {
+  if (!stat) return undefined
   const kind = stat.isFile()
     ? 'file'
     : stat.isDirectory()
