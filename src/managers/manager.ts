@@ -110,7 +110,7 @@ export interface StartFailure {
 export interface UsedProgram {
   /** Absolute. */
   readonly path: string
-  /** `helper`: a script of ours; `tick`: the heartbeat's program; `node`: what runs that. */
+  /** `helper`: a script of ours; `tick`: the heartbeat's program; `node`: what runs that. A definition names the first two kinds. */
   readonly role: 'gateway' | 'helper' | 'tick' | 'node'
 }
 
@@ -195,8 +195,10 @@ export interface Manager {
    */
   heartbeat(service: Service, settings: ServiceSettings | undefined, force?: boolean): Promise<HeartbeatDefinition>
 
-  /** What the merged definition says; reads no more than the observation but for the tick's own definition. */
+  /** What the merged definition says; nothing more is read. */
   evidence(observation: ManagerObservation): DefinitionEvidence
+  /** The programs of the tick of an account, as it is installed; none if it is not. */
+  tickPrograms(account: Account): UsedProgram[]
   /** The files that a definition of ours consists of. */
   ownFiles(service: Service): OwnFile[]
   /** Of those the ones that somebody changed by hand. */

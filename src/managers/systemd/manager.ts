@@ -148,14 +148,13 @@ export class SystemdManager implements Manager {
   }
 
   evidence(observation: ManagerObservation): DefinitionEvidence {
-    const {service, definitionPaths: loaded, settings} = observation
+    const {service, definitionPaths: loaded} = observation
     const own = loaded.includes(definitionPaths(this.scope, service).dropIn) ? this.ownFiles(service) : []
     const helpers = own.filter(({role}) => role === 'helper').map(({path: file}): UsedProgram => ({path: file, role: 'helper'}))
-    const ticks = settings?.heartbeat.enabled && own.length > 0 ? this.tickPrograms(service.account) : []
-    return definitionEvidence(observation.directives, [...helpers, ...ticks])
+    return definitionEvidence(observation.directives, helpers)
   }
 
-  private tickPrograms(account: Account): UsedProgram[] {
+  tickPrograms(account: Account): UsedProgram[] {
     const {entry, serviceFile} = heartbeatPaths(this.scope, account)
     const node = this.asOwner(() => installedNode(this.host, serviceFile))
     return node === undefined
