@@ -218,16 +218,15 @@ class NodeHost implements Host {
   }
 
   setMode(file: string, mode: number): void {
-    this.guard('cannot set the mode of', file, () => withExactly(file, (fd) => fs.fchmodSync(fd, mode)))
+    this.guard('cannot set the mode of', file, () => withExactly(file, (place) => fs.chmodSync(place, mode)))
   }
 
   setOwner(file: string, account: Account): void {
     this.guard('cannot set the owner of', file, () =>
-      withExactly(file, (fd) => {
-        const stat = fs.fstatSync(fd)
+      withExactly(file, (place, stat) => {
         // Another name of it may be a file elsewhere that was linked to here.
         if (!stat.isDirectory() && stat.nlink > 1) throw Object.assign(new Error(), {code: 'EMLINK'})
-        fs.fchownSync(fd, account.uid, account.gid)
+        fs.chownSync(place, account.uid, account.gid)
       }),
     )
   }
@@ -525,30 +524,24 @@ class NodeHost implements Host {
 }
 
 /**
- * Opens what is at an absolute path, no part of which may be a link: whoever may write a folder on the way could turn a link elsewhere
- * at any moment. Each folder is entered by its descriptor (proc_pid_fd(5)); macOS has a flag for it (open(2), O_NOFOLLOW_ANY).
+ * Works on what is at an absolute path, no part of which may be a link: whoever may write a folder on the way could turn a link elsewhere
+ * at any moment. Each folder is entered by the descriptor of the one above (proc_pid_fd(5)), and `place` names the last one, so that what
+ * may not be read can be worked on too (open(2), O_PATH).
  */
-function withExactly(file: string, work: (fd: number) => void): void {
-  const {O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_DIRECTORY} = fs.constants
-  const [O_PATH, O_NOFOLLOW_ANY] = [0o10000000, 0x20000000]
-  let fd: number
-  if (process.platform === 'linux') {
-    fd = fs.openSync('/', O_PATH | O_DIRECTORY)
+function withExactly(file: string, work: (place: string, stat: fs.Stats) => void): void {
+  const {O_NOFOLLOW, O_DIRECTORY} = fs.constants
+  const O_PATH = 0o10000000
+  let fd = fs.openSync('/', O_PATH | O_DIRECTORY)
+  try {
     const parts = path.normalize(file).split('/').filter(Boolean)
     for (const [index, part] of parts.entries()) {
       const folder = fd
-      const flags = index < parts.length - 1 ? O_PATH | O_DIRECTORY | O_NOFOLLOW : O_RDONLY | O_NOFOLLOW | O_NONBLOCK
-      try {
-        fd = fs.openSync(`/proc/self/fd/${folder}/${part}`, flags)
-      } finally {
-        fs.closeSync(folder)
-      }
+      fd = fs.openSync(`/proc/self/fd/${folder}/${part}`, O_PATH | O_NOFOLLOW | (index < parts.length - 1 ? O_DIRECTORY : 0))
+      fs.closeSync(folder)
     }
-  } else {
-    fd = fs.openSync(file, O_RDONLY | O_NONBLOCK | O_NOFOLLOW_ANY)
-  }
-  try {
-    work(fd)
+    const stat = fs.fstatSync(fd)
+    if (stat.isSymbolicLink()) throw Object.assign(new Error(), {code: 'ELOOP'})
+    work(`/proc/self/fd/${fd}`, stat)
   } finally {
     fs.closeSync(fd)
   }

@@ -35,6 +35,12 @@ describe('setMode', () => {
     expect(modeOf('inner/file')).toBe(0o600)
   })
 
+  it('opens a file that may not even be read', () => {
+    host.setMode(at('inner/file'), 0)
+    host.setMode(at('inner/file'), 0o600)
+    expect(modeOf('inner/file')).toBe(0o600)
+  })
+
   it('says so if there is nothing', () => {
     expect(() => host.setMode(at('none'), 0o600)).toThrow(/ENOENT/)
   })
@@ -57,6 +63,16 @@ describe.runIf(isRoot)('setOwner', () => {
     expect(() => host.setOwner(at('folder-link/file'), NOBODY)).toThrow(/ELOOP|ENOTDIR/)
     expect(fs.statSync(at('inner/file')).uid).toBe(0)
   })
+})
+
+it.runIf(isRoot)('does with the ids of an account what that account may do', () => {
+  fs.chownSync(at('inner/file'), NOBODY.uid, NOBODY.gid)
+  fs.chmodSync(folder, 0o711)
+  fs.chmodSync(at('inner'), 0o711)
+  fs.chmodSync(at('inner/file'), 0)
+  host.as(NOBODY).setMode(at('inner/file'), 0o600)
+  expect(modeOf('inner/file')).toBe(0o600)
+  expect(() => host.as(NOBODY).setMode(at('inner'), 0o777)).toThrow(/EPERM/)
 })
 
 describe('readTail', () => {
