@@ -112,7 +112,9 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
   requireOnlyOneScope(target)
   const whileDown = observeWhileDown(target, request)
   const {seen, settings, environment, files, heartbeat} = await renderService(target, request, {seen: whileDown, force: request.force})
-  requireUsableDefinition(target, seen)
+  // One of ours that the manager refuses is replaced whole; whether that cures it is seen when it starts.
+  const isReplaced = request.force && seen.manager.installed === 'own' && seen.manager.broken !== 'masked'
+  if (!isReplaced) requireUsableDefinition(target, seen)
   requireSameHome(target, seen.manager)
   const isAdopted = seen.manager.installed === 'foreign' || seen.manager.installed === 'adopted'
   if (!isAdopted || settings.commandIsGiven) {

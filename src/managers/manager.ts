@@ -90,6 +90,63 @@ export interface DirectiveDrift {
   readonly setBy: string | undefined
 }
 
+/** What comes of a gateway that fails again and again. */
+export interface RestartRisk {
+  /** `dies`: the manager gives up for good; `storms`: it starts it again and again for ever, without slowing down. */
+  readonly kind: 'sound' | 'dies' | 'storms'
+  /** How that follows from the definition; one sentence. */
+  readonly arithmetic: string
+}
+
+/** Why the manager itself could not start the gateway, or will not any more. */
+export interface StartFailure {
+  /** `limit`: it was started too often; the others name what it could not use. */
+  readonly kind: 'limit' | 'folder' | 'program' | 'account'
+  /** The manager's own word for it. */
+  readonly text: string
+}
+
+/** A program that a definition has the manager run. */
+export interface UsedProgram {
+  /** Absolute. */
+  readonly path: string
+  /** `helper`: a script of ours; `tick`: the heartbeat's program; `node`: what runs that. A definition names the first two kinds. */
+  readonly role: 'gateway' | 'helper' | 'tick' | 'node'
+}
+
+/** What a definition as the manager has merged it says about the gateway's life. */
+export interface DefinitionEvidence {
+  readonly restartRisk: RestartRisk
+  readonly startFailure: StartFailure | undefined
+  /** How long a stop may take before the gateway is killed; undefined if that cannot be told, Infinity without a limit. */
+  readonly stopTimeoutMs: number | undefined
+  readonly programs: readonly UsedProgram[]
+  /** The gateway's command line as the manager shows it; its words may hold blanks. */
+  readonly commandLine: string
+  /** The folder without which the manager does not start the gateway. */
+  readonly requiredFolder: string | undefined
+  /** The PATH that the definition gives the gateway. */
+  readonly searchPath: string | undefined
+}
+
+/** A file that belongs to a definition of ours, whether it is there or not. */
+export interface OwnFile {
+  readonly path: string
+  readonly role: 'definition' | 'policy' | 'helper' | 'settings' | 'secrets'
+}
+
+/** A definition on disk that runs a gateway, whoever wrote it. */
+export interface GatewayDefinition {
+  readonly name: string
+  readonly scope: Scope
+  readonly path: string
+  /** The home that it names, else the one that its gateway takes. */
+  readonly home: string
+  /** It starts at boot or login. */
+  readonly isEnabled: boolean
+  readonly command: readonly string[]
+}
+
 export interface LogQuery {
   readonly lines: number
   readonly follow: boolean
@@ -138,8 +195,21 @@ export interface Manager {
    */
   heartbeat(service: Service, settings: ServiceSettings | undefined, force?: boolean): Promise<HeartbeatDefinition>
 
+  /** What the merged definition says; nothing more is read. */
+  evidence(observation: ManagerObservation): DefinitionEvidence
+  /** The programs of the tick of an account, as it is installed; none if it is not. */
+  tickPrograms(account: Account): UsedProgram[]
+  /** The files that a definition of ours consists of. */
+  ownFiles(service: Service): OwnFile[]
+  /** Of those the ones that somebody changed by hand. */
+  editedFiles(service: Service): string[]
+  /** All definitions of gateways of this manager for an account, in both scopes. */
+  gatewayDefinitions(account: Account): GatewayDefinition[]
+  /** The command by which a person has the manager do something, e.g. `sudo systemctl unmask hermes-gateway.service`. */
+  commandLine(words: string, scope?: Scope): string
+
   /** What must be so before a definition is written, e.g. lingering; the steps do nothing if it is so already. */
-  prerequisites(service: Service, settings: ServiceSettings): Step[]
+  prerequisites(service: Service, settings: Pick<ServiceSettings, 'linger'>): Step[]
   /** Folders of the definition, to be made before its files. */
   folderSteps(service: Service): Step[]
   /** The file with the recorded settings: the first to be written and the last to be removed, since it says what there is to take back. */

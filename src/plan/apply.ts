@@ -130,6 +130,8 @@ async function perform(host: Host, step: Step, progress: Progress, undos: Undo[]
       undos.push(restore(host, step.path, old))
       return {changed: true, before: sha256(old.text), after: null}
     }
+    case 'set-access':
+      return {changed: setAccess(host, step, undos)}
     case 'remove-folder': {
       const mode = host.stat(step.path)?.mode
       const changed = host.removeFolder(step.path)
@@ -147,6 +149,22 @@ async function perform(host: Host, step: Step, progress: Progress, undos: Undo[]
       await step.act(progress)
       return {changed: true}
   }
+}
+
+function setAccess(host: Host, {path, mode, owner}: Extract<Step, {kind: 'set-access'}>, undos: Undo[]): boolean {
+  const old = host.lstat(path)
+  const isNewOwner = owner !== undefined && old?.uid !== owner.uid
+  const isNewMode = mode !== undefined && old?.mode !== mode
+  if (isNewOwner) {
+    host.setOwner(path, owner)
+    const former = host.accountOf(old?.uid ?? 0)
+    if (former) undos.push({why: `give ${path} back to ${former.name}`, run: () => settled(() => host.setOwner(path, former))})
+  }
+  if (isNewMode) {
+    host.setMode(path, mode)
+    if (old) undos.push({why: `restore the mode of ${path}`, run: () => settled(() => host.setMode(path, old.mode))})
+  }
+  return isNewOwner || isNewMode
 }
 
 /** Runs a step's program. Throws a ServiceError with what it printed if it does not end with 0; returns that text if it may fail. */

@@ -34,6 +34,8 @@ type OtherStep =
   | {readonly kind: 'make-folder'; readonly path: string; readonly mode: number}
   | (FileStep & {readonly kind: 'write-file'})
   | {readonly kind: 'remove-file'; readonly path: string}
+  /** Sets who may do what with a file or folder. No part of the path may be a link. */
+  | {readonly kind: 'set-access'; readonly path: string; readonly mode?: number; readonly owner?: Account}
   /** Removes it only if it is empty. */
   | {readonly kind: 'remove-folder'; readonly path: string}
   /** Does nothing when applied; run when a later step fails. Undoing goes backwards, so it comes after the undoing of all later steps. */

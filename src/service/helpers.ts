@@ -31,6 +31,8 @@ const HELPER_PARTS = {
   'after-exit.sh': ['common', 'record', 'delay', 'linux-process', 'after-exit'],
 } as const satisfies Record<string, readonly HelperPart[]>
 
+export const HELPER_NAMES = Object.keys(HELPER_PARTS) as HelperName[]
+
 const TOOLS = ['date', 'head', 'ls', 'mv', 'rm', 'sleep', 'tr'] as const
 
 /** The system's own tools first: a service outlives the PATH of whoever installs it. */

@@ -80,6 +80,8 @@ async function stepJson(host: Host, step: ShownStep): Promise<object> {
     }
     case 'make-folder':
       return {kind, why, path: step.path, mode: octal(step.mode)}
+    case 'set-access':
+      return {kind, why, path: step.path, mode: step.mode === undefined ? null : octal(step.mode), owner: step.owner?.name ?? null}
     case 'remove-file':
     case 'remove-folder':
       return {kind, why, path: step.path}

@@ -55,6 +55,24 @@ async function apply(
 
 const sha = (text: string) => createHash('sha256').update(text).digest('hex')
 
+describe('setting access', () => {
+  const root = () => new FakeHost({account: ROOT, accounts: [USER], files: {[`${D}/log`]: {text: '', uid: 0, gid: 0, mode: 0o666}}})
+  const give: Step = {kind: 'set-access', why: 'give', path: `${D}/log`, mode: 0o600, owner: USER}
+
+  it('gives a file to its owner with its mode, and does nothing the second time', async () => {
+    const host = root()
+    expect((await apply({steps: [give]}, {host})).applied.map(({changed}) => changed)).toEqual([true])
+    expect(host.lstat(`${D}/log`)).toMatchObject({uid: USER.uid, gid: USER.gid, mode: 0o600})
+    expect((await apply({steps: [give]}, {host})).applied.map(({changed}) => changed)).toEqual([false])
+  })
+
+  it('is taken back if a later step fails', async () => {
+    const host = root()
+    expect((await apply({steps: [give, fails()]}, {host})).error).toMatchObject({code: 'wrong', leftovers: []})
+    expect(host.lstat(`${D}/log`)).toMatchObject({uid: 0, gid: 0, mode: 0o666})
+  })
+})
+
 describe('applying steps', () => {
   it('makes folders, writes files, removes them and runs programs, in their order', async () => {
     const files = {[`${D}/old`]: 'x', [`${D}/empty`]: {folder: true} as const}

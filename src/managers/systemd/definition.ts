@@ -15,7 +15,7 @@ import {runtimeDirectoryOf} from './tick-places.js'
 /** How each file of systemd's that we wrote begins; upstream's rewriting of the unit takes the line away. */
 const OWN_MARK = '# Written by hermes-svc'
 const CHECKSUM_MARK = '# Checksum: '
-const DROP_IN_NAME = '10-hermes-svc.conf'
+export const DROP_IN_NAME = '10-hermes-svc.conf'
 /** A start may wait for the longest delay; this much more is for the start itself. */
 const START_MARGIN_SEC = 60
 

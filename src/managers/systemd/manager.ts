@@ -2,28 +2,35 @@ import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {type Account, type Host, HostError, temporaryPath} from '../../host/host.js'
 import type {RunStep, Step} from '../../plan/plan.js'
+import {HELPER_NAMES} from '../../service/helpers.js'
 import {serviceSuffix} from '../../service/naming.js'
 import type {Profile} from '../../service/profile.js'
 import {formatSettings, parseSettings, type ServiceSettings} from '../../service/settings.js'
 import type {
   Activity,
+  DefinitionEvidence,
   DefinitionFile,
   DirectiveDrift,
+  GatewayDefinition,
   HeartbeatDefinition,
   LastExit,
   LogQuery,
   Manager,
   ManagerObservation,
+  OwnFile,
   Scope,
   Service,
+  UsedProgram,
 } from '../manager.js'
 import {enableLingerCommand, isLingering, lookFailed, managerEnvironment, noUserManager, runtimeFolder, userManagerAnswers} from './bus.js'
-import {definitionPaths, isOwn, renderDefinition, runtimeDirectoryName, scopeFolders, unitEnvironment} from './definition.js'
+import {definitionPaths, isEdited, isOwn, renderDefinition, runtimeDirectoryName, scopeFolders, unitEnvironment} from './definition.js'
 import {ownedDirectives, wantedDirectives} from './directives.js'
 import {parseEnvironmentFile} from './escape.js'
+import {definitionEvidence} from './evidence.js'
 import {
   type HeartbeatChange,
   heartbeatPaths,
+  installedNode,
   installSteps,
   recordedSettings,
   removalSteps,
@@ -31,11 +38,13 @@ import {
   wantingTick,
 } from './heartbeat.js'
 import {journalCommand} from './journal.js'
+import {gatewayDefinitions} from './rivals.js'
 import {parseShow, type Properties, splitEntries} from './show.js'
 
 const READ_PROPERTIES = [
   'Id LoadState UnitFileState ActiveState SubState Result MainPID NRestarts ExecMainCode ExecMainStatus ExecMainPID',
   'ExecMainStartTimestampMonotonic FragmentPath DropInPaths NeedDaemonReload ControlGroup User Environment WorkingDirectory',
+  'ExecStart StartLimitBurst RestartMaxDelayUSec',
 ]
   .join(' ')
   .split(' ')
@@ -144,6 +153,48 @@ export class SystemdManager implements Manager {
     return drifts
   }
 
+  evidence(observation: ManagerObservation): DefinitionEvidence {
+    const {service, definitionPaths: loaded} = observation
+    const own = loaded.includes(definitionPaths(this.scope, service).dropIn) ? this.ownFiles(service) : []
+    const helpers = own.filter(({role}) => role === 'helper').map(({path: file}): UsedProgram => ({path: file, role: 'helper'}))
+    return definitionEvidence(observation.directives, helpers)
+  }
+
+  tickPrograms(account: Account): UsedProgram[] {
+    const {entry, serviceFile} = heartbeatPaths(this.scope, account)
+    const node = this.asOwner(() => installedNode(this.host, serviceFile))
+    return node === undefined
+      ? []
+      : [
+          {path: node, role: 'node'},
+          {path: entry, role: 'tick'},
+        ]
+  }
+
+  ownFiles(service: Service): OwnFile[] {
+    const {unit, dropIn, supportFolder, settings, environmentFile} = definitionPaths(this.scope, service)
+    return [
+      {path: unit, role: 'definition'},
+      {path: dropIn, role: 'policy'},
+      {path: settings, role: 'settings'},
+      {path: environmentFile, role: 'secrets'},
+      ...HELPER_NAMES.map((name): OwnFile => ({path: path.join(supportFolder, name), role: 'helper'})),
+    ]
+  }
+
+  editedFiles(service: Service): string[] {
+    const {unit, dropIn} = definitionPaths(this.scope, service)
+    return this.asOwner(() => [unit, dropIn].filter((file) => isEdited(this.host.readText(file) ?? '')))
+  }
+
+  gatewayDefinitions(account: Account): GatewayDefinition[] {
+    return this.asOwner(() => (['user', 'system'] as const).flatMap((scope) => gatewayDefinitions(this.host, scope, account)))
+  }
+
+  commandLine(words: string, scope = this.scope): string {
+    return scope === 'user' ? `systemctl --user ${words}` : `sudo systemctl ${words}`
+  }
+
   async heartbeat(service: Service, settings: ServiceSettings | undefined, force = false): Promise<HeartbeatDefinition> {
     const {account} = service
     const all = this.asOwner(() => recordedSettings(this.host, this.supportFolder()))
@@ -162,7 +213,7 @@ export class SystemdManager implements Manager {
     return {files: [], steps: removalSteps(this.host, !isEntryWanted, this.heartbeatChange(service))}
   }
 
-  prerequisites(service: Service, settings: ServiceSettings): Step[] {
+  prerequisites(service: Service, settings: Pick<ServiceSettings, 'linger'>): Step[] {
     const {account} = service
     const env = managerEnvironment('system', account)
     const steps: Step[] = []
