@@ -22,6 +22,8 @@ export interface Scene {
   readonly isNamed: boolean
   /** The profile whose gateway serves this one. */
   readonly servedBy: string | undefined
+  /** Makes what all scenes of one look share, such as the content of a folder, when it is first asked for. */
+  readonly once: <T>(key: string, make: () => T) => T
 }
 
 export interface SceneOptions {
@@ -42,14 +44,24 @@ export async function observeScenes(targets: readonly Target[], {wedgeWindowMs, 
   const asked = isNamed ? targets : targets.filter(({service}) => manager.isOnDisk(service))
   const {observations, unreachable} = askManager(first, asked)
   const processes = readProcessTable(host)
+  const once = rememberer()
   const scenes = targets.map(async (target): Promise<Scene> => {
     const known = observations.get(target.service.name) ?? manager.whileDown(target.service) ?? manager.notInstalled(target.service)
     const seen = observeWith(target, known)
     const verdict = await proveLoop(target, seen.gateway, seen.verdict, wedgeWindowMs)
     const [nowMs, monotonicMs] = [host.nowMs(), host.monotonicMs()]
-    return {target, seen: {...seen, verdict}, unreachable, processes, nowMs, monotonicMs, isNamed, servedBy: servedBy(target)}
+    return {target, seen: {...seen, verdict}, unreachable, processes, nowMs, monotonicMs, isNamed, servedBy: servedBy(target), once}
   })
   return Promise.all(scenes)
+}
+
+/** A failure is not remembered: whoever asks next gets it as well. */
+function rememberer(): Scene['once'] {
+  const made = new Map<string, unknown>()
+  return <T>(key: string, make: () => T): T => {
+    if (!made.has(key)) made.set(key, make())
+    return made.get(key) as T
+  }
 }
 
 function askManager({manager}: Target, asked: readonly Target[]) {

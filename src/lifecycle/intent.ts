@@ -5,6 +5,9 @@ import {desiredStateFile, formatDesired} from '../service/desired-state.js'
 import type {Observation} from './observe.js'
 import type {Target} from './target.js'
 
+/** Who recorded a stop that the next boot ends: the service stays enabled, and runs after that as it should. */
+export const STOPPED_UNTIL_BOOT = 'stop --until-boot'
+
 /** Records the operator's intent, and mirrors it where upstream looks; no step if it is recorded already. */
 export function recordIntent(target: Target, seen: Observation, desired: DesiredState, by: string): Step[] {
   const {profile, account} = target.service

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import {readLock} from '../gateway/lock.js'
-import {hasEnded, isGatewayCommandLine, type ProcessInfo, readProcess} from '../gateway/process.js'
+import {hasEnded, type ProcessInfo, readProcess} from '../gateway/process.js'
+import {identify} from '../gateway/verdict.js'
 import type {Target} from './target.js'
 
 const PLANNED_STOP_MARKER = '.gateway-planned-stop.json'
@@ -51,7 +52,7 @@ export function writePlannedStop(target: Target, gateway: GatewayProcess): void 
 
 function isThisGateway(target: GatewayPlace, info: ProcessInfo): boolean {
   const {home} = target.service.profile
-  if (info.home !== undefined && info.home !== home) return false
   const lock = readLock(target.host, home, [info.pid])
-  return (lock.kind === 'held' && lock.pid === info.pid) || isGatewayCommandLine(info.argv)
+  if (lock.kind === 'held' && lock.pid === info.pid) return true
+  return identify({pid: info.pid, startTime: info.startTime, home: undefined, argv: []}, info, home) === 'gateway'
 }

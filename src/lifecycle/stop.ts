@@ -1,7 +1,7 @@
 import {performSteps} from '../plan/apply.js'
 import {onUndo, type Plan, type Progress} from '../plan/plan.js'
 import {isInsideGateway} from './inside.js'
-import {mirrorIntent, recordIntent} from './intent.js'
+import {mirrorIntent, recordIntent, STOPPED_UNTIL_BOOT} from './intent.js'
 import {endGateway, gatewayProcess, KILL_MS, type LadderTimes, notEnded, TERMINATE_MS} from './ladder.js'
 import type {Observation} from './observe.js'
 import {prove} from './prove.js'
@@ -29,7 +29,7 @@ export async function planStop(target: Target, options: StopOptions): Promise<Pl
   requireInstalled(target, seen)
   const {manager, service, host} = target
   const isDown = seen.manager.activity === 'stopped' && seen.verdict.pid === undefined
-  const intent = recordIntent(target, seen, 'stopped', 'stop')
+  const intent = recordIntent(target, seen, 'stopped', options.untilBoot ? STOPPED_UNTIL_BOOT : 'stop')
   const disable = seen.manager.enabled && !options.untilBoot ? [...onUndo(manager.enable(service)), ...manager.disable(service)] : []
   const title = `stop ${service.name}`
   if (seen.verdict.pid !== undefined && isInsideGateway(host, seen.verdict.pid)) {

@@ -6,7 +6,16 @@ import type {FakeCommand} from './fake-host.js'
 
 const PROPERTIES = [
   ...['Id', 'LoadState', 'UnitFileState', 'ActiveState', 'SubState', 'Result', 'MainPID', 'NRestarts', 'ExecMainCode', 'ExecMainStatus'],
-  ...['ExecMainPID', 'ExecMainStartTimestampMonotonic', 'FragmentPath', 'DropInPaths', 'NeedDaemonReload', 'ControlGroup', 'User'],
+  ...[
+    'ExecMainPID',
+    'ExecMainStartTimestampMonotonic',
+    'StateChangeTimestampMonotonic',
+    'FragmentPath',
+    'DropInPaths',
+    'NeedDaemonReload',
+    'ControlGroup',
+    'User',
+  ],
   ...['Environment', 'WorkingDirectory', ...ownedDirectives()],
 ]
 
