@@ -5,6 +5,17 @@ import type {Check} from '../check.js'
  * what keeps others from being seen or cured.
  */
 export const checkModules: Readonly<Record<string, () => Promise<{check: Check}>>> = {
+  'orphan-gateway': () => import('./orphan-gateway.js'),
+  'zombie-pid': () => import('./zombie-pid.js'),
+  'fatal-config': () => import('./fatal-config.js'),
+  'crash-loop': () => import('./crash-loop.js'),
+  'missing-heartbeat': () => import('./missing-heartbeat.js'),
+  'stale-state': () => import('./stale-state.js'),
+  'stale-marker': () => import('./stale-marker.js'),
+  'stale-token-lock': () => import('./stale-token-lock.js'),
+  'leftover-processes': () => import('./leftover-processes.js'),
+  'desired-state': () => import('./desired-state.js'),
+  platforms: () => import('./platforms.js'),
   'not-enabled': () => import('./not-enabled.js'),
 }
 
