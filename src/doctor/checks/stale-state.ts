@@ -42,6 +42,7 @@ export const definition: CheckDefinition<Evidence> = {
   diagnose: (scene, {isYoung, ageMs}) => {
     if (isYoung || isOnItsWay(scene)) return []
     const {verdict, gateway} = scene.seen
+    if (gateway.elsewhere !== undefined && verdict.state === 'unknown') return [aboutElsewhere(scene, gateway.elsewhere)]
     if (verdict.pid !== undefined) return ageMs !== undefined && ageMs < SETTLED_MS ? [] : aboutLiving(scene, verdict.pid)
     return verdict.state === 'dead' || (isTorn(gateway) && scene.seen.manager.mainPid === undefined) ? aboutDead(scene) : []
   },
@@ -74,6 +75,19 @@ function aboutDead({seen}: Scene): Found[] {
   }
   if (state === undefined) return []
   return [{kind: 'state', severity: 'warning', what: `gateway_state.json says ${state}, and no gateway runs`, evidence}]
+}
+
+/** Of before a restart of this container, or of another container on the same home: from here nobody can tell. */
+function aboutElsewhere({seen, target}: Scene, why: string): Found {
+  const {pidRecord, home} = seen.gateway
+  const pid = pidRecord.kind === 'present' ? pidRecord.value.pid : 0
+  return {
+    kind: 'pid-elsewhere',
+    severity: 'unknown',
+    what: `gateway.pid names pid ${pid}, which is not of this container as it is now: whether that gateway still runs cannot be told`,
+    evidence: [why, ...seen.verdict.evidence],
+    cure: [`rm ${pidFile(home)}   # if no other container works on ${target.service.profile.home}`],
+  }
 }
 
 function aboutLiving(scene: Scene, pid: number): Found[] {
