@@ -10,7 +10,8 @@ import type {Target} from './target.js'
 const LOOK_EVERY_MS = 100
 /** This many ends in a row while it should come up, and it is not coming up. */
 const HOPELESS_RESTARTS = 3
-const FATAL_CONFIGURATION = 78
+/** Upstream's exit status for a configuration with which no start can succeed. */
+export const FATAL_CONFIGURATION = 78
 const LOG_LINES = 10
 
 /** States in which a gateway says of itself that it works; `degraded`: some of its platforms fail. */

@@ -38,6 +38,8 @@ export interface ManagerObservation {
   readonly mainPid: number | undefined
   /** ms on the machine's monotonic clock when the main process was started. */
   readonly startedAtMs: number | undefined
+  /** ms on the monotonic clock when it last changed what it does, as far as the manager notes that; undefined if it never did. */
+  readonly changedAtMs: number | undefined
   /** Automatic restarts since the manager last started it by hand. */
   readonly restarts: number
   readonly lastExit: LastExit | undefined
@@ -47,6 +49,8 @@ export interface ManagerObservation {
   readonly controlGroup: string | undefined
   /** The home that the definition names; undefined if it names none. */
   readonly home: string | undefined
+  /** What the definition itself sets for the gateway, `NAME=value` each; without what it reads from files. */
+  readonly environment: readonly string[]
   /** The account that the definition names; undefined if it names none. */
   readonly accountName: string | undefined
   /** Files that the manager has loaded for it, the main one first. */
@@ -79,6 +83,14 @@ export interface HeartbeatDefinition {
   readonly files: readonly DefinitionFile[]
   /** They do not count on any other reload, and end with one of their own if they changed a definition. */
   readonly steps: readonly Step[]
+}
+
+/** When the tick of an account last ended. */
+export interface LastTick {
+  /** ms on the machine's monotonic clock. */
+  readonly monotonicMs: number
+  /** By the wall clock of then, ms since the epoch, to the second. */
+  readonly wallMs: number
 }
 
 /** A directive that hermes-svc owns whose merged value is not the wanted one. */
@@ -207,6 +219,11 @@ export interface Manager {
   gatewayDefinitions(account: Account): GatewayDefinition[]
   /** The command by which a person has the manager do something, e.g. `sudo systemctl unmask hermes-gateway.service`. */
   commandLine(words: string, scope?: Scope): string
+
+  /** When the heartbeats of the service's account were last ticked; undefined if they never were. One call of the manager. */
+  lastTick(service: Service): LastTick | undefined
+  /** The pids in the service's control group, running or left behind; undefined if it has none. The manager is not asked. */
+  processesOf(observation: ManagerObservation): readonly number[] | undefined
 
   /** What must be so before a definition is written, e.g. lingering; the steps do nothing if it is so already. */
   prerequisites(service: Service, settings: Pick<ServiceSettings, 'linger'>): Step[]

@@ -27,6 +27,7 @@ function observation({manager = {}, verdict = 'dead', says, supervised = true, d
     updatedAt: undefined,
     desiredState: undefined,
     servedProfiles: [],
+    platforms: [],
   }
   return {
     manager: {
@@ -37,11 +38,13 @@ function observation({manager = {}, verdict = 'dead', says, supervised = true, d
       activity: 'running',
       mainPid: 468,
       startedAtMs: 1000,
+      changedAtMs: 1000,
       restarts: 0,
       lastExit: undefined,
       failuresInARow: 0,
       controlGroup: '/s',
       home: undefined,
+      environment: [],
       accountName: undefined,
       definitionPaths: [],
       needsReload: false,

@@ -14,6 +14,7 @@ import type {
   GatewayDefinition,
   HeartbeatDefinition,
   LastExit,
+  LastTick,
   LogQuery,
   Manager,
   ManagerObservation,
@@ -43,14 +44,16 @@ import {parseShow, type Properties, splitEntries} from './show.js'
 
 const READ_PROPERTIES = [
   'Id LoadState UnitFileState ActiveState SubState Result MainPID NRestarts ExecMainCode ExecMainStatus ExecMainPID',
-  'ExecMainStartTimestampMonotonic FragmentPath DropInPaths NeedDaemonReload ControlGroup User Environment WorkingDirectory',
-  'ExecStart StartLimitBurst RestartMaxDelayUSec',
+  'ExecMainStartTimestampMonotonic StateChangeTimestampMonotonic FragmentPath DropInPaths NeedDaemonReload ControlGroup User Environment',
+  'WorkingDirectory ExecStart StartLimitBurst RestartMaxDelayUSec',
 ]
   .join(' ')
   .split(' ')
 const READ_TIMEOUT_MS = 20_000
 const CHANGE_TIMEOUT_MS = 60_000
 const USER_MANAGER_TIMEOUT_MS = 10_000
+/** Where the control groups that systemd manages are: alone, or beside those of the first version (cgroups(7)). */
+const CGROUP_MOUNTS = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified', '/sys/fs/cgroup/systemd']
 
 /** A unit, by its name, in one of the two scopes. */
 interface UnitPlace {
@@ -211,6 +214,27 @@ export class SystemdManager implements Manager {
     }
     const isEntryWanted = [...all.values()].some((other) => other.heartbeat.enabled)
     return {files: [], steps: removalSteps(this.host, !isEntryWanted, this.heartbeatChange(service))}
+  }
+
+  lastTick(service: Service): LastTick | undefined {
+    const {service: tick} = heartbeatPaths(this.scope, service.account)
+    const argv = [...this.systemctl(), 'show', '--property=ExecMainExitTimestamp,ExecMainExitTimestampMonotonic', '--', tick]
+    const result = this.actor().read(argv, {env: {...this.env(), TZ: 'UTC'}, timeoutMs: READ_TIMEOUT_MS})
+    if (result.code !== 0) throw lookFailed(result)
+    const shown = parseShow(result.stdout)[0] ?? {}
+    const [monotonicMs, wallMs] = [microsecondsToMs(shown.ExecMainExitTimestampMonotonic), utcMs(shown.ExecMainExitTimestamp)]
+    return monotonicMs === undefined || wallMs === undefined ? undefined : {monotonicMs, wallMs}
+  }
+
+  processesOf({service, controlGroup}: ManagerObservation): readonly number[] | undefined {
+    const slice = this.scope === 'system' ? '/system.slice' : userSlice(this.account)
+    // systemd forgets the group of a service that is down; what is left in it is there all the same.
+    const group = controlGroup ?? path.join(slice, service.name)
+    for (const mount of CGROUP_MOUNTS) {
+      const pids = readOrUndefined(this.host, path.join(mount, group, 'cgroup.procs'))
+      if (pids !== undefined) return pids.split('\n').filter(Boolean).map(Number)
+    }
+    return undefined
   }
 
   prerequisites(service: Service, settings: Pick<ServiceSettings, 'linger'>): Step[] {
@@ -500,11 +524,13 @@ export class SystemdManager implements Manager {
       activity: activity(shown),
       mainPid: positive(shown.MainPID),
       startedAtMs: microsecondsToMs(shown.ExecMainStartTimestampMonotonic),
+      changedAtMs: microsecondsToMs(shown.StateChangeTimestampMonotonic),
       restarts: Number(shown.NRestarts ?? 0),
       lastExit: lastExit(shown),
       failuresInARow: this.failuresInARow(service),
       controlGroup: shown.ControlGroup || undefined,
       home: environment.find((entry) => entry.startsWith('HERMES_HOME='))?.slice('HERMES_HOME='.length),
+      environment,
       accountName: shown.User || undefined,
       definitionPaths: [fragment, ...splitEntries(shown.DropInPaths ?? '')].filter(Boolean),
       needsReload: shown.NeedDaemonReload === 'yes',
@@ -607,6 +633,17 @@ function lastExit(shown: Properties): LastExit | undefined {
 function microsecondsToMs(text: string | undefined): number | undefined {
   const value = positive(text)
   return value === undefined ? undefined : value / 1000
+}
+
+/** A timestamp as systemd writes it in UTC, e.g. "Thu 2026-01-01 12:00:00 UTC" (systemd.time(7)). */
+function utcMs(text: string | undefined): number | undefined {
+  const match = /^\w+ (\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC$/.exec(text ?? '')
+  return match ? Date.parse(`${match[1]}T${match[2]}Z`) : undefined
+}
+
+/** The slice in which a user manager puts its services. */
+function userSlice({uid}: Account): string {
+  return `/user.slice/user-${uid}.slice/user@${uid}.service/app.slice`
 }
 
 function positive(text: string | undefined): number | undefined {
