@@ -7,6 +7,7 @@ import {describePolicy, START_LIMIT_BURST} from '../../service/restart-policy.js
 import {formatSettings, type ServiceSettings} from '../../service/settings.js'
 import {renderTemplate} from '../../service/template.js'
 import {unitPath} from '../../service/unit-path.js'
+import {checksum} from '../../service/checksum.js'
 import type {DefinitionFile, Scope, Service} from '../manager.js'
 import {environmentAssignment, environmentFileLine, execWord, freeText, isSafeProgram, pathSetting, patternSetting} from './escape.js'
 import {syslogIdentifier} from './journal.js'
@@ -69,12 +70,7 @@ export function isEdited(text: string): boolean {
 export function stamped(text: string): string {
   const [first = '', ...rest] = text.split('\n')
   const body = rest.filter((line, index) => index > 0 || !line.startsWith(CHECKSUM_MARK))
-  const sum = process
-    .getBuiltinModule('node:crypto')
-    .createHash('sha256')
-    .update([first, ...body].join('\n'))
-    .digest('hex')
-    .slice(0, 16)
+  const sum = checksum([first, ...body].join('\n'))
   return [first, `${CHECKSUM_MARK}${sum} (an edit by hand is told by it, and kept)`, ...body].join('\n')
 }
 
