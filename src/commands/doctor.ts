@@ -87,12 +87,8 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
     const report = {service: service.name, profile: service.profile.name, id: check.id}
     const wedgeWindowMs = this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS
     try {
-      let outcome = ''
-      await this.runChange(target, `fix ${check.id}`, async () => {
-        const {plan} = await planCure(target, check, {timeoutMs: this.flags.timeout, wedgeWindowMs})
-        outcome = plan.outcome
-        return plan
-      })
+      const makePlan = async () => (await planCure(target, check, {timeoutMs: this.flags.timeout, wedgeWindowMs})).plan
+      const {outcome} = await this.runChange(target, `fix ${check.id}`, makePlan)
       return {...report, ok: true, outcome, error: null}
     } catch (error) {
       const {reportInPassing} = await import('../ui/failure.js')

@@ -1,4 +1,4 @@
-import {shellQuote} from '../service/shell-quote.js'
+import {ownCommand} from '../lifecycle/own-command.js'
 import type {Plan} from '../plan/plan.js'
 import type {Finding, Found} from './finding.js'
 import type {Scene} from './scene.js'
@@ -100,18 +100,5 @@ function finish<E>({id, why, fix}: CheckDefinition<E>, scene: Scene, found: Foun
 
 /** A command of ours about the scene's service, as it is typed; `hermes-svc fix stale-state -p work`. */
 export function commandLine({target}: Pick<Scene, 'target'>, words: string): string {
-  const {service, manager, host, homeFlag} = target
-  const flags = [
-    ...(homeFlag === '--home'
-      ? [`--home ${word(service.profile.home)}`]
-      : service.profile.name === 'default'
-        ? []
-        : [`-p ${service.profile.name}`]),
-    ...(manager.scope === (host.account.uid === 0 ? 'system' : 'user') ? [] : [`--scope ${manager.scope}`]),
-  ]
-  return ['hermes-svc', words, ...flags].join(' ')
-}
-
-function word(text: string): string {
-  return /^[\w./@:+-]+$/.test(text) ? text : shellQuote(text)
+  return ownCommand(target, words)
 }

@@ -2,7 +2,8 @@ import {askTimeoutSec, readDrain} from '../gateway/drain.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {performSteps} from '../plan/apply.js'
 import {onUndo, type Plan, type Progress, type Step} from '../plan/plan.js'
-import {isInsideGateway} from './inside.js'
+import {companionsOf, companionsText} from './companions.js'
+import {isInsideGateway, requireManaged} from './inside.js'
 import {recordIntent} from './intent.js'
 import {ANSWER_MS, endGateway, gatewayProcess, KILL_MS, type LadderTimes, notEnded, TERMINATE_MS} from './ladder.js'
 import type {Observation} from './observe.js'
@@ -51,6 +52,7 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
   const gateway = gatewayProcess(seen.gateway, seen.verdict.pid)
   const title = `restart ${service.name}`
   if (gateway && isInsideGateway(host, gateway.pid)) {
+    requireManaged(target, seen, 'restart')
     return {
       title,
       steps: [
@@ -65,6 +67,7 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
       outcome: `${service.name} was asked to restart; as this command runs inside it, that happens when the present turn is over`,
     }
   }
+  const companions = companionsOf(target, seen)
   const act = async (progress: Progress): Promise<void> => {
     const rung = gateway
       ? await endGateway(target, gateway, {verdict: seen.verdict, times, force: options.force, deadlineMs, progress})
@@ -84,9 +87,10 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
   }
   return {
     title,
-    steps: [...head, {kind: 'act', why: describe(seen, options.force), act}],
+    steps: [...head, {kind: 'act', why: describe(seen, options.force), act, commits: true}],
     lasts: true,
-    outcome: `${service.name} is running under a new pid`,
+    // Said once it is over, and then what became of them is known.
+    outcome: () => `${service.name} is running under a new pid${companionsText(target, companions)}`,
   }
 }
 

@@ -3,6 +3,7 @@ import {onUndo, type Plan} from '../plan/plan.js'
 import {recordIntent} from './intent.js'
 import {observe, type Observation} from './observe.js'
 import {askUnseen, requireVisible} from './prove.js'
+import {ownCommand} from './own-command.js'
 import {requireSameHome, type Target} from './target.js'
 import {isUp, waitUntilUp} from './wait.js'
 
@@ -45,7 +46,7 @@ export function requireInstalled(target: Target, seen: Observation): void {
     throw new ServiceError(`${target.service.name} is not installed in ${target.manager.title}`, {
       code: 'not-installed',
       exitStatus: ExitStatus.failed,
-      next: ['hermes-svc install'],
+      next: [ownCommand(target, 'install')],
     })
   }
   requireUsableDefinition(target, seen)
@@ -62,7 +63,7 @@ export function requireUsableDefinition(target: Target, seen: Observation): void
     next:
       broken === 'masked'
         ? [`systemctl ${target.manager.scope === 'user' ? '--user ' : ''}unmask ${target.service.name}`]
-        : ['hermes-svc diff'],
+        : [ownCommand(target, 'diff')],
   })
 }
 

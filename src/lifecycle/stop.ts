@@ -1,7 +1,8 @@
 import type {DesiredState} from '../managers/manager.js'
 import {performSteps} from '../plan/apply.js'
 import {onUndo, type Plan, type Progress} from '../plan/plan.js'
-import {isInsideGateway} from './inside.js'
+import {companionsOf, companionsText} from './companions.js'
+import {isInsideGateway, requireManaged} from './inside.js'
 import {mirrorIntent, recordIntent} from './intent.js'
 import {endGateway, gatewayProcess, KILL_MS, type LadderTimes, notEnded, TERMINATE_MS} from './ladder.js'
 import type {Observation} from './observe.js'
@@ -38,6 +39,7 @@ export async function planStop(target: Target, options: StopOptions): Promise<Pl
   const disable = seen.manager.enabled && !options.untilBoot ? [...onUndo(manager.enable(service)), ...manager.disable(service)] : []
   const title = `stop ${service.name}`
   if (seen.verdict.pid !== undefined && isInsideGateway(host, seen.verdict.pid)) {
+    requireManaged(target, seen, 'stop')
     return {
       title,
       steps: [...intent, ...disable, ...manager.stop(service)],
@@ -46,12 +48,16 @@ export async function planStop(target: Target, options: StopOptions): Promise<Pl
     }
   }
   const steps = [...intent, ...disable, ...(isDown ? [] : manager.stop(service))]
+  const companions = companionsOf(target, seen)
   return {
     title,
     steps,
     ...(isDown ? {} : {verify: (progress) => seeItGone(target, seen, {...options, desired}, progress)}),
     lasts: true,
-    outcome: `${service.name} is stopped${howLong(seen, options)}${steps.length === 0 ? ' already; nothing was changed' : ''}`,
+    outcome: () => {
+      const what = `${service.name} is stopped${howLong(seen, options)}`
+      return steps.length === 0 ? `${what} already; nothing was changed` : what + companionsText(target, companions)
+    },
   }
 }
 

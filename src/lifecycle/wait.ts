@@ -4,6 +4,7 @@ import type {ManagerObservation} from '../managers/manager.js'
 import type {Progress} from '../plan/plan.js'
 import {logTail} from './log-tail.js'
 import {type Observation, observe} from './observe.js'
+import {ownCommand} from './own-command.js'
 import type {Target} from './target.js'
 
 /** How often a waiting command looks again. */
@@ -127,6 +128,6 @@ function notUp(target: Target, why: string): ServiceError {
     code: 'not-running',
     exitStatus: ExitStatus.failed,
     evidence: logTail(target, LOG_LINES),
-    next: ['hermes-svc logs', 'hermes-svc status'],
+    next: [ownCommand(target, 'doctor')],
   })
 }

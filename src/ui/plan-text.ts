@@ -1,9 +1,9 @@
 import type {Host} from '../host/host.js'
-import type {Plan, Step} from '../plan/plan.js'
+import {outcomeOf, type Plan, type Step} from '../plan/plan.js'
 
 /** A plan as --dry-run prints it: each step, and for each file what would change in it. Secrets are never shown. */
 export async function planText(host: Host, plan: Plan): Promise<string[]> {
-  if (plan.steps.length === 0) return [plan.outcome]
+  if (plan.steps.length === 0) return [outcomeOf(plan)]
   const lines = [`Would ${plan.title}:`]
   for (const step of shownSteps(plan)) {
     lines.push(`  ${step.why}`)

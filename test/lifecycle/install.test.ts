@@ -4,6 +4,7 @@ import {planStop} from '../../src/lifecycle/stop.js'
 import {formatDesired} from '../../src/service/desired-state.js'
 import {upstreamUnit} from '../fakes/captures.js'
 import type {FakeFile} from '../fakes/fake-host.js'
+import {outcomeOf} from '../../src/plan/plan.js'
 import {FakeSystemd} from '../fakes/fake-systemd.js'
 import {runPlan} from '../fakes/run-plan.js'
 import {serviceOf} from '../fakes/settings.js'
@@ -16,7 +17,7 @@ const UNIT = upstreamUnit().replaceAll('/home/hermes', '/home/user')
 async function install(machine: FakeSystemd, request: Partial<InstallRequest> = {}): Promise<string> {
   const plan = await planInstall(machine.target, {...REQUEST, ...request})
   await runPlan(machine.host, plan)
-  return plan.outcome
+  return outcomeOf(plan)
 }
 
 /** All regular files outside of /proc, for comparing a machine before and after. */
@@ -41,7 +42,7 @@ describe('a first install', () => {
     const before = files(machine)
     const plan = await planInstall(machine.target, REQUEST)
     expect(plan.steps.map(({why}) => why)).toEqual([])
-    expect(plan.outcome).toBe('hermes-gateway.service is already up to date; nothing was changed')
+    expect(outcomeOf(plan)).toBe('hermes-gateway.service is already up to date; nothing was changed')
     expect(files(machine)).toEqual(before)
   })
 

@@ -6,11 +6,11 @@ import {planRestart} from '../../src/lifecycle/restart.js'
 import {planStart} from '../../src/lifecycle/start.js'
 import {planStop} from '../../src/lifecycle/stop.js'
 import {planUninstall} from '../../src/lifecycle/uninstall.js'
-import type {Plan} from '../../src/plan/plan.js'
+import {outcomeOf, type Plan} from '../../src/plan/plan.js'
 import {formatDesired} from '../../src/service/desired-state.js'
 import {formatSettings} from '../../src/service/settings.js'
 import {upstreamUnit} from '../fakes/captures.js'
-import {GATEWAY_ARGV} from '../fakes/fake-process.js'
+import {GATEWAY_ARGV, processFiles} from '../fakes/fake-process.js'
 import {FakeSystemd} from '../fakes/fake-systemd.js'
 import {runPlan} from '../fakes/run-plan.js'
 import {SETTINGS} from '../fakes/settings.js'
@@ -36,7 +36,7 @@ const mirrored = (machine: FakeSystemd) => (JSON.parse(machine.host.texts()[STAT
 
 async function run(machine: FakeSystemd, plan: Plan): Promise<string> {
   await runPlan(machine.host, plan)
-  return plan.outcome
+  return outcomeOf(plan)
 }
 
 const start = async (machine: FakeSystemd) => run(machine, await planStart(machine.target, {timeoutMs}))
@@ -62,7 +62,7 @@ describe('start', () => {
     const pid = machine.comesUp()
     const plan = await planStart(machine.target, {timeoutMs})
     expect(plan.steps).toEqual([])
-    expect(plan.outcome).toContain(`is running already (pid ${pid})`)
+    expect(outcomeOf(plan)).toContain(`is running already (pid ${pid})`)
   })
 
   it('waits for a gateway that is coming up already', async () => {
@@ -177,7 +177,7 @@ describe('stop', () => {
       await stop(machine, true)
       const plan = await planStop(machine.target, {timeoutMs, untilBoot: true, force: false, wedgeWindowMs: 5000})
       expect(plan.steps).toEqual([])
-      expect(plan.outcome).toBe('hermes-gateway.service is stopped until the next boot already; nothing was changed')
+      expect(outcomeOf(plan)).toBe('hermes-gateway.service is stopped until the next boot already; nothing was changed')
     })
 
     it.each(['recorded', 'not recorded'])('does not bring back what is stopped for good, %s', async (kind) => {
@@ -350,6 +350,56 @@ describe('restart', () => {
     expect(signals).toEqual(['SIGUSR1', 'SIGTERM', 'SIGKILL'])
     expect(machine.verbs).toContain('restart --no-block')
     expect(machine.shown.MainPID).not.toBe(String(pid))
+  })
+
+  it('gives one of which it cannot be told whether it works 30 s to answer', async () => {
+    const machine = machineWith('running')
+    machine.comesUp('starting', {waitsIn: 'hrtimer_nanosleep'})
+    const startMs = machine.host.monotonicMs()
+    let askedMs = 0
+    machine.host.signal = (_, name) => {
+      if (name === 'SIGUSR1') askedMs = machine.host.monotonicMs()
+      if (name === 'SIGTERM') {
+        expect(machine.host.monotonicMs() - askedMs).toBeGreaterThanOrEqual(30_000)
+        expect(machine.host.monotonicMs() - askedMs).toBeLessThan(31_000)
+        machine.goesDown('deactivating', 'stop-post', 15)
+      }
+      return true
+    }
+    await run(machine, await planRestart(machine.target, {timeoutMs: 120_000, force: false, wedgeWindowMs: 1000, times: {}}))
+    expect(askedMs).toBeGreaterThan(startMs)
+    expect(machine.verbs.at(-1)).toBe('restart --no-block')
+  })
+
+  it('says what else was in the service, and what became of it', async () => {
+    const machine = machineWith('running')
+    const pid = machine.comesUp()
+    for (const child of [901, 902]) {
+      for (const [file, content] of Object.entries(processFiles({pid: child, startTime: child, argv: ['/usr/bin/adb', 'server']}))) {
+        machine.host.put(file, content)
+      }
+    }
+    machine.host.put('/sys/fs/cgroup/s/hermes.service/cgroup.procs', `${pid}\n901\n902\n`)
+    const plan = await restartPlan(machine, true)
+    machine.host.signal = () => {
+      machine.goesDown('deactivating', 'stop-post', 15)
+      machine.host.drop('/proc/901')
+      return true
+    }
+    expect(await run(machine, plan)).toBe(
+      'hermes-gateway.service is running under a new pid; ended with the former gateway: pid 901 (adb); still there of the former gateway: pid 902 (adb)',
+    )
+  })
+
+  it.each(['restart', 'stop'])('%s is refused inside a gateway that no service would start again', async (command) => {
+    const machine = machineWith('running')
+    machine.putProcess({pid: machine.host.pid, startTime: 7, cgroup: '/user.slice/session'}, 'running')
+    const refused = command === 'stop' ? stop(machine) : restart(machine)
+    await expect(refused).rejects.toMatchObject({
+      ...{code: 'inside-gateway', exitStatus: 1},
+      next: [`hermes-svc ${command}   # from a shell outside the gateway`],
+    })
+    expect(machine.host.changes.filter(({kind}) => kind === 'signal')).toEqual([])
   })
 
   it('leaves a gateway that works alone where the time is up before its drain is', async () => {

@@ -300,6 +300,12 @@ describe('undoing', () => {
 })
 
 describe('cancelling', () => {
+  const waits = async (progress: (text: string) => void) => {
+    for (let waited = 0; waited < 100; waited++) {
+      progress(`${waited}`)
+      await Promise.resolve()
+    }
+  }
   const cancelAfter = (asked: number) => {
     let times = 0
     return () => ++times > asked
@@ -307,8 +313,22 @@ describe('cancelling', () => {
 
   it('stops between two steps and undoes the first', async () => {
     const {host, error} = await apply({steps: [write(`${D}/a`, ''), run('never')]}, {cancelled: cancelAfter(1)})
-    expect(error).toMatchObject({code: 'cancelled', exitStatus: 130})
+    expect(error).toMatchObject({code: 'cancelled', exitStatus: 130, message: 'cancelled: what was done until then is undone'})
     expect(host.stat(`${D}/a`)).toBeUndefined()
+  })
+
+  it('says so where nothing was done yet', async () => {
+    const {error} = await apply({steps: [write(`${D}/a`, '')]}, {cancelled: () => true})
+    expect(error).toMatchObject({exitStatus: 130, message: 'cancelled: nothing was changed'})
+  })
+
+  it.each<[string, Partial<Plan>]>([
+    ['a step that commits has begun', {steps: [write(`${D}/a`, ''), {kind: 'act', why: 'wait', act: waits, commits: true}]}],
+    ['all of a plan that lasts is done', {steps: [write(`${D}/a`, '')], verify: waits, lasts: true}],
+  ])('undoes nothing once %s, and says so', async (_, plan) => {
+    const {host, error} = await apply(plan, {cancelled: cancelAfter(5)})
+    expect(error).toMatchObject({exitStatus: 130, message: expect.stringMatching(/^cancelled: .* goes on without this command$/) as string})
+    expect(host.stat(`${D}/a`)).toBeDefined()
   })
 
   it.each(['step', 'outcome'])('stops while a %s is waited for', async (where) => {

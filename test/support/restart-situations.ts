@@ -182,6 +182,15 @@ export const situations: readonly Situation[] = [
     harm: signal('KILL'),
     actual: 'not-up',
   },
+  {
+    // Its main process is a shell, which SIGUSR1 would kill.
+    name: 'behind a wrapper',
+    before: HEALTHY,
+    wrapper: '"$STAND_IN" "$@"; exit $?',
+    actual: 'running',
+    ended: 75,
+    endsBy: 'USR1',
+  },
   {name: 'pid file missing', before: {unlink_after_start: ['gateway.pid']}, actual: 'running', ended: 75, endsBy: 'USR1', limit: 'healthy'},
   {
     name: 'lock on an unlinked file',
