@@ -5,7 +5,19 @@ import {ownedDirectives} from '../../src/managers/systemd/directives.js'
 import type {FakeCommand} from './fake-host.js'
 
 const PROPERTIES = [
-  ...['Id', 'LoadState', 'UnitFileState', 'ActiveState', 'SubState', 'Result', 'MainPID', 'NRestarts', 'ExecMainCode', 'ExecMainStatus'],
+  ...[
+    'Id',
+    'LoadState',
+    'UnitFileState',
+    'ActiveState',
+    'SubState',
+    'Job',
+    'Result',
+    'MainPID',
+    'NRestarts',
+    'ExecMainCode',
+    'ExecMainStatus',
+  ],
   ...['ExecMainPID', 'ExecMainStartTimestampMonotonic', 'StateChangeTimestampMonotonic', 'FragmentPath', 'DropInPaths', 'NeedDaemonReload'],
   ...[
     'ControlGroup',

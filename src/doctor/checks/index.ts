@@ -28,6 +28,7 @@ export const checkModules: Readonly<Record<string, () => Promise<{check: Check}>
   platforms: () => import('./platforms.js'),
   'not-enabled': () => import('./not-enabled.js'),
   linger: () => import('../../managers/systemd/checks/linger.js'),
+  watchdog: () => import('./watchdog.js'),
   'log-size': () => import('./log-size.js'),
   'not-installed': () => import('./not-installed.js'),
 }

@@ -43,7 +43,7 @@ import {gatewayDefinitions} from './rivals.js'
 import {parseShow, type Properties, splitEntries} from './show.js'
 
 const READ_PROPERTIES = [
-  'Id LoadState UnitFileState ActiveState SubState Result MainPID NRestarts ExecMainCode ExecMainStatus ExecMainPID',
+  'Id LoadState UnitFileState ActiveState SubState Job Result MainPID NRestarts ExecMainCode ExecMainStatus ExecMainPID',
   'ExecMainStartTimestampMonotonic StateChangeTimestampMonotonic FragmentPath DropInPaths NeedDaemonReload ControlGroup User Environment',
   'WorkingDirectory ExecStart StartLimitBurst RestartMaxDelayUSec',
 ]
@@ -604,7 +604,8 @@ function activity(shown: Properties): Activity {
     case 'active':
     case 'reloading':
     case 'refreshing':
-      return 'running'
+      // Told to do something else, which has not begun yet: a restart, or a stop.
+      return shown.Job ? 'starting' : 'running'
     case 'activating':
       if (shown.SubState === 'auto-restart' || shown.SubState === 'auto-restart-queued') return 'waiting'
       return shown.SubState === 'start-pre' && Number(shown.NRestarts) > 0 ? 'waiting' : 'starting'
