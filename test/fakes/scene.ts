@@ -43,7 +43,7 @@ export function foreign(shown: Readonly<Record<string, string>> = {}): FakeSyste
 const REQUEST = {environment: new Map<string, string>(), policy: {}, heartbeat: {}, timeoutMs: 10_000, force: false}
 
 /** What a look at the machine's service shows. */
-export async function sceneOf(machine: FakeSystemd, changed: Partial<Scene> = {}): Promise<Scene> {
+async function sceneOf(machine: FakeSystemd, changed: Partial<Scene> = {}): Promise<Scene> {
   const [scene] = await observeScenes([machine.target], {wedgeWindowMs: 0, isNamed: true})
   if (!scene) throw new Error('nothing was observed')
   return {...scene, ...changed}

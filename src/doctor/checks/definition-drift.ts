@@ -62,6 +62,8 @@ function overridden(
   const theirs = drifts.filter(({setBy}) => setBy !== undefined && !own.includes(setBy))
   const ours = drifts.filter((drift) => !theirs.includes(drift) && !edited.includes(drift.setBy ?? ''))
   const named = (list: readonly DirectiveDrift[]) => list.map(({directive}) => directive).join(', ')
+  const editor = target.manager.scope === 'user' ? '"${EDITOR:-vi}"' : 'sudoedit'
+  const reload = target.manager.commandLine('daemon-reload')
   const found: Found[] = []
   if (theirs.length > 0) {
     const files = [...new Set(theirs.map(({setBy}) => setBy ?? ''))]

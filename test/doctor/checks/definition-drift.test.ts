@@ -17,7 +17,7 @@ describe('definition-drift', () => {
     const {findings, plan} = await examined(machine, check)
     expect(findings).toMatchObject([{kind: 'overridden', severity: 'warning', isFixable: false, explains: ['stop-timeout', 'start-limit']}])
     expect(findings[0]?.evidence[0]).toBe(`Restart is no (${MINE}), and should be always`)
-    expect(findings[0]?.cure[0]).toContain(MINE)
+    expect(findings[0]?.cure[0]).toMatch(/^"\$\{EDITOR:-vi\}" \S+90-mine\.conf {3}#/)
     expect(plan).toBeUndefined()
   })
 

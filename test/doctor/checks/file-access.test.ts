@@ -42,6 +42,13 @@ describe('file-access', () => {
     expect(await kinds(machine, check)).toEqual([])
   })
 
+  it('says nothing of what lies behind a folder that is a link', async () => {
+    const machine = await installed({'/var/logs-of-root/gateway.log': {text: '', uid: 0, gid: 0}})
+    machine.host.drop(`${HOME}/logs`)
+    machine.host.put(`${HOME}/logs`, {link: '/var/logs-of-root'})
+    expect(await kinds(machine, check)).toEqual([])
+  })
+
   it('finds values that others can read, and hides them', async () => {
     const machine = await installed()
     machine.host.put(ENV, {text: 'TOKEN="x"\n', mode: 0o640})
