@@ -72,9 +72,12 @@ function overridden(
       severity: 'warning',
       what: `${named(theirs)} of ${seen.manager.service.name} ${theirs.length === 1 ? 'is' : 'are'} set by ${files.join(' and ')}`,
       evidence: theirs.map(inWords),
-      cure: files.map(
-        (file) => `sudoedit ${file}   # yours to decide: take ${named(theirs.filter(({setBy}) => setBy === file))} out of it`,
-      ),
+      cure: [
+        ...files.map(
+          (file) => `${editor} ${file}   # yours to decide: take ${named(theirs.filter(({setBy}) => setBy === file))} out of it`,
+        ),
+        reload,
+      ],
       isFixable: false,
       explains,
     })
