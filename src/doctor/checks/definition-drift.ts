@@ -62,6 +62,8 @@ function overridden(
   const theirs = drifts.filter(({setBy}) => setBy !== undefined && !own.includes(setBy))
   const ours = drifts.filter((drift) => !theirs.includes(drift) && !edited.includes(drift.setBy ?? ''))
   const named = (list: readonly DirectiveDrift[]) => list.map(({directive}) => directive).join(', ')
+  const editor = target.manager.scope === 'user' ? '"${EDITOR:-vi}"' : 'sudoedit'
+  const reload = target.manager.commandLine('daemon-reload')
   const found: Found[] = []
   if (theirs.length > 0) {
     const files = [...new Set(theirs.map(({setBy}) => setBy ?? ''))]
@@ -70,9 +72,12 @@ function overridden(
       severity: 'warning',
       what: `${named(theirs)} of ${seen.manager.service.name} ${theirs.length === 1 ? 'is' : 'are'} set by ${files.join(' and ')}`,
       evidence: theirs.map(inWords),
-      cure: files.map(
-        (file) => `sudoedit ${file}   # yours to decide: take ${named(theirs.filter(({setBy}) => setBy === file))} out of it`,
-      ),
+      cure: [
+        ...files.map(
+          (file) => `${editor} ${file}   # yours to decide: take ${named(theirs.filter(({setBy}) => setBy === file))} out of it`,
+        ),
+        reload,
+      ],
       isFixable: false,
       explains,
     })

@@ -48,7 +48,9 @@ export const definition: CheckDefinition<Evidence> = {
       return [{path: file, stat, owner}]
     }
     const [homePlace] = at(home)
-    const places = NAMES.flatMap((name) => at(path.join(home, name)))
+    // What lies behind a link to elsewhere is not the home's.
+    const linked = ['state', 'logs'].filter((folder) => host.lstat(path.join(home, folder))?.kind === 'link')
+    const places = NAMES.filter((name) => !linked.includes(path.dirname(name))).flatMap((name) => at(path.join(home, name)))
     const owner = manager.owner(service)?.uid ?? 0
     const secrets = manager.ownFiles(service).filter(({role}) => role === 'secrets')
     return {
@@ -88,8 +90,8 @@ function stepsFor({target: {service, manager, host}}: Scene, {home, foreign, clo
   const set = ({path: file}: Place, change: {mode?: number; owner?: typeof account}, as = manager.owner(service)): Step => ({
     kind: 'set-access',
     why: change.owner ? `give ${file} to ${change.owner.name}` : `set the mode of ${file} to ${(change.mode ?? 0).toString(8)}`,
-    // What is on the way to it may be a link of the user's own choice; what it leads to is named here.
-    path: path.join(host.realPath(path.dirname(file)) ?? path.dirname(file), path.basename(file)),
+    // With an account's own ids the links on the way are of no harm; root must not be led anywhere by them.
+    path: as ? path.join(host.realPath(path.dirname(file)) ?? path.dirname(file), path.basename(file)) : file,
     ...change,
     as,
   })

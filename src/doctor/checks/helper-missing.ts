@@ -69,14 +69,29 @@ export const definition: CheckDefinition<Evidence> = {
   fix: {
     isSafe: true,
     interrupts: false,
-    plan: async (scene, {open}, _found, options) => {
-      const root = scene.target.host.accountOf(0)
+    plan: async (scene, {open, programs}, _found, options) => {
+      const {manager, service, host} = scene.target
+      // What is to be replaced is read first, so that it can be put back.
+      const unlock = programs.flatMap(({path: file, role, stat}): Step[] =>
+        stat?.kind === 'file' && role !== 'node' && (stat.mode & 0o400) === 0
+          ? [
+              {
+                kind: 'set-access',
+                why: `let ${file} be read`,
+                path: host.realPath(file) ?? file,
+                mode: stat.mode | 0o444,
+                as: manager.owner(service),
+              },
+            ]
+          : [],
+      )
+      const root = host.accountOf(0)
       const close = open.map((place): Step => {
         const mode = place.stat.mode & ~0o022
         return {kind: 'set-access', why: `let only root write ${place.path}`, path: place.path, mode, ...(root ? {owner: root} : {})}
       })
       const plan = await reinstall(scene, options)
-      return {...plan, steps: [...close, ...plan.steps], outcome: `${scene.target.service.name} calls helpers that are there`}
+      return {...plan, steps: [...close, ...unlock, ...plan.steps], outcome: `${service.name} calls helpers that are there`}
     },
   },
 }
