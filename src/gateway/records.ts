@@ -34,6 +34,8 @@ export interface PlatformState {
   readonly errorCode: string | undefined
   readonly errorMessage: string | undefined
   readonly needsAttention: boolean
+  /** The gateway that said so; it may be a former one. */
+  readonly writerPid: number | undefined
   /** ISO 8601, or seconds since the epoch. */
   readonly retryingSince: string | number | undefined
   readonly updatedAt: string | number | undefined
@@ -113,6 +115,7 @@ function parsePlatform(name: string, said: unknown): PlatformState[] {
       state: text(said.state),
       errorCode: typeof code === 'number' ? String(code) : text(code),
       errorMessage: text(said.error_message),
+      writerPid: typeof said.writer_pid === 'number' ? said.writer_pid : undefined,
       needsAttention: needs === true || text(needs) !== undefined,
       retryingSince: time(said.retrying_since),
       updatedAt: time(said.updated_at),

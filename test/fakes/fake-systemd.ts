@@ -31,6 +31,8 @@ export class FakeSystemd {
   readonly verbs: string[] = []
   /** The heartbeat's timer. */
   readonly timer = {isEnabled: false, isActive: false}
+  /** When the tick last ended, as `show` says it in UTC, and in µs on the monotonic clock. */
+  lastTick: {readonly wall: string; readonly monotonic: number} | undefined
   onStart: () => void = () => this.comesUp()
   onStop: () => void = () => this.goesDown()
   /** Exit status and words of a verb that fails. */
@@ -111,6 +113,10 @@ export class FakeSystemd {
     if (argv.includes('--version')) return result(argv, 'systemd 252 (252.1)\n')
     if (!argv.includes('show')) throw new Error(`unexpected: ${argv.join(' ')}`)
     if (argv.includes(TIMER)) return result(argv, this.showTimer())
+    if (argv.includes(TICK)) {
+      const {wall, monotonic} = this.lastTick ?? {wall: '', monotonic: 0}
+      return result(argv, `ExecMainExitTimestamp=${wall}\nExecMainExitTimestampMonotonic=${monotonic}\n`)
+    }
     const known = {Id: service.name, ...this.shown}
     return result(
       argv,

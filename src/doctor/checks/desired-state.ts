@@ -180,10 +180,12 @@ function aboutUnreadable(scene: Scene, why: string): Found {
 }
 
 function aboutUnrecorded(scene: Scene): Found {
-  const isOurs = scene.seen.manager.installed === 'own' || scene.seen.manager.installed === 'adopted'
+  const {installed, activity} = scene.seen.manager
+  const isOurs = installed === 'own' || installed === 'adopted'
   return {
     kind: 'unrecorded',
-    severity: isOurs ? 'warning' : 'info',
+    // Of another tool's service nobody has ever asked us for anything, but one that has failed is not as anybody wants it.
+    severity: isOurs || activity === 'failed' ? 'warning' : 'info',
     what: 'nobody has recorded whether it should run',
     evidence: [actual(scene)],
     cure: isOurs ? bothWays(scene) : [commandLine(scene, 'install'), ...bothWays(scene)],

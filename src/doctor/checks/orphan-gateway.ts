@@ -90,15 +90,22 @@ function isSameCommand(a: ProcessInfo, b: ProcessInfo): boolean {
   return a.argv.join('\0') === b.argv.join('\0')
 }
 
+/** The service has a gateway of its own, whichever of them the home's files name. */
+function hasOwn({seen: {manager, gateway}}: Scene): boolean {
+  const process = manager.mainPid === undefined ? undefined : gateway.processes.get(manager.mainPid)
+  if (!process) return false
+  return identify({pid: process.pid, startTime: process.startTime, home: undefined, argv: []}, process, gateway.home) === 'gateway'
+}
+
 /** A gateway's unit by its name: upstream's, an old one, or a second one. What a shell runs is in no such unit. */
 function unitOf({cgroup}: ProcessInfo): string | undefined {
   return /(?:^|\/)(hermes[^/]*\.service)(?:\/|$)/.exec(cgroup ?? '')?.[1]
 }
 
 function about(scene: Scene, {process, ageMs, unit}: Orphan): Found {
-  const {manager, verdict} = scene.seen
+  const {manager} = scene.seen
   const {pid, uid, argv, cgroup, parentPid} = process
-  const isSecond = verdict.pid !== undefined && verdict.pid !== pid
+  const isSecond = hasOwn(scene)
   const explains = ['desired-state', 'crash-loop', 'stale-state', 'missing-heartbeat', 'platforms', 'not-enabled', 'leftover-processes']
   const evidence = [
     `pid ${pid}: ${argv.join(' ')}`,
@@ -145,8 +152,8 @@ async function planEnd(scene: Scene, orphans: readonly Orphan[], _found: readonl
       }),
     )
   const isWanted = seen.desired.kind === 'recorded' && seen.desired.record.desiredState === 'running' && seen.manager.installed !== 'no'
-  const isUp = seen.verdict.pid !== undefined && seen.supervised === true
-  const start = isWanted && !isUp
+  // The service's own gateway is never the one that is ended.
+  const start = isWanted && !hasOwn(scene)
   return {
     title: `end what runs beside ${service.name}`,
     // Whatever the service waits for, a start that was called off included, began with the orphan.

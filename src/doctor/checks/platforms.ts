@@ -26,7 +26,8 @@ export const definition: CheckDefinition<Evidence> = {
     const {verdict, gateway} = scene.seen
     const state = stateOf(gateway.state)
     if (verdict.state !== 'alive' || verdict.pid === undefined || state?.process?.pid !== verdict.pid) return []
-    return state.platforms.flatMap((platform) => about(scene, platform, ageMs))
+    const own = state.platforms.filter(({writerPid}) => writerPid === undefined || writerPid === verdict.pid)
+    return own.flatMap((platform) => about(scene, platform, ageMs))
   },
 }
 
