@@ -1,7 +1,7 @@
 import type {Check, FixOptions} from '../../src/doctor/check.js'
 import {examine} from '../../src/doctor/examine.js'
 import type {Finding} from '../../src/doctor/finding.js'
-import {observeScenes, type Scene} from '../../src/doctor/scene.js'
+import type {Scene} from '../../src/doctor/scene.js'
 import type {Account} from '../../src/host/host.js'
 import type {Target} from '../../src/lifecycle/target.js'
 import type {Service} from '../../src/managers/manager.js'
@@ -12,6 +12,7 @@ import {FakeHost} from './fake-host.js'
 import {type FakeProcess, processFiles} from './fake-process.js'
 import {FakeSystemd} from './fake-systemd.js'
 import {runPlan} from './run-plan.js'
+import {sceneOf as sceneOfTarget} from './scene.js'
 import {SETTINGS} from './settings.js'
 import {showCommand} from './systemctl.js'
 
@@ -22,8 +23,8 @@ const HERTZ_MS = 10
 /** What a service of the fake machine is when doctor looks at it. */
 export interface FakeService {
   readonly desired?: 'running' | 'stopped' | null
-  /** Who recorded that. */
-  readonly by?: string
+  /** It is stopped until the boot after the one of this name; the fake machine's is `this-boot`. */
+  readonly stoppedInBoot?: string
   /** False: another tool's unit, without settings of ours. */
   readonly isOwn?: boolean
   readonly settings?: Partial<ServiceSettings>
@@ -33,7 +34,7 @@ export interface FakeService {
 /** A machine with an installed service that is stopped, and has been for a while; `comesUp` and the like make it something else. */
 export function serviceMachine({
   desired = 'running',
-  by = 'install',
+  stoppedInBoot,
   isOwn = true,
   settings,
   enabled = true,
@@ -43,7 +44,10 @@ export function serviceMachine({
   machine.shown = {...machine.shown, UnitFileState: enabled ? 'enabled' : 'disabled'}
   if (isOwn) machine.host.put(`${SUPPORT}/settings.json`, formatSettings({...SETTINGS, ...settings}))
   if (desired !== null) {
-    machine.host.put(`${machine.home}/.hermes-svc.json`, JSON.stringify({schemaVersion: 1, desiredState: desired, since: 'then', by}))
+    machine.host.put(
+      `${machine.home}/.hermes-svc.json`,
+      JSON.stringify({schemaVersion: 1, desiredState: desired, since: 'then', by: 'install', stoppedInBoot}),
+    )
   }
   // This very process, by whose start the age of others is told.
   addProcess(machine, {pid: machine.host.pid, startTime: machine.host.monotonicMs() / HERTZ_MS, argv: ['node']})
@@ -63,10 +67,8 @@ export function leave({host, home}: FakeSystemd, name: string, value: unknown, a
 }
 
 /** What doctor sees of a service at this moment. */
-export async function sceneOf({target}: Pick<FakeSystemd, 'target'>, isNamed = true): Promise<Scene> {
-  const [scene] = await observeScenes([target], {wedgeWindowMs: 1000, isNamed})
-  if (!scene) throw new Error('nothing was observed')
-  return scene
+export function sceneOf({target}: Pick<FakeSystemd, 'target'>, isNamed = true): Promise<Scene> {
+  return sceneOfTarget(target, {isNamed})
 }
 
 /** What a check finds on a machine. */

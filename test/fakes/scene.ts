@@ -45,7 +45,7 @@ const REQUEST = {environment: new Map<string, string>(), policy: {}, heartbeat: 
 
 /** The scene of one service of a fake machine, as `doctor` sees it when it is asked for that service alone. */
 export async function sceneOf(target: Target, changed: Partial<Scene> = {}): Promise<Scene> {
-  const [scene] = await observeScenes([target], {wedgeWindowMs: 0, isNamed: true, anyScope: false})
+  const [scene] = await observeScenes([target], {wedgeWindowMs: 1000, isNamed: true, anyScope: false})
   if (!scene) throw new Error('nothing was observed')
   return {...scene, ...changed}
 }

@@ -1,5 +1,5 @@
 import {usageError} from '../../errors.js'
-import {stateOf} from '../../gateway/verdict.js'
+import {judge, stateOf} from '../../gateway/verdict.js'
 import {stopBudgetMs} from '../../lifecycle/budget.js'
 import {mirrorIntent, recordIntent} from '../../lifecycle/intent.js'
 import type {Observation} from '../../lifecycle/observe.js'
@@ -129,11 +129,12 @@ function aboutDown(scene: Scene, ageMs: number | undefined): Found | undefined {
     return {kind: 'down', severity: 'error', what: `it should be running, and is ${manager.activity}`, evidence, explains}
   }
   const isLate = manager.activity === 'running' && ageMs !== undefined && ageMs > COMES_UP_MS
-  if (!isLate || (verdict.state !== 'dead' && says !== 'starting')) return undefined
-  const what =
-    verdict.state === 'dead'
-      ? `the service has been up for ${inWords(ageMs)}, and there is no gateway in it`
-      : `the gateway has been starting for ${inWords(ageMs)}`
+  // The verdict itself no longer says so of one that has been up for long without any record.
+  const isEmpty = judge(gateway).state === 'dead'
+  if (!isLate || (!isEmpty && says !== 'starting')) return undefined
+  const what = isEmpty
+    ? `the service has been up for ${inWords(ageMs)}, and there is no gateway in it`
+    : `the gateway has been starting for ${inWords(ageMs)}`
   return {kind: 'not-up', severity: 'error', what, evidence, isSafe: false, explains: ['stale-state']}
 }
 

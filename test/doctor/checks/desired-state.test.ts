@@ -69,8 +69,14 @@ const combinations: [name: string, service: FakeService, bring: (machine: FakeSy
     () => undefined,
     ['enabled warning: it should be stopped, and starts at the next boot'],
   ],
-  ['should be stopped until the boot, starts at boot', {desired: 'stopped', by: 'stop --until-boot'}, () => undefined, []],
-  ['should be stopped until the boot, runs after it', {desired: 'stopped', by: 'stop --until-boot'}, (machine) => machine.comesUp(), []],
+  ['should be stopped until the boot, is', {stoppedInBoot: 'this-boot'}, () => undefined, []],
+  ['should be stopped until the boot, runs after it', {stoppedInBoot: 'that-boot'}, (machine) => machine.comesUp(), []],
+  [
+    'should be stopped until the boot, is down after it',
+    {stoppedInBoot: 'that-boot'},
+    () => undefined,
+    ['down error: it should be running, and is stopped'],
+  ],
   [
     'nobody asked for anything, runs',
     {desired: null},
