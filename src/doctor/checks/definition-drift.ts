@@ -8,6 +8,7 @@ interface Evidence {
   readonly drifts: readonly DirectiveDrift[]
   readonly edited: readonly string[]
   readonly missing: readonly string[]
+  readonly isMainMissing: boolean
   readonly isLimitHit: boolean
 }
 
@@ -20,23 +21,26 @@ export const definition: CheckDefinition<Evidence> = {
   needsManager: true,
   look: ({target: {manager, host, service}, seen}) => {
     const {settings} = seen.manager
-    if (!hasOurPolicy(seen) || !settings) return {drifts: [], edited: [], missing: [], isLimitHit: false}
+    if (!hasOurPolicy(seen) || !settings) return {drifts: [], edited: [], missing: [], isMainMissing: false, isLimitHit: false}
     const roles = settings.createdDefinition ? ['definition', 'policy'] : ['policy']
-    const wanted = manager.ownFiles(service).filter(({role}) => roles.includes(role))
+    const missing = manager.ownFiles(service).filter(({role, path}) => roles.includes(role) && host.lstat(path) === undefined)
     return {
       drifts: manager.drift(seen.manager, settings),
       edited: manager.editedFiles(service),
-      missing: wanted.map(({path}) => path).filter((file) => host.lstat(file) === undefined),
+      missing: missing.map(({path}) => path),
+      isMainMissing: missing.some(({role}) => role === 'definition'),
       isLimitHit: manager.evidence(seen.manager).startFailure?.kind === 'limit',
     }
   },
-  diagnose: (scene, {drifts, edited, missing, isLimitHit}) => {
+  diagnose: (scene, {drifts, edited, missing, isMainMissing, isLimitHit}) => {
     const {service, broken, needsReload} = scene.seen.manager
     if (broken !== undefined) return []
     const explains = ['stop-timeout', ...(isLimitHit ? [] : ['start-limit'])]
     if (missing.length > 0) {
       const what = `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} gone`
-      return [{kind: 'file-missing', severity: 'warning', what, evidence: drifts.map(inWords), explains}]
+      // A main definition that is written anew takes effect by a restart.
+      const isSafe = !isMainMissing || scene.seen.verdict.state === 'dead'
+      return [{kind: 'file-missing', severity: 'warning', what, evidence: drifts.map(inWords), explains, isSafe}]
     }
     if (needsReload) {
       const what = `the definition of ${service.name} was changed on disk, and the manager has not read it since`
