@@ -8,7 +8,6 @@ interface Evidence {
   readonly drifts: readonly DirectiveDrift[]
   readonly edited: readonly string[]
   readonly missing: readonly string[]
-  readonly isMainMissing: boolean
   readonly isLimitHit: boolean
 }
 
@@ -21,26 +20,23 @@ export const definition: CheckDefinition<Evidence> = {
   needsManager: true,
   look: ({target: {manager, host, service}, seen}) => {
     const {settings} = seen.manager
-    if (!hasOurPolicy(seen) || !settings) return {drifts: [], edited: [], missing: [], isMainMissing: false, isLimitHit: false}
+    if (!hasOurPolicy(seen) || !settings) return {drifts: [], edited: [], missing: [], isLimitHit: false}
     const roles = settings.createdDefinition ? ['definition', 'policy'] : ['policy']
     const missing = manager.ownFiles(service).filter(({role, path}) => roles.includes(role) && host.lstat(path) === undefined)
     return {
       drifts: manager.drift(seen.manager, settings),
       edited: manager.editedFiles(service),
       missing: missing.map(({path}) => path),
-      isMainMissing: missing.some(({role}) => role === 'definition'),
       isLimitHit: manager.evidence(seen.manager).startFailure?.kind === 'limit',
     }
   },
-  diagnose: (scene, {drifts, edited, missing, isMainMissing, isLimitHit}) => {
+  diagnose: (scene, {drifts, edited, missing, isLimitHit}) => {
     const {service, broken, needsReload} = scene.seen.manager
     if (broken !== undefined) return []
     const explains = ['stop-timeout', ...(isLimitHit ? [] : ['start-limit'])]
     if (missing.length > 0) {
       const what = `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} gone`
-      // A main definition that is written anew takes effect by a restart.
-      const isSafe = !isMainMissing || scene.seen.verdict.state === 'dead'
-      return [{kind: 'file-missing', severity: 'warning', what, evidence: drifts.map(inWords), explains, isSafe}]
+      return [{kind: 'file-missing', severity: 'warning', what, evidence: drifts.map(inWords), explains}]
     }
     if (needsReload) {
       const what = `the definition of ${service.name} was changed on disk, and the manager has not read it since`
@@ -50,8 +46,8 @@ export const definition: CheckDefinition<Evidence> = {
   },
   fix: {
     isSafe: true,
-    interrupts: true,
-    plan: (scene, _evidence, _found, options) => reinstall(scene, options),
+    interrupts: false,
+    plan: (scene, _evidence, _found, options) => reinstall(scene, options, {keepRunning: true}),
   },
 }
 
