@@ -11,7 +11,7 @@ import type {Scene} from './scene.js'
 export async function reinstall(
   {target}: Scene,
   {timeoutMs}: FixOptions,
-  request: Partial<Pick<InstallRequest, 'command' | 'environment' | 'force'>> = {},
+  request: Partial<Pick<InstallRequest, 'command' | 'environment' | 'force' | 'keepRunning'>> = {},
 ): Promise<Plan> {
   const {planInstall} = await import('../lifecycle/install.js')
   return planInstall(target, {environment: new Map(), policy: {}, heartbeat: {}, timeoutMs, force: false, ...request})

@@ -201,6 +201,18 @@ await describeOnSystemd('doctor on what is around a service', (machine) => {
 
   it.each(rows)('$id ($kind): $how', (row) => seeRow(machine(), ann, row))
 
+  it('finds nothing wrong with ten profiles side by side, in both scopes, whoever asks', async () => {
+    const services = []
+    for (let number = 0; number < 10; number++) {
+      services.push(await TestService.make(machine(), ann, {scope: number % 2 === 0 ? 'user' : 'system'}))
+    }
+    for (const service of services) await service.must('install')
+    for (const service of services) expect(await doctor(service)).toEqual({exit: 0, findings: []})
+    const asUser = ['doctor', '--profile', services[1]?.profile ?? '', '--json']
+    expect((await hermesSvc(machine(), asUser, {user: ann})).json()).toMatchObject({ok: true, services: [{scope: 'system', findings: []}]})
+    for (const service of services) await service.must('uninstall')
+  })
+
   it('log-size: a log that a process has open is left alone, and doctor says what to do', async () => {
     const service = await TestService.make(machine(), ann)
     await service.must('install')

@@ -89,6 +89,21 @@ describe('a later install', () => {
     expect(machine.shown.MainPID).not.toBe(pid)
   })
 
+  it('leaves a gateway that runs alone if it is told to, and notes that a restart is due, for the next install', async () => {
+    const machine = new FakeSystemd()
+    const due = '/home/user/.config/hermes-svc/hermes-gateway/restart-due'
+    await install(machine)
+    const pid = machine.shown.MainPID
+    for (let time = 0; time < 2; time++) {
+      await install(machine, {environment: new Map([['A', '1']]), keepRunning: true})
+      expect(machine.shown.MainPID).toBe(pid)
+      expect(files(machine)).toHaveProperty([due])
+    }
+    await install(machine)
+    expect(machine.shown.MainPID).not.toBe(pid)
+    expect(files(machine)).not.toHaveProperty([due])
+  })
+
   it('has the previous definition running again if the new one does not come up', async () => {
     const machine = new FakeSystemd()
     await install(machine)

@@ -264,7 +264,7 @@ export async function doctorDefinitionSuite(version: SystemdVersion): Promise<vo
         await service.sh('cd && install -D -m 755 "$1" "$2"', [STAND_IN, program], {user: bob})
         await service.must('install')
         expect(await doctor(service)).toEqual({exit: 0, findings: []})
-        await service.sh('cd && rm "$1"', [program], {user: bob})
+        await service.sh('cd && rm "$1" && kill -9 "$2"', [program, String(await service.mainPid())], {user: bob})
         expect((await doctor(service)).findings).toMatchObject([
           {id: 'definition-broken', kind: 'program', severity: 'error', isSafe: true},
         ])

@@ -128,7 +128,8 @@ function programFault(scene: Scene, evidence: Evidence): Fault {
       ...(replacement ? [`there is a gateway: ${replacement.join(' ')}`] : ['no other gateway was found']),
     ],
     isFixable,
-    isSafe: isFixable && installed !== 'foreign',
+    // A gateway that still lives on what it has loaded would be restarted by it.
+    isSafe: isFixable && installed !== 'foreign' && scene.seen.verdict.state === 'dead',
     ...(isFixable ? {} : {cure: ['hermes-svc install --command /path/to/hermes']}),
   }
 }

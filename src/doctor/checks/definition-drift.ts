@@ -22,11 +22,11 @@ export const definition: CheckDefinition<Evidence> = {
     const {settings} = seen.manager
     if (!hasOurPolicy(seen) || !settings) return {drifts: [], edited: [], missing: [], isLimitHit: false}
     const roles = settings.createdDefinition ? ['definition', 'policy'] : ['policy']
-    const wanted = manager.ownFiles(service).filter(({role}) => roles.includes(role))
+    const missing = manager.ownFiles(service).filter(({role, path}) => roles.includes(role) && host.lstat(path) === undefined)
     return {
       drifts: manager.drift(seen.manager, settings),
       edited: manager.editedFiles(service),
-      missing: wanted.map(({path}) => path).filter((file) => host.lstat(file) === undefined),
+      missing: missing.map(({path}) => path),
       isLimitHit: manager.evidence(seen.manager).startFailure?.kind === 'limit',
     }
   },
@@ -46,8 +46,8 @@ export const definition: CheckDefinition<Evidence> = {
   },
   fix: {
     isSafe: true,
-    interrupts: true,
-    plan: (scene, _evidence, _found, options) => reinstall(scene, options),
+    interrupts: false,
+    plan: (scene, _evidence, _found, options) => reinstall(scene, options, {keepRunning: true}),
   },
 }
 

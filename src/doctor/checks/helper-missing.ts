@@ -90,7 +90,7 @@ export const definition: CheckDefinition<Evidence> = {
         const mode = place.stat.mode & ~0o022
         return {kind: 'set-access', why: `let only root write ${place.path}`, path: place.path, mode, ...(root ? {owner: root} : {})}
       })
-      const plan = await reinstall(scene, options)
+      const plan = await reinstall(scene, options, {keepRunning: true})
       return {...plan, steps: [...close, ...unlock, ...plan.steps], outcome: `${service.name} calls helpers that are there`}
     },
   },

@@ -54,7 +54,7 @@ export const definition: CheckDefinition<DefinitionEvidence> = {
     plan: (scene, {restartRisk}, _found, options) =>
       restartRisk.kind === 'sound'
         ? planStart(scene.target, {timeoutMs: options.timeoutMs ?? START_TIMEOUT_MS})
-        : reinstall(scene, options),
+        : reinstall(scene, options, {keepRunning: true}),
   },
 }
 

@@ -45,7 +45,7 @@ export const definition: CheckDefinition<Evidence> = {
   fix: {
     isSafe: true,
     interrupts: false,
-    plan: (scene, _evidence, _found, options) => reinstall(scene, options),
+    plan: (scene, _evidence, _found, options) => reinstall(scene, options, {keepRunning: true}),
   },
 }
 

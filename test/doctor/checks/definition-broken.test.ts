@@ -46,6 +46,8 @@ describe('definition-broken', () => {
     const machine = await installed()
     machine.host.drop('/usr/bin/hermes')
     machine.host.put(OTHER, PROGRAM)
+    expect((await examined(machine, check)).findings).toMatchObject([{kind: 'program', isFixable: true, isSafe: false}])
+    machine.goesDown('activating', 'auto-restart', 127)
     expect((await examined(machine, check)).findings).toMatchObject([{kind: 'program', isFixable: true, isSafe: true}])
     await fix(machine, check)
     expect(machine.host.texts()[machine.unit]).toContain(`ExecStart=:"${OTHER}" "gateway" "run"`)
