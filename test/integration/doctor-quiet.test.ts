@@ -116,10 +116,10 @@ await describeOnSystemd('doctor', (machine) => {
       }
       await machine().writeText(`${ann.home}/.hermes/gateway_state.json`, JSON.stringify(stopped), {user: ann})
       await machine().writeText(`${ann.home}/.hermes/gateway.lock`, JSON.stringify({pid: 4, start_time: 5}), {user: ann})
-      const {code, json} = await hermesSvc(machine(), ['doctor', '--all', '--json'], {user: ann})
-      const {services: seen} = json<{services: {profile: string; findings: object[]}[]}>()
+      const all = await hermesSvc(machine(), ['doctor', '--all', '--json'], {user: ann})
+      const {services: seen} = all.json<{services: {profile: string; findings: object[]}[]}>()
       const side = seen.filter(({profile}) => profile === 'default' || profile.startsWith('side-'))
-      expect([code, side.length, side.flatMap(({findings}) => findings)]).toEqual([0, 11, []])
+      expect([all.code, side.length, side.flatMap(({findings}) => findings)]).toEqual([0, 11, []])
       for (const service of services) await service.must('uninstall')
     })
   })

@@ -152,6 +152,7 @@ describe('stop', () => {
     machine.comesUp()
     await stop(machine, true)
     expect(machine.shown.UnitFileState).toBe('enabled')
+    expect(JSON.parse(machine.host.texts()[RECORD] ?? '')).toMatchObject({desiredState: 'stopped', by: 'stop --until-boot'})
   })
 
   it('does nothing to a service that is stopped', async () => {

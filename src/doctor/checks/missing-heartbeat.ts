@@ -108,7 +108,7 @@ function aboutTimestamp(scene: Scene, {ageMs, lastTick}: Evidence): Found[] | un
       severity: 'warning',
       what: `the gateway lives, but its timestamp is ${inWords(nowMs - updatedMs)} old`,
       evidence: [...seen.verdict.evidence.slice(0, 1), 'monitors take a gateway for dead after 120 s', ticks],
-      explains: [],
+      interrupts: false,
       // Off is what somebody chose, and without an installation there is nothing that could tick.
       ...(wantsTick ? {} : {isFixable: false, cure: [commandLine(scene, 'install --heartbeat on')]}),
     },
@@ -125,6 +125,7 @@ function aboutBeat(scene: Scene, {ageMs, beat, ownPid}: Evidence): Found[] | und
       {
         kind: 'foreign',
         severity: 'warning',
+        interrupts: false,
         what: `state/gateway.heartbeat is of pid ${value.pid}, and the gateway that runs is pid ${pid}`,
         evidence: [`pid ${pid} has been running for ${inWords(ageMs)} and has written none of its own`],
       },

@@ -1,3 +1,4 @@
+import path from 'node:path'
 import {describe, expect, it} from 'vitest'
 import {loadChecks} from '../../../src/doctor/checks/index.js'
 import {check as crashLoop} from '../../../src/doctor/checks/crash-loop.js'
@@ -11,6 +12,7 @@ const FAILURES = '/run/user/1000/hermes-svc-hermes-gateway/failures'
 /** A service that waits for its next start, or does something else, after its gateway has ended somehow. */
 function after(failures: number, shown: Record<string, string> = {}, service: FakeService = {}): FakeSystemd {
   const machine = serviceMachine(service)
+  machine.host.put(path.dirname(FAILURES), {folder: true, uid: 1000, gid: 1000})
   if (failures > 0) machine.host.put(FAILURES, `${failures}\n`)
   machine.shown = {
     ...machine.shown,
