@@ -155,7 +155,7 @@ function aboutUp(scene: Scene): Found | undefined {
     return {
       kind: 'up',
       severity: 'warning',
-      what: `it should be stopped, and is ${manager.activity}`,
+      what: `it should be stopped, and ${manager.activity === 'running' ? 'is running' : 'its gateway is still there'}`,
       evidence,
       cure: bothWays(scene).reverse(),
       isSafe: false,

@@ -1,7 +1,8 @@
+import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {readDrain, stopTimeoutSec} from '../../gateway/drain.js'
 import {innermostPid} from '../../gateway/pid-namespace.js'
-import type {ProcessInfo} from '../../gateway/process.js'
+import {type ProcessInfo, profileOfCommandLine} from '../../gateway/process.js'
 import {identify} from '../../gateway/verdict.js'
 import {HostError} from '../../host/host.js'
 import {endGateway, KILL_MS} from '../../lifecycle/ladder.js'
@@ -21,6 +22,8 @@ interface Orphan {
 }
 
 const START_MS = 90_000
+/** In place of the home of a gateway that has no HERMES_HOME. */
+const UNKNOWN_HOME = ''
 
 export const definition: CheckDefinition<readonly Orphan[]> = {
   id: 'orphan-gateway',
@@ -47,7 +50,8 @@ function orphansOf(scene: Scene): Orphan[] {
   const {seen, processes} = scene
   const {verdict, gateway, supervised} = seen
   const named = verdict.pid === undefined || supervised !== false ? undefined : gateway.processes.get(verdict.pid)
-  const all = processes.gateways.filter((process) => servesThis(scene, process))
+  const byHome = scene.once('gateways by home', () => gatewaysByHome(processes.gateways))
+  const all = [gateway.home, UNKNOWN_HOME].flatMap((home) => byHome.get(home) ?? []).filter((process) => servesThis(scene, process))
   const others = all.filter((process) => {
     if (process.pid === verdict.pid || isInService(scene, process) || isRestartCommand(process) || isElsewhere(scene, process)) return false
     const isLauncher = all.some((child) => child.parentPid === process.pid && !isSameCommand(child, process))
@@ -56,6 +60,18 @@ function orphansOf(scene: Scene): Orphan[] {
   return [...(named ? [named] : []), ...others]
     .map((process) => ({process, ageMs: processAgeMs(scene, process), unit: unitOf(process)}))
     .filter(({ageMs}) => ageMs === undefined || ageMs >= SETTLED_MS)
+}
+
+/** By the homes that each may have, so that a thousand services need not look at a thousand gateways each. */
+function gatewaysByHome(gateways: readonly ProcessInfo[]): Map<string, ProcessInfo[]> {
+  const byHome = new Map<string, ProcessInfo[]>()
+  for (const process of gateways) {
+    const {home = UNKNOWN_HOME, argv} = process
+    const flag = profileOfCommandLine(argv)
+    const homes = flag === undefined || home === UNKNOWN_HOME ? [home] : [home, path.join(home, 'profiles', flag)]
+    for (const key of homes) byHome.set(key, [...(byHome.get(key) ?? []), process])
+  }
+  return byHome
 }
 
 function servesThis({target, seen}: Scene, process: ProcessInfo): boolean {
