@@ -271,7 +271,17 @@ async function measureProfiles() {
     const entry = `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`
     const home = `${user.home}/.hermes/profiles/many-0`
     await exec(['mkdir', '-p', '-m', '700', home])
-    await exec([MACHINE_NODE, entry, 'install', '-p', 'many-0', '--heartbeat', 'off', '--command', `${MACHINE_PACKAGE}/dist/stand-in/hermes`])
+    await exec([
+      MACHINE_NODE,
+      entry,
+      'install',
+      '-p',
+      'many-0',
+      '--heartbeat',
+      'off',
+      '--command',
+      `${MACHINE_PACKAGE}/dist/stand-in/hermes`,
+    ])
     await exec([MACHINE_NODE, entry, 'stop', '-p', 'many-0'])
     const unit = `${user.home}/.config/systemd/user/hermes-gateway-many-0.service`
     const places = [unit, `${unit}.d`, `${user.home}/.config/hermes-svc/hermes-gateway-many-0`, home]

@@ -15,7 +15,7 @@ export interface FixOptions {
 export interface Fix<E> {
   /** `doctor --fix` applies it unasked: it ends nothing that works, loses nothing, and decides nothing that is the operator's. */
   readonly isSafe: boolean
-  /** It ends or restarts the gateway, so a command that runs inside that gateway must not apply it. */
+  /** It ends or restarts the gateway, so a command that runs inside that gateway must not apply it. A finding may say otherwise. */
   readonly interrupts: boolean
   /** It may need to be told what should be so (`--desired`). */
   readonly takesDesired?: boolean
@@ -52,12 +52,13 @@ export interface Examination {
   readonly findings: readonly Finding[]
   /** Plans the cure of what was found; undefined where nothing was found that a fix cures. */
   readonly plan: ((options: FixOptions) => Promise<Plan>) | undefined
+  /** That cure ends or restarts the gateway. */
+  readonly interrupts: boolean
 }
 
 /** A check with what it looks at closed in. */
 export interface Check extends Pick<CheckDefinition<unknown>, 'id' | 'title' | 'why' | 'needsService' | 'needsManager'> {
   readonly hasFix: boolean
-  readonly interrupts: boolean
   readonly takesDesired: boolean
   /** Throws HostError where something cannot be read, anything else where the check itself is broken. */
   readonly examine: (scene: Scene) => Promise<Examination>
@@ -69,7 +70,6 @@ export function defineCheck<E>(definition: CheckDefinition<E>): Check {
   return {
     ...{id, title, why, needsService, needsManager},
     hasFix: fix !== undefined,
-    interrupts: fix?.interrupts ?? false,
     takesDesired: fix?.takesDesired ?? false,
     examine: async (scene) => {
       const evidence = await definition.look(scene)
@@ -77,7 +77,8 @@ export function defineCheck<E>(definition: CheckDefinition<E>): Check {
       const findings = found.map((one) => finish(definition, scene, one))
       const curable = found.filter((_, index) => findings[index]?.isFixable)
       const plan = fix && curable.length > 0 ? async (options: FixOptions) => fix.plan(scene, evidence, curable, options) : undefined
-      return {findings, plan}
+      const interrupts = curable.some((one) => one.interrupts ?? fix?.interrupts ?? false)
+      return {findings, plan, interrupts}
     },
   }
 }

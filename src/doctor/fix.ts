@@ -25,14 +25,14 @@ export interface Cure {
  */
 export async function planCure(target: Target, check: Check, options: FixOptions & {readonly wedgeWindowMs: number}): Promise<Cure> {
   const {wedgeWindowMs} = options
-  const {scene, findings, plans} = await diagnose(target, check, wedgeWindowMs)
+  const {scene, findings, plans, interrupting} = await diagnose(target, check, wedgeWindowMs)
   const title = `fix ${check.id} of ${target.service.name}`
   if (findings.length === 0) {
     return {findings, plan: {title, steps: [], outcome: `${target.service.name}: ${check.id} finds nothing; nothing was changed`}}
   }
   const makePlan = plans.get(check.id)
   if (!makePlan) throw notCurable(target, findings)
-  requireOutside(scene, check, findings)
+  if (interrupting.has(check.id)) requireOutside(scene, check, findings)
   const plan = await makePlan(options)
   const verify = async (progress: Progress) => {
     await plan.verify?.(progress)
@@ -62,7 +62,7 @@ async function seeItGone(target: Target, check: Check, wedgeWindowMs: number, pr
 
 function requireOutside({target, seen}: Scene, check: Check, findings: readonly Finding[]): void {
   const pid = seen.verdict.pid ?? seen.manager.mainPid
-  if (!check.interrupts || pid === undefined || !isInsideGateway(target.host, pid)) return
+  if (pid === undefined || !isInsideGateway(target.host, pid)) return
   throw new ServiceError(`fix ${check.id} may end the gateway of ${target.service.name}, inside which this command runs`, {
     code: 'inside-gateway',
     exitStatus: ExitStatus.failed,

@@ -23,8 +23,6 @@ export interface Scene {
   readonly isNamed: boolean
   /** The profile whose gateway serves this one. */
   readonly servedBy: string | undefined
-  /** Makes what all scenes of one look share, such as the content of a folder, when it is first asked for. */
-  readonly once: <T>(key: string, make: () => T) => T
 }
 
 export interface SceneOptions {
@@ -44,22 +42,12 @@ export async function observeScenes(targets: readonly Target[], {wedgeWindowMs, 
   if (!first) return []
   const {located, unreachable} = locate(targets, isNamed, anyScope)
   const processes = readProcessTable(first.host)
-  const once = rememberer()
   const scenes = located.map(async ({target, manager}): Promise<Scene> => {
     const seen = await proveSeen(target, observeWith(target, manager), wedgeWindowMs)
     const [nowMs, monotonicMs] = [target.host.nowMs(), target.host.monotonicMs()]
-    return {target, seen, unreachable, processes, nowMs, monotonicMs, isNamed, servedBy: servedBy(target), once}
+    return {target, seen, unreachable, processes, nowMs, monotonicMs, isNamed, servedBy: servedBy(target)}
   })
   return Promise.all(scenes)
-}
-
-/** A failure is not remembered: whoever asks next gets it as well. */
-function rememberer(): Scene['once'] {
-  const made = new Map<string, unknown>()
-  return <T>(key: string, make: () => T): T => {
-    if (!made.has(key)) made.set(key, make())
-    return made.get(key) as T
-  }
 }
 
 function locate(

@@ -14,7 +14,7 @@ export function isOnItsWay(scene: Pick<Scene, 'seen' | 'monotonicMs'>): boolean 
 }
 
 /** True for a moment after the service was started, or has ended. */
-export function hasJustChanged({seen: {manager}, monotonicMs}: Pick<Scene, 'seen' | 'monotonicMs'>): boolean {
+function hasJustChanged({seen: {manager}, monotonicMs}: Pick<Scene, 'seen' | 'monotonicMs'>): boolean {
   const sinceMs = [manager.changedAtMs, manager.mainPid === undefined ? undefined : manager.startedAtMs]
   return sinceMs.some((ms) => ms !== undefined && monotonicMs - ms < SETTLED_MS)
 }

@@ -40,6 +40,7 @@ class NodeHost implements Host {
   readonly pid = process.pid
   readonly nodePath = process.execPath
   private ownAccount: Account | undefined
+  private actorGroups: readonly number[] | undefined
 
   /** `actor`: the account whose ids are used; undefined means the process's own. */
   constructor(
@@ -491,7 +492,7 @@ class NodeHost implements Host {
     if (!actor) return operation()
     const groups = process.getgroups?.() ?? []
     const [uid, gid] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0]
-    ;(process as unknown as {initgroups(user: string, group: number): void}).initgroups(actor.name, actor.gid)
+    this.takeGroups(actor)
     process.setegid?.(actor.gid)
     process.seteuid?.(actor.uid)
     try {
@@ -501,6 +502,16 @@ class NodeHost implements Host {
       process.setegid?.(gid)
       process.setgroups?.(groups)
     }
+  }
+
+  /** Looking the groups up reads the user database, which is much for each file of many. */
+  private takeGroups({name, gid}: Account): void {
+    if (this.actorGroups) {
+      process.setgroups?.([...this.actorGroups])
+      return
+    }
+    ;(process as unknown as {initgroups(user: string, group: number): void}).initgroups(name, gid)
+    this.actorGroups = process.getgroups?.() ?? []
   }
 
   private guard<T>(what: string, subject: string, operation: () => T): T {

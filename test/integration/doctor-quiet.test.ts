@@ -59,7 +59,8 @@ await describeOnSystemd('doctor', (machine) => {
       await service.must('install')
       await isClean(service)
       await service.must('uninstall')
-      await isClean(service)
+      const {exit, findings} = await doctor(service)
+      expect({exit, found: findings.map(({id, severity}) => [id, severity])}).toEqual({exit: 0, found: [['not-installed', 'info']]})
     })
 
     it('a gateway in its first seconds, and while it is restarted by whom ever', async () => {
@@ -116,10 +117,10 @@ await describeOnSystemd('doctor', (machine) => {
       }
       await machine().writeText(`${ann.home}/.hermes/gateway_state.json`, JSON.stringify(stopped), {user: ann})
       await machine().writeText(`${ann.home}/.hermes/gateway.lock`, JSON.stringify({pid: 4, start_time: 5}), {user: ann})
-      const {code, json} = await hermesSvc(machine(), ['doctor', '--all', '--json'], {user: ann})
-      const {services: seen} = json<{services: {profile: string; findings: object[]}[]}>()
+      const all = await hermesSvc(machine(), ['doctor', '--all', '--json'], {user: ann})
+      const {services: seen} = all.json<{services: {profile: string; findings: object[]}[]}>()
       const side = seen.filter(({profile}) => profile === 'default' || profile.startsWith('side-'))
-      expect([code, side.length, side.flatMap(({findings}) => findings)]).toEqual([0, 11, []])
+      expect([all.code, side.length, side.flatMap(({findings}) => findings)]).toEqual([0, 11, []])
       for (const service of services) await service.must('uninstall')
     })
   })

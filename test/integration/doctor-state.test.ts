@@ -129,18 +129,12 @@ const desiredState: DoctorRow[] = [
     id: 'desired-state',
     kind: 'down',
     severity: 'error',
-    how: 'SIGKILL, and systemd told not to start it again',
+    how: 'SIGKILL, and `systemctl stop` before systemd starts it again',
     what: /it should be running, and is (failed|stopped)/,
     break: async (service) => {
-      const folder = `/run/user/${service.user.uid}/systemd/user.control/${service.unit}.d`
-      await service.sh(`mkdir -p "$1" && printf '[Service]\\nRestart=no\\n' >"$1/99-no-restart.conf"`, [folder], service.actor)
-      await service.systemctl('daemon-reload')
-      await service.systemctl('kill', '--signal=SIGKILL', service.unit)
+      const kill = 'kill -s KILL "$1" && XDG_RUNTIME_DIR="$2" systemctl --user stop "$3"'
+      await service.sh(kill, [String(await service.mainPid()), `/run/user/${service.user.uid}`, service.unit], service.actor)
       await settle()
-    },
-    after: async (service) => {
-      await service.sh('rm -r "$1"', [`/run/user/${service.user.uid}/systemd/user.control/${service.unit}.d`], service.actor)
-      await service.systemctl('daemon-reload')
     },
   },
   {

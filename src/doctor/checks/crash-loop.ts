@@ -43,7 +43,7 @@ export const definition: CheckDefinition<Evidence> = {
         severity: 'error',
         what: `the gateway fails again and again: ${times}`,
         evidence: [howItEnds(manager), `now it is ${manager.activity}; ${manager.restarts} restarts since it was started`, ...log],
-        cure: [commandLine(scene, 'logs'), commandLine(scene, 'fix crash-loop   # once its cause is mended')],
+        cure: [commandLine(scene, 'logs'), `${commandLine(scene, 'fix crash-loop')}   # once its cause is mended`],
         explains: [
           'stale-state',
           'desired-state',

@@ -53,6 +53,7 @@ export const definition: CheckDefinition<Evidence> = {
       {
         kind: 'mirror',
         severity: 'warning',
+        interrupts: false,
         what: `it should be ${wanted}, and gateway_state.json says that it should be ${mirror}`,
         why: 'Tools that read the wish there, a container at its boot among them, do the opposite of what was asked.',
         evidence: [recorded(scene), `gateway_state.json: desired_state is ${mirror}`],
@@ -113,6 +114,10 @@ function aboutDown(scene: Scene, ageMs: number | undefined): Found | undefined {
   const evidence = [recorded(scene), actual(scene), ...verdict.evidence.slice(0, 2)]
   const explains = ['stale-state', 'stale-marker', 'not-enabled']
   if (manager.activity === 'stopped' || manager.activity === 'failed') {
+    if (verdict.state === 'unknown') {
+      const what = `it should be running, and its service is ${manager.activity}; whether a gateway runs elsewhere cannot be told`
+      return {kind: 'down', severity: 'unknown', what, evidence}
+    }
     if (verdict.state !== 'dead') return undefined
     if (wasStoppedElsewhere(scene)) {
       return {
@@ -153,14 +158,14 @@ function aboutUp(scene: Scene): Found | undefined {
     return {
       kind: 'up',
       severity: 'warning',
-      what: `it should be stopped, and is ${manager.activity}`,
+      what: `it should be stopped, and ${manager.activity === 'running' ? 'is running' : 'its gateway is still there'}`,
       evidence,
       cure: bothWays(scene).reverse(),
       isSafe: false,
     }
   }
   if (!manager.enabled) return undefined
-  return {kind: 'enabled', severity: 'warning', what: 'it should be stopped, and starts at the next boot', evidence}
+  return {kind: 'enabled', severity: 'warning', what: 'it should be stopped, and starts at the next boot', evidence, interrupts: false}
 }
 
 function aboutUnreadable(scene: Scene, why: string): Found {

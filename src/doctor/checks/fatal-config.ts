@@ -28,7 +28,7 @@ export const definition: CheckDefinition<Evidence> = {
         severity: 'error',
         what: `the gateway ended with ${FATAL_CONFIGURATION}: its configuration is at fault, and starting it again cannot help`,
         evidence: [...(reason === undefined ? [] : [`it gave as the reason: ${reason}`]), ...log],
-        cure: [commandLine(scene, 'logs'), commandLine(scene, 'fix fatal-config   # once the configuration is mended')],
+        cure: [commandLine(scene, 'logs'), `${commandLine(scene, 'fix fatal-config')}   # once the configuration is mended`],
         explains: ['desired-state', 'stale-state', 'crash-loop', 'stale-marker'],
       },
     ]

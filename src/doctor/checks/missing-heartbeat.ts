@@ -14,6 +14,7 @@ import type {Plan, Step} from '../../plan/plan.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
 import type {Scene} from '../scene.js'
+import {oncePerLook} from '../once-per-look.js'
 import {gatewayAgeMs, inWords, momentMs} from '../situation.js'
 
 interface Evidence {
@@ -30,6 +31,8 @@ interface Evidence {
 const STALE_MS = 120_000
 /** Upstream's limit for its own heartbeat: three beats. */
 const BEAT_MS = 90_000
+
+const lastTickOf = oncePerLook(({target: {manager, service}}) => manager.lastTick(service))
 
 /**
  * What others read as a sign of life and is none: `stale` the timestamp of the state file, `late` and `foreign` the gateway's own heartbeat
@@ -54,7 +57,7 @@ export const definition: CheckDefinition<Evidence> = {
       ageMs,
       beat,
       ownPid: beat.kind === 'present' && beat.value.pid !== verdict.pid ? innermostPid(host, verdict.pid) : verdict.pid,
-      lastTick: isTicked ? scene.once('last tick', () => scene.target.manager.lastTick(service)) : undefined,
+      lastTick: isTicked ? lastTickOf(scene, `${scene.target.manager.scope} ${service.account.uid}`) : undefined,
     }
   },
   diagnose: (scene, evidence) => {
@@ -108,7 +111,7 @@ function aboutTimestamp(scene: Scene, {ageMs, lastTick}: Evidence): Found[] | un
       severity: 'warning',
       what: `the gateway lives, but its timestamp is ${inWords(nowMs - updatedMs)} old`,
       evidence: [...seen.verdict.evidence.slice(0, 1), 'monitors take a gateway for dead after 120 s', ticks],
-      explains: [],
+      interrupts: false,
       // Off is what somebody chose, and without an installation there is nothing that could tick.
       ...(wantsTick ? {} : {isFixable: false, cure: [commandLine(scene, 'install --heartbeat on')]}),
     },
@@ -125,6 +128,7 @@ function aboutBeat(scene: Scene, {ageMs, beat, ownPid}: Evidence): Found[] | und
       {
         kind: 'foreign',
         severity: 'warning',
+        interrupts: false,
         what: `state/gateway.heartbeat is of pid ${value.pid}, and the gateway that runs is pid ${pid}`,
         evidence: [`pid ${pid} has been running for ${inWords(ageMs)} and has written none of its own`],
       },

@@ -1,3 +1,4 @@
+import {stateOf} from '../../gateway/verdict.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 
 /** Somebody asks about a profile that has no service. */
@@ -12,16 +13,17 @@ export const definition: CheckDefinition<undefined> = {
     const {seen, target, isNamed} = scene
     const {installed, broken} = seen.manager
     if (!isNamed || installed !== 'no' || broken !== undefined) return []
-    const hasState = seen.gateway.state.kind === 'present'
+    const says = stateOf(seen.gateway.state)?.gatewayState
+    const isCutOff = says !== undefined && says !== 'stopped'
     const isMeant = seen.desired.kind === 'recorded' && seen.desired.record.desiredState === 'running'
     return [
       {
-        kind: isMeant ? 'missing' : hasState ? 'without-service' : 'none',
-        severity: isMeant || hasState ? 'warning' : 'info',
+        kind: isMeant ? 'missing' : isCutOff ? 'without-service' : 'none',
+        severity: isMeant || isCutOff ? 'warning' : 'info',
         what: `no service is installed for profile ${target.service.profile.name} (${target.manager.title})`,
         evidence: [
           ...(isMeant ? ['it is recorded that its gateway should be running'] : []),
-          ...(hasState ? [`a gateway has run here: ${target.service.profile.home}/gateway_state.json`] : []),
+          ...(isCutOff ? [`a gateway has run here, and was not stopped in good order: gateway_state.json says ${says}`] : []),
         ],
         cure: [commandLine(scene, 'install')],
       },

@@ -1,7 +1,8 @@
+import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {readDrain, stopTimeoutSec} from '../../gateway/drain.js'
 import {innermostPid} from '../../gateway/pid-namespace.js'
-import type {ProcessInfo} from '../../gateway/process.js'
+import {type ProcessInfo, profileOfCommandLine} from '../../gateway/process.js'
 import {identify} from '../../gateway/verdict.js'
 import {HostError} from '../../host/host.js'
 import {endGateway, KILL_MS} from '../../lifecycle/ladder.js'
@@ -9,6 +10,7 @@ import {waitUntilUp} from '../../lifecycle/wait.js'
 import type {Plan, Step} from '../../plan/plan.js'
 import {type CheckDefinition, commandLine, defineCheck, type FixOptions} from '../check.js'
 import type {Found} from '../finding.js'
+import {oncePerLook} from '../once-per-look.js'
 import type {Scene} from '../scene.js'
 import {inWords, processAgeMs, SETTLED_MS} from '../situation.js'
 
@@ -21,6 +23,8 @@ interface Orphan {
 }
 
 const START_MS = 90_000
+/** In place of the home of a gateway that has no HERMES_HOME. */
+const UNKNOWN_HOME = ''
 
 export const definition: CheckDefinition<readonly Orphan[]> = {
   id: 'orphan-gateway',
@@ -44,10 +48,11 @@ export const definition: CheckDefinition<readonly Orphan[]> = {
  * home, whatever its path is, and a command that restarts the gateway looks like one.
  */
 function orphansOf(scene: Scene): Orphan[] {
-  const {seen, processes} = scene
+  const {seen} = scene
   const {verdict, gateway, supervised} = seen
   const named = verdict.pid === undefined || supervised !== false ? undefined : gateway.processes.get(verdict.pid)
-  const all = processes.gateways.filter((process) => servesThis(scene, process))
+  const byHome = gatewaysByHome(scene, 'all')
+  const all = [gateway.home, UNKNOWN_HOME].flatMap((home) => byHome.get(home) ?? []).filter((process) => servesThis(scene, process))
   const others = all.filter((process) => {
     if (process.pid === verdict.pid || isInService(scene, process) || isRestartCommand(process) || isElsewhere(scene, process)) return false
     const isLauncher = all.some((child) => child.parentPid === process.pid && !isSameCommand(child, process))
@@ -57,6 +62,18 @@ function orphansOf(scene: Scene): Orphan[] {
     .map((process) => ({process, ageMs: processAgeMs(scene, process), unit: unitOf(process)}))
     .filter(({ageMs}) => ageMs === undefined || ageMs >= SETTLED_MS)
 }
+
+/** By the homes that each may have, so that a thousand services need not look at a thousand gateways each. */
+const gatewaysByHome = oncePerLook(({processes}): Map<string, ProcessInfo[]> => {
+  const byHome = new Map<string, ProcessInfo[]>()
+  for (const process of processes.gateways) {
+    const {home = UNKNOWN_HOME, argv} = process
+    const flag = profileOfCommandLine(argv)
+    const homes = flag === undefined || home === UNKNOWN_HOME ? [home] : [home, path.join(home, 'profiles', flag)]
+    for (const key of homes) byHome.set(key, [...(byHome.get(key) ?? []), process])
+  }
+  return byHome
+})
 
 function servesThis({target, seen}: Scene, process: ProcessInfo): boolean {
   const {account, profile} = target.service
@@ -106,7 +123,16 @@ function about(scene: Scene, {process, ageMs, unit}: Orphan): Found {
   const {manager} = scene.seen
   const {pid, uid, argv, cgroup, parentPid} = process
   const isSecond = hasOwn(scene)
-  const explains = ['desired-state', 'crash-loop', 'stale-state', 'missing-heartbeat', 'platforms', 'not-enabled', 'leftover-processes']
+  const explains = [
+    'desired-state',
+    'crash-loop',
+    'stale-state',
+    'missing-heartbeat',
+    'platforms',
+    'not-enabled',
+    'leftover-processes',
+    'not-installed',
+  ]
   const evidence = [
     `pid ${pid}: ${argv.join(' ')}`,
     `uid ${uid ?? '?'}, parent ${parentPid}, control group ${cgroup ?? '?'}${ageMs === undefined ? '' : `, running for ${inWords(ageMs)}`}`,

@@ -86,6 +86,7 @@ function aboutElsewhere({seen, target}: Scene, why: string): Found {
     severity: 'unknown',
     what: `gateway.pid names pid ${pid}, which is not of this container as it is now: whether that gateway still runs cannot be told`,
     evidence: [why, ...seen.verdict.evidence],
+    explains: ['desired-state'],
     cure: [`rm ${pidFile(home)}   # if no other container works on ${target.service.profile.home}`],
   }
 }

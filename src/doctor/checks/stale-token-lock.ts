@@ -6,6 +6,7 @@ import type {Host} from '../../host/host.js'
 import {DEFAULT_PROFILE} from '../../service/profile.js'
 import {type CheckDefinition, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
+import {oncePerLook} from '../once-per-look.js'
 import type {Scene} from '../scene.js'
 import {isOnItsWay, SETTLED_MS} from '../situation.js'
 
@@ -35,16 +36,15 @@ const WORDS: Record<Staleness, string> = {
   stopped: 'is stopped by a signal',
 }
 
+const locksIn = oncePerLook(({target: {userHost}}, folder) => readLocks(userHost, folder))
+
 export const definition: CheckDefinition<Evidence> = {
   id: 'stale-token-lock',
   title: 'a lock on a platform token whose owner is gone',
   why: 'The gateway that wants this token takes it for used by another one: the platform stays off, or the gateway ends with 78.',
   needsService: false,
   needsManager: true,
-  look: (scene) => {
-    const folder = lockFolder(scene)
-    return {locks: scene.once(`token locks ${folder}`, () => readLocks(scene.target.userHost, folder))}
-  },
+  look: (scene) => ({locks: locksIn(scene, lockFolder(scene))}),
   diagnose: (scene, {locks}) => {
     if (isOnItsWay(scene)) return []
     return locks.filter((lock) => concerns(scene, lock)).flatMap((lock) => about(scene, lock))

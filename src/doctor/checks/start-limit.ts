@@ -44,6 +44,8 @@ export const definition: CheckDefinition<DefinitionEvidence> = {
       evidence: [restartRisk.arithmetic],
       // Adding our policy to another tool's definition is for the operator to decide.
       isSafe: installed !== 'foreign',
+      // Adopting it records an intent as well.
+      explains: installed === 'own' ? [] : ['desired-state'],
       ...(installed === 'foreign' ? {cure: [commandLine(scene, 'install')]} : {}),
     }
     return [risk]

@@ -65,6 +65,8 @@ interface UnitPlace {
 export class SystemdManager implements Manager {
   readonly kind = 'systemd'
   readonly title: string
+  /** Found once: it is the same for all services, and does not change. */
+  private cgroupMount: string | undefined
 
   /** `account`: whose user manager it is (user scope), or who asks (system scope). */
   constructor(
@@ -230,11 +232,9 @@ export class SystemdManager implements Manager {
     const slice = this.scope === 'system' ? '/system.slice' : userSlice(this.account)
     // systemd forgets the group of a service that is down; what is left in it is there all the same.
     const group = controlGroup ?? path.join(slice, service.name)
-    for (const mount of CGROUP_MOUNTS) {
-      const pids = readOrUndefined(this.host, path.join(mount, group, 'cgroup.procs'))
-      if (pids !== undefined) return pids.split('\n').filter(Boolean).map(Number)
-    }
-    return undefined
+    this.cgroupMount ??= CGROUP_MOUNTS.find((mount) => this.host.stat(path.join(mount, group.split('/')[1] ?? '')) !== undefined)
+    const pids = this.cgroupMount === undefined ? undefined : readOrUndefined(this.host, path.join(this.cgroupMount, group, 'cgroup.procs'))
+    return pids?.split('\n').filter(Boolean).map(Number)
   }
 
   prerequisites(service: Service, settings: Pick<ServiceSettings, 'linger'>): Step[] {

@@ -55,6 +55,15 @@ const combinations: [name: string, service: FakeService, bring: (machine: FakeSy
     },
     [],
   ],
+  [
+    'should run, its service is down, and somebody who cannot be seen holds the lock',
+    {},
+    (machine) => {
+      leave(machine, 'gateway.lock', '')
+      machine.host.put('/proc/locks', `1: FLOCK  ADVISORY  WRITE 0 00:29:${machine.host.stat(`${HOME}/gateway.lock`)?.inode} 0 EOF\n`)
+    },
+    ['down unknown: it should be running, and its service is stopped; whether a gateway runs elsewhere cannot be told'],
+  ],
   ['should be stopped, is', {desired: 'stopped', enabled: false}, () => undefined, []],
   ['should be stopped, failed', {desired: 'stopped', enabled: false}, (machine) => ended(machine, '1', '1', 'failed'), []],
   [

@@ -1,6 +1,7 @@
 import {describe, expect, it} from 'vitest'
 import {check} from '../../../src/doctor/checks/missing-heartbeat.js'
-import {addProcess, cure, type FakeService, find, found, leave, serviceMachine} from '../../fakes/fake-scene.js'
+import {examine} from '../../../src/doctor/examine.js'
+import {addProcess, cure, type FakeService, find, found, leave, sceneOf, serviceMachine} from '../../fakes/fake-scene.js'
 import type {FakeSystemd} from '../../fakes/fake-systemd.js'
 
 const HOME = '/home/user/.hermes'
@@ -158,6 +159,13 @@ describe('wedged', () => {
       {kind: 'wedged', isSafe: false, cure: ['hermes-svc fix missing-heartbeat', expect.stringContaining(`kill -CONT ${pid}`)]},
     ])
   })
+})
+
+it('interrupts nothing where a tick is all that is missing', async () => {
+  const {machine, pid} = await living()
+  expect([...(await examine(await sceneOf(machine), [check])).interrupting]).toEqual([])
+  machine.host.put(`/proc/${pid}/task/${pid}/wchan`, 'hrtimer_nanosleep')
+  expect([...(await examine(await sceneOf(machine), [check])).interrupting]).toEqual(['missing-heartbeat'])
 })
 
 it('says nothing of a gateway that is gone, or outside its service', async () => {

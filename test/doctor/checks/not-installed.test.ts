@@ -9,12 +9,15 @@ describe('not-installed', () => {
     expect(await kinds(foreign(), check)).toEqual([])
   })
 
-  it('tells a profile that is asked for and has nothing from one whose gateway has run or should', async () => {
+  it('tells a profile that is asked for and has nothing from one whose gateway was cut off or should run', async () => {
     const machine = new FakeSystemd()
     expect((await examined(machine, check)).findings).toMatchObject([
       {kind: 'none', severity: 'info', isFixable: false, cure: ['hermes-svc install']},
     ])
-    machine.host.put(`${machine.home}/gateway_state.json`, JSON.stringify({pid: 1, gateway_state: 'stopped'}))
+    const says = (state: string) => machine.host.put(`${machine.home}/gateway_state.json`, JSON.stringify({pid: 1, gateway_state: state}))
+    says('stopped')
+    expect(await kinds(machine, check)).toEqual(['none info'])
+    says('running')
     expect(await kinds(machine, check)).toEqual(['without-service warning'])
     wants(machine, 'running')
     expect(await kinds(machine, check)).toEqual(['missing warning'])

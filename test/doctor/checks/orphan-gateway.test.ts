@@ -3,6 +3,7 @@ import {check} from '../../../src/doctor/checks/orphan-gateway.js'
 import {GATEWAY_ARGV, type FakeProcess} from '../../fakes/fake-process.js'
 import {addProcess, cure, find, found, serviceMachine} from '../../fakes/fake-scene.js'
 import {FakeSystemd} from '../../fakes/fake-systemd.js'
+import {serviceOf} from '../../fakes/settings.js'
 
 const HOME = '/home/user/.hermes'
 const orphan: FakeProcess = {pid: 900, startTime: 9000, env: {HERMES_HOME: HOME}, cgroup: '/user.slice/session-3.scope'}
@@ -82,6 +83,20 @@ describe("beside the service's own", () => {
     const sent = mortal(machine)
     await cure(machine, check)
     expect([sent, machine.verbs]).toEqual([[[900, 'SIGTERM']], []])
+  })
+
+  it.each<[string, Partial<FakeProcess>]>([
+    ['without HERMES_HOME, which then is that of its user', {env: {}}],
+    ['that names the default profile by a flag', {argv: [...GATEWAY_ARGV, '-p', 'default']}],
+  ])('finds one %s', async (_name, process) => {
+    expect(await found(withOwn({...orphan, ...process}), check)).toHaveLength(1)
+  })
+
+  it('finds the one of a named profile, by its flag', async () => {
+    const machine = new FakeSystemd({}, serviceOf('work'))
+    addProcess(machine, {pid: machine.host.pid, startTime: 100_000, argv: ['node']})
+    addProcess(machine, {...orphan, argv: [...GATEWAY_ARGV, '-p', 'work']})
+    expect(await found(machine, check)).toEqual([expect.stringMatching(/\(pid 900\)/)])
   })
 
   it('counts a launcher and the helpers of a gateway as one with it', async () => {

@@ -202,14 +202,29 @@ describe('observe', () => {
       User: 'ann',
       ControlGroup: '/a.slice/b.service',
       NeedDaemonReload: 'yes',
+      StateChangeTimestampMonotonic: '2000000',
     }
     expect(observeOne(shown)).toMatchObject({
+      environment: ['PATH=/bin', 'HERMES_HOME=/home/user/my "home"'],
+      changedAtMs: 2000,
       home: '/home/user/my "home"',
       accountName: 'ann',
       definitionPaths: [UNIT, DROP_IN, '/home/user/a b.conf'],
       controlGroup: '/a.slice/b.service',
       needsReload: true,
     })
+  })
+
+  it.each([
+    ['Thu 2026-01-01 12:00:00 UTC', '5000000', {monotonicMs: 5000, wallMs: Date.UTC(2026, 0, 1, 12)}],
+    ['', '0', undefined],
+  ])('reads when the tick of the account last ended: %j', (wall, monotonic, expected) => {
+    const argv = ['systemctl', '--user', 'show', '--property=ExecMainExitTimestamp,ExecMainExitTimestampMonotonic', '--']
+    const stdout = `ExecMainExitTimestamp=${wall}\nExecMainExitTimestampMonotonic=${monotonic}\n`
+    const env = {...managerEnvironment('user', USER), TZ: 'UTC'}
+    const command: FakeCommand = {argv: [...argv, 'hermes-svc-heartbeat.service'], via: 'read', env, stdout}
+    const host = new FakeHost({files: BUS, commands: [command]})
+    expect(new SystemdManager(host, 'user', USER).lastTick(SERVICE)).toEqual(expected)
   })
 
   it.each([
