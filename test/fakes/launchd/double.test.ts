@@ -3,7 +3,7 @@ import {once} from 'node:events'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import {afterAll, afterEach, beforeAll, expect, it} from 'vitest'
+import {afterAll, afterEach, beforeAll, expect, it, vi} from 'vitest'
 import {describeUnless} from '../../support/describe-unless.js'
 import {waitFor} from '../../support/machines.js'
 import {type LaunchctlResult, type Launchd, type LaunchdEvent, type LaunchdSwitches, noLaunchdDouble, startLaunchd} from './double.js'
@@ -55,7 +55,11 @@ describeUnless(noLaunchdDouble(), 'the launchd double', () => {
     for (const label of loaded.splice(0)) await ctl('bootout', `${GUI}/${label}`)
   })
 
+  // Hundreds of short processes: a busy machine takes its time.
+  vi.setConfig({testTimeout: 60_000})
+
   afterAll(async () => {
+    vi.resetConfig()
     await launchd.stop()
     fs.rmSync(folder, {recursive: true})
   })
@@ -114,6 +118,12 @@ describeUnless(noLaunchdDouble(), 'the launchd double', () => {
     }, `${event} of ${job.label}`)
   }
 
+  /** The pid of its first process. */
+  async function spawned(job: Plist): Promise<number> {
+    const [first] = await happens(job, 'spawn')
+    return first?.pid ?? 0
+  }
+
   async function shown({target}: Plist): Promise<string> {
     const {code, stdout} = await ctl('print', target)
     expect(code).toBe(0)
@@ -139,7 +149,7 @@ describeUnless(noLaunchdDouble(), 'the launchd double', () => {
 
   it('starts a job with RunAtLoad and shows its pid', async () => {
     const job = await load('exec sleep 100', {RunAtLoad: true})
-    const [{pid}] = (await happens(job, 'spawn')) as [{pid: number}]
+    const pid = await spawned(job)
     const text = await shown(job)
     expect(field(text, 'state')).toBe('running')
     expect(field(text, 'pid')).toBe(String(pid))
@@ -371,12 +381,17 @@ describeUnless(noLaunchdDouble(), 'the launchd double', () => {
     else expect(fs.existsSync(`${file}.term`)).toBe(false)
   })
 
-  const DEAF = 'trap "" TERM; while :; do sleep 0.05; done'
+  /** A script with a trap, which touches a file once it is set. */
+  function trapping(action: string, signal: string): {readonly script: string; readonly ready: string} {
+    const ready = path.join(folder, `ready${(count += 1)}`)
+    return {script: `trap ${action} ${signal}; touch ${ready}; while :; do sleep 0.05; done`, ready}
+  }
 
   it('boots out with SIGTERM, at once with 0, and the label stays until the process is gone', async () => {
-    const job = await load(DEAF, {RunAtLoad: true, ExitTimeOut: 30_000})
-    const [{pid}] = (await happens(job, 'spawn')) as [{pid: number}]
-    await waitFor(() => fs.readFileSync(`/proc/${pid}/status`, 'utf8').includes('SigIgn:\t0000000000004'), 'the trap')
+    const {script, ready} = trapping('""', 'TERM')
+    const job = await load(script, {RunAtLoad: true, ExitTimeOut: 30_000})
+    const pid = await spawned(job)
+    await exists(ready)
     expect(await ctl('bootout', job.target)).toMatchObject({code: 0, stdout: '', stderr: ''})
     const text = await shown(job)
     expect(field(text, 'state')).toBe('SIGTERMed')
@@ -388,9 +403,10 @@ describeUnless(noLaunchdDouble(), 'the launchd double', () => {
   })
 
   it('kills a process that outlives ExitTimeOut', async () => {
-    const job = await load(DEAF, {RunAtLoad: true, ExitTimeOut: 20})
-    const [{pid}] = (await happens(job, 'spawn')) as [{pid: number}]
-    await waitFor(() => fs.readFileSync(`/proc/${pid}/status`, 'utf8').includes('SigIgn:\t0000000000004'), 'the trap')
+    const {script, ready} = trapping('""', 'TERM')
+    const job = await load(script, {RunAtLoad: true, ExitTimeOut: 20})
+    const pid = await spawned(job)
+    await exists(ready)
     await ctl('bootout', job.target)
     await isGone(job)
     expect(events(job, 'signal').map(({signal}) => signal)).toEqual(['SIGTERM', 'SIGKILL'])
@@ -451,7 +467,7 @@ describeUnless(noLaunchdDouble(), 'the launchd double', () => {
   it.each(['SIGTERM', 'SIGKILL'] as const)('restarts with kickstart -k by %s, and prints the new pid', async (kickstartSignal) => {
     await switches({kickstartSignal})
     const job = await load('exec sleep 100', {RunAtLoad: true})
-    const [{pid}] = (await happens(job, 'spawn')) as [{pid: number}]
+    const pid = await spawned(job)
     const {code, stdout} = await ctl('kickstart', '-kp', job.target)
     expect(code).toBe(0)
     expect(stdout).toBe(`${String(events(job, 'spawn')[1]?.pid)}\n`)
@@ -491,9 +507,9 @@ describeUnless(noLaunchdDouble(), 'the launchd double', () => {
   })
 
   it('signals a job by name or macOS number', async () => {
-    const job = await load('trap "exit 7" USR1; while :; do sleep 0.05; done', {RunAtLoad: true})
-    const [{pid}] = (await happens(job, 'spawn')) as [{pid: number}]
-    await waitFor(() => fs.readFileSync(`/proc/${pid}/status`, 'utf8').includes('SigCgt:\t0000000000000200'), 'the trap')
+    const {script, ready} = trapping('"exit 7"', 'USR1')
+    const job = await load(script, {RunAtLoad: true})
+    await exists(ready)
     expect(await ctl('kill', '30', job.target)).toMatchObject({code: 0})
     await happens(job, 'exit')
     expect(field(await shown(job), 'last exit code')).toBe('7')
@@ -912,7 +928,7 @@ describeUnless(noLaunchdDouble(), 'the launchd double', () => {
     const running = await load('exec sleep 100', {KeepAlive: true, StandardOutPath: '/dev/null'})
     await happens(failed, 'exit')
     await happens(killed, 'exit')
-    const [{pid}] = (await happens(running, 'spawn')) as [{pid: number}]
+    const pid = await spawned(running)
     const {stdout} = await ctl('list')
     expect(stdout.startsWith('PID\tStatus\tLabel\n')).toBe(true)
     for (const row of [`-\t78\t${failed.label}`, `-\t-9\t${killed.label}`, `${pid}\t0\t${running.label}`])
@@ -953,29 +969,35 @@ describeUnless(noLaunchdDouble(), 'the launchd double', () => {
   })
 
   it('refuses everything in a domain that is tearing down, and everything is gone after the logout', async () => {
-    const job = await load(DEAF, {RunAtLoad: true, ExitTimeOut: 50})
-    await happens(job, 'spawn')
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    const logout = launchd.logout(UID)
-    expect(await bootstrap(plist('exit 0'))).toMatchObject({code: 124, stderr: expect.stringContaining('Domain is tearing down')})
+    const own = await startLaunchd({timeScale: TIME_SCALE, teardownMs: 0})
+    const {script, ready} = trapping('""', 'TERM')
+    const [job, late] = [plist(script, {RunAtLoad: true, ExitTimeOut: 100}), plist('exit 0')]
+    await own.launchctl(['bootstrap', GUI, job.file], {uid: UID})
+    await exists(ready)
+    const logout = own.logout(UID)
+    const refused = await own.launchctl(['bootstrap', GUI, late.file], {uid: UID})
+    expect(refused).toMatchObject({code: 124, stderr: expect.stringContaining('Bootstrap failed: 124: Domain is tearing down\n')})
     await logout
-    expect((await ctl('print', job.target)).code).toBe(125)
-    await launchd.login(UID)
-    expect((await ctl('print', job.target)).code).toBe(113)
+    expect((await own.launchctl(['print', job.target])).code).toBe(125)
+    await own.login(UID)
+    expect((await own.launchctl(['print', job.target])).code).toBe(113)
+    await own.stop()
   })
 
   it('loads at login what is neither disabled nor switched off', async () => {
     const agents = path.join(folder, 'agents')
     fs.mkdirSync(agents)
-    const [plain, disabled, off] = [plist('exec sleep 100', {RunAtLoad: true}), plist('exit 0'), plist('exit 0')]
+    const [plain, disabled, off] = [plist('exec sleep 100'), plist('exit 0'), plist('exit 0')]
     for (const {file} of [plain, disabled, off]) fs.renameSync(file, path.join(agents, path.basename(file)))
-    await switches({agentFolders: {[UID]: [agents]}, loginItemsOff: [off.label]})
-    await ctl('disable', disabled.target)
-    await launchd.logout(UID)
-    await launchd.login(UID)
-    await happens(plain, 'spawn')
-    expect((await ctl('print', disabled.target)).code).toBe(113)
-    expect((await ctl('print', off.target)).code).toBe(113)
+    const own = await startLaunchd({agentFolders: {[UID]: [agents]}, loginItemsOff: [off.label], guiUids: []})
+    await own.login(UID)
+    const codes = async () => Promise.all([plain, disabled, off].map(async ({target}) => (await own.launchctl(['print', target])).code))
+    expect(await codes()).toEqual([0, 0, 113])
+    await own.launchctl(['disable', disabled.target], {uid: UID})
+    await own.logout(UID)
+    await own.login(UID)
+    expect(await codes()).toEqual([0, 113, 113])
+    await own.stop()
   })
 
   it('comes up from a reboot with its daemons and the store of disabled services, and nobody logged in', async () => {
