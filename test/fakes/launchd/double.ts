@@ -184,6 +184,11 @@ export class Launchd {
     return was
   }
 
+  /** Kills and forgets all jobs, and empties the stores of disabled services: a clean start for the next test. Switches and log stay. */
+  async clear(): Promise<void> {
+    await this.control({control: 'clear'})
+  }
+
   /** Ends a user's desktop session with all its jobs; resolves when they are gone. */
   async logout(uid: number): Promise<void> {
     await this.control({control: 'logout', uid})
@@ -218,7 +223,8 @@ export class Launchd {
   async stop(): Promise<void> {
     const gone = this.daemon.exitCode === null && this.daemon.signalCode === null ? once(this.daemon, 'exit') : undefined
     this.daemon.ref()
-    this.daemon.stdin?.end()
+    // Whatever it hears before the end, it leaves the folder to be read here.
+    this.daemon.stdin?.end('stop')
     await gone
     const violations = fs.existsSync(this.folder) ? this.violations() : []
     fs.rmSync(this.folder, {recursive: true, force: true})

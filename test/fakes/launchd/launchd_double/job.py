@@ -308,11 +308,23 @@ class Job:
         else:
             self.finish_teardown()
 
+    def forget(self):
+        """Does nothing more. What waits for it is answered."""
+        self.booted_out_at, self.pid, self.removed = self.booted_out_at or time.monotonic(), None, True
+        for timer in (self.spawn_timer, self.interval_timer, self.kill_timer):
+            if timer:
+                timer.cancel()
+        self.answer_spawned()
+        for answer in self.on_removed:
+            answer()
+
     def finish_teardown(self):
         left = self.booted_out_at + self.switches["teardownMs"] / 1000 - time.monotonic()
         self.loop.later(left, self.remove)
 
     def remove(self):
+        if self.removed:
+            return
         self.removed = True
         self.domain.jobs.pop(self.label, None)
         self.manager.record("removed", domain=self.domain.name, label=self.label)

@@ -73,29 +73,26 @@ class Loop:
                 key.data()
 
     def kill_descendants(self):
-        """SIGKILL for every process below this one, until there is none. They are stopped first, so that none starts another."""
-        while True:
-            below = descendants(os.getpid())
-            if not below:
-                return
+        """SIGKILL for every process below this one, until there is none. They are stopped first, so that few start another."""
+        self.children.clear()
+        while below := descendants(os.getpid()):
             for number in (signal.SIGSTOP, signal.SIGKILL):
                 for pid in below:
                     try:
                         os.kill(pid, number)
                     except OSError:
                         pass
-            try:
-                while os.waitpid(-1, 0)[0]:
-                    pass
-            except ChildProcessError:
-                return
+            time.sleep(0.002)
+            self.reap()
 
 
 def parents():
-    """{pid: parent's pid} of all processes but zombies of others."""
+    """{pid: parent's pid} of all processes."""
     if sys.platform != "linux":
-        lines = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout.splitlines()
-        return {int(pid): int(parent) for pid, parent in (line.split() for line in lines)}
+        with subprocess.Popen(["ps", "-A", "-o", "pid=,ppid="], stdout=subprocess.PIPE, text=True) as ps:
+            found = {int(pid): int(parent) for pid, parent in (line.split() for line in ps.communicate()[0].splitlines())}
+            found.pop(ps.pid, None)
+        return found
     found = {}
     for name in os.listdir("/proc"):
         if name.isdigit():

@@ -119,7 +119,10 @@ class Manager:
         return uid in self.switches["guiUids" if kind == "gui" else "userUids"]
 
     def domain(self, target):
-        """The domain of a target. Failed(112): no such domain. Failed(125): a gui domain of a user without a desktop session."""
+        """
+        The domain of a target. Failed(112): no such domain. Failed(125): a gui domain of a user without a desktop session, also
+        root's gui/0 (openclaw/openclaw #46466, #13795).
+        """
         kind, uid = target.kind, target.number
         if kind not in ("system", "gui", "user") or not self.exists(kind, uid):
             if kind == "gui" and uid in self.switches["userUids"]:
@@ -222,7 +225,7 @@ class Manager:
             refusal = self.bootstrap(domain, path, request.uid)
             if refusal is not None:
                 cause, number, richer = refusal
-                # 124 stands for itself: a cause without a choice.
+                # Some causes have one code only.
                 code = self.switches["codes"].get(cause, number)
                 if code == 0:
                     continue
@@ -263,7 +266,7 @@ class Manager:
             return refused("disabled", 119)
         if domain.kind != "system":
             if self.switches["rejectsSessionTypeKey"] and "LimitLoadToSessionType" in wanted.values:
-                return refused("sessionTypeKey", 134)
+                return refused("sessionTypeKey", 5, texts.ERRORS[134])
             if {"gui": "Aqua", "user": "Background"}[domain.kind] not in wanted.sessions:
                 return refused("sessionType", 134)
         if wanted.label in self.switches["loginItemsOff"]:
@@ -415,6 +418,7 @@ class Manager:
         if not self.may_change(found.domain, request.uid):
             raise failed(1)
         if found.booted_out_at is not None:
+            # As the reimplementation passes EALREADY on; nobody has captured it.
             raise Failed(37)
         running = found.pid is not None and "k" not in flags
 
@@ -466,6 +470,18 @@ class Manager:
         was = {name: self.switches.get(name) for name in message["switches"]}
         self.switches = switches.merge(self.switches, message["switches"])
         send({"was": was})
+
+    def control_clear(self, message, send):
+        """Forgets all jobs and all that was disabled, and kills every process."""
+        for domain in self.domains.values():
+            for job in domain.jobs.values():
+                job.forget()
+        self.domains, self.hanging = {}, []
+        self.loop.kill_descendants()
+        for name in os.listdir(self.folder):
+            if name.startswith("disabled"):
+                os.unlink(os.path.join(self.folder, name))
+        send({})
 
     def control_logout(self, message, send):
         """Tears down the gui domain of a user."""

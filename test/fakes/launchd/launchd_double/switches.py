@@ -4,27 +4,33 @@ import os
 # What a bootstrap (unless the name says otherwise) that fails for this reason ends with. The first is the default: what was
 # observed, most often the catch-all 5. The others stand in launchd's own table of errors, or were reported.
 CODES = {
+    # openclaw/openclaw #84721: 37 or 5; 17 is EEXIST, which the reimplementation in ProcursusTeam/launchctl expects.
     "alreadyLoaded": (5, 37, 17),
     "bootstrapInProgress": (37, 5),
+    # openclaw/openclaw #136453, #116875: bootout is asynchronous, a bootstrap at once is refused.
     "tearingDown": (5, 37),
+    # openclaw/openclaw #849: an earlier disable.
     "disabled": (5, 119),
+    # launchd.plist(5), LimitLoadToSessionType.
     "sessionType": (134, 5),
     "malformed": (5, 109),
+    # NousResearch/hermes-agent #31212.
     "missingPlist": (5, 2),
     "noLabel": (5, 110),
     "noProgram": (5, 111),
+    # launchctl(1), load: ownership and mode.
     "ownership": (122, 5),
+    # openclaw/openclaw #60398, Homebrew/homebrew-services #321, #861: a home or a plist on an external volume.
     "externalVolume": (5, 108),
-    "unopenableLog": (5,),
+    # `system` needs root.
     "notPermitted": (5, 1),
-    # 0: accepted, yet the service stays unknown.
+    # Switched off in System Settings: unknown with the plist present. 0: bootstrap does not even say so.
     "loginItemOff": (5, 0),
-    "sessionTypeKey": (5,),
-    # `kill` without a process to signal. The number is unverified.
+    # `kill` without a process to signal: the number is unverified.
     "killNoProcess": (3, 1),
     # A second `bootout`: 36 before macOS 12, silent since.
     "bootoutInProgress": (0, 36),
-    # `kickstart` of a running service without -k.
+    # `kickstart` of a running service without -k: the reimplementation passes EALREADY on in silence.
     "kickstartRunning": (0, 37),
 }
 

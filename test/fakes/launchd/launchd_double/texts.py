@@ -270,7 +270,7 @@ def quoted(text):
 
 
 def list_service(job):
-    """`list LABEL`: LastExitStatus is the raw wait status, PID is there only while it runs."""
+    """`list LABEL`: LastExitStatus is the raw wait status (hermes-agent #44612: 19968 is 78), PID is there only while it runs."""
     kept = job.definition
     lines = ["%s = %s;" % (quoted(key), quoted(path)) for key, path in (("StandardOutPath", kept.stdout),) if path]
     lines.append('"LimitLoadToSessionType" = %s;' % quoted({"system": "System", "gui": "Aqua"}.get(job.domain.kind, "Background")))
