@@ -753,6 +753,8 @@ describeUnless(noLaunchdDouble(), 'the launchd double', () => {
   const UNWRITABLE = {RunAtLoad: true, StandardOutPath: '/dev/null/log', StandardErrorPath: '/dev/null/log'}
 
   it('ends with 78 before the program runs when a log cannot be opened', async () => {
+    // So that the box would show.
+    await switches({penaltyBoxLeave: 'bootout'})
     const file = path.join(folder, 'never')
     const job = await load(`touch ${file}`, {...UNWRITABLE, KeepAlive: true})
     await happens(job, 'spawn-failed', 2)
@@ -978,6 +980,13 @@ describeUnless(noLaunchdDouble(), 'the launchd double', () => {
     expect((await ctl('managername')).stdout).toBe('Aqua\n')
     expect((await root('managername')).stdout).toBe('System\n')
     expect((await launchd.launchctl(['managername'], {uid: 9999})).stdout).toBe('Background\n')
+    expect((await ctl('manageruid')).stdout).toBe(`${UID}\n`)
+  })
+
+  it('takes its own user, or whom it is told, for the caller', async () => {
+    expect((await launchd.launchctl(['manageruid'])).stdout).toBe(`${OWN_UID}\n`)
+    await switches({callerUid: 777})
+    expect((await launchd.launchctl(['manageruid'])).stdout).toBe('777\n')
     expect((await ctl('manageruid')).stdout).toBe(`${UID}\n`)
   })
 

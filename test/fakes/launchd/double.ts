@@ -56,6 +56,8 @@ export interface LaunchdSwitches {
   readonly userUids: readonly number[]
   /** What `managername` prints. null: System for root, Aqua for a user with a desktop session, else Background. */
   readonly callerSession: null | 'Aqua' | 'Background' | 'LoginWindow' | 'StandardIO' | 'System'
+  /** Whom every launchctl is taken to be called by, unless LAUNCHD_DOUBLE_UID says otherwise; null: by its effective user. */
+  readonly callerUid: null | number
   /** By user id: folders whose plists `login` loads. */
   readonly agentFolders: Readonly<Record<string, readonly string[]>>
   /** Folders whose plists `reboot` loads. */
@@ -274,5 +276,6 @@ export async function startLaunchd(switches: Partial<LaunchdSwitches> = {}): Pro
 
 /** Why there is no launchd double here; undefined if there can be one. */
 export function noLaunchdDouble(): string | undefined {
+  if (process.platform !== 'linux') return 'it finds its processes in /proc'
   return fs.existsSync(PYTHON) ? undefined : `${PYTHON} is missing`
 }

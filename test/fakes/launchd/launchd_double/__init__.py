@@ -1,4 +1,4 @@
-"""The launchd double: a launchd for tests, on any machine with Python 3.
+"""The launchd double: a launchd for tests, on any Linux with Python 3.8 or newer.
 
 switches    what a test may choose, above all what nobody has verified on a real Mac
 definition  a property list: what launchd takes, ignores and refuses

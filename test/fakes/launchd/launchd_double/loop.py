@@ -5,8 +5,6 @@ import itertools
 import os
 import selectors
 import signal
-import subprocess
-import sys
 import time
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -28,9 +26,8 @@ class Loop:
         self.children = {}
         self.running = True
         # What a job leaves behind when it double-forks is reparented to the double, as to launchd on a Mac, so that the end of the
-        # double finds it. Elsewhere than on Linux such processes are found by their parent's pid only while that lives.
-        if sys.platform == "linux":
-            ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        # double finds it.
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         wake_read, wake_write = os.pipe()
         for descriptor in (wake_read, wake_write):
             os.set_blocking(descriptor, False)
@@ -88,11 +85,6 @@ class Loop:
 
 def parents():
     """{pid: parent's pid} of all processes."""
-    if sys.platform != "linux":
-        with subprocess.Popen(["ps", "-A", "-o", "pid=,ppid="], stdout=subprocess.PIPE, text=True) as ps:
-            found = {int(pid): int(parent) for pid, parent in (line.split() for line in ps.communicate()[0].splitlines())}
-            found.pop(ps.pid, None)
-        return found
     found = {}
     for name in os.listdir("/proc"):
         if name.isdigit():

@@ -70,8 +70,9 @@ class Target:
 class Request:
     """One launchctl: its caller, and a way to answer it."""
 
-    def __init__(self, message, send):
-        self.argv, self.uid, self.cwd, self.tty = message["argv"], message["uid"], message["cwd"], message["tty"]
+    def __init__(self, message, caller_uid, send):
+        self.argv, self.cwd, self.tty = message["argv"], message["cwd"], message["tty"]
+        self.uid = next(uid for uid in (message["as"], caller_uid, message["uid"]) if uid is not None)
         self.verb, self.words = (self.argv[0], self.argv[1:]) if self.argv else ("", [])
         self.send = send
 
@@ -157,7 +158,7 @@ class Manager:
     # Requests
 
     def handle(self, message, send):
-        request = Request(message, send)
+        request = Request(message, self.switches["callerUid"], send)
 
         def answer(code, out="", *lines):
             err = "".join(line + "\n" for line in lines)

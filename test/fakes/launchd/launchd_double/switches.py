@@ -100,6 +100,8 @@ def defaults():
         # Users with a desktop session (gui/<uid>), and with any session (user/<uid>).
         "guiUids": [uid],
         "userUids": sorted({0, uid}),
+        # Whom every launchctl is taken to be called by; None: its effective user.
+        "callerUid": None,
         # Folders whose plists are loaded at login and at boot: {"501": [folder]}, [folder].
         "agentFolders": {},
         "daemonFolders": [],
@@ -137,6 +139,7 @@ def is_fault(value):
 SHAPES = {
     "guiUids": is_list_of(is_int),
     "userUids": is_list_of(is_int),
+    "callerUid": lambda value: value is None or is_int(value),
     "agentFolders": lambda value: isinstance(value, dict) and all(map(is_list_of(is_text), value.values())),
     "daemonFolders": is_list_of(is_text),
     "timeScale": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0,
