@@ -16,7 +16,6 @@ const UID = OWN_UID === 0 ? 501 : OWN_UID
 const GUI = `gui/${UID}`
 /** Ten seconds of launchd are 200 ms here, the default ExitTimeOut 100 ms. */
 const TIME_SCALE = 0.02
-const THROTTLE_MS = 10_000 * TIME_SCALE
 
 function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
@@ -182,9 +181,9 @@ describeUnless(noLaunchdDouble(), 'the launchd double', () => {
   )
 
   it.each([1, 0])('restarts under KeepAlive after exit %i, ThrottleInterval after the last start', async (code) => {
-    const job = await load(`exit ${code}`, {KeepAlive: true})
+    const job = await load(`exit ${code}`, {KeepAlive: true, ThrottleInterval: 25})
     const [first, second] = await happens(job, 'spawn', 2)
-    expect((second?.ms ?? 0) - (first?.ms ?? 0)).toBeGreaterThan(THROTTLE_MS / 2)
+    expect((second?.ms ?? 0) - (first?.ms ?? 0)).toBeGreaterThan(0.7 * 25_000 * TIME_SCALE)
     expect(events(job, 'message')[0]?.text).toMatch(/^Service only ran for \d seconds. Pushing respawn out by \d+ seconds.$/)
     const text = await shown(job)
     expect(Number(field(text, 'runs'))).toBeGreaterThan(1)
@@ -262,23 +261,23 @@ describeUnless(noLaunchdDouble(), 'the launchd double', () => {
 
   it('runs a job every StartInterval, and shows it', async () => {
     const job = await load('exit 0', {StartInterval: 15})
-    expect(events(job, 'spawn')).toEqual([])
-    await happens(job, 'exit', 2)
+    const [first] = await happens(job, 'spawn', 2)
+    expect((first?.ms ?? 0) - (events(job, 'loaded')[0]?.ms ?? 0)).toBeGreaterThan(0.9 * 15_000 * TIME_SCALE)
     expect(field(await shown(job), 'run interval')).toBe('15 seconds')
   })
 
   it('counts crashes in a row and, only if asked to, throttles them more and more', async () => {
-    const job = await load('exit 1', {KeepAlive: true, ThrottleInterval: 5})
-    await happens(job, 'spawn', 4)
-    expect(Number(field(await shown(job), 'successive crashes'))).toBeGreaterThan(2)
+    const keys = {KeepAlive: true, ThrottleInterval: 15}
+    const job = await load('exit 1', keys)
+    await happens(job, 'spawn', 3)
+    expect(Number(field(await shown(job), 'successive crashes'))).toBeGreaterThan(1)
     expect(field(await shown(job), 'properties')).not.toContain('exponential throttling')
     await switches({successiveCrashLimit: 1})
-    const limited = await load('exit 1', {KeepAlive: true, ThrottleInterval: 5})
-    await happens(limited, 'exit', 3)
-    expect(events(limited, 'message').at(-1)?.text).toBe('service exceeded successive crash limit. launch will be throttled')
+    const limited = await load('exit 1', keys)
+    const [, second, third] = await happens(limited, 'spawn', 3)
+    expect((third?.ms ?? 0) - (second?.ms ?? 0)).toBeGreaterThan(1.7 * 15_000 * TIME_SCALE)
+    expect(events(limited, 'message').map(({text}) => text)).toContain('service exceeded successive crash limit. launch will be throttled')
     expect(field(await shown(limited), 'properties')).toContain('exponential throttling')
-    const gaps = (await happens(limited, 'spawn', 4)).map(({ms}, index, all) => ms - (all[index - 1]?.ms ?? ms))
-    expect(gaps[3]).toBeGreaterThan(2 * 100 - 50)
   })
 
   async function environmentOf(keys: Readonly<Record<string, PlistValue>> = {}): Promise<Readonly<Record<string, string>>> {
@@ -376,10 +375,11 @@ describeUnless(noLaunchdDouble(), 'the launchd double', () => {
     expect(fs.existsSync(`${file}.term`)).toBe(hears)
   })
 
-  /** A script with a trap, which touches a file once it is set. */
-  function trapping(action: string, signal: string): {readonly script: string; readonly ready: string} {
+  /** A script with a trap, which touches the file `ready` once that is set, and ends when there is a file `end`. */
+  function trapping(action: string, signal: string): {readonly script: string; readonly ready: string; readonly end: string} {
     const ready = path.join(folder, `ready${(count += 1)}`)
-    return {script: `trap ${action} ${signal}; touch ${ready}; while :; do sleep 0.05; done`, ready}
+    const end = `${ready}.end`
+    return {script: `trap ${action} ${signal}; touch ${ready}; until [ -e ${end} ]; do sleep 0.05; done`, ready, end}
   }
 
   it('boots out with SIGTERM, at once with 0, and the label stays until the process is gone', async () => {
@@ -1000,13 +1000,14 @@ describeUnless(noLaunchdDouble(), 'the launchd double', () => {
 
   it('refuses everything in a domain that is tearing down, and everything is gone after the logout', async () => {
     const own = await startLaunchd({timeScale: TIME_SCALE, teardownMs: 0})
-    const {script, ready} = trapping('""', 'TERM')
-    const [job, late] = [plist(script, {RunAtLoad: true, ExitTimeOut: 100}), plist('exit 0')]
+    const {script, ready, end} = trapping('""', 'TERM')
+    const [job, late] = [plist(script, {RunAtLoad: true, ExitTimeOut: 30_000}), plist('exit 0')]
     await own.launchctl(['bootstrap', GUI, job.file], {uid: UID})
     await exists(ready)
     const logout = own.logout(UID)
     const refused = await own.launchctl(['bootstrap', GUI, late.file], {uid: UID})
     expect(refused).toMatchObject({code: 124, stderr: expect.stringContaining('Bootstrap failed: 124: Domain is tearing down\n')})
+    fs.writeFileSync(end, '')
     await logout
     expect((await own.launchctl(['print', job.target])).code).toBe(125)
     await own.login(UID)
@@ -1060,7 +1061,7 @@ describeUnless(noLaunchdDouble(), 'the launchd double', () => {
     expect(await ctl('print', GUI)).toMatchObject({code: 0, stdout: 'gibberish\n'})
     expect((await ctl('print', GUI)).stdout).toContain(`${GUI} = {\n`)
     const env = {...launchd.env, LAUNCHD_DOUBLE_UID: String(UID)}
-    expect(spawnSync('launchctl', ['list'], {env, timeout: 500}).signal).toBe('SIGTERM')
+    expect(spawnSync('launchctl', ['list'], {env, timeout: 1500}).signal).toBe('SIGTERM')
     expect((await ctl('list')).code).toBe(0)
   })
 
