@@ -37,6 +37,11 @@ export type Json = Record<string, unknown>
 
 const cleanups: (() => unknown)[] = []
 
+/** Has something done at the end of the test. */
+export function atEnd(cleanup: () => unknown): void {
+  cleanups.push(cleanup)
+}
+
 /** Undoes what the functions below made; for afterEach. */
 export async function cleanUp(): Promise<void> {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup()

@@ -1,0 +1,184 @@
+import {ExitStatus, ServiceError} from '../../errors.js'
+import {type Account, type Host, HostError, type RunResult} from '../../host/host.js'
+import {isDict, member, parsePlist} from './plist.js'
+
+/** What an answer of launchctl's means. */
+export type Answer =
+  /** It was done, or is as it should be already. */
+  | 'done'
+  /** There is no such job in that domain. */
+  | 'not-loaded'
+  /** There is no such domain, or no session that it needs. */
+  | 'no-domain'
+  /** Something of the job, or of its domain, is still going on: worth another try. */
+  | 'busy'
+  | 'denied'
+  /** launchd does not take the property list as it is; which of many reasons it has is not said. */
+  | 'refused'
+  /** No answer, or none that is understood. */
+  | 'unknown'
+
+/**
+ * Answers by their words, which say more than the numbers: one number stands for several things, and words were seen with others than
+ * their own. Whether they come on stdout or stderr differs.
+ */
+const WORDS: readonly (readonly [RegExp, Answer])[] = [
+  [/domain does not support specified action|could not find domain|could not find specified domain/i, 'no-domain'],
+  [/could not find service|no such process|could not find specified service/i, 'not-loaded'],
+  [/already bootstrapped|operation (?:already|now) in progress|domain is tearing down/i, 'busy'],
+  [/not privileged|operation not permitted|permission denied/i, 'denied'],
+  [/(?:bootstrap|boot-out) failed: 5\b|input\/output error/i, 'busy'],
+]
+
+/** Exit statuses (`launchctl error N`; below 107 they are errno's). */
+const CODES: Readonly<Record<number, Answer>> = {
+  ...{3: 'not-loaded', 113: 'not-loaded', 112: 'no-domain', 125: 'no-domain', 156: 'no-domain'},
+  ...{5: 'busy', 16: 'busy', 17: 'busy', 36: 'busy', 37: 'busy', 124: 'busy'},
+  ...{1: 'denied', 13: 'denied', 144: 'denied', 150: 'denied'},
+  ...{107: 'refused', 108: 'refused', 109: 'refused', 110: 'refused', 111: 'refused', 114: 'refused', 115: 'refused', 119: 'refused'},
+  ...{121: 'refused', 122: 'refused', 123: 'refused', 129: 'refused', 133: 'refused', 134: 'refused', 139: 'refused', 140: 'refused'},
+  ...{152: 'refused', 155: 'refused', 157: 'refused', 158: 'refused', 159: 'refused'},
+}
+
+/** What launchctl's answer means. Text first, then the number. */
+export function answerOf(result: RunResult): Answer {
+  if (result.code === 0) return 'done'
+  if (result.code === null) return 'unknown'
+  const text = wordsOf(result)
+  return WORDS.find(([pattern]) => pattern.test(text))?.[1] ?? CODES[result.code] ?? 'unknown'
+}
+
+/** What launchctl said, on one line. */
+export function wordsOf({stdout, stderr}: RunResult): string {
+  return `${stderr}\n${stdout}`.split(/\s*\n\s*/).filter(Boolean).join('; ')
+}
+
+/** A look at launchd that failed: exit 4, with what was run and what was answered. */
+export function lookFailed(result: RunResult): ServiceError {
+  const {argv, failure, signal, code} = result
+  const why = failure === 'TIMEOUT' ? 'no answer in time' : failure === 'ENOENT' ? 'the program is missing' : (failure ?? signal)
+  return new ServiceError(`${argv.join(' ')}: ${why ?? (wordsOf(result) || `exit status ${code}`)}`, {
+    code: why === null || why === undefined ? 'manager-refused' : 'manager-unreachable',
+    exitStatus: ExitStatus.cannotTell,
+  })
+}
+
+/** A text of launchctl's that is not understood: exit 4. */
+export function notUnderstood({argv, stdout}: RunResult): ServiceError {
+  return new ServiceError(`What ${argv.join(' ')} printed is not understood`, {
+    code: 'manager-not-understood',
+    exitStatus: ExitStatus.cannotTell,
+    evidence: stdout.split('\n').slice(0, 10),
+  })
+}
+
+/** There is no session of the account's that could hold its services: exit 4. */
+export function noSession(account: Account): ServiceError {
+  return new ServiceError(`launchd has no session of ${account.name}: neither gui/${account.uid} nor user/${account.uid} is there`, {
+    code: 'no-user-manager',
+    exitStatus: ExitStatus.cannotTell,
+    next: [`log in as ${account.name} once, at the desktop or over SSH`, 'sudo hermes-svc install --run-as USER   # runs without any login'],
+  })
+}
+
+/** A change that launchd did not make: exit 1, with what it said. */
+export function changeFailed(result: RunResult, what: string): ServiceError {
+  const why = result.failure === 'TIMEOUT' ? 'no answer in time' : (result.failure ?? (wordsOf(result) || `exit status ${result.code}`))
+  return new ServiceError(`${what}: ${result.argv.join(' ')}: ${why}`, {
+    code: answerOf(result) === 'denied' ? 'manager-denied' : 'command-failed',
+    exitStatus: ExitStatus.failed,
+  })
+}
+
+/** What is known of a job that launchd did not load. */
+export interface FailedLoad {
+  readonly label: string
+  readonly plist: string
+  /** Whose job it is: the owner that its property list must have. */
+  readonly owner: Pick<Account, 'uid' | 'name'>
+  /** The session that its domain is, e.g. Aqua; undefined for the system's. */
+  readonly sessionType: string | undefined
+  readonly isDisabled: boolean
+}
+
+/**
+ * A load that failed, with the causes that can be told apart: launchd says "5: Input/output error" to most of them. Ordered by how surely
+ * each of them alone explains it. Reads only.
+ */
+export function loadFailed(host: Host, result: RunResult, job: FailedLoad): ServiceError {
+  const causes = causesOf(host, job)
+  const [first] = causes
+  return new ServiceError(`launchd did not load ${job.label}: ${first?.what ?? (wordsOf(result) || `exit status ${result.code}`)}`, {
+    code: first?.code ?? 'command-failed',
+    exitStatus: ExitStatus.failed,
+    evidence: [`${result.argv.join(' ')}: ${wordsOf(result) || (result.failure ?? `exit status ${result.code}`)}`, ...causes.slice(1).map(({what}) => what)],
+    next: first?.next ?? [],
+  })
+}
+
+interface Cause {
+  readonly code: string
+  readonly what: string
+  readonly next: readonly string[]
+}
+
+function causesOf(host: Host, {label, plist, owner, sessionType, isDisabled}: FailedLoad): Cause[] {
+  const causes: Cause[] = []
+  const add = (code: string, what: string, ...next: string[]) => causes.push({code, what, next})
+  const stat = host.lstat(plist)
+  if (!stat) {
+    add('plist-missing', `${plist} is not there`, 'hermes-svc install')
+    return causes
+  }
+  if (isDisabled) add('disabled-override', `${label} is disabled in launchd's own records`, 'hermes-svc start')
+  if (stat.kind !== 'file') add('plist-permissions', `${plist} is a ${stat.kind}, and launchd takes only a file`, 'hermes-svc install')
+  else if (stat.uid !== owner.uid) add('plist-permissions', `${plist} belongs to uid ${stat.uid}, not to ${owner.name}`, `sudo chown ${owner.uid} '${plist}'`)
+  else if ((stat.mode & 0o022) !== 0)
+    add('plist-permissions', `${plist} can be written by others (mode ${stat.mode.toString(8)})`, `chmod 644 '${plist}'`)
+  const text = readable(host, plist)
+  const value = text === undefined ? undefined : parsePlist(text)
+  if (text?.startsWith('bplist') || (text !== undefined && value === undefined && !text.includes('<plist')))
+    return causes
+  if (!isDict(value)) {
+    if (text !== undefined) add('plist-malformed', `${plist} is no property list`, `plutil -lint '${plist}'`, 'hermes-svc install --force')
+    return causes
+  }
+  const named = member(value, 'Label')
+  if (named !== label) add('plist-malformed', `${plist} has the label ${JSON.stringify(named ?? null)}`, 'hermes-svc install --force')
+  const sessions = [member(value, 'LimitLoadToSessionType') ?? 'Aqua'].flat()
+  if (sessionType !== undefined && !sessions.includes(sessionType))
+    add('wrong-domain', `${plist} is for a session of the kind ${sessions.join(' or ')}, and this one is ${sessionType}`, 'hermes-svc install')
+  const program = member(value, 'Program') ?? [member(value, 'ProgramArguments')].flat()[0]
+  if (typeof program === 'string' && program.startsWith('/') && !isExecutable(host, program))
+    add('program-missing', `its program ${program} is not there, or cannot be executed`, 'hermes-svc install')
+  for (const key of ['StandardOutPath', 'StandardErrorPath']) {
+    const log = member(value, key)
+    if (typeof log === 'string' && !causes.some(({code}) => code === 'log-path')) {
+      const why = whyNoLog(host, log)
+      if (why !== undefined) add('log-path', why, 'hermes-svc install')
+    }
+  }
+  return causes
+}
+
+/** Why launchd cannot open that log; undefined if nothing is known to be in the way. It makes folders that are missing. */
+export function whyNoLog(host: Host, log: string): string | undefined {
+  if (log.startsWith('/Volumes/')) return `its log ${log} is on another disk than the system's, where launchd cannot open it before it is mounted`
+  const stat = host.lstat(log)
+  if (stat && stat.kind !== 'file' && stat.kind !== 'other') return `its log ${log} is a ${stat.kind}`
+  return undefined
+}
+
+function isExecutable(host: Host, file: string): boolean {
+  const stat = host.stat(file)
+  return stat?.kind === 'file' && (stat.mode & 0o111) !== 0
+}
+
+function readable(host: Host, file: string): string | undefined {
+  try {
+    return host.readText(file)
+  } catch (error) {
+    if (error instanceof HostError) return undefined
+    throw error
+  }
+}
