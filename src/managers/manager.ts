@@ -1,5 +1,5 @@
 import type {Account} from '../host/host.js'
-import type {RunStep, Step} from '../plan/plan.js'
+import type {Step} from '../plan/plan.js'
 import type {Profile} from '../service/profile.js'
 import type {ServiceSettings} from '../service/settings.js'
 
@@ -103,7 +103,7 @@ export interface LogQuery {
  * steps of a plan. All methods throw ServiceError for foreseeable failures, exit 4 if the manager cannot be reached.
  */
 export interface Manager {
-  readonly kind: 'systemd'
+  readonly kind: 'systemd' | 'launchd'
   readonly scope: Scope
   /** How the manager is shown, e.g. "systemd (user)". */
   readonly title: string
@@ -113,7 +113,7 @@ export interface Manager {
   serviceFor(profile: Profile, account: Account): Service
   /** True if a definition of that service is on disk. Cheap: the manager is not asked. */
   isOnDisk(service: Service): boolean
-  /** Snapshots in the order given, by a constant number of calls to the manager. */
+  /** Snapshots in the order given, by as few calls to the manager as it allows. */
   observe(services: readonly Service[]): ManagerObservation[]
   /** What an observation of a service is that has nothing on disk; the manager is not asked. */
   notInstalled(service: Service): ManagerObservation
@@ -154,17 +154,18 @@ export interface Manager {
   traces(service: Service): string[]
   /** Takes back what `install` did beside the definition, once the files are gone. */
   afterUninstall(observation: ManagerObservation): Step[]
-  reload(): RunStep[]
-  enable(service: Service): RunStep[]
-  disable(service: Service): RunStep[]
+  /** Has it read definitions that were changed, where it does so by itself at no time. */
+  reload(): Step[]
+  enable(service: Service): Step[]
+  disable(service: Service): Step[]
   /** Starts it without waiting, past failures and delays forgotten. */
   start(service: Service): Step[]
   /** Stops it without waiting. */
-  stop(service: Service): RunStep[]
+  stop(service: Service): Step[]
   /** Ends it without regard for its work, and waits until it is gone: for a start that failed. */
-  abort(service: Service): RunStep[]
+  abort(service: Service): Step[]
   /** Has the manager forget that the service failed, so that a stopped one counts as stopped. */
-  settle(service: Service): RunStep[]
+  settle(service: Service): Step[]
   /** True if the service's account needs no login for its services to run. */
   runsWithoutLogin(service: Service): boolean
   /** Stops whatever is left and starts it, without waiting, past failures forgotten. */

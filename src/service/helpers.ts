@@ -56,7 +56,14 @@ const TOOL_PATH = '/usr/bin:/bin:/usr/sbin:/run/current-system/sw/bin'
 export async function renderHelpers(host: Host, view: HelperView): Promise<Helper[]> {
   const helpers: Helper[] = []
   for (const [name, parts] of Object.entries(HELPER_PARTS) as [HelperName, (typeof HELPER_PARTS)[HelperName]][]) {
-    helpers.push({name, text: await renderHelperParts(host, view, parts.map((part) => ownPart(host, part)))})
+    helpers.push({
+      name,
+      text: await renderHelperParts(
+        host,
+        view,
+        parts.map((part) => ownPart(host, part)),
+      ),
+    })
   }
   return helpers
 }

@@ -106,7 +106,8 @@ export async function renderDefinition(
   const helpers = await renderHelpers(host, helperView)
   const files = helpers.map((helper) => file(path.join(paths.supportFolder, helper.name), helper.text, 0o755))
   files.push(file(paths.settings, formatSettings({...settings, domain: domain.kind})))
-  if (environment.size > 0) files.push({...file(paths.environmentFile, formatEnvironment(environment), 0o600), secret: true, needsRestart: true})
+  if (environment.size > 0)
+    files.push({...file(paths.environmentFile, formatEnvironment(environment), 0o600), secret: true, needsRestart: true})
   const startGateway = await renderTemplate(host, 'launchd/start-gateway.sh.ejs', {
     definitionVariable: DEFINITION_VARIABLE,
     home: shellQuote(settings.home),

@@ -43,7 +43,7 @@ export function parseDomainKind(text: string | undefined): DomainKind | undefine
 export function chooseDomain(launchctl: Launchctl, scope: Scope, account: Account, recorded: DomainKind | undefined): Domain {
   if (scope === 'system') return domainOf('system', account)
   requireNotRoot(account)
-  const wish = recorded === 'user' ? ['user', 'gui'] as const : ['gui', 'user'] as const
+  const wish = recorded === 'user' ? (['user', 'gui'] as const) : (['gui', 'user'] as const)
   for (const kind of wish) {
     const domain = domainOf(kind, account)
     if (kind === 'gui' && launchctl.isOwnSession(account, 'Aqua')) return domain

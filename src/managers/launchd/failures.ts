@@ -50,7 +50,10 @@ export function answerOf(result: RunResult): Answer {
 
 /** What launchctl said, on one line. */
 export function wordsOf({stdout, stderr}: RunResult): string {
-  return `${stderr}\n${stdout}`.split(/\s*\n\s*/).filter(Boolean).join('; ')
+  return `${stderr}\n${stdout}`
+    .split(/\s*\n\s*/)
+    .filter(Boolean)
+    .join('; ')
 }
 
 /** A look at launchd that failed: exit 4, with what was run and what was answered. */
@@ -77,7 +80,10 @@ export function noSession(account: Account): ServiceError {
   return new ServiceError(`launchd has no session of ${account.name}: neither gui/${account.uid} nor user/${account.uid} is there`, {
     code: 'no-user-manager',
     exitStatus: ExitStatus.cannotTell,
-    next: [`log in as ${account.name} once, at the desktop or over SSH`, 'sudo hermes-svc install --run-as USER   # runs without any login'],
+    next: [
+      `log in as ${account.name} once, at the desktop or over SSH`,
+      'sudo hermes-svc install --run-as USER   # runs without any login',
+    ],
   })
 }
 
@@ -111,18 +117,23 @@ export function loadFailed(host: Host, result: RunResult, job: FailedLoad): Serv
   return new ServiceError(`launchd did not load ${job.label}: ${first?.what ?? (wordsOf(result) || `exit status ${result.code}`)}`, {
     code: first?.code ?? 'command-failed',
     exitStatus: ExitStatus.failed,
-    evidence: [`${result.argv.join(' ')}: ${wordsOf(result) || (result.failure ?? `exit status ${result.code}`)}`, ...causes.slice(1).map(({what}) => what)],
+    evidence: [
+      `${result.argv.join(' ')}: ${wordsOf(result) || (result.failure ?? `exit status ${result.code}`)}`,
+      ...causes.slice(1).map(({what}) => what),
+    ],
     next: first?.next ?? [],
   })
 }
 
-interface Cause {
+/** What keeps launchd from loading a job. `code`: stable, kebab-case. */
+export interface Cause {
   readonly code: string
   readonly what: string
   readonly next: readonly string[]
 }
 
-function causesOf(host: Host, {label, plist, owner, sessionType, isDisabled}: FailedLoad): Cause[] {
+/** Everything that is known to keep launchd from loading that job. Reads only. */
+export function causesOf(host: Host, {label, plist, owner, sessionType, isDisabled}: FailedLoad): Cause[] {
   const causes: Cause[] = []
   const add = (code: string, what: string, ...next: string[]) => causes.push({code, what, next})
   const stat = host.lstat(plist)
@@ -132,13 +143,13 @@ function causesOf(host: Host, {label, plist, owner, sessionType, isDisabled}: Fa
   }
   if (isDisabled) add('disabled-override', `${label} is disabled in launchd's own records`, 'hermes-svc start')
   if (stat.kind !== 'file') add('plist-permissions', `${plist} is a ${stat.kind}, and launchd takes only a file`, 'hermes-svc install')
-  else if (stat.uid !== owner.uid) add('plist-permissions', `${plist} belongs to uid ${stat.uid}, not to ${owner.name}`, `sudo chown ${owner.uid} '${plist}'`)
+  else if (stat.uid !== owner.uid)
+    add('plist-permissions', `${plist} belongs to uid ${stat.uid}, not to ${owner.name}`, `sudo chown ${owner.uid} '${plist}'`)
   else if ((stat.mode & 0o022) !== 0)
     add('plist-permissions', `${plist} can be written by others (mode ${stat.mode.toString(8)})`, `chmod 644 '${plist}'`)
   const text = readable(host, plist)
   const value = text === undefined ? undefined : parsePlist(text)
-  if (text?.startsWith('bplist') || (text !== undefined && value === undefined && !text.includes('<plist')))
-    return causes
+  if (text?.startsWith('bplist') || (text !== undefined && value === undefined && !text.includes('<plist'))) return causes
   if (!isDict(value)) {
     if (text !== undefined) add('plist-malformed', `${plist} is no property list`, `plutil -lint '${plist}'`, 'hermes-svc install --force')
     return causes
@@ -147,7 +158,11 @@ function causesOf(host: Host, {label, plist, owner, sessionType, isDisabled}: Fa
   if (named !== label) add('plist-malformed', `${plist} has the label ${JSON.stringify(named ?? null)}`, 'hermes-svc install --force')
   const sessions = [member(value, 'LimitLoadToSessionType') ?? 'Aqua'].flat()
   if (sessionType !== undefined && !sessions.includes(sessionType))
-    add('wrong-domain', `${plist} is for a session of the kind ${sessions.join(' or ')}, and this one is ${sessionType}`, 'hermes-svc install')
+    add(
+      'wrong-domain',
+      `${plist} is for a session of the kind ${sessions.join(' or ')}, and this one is ${sessionType}`,
+      'hermes-svc install',
+    )
   const program = member(value, 'Program') ?? [member(value, 'ProgramArguments')].flat()[0]
   if (typeof program === 'string' && program.startsWith('/') && !isExecutable(host, program))
     add('program-missing', `its program ${program} is not there, or cannot be executed`, 'hermes-svc install')
@@ -163,7 +178,8 @@ function causesOf(host: Host, {label, plist, owner, sessionType, isDisabled}: Fa
 
 /** Why launchd cannot open that log; undefined if nothing is known to be in the way. It makes folders that are missing. */
 export function whyNoLog(host: Host, log: string): string | undefined {
-  if (log.startsWith('/Volumes/')) return `its log ${log} is on another disk than the system's, where launchd cannot open it before it is mounted`
+  if (log.startsWith('/Volumes/'))
+    return `its log ${log} is on another disk than the system's, where launchd cannot open it before it is mounted`
   const stat = host.lstat(log)
   if (stat && stat.kind !== 'file' && stat.kind !== 'other') return `its log ${log} is a ${stat.kind}`
   return undefined

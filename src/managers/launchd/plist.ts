@@ -89,9 +89,7 @@ function escaped(view: PlistView): Record<string, unknown> {
 
 /** A value of a property list in XML; undefined for anything else, a binary one included. Comments are passed over. */
 export function parsePlist(text: string): PlistValue | undefined {
-  const tokens = text
-    .replace(/<!--[^]*?-->|<\?[^]*?\?>|<!DOCTYPE[^>[]*>/g, '')
-    .match(/<\/?[A-Za-z][^>]*>|[^<]+/g)
+  const tokens = text.replace(/<!--[^]*?-->|<\?[^]*?\?>|<!DOCTYPE[^>[]*>/g, '').match(/<\/?[A-Za-z][^>]*>|[^<]+/g)
   if (!tokens) return undefined
   let at = 0
   const skipBlanks = () => {
@@ -162,8 +160,10 @@ export function isDict(value: PlistValue | undefined): value is PlistDict {
 
 function unescaped(text: string): string {
   const named: Readonly<Record<string, string>> = {amp: '&', lt: '<', gt: '>', quot: '"', apos: "'"}
-  return text.replaceAll('\r\n', '\n').replace(/&(?:#(\d+)|#x([0-9a-fA-F]+)|([a-z]+));/g, (whole, decimal?: string, hex?: string, name?: string) => {
-    if (name !== undefined) return named[name] ?? whole
-    return String.fromCodePoint(decimal === undefined ? parseInt(hex ?? '', 16) : Number(decimal))
-  })
+  return text
+    .replaceAll('\r\n', '\n')
+    .replace(/&(?:#(\d+)|#x([0-9a-fA-F]+)|([a-z]+));/g, (whole, decimal?: string, hex?: string, name?: string) => {
+      if (name !== undefined) return named[name] ?? whole
+      return String.fromCodePoint(decimal === undefined ? parseInt(hex ?? '', 16) : Number(decimal))
+    })
 }

@@ -3,6 +3,7 @@ import {ExitStatus, ServiceError} from '../../errors.js'
 import {type Account, type Host, HostError, temporaryPath} from '../../host/host.js'
 import type {RunStep, Step} from '../../plan/plan.js'
 import {serviceSuffix} from '../../service/naming.js'
+import {recordedSettings, wantingTick} from '../../service/recorded-settings.js'
 import type {Profile} from '../../service/profile.js'
 import {parseSettings, type ServiceSettings} from '../../service/settings.js'
 import type {
@@ -25,10 +26,8 @@ import {
   type HeartbeatChange,
   heartbeatPaths,
   installSteps,
-  recordedSettings,
   removalSteps,
   renderHeartbeat,
-  wantingTick,
 } from './heartbeat.js'
 import {journalCommand} from './journal.js'
 import {parseShow, type Properties, splitEntries} from './show.js'

@@ -47,7 +47,11 @@ interface Launched {
 async function launch(
   shell: readonly string[],
   body: string,
-  options: {environment?: Record<string, string>; settings?: Partial<ServiceSettings>; prepare?: (folder: {state: string; home: string}) => void} = {},
+  options: {
+    environment?: Record<string, string>
+    settings?: Partial<ServiceSettings>
+    prepare?: (folder: {state: string; home: string}) => void
+  } = {},
 ): Promise<Launched> {
   const root = temporaryFolder()
   const home = join(root, "it's a $home")
@@ -120,7 +124,7 @@ for (const [name, shell] of Object.entries(SHELLS)) {
           'say(str(os.getpid()))',
           STAYS,
         ].join('\n'),
-        {environment: {TOKEN: value, line: 'mine', 'PATH': '/nowhere'}},
+        {environment: {TOKEN: value, line: 'mine', PATH: '/nowhere'}},
       )
       await waitUntil(() => launched.said().includes('up'))
       const [about, leaks, pid] = launched.said()
@@ -244,7 +248,10 @@ for (const [name, shell] of Object.entries(SHELLS)) {
     })
 
     it('clears the record of a dead gateway before each start', async () => {
-      const launched = await launch(shell, 'open(os.environ["HERMES_HOME"] + "/gateway.pid", "w").write("999999999")\nsay("up")\nos._exit(1)')
+      const launched = await launch(
+        shell,
+        'open(os.environ["HERMES_HOME"] + "/gateway.pid", "w").write("999999999")\nsay("up")\nos._exit(1)',
+      )
       await waitUntil(() => launched.said().length >= 2)
       expect(launched.stderr()).toContain('gateway.pid was cleared')
     })
@@ -268,6 +275,13 @@ describeUnless(lacks('shellcheck'), 'shellcheck', () => {
 
 describe('the environment file', () => {
   it('has one line a variable, whatever its value', () => {
-    expect(formatEnvironment(new Map([['A', 'a\nb\\'], ['B', '']]))).toMatch(/^#.*\nA=a\\0012b\\0134\nB=\n$/)
+    expect(
+      formatEnvironment(
+        new Map([
+          ['A', 'a\nb\\'],
+          ['B', ''],
+        ]),
+      ),
+    ).toMatch(/^#.*\nA=a\\0012b\\0134\nB=\n$/)
   })
 })
