@@ -2,6 +2,7 @@ import {type ChildProcess, spawn, spawnSync} from 'node:child_process'
 import {chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {afterEach, describe, expect, it} from 'vitest'
+import type {Host} from '../../../src/host/host.js'
 import {formatEnvironment} from '../../../src/managers/launchd/environment-file.js'
 import {definitionPaths, renderDefinition} from '../../../src/managers/launchd/definition.js'
 import {domainOf} from '../../../src/managers/launchd/domain.js'
@@ -48,6 +49,7 @@ async function launch(
   shell: readonly string[],
   body: string,
   options: {
+    platform?: NodeJS.Platform
     environment?: Record<string, string>
     settings?: Partial<ServiceSettings>
     prepare?: (folder: {state: string; home: string}) => void
@@ -70,7 +72,14 @@ async function launch(
     ...options.settings,
   }
   const environment = new Map(Object.entries(options.environment ?? {}))
-  for (const file of await renderDefinition(HOST, 'user', service, settings, environment, domainOf('gui', account))) {
+  for (const file of await renderDefinition(
+    on(options.platform ?? HOST.platform),
+    'user',
+    service,
+    settings,
+    environment,
+    domainOf('gui', account),
+  )) {
     if (!file.path.startsWith(folder)) continue
     // The launcher starts its own next version by the path of this line.
     const [interpreter = '', ...words] = shell
@@ -98,6 +107,11 @@ async function launch(
   })
   const said = () => (existsSync(join(root, 'said')) ? readFileSync(join(root, 'said'), 'utf8').split('\n').filter(Boolean) : [])
   return {child, folder, state, home, exit, said, stderr: () => stderr}
+}
+
+/** This machine as if it were another platform's. */
+function on(platform: NodeJS.Platform): Host {
+  return new Proxy(HOST, {get: (target, name) => (name === 'platform' ? platform : Reflect.get(target, name)) as unknown})
 }
 
 function killGroup(leader: number | undefined): void {
@@ -264,9 +278,26 @@ for (const [name, shell] of Object.entries(SHELLS)) {
   })
 }
 
+describeUnless(lacks(PYTHON, 'ps', 'lsof'), 'the launcher of macOS', () => {
+  it('ends the gateway of a launcher that was killed', async () => {
+    const launched = await launch(['dash'], `state(gateway_state="running", start_time=None)\n${STOPS}`, {platform: 'darwin'})
+    await waitUntil(() => launched.said().includes('up') && existsSync(join(launched.state, 'gateway')))
+    process.kill(launched.child.pid ?? 0, 'SIGKILL')
+    await launched.exit
+    const second = spawn(join(launched.folder, 'hermes-gateway-launcher'), [launched.state], {
+      env: {PATH: '/usr/bin:/bin', HERMES_HOME: launched.home},
+      stdio: 'ignore',
+      detached: true,
+    })
+    atEnd(() => killGroup(second.pid))
+    await waitUntil(() => launched.said().length === 3)
+    expect(launched.said()).toEqual(['up', 'TERM', 'up'])
+  })
+})
+
 describeUnless(lacks('shellcheck'), 'shellcheck', () => {
-  it('finds nothing in the launcher and in what starts the gateway', async () => {
-    const launched = await launch(['dash'], STAYS, {environment: {A: '1'}})
+  it.each(['linux', 'darwin'] as const)('finds nothing in the launcher for %s and in what starts the gateway', async (platform) => {
+    const launched = await launch(['dash'], STAYS, {environment: {A: '1'}, platform})
     const files = ['hermes-gateway-launcher', 'start-gateway.sh'].map((name) => join(launched.folder, name))
     const result = spawnSync('shellcheck', ['-s', 'sh', ...files], {encoding: 'utf8'})
     expect(result.stdout).toBe('')
