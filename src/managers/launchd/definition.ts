@@ -12,7 +12,7 @@ import {shown} from '../../service/text-check.js'
 import {unitPath} from '../../service/unit-path.js'
 import type {DefinitionFile, Scope, Service} from '../manager.js'
 import type {Domain} from './domain.js'
-import {formatEnvironment} from './environment-file.js'
+import {formatEnvironment, refusedVariable} from './environment-file.js'
 import {DEFINITION_VARIABLE, isEdited, refusedPlistText, renderPlist} from './plist.js'
 import {stateFolderOf} from './tick-places.js'
 
@@ -93,6 +93,10 @@ export async function renderDefinition(
   domain: Domain,
 ): Promise<DefinitionFile[]> {
   const paths = definitionPaths(scope, service)
+  for (const name of environment.keys()) {
+    const refused = refusedVariable(name)
+    if (refused !== undefined) throw usageError(`--env ${name}: this name ${refused}`)
+  }
   const file = (name: string, text: string, mode = 0o644): DefinitionFile => ({
     path: name,
     text,

@@ -5,6 +5,33 @@
 
 const HEAD = '# Written by hermes-svc; read by start-gateway.sh for the gateway alone.'
 
+/**
+ * Names that a shell has for itself: it makes numbers of what is put into some (bash evaluates them, commands and all), and lets others not
+ * be set. No program takes them for its own.
+ */
+const SHELLS_OWN = new RegExp(
+  `^(?:${[
+    ...[
+      'OPTIND',
+      'OPTERR',
+      'OPTARG',
+      'RANDOM',
+      'SRANDOM',
+      'SECONDS',
+      'LINENO',
+      'HISTCMD',
+      'EPOCH(?:SECONDS|REALTIME)',
+      'BASH(?:_.*|OPTS|PID)?',
+    ],
+    ...['SHELLOPTS', 'UID', 'EUID', 'PPID', 'GROUPS', 'DIRSTACK', 'FUNCNAME', 'PIPESTATUS', 'COMP_.*', '_', '_hermes_svc_.*'],
+  ].join('|')})$`,
+)
+
+/** Why the gateway cannot get a variable of that name through a shell; undefined if it can. */
+export function refusedVariable(name: string): string | undefined {
+  return SHELLS_OWN.test(name) ? "is the shell's own, and launchd starts the gateway through a shell" : undefined
+}
+
 export function formatEnvironment(environment: ReadonlyMap<string, string>): string {
   return [HEAD, ...[...environment].map(([name, value]) => `${name}=${encoded(value)}`), ''].join('\n')
 }
