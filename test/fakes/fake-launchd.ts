@@ -53,10 +53,7 @@ export class FakeLaunchd {
   private readonly processes = new Map<number, number>()
   private nextPid = 500
 
-  constructor(
-    files: Readonly<Record<string, FakeFile | string>> = {},
-    options: {account?: Account; scope?: Scope; asker?: Account} = {},
-  ) {
+  constructor(files: Readonly<Record<string, FakeFile | string>> = {}, options: {account?: Account; scope?: Scope; asker?: Account} = {}) {
     const account = options.account ?? USER
     this.host = new FakeHost({
       platform: 'darwin',

@@ -144,7 +144,7 @@ export async function renderDefinition(
 }
 
 /** Renders the launcher alone. */
-export async function renderLauncher(host: Host, supportFolder: string, settings: ServiceSettings): Promise<string> {
+async function renderLauncher(host: Host, supportFolder: string, settings: ServiceSettings): Promise<string> {
   const view = {home: settings.home, policy: settings.policy}
   const head = await renderHelperParts(host, view, ['common', 'delay', ownPart(host, 'own-process')])
   const {restartDelayMs, capMs} = settings.policy

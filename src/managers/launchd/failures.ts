@@ -49,7 +49,7 @@ export function answerOf(result: RunResult): Answer {
 }
 
 /** What launchctl said, on one line. */
-export function wordsOf({stdout, stderr}: RunResult): string {
+function wordsOf({stdout, stderr}: RunResult): string {
   return `${stderr}\n${stdout}`
     .split(/\s*\n\s*/)
     .filter(Boolean)
@@ -156,7 +156,7 @@ export function causesOf(host: Host, {label, plist, owner, sessionType, isDisabl
   }
   const named = member(value, 'Label')
   if (named !== label) add('plist-malformed', `${plist} has the label ${JSON.stringify(named ?? null)}`, 'hermes-svc install --force')
-  const sessions = [member(value, 'LimitLoadToSessionType') ?? 'Aqua'].flat()
+  const sessions = [member(value, 'LimitLoadToSessionType') ?? 'Aqua'].flat().map(String)
   if (sessionType !== undefined && !sessions.includes(sessionType))
     add(
       'wrong-domain',

@@ -6,7 +6,7 @@ import {parseDisabled, parsePrint, type PrintedJob} from './print.js'
 /** Where launchctl is, whatever the caller's PATH says: the system's own folders come first. */
 export const LAUNCHCTL_PATH = '/bin:/usr/bin:/sbin:/usr/sbin:/usr/local/bin'
 const READ_TIMEOUT_MS = 20_000
-export const CHANGE_TIMEOUT_MS = 60_000
+const CHANGE_TIMEOUT_MS = 60_000
 
 /** What launchd said of a job in one domain: the job, or that it has none of that label, or that there is no such domain. */
 export type Shown = PrintedJob | 'not-loaded' | 'no-domain'

@@ -93,7 +93,7 @@ export async function waitUntilEnded(
 }
 
 /** Makes a change that has to succeed. Throws exit 1 with what launchd said. */
-export async function mustChange(launchctl: Launchctl, words: readonly string[], what: string, timeoutMs?: number): Promise<void> {
+async function mustChange(launchctl: Launchctl, words: readonly string[], what: string, timeoutMs?: number): Promise<void> {
   const result = await launchctl.change(words, timeoutMs)
   if (result.code !== 0) throw changeFailed(result, what)
 }

@@ -22,13 +22,7 @@ import {enableLingerCommand, isLingering, lookFailed, managerEnvironment, noUser
 import {definitionPaths, isOwn, renderDefinition, runtimeDirectoryName, scopeFolders, unitEnvironment} from './definition.js'
 import {ownedDirectives, wantedDirectives} from './directives.js'
 import {parseEnvironmentFile} from './escape.js'
-import {
-  type HeartbeatChange,
-  heartbeatPaths,
-  installSteps,
-  removalSteps,
-  renderHeartbeat,
-} from './heartbeat.js'
+import {type HeartbeatChange, heartbeatPaths, installSteps, removalSteps, renderHeartbeat} from './heartbeat.js'
 import {journalCommand} from './journal.js'
 import {parseShow, type Properties, splitEntries} from './show.js'
 
