@@ -7,6 +7,7 @@ import {applyPlan} from '../../src/plan/apply.js'
 import type {Step} from '../../src/plan/plan.js'
 import {type FakeFile, FakeHost, USER} from './fake-host.js'
 import {printed, unknownJob} from './launchctl.js'
+import {processFiles} from './fake-process.js'
 import {packageFiles} from './package-files.js'
 import {SERVICE} from './settings.js'
 
@@ -47,6 +48,8 @@ export class FakeLaunchd {
   failedLoads = 0
   /** Answers that take the place of launchd's own, by verb. */
   readonly answers = new Map<string, Partial<RunResult>>()
+  /** A gateway that comes up leaves its records in its home, says that it runs, and can be seen in /proc. */
+  leavesRecords = false
   /** What a job's launcher does when it is told to stop; it ends by default. */
   onTerm: (target: string) => void = (target) => this.ends(target)
   private readonly leaving = new Map<string, number>()
@@ -110,6 +113,7 @@ export class FakeLaunchd {
     this.processes.set(gateway, launcher)
     this.host.put(`${STATE}/gateway`, `${gateway} 1\n`)
     this.host.setAlive(gateway, true)
+    if (this.leavesRecords) this.putRecords(gateway, launcher)
     return {launcher, gateway}
   }
 
@@ -120,7 +124,9 @@ export class FakeLaunchd {
       if (pid !== job.pid && parent !== job.pid) continue
       this.processes.delete(pid)
       this.host.setAlive(pid, false)
+      this.host.drop(`/proc/${pid}`)
     }
+    if (this.leavesRecords) this.host.drop(`${HOME}/.hermes/gateway.pid`)
     Object.assign(job, {state: 'not running', pid: undefined, lastExit: String(status)})
     this.host.drop(`${STATE}/gateway`)
   }
@@ -128,7 +134,12 @@ export class FakeLaunchd {
   /** The gateway ends, and its launcher waits before it starts another. */
   gatewayEnds(target: string): void {
     const {pid} = this.requireJob(target)
-    for (const [child, parent] of this.processes) if (parent === pid) this.processes.delete(child)
+    for (const [child, parent] of this.processes) {
+      if (parent !== pid) continue
+      this.processes.delete(child)
+      this.host.setAlive(child, false)
+      this.host.drop(`/proc/${child}`)
+    }
     this.host.drop(`${STATE}/gateway`)
   }
 
@@ -138,12 +149,23 @@ export class FakeLaunchd {
     await applyPlan(this.host, {title: 'x', steps, outcome: 'x'}, silent, () => false)
   }
 
+  private putRecords(pid: number, parentPid: number): void {
+    const home = `${HOME}/.hermes`
+    const open = {3: {path: `${home}/gateway.lock`, isLocked: true}}
+    const files = processFiles({pid, parentPid, startTime: pid * 10, env: {HERMES_HOME: home}, open})
+    const record = {pid, kind: 'hermes-gateway', argv: ['gateway', 'run'], start_time: pid * 10}
+    for (const [file, content] of Object.entries(files)) this.host.put(file, content)
+    for (const name of ['gateway.pid', 'gateway.lock']) this.host.put(`${home}/${name}`, JSON.stringify(record))
+    this.host.put(`${home}/gateway_state.json`, JSON.stringify({...record, gateway_state: 'running'}))
+  }
+
   private read(argv: readonly string[], env: Readonly<Record<string, string>> | undefined): RunResult {
     requireEnvironment(env)
     if (argv[0] === 'ps') {
       const rows = [...this.processes].map(([pid, parent]) => `  ${pid}  ${parent} Ss   01:05\n`)
       return answered(argv, {stdout: rows.join('')})
     }
+    if (argv[0] === 'tail') return answered(argv, {stdout: 'a line of the log\n'})
     const [, verb = '', target = ''] = argv
     const given = this.answers.get(verb)
     if (given) return answered(argv, given)

@@ -26,6 +26,6 @@ export function driftOf(
   }
   return Object.entries(wanted).flatMap(([directive, {text, accepts}]) => {
     const merged = observation.directives[directive]
-    return accepts(merged) ? [] : [{directive, wanted: text, merged: merged ?? 'not set', setBy}]
+    return accepts(merged) ? [] : [{directive, wanted: text, merged: merged ?? '', setBy}]
   })
 }

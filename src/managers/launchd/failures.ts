@@ -1,5 +1,5 @@
 import {ExitStatus, ServiceError} from '../../errors.js'
-import {type Account, type Host, HostError, type RunResult} from '../../host/host.js'
+import {type Account, type FileStat, type Host, HostError, type RunResult} from '../../host/host.js'
 import {isDict, member, parsePlist} from './plist.js'
 
 /** What an answer of launchctl's means. */
@@ -90,8 +90,9 @@ export function noSession(account: Account): ServiceError {
 /** A change that launchd did not make: exit 1, with what it said. */
 export function changeFailed(result: RunResult, what: string): ServiceError {
   const why = result.failure === 'TIMEOUT' ? 'no answer in time' : (result.failure ?? (wordsOf(result) || `exit status ${result.code}`))
+  const isDenied = answerOf(result) === 'denied'
   return new ServiceError(`${what}: ${result.argv.join(' ')}: ${why}`, {
-    code: answerOf(result) === 'denied' ? 'manager-denied' : 'command-failed',
+    code: isDenied ? 'manager-denied' : 'command-failed',
     exitStatus: ExitStatus.failed,
   })
 }
@@ -135,45 +136,48 @@ export interface Cause {
 /** Everything that is known to keep launchd from loading that job. Reads only. */
 export function causesOf(host: Host, {label, plist, owner, sessionType, isDisabled}: FailedLoad): Cause[] {
   const causes: Cause[] = []
-  const add = (code: string, what: string, ...next: string[]) => causes.push({code, what, next})
   const stat = host.lstat(plist)
-  if (!stat) {
-    add('plist-missing', `${plist} is not there`, 'hermes-svc install')
-    return causes
-  }
-  if (isDisabled) add('disabled-override', `${label} is disabled in launchd's own records`, 'hermes-svc start')
-  if (stat.kind !== 'file') add('plist-permissions', `${plist} is a ${stat.kind}, and launchd takes only a file`, 'hermes-svc install')
-  else if (stat.uid !== owner.uid)
-    add('plist-permissions', `${plist} belongs to uid ${stat.uid}, not to ${owner.name}`, `sudo chown ${owner.uid} '${plist}'`)
-  else if ((stat.mode & 0o022) !== 0)
-    add('plist-permissions', `${plist} can be written by others (mode ${stat.mode.toString(8)})`, `chmod 644 '${plist}'`)
+  if (!stat) return [{code: 'plist-missing', what: `${plist} is not there`, next: ['hermes-svc install']}]
+  if (isDisabled)
+    causes.push({code: 'disabled-override', what: `${label} is disabled in launchd's own records`, next: ['hermes-svc start']})
+  const insecure = whyInsecure(plist, stat, owner)
+  if (insecure) causes.push({code: 'plist-permissions', ...insecure})
   const text = readable(host, plist)
-  const value = text === undefined ? undefined : parsePlist(text)
-  if (text?.startsWith('bplist') || (text !== undefined && value === undefined && !text.includes('<plist'))) return causes
+  // What only launchd can read is not judged.
+  if (text === undefined || text.startsWith('bplist')) return causes
+  const value = parsePlist(text)
   if (!isDict(value)) {
-    if (text !== undefined) add('plist-malformed', `${plist} is no property list`, `plutil -lint '${plist}'`, 'hermes-svc install --force')
-    return causes
+    const next = [`plutil -lint '${plist}'`, 'hermes-svc install --force']
+    return [...causes, {code: 'plist-malformed', what: `${plist} is no property list`, next}]
   }
   const named = member(value, 'Label')
-  if (named !== label) add('plist-malformed', `${plist} has the label ${JSON.stringify(named ?? null)}`, 'hermes-svc install --force')
-  const sessions = [member(value, 'LimitLoadToSessionType') ?? 'Aqua'].flat().map(String)
-  if (sessionType !== undefined && !sessions.includes(sessionType))
-    add(
-      'wrong-domain',
-      `${plist} is for a session of the kind ${sessions.join(' or ')}, and this one is ${sessionType}`,
-      'hermes-svc install',
-    )
-  const program = member(value, 'Program') ?? [member(value, 'ProgramArguments')].flat()[0]
-  if (typeof program === 'string' && program.startsWith('/') && !isExecutable(host, program))
-    add('program-missing', `its program ${program} is not there, or cannot be executed`, 'hermes-svc install')
-  for (const key of ['StandardOutPath', 'StandardErrorPath']) {
-    const log = member(value, key)
-    if (typeof log === 'string' && !causes.some(({code}) => code === 'log-path')) {
-      const why = whyNoLog(host, log)
-      if (why !== undefined) add('log-path', why, 'hermes-svc install')
-    }
+  if (named !== label) {
+    const what = `${plist} has the label ${JSON.stringify(named ?? null)}`
+    causes.push({code: 'plist-malformed', what, next: ['hermes-svc install --force']})
   }
+  const sessions = [member(value, 'LimitLoadToSessionType') ?? 'Aqua'].flat().map(String)
+  if (sessionType !== undefined && !sessions.includes(sessionType)) {
+    const what = `${plist} is for a session of the kind ${sessions.join(' or ')}, and this one is ${sessionType}`
+    causes.push({code: 'wrong-domain', what, next: ['hermes-svc install']})
+  }
+  const program = member(value, 'Program') ?? [member(value, 'ProgramArguments')].flat()[0]
+  if (typeof program === 'string' && program.startsWith('/') && !isExecutable(host, program)) {
+    const what = `its program ${program} is not there, or cannot be executed`
+    causes.push({code: 'program-missing', what, next: ['hermes-svc install']})
+  }
+  const logs = [member(value, 'StandardOutPath'), member(value, 'StandardErrorPath')]
+  const noLog = logs.map((log) => (typeof log === 'string' ? whyNoLog(host, log) : undefined)).find((why) => why !== undefined)
+  if (noLog !== undefined) causes.push({code: 'log-path', what: noLog, next: ['hermes-svc install']})
   return causes
+}
+
+/** launchd takes only what nobody else could have written. */
+function whyInsecure(plist: string, stat: FileStat, owner: FailedLoad['owner']): Omit<Cause, 'code'> | undefined {
+  if (stat.kind !== 'file') return {what: `${plist} is a ${stat.kind}, and launchd takes only a file`, next: ['hermes-svc install']}
+  if (stat.uid !== owner.uid)
+    return {what: `${plist} belongs to uid ${stat.uid}, not to ${owner.name}`, next: [`sudo chown ${owner.uid} '${plist}'`]}
+  if ((stat.mode & 0o022) === 0) return undefined
+  return {what: `${plist} can be written by others (mode ${stat.mode.toString(8)})`, next: [`chmod 644 '${plist}'`]}
 }
 
 /** Why launchd cannot open that log; undefined if nothing is known to be in the way. It makes folders that are missing. */

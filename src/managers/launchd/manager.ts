@@ -2,7 +2,7 @@ import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {stopTimeoutSec} from '../../gateway/drain.js'
 import {type Account, type Host, HostError, temporaryPath} from '../../host/host.js'
-import type {Progress, Step} from '../../plan/plan.js'
+import {onUndo, type Progress, type Step} from '../../plan/plan.js'
 import {serviceSuffix} from '../../service/naming.js'
 import type {Profile} from '../../service/profile.js'
 import {recordedSettings, wantingTick} from '../../service/recorded-settings.js'
@@ -157,8 +157,10 @@ export class LaunchdManager implements Manager {
 
   prerequisites(service: Service): Step[] {
     // Throws where there is none.
-    this.domain(service)
-    return []
+    const domain = this.domain(service)
+    if (this.isOnDisk(service) || this.launchctl.disabled(domain.target).get(service.name)) return []
+    // What is undone before this disables it, and launchd would remember that of a service that never was.
+    return onUndo(this.enable(service))
   }
 
   folderSteps(service: Service): Step[] {
@@ -227,8 +229,11 @@ export class LaunchdManager implements Manager {
     return [...places.filter((file) => this.host.lstat(file) !== undefined), ...known]
   }
 
-  afterUninstall(): Step[] {
-    return []
+  /** launchd never forgets a disable by itself: whoever installed a job of that name again could not load it. */
+  afterUninstall({service, installed}: ManagerObservation): Step[] {
+    if (installed !== 'own') return []
+    const words = ['enable', `${this.domain(service).target}/${service.name}`]
+    return [{...this.launchctl.step('have launchd forget that it was disabled', words), mayFail: true}]
   }
 
   /** Nothing: launchd goes by a changed property list only once the job was unloaded and loaded again, which start and restart see to. */

@@ -88,7 +88,8 @@ async function launch(
     chmodSync(file.path, file.mode)
   }
   options.prepare?.({state, home})
-  const child = spawn(paths.launcher, [state], {
+  // With another umask than this process's own, as launchd would give it.
+  const child = spawn('/bin/sh', ['-c', 'umask 027; exec "$0" "$1"', paths.launcher, state], {
     cwd: folder,
     env: {PATH: '/usr/bin:/bin', HERMES_HOME: home, HERMES_SVC_DEFINITION: '0123456789abcdef'},
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -133,7 +134,7 @@ for (const [name, shell] of Object.entries(SHELLS)) {
         shell,
         [
           'import json',
-          'say(json.dumps([sys.argv[1:], os.getcwd(), os.environ.get("TOKEN"), os.environ.get("line"), os.environ.get("LC_ALL")]))',
+          'say(json.dumps([sys.argv[1:], os.getcwd(), os.environ.get("TOKEN"), os.environ.get("line"), os.environ.get("LC_ALL"), os.umask(0)]))',
           'say(str("HERMES_SVC_DEFINITION" in os.environ or "MAINPID" in os.environ or "_hermes_svc_line" in os.environ))',
           'say(str(os.getpid()))',
           STAYS,
@@ -142,7 +143,7 @@ for (const [name, shell] of Object.entries(SHELLS)) {
       )
       await waitUntil(() => launched.said().includes('up'))
       const [about, leaks, pid] = launched.said()
-      expect(JSON.parse(about ?? '')).toEqual([['gateway', 'run'], launched.home, value, 'mine', null])
+      expect(JSON.parse(about ?? '')).toEqual([['gateway', 'run'], launched.home, value, 'mine', null, 0o27])
       expect(leaks).toBe('False')
       expect(read(launched.state, 'gateway')).toMatch(new RegExp(`^${pid} \\d+$`))
     })
