@@ -1,7 +1,9 @@
-// npm run bench [-- --json] [-- --rounds N]: start-up of whole processes as ratios to bare `node -e 0`, measured in one interleaved run,
-// medians; the CPU time of a heartbeat tick; peak memory; size of the package. The status of an installed service is measured in a
-// throw-away machine with a real systemd, where this very file runs again with --measure. It prints, and judges nothing: a shared machine
-// is no place for a timed test.
+// npm run bench [-- startup|restart] [-- --json] [-- --rounds N]
+// startup: start-up of whole processes as ratios to bare `node -e 0`, measured in one interleaved run, medians; the CPU time of a heartbeat
+// tick; peak memory; size of the package. The status of an installed service is measured in a throw-away machine with a real systemd, where
+// this very file runs again with --measure.
+// restart: how long `restart` takes in each state that a gateway may be in, in such a machine, beside what the gateway itself needs.
+// Without a name both. It prints, and judges nothing: a shared machine is no place for a timed test.
 import {spawnSync} from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
@@ -16,8 +18,48 @@ const WARM_UP_ROUNDS = 3
 const SCRUBBED = ['NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS', 'NODE_COMPILE_CACHE', 'HERMES_SVC_NO_CACHE']
 const MAX_STATUS_MB = 60
 const MAX_PACKAGE_MB = 2
+const PARTS = ['startup', 'restart']
+/** What a healthy restart may take over the gateway itself, and a frozen one in all. */
+const MAX_OVER_SEC = 0.5
+const MAX_FROZEN_SEC = 10
 
-const {values: flags} = parseArgs({
+/**
+ * python3 program. argv: the stand-in, a home, the behaviour to end as JSON, the signal that ends it or nothing. Prints in seconds how long
+ * that gateway takes to end and a healthy one to say that it runs, both without any service.
+ */
+const OWN_TIME = `
+import json, os, signal, subprocess, sys, time
+program, home, before, ends_by = sys.argv[1:5]
+starts = os.path.join(home, "stand-in.starts")
+
+def run(config):
+    os.makedirs(home, exist_ok=True)
+    with open(os.path.join(home, "stand-in.json"), "w") as handle:
+        handle.write(config)
+    count = 0 if not os.path.exists(starts) else open(starts).read().count('"running"')
+    begun = time.monotonic()
+    argv, env = [sys.executable, program, "gateway", "run"], {**os.environ, "HERMES_HOME": home}
+    gateway = subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not os.path.exists(starts) or open(starts).read().count('"running"') == count:
+        time.sleep(0.002)
+    return gateway, time.monotonic() - begun
+
+total = 0
+if ends_by:
+    gateway, _ = run(before)
+    time.sleep(1 if "freeze" in before else 0.2)
+    begun = time.monotonic()
+    gateway.send_signal(getattr(signal, "SIG" + ends_by))
+    gateway.wait()
+    total += time.monotonic() - begun
+gateway, took = run("{}")
+gateway.kill()
+gateway.wait()
+print(total + took)
+`
+
+const {values: flags, positionals} = parseArgs({
+  allowPositionals: true,
   options: {json: {type: 'boolean'}, rounds: {type: 'string', default: '40'}, measure: {type: 'string'}},
 })
 
@@ -25,6 +67,24 @@ if (flags.measure) process.stdout.write(JSON.stringify(measure(JSON.parse(flags.
 else await main()
 
 async function main() {
+  const unknown = positionals.find((part) => !PARTS.includes(part))
+  if (unknown !== undefined) {
+    process.stderr.write(`bench: no part is called ${unknown}: it is ${PARTS.join(' or ')}\n`)
+    process.exitCode = 2
+    return
+  }
+  const wanted = (part) => positionals.length === 0 || positionals.includes(part)
+  const startup = wanted('startup') ? await measureStartup() : undefined
+  const restart = wanted('restart') ? await measureRestarts() : undefined
+  if (flags.json) {
+    process.stdout.write(`${JSON.stringify({schemaVersion: 1, node: process.version, ...startup, restart})}\n`)
+    return
+  }
+  if (startup) printStartup(startup)
+  if (restart) process.stdout.write(restart.rows ? restartTable(restart.rows) : `restart: not measured: ${restart.reason}\n`)
+}
+
+async function measureStartup() {
   const entry = path.join(ROOT, 'bin', 'hermes-svc.cjs')
   const here = measure(
     [
@@ -36,11 +96,10 @@ async function main() {
     Number(flags.rounds),
   )
   const machine = await measureInMachine()
-  const packageMb = sizeOfPackage() / 1e6
-  if (flags.json) {
-    process.stdout.write(`${JSON.stringify({schemaVersion: 1, node: process.version, here, machine, packageMb})}\n`)
-    return
-  }
+  return {here, machine, packageMb: sizeOfPackage() / 1e6}
+}
+
+function printStartup({here, machine, packageMb}) {
   process.stdout.write(`node ${process.version}, medians of ${flags.rounds} rounds\n\n`)
   process.stdout.write(table('on this machine', here))
   process.stdout.write(
@@ -141,12 +200,61 @@ async function measureInMachine() {
   }
 }
 
-/** What is needed of the source, which is TypeScript and exported by no bundle. */
+/**
+ * Brings a service of its own into every state and restarts it, once. `sec`: the whole command; `ownSec`: what the gateway itself needs to end
+ * as it does in that state, and a healthy one to start, both without any service.
+ */
+async function measureRestarts() {
+  const source = await loadSource()
+  const {bootMachine, createNodeHost, whyNoMachine, situations, bringAbout} = source
+  const host = createNodeHost(ROOT)
+  const reason = whyNoMachine(host)
+  if (reason) return {reason}
+  const machine = await bootMachine(host, {name: 'bench-restart'})
+  try {
+    const user = await machine.addUser('bench')
+    const rows = []
+    for (const [index, situation] of situations.entries()) {
+      const profile = `state-${index}`
+      const ownSec = await ownSeconds(machine, user, situation, source)
+      const given = await bringAbout(machine, user, profile, situation)
+      const start = process.hrtime.bigint()
+      const {code, stderr} = await given.restart(...(situation.flags ?? []))
+      const sec = Number(process.hrtime.bigint() - start) / 1e9
+      const {actual, verdict} = await given.status()
+      if (code !== 0 || actual !== 'running' || verdict.pid === given.pid)
+        throw new Error(`${situation.name}: exit ${code}, ${actual}: ${stderr}`)
+      // Not to share the processor with the next ones.
+      await given.sh(`systemctl --user disable --now ${given.unit}`)
+      rows.push({name: situation.name, flags: situation.flags ?? [], limit: situation.limit, sec, ownSec})
+      if (!flags.json) process.stderr.write('.')
+    }
+    if (!flags.json) process.stderr.write('\n')
+    return {rows}
+  } finally {
+    await machine.down()
+  }
+}
+
+/** What the gateway itself needs in a situation, in seconds: to end as it does there, and a healthy one to start. */
+async function ownSeconds(machine, user, {before, endsBy = ''}, {MACHINE_PACKAGE}) {
+  const argv = ['/usr/bin/python3', '-c', OWN_TIME, `${MACHINE_PACKAGE}/dist/stand-in/hermes`, `${user.home}/own-time`]
+  const {code, stdout, stderr} = await machine.exec([...argv, JSON.stringify(before), endsBy], {user, timeoutMs: 60_000})
+  if (code !== 0) throw new Error(`the stand-in on its own: ${stderr}`)
+  return Number(stdout)
+}
+
+/** What is needed of the source and of the tests, which is TypeScript and exported by no bundle. */
 async function loadSource() {
   const {build} = await import('esbuild')
   const file = path.join(ROOT, 'dist', `bench-${process.pid}.mjs`)
   await build({
-    stdin: {contents: "export * from './src/smoke/machine.js'\nexport * from './src/host/node-host.js'", resolveDir: ROOT},
+    stdin: {
+      contents: ['src/smoke/machine', 'src/host/node-host', 'test/support/restart-situations']
+        .map((name) => `export * from './${name}.js'`)
+        .join('\n'),
+      resolveDir: ROOT,
+    },
     outfile: file,
     bundle: true,
     platform: 'node',
@@ -176,4 +284,17 @@ function table(title, rows) {
     return `  ${name.padEnd(16)}${time}${ratio.toFixed(2).padStart(7)} x  ${verdict.padEnd(12)}${memory}${isCpu ? ' (CPU)' : ''}`.trimEnd()
   })
   return `${title}\n${lines.join('\n')}\n\n`
+}
+
+function restartTable(rows) {
+  const lines = rows.map(({name, flags: given, limit, sec, ownSec}) => {
+    const over = sec - ownSec
+    const isMet = limit === 'frozen' ? sec < MAX_FROZEN_SEC : over <= MAX_OVER_SEC
+    const text = limit === 'frozen' ? `${MAX_FROZEN_SEC} s` : `${MAX_OVER_SEC} s over`
+    const verdict = limit === undefined ? '' : `${isMet ? 'at most' : 'OVER'} ${text}`
+    const columns = [sec, ownSec, over].map((value) => value.toFixed(2).padStart(8)).join('')
+    return `  ${name.padEnd(26)}${columns}  ${verdict.padEnd(22)}${given.join(' ')}`.trimEnd()
+  })
+  const head = `  ${'state'.padEnd(26)}${['restart', 'gateway', 'over'].map((word) => word.padStart(8)).join('')}`
+  return `restart of a gateway in every state, in a throw-away machine with systemd: seconds, once each\n${head}\n${lines.join('\n')}\n`
 }

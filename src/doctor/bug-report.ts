@@ -1,8 +1,8 @@
 import {usageError} from '../errors.js'
 import type {Host} from '../host/host.js'
-import {report} from '../lifecycle/status.js'
+import {report as statusOf} from '../lifecycle/status.js'
 import {logTail} from '../lifecycle/log-tail.js'
-import {redact} from './redact.js'
+import {redactValue} from './redact.js'
 import type {Diagnosis} from './examine.js'
 import {diagnosisReport} from './summary.js'
 
@@ -13,13 +13,13 @@ const MODE = 0o600
  * Writes what was seen of some services to a new file, for a bug report: the findings, the status, the merged definition, the gateway's
  * state file and the end of its log, as JSON with secrets and names taken out. Throws a usage error if the file is there already.
  */
-export async function writeReport(host: Host, file: string, diagnoses: readonly Diagnosis[]): Promise<void> {
+export function writeReport(host: Host, file: string, diagnoses: readonly Diagnosis[]): void {
   if (host.lstat(file)) throw usageError(`--report ${file}: there is something already, and it is not overwritten`)
   const services = diagnoses.map((diagnosis) => {
     const {target, seen, unreachable, monotonicMs, servedBy} = diagnosis.scene
     return {
       ...diagnosisReport(diagnosis),
-      status: report(seen, target.manager, monotonicMs, servedBy),
+      status: statusOf(seen, target.manager, monotonicMs, servedBy),
       unreachable: unreachable?.message ?? null,
       definition: {files: seen.manager.definitionPaths, directives: seen.manager.directives, settings: seen.manager.settings ?? null},
       gateway: {state: seen.gateway.state, pidRecord: seen.gateway.pidRecord, lock: seen.gateway.lock},
@@ -28,7 +28,6 @@ export async function writeReport(host: Host, file: string, diagnoses: readonly 
   })
   const machine = {platform: host.platform, node: process.version, kernel: host.readText('/proc/version')?.trim() ?? null}
   const accounts = [...new Set(diagnoses.map(({scene}) => scene.target.service.account))]
-  const text = redact(JSON.stringify({schemaVersion: 1, machine, services}, null, 2), accounts)
-  host.writeAtomic(file, `${text}\n`, MODE)
-  await Promise.resolve()
+  const report = redactValue({schemaVersion: 1, machine, services}, accounts)
+  host.writeAtomic(file, `${JSON.stringify(report, null, 2)}\n`, MODE)
 }

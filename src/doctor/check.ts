@@ -1,3 +1,4 @@
+import {ownCommand} from '../lifecycle/own-command.js'
 import type {Plan} from '../plan/plan.js'
 import type {Finding, Found} from './finding.js'
 import type {Scene} from './scene.js'
@@ -99,14 +100,5 @@ function finish<E>({id, why, fix}: CheckDefinition<E>, scene: Scene, found: Foun
 
 /** A command of ours about the scene's service, as it is typed; `hermes-svc fix stale-state -p work`. */
 export function commandLine({target}: Pick<Scene, 'target'>, words: string): string {
-  const {service, manager, host, homeFlag} = target
-  const flags = [
-    ...(homeFlag === '--home'
-      ? [`--home ${service.profile.home}`]
-      : service.profile.name === 'default'
-        ? []
-        : [`-p ${service.profile.name}`]),
-    ...(manager.scope === (host.account.uid === 0 ? 'system' : 'user') ? [] : [`--scope ${manager.scope}`]),
-  ]
-  return ['hermes-svc', words, ...flags].join(' ')
+  return ownCommand(target, words)
 }

@@ -1,7 +1,7 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {isInsideGateway} from '../lifecycle/inside.js'
 import type {Target} from '../lifecycle/target.js'
-import type {Plan, Progress} from '../plan/plan.js'
+import {outcomeOf, type Plan, type Progress} from '../plan/plan.js'
 import type {Check, FixOptions} from './check.js'
 import {type Diagnosis, examine} from './examine.js'
 import type {Finding} from './finding.js'
@@ -38,11 +38,11 @@ export async function planCure(target: Target, check: Check, options: FixOptions
     await plan.verify?.(progress)
     await seeItGone(target, check, wedgeWindowMs, progress)
   }
-  return {findings, plan: {title, steps: plan.steps, lasts: plan.lasts ?? true, verify, outcome: `Fixed: ${plan.outcome}`}}
+  return {findings, plan: {title, steps: plan.steps, lasts: plan.lasts ?? true, verify, outcome: () => `Fixed: ${outcomeOf(plan)}`}}
 }
 
 async function diagnose(target: Target, check: Check, wedgeWindowMs: number): Promise<Diagnosis> {
-  const [scene] = await observeScenes([target], {wedgeWindowMs, isNamed: true})
+  const [scene] = await observeScenes([target], {wedgeWindowMs, isNamed: true, anyScope: false})
   if (!scene) throw new Error('nothing was observed')
   if (check.needsManager && scene.unreachable) throw scene.unreachable
   return examine(scene, [check])

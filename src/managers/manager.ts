@@ -1,5 +1,5 @@
 import type {Account} from '../host/host.js'
-import type {Step} from '../plan/plan.js'
+import type {RunStep, Step} from '../plan/plan.js'
 import type {Profile} from '../service/profile.js'
 import type {ServiceSettings} from '../service/settings.js'
 
@@ -38,6 +38,8 @@ export interface ManagerObservation {
   readonly mainPid: number | undefined
   /** ms on the machine's monotonic clock when the main process was started. */
   readonly startedAtMs: number | undefined
+  /** ms on the monotonic clock when it last changed what it does, as far as the manager notes that; undefined if it never did. */
+  readonly changedAtMs: number | undefined
   /** Automatic restarts since the manager last started it by hand. */
   readonly restarts: number
   readonly lastExit: LastExit | undefined
@@ -47,6 +49,8 @@ export interface ManagerObservation {
   readonly controlGroup: string | undefined
   /** The home that the definition names; undefined if it names none. */
   readonly home: string | undefined
+  /** What the definition itself sets for the gateway, `NAME=value` each; without what it reads from files. */
+  readonly environment: readonly string[]
   /** The account that the definition names; undefined if it names none. */
   readonly accountName: string | undefined
   /** Files that the manager has loaded for it, the main one first. */
@@ -81,6 +85,14 @@ export interface HeartbeatDefinition {
   readonly steps: readonly Step[]
 }
 
+/** When the tick of an account last ended. */
+export interface LastTick {
+  /** ms on the machine's monotonic clock. */
+  readonly monotonicMs: number
+  /** By the wall clock of then, ms since the epoch, to the second. */
+  readonly wallMs: number
+}
+
 /** A directive that hermes-svc owns whose merged value is not the wanted one. */
 export interface DirectiveDrift {
   readonly directive: string
@@ -88,6 +100,63 @@ export interface DirectiveDrift {
   readonly merged: string
   /** The file that sets it last, if that can be told. */
   readonly setBy: string | undefined
+}
+
+/** What comes of a gateway that fails again and again. */
+export interface RestartRisk {
+  /** `dies`: the manager gives up for good; `storms`: it starts it again and again for ever, without slowing down. */
+  readonly kind: 'sound' | 'dies' | 'storms'
+  /** How that follows from the definition; one sentence. */
+  readonly arithmetic: string
+}
+
+/** Why the manager itself could not start the gateway, or will not any more. */
+export interface StartFailure {
+  /** `limit`: it was started too often; the others name what it could not use. */
+  readonly kind: 'limit' | 'folder' | 'program' | 'account'
+  /** The manager's own word for it. */
+  readonly text: string
+}
+
+/** A program that a definition has the manager run. */
+export interface UsedProgram {
+  /** Absolute. */
+  readonly path: string
+  /** `helper`: a script of ours; `tick`: the heartbeat's program; `node`: what runs that. A definition names the first two kinds. */
+  readonly role: 'gateway' | 'helper' | 'tick' | 'node'
+}
+
+/** What a definition as the manager has merged it says about the gateway's life. */
+export interface DefinitionEvidence {
+  readonly restartRisk: RestartRisk
+  readonly startFailure: StartFailure | undefined
+  /** How long a stop may take before the gateway is killed; undefined if that cannot be told, Infinity without a limit. */
+  readonly stopTimeoutMs: number | undefined
+  readonly programs: readonly UsedProgram[]
+  /** The gateway's command line as the manager shows it; its words may hold blanks. */
+  readonly commandLine: string
+  /** The folder without which the manager does not start the gateway. */
+  readonly requiredFolder: string | undefined
+  /** The PATH that the definition gives the gateway. */
+  readonly searchPath: string | undefined
+}
+
+/** A file that belongs to a definition of ours, whether it is there or not. */
+export interface OwnFile {
+  readonly path: string
+  readonly role: 'definition' | 'policy' | 'helper' | 'settings' | 'secrets'
+}
+
+/** A definition on disk that runs a gateway, whoever wrote it. */
+export interface GatewayDefinition {
+  readonly name: string
+  readonly scope: Scope
+  readonly path: string
+  /** The home that it names, else the one that its gateway takes. */
+  readonly home: string
+  /** It starts at boot or login. */
+  readonly isEnabled: boolean
+  readonly command: readonly string[]
 }
 
 export interface LogQuery {
@@ -138,8 +207,26 @@ export interface Manager {
    */
   heartbeat(service: Service, settings: ServiceSettings | undefined, force?: boolean): Promise<HeartbeatDefinition>
 
+  /** What the merged definition says; nothing more is read. */
+  evidence(observation: ManagerObservation): DefinitionEvidence
+  /** The programs of the tick of an account, as it is installed; none if it is not. */
+  tickPrograms(account: Account): UsedProgram[]
+  /** The files that a definition of ours consists of. */
+  ownFiles(service: Service): OwnFile[]
+  /** Of those the ones that somebody changed by hand. */
+  editedFiles(service: Service): string[]
+  /** All definitions of gateways of this manager for an account, in both scopes. */
+  gatewayDefinitions(account: Account): GatewayDefinition[]
+  /** The command by which a person has the manager do something, e.g. `sudo systemctl unmask hermes-gateway.service`. */
+  commandLine(words: string, scope?: Scope): string
+
+  /** When the heartbeats of the service's account were last ticked; undefined if they never were, or if the manager notes no such thing. One call of it. */
+  lastTick(service: Service): LastTick | undefined
+  /** The pids in the service's control group, running or left behind; undefined if it has none. The manager is not asked. */
+  processesOf(observation: ManagerObservation): readonly number[] | undefined
+
   /** What must be so before a definition is written, e.g. lingering; the steps do nothing if it is so already. */
-  prerequisites(service: Service, settings: ServiceSettings): Step[]
+  prerequisites(service: Service, settings: Pick<ServiceSettings, 'linger'>): Step[]
   /** Folders of the definition, to be made before its files. */
   folderSteps(service: Service): Step[]
   /** The file with the recorded settings: the first to be written and the last to be removed, since it says what there is to take back. */
@@ -152,12 +239,15 @@ export interface Manager {
   removeSteps(observation: ManagerObservation): Step[]
   /** What is still there of a service that should be gone: files, what the manager knows, runtime files. */
   traces(service: Service): string[]
-  /** Takes back what `install` did beside the definition, once the files are gone. */
+  /**
+   * Takes back what `install` did beside the definition, once the files are gone; what other services still need is left to the last of
+   * them to take back.
+   */
   afterUninstall(observation: ManagerObservation): Step[]
   /** Has it read definitions that were changed, where it does so by itself at no time. */
   reload(): Step[]
-  enable(service: Service): Step[]
-  disable(service: Service): Step[]
+  enable(service: Service): RunStep[]
+  disable(service: Service): RunStep[]
   /** Starts it without waiting, past failures and delays forgotten. */
   start(service: Service): Step[]
   /** Stops it without waiting. */

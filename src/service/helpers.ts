@@ -42,6 +42,8 @@ const HELPER_PARTS = {
   'after-exit.sh': ['common', 'record', 'delay', 'own-process', 'after-exit'],
 } as const satisfies Record<string, readonly (HelperPart | `own-${PlatformPart}`)[]>
 
+export const HELPER_NAMES = Object.keys(HELPER_PARTS) as HelperName[]
+
 const TOOLS = ['date', 'head', 'ls', 'mv', 'rm', 'sleep', 'tr'] as const
 /** Tools of one platform's parts. */
 const DARWIN_TOOLS = ['lsof', 'ps'] as const

@@ -178,6 +178,24 @@ await describeOnSystemd('what --json prints', (machine) => {
       expect(await diff(0)).toMatchObject({files: [], drift: [], needsReload: false})
     })
 
+    it('is what was found for doctor, and what was done for fix', async () => {
+      const doctor = async (exitStatus: number, name: string, args: readonly string[] = []) =>
+        documentOf(await service.run('doctor', ['--json', ...args]), 'doctor', exitStatus, name)
+      expect(await doctor(0, 'clean')).toMatchObject({ok: true, services: [{service: service.unit, findings: []}]})
+      await service.systemctl('disable', service.unit)
+      const finding = {id: 'not-enabled', kind: 'disabled', cure: [`hermes-svc fix not-enabled -p ${service.profile}`]}
+      expect(await doctor(1, 'findings')).toMatchObject({ok: false, services: [{findings: [finding]}]})
+      expect(await changed('fix:not-enabled', ['--dry-run'], 'fix-dry-run')).toMatchObject({changed: false})
+      documentOf(await service.run('fix:not-enabled', ['--json']), 'failure', 2)
+      expect(await changed('fix:not-enabled', ['--yes'], 'fix')).toMatchObject({
+        changed: true,
+        outcome: expect.stringMatching(/^Fixed: /) as string,
+      })
+      await service.systemctl('disable', service.unit)
+      const fixes = [{id: 'not-enabled', ok: true, error: null}]
+      expect(await doctor(0, 'fixed', ['--fix'])).toMatchObject({ok: true, services: [{findings: []}], fixes})
+    })
+
     it('is what was done for restart, stop and start', async () => {
       expect(await changed('restart', ['--dry-run'])).toMatchObject({changed: false})
       expect(await changed('restart')).toMatchObject({changed: true})

@@ -40,7 +40,7 @@ class Machine extends FakeLaunchd {
   async go(plan: Plan | Promise<Plan>): Promise<string> {
     const made = await plan
     await applyPlan(this.host, made, SILENT, () => false)
-    return made.outcome
+    return typeof made.outcome === 'string' ? made.outcome : made.outcome()
   }
 
   get actual(): string {

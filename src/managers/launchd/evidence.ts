@@ -7,7 +7,7 @@ import type {Activity, LastExit, ManagerObservation, Scope, Service} from '../ma
 import {definitionPaths} from './definition.js'
 import type {Domain} from './domain.js'
 import {launchctlEnvironment} from './launchctl.js'
-import {DEFINITION_VARIABLE, isOwn, member, parsePlist, type PlistValue} from './plist.js'
+import {DEFINITION_VARIABLE, isDict, isOwn, member, parsePlist, type PlistValue} from './plist.js'
 import type {PrintedJob} from './print.js'
 
 /** One row of the process table. */
@@ -48,7 +48,7 @@ export interface Evidence {
 /** Statuses and keys that we own, as `directives` of an observation. */
 const OWNED_KEYS = [
   ...['ProgramArguments', 'RunAtLoad', 'KeepAlive', 'ThrottleInterval', 'ExitTimeOut', 'LimitLoadToSessionType'],
-  ...['StandardOutPath', 'StandardErrorPath', 'ProcessType'],
+  ...['StandardOutPath', 'StandardErrorPath', 'ProcessType', 'WorkingDirectory'],
 ] as const
 const FATAL_CONFIGURATION = 78
 const PROCESS_TIMEOUT_MS = 10_000
@@ -121,6 +121,7 @@ export function observationOf(host: Host, scope: Scope, service: Service, eviden
     activity: job === undefined ? 'stopped' : activity(job.printed, memory, mainPid, isOurs),
     mainPid,
     startedAtMs: age === undefined ? undefined : host.monotonicMs() - age,
+    changedAtMs: age === undefined ? endedAtMs(host, paths.stateFolder) : host.monotonicMs() - age,
     restarts: isOurs ? memory.restarts : Math.max(0, (job?.printed.runs ?? 1) - 1),
     lastExit: isOurs ? (memory.ended ?? launchdExit) : launchdExit,
     failuresInARow: memory.failures,
@@ -129,11 +130,12 @@ export function observationOf(host: Host, scope: Scope, service: Service, eviden
       textOf(member(variables, 'HERMES_HOME')) ??
       job?.printed.environment.get('HERMES_HOME') ??
       (isOurs ? onDisk.settings?.home : undefined),
+    environment: isDict(variables) ? Object.entries(variables).map(([name, value]) => `${name}=${textOf(value) ?? ''}`) : [],
     accountName: textOf(member(plist, 'UserName')),
     definitionPaths: isInstalled ? [onDisk.plist === undefined ? (job?.printed.path ?? paths.plist) : paths.plist] : [],
     needsReload: job !== undefined && onDisk.plist !== undefined && isStale(job.printed, onDisk.plist),
     settings: onDisk.settings,
-    directives: directivesOf(plist, job?.domain),
+    directives: directivesOf(plist, job),
   }
 }
 
@@ -142,8 +144,10 @@ export function isStale({environment}: PrintedJob, plist: string): boolean {
   return environment.get(DEFINITION_VARIABLE) !== member(member(parsePlist(plist), 'EnvironmentVariables'), DEFINITION_VARIABLE)
 }
 
-function directivesOf(plist: PlistValue | undefined, domain: Domain | undefined): Record<string, string> {
-  const directives: Record<string, string> = domain ? {domain: domain.target} : {}
+function directivesOf(plist: PlistValue | undefined, job: Evidence['job']): Record<string, string> {
+  const directives: Record<string, string> = job
+    ? {domain: job.domain.target, state: job.printed.state, properties: job.printed.properties.join(' | ')}
+    : {}
   for (const key of OWNED_KEYS) {
     const value = member(plist, key)
     if (value !== undefined) directives[key] = typeof value === 'string' ? value : JSON.stringify(value)
@@ -188,6 +192,17 @@ function activity({state, properties}: PrintedJob, memory: Memory, mainPid: numb
     // Older systems: for a reason to start it.
     case 'waiting':
       return isOurs && memory.ended?.how === 'exited' && memory.ended.status === FATAL_CONFIGURATION ? 'failed' : 'stopped'
+  }
+}
+
+/** When the gateway last ended, ms on the monotonic clock, by the file that its launcher then wrote. */
+function endedAtMs(host: Host, stateFolder: string): number | undefined {
+  try {
+    const ended = host.stat(path.join(stateFolder, 'ended'))
+    return ended && host.monotonicMs() - (host.nowMs() - ended.modifiedMs)
+  } catch (error) {
+    if (error instanceof HostError) return undefined
+    throw error
   }
 }
 

@@ -2,33 +2,40 @@ import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {stopTimeoutSec} from '../../gateway/drain.js'
 import {type Account, type Host, HostError, temporaryPath} from '../../host/host.js'
-import {onUndo, type Progress, type Step} from '../../plan/plan.js'
+import {onUndo, type Progress, type RunStep, type Step} from '../../plan/plan.js'
+import {HELPER_NAMES} from '../../service/helpers.js'
 import {serviceSuffix} from '../../service/naming.js'
 import type {Profile} from '../../service/profile.js'
 import {recordedSettings, wantingTick} from '../../service/recorded-settings.js'
 import type {ServiceSettings} from '../../service/settings.js'
 import type {
+  DefinitionEvidence,
   DefinitionFile,
   DirectiveDrift,
+  GatewayDefinition,
   HeartbeatDefinition,
   LogQuery,
   Manager,
   ManagerObservation,
+  OwnFile,
   Scope,
   Service,
+  UsedProgram,
 } from '../manager.js'
 import {definitionPaths, plistEnvironment, renderDefinition, scopeFolders} from './definition.js'
 import {chooseDomain, type Domain, domainOf, domainsOf, parseDomainKind, requireNotRoot} from './domain.js'
 import {driftOf} from './drift.js'
 import {parseEnvironment} from './environment-file.js'
-import {type Evidence, isStale, observationOf, readMemory, readOnDisk, readProcesses} from './evidence.js'
+import {descends, type Evidence, isStale, observationOf, readMemory, readOnDisk, readProcesses} from './evidence.js'
 import {answerOf, changeFailed, noSession} from './failures.js'
 import {type HeartbeatChange, heartbeatPaths, installSteps, removalSteps, renderHeartbeat} from './heartbeat.js'
 import {Launchctl, launchctlEnvironment} from './launchctl.js'
+import {commandOf, definitionEvidence} from './life.js'
 import {type Job, load, unload, waitUntilEnded} from './load.js'
 import {logCommand, logFiles} from './logs.js'
 import {isEdited, isOwn, member, parsePlist} from './plist.js'
 import type {PrintedJob} from './print.js'
+import {gatewayDefinitions} from './rivals.js'
 
 /** What a stop or a start by hand makes the launcher and the helpers forget. */
 const FORGOTTEN = ['failures', 'restarts', 'started', 'stop', 'stopping'] as const
@@ -155,6 +162,70 @@ export class LaunchdManager implements Manager {
     return {files: [], steps: removalSteps(!isEntryWanted, this.heartbeatChange(service))}
   }
 
+  evidence(observation: ManagerObservation): DefinitionEvidence {
+    const scripts = this.ownFiles(observation.service).filter(({role}) => role === 'helper')
+    return definitionEvidence(
+      observation,
+      scripts.map(({path: file}): UsedProgram => ({path: file, role: 'helper'})),
+    )
+  }
+
+  tickPrograms(account: Account): UsedProgram[] {
+    const {entry, plist} = heartbeatPaths(this.scope, account)
+    const [node] = commandOf(readOrUndefined(this.host, plist) ?? '')
+    if (node === undefined) return []
+    return [
+      {path: node, role: 'node'},
+      {path: entry, role: 'tick'},
+    ]
+  }
+
+  ownFiles(service: Service): OwnFile[] {
+    const {plist, supportFolder, launcher, settings, environmentFile} = definitionPaths(this.scope, service)
+    const scripts = [launcher, ...[...HELPER_NAMES, 'start-gateway.sh'].map((name) => path.join(supportFolder, name))]
+    return [
+      {path: plist, role: 'definition'},
+      {path: settings, role: 'settings'},
+      {path: environmentFile, role: 'secrets'},
+      ...scripts.map((file): OwnFile => ({path: file, role: 'helper'})),
+    ]
+  }
+
+  editedFiles(service: Service): string[] {
+    const {plist} = definitionPaths(this.scope, service)
+    return this.asOwner(() => [plist].filter((file) => isEdited(this.host.readText(file) ?? '')))
+  }
+
+  gatewayDefinitions(account: Account): GatewayDefinition[] {
+    return (['user', 'system'] as const).flatMap((scope) => {
+      const domains = domainsOf(scope, account).map((domain) => this.disabledOrUnknown(domain))
+      const isDisabled = (label: string) => domains.some((disabled) => disabled?.get(label) ?? false)
+      return gatewayDefinitions(this.host, scope, account, isDisabled)
+    })
+  }
+
+  /** The words are systemctl's; what launchctl calls the same is said in its own. */
+  commandLine(words: string, scope = this.scope): string {
+    const target = `${domainsOf(scope, this.account)[0]?.target}/${words.split(' ').at(-1)}`
+    const sudo = scope === 'system' ? 'sudo ' : ''
+    if (words === 'daemon-reload') return `${sudo}hermes-svc restart`
+    const verb = words.startsWith('status') ? 'print' : words.startsWith('disable') ? 'bootout' : 'enable'
+    const told = `${sudo}launchctl ${verb} ${target}`
+    return verb === 'bootout' ? `${told}; ${sudo}launchctl disable ${target}` : told
+  }
+
+  /** launchd notes no times. */
+  lastTick(): undefined {
+    return undefined
+  }
+
+  /** The gateway and what it has started; what a dead one has left behind cannot be told from others. */
+  processesOf({mainPid}: ManagerObservation): readonly number[] | undefined {
+    if (mainPid === undefined) return undefined
+    const processes = readProcesses(this.host)
+    return [...processes.keys()].filter((pid) => descends(processes, pid, mainPid))
+  }
+
   prerequisites(service: Service): Step[] {
     // Throws where there is none.
     const domain = this.domain(service)
@@ -241,11 +312,11 @@ export class LaunchdManager implements Manager {
     return []
   }
 
-  enable(service: Service): Step[] {
+  enable(service: Service): RunStep[] {
     return [this.launchctl.step('start it at every login or boot', ['enable', `${this.domain(service).target}/${service.name}`])]
   }
 
-  disable(service: Service): Step[] {
+  disable(service: Service): RunStep[] {
     return [this.launchctl.step('keep it down over a reboot', ['disable', `${this.domain(service).target}/${service.name}`])]
   }
 

@@ -8,6 +8,7 @@ import {describePolicy, START_LIMIT_BURST} from '../../service/restart-policy.js
 import {formatSettings, type ServiceSettings} from '../../service/settings.js'
 import {renderTemplate} from '../../service/template.js'
 import {unitPath} from '../../service/unit-path.js'
+import {checksum} from '../../service/checksum.js'
 import type {DefinitionFile, Scope, Service} from '../manager.js'
 import {environmentAssignment, environmentFileLine, execWord, freeText, isSafeProgram, pathSetting, patternSetting} from './escape.js'
 import {syslogIdentifier} from './journal.js'
@@ -16,7 +17,7 @@ import {runtimeDirectoryOf} from './tick-places.js'
 /** How each file of systemd's that we wrote begins; upstream's rewriting of the unit takes the line away. */
 const OWN_MARK = '# Written by hermes-svc'
 const CHECKSUM_MARK = '# Checksum: '
-const DROP_IN_NAME = '10-hermes-svc.conf'
+export const DROP_IN_NAME = '10-hermes-svc.conf'
 /** A start may wait for the longest delay; this much more is for the start itself. */
 const START_MARGIN_SEC = 60
 
@@ -70,12 +71,7 @@ export function isEdited(text: string): boolean {
 export function stamped(text: string): string {
   const [first = '', ...rest] = text.split('\n')
   const body = rest.filter((line, index) => index > 0 || !line.startsWith(CHECKSUM_MARK))
-  const sum = process
-    .getBuiltinModule('node:crypto')
-    .createHash('sha256')
-    .update([first, ...body].join('\n'))
-    .digest('hex')
-    .slice(0, 16)
+  const sum = checksum([first, ...body].join('\n'))
   return [first, `${CHECKSUM_MARK}${sum} (an edit by hand is told by it, and kept)`, ...body].join('\n')
 }
 

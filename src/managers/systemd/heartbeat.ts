@@ -146,7 +146,7 @@ function span(ms: number): string {
 }
 
 /** The node of the unit that is there, so that another one which happens to run this command changes nothing. */
-function installedNode(host: Host, serviceFile: string): string | undefined {
+export function installedNode(host: Host, serviceFile: string): string | undefined {
   return /^ExecStart=:"(\/[^"\\%]*)" /m.exec(host.readText(serviceFile) ?? '')?.[1]
 }
 

@@ -1,0 +1,111 @@
+import {beforeAll, describe, expect, it} from 'vitest'
+import type {Account} from '../../src/host/host.js'
+import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import {doctor, type DoctorRow, seeRow} from '../support/doctor-row.js'
+import {describeOnSystemd} from '../support/machines.js'
+import {TestService} from '../support/test-service.js'
+
+const DISABLED: DoctorRow = {
+  id: 'not-enabled',
+  kind: 'disabled',
+  severity: 'warning',
+  how: '`systemctl disable` under a running service',
+  what: /should be running, and is not started at boot/,
+  break: async (service) => {
+    await service.systemctl('disable', service.unit)
+  },
+}
+
+await describeOnSystemd('doctor and fix as commands', (machine) => {
+  let ann: Account
+  let service: TestService
+  beforeAll(async () => {
+    ann = await machine().addUser('ann')
+    service = await TestService.make(machine(), ann)
+    await service.must('install')
+  })
+  const breakIt = () => DISABLED.break(service)
+  const isEnabled = async () => (await service.show('UnitFileState'))[0] === 'enabled'
+
+  it('finds and cures a service that is not enabled', () => seeRow(machine(), ann, DISABLED))
+
+  it('writes nothing without --fix', async () => {
+    await breakIt()
+    const before = await service.lasting()
+    expect((await doctor(service)).exit).toBe(1)
+    expect(await service.lasting()).toEqual(before)
+  })
+
+  it('says what was found in a table, with the command that cures it last', async () => {
+    await breakIt()
+    const {stdout} = await service.run('doctor')
+    expect(stdout).toMatch(/^SERVICE +DESIRED +ACTUAL +ENABLED\nhermes-gateway-test-\d+.service +running +running +no\n/)
+    expect(stdout).toMatch(/\n\nSEVERITY +FINDING +WHAT\nwarning +not-enabled +/)
+    expect(stdout).toMatch(/\n {2}hermes-svc fix not-enabled -p test-\d+\n$/)
+  })
+
+  it('looks only where it is told to', async () => {
+    await breakIt()
+    expect((await doctor(service, ['--skip', 'not-enabled'])).exit).toBe(0)
+    expect((await doctor(service, ['--only', 'not-enabled'])).exit).toBe(1)
+    const {code, stderr} = await service.run('doctor', ['--only', 'not-enabeld'])
+    expect({code, stderr}).toMatchObject({code: 2, stderr: expect.stringContaining('did you mean not-enabled?') as string})
+  })
+
+  it('applies what is safe with --fix, and then has nothing to say', async () => {
+    await breakIt()
+    expect(await doctor(service, ['--fix'])).toEqual({exit: 0, findings: []})
+    expect(await isEnabled()).toBe(true)
+  })
+
+  it('shows what a fix would do with --dry-run, and does nothing', async () => {
+    await breakIt()
+    const {code, stdout} = await service.run('fix:not-enabled', ['--dry-run'])
+    expect({code, stdout}).toMatchObject({code: 0, stdout: expect.stringMatching(/\$ systemctl --user enable hermes-gateway/) as string})
+    expect(await isEnabled()).toBe(false)
+  })
+
+  it('writes a report for others to read, once, that names neither the user nor a secret', async () => {
+    await service.must('install', ['--env', 'TELEGRAM_BOT_TOKEN=swordfish-7361'])
+    const file = `${ann.home}/report.json`
+    await service.must('doctor', ['--report', file])
+    const text = (await machine().readText(file)) ?? ''
+    expect(JSON.parse(text)).toMatchObject({services: [{status: {profile: service.profile}, gateway: {state: {kind: 'present'}}}]})
+    expect(text).not.toMatch(/swordfish|\bann\b/)
+    expect(await service.sh('stat -c %a "$1"', [file])).toBe('600\n')
+    expect((await service.run('doctor', ['--report', file])).code).toBe(2)
+    expect(await machine().readText(file)).toBe(text)
+  })
+
+  describe('a confirmation', () => {
+    /** `fix not-enabled` on a pseudo-terminal, where `typed` is typed at the prompt. */
+    const ask = (typed: string) => {
+      const argv = [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...service.argv('fix:not-enabled')]
+      const program = '(sleep 2; printf "$1"; sleep 1) | script --quiet --return --command "$2" /dev/null'
+      return machine().exec(['sh', '-c', program, 'sh', typed, argv.join(' ')], {user: ann, timeoutMs: 60_000})
+    }
+
+    it('is asked for on a terminal, after the plan was shown', async () => {
+      await breakIt()
+      const {code, stdout} = await ask('y\\n')
+      expect(stdout).toMatch(/Would fix not-enabled[^]*systemctl --user enable[^]*Do this\?[^]*Fixed: /)
+      expect({code, isEnabled: await isEnabled()}).toEqual({code: 0, isEnabled: true})
+    })
+
+    it.each([
+      ['no', 'n\\n'],
+      ['Ctrl-C', '\\003'],
+    ])('that is answered by %s leaves everything as it is', async (_, typed) => {
+      await breakIt()
+      const {code} = await ask(typed)
+      expect({code, isEnabled: await isEnabled()}).toEqual({code: 130, isEnabled: false})
+    })
+
+    it('that nobody can give is wrong usage', async () => {
+      await breakIt()
+      const {code, stderr} = await service.run('fix:not-enabled')
+      expect({code, stderr}).toMatchObject({code: 2, stderr: expect.stringContaining('--yes') as string})
+      expect(await isEnabled()).toBe(false)
+    })
+  })
+})
