@@ -1,6 +1,7 @@
 import path from 'node:path'
 import {createNodeHost} from './host/node-host.js'
 import {tickAll} from './lifecycle/tick-all.js'
+import {launchdTickPlaces} from './managers/launchd/tick-places.js'
 import {systemdTickPlaces} from './managers/systemd/tick-places.js'
 
 /**
@@ -11,7 +12,8 @@ import {systemdTickPlaces} from './managers/systemd/tick-places.js'
 async function main(): Promise<void> {
   const folder = path.dirname(process.argv[1] ?? '')
   const host = createNodeHost(folder)
-  const lines = await tickAll(host, systemdTickPlaces(folder, host.account))
+  const isLaunchd = process.argv[2] === 'launchd'
+  const lines = await tickAll(host, isLaunchd ? launchdTickPlaces(folder) : systemdTickPlaces(folder, host.account))
   for (const {failed, text} of lines) process.stderr.write(`${failed ? '<3>' : '<4>'}hermes-svc: ${text.replaceAll('\n', ' ')}\n`)
   if (lines.some(({failed}) => failed)) process.exitCode = 1
 }

@@ -172,7 +172,7 @@ export interface LogQuery {
  * steps of a plan. All methods throw ServiceError for foreseeable failures, exit 4 if the manager cannot be reached.
  */
 export interface Manager {
-  readonly kind: 'systemd'
+  readonly kind: 'systemd' | 'launchd'
   readonly scope: Scope
   /** How the manager is shown, e.g. "systemd (user)". */
   readonly title: string
@@ -182,7 +182,7 @@ export interface Manager {
   serviceFor(profile: Profile, account: Account): Service
   /** True if a definition of that service is on disk. Cheap: the manager is not asked. */
   isOnDisk(service: Service): boolean
-  /** Snapshots in the order given, by a constant number of calls to the manager. */
+  /** Snapshots in the order given, by as few calls to the manager as it allows. */
   observe(services: readonly Service[]): ManagerObservation[]
   /** What an observation of a service is that has nothing on disk; the manager is not asked. */
   notInstalled(service: Service): ManagerObservation
@@ -220,7 +220,7 @@ export interface Manager {
   /** The command by which a person has the manager do something, e.g. `sudo systemctl unmask hermes-gateway.service`. */
   commandLine(words: string, scope?: Scope): string
 
-  /** When the heartbeats of the service's account were last ticked; undefined if they never were. One call of the manager. */
+  /** When the heartbeats of the service's account were last ticked; undefined if they never were, or if the manager notes no such thing. One call of it. */
   lastTick(service: Service): LastTick | undefined
   /** The pids in the service's control group, running or left behind; undefined if it has none. The manager is not asked. */
   processesOf(observation: ManagerObservation): readonly number[] | undefined
@@ -244,17 +244,18 @@ export interface Manager {
    * them to take back.
    */
   afterUninstall(observation: ManagerObservation): Step[]
-  reload(): RunStep[]
+  /** Has it read definitions that were changed, where it does so by itself at no time. */
+  reload(): Step[]
   enable(service: Service): RunStep[]
   disable(service: Service): RunStep[]
   /** Starts it without waiting, past failures and delays forgotten. */
   start(service: Service): Step[]
   /** Stops it without waiting. */
-  stop(service: Service): RunStep[]
+  stop(service: Service): Step[]
   /** Ends it without regard for its work, and waits until it is gone: for a start that failed. */
-  abort(service: Service): RunStep[]
+  abort(service: Service): Step[]
   /** Has the manager forget that the service failed, so that a stopped one counts as stopped. */
-  settle(service: Service): RunStep[]
+  settle(service: Service): Step[]
   /** True if the service's account needs no login for its services to run. */
   runsWithoutLogin(service: Service): boolean
   /** Stops whatever is left and starts it, without waiting, past failures forgotten. */

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import {stopTimeoutSec} from '../../gateway/drain.js'
 import type {Account, Host} from '../../host/host.js'
+import {gatewayArgv} from '../../service/gateway-argv.js'
 import {renderHelpers, toolPath} from '../../service/helpers.js'
 import {DEFAULT_PROFILE} from '../../service/profile.js'
 import {describePolicy, START_LIMIT_BURST} from '../../service/restart-policy.js'
@@ -99,7 +100,7 @@ export async function renderDefinition(
   options: {withUnit: boolean; systemdVersion: number},
 ): Promise<DefinitionFile[]> {
   const paths = definitionPaths(scope, service)
-  const command = carried(host, gatewayArgv(service, settings)).map(execWord).join(' ')
+  const command = carried(host, gatewayArgv(settings.command, service.profile.name)).map(execWord).join(' ')
   const file = (name: string, text: string, mode = 0o644): DefinitionFile => ({
     path: name,
     text,
@@ -170,10 +171,4 @@ export async function renderDefinition(
  */
 function carried(host: Host, argv: readonly string[]): readonly string[] {
   return isSafeProgram(argv[0] ?? '') ? argv : [toolPath(host, 'nice'), '-n', '0', ...argv]
-}
-
-/** The gateway's whole command line. */
-function gatewayArgv(service: Service, settings: ServiceSettings): string[] {
-  const profile = service.profile.name === DEFAULT_PROFILE ? [] : ['--profile', service.profile.name]
-  return [...settings.command, ...profile, 'gateway', 'run']
 }

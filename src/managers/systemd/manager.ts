@@ -4,6 +4,7 @@ import {type Account, type Host, HostError, temporaryPath} from '../../host/host
 import type {RunStep, Step} from '../../plan/plan.js'
 import {HELPER_NAMES} from '../../service/helpers.js'
 import {serviceSuffix} from '../../service/naming.js'
+import {recordedSettings, wantingTick} from '../../service/recorded-settings.js'
 import type {Profile} from '../../service/profile.js'
 import {formatSettings, parseSettings, type ServiceSettings} from '../../service/settings.js'
 import type {
@@ -28,16 +29,7 @@ import {definitionPaths, isEdited, isOwn, renderDefinition, runtimeDirectoryName
 import {ownedDirectives, wantedDirectives} from './directives.js'
 import {parseEnvironmentFile} from './escape.js'
 import {definitionEvidence} from './evidence.js'
-import {
-  type HeartbeatChange,
-  heartbeatPaths,
-  installedNode,
-  installSteps,
-  recordedSettings,
-  removalSteps,
-  renderHeartbeat,
-  wantingTick,
-} from './heartbeat.js'
+import {type HeartbeatChange, heartbeatPaths, installedNode, installSteps, removalSteps, renderHeartbeat} from './heartbeat.js'
 import {journalCommand} from './journal.js'
 import {gatewayDefinitions} from './rivals.js'
 import {parseShow, type Properties, splitEntries} from './show.js'
