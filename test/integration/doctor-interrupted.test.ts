@@ -67,7 +67,7 @@ await describeOnSystemd('doctor on what was left half-done', (machine) => {
     expect((await doctor(service)).findings).toMatchObject([{id: 'interrupted-change', kind: 'half-uninstalled', severity: 'warning'}])
     await service.must('fix:interrupted-change', ['--yes'])
     await service.sh('[ ! -e "$1/.hermes-svc.json" ] && [ ! -e "$2" ]', [service.home, service.support])
-    expect((await doctor(service)).findings).toMatchObject([{id: 'not-installed', severity: 'warning'}])
+    expect((await doctor(service)).findings).toMatchObject([{id: 'not-installed', severity: 'info'}])
   })
 
   it('not-installed: says so of a profile that is asked for, and nothing with --all', async () => {
