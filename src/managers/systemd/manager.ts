@@ -57,6 +57,8 @@ interface UnitPlace {
 export class SystemdManager implements Manager {
   readonly kind = 'systemd'
   readonly title: string
+  /** An observation does not change, and many checks ask what its definition says. */
+  private readonly evidenceOf = new WeakMap<ManagerObservation, DefinitionEvidence>()
   /** Found once: it is the same for all services, and does not change. */
   private cgroupMount: string | undefined
 
@@ -151,10 +153,14 @@ export class SystemdManager implements Manager {
   }
 
   evidence(observation: ManagerObservation): DefinitionEvidence {
+    const known = this.evidenceOf.get(observation)
+    if (known) return known
     const {service, definitionPaths: loaded} = observation
     const own = loaded.includes(definitionPaths(this.scope, service).dropIn) ? this.ownFiles(service) : []
     const helpers = own.filter(({role}) => role === 'helper').map(({path: file}): UsedProgram => ({path: file, role: 'helper'}))
-    return definitionEvidence(observation.directives, helpers)
+    const evidence = definitionEvidence(observation.directives, helpers)
+    this.evidenceOf.set(observation, evidence)
+    return evidence
   }
 
   tickPrograms(account: Account): UsedProgram[] {
