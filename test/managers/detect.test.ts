@@ -28,7 +28,7 @@ describe('detectManager', () => {
 
   it('refuses a manager that it does not know, and names those that it does', () => {
     const error = refusal(() => detectManager(new FakeHost({files: SYSTEMD}), 'upstart', 'user', USER))
-    expect(error).toMatchObject({exitStatus: 2, message: '--manager upstart is not known; it is one of: systemd'})
+    expect(error).toMatchObject({exitStatus: 2, message: '--manager upstart is not known; it is one of: systemd, s6'})
   })
 
   it('is not led astray by programs of systemd that do not run', () => {

@@ -46,6 +46,8 @@ const USER_MANAGER_TIMEOUT_MS = 10_000
 /** The systemd of this machine, for system services or for the services of one account's user manager. */
 export class SystemdManager implements Manager {
   readonly kind = 'systemd'
+  readonly adopts = true
+  readonly commandPath = undefined
   readonly title: string
 
   /** `account`: whose user manager it is (user scope), or who asks (system scope). */
@@ -220,6 +222,11 @@ export class SystemdManager implements Manager {
       mode: 0o755,
       as: this.owner(service),
     }))
+  }
+
+  /** systemd reads files only when it is told to. */
+  staged(_service: Service, steps: readonly Step[]): Step[] {
+    return [...steps]
   }
 
   settingsFile(service: Service): string {
