@@ -5,21 +5,25 @@ import {desiredStateFile, formatDesired} from '../service/desired-state.js'
 import type {Observation} from './observe.js'
 import type {Target} from './target.js'
 
-/** Records the operator's intent, and mirrors it where upstream looks; no step if it is recorded already. */
-export function recordIntent(target: Target, seen: Observation, desired: DesiredState, by: string): Step[] {
+/**
+ * Records the operator's intent, and mirrors it where upstream looks; no step if it is recorded already. `untilBoot`: a stop that the next boot
+ * ends, which upstream's field has no word for.
+ */
+export function recordIntent(target: Target, seen: Observation, desired: DesiredState, by: string, untilBoot = false): Step[] {
   const {profile, account} = target.service
-  if (seen.desired.kind === 'recorded' && seen.desired.record.desiredState === desired) return []
+  const recorded = seen.desired.kind === 'recorded' ? seen.desired.record : undefined
+  if (recorded?.desiredState === desired && (recorded.untilBoot === true) === untilBoot) return []
   const since = new Date(target.host.nowMs()).toISOString()
   return [
     {
       kind: 'write-file',
       why: `record that it should be ${desired}`,
       path: desiredStateFile(profile.home),
-      text: formatDesired({schemaVersion: 1, desiredState: desired, since, by}),
+      text: formatDesired({schemaVersion: 1, desiredState: desired, since, by, ...(untilBoot ? {untilBoot} : {})}),
       mode: 0o600,
       as: account,
     },
-    mirrorIntent(target, desired, seen.verdict.state !== 'dead'),
+    ...(untilBoot ? [] : [mirrorIntent(target, desired, seen.verdict.state !== 'dead')]),
   ]
 }
 

@@ -29,7 +29,7 @@ export async function planStop(target: Target, options: StopOptions): Promise<Pl
   requireInstalled(target, seen)
   const {manager, service, host} = target
   const isDown = seen.manager.activity === 'stopped' && seen.verdict.pid === undefined
-  const intent = recordIntent(target, seen, 'stopped', 'stop')
+  const intent = recordIntent(target, seen, 'stopped', 'stop', options.untilBoot)
   const disable = seen.manager.enabled && !options.untilBoot ? [...onUndo(manager.enable(service)), ...manager.disable(service)] : []
   const title = `stop ${service.name}`
   if (seen.verdict.pid !== undefined && isInsideGateway(host, seen.verdict.pid)) {
@@ -53,7 +53,8 @@ export async function planStop(target: Target, options: StopOptions): Promise<Pl
 async function seeItGone(target: Target, seen: Observation, options: StopOptions, progress: Progress): Promise<void> {
   await endAndSeeItGone(target, seen, options, progress)
   // Only now may the field be inserted: nobody else writes the file any more.
-  await performSteps(target.host, [...target.manager.settle(target.service), mirrorIntent(target, 'stopped', false)], progress)
+  const mirror = options.untilBoot ? [] : [mirrorIntent(target, 'stopped', false)]
+  await performSteps(target.host, [...target.manager.settle(target.service), ...mirror], progress)
 }
 
 /** Waits until a gateway that its manager was told to stop is gone, and ends what would keep it waiting. Throws (exit 1) if it stays. */

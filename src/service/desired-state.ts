@@ -13,6 +13,8 @@ export interface DesiredRecord {
   readonly since: string
   /** The command that recorded it. */
   readonly by: string
+  /** Stopped for now only: the next boot starts it again. */
+  readonly untilBoot?: true
 }
 
 export const desiredStateFile = (home: string): string => path.join(home, '.hermes-svc.json')

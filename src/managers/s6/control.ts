@@ -94,24 +94,35 @@ rm -rf -- "$aside" \${3:+"$3"}
 `
 
 /**
- * Arguments in threes: slot as it is built, uid, gid. s6-supervise keeps what is there: without it the control FIFO would be root's own, and
- * the service's user could not control its gateway. Modes of fifodirs: s6-mkfifodir.
+ * $1: uid:gid. $2…: slots. s6-supervise keeps what is there: without it the control FIFO would be root's own, and the service's user could not
+ * control its gateway. Modes of fifodirs: s6-mkfifodir. Each program is run once, however many slots there are.
  */
-export const SKELETON = `while [ "$#" -ge 3 ]; do
-  for at in "$1" "$1/log"; do
-    mkdir -p -- "$at/supervise" "$at/event" "$at/supervise/event" || exit
-    [ -p "$at/supervise/control" ] || mkfifo -- "$at/supervise/control" || exit
-    chown -- "$2:$3" "$at/supervise" "$at/event" "$at/supervise/event" "$at/supervise/control" || exit
-    chmod -- 0755 "$at/supervise" && chmod -- 3730 "$at/event" "$at/supervise/event" && chmod -- 0660 "$at/supervise/control" || exit
+export const SKELETON = `owner=$1
+shift
+newline='
+'
+supervise='' events='' fifos='' missing=''
+for slot; do
+  for at in "$slot" "$slot/log"; do
+    supervise=$supervise$newline$at/supervise
+    events=$events$newline$at/event$newline$at/supervise/event
+    fifos=$fifos$newline$at/supervise/control
+    [ -p "$at/supervise/control" ] || missing=$missing$newline$at/supervise/control
   done
-  shift 3
 done
+set -f
+IFS=$newline
+mkdir -p -- $events || exit
+[ -z "$missing" ] || mkfifo -- $missing || exit
+chown -- "$owner" $supervise $events $fifos && chmod -- 0755 $supervise && chmod -- 3730 $events && chmod -- 0660 $fifos
 `
 
 /** Arguments in twos: where a slot was built, and its place, where none may be. rename(2) within one folder is atomic. */
 export const PUBLISH = `while [ "$#" -ge 2 ]; do
-  [ ! -e "$2" ] || { echo "$2 is there already" >&2; exit 1; }
-  mv -- "$1" "$2" || exit
+  if [ -d "$1" ]; then
+    [ ! -e "$2" ] || { echo "$2 is there already" >&2; exit 1; }
+    mv -- "$1" "$2" || exit
+  fi
   shift 2
 done
 `

@@ -34,7 +34,7 @@ export function buildBeside(scan: string, name: string, steps: readonly Step[], 
     ...onUndo([removeSlot(scan, name)]),
     ...moved,
     {kind: 'write-file', why: 'keep it down until it is started', path: `${staging}/down`, text: '', mode: 0o644},
-    changeStep(`let ${account.name} control it`, shell(SKELETON, staging, String(account.uid), String(account.gid))),
+    changeStep(`let ${account.name} control it`, shell(SKELETON, `${account.uid}:${account.gid}`, staging)),
     changeStep(`put it in place as ${slot}`, shell(PUBLISH, staging, slot)),
   ]
 }

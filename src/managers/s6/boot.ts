@@ -1,0 +1,97 @@
+import path from 'node:path'
+import {ServiceError} from '../../errors.js'
+import {type Account, type Host, HostError} from '../../host/host.js'
+import {performSteps} from '../../plan/apply.js'
+import type {ServiceSettings} from '../../service/settings.js'
+import type {DesiredState, Service} from '../manager.js'
+import {PUBLISH, S6_ENVIRONMENT, shell, SKELETON, START, STOP} from './control.js'
+import {renderDefinition} from './definition.js'
+import {type SlotPaths, slotPaths, stagingOf} from './places.js'
+import {changeStep} from './slot-steps.js'
+
+/** What a boot wants of one slot. */
+export interface BootSlot {
+  readonly service: Service
+  readonly settings: ServiceSettings
+  readonly environment: ReadonlyMap<string, string>
+  readonly wanted: DesiredState
+  readonly reason: string
+}
+
+const CHANGE_TIMEOUT_MS = 60_000
+const SILENT = () => undefined
+
+/** Which of some slots could not be made, and why. */
+export type BootFailures = Map<BootSlot, string>
+
+/** True if a slot is there already, whoever made it. */
+export function isSlotThere(host: Host, scan: string, service: Service): boolean {
+  return host.lstat(slotPaths(scan, service.profile).slot) !== undefined
+}
+
+/**
+ * Makes the slots of a container that boots: all of them are written, then given their supervision folders, put in place and taken up at once,
+ * so that fifty take hardly longer than one. A slot that is there already is brought up to date in place. One that fails is left out, and
+ * the others are made all the same. `account`: that of all of them.
+ */
+export async function makeSlots(host: Host, scan: string, account: Account, slots: readonly BootSlot[]): Promise<BootFailures> {
+  const failures: BootFailures = new Map()
+  const guarded = async (slot: BootSlot, work: () => Promise<void>) => {
+    try {
+      await work()
+    } catch (error) {
+      if (!(error instanceof ServiceError || error instanceof HostError)) throw error
+      failures.set(slot, error.message)
+    }
+  }
+  const running = () => slots.filter((slot) => !failures.has(slot))
+  const isNew = new Map(slots.map((slot) => [slot, !isSlotThere(host, scan, slot.service)]))
+  const folderOf = (slot: BootSlot) => (isNew.get(slot) ? stagingOf(scan, slot.service.name) : slotPaths(scan, slot.service.profile).slot)
+  // What a boot that was killed left of them would be in the way.
+  const stale = slots.map((slot) => stagingOf(scan, slot.service.name)).filter((folder) => host.lstat(folder) !== undefined)
+  if (stale.length > 0) await host.run(['rm', '-rf', '--', ...stale], {env: S6_ENVIRONMENT, timeoutMs: CHANGE_TIMEOUT_MS})
+
+  for (const slot of running()) await guarded(slot, () => writeSlot(host, slot, slotPaths(scan, slot.service.profile), folderOf(slot)))
+  const owner = `${account.uid}:${account.gid}`
+  await forAll(host, running(), (some) => shell(SKELETON, owner, ...some.map(folderOf)), failures)
+  const fresh = running().filter((slot) => isNew.get(slot))
+  const publish = (some: readonly BootSlot[]) =>
+    shell(PUBLISH, ...some.flatMap((slot) => [folderOf(slot), slotPaths(scan, slot.service.profile).slot]))
+  await forAll(host, fresh, publish, failures)
+  // At the very first of a boot s6-svscan does not listen yet, and takes up by itself what is there when it does.
+  if (running().length > 0) await host.run(['s6-svscanctl', '-a', scan], {env: S6_ENVIRONMENT, timeoutMs: CHANGE_TIMEOUT_MS})
+  for (const slot of running().filter((one) => !isNew.get(one))) {
+    const argv = shell(slot.wanted === 'running' ? START : STOP, scan, folderOf(slot))
+    await guarded(slot, () => performSteps(host, [changeStep(`have it ${slot.wanted}`, argv)], SILENT))
+  }
+  return failures
+}
+
+/** Writes a slot's own files into a folder. What is in the home is the operator's, and stays as it is. */
+async function writeSlot(host: Host, slot: BootSlot, paths: SlotPaths, folder: string): Promise<void> {
+  const files = await renderDefinition(host, paths, slot.service, slot.settings, slot.environment)
+  for (const name of ['', 'log', 'helpers']) host.makeFolder(path.join(folder, name), 0o755)
+  for (const {path: file, text, mode} of files.filter((one) => one.as === undefined)) {
+    host.writeAtomic(folder + file.slice(paths.slot.length), text, mode)
+  }
+  host.writeAtomic(path.join(folder, path.basename(paths.bootReason)), `${slot.reason}\n`, 0o644)
+  const down = path.join(folder, path.basename(paths.down))
+  if (slot.wanted === 'stopped') host.writeAtomic(down, '', 0o644)
+  else host.removeFile(down)
+}
+
+/** One call for all; where that fails, one for each, so that only those fail that must. */
+async function forAll(
+  host: Host,
+  slots: readonly BootSlot[],
+  argvFor: (some: readonly BootSlot[]) => string[],
+  failures: BootFailures,
+): Promise<void> {
+  if (slots.length === 0) return
+  const run = (some: readonly BootSlot[]) => host.run(argvFor(some), {env: S6_ENVIRONMENT, timeoutMs: CHANGE_TIMEOUT_MS})
+  if ((await run(slots)).code === 0) return
+  for (const slot of slots) {
+    const result = await run([slot])
+    if (result.code !== 0) failures.set(slot, result.failure ?? (result.stderr.trim() || `exit ${result.code}`))
+  }
+}
