@@ -280,6 +280,8 @@ describeInContainer('boot of a container', () => {
     const record = volume.read(`${home}/gateway.pid`)
     const second = await start(volume)
     expect(actionOf(second.report)).toMatchObject({swept: [], notSwept: expect.stringContaining('gateway.lock is held') as string})
+    // Its own gateway finds the lock held, and its helpers leave the files alone too.
+    await waitFor(() => volume.events(home).filter(({event}) => event === 'end').length >= 2, 'two starts in vain')
     expect(volume.read(`${home}/gateway.pid`)).toBe(record)
     expect(await first.container.status()).toMatchObject({actual: 'running'})
   })

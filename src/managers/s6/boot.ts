@@ -26,7 +26,7 @@ export type BootFailures = Map<BootSlot, string>
 
 /** True if a slot is there already, whoever made it. */
 export function isSlotThere(host: Host, scan: string, service: Service): boolean {
-  return host.lstat(slotPaths(scan, service.profile).slot) !== undefined
+  return host.lstat(slotPaths(scan, service).slot) !== undefined
 }
 
 /**
@@ -46,17 +46,17 @@ export async function makeSlots(host: Host, scan: string, account: Account, slot
   }
   const running = () => slots.filter((slot) => !failures.has(slot))
   const isNew = new Map(slots.map((slot) => [slot, !isSlotThere(host, scan, slot.service)]))
-  const folderOf = (slot: BootSlot) => (isNew.get(slot) ? stagingOf(scan, slot.service.name) : slotPaths(scan, slot.service.profile).slot)
+  const folderOf = (slot: BootSlot) => (isNew.get(slot) ? stagingOf(scan, slot.service.name) : slotPaths(scan, slot.service).slot)
   // What a boot that was killed left of them would be in the way.
   const stale = slots.map((slot) => stagingOf(scan, slot.service.name)).filter((folder) => host.lstat(folder) !== undefined)
   if (stale.length > 0) await host.run(['rm', '-rf', '--', ...stale], {env: S6_ENVIRONMENT, timeoutMs: CHANGE_TIMEOUT_MS})
 
-  for (const slot of running()) await guarded(slot, () => writeSlot(host, slot, slotPaths(scan, slot.service.profile), folderOf(slot)))
+  for (const slot of running()) await guarded(slot, () => writeSlot(host, slot, slotPaths(scan, slot.service), folderOf(slot)))
   const owner = `${account.uid}:${account.gid}`
   await forAll(host, running(), (some) => shell(SKELETON, owner, ...some.map(folderOf)), failures)
   const fresh = running().filter((slot) => isNew.get(slot))
   const publish = (some: readonly BootSlot[]) =>
-    shell(PUBLISH, ...some.flatMap((slot) => [folderOf(slot), slotPaths(scan, slot.service.profile).slot]))
+    shell(PUBLISH, ...some.flatMap((slot) => [folderOf(slot), slotPaths(scan, slot.service).slot]))
   await forAll(host, fresh, publish, failures)
   // At the very first of a boot s6-svscan does not listen yet, and takes up by itself what is there when it does.
   if (running().length > 0) await host.run(['s6-svscanctl', '-a', scan], {env: S6_ENVIRONMENT, timeoutMs: CHANGE_TIMEOUT_MS})

@@ -34,7 +34,9 @@ done
 `
 
 /** Has s6-svscan take a slot up that it does not supervise yet. In all that follows $1: scan directory. $2: slot. */
-const SCANNED = `s6-svok "$2" 2>/dev/null || {
+const SCANNED = `fresh=
+s6-svok "$2" 2>/dev/null || {
+  fresh=1
   s6-svscanctl -a "$1" || exit
   tries=0
   until s6-svok "$2" 2>/dev/null; do
@@ -53,7 +55,7 @@ exec s6-svc -u "$2"
 export const RESTART = `${SCANNED}up=$(s6-svstat -o up "$2") || exit
 s6-svdt-clear "$2" 2>/dev/null
 s6-svc -u "$2" || exit
-[ "$up" != true ] || exec s6-svc -t "$2"
+[ "$up" != true ] || [ -n "$fresh" ] || exec s6-svc -t "$2"
 `
 
 /** A slot without a supervisor is down. */

@@ -60,7 +60,7 @@ export class S6Manager implements Manager {
   }
 
   serviceFor(profile: Profile, account: Account): Service {
-    return {profile, account, name: slotName(profile)}
+    return {profile, account, name: slotName(this.host, profile, account.home)}
   }
 
   isOnDisk(service: Service): boolean {
@@ -186,10 +186,12 @@ export class S6Manager implements Manager {
   }
 
   enable(service: Service): RunStep[] {
+    if (!this.rules(service)) return []
     return [changeStep('let it start when its slot is taken up', ['rm', '-f', '--', this.paths(service).down])]
   }
 
   disable(service: Service): RunStep[] {
+    if (!this.rules(service)) return []
     return [changeStep('keep it down when its slot is taken up', ['touch', '--', this.paths(service).down])]
   }
 
@@ -235,8 +237,14 @@ export class S6Manager implements Manager {
     return undefined
   }
 
+  /** The files of a slot are not its user's to change: root runs them. What that user wants, the record in the home says at the next boot. */
+  private rules(service: Service): boolean {
+    const {uid} = this.host.account
+    return uid === 0 || this.host.lstat(this.paths(service).slot)?.uid === uid
+  }
+
   private paths(service: Service): SlotPaths {
-    return slotPaths(this.scan, service.profile)
+    return slotPaths(this.scan, service)
   }
 
   /** Tells the gateway that the end that it is about to be sent is meant. */

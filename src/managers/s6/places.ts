@@ -1,7 +1,8 @@
 import path from 'node:path'
 import type {Host} from '../../host/host.js'
-import {DEFAULT_PROFILE, type Profile} from '../../service/profile.js'
-import {OWN_PREFIX} from '../../service/naming.js'
+import {OWN_PREFIX, serviceSuffix} from '../../service/naming.js'
+import {DEFAULT_PROFILE, type Profile, resolveProfile} from '../../service/profile.js'
+import type {Service} from '../manager.js'
 
 /** Where s6-overlay has s6-svscan look for services (its "live" scan directory); rebuilt at every boot. */
 const SCAN_DIRECTORY = '/run/service'
@@ -25,9 +26,14 @@ export function containerVariable(host: Host, name: string): string | undefined 
   return host.env[name] ?? host.readText(path.join(CONTAINER_ENVIRONMENT, name))?.replace(/\n$/, '')
 }
 
-/** Upstream's name for the slot of a profile. */
-export function slotName(profile: Profile): string {
-  return `gateway-${profile.name === DEFAULT_PROFILE ? 'default' : profile.name}`
+/**
+ * Upstream's name for the slot of a profile. That of another root home than the container's own has its hash, as with every manager, so that it
+ * gets nobody else's slot.
+ */
+export function slotName(host: Host, profile: Profile, accountHome: string): string {
+  const home = containerVariable(host, 'HERMES_HOME')?.trim()
+  if (!home || resolveProfile(host, accountHome, {home}).root === profile.root) return `gateway-${profile.name}`
+  return `gateway-${serviceSuffix(profile, accountHome, (place) => host.realPath(place)) || DEFAULT_PROFILE}`
 }
 
 /**
@@ -57,8 +63,7 @@ export interface SlotPaths {
   readonly logs: string
 }
 
-export function slotPaths(scan: string, profile: Profile): SlotPaths {
-  const name = slotName(profile)
+export function slotPaths(scan: string, {name, profile}: Pick<Service, 'name' | 'profile'>): SlotPaths {
   const slot = path.join(scan, name)
   const support = path.join(profile.home, '.hermes-svc')
   return {
