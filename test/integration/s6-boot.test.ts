@@ -1,3 +1,5 @@
+import fs from 'node:fs'
+import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import type {BootReport} from '../../src/lifecycle/boot.js'
 import {schemaErrors} from '../support/json-schemas.js'
@@ -34,6 +36,13 @@ describeInContainer('boot of a container', () => {
     const document = result.json<BootReport>()
     expect(schemaErrors('boot', document)).toEqual([])
     return document
+  }
+
+  /** With HERMES_SVC_RECORD=1 a document is kept as a fixture of test/schemas. */
+  function record(name: string, report: BootReport): void {
+    if (process.env.HERMES_SVC_RECORD !== '1') return
+    const file = path.join(import.meta.dirname, '../fixtures/json-documents', `boot.${name}.json`)
+    fs.writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`)
   }
 
   const actionOf = (report: BootReport, profile = 'default') => report.profiles.find((one) => one.profile === profile)
@@ -98,6 +107,7 @@ describeInContainer('boot of a container', () => {
       volume.profile('default')
       const next = await start(volume)
       expect(actionOf(next.report)).toMatchObject({action: 'start', swept: ['gateway.pid', 'gateway.lock']})
+      record('swept', next.report)
       await next.container.comesUp()
     })
 
@@ -206,20 +216,14 @@ describeInContainer('boot of a container', () => {
     const volume = volumes.volume()
     volume.profile('default')
     const container = await S6Container.boot(volume)
+    // As upstream's image has its command: a script with the command's words behind it.
     const wrapper = (...command: string[]) =>
-      container
-        .sh(
-          `cp /usr/bin/sleep /tmp/main-wrapper.sh 2>/dev/null; (exec -a x true) 2>/dev/null; :; setsid sh -c 'exec -a y true' 2>/dev/null; :`,
-        )
-        .then(() =>
-          container.exec([
-            'sh',
-            '-c',
-            `printf '#!/bin/sh\\nsleep 60 & wait\\n' >/tmp/main-wrapper.sh; setsid sh /tmp/main-wrapper.sh ${command.join(' ')} >/dev/null 2>&1 </dev/null & echo $!`,
-          ]),
-        )
+      container.sh(
+        `echo 'sleep 60 & wait' >/tmp/main-wrapper.sh; setsid sh /tmp/main-wrapper.sh ${command.join(' ')} >/dev/null 2>&1 </dev/null & echo $!`,
+      )
     const {stdout} = await wrapper('dashboard')
     const alone = await reconcile(container)
+    record('dashboard-only', alone)
     expect(alone).toMatchObject({profiles: [], skipped: expect.stringContaining('dashboard') as string})
     expect((await container.sh('ls /run/service')).stdout).toBe('')
     await container.sh(`kill ${stdout.trim()}`)
@@ -245,7 +249,9 @@ describeInContainer('boot of a container', () => {
       ['served', 'served'],
     ])
     expect((await container.sh('ls /run/service')).stdout).toBe('gateway-bad\n')
+    record('dry-run', planned)
     const done = await reconcile(container)
+    record('one-failed', done)
     expect(done.profiles.map(({profile, action}) => [profile, action])).toEqual([
       ['default', 'start'],
       ['bad', 'failed'],
