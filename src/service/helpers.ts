@@ -54,6 +54,8 @@ export async function renderHelperParts(host: Host, view: HelperView, parts: rea
   const values: Record<string, string> = {home: shellQuote(view.home), uncountedMs: String(Math.min(UNCOUNTED_MS, view.policy.capMs))}
   for (const name of ['firstMs', 'capMs', 'forgetAfterMs', 'plannedAfterMs'] as const) values[name] = String(view.policy[name])
   for (const tool of TOOLS) values[tool] = shellQuote(toolPath(host, tool))
+  // Without it a lock of another container's stays untold, and the record of its gateway untouched.
+  values.flock = shellQuote(host.which('flock', TOOL_PATH) ?? '')
   let text = ''
   for (const part of parts) text += await renderTemplate(host, `helpers/${part}.sh.ejs`, values)
   return text

@@ -9,7 +9,7 @@ import {testHost, waitFor} from './machines.js'
 /** uid and gid of the image's own user. */
 export const HERMES_ID = 10_000
 /** Where the volume is inside, as in upstream's image. */
-export const HOME = '/opt/data'
+const HOME = '/opt/data'
 const PACKAGE = '/opt/hermes-svc'
 const NODE = '/opt/node'
 export const STAND_IN = `${PACKAGE}/dist/stand-in/hermes`
@@ -18,7 +18,7 @@ export const STAND_IN = `${PACKAGE}/dist/stand-in/hermes`
 const S6_PROGRAMS = fs.existsSync('/usr/bin') ? fs.readdirSync('/usr/bin').filter((name) => /^s6-|^execlineb$/.test(name)) : []
 
 /** Why no container can be booted here; undefined if one can. */
-export function whyNoContainer(): string | undefined {
+function whyNoContainer(): string | undefined {
   if (process.platform !== 'linux') return 'a container needs Linux'
   if (process.getuid?.() !== 0) return 'a container needs root'
   const missing = ['s6-svscan', 'execlineb', 'unshare', 'nsenter', 'setpriv', 'flock', 'python3'].filter(
