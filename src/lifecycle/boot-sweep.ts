@@ -14,28 +14,27 @@ const HELD = 75
  * in between, and one that lives anywhere, be it in another container, keeps all of them. That no such process is seen from here would prove
  * nothing: /proc/locks leaves out what other PID namespaces hold.
  */
-const SWEEP = `sweep() {
-  removed=
+const SWEEP = `for home; do
+  there=
   for name in ${NAMES.join(' ')}; do
-    if [ -f "$1/$name" ] || [ -L "$1/$name" ]; then rm -f -- "$1/$name" && removed="$removed $name"; fi
+    if [ -f "$home/$name" ] || [ -L "$home/$name" ]; then there="$there $name"; fi
   done
-  echo "swept$removed"
-}
-for home; do
+  said=unreadable
   if [ -f "$home/gateway.lock" ]; then
-    (
-      exec 9<"$home/gateway.lock" || { echo unreadable; exit; }
+    {
       flock -n -E ${HELD} 9
       case $? in
-        0) sweep "$home" ;;
-        ${HELD}) echo held ;;
-        *) echo unreadable ;;
+        0) (cd -- "$home" && rm -f -- $there) && said="swept$there" ;;
+        ${HELD}) said=held ;;
       esac
-    ) 2>/dev/null
+    } 9<"$home/gateway.lock"
+  elif [ -z "$there" ]; then
+    said=swept
   else
-    sweep "$home"
+    (cd -- "$home" && rm -f -- $there) && said="swept$there"
   fi
-done
+  echo "$said"
+done 2>/dev/null
 `
 
 /** What became of the files of one home. `held`: a gateway lives somewhere, or may; nothing was touched. */

@@ -4,7 +4,7 @@ import {readDrain} from '../gateway/drain.js'
 import {readGatewayState} from '../gateway/records.js'
 import {type Host, HostError} from '../host/host.js'
 import type {DesiredState, Manager, Service} from '../managers/manager.js'
-import {type BootSlot, isSlotThere, makeSlots} from '../managers/s6/boot.js'
+import {type BootSlot, buildSlots, isSlotThere, takeUpSlots} from '../managers/s6/boot.js'
 import {containerVariable, scanDirectory} from '../managers/s6/places.js'
 import {performSteps} from '../plan/apply.js'
 import {appendJournal} from '../plan/journal.js'
@@ -75,24 +75,23 @@ export async function boot(target: Target, options: BootOptions): Promise<BootRe
   const services = profiles.map((profile) => manager.serviceFor(profile, account))
   const isUpstreams = services.some((service) => isSlotThere(host, scan, service)) || host.stat(UPSTREAM_SCRIPT) !== undefined
   const reconciliation = isUpstreams ? 'after-upstream' : 'instead-of-upstream'
-  const swept = await sweepHomes(
+  // Beside the work on the slots; it is over before anything is started.
+  const sweeping = sweepHomes(
     host,
     account,
     profiles.map(({home}) => home),
     dryRun,
   )
-
+  const outcomes = new Map<Service, Outcome>()
+  const slots: BootSlot[] = []
   const multiplexed = await isMultiplexed(userHost, host, first.root)
-  const booted = new Map<Service, BootedProfile>()
-  const slots = new Map<BootSlot, BootedProfile>()
-  const seen = seenSettings(manager, services)
+  const recorded = recordedSettings(manager, services)
   let command: readonly string[] | undefined
   for (const service of services) {
     const {profile} = service
-    const server =
-      profile.name === DEFAULT_PROFILE ? undefined : (servedBy({service, userHost: host}) ?? (multiplexed ? DEFAULT_PROFILE : undefined))
+    const server = servedBy({service, userHost: host}) ?? (multiplexed && profile.name !== DEFAULT_PROFILE ? DEFAULT_PROFILE : undefined)
     if (server !== undefined) {
-      booted.set(service, bootedProfile(service, 'served', `the gateway of profile ${server} serves it`, swept))
+      outcomes.set(service, {action: 'served', reason: `the gateway of profile ${server} serves it`, isFinding: false})
       continue
     }
     try {
@@ -102,39 +101,39 @@ export async function boot(target: Target, options: BootOptions): Promise<BootRe
         unrecorded: options.unrecorded,
       }
       const {wanted, reason, isFinding} = decideBoot(evidence)
-      const recorded = seen.get(service)
-      if (!recorded?.commandIsGiven) command ??= findGatewayCommand(host, first.root, account, manager.commandPath).argv
-      const settings = await settingsFor(userHost, service, recorded, command ?? [])
-      const result = {...bootedProfile(service, wanted === 'running' ? 'start' : 'keep-down', reason, swept), isFinding}
-      booted.set(service, result)
-      slots.set({service, settings, environment: manager.readEnvironment(service), wanted, reason}, result)
+      const chosen = recorded.get(service)
+      if (!chosen?.commandIsGiven) command ??= findGatewayCommand(host, first.root, account, manager.commandPath).argv
+      const settings = await settingsFor(host, service, chosen, command ?? [])
+      slots.push({service, settings, environment: manager.readEnvironment(service), wanted, reason})
+      outcomes.set(service, {action: wanted === 'running' ? 'start' : 'keep-down', reason, isFinding})
     } catch (error) {
       if (!(error instanceof ServiceError || error instanceof HostError)) throw error
-      booted.set(service, bootedProfile(service, 'failed', error.message, swept))
+      outcomes.set(service, failure(error.message))
     }
   }
 
   const notes: string[] = []
   if (!dryRun) {
-    const failures = await makeSlots(host, scan, account, [...slots.keys()])
-    for (const [slot, why] of failures) booted.set(slot.service, bootedProfile(slot.service, 'failed', why, swept))
-    const noTick = await tickFrom(
-      host,
-      manager,
-      [...slots.keys()].filter((slot) => !failures.has(slot)),
-    )
+    const built = await buildSlots(host, scan, account, slots)
+    await sweeping
+    const noTick = await tickFrom(host, manager, built.done)
     if (noTick !== undefined) notes.push(noTick)
+    await takeUpSlots(host, scan, built)
+    for (const [{service}, why] of built.failures) outcomes.set(service, failure(why))
   }
-  const report: BootReport = {
-    dryRun,
-    reconciliation,
-    skipped: null,
-    profiles: services.flatMap((service) => booted.get(service) ?? []),
-    notes,
-  }
+  const swept = await sweeping
+  const booted = services.flatMap((service) => {
+    const outcome = outcomes.get(service)
+    return outcome ? [bootedProfile(service, outcome, swept.get(service.profile.home))] : []
+  })
+  const report: BootReport = {dryRun, reconciliation, skipped: null, profiles: booted, notes}
   if (!dryRun) writeDown(userHost, host, first.root, report)
   return report
 }
+
+type Outcome = Pick<BootedProfile, 'action' | 'reason' | 'isFinding'>
+
+const failure = (reason: string): Outcome => ({action: 'failed', reason, isFinding: true})
 
 /** One line of the boot log. */
 export function bootLine({profile, action, reason, swept, notSwept}: BootedProfile): string {
@@ -143,18 +142,9 @@ export function bootLine({profile, action, reason, swept, notSwept}: BootedProfi
   return `profile=${profile} action=${action} reason=${JSON.stringify(reason + files + kept)}`
 }
 
-function bootedProfile(
-  service: Service,
-  action: BootedProfile['action'],
-  reason: string,
-  swept: ReadonlyMap<string, Swept>,
-): BootedProfile {
-  const {profile, name} = service
-  const {removed = [], kept} = swept.get(profile.home) ?? {}
-  return {
-    ...{profile: profile.name, service: name, home: profile.home, action, reason, isFinding: action === 'failed'},
-    ...{swept: removed, notSwept: kept ?? null},
-  }
+function bootedProfile({profile, name}: Service, outcome: Outcome, swept: Swept | undefined): BootedProfile {
+  const {removed = [], kept} = swept ?? {}
+  return {profile: profile.name, service: name, home: profile.home, ...outcome, swept: removed, notSwept: kept ?? null}
 }
 
 /** The default profile, and those below it that upstream takes for real. */
@@ -163,7 +153,7 @@ function realProfiles(host: Host, root: string): Profile[] {
 }
 
 /** What the operator chose at the last install, by service. */
-function seenSettings(manager: Manager, services: readonly Service[]): Map<Service, ServiceSettings> {
+function recordedSettings(manager: Manager, services: readonly Service[]): Map<Service, ServiceSettings> {
   const found = new Map<Service, ServiceSettings>()
   for (const service of services) {
     try {
@@ -178,12 +168,12 @@ function seenSettings(manager: Manager, services: readonly Service[]): Map<Servi
 }
 
 async function settingsFor(
-  userHost: Host,
+  host: Host,
   {profile, account}: Service,
   recorded: ServiceSettings | undefined,
   command: readonly string[],
 ): Promise<ServiceSettings> {
-  const {drainSec, cronDrainSec} = await readDrain(userHost, profile.home)
+  const {drainSec, cronDrainSec} = await readDrain(host, profile.home)
   const usual: ServiceSettings = {
     schemaVersion: 1,
     scope: 'system',
@@ -259,7 +249,7 @@ function writeDown(userHost: Host, host: Host, root: string, report: BootReport)
     // Of a long log the newer half stays.
     const kept = before.length > LONGEST_LOG ? before.slice(before.indexOf('\n', before.length - LONGEST_LOG / 2) + 1) : before
     if (kept.length < before.length) userHost.writeAtomic(file, kept, 0o644)
-    for (const line of lines) userHost.appendLine(file, line, 0o644)
+    userHost.appendLine(file, lines.join('\n'), 0o644)
   } catch (error) {
     if (!(error instanceof HostError)) throw error
   }

@@ -22,49 +22,62 @@ const CHANGE_TIMEOUT_MS = 60_000
 const SILENT = () => undefined
 
 /** Which of some slots could not be made, and why. */
-export type BootFailures = Map<BootSlot, string>
+type BootFailures = Map<BootSlot, string>
 
 /** True if a slot is there already, whoever made it. */
 export function isSlotThere(host: Host, scan: string, service: Service): boolean {
   return host.lstat(slotPaths(scan, service).slot) !== undefined
 }
 
+/** Slots that are built and in place, those among them that were there before, and those that could not be made. */
+export interface BuiltSlots {
+  readonly done: readonly BootSlot[]
+  readonly old: ReadonlySet<BootSlot>
+  readonly failures: BootFailures
+}
+
 /**
- * Makes the slots of a container that boots: all of them are written, then given their supervision folders, put in place and taken up at once,
- * so that fifty take hardly longer than one. A slot that is there already is brought up to date in place. One that fails is left out, and
- * the others are made all the same. `account`: that of all of them.
+ * Builds the slots of a container that boots: all of them are written, then given their supervision folders and put in place at once, so that fifty
+ * take hardly longer than one. A slot that is there already is brought up to date in place. One that fails is left out, and the others are
+ * made all the same. `account`: that of all of them.
  */
-export async function makeSlots(host: Host, scan: string, account: Account, slots: readonly BootSlot[]): Promise<BootFailures> {
+export async function buildSlots(host: Host, scan: string, account: Account, slots: readonly BootSlot[]): Promise<BuiltSlots> {
   const failures: BootFailures = new Map()
-  const guarded = async (slot: BootSlot, work: () => Promise<void>) => {
-    try {
-      await work()
-    } catch (error) {
-      if (!(error instanceof ServiceError || error instanceof HostError)) throw error
-      failures.set(slot, error.message)
-    }
-  }
-  const running = () => slots.filter((slot) => !failures.has(slot))
-  const isNew = new Map(slots.map((slot) => [slot, !isSlotThere(host, scan, slot.service)]))
-  const folderOf = (slot: BootSlot) => (isNew.get(slot) ? stagingOf(scan, slot.service.name) : slotPaths(scan, slot.service).slot)
+  const old = new Set(slots.filter((slot) => isSlotThere(host, scan, slot.service)))
+  const left = () => slots.filter((slot) => !failures.has(slot))
+  const folderOf = (slot: BootSlot) => (old.has(slot) ? slotPaths(scan, slot.service).slot : stagingOf(scan, slot.service.name))
   // What a boot that was killed left of them would be in the way.
   const stale = slots.map((slot) => stagingOf(scan, slot.service.name)).filter((folder) => host.lstat(folder) !== undefined)
   if (stale.length > 0) await host.run(['rm', '-rf', '--', ...stale], {env: S6_ENVIRONMENT, timeoutMs: CHANGE_TIMEOUT_MS})
 
-  for (const slot of running()) await guarded(slot, () => writeSlot(host, slot, slotPaths(scan, slot.service), folderOf(slot)))
+  for (const slot of slots) await guarded(failures, slot, () => writeSlot(host, slot, slotPaths(scan, slot.service), folderOf(slot)))
   const owner = `${account.uid}:${account.gid}`
-  await forAll(host, running(), (some) => shell(SKELETON, owner, ...some.map(folderOf)), failures)
-  const fresh = running().filter((slot) => isNew.get(slot))
+  await forAll(host, left(), (some) => shell(SKELETON, owner, ...some.map(folderOf)), failures)
   const publish = (some: readonly BootSlot[]) =>
     shell(PUBLISH, ...some.flatMap((slot) => [folderOf(slot), slotPaths(scan, slot.service).slot]))
+  const fresh = left().filter((slot) => !old.has(slot))
   await forAll(host, fresh, publish, failures)
+  return {done: left(), old, failures}
+}
+
+/** Has s6 take up what was built: a new slot starts by itself unless it is down, one that was there is told. Adds to `failures`. */
+export async function takeUpSlots(host: Host, scan: string, {done, old, failures}: BuiltSlots): Promise<void> {
+  if (done.length === 0) return
   // At the very first of a boot s6-svscan does not listen yet, and takes up by itself what is there when it does.
-  if (running().length > 0) await host.run(['s6-svscanctl', '-a', scan], {env: S6_ENVIRONMENT, timeoutMs: CHANGE_TIMEOUT_MS})
-  for (const slot of running().filter((one) => !isNew.get(one))) {
-    const argv = shell(slot.wanted === 'running' ? START : STOP, scan, folderOf(slot))
-    await guarded(slot, () => performSteps(host, [changeStep(`have it ${slot.wanted}`, argv)], SILENT))
+  await host.run(['s6-svscanctl', '-a', scan], {env: S6_ENVIRONMENT, timeoutMs: CHANGE_TIMEOUT_MS})
+  for (const slot of done.filter((one) => old.has(one))) {
+    const argv = shell(slot.wanted === 'running' ? START : STOP, scan, slotPaths(scan, slot.service).slot)
+    await guarded(failures, slot, () => performSteps(host, [changeStep(`have it ${slot.wanted}`, argv)], SILENT))
   }
-  return failures
+}
+
+async function guarded(failures: BootFailures, slot: BootSlot, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!(error instanceof ServiceError || error instanceof HostError)) throw error
+    failures.set(slot, error.message)
+  }
 }
 
 /** Writes a slot's own files into a folder. What is in the home is the operator's, and stays as it is. */

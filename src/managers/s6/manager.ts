@@ -92,7 +92,7 @@ export class S6Manager implements Manager {
   }
 
   readEnvironment(service: Service): Map<string, string> {
-    return this.look(() => parseEnvironment(this.userHost(service).readText(this.paths(service).environmentFile) ?? ''))
+    return this.look(() => parseEnvironment(this.readInHome(service, this.paths(service).environmentFile) ?? ''))
   }
 
   unitEnvironment(service: Service, settings: ServiceSettings): Record<string, string> {
@@ -259,6 +259,11 @@ export class S6Manager implements Manager {
     return this.host.account.uid === 0 ? this.host.as(account) : this.host
   }
 
+  /** Whether it is there root can see without taking on anybody's ids, which costs a boot of many profiles a millisecond each time. */
+  private readInHome(service: Service, file: string): string | undefined {
+    return this.host.lstat(file) === undefined ? undefined : this.userHost(service).readText(file)
+  }
+
   private parse(output: string): SlotReading[] {
     try {
       return parseLook(output)
@@ -273,9 +278,7 @@ export class S6Manager implements Manager {
     if (reading === 'hidden') throw cannotTell(`${paths.slot}/supervise may not be looked at: its owner or root can`, 'no-access')
     const run = this.look(() => this.host.readText(paths.run))
     const own = run !== undefined && isOwn(run)
-    const recorded = this.look(() =>
-      parseSettings(own ? this.host.readText(paths.slotSettings) : this.userHost(service).readText(paths.settings)),
-    )
+    const recorded = this.look(() => parseSettings(own ? this.host.readText(paths.slotSettings) : this.readInHome(service, paths.settings)))
     // Who changes the file in the home must not gain anybody else's rights by it.
     const settings = recorded && {...recorded, scope: this.scope, home: service.profile.home, account: service.account.name}
     const state = reading === 'none' ? undefined : reading
