@@ -59,6 +59,7 @@ describeInContainer('boot of a container', () => {
       const first = await start(volume)
       expect(actionOf(first.report)).toMatchObject({action: 'start', isFinding: false})
       await first.container.comesUp()
+      expect((await first.container.hermesSvc(['diff'])).code).toBe(0)
       await first.container.must(['install', '--env', "SECRET=it's\n$two `lines`", '--restart-delay', '3s'])
       const {container, report} = await again(first.container)
       expect(actionOf(report)).toMatchObject({

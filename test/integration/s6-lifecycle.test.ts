@@ -314,6 +314,12 @@ describeInContainer('a service under s6', () => {
     expect((await container.status(service.name)).installed).toBe('own')
   })
 
+  it('passes the self-test of smoke, which leaves nothing behind', async () => {
+    const result = await container.hermesSvc(['smoke'], {timeoutSec: 100})
+    expect(result.stdout).toMatch(/All \d+ steps passed/)
+    expect((await container.sh(`ls ${SERVICE_DIRECTORY}`)).stdout).not.toMatch(/gateway-[0-9a-f]{8}/)
+  })
+
   it('takes a command that was given, and keeps it', async () => {
     const service = new Service()
     await service.install('--command', `${STAND_IN}`, '--env', 'COLOUR=blue')

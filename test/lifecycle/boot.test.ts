@@ -71,6 +71,8 @@ describe('boot', () => {
     expect(start).toContain("export HERMES_HOME='/opt/data'")
     expect(container.texts()[`${STAGING}/run`]).toContain("'/command/s6-setuidgid' 'hermes'")
     expect(start).toContain('gateway.env')
+    const kept = container.texts()['/opt/data/.hermes-svc/settings.json'] ?? ''
+    expect(JSON.parse(kept)).toMatchObject({account: 'hermes', home: '/opt/data', command: ['/opt/other'], commandIsGiven: true})
   })
 
   it('changes nothing with --dry-run, and comes to the same decisions', async () => {

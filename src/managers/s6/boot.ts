@@ -3,7 +3,7 @@ import {ServiceError} from '../../errors.js'
 import {type Account, type Host, HostError} from '../../host/host.js'
 import {performSteps} from '../../plan/apply.js'
 import type {ServiceSettings} from '../../service/settings.js'
-import type {DesiredState, Service} from '../manager.js'
+import type {DefinitionFile, DesiredState, Service} from '../manager.js'
 import {PUBLISH, S6_ENVIRONMENT, shell, SKELETON, START, STOP} from './control.js'
 import {renderDefinition} from './definition.js'
 import {type SlotPaths, slotPaths, stagingOf} from './places.js'
@@ -80,17 +80,33 @@ async function guarded(failures: BootFailures, slot: BootSlot, work: () => Promi
   }
 }
 
-/** Writes a slot's own files into a folder. What is in the home is the operator's, and stays as it is. */
+/** Writes a slot's own files into a folder, and the settings that they were made from into the home, as an install would leave both. */
 async function writeSlot(host: Host, slot: BootSlot, paths: SlotPaths, folder: string): Promise<void> {
   const files = await renderDefinition(host, paths, slot.service, slot.settings, slot.environment)
   for (const name of ['', 'log', 'helpers']) host.makeFolder(path.join(folder, name), 0o755)
   for (const {path: file, text, mode} of files.filter((one) => one.as === undefined)) {
     host.writeAtomic(folder + file.slice(paths.slot.length), text, mode)
   }
+  keepSettings(host, files)
   host.writeAtomic(path.join(folder, path.basename(paths.bootReason)), `${slot.reason}\n`, 0o644)
   const down = path.join(folder, path.basename(paths.down))
   if (slot.wanted === 'stopped') host.writeAtomic(down, '', 0o644)
   else host.removeFile(down)
+}
+
+/** A home that cannot be written to is no reason to keep its gateway down: `diff` shows what is missing. */
+function keepSettings(host: Host, files: readonly DefinitionFile[]): void {
+  for (const {path: file, text, mode, as, secret} of files) {
+    if (!as || secret) continue
+    try {
+      if (host.lstat(file)?.kind === 'file' && host.readText(file) === text) continue
+      const user = host.account.uid === as.uid ? host : host.as(as)
+      user.makeFolder(path.dirname(file), 0o700)
+      user.writeAtomic(file, text, mode)
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error
+    }
+  }
 }
 
 /** One call for all; where that fails, one for each, so that only those fail that must. */

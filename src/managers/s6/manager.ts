@@ -229,7 +229,9 @@ export class S6Manager implements Manager {
   logCommand(service: Service, query: LogQuery): {argv: string[]; env: Record<string, string>} {
     const {logs} = this.paths(service)
     const flags = [String(query.lines), query.since ?? '', query.follow ? '1' : '', query.json ? '1' : '']
-    return {argv: shell(LOGS, logs, ...flags), env: {...S6_ENVIRONMENT}}
+    // The folder is the gateway's own: root must not follow what it may have put there.
+    const asUser = this.host.account.uid === 0 ? ['s6-setuidgid', service.account.name] : []
+    return {argv: [...asUser, ...shell(LOGS, logs, ...flags)], env: {...S6_ENVIRONMENT}}
   }
 
   /** Slots are root's, or of whoever rules the scan directory; what is in the home says so itself. */
