@@ -11,6 +11,8 @@ export default defineConfig({
           exclude: ['test/integration/**'],
           isolate: false,
           disableConsoleIntercept: true,
+          // Some of them run real processes, which take long on a machine that does much else.
+          testTimeout: 30_000,
           sequence: {groupOrder: 0},
         },
       },

@@ -1,6 +1,8 @@
 import path from 'node:path'
+import type {Host} from './host/host.js'
 import {createNodeHost} from './host/node-host.js'
-import {tickAll} from './lifecycle/tick-all.js'
+import {tickAll, type TickPlaces} from './lifecycle/tick-all.js'
+import {launchdTickPlaces} from './managers/launchd/tick-places.js'
 import {s6TickPlaces} from './managers/s6/tick-places.js'
 import {systemdTickPlaces} from './managers/systemd/tick-places.js'
 
@@ -13,10 +15,14 @@ import {systemdTickPlaces} from './managers/systemd/tick-places.js'
 async function main(): Promise<void> {
   const folder = path.dirname(process.argv[1] ?? '')
   const host = createNodeHost(folder)
-  const places = process.argv[2] === 's6' ? s6TickPlaces(host, path.dirname(folder)) : systemdTickPlaces(folder, host.account)
-  const lines = await tickAll(host, places)
+  const lines = await tickAll(host, placesOf(host, process.argv[2], folder))
   for (const {failed, text} of lines) process.stderr.write(`${failed ? '<3>' : '<4>'}hermes-svc: ${text.replaceAll('\n', ' ')}\n`)
   if (lines.some(({failed}) => failed)) process.exitCode = 1
+}
+
+function placesOf(host: Host, manager: string | undefined, folder: string): TickPlaces {
+  if (manager === 'launchd') return launchdTickPlaces(folder)
+  return manager === 's6' ? s6TickPlaces(host, path.dirname(folder)) : systemdTickPlaces(folder, host.account)
 }
 
 main().catch((error: unknown) => {

@@ -48,8 +48,9 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
 
   protected async execute(): Promise<CommandResult> {
     const checks = await loadChecks(this.checkIds())
-    const targets = this.flags.all ? this.allTargets('read') : [this.target(this.flags.fix ? 'change' : 'read')]
-    const fixes = this.flags.fix ? await this.applyFixes(targets, checks) : undefined
+    const purpose = this.flags.fix ? 'change' : 'read'
+    const targets = this.flags.all ? this.allTargets(purpose) : [this.target(purpose)]
+    const fixes = this.flags.fix ? await this.applyFixes(targets, checks) : []
     const diagnoses = await this.diagnose(targets, checks)
     const reports = diagnoses.map(diagnosisReport)
     for (const line of doctorText(reports, await paintFor(this.host.stdoutIsTty, this.host.env))) this.print(line)
@@ -59,12 +60,12 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
       this.note(`Written: ${this.flags.report}. Read it before you pass it on.`)
     }
     const exitStatus = exitStatusOf(reports.flatMap(({findings}) => findings))
-    return {exitStatus, json: {ok: exitStatus === 0, services: reports, ...(fixes ? {fixes} : {})}}
+    return {exitStatus, json: {ok: exitStatus === 0, services: reports, fixes}}
   }
 
   private async diagnose(targets: readonly Target[], checks: readonly Check[]): Promise<Diagnosis[]> {
     const wedgeWindowMs = this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS
-    const scenes = await observeScenes(targets, {wedgeWindowMs, isNamed: !this.flags.all})
+    const scenes = await observeScenes(targets, {wedgeWindowMs, isNamed: !this.flags.all, anyScope: this.flags.scope === undefined})
     return Promise.all(scenes.map((scene) => examine(scene, checks)))
   }
 
@@ -75,7 +76,7 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
       for (const check of checks.filter(({hasFix}) => hasFix)) {
         const [diagnosis] = await this.diagnose([target], checks)
         const safe = diagnosis?.findings.filter(({id, isSafe}) => id === check.id && isSafe) ?? []
-        if (safe.length > 0) reports.push(await this.applyFix(target, check))
+        if (diagnosis && safe.length > 0) reports.push(await this.applyFix(diagnosis.scene.target, check))
       }
     }
     return reports
@@ -86,12 +87,8 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
     const report = {service: service.name, profile: service.profile.name, id: check.id}
     const wedgeWindowMs = this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS
     try {
-      let outcome = ''
-      await this.runChange(target, `fix ${check.id}`, async () => {
-        const {plan} = await planCure(target, check, {timeoutMs: this.flags.timeout, wedgeWindowMs})
-        outcome = plan.outcome
-        return plan
-      })
+      const makePlan = async () => (await planCure(target, check, {timeoutMs: this.flags.timeout, wedgeWindowMs})).plan
+      const {outcome} = await this.runChange(target, `fix ${check.id}`, makePlan)
       return {...report, ok: true, outcome, error: null}
     } catch (error) {
       const {reportInPassing} = await import('../ui/failure.js')

@@ -4,7 +4,7 @@ import {answersProbe, type Probe, PROBES} from '../gateway/health.js'
 import {observeAllHealth, observeHealth} from '../lifecycle/health.js'
 import {writeLine} from '../ui/failure.js'
 import {prometheusText} from '../ui/prometheus.js'
-import type {CommandResult} from './base.js'
+import {type CommandResult, wedgeWindowFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
 export default class Health extends ServiceCommand<typeof Health> {
@@ -20,6 +20,7 @@ cannot be told. With --probe it ends with 0 or 1; with --prometheus with 0.`
   ]
 
   static override flags = {
+    ...wedgeWindowFlag,
     probe: Flags.string({
       description: 'liveness fails only if the gateway is meant to run and is dead or wedged, readiness unless it is alive and running',
       options: [...PROBES],
@@ -30,19 +31,20 @@ cannot be told. With --probe it ends with 0 or 1; with --prometheus with 0.`
     }),
   }
 
-  protected execute(): Promise<CommandResult> {
+  protected async execute(): Promise<CommandResult> {
+    const windowMs = this.flags['wedge-window']
     if (this.flags.prometheus) {
-      writeLine('stdout', prometheusText(observeAllHealth(this.host, this.targetFlags)).trimEnd())
+      writeLine('stdout', prometheusText(await observeAllHealth(this.host, this.targetFlags, windowMs)).trimEnd())
       return this.end(ExitStatus.ok)
     }
-    const {payload, verdict, meantToRun} = observeHealth(this.host, this.targetFlags)
+    const {payload, verdict, meantToRun} = await observeHealth(this.host, this.targetFlags, windowMs)
     writeLine('stdout', JSON.stringify(payload))
     const probe = this.flags.probe as Probe | undefined
     if (probe) return this.end(answersProbe(probe, payload, verdict, meantToRun) ? ExitStatus.ok : ExitStatus.failed)
     return this.end(payload.alive === null ? ExitStatus.cannotTell : payload.alive ? ExitStatus.ok : ExitStatus.failed)
   }
 
-  private end(exitStatus: CommandResult['exitStatus']): Promise<CommandResult> {
-    return Promise.resolve({exitStatus, json: undefined})
+  private end(exitStatus: CommandResult['exitStatus']): CommandResult {
+    return {exitStatus, json: undefined}
   }
 }

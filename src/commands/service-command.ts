@@ -2,11 +2,17 @@ import type {Command} from '@oclif/core/command'
 import {ExitStatus, usageError} from '../errors.js'
 import {change, type ChangeOptions} from '../lifecycle/change.js'
 import {resolveTarget, type Target, type TargetFlags} from '../lifecycle/target.js'
-import type {Plan} from '../plan/plan.js'
+import {outcomeOf, type Plan} from '../plan/plan.js'
 import {DEFAULT_PROFILE, listProfiles} from '../service/profile.js'
 import {writeText} from '../host/stdio.js'
 import {stepReporter} from '../ui/progress.js'
 import {BaseCommand, type CommandResult} from './base.js'
+
+/** What a change of one service ended with. */
+export interface ChangeResult extends CommandResult {
+  /** In words; null if it was only shown what would be done. */
+  readonly outcome: string | null
+}
 
 /** A command about one service, or with --all about those of all profiles. */
 export abstract class ServiceCommand<T extends typeof Command> extends BaseCommand<T> {
@@ -36,14 +42,14 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
     command: string,
     makePlan: () => Plan | Promise<Plan>,
     confirm?: (plan: Plan) => Promise<boolean>,
-  ): Promise<CommandResult> {
+  ): Promise<ChangeResult> {
     const {profile, name} = {profile: target.service.profile.name, name: target.service.name}
     if (this.isDryRun) {
       const {planJson, planText} = await import('../ui/plan-text.js')
       const plan = await makePlan()
       for (const line of await planText(target.host, plan)) this.print(line)
       const json = {service: name, profile, dryRun: true, changed: false, plan: await planJson(target.host, plan)}
-      return {exitStatus: ExitStatus.ok, json}
+      return {exitStatus: ExitStatus.ok, json, outcome: null}
     }
     const signal = this.cancelSignal
     const options: ChangeOptions = {
@@ -57,10 +63,11 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
       ...(confirm ? {confirm} : {}),
     }
     const {plan, applied, note} = await change(target, async () => makePlan(), options)
-    this.print(plan.outcome)
+    const outcome = outcomeOf(plan)
+    this.print(outcome)
     if (note) this.note(`The journal could not be written: ${note}`)
     const changed = applied.some((step) => step.changed)
-    return {exitStatus: ExitStatus.ok, json: {service: name, profile, dryRun: false, changed, outcome: plan.outcome}}
+    return {exitStatus: ExitStatus.ok, json: {service: name, profile, dryRun: false, changed, outcome}, outcome}
   }
 
   /** Runs a change for one service, or with --all for every profile that has one. The worst exit status wins. */

@@ -14,7 +14,7 @@ export default class Stop extends ServiceCommand<typeof Stop> {
     ...timeoutFlag,
     ...wedgeWindowFlag,
     force: Flags.boolean({description: 'do not wait for what the gateway is working on'}),
-    'until-boot': Flags.boolean({description: 'stop it for now only: it starts again at the next boot'}),
+    'until-boot': Flags.boolean({description: 'stop it for now only: it is still meant to run, and starts again at the next boot'}),
   }
 
   protected execute(): Promise<CommandResult> {

@@ -1,4 +1,4 @@
-import {shellQuote} from '../service/shell-quote.js'
+import {ownCommand} from '../lifecycle/own-command.js'
 import type {Plan} from '../plan/plan.js'
 import type {Finding, Found} from './finding.js'
 import type {Scene} from './scene.js'
@@ -15,7 +15,7 @@ export interface FixOptions {
 export interface Fix<E> {
   /** `doctor --fix` applies it unasked: it ends nothing that works, loses nothing, and decides nothing that is the operator's. */
   readonly isSafe: boolean
-  /** It ends or restarts the gateway, so a command that runs inside that gateway must not apply it. */
+  /** It ends or restarts the gateway, so a command that runs inside that gateway must not apply it. A finding may say otherwise. */
   readonly interrupts: boolean
   /** It may need to be told what should be so (`--desired`). */
   readonly takesDesired?: boolean
@@ -52,12 +52,13 @@ export interface Examination {
   readonly findings: readonly Finding[]
   /** Plans the cure of what was found; undefined where nothing was found that a fix cures. */
   readonly plan: ((options: FixOptions) => Promise<Plan>) | undefined
+  /** That cure ends or restarts the gateway. */
+  readonly interrupts: boolean
 }
 
 /** A check with what it looks at closed in. */
 export interface Check extends Pick<CheckDefinition<unknown>, 'id' | 'title' | 'why' | 'needsService' | 'needsManager'> {
   readonly hasFix: boolean
-  readonly interrupts: boolean
   readonly takesDesired: boolean
   /** Throws HostError where something cannot be read, anything else where the check itself is broken. */
   readonly examine: (scene: Scene) => Promise<Examination>
@@ -69,7 +70,6 @@ export function defineCheck<E>(definition: CheckDefinition<E>): Check {
   return {
     ...{id, title, why, needsService, needsManager},
     hasFix: fix !== undefined,
-    interrupts: fix?.interrupts ?? false,
     takesDesired: fix?.takesDesired ?? false,
     examine: async (scene) => {
       const evidence = await definition.look(scene)
@@ -77,7 +77,8 @@ export function defineCheck<E>(definition: CheckDefinition<E>): Check {
       const findings = found.map((one) => finish(definition, scene, one))
       const curable = found.filter((_, index) => findings[index]?.isFixable)
       const plan = fix && curable.length > 0 ? async (options: FixOptions) => fix.plan(scene, evidence, curable, options) : undefined
-      return {findings, plan}
+      const interrupts = curable.some((one) => one.interrupts ?? fix?.interrupts ?? false)
+      return {findings, plan, interrupts}
     },
   }
 }
@@ -100,18 +101,5 @@ function finish<E>({id, why, fix}: CheckDefinition<E>, scene: Scene, found: Foun
 
 /** A command of ours about the scene's service, as it is typed; `hermes-svc fix stale-state -p work`. */
 export function commandLine({target}: Pick<Scene, 'target'>, words: string): string {
-  const {service, manager, host, homeFlag} = target
-  const flags = [
-    ...(homeFlag === '--home'
-      ? [`--home ${word(service.profile.home)}`]
-      : service.profile.name === 'default'
-        ? []
-        : [`-p ${service.profile.name}`]),
-    ...(manager.scope === (host.account.uid === 0 ? 'system' : 'user') ? [] : [`--scope ${manager.scope}`]),
-  ]
-  return ['hermes-svc', words, ...flags].join(' ')
-}
-
-function word(text: string): string {
-  return /^[\w./@:+-]+$/.test(text) ? text : shellQuote(text)
+  return ownCommand(target, words)
 }

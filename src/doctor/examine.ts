@@ -14,6 +14,8 @@ export interface Diagnosis {
   readonly examined: readonly string[]
   /** The plan that cures the findings of a check, where there is one. */
   readonly plans: ReadonlyMap<string, (options: FixOptions) => Promise<Plan>>
+  /** Ids of the checks whose cure ends or restarts the gateway. */
+  readonly interrupting: ReadonlySet<string>
 }
 
 /** Runs checks on one service. A check that cannot read what it needs, or breaks, is itself a finding: it cannot tell. */
@@ -21,12 +23,14 @@ export async function examine(scene: Scene, checks: readonly Check[]): Promise<D
   const applicable = checks.filter((check) => applies(check, scene))
   const findings: Finding[] = []
   const plans = new Map<string, (options: FixOptions) => Promise<Plan>>()
+  const interrupting = new Set<string>()
   for (const check of applicable) {
     const examination = await examineWith(check, scene)
     findings.push(...examination.findings)
     if (examination.plan) plans.set(check.id, examination.plan)
+    if (examination.interrupts) interrupting.add(check.id)
   }
-  return {scene, findings: unexplained(findings), examined: applicable.map(({id}) => id), plans}
+  return {scene, findings: unexplained(findings), examined: applicable.map(({id}) => id), plans, interrupting}
 }
 
 /** A profile that another gateway serves has nothing of its own that could be wrong. */
@@ -40,7 +44,7 @@ async function examineWith(check: Check, scene: Scene): Promise<Examination> {
   try {
     return await check.examine(scene)
   } catch (error) {
-    return {findings: [cannotTell(check, error)], plan: undefined}
+    return {findings: [cannotTell(check, error)], plan: undefined, interrupts: false}
   }
 }
 

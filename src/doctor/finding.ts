@@ -41,6 +41,8 @@ export interface Found {
   readonly isFixable?: boolean
   /** Default: what the check's fix says. */
   readonly isSafe?: boolean
+  /** Whether its cure ends or restarts the gateway. Default: what the check's fix says. */
+  readonly interrupts?: boolean
   readonly explains?: readonly string[]
 }
 

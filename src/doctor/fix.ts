@@ -1,7 +1,7 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {isInsideGateway} from '../lifecycle/inside.js'
 import type {Target} from '../lifecycle/target.js'
-import type {Plan, Progress} from '../plan/plan.js'
+import {outcomeOf, type Plan, type Progress} from '../plan/plan.js'
 import type {Check, FixOptions} from './check.js'
 import {type Diagnosis, examine} from './examine.js'
 import type {Finding} from './finding.js'
@@ -25,24 +25,24 @@ export interface Cure {
  */
 export async function planCure(target: Target, check: Check, options: FixOptions & {readonly wedgeWindowMs: number}): Promise<Cure> {
   const {wedgeWindowMs} = options
-  const {scene, findings, plans} = await diagnose(target, check, wedgeWindowMs)
+  const {scene, findings, plans, interrupting} = await diagnose(target, check, wedgeWindowMs)
   const title = `fix ${check.id} of ${target.service.name}`
   if (findings.length === 0) {
     return {findings, plan: {title, steps: [], outcome: `${target.service.name}: ${check.id} finds nothing; nothing was changed`}}
   }
   const makePlan = plans.get(check.id)
   if (!makePlan) throw notCurable(target, findings)
-  requireOutside(scene, check, findings)
+  if (interrupting.has(check.id)) requireOutside(scene, check, findings)
   const plan = await makePlan(options)
   const verify = async (progress: Progress) => {
     await plan.verify?.(progress)
     await seeItGone(target, check, wedgeWindowMs, progress)
   }
-  return {findings, plan: {title, steps: plan.steps, lasts: plan.lasts ?? true, verify, outcome: `Fixed: ${plan.outcome}`}}
+  return {findings, plan: {title, steps: plan.steps, lasts: plan.lasts ?? true, verify, outcome: () => `Fixed: ${outcomeOf(plan)}`}}
 }
 
 async function diagnose(target: Target, check: Check, wedgeWindowMs: number): Promise<Diagnosis> {
-  const [scene] = await observeScenes([target], {wedgeWindowMs, isNamed: true})
+  const [scene] = await observeScenes([target], {wedgeWindowMs, isNamed: true, anyScope: false})
   if (!scene) throw new Error('nothing was observed')
   if (check.needsManager && scene.unreachable) throw scene.unreachable
   return examine(scene, [check])
@@ -62,7 +62,7 @@ async function seeItGone(target: Target, check: Check, wedgeWindowMs: number, pr
 
 function requireOutside({target, seen}: Scene, check: Check, findings: readonly Finding[]): void {
   const pid = seen.verdict.pid ?? seen.manager.mainPid
-  if (!check.interrupts || pid === undefined || !isInsideGateway(target.host, pid)) return
+  if (pid === undefined || !isInsideGateway(target.host, pid)) return
   throw new ServiceError(`fix ${check.id} may end the gateway of ${target.service.name}, inside which this command runs`, {
     code: 'inside-gateway',
     exitStatus: ExitStatus.failed,

@@ -1,7 +1,8 @@
 import {ExitStatus, ServiceError} from '../errors.js'
-import {proveLoop} from '../gateway/prove-loop.js'
 import {type ProcessTable, readProcessTable} from '../gateway/process-table.js'
+import {type Located, locateAll} from '../lifecycle/locate.js'
 import {type Observation, observeWith} from '../lifecycle/observe.js'
+import {proveSeen} from '../lifecycle/prove.js'
 import {servedBy} from '../lifecycle/served.js'
 import type {Target} from '../lifecycle/target.js'
 import type {ManagerObservation} from '../managers/manager.js'
@@ -28,37 +29,46 @@ export interface SceneOptions {
   /** How long a loop must not be seen working before it is called wedged. */
   readonly wedgeWindowMs: number
   readonly isNamed: boolean
+  /** What is not installed in the scope of its target is looked for in the other one. */
+  readonly anyScope: boolean
 }
 
 /**
- * Looks at services of one manager: one call of it and one look at the process table, however many there are. Reads only. Throws only what
- * is no fault of the service: a manager that cannot be reached is part of what is seen.
+ * Looks at services of one manager: one call of it for each scope and one look at the process table, however many there are. Reads only.
+ * Throws only what is no fault of the service: a manager that cannot be reached is part of what is seen.
  */
-export async function observeScenes(targets: readonly Target[], {wedgeWindowMs, isNamed}: SceneOptions): Promise<Scene[]> {
+export async function observeScenes(targets: readonly Target[], {wedgeWindowMs, isNamed, anyScope}: SceneOptions): Promise<Scene[]> {
   const [first] = targets
   if (!first) return []
-  const {host, manager} = first
-  // An unknown unit costs the manager a search of all its folders.
-  const asked = isNamed ? targets : targets.filter(({service}) => manager.isOnDisk(service))
-  const {observations, unreachable} = askManager(first, asked)
-  const processes = readProcessTable(host)
-  const scenes = targets.map(async (target): Promise<Scene> => {
-    const known = observations.get(target.service.name) ?? manager.whileDown(target.service) ?? manager.notInstalled(target.service)
-    const seen = observeWith(target, known)
-    const verdict = await proveLoop(target, seen.gateway, seen.verdict, wedgeWindowMs)
-    const [nowMs, monotonicMs] = [host.nowMs(), host.monotonicMs()]
-    return {target, seen: {...seen, verdict}, unreachable, processes, nowMs, monotonicMs, isNamed, servedBy: servedBy(target)}
+  const {located, unreachable} = locate(targets, isNamed, anyScope)
+  const processes = readProcessTable(first.host)
+  const scenes = located.map(async ({target, manager}): Promise<Scene> => {
+    const seen = await proveSeen(target, observeWith(target, manager), wedgeWindowMs)
+    const [nowMs, monotonicMs] = [target.host.nowMs(), target.host.monotonicMs()]
+    return {target, seen, unreachable, processes, nowMs, monotonicMs, isNamed, servedBy: servedBy(target)}
   })
   return Promise.all(scenes)
 }
 
-function askManager({manager}: Target, asked: readonly Target[]) {
-  const observations = new Map<string, ManagerObservation>()
+function locate(
+  targets: readonly Target[],
+  isNamed: boolean,
+  anyScope: boolean,
+): {located: Located[]; unreachable: ServiceError | undefined} {
   try {
-    for (const seen of manager.observe(asked.map(({service}) => service))) observations.set(seen.service.name, seen)
-    return {observations, unreachable: undefined}
+    // A service that was asked for may be known to the manager without being on disk any more.
+    const located = isNamed ? targets.map((target) => ({target, manager: observeOne(target)})) : locateAll(targets, anyScope)
+    return {located, unreachable: undefined}
   } catch (error) {
     if (!(error instanceof ServiceError) || error.exitStatus !== ExitStatus.cannotTell) throw error
-    return {observations, unreachable: error}
+    const onDisk = targets.map((target) => {
+      const {manager, service} = target
+      return {target, manager: manager.whileDown(service) ?? manager.notInstalled(service)}
+    })
+    return {located: onDisk, unreachable: error}
   }
+}
+
+function observeOne({manager, service}: Target): ManagerObservation {
+  return manager.observe([service])[0] ?? manager.notInstalled(service)
 }

@@ -1,4 +1,5 @@
 import {ExitStatus} from '../errors.js'
+import {report, type ServiceReport} from '../lifecycle/status.js'
 import type {Diagnosis} from './examine.js'
 import type {Finding} from './finding.js'
 
@@ -15,12 +16,17 @@ export interface DiagnosisReport {
   readonly scope: string
   readonly profile: string
   readonly home: string
+  readonly desired: ServiceReport['desired']
+  readonly actual: ServiceReport['actual']
+  /** Whether it starts at boot; null if that cannot be told. */
+  readonly enabled: boolean | null
   readonly checks: readonly string[]
   readonly findings: readonly Finding[]
 }
 
 export function diagnosisReport({scene, examined, findings}: Diagnosis): DiagnosisReport {
   const {service, manager} = scene.target
+  const {desired, actual, enabled} = report(scene.seen, manager, scene.monotonicMs, scene.servedBy)
   const {profile} = service
   return {
     service: service.name,
@@ -28,6 +34,10 @@ export function diagnosisReport({scene, examined, findings}: Diagnosis): Diagnos
     scope: manager.scope,
     profile: profile.name,
     home: profile.home,
+    desired,
+    // Without an answer of the manager it is only known what lies on disk.
+    actual: scene.unreachable ? 'unknown' : actual,
+    enabled: scene.unreachable ? null : enabled,
     checks: examined,
     findings,
   }

@@ -37,6 +37,17 @@ export function mirrorDesired(host: Host, home: string, desired: DesiredState, g
   return saysDesired
 }
 
+/** Whether `mirrorDesired` would have something to write. Reads only. */
+export function isMirrorDue(host: Host, home: string, desired: DesiredState, gatewayRuns: boolean): boolean {
+  try {
+    const text = host.readText(stateFile(home))
+    return text !== undefined && planMirror(Buffer.from(text), desired, !gatewayRuns).write !== undefined
+  } catch (error) {
+    if (error instanceof HostError) return false
+    throw error
+  }
+}
+
 /** What the field says, and what is to be written for it to say `desired`; nothing if that is done or not to be done. */
 function planMirror(content: Buffer, desired: DesiredState, mayInsert: boolean): {current: unknown; write: InPlaceWrite | undefined} {
   const state = parse(content)

@@ -19,25 +19,46 @@ const DEFAULT_AFTER_TURN_SEC = 1800
 /** What upstream itself waits on top of both. */
 const ASK_MARGIN_SEC = 15
 
-/** Reads `agent.restart_drain_timeout` and `agent.cron_drain_timeout` of config.yaml; the variables in .env win, as they do in the gateway. */
+/** The gateway's times in a home, upstream's longest defaults where nothing is configured. */
 export async function readDrain(host: Host, home: string): Promise<Drain> {
+  const {
+    drainSec = LONGEST_DEFAULT_DRAIN_SEC,
+    cronDrainSec = DEFAULT_CRON_DRAIN_SEC,
+    afterTurnSec = DEFAULT_AFTER_TURN_SEC,
+  } = await configuredDrain(host, home)
+  return {drainSec, cronDrainSec, afterTurnSec}
+}
+
+/**
+ * What is configured in a home: `agent.restart_drain_timeout`, `agent.cron_drain_timeout` and the like of config.yaml; the variables in
+ * .env win, as they do in the gateway.
+ */
+export async function configuredDrain(host: Host, home: string): Promise<Partial<Drain>> {
+  const agent = await agentSettings(readOrNothing(host, path.join(home, 'config.yaml')))
+  const variables = readOrNothing(host, path.join(home, '.env'))
+  const found = (name: string, key: string) => seconds(variable(variables, name)) ?? seconds(agent[key])
+  const [drainSec, cronDrainSec, afterTurnSec] = [
+    found('HERMES_RESTART_DRAIN_TIMEOUT', 'restart_drain_timeout'),
+    found('HERMES_CRON_DRAIN_TIMEOUT', 'cron_drain_timeout'),
+    found('HERMES_RESTART_AFTER_TURN_TIMEOUT', 'restart_after_turn_timeout'),
+  ]
+  return {
+    ...(drainSec === undefined ? {} : {drainSec}),
+    ...(cronDrainSec === undefined ? {} : {cronDrainSec}),
+    ...(afterTurnSec === undefined ? {} : {afterTurnSec}),
+  }
+}
+
+async function agentSettings(config: string): Promise<Record<string, unknown>> {
+  // Parsing a large configuration costs more than all else that is read of a home, and few name any of these.
+  if (!/(?:drain|after_turn)_timeout/.test(config)) return {}
   const {parse} = await import('yaml')
-  let agent: Record<string, unknown> = {}
   try {
-    const config: unknown = parse(readOrNothing(host, path.join(home, 'config.yaml')))
-    if (isObject(config) && isObject(config.agent)) agent = config.agent
+    const value: unknown = parse(config)
+    return isObject(value) && isObject(value.agent) ? value.agent : {}
   } catch {
     // A configuration that is no YAML is the gateway's to complain about; the defaults hold.
-  }
-  const variables = readOrNothing(host, path.join(home, '.env'))
-  return {
-    drainSec:
-      seconds(variable(variables, 'HERMES_RESTART_DRAIN_TIMEOUT')) ?? seconds(agent.restart_drain_timeout) ?? LONGEST_DEFAULT_DRAIN_SEC,
-    cronDrainSec: seconds(variable(variables, 'HERMES_CRON_DRAIN_TIMEOUT')) ?? seconds(agent.cron_drain_timeout) ?? DEFAULT_CRON_DRAIN_SEC,
-    afterTurnSec:
-      seconds(variable(variables, 'HERMES_RESTART_AFTER_TURN_TIMEOUT')) ??
-      seconds(agent.restart_after_turn_timeout) ??
-      DEFAULT_AFTER_TURN_SEC,
+    return {}
   }
 }
 

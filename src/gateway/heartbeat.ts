@@ -28,7 +28,7 @@ const TICK_TIMEOUT_MS = 1000
 const TICK_TRIES = 3
 const TICK_PAUSE_MS = 200
 
-const heartbeatFile = (home: string): string => path.join(home, 'state', 'gateway.heartbeat')
+export const heartbeatFile = (home: string): string => path.join(home, 'state', 'gateway.heartbeat')
 
 /** Reads the heartbeat file. Never throws. */
 export function readHeartbeat(host: Host, home: string): FileReading<Heartbeat> {

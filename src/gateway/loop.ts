@@ -60,16 +60,16 @@ export function glanceAtLoop(host: Host, pid: number): boolean {
 
 /**
  * Looks at the main thread until it is seen waiting for events, `windowMs` at most. An idle loop is there nearly always, so a working one
- * takes one look. For gateways that have neither heartbeat nor control socket.
+ * takes one look. For gateways that have neither heartbeat nor control socket. `signal` ends it early.
  */
-export async function watchLoop(host: Host, pid: number, windowMs: number): Promise<LoopVerdict> {
+export async function watchLoop(host: Host, pid: number, windowMs: number, signal?: AbortSignal): Promise<LoopVerdict> {
   const samples: LoopSample[] = []
   const endMs = host.monotonicMs() + windowMs
   for (;;) {
     const sample = sampleLoop(host, pid)
     if (!sample) return {loop: 'unknown', evidence: 'the process ended while it was looked at'}
     samples.push(sample)
-    if (isEventWait(sample.waitsIn) || sample.atMs >= endMs) return judgeLoop(samples)
+    if (isEventWait(sample.waitsIn) || sample.atMs >= endMs || signal?.aborted) return judgeLoop(samples)
     await host.sleep(Math.min(SAMPLE_EVERY_MS, Math.max(1, endMs - sample.atMs)))
   }
 }

@@ -54,12 +54,12 @@ export function parseStat(text: string | undefined): Pick<ProcessInfo, 'state' |
 }
 
 /** True for a process that has ended, whatever still stands in the process table. */
-export function hasEnded(process: ProcessInfo): boolean {
+export function hasEnded(process: Pick<ProcessInfo, 'state'> & Partial<ProcessInfo>): boolean {
   return process.state === 'Z' || process.state === 'X'
 }
 
 /** True for a process that a signal or a debugger holds: it answers nothing until it is continued. */
-export function isHeld(process: ProcessInfo): boolean {
+export function isHeld(process: Pick<ProcessInfo, 'state'> & Partial<ProcessInfo>): boolean {
   return process.state === 'T' || process.state === 't'
 }
 

@@ -1,7 +1,7 @@
 import type {Host} from '../host/host.js'
 import {identifyBySocket} from './control-socket.js'
 import {askTick, heartbeatAgeSec, judgeHeartbeat, readHeartbeat} from './heartbeat.js'
-import {glanceAtLoop, watchLoop} from './loop.js'
+import {glanceAtLoop, type LoopVerdict, watchLoop} from './loop.js'
 import {innermostPid} from './pid-namespace.js'
 import {readProcess} from './process.js'
 import {type GatewayObservation, judge, observeGateway, stateOf, type Verdict} from './verdict.js'
@@ -44,7 +44,22 @@ export async function proveLoop(hosts: ProofHosts, gateway: GatewayObservation, 
   const {pid} = seen
   if (pid === undefined) return withoutProcess(hosts, gateway, seen)
   if (seen.state !== 'alive') return seen
-  const {host, userHost} = hosts
+  // It is watched while it is asked: a wedged one keeps both waiting until the end.
+  const watch = new AbortController()
+  try {
+    return await askAndWatch(hosts, gateway, {...seen, pid}, watchLoop(hosts.host, pid, windowMs, watch.signal))
+  } finally {
+    watch.abort()
+  }
+}
+
+async function askAndWatch(
+  {host, userHost}: ProofHosts,
+  gateway: GatewayObservation,
+  seen: Verdict & {readonly pid: number},
+  watched: Promise<LoopVerdict>,
+): Promise<Verdict> {
+  const {pid} = seen
   const {home} = gateway
   const verdict = (state: Verdict['state'], ...lines: string[]): Verdict => ({state, pid, evidence: [...lines, ...seen.evidence]})
   // In another PID namespace, a container's, a gateway knows itself by another number, and its home maybe by another path.
@@ -70,7 +85,7 @@ export async function proveLoop(hosts: ProofHosts, gateway: GatewayObservation, 
     socket.push(judged.evidence)
   }
 
-  const loop = await watchLoop(host, pid, windowMs)
+  const loop = await watched
   if (loop.loop === 'alive') return verdict('alive', loop.evidence, ...socket)
   if (loop.loop === 'unknown') return verdict('unknown', loop.evidence, ...socket)
   // A gateway that has not said yet that it runs loads its platforms on the loop's thread.

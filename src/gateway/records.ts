@@ -22,6 +22,23 @@ export interface GatewayState {
   readonly updatedAt: string | number | undefined
   readonly desiredState: 'running' | 'stopped' | undefined
   readonly servedProfiles: readonly string[]
+  readonly platforms: readonly PlatformState[]
+}
+
+/** What a gateway says of one of its chat platforms. */
+export interface PlatformState {
+  /** `telegram`, or `<profile>:telegram` of a gateway that serves several. */
+  readonly name: string
+  /** connecting, connected, retrying, fatal, disconnected, … */
+  readonly state: string | undefined
+  readonly errorCode: string | undefined
+  readonly errorMessage: string | undefined
+  readonly needsAttention: boolean
+  /** The gateway that said so; it may be a former one. */
+  readonly writerPid: number | undefined
+  /** ISO 8601, or seconds since the epoch. */
+  readonly retryingSince: string | number | undefined
+  readonly updatedAt: string | number | undefined
 }
 
 /** A runtime file: its content, or why there is none. "Unreadable" is not "absent": nothing may be concluded from it. */
@@ -55,9 +72,10 @@ export function readGatewayState(host: Host, home: string): FileReading<GatewayS
       restartRequested: value.restart_requested === true,
       activeAgents: typeof value.active_agents === 'number' && value.active_agents > 0 ? Math.floor(value.active_agents) : 0,
       activeWork: Array.isArray(value.active_work) ? value.active_work.filter(isObject).map(describeWork) : [],
-      updatedAt: typeof value.updated_at === 'number' ? value.updated_at : text(value.updated_at),
+      updatedAt: time(value.updated_at),
       desiredState: desired === 'running' || desired === 'stopped' ? desired : undefined,
       servedProfiles: Array.isArray(value.served_profiles) ? value.served_profiles.filter((name) => typeof name === 'string') : [],
+      platforms: isObject(value.platforms) ? Object.entries(value.platforms).flatMap(([name, said]) => parsePlatform(name, said)) : [],
     }
   })
 }
@@ -88,6 +106,23 @@ function describeWork(unit: Record<string, unknown>): string {
   return [text(unit.kind) ?? 'work', name, elapsed].filter((part) => part !== undefined).join(' ')
 }
 
+function parsePlatform(name: string, said: unknown): PlatformState[] {
+  if (!isObject(said)) return []
+  const {error_code: code, needs_attention: needs} = said
+  return [
+    {
+      name,
+      state: text(said.state),
+      errorCode: typeof code === 'number' ? String(code) : text(code),
+      errorMessage: text(said.error_message),
+      writerPid: typeof said.writer_pid === 'number' ? said.writer_pid : undefined,
+      needsAttention: needs === true || text(needs) !== undefined,
+      retryingSince: time(said.retrying_since),
+      updatedAt: time(said.updated_at),
+    },
+  ]
+}
+
 function parseProcess(value: unknown): ProcessRecord | undefined {
   if (!isObject(value) || !parsePid(value.pid)) return undefined
   return {
@@ -100,6 +135,10 @@ function parseProcess(value: unknown): ProcessRecord | undefined {
 
 function parsePid(value: unknown): boolean {
   return typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 2 ** 31
+}
+
+function time(value: unknown): string | number | undefined {
+  return typeof value === 'number' ? value : text(value)
 }
 
 function text(value: unknown): string | undefined {

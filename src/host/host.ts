@@ -58,6 +58,15 @@ export interface Host {
    */
   editInPlace(path: string, edit: (content: Buffer) => InPlaceWrite | undefined): boolean
   appendLine(path: string, line: string, mode: number): void
+  /**
+   * Sets the permission bits of a file or folder. No part of the path may be a link, so it takes one with all links resolved (HostError
+   * ELOOP or ENOTDIR; ENOENT if there is nothing). Linux only.
+   */
+  setMode(path: string, mode: number): void
+  /** Gives a file or folder to an account; needs root. As `setMode`; a file with further names (hard links) is refused with EMLINK. */
+  setOwner(path: string, account: Account): void
+  /** The last `bytes` bytes at most of a regular file, as UTF-8, from the first whole line on; undefined if there is none. */
+  readTail(path: string, bytes: number): string | undefined
   /** Creates one folder; its parent must exist. Returns false if it was there already. */
   makeFolder(path: string, mode: number): boolean
   removeFile(path: string): boolean

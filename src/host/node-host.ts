@@ -40,6 +40,7 @@ class NodeHost implements Host {
   readonly pid = process.pid
   readonly nodePath = process.execPath
   private ownAccount: Account | undefined
+  private actorGroups: readonly number[] | undefined
 
   /** `actor`: the account whose ids are used; undefined means the process's own. */
   constructor(
@@ -120,11 +121,12 @@ class NodeHost implements Host {
   }
 
   stat(file: string): FileStat | undefined {
-    return this.absentIsUndefined('cannot look at', file, () => fileStat(fs.statSync(file)))
+    // An error for each file that is not there would cost more than all else.
+    return this.absentIsUndefined('cannot look at', file, () => fileStat(fs.statSync(file, {throwIfNoEntry: false})))
   }
 
   lstat(file: string): FileStat | undefined {
-    return this.absentIsUndefined('cannot look at', file, () => fileStat(fs.lstatSync(file)))
+    return this.absentIsUndefined('cannot look at', file, () => fileStat(fs.lstatSync(file, {throwIfNoEntry: false})))
   }
 
   readLink(file: string): string | undefined {
@@ -210,6 +212,35 @@ class NodeHost implements Host {
       const fd = fs.openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode)
       try {
         fs.writeSync(fd, `${line}\n`)
+      } finally {
+        fs.closeSync(fd)
+      }
+    })
+  }
+
+  setMode(file: string, mode: number): void {
+    this.guard('cannot set the mode of', file, () => withExactly(file, (place) => fs.chmodSync(place, mode)))
+  }
+
+  setOwner(file: string, account: Account): void {
+    this.guard('cannot set the owner of', file, () =>
+      withExactly(file, (place, stat) => {
+        // Another name of it may be a file elsewhere that was linked to here.
+        if (!stat.isDirectory() && stat.nlink > 1) throw Object.assign(new Error(), {code: 'EMLINK'})
+        fs.chownSync(place, account.uid, account.gid)
+      }),
+    )
+  }
+
+  readTail(file: string, bytes: number): string | undefined {
+    return this.absentIsUndefined('cannot read', file, () => {
+      const fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
+      try {
+        const {size} = fs.fstatSync(fd)
+        const start = Math.max(0, size - bytes)
+        const buffer = Buffer.alloc(size - start)
+        const text = buffer.toString('utf8', 0, fs.readSync(fd, buffer, 0, buffer.length, start))
+        return start === 0 ? text : text.slice(text.indexOf('\n') + 1)
       } finally {
         fs.closeSync(fd)
       }
@@ -461,7 +492,7 @@ class NodeHost implements Host {
     if (!actor) return operation()
     const groups = process.getgroups?.() ?? []
     const [uid, gid] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0]
-    ;(process as unknown as {initgroups(user: string, group: number): void}).initgroups(actor.name, actor.gid)
+    this.takeGroups(actor)
     process.setegid?.(actor.gid)
     process.seteuid?.(actor.uid)
     try {
@@ -471,6 +502,16 @@ class NodeHost implements Host {
       process.setegid?.(gid)
       process.setgroups?.(groups)
     }
+  }
+
+  /** Looking the groups up reads the user database, which is much for each file of many. */
+  private takeGroups({name, gid}: Account): void {
+    if (this.actorGroups) {
+      process.setgroups?.([...this.actorGroups])
+      return
+    }
+    ;(process as unknown as {initgroups(user: string, group: number): void}).initgroups(name, gid)
+    this.actorGroups = process.getgroups?.() ?? []
   }
 
   private guard<T>(what: string, subject: string, operation: () => T): T {
@@ -490,6 +531,30 @@ class NodeHost implements Host {
       if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ESRCH'].includes(errnoOf(error))) return undefined
       throw new HostError(errnoOf(error), subject, what)
     }
+  }
+}
+
+/**
+ * Works on what is at an absolute path, no part of which may be a link: whoever may write a folder on the way could turn a link elsewhere
+ * at any moment. Each folder is entered by the descriptor of the one above (proc_pid_fd(5)), and `place` names the last one, so that what
+ * may not be read can be worked on too (open(2), O_PATH).
+ */
+function withExactly(file: string, work: (place: string, stat: fs.Stats) => void): void {
+  const {O_NOFOLLOW, O_DIRECTORY} = fs.constants
+  const O_PATH = 0o10000000
+  let fd = fs.openSync('/', O_PATH | O_DIRECTORY)
+  try {
+    const parts = path.normalize(file).split('/').filter(Boolean)
+    for (const [index, part] of parts.entries()) {
+      const folder = fd
+      fd = fs.openSync(`/proc/self/fd/${folder}/${part}`, O_PATH | O_NOFOLLOW | (index < parts.length - 1 ? O_DIRECTORY : 0))
+      fs.closeSync(folder)
+    }
+    const stat = fs.fstatSync(fd)
+    if (stat.isSymbolicLink()) throw Object.assign(new Error(), {code: 'ELOOP'})
+    work(`/proc/self/fd/${fd}`, stat)
+  } finally {
+    fs.closeSync(fd)
   }
 }
 
@@ -514,7 +579,8 @@ function syncFolder(folder: string): void {
   }
 }
 
-function fileStat(stat: fs.Stats): FileStat {
+function fileStat(stat: fs.Stats | undefined): FileStat | undefined {
+  if (!stat) return undefined
   const kind = stat.isFile()
     ? 'file'
     : stat.isDirectory()

@@ -7,6 +7,8 @@ export interface BootEvidence {
   /** Our own record of the operator's intent. */
   readonly desired: DesiredReading
   readonly state: FileReading<GatewayState>
+  /** The operator has it stopped until the next boot, and this is still the same one. */
+  readonly isStoppedUntilBoot: boolean
   /** What is meant where nobody recorded an intent and the gateway's last word does not tell. */
   readonly unrecorded: DesiredState
 }
@@ -26,15 +28,14 @@ const RUNNING_STATES = ['running', 'draining', 'degraded', 'starting', 'interrup
  * Whether a profile's gateway is to run after a boot. A recorded stop, ours or upstream's, stands over any number of boots; the SIGTERM of a
  * container stop is none, whatever the gateway wrote when it got it. Pure.
  */
-export function decideBoot({desired, state, unrecorded}: BootEvidence): BootDecision {
+export function decideBoot({desired, state, isStoppedUntilBoot, unrecorded}: BootEvidence): BootDecision {
   const decide = (wanted: DesiredState, reason: string): BootDecision => ({wanted, reason, isFinding: false})
   const seen = state.kind === 'present' ? state.value : undefined
   if (desired.kind === 'recorded') {
-    const {desiredState, by, since, untilBoot} = desired.record
+    const {desiredState, by, since} = desired.record
     const said = `hermes-svc ${by} recorded ${since}`
-    if (desiredState === 'stopped') {
-      return untilBoot ? decide('running', `it was stopped until this boot (${said})`) : decide('stopped', `it was stopped (${said})`)
-    }
+    if (desiredState === 'stopped') return decide('stopped', `it was stopped (${said})`)
+    if (isStoppedUntilBoot) return decide('stopped', `it is stopped until the next boot (${said})`)
     // Upstream's own stop writes only its own field.
     if (seen?.desiredState === 'stopped') return decide('stopped', 'it was stopped (desired_state in gateway_state.json)')
     return decide('running', `it should run (${said})`)

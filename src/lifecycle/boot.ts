@@ -8,7 +8,7 @@ import {type BootSlot, buildSlots, isSlotThere, takeUpSlots} from '../managers/s
 import {containerVariable, scanDirectory} from '../managers/s6/places.js'
 import {performSteps} from '../plan/apply.js'
 import {appendJournal} from '../plan/journal.js'
-import {readDesired} from '../service/desired-state.js'
+import {isStoppedUntilBoot, readDesired} from '../service/desired-state.js'
 import {findGatewayCommand} from '../service/gateway-command.js'
 import {DEFAULT_PROFILE, listProfiles, type Profile} from '../service/profile.js'
 import {DEFAULT_RESTART_POLICY} from '../service/restart-policy.js'
@@ -95,12 +95,11 @@ export async function boot(target: Target, options: BootOptions): Promise<BootRe
       continue
     }
     try {
-      const evidence = {
-        desired: readDesired(host, profile.home),
-        state: readGatewayState(host, profile.home),
-        unrecorded: options.unrecorded,
-      }
-      const {wanted, reason, isFinding} = decideBoot(evidence)
+      const desired = readDesired(host, profile.home)
+      const {wanted, reason, isFinding} = decideBoot({
+        ...{desired, state: readGatewayState(host, profile.home), unrecorded: options.unrecorded},
+        isStoppedUntilBoot: isStoppedUntilBoot(host, desired),
+      })
       const chosen = recorded.get(service)
       if (!chosen?.commandIsGiven) command ??= findGatewayCommand(host, first.root, account, manager.commandPath).argv
       const settings = await settingsFor(host, service, chosen, command ?? [])

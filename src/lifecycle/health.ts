@@ -1,11 +1,13 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {type HealthPayload, healthPayload, isMeantToRun, type StateFileText} from '../gateway/health.js'
+import {glanceAtLoop} from '../gateway/loop.js'
 import {hasEnded} from '../gateway/process.js'
+import {DEFAULT_WEDGE_WINDOW_MS, proveLoop} from '../gateway/prove-loop.js'
 import {type FileReading, type ProcessRecord, stateFile} from '../gateway/records.js'
 import {type GatewayObservation, judge, observeGateway, recordOf, stateOf, type Verdict} from '../gateway/verdict.js'
 import {type Account, type Host, HostError} from '../host/host.js'
 import type {ManagerObservation} from '../managers/manager.js'
-import {readDesired} from '../service/desired-state.js'
+import {isStoppedUntilBoot, readDesired} from '../service/desired-state.js'
 import {DEFAULT_PROFILE, listProfiles, type Profile, resolveProfile} from '../service/profile.js'
 import {resolveTarget, type Target, type TargetFlags} from './target.js'
 
@@ -32,12 +34,13 @@ interface Place {
 
 /**
  * Looks at the gateway that the flags mean: without a profile and a home at the root home's, whatever profile HERMES_HOME names, as the
- * WebUI does. Needs no manager: in a container there is none. Throws usage errors only.
+ * WebUI does. Needs no manager: in a container there is none. Takes `windowMs` only where a living gateway's event loop is not seen to work.
+ * Throws usage errors only.
  */
-export function observeHealth(host: Host, flags: TargetFlags): GatewayHealth {
+export async function observeHealth(host: Host, flags: TargetFlags, windowMs = DEFAULT_WEDGE_WINDOW_MS): Promise<GatewayHealth> {
   try {
     const place = findPlace(host, flags)
-    return healthOf(place, lookAt([place])[0])
+    return await healthOf(place, lookAt([place])[0], windowMs)
   } catch (error) {
     if (error instanceof HostError) return withoutAccess(host, flags, error)
     throw error
@@ -45,7 +48,7 @@ export function observeHealth(host: Host, flags: TargetFlags): GatewayHealth {
 }
 
 /** Looks at the gateways of all profiles below the root home, by one call of the manager at most. Throws usage errors only. */
-export function observeAllHealth(host: Host, flags: TargetFlags): GatewayHealth[] {
+export async function observeAllHealth(host: Host, flags: TargetFlags, windowMs = DEFAULT_WEDGE_WINDOW_MS): Promise<GatewayHealth[]> {
   try {
     const first = findPlace(host, flags)
     const places = profilesBeside(first).map((profile): Place => {
@@ -53,7 +56,7 @@ export function observeAllHealth(host: Host, flags: TargetFlags): GatewayHealth[
       return {...first, profile, target: target && {...target, service: target.manager.serviceFor(profile, target.service.account)}}
     })
     const seen = lookAt(places)
-    return places.map((place, index) => healthOf(place, seen[index]))
+    return await Promise.all(places.map((place, index) => healthOf(place, seen[index], windowMs)))
   } catch (error) {
     if (error instanceof HostError) return [withoutAccess(host, flags, error)]
     throw error
@@ -120,6 +123,14 @@ function lookAt(places: readonly Place[]): Sight[] {
   })
 }
 
+/** A gateway whose process lives may answer nothing all the same. What is not proved wedged stays alive: its process was proved to be. */
+async function lookAtLoop({host, userHost}: Place, sight: Sight, windowMs: number): Promise<Sight> {
+  const {state, pid} = sight.verdict
+  if (state !== 'alive' || pid === undefined || glanceAtLoop(host, pid)) return sight
+  const verdict = await proveLoop({host, userHost}, sight.gateway, sight.verdict, windowMs)
+  return verdict.state === 'wedged' ? {...sight, verdict} : sight
+}
+
 /** What the manager says of the services that are their profiles' own. One that cannot be asked says nothing. */
 function askManager(places: readonly Place[]): Map<Place, ManagerObservation> {
   const found = new Map<Place, ManagerObservation>()
@@ -141,12 +152,15 @@ function runsHome({userHost, profile}: Place, {home}: ManagerObservation): boole
   return home === undefined || (userHost.realPath(home) ?? home) === profile.home
 }
 
-function healthOf({host, userHost, profile, account}: Place, sight: Sight | undefined): GatewayHealth {
-  if (!sight) throw new Error('every place is looked at')
+async function healthOf(place: Place, found: Sight | undefined, windowMs: number): Promise<GatewayHealth> {
+  if (!found) throw new Error('every place is looked at')
+  const {host, userHost, profile, account} = place
+  const sight = await lookAtLoop(place, found, windowMs)
   const {gateway, service} = sight
   const stateFile = readStateFile(userHost, gateway)
   const desired = readDesired(userHost, profile.home)
-  const recorded = desired.kind === 'recorded' ? desired.record.desiredState : undefined
+  const isStopped = isStoppedUntilBoot(userHost, desired)
+  const recorded = isStopped ? 'stopped' : desired.kind === 'recorded' ? desired.record.desiredState : undefined
   const verdict = provedState(sight)
   const isOwn = service !== undefined || isSeen(gateway, sight.verdict.pid) || hasZombie(gateway)
   return {

@@ -6,7 +6,7 @@ import {detectManager} from '../managers/detect.js'
 import type {DefinitionFile, DesiredState, HeartbeatDefinition, Manager} from '../managers/manager.js'
 import {performSteps} from '../plan/apply.js'
 import {onUndo, type Plan, type Step} from '../plan/plan.js'
-import {desiredStateFile} from '../service/desired-state.js'
+import {desiredStateFile, isStoppedUntilBoot} from '../service/desired-state.js'
 import {findGatewayCommand, parseCommandFlag, proveGatewayCommand} from '../service/gateway-command.js'
 import {requireUsableHome} from '../service/home-check.js'
 import {DEFAULT_RESTART_POLICY, type RestartPolicy} from '../service/restart-policy.js'
@@ -14,6 +14,7 @@ import {DEFAULT_HEARTBEAT, type HeartbeatSettings, type ServiceSettings} from '.
 import {restartBudgetMs} from './budget.js'
 import {recordIntent} from './intent.js'
 import {observe, type Observation, observeWith} from './observe.js'
+import {askUnseen, requireVisible} from './prove.js'
 import {servedBy} from './served.js'
 import {requireNoOrphan, requireUsableDefinition} from './start.js'
 import {requireSameHome, type Target} from './target.js'
@@ -38,6 +39,8 @@ export interface InstallRequest extends DefinitionRequest {
   readonly timeoutMs: number | undefined
   /** Replace files of ours that were edited by hand, too. */
   readonly force: boolean
+  /** Do not restart a gateway that runs; if its definition changes, that a restart is due is noted. */
+  readonly keepRunning?: boolean
 }
 
 /** A definition as this machine would get it, and the settings it was rendered from. */
@@ -115,7 +118,9 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
   requireOnlyOneScope(target)
   const whileDown = observeWhileDown(target, request)
   const {seen, settings, environment, files, heartbeat} = await renderService(target, request, {seen: whileDown, force: request.force})
-  requireUsableDefinition(target, seen)
+  // One of ours that the manager refuses is replaced whole; whether that cures it is seen when it starts.
+  const isReplaced = request.force && seen.manager.installed === 'own' && seen.manager.broken !== 'masked'
+  if (!isReplaced) requireUsableDefinition(target, seen)
   requireSameHome(target, seen.manager)
   const isAdopted = isOfAnotherTool(target, seen)
   if (!isAdopted || settings.commandIsGiven) {
@@ -136,8 +141,13 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
   // What a kill -9 left of a temporary file is nothing that the gateway had ever read.
   const hasChanged = changed.some((file) => file.needsRestart) || stale.some((file) => !isTemporaryPath(file))
   // A start that waits after failures would go on waiting, and on what it had read before.
-  const restart = wasUp && (hasChanged || isDue || (isWaiting && desired === 'running'))
-  const start = desired === 'running' && !wasUp
+  const wantsRestart = wasUp && (hasChanged || isDue || (isWaiting && desired === 'running'))
+  const isPutOff = wantsRestart && !isWaiting && request.keepRunning === true
+  const restart = wantsRestart && !isPutOff
+  // A manager that has yet to come up starts it, as a boot does.
+  const staysDown = !whileDown && desired === 'running' && activity === 'stopped' && isStoppedUntilBoot(host, seen.desired)
+  const start = desired === 'running' && !wasUp && !staysDown
+  if (start || restart) requireVisible(target, await askUnseen(target, seen))
   if (start) requireNoOrphan(target, seen)
 
   const write: Step[] = changed.map((file) => ({
@@ -156,7 +166,7 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
   const needsEnabling = desired === 'running' && (seen.manager.enabled === false || seen.manager.installed === 'no')
   const reload = definition.length > 0 || seen.manager.needsReload ? manager.reload() : []
 
-  const folders = missingFolders(host, definition.length > 0 || restart ? manager.folderSteps(service) : [])
+  const folders = missingFolders(host, definition.length > 0 || wantsRestart ? manager.folderSteps(service) : [])
   const placed = manager.staged(service, [...folders, ...settingsFirst, ...rest])
   const isFirst = (step: Step) => folders.includes(step) || settingsFirst.includes(step)
   const later = placed.filter((step) => !isFirst(step))
@@ -168,15 +178,17 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
     // Undone last: what ran before runs again, on the definition that was there before. It does nothing to a gateway that still runs.
     ...(restart ? onUndo(manager.start(service)) : []),
     ...(definition.length > 0 && !whileDown ? onUndo(manager.reload()) : []),
-    ...(restart ? [markDue(target, due)] : []),
+    ...(restart || (isPutOff && !isDue) ? [markDue(target, due)] : []),
     ...(whileDown ? [] : [...later, ...reload]),
     ...heartbeat.steps,
-    ...recordIntent(target, seen, desired, 'install'),
+    ...recordIntent(target, seen, desired, 'install', {untilBoot: staysDown}),
     ...(needsEnabling ? [...onUndo(manager.disable(service)), ...manager.enable(service)] : []),
     ...(start || restart ? onUndo([abortNew(target, seen)]) : []),
     ...(start ? manager.start(service) : []),
     ...(restart ? manager.restart(service) : []),
-    ...(restart || isDue ? [{kind: 'remove-file', why: 'the restart is done', path: due, as: manager.owner(service)} satisfies Step] : []),
+    ...(restart || (isDue && !isPutOff)
+      ? [{kind: 'remove-file', why: 'the restart is done', path: due, as: manager.owner(service)} satisfies Step]
+      : []),
     ...homeLeftovers(target),
   ]
   const what = isAdopted ? `${service.name} is adopted: its own unit is kept, our policy is added` : `${service.name} is installed`
@@ -194,7 +206,8 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
     outcome:
       (steps.length === 0
         ? `${service.name} is already up to date; nothing was changed`
-        : what + (desired === 'running' ? ' and running' : ', and stopped as before')) +
+        : what + (desired === 'running' && !staysDown ? ' and running' : ', and stopped as before')) +
+      (isPutOff ? '; what has changed takes effect at the next restart' : '') +
       kept.map((file) => `; ${file.path} was edited by hand and is kept (--force replaces it)`).join(''),
   }
 }
@@ -215,7 +228,7 @@ function desiredAfterInstall(target: Target, seen: Observation): DesiredState {
 
 /** The definition is another tool's, and stays so. */
 function isOfAnotherTool({manager}: Target, seen: Observation): boolean {
-  return manager.adopts && (seen.manager.installed === 'foreign' || seen.manager.installed === 'adopted')
+  return !manager.replacesForeign && (seen.manager.installed === 'foreign' || seen.manager.installed === 'adopted')
 }
 
 /** What every process that systemd starts has, so that a probe sees no more than the service will. */

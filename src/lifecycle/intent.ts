@@ -1,29 +1,40 @@
 import type {DesiredState} from '../managers/manager.js'
 import type {Step} from '../plan/plan.js'
-import {mirrorDesired} from '../gateway/desired-mirror.js'
-import {desiredStateFile, formatDesired} from '../service/desired-state.js'
+import {isMirrorDue, mirrorDesired} from '../gateway/desired-mirror.js'
+import {bootId, desiredStateFile, formatDesired, isStoppedUntilBoot} from '../service/desired-state.js'
 import type {Observation} from './observe.js'
 import type {Target} from './target.js'
 
 /**
- * Records the operator's intent, and mirrors it where upstream looks; no step if it is recorded already. `untilBoot`: a stop that the next boot
- * ends, which upstream's field has no word for.
+ * Records the operator's intent, and mirrors it where upstream looks. What is so already is no step; a mirror that a kill between the two
+ * writes left behind is made up for. `untilBoot`: it is stopped for now all the same.
  */
-export function recordIntent(target: Target, seen: Observation, desired: DesiredState, by: string, untilBoot = false): Step[] {
+export function recordIntent(
+  target: Target,
+  seen: Observation,
+  desired: DesiredState,
+  by: string,
+  {untilBoot = false}: {untilBoot?: boolean} = {},
+): Step[] {
   const {profile, account} = target.service
-  const recorded = seen.desired.kind === 'recorded' ? seen.desired.record : undefined
-  if (recorded?.desiredState === desired && (recorded.untilBoot === true) === untilBoot) return []
-  const since = new Date(target.host.nowMs()).toISOString()
+  const gatewayRuns = seen.verdict.state !== 'dead'
+  const mirror = mirrorIntent(target, desired, gatewayRuns)
+  const boot = untilBoot ? bootId(target.host) : undefined
+  const before = seen.desired.kind === 'recorded' && seen.desired.record.desiredState === desired ? seen.desired.record : undefined
+  if (before && isStoppedUntilBoot(target.host, seen.desired) === (boot !== undefined)) {
+    return isMirrorDue(target.userHost, profile.home, desired, gatewayRuns) ? [mirror] : []
+  }
+  const {since, by: recordedBy} = before ?? {since: new Date(target.host.nowMs()).toISOString(), by}
   return [
     {
       kind: 'write-file',
-      why: `record that it should be ${desired}`,
+      why: `record that it should be ${desired}${boot === undefined ? '' : ' from the next boot on'}`,
       path: desiredStateFile(profile.home),
-      text: formatDesired({schemaVersion: 1, desiredState: desired, since, by, ...(untilBoot ? {untilBoot} : {})}),
+      text: formatDesired({schemaVersion: 1, desiredState: desired, since, by: recordedBy, ...(boot && {stoppedInBoot: boot})}),
       mode: 0o600,
       as: account,
     },
-    ...(untilBoot ? [] : [mirrorIntent(target, desired, seen.verdict.state !== 'dead')]),
+    mirror,
   ]
 }
 

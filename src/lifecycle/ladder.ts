@@ -42,7 +42,8 @@ export function gatewayProcess(gateway: GatewayObservation, pid: number | undefi
 
 /**
  * Ends a gateway, as gently as its state allows: ask it to finish its work (SIGUSR1), then SIGTERM with the planned-stop marker, then SIGKILL.
- * A wedged one runs no handler, so it is killed at once; one that works is never killed while its drain lasts.
+ * A wedged one runs no handler, so it is killed at once; one that works is never killed while its drain lasts: where the deadline comes
+ * before that, it is left alone (ServiceError `not-ended`, exit 1).
  */
 export async function endGateway(target: Target, gateway: GatewayProcess, options: LadderOptions): Promise<Rung> {
   const {times, verdict} = options
@@ -52,13 +53,25 @@ export async function endGateway(target: Target, gateway: GatewayProcess, option
       const drainMs = verdict.state === 'alive' ? times.drainMs : times.answerMs
       if (await ends(target, gateway, drainMs, options, 'to finish its work (SIGUSR1)', answerLimit(target, gateway, times.answerMs)))
         return 'asked'
+      if (target.host.monotonicMs() >= options.deadlineMs) throw outOfTime(target, verdict)
     }
     writePlannedStop(target, gateway)
     if (!signalGateway(target, gateway, 'SIGTERM')) return 'gone'
     if (await ends(target, gateway, times.terminateMs, options, 'to stop (SIGTERM)')) return 'terminated'
   }
   if (!signalGateway(target, gateway, 'SIGKILL')) return 'gone'
-  return (await ends(target, gateway, times.killMs, options, 'to be gone (SIGKILL)')) ? 'killed' : 'survived'
+  // However late it is: the kernel needs a moment.
+  return (await ends(target, gateway, times.killMs, {...options, deadlineMs: Infinity}, 'to be gone (SIGKILL)')) ? 'killed' : 'survived'
+}
+
+/** What is left to say of a gateway that is not done with its work when the time is up: it is not killed for that. */
+function outOfTime(target: Target, {pid, evidence}: Verdict): ServiceError {
+  return new ServiceError(`The gateway (pid ${pid}) was asked to restart${work(target)}, and did not end in time; it is left to it`, {
+    code: 'not-ended',
+    exitStatus: ExitStatus.failed,
+    evidence,
+    next: ['hermes-svc restart --force'],
+  })
 }
 
 /** What is left to say of a gateway that survived SIGKILL. */

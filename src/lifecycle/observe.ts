@@ -4,6 +4,9 @@ import type {ManagerObservation} from '../managers/manager.js'
 import {type DesiredReading, readDesired} from '../service/desired-state.js'
 import type {Target} from './target.js'
 
+/** A gateway has written its first record by then, however slow the machine. */
+const RECORD_WITHIN_MS = 120_000
+
 /** A read-only snapshot of everything known about a service at one moment. */
 export interface Observation {
   readonly manager: ManagerObservation
@@ -25,8 +28,17 @@ export function observe(target: Target): Observation {
 export function observeWith(target: Pick<Target, 'host'>, seen: ManagerObservation): Observation {
   const {home} = seen.service.profile
   const gateway = observeGateway(target.host, home, seen.mainPid)
-  const verdict = judge(gateway)
+  const verdict = withoutRecord(seen, judge(gateway), target.host.monotonicMs())
   return {manager: seen, gateway, verdict, desired: readDesired(target.host, home), supervised: isSupervised(seen, gateway, verdict)}
+}
+
+/** A main process without any record is a gateway that is about to write one; but not for ever. */
+function withoutRecord({activity, mainPid, startedAtMs}: ManagerObservation, verdict: Verdict, nowMs: number): Verdict {
+  if (verdict.state !== 'dead' || activity !== 'running' || mainPid === undefined || startedAtMs === undefined) return verdict
+  const upMs = nowMs - startedAtMs
+  if (upMs < RECORD_WITHIN_MS) return verdict
+  const up = `has been up for ${Math.floor(upMs / 1000)} s and has left no record of a gateway in this home`
+  return {...verdict, state: 'unknown', evidence: [`pid ${mainPid}, the main process of the service, ${up}`, ...verdict.evidence]}
 }
 
 function isSupervised(seen: ManagerObservation, gateway: GatewayObservation, verdict: Verdict): boolean | undefined {

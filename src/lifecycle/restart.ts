@@ -2,11 +2,12 @@ import {askTimeoutSec, readDrain} from '../gateway/drain.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {performSteps} from '../plan/apply.js'
 import {onUndo, type Plan, type Progress, type Step} from '../plan/plan.js'
-import {isInsideGateway} from './inside.js'
+import {companionsOf, companionsText} from './companions.js'
+import {isInsideGateway, requireManaged} from './inside.js'
 import {recordIntent} from './intent.js'
 import {ANSWER_MS, endGateway, gatewayProcess, KILL_MS, type LadderTimes, notEnded, TERMINATE_MS} from './ladder.js'
 import type {Observation} from './observe.js'
-import {prove} from './prove.js'
+import {prove, requireVisible} from './prove.js'
 import {signalGateway} from './signal-gateway.js'
 import {requireInstalled} from './start.js'
 import type {Target} from './target.js'
@@ -51,6 +52,7 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
   const gateway = gatewayProcess(seen.gateway, seen.verdict.pid)
   const title = `restart ${service.name}`
   if (gateway && isInsideGateway(host, gateway.pid)) {
+    requireManaged(target, seen, 'restart')
     return {
       title,
       steps: [
@@ -65,6 +67,7 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
       outcome: `${service.name} was asked to restart; as this command runs inside it, that happens when the present turn is over`,
     }
   }
+  const companions = companionsOf(target, seen)
   const act = async (progress: Progress): Promise<void> => {
     const rung = gateway
       ? await endGateway(target, gateway, {verdict: seen.verdict, times, force: options.force, deadlineMs, progress})
@@ -73,20 +76,21 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
     // Asked, a supervised gateway is started again by its manager, without any delay of ours.
     const isManagers = rung === 'asked' && seen.supervised !== false
     if (!isManagers) await performSteps(host, manager.restart(service), progress)
-    const leftMs = Math.min(START_MS, deadlineMs - host.monotonicMs())
+    const leftMs = () => Math.max(0, Math.min(START_MS, deadlineMs - host.monotonicMs()))
     try {
-      await waitUntilUp(target, {previousPid: gateway?.pid, timeoutMs: leftMs, progress})
+      await waitUntilUp(target, {previousPid: gateway?.pid, timeoutMs: leftMs(), progress})
     } catch (error) {
       if (!isManagers || !(error instanceof ServiceError) || error.exitStatus === ExitStatus.cancelled) throw error
       await performSteps(host, manager.restart(service), progress)
-      await waitUntilUp(target, {previousPid: gateway?.pid, timeoutMs: Math.min(START_MS, deadlineMs - host.monotonicMs()), progress})
+      await waitUntilUp(target, {previousPid: gateway?.pid, timeoutMs: leftMs(), progress})
     }
   }
   return {
     title,
-    steps: [...head, {kind: 'act', why: describe(seen, options.force), act}],
+    steps: [...head, {kind: 'act', why: describe(seen, options.force), act, commits: true}],
     lasts: true,
-    outcome: `${service.name} is running under a new pid`,
+    // Said once it is over, and then what became of them is known.
+    outcome: () => `${service.name} is running under a new pid${companionsText(target, companions)}`,
   }
 }
 
@@ -100,15 +104,4 @@ function describe(seen: Observation, force: boolean): string {
 function handOver(target: Target, gateway: {pid: number; startTime: number}): Promise<void> {
   signalGateway(target, gateway, 'SIGUSR1')
   return Promise.resolve()
-}
-
-/** A lock in the hands of a process that cannot be seen from here can be neither asked nor waited for. */
-function requireVisible(target: Target, seen: Observation): void {
-  if (seen.gateway.lock.kind !== 'held' || seen.verdict.pid !== undefined) return
-  throw new ServiceError(`The gateway of ${target.service.profile.home} runs where it cannot be seen from here, probably in a container`, {
-    code: 'gateway-unseen',
-    exitStatus: ExitStatus.failed,
-    evidence: seen.verdict.evidence,
-    next: ['restart it where it runs'],
-  })
 }

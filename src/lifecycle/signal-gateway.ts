@@ -1,6 +1,7 @@
 import path from 'node:path'
 import {readLock} from '../gateway/lock.js'
-import {hasEnded, isGatewayCommandLine, type ProcessInfo, readProcess} from '../gateway/process.js'
+import {hasEnded, type ProcessInfo, readProcess} from '../gateway/process.js'
+import {identify} from '../gateway/verdict.js'
 import type {Target} from './target.js'
 
 const PLANNED_STOP_MARKER = '.gateway-planned-stop.json'
@@ -24,8 +25,8 @@ export function isStillThere(target: GatewayPlace, {pid, startTime}: GatewayProc
 }
 
 /**
- * Sends a signal to a gateway after checking once more that it is one of this home: the same start time, and the lock of this home in its hands
- * or a gateway's command line that does not belong to another home. Returns false, with nothing sent, if it is not there any more.
+ * Sends a signal to a gateway after checking once more that it is the one of this home: the same start time, and the lock of this home in its
+ * hands; where nobody holds that, or who does cannot be told, a gateway's command line and environment that mean this home. Returns false, with nothing sent, if it is not there any more.
  */
 export function signalGateway(target: GatewayPlace, gateway: GatewayProcess, signal: NodeJS.Signals): boolean {
   const info = readProcess(target.host, gateway.pid)
@@ -49,9 +50,10 @@ export function writePlannedStop(target: Target, gateway: GatewayProcess): void 
   userHost.writeAtomic(path.join(service.profile.home, PLANNED_STOP_MARKER), JSON.stringify(marker), 0o600)
 }
 
+/** The lock comes first: an environment can be unreadable, and name the root home of the profile. */
 function isThisGateway(target: GatewayPlace, info: ProcessInfo): boolean {
   const {home} = target.service.profile
-  if (info.home !== undefined && info.home !== home) return false
   const lock = readLock(target.host, home, [info.pid])
-  return (lock.kind === 'held' && lock.pid === info.pid) || isGatewayCommandLine(info.argv)
+  if (lock.kind === 'held') return lock.pid === info.pid
+  return identify({pid: info.pid, startTime: info.startTime, home: undefined, argv: []}, info, home) === 'gateway'
 }

@@ -2,6 +2,8 @@ import {ExitStatus, ServiceError} from '../errors.js'
 import {onUndo, type Plan} from '../plan/plan.js'
 import {recordIntent} from './intent.js'
 import {observe, type Observation} from './observe.js'
+import {askUnseen, requireVisible} from './prove.js'
+import {ownCommand} from './own-command.js'
 import {requireSameHome, type Target} from './target.js'
 import {isUp, waitUntilUp} from './wait.js'
 
@@ -9,11 +11,12 @@ import {isUp, waitUntilUp} from './wait.js'
  * Plans a start: intent, enablement, and the gateway up under its service. One that does not come up is left to the manager, which goes on
  * trying.
  */
-export function planStart(target: Target, options: {timeoutMs: number}): Plan {
-  const seen = observe(target)
+export async function planStart(target: Target, options: {timeoutMs: number}): Promise<Plan> {
+  const seen = await askUnseen(target, observe(target))
   requireInstalled(target, seen)
   const {manager, service} = target
   const {verdict} = seen
+  requireVisible(target, seen)
   requireNoOrphan(target, seen)
   const up = isUp(seen)
   const intent = recordIntent(target, seen, 'running', 'start')
@@ -43,7 +46,7 @@ export function requireInstalled(target: Target, seen: Observation): void {
     throw new ServiceError(`${target.service.name} is not installed in ${target.manager.title}`, {
       code: 'not-installed',
       exitStatus: ExitStatus.failed,
-      next: ['hermes-svc install'],
+      next: [ownCommand(target, 'install')],
     })
   }
   requireUsableDefinition(target, seen)
@@ -60,7 +63,7 @@ export function requireUsableDefinition(target: Target, seen: Observation): void
     next:
       broken === 'masked'
         ? [`systemctl ${target.manager.scope === 'user' ? '--user ' : ''}unmask ${target.service.name}`]
-        : ['hermes-svc diff'],
+        : [ownCommand(target, 'diff')],
   })
 }
 

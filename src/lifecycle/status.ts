@@ -30,14 +30,14 @@ export function assess(seen: Observation): Assessment {
   if (verdict.pid !== undefined && seen.supervised === false) return {actual: 'orphaned', exitStatus: ExitStatus.failed}
   if (manager.installed === 'no' && manager.broken === undefined) return {actual: 'not-installed', exitStatus: ExitStatus.cannotTell}
   if (verdict.state === 'wedged') return {actual: 'wedged', exitStatus: ExitStatus.failed}
-  const isUp = verdict.state === 'alive' && manager.activity === 'running'
+  const mayBeUp = (verdict.state === 'alive' || verdict.state === 'unknown') && manager.activity === 'running'
   const goesOn = manager.activity === 'running' || manager.activity === 'starting' || manager.activity === 'waiting'
-  if (goesOn && manager.failuresInARow >= CRASH_LOOP_FAILURES && !isUp) return {actual: 'crash-looping', exitStatus: ExitStatus.failed}
+  if (goesOn && manager.failuresInARow >= CRASH_LOOP_FAILURES && !mayBeUp) return {actual: 'crash-looping', exitStatus: ExitStatus.failed}
   switch (manager.activity) {
     case 'running':
       if (verdict.state === 'unknown') return {actual: 'unknown', exitStatus: ExitStatus.cannotTell}
       if (state === 'draining') return {actual: 'draining', exitStatus: ExitStatus.ok}
-      // The process is there, and its record follows in a moment.
+      // The process is there, and its record follows in a moment: after two minutes without one the verdict is no longer dead.
       if (verdict.state === 'dead' || state === 'starting') return {actual: 'starting', exitStatus: ExitStatus.ok}
       return {actual: 'running', exitStatus: ExitStatus.ok}
     case 'starting':

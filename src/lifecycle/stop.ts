@@ -1,17 +1,19 @@
+import type {DesiredState} from '../managers/manager.js'
 import {performSteps} from '../plan/apply.js'
 import {onUndo, type Plan, type Progress} from '../plan/plan.js'
-import {isInsideGateway} from './inside.js'
+import {companionsOf, companionsText} from './companions.js'
+import {isInsideGateway, requireManaged} from './inside.js'
 import {mirrorIntent, recordIntent} from './intent.js'
 import {endGateway, gatewayProcess, KILL_MS, type LadderTimes, notEnded, TERMINATE_MS} from './ladder.js'
 import type {Observation} from './observe.js'
-import {prove} from './prove.js'
+import {askUnseen, isUnseen, prove, requireVisible} from './prove.js'
 import {requireInstalled} from './start.js'
 import type {Target} from './target.js'
 import {waitUntilDown} from './wait.js'
 
 export interface StopOptions {
   readonly timeoutMs: number
-  /** Leave it enabled: it starts again at the next boot. */
+  /** Stop it for now only: it should run, and starts again at the next boot if it is enabled. */
   readonly untilBoot: boolean
   /** Do not wait for what the gateway is working on. */
   readonly force: boolean
@@ -20,19 +22,24 @@ export interface StopOptions {
 }
 
 /**
- * Plans a stop that lasts: intent, the gateway gone and the service inactive, and kept down over a reboot. A gateway that is wedged is killed,
- * one outside its service is ended too. What was done is not undone if the gateway does not stop in time: the intent stands, and so does the
- * manager's own stop.
+ * Plans a stop that lasts: intent, the gateway gone and the service inactive, and kept down over a reboot; or one until the next boot, with
+ * intent and enablement as they were. A gateway that is wedged is killed, one outside its service is ended too. What was done is not undone
+ * if the gateway does not stop in time: the intent stands, and so does the manager's own stop.
  */
 export async function planStop(target: Target, options: StopOptions): Promise<Plan> {
   const seen = await prove(target, options.wedgeWindowMs)
   requireInstalled(target, seen)
   const {manager, service, host} = target
   const isDown = seen.manager.activity === 'stopped' && seen.verdict.pid === undefined
-  const intent = recordIntent(target, seen, 'stopped', 'stop', options.untilBoot)
+  if (isDown) requireVisible(target, seen)
+  const desired = options.untilBoot ? lastingIntent(seen) : 'stopped'
+  const intent = desired
+    ? recordIntent(target, seen, desired, options.untilBoot ? 'stop --until-boot' : 'stop', {untilBoot: desired === 'running'})
+    : []
   const disable = seen.manager.enabled && !options.untilBoot ? [...onUndo(manager.enable(service)), ...manager.disable(service)] : []
   const title = `stop ${service.name}`
   if (seen.verdict.pid !== undefined && isInsideGateway(host, seen.verdict.pid)) {
+    requireManaged(target, seen, 'stop')
     return {
       title,
       steps: [...intent, ...disable, ...manager.stop(service)],
@@ -41,31 +48,52 @@ export async function planStop(target: Target, options: StopOptions): Promise<Pl
     }
   }
   const steps = [...intent, ...disable, ...(isDown ? [] : manager.stop(service))]
+  const companions = companionsOf(target, seen)
   return {
     title,
     steps,
-    ...(isDown ? {} : {verify: (progress) => seeItGone(target, seen, options, progress)}),
+    ...(isDown ? {} : {verify: (progress) => seeItGone(target, seen, {...options, desired}, progress)}),
     lasts: true,
-    outcome: steps.length === 0 ? `${service.name} is stopped already; nothing was changed` : `${service.name} is stopped`,
+    outcome: () => {
+      const what = `${service.name} is stopped${howLong(seen, options)}`
+      return steps.length === 0 ? `${what} already; nothing was changed` : what + companionsText(target, companions)
+    },
   }
 }
 
-async function seeItGone(target: Target, seen: Observation, options: StopOptions, progress: Progress): Promise<void> {
-  await endAndSeeItGone(target, seen, options, progress)
-  // Only now may the field be inserted: nobody else writes the file any more.
-  const mirror = options.untilBoot ? [] : [mirrorIntent(target, 'stopped', false)]
-  await performSteps(target.host, [...target.manager.settle(target.service), ...mirror], progress)
+/** What is wanted beyond the next boot by what is recorded, else by what the manager would do; undefined if a stop says nothing new of it. */
+function lastingIntent({desired, manager}: Observation): DesiredState | undefined {
+  if (desired.kind === 'recorded') return desired.record.desiredState
+  return manager.enabled ? 'running' : undefined
 }
 
-/** Waits until a gateway that its manager was told to stop is gone, and ends what would keep it waiting. Throws (exit 1) if it stays. */
+function howLong({manager}: Observation, {untilBoot}: StopOptions): string {
+  if (!untilBoot) return ''
+  return manager.enabled === false ? ', and not enabled, so the next boot leaves it so' : ' until the next boot'
+}
+
+async function seeItGone(
+  target: Target,
+  seen: Observation,
+  options: StopOptions & {readonly desired: DesiredState | undefined},
+  progress: Progress,
+): Promise<void> {
+  const down = await askUnseen(target, await endAndSeeItGone(target, seen, options, progress))
+  // Only now may the field be inserted: nobody else writes the file any more.
+  const mirror = options.desired ? [mirrorIntent(target, options.desired, isUnseen(down))] : []
+  await performSteps(target.host, [...target.manager.settle(target.service), ...mirror], progress)
+  requireVisible(target, down)
+}
+
+/** Waits until a gateway that its manager was told to stop is gone, what would keep it waiting ended. Throws (exit 1) if it stays. */
 export async function endAndSeeItGone(
   target: Target,
   seen: Observation,
   options: Pick<StopOptions, 'timeoutMs' | 'force'>,
   progress: Progress,
-): Promise<void> {
+): Promise<Observation> {
   await endWhatTheManagerWouldNot(target, seen, options, progress)
-  await waitUntilDown(target, {timeoutMs: options.timeoutMs, progress})
+  return waitUntilDown(target, {timeoutMs: options.timeoutMs, progress})
 }
 
 /** The manager's stop waits for the whole drain even where nothing can answer, and knows nothing of a gateway outside its service. */

@@ -1,5 +1,5 @@
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
-import type {Account, Host} from '../host/host.js'
+import {type Account, type Host, HostError} from '../host/host.js'
 import {detectManager} from '../managers/detect.js'
 import {containerVariable} from '../managers/s6/places.js'
 import type {Manager, ManagerObservation, Scope, Service} from '../managers/manager.js'
@@ -99,6 +99,33 @@ function homeFlag(flags: TargetFlags, environmentHome: string | undefined): stri
   if (flags.home !== undefined) return '--home'
   if (flags.profile !== undefined) return `--profile ${flags.profile}: home`
   return environmentHome ? 'HERMES_HOME' : 'home'
+}
+
+/** The same home's service in the other scope; undefined if none of that name is on disk there. */
+export function inOtherScope(target: Target): Target | undefined {
+  const {host, manager, service} = target
+  const other = detectManager(host, manager.kind, manager.scope === 'user' ? 'system' : 'user', service.account)
+  const there = other.serviceFor(service.profile, service.account)
+  try {
+    return other.isOnDisk(there) ? {...target, manager: other, service: there} : undefined
+  } catch (error) {
+    // What may not be looked at is nothing that could be shown.
+    if (error instanceof ServiceError) return undefined
+    throw error
+  }
+}
+
+/** True if the service that was found under a target's name runs this account's gateway of this home. */
+export function isOfTarget({userHost, manager, service}: Target, seen: ManagerObservation): boolean {
+  // Without an account a service of the machine is root's.
+  const account = seen.accountName ?? (manager.scope === 'system' ? '0' : service.account.name)
+  if (account !== service.account.name && account !== String(service.account.uid)) return false
+  try {
+    return seen.home === undefined || (userHost.realPath(seen.home) ?? seen.home) === service.profile.home
+  } catch (error) {
+    if (error instanceof HostError) return false
+    throw error
+  }
 }
 
 /** Throws (exit 1) if the installed definition belongs to another home than the one meant. */

@@ -33,7 +33,9 @@ export async function planUninstall(target: Target, options: {timeoutMs: number}
       steps.push(...manager.stop(service), {
         kind: 'act',
         why: 'wait until the gateway is gone',
-        act: (progress) => endAndSeeItGone(target, seen, {timeoutMs: options.timeoutMs, force: false}, progress),
+        act: async (progress) => {
+          await endAndSeeItGone(target, seen, {timeoutMs: options.timeoutMs, force: false}, progress)
+        },
       })
     }
     if (seen.manager.enabled) steps.push(...manager.disable(service))

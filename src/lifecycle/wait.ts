@@ -4,13 +4,15 @@ import type {ManagerObservation} from '../managers/manager.js'
 import type {Progress} from '../plan/plan.js'
 import {logTail} from './log-tail.js'
 import {type Observation, observe} from './observe.js'
+import {ownCommand} from './own-command.js'
 import type {Target} from './target.js'
 
 /** How often a waiting command looks again. */
 const LOOK_EVERY_MS = 100
 /** This many ends in a row while it should come up, and it is not coming up. */
 const HOPELESS_RESTARTS = 3
-const FATAL_CONFIGURATION = 78
+/** Upstream's exit status for a configuration with which no start can succeed. */
+export const FATAL_CONFIGURATION = 78
 const LOG_LINES = 10
 
 /** States in which a gateway says of itself that it works; `degraded`: some of its platforms fail. */
@@ -126,6 +128,6 @@ function notUp(target: Target, why: string): ServiceError {
     code: 'not-running',
     exitStatus: ExitStatus.failed,
     evidence: logTail(target, LOG_LINES),
-    next: ['hermes-svc logs', 'hermes-svc status'],
+    next: [ownCommand(target, 'doctor')],
   })
 }

@@ -38,6 +38,8 @@ export interface ManagerObservation {
   readonly mainPid: number | undefined
   /** ms on the machine's monotonic clock when the main process was started. */
   readonly startedAtMs: number | undefined
+  /** ms on the monotonic clock when it last changed what it does, as far as the manager notes that; undefined if it never did. */
+  readonly changedAtMs: number | undefined
   /** Automatic restarts since the manager last started it by hand. */
   readonly restarts: number
   readonly lastExit: LastExit | undefined
@@ -47,6 +49,8 @@ export interface ManagerObservation {
   readonly controlGroup: string | undefined
   /** The home that the definition names; undefined if it names none. */
   readonly home: string | undefined
+  /** What the definition itself sets for the gateway, `NAME=value` each; without what it reads from files. */
+  readonly environment: readonly string[]
   /** The account that the definition names; undefined if it names none. */
   readonly accountName: string | undefined
   /** Files that the manager has loaded for it, the main one first. */
@@ -85,6 +89,14 @@ export interface HeartbeatDefinition {
   readonly steps: readonly Step[]
 }
 
+/** When the tick of an account last ended. */
+export interface LastTick {
+  /** ms on the machine's monotonic clock. */
+  readonly monotonicMs: number
+  /** By the wall clock of then, ms since the epoch, to the second. */
+  readonly wallMs: number
+}
+
 /** A directive that hermes-svc owns whose merged value is not the wanted one. */
 export interface DirectiveDrift {
   readonly directive: string
@@ -92,6 +104,63 @@ export interface DirectiveDrift {
   readonly merged: string
   /** The file that sets it last, if that can be told. */
   readonly setBy: string | undefined
+}
+
+/** What comes of a gateway that fails again and again. */
+export interface RestartRisk {
+  /** `dies`: the manager gives up for good; `storms`: it starts it again and again for ever, without slowing down. */
+  readonly kind: 'sound' | 'dies' | 'storms'
+  /** How that follows from the definition; one sentence. */
+  readonly arithmetic: string
+}
+
+/** Why the manager itself could not start the gateway, or will not any more. */
+export interface StartFailure {
+  /** `limit`: it was started too often; the others name what it could not use. */
+  readonly kind: 'limit' | 'folder' | 'program' | 'account'
+  /** The manager's own word for it. */
+  readonly text: string
+}
+
+/** A program that a definition has the manager run. */
+export interface UsedProgram {
+  /** Absolute. */
+  readonly path: string
+  /** `helper`: a script of ours; `tick`: the heartbeat's program; `node`: what runs that. A definition names the first two kinds. */
+  readonly role: 'gateway' | 'helper' | 'tick' | 'node'
+}
+
+/** What a definition as the manager has merged it says about the gateway's life. */
+export interface DefinitionEvidence {
+  readonly restartRisk: RestartRisk
+  readonly startFailure: StartFailure | undefined
+  /** How long a stop may take before the gateway is killed; undefined if that cannot be told, Infinity without a limit. */
+  readonly stopTimeoutMs: number | undefined
+  readonly programs: readonly UsedProgram[]
+  /** The gateway's command line as the manager shows it; its words may hold blanks. */
+  readonly commandLine: string
+  /** The folder without which the manager does not start the gateway. */
+  readonly requiredFolder: string | undefined
+  /** The PATH that the definition gives the gateway. */
+  readonly searchPath: string | undefined
+}
+
+/** A file that belongs to a definition of ours, whether it is there or not. */
+export interface OwnFile {
+  readonly path: string
+  readonly role: 'definition' | 'policy' | 'helper' | 'settings' | 'secrets'
+}
+
+/** A definition on disk that runs a gateway, whoever wrote it. */
+export interface GatewayDefinition {
+  readonly name: string
+  readonly scope: Scope
+  readonly path: string
+  /** The home that it names, else the one that its gateway takes. */
+  readonly home: string
+  /** It starts at boot or login. */
+  readonly isEnabled: boolean
+  readonly command: readonly string[]
 }
 
 export interface LogQuery {
@@ -107,12 +176,12 @@ export interface LogQuery {
  * steps of a plan. All methods throw ServiceError for foreseeable failures, exit 4 if the manager cannot be reached.
  */
 export interface Manager {
-  readonly kind: 'systemd' | 's6'
+  readonly kind: 'systemd' | 'launchd' | 's6'
   readonly scope: Scope
   /** How the manager is shown, e.g. "systemd (user)". */
   readonly title: string
-  /** Our policy can be added to a definition of another tool's; where it cannot, `install` replaces that. */
-  readonly adopts: boolean
+  /** `install` replaces a definition of another tool's, which has no lasting place here anyway. */
+  readonly replacesForeign: boolean
   /** A PATH on which the gateway's program may be, beside the usual places; undefined if the manager knows of none. */
   readonly commandPath: string | undefined
 
@@ -121,7 +190,7 @@ export interface Manager {
   serviceFor(profile: Profile, account: Account): Service
   /** True if a definition of that service is on disk. Cheap: the manager is not asked. */
   isOnDisk(service: Service): boolean
-  /** Snapshots in the order given, by a constant number of calls to the manager. */
+  /** Snapshots in the order given, by as few calls to the manager as it allows. */
   observe(services: readonly Service[]): ManagerObservation[]
   /** What an observation of a service is that has nothing on disk; the manager is not asked. */
   notInstalled(service: Service): ManagerObservation
@@ -146,8 +215,26 @@ export interface Manager {
    */
   heartbeat(service: Service, settings: ServiceSettings | undefined, force?: boolean): Promise<HeartbeatDefinition>
 
+  /** What the merged definition says; nothing more is read. */
+  evidence(observation: ManagerObservation): DefinitionEvidence
+  /** The programs of the tick of an account, as it is installed; none if it is not. */
+  tickPrograms(account: Account): UsedProgram[]
+  /** The files that a definition of ours consists of. */
+  ownFiles(service: Service): OwnFile[]
+  /** Of those the ones that somebody changed by hand. */
+  editedFiles(service: Service): string[]
+  /** All definitions of gateways of this manager for an account, in both scopes. */
+  gatewayDefinitions(account: Account): GatewayDefinition[]
+  /** The command by which a person has the manager do something, e.g. `sudo systemctl unmask hermes-gateway.service`. */
+  commandLine(words: string, scope?: Scope): string
+
+  /** When the heartbeats of the service's account were last ticked; undefined if they never were, or if the manager notes no such thing. One call of it. */
+  lastTick(service: Service): LastTick | undefined
+  /** The pids in the service's control group, running or left behind; undefined if it has none. The manager is not asked. */
+  processesOf(observation: ManagerObservation): readonly number[] | undefined
+
   /** What must be so before a definition is written, e.g. lingering; the steps do nothing if it is so already. */
-  prerequisites(service: Service, settings: ServiceSettings): Step[]
+  prerequisites(service: Service, settings: Pick<ServiceSettings, 'linger'>): Step[]
   /** Folders of the definition, to be made before its files. */
   folderSteps(service: Service): Step[]
   /**
@@ -165,19 +252,23 @@ export interface Manager {
   removeSteps(observation: ManagerObservation): Step[]
   /** What is still there of a service that should be gone: files, what the manager knows, runtime files. */
   traces(service: Service): string[]
-  /** Takes back what `install` did beside the definition, once the files are gone. */
+  /**
+   * Takes back what `install` did beside the definition, once the files are gone; what other services still need is left to the last of
+   * them to take back.
+   */
   afterUninstall(observation: ManagerObservation): Step[]
-  reload(): RunStep[]
+  /** Has it read definitions that were changed, where it does so by itself at no time. */
+  reload(): Step[]
   enable(service: Service): RunStep[]
   disable(service: Service): RunStep[]
   /** Starts it without waiting, past failures and delays forgotten. */
   start(service: Service): Step[]
   /** Stops it without waiting. */
-  stop(service: Service): RunStep[]
+  stop(service: Service): Step[]
   /** Ends it without regard for its work, and waits until it is gone: for a start that failed. */
-  abort(service: Service): RunStep[]
+  abort(service: Service): Step[]
   /** Has the manager forget that the service failed, so that a stopped one counts as stopped. */
-  settle(service: Service): RunStep[]
+  settle(service: Service): Step[]
   /** True if the service's account needs no login for its services to run. */
   runsWithoutLogin(service: Service): boolean
   /** Stops whatever is left and starts it, without waiting, past failures forgotten. */

@@ -40,12 +40,13 @@ type Undo = {readonly why: string; readonly run: (progress: Progress) => Promise
 
 /**
  * Applies a plan's steps in order and waits for its outcome. If a step or the outcome fails, everything done is undone in reverse order
- * and PlanFailed is thrown; of a plan that `lasts` only a step's failure undoes anything. `cancelled` is asked between steps and at each
- * sign of progress; true stops and undoes (exit 130).
+ * and PlanFailed is thrown; but nothing once a step that `commits` has begun, nor after all steps of a plan that `lasts`. `cancelled` is
+ * asked between steps and at each sign of progress; true stops (exit 130), and says what then stands.
  */
 export async function applyPlan(host: Host, plan: Plan, listener: ApplyListener, cancelled: () => boolean): Promise<AppliedStep[]> {
   const applied: AppliedStep[] = []
   const undos: Undo[] = []
+  let isCommitted = false
   const told: ApplyListener = {
     ...listener,
     progress: (text) => {
@@ -56,9 +57,16 @@ export async function applyPlan(host: Host, plan: Plan, listener: ApplyListener,
   try {
     for (const step of plan.steps) {
       if (cancelled()) throw cancellation()
+      if (step.kind === 'act' && step.commits) {
+        isCommitted = true
+        undos.length = 0
+      }
       applied.push(await applyStep(host, step, told, undos))
     }
-    if (plan.lasts) undos.length = 0
+    if (plan.lasts) {
+      isCommitted = true
+      undos.length = 0
+    }
     if (plan.verify) {
       const why = 'see that it worked'
       const startMs = host.monotonicMs()
@@ -76,12 +84,19 @@ export async function applyPlan(host: Host, plan: Plan, listener: ApplyListener,
     const leftovers = await undoAll(undos, listener)
     // Anything but a foreseeable failure is a bug, and shown as what it is.
     if (!(error instanceof ServiceError)) throw error
-    throw new PlanFailed(error, applied, leftovers)
+    const isCancelled = error.exitStatus === ExitStatus.cancelled
+    throw new PlanFailed(isCancelled ? cancelledWhile(plan, applied, isCommitted) : error, applied, leftovers)
   }
 }
 
-function cancellation(): ServiceError {
-  return new ServiceError('cancelled', {code: 'cancelled', exitStatus: ExitStatus.cancelled})
+function cancellation(what = ''): ServiceError {
+  return new ServiceError(`cancelled${what}`, {code: 'cancelled', exitStatus: ExitStatus.cancelled})
+}
+
+/** Says what stands after it: a plan is cancelled anywhere between nothing and everything. */
+function cancelledWhile({title}: Plan, applied: readonly AppliedStep[], isCommitted: boolean): ServiceError {
+  if (isCommitted) return cancellation(`: ${title} was under way, is not undone, and goes on without this command`)
+  return cancellation(applied.some(({changed}) => changed) ? ': what was done until then is undone' : ': nothing was changed')
 }
 
 async function applyStep(host: Host, step: Step, listener: ApplyListener, undos: Undo[]): Promise<AppliedStep> {
@@ -130,6 +145,8 @@ async function perform(host: Host, step: Step, progress: Progress, undos: Undo[]
       undos.push(restore(host, step.path, old))
       return {changed: true, before: sha256(old.text), after: null}
     }
+    case 'set-access':
+      return {changed: setAccess(host, step, undos)}
     case 'remove-folder': {
       const mode = host.stat(step.path)?.mode
       const changed = host.removeFolder(step.path)
@@ -147,6 +164,22 @@ async function perform(host: Host, step: Step, progress: Progress, undos: Undo[]
       await step.act(progress)
       return {changed: true}
   }
+}
+
+function setAccess(host: Host, {path, mode, owner}: Extract<Step, {kind: 'set-access'}>, undos: Undo[]): boolean {
+  const old = host.lstat(path)
+  const isNewOwner = owner !== undefined && old?.uid !== owner.uid
+  const isNewMode = mode !== undefined && old?.mode !== mode
+  if (isNewOwner) {
+    host.setOwner(path, owner)
+    const former = host.accountOf(old?.uid ?? 0)
+    if (former) undos.push({why: `give ${path} back to ${former.name}`, run: () => settled(() => host.setOwner(path, former))})
+  }
+  if (isNewMode) {
+    host.setMode(path, mode)
+    if (old) undos.push({why: `restore the mode of ${path}`, run: () => settled(() => host.setMode(path, old.mode))})
+  }
+  return isNewOwner || isNewMode
 }
 
 /** Runs a step's program. Throws a ServiceError with what it printed if it does not end with 0; returns that text if it may fail. */

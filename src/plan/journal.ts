@@ -2,6 +2,10 @@ import path from 'node:path'
 import {type Host, HostError} from '../host/host.js'
 import type {AppliedStep} from './apply.js'
 
+const journalFile = (home: string): string => path.join(home, 'logs', 'hermes-svc.jsonl')
+/** What is recent: some hundred entries. */
+const RECENT_BYTES = 64 * 1024
+
 /** One line of `<home>/logs/hermes-svc.jsonl`: an applied plan. No file content, no environment, no secret. */
 export interface JournalEntry {
   readonly time: string
@@ -39,10 +43,24 @@ export function journalStep(applied: AppliedStep): JournalStep {
 export function appendJournal(host: Host, home: string, entry: JournalEntry): string | undefined {
   try {
     host.makeFolder(path.join(home, 'logs'), 0o700)
-    host.appendLine(path.join(home, 'logs', 'hermes-svc.jsonl'), JSON.stringify(entry), 0o600)
+    host.appendLine(journalFile(home), JSON.stringify(entry), 0o600)
     return undefined
   } catch (error) {
     if (error instanceof HostError) return error.message
     throw error
   }
+}
+
+/** The last entries of a home's journal, oldest first; lines that are none are left out. Throws HostError where it may not be read. */
+export function recentEntries(host: Host, home: string): JournalEntry[] {
+  const text = host.readTail(journalFile(home), RECENT_BYTES) ?? ''
+  return text.split('\n').flatMap((line) => {
+    try {
+      const entry = JSON.parse(line) as JournalEntry
+      return typeof entry.time === 'string' && typeof entry.command === 'string' && Array.isArray(entry.steps) ? [entry] : []
+    } catch {
+      // The first line may be half of one, and the last one may be being written.
+      return []
+    }
+  })
 }

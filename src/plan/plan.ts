@@ -34,12 +34,19 @@ type OtherStep =
   | {readonly kind: 'make-folder'; readonly path: string; readonly mode: number}
   | (FileStep & {readonly kind: 'write-file'})
   | {readonly kind: 'remove-file'; readonly path: string}
+  /** Sets who may do what with a file or folder. No part of the path may be a link. */
+  | {readonly kind: 'set-access'; readonly path: string; readonly mode?: number; readonly owner?: Account}
   /** Removes it only if it is empty. */
   | {readonly kind: 'remove-folder'; readonly path: string}
   /** Does nothing when applied; run when a later step fails. Undoing goes backwards, so it comes after the undoing of all later steps. */
   | {readonly kind: 'on-undo'; readonly run: Step}
   /** An act that is no file and no program, e.g. signalling a process after its identity was checked again. */
-  | {readonly kind: 'act'; readonly act: (progress: Progress) => Promise<void>}
+  | {
+      readonly kind: 'act'
+      readonly act: (progress: Progress) => Promise<void>
+      /** Once it has begun nothing before it is undone any more: what it does cannot be taken back, and stands on what they did. */
+      readonly commits?: boolean
+    }
 
 /** Tells the user what is being waited for; the text replaces the former one. */
 export type Progress = (text: string) => void
@@ -58,6 +65,11 @@ export interface Plan {
   readonly verify?: (progress: Progress) => Promise<void>
   /** What all steps together did stands, also if its outcome does not come: it was wished for, and the manager goes on working on it. */
   readonly lasts?: boolean
-  /** Said after success, or instead if there is nothing to do. */
-  readonly outcome: string
+  /** Said after success, or instead if there is nothing to do; a function where only then it is known. */
+  readonly outcome: string | (() => string)
+}
+
+/** What is said of a plan that has succeeded, or has nothing to do. */
+export function outcomeOf({outcome}: Pick<Plan, 'outcome'>): string {
+  return typeof outcome === 'string' ? outcome : outcome()
 }

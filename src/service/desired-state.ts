@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {parseStat} from '../gateway/process.js'
 import {type Host, HostError} from '../host/host.js'
 import type {DesiredState} from '../managers/manager.js'
 
@@ -13,8 +14,8 @@ export interface DesiredRecord {
   readonly since: string
   /** The command that recorded it. */
   readonly by: string
-  /** Stopped for now only: the next boot starts it again. */
-  readonly untilBoot?: true
+  /** The boot during which the operator has it stopped all the same: from the next one on it runs. */
+  readonly stoppedInBoot?: string
 }
 
 export const desiredStateFile = (home: string): string => path.join(home, '.hermes-svc.json')
@@ -42,6 +43,26 @@ export function readDesired(host: Host, home: string): DesiredReading {
     // Falls through: not JSON, or JSON null.
   }
   return {kind: 'unreadable', why: 'not a record of hermes-svc'}
+}
+
+/** True if the operator has it stopped until the next boot, and that has not come yet. */
+export function isStoppedUntilBoot(host: Host, desired: DesiredReading): boolean {
+  return desired.kind === 'recorded' && desired.record.stoppedInBoot !== undefined && desired.record.stoppedInBoot === bootId(host)
+}
+
+/**
+ * What tells this boot from any other: the kernel's (random(4)), and when its PID 1 was started, since in a container a boot is that of
+ * the container alone. Undefined where nothing tells.
+ */
+export function bootId(host: Host): string | undefined {
+  try {
+    const kernel = host.readText('/proc/sys/kernel/random/boot_id')?.trim()
+    const init = parseStat(host.readText('/proc/1/stat'))?.startTime
+    return kernel ? [kernel, init].filter((part) => part !== undefined).join(' ') : undefined
+  } catch (error) {
+    if (error instanceof HostError) return undefined
+    throw error
+  }
 }
 
 export function formatDesired(record: DesiredRecord): string {

@@ -6,6 +6,8 @@ import {otherWriterOf, TEMPORARY_FOLDERS} from './home-check.js'
 import {refusedPath, refusedText, shown} from './text-check.js'
 
 const PROBE_TIMEOUT_MS = 30_000
+/** A larger program is no script; reading a whole interpreter would take long. */
+const LONGEST_SCRIPT_BYTES = 1_048_576
 
 /** The gateway's program with its leading arguments, and how it was found. `gateway run` and the profile come after. */
 export interface GatewayCommand {
@@ -141,9 +143,10 @@ function lookAt(host: Host, file: string) {
 }
 
 /** The interpreter that a script's first line names (execve(2)) if it cannot be found; undefined for binaries and whole scripts. */
-function missingInterpreter(host: Host, program: string, searchPath: string): string | undefined {
+export function missingInterpreter(host: Host, program: string, searchPath: string): string | undefined {
   let firstLine: string | undefined
   try {
+    if ((host.stat(program)?.size ?? 0) > LONGEST_SCRIPT_BYTES) return undefined
     firstLine = host.readText(program)?.slice(0, 4096).split('\n')[0]
   } catch (error) {
     if (error instanceof HostError) return undefined

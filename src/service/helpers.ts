@@ -19,22 +19,37 @@ export interface HelperView {
   readonly policy: RestartPolicy
 }
 
-export type HelperPart = 'common' | 'record' | 'delay' | 'linux-process' | 'linux-identity' | 'before-start' | 'before-stop' | 'after-exit'
-
 /**
- * The templates that make up each helper, in order. All that is known of /proc stands in the linux-… parts: another platform's parts
- * define the same functions.
+ * What is known of processes and of locks stands in parts of one platform each, which define the same functions: `linux-…` reads /proc,
+ * `darwin-…` asks ps and lsof.
  */
+type PlatformPart = 'process' | 'identity'
+
+export type HelperPart =
+  | 'common'
+  | 'record'
+  | 'delay'
+  | 'identity'
+  | `${'linux' | 'darwin'}-${PlatformPart}`
+  | 'before-start'
+  | 'before-stop'
+  | 'after-exit'
+
+/** The templates that make up each helper, in order. */
 const HELPER_PARTS = {
-  'before-start.sh': ['common', 'record', 'delay', 'linux-process', 'linux-identity', 'before-start'],
-  'before-stop.sh': ['common', 'record', 'linux-process', 'before-stop'],
-  'after-exit.sh': ['common', 'record', 'delay', 'linux-process', 'after-exit'],
-} as const satisfies Record<string, readonly HelperPart[]>
+  'before-start.sh': ['common', 'record', 'delay', 'own-process', 'own-identity', 'identity', 'before-start'],
+  'before-stop.sh': ['common', 'record', 'own-process', 'before-stop'],
+  'after-exit.sh': ['common', 'record', 'delay', 'own-process', 'after-exit'],
+} as const satisfies Record<string, readonly (HelperPart | `own-${PlatformPart}`)[]>
+
+export const HELPER_NAMES = Object.keys(HELPER_PARTS) as HelperName[]
 
 const TOOLS = ['date', 'head', 'ls', 'mv', 'rm', 'sleep', 'tr'] as const
+/** Tools of one platform's parts. */
+const DARWIN_TOOLS = ['lsof', 'ps'] as const
 
 /** The system's own tools first: a service outlives the PATH of whoever installs it. */
-const TOOL_PATH = '/usr/bin:/bin:/run/current-system/sw/bin'
+const TOOL_PATH = '/usr/bin:/bin:/usr/sbin:/run/current-system/sw/bin'
 
 /**
  * Renders the helpers of a service, each self-contained. Throws a RangeError for a policy that is none or a home with NUL, a ServiceError
@@ -42,10 +57,23 @@ const TOOL_PATH = '/usr/bin:/bin:/run/current-system/sw/bin'
  */
 export async function renderHelpers(host: Host, view: HelperView): Promise<Helper[]> {
   const helpers: Helper[] = []
-  for (const [name, parts] of Object.entries(HELPER_PARTS) as [HelperName, readonly HelperPart[]][]) {
-    helpers.push({name, text: await renderHelperParts(host, view, parts)})
+  for (const [name, parts] of Object.entries(HELPER_PARTS) as [HelperName, (typeof HELPER_PARTS)[HelperName]][]) {
+    helpers.push({
+      name,
+      text: await renderHelperParts(
+        host,
+        view,
+        parts.map((part) => ownPart(host, part)),
+      ),
+    })
   }
   return helpers
+}
+
+/** The part of this machine's platform where one is meant. */
+export function ownPart(host: Host, part: HelperPart | `own-${PlatformPart}`): HelperPart {
+  if (part !== 'own-process' && part !== 'own-identity') return part
+  return `${host.platform === 'darwin' ? 'darwin' : 'linux'}-${part === 'own-process' ? 'process' : 'identity'}`
 }
 
 /** Renders some parts of a helper, one after the other; errors as `renderHelpers`. */
@@ -53,7 +81,8 @@ export async function renderHelperParts(host: Host, view: HelperView, parts: rea
   requireValidPolicy(view.policy)
   const values: Record<string, string> = {home: shellQuote(view.home), uncountedMs: String(Math.min(UNCOUNTED_MS, view.policy.capMs))}
   for (const name of ['firstMs', 'capMs', 'forgetAfterMs', 'plannedAfterMs'] as const) values[name] = String(view.policy[name])
-  for (const tool of TOOLS) values[tool] = shellQuote(toolPath(host, tool))
+  const tools = parts.some((part) => part.startsWith('darwin-')) ? [...TOOLS, ...DARWIN_TOOLS] : TOOLS
+  for (const tool of tools) values[tool] = shellQuote(toolPath(host, tool))
   // Without it a lock of another container's stays untold, and the record of its gateway untouched.
   values.flock = shellQuote(host.which('flock', TOOL_PATH) ?? '')
   let text = ''

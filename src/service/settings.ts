@@ -34,6 +34,8 @@ export interface ServiceSettings {
   readonly drainSec: number
   readonly cronDrainSec: number
   readonly heartbeat: HeartbeatSettings
+  /** The manager's domain that was chosen by looking, where it has several (launchd: gui, user or system). */
+  readonly domain?: string
 }
 
 /** Reads recorded settings; undefined if the text is not a whole record that this version understands. */
@@ -59,6 +61,7 @@ function isWhole(value: ServiceSettings): boolean {
     Array.isArray(command) &&
     [profile, home, account, ...(command as unknown[])].every((text) => typeof text === 'string') &&
     [commandIsGiven, createdDefinition, linger, turnedLingerOn].every((flag) => typeof flag === 'boolean') &&
+    (value.domain === undefined || typeof value.domain === 'string') &&
     [value.drainSec, value.cronDrainSec].every((time) => typeof time === 'number' && time >= 0)
   )
 }

@@ -6,12 +6,18 @@ import {columns} from './text.js'
 const WORD: Readonly<Record<Severity, string>> = {error: 'ERROR', warning: 'warning', info: 'info', unknown: 'cannot tell'}
 const ORDER: readonly Severity[] = ['error', 'warning', 'unknown', 'info']
 
-/** What doctor says to people: a table of all findings, the details of each under it, and last the commands that cure them. */
+/**
+ * What doctor says to people: how each service stands that something was found in, or the only one; a table of all findings, the details
+ * of each under it, and last the commands that cure them.
+ */
 export function doctorText(reports: readonly DiagnosisReport[], paint: Paint = NO_PAINT): string[] {
-  const found = reports.flatMap((report) => report.findings.map((finding) => ({report, finding})))
-  if (found.length === 0) return [paint.good(cleanText(reports))]
-  const sorted = ORDER.flatMap((severity) => found.filter(({finding}) => finding.severity === severity))
   const several = reports.length > 1
+  const found = reports.flatMap((report) => report.findings.map((finding) => ({report, finding})))
+  const head = standings(several ? reports.filter(({findings}) => findings.length > 0) : reports)
+  const clean = reports.filter(({findings}) => findings.length === 0)
+  const cleanLine = clean.length > 0 ? [paint.good(cleanText(clean, several))] : []
+  if (found.length === 0) return [...head, ...cleanLine]
+  const sorted = ORDER.flatMap((severity) => found.filter(({finding}) => finding.severity === severity))
   const rows = sorted.map(({report, finding}) => [WORD[finding.severity], ...(several ? [report.profile] : []), finding.id, finding.what])
   const table = columns([['SEVERITY', ...(several ? ['PROFILE'] : []), 'FINDING', 'WHAT'], ...rows])
   const painted = table.map((line, index) => {
@@ -21,16 +27,27 @@ export function doctorText(reports: readonly DiagnosisReport[], paint: Paint = N
   const details = sorted.flatMap(({report, finding}) => detailsOf(finding, several ? `${report.profile}: ` : '', paint))
   const cures = [...new Set(sorted.flatMap(({finding}) => finding.cure))]
   const next = cures.length === 0 ? [] : ['', paint.strong('What to type:'), ...cures.map((command) => `  ${command}`)]
-  return [...painted, ...details, ...next]
+  return [...head, ...cleanLine, '', ...painted, ...details, ...next]
+}
+
+/** What was asked for, what is, and what the next boot makes of it. */
+function standings(reports: readonly DiagnosisReport[]): string[] {
+  if (reports.length === 0) return []
+  const rows = reports.map(({service, desired, actual, enabled}) => [
+    service,
+    desired ?? 'not recorded',
+    actual,
+    enabled === null ? 'cannot tell' : enabled ? 'yes' : 'no',
+  ])
+  return columns([['SERVICE', 'DESIRED', 'ACTUAL', 'ENABLED'], ...rows])
 }
 
 function detailsOf({id, why, evidence}: Finding, prefix: string, paint: Paint): string[] {
   return ['', `${paint.strong(prefix + id)}: ${why}`, ...evidence.map((line) => `  - ${line}`)]
 }
 
-function cleanText(reports: readonly DiagnosisReport[]): string {
-  const checks = new Set(reports.flatMap((report) => report.checks)).size
-  const [only] = reports
-  const what = reports.length === 1 && only ? only.service : `${reports.length} profiles`
-  return `${what}: ${checks} checks, no findings`
+function cleanText(clean: readonly DiagnosisReport[], several: boolean): string {
+  const checks = Math.max(...clean.map((report) => report.checks.length))
+  const what = several ? `${clean.length} ${clean.length === 1 ? 'profile' : 'profiles'}: ` : ''
+  return `${what}${checks} checks, no findings`
 }

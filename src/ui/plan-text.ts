@@ -1,9 +1,9 @@
 import type {Host} from '../host/host.js'
-import type {Plan, Step} from '../plan/plan.js'
+import {outcomeOf, type Plan, type Step} from '../plan/plan.js'
 
 /** A plan as --dry-run prints it: each step, and for each file what would change in it. Secrets are never shown. */
 export async function planText(host: Host, plan: Plan): Promise<string[]> {
-  if (plan.steps.length === 0) return [plan.outcome]
+  if (plan.steps.length === 0) return [outcomeOf(plan)]
   const lines = [`Would ${plan.title}:`]
   for (const step of shownSteps(plan)) {
     lines.push(`  ${step.why}`)
@@ -80,6 +80,8 @@ async function stepJson(host: Host, step: ShownStep): Promise<object> {
     }
     case 'make-folder':
       return {kind, why, path: step.path, mode: octal(step.mode)}
+    case 'set-access':
+      return {kind, why, path: step.path, mode: step.mode === undefined ? null : octal(step.mode), owner: step.owner?.name ?? null}
     case 'remove-file':
     case 'remove-folder':
       return {kind, why, path: step.path}

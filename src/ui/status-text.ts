@@ -37,6 +37,7 @@ export function listText(reports: readonly ServiceReport[]): string[] {
   const rows = reports.map((report) => [
     report.profile,
     report.servedBy === null ? report.installed : `served by ${report.servedBy}`,
+    report.installed === 'no' ? '-' : report.scope,
     report.desired ?? '-',
     report.actual,
     cell(report.enabled),
@@ -44,7 +45,7 @@ export function listText(reports: readonly ServiceReport[]): string[] {
     report.uptimeMs === null ? '-' : duration(report.uptimeMs),
     report.home,
   ])
-  return columns([['PROFILE', 'INSTALLED', 'DESIRED', 'ACTUAL', 'ENABLED', 'PID', 'UP', 'HOME'], ...rows])
+  return columns([['PROFILE', 'INSTALLED', 'SCOPE', 'DESIRED', 'ACTUAL', 'ENABLED', 'PID', 'UP', 'HOME'], ...rows])
 }
 
 const plain = (text: string) => text

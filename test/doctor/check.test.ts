@@ -68,7 +68,7 @@ describe('a fix', () => {
   })
 
   it('is not there where nothing was found', async () => {
-    expect(await examined([])).toEqual({findings: [], plan: undefined})
+    expect(await examined([])).toMatchObject({findings: [], plan: undefined})
   })
 })
 

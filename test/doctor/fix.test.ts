@@ -3,6 +3,7 @@ import {defineCheck} from '../../src/doctor/check.js'
 import type {Found} from '../../src/doctor/finding.js'
 import {planCure} from '../../src/doctor/fix.js'
 import {FakeSystemd} from '../fakes/fake-systemd.js'
+import {outcomeOf} from '../../src/plan/plan.js'
 import {runPlan} from '../fakes/run-plan.js'
 
 const FILE = '/home/user/.hermes/thing'
@@ -39,7 +40,7 @@ describe('the cure of a finding', () => {
     const {target, host} = new FakeSystemd({[FILE]: ''})
     const {plan} = await planCure(target, checkOf(), OPTIONS)
     await runPlan(host, plan)
-    expect(plan.outcome).toBe('Fixed: it is gone')
+    expect(outcomeOf(plan)).toBe('Fixed: it is gone')
     expect(host.texts()[FILE]).toBeUndefined()
   })
 

@@ -21,6 +21,8 @@ export interface FakeFile {
   /** A folder. Folders above a file need not be listed. */
   readonly folder?: true
   readonly kind?: 'socket' | 'other'
+  /** In place of the text's own. */
+  readonly size?: number
   readonly mode?: number
   readonly uid?: number
   readonly gid?: number
@@ -85,6 +87,8 @@ export type Change =
   | {readonly kind: 'writeAtomic'; readonly path: string; readonly text: string; readonly mode: number; readonly as: string}
   | {readonly kind: 'overwrite'; readonly path: string; readonly offset: number; readonly bytes: string; readonly as: string}
   | {readonly kind: 'appendLine'; readonly path: string; readonly line: string; readonly as: string}
+  | {readonly kind: 'setMode'; readonly path: string; readonly mode: number; readonly as: string}
+  | {readonly kind: 'setOwner'; readonly path: string; readonly owner: string; readonly as: string}
   | {readonly kind: 'makeFolder'; readonly path: string; readonly mode: number; readonly as: string}
   | {readonly kind: 'removeFile' | 'removeFolder' | 'lock' | 'release'; readonly path: string; readonly as: string}
   | {readonly kind: 'run' | 'tether'; readonly argv: readonly string[]; readonly as: string}
@@ -99,6 +103,7 @@ interface Node {
   gid: number
   inode: number
   modifiedMs: number
+  size?: number | undefined
 }
 
 interface Machine {
@@ -174,7 +179,7 @@ export class FakeHost implements Host {
 
   /** Puts a file there as if it had always been, whoever is allowed to. */
   put(file: string, content: string | FakeFile): void {
-    const {text = '', link, folder, kind, mode, uid, gid, modifiedMs} = typeof content === 'string' ? {text: content} : content
+    const {text = '', link, folder, kind, size, mode, uid, gid, modifiedMs} = typeof content === 'string' ? {text: content} : content
     const owner = this.ownerOfPlace(file)
     const parent = path.dirname(file)
     if (parent !== file && !this.machine.files.has(parent)) this.put(parent, {folder: true})
@@ -187,6 +192,7 @@ export class FakeHost implements Host {
       gid: gid ?? owner.gid,
       inode: this.machine.inodes++,
       modifiedMs: modifiedMs ?? this.machine.nowMs,
+      size,
     })
   }
 
@@ -351,6 +357,34 @@ export class FakeHost implements Host {
       this.put(this.placeFor(file, 'cannot append to'), {text: `${line}\n`, mode, uid: this.account.uid, gid: this.account.gid})
     }
     this.record({kind: 'appendLine', path: file, line, as: this.account.name})
+  }
+
+  setMode(file: string, mode: number): void {
+    const node = this.exactly(file, 'cannot set the mode of')
+    if (this.account.uid !== 0 && node.uid !== this.account.uid) throw new HostError('EPERM', file, 'cannot set the mode of')
+    node.mode = mode
+    this.record({kind: 'setMode', path: file, mode, as: this.account.name})
+  }
+
+  setOwner(file: string, account: Account): void {
+    const node = this.exactly(file, 'cannot set the owner of')
+    if (this.account.uid !== 0) throw new HostError('EPERM', file, 'cannot set the owner of')
+    Object.assign(node, {uid: account.uid, gid: account.gid})
+    this.record({kind: 'setOwner', path: file, owner: account.name, as: this.account.name})
+  }
+
+  readTail(file: string, bytes: number): string | undefined {
+    const text = this.readText(file)
+    if (text === undefined || text.length <= bytes) return text
+    const end = text.slice(-bytes)
+    return end.slice(end.indexOf('\n') + 1)
+  }
+
+  private exactly(file: string, what: string): Node {
+    const found = this.lookUp(file, what, {follow: false})
+    if (!found) throw new HostError('ENOENT', file, what)
+    if (found.path !== file || found.node.kind === 'link') throw new HostError('ELOOP', file, what)
+    return found.node
   }
 
   makeFolder(folder: string, mode: number): boolean {
@@ -543,6 +577,6 @@ export class FakeHost implements Host {
   }
 }
 
-function fileStat({kind, uid, gid, mode, text, inode, modifiedMs}: Node): FileStat {
-  return {kind, uid, gid, mode, size: Buffer.byteLength(text), inode, device: 1, modifiedMs}
+function fileStat({kind, uid, gid, mode, text, inode, modifiedMs, size}: Node): FileStat {
+  return {kind, uid, gid, mode, size: size ?? Buffer.byteLength(text), inode, device: 1, modifiedMs}
 }

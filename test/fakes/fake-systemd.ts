@@ -31,6 +31,8 @@ export class FakeSystemd {
   readonly verbs: string[] = []
   /** The heartbeat's timer. */
   readonly timer = {isEnabled: false, isActive: false}
+  /** When the tick last ended, as `show` says it in UTC, and in µs on the monotonic clock. */
+  lastTick: {readonly wall: string; readonly monotonic: number} | undefined
   onStart: () => void = () => this.comesUp()
   onStop: () => void = () => this.goesDown()
   /** Exit status and words of a verb that fails. */
@@ -49,6 +51,7 @@ export class FakeSystemd {
         '/run/user/1000': {folder: true, mode: 0o700, uid: 1000, gid: 1000},
         '/var/lib/systemd/linger/user': '',
         '/proc/locks': '',
+        '/proc/sys/kernel/random/boot_id': 'this-boot\n',
         '/bin/sh': {text: '', mode: 0o755},
         '/usr/bin/hermes': {text: '#!/bin/sh\n', mode: 0o755},
         '/usr/bin/node': {text: '', mode: 0o755},
@@ -110,6 +113,10 @@ export class FakeSystemd {
     if (argv.includes('--version')) return result(argv, 'systemd 252 (252.1)\n')
     if (!argv.includes('show')) throw new Error(`unexpected: ${argv.join(' ')}`)
     if (argv.includes(TIMER)) return result(argv, this.showTimer())
+    if (argv.includes(TICK)) {
+      const {wall, monotonic} = this.lastTick ?? {wall: '', monotonic: 0}
+      return result(argv, `ExecMainExitTimestamp=${wall}\nExecMainExitTimestampMonotonic=${monotonic}\n`)
+    }
     const known = {Id: service.name, ...this.shown}
     return result(
       argv,

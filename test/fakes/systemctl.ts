@@ -5,9 +5,30 @@ import {ownedDirectives} from '../../src/managers/systemd/directives.js'
 import type {FakeCommand} from './fake-host.js'
 
 const PROPERTIES = [
-  ...['Id', 'LoadState', 'UnitFileState', 'ActiveState', 'SubState', 'Result', 'MainPID', 'NRestarts', 'ExecMainCode', 'ExecMainStatus'],
-  ...['ExecMainPID', 'ExecMainStartTimestampMonotonic', 'FragmentPath', 'DropInPaths', 'NeedDaemonReload', 'ControlGroup', 'User'],
-  ...['Environment', 'WorkingDirectory', ...ownedDirectives()],
+  ...[
+    'Id',
+    'LoadState',
+    'UnitFileState',
+    'ActiveState',
+    'SubState',
+    'Job',
+    'Result',
+    'MainPID',
+    'NRestarts',
+    'ExecMainCode',
+    'ExecMainStatus',
+  ],
+  ...['ExecMainPID', 'ExecMainStartTimestampMonotonic', 'StateChangeTimestampMonotonic', 'FragmentPath', 'DropInPaths', 'NeedDaemonReload'],
+  ...[
+    'ControlGroup',
+    'User',
+    'Environment',
+    'WorkingDirectory',
+    'ExecStart',
+    'StartLimitBurst',
+    'RestartMaxDelayUSec',
+    ...ownedDirectives(),
+  ],
 ]
 
 /** The one look that is taken at services, and what systemctl answers: properties of each unit, in the same order. */

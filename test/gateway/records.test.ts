@@ -45,6 +45,12 @@ describe('readProcessRecord', () => {
   })
 })
 
+/** A platform of which nothing is said. */
+const SILENT = {
+  ...{state: undefined, errorCode: undefined, errorMessage: undefined, needsAttention: false},
+  ...{writerPid: undefined, retryingSince: undefined, updatedAt: undefined},
+}
+
 describe('readGatewayState', () => {
   it('reads what a gateway writes', () => {
     const text = JSON.stringify({
@@ -57,6 +63,19 @@ describe('readGatewayState', () => {
       updated_at: '2026-11-22T02:46:58.784743+00:00',
       desired_state: 'stopped',
       served_profiles: ['a', 7, 'b'],
+      platforms: {
+        telegram: {
+          state: 'retrying',
+          error_code: 7,
+          error_message: 'no',
+          needs_attention: 'pair',
+          retrying_since: 'then',
+          updated_at: 5,
+          writer_pid: 468,
+        },
+        slack: {needs_attention: true},
+        matrix: 'connected',
+      },
     })
     expect(state(text)).toEqual({
       kind: 'present',
@@ -70,6 +89,19 @@ describe('readGatewayState', () => {
         updatedAt: '2026-11-22T02:46:58.784743+00:00',
         desiredState: 'stopped',
         servedProfiles: ['a', 'b'],
+        platforms: [
+          {
+            name: 'telegram',
+            state: 'retrying',
+            errorCode: '7',
+            errorMessage: 'no',
+            needsAttention: true,
+            writerPid: 468,
+            retryingSince: 'then',
+            updatedAt: 5,
+          },
+          {name: 'slack', ...SILENT, needsAttention: true},
+        ],
       },
     })
   })
@@ -81,7 +113,7 @@ describe('readGatewayState', () => {
   it('leaves out what is of another kind', () => {
     const text = JSON.stringify({
       ...{pid: 'x', gateway_state: 5, exit_reason: null, restart_requested: 'yes', active_agents: -3},
-      ...{updated_at: [], desired_state: 'paused', served_profiles: {}},
+      ...{updated_at: [], desired_state: 'paused', served_profiles: {}, platforms: [1]},
     })
     expect(state(text)).toEqual({
       kind: 'present',
@@ -95,6 +127,7 @@ describe('readGatewayState', () => {
         updatedAt: undefined,
         desiredState: undefined,
         servedProfiles: [],
+        platforms: [],
       },
     })
   })
@@ -113,6 +146,7 @@ describe('reading any file', () => {
           argv: fc.anything(),
           gateway_state: fc.anything(),
           served_profiles: fc.anything(),
+          platforms: fc.anything(),
           updated_at: fc.anything(),
         },
         {requiredKeys: []},

@@ -76,9 +76,16 @@ await describeOnSystemd('the desired state', (machine) => {
       const service = await makeInstalled()
       const pid = await service.comesUp()
       await service.must('stop', ['--until-boot'])
-      expect(await service.status()).toMatchObject({actual: 'stopped', enabled: true, exit: 3})
+      expect(await service.status()).toMatchObject({desired: 'running', actual: 'stopped', enabled: true, exit: 3})
+      expect(JSON.parse(await record(service))).toMatchObject({desiredState: 'running', by: 'install'})
+      expect(await mirror(service)).toBe('running')
+      expect((await service.must('stop', ['--until-boot', '--json'])).json()).toMatchObject({changed: false})
+      expect((await service.must('install', ['--restart-delay-max', '2s'])).stdout).toContain('stopped as before')
+      expect(await service.status()).toMatchObject({desired: 'running', actual: 'stopped', enabled: true, exit: 3})
       await reboot(service)
       await service.comesUp(pid)
+      expect(await mirror(service)).toBe('running')
+      expect((await service.must('start', ['--json'])).json()).toMatchObject({outcome: expect.stringContaining('is running') as string})
     })
 
     const deaths: [string, {signal: string} | {dies: StandInConfig}][] = [

@@ -39,7 +39,8 @@ await describeOnSystemd('doctor and fix as commands', (machine) => {
   it('says what was found in a table, with the command that cures it last', async () => {
     await breakIt()
     const {stdout} = await service.run('doctor')
-    expect(stdout.split('\n')[0]).toMatch(/^SEVERITY +FINDING +WHAT$/)
+    expect(stdout).toMatch(/^SERVICE +DESIRED +ACTUAL +ENABLED\nhermes-gateway-test-\d+.service +running +running +no\n/)
+    expect(stdout).toMatch(/\n\nSEVERITY +FINDING +WHAT\nwarning +not-enabled +/)
     expect(stdout).toMatch(/\n {2}hermes-svc fix not-enabled -p test-\d+\n$/)
   })
 

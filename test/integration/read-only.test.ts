@@ -121,6 +121,15 @@ if (fs.existsSync(STRACE)) {
           else expect(told.actual).toBe(situations.find((situation) => situation.name === name)?.actual ?? 'not-installed')
         })
 
+        it.each(['healthy-016', 'blocked-021', 'killed', 'never-installed'])('the same holds for health: %s', async (name) => {
+          const {result, changed} = await traced(serviceOf(name).argv('health', ['--wedge-window', '1s']))
+          expect(changed).toEqual([])
+          expect(JSON.parse(result.stdout)).toHaveProperty(
+            'alive',
+            name === 'healthy-016' ? true : name === 'never-installed' ? null : false,
+          )
+        })
+
         it('writes nothing but the code cache when it runs for the first time', async () => {
           await machine().exec(['rm', '-r', cache])
           for (const [, command, name] of [commands[0], commands.at(-1)].filter((one) => one !== undefined)) {

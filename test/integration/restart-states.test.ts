@@ -2,76 +2,7 @@ import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
-
-interface Report {
-  readonly actual: string
-  readonly verdict: {readonly state: string; readonly pid: number | null; readonly evidence: readonly string[]}
-  readonly failuresInARow: number
-}
-
-interface Situation {
-  readonly name: string
-  /** How the gateway behaves before the restart. */
-  readonly before: StandInConfig
-  /** What is done to it, once it is as `verdict` says. */
-  readonly harm?: (given: Given) => Promise<unknown>
-  /** What status says just before the restart. */
-  readonly actual: string
-  readonly flags?: readonly string[]
-  /** How the former process must have ended, by the stand-in's own record; undefined: it had no chance to write one. */
-  readonly ended?: string | undefined
-}
-
-interface Given {
-  readonly profile: string
-  readonly home: string
-  readonly pid: number
-  readonly sh: (script: string) => Promise<string>
-  readonly status: () => Promise<Report>
-}
-
-const HEALTHY: StandInConfig = {version: '0.16'}
-/** Long enough that waiting it out would end a test. */
-const FOR_EVER_MS = 3_600_000
-
-const situations: readonly Situation[] = [
-  {name: 'a healthy gateway 0.10', before: {version: '0.10'}, actual: 'running', ended: 'exit 75'},
-  {name: 'a healthy gateway 0.16', before: HEALTHY, actual: 'running', ended: 'exit 75'},
-  {name: 'a healthy gateway 0.21', before: {version: '0.21'}, actual: 'running', ended: 'exit 75'},
-  {
-    name: 'one that needs time to finish its work',
-    before: {drain_ms: 4000, active_work: 2},
-    actual: 'running',
-    flags: ['--answer-timeout', '1s'],
-    ended: 'exit 75',
-  },
-  {
-    name: 'one that dies while it drains',
-    before: {drain_ms: 4000, die_during_drain: {after_ms: 500, code: 1}},
-    actual: 'running',
-    ended: 'exit 1',
-  },
-  {name: 'one that is deaf to SIGUSR1', before: {deaf: ['SIGUSR1']}, actual: 'running', flags: ['--answer-timeout', '1s'], ended: 'exit 0'},
-  {
-    name: 'one that is deaf to SIGUSR1 and SIGTERM',
-    before: {deaf: ['SIGUSR1', 'SIGTERM']},
-    actual: 'running',
-    flags: ['--answer-timeout', '1s', '--term-timeout', '1s'],
-    ended: undefined,
-  },
-  {name: 'one with --force', before: {drain_ms: FOR_EVER_MS, active_work: 1}, actual: 'running', flags: ['--force'], ended: 'exit 0'},
-  {name: 'one that is stopped (SIGSTOP)', before: HEALTHY, harm: ({sh, pid}) => sh(`kill -STOP ${pid}`), actual: 'wedged'},
-  {name: 'a blocked event loop 0.16', before: {freeze_after_ms: 300, freeze: 'block'}, actual: 'wedged'},
-  {name: 'a spinning event loop 0.16', before: {freeze_after_ms: 300, freeze: 'spin'}, actual: 'wedged'},
-  {name: 'one whose pid file is missing', before: {unlink_after_start: ['gateway.pid']}, actual: 'running', ended: 'exit 75'},
-  {name: 'one that holds its lock on a deleted file', before: {unlink_after_start: ['gateway.lock']}, actual: 'running', ended: 'exit 75'},
-  {
-    name: 'one that is stopped for good after exit 78',
-    before: {sequence: [{}, {exit_on_start: {code: 78}}]},
-    harm: ({sh, pid}) => sh(`kill -KILL ${pid}`),
-    actual: 'failed',
-  },
-]
+import {bringAbout, HEALTHY, installGateway, situations, startByHand} from '../support/restart-situations.js'
 
 await describeOnSystemd('hermes-svc restart', (machine) => {
   let user: Account
@@ -81,50 +12,35 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
   })
 
   const sh = async (script: string) => (await machine().exec(['sh', '-c', script], {user})).stdout
+  const installed = (profile: string, config: StandInConfig) => installGateway(machine(), user, profile, config)
 
-  /** An installed and running gateway that behaves as told; `turn` is done before status is asked. */
-  const installed = async (profile: string, config: StandInConfig): Promise<Given> => {
-    const home = `${user.home}/.hermes/profiles/${profile}`
-    await sh(`mkdir -p ${home}/bin && cp /opt/hermes-svc/package/dist/stand-in/hermes ${home}/bin/hermes`)
-    await machine().writeText(`${home}/stand-in.json`, JSON.stringify(config), {user})
-    const result = await hermesSvc(machine(), ['install', '-p', profile, '--command', `${home}/bin/hermes`, '--restart-delay-max', '1s'], {
-      user,
-    })
-    expect(result.code, result.stderr).toBe(0)
-    const status = async () =>
-      (await hermesSvc(machine(), ['status', '-p', profile, '--json', '--wedge-window', '1s'], {user})).json<Report>()
-    const {verdict} = await status()
-    return {profile, home, pid: verdict.pid ?? 0, sh, status}
-  }
-
-  describe.each(situations.map((situation, index) => ({...situation, profile: `state-${index}`})))(
-    'of $name',
-    ({profile, before, harm, actual, flags, ended}) => {
+  describe.concurrent.each(situations.map((situation, index) => ({...situation, profile: `state-${index}`})))(
+    'of a gateway: $name',
+    ({profile, ...situation}) => {
       it('ends with a running gateway under a new pid', async () => {
-        const given = await installed(profile, before)
-        await harm?.(given)
-        await waitFor(async () => (await given.status()).actual === actual, `the gateway to be ${actual}`)
-        await machine().writeText(`${given.home}/stand-in.json`, JSON.stringify(HEALTHY), {user})
+        const given = await bringAbout(machine(), user, profile, situation)
+        const before = await given.sh(`cat "/sys/fs/cgroup$(systemctl --user show -P ControlGroup ${given.unit})/cgroup.procs"`)
+        if (situation.actual === 'wedged') {
+          const list = await hermesSvc(machine(), ['list', '-p', profile, '--json', '--wedge-window', '1s'], {user})
+          expect(list.json<{services: {actual: string}[]}>().services).toMatchObject([{actual: 'wedged'}])
+        }
 
-        const restart = await hermesSvc(machine(), ['restart', '-p', profile, ...(flags ?? [])], {user})
+        const restart = await given.restart(...(situation.flags ?? []))
 
         expect(restart.code, restart.stderr).toBe(0)
         const after = await given.status()
         expect(after).toMatchObject({actual: 'running', verdict: {state: 'alive'}})
         expect(after.verdict.pid).not.toBe(given.pid)
-        if (ended !== undefined) {
+        if (situation.actual !== 'running' && situation.actual !== 'draining') expect(after.failuresInARow).toBe(0)
+        if (situation.ended !== undefined) {
           const ends = (await sh(`grep '"end"' ${given.home}/stand-in.starts | grep '"pid": *${given.pid}[,}]' | tail -n 1`)).trim()
-          expect(JSON.parse(ends)).toMatchObject({code: Number(ended.slice('exit '.length))})
+          expect(JSON.parse(ends)).toMatchObject({code: situation.ended})
         }
+        // Nobody of before is left, children included.
+        for (const pid of before.split('\n').filter(Boolean)) expect(await sh(`[ ! -d /proc/${pid} ] || echo there`)).toBe('')
       })
     },
   )
-
-  /** A gateway of the home that no service knows of. */
-  const startByHand = async ({home, profile}: Given) => {
-    await sh(`HERMES_HOME=${home} setsid /usr/bin/python3 ${home}/bin/hermes --profile ${profile} gateway run >/dev/null 2>&1 </dev/null &`)
-  }
-  const restart = (profile: string, ...flags: string[]) => hermesSvc(machine(), ['restart', '-p', profile, ...flags], {user})
 
   it('ends a gateway that was started outside the service, and starts the service', async () => {
     const given = await installed('orphan', HEALTHY)
@@ -135,30 +51,70 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
       return report.actual === 'orphaned' && report
     }, 'the gateway outside the service')
 
-    expect((await restart('orphan', '--force')).code).toBe(0)
+    expect((await given.restart('--force')).code).toBe(0)
 
     const after = await given.status()
     expect(after).toMatchObject({actual: 'running', verdict: {state: 'alive'}})
     expect(await sh(`test -d /proc/${before.verdict.pid} && echo there`)).toBe('')
   })
 
-  it('ends the one outside where two gateways fight over one home', async () => {
-    const given = await installed('two', HEALTHY)
-    // The service's own gateway is killed, and the other takes the lock before the service is back: from then on it cannot come up.
-    await startByHandFirst(given)
-    await waitFor(async () => (await given.status()).failuresInARow > 1, 'the service to fail beside the other gateway')
+  it('shows what is being waited for, and for how long at most', async () => {
+    const given = await installed('progress', {drain_ms: 7000, active_work: 2})
 
-    expect((await restart('two', '--force')).code).toBe(0)
+    const result = await given.restart('--drain-timeout', '60s')
 
-    expect(await given.status()).toMatchObject({actual: 'running', failuresInARow: 0})
+    expect(result.code).toBe(0)
+    expect(result.stderr).toMatch(/waiting for pid \d+ to finish its work \(SIGUSR1\) \([12] active agents\); 5\d s left/)
   })
 
-  const startByHandFirst = async (given: Given) => {
-    await sh(`systemctl --user stop hermes-gateway-${given.profile}`)
-    await startByHand(given)
-    await waitFor(async () => (await given.status()).verdict.state === 'alive', 'the gateway outside the service')
-    await sh(`systemctl --user start --no-block hermes-gateway-${given.profile}`)
-  }
+  it('leaves a gateway that was asked to restart to its drain when it is interrupted, and says so', async () => {
+    const given = await installed('interrupted', {drain_ms: 4000, active_work: 1})
+    const command = ['/opt/hermes-svc/node', '/opt/hermes-svc/package/bin/hermes-svc.cjs', 'restart', '-p', given.profile]
+    const draining = waitFor(async () => (await given.status()).actual === 'draining', 'the drain')
+    const interrupted = machine().exec(['timeout', '--preserve-status', '--signal=INT', '2', ...command], {user})
+    await draining
+
+    const {code, stderr} = await interrupted
+    expect([code, stderr]).toEqual([130, expect.stringMatching(/cancelled: restart hermes-gateway-interrupted.service was under way/)])
+    // Not killed for it: it finishes its work, and comes back as it was asked to.
+    await waitFor(async () => {
+      const {actual, verdict} = await given.status()
+      return actual === 'running' && verdict.pid !== given.pid
+    }, 'the new gateway')
+    expect(await sh(`grep '"end"' ${given.home}/stand-in.starts | grep '"pid": *${given.pid}[,}]'`)).toContain('"code": 75')
+  })
+
+  it('ends with 1 and what is left to try where the new gateway does not come up within --timeout', async () => {
+    const given = await installed('hopeless', {sequence: [{}, {never_running: true, repeat: 1000}]})
+
+    const result = await given.restart('--timeout', '3s')
+
+    expect(result.code).toBe(1)
+    expect(result.stderr).toContain('Next: hermes-svc doctor -p hopeless\n')
+    expect((await given.status()).actual).not.toBe('running')
+  })
+
+  it('never kills a gateway that works for want of time, and ends with 1 and what is left to try', async () => {
+    const given = await installed('out-of-time', {drain_ms: 6000, active_work: 2})
+
+    const result = await given.restart('--timeout', '2s')
+
+    expect(result.code).toBe(1)
+    expect(result.stderr).toContain(`(pid ${given.pid}) was asked to restart (2 active agents), and did not end in time`)
+    expect(result.stderr).toContain('hermes-svc restart --force')
+    expect(await given.status()).toMatchObject({actual: 'draining', verdict: {pid: given.pid}})
+  })
+
+  it('ends the children that a gateway leaves behind, and names them', async () => {
+    const given = await installed('children', {fork_children: 1, children_deaf: true})
+    const child = (await sh(`pgrep -P ${given.pid}`)).trim()
+
+    expect((await given.restart()).stdout).toContain(`; ended with the former gateway: pid ${child} (sleep)`)
+
+    expect(await sh(`[ ! -d /proc/${child} ] || echo there`)).toBe('')
+    const logs = await hermesSvc(machine(), ['logs', '-p', 'children', '-n', '100'], {user})
+    expect(logs.stdout).toContain(`Killing process ${child} (sleep) with signal SIGKILL`)
+  })
 
   it('says how to install a service whose unit is missing, and ends with 1', async () => {
     const given = await installed('missing', HEALTHY)
@@ -166,7 +122,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
       `systemctl --user stop hermes-gateway-missing; rm ~/.config/systemd/user/hermes-gateway-missing.service; systemctl --user daemon-reload`,
     )
 
-    const result = await restart(given.profile)
+    const result = await given.restart()
 
     expect(result.code).toBe(1)
     expect(result.stderr).toContain('hermes-svc install')

@@ -152,9 +152,10 @@ describeInContainer('boot of a container', () => {
       const {container} = await start(volume)
       await container.comesUp()
       await container.must(['stop', '--until-boot'])
+      expect(actionOf(await reconcile(container))?.action).toBe('keep-down')
       await container.kill()
       const next = await start(volume)
-      expect(actionOf(next.report)?.reason).toContain('stopped until this boot')
+      expect(actionOf(next.report)?.action).toBe('start')
       await next.container.comesUp()
     })
 

@@ -147,6 +147,19 @@ await describeOnSystemd('lingering and the user manager', (machine) => {
     expect(await foreignFiles(machine(), carol)).toEqual([])
   })
 
+  it('is turned off by the last uninstall, whichever service it was turned on for', async () => {
+    const ivan = await addUser(machine(), 'ivan', {linger: false})
+    const [first, second] = [[], ['--profile', 'there']].map((profile) => ['--scope', 'user', '--run-as', 'ivan', ...profile])
+    for (const flags of [first, second])
+      expect(await svc(undefined, ['install', ...(flags ?? [])])).toMatchObject({error: undefined, code: 0})
+    expect(await svc(undefined, ['uninstall', ...(first ?? [])])).toMatchObject({error: undefined, code: 0})
+    expect(await isLingering(ivan)).toBe(true)
+    expect(await svc(ivan, ['install', '--profile', 'there'])).toMatchObject({code: 0, changed: false})
+    expect(await svc(undefined, ['uninstall', ...(second ?? [])])).toMatchObject({error: undefined, code: 0})
+    expect(await isLingering(ivan)).toBe(false)
+    expect(await foreignFiles(machine(), ivan)).toEqual([])
+  })
+
   it('stays on after uninstall if it was on before', async () => {
     const dave = await addUser(machine(), 'dave', {linger: true})
     expect(await svc(dave, ['install'])).toMatchObject({error: undefined, code: 0})
@@ -355,6 +368,18 @@ await describeOnSystemd('root', (machine) => {
     }
     const onlyRoot = {code: 2, error: {message: expect.stringMatching(/^--run-as root: only root/)}}
     expect(await svc(['install', '--run-as', 'root'], {user: alice})).toMatchObject(onlyRoot)
+  })
+
+  it('lists each profile in the scope in which it is installed, for alice too', async () => {
+    const there = ['--scope', 'user', '--run-as', 'alice', '--profile', 'there']
+    expect(await svc(['install', ...there])).toMatchObject(done)
+    const ofMachine = {profile: 'default', scope: 'system', installed: 'own', actual: 'running'}
+    const services = [ofMachine, {profile: 'there', scope: 'user', installed: 'own', actual: 'running'}]
+    expect(await svc(['list'], {user: alice})).toMatchObject({...done, services})
+    expect(await svc(['list', '--run-as', 'alice'])).toMatchObject({...done, services})
+    const inSystemScope = [ofMachine, {profile: 'there', installed: 'no', actual: 'orphaned'}]
+    expect(await svc(['list', '--run-as', 'alice', '--scope', 'system'])).toMatchObject({...done, services: inSystemScope})
+    expect(await svc(['uninstall', ...there])).toMatchObject(done)
   })
 
   it('turns lingering off again with the last service, if it has turned it on', async () => {

@@ -5,7 +5,7 @@ import os from 'node:os'
 import path from 'node:path'
 import {promisify} from 'node:util'
 import {build} from 'esbuild'
-import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest'
+import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
 import {askTick} from '../../src/gateway/heartbeat.js'
 import type {Verdict} from '../../src/gateway/verdict.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
@@ -31,6 +31,14 @@ function whyNot(needs: {readonly root?: boolean; readonly faketime?: boolean}): 
   return needs.faketime && !fs.existsSync('/usr/bin/faketime') ? 'needs faketime: apt-get install -y faketime' : undefined
 }
 
+/** faketime(1) that is killed leaves its memory behind, named by its pid, and one that gets the same pid cannot begin. */
+function sweepFaketime(): void {
+  for (const name of fs.existsSync('/dev/shm') ? fs.readdirSync('/dev/shm') : []) {
+    const pid = /^(?:sem\.)?faketime_(?:sem|shm)_(\d+)$/.exec(name)?.[1]
+    if (pid !== undefined && processState(Number(pid)) === undefined) fs.rmSync(`/dev/shm/${name}`, {force: true})
+  }
+}
+
 const gateways = new LiveGateways()
 const servers: net.Server[] = []
 afterEach(() => {
@@ -54,7 +62,13 @@ function changeState(home: string, fields: Record<string, unknown>): void {
 }
 
 describeUnless(whyNot({}), 'the verdict on a process', () => {
-  describe.each(VERSIONS)('of gateway %s', (version) => {
+  // Side by side: what proves a wedged gateway is mostly waiting for its answers.
+  describe.concurrent.each(VERSIONS)('of gateway %s', (version) => {
+    const gateways = new LiveGateways()
+    afterAll(() => {
+      gateways.end()
+    })
+
     it('is alive while it is healthy', async () => {
       const {home, pid} = await gateways.start({config: {version}})
       const verdict = await verdictOn(home)
@@ -526,6 +540,8 @@ describe('the verdict from elsewhere', () => {
   })
 
   describeUnless(whyNot({faketime: true}), 'with a clock that is an hour off', () => {
+    beforeEach(sweepFaketime)
+
     const shifts = ['+1h', '-1h'] as const
     /** `--exclude-monotonic`: as when somebody sets the clock; without it: as in a machine whose clocks all differ. */
     const clocks = shifts.flatMap((shift) => [

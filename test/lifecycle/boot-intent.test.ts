@@ -15,12 +15,19 @@ function recorded(desiredState: DesiredState, more: Partial<DesiredRecord> = {})
 }
 
 function state(more: Partial<GatewayState>): FileReading<GatewayState> {
-  const nothing = {process: undefined, exitReason: undefined, updatedAt: undefined, desiredState: undefined, gatewayState: undefined}
+  const nothing = {
+    platforms: [],
+    process: undefined,
+    exitReason: undefined,
+    updatedAt: undefined,
+    desiredState: undefined,
+    gatewayState: undefined,
+  }
   return {kind: 'present', value: {...nothing, restartRequested: false, activeAgents: 0, activeWork: [], servedProfiles: [], ...more}}
 }
 
 const wanted = (desired: DesiredReading, file: FileReading<GatewayState>, unrecorded: DesiredState = 'running') =>
-  decideBoot({desired, state: file, unrecorded}).wanted
+  decideBoot({desired, state: file, isStoppedUntilBoot: false, unrecorded}).wanted
 
 describe('decideBoot', () => {
   it.each(['running', 'stopped', 'draining', 'startup_failed', 'nonsense', undefined])(
@@ -35,6 +42,7 @@ describe('decideBoot', () => {
 
   it("lets a stop of upstream's stand beside our record of a start", () => {
     const {wanted: outcome, reason} = decideBoot({
+      isStoppedUntilBoot: false,
       desired: recorded('running'),
       state: state({gatewayState: 'running', desiredState: 'stopped'}),
       unrecorded: 'running',
@@ -43,7 +51,13 @@ describe('decideBoot', () => {
   })
 
   it('ends a stop that was until the next boot', () => {
-    expect(wanted(recorded('stopped', {untilBoot: true}), state({desiredState: 'stopped'}))).toBe('running')
+    const seen = {
+      desired: recorded('running', {stoppedInBoot: 'x'}),
+      state: state({desiredState: 'running'}),
+      unrecorded: 'running',
+    } as const
+    expect(decideBoot({...seen, isStoppedUntilBoot: false}).wanted).toBe('running')
+    expect(decideBoot({...seen, isStoppedUntilBoot: true})).toMatchObject({wanted: 'stopped', isFinding: false})
   })
 
   it.each(['running', 'stopped'] as const)("goes by upstream's desired_state %s where we recorded nothing", (desiredState) => {
@@ -52,7 +66,7 @@ describe('decideBoot', () => {
   })
 
   it.each(['running', 'draining', 'degraded', 'starting', 'interrupted', 'crashed'])('takes %s for a gateway that ran', (gatewayState) => {
-    expect(decideBoot({desired: NOTHING, state: state({gatewayState}), unrecorded: 'stopped'})).toMatchObject({
+    expect(decideBoot({isStoppedUntilBoot: false, desired: NOTHING, state: state({gatewayState}), unrecorded: 'stopped'})).toMatchObject({
       wanted: 'running',
       isFinding: false,
       reason: `it was ${gatewayState} when the container ended`,
@@ -61,7 +75,7 @@ describe('decideBoot', () => {
 
   it('keeps down what failed to start, as a finding with its reason on one line', () => {
     const seen = state({gatewayState: 'startup_failed', exitReason: 'no\ntoken'})
-    const {reason, ...rest} = decideBoot({desired: NOTHING, state: seen, unrecorded: 'running'})
+    const {reason, ...rest} = decideBoot({isStoppedUntilBoot: false, desired: NOTHING, state: seen, unrecorded: 'running'})
     expect(rest).toEqual({wanted: 'stopped', isFinding: true})
     expect(reason).toBe('its last start failed: no token; hermes-svc start tries again')
   })
@@ -79,7 +93,7 @@ describe('decideBoot', () => {
     ['a file that may not be read', {kind: 'unreadable', why: 'EACCES'}, 'cannot be read (EACCES)'],
   ])('does as it is told about %s', (_, file, why) => {
     for (const unrecorded of ['running', 'stopped'] as const) {
-      const decision = decideBoot({desired: NOTHING, state: file, unrecorded})
+      const decision = decideBoot({isStoppedUntilBoot: false, desired: NOTHING, state: file, unrecorded})
       expect(decision).toMatchObject({wanted: unrecorded, isFinding: false})
       expect(decision.reason).toContain(why)
       expect(decision.reason).toContain('--unrecorded stopped')
@@ -87,7 +101,12 @@ describe('decideBoot', () => {
   })
 
   it('says that our record cannot be read', () => {
-    const decision = decideBoot({desired: {kind: 'unreadable', why: 'EACCES'}, state: {kind: 'absent'}, unrecorded: 'running'})
+    const decision = decideBoot({
+      isStoppedUntilBoot: false,
+      desired: {kind: 'unreadable', why: 'EACCES'},
+      state: {kind: 'absent'},
+      unrecorded: 'running',
+    })
     expect(decision.reason).toMatch(/; the record of hermes-svc cannot be read \(EACCES\)$/)
   })
 })

@@ -77,7 +77,7 @@ describe('change', () => {
 
   it.each([
     ['failed', () => false, 'it went wrong'],
-    ['cancelled', () => true, 'cancelled'],
+    ['cancelled', () => true, 'cancelled: nothing was changed'],
   ])('tells the journal what %s, and lets go of the home', async (outcome, cancelled, error) => {
     const machine = new FakeSystemd()
     await expect(change(machine.target, () => plan([write, fail]), {...OPTIONS, cancelled})).rejects.toThrow(error)

@@ -53,30 +53,30 @@ describeUnless(reason, 'the health of a real process', () => {
     const file = `/proc/${read().pid}/stat`
     return fs.existsSync(file) ? /\) (\S)/.exec(fs.readFileSync(file, 'utf8'))?.[1] : undefined
   }
-  const look = () => {
-    const {payload, verdict} = observeHealth(createNodeHost(PACKAGE_ROOT), {home})
+  const look = async () => {
+    const {payload, verdict} = await observeHealth(createNodeHost(PACKAGE_ROOT), {home})
     return {alive: payload.alive, reason: payload.details.reason, verdict}
   }
 
   it('is alive while it runs, down while it is stopped, and alive again', async () => {
-    expect(look()).toEqual({alive: true, reason: undefined, verdict: 'alive'})
+    expect(await look()).toEqual({alive: true, reason: undefined, verdict: 'alive'})
     process.kill(read().pid, 'SIGSTOP')
     await until(() => processState() === 'T')
-    expect(look()).toEqual({alive: false, reason: 'gateway_not_running', verdict: 'wedged'})
+    expect(await look()).toEqual({alive: false, reason: 'gateway_not_running', verdict: 'wedged'})
     process.kill(read().pid, 'SIGCONT')
     await until(() => processState() !== 'T')
-    expect(look()).toEqual({alive: true, reason: undefined, verdict: 'alive'})
+    expect(await look()).toEqual({alive: true, reason: undefined, verdict: 'alive'})
   })
 
   it('is down while it is a zombie, and told by its file once nothing shows that it ran here', async () => {
     process.kill(read().pid, 'SIGKILL')
     await until(() => processState() === 'Z')
-    expect(look()).toEqual({alive: false, reason: 'gateway_not_running', verdict: 'dead'})
+    expect(await look()).toEqual({alive: false, reason: 'gateway_not_running', verdict: 'dead'})
     await end()
-    expect(look()).toEqual({alive: true, reason: 'cross_container_freshness', verdict: 'dead'})
+    expect(await look()).toEqual({alive: true, reason: 'cross_container_freshness', verdict: 'dead'})
   })
 
-  it('leaves every file as it is', () => {
+  it('leaves every file as it is', async () => {
     const files = () =>
       fs.readdirSync(home, {recursive: true, encoding: 'utf8'}).map((name) => {
         const {mtimeNs, ctimeNs, ino} = fs.statSync(path.join(home, name), {bigint: true})
@@ -85,7 +85,7 @@ describeUnless(reason, 'the health of a real process', () => {
     // Held, so that nobody else writes either.
     process.kill(read().pid, 'SIGSTOP')
     const before = files()
-    look()
+    await look()
     expect(files()).toEqual(before)
   })
 })
@@ -99,8 +99,8 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 describe('observeHealth', () => {
-  it('needs no home to be there', () => {
-    const {payload, meantToRun} = observeHealth(createNodeHost(PACKAGE_ROOT), {home: '/nonexistent/home'})
+  it('needs no home to be there', async () => {
+    const {payload, meantToRun} = await observeHealth(createNodeHost(PACKAGE_ROOT), {home: '/nonexistent/home'})
     expect([payload.alive, payload.details.reason, meantToRun]).toEqual([null, 'gateway_not_configured', undefined])
   })
 })

@@ -1,8 +1,10 @@
 import {describe, expect, it} from 'vitest'
 import {type InstallRequest, planInstall} from '../../src/lifecycle/install.js'
+import {planStop} from '../../src/lifecycle/stop.js'
 import {formatDesired} from '../../src/service/desired-state.js'
 import {upstreamUnit} from '../fakes/captures.js'
 import type {FakeFile} from '../fakes/fake-host.js'
+import {outcomeOf} from '../../src/plan/plan.js'
 import {FakeSystemd} from '../fakes/fake-systemd.js'
 import {runPlan} from '../fakes/run-plan.js'
 import {serviceOf} from '../fakes/settings.js'
@@ -15,7 +17,7 @@ const UNIT = upstreamUnit().replaceAll('/home/hermes', '/home/user')
 async function install(machine: FakeSystemd, request: Partial<InstallRequest> = {}): Promise<string> {
   const plan = await planInstall(machine.target, {...REQUEST, ...request})
   await runPlan(machine.host, plan)
-  return plan.outcome
+  return outcomeOf(plan)
 }
 
 /** All regular files outside of /proc, for comparing a machine before and after. */
@@ -40,7 +42,7 @@ describe('a first install', () => {
     const before = files(machine)
     const plan = await planInstall(machine.target, REQUEST)
     expect(plan.steps.map(({why}) => why)).toEqual([])
-    expect(plan.outcome).toBe('hermes-gateway.service is already up to date; nothing was changed')
+    expect(outcomeOf(plan)).toBe('hermes-gateway.service is already up to date; nothing was changed')
     expect(files(machine)).toEqual(before)
   })
 
@@ -87,6 +89,21 @@ describe('a later install', () => {
     expect(machine.shown.MainPID).not.toBe(pid)
   })
 
+  it('leaves a gateway that runs alone if it is told to, and notes that a restart is due, for the next install', async () => {
+    const machine = new FakeSystemd()
+    const due = '/home/user/.config/hermes-svc/hermes-gateway/restart-due'
+    await install(machine)
+    const pid = machine.shown.MainPID
+    for (let time = 0; time < 2; time++) {
+      await install(machine, {environment: new Map([['A', '1']]), keepRunning: true})
+      expect(machine.shown.MainPID).toBe(pid)
+      expect(files(machine)).toHaveProperty([due])
+    }
+    await install(machine)
+    expect(machine.shown.MainPID).not.toBe(pid)
+    expect(files(machine)).not.toHaveProperty([due])
+  })
+
   it('has the previous definition running again if the new one does not come up', async () => {
     const machine = new FakeSystemd()
     await install(machine)
@@ -112,6 +129,22 @@ describe('a later install', () => {
     machine.host.put(RECORD, formatDesired({schemaVersion: 1, desiredState: 'stopped', since: 'x', by: 'stop'}))
     expect(await install(machine, {environment: new Map([['A', '1']])})).toContain('stopped as before')
     expect(machine.shown).toMatchObject({ActiveState: 'inactive', UnitFileState: 'disabled'})
+  })
+
+  it('leaves a service stopped that the operator stopped until the next boot, and enabled', async () => {
+    const machine = new FakeSystemd()
+    await install(machine)
+    const stop = {timeoutMs: 10_000, untilBoot: true, force: false, wedgeWindowMs: 5000}
+    await runPlan(machine.host, await planStop(machine.target, stop))
+    const record = files(machine)[RECORD]
+    expect(await install(machine, {environment: new Map([['A', '1']])})).toContain('stopped as before')
+    expect(machine.shown).toMatchObject({ActiveState: 'inactive', UnitFileState: 'enabled'})
+    expect(files(machine)[RECORD]).toBe(record)
+    expect((await planInstall(machine.target, REQUEST)).steps).toEqual([])
+
+    machine.host.put('/proc/sys/kernel/random/boot_id', 'next-boot\n')
+    await install(machine)
+    expect(machine.shown.ActiveState).toBe('active')
   })
 
   it('leaves a service stopped of which it cannot be told any more who wanted it stopped', async () => {

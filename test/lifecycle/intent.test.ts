@@ -3,6 +3,7 @@ import {mirrorIntent, recordIntent} from '../../src/lifecycle/intent.js'
 import {observe} from '../../src/lifecycle/observe.js'
 import {performSteps} from '../../src/plan/apply.js'
 import {formatDesired} from '../../src/service/desired-state.js'
+import type {FakeFile} from '../fakes/fake-host.js'
 import {FakeSystemd} from '../fakes/fake-systemd.js'
 
 const HOME = '/home/user/.hermes'
@@ -11,7 +12,7 @@ const STATE = `${HOME}/gateway_state.json`
 
 const record = (desiredState: 'running' | 'stopped') => formatDesired({schemaVersion: 1, desiredState, since: 'then', by: 'start'})
 
-async function intend(files: Record<string, string>, desired: 'running' | 'stopped') {
+async function intend(files: Record<string, FakeFile | string>, desired: 'running' | 'stopped') {
   const machine = new FakeSystemd(files)
   const steps = recordIntent(machine.target, observe(machine.target), desired, 'stop')
   await performSteps(machine.host, steps, () => undefined)
@@ -34,6 +35,30 @@ describe('recordIntent', () => {
     const {steps, texts} = await intend({[RECORD]: record('stopped')}, 'stopped')
     expect(steps).toEqual([])
     expect(texts[RECORD]).toBe(record('stopped'))
+  })
+
+  it.each([
+    ['that is stale', '{"desired_state":"running","pid":5}', '{"desired_state":"stopped","pid":5}'],
+    ['that is missing', '{"gateway_state":"stopped"}', '{"gateway_state":"stopped","desired_state":"stopped"}'],
+  ])('makes up for a mirror %s, as a kill between the two writes leaves it, and only once', async (_, before, after) => {
+    const first = await intend({[RECORD]: record('stopped'), [STATE]: before}, 'stopped')
+    expect(first.texts).toMatchObject({[RECORD]: record('stopped'), [STATE]: after})
+    expect((await intend(first.texts, 'stopped')).steps).toEqual([])
+  })
+
+  it.each([
+    ['a value that is no word of ours', '{"desired_state":"paused"}'],
+    ['a state file that is damaged', '{"desired_state":"runn'],
+    ['a state file that may not be read', {text: '{"desired_state":"running"}', uid: 0, mode: 0o600}],
+  ])('has nothing to make up for with %s', async (_, state) => {
+    expect((await intend({[RECORD]: record('stopped'), [STATE]: state}, 'stopped')).steps).toEqual([])
+  })
+
+  it('misses no mirror in the state file of a gateway that runs', async () => {
+    const machine = new FakeSystemd({[RECORD]: record('running')})
+    machine.addUnit('')
+    machine.comesUp()
+    expect(recordIntent(machine.target, observe(machine.target), 'running', 'start')).toEqual([])
   })
 
   it('replaces a record that is damaged', async () => {

@@ -1,6 +1,7 @@
 import {describe, expect, it} from 'vitest'
 import {logTail} from '../../src/lifecycle/log-tail.js'
 import {commandLineProfile, observe} from '../../src/lifecycle/observe.js'
+import {assess} from '../../src/lifecycle/status.js'
 import {servedBy} from '../../src/lifecycle/served.js'
 import {restartBudgetMs, stopBudgetMs} from '../../src/lifecycle/budget.js'
 import type {RunResult} from '../../src/host/host.js'
@@ -58,6 +59,36 @@ describe('observe', () => {
 
   it('has nothing to say of supervision where there is no gateway', () => {
     expect(observe(new FakeSystemd().target)).toMatchObject({verdict: {state: 'dead'}, supervised: undefined})
+  })
+
+  describe('a main process that has left no record of a gateway', () => {
+    const seenAfter = (ms: number) => {
+      const machine = new FakeSystemd()
+      machine.addUnit('')
+      machine.comesUp('running', {argv: ['wrapper'], open: {}})
+      for (const name of ['gateway.pid', 'gateway.lock', 'gateway_state.json']) machine.host.drop(`${HOME}/${name}`)
+      machine.shown.ExecMainStartTimestampMonotonic = String((machine.host.monotonicMs() - ms) * 1000)
+      return observe(machine.target)
+    }
+
+    it('is taken for a gateway that starts during the first two minutes', () => {
+      const seen = seenAfter(119_000)
+      expect(seen.verdict.state).toBe('dead')
+      expect(assess(seen)).toEqual({actual: 'starting', exitStatus: 0})
+    })
+
+    it('is something of which nothing can be told after that, and why is said', () => {
+      const seen = seenAfter(125_000)
+      expect(seen.verdict).toMatchObject({
+        state: 'unknown',
+        pid: undefined,
+        evidence: [
+          `pid ${seen.manager.mainPid}, the main process of the service, has been up for 125 s and has left no record of a gateway in this home`,
+          'no gateway has left any runtime file in this home',
+        ],
+      })
+      expect(assess(seen)).toEqual({actual: 'unknown', exitStatus: 4})
+    })
   })
 
   it('names the profile of a gateway by its command line', () => {

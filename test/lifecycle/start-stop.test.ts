@@ -1,13 +1,16 @@
 import {describe, expect, it} from 'vitest'
+import {HostError} from '../../src/host/host.js'
+import {planInstall} from '../../src/lifecycle/install.js'
+import {observeHealth} from '../../src/lifecycle/health.js'
 import {planRestart} from '../../src/lifecycle/restart.js'
 import {planStart} from '../../src/lifecycle/start.js'
 import {planStop} from '../../src/lifecycle/stop.js'
 import {planUninstall} from '../../src/lifecycle/uninstall.js'
-import type {Plan} from '../../src/plan/plan.js'
+import {outcomeOf, type Plan} from '../../src/plan/plan.js'
 import {formatDesired} from '../../src/service/desired-state.js'
 import {formatSettings} from '../../src/service/settings.js'
 import {upstreamUnit} from '../fakes/captures.js'
-import {GATEWAY_ARGV} from '../fakes/fake-process.js'
+import {GATEWAY_ARGV, processFiles} from '../fakes/fake-process.js'
 import {FakeSystemd} from '../fakes/fake-systemd.js'
 import {runPlan} from '../fakes/run-plan.js'
 import {SETTINGS} from '../fakes/settings.js'
@@ -33,14 +36,16 @@ const mirrored = (machine: FakeSystemd) => (JSON.parse(machine.host.texts()[STAT
 
 async function run(machine: FakeSystemd, plan: Plan): Promise<string> {
   await runPlan(machine.host, plan)
-  return plan.outcome
+  return outcomeOf(plan)
 }
 
-const start = (machine: FakeSystemd) => run(machine, planStart(machine.target, {timeoutMs}))
+const start = async (machine: FakeSystemd) => run(machine, await planStart(machine.target, {timeoutMs}))
 const stop = async (machine: FakeSystemd, untilBoot = false) =>
   run(machine, await planStop(machine.target, {timeoutMs, untilBoot, force: false, wedgeWindowMs: 5000}))
 const restartPlan = (machine: FakeSystemd, force = false) => planRestart(machine.target, {timeoutMs, force, wedgeWindowMs: 5000, times: {}})
 const restart = async (machine: FakeSystemd, force = false) => run(machine, await restartPlan(machine, force))
+const install = async (machine: FakeSystemd) =>
+  run(machine, await planInstall(machine.target, {environment: new Map(), policy: {}, heartbeat: {}, timeoutMs, force: false}))
 const uninstall = async (machine: FakeSystemd) => run(machine, await planUninstall(machine.target, {timeoutMs}))
 
 describe('start', () => {
@@ -55,15 +60,15 @@ describe('start', () => {
   it('does nothing to a gateway that runs', async () => {
     const machine = machineWith('running')
     const pid = machine.comesUp()
-    const plan = planStart(machine.target, {timeoutMs})
+    const plan = await planStart(machine.target, {timeoutMs})
     expect(plan.steps).toEqual([])
-    expect(plan.outcome).toContain(`is running already (pid ${pid})`)
+    expect(outcomeOf(plan)).toContain(`is running already (pid ${pid})`)
   })
 
   it('waits for a gateway that is coming up already', async () => {
     const machine = machineWith('running')
     machine.comesUp('starting')
-    const plan = planStart(machine.target, {timeoutMs})
+    const plan = await planStart(machine.target, {timeoutMs})
     expect(plan.steps).toEqual([])
     machine.host.after(3000, () => machine.comesUp())
     const before = machine.host.monotonicMs()
@@ -126,14 +131,14 @@ describe('start', () => {
     await expect(start(machine)).rejects.toThrow('it ended 3 times in a row (killed by signal 11)')
   })
 
-  it('is refused while a gateway of the home runs outside its service', () => {
+  it('is refused while a gateway of the home runs outside its service', async () => {
     const machine = machineWith('running')
     machine.putProcess({pid: 77, startTime: 7, cgroup: '/user.slice/session'}, 'running')
-    expect(() => planStart(machine.target, {timeoutMs})).toThrow('already running outside hermes-gateway.service: pid 77')
+    await expect(planStart(machine.target, {timeoutMs})).rejects.toThrow('already running outside hermes-gateway.service: pid 77')
   })
 
-  it('is refused without a definition, with the command that makes one', () => {
-    expect(() => planStart(new FakeSystemd().target, {timeoutMs})).toThrow('is not installed in systemd (user)')
+  it('is refused without a definition, with the command that makes one', async () => {
+    await expect(planStart(new FakeSystemd().target, {timeoutMs})).rejects.toThrow('is not installed in systemd (user)')
   })
 })
 
@@ -147,11 +152,91 @@ describe('stop', () => {
     expect([desiredOf(machine), mirrored(machine)]).toEqual(['stopped', 'stopped'])
   })
 
-  it('leaves it enabled if it is only until the next boot', async () => {
-    const machine = machineWith('running')
-    machine.comesUp()
-    await stop(machine, true)
-    expect(machine.shown.UnitFileState).toBe('enabled')
+  describe('until the next boot', () => {
+    const recordOf = (machine: FakeSystemd) => JSON.parse(machine.host.texts()[RECORD] ?? '{}') as unknown
+
+    it('leaves it enabled, and goes on saying that it should run', async () => {
+      const machine = machineWith('running')
+      machine.comesUp()
+      expect(await stop(machine, true)).toBe('hermes-gateway.service is stopped until the next boot')
+      expect(machine.shown).toMatchObject({ActiveState: 'inactive', UnitFileState: 'enabled'})
+      expect(recordOf(machine)).toEqual({schemaVersion: 1, desiredState: 'running', since: 'x', by: 'y', stoppedInBoot: 'this-boot'})
+      expect(mirrored(machine)).toBe('running')
+    })
+
+    it('records that it should run where nothing is recorded of a service that is enabled', async () => {
+      const machine = machineWith(undefined)
+      machine.comesUp()
+      await stop(machine, true)
+      expect(recordOf(machine)).toMatchObject({desiredState: 'running', by: 'stop --until-boot', stoppedInBoot: 'this-boot'})
+    })
+
+    it('does nothing the second time', async () => {
+      const machine = machineWith('running')
+      machine.comesUp()
+      await stop(machine, true)
+      const plan = await planStop(machine.target, {timeoutMs, untilBoot: true, force: false, wedgeWindowMs: 5000})
+      expect(plan.steps).toEqual([])
+      expect(outcomeOf(plan)).toBe('hermes-gateway.service is stopped until the next boot already; nothing was changed')
+    })
+
+    it.each(['recorded', 'not recorded'])('does not bring back what is stopped for good, %s', async (kind) => {
+      const machine = machineWith(kind === 'recorded' ? 'stopped' : undefined)
+      machine.shown.UnitFileState = 'disabled'
+      machine.comesUp()
+      expect(await stop(machine, true)).toBe('hermes-gateway.service is stopped, and not enabled, so the next boot leaves it so')
+      expect(machine.shown.UnitFileState).toBe('disabled')
+      expect(desiredOf(machine)).toBe(kind === 'recorded' ? 'stopped' : undefined)
+    })
+
+    it('becomes a stop for good by a stop without it', async () => {
+      const machine = machineWith('running')
+      machine.comesUp()
+      await stop(machine, true)
+      expect(await stop(machine)).toBe('hermes-gateway.service is stopped')
+      expect(machine.shown.UnitFileState).toBe('disabled')
+      expect(recordOf(machine)).toMatchObject({desiredState: 'stopped', by: 'stop'})
+      expect(recordOf(machine)).not.toHaveProperty('stoppedInBoot')
+      expect(mirrored(machine)).toBe('stopped')
+    })
+
+    it('is no reason for a probe to have it killed', async () => {
+      const machine = machineWith('running')
+      machine.comesUp()
+      expect((await observeHealth(machine.host, {})).meantToRun).toBe(true)
+      await stop(machine, true)
+      expect((await observeHealth(machine.host, {})).meantToRun).toBe(false)
+      machine.host.put('/proc/1/stat', `1 (init) S 0 ${'0 '.repeat(17)}4711 0\n`)
+      expect((await observeHealth(machine.host, {})).meantToRun).toBe(true)
+    })
+
+    it('ends with a start', async () => {
+      const machine = machineWith('running')
+      machine.comesUp()
+      await stop(machine, true)
+      await start(machine)
+      expect(machine.shown.ActiveState).toBe('active')
+      expect(recordOf(machine)).not.toHaveProperty('stoppedInBoot')
+    })
+
+    it('is over after that boot: a start then has nothing to change', async () => {
+      const machine = machineWith('running')
+      machine.comesUp()
+      await stop(machine, true)
+      machine.host.put('/proc/sys/kernel/random/boot_id', 'next-boot\n')
+      machine.comesUp()
+      expect((await planStart(machine.target, {timeoutMs})).steps).toEqual([])
+    })
+
+    it.each(['recorded', 'not recorded'])('is recorded as running alone where no boot can be told from another, %s', async (kind) => {
+      const machine = machineWith(kind === 'recorded' ? 'running' : undefined)
+      machine.host.drop('/proc/sys/kernel/random/boot_id')
+      machine.comesUp()
+      await stop(machine, true)
+      expect(machine.shown).toMatchObject({ActiveState: 'inactive', UnitFileState: 'enabled'})
+      expect(recordOf(machine)).not.toHaveProperty('stoppedInBoot')
+      expect(desiredOf(machine)).toBe('running')
+    })
   })
 
   it('does nothing to a service that is stopped', async () => {
@@ -259,11 +344,71 @@ describe('restart', () => {
       if (name === 'SIGKILL') machine.goesDown('deactivating', 'stop-post', 9)
       return sent
     }
-    await restart(machine)
+    const options = {timeoutMs: 60_000, force: false, wedgeWindowMs: 5000, times: {answerMs: 1000}}
+    await run(machine, await planRestart(machine.target, options))
     const signals = machine.host.changes.filter((change) => change.kind === 'signal').map((change) => change.signal)
     expect(signals).toEqual(['SIGUSR1', 'SIGTERM', 'SIGKILL'])
     expect(machine.verbs).toContain('restart --no-block')
     expect(machine.shown.MainPID).not.toBe(String(pid))
+  })
+
+  it('gives one of which it cannot be told whether it works 30 s to answer', async () => {
+    const machine = machineWith('running')
+    machine.comesUp('starting', {waitsIn: 'hrtimer_nanosleep'})
+    const startMs = machine.host.monotonicMs()
+    let askedMs = 0
+    machine.host.signal = (_, name) => {
+      if (name === 'SIGUSR1') askedMs = machine.host.monotonicMs()
+      if (name === 'SIGTERM') {
+        expect(machine.host.monotonicMs() - askedMs).toBeGreaterThanOrEqual(30_000)
+        expect(machine.host.monotonicMs() - askedMs).toBeLessThan(31_000)
+        machine.goesDown('deactivating', 'stop-post', 15)
+      }
+      return true
+    }
+    await run(machine, await planRestart(machine.target, {timeoutMs: 120_000, force: false, wedgeWindowMs: 1000, times: {}}))
+    expect(askedMs).toBeGreaterThan(startMs)
+    expect(machine.verbs.at(-1)).toBe('restart --no-block')
+  })
+
+  it('says what else was in the service, and what became of it', async () => {
+    const machine = machineWith('running')
+    const pid = machine.comesUp()
+    for (const child of [901, 902]) {
+      for (const [file, content] of Object.entries(processFiles({pid: child, startTime: child, argv: ['/usr/bin/adb', 'server']}))) {
+        machine.host.put(file, content)
+      }
+    }
+    machine.host.put('/sys/fs/cgroup/s/hermes.service/cgroup.procs', `${pid}\n901\n902\n`)
+    const plan = await restartPlan(machine, true)
+    machine.host.signal = () => {
+      machine.goesDown('deactivating', 'stop-post', 15)
+      machine.host.drop('/proc/901')
+      return true
+    }
+    expect(await run(machine, plan)).toBe(
+      'hermes-gateway.service is running under a new pid; ended with the former gateway: pid 901 (adb); still there of the former gateway: pid 902 (adb)',
+    )
+  })
+
+  it.each(['restart', 'stop'])('%s is refused inside a gateway that no service would start again', async (command) => {
+    const machine = machineWith('running')
+    machine.putProcess({pid: machine.host.pid, startTime: 7, cgroup: '/user.slice/session'}, 'running')
+    const refused = command === 'stop' ? stop(machine) : restart(machine)
+    await expect(refused).rejects.toMatchObject({
+      ...{code: 'inside-gateway', exitStatus: 1},
+      next: [`hermes-svc ${command}   # from a shell outside the gateway`],
+    })
+    expect(machine.host.changes.filter(({kind}) => kind === 'signal')).toEqual([])
+  })
+
+  it('leaves a gateway that works alone where the time is up before its drain is', async () => {
+    const machine = machineWith('running')
+    machine.comesUp()
+    await expect(restart(machine)).rejects.toMatchObject({exitStatus: 1, next: ['hermes-svc restart --force']})
+    const signals = machine.host.changes.filter((change) => change.kind === 'signal').map((change) => change.signal)
+    expect(signals).toEqual(['SIGUSR1'])
+    expect(machine.verbs).toEqual([])
   })
 
   it('does not lose patience over failures that are long past', async () => {
@@ -332,6 +477,46 @@ describe('restart', () => {
     await restart(machine)
     expect(desiredOf(machine)).toBe('running')
     expect(machine.shown).toMatchObject({ActiveState: 'active', UnitFileState: 'enabled'})
+  })
+})
+
+describe('a gateway that answers, and whose process cannot be seen from here,', () => {
+  /** A machine on which the control socket of the home answers for a gateway of a container. */
+  function machineWithUnseen(): FakeSystemd {
+    const machine = machineWith('running')
+    const socket = `${HOME}/gateway.sock`
+    machine.host.put(socket, {kind: 'socket'})
+    machine.host.exchange = async (path) => {
+      await Promise.resolve()
+      if (path !== socket) throw new HostError('ENOENT', path, 'cannot talk to')
+      return `${JSON.stringify({ok: true, result: {pid: 12, start_time: 345, hermes_home: HOME}})}\n`
+    }
+    return machine
+  }
+  const refusal = {
+    code: 'gateway-unseen',
+    exitStatus: 1,
+    evidence: expect.arrayContaining([expect.stringContaining('cannot be seen from here')]),
+  }
+
+  it.each<[string, (machine: FakeSystemd) => Promise<string>]>([
+    ['started', start],
+    ['restarted', restart],
+    ['stopped', stop],
+    ['installed', install],
+  ])('is not %s: nothing is changed', async (_, command) => {
+    const machine = machineWithUnseen()
+    await expect(command(machine)).rejects.toMatchObject(refusal)
+    expect(machine.host.changes.filter(({kind}) => kind !== 'run')).toEqual([])
+    expect(machine.verbs).toEqual([])
+  })
+
+  it('is not taken for stopped with a service that fails beside it, which is', async () => {
+    const machine = machineWithUnseen()
+    machine.goesDown('activating', 'auto-restart')
+    await expect(stop(machine)).rejects.toMatchObject({code: 'gateway-unseen'})
+    expect(machine.shown).toMatchObject({ActiveState: 'inactive', UnitFileState: 'disabled'})
+    expect(desiredOf(machine)).toBe('stopped')
   })
 })
 

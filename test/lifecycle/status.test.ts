@@ -27,6 +27,7 @@ function observation({manager = {}, verdict = 'dead', says, supervised = true, d
     updatedAt: undefined,
     desiredState: undefined,
     servedProfiles: [],
+    platforms: [],
   }
   return {
     manager: {
@@ -37,11 +38,13 @@ function observation({manager = {}, verdict = 'dead', says, supervised = true, d
       activity: 'running',
       mainPid: 468,
       startedAtMs: 1000,
+      changedAtMs: 1000,
       restarts: 0,
       lastExit: undefined,
       failuresInARow: 0,
       controlGroup: '/s',
       home: undefined,
+      environment: [],
       accountName: undefined,
       definitionPaths: [],
       needsReload: false,
@@ -83,6 +86,7 @@ describe('assess', () => {
     ['one more try of a crash loop', {manager: {activity: 'starting', failuresInARow: 3}}, 'crash-looping', 1],
     ['a process of a crash loop that has written nothing yet', {manager: {failuresInARow: 3}}, 'crash-looping', 1],
     ['a gateway that is up after a crash loop', {manager: {failuresInARow: 3}, verdict: 'alive', says: 'running'}, 'running', 0],
+    ['a gateway of which nothing can be told after a crash loop', {manager: {failuresInARow: 3}, verdict: 'unknown'}, 'unknown', 4],
     ['a gateway outside its service', {manager: {activity: 'stopped'}, verdict: 'alive', supervised: false}, 'orphaned', 1],
     ['a frozen gateway outside its service', {manager: {activity: 'stopped'}, verdict: 'wedged', supervised: false}, 'orphaned', 1],
     [

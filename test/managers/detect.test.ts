@@ -26,9 +26,26 @@ describe('detectManager', () => {
     expect(error).toMatchObject({code: 'no-manager', exitStatus: 4, message: expect.stringContaining('(PID 1 is tini)') as string})
   })
 
+  it('finds launchd where there is a launchctl', () => {
+    const files = {'/bin/launchctl': {mode: 0o755}}
+    expect(detectManager(new FakeHost({files, platform: 'darwin'}), undefined, 'user', USER)).toMatchObject({
+      kind: 'launchd',
+      scope: 'user',
+    })
+    expect(detectManager(new FakeHost({files: {...files, ...SYSTEMD}}), 'launchd', 'system', USER).title).toBe('launchd (system)')
+    expect(detectManager(new FakeHost({files: {...files, ...SYSTEMD}}), undefined, 'user', USER).kind).toBe('systemd')
+  })
+
+  it('cannot tell where the manager that was asked for is not the one of this machine', () => {
+    const launchd = refusal(() => detectManager(new FakeHost({files: SYSTEMD}), 'launchd', 'user', USER))
+    expect(launchd).toMatchObject({exitStatus: 4, message: '--manager launchd: there is no launchd on this machine; systemd runs here'})
+    const systemd = refusal(() => detectManager(new FakeHost({files: {'/bin/launchctl': {mode: 0o755}}}), 'systemd', 'user', USER))
+    expect(systemd.exitStatus).toBe(4)
+  })
+
   it('refuses a manager that it does not know, and names those that it does', () => {
     const error = refusal(() => detectManager(new FakeHost({files: SYSTEMD}), 'upstart', 'user', USER))
-    expect(error).toMatchObject({exitStatus: 2, message: '--manager upstart is not known; it is one of: systemd, s6'})
+    expect(error).toMatchObject({exitStatus: 2, message: '--manager upstart is not known; it is one of: systemd, launchd, s6'})
   })
 
   const CONTAINER: Record<string, FakeFile | string> = {'/proc/1/comm': 's6-svscan\n', '/run/s6/basedir': {folder: true}}

@@ -55,6 +55,24 @@ async function apply(
 
 const sha = (text: string) => createHash('sha256').update(text).digest('hex')
 
+describe('setting access', () => {
+  const root = () => new FakeHost({account: ROOT, accounts: [USER], files: {[`${D}/log`]: {text: '', uid: 0, gid: 0, mode: 0o666}}})
+  const give: Step = {kind: 'set-access', why: 'give', path: `${D}/log`, mode: 0o600, owner: USER}
+
+  it('gives a file to its owner with its mode, and does nothing the second time', async () => {
+    const host = root()
+    expect((await apply({steps: [give]}, {host})).applied.map(({changed}) => changed)).toEqual([true])
+    expect(host.lstat(`${D}/log`)).toMatchObject({uid: USER.uid, gid: USER.gid, mode: 0o600})
+    expect((await apply({steps: [give]}, {host})).applied.map(({changed}) => changed)).toEqual([false])
+  })
+
+  it('is taken back if a later step fails', async () => {
+    const host = root()
+    expect((await apply({steps: [give, fails()]}, {host})).error).toMatchObject({code: 'wrong', leftovers: []})
+    expect(host.lstat(`${D}/log`)).toMatchObject({uid: 0, gid: 0, mode: 0o666})
+  })
+})
+
 describe('applying steps', () => {
   it('makes folders, writes files, removes them and runs programs, in their order', async () => {
     const files = {[`${D}/old`]: 'x', [`${D}/empty`]: {folder: true} as const}
@@ -282,6 +300,12 @@ describe('undoing', () => {
 })
 
 describe('cancelling', () => {
+  const waits = async (progress: (text: string) => void) => {
+    for (let waited = 0; waited < 100; waited++) {
+      progress(`${waited}`)
+      await Promise.resolve()
+    }
+  }
   const cancelAfter = (asked: number) => {
     let times = 0
     return () => ++times > asked
@@ -289,8 +313,22 @@ describe('cancelling', () => {
 
   it('stops between two steps and undoes the first', async () => {
     const {host, error} = await apply({steps: [write(`${D}/a`, ''), run('never')]}, {cancelled: cancelAfter(1)})
-    expect(error).toMatchObject({code: 'cancelled', exitStatus: 130})
+    expect(error).toMatchObject({code: 'cancelled', exitStatus: 130, message: 'cancelled: what was done until then is undone'})
     expect(host.stat(`${D}/a`)).toBeUndefined()
+  })
+
+  it('says so where nothing was done yet', async () => {
+    const {error} = await apply({steps: [write(`${D}/a`, '')]}, {cancelled: () => true})
+    expect(error).toMatchObject({exitStatus: 130, message: 'cancelled: nothing was changed'})
+  })
+
+  it.each<[string, Partial<Plan>]>([
+    ['a step that commits has begun', {steps: [write(`${D}/a`, ''), {kind: 'act', why: 'wait', act: waits, commits: true}]}],
+    ['all of a plan that lasts is done', {steps: [write(`${D}/a`, '')], verify: waits, lasts: true}],
+  ])('undoes nothing once %s, and says so', async (_, plan) => {
+    const {host, error} = await apply(plan, {cancelled: cancelAfter(5)})
+    expect(error).toMatchObject({exitStatus: 130, message: expect.stringMatching(/^cancelled: .* goes on without this command$/) as string})
+    expect(host.stat(`${D}/a`)).toBeDefined()
   })
 
   it.each(['step', 'outcome'])('stops while a %s is waited for', async (where) => {

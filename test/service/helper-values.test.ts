@@ -180,7 +180,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
         // The helper reads /proc/<pid>/cmdline.
         return `read_command '..${process}'; printf '%s\\000%s\\000' "$is_gateway" "$command_profile"`
       })
-      const output = (await runScript(['common', 'linux-identity'], lines)).split('\0')
+      const output = (await runScript(['common', 'linux-identity', 'identity'], lines)).split('\0')
       for (const [index, argv] of sample.entries()) {
         expect(output[2 * index], argv.join(' ')).toBe(isGatewayCommandLine(argv) ? 'yes' : 'no')
         const flagCount = argv.filter((word) => /^(-p|--profile)/.test(word)).length

@@ -51,8 +51,8 @@ describe('the templates of the helpers', () => {
 })
 
 describeUnless(lacks('shellcheck'), 'shellcheck', () => {
-  it('finds nothing in the rendered helpers', async () => {
-    const {folder} = await helperService({homeName: "it's a $home"})
+  it.each(['linux', 'darwin'] as const)('finds nothing in the helpers rendered for %s', async (platform) => {
+    const {folder} = await helperService({homeName: "it's a $home", platform})
     const result = spawnSync('shellcheck', ['-s', 'sh', ...readdirSync(folder).map((name) => join(folder, name))], {encoding: 'utf8'})
     expect(result.stdout).toBe('')
     expect(result.status).toBe(0)

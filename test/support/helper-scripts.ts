@@ -37,6 +37,11 @@ export type Json = Record<string, unknown>
 
 const cleanups: (() => unknown)[] = []
 
+/** Has something done at the end of the test. */
+export function atEnd(cleanup: () => unknown): void {
+  cleanups.push(cleanup)
+}
+
 /** Undoes what the functions below made; for afterEach. */
 export async function cleanUp(): Promise<void> {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
@@ -57,7 +62,7 @@ export function temporaryFolder(): string {
 
 /** Renders the helpers for a new home and state folder. `tools` replaces the programs that they call by scripts in `root`. */
 export async function helperService(
-  options: {policy?: Partial<RestartPolicy>; homeName?: string; tools?: Record<string, string>} = {},
+  options: {policy?: Partial<RestartPolicy>; homeName?: string; tools?: Record<string, string>; platform?: NodeJS.Platform} = {},
 ): Promise<HelperService> {
   const root = temporaryFolder()
   const made = {root, home: join(root, options.homeName ?? 'home'), state: join(root, 'state'), folder: join(root, 'helpers')}
@@ -68,7 +73,8 @@ export async function helperService(
     chmodSync(join(root, name), 0o755)
   }
   const which: Host['which'] = (program, path) => (program in tools ? join(root, program) : HOST.which(program, path))
-  const host = new Proxy(HOST, {get: (target, name) => (name === 'which' ? which : (Reflect.get(target, name) as unknown))})
+  const own: Partial<Host> = {which, platform: options.platform ?? HOST.platform}
+  const host = new Proxy(HOST, {get: (target, name) => Reflect.get(name in own ? own : target, name) as unknown})
   for (const helper of await renderHelpers(host, {home: made.home, policy: {...DEFAULT_RESTART_POLICY, ...options.policy}})) {
     writeFileSync(join(made.folder, helper.name), helper.text)
   }

@@ -1,5 +1,5 @@
 import fs from 'node:fs'
-import type {CommandResult} from '../../src/commands/base.js'
+import type {ChangeResult} from '../../src/commands/service-command.js'
 import Install from '../../src/commands/install.js'
 import {ExitStatus} from '../../src/errors.js'
 import type {Target} from '../../src/lifecycle/target.js'
@@ -62,9 +62,9 @@ class PlannedInstall extends Install {
   static override id = 'install'
   planned: {target: Target; plan: Plan} | undefined
 
-  protected override async runChange(target: Target, _command: string, makePlan: () => Plan | Promise<Plan>): Promise<CommandResult> {
+  protected override async runChange(target: Target, _command: string, makePlan: () => Plan | Promise<Plan>): Promise<ChangeResult> {
     this.planned = {target, plan: await makePlan()}
-    return {exitStatus: ExitStatus.ok, json: undefined}
+    return {exitStatus: ExitStatus.ok, json: undefined, outcome: null}
   }
 }
 

@@ -3,17 +3,11 @@ import {fileURLToPath} from 'node:url'
 import {afterAll, beforeAll} from 'vitest'
 import type {Host} from '../../src/host/host.js'
 import {createNodeHost} from '../../src/host/node-host.js'
-import {
-  bootMachine,
-  type Machine,
-  MACHINE_NODE,
-  MACHINE_PACKAGE,
-  type MachineExecOptions,
-  type MachineOptions,
-  whyNoMachine,
-} from '../../src/smoke/machine.js'
+import {bootMachine, type Machine, type MachineOptions, whyNoMachine} from '../../src/smoke/machine.js'
 import {describeUnless} from './describe-unless.js'
 import {systemd257Root} from './systemd-257-root.js'
+
+export {type CommandResult, hermesSvc, waitFor} from './hermes-svc.js'
 
 /** The machine that the tests run on. */
 export const testHost: Host = createNodeHost(fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, ''))
@@ -71,48 +65,4 @@ async function systemdRoot(version: SystemdVersion): Promise<{root: string; reas
   const label = 'systemd 257'
   const built = await systemd257Root()
   return 'root' in built ? {root: built.root, reason: whyNoMachine(testHost, built.root), label} : {root: '/', reason: built.reason, label}
-}
-
-export interface CommandResult {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-  /** stdout as the one JSON document that it must be. Throws, with all the output, if it is not. */
-  json<T = Record<string, unknown>>(): T
-}
-
-/** Runs hermes-svc inside, as the package that the machine has. */
-export async function hermesSvc(machine: Machine, args: readonly string[], options: MachineExecOptions = {}): Promise<CommandResult> {
-  const result = await machine.exec([MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...args], {timeoutMs: 90_000, ...options})
-  const {code, stdout, stderr, failure} = result
-  const output = `hermes-svc ${args.join(' ')}: ${failure ?? `exit ${code}`}\n${stdout}\n${stderr}`
-  if (failure !== undefined) throw new Error(output)
-  return {
-    code,
-    stdout,
-    stderr,
-    json<T>(): T {
-      try {
-        return JSON.parse(stdout) as T
-      } catch {
-        throw new Error(`no JSON on stdout: ${output}`)
-      }
-    },
-  }
-}
-
-/** Asks until the answer is neither undefined nor false, and returns it; throws after the time limit, with what the last question threw. */
-export async function waitFor<T>(ask: () => T | Promise<T>, what: string, timeoutMs = 20_000): Promise<Exclude<T, undefined | false>> {
-  const limitMs = testHost.monotonicMs() + timeoutMs
-  for (;;) {
-    let cause: unknown
-    try {
-      const answer = await ask()
-      if (answer !== undefined && answer !== false) return answer as Exclude<T, undefined | false>
-    } catch (error) {
-      cause = error
-    }
-    if (testHost.monotonicMs() > limitMs) throw new Error(`after ${timeoutMs} ms still waiting for ${what}`, {cause})
-    await testHost.sleep(50)
-  }
 }

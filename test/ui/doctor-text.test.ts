@@ -11,12 +11,16 @@ const finding = (rest: Partial<Finding>): Finding => ({
 
 const report = (profile: string, ...findings: Finding[]): DiagnosisReport => ({
   ...{service: `hermes-gateway-${profile}.service`, manager: 'systemd', scope: 'user', profile, home: `/h/${profile}`},
-  ...{checks: ['one', 'two'], findings},
+  ...{desired: 'running', actual: 'running', enabled: true, checks: ['one', 'two'], findings},
 })
 
 describe('what doctor says', () => {
-  it('is one line where nothing was found', () => {
-    expect(doctorText([report('work')])).toEqual(['hermes-gateway-work.service: 2 checks, no findings'])
+  it('is how the service stands where nothing was found, and one line for several', () => {
+    expect(doctorText([report('work')])).toEqual([
+      'SERVICE                      DESIRED  ACTUAL   ENABLED',
+      'hermes-gateway-work.service  running  running  yes',
+      '2 checks, no findings',
+    ])
     expect(doctorText([report('work'), report('play')])).toEqual(['2 profiles: 2 checks, no findings'])
   })
 
@@ -34,6 +38,9 @@ describe('what doctor says', () => {
       finding({id: 'broken', cure: ['hermes-svc fix loose']}),
     ]
     expect(doctorText([report('work', ...findings)])).toEqual([
+      'SERVICE                      DESIRED  ACTUAL   ENABLED',
+      'hermes-gateway-work.service  running  running  yes',
+      '',
       'SEVERITY     FINDING  WHAT',
       'ERROR        broken   it is broken',
       'warning      loose    it will fall',
@@ -57,8 +64,13 @@ describe('what doctor says', () => {
   })
 
   it('names the profile of each finding where there are several', () => {
-    const text = doctorText([report('work', finding({})), report('play', finding({severity: 'warning'}))])
-    expect(text.slice(0, 3)).toEqual([
+    const text = doctorText([report('work', finding({})), report('idle'), report('play', finding({severity: 'warning'}))])
+    expect(text.slice(0, 8)).toEqual([
+      'SERVICE                      DESIRED  ACTUAL   ENABLED',
+      'hermes-gateway-work.service  running  running  yes',
+      'hermes-gateway-play.service  running  running  yes',
+      '1 profile: 2 checks, no findings',
+      '',
       'SEVERITY  PROFILE  FINDING  WHAT',
       'ERROR     work     one      it is broken',
       'warning   play     one      it is broken',

@@ -1,13 +1,12 @@
-import {spawnSync} from 'node:child_process'
 import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
 import {healthPayload, type StateFileText} from '../../src/gateway/health.js'
 import type {GatewayHealth} from '../../src/lifecycle/health.js'
 import {prometheusText} from '../../src/ui/prometheus.js'
 import {describeUnless} from '../support/describe-unless.js'
+import {noPromtool, promtoolComplaints} from '../support/promtool.js'
 
 const NOW_MS = Date.UTC(2026, 4, 1, 12)
-const PROMTOOL = 'promtool'
 
 function health(profile: string, state: unknown, rest: Partial<GatewayHealth> = {}): GatewayHealth {
   const stateFile: StateFileText = state === undefined ? {kind: 'absent'} : {kind: 'text', text: JSON.stringify(state)}
@@ -84,24 +83,15 @@ hermes_gateway_platforms{user="ann",profile="default",state="retrying"} 1
   })
 })
 
-/** What promtool says of a text; empty if it finds nothing wrong with it, style included. */
-function complaints(text: string): string {
-  const {status, stdout, stderr, error} = spawnSync(PROMTOOL, ['check', 'metrics'], {input: text, encoding: 'utf8'})
-  if (error) throw error
-  return `${stdout}${stderr}${status === 0 ? '' : `exit status ${status}`}`
-}
-
-const noPromtool = spawnSync(PROMTOOL, ['--version']).error ? 'promtool is missing (Debian package prometheus)' : undefined
-
 describeUnless(noPromtool, 'promtool', () => {
   it('finds nothing to complain about in gateways of every kind', () => {
     const alive = health('default', RUNNING, {verdict: 'alive', meantToRun: true})
     const dead = health('work', RUNNING, {verdict: 'dead', meantToRun: false})
-    expect(complaints(prometheusText([alive, dead, health('play', undefined)]))).toBe('')
+    expect(promtoolComplaints(prometheusText([alive, dead, health('play', undefined)]))).toBe('')
   })
 
   it('does complain about a label that is not escaped', () => {
-    expect(complaints('# HELP a a\n# TYPE a gauge\na{b="c"d"} 1\n')).toContain('exit status')
+    expect(promtoolComplaints('# HELP a a\n# TYPE a gauge\na{b="c"d"} 1\n')).toContain('exit status')
   })
 
   it('finds nothing to complain about whatever gateways write', () => {
@@ -111,7 +101,7 @@ describeUnless(noPromtool, 'promtool', () => {
         const gateways = all.map(([state, platform], index) => {
           return health(`p${index}`, {...RUNNING, gateway_state: state, platforms: {a: {state: platform}, b: {state: '"\\\n'}}})
         })
-        expect(complaints(prometheusText(gateways))).toBe('')
+        expect(promtoolComplaints(prometheusText(gateways))).toBe('')
       }),
       {numRuns: 10},
     )

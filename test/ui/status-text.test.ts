@@ -104,9 +104,9 @@ describe('listText', () => {
       },
     }
     expect(listText([REPORT, work]).map((line) => line.split(/ {2,}/))).toEqual([
-      ['PROFILE', 'INSTALLED', 'DESIRED', 'ACTUAL', 'ENABLED', 'PID', 'UP', 'HOME'],
-      ['default', 'own', 'running', 'running', 'yes', '468', '2 h 5 min', '/home/user/.hermes'],
-      ['work', 'no', '-', 'not-installed', '-', '-', '-', '/home/user/.hermes/profiles/work'],
+      ['PROFILE', 'INSTALLED', 'SCOPE', 'DESIRED', 'ACTUAL', 'ENABLED', 'PID', 'UP', 'HOME'],
+      ['default', 'own', 'user', 'running', 'running', 'yes', '468', '2 h 5 min', '/home/user/.hermes'],
+      ['work', 'no', '-', '-', 'not-installed', '-', '-', '-', '/home/user/.hermes/profiles/work'],
     ])
   })
 

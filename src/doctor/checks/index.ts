@@ -5,7 +5,32 @@ import type {Check} from '../check.js'
  * what keeps others from being seen or cured.
  */
 export const checkModules: Readonly<Record<string, () => Promise<{check: Check}>>> = {
+  'user-bus': () => import('../../managers/systemd/checks/user-bus.js'),
+  'interrupted-change': () => import('./interrupted-change.js'),
+  'definition-broken': () => import('./definition-broken.js'),
+  'helper-missing': () => import('./helper-missing.js'),
+  'definition-drift': () => import('./definition-drift.js'),
+  'file-access': () => import('./file-access.js'),
+  'duplicate-supervisor': () => import('./duplicate-supervisor.js'),
+  'start-limit': () => import('./start-limit.js'),
+  'stop-timeout': () => import('./stop-timeout.js'),
+  path: () => import('./path.js'),
+  'orphan-gateway': () => import('./orphan-gateway.js'),
+  'zombie-pid': () => import('./zombie-pid.js'),
+  'fatal-config': () => import('./fatal-config.js'),
+  'crash-loop': () => import('./crash-loop.js'),
+  'missing-heartbeat': () => import('./missing-heartbeat.js'),
+  'stale-state': () => import('./stale-state.js'),
+  'stale-marker': () => import('./stale-marker.js'),
+  'stale-token-lock': () => import('./stale-token-lock.js'),
+  'leftover-processes': () => import('./leftover-processes.js'),
+  'desired-state': () => import('./desired-state.js'),
+  platforms: () => import('./platforms.js'),
   'not-enabled': () => import('./not-enabled.js'),
+  linger: () => import('../../managers/systemd/checks/linger.js'),
+  watchdog: () => import('./watchdog.js'),
+  'log-size': () => import('./log-size.js'),
+  'not-installed': () => import('./not-installed.js'),
 }
 
 /** Loads the checks with these ids; all of them without any. */

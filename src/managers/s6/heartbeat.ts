@@ -8,6 +8,7 @@ import {renderTemplate} from '../../service/template.js'
 import type {DefinitionFile} from '../manager.js'
 import {RESTART, shell, START} from './control.js'
 import {requireS6Tool, tools} from './definition.js'
+import {heartbeatNode} from './evidence.js'
 import {HEARTBEAT_SLOT, stagingOf} from './places.js'
 import {changeStep, removeSlot} from './slot-steps.js'
 
@@ -36,7 +37,7 @@ export async function renderHeartbeat(
   const program = host.readText(path.join(host.packageRoot, BUILT_ENTRY))
   if (program === undefined) throw new Error(`the package is incomplete: ${BUILT_ENTRY} is missing`)
   const entry = path.join(slot, 'heartbeat.cjs')
-  const inUse = /^\$as_user '(\/[^']*)' /m.exec(host.readText(path.join(slot, 'run')) ?? '')?.[1]
+  const inUse = heartbeatNode(host.readText(path.join(slot, 'run')) ?? '')
   const run = await renderTemplate(host, 's6/heartbeat-run.ejs', {
     interval: String(Math.min(...wanting.map((settings) => settings.heartbeat.intervalSec))),
     asUser: shellQuote(`${requireS6Tool(host, 's6-setuidgid')} ${account.name}`),

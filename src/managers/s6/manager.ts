@@ -6,18 +6,23 @@ import type {Profile} from '../../service/profile.js'
 import {parseSettings, type ServiceSettings} from '../../service/settings.js'
 import type {
   Activity,
+  DefinitionEvidence,
   DefinitionFile,
   DirectiveDrift,
+  GatewayDefinition,
   HeartbeatDefinition,
   LogQuery,
   Manager,
   ManagerObservation,
+  OwnFile,
   Scope,
   Service,
+  UsedProgram,
 } from '../manager.js'
 import {ABORT, ANNOUNCE, LOGS, LOOK, RESTART, S6_ENVIRONMENT, s6Tool, shell, START, STOP} from './control.js'
 import {isOwn, renderDefinition, slotEnvironment} from './definition.js'
 import {parseEnvironment} from './environment-file.js'
+import {heartbeatPrograms, slotDefinitions, slotEvidence, slotFiles, slotVariables} from './evidence.js'
 import {heartbeatSteps, renderHeartbeat, slotSettings} from './heartbeat.js'
 import {containerVariable, HEARTBEAT_SLOT, scanDirectory, slotName, type SlotPaths, slotPaths} from './places.js'
 import {buildBeside, changeStep, removeSlot} from './slot-steps.js'
@@ -35,7 +40,7 @@ const TICK_MS = 10
 export class S6Manager implements Manager {
   readonly kind = 's6'
   readonly scope: Scope = 'system'
-  readonly adopts = false
+  readonly replacesForeign = true
   readonly title: string
   private readonly scan: string
 
@@ -118,6 +123,42 @@ export class S6Manager implements Manager {
     // A service that is not there, and goes on not being there, changes nothing for the others.
     const isAbout = settings !== undefined || before !== undefined
     return {files, steps: isAbout ? heartbeatSteps(this.host, this.scan, files) : []}
+  }
+
+  evidence(observation: ManagerObservation): DefinitionEvidence {
+    return slotEvidence(this.host, this.paths(observation.service), observation)
+  }
+
+  tickPrograms(): UsedProgram[] {
+    return heartbeatPrograms(this.host, this.scan)
+  }
+
+  ownFiles(service: Service): OwnFile[] {
+    return slotFiles(this.paths(service))
+  }
+
+  /** A slot is made anew at every boot: an edit by hand is nothing that could be kept. */
+  editedFiles(): string[] {
+    return []
+  }
+
+  gatewayDefinitions(account: Account): GatewayDefinition[] {
+    const root = containerVariable(this.host, 'HERMES_HOME')?.trim() || path.join(account.home, '.hermes')
+    return this.look(() => slotDefinitions(this.host, this.scan, root))
+  }
+
+  commandLine(words: string): string {
+    return `s6-svc ${words}`
+  }
+
+  /** s6 notes only when a slot went up or down, and the heartbeat's is up between two ticks too. */
+  lastTick(): undefined {
+    return undefined
+  }
+
+  /** s6 knows of no process but the gateway. */
+  processesOf(): undefined {
+    return undefined
   }
 
   prerequisites(): Step[] {
@@ -294,6 +335,8 @@ export class S6Manager implements Manager {
       activity: this.activity(service, reading, own),
       mainPid: state?.pid,
       startedAtMs: state?.pid === undefined || !started ? undefined : started * TICK_MS,
+      changedAtMs: state && this.host.monotonicMs() - state.forSec * 1000,
+      environment: own ? slotVariables(this.host, paths) : [],
       restarts: state?.deaths ?? 0,
       lastExit: state?.up ? undefined : state?.lastExit,
       failuresInARow: this.number(service, 'failures') ?? 0,

@@ -1,12 +1,14 @@
 import path from 'node:path'
 import {stopTimeoutSec} from '../../gateway/drain.js'
 import type {Account, Host} from '../../host/host.js'
+import {gatewayArgv} from '../../service/gateway-argv.js'
 import {renderHelpers, toolPath} from '../../service/helpers.js'
 import {DEFAULT_PROFILE} from '../../service/profile.js'
 import {describePolicy, START_LIMIT_BURST} from '../../service/restart-policy.js'
 import {formatSettings, type ServiceSettings} from '../../service/settings.js'
 import {renderTemplate} from '../../service/template.js'
 import {unitPath} from '../../service/unit-path.js'
+import {checksum} from '../../service/checksum.js'
 import type {DefinitionFile, Scope, Service} from '../manager.js'
 import {environmentAssignment, environmentFileLine, execWord, freeText, isSafeProgram, pathSetting, patternSetting} from './escape.js'
 import {syslogIdentifier} from './journal.js'
@@ -15,7 +17,7 @@ import {runtimeDirectoryOf} from './tick-places.js'
 /** How each file of systemd's that we wrote begins; upstream's rewriting of the unit takes the line away. */
 const OWN_MARK = '# Written by hermes-svc'
 const CHECKSUM_MARK = '# Checksum: '
-const DROP_IN_NAME = '10-hermes-svc.conf'
+export const DROP_IN_NAME = '10-hermes-svc.conf'
 /** A start may wait for the longest delay; this much more is for the start itself. */
 const START_MARGIN_SEC = 60
 
@@ -69,12 +71,7 @@ export function isEdited(text: string): boolean {
 export function stamped(text: string): string {
   const [first = '', ...rest] = text.split('\n')
   const body = rest.filter((line, index) => index > 0 || !line.startsWith(CHECKSUM_MARK))
-  const sum = process
-    .getBuiltinModule('node:crypto')
-    .createHash('sha256')
-    .update([first, ...body].join('\n'))
-    .digest('hex')
-    .slice(0, 16)
+  const sum = checksum([first, ...body].join('\n'))
   return [first, `${CHECKSUM_MARK}${sum} (an edit by hand is told by it, and kept)`, ...body].join('\n')
 }
 
@@ -103,7 +100,7 @@ export async function renderDefinition(
   options: {withUnit: boolean; systemdVersion: number},
 ): Promise<DefinitionFile[]> {
   const paths = definitionPaths(scope, service)
-  const command = carried(host, gatewayArgv(service, settings)).map(execWord).join(' ')
+  const command = carried(host, gatewayArgv(settings.command, service.profile.name)).map(execWord).join(' ')
   const file = (name: string, text: string, mode = 0o644): DefinitionFile => ({
     path: name,
     text,
@@ -174,10 +171,4 @@ export async function renderDefinition(
  */
 function carried(host: Host, argv: readonly string[]): readonly string[] {
   return isSafeProgram(argv[0] ?? '') ? argv : [toolPath(host, 'nice'), '-n', '0', ...argv]
-}
-
-/** The gateway's whole command line. */
-function gatewayArgv(service: Service, settings: ServiceSettings): string[] {
-  const profile = service.profile.name === DEFAULT_PROFILE ? [] : ['--profile', service.profile.name]
-  return [...settings.command, ...profile, 'gateway', 'run']
 }

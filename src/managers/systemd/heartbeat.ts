@@ -3,7 +3,7 @@ import {type Account, type Host, temporaryPath} from '../../host/host.js'
 import {onUndo, type RunStep, type Step} from '../../plan/plan.js'
 import {findLastingNode} from '../../service/lasting-node.js'
 import {OWN_PREFIX} from '../../service/naming.js'
-import {parseSettings, type ServiceSettings} from '../../service/settings.js'
+import type {ServiceSettings} from '../../service/settings.js'
 import {renderTemplate} from '../../service/template.js'
 import type {DefinitionFile, Scope} from '../manager.js'
 import {isEdited, scopeFolders, stamped} from './definition.js'
@@ -31,21 +31,6 @@ export function heartbeatPaths(scope: Scope, account: Account): HeartbeatPaths {
   const [timer, service] = [`${name}.timer`, `${name}.service`]
   const [timerFile, serviceFile] = [path.join(units, timer), path.join(units, service)]
   return {timer, service, timerFile, serviceFile, entry: path.join(support, 'heartbeat.cjs')}
-}
-
-/** The settings of all services that are installed in a scope, by the name of their folder. */
-export function recordedSettings(host: Host, supportFolder: string): Map<string, ServiceSettings> {
-  const found = new Map<string, ServiceSettings>()
-  for (const name of host.list(supportFolder) ?? []) {
-    const settings = parseSettings(host.readText(path.join(supportFolder, name, 'settings.json')))
-    if (settings) found.set(name, settings)
-  }
-  return found
-}
-
-/** The settings among them whose services this account's tick serves. */
-export function wantingTick(all: Iterable<ServiceSettings>, account: Account): ServiceSettings[] {
-  return [...all].filter((settings) => settings.heartbeat.enabled && settings.account === account.name)
 }
 
 /**
@@ -161,7 +146,7 @@ function span(ms: number): string {
 }
 
 /** The node of the unit that is there, so that another one which happens to run this command changes nothing. */
-function installedNode(host: Host, serviceFile: string): string | undefined {
+export function installedNode(host: Host, serviceFile: string): string | undefined {
   return /^ExecStart=:"(\/[^"\\%]*)" /m.exec(host.readText(serviceFile) ?? '')?.[1]
 }
 

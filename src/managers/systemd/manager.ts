@@ -2,53 +2,65 @@ import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {type Account, type Host, HostError, temporaryPath} from '../../host/host.js'
 import type {RunStep, Step} from '../../plan/plan.js'
+import {HELPER_NAMES} from '../../service/helpers.js'
 import {serviceSuffix} from '../../service/naming.js'
+import {recordedSettings, wantingTick} from '../../service/recorded-settings.js'
 import type {Profile} from '../../service/profile.js'
-import {parseSettings, type ServiceSettings} from '../../service/settings.js'
+import {formatSettings, parseSettings, type ServiceSettings} from '../../service/settings.js'
 import type {
   Activity,
+  DefinitionEvidence,
   DefinitionFile,
   DirectiveDrift,
+  GatewayDefinition,
   HeartbeatDefinition,
   LastExit,
+  LastTick,
   LogQuery,
   Manager,
   ManagerObservation,
+  OwnFile,
   Scope,
   Service,
+  UsedProgram,
 } from '../manager.js'
 import {enableLingerCommand, isLingering, lookFailed, managerEnvironment, noUserManager, runtimeFolder, userManagerAnswers} from './bus.js'
-import {definitionPaths, isOwn, renderDefinition, runtimeDirectoryName, scopeFolders, unitEnvironment} from './definition.js'
+import {definitionPaths, isEdited, isOwn, renderDefinition, runtimeDirectoryName, scopeFolders, unitEnvironment} from './definition.js'
 import {ownedDirectives, wantedDirectives} from './directives.js'
 import {parseEnvironmentFile} from './escape.js'
-import {
-  type HeartbeatChange,
-  heartbeatPaths,
-  installSteps,
-  recordedSettings,
-  removalSteps,
-  renderHeartbeat,
-  wantingTick,
-} from './heartbeat.js'
+import {definitionEvidence} from './evidence.js'
+import {type HeartbeatChange, heartbeatPaths, installedNode, installSteps, removalSteps, renderHeartbeat} from './heartbeat.js'
 import {journalCommand} from './journal.js'
+import {gatewayDefinitions} from './rivals.js'
 import {parseShow, type Properties, splitEntries} from './show.js'
 
 const READ_PROPERTIES = [
-  'Id LoadState UnitFileState ActiveState SubState Result MainPID NRestarts ExecMainCode ExecMainStatus ExecMainPID',
-  'ExecMainStartTimestampMonotonic FragmentPath DropInPaths NeedDaemonReload ControlGroup User Environment WorkingDirectory',
+  'Id LoadState UnitFileState ActiveState SubState Job Result MainPID NRestarts ExecMainCode ExecMainStatus ExecMainPID',
+  'ExecMainStartTimestampMonotonic StateChangeTimestampMonotonic FragmentPath DropInPaths NeedDaemonReload ControlGroup User Environment',
+  'WorkingDirectory ExecStart StartLimitBurst RestartMaxDelayUSec',
 ]
   .join(' ')
   .split(' ')
 const READ_TIMEOUT_MS = 20_000
 const CHANGE_TIMEOUT_MS = 60_000
 const USER_MANAGER_TIMEOUT_MS = 10_000
+/** Where the control groups that systemd manages are: alone, or beside those of the first version (cgroups(7)). */
+const CGROUP_MOUNTS = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified', '/sys/fs/cgroup/systemd']
+
+/** A unit, by its name, in one of the two scopes. */
+interface UnitPlace {
+  readonly scope: Scope
+  readonly name: string
+}
 
 /** The systemd of this machine, for system services or for the services of one account's user manager. */
 export class SystemdManager implements Manager {
   readonly kind = 'systemd'
-  readonly adopts = true
+  readonly replacesForeign = false
   readonly commandPath = undefined
   readonly title: string
+  /** Found once: it is the same for all services, and does not change. */
+  private cgroupMount: string | undefined
 
   /** `account`: whose user manager it is (user scope), or who asks (system scope). */
   constructor(
@@ -140,6 +152,48 @@ export class SystemdManager implements Manager {
     return drifts
   }
 
+  evidence(observation: ManagerObservation): DefinitionEvidence {
+    const {service, definitionPaths: loaded} = observation
+    const own = loaded.includes(definitionPaths(this.scope, service).dropIn) ? this.ownFiles(service) : []
+    const helpers = own.filter(({role}) => role === 'helper').map(({path: file}): UsedProgram => ({path: file, role: 'helper'}))
+    return definitionEvidence(observation.directives, helpers)
+  }
+
+  tickPrograms(account: Account): UsedProgram[] {
+    const {entry, serviceFile} = heartbeatPaths(this.scope, account)
+    const node = this.asOwner(() => installedNode(this.host, serviceFile))
+    return node === undefined
+      ? []
+      : [
+          {path: node, role: 'node'},
+          {path: entry, role: 'tick'},
+        ]
+  }
+
+  ownFiles(service: Service): OwnFile[] {
+    const {unit, dropIn, supportFolder, settings, environmentFile} = definitionPaths(this.scope, service)
+    return [
+      {path: unit, role: 'definition'},
+      {path: dropIn, role: 'policy'},
+      {path: settings, role: 'settings'},
+      {path: environmentFile, role: 'secrets'},
+      ...HELPER_NAMES.map((name): OwnFile => ({path: path.join(supportFolder, name), role: 'helper'})),
+    ]
+  }
+
+  editedFiles(service: Service): string[] {
+    const {unit, dropIn} = definitionPaths(this.scope, service)
+    return this.asOwner(() => [unit, dropIn].filter((file) => isEdited(this.host.readText(file) ?? '')))
+  }
+
+  gatewayDefinitions(account: Account): GatewayDefinition[] {
+    return this.asOwner(() => (['user', 'system'] as const).flatMap((scope) => gatewayDefinitions(this.host, scope, account)))
+  }
+
+  commandLine(words: string, scope = this.scope): string {
+    return scope === 'user' ? `systemctl --user ${words}` : `sudo systemctl ${words}`
+  }
+
   async heartbeat(service: Service, settings: ServiceSettings | undefined, force = false): Promise<HeartbeatDefinition> {
     const {account} = service
     const all = this.asOwner(() => recordedSettings(this.host, this.supportFolder()))
@@ -158,7 +212,26 @@ export class SystemdManager implements Manager {
     return {files: [], steps: removalSteps(this.host, !isEntryWanted, this.heartbeatChange(service))}
   }
 
-  prerequisites(service: Service, settings: ServiceSettings): Step[] {
+  lastTick(service: Service): LastTick | undefined {
+    const {service: tick} = heartbeatPaths(this.scope, service.account)
+    const argv = [...this.systemctl(), 'show', '--property=ExecMainExitTimestamp,ExecMainExitTimestampMonotonic', '--', tick]
+    const result = this.actor().read(argv, {env: {...this.env(), TZ: 'UTC'}, timeoutMs: READ_TIMEOUT_MS})
+    if (result.code !== 0) throw lookFailed(result)
+    const shown = parseShow(result.stdout)[0] ?? {}
+    const [monotonicMs, wallMs] = [microsecondsToMs(shown.ExecMainExitTimestampMonotonic), utcMs(shown.ExecMainExitTimestamp)]
+    return monotonicMs === undefined || wallMs === undefined ? undefined : {monotonicMs, wallMs}
+  }
+
+  processesOf({service, controlGroup}: ManagerObservation): readonly number[] | undefined {
+    const slice = this.scope === 'system' ? '/system.slice' : userSlice(this.account)
+    // systemd forgets the group of a service that is down; what is left in it is there all the same.
+    const group = controlGroup ?? path.join(slice, service.name)
+    this.cgroupMount ??= CGROUP_MOUNTS.find((mount) => this.host.stat(path.join(mount, group.split('/')[1] ?? '')) !== undefined)
+    const pids = this.cgroupMount === undefined ? undefined : readOrUndefined(this.host, path.join(this.cgroupMount, group, 'cgroup.procs'))
+    return pids?.split('\n').filter(Boolean).map(Number)
+  }
+
+  prerequisites(service: Service, settings: Pick<ServiceSettings, 'linger'>): Step[] {
     const {account} = service
     const env = managerEnvironment('system', account)
     const steps: Step[] = []
@@ -284,22 +357,48 @@ export class SystemdManager implements Manager {
   }
 
   afterUninstall(observation: ManagerObservation): Step[] {
-    const {service} = observation
+    const {service, settings} = observation
+    if (!settings?.turnedLingerOn || !isLingering(this.host, service.account)) return []
     const others = this.asOwner(() => this.otherUnits(service))
-    const endLinger = observation.settings?.turnedLingerOn && others === 0 && isLingering(this.host, service.account)
-    return endLinger ? [{...this.disableLinger(service.account), mayFail: true}] : []
+    return others.length === 0 ? [{...this.disableLinger(service.account), mayFail: true}] : this.leaveLinger(service, others)
   }
 
-  /** How many gateways of the service's account have a unit, in either scope, beside this one. */
-  private otherUnits(service: Service): number {
+  /** Leaves it to the uninstall of another service of the account to end lingering, where one of ours is left. */
+  private leaveLinger(service: Service, others: readonly UnitPlace[]): Step[] {
+    const {account} = service
+    const mayWrite = (scope: Scope) => scope === 'user' || this.host.account.uid === 0
+    const heirs = others
+      .filter(({scope}) => mayWrite(scope))
+      .flatMap(({scope, name}) => {
+        const file = definitionPaths(scope, {...service, name}).settings
+        const settings = parseSettings(readOrUndefined(this.host, file))
+        return settings?.account === account.name ? [{scope, name, file, settings}] : []
+      })
+    const [heir] = heirs
+    if (!heir || heirs.some(({settings}) => settings.turnedLingerOn)) return []
+    return [
+      {
+        kind: 'write-file',
+        why: `leave it to ${heir.name} to end lingering of ${account.name}`,
+        path: heir.file,
+        text: formatSettings({...heir.settings, turnedLingerOn: true}),
+        mode: 0o644,
+        as: heir.scope === 'user' ? account : undefined,
+      },
+    ]
+  }
+
+  /** The gateways of the service's account that have a unit, in either scope, beside this one; those of this scope first. */
+  private otherUnits(service: Service): UnitPlace[] {
     const {account} = service
     const unitsIn = (scope: Scope) => {
       const {units} = scopeFolders(scope, account)
-      const names = (this.host.list(units) ?? []).filter((name) => /^hermes-gateway.*\.service$/.test(name))
-      return names.filter((name) => scope !== this.scope || name !== service.name).map((name) => path.join(units, name))
+      const names = (this.host.list(units) ?? []).filter((name) => /^hermes-gateway.*\.service$/.test(name)).sort()
+      const others = names.filter((name) => scope !== this.scope || name !== service.name).map((name) => ({scope, name}))
+      if (scope === 'user') return others
+      return others.filter(({name}) => this.accountOfUnit(readOrUndefined(this.host, path.join(units, name)) ?? '')?.uid === account.uid)
     }
-    const system = unitsIn('system').filter((file) => this.accountOfUnit(readOrUndefined(this.host, file) ?? '')?.uid === account.uid)
-    return unitsIn('user').length + system.length
+    return this.scope === 'user' ? [...unitsIn('user'), ...unitsIn('system')] : [...unitsIn('system'), ...unitsIn('user')]
   }
 
   /** Whom a unit of the machine runs as: without User= it is root (systemd.exec(5)). */
@@ -424,11 +523,13 @@ export class SystemdManager implements Manager {
       activity: activity(shown),
       mainPid: positive(shown.MainPID),
       startedAtMs: microsecondsToMs(shown.ExecMainStartTimestampMonotonic),
+      changedAtMs: microsecondsToMs(shown.StateChangeTimestampMonotonic),
       restarts: Number(shown.NRestarts ?? 0),
       lastExit: lastExit(shown),
       failuresInARow: this.failuresInARow(service),
       controlGroup: shown.ControlGroup || undefined,
       home: environment.find((entry) => entry.startsWith('HERMES_HOME='))?.slice('HERMES_HOME='.length),
+      environment,
       accountName: shown.User || undefined,
       definitionPaths: [fragment, ...splitEntries(shown.DropInPaths ?? '')].filter(Boolean),
       needsReload: shown.NeedDaemonReload === 'yes',
@@ -502,7 +603,8 @@ function activity(shown: Properties): Activity {
     case 'active':
     case 'reloading':
     case 'refreshing':
-      return 'running'
+      // Told to do something else, which has not begun yet: a restart, or a stop.
+      return shown.Job ? 'starting' : 'running'
     case 'activating':
       if (shown.SubState === 'auto-restart' || shown.SubState === 'auto-restart-queued') return 'waiting'
       return shown.SubState === 'start-pre' && Number(shown.NRestarts) > 0 ? 'waiting' : 'starting'
@@ -531,6 +633,17 @@ function lastExit(shown: Properties): LastExit | undefined {
 function microsecondsToMs(text: string | undefined): number | undefined {
   const value = positive(text)
   return value === undefined ? undefined : value / 1000
+}
+
+/** A timestamp as systemd writes it in UTC, e.g. "Thu 2026-01-01 12:00:00 UTC" (systemd.time(7)). */
+function utcMs(text: string | undefined): number | undefined {
+  const match = /^\w+ (\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC$/.exec(text ?? '')
+  return match ? Date.parse(`${match[1]}T${match[2]}Z`) : undefined
+}
+
+/** The slice in which a user manager puts its services. */
+function userSlice({uid}: Account): string {
+  return `/user.slice/user-${uid}.slice/user@${uid}.service/app.slice`
 }
 
 function positive(text: string | undefined): number | undefined {

@@ -150,6 +150,10 @@ describe('observe', () => {
     expect(observeOne({LoadState: 'loaded', ActiveState, SubState, NRestarts}).activity).toBe(activity)
   })
 
+  it('takes a service that runs, and that systemd is about to restart or stop, for one on its way', () => {
+    expect(observeOne({LoadState: 'loaded', ActiveState: 'active', SubState: 'running', Job: '4711'}).activity).toBe('starting')
+  })
+
   it.each([
     ['enabled', true],
     ['enabled-runtime', false],
@@ -198,14 +202,29 @@ describe('observe', () => {
       User: 'ann',
       ControlGroup: '/a.slice/b.service',
       NeedDaemonReload: 'yes',
+      StateChangeTimestampMonotonic: '2000000',
     }
     expect(observeOne(shown)).toMatchObject({
+      environment: ['PATH=/bin', 'HERMES_HOME=/home/user/my "home"'],
+      changedAtMs: 2000,
       home: '/home/user/my "home"',
       accountName: 'ann',
       definitionPaths: [UNIT, DROP_IN, '/home/user/a b.conf'],
       controlGroup: '/a.slice/b.service',
       needsReload: true,
     })
+  })
+
+  it.each([
+    ['Thu 2026-01-01 12:00:00 UTC', '5000000', {monotonicMs: 5000, wallMs: Date.UTC(2026, 0, 1, 12)}],
+    ['', '0', undefined],
+  ])('reads when the tick of the account last ended: %j', (wall, monotonic, expected) => {
+    const argv = ['systemctl', '--user', 'show', '--property=ExecMainExitTimestamp,ExecMainExitTimestampMonotonic', '--']
+    const stdout = `ExecMainExitTimestamp=${wall}\nExecMainExitTimestampMonotonic=${monotonic}\n`
+    const env = {...managerEnvironment('user', USER), TZ: 'UTC'}
+    const command: FakeCommand = {argv: [...argv, 'hermes-svc-heartbeat.service'], via: 'read', env, stdout}
+    const host = new FakeHost({files: BUS, commands: [command]})
+    expect(new SystemdManager(host, 'user', USER).lastTick(SERVICE)).toEqual(expected)
   })
 
   it.each([
@@ -490,5 +509,45 @@ describe('what an uninstall takes away', () => {
     expect(after(false, lingering)).toBe(0)
     expect(after(true, {[UNIT]: ''})).toBe(0)
     expect(after(true, {...lingering, [`${UNITS}/hermes-gateway-work.service`]: ''})).toBe(0)
+  })
+
+  describe('of a service whose install turned lingering on, while others of the account remain,', () => {
+    const linger = '/var/lib/systemd/linger/user'
+    const OTHER = `${UNITS}/hermes-gateway-work.service`
+    const OTHER_SETTINGS = '/home/user/.config/hermes-svc/hermes-gateway-work/settings.json'
+    const SYSTEM_OTHER = '/etc/systemd/system/hermes-gateway-work.service'
+    const SYSTEM_SETTINGS = '/etc/hermes-svc/hermes-gateway-work/settings.json'
+    const settings = (of: Partial<typeof SETTINGS> = {}) => formatSettings({...SETTINGS, profile: 'work', ...of})
+
+    const afterwards = (files: Record<string, FakeFile | string>, {turnedLingerOn = true, account = USER} = {}) => {
+      const host = new FakeHost({account, accounts: [USER], files: {[linger]: '', [UNIT]: '', ...files}})
+      const manager = new SystemdManager(host, 'user', USER)
+      return {host, steps: manager.afterUninstall({...manager.notInstalled(SERVICE), settings: {...SETTINGS, turnedLingerOn}})}
+    }
+
+    it('is to leave it to one of them to end it', async () => {
+      const {host, steps} = afterwards({[OTHER]: '', [OTHER_SETTINGS]: settings()})
+      expect(steps).toMatchObject([{kind: 'write-file', why: 'leave it to hermes-gateway-work.service to end lingering of user', as: USER}])
+      await performSteps(host, steps, () => undefined)
+      expect(host.texts()[OTHER_SETTINGS]).toBe(settings({turnedLingerOn: true}))
+    })
+
+    it('is to leave it to a service of the machine where root does it', () => {
+      const files = {[SYSTEM_OTHER]: '[Service]\nUser=user\n', [SYSTEM_SETTINGS]: settings({scope: 'system'})}
+      expect(afterwards(files, {account: ROOT}).steps).toMatchObject([{kind: 'write-file', path: SYSTEM_SETTINGS, as: undefined}])
+      expect(afterwards(files).steps).toEqual([])
+    })
+
+    it.each<[string, Record<string, FakeFile | string>, boolean?]>([
+      ['lingering was on before', {[OTHER]: '', [OTHER_SETTINGS]: settings()}, false],
+      ['one of them is to end it already', {[OTHER]: '', [OTHER_SETTINGS]: settings({turnedLingerOn: true})}],
+      ["they are another tool's", {[OTHER]: ''}],
+      [
+        'it left settings behind, but no unit, and another has none',
+        {[OTHER_SETTINGS]: settings(), [`${UNITS}/hermes-gateway-x.service`]: ''},
+      ],
+    ])('is nothing if %s', (_, files, turnedLingerOn = true) => {
+      expect(afterwards(files, {turnedLingerOn}).steps).toEqual([])
+    })
   })
 })

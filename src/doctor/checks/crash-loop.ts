@@ -1,0 +1,112 @@
+import {ExitStatus, ServiceError} from '../../errors.js'
+import {logTail} from '../../lifecycle/log-tail.js'
+import {observe} from '../../lifecycle/observe.js'
+import {planRestart} from '../../lifecycle/restart.js'
+import {DEFAULT_WEDGE_WINDOW_MS} from '../../lifecycle/prove.js'
+import {FATAL_CONFIGURATION} from '../../lifecycle/wait.js'
+import type {Target} from '../../lifecycle/target.js'
+import type {ManagerObservation} from '../../managers/manager.js'
+import type {Plan, Progress} from '../../plan/plan.js'
+import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
+import type {Scene} from '../scene.js'
+import {inWords} from '../situation.js'
+
+interface Evidence {
+  /** The end of its log; empty unless there is something to find. */
+  readonly log: readonly string[]
+}
+
+/** This many failures in a row, and it is no single accident. */
+const FAILURES = 3
+/** One that has been up for longer has come up. */
+const UP_MS = 30_000
+/** How long the fix sees a gateway stay up before it calls that a success. */
+const STAYS_MS = 10_000
+const LOG_LINES = 8
+/** Exit statuses of a gateway that was meant to end: it stopped, or wants to be started again. */
+const PLANNED = [0, 75]
+
+export const definition: CheckDefinition<Evidence> = {
+  id: 'crash-loop',
+  title: 'a gateway that fails again and again',
+  why: 'It is down most of the time, and each start makes it wait longer for the next one.',
+  needsService: true,
+  needsManager: true,
+  look: (scene) => ({log: isLooping(scene) && scene.isNamed ? logTail(scene.target, LOG_LINES) : []}),
+  diagnose: (scene, {log}) => {
+    if (!isLooping(scene)) return []
+    const {manager} = scene.seen
+    const times = manager.failuresInARow > 0 ? `${manager.failuresInARow} failures in a row` : `${manager.restarts} restarts`
+    return [
+      {
+        kind: 'failing',
+        severity: 'error',
+        what: `the gateway fails again and again: ${times}`,
+        evidence: [howItEnds(manager), `now it is ${manager.activity}; ${manager.restarts} restarts since it was started`, ...log],
+        cure: [commandLine(scene, 'logs'), `${commandLine(scene, 'fix crash-loop')}   # once its cause is mended`],
+        explains: [
+          'stale-state',
+          'desired-state',
+          'stale-marker',
+          'stale-token-lock',
+          'missing-heartbeat',
+          'platforms',
+          'leftover-processes',
+        ],
+      },
+    ]
+  },
+  fix: {
+    // It cures no cause.
+    isSafe: false,
+    interrupts: true,
+    plan: async ({target}, _evidence, _found, {timeoutMs}): Promise<Plan> => {
+      const plan = await planRestart(target, {force: true, timeoutMs, wedgeWindowMs: DEFAULT_WEDGE_WINDOW_MS, times: {}})
+      return {
+        ...plan,
+        verify: (progress) => seeItStay(target, progress),
+        outcome: `${target.service.name} is up and has stayed so for ${inWords(STAYS_MS)}; its earlier failures are forgotten`,
+      }
+    },
+  },
+}
+
+function isLooping({seen, monotonicMs}: Scene): boolean {
+  const {manager, verdict} = seen
+  const {activity, failuresInARow, restarts, lastExit} = manager
+  if (lastExit?.how === 'exited' && lastExit.status === FATAL_CONFIGURATION) return false
+  const isUp = activity === 'running' && verdict.state === 'alive' && monotonicMs - (manager.startedAtMs ?? monotonicMs) >= UP_MS
+  if (isUp || activity === 'stopped' || activity === 'stopping' || activity === 'failed') return false
+  if (failuresInARow >= FAILURES) return true
+  // Without our policy nobody tells a failure from a restart that was meant, but for how the last one ended.
+  const isPlanned = lastExit === undefined || (lastExit.how === 'exited' && PLANNED.includes(lastExit.status))
+  return seen.manager.settings === undefined && activity === 'waiting' && restarts >= FAILURES && !isPlanned
+}
+
+function howItEnds({lastExit}: ManagerObservation): string {
+  if (!lastExit) return 'how it ended last is not known while it starts'
+  return lastExit.how === 'exited' ? `it ended with ${lastExit.status}` : `it was ${lastExit.how} by signal ${lastExit.status}`
+}
+
+/** Throws (exit 1, with the end of the log) if the gateway that came up does not stay. */
+async function seeItStay(target: Target, progress: Progress): Promise<void> {
+  const {host} = target
+  const first = observe(target).verdict.pid
+  const endMs = host.monotonicMs() + STAYS_MS
+  for (;;) {
+    const {verdict, manager} = observe(target)
+    if (verdict.pid !== first || manager.activity !== 'running') {
+      throw new ServiceError('The gateway came up, and has failed again', {
+        code: 'not-fixed',
+        exitStatus: ExitStatus.failed,
+        evidence: [howItEnds(manager), ...logTail(target, LOG_LINES)],
+        next: ['hermes-svc logs'],
+      })
+    }
+    if (host.monotonicMs() >= endMs) return
+    progress('seeing whether it stays up')
+    await host.sleep(250)
+  }
+}
+
+export const check = defineCheck(definition)

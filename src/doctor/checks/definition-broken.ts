@@ -1,0 +1,183 @@
+import path from 'node:path'
+import {ServiceError} from '../../errors.js'
+import type {Host} from '../../host/host.js'
+import type {StartFailure} from '../../managers/manager.js'
+import {findGatewayCommand, missingInterpreter} from '../../service/gateway-command.js'
+import {TEMPORARY_FOLDERS} from '../../service/home-check.js'
+import {shellQuote} from '../../service/shell-quote.js'
+import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
+import type {Found} from '../finding.js'
+import {reinstall} from '../reinstall.js'
+import type {Scene} from '../scene.js'
+
+interface Evidence {
+  readonly program: string | undefined
+  readonly commandLine: string
+  /** Why the program cannot be run. */
+  readonly programFault: string | undefined
+  /** The home that the definition names, or the profile's. */
+  readonly home: string
+  readonly isHomeThere: boolean
+  readonly missingFolder: string | undefined
+  readonly startFailure: StartFailure | undefined
+  /** A gateway that could take the place of a program that is gone. */
+  readonly replacement: readonly string[] | undefined
+}
+
+/** What all comes of a definition that cannot start a gateway. */
+const EXPLAINS = [
+  ...['crash-loop', 'desired-state', 'start-limit', 'helper-missing', 'definition-drift', 'path', 'stop-timeout', 'not-enabled'],
+  ...['stale-state', 'missing-heartbeat', 'fatal-config', 'not-installed', 'file-access'],
+]
+
+/** A definition that names what is not there, or that the manager refuses. */
+export const definition: CheckDefinition<Evidence> = {
+  id: 'definition-broken',
+  title: 'a definition that cannot start a gateway: its program, interpreter, folder or home is gone, or the manager refuses it',
+  why: 'The next start fails, and every one after it.',
+  needsService: true,
+  needsManager: true,
+  look: (scene) => {
+    const {host, manager, service} = scene.target
+    const {programs, requiredFolder, startFailure, searchPath = '', ...said} = manager.evidence(scene.seen.manager)
+    const program = programs.find(({role}) => role === 'gateway')?.path
+    const home = scene.seen.manager.home ?? service.profile.home
+    const programFault = program === undefined ? undefined : faultOf(host, program, searchPath)
+    return {
+      program,
+      commandLine: said.commandLine,
+      programFault,
+      home,
+      isHomeThere: host.stat(home)?.kind === 'folder',
+      missingFolder: requiredFolder !== undefined && host.stat(requiredFolder)?.kind !== 'folder' ? requiredFolder : undefined,
+      startFailure,
+      replacement: programFault === undefined ? undefined : replacementOf(scene, program),
+    }
+  },
+  diagnose: (scene, evidence) => {
+    const found =
+      refused(scene) ??
+      homeFault(scene, evidence) ??
+      programFault(scene, evidence) ??
+      folderFault(scene, evidence) ??
+      startFault(scene, evidence)
+    return found ? [{explains: EXPLAINS, severity: 'error', ...found}] : []
+  },
+  fix: {
+    isSafe: false,
+    interrupts: true,
+    plan: (scene, {replacement}, found, options) => {
+      const isOthers = scene.seen.manager.installed !== 'own'
+      if (found.some(({kind}) => kind === 'refused')) return reinstall(scene, options, {force: true})
+      const command = isOthers && replacement ? {command: replacement.map(shellQuote).join(' ')} : {}
+      return reinstall(scene, options, command)
+    },
+  },
+}
+
+type Fault = Omit<Found, 'severity' | 'explains'> | undefined
+
+function refused(scene: Scene): Fault {
+  const {broken, service, installed} = scene.seen.manager
+  if (broken === undefined) return undefined
+  const {manager} = scene.target
+  if (broken === 'masked') {
+    const cure = [manager.commandLine(`unmask ${service.name}`), commandLine(scene, 'install')]
+    return {kind: 'masked', what: `${service.name} is masked: the manager will not start it`, cure, isFixable: false}
+  }
+  return {
+    kind: 'refused',
+    what: `the manager refuses the definition of ${service.name} (${broken})`,
+    evidence: scene.seen.manager.definitionPaths,
+    ...(installed === 'own'
+      ? {cure: [commandLine(scene, 'diff'), commandLine(scene, 'fix definition-broken')]}
+      : {cure: [manager.commandLine(`status ${service.name}`)], isFixable: false}),
+  }
+}
+
+function homeFault(scene: Scene, {home, isHomeThere}: Evidence): Fault {
+  const {service} = scene.seen.manager
+  const isTemporary = TEMPORARY_FOLDERS.some((folder) => home.startsWith(`${folder}/`))
+  if (isHomeThere && !isTemporary) return undefined
+  const anew = [commandLine(scene, 'uninstall'), 'hermes-svc install --home FOLDER   # one that lasts']
+  return {
+    kind: isHomeThere ? 'home-temporary' : 'home-missing',
+    what: isHomeThere
+      ? `${service.name} has its home in a temporary folder, ${home}`
+      : `the home of ${service.name} is gone: ${home}${isTemporary ? ', which was in a temporary folder' : ''}`,
+    ...(isHomeThere ? {why: 'A restart of the machine empties it, and the service then fails for ever.'} : {}),
+    cure: isTemporary
+      ? anew
+      : [`ls -ld ${path.dirname(home)} ${home}   # bring it back from where it went, or:`, commandLine(scene, 'uninstall')],
+    isFixable: false,
+  }
+}
+
+function programFault(scene: Scene, evidence: Evidence): Fault {
+  const {program, programFault: fault, replacement} = evidence
+  if (fault === undefined) return undefined
+  const {service, installed, settings} = scene.seen.manager
+  // Which program it is was for the operator to say, and still is.
+  const isGiven = settings?.commandIsGiven === true
+  const isFixable = replacement !== undefined && !isGiven
+  return {
+    kind: 'program',
+    what: `${service.name} cannot start its gateway: ${fault}`,
+    evidence: [
+      `it runs: ${evidence.commandLine || program}`,
+      ...(replacement ? [`there is a gateway: ${replacement.join(' ')}`] : ['no other gateway was found']),
+    ],
+    isFixable,
+    // A gateway that still lives on what it has loaded would be restarted by it.
+    isSafe: isFixable && installed !== 'foreign' && scene.seen.verdict.state === 'dead',
+    ...(isFixable ? {} : {cure: ['hermes-svc install --command /path/to/hermes']}),
+  }
+}
+
+function folderFault(scene: Scene, {missingFolder}: Evidence): Fault {
+  if (missingFolder === undefined) return undefined
+  return {
+    kind: 'folder',
+    what: `${scene.seen.manager.service.name} works in ${missingFolder}, which is gone`,
+    why: 'The manager does not start a gateway whose working directory is missing (200/CHDIR).',
+    isSafe: scene.seen.manager.installed !== 'foreign',
+  }
+}
+
+function startFault(scene: Scene, {startFailure}: Evidence): Fault {
+  if (startFailure === undefined || startFailure.kind === 'limit') return undefined
+  const {service} = scene.seen.manager
+  const whats = {
+    folder: 'cannot enter the working directory',
+    program: 'cannot execute its program',
+    account: 'cannot take on the account that it should run as',
+  }
+  return {
+    kind: 'start-failed',
+    what: `${service.name} ${whats[startFailure.kind]}`,
+    evidence: [`the manager says: ${startFailure.text}`],
+    cure: [commandLine(scene, 'logs'), commandLine(scene, 'install')],
+    isFixable: false,
+  }
+}
+
+function faultOf(host: Host, program: string, searchPath: string): string | undefined {
+  const stat = host.stat(program)
+  if (!stat) return `${program} does not exist`
+  if (stat.kind !== 'file') return `${program} is no program`
+  if ((stat.mode & 0o111) === 0) return `${program} is not executable (mode ${stat.mode.toString(8)})`
+  const interpreter = missingInterpreter(host, program, searchPath)
+  return interpreter && `${program} needs the interpreter ${interpreter}, which does not exist`
+}
+
+function replacementOf({target: {host, service}}: Scene, program: string | undefined): readonly string[] | undefined {
+  try {
+    const {argv} = findGatewayCommand(host, service.profile.root, service.account)
+    return argv[0] === program ? undefined : argv
+  } catch (error) {
+    if (error instanceof ServiceError) return undefined
+    throw error
+  }
+}
+
+export const check = defineCheck(definition)

@@ -1,0 +1,113 @@
+import type {DirectiveDrift} from '../../managers/manager.js'
+import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
+import type {Found} from '../finding.js'
+import {hasOurPolicy, reinstall} from '../reinstall.js'
+import type {Scene} from '../scene.js'
+
+interface Evidence {
+  readonly drifts: readonly DirectiveDrift[]
+  readonly edited: readonly string[]
+  readonly missing: readonly string[]
+  readonly isLimitHit: boolean
+}
+
+/** What is in force is not what hermes-svc wrote. */
+export const definition: CheckDefinition<Evidence> = {
+  id: 'definition-drift',
+  title: 'a definition that is not what was installed',
+  why: 'What the restart policy promises does not hold any more: backoff, planned stops and the time to finish rest on these settings.',
+  needsService: true,
+  needsManager: true,
+  look: ({target: {manager, host, service}, seen}) => {
+    const {settings} = seen.manager
+    if (!hasOurPolicy(seen) || !settings) return {drifts: [], edited: [], missing: [], isLimitHit: false}
+    const roles = settings.createdDefinition ? ['definition', 'policy'] : ['policy']
+    const missing = manager.ownFiles(service).filter(({role, path}) => roles.includes(role) && host.lstat(path) === undefined)
+    return {
+      drifts: manager.drift(seen.manager, settings),
+      edited: manager.editedFiles(service),
+      missing: missing.map(({path}) => path),
+      isLimitHit: manager.evidence(seen.manager).startFailure?.kind === 'limit',
+    }
+  },
+  diagnose: (scene, {drifts, edited, missing, isLimitHit}) => {
+    const {service, broken, needsReload} = scene.seen.manager
+    if (broken !== undefined) return []
+    const explains = ['stop-timeout', ...(isLimitHit ? [] : ['start-limit'])]
+    if (missing.length > 0) {
+      const what = `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} gone`
+      return [{kind: 'file-missing', severity: 'warning', what, evidence: drifts.map(inWords), explains}]
+    }
+    if (needsReload) {
+      const what = `the definition of ${service.name} was changed on disk, and the manager has not read it since`
+      return [{kind: 'not-loaded', severity: 'warning', what, evidence: scene.seen.manager.definitionPaths, explains}]
+    }
+    return [...overridden(scene, drifts, edited, explains), ...editedByHand(scene, drifts, edited, explains)]
+  },
+  fix: {
+    isSafe: true,
+    interrupts: false,
+    plan: (scene, _evidence, _found, options) => reinstall(scene, options, {keepRunning: true}),
+  },
+}
+
+/** Somebody's own file has the last word; or ours is of another version of hermes-svc. */
+function overridden(
+  {seen, target}: Scene,
+  drifts: readonly DirectiveDrift[],
+  edited: readonly string[],
+  explains: readonly string[],
+): Found[] {
+  const own = target.manager.ownFiles(target.service).map(({path}) => path)
+  const theirs = drifts.filter(({setBy}) => setBy !== undefined && !own.includes(setBy))
+  const ours = drifts.filter((drift) => !theirs.includes(drift) && !edited.includes(drift.setBy ?? ''))
+  const named = (list: readonly DirectiveDrift[]) => list.map(({directive}) => directive).join(', ')
+  const editor = target.manager.scope === 'user' ? '"${EDITOR:-vi}"' : 'sudoedit'
+  const reload = target.manager.commandLine('daemon-reload')
+  const found: Found[] = []
+  if (theirs.length > 0) {
+    const files = [...new Set(theirs.map(({setBy}) => setBy ?? ''))]
+    found.push({
+      kind: 'overridden',
+      severity: 'warning',
+      what: `${named(theirs)} of ${seen.manager.service.name} ${theirs.length === 1 ? 'is' : 'are'} set by ${files.join(' and ')}`,
+      evidence: theirs.map(inWords),
+      cure: [
+        ...files.map(
+          (file) => `${editor} ${file}   # yours to decide: take ${named(theirs.filter(({setBy}) => setBy === file))} out of it`,
+        ),
+        reload,
+      ],
+      isFixable: false,
+      explains,
+    })
+  }
+  if (ours.length > 0) {
+    const what = `${named(ours)} of ${seen.manager.service.name} ${ours.length === 1 ? 'is' : 'are'} not what was installed`
+    found.push({kind: 'outdated', severity: 'warning', what, evidence: ours.map(inWords), explains})
+  }
+  return found
+}
+
+function editedByHand(scene: Scene, drifts: readonly DirectiveDrift[], edited: readonly string[], explains: readonly string[]): Found[] {
+  if (edited.length === 0) return []
+  const broken = drifts.filter(({setBy}) => edited.includes(setBy ?? ''))
+  return [
+    {
+      kind: 'edited',
+      severity: broken.length > 0 ? 'warning' : 'info',
+      what: `${edited.join(' and ')} was edited by hand, and is kept`,
+      ...(broken.length > 0 ? {} : {why: 'The next version of hermes-svc cannot bring its own file up to date without losing the edit.'}),
+      evidence: broken.map(inWords),
+      cure: [commandLine(scene, 'diff'), `${commandLine(scene, 'install --force')}   # loses the edit; a drop-in of your own is kept`],
+      isFixable: false,
+      explains: broken.length > 0 ? explains : [],
+    },
+  ]
+}
+
+function inWords({directive, wanted, merged, setBy}: DirectiveDrift): string {
+  return `${directive} is ${merged || 'not set'}${setBy === undefined ? '' : ` (${setBy})`}, and should be ${wanted}`
+}
+
+export const check = defineCheck(definition)

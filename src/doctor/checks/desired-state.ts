@@ -1,0 +1,229 @@
+import {usageError} from '../../errors.js'
+import {judge, stateOf} from '../../gateway/verdict.js'
+import {stopBudgetMs} from '../../lifecycle/budget.js'
+import {mirrorIntent, recordIntent} from '../../lifecycle/intent.js'
+import type {Observation} from '../../lifecycle/observe.js'
+import {DEFAULT_WEDGE_WINDOW_MS} from '../../lifecycle/prove.js'
+import {planRestart} from '../../lifecycle/restart.js'
+import {planStart} from '../../lifecycle/start.js'
+import {planStop} from '../../lifecycle/stop.js'
+import type {DesiredState} from '../../managers/manager.js'
+import {onUndo, type Plan, type Step} from '../../plan/plan.js'
+import {desiredStateFile, isStoppedUntilBoot} from '../../service/desired-state.js'
+import {type CheckDefinition, commandLine, defineCheck, type FixOptions} from '../check.js'
+import type {Found} from '../finding.js'
+import type {Scene} from '../scene.js'
+import {gatewayAgeMs, inWords, isOnItsWay} from '../situation.js'
+import {releaseSteps} from '../stale-record.js'
+
+interface Evidence {
+  /** How long the gateway, or what the manager takes for it, has been there. */
+  readonly ageMs: number | undefined
+  /** The operator has it stopped until the next boot. */
+  readonly isStoppedForNow: boolean
+}
+
+/** A gateway that has not said by then that it runs is not going to. */
+const COMES_UP_MS = 300_000
+const START_MS = 90_000
+
+/** Desired is what was recorded; actual what is seen. A service that is on its way from one to the other is no finding. */
+export const definition: CheckDefinition<Evidence> = {
+  id: 'desired-state',
+  title: 'a service that does not do what was asked of it, or of which nobody knows what was',
+  why: 'The gateway is down, or up, against the wish of whoever runs it, and the next boot or command goes by a wish that is not theirs.',
+  needsService: true,
+  needsManager: true,
+  look: (scene) => {
+    const {mainPid, startedAtMs} = scene.seen.manager
+    const ownMs = mainPid === undefined || startedAtMs === undefined ? undefined : scene.monotonicMs - startedAtMs
+    const isStoppedForNow = isStoppedUntilBoot(scene.target.host, scene.seen.desired)
+    return {ageMs: gatewayAgeMs(scene) ?? ownMs, isStoppedForNow}
+  },
+  diagnose: (scene, {ageMs, isStoppedForNow}) => {
+    const {desired, gateway} = scene.seen
+    if (desired.kind === 'unreadable') return [aboutUnreadable(scene, desired.why)]
+    if (desired.kind === 'absent') return [aboutUnrecorded(scene)]
+    if (isOnItsWay(scene)) return []
+    const wanted = desired.record.desiredState
+    const found = wanted === 'stopped' ? aboutUp(scene) : isStoppedForNow ? undefined : aboutDown(scene, ageMs)
+    const mirror = stateOf(gateway.state)?.desiredState
+    if (found || mirror === undefined || mirror === wanted) return found ? [found] : []
+    return [
+      {
+        kind: 'mirror',
+        severity: 'warning',
+        interrupts: false,
+        what: `it should be ${wanted}, and gateway_state.json says that it should be ${mirror}`,
+        why: 'Tools that read the wish there, a container at its boot among them, do the opposite of what was asked.',
+        evidence: [recorded(scene), `gateway_state.json: desired_state is ${mirror}`],
+      },
+    ]
+  },
+  fix: {
+    isSafe: true,
+    interrupts: true,
+    takesDesired: true,
+    plan: async (scene, _evidence, found, options): Promise<Plan> => {
+      const {seen, target} = scene
+      const desired = options.desired ?? wish(seen)
+      if (desired === undefined) throw undecided(scene)
+      const mirror = stateOf(seen.gateway.state)?.desiredState
+      const mirrored = mirror !== undefined && mirror !== desired && seen.desired.kind === 'recorded'
+      const plan =
+        desired === 'stopped'
+          ? await planStopped(scene, options)
+          : await planRunning(
+              scene,
+              options,
+              found.some(({kind}) => kind === 'not-up'),
+            )
+      const first = mirrored ? [mirrorIntent(target, desired, seen.verdict.state !== 'dead')] : []
+      return {...plan, steps: [...first, ...plan.steps], outcome: `${target.service.name} is ${desired}, as it should be`}
+    },
+  },
+}
+
+/** What is known to have been asked for; a damaged record has a copy. */
+function wish({desired, gateway}: Observation): DesiredState | undefined {
+  if (desired.kind === 'recorded') return desired.record.desiredState
+  return desired.kind === 'unreadable' ? stateOf(gateway.state)?.desiredState : undefined
+}
+
+function recorded({seen}: Scene): string {
+  if (seen.desired.kind !== 'recorded') return 'desired: not recorded'
+  const {desiredState, since, by} = seen.desired.record
+  return `desired: ${desiredState}, since ${since} (${by})`
+}
+
+function actual({seen}: Scene): string {
+  const {activity, lastExit, enabled} = seen.manager
+  const end = lastExit ? `, last ended with ${lastExit.how === 'exited' ? '' : `${lastExit.how} by signal `}${lastExit.status}` : ''
+  return `actual: ${activity}${end}; starts at boot: ${enabled === undefined ? 'cannot be told' : enabled ? 'yes' : 'no'}`
+}
+
+const bothWays = (scene: Scene): string[] => [
+  commandLine(scene, 'fix desired-state --desired running'),
+  commandLine(scene, 'fix desired-state --desired stopped'),
+]
+
+/** Should run. */
+function aboutDown(scene: Scene, ageMs: number | undefined): Found | undefined {
+  const {manager, verdict, gateway} = scene.seen
+  const says = stateOf(gateway.state)?.gatewayState
+  const evidence = [recorded(scene), actual(scene), ...verdict.evidence.slice(0, 2)]
+  const explains = ['stale-state', 'stale-marker', 'not-enabled']
+  if (manager.activity === 'stopped' || manager.activity === 'failed') {
+    if (verdict.state === 'unknown') {
+      const what = `it should be running, and its service is ${manager.activity}; whether a gateway runs elsewhere cannot be told`
+      return {kind: 'down', severity: 'unknown', what, evidence}
+    }
+    if (verdict.state !== 'dead') return undefined
+    if (wasStoppedElsewhere(scene)) {
+      return {
+        kind: 'stopped-elsewhere',
+        severity: 'warning',
+        what: 'it should be running, and was stopped in good order, but not by hermes-svc',
+        evidence,
+        cure: bothWays(scene),
+        // Somebody wanted that, so it is not revived unasked.
+        isSafe: false,
+        explains,
+      }
+    }
+    return {kind: 'down', severity: 'error', what: `it should be running, and is ${manager.activity}`, evidence, explains}
+  }
+  const isLate = manager.activity === 'running' && ageMs !== undefined && ageMs > COMES_UP_MS
+  // The verdict itself no longer says so of one that has been up for long without any record.
+  const isEmpty = judge(gateway).state === 'dead'
+  if (!isLate || (!isEmpty && says !== 'starting')) return undefined
+  const what = isEmpty
+    ? `the service has been up for ${inWords(ageMs)}, and there is no gateway in it`
+    : `the gateway has been starting for ${inWords(ageMs)}`
+  return {kind: 'not-up', severity: 'error', what, evidence, isSafe: false, explains: ['stale-state']}
+}
+
+/** A gateway that was told to stop says so and ends with 0; one that could not be told by anybody before the boot was kept from starting. */
+function wasStoppedElsewhere({seen}: Scene): boolean {
+  const {activity, lastExit, enabled} = seen.manager
+  if (activity !== 'stopped' || stateOf(seen.gateway.state)?.gatewayState !== 'stopped') return false
+  return lastExit ? lastExit.how === 'exited' && lastExit.status === 0 : enabled === false
+}
+
+/** Should be stopped. */
+function aboutUp(scene: Scene): Found | undefined {
+  const {manager, verdict, supervised} = scene.seen
+  const evidence = [recorded(scene), actual(scene)]
+  if (manager.activity === 'running' || (verdict.pid !== undefined && supervised === true)) {
+    return {
+      kind: 'up',
+      severity: 'warning',
+      what: `it should be stopped, and ${manager.activity === 'running' ? 'is running' : 'its gateway is still there'}`,
+      evidence,
+      cure: bothWays(scene).reverse(),
+      isSafe: false,
+    }
+  }
+  if (!manager.enabled) return undefined
+  return {kind: 'enabled', severity: 'warning', what: 'it should be stopped, and starts at the next boot', evidence, interrupts: false}
+}
+
+function aboutUnreadable(scene: Scene, why: string): Found {
+  const file = desiredStateFile(scene.target.service.profile.home)
+  if (/^E[A-Z]+$/.test(why)) {
+    return {kind: 'unreadable', severity: 'unknown', what: `what was asked for cannot be read: ${file}: ${why}`, evidence: [actual(scene)]}
+  }
+  const mirror = stateOf(scene.seen.gateway.state)?.desiredState
+  return {
+    kind: 'damaged',
+    severity: 'warning',
+    what: `the record of what was asked for is damaged: ${file}`,
+    evidence: [why, actual(scene), ...(mirror ? [`its copy in gateway_state.json says ${mirror}`] : [])],
+    ...(mirror ? {} : {cure: bothWays(scene)}),
+    // Only where the copy wants what is so anyway.
+    isSafe: mirror !== undefined && (mirror === 'running') === (scene.seen.manager.activity === 'running'),
+  }
+}
+
+function aboutUnrecorded(scene: Scene): Found {
+  const {installed, activity} = scene.seen.manager
+  const isOurs = installed === 'own' || installed === 'adopted'
+  return {
+    kind: 'unrecorded',
+    // Of another tool's service nobody has ever asked us for anything, but one that has failed is not as anybody wants it.
+    severity: isOurs || activity === 'failed' ? 'warning' : 'info',
+    what: 'nobody has recorded whether it should run',
+    evidence: [actual(scene)],
+    cure: isOurs ? bothWays(scene) : [commandLine(scene, 'install'), ...bothWays(scene)],
+    isSafe: false,
+  }
+}
+
+function undecided(scene: Scene): Error {
+  return usageError('--desired is needed: what should be so was not recorded, and is for you to say', bothWays(scene))
+}
+
+async function planStopped({target}: Scene, {timeoutMs}: FixOptions): Promise<Plan> {
+  return planStop(target, {
+    timeoutMs: timeoutMs ?? (await stopBudgetMs(target)),
+    untilBoot: false,
+    force: false,
+    wedgeWindowMs: DEFAULT_WEDGE_WINDOW_MS,
+  })
+}
+
+async function planRunning(scene: Scene, {timeoutMs}: FixOptions, isStuck: boolean): Promise<Plan> {
+  const {target, seen} = scene
+  const {manager, service} = target
+  if (isStuck) return planRestart(target, {force: true, timeoutMs, wedgeWindowMs: DEFAULT_WEDGE_WINDOW_MS, times: {}})
+  if (seen.verdict.pid !== undefined && seen.supervised !== false) {
+    // It runs: only what was asked for, and the boot, have to follow.
+    const enable: Step[] = seen.manager.enabled === false ? [...onUndo(manager.disable(service)), ...manager.enable(service)] : []
+    return {title: `keep ${service.name} running`, steps: [...recordIntent(target, seen, 'running', 'fix'), ...enable], outcome: ''}
+  }
+  const plan = await planStart(target, {timeoutMs: timeoutMs ?? START_MS})
+  // Not every gateway starts beside what a dead one has left.
+  return {...plan, steps: [...(seen.verdict.state === 'dead' ? releaseSteps(scene) : []), ...plan.steps]}
+}
+
+export const check = defineCheck(definition)

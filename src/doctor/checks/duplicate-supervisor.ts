@@ -1,0 +1,111 @@
+import type {GatewayDefinition} from '../../managers/manager.js'
+import type {Step} from '../../plan/plan.js'
+import {type CheckDefinition, defineCheck} from '../check.js'
+import type {Found} from '../finding.js'
+import {oncePerLook} from '../once-per-look.js'
+import {reinstall} from '../reinstall.js'
+import type {Scene} from '../scene.js'
+import {findGatewayCommand} from '../../service/gateway-command.js'
+import {shellQuote} from '../../service/shell-quote.js'
+
+/** The name that upstream once gave its service; `hermes gateway migrate-legacy` removes it. */
+const LEGACY_NAME = 'hermes.service'
+
+interface Rival extends GatewayDefinition {
+  /** A gateway runs under it now. */
+  readonly isActive: boolean
+}
+
+interface Evidence {
+  readonly rivals: readonly Rival[]
+  readonly commandLine: string
+}
+
+const definitionsOf = oncePerLook(({target: {manager, service}}): GatewayDefinition[] => manager.gatewayDefinitions(service.account))
+
+/** Two services that each want to be the one that runs the gateway of a home. */
+export const definition: CheckDefinition<Evidence> = {
+  id: 'duplicate-supervisor',
+  title: 'two services for one home, or one that kills the other',
+  why: 'Each start of one kills or blocks the gateway of the other, again and again.',
+  needsService: true,
+  needsManager: true,
+  look: (scene) => {
+    const {service, manager} = scene.target
+    const rivals = definitionsOf(scene, String(service.account.uid)).filter(
+      ({name, scope, home}) => home === service.profile.home && (name !== service.name || scope !== manager.scope),
+    )
+    return {
+      rivals: rivals.map((rival) => ({...rival, isActive: isActive(scene, rival)})).filter((rival) => rival.isEnabled || rival.isActive),
+      commandLine: manager.evidence(scene.seen.manager).commandLine,
+    }
+  },
+  diagnose: (scene, {rivals, commandLine}) => {
+    const found = rivals.map((rival) => foundRival(scene, rival))
+    if (/ --replace( |$)/.test(commandLine) && scene.seen.manager.broken === undefined) found.push(foundReplace(scene, commandLine))
+    return found
+  },
+  fix: {
+    isSafe: false,
+    interrupts: true,
+    plan: async (scene, {rivals}, found, options) => {
+      const {manager, service, host} = scene.target
+      const legacy = rivals.filter(({name}) => name === LEGACY_NAME && found.some(({kind}) => kind === 'legacy'))
+      const [model] = manager.disable(service)
+      const steps: Step[] = legacy.map(({name}) => ({
+        ...disableNow(model, service.name, name),
+        why: `stop ${name} and keep it down`,
+      }))
+      if (!found.some(({kind}) => kind === 'replace'))
+        return {title: 'end the legacy service', steps, outcome: `${service.name} is the only one`}
+      const {argv} = findGatewayCommand(host, service.profile.root, service.account)
+      const plan = await reinstall(scene, options, {command: argv.map(shellQuote).join(' ')})
+      return {...plan, steps: [...steps, ...plan.steps]}
+    },
+  },
+}
+
+/** The manager's own way to disable a service, for another one, which is stopped too. */
+function disableNow(model: Extract<Step, {kind: 'run'}> | undefined, name: string, other: string): Extract<Step, {kind: 'run'}> {
+  if (!model) throw new Error('the manager cannot disable a service')
+  return {...model, argv: model.argv.flatMap((word) => (word === 'disable' ? ['disable', '--now'] : word === name ? [other] : [word]))}
+}
+
+function foundRival(scene: Scene, rival: Rival): Found {
+  const {manager, service} = scene.target
+  const state = [...(rival.isEnabled ? ['starts at boot'] : []), ...(rival.isActive ? ['runs a gateway now'] : [])].join(' and ')
+  const isLegacy = rival.name === LEGACY_NAME && rival.scope === manager.scope
+  const own = manager.commandLine(`disable --now ${service.name}`)
+  return {
+    kind: isLegacy ? 'legacy' : rival.name === service.name ? 'other-scope' : 'other-service',
+    severity: 'error',
+    what: `${rival.name} (${rival.scope} scope) runs the home of ${service.name} too: it ${state}`,
+    evidence: [rival.path, `its home: ${rival.home}`, `it runs: ${rival.command.join(' ')}`],
+    ...(isLegacy
+      ? {}
+      : {
+          isFixable: false,
+          cure: [`${manager.commandLine(`disable --now ${rival.name}`, rival.scope)}   # or keep that one, and: ${own}`],
+        }),
+    explains: ['orphan-gateway', 'crash-loop', 'desired-state'],
+  }
+}
+
+function foundReplace({seen}: Scene, commandLine: string): Found {
+  return {
+    kind: 'replace',
+    severity: 'warning',
+    what: `${seen.manager.service.name} starts its gateway with --replace`,
+    why: 'It kills whatever gateway runs already, one of another profile with the same token too, which then kills it in turn.',
+    evidence: [`it runs: ${commandLine}`],
+  }
+}
+
+function isActive({processes}: Scene, {name, scope}: GatewayDefinition): boolean {
+  return processes.gateways.some(({cgroup}) => {
+    const parts = cgroup?.split('/') ?? []
+    return parts.includes(name) && parts.some((part) => /^user@\d+\.service$/.test(part)) === (scope === 'user')
+  })
+}
+
+export const check = defineCheck(definition)

@@ -1,0 +1,120 @@
+import path from 'node:path'
+import type {FileStat} from '../../host/host.js'
+import type {UsedProgram} from '../../managers/manager.js'
+import type {Step} from '../../plan/plan.js'
+import {type CheckDefinition, defineCheck} from '../check.js'
+import type {Found} from '../finding.js'
+import {oncePerLook} from '../once-per-look.js'
+import {reinstall} from '../reinstall.js'
+import type {Scene} from '../scene.js'
+
+interface Seen extends UsedProgram {
+  readonly stat: FileStat | undefined
+}
+
+interface Evidence {
+  readonly programs: readonly Seen[]
+  /** Of a service of the machine: what others than root may write, and so have it run; with its mode. */
+  readonly open: readonly {readonly path: string; readonly stat: FileStat}[]
+}
+
+const tickOf = oncePerLook(({target: {manager, service}}): UsedProgram[] => manager.tickPrograms(service.account))
+
+/** A helper script, or what ticks the heartbeat, that the definition calls and that is gone. */
+export const definition: CheckDefinition<Evidence> = {
+  id: 'helper-missing',
+  title: 'a helper, a node or a heartbeat program that the definition calls and that is gone, or that others can write',
+  why: 'Without its helpers a restart does not slow down, a dead pid record is not cleared, and a stop ends as a failure.',
+  needsService: true,
+  needsManager: true,
+  look: (scene) => {
+    const {target, seen} = scene
+    const {manager, host, service} = target
+    const helpers = manager.evidence(seen.manager).programs.filter(({role}) => role === 'helper')
+    const ticks = seen.manager.settings?.heartbeat.enabled && helpers.length > 0 ? tickOf(scene, String(service.account.uid)) : []
+    const programs = [...helpers, ...ticks].map((program): Seen => ({...program, stat: host.stat(program.path)}))
+    const ours = programs.filter(({role}) => role !== 'node').map((program) => program.path)
+    const places = manager.scope === 'system' ? [...new Set([...ours, ...ours.map((file) => path.dirname(file))])] : []
+    const open = places.flatMap((place) => {
+      const stat = host.lstat(place)
+      return stat && isOpen(stat) ? [{path: place, stat}] : []
+    })
+    return {programs, open}
+  },
+  diagnose: (scene, {programs, open}) => {
+    const found: Found[] = []
+    const faults = programs.flatMap((program) => {
+      const fault = faultOf(scene, program)
+      return fault === undefined ? [] : [`${program.path} ${fault}`]
+    })
+    if (faults.length > 0) {
+      found.push({
+        kind: 'missing',
+        severity: 'warning',
+        what: `${scene.seen.manager.service.name} calls what it cannot run: ${faults.join('; ')}`,
+        explains: ['missing-heartbeat'],
+      })
+    }
+    if (open.length > 0) {
+      found.push({
+        kind: 'writable',
+        severity: 'warning',
+        what: `others than root can change what ${scene.seen.manager.service.name} runs: ${open.map((place) => place.path).join(', ')}`,
+        why: 'Whoever can write there has the machine run what they like whenever the gateway starts or stops.',
+        evidence: open.map((place) => `${place.path} belongs to uid ${place.stat.uid}, mode ${place.stat.mode.toString(8)}`),
+      })
+    }
+    return found
+  },
+  fix: {
+    isSafe: true,
+    interrupts: false,
+    plan: async (scene, {open, programs}, _found, options) => {
+      const {manager, service, host} = scene.target
+      // What is to be replaced is read first, so that it can be put back.
+      const unlock = programs.flatMap(({path: file, role, stat}): Step[] =>
+        stat?.kind === 'file' && role !== 'node' && (stat.mode & 0o400) === 0
+          ? [
+              {
+                kind: 'set-access',
+                why: `let ${file} be read`,
+                path: host.realPath(file) ?? file,
+                mode: stat.mode | 0o444,
+                as: manager.owner(service),
+              },
+            ]
+          : [],
+      )
+      const root = host.accountOf(0)
+      const close = open.map((place): Step => {
+        const mode = place.stat.mode & ~0o022
+        return {kind: 'set-access', why: `let only root write ${place.path}`, path: place.path, mode, ...(root ? {owner: root} : {})}
+      })
+      const plan = await reinstall(scene, options, {keepRunning: true})
+      return {...plan, steps: [...close, ...unlock, ...plan.steps], outcome: `${service.name} calls helpers that are there`}
+    },
+  },
+}
+
+function faultOf({target}: Scene, {stat, role}: Seen): string | undefined {
+  if (!stat) return 'is gone'
+  if (stat.kind !== 'file') return 'is no file'
+  const wanted = role === 'node' ? 0o1 : 0o4
+  const {uid, gid} = target.service.account
+  const bits =
+    uid === 0
+      ? stat.mode | (stat.mode >> 3) | (stat.mode >> 6)
+      : stat.uid === uid
+        ? stat.mode >> 6
+        : stat.mode | (stat.gid === gid ? stat.mode >> 3 : 0)
+  const may = uid === 0 && wanted === 0o4 ? true : (bits & wanted) !== 0
+  return may
+    ? undefined
+    : `cannot be ${role === 'node' ? 'executed' : 'read'} by ${target.service.account.name} (mode ${stat.mode.toString(8)})`
+}
+
+function isOpen({uid, mode}: FileStat): boolean {
+  return uid !== 0 || (mode & 0o022) !== 0
+}
+
+export const check = defineCheck(definition)

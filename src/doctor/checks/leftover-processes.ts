@@ -1,0 +1,99 @@
+import {ExitStatus, ServiceError} from '../../errors.js'
+import {hasEnded, type ProcessInfo, readProcess} from '../../gateway/process.js'
+import type {Target} from '../../lifecycle/target.js'
+import type {Progress} from '../../plan/plan.js'
+import {type CheckDefinition, defineCheck} from '../check.js'
+import type {Scene} from '../scene.js'
+import {isOnItsWay} from '../situation.js'
+
+interface Evidence {
+  readonly left: readonly ProcessInfo[]
+}
+
+const TERMINATE_MS = 5000
+const KILL_MS = 5000
+const LOOK_EVERY_MS = 50
+const SHOWN = 10
+
+/**
+ * Whoever is in the service's control group without a gateway, or from before it. What left the group (another session's, a container's)
+ * cannot be told from what was started elsewhere, and is nobody's leftover. What a living gateway has started is its own.
+ */
+export const definition: CheckDefinition<Evidence> = {
+  id: 'leftover-processes',
+  title: "processes of a former gateway in the service's control group",
+  why: 'They keep ports, files and browser profiles that the next gateway wants, and make each stop of the service wait for them.',
+  needsService: true,
+  needsManager: true,
+  look: (scene) => ({left: leftIn(scene)}),
+  diagnose: (scene, {left}) => {
+    if (left.length === 0) return []
+    const {mainPid} = scene.seen.manager
+    const are = left.length === 1 ? 'process of a former gateway is' : 'processes of a former gateway are'
+    return [
+      {
+        kind: mainPid === undefined ? 'down' : 'former',
+        severity: 'warning',
+        what: `${left.length} ${are} left ${mainPid === undefined ? 'while the service is down' : 'beside the one that runs'}`,
+        evidence: [
+          ...left.slice(0, SHOWN).map(({pid, argv, uid}) => `pid ${pid} (uid ${uid ?? '?'}): ${argv.join(' ').slice(0, 200)}`),
+          ...(left.length > SHOWN ? [`and ${left.length - SHOWN} more`] : []),
+        ],
+      },
+    ]
+  },
+  fix: {
+    // They may be at work for somebody.
+    isSafe: false,
+    interrupts: false,
+    plan: ({target}, {left}) => ({
+      title: `end what is left of former gateways of ${target.service.name}`,
+      steps: left.map((process) => ({
+        kind: 'act',
+        why: `end pid ${process.pid} (${(process.argv[0] ?? '?').split('/').at(-1)})`,
+        act: (progress) => end(target, process, progress),
+      })),
+      outcome: `nothing of a former gateway is left in ${target.service.name}`,
+    }),
+  },
+}
+
+function leftIn(scene: Scene): ProcessInfo[] {
+  const {target, seen, processes} = scene
+  const {manager, verdict} = seen
+  if (isOnItsWay(scene)) return []
+  const main = manager.mainPid === undefined ? undefined : processes.entries.get(manager.mainPid)
+  // Whether anything is left is only known of a service that is down, or whose main process is seen.
+  if (manager.activity === 'running' ? !main : verdict.state !== 'dead') return []
+  const pids = target.manager.processesOf(manager) ?? []
+  return pids.flatMap((pid) => {
+    const entry = processes.entries.get(pid)
+    if (!entry || pid === main?.pid || hasEnded(entry) || (main && entry.startTime >= main.startTime)) return []
+    return readProcess(target.host, pid) ?? []
+  })
+}
+
+/** SIGTERM, then SIGKILL, to the very process only. */
+async function end({host, userHost}: Target, {pid, startTime}: ProcessInfo, progress: Progress): Promise<void> {
+  const isThere = () => {
+    const now = readProcess(host, pid)
+    return now !== undefined && now.startTime === startTime && !hasEnded(now)
+  }
+  for (const [signal, limitMs] of [['SIGTERM', TERMINATE_MS] as const, ['SIGKILL', KILL_MS] as const]) {
+    if (!isThere()) return
+    userHost.signal(pid, signal)
+    const endMs = host.monotonicMs() + limitMs
+    while (isThere() && host.monotonicMs() < endMs) {
+      progress(`waiting for pid ${pid} to end (${signal})`)
+      await host.sleep(LOOK_EVERY_MS)
+    }
+  }
+  if (!isThere()) return
+  throw new ServiceError(`pid ${pid} is still there after SIGKILL`, {
+    code: 'not-ended',
+    exitStatus: ExitStatus.failed,
+    next: [`cat /proc/${pid}/stack   # as root: what it is stuck in`],
+  })
+}
+
+export const check = defineCheck(definition)

@@ -1,0 +1,119 @@
+import path from 'node:path'
+import {ExitStatus, ServiceError} from '../../errors.js'
+import {type Host, HostError} from '../../host/host.js'
+import type {Step} from '../../plan/plan.js'
+import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
+import type {Found} from '../finding.js'
+
+const MB = 1_000_000
+const LARGE_FILE_BYTES = 100 * MB
+const LARGE_FOLDER_BYTES = 1000 * MB
+const KEPT_BYTES = 10 * MB
+
+interface LogFile {
+  readonly path: string
+  readonly bytes: number
+  readonly mode: number
+  /** pid of a process that has it open. */
+  readonly heldBy: number | undefined
+}
+
+interface Evidence {
+  readonly large: readonly LogFile[]
+  readonly totalBytes: number
+  /** The largest files, for the reader. */
+  readonly largest: readonly {readonly path: string; readonly bytes: number}[]
+}
+
+/** Logs that fill the disk. */
+export const definition: CheckDefinition<Evidence> = {
+  id: 'log-size',
+  title: 'log files that fill the disk',
+  why: 'A full disk stops the gateway, and can damage its database.',
+  needsService: false,
+  needsManager: false,
+  look: ({target: {host, service}}) => {
+    const folder = path.join(service.profile.home, 'logs')
+    const files = (host.list(folder) ?? []).flatMap((name) => {
+      const stat = host.lstat(path.join(folder, name))
+      return stat?.kind === 'file' ? [{path: path.join(folder, name), bytes: stat.size, mode: stat.mode}] : []
+    })
+    const largest = files.toSorted((a, b) => b.bytes - a.bytes).slice(0, 5)
+    return {
+      large: largest.filter(({bytes}) => bytes > LARGE_FILE_BYTES).map((file) => ({...file, heldBy: holderOf(host, file.path)})),
+      totalBytes: files.reduce((sum, {bytes}) => sum + bytes, 0),
+      largest,
+    }
+  },
+  diagnose: (scene, {large, totalBytes, largest}) => {
+    if (large.length === 0 && totalBytes <= LARGE_FOLDER_BYTES) return []
+    const {home} = scene.target.service.profile
+    const held = large.filter(({heldBy}) => heldBy !== undefined)
+    const again = [commandLine(scene, 'stop'), commandLine(scene, 'fix log-size'), commandLine(scene, 'start')]
+    const found: Found = {
+      kind: large.length > 0 ? 'large-file' : 'large-folder',
+      severity: 'warning',
+      what:
+        large.length > 0
+          ? `${large.map((file) => `${file.path} has ${megabytes(file.bytes)}`).join(', ')}`
+          : `the logs in ${home}/logs have ${megabytes(totalBytes)} together`,
+      evidence: [
+        ...largest.map((file) => `${file.path}: ${megabytes(file.bytes)}`),
+        ...held.map((file) => `${file.path} is open in pid ${file.heldBy}, which would go on writing to what was taken away`),
+      ],
+      ...(large.length > 0 && held.length === 0
+        ? {}
+        : {isFixable: false, cure: large.length > 0 ? again : [`ls -lS ${home}/logs   # and remove what you do not need`]}),
+    }
+    return [found]
+  },
+  fix: {
+    // Old lines are lost.
+    isSafe: false,
+    interrupts: false,
+    plan: ({target: {service, host, userHost}}, {large}) => ({
+      title: `shorten the logs of ${service.name}`,
+      steps: large.map(
+        (file): Step => ({
+          kind: 'act',
+          why: `keep only the last ${megabytes(KEPT_BYTES)} of ${file.path}`,
+          act: () => {
+            shorten(host, userHost, file)
+            return Promise.resolve()
+          },
+        }),
+      ),
+      outcome: `the logs of ${service.name} are short; what a process wrote while that was done may be lost`,
+    }),
+  },
+}
+
+/** Its last lines take its place at once. A process that had it open would go on writing to the old one, so there must be none. */
+function shorten(host: Host, userHost: Host, {path: file, mode}: LogFile): void {
+  const pid = holderOf(host, file)
+  if (pid !== undefined) {
+    throw new ServiceError(`${file} is open in pid ${pid} by now`, {code: 'log-in-use', exitStatus: ExitStatus.failed})
+  }
+  const tail = userHost.readTail(file, KEPT_BYTES)
+  if (tail !== undefined) userHost.writeAtomic(file, tail, mode)
+}
+
+function holderOf(host: Host, file: string): number | undefined {
+  for (const name of host.list('/proc') ?? []) {
+    if (!/^\d+$/.test(name)) continue
+    try {
+      const isHeld = (host.list(`/proc/${name}/fd`) ?? []).some((fd) => host.readLink(`/proc/${name}/fd/${fd}`) === file)
+      if (isHeld) return Number(name)
+    } catch (error) {
+      // Another user's process; it is not the gateway.
+      if (!(error instanceof HostError)) throw error
+    }
+  }
+  return undefined
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / MB)} MB`
+}
+
+export const check = defineCheck(definition)

@@ -1,0 +1,235 @@
+import path from 'node:path'
+import {ExitStatus, ServiceError} from '../../errors.js'
+import {type Heartbeat, heartbeatAgeSec, heartbeatFile, readHeartbeat} from '../../gateway/heartbeat.js'
+import {innermostPid} from '../../gateway/pid-namespace.js'
+import {isHeld, readProcess} from '../../gateway/process.js'
+import {type FileReading, stateFile} from '../../gateway/records.js'
+import {tick} from '../../gateway/tick.js'
+import {identify, stateOf} from '../../gateway/verdict.js'
+import {DEFAULT_WEDGE_WINDOW_MS} from '../../lifecycle/prove.js'
+import {planRestart} from '../../lifecycle/restart.js'
+import type {Target} from '../../lifecycle/target.js'
+import type {LastTick} from '../../managers/manager.js'
+import type {Plan, Step} from '../../plan/plan.js'
+import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
+import type {Found} from '../finding.js'
+import type {Scene} from '../scene.js'
+import {oncePerLook} from '../once-per-look.js'
+import {gatewayAgeMs, inWords, momentMs} from '../situation.js'
+
+interface Evidence {
+  /** How long the gateway has been there, by a clock that does not jump. */
+  readonly ageMs: number | undefined
+  readonly beat: FileReading<Heartbeat>
+  /** The pid by which the gateway knows itself. */
+  readonly ownPid: number | undefined
+  /** Asked for only where the timestamp looks old. */
+  readonly lastTick: LastTick | undefined
+}
+
+/** Upstream's and the WebUI's limit for `updated_at`. */
+const STALE_MS = 120_000
+/** Upstream's limit for its own heartbeat: three beats. */
+const BEAT_MS = 90_000
+
+const lastTickOf = oncePerLook(({target: {manager, service}}) => manager.lastTick(service))
+
+/**
+ * What others read as a sign of life and is none: `stale` the timestamp of the state file, `late` and `foreign` the gateway's own heartbeat
+ * file; and `wedged`, where there is indeed no life. Ages are told by clocks that do not jump: a wall clock that was set makes no finding as
+ * long as the tick works, and a time ahead of it never does.
+ */
+export const definition: CheckDefinition<Evidence> = {
+  id: 'missing-heartbeat',
+  title: 'a gateway without a fresh sign of life, or one that is wedged',
+  why: 'Monitors that go by the timestamp show a gateway that works as dead, and some restart it.',
+  needsService: true,
+  needsManager: true,
+  look: (scene) => {
+    const {verdict, gateway, manager, supervised} = scene.seen
+    const nothing: Evidence = {ageMs: undefined, beat: {kind: 'absent'}, ownPid: undefined, lastTick: undefined}
+    if (verdict.pid === undefined || supervised === false) return nothing
+    const {host, userHost, service} = scene.target
+    const beat = readHeartbeat(userHost, gateway.home)
+    const ageMs = gatewayAgeMs(scene)
+    const isTicked = manager.settings?.heartbeat.enabled === true && looksStale(scene, ageMs)
+    return {
+      ageMs,
+      beat,
+      ownPid: beat.kind === 'present' && beat.value.pid !== verdict.pid ? innermostPid(host, verdict.pid) : verdict.pid,
+      lastTick: isTicked ? lastTickOf(scene, `${scene.target.manager.scope} ${service.account.uid}`) : undefined,
+    }
+  },
+  diagnose: (scene, evidence) => {
+    const {verdict, supervised} = scene.seen
+    if (verdict.pid === undefined || supervised === false) return []
+    if (verdict.state === 'wedged') return [aboutWedged(scene, evidence)]
+    return aboutBeat(scene, evidence) ?? aboutTimestamp(scene, evidence) ?? []
+  },
+  fix: {
+    isSafe: true,
+    interrupts: true,
+    plan: async (scene, {beat}, found, {timeoutMs}): Promise<Plan> => {
+      const {target} = scene
+      const [kind] = found.map((one) => one.kind)
+      if (kind === 'wedged' || kind === 'late') {
+        return planRestart(target, {force: false, timeoutMs, wedgeWindowMs: DEFAULT_WEDGE_WINDOW_MS, times: {}})
+      }
+      if (kind === 'foreign') return planRemoval(target, beat)
+      return planTick(scene)
+    },
+  },
+}
+
+/** Old by the wall clock, of a gateway that has had the time. */
+function looksStale({seen, nowMs}: Scene, ageMs: number | undefined): boolean {
+  const updatedMs = momentMs(stateOf(seen.gateway.state)?.updatedAt)
+  return (
+    seen.verdict.state === 'alive' && ageMs !== undefined && ageMs > STALE_MS && updatedMs !== undefined && nowMs - updatedMs > STALE_MS
+  )
+}
+
+function aboutTimestamp(scene: Scene, {ageMs, lastTick}: Evidence): Found[] | undefined {
+  const {seen, nowMs, monotonicMs} = scene
+  if (!looksStale(scene, ageMs)) return undefined
+  const updatedMs = momentMs(stateOf(seen.gateway.state)?.updatedAt) ?? 0
+  const wantsTick = seen.manager.settings?.heartbeat.enabled
+  const tickAgeMs = lastTick && monotonicMs - lastTick.monotonicMs
+  // As of the last tick it was fresh: what has become old since is the time of day.
+  if (lastTick && tickAgeMs !== undefined && tickAgeMs <= STALE_MS && lastTick.wallMs - updatedMs <= STALE_MS) return undefined
+  const ticks =
+    wantsTick === undefined
+      ? 'the service has no tick: hermes-svc did not install it'
+      : !wantsTick
+        ? 'the tick is off in its settings (--heartbeat off)'
+        : tickAgeMs === undefined
+          ? 'its tick has never run since the boot'
+          : `its tick last ran ${inWords(tickAgeMs)} ago`
+  return [
+    {
+      kind: 'stale',
+      severity: 'warning',
+      what: `the gateway lives, but its timestamp is ${inWords(nowMs - updatedMs)} old`,
+      evidence: [...seen.verdict.evidence.slice(0, 1), 'monitors take a gateway for dead after 120 s', ticks],
+      interrupts: false,
+      // Off is what somebody chose, and without an installation there is nothing that could tick.
+      ...(wantsTick ? {} : {isFixable: false, cure: [commandLine(scene, 'install --heartbeat on')]}),
+    },
+  ]
+}
+
+function aboutBeat(scene: Scene, {ageMs, beat, ownPid}: Evidence): Found[] | undefined {
+  if (beat.kind !== 'present' || ageMs === undefined || ageMs <= BEAT_MS) return undefined
+  const {seen, nowMs, monotonicMs} = scene
+  const {pid} = seen.verdict
+  const {value} = beat
+  if (value.pid !== pid && value.pid !== ownPid) {
+    return [
+      {
+        kind: 'foreign',
+        severity: 'warning',
+        interrupts: false,
+        what: `state/gateway.heartbeat is of pid ${value.pid}, and the gateway that runs is pid ${pid}`,
+        evidence: [`pid ${pid} has been running for ${inWords(ageMs)} and has written none of its own`],
+      },
+    ]
+  }
+  const beatSec = heartbeatAgeSec(value, nowMs, monotonicMs)
+  if (beatSec === undefined || beatSec * 1000 <= BEAT_MS) return undefined
+  return [
+    {
+      kind: 'late',
+      severity: 'warning',
+      what: `the gateway lives, but its own heartbeat is ${inWords(beatSec * 1000)} old`,
+      evidence: [...seen.verdict.evidence.slice(0, 2), 'it should be renewed every 30 s; what renews it has ended or hangs'],
+      // It works: when it is restarted is for a person to say.
+      isSafe: false,
+    },
+  ]
+}
+
+/**
+ * Its restart ends nothing that works, so it is safe to do unasked, but only on the gateway's own evidence: 90 s without a heartbeat. What
+ * was not seen to work for some seconds may be at a long piece of work, and what somebody has stopped by a signal they may want to continue.
+ */
+function aboutWedged(scene: Scene, {beat, ownPid}: Evidence): Found {
+  const {verdict, gateway} = scene.seen
+  const process = gateway.processes.get(verdict.pid ?? 0)
+  const isStopped = process !== undefined && isHeld(process)
+  const ageSec =
+    beat.kind === 'present' && (beat.value.pid === verdict.pid || beat.value.pid === ownPid)
+      ? heartbeatAgeSec(beat.value, scene.nowMs, scene.monotonicMs)
+      : undefined
+  return {
+    kind: 'wedged',
+    severity: 'error',
+    what: isStopped
+      ? `the gateway (pid ${verdict.pid}) is stopped by a signal: it answers nothing`
+      : `the gateway (pid ${verdict.pid}) is wedged: its event loop does nothing any more`,
+    why: 'It answers nobody until it is restarted, and no manager notices, because its process is there.',
+    evidence: verdict.evidence,
+    ...(isStopped
+      ? {cure: [commandLine(scene, 'fix missing-heartbeat'), `kill -CONT ${verdict.pid}   # if it was stopped on purpose`]}
+      : {}),
+    isSafe: !isStopped && ageSec !== undefined && ageSec * 1000 > BEAT_MS,
+    explains: ['desired-state', 'stale-token-lock', 'platforms', 'stale-state', 'zombie-pid', 'crash-loop'],
+  }
+}
+
+/** Starts the tick if it does not run, and ticks once. */
+async function planTick({target, seen}: Scene): Promise<Plan> {
+  const {manager, service} = target
+  const {steps} = await manager.heartbeat(service, seen.manager.settings)
+  const now: Step = {
+    kind: 'act',
+    why: 'refresh the timestamp now',
+    act: async () => {
+      const {result} = await tick(target, service.profile.home, service.account.uid)
+      if (result.kind !== 'ticked') throw notTicked(target, result.why)
+    },
+  }
+  return {title: `tick ${service.name}`, steps: [...steps, now], outcome: `the timestamp of ${service.name} is fresh, and is kept so`}
+}
+
+function notTicked({service}: Target, why: string): ServiceError {
+  return new ServiceError(`The timestamp of ${service.name} could not be refreshed: ${why}`, {
+    code: 'not-ticked',
+    exitStatus: ExitStatus.failed,
+    next: [`cat ${stateFile(service.profile.home)}`],
+  })
+}
+
+/** Takes away the heartbeat of a gateway that is gone; the one that runs writes its own over it, if it writes any. */
+function planRemoval({host, userHost, service}: Target, beat: FileReading<Heartbeat>): Plan {
+  const {home} = service.profile
+  const file = heartbeatFile(home)
+  return {
+    title: `remove another gateway's heartbeat from ${home}`,
+    steps: [
+      {
+        kind: 'act',
+        why: `remove ${path.relative(home, file)} of a gateway that is gone`,
+        act: () => {
+          const now = readHeartbeat(userHost, home)
+          if (now.kind !== 'present' || beat.kind !== 'present' || now.value.pid !== beat.value.pid) return Promise.resolve()
+          const {pid} = now.value
+          const record = {pid, startTime: undefined, home: undefined, argv: []}
+          if (identify(record, readProcess(host, pid), home) === 'gateway') throw stillThere(service.name, pid)
+          userHost.removeFile(file)
+          return Promise.resolve()
+        },
+      },
+    ],
+    outcome: `no heartbeat of another gateway is left in ${home}`,
+  }
+}
+
+function stillThere(name: string, pid: number): ServiceError {
+  return new ServiceError(`${name}: the heartbeat is of pid ${pid}, which is a gateway of this home too`, {
+    code: 'orphan-gateway',
+    exitStatus: ExitStatus.failed,
+    next: ['hermes-svc fix orphan-gateway'],
+  })
+}
+
+export const check = defineCheck(definition)

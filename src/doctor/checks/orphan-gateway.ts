@@ -1,0 +1,207 @@
+import path from 'node:path'
+import {ExitStatus, ServiceError} from '../../errors.js'
+import {readDrain, stopTimeoutSec} from '../../gateway/drain.js'
+import {innermostPid} from '../../gateway/pid-namespace.js'
+import {type ProcessInfo, profileOfCommandLine} from '../../gateway/process.js'
+import {identify} from '../../gateway/verdict.js'
+import {HostError} from '../../host/host.js'
+import {endGateway, KILL_MS} from '../../lifecycle/ladder.js'
+import {waitUntilUp} from '../../lifecycle/wait.js'
+import type {Plan, Step} from '../../plan/plan.js'
+import {type CheckDefinition, commandLine, defineCheck, type FixOptions} from '../check.js'
+import type {Found} from '../finding.js'
+import {oncePerLook} from '../once-per-look.js'
+import type {Scene} from '../scene.js'
+import {inWords, processAgeMs, SETTLED_MS} from '../situation.js'
+
+/** A gateway of the home outside its service. */
+interface Orphan {
+  readonly process: ProcessInfo
+  readonly ageMs: number | undefined
+  /** The service of a gateway's name that it is a process of. */
+  readonly unit: string | undefined
+}
+
+const START_MS = 90_000
+/** In place of the home of a gateway that has no HERMES_HOME. */
+const UNKNOWN_HOME = ''
+
+export const definition: CheckDefinition<readonly Orphan[]> = {
+  id: 'orphan-gateway',
+  title: 'a gateway of this home that runs outside its service',
+  why: 'Nobody restarts it when it ends, the service cannot start beside it, and two gateways on one home damage its database.',
+  needsService: false,
+  needsManager: true,
+  look: (scene) => orphansOf(scene),
+  diagnose: (scene, orphans) => orphans.map((orphan) => about(scene, orphan)),
+  fix: {
+    // It ends a gateway that works.
+    isSafe: false,
+    interrupts: true,
+    plan: planEnd,
+  },
+}
+
+/**
+ * The one that the home's files name, and further ones that the process table shows. A launcher (sudo, timeout) has the command line of
+ * what it launched, and a forked helper that of its gateway: neither is a gateway of its own. One in another PID namespace has another
+ * home, whatever its path is, and a command that restarts the gateway looks like one.
+ */
+function orphansOf(scene: Scene): Orphan[] {
+  const {seen} = scene
+  const {verdict, gateway, supervised} = seen
+  const named = verdict.pid === undefined || supervised !== false ? undefined : gateway.processes.get(verdict.pid)
+  const byHome = gatewaysByHome(scene, 'all')
+  const all = [gateway.home, UNKNOWN_HOME].flatMap((home) => byHome.get(home) ?? []).filter((process) => servesThis(scene, process))
+  const others = all.filter((process) => {
+    if (process.pid === verdict.pid || isInService(scene, process) || isRestartCommand(process) || isElsewhere(scene, process)) return false
+    const isLauncher = all.some((child) => child.parentPid === process.pid && !isSameCommand(child, process))
+    return !isLauncher && !all.some((parent) => parent.pid === process.parentPid && isSameCommand(parent, process))
+  })
+  return [...(named ? [named] : []), ...others]
+    .map((process) => ({process, ageMs: processAgeMs(scene, process), unit: unitOf(process)}))
+    .filter(({ageMs}) => ageMs === undefined || ageMs >= SETTLED_MS)
+}
+
+/** By the homes that each may have, so that a thousand services need not look at a thousand gateways each. */
+const gatewaysByHome = oncePerLook(({processes}): Map<string, ProcessInfo[]> => {
+  const byHome = new Map<string, ProcessInfo[]>()
+  for (const process of processes.gateways) {
+    const {home = UNKNOWN_HOME, argv} = process
+    const flag = profileOfCommandLine(argv)
+    const homes = flag === undefined || home === UNKNOWN_HOME ? [home] : [home, path.join(home, 'profiles', flag)]
+    for (const key of homes) byHome.set(key, [...(byHome.get(key) ?? []), process])
+  }
+  return byHome
+})
+
+function servesThis({target, seen}: Scene, process: ProcessInfo): boolean {
+  const {account, profile} = target.service
+  const record = {pid: process.pid, startTime: process.startTime, home: undefined, argv: []}
+  if (identify(record, process, seen.gateway.home) !== 'gateway') return false
+  // Without HERMES_HOME a gateway's home is that of the account that it runs as.
+  return process.home !== undefined || (process.uid === account.uid && profile.root === `${account.home}/.hermes`)
+}
+
+function isInService({seen: {manager}}: Scene, {pid, cgroup}: ProcessInfo): boolean {
+  if (pid === manager.mainPid) return true
+  const {controlGroup} = manager
+  return controlGroup !== undefined && cgroup !== undefined && (cgroup === controlGroup || cgroup.startsWith(`${controlGroup}/`))
+}
+
+function isRestartCommand({argv}: ProcessInfo): boolean {
+  return argv.slice(argv.indexOf('gateway') + 1).find((word) => !word.startsWith('-')) === 'restart'
+}
+
+function isElsewhere({target}: Scene, {pid}: ProcessInfo): boolean {
+  try {
+    return innermostPid(target.host, pid) !== pid
+  } catch (error) {
+    // It has ended meanwhile.
+    if (error instanceof HostError) return true
+    throw error
+  }
+}
+
+function isSameCommand(a: ProcessInfo, b: ProcessInfo): boolean {
+  return a.argv.join('\0') === b.argv.join('\0')
+}
+
+/** The service has a gateway of its own, whichever of them the home's files name. */
+function hasOwn({seen: {manager, gateway}}: Scene): boolean {
+  const process = manager.mainPid === undefined ? undefined : gateway.processes.get(manager.mainPid)
+  if (!process) return false
+  return identify({pid: process.pid, startTime: process.startTime, home: undefined, argv: []}, process, gateway.home) === 'gateway'
+}
+
+/** A gateway's unit by its name: upstream's, an old one, or a second one. What a shell runs is in no such unit. */
+function unitOf({cgroup}: ProcessInfo): string | undefined {
+  return /(?:^|\/)(hermes[^/]*\.service)(?:\/|$)/.exec(cgroup ?? '')?.[1]
+}
+
+function about(scene: Scene, {process, ageMs, unit}: Orphan): Found {
+  const {manager} = scene.seen
+  const {pid, uid, argv, cgroup, parentPid} = process
+  const isSecond = hasOwn(scene)
+  const explains = [
+    'desired-state',
+    'crash-loop',
+    'stale-state',
+    'missing-heartbeat',
+    'platforms',
+    'not-enabled',
+    'leftover-processes',
+    'not-installed',
+  ]
+  const evidence = [
+    `pid ${pid}: ${argv.join(' ')}`,
+    `uid ${uid ?? '?'}, parent ${parentPid}, control group ${cgroup ?? '?'}${ageMs === undefined ? '' : `, running for ${inWords(ageMs)}`}`,
+    `the service is ${manager.installed === 'no' ? 'not installed' : manager.activity}`,
+  ]
+  if (unit !== undefined && unit !== scene.target.service.name) {
+    const user = cgroup?.includes('/user@') ? '--user ' : ''
+    return {
+      kind: 'other-service',
+      severity: 'error',
+      what: `a gateway of this home (pid ${pid}) is run by another service, ${unit}`,
+      evidence,
+      cure: [`systemctl ${user}disable --now ${unit}`],
+      isFixable: false,
+      explains,
+    }
+  }
+  const what = isSecond
+    ? `a second gateway of this home (pid ${pid}) runs outside the service`
+    : `the gateway of this home (pid ${pid}) runs outside ${manager.installed === 'no' ? 'any' : 'its'} service`
+  const cure = [commandLine(scene, 'fix orphan-gateway'), ...(manager.installed === 'no' ? [commandLine(scene, 'install')] : [])]
+  return {kind: isSecond ? 'second' : 'alone', severity: manager.installed === 'no' ? 'warning' : 'error', what, evidence, cure, explains}
+}
+
+async function planEnd(scene: Scene, orphans: readonly Orphan[], _found: readonly Found[], {timeoutMs}: FixOptions): Promise<Plan> {
+  const {target, seen} = scene
+  const {host, manager, service} = target
+  const drain = await readDrain(target.userHost, service.profile.home)
+  // Asked by SIGUSR1 a gateway without a supervisor starts itself again; SIGTERM has it finish its work, and end.
+  const times = {drainMs: 0, answerMs: 0, terminateMs: stopTimeoutSec(drain) * 1000, killMs: KILL_MS}
+  const end = orphans
+    .filter(({unit}) => unit === undefined || unit === service.name)
+    .map(
+      ({process: {pid, startTime}}): Step => ({
+        kind: 'act',
+        why: `end the gateway outside the service (pid ${pid})`,
+        act: async (progress) => {
+          const verdict = seen.verdict.pid === pid ? seen.verdict : {...seen.verdict, state: 'alive' as const, pid}
+          const deadlineMs = timeoutMs === undefined ? Infinity : host.monotonicMs() + timeoutMs
+          const rung = await endGateway(target, {pid, startTime}, {verdict, times, force: true, deadlineMs, progress})
+          if (rung === 'survived') throw notEnded(pid)
+        },
+      }),
+    )
+  const isWanted = seen.desired.kind === 'recorded' && seen.desired.record.desiredState === 'running' && seen.manager.installed !== 'no'
+  // The service's own gateway is never the one that is ended.
+  const start = isWanted && !hasOwn(scene)
+  return {
+    title: `end what runs beside ${service.name}`,
+    // Whatever the service waits for, a start that was called off included, began with the orphan.
+    steps: [...end, ...(start ? manager.restart(service) : [])],
+    ...(start
+      ? {
+          verify: async (progress) => {
+            await waitUntilUp(target, {previousPid: undefined, timeoutMs: timeoutMs ?? START_MS, progress})
+          },
+        }
+      : {}),
+    lasts: true,
+    outcome: `no gateway runs outside ${service.name}${start ? ', which is running' : ''}`,
+  }
+}
+
+function notEnded(pid: number): ServiceError {
+  return new ServiceError(`The gateway outside the service (pid ${pid}) is still there after SIGKILL`, {
+    code: 'not-ended',
+    exitStatus: ExitStatus.failed,
+    next: [`cat /proc/${pid}/stack   # as root: what it is stuck in`],
+  })
+}
+
+export const check = defineCheck(definition)

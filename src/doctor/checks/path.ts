@@ -1,0 +1,112 @@
+import {HostError} from '../../host/host.js'
+import {unitPath} from '../../service/unit-path.js'
+import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
+import type {Found} from '../finding.js'
+import {oncePerLook} from '../once-per-look.js'
+import {reinstall} from '../reinstall.js'
+import type {Scene} from '../scene.js'
+
+/** Without these nothing works that the gateway runs: a shell, and the system's own small programs. */
+const REQUIRED = ['sh', 'env', 'ls']
+/** What many of its tools and skills call; missed only where it is on this machine, in a place that a service's PATH has. */
+const OPTIONAL = ['node', 'npx', 'uv', 'uvx', 'git', 'rg', 'ffmpeg']
+
+interface Evidence {
+  readonly searchPath: string | undefined
+  readonly required: readonly string[]
+  /** Tools that the PATH lacks and that `wanted` has, with their folders. */
+  readonly optional: readonly {readonly tool: string; readonly folder: string}[]
+  readonly goneFolders: readonly string[]
+  /** The PATH that the service would get today. */
+  readonly wanted: string
+  /** It stands in a unit that we wrote; somebody's variable or another tool's unit has the last word. */
+  readonly isOurs: boolean
+}
+
+/** Names in a folder; none if it is not there or may not be looked into. */
+const namesIn = oncePerLook(({target: {host}}, folder): ReadonlySet<string> | 'gone' => {
+  try {
+    const names = host.list(folder)
+    return names ? new Set(names) : 'gone'
+  } catch (error) {
+    if (error instanceof HostError) return new Set()
+    throw error
+  }
+})
+
+/** A tool that the gateway calls is not where its service looks for it. */
+export const definition: CheckDefinition<Evidence> = {
+  id: 'path',
+  title: "a tool that the gateway needs and that its service's PATH lacks",
+  why: 'What the gateway runs works from a shell and fails in the service: tools and servers of the agent are silently not there.',
+  needsService: true,
+  needsManager: true,
+  look: (scene) => {
+    const {manager, host, service} = scene.target
+    const {settings} = scene.seen.manager
+    const given = manager.readEnvironment(service).get('PATH')
+    const searchPath = given ?? manager.evidence(scene.seen.manager).searchPath
+    const wanted = unitPath(host, service.profile.home, service.account, settings?.command ?? [])
+    const folders = (searchPath ?? '').split(':').filter((folder) => folder.startsWith('/'))
+    const has = (list: readonly string[], tool: string) =>
+      list.find((folder) => {
+        const names = namesIn(scene, folder)
+        return names !== 'gone' && names.has(tool)
+      })
+    const optional = OPTIONAL.filter((tool) => has(folders, tool) === undefined).flatMap((tool) => {
+      const folder = has(wanted.split(':'), tool)
+      return folder === undefined ? [] : [{tool, folder}]
+    })
+    return {
+      searchPath,
+      required: REQUIRED.filter((tool) => has(folders, tool) === undefined),
+      optional,
+      goneFolders: folders.filter((folder) => !wanted.split(':').includes(folder) && namesIn(scene, folder) === 'gone'),
+      wanted,
+      isOurs: scene.seen.manager.installed === 'own' && given === undefined && scene.seen.manager.definitionPaths.length <= 2,
+    }
+  },
+  diagnose: (scene, evidence) => {
+    // Without a PATH of its own the service has systemd's, which has all of the system.
+    if (evidence.searchPath === undefined || scene.seen.manager.broken !== undefined) return []
+    const [fault] = [missingTools(scene, evidence), goneFolders(scene, evidence)].filter((found) => found !== undefined)
+    return fault ? [{...fault, ...whoCures(scene, evidence)}] : []
+  },
+  fix: {
+    isSafe: false,
+    interrupts: true,
+    plan: (scene, _evidence, _found, options) => reinstall(scene, options),
+  },
+}
+
+function missingTools({seen}: Scene, {required, optional, searchPath, goneFolders: gone}: Evidence): Found | undefined {
+  const names = [...required, ...optional.map(({tool}) => tool)]
+  if (names.length === 0) return undefined
+  return {
+    kind: required.length > 0 ? 'required' : 'optional',
+    severity: required.length > 0 ? 'error' : 'warning',
+    what: `${seen.manager.service.name} does not find ${names.join(', ')}`,
+    evidence: [
+      `its PATH: ${searchPath}`,
+      ...optional.map(({tool, folder}) => `${tool} is in ${folder}`),
+      ...gone.map((folder) => `${folder} is gone`),
+    ],
+  }
+}
+
+/** Our own PATH has only folders that were there. Upstream's has had others from the first day. */
+function goneFolders({seen}: Scene, {goneFolders: gone, searchPath}: Evidence): Found | undefined {
+  if (gone.length === 0 || seen.manager.installed !== 'own') return undefined
+  return {
+    kind: 'folder-gone',
+    severity: 'warning',
+    what: `the PATH of ${seen.manager.service.name} has ${gone.join(' and ')}, which ${gone.length === 1 ? 'is' : 'are'} gone`,
+    evidence: [`its PATH: ${searchPath}`],
+  }
+}
+
+function whoCures(scene: Scene, {wanted, isOurs}: Evidence): Partial<Found> {
+  return isOurs ? {} : {isFixable: false, cure: [commandLine(scene, `install --env 'PATH=${wanted}'`)]}
+}
+
+export const check = defineCheck(definition)

@@ -1,0 +1,127 @@
+import path from 'node:path'
+import {hasEnded, type ProcessInfo, readProcess} from '../../gateway/process.js'
+import {type FileReading, isObject, readJson} from '../../gateway/records.js'
+import {stateOf} from '../../gateway/verdict.js'
+import type {Target} from '../../lifecycle/target.js'
+import {type CheckDefinition, defineCheck} from '../check.js'
+import type {Found} from '../finding.js'
+import {inWords, isOnItsWay, momentMs, SETTLED_MS} from '../situation.js'
+
+/** A marker of upstream's, and how long it is heeded. */
+interface MarkerKind {
+  readonly kind: 'takeover' | 'planned-stop' | 'drain-request'
+  readonly file: string
+  readonly ttlMs: number
+  readonly why: string
+}
+
+/** A marker that was left behind. */
+interface Stale {
+  readonly marker: MarkerKind
+  readonly reason: string
+}
+
+const MARKERS: readonly MarkerKind[] = [
+  {
+    kind: 'takeover',
+    file: '.gateway-takeover.json',
+    ttlMs: 60_000,
+    why: 'It stands for a gateway that replaces another one; what replaced it has died half-way.',
+  },
+  {
+    kind: 'planned-stop',
+    file: '.gateway-planned-stop.json',
+    ttlMs: 60_000,
+    why: 'It stands for a stop that was meant; a crash of another process with that number could pass for one.',
+  },
+  {
+    kind: 'drain-request',
+    file: '.drain_request.json',
+    ttlMs: 3_600_000,
+    why: 'It asks the gateway to finish its work and take no more; nobody heeds it any longer, and tools still show it.',
+  },
+]
+
+export const definition: CheckDefinition<readonly Stale[]> = {
+  id: 'stale-marker',
+  title: 'a marker that a takeover, a stop or a drain left behind',
+  why: 'What it announced will not come.',
+  needsService: false,
+  needsManager: true,
+  look: ({target}) => MARKERS.map((marker) => judgeMarker(target, marker)).filter((stale) => stale !== undefined),
+  diagnose: (scene, stale) => {
+    if (isOnItsWay(scene) || stateOf(scene.seen.gateway.state)?.gatewayState === 'draining') return []
+    return stale.map(
+      ({marker, reason}): Found => ({
+        kind: marker.kind,
+        severity: 'warning',
+        what: `${marker.file} was left behind`,
+        why: marker.why,
+        evidence: [reason],
+      }),
+    )
+  },
+  fix: {
+    isSafe: true,
+    interrupts: false,
+    plan: ({target}, stale) => ({
+      title: `remove markers that were left behind in ${target.service.profile.home}`,
+      steps: stale.map(({marker}) => ({
+        kind: 'act',
+        why: `remove ${marker.file}`,
+        act: () => {
+          // Another one may have been written in its place.
+          if (judgeMarker(target, marker)) target.userHost.removeFile(path.join(target.service.profile.home, marker.file))
+          return Promise.resolve()
+        },
+      })),
+      outcome: `no marker is left behind in ${target.service.profile.home}`,
+    }),
+  },
+}
+
+interface Marker {
+  readonly targetPid: number | undefined
+  readonly targetStartTime: number | undefined
+  readonly writtenMs: number | undefined
+}
+
+/** Why a marker is stale; undefined if there is none, or if it may still be heeded. Throws HostError where it cannot be read. */
+function judgeMarker({host, userHost, service}: Target, marker: MarkerKind): Stale | undefined {
+  const file = path.join(service.profile.home, marker.file)
+  const stat = userHost.lstat(file)
+  if (!stat) return undefined
+  const nowMs = userHost.nowMs()
+  if (Math.abs(nowMs - stat.modifiedMs) < SETTLED_MS) return undefined
+  const {targetPid, targetStartTime, writtenMs} = valueOf(readMarker(userHost, file))
+  const ageMs = nowMs - (writtenMs ?? stat.modifiedMs)
+  if (ageMs > marker.ttlMs) return {marker, reason: `it is ${inWords(ageMs)} old, and was valid for ${inWords(marker.ttlMs)}`}
+  if (targetPid === undefined) return undefined
+  const process = readProcess(host, targetPid)
+  const isGone = !process || hasEnded(process) || isLater(process, targetStartTime)
+  return isGone ? {marker, reason: `it is meant for pid ${targetPid}, which is gone`} : undefined
+}
+
+function isLater({startTime}: ProcessInfo, named: number | undefined): boolean {
+  return named !== undefined && named !== startTime
+}
+
+function readMarker(host: Target['host'], file: string): FileReading<Marker> {
+  return readJson(host, file, (value) => {
+    if (!isObject(value)) return undefined
+    const {target_pid: pid, target_start_time: startTime, written_at: written} = value
+    return {
+      targetPid: typeof pid === 'number' ? pid : undefined,
+      targetStartTime: typeof startTime === 'number' ? startTime : undefined,
+      writtenMs: typeof written === 'string' || typeof written === 'number' ? momentMs(written) : undefined,
+    }
+  })
+}
+
+/** Of a damaged one only the file's own time counts. */
+function valueOf(reading: FileReading<Marker>): Marker {
+  if (reading.kind === 'present') return reading.value
+  return {targetPid: undefined, targetStartTime: undefined, writtenMs: undefined}
+}
+
+export const check = defineCheck(definition)

@@ -1,0 +1,111 @@
+import {pidFile, stateFile} from '../../gateway/records.js'
+import type {Identity} from '../../gateway/verdict.js'
+import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
+import type {Found} from '../finding.js'
+import type {Scene} from '../scene.js'
+import {gatewayAgeMs, isJustWritten, isOnItsWay, SETTLED_MS} from '../situation.js'
+import {isTorn, releaseSteps, staleRecords} from '../stale-record.js'
+
+interface Evidence {
+  /** One of the files was written a moment ago. */
+  readonly isYoung: boolean
+  /** How long the living gateway has been there. */
+  readonly ageMs: number | undefined
+}
+
+/** What gateway.pid names instead of a gateway of this home. A zombie has a check of its own. */
+const NAMES: Record<Exclude<Identity, 'gateway'>, readonly [kind: string, what: string]> = {
+  gone: ['pid-gone', 'a process that is gone'],
+  zombie: ['pid-zombie', 'a zombie'],
+  recycled: ['pid-recycled', 'a number that another process has now'],
+  'other-home': ['pid-other-home', 'the gateway of another home'],
+  'other-program': ['pid-other-program', 'another program'],
+}
+const STILL_HELD = 'A second gateway may start beside it, and the tools that go by these files take this one for dead.'
+
+/**
+ * A gateway.lock that nobody holds is left behind by every gateway, and so is a state `stopped` with a pid that is gone: both are as they
+ * should be. While a gateway lives its files are not ours to touch.
+ */
+export const definition: CheckDefinition<Evidence> = {
+  id: 'stale-state',
+  title: 'runtime files that claim a process which is gone, another one, or not this one',
+  why: 'Tools that trust these files take the gateway for running, and some gateways refuse to start beside such a record.',
+  needsService: false,
+  needsManager: true,
+  look: (scene) => {
+    const {pidRecord, home} = scene.seen.gateway
+    if (scene.seen.verdict.pid !== undefined) return {isYoung: false, ageMs: gatewayAgeMs(scene)}
+    const files = [...(pidRecord.kind === 'absent' ? [] : [pidFile(home)]), ...(claimedState(scene) ? [stateFile(home)] : [])]
+    return {isYoung: files.some((file) => isJustWritten(scene, file)), ageMs: undefined}
+  },
+  diagnose: (scene, {isYoung, ageMs}) => {
+    if (isYoung || isOnItsWay(scene)) return []
+    const {verdict, gateway} = scene.seen
+    if (gateway.elsewhere !== undefined && verdict.state === 'unknown') return [aboutElsewhere(scene, gateway.elsewhere)]
+    if (verdict.pid !== undefined) return ageMs !== undefined && ageMs < SETTLED_MS ? [] : aboutLiving(scene, verdict.pid)
+    return verdict.state === 'dead' || (isTorn(gateway) && scene.seen.manager.mainPid === undefined) ? aboutDead(scene) : []
+  },
+  fix: {
+    isSafe: true,
+    interrupts: false,
+    plan: (scene) => ({
+      title: `set the runtime files of ${scene.target.service.name} right`,
+      steps: releaseSteps(scene),
+      outcome: `the runtime files of ${scene.target.service.profile.home} claim no gateway any more`,
+    }),
+  },
+}
+
+function claimedState({seen}: Scene): string | undefined {
+  return staleRecords(seen.gateway).state
+}
+
+function aboutDead({seen}: Scene): Found[] {
+  const {pid, state} = staleRecords(seen.gateway)
+  const evidence = [...seen.verdict.evidence, `the service is ${seen.manager.activity}`]
+  const claim = state === undefined ? '' : `, and gateway_state.json says ${state}`
+  if (pid?.what === 'damaged') {
+    const kind = 'pid-damaged'
+    return [{kind, severity: 'warning', what: `gateway.pid is damaged${claim}; no gateway runs`, evidence}]
+  }
+  if (pid) {
+    const [kind, names] = NAMES[pid.what]
+    return [{kind, severity: 'warning', what: `gateway.pid names ${names} (pid ${pid.number})${claim}`, evidence}]
+  }
+  if (state === undefined) return []
+  return [{kind: 'state', severity: 'warning', what: `gateway_state.json says ${state}, and no gateway runs`, evidence}]
+}
+
+/** Of before a restart of this container, or of another container on the same home: from here nobody can tell. */
+function aboutElsewhere({seen, target}: Scene, why: string): Found {
+  const {pidRecord, home} = seen.gateway
+  const pid = pidRecord.kind === 'present' ? pidRecord.value.pid : 0
+  return {
+    kind: 'pid-elsewhere',
+    severity: 'unknown',
+    what: `gateway.pid names pid ${pid}, which is not of this container as it is now: whether that gateway still runs cannot be told`,
+    evidence: [why, ...seen.verdict.evidence],
+    explains: ['desired-state'],
+    cure: [`rm ${pidFile(home)}   # if no other container works on ${target.service.profile.home}`],
+  }
+}
+
+function aboutLiving(scene: Scene, pid: number): Found[] {
+  const {gateway, verdict} = scene.seen
+  const {pidRecord, lock} = gateway
+  // One that is about to end takes its record away first.
+  if (gateway.state.kind === 'present' && gateway.state.value.gatewayState === 'draining') return []
+  const found = (kind: string, what: string): Found[] => [
+    {kind, severity: 'warning', what, evidence: verdict.evidence, why: STILL_HELD, cure: [commandLine(scene, 'restart')], isFixable: false},
+  ]
+  if (lock.kind === 'held' && lock.unlinked)
+    return found('lock-deleted', `gateway.lock was deleted while the gateway (pid ${pid}) holds it`)
+  if (pidRecord.kind === 'absent') return found('pid-missing', `there is no gateway.pid for the gateway that runs (pid ${pid})`)
+  if (lock.kind === 'held' && pidRecord.kind === 'present' && pidRecord.value.pid !== pid) {
+    return found('pid-other', `gateway.pid names pid ${pidRecord.value.pid}, and the gateway that runs is pid ${pid}`)
+  }
+  return []
+}
+
+export const check = defineCheck(definition)

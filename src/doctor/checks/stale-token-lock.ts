@@ -1,0 +1,144 @@
+import path from 'node:path'
+import type {ProcessEntry} from '../../gateway/process-table.js'
+import {hasEnded, isHeld, isHidden, readProcess} from '../../gateway/process.js'
+import {isObject, readJson} from '../../gateway/records.js'
+import type {Host} from '../../host/host.js'
+import {DEFAULT_PROFILE} from '../../service/profile.js'
+import {type CheckDefinition, defineCheck} from '../check.js'
+import type {Found} from '../finding.js'
+import {oncePerLook} from '../once-per-look.js'
+import type {Scene} from '../scene.js'
+import {isOnItsWay, SETTLED_MS} from '../situation.js'
+
+/** A lock on a platform's token, one for all gateways of an account. */
+interface TokenLock {
+  readonly file: string
+  readonly pid: number
+  readonly startTime: number | undefined
+  /** What it is a lock on, e.g. telegram-bot-token. */
+  readonly scope: string | undefined
+  readonly home: string | undefined
+  readonly profile: string | undefined
+  readonly modifiedMs: number
+}
+
+interface Evidence {
+  readonly locks: readonly TokenLock[]
+}
+
+/** Why a lock no longer counts; upstream too takes a stopped owner for none. */
+type Staleness = 'gone' | 'zombie' | 'recycled' | 'stopped'
+
+const WORDS: Record<Staleness, string> = {
+  gone: 'is gone',
+  zombie: 'has ended, and is a zombie',
+  recycled: 'is another process now',
+  stopped: 'is stopped by a signal',
+}
+
+const locksIn = oncePerLook(({target: {userHost}}, folder) => readLocks(userHost, folder))
+
+export const definition: CheckDefinition<Evidence> = {
+  id: 'stale-token-lock',
+  title: 'a lock on a platform token whose owner is gone',
+  why: 'The gateway that wants this token takes it for used by another one: the platform stays off, or the gateway ends with 78.',
+  needsService: false,
+  needsManager: true,
+  look: (scene) => ({locks: locksIn(scene, lockFolder(scene))}),
+  diagnose: (scene, {locks}) => {
+    if (isOnItsWay(scene)) return []
+    return locks.filter((lock) => concerns(scene, lock)).flatMap((lock) => about(scene, lock))
+  },
+  fix: {
+    isSafe: true,
+    interrupts: false,
+    plan: (scene, {locks}) => {
+      const {host, userHost, service} = scene.target
+      const stale = locks.filter((lock) => concerns(scene, lock) && about(scene, lock).length > 0)
+      return {
+        title: `remove token locks that ${service.name} would stumble over`,
+        steps: stale.map((lock) => ({
+          kind: 'act',
+          why: `remove ${lock.file}, whose owner (pid ${lock.pid}) is gone`,
+          act: () => {
+            // Somebody may have taken it over.
+            const now = readTokenLock(userHost, lock.file)
+            const isSame = now?.pid === lock.pid && now.startTime === lock.startTime
+            if (isSame && staleness(now, readProcess(host, now.pid))) userHost.removeFile(lock.file)
+            return Promise.resolve()
+          },
+        })),
+        outcome: `every token lock of ${service.profile.home} has a living owner`,
+      }
+    },
+  },
+}
+
+/** Upstream's place, in the environment that the gateway has. */
+function lockFolder({target, seen}: Scene): string {
+  const {account} = target.service
+  const environment = target.manager.readEnvironment(target.service)
+  const variable = (name: string) => {
+    const entry = seen.manager.environment.findLast((one) => one.startsWith(`${name}=`))
+    return environment.get(name) ?? entry?.slice(name.length + 1)
+  }
+  const state = variable('XDG_STATE_HOME') ?? path.join(account.home, '.local', 'state')
+  return variable('HERMES_GATEWAY_LOCK_DIR') ?? path.join(state, 'hermes', 'gateway-locks')
+}
+
+function readLocks(host: Host, folder: string): TokenLock[] {
+  const names = (host.list(folder) ?? []).filter((name) => name.endsWith('.lock')).sort()
+  return names.map((name) => readTokenLock(host, path.join(folder, name))).filter((lock) => lock !== undefined)
+}
+
+/** Undefined for a file that is no record, or is being written. */
+function readTokenLock(host: Host, file: string): TokenLock | undefined {
+  const modifiedMs = host.lstat(file)?.modifiedMs
+  const read = readJson(host, file, (value) => {
+    if (!isObject(value) || typeof value.pid !== 'number') return undefined
+    const text = (name: string) => (typeof value[name] === 'string' && value[name] !== '' ? value[name] : undefined)
+    return {
+      file,
+      pid: value.pid,
+      startTime: typeof value.start_time === 'number' ? value.start_time : undefined,
+      scope: text('scope'),
+      home: text('hermes_home'),
+      profile: text('profile'),
+      modifiedMs: modifiedMs ?? 0,
+    }
+  })
+  return read.kind === 'present' ? read.value : undefined
+}
+
+/** One that says nothing of its home is shown once: to whoever asks for one service, and with all of them at the default profile. */
+function concerns({target, isNamed}: Scene, {home, profile}: TokenLock): boolean {
+  const own = target.service.profile
+  if (home !== undefined) return (target.userHost.realPath(home) ?? home) === own.home
+  return profile === undefined ? isNamed || own.name === DEFAULT_PROFILE : profile === own.name
+}
+
+function staleness({startTime}: TokenLock, owner: ProcessEntry | undefined): Staleness | undefined {
+  if (!owner) return 'gone'
+  if (startTime !== undefined && startTime !== owner.startTime) return 'recycled'
+  if (hasEnded(owner)) return 'zombie'
+  return isHeld(owner) ? 'stopped' : undefined
+}
+
+function about({processes, nowMs, target}: Scene, lock: TokenLock): Found[] {
+  const why = staleness(lock, processes.entries.get(lock.pid))
+  if (!why || Math.abs(nowMs - lock.modifiedMs) < SETTLED_MS) return []
+  // Of another user's process nothing may be seen.
+  if (why === 'gone' && isHidden(target.host, lock.pid)) return []
+  return [
+    {
+      kind: why,
+      severity: 'warning',
+      what: `the lock on ${lock.scope ?? 'a platform token'} is of pid ${lock.pid}, which ${WORDS[why]}`,
+      evidence: [lock.file, lock.home === undefined ? 'it does not say whose home it is of' : `it is of ${lock.home}`],
+      // One that is stopped may be continued.
+      ...(why === 'stopped' ? {isSafe: false} : {}),
+    },
+  ]
+}
+
+export const check = defineCheck(definition)

@@ -1,0 +1,63 @@
+import {planStart} from '../../lifecycle/start.js'
+import type {DefinitionEvidence} from '../../managers/manager.js'
+import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
+import type {Found} from '../finding.js'
+import {reinstall, shouldRun} from '../reinstall.js'
+
+const START_TIMEOUT_MS = 90_000
+
+/** A limit of the manager that ends a gateway for good, or no limit and no backoff either. */
+export const definition: CheckDefinition<DefinitionEvidence> = {
+  id: 'start-limit',
+  title: 'restarts that end in a dead service, or never end',
+  why: 'Some quick exits in a row, planned restarts among them, and the gateway stays down until somebody starts it by hand.',
+  needsService: true,
+  needsManager: true,
+  look: ({target: {manager}, seen}) => manager.evidence(seen.manager),
+  diagnose: (scene, {restartRisk, startFailure}) => {
+    const {seen} = scene
+    const {service, installed, restarts, activity, broken} = seen.manager
+    if (broken !== undefined) return []
+    if (startFailure?.kind === 'limit' && activity === 'failed' && shouldRun(seen)) {
+      const hit: Found = {
+        kind: 'hit',
+        severity: 'error',
+        what: `${service.name} was started too often in a row, and is not started any more`,
+        why: 'The gateway stays down until somebody starts it by hand, and the next quick exits end it again.',
+        evidence: [`the manager says: ${startFailure.text}`, restartRisk.arithmetic, `automatic restarts: ${restarts}`],
+        isSafe: restartRisk.kind === 'sound' && seen.desired.kind === 'recorded',
+        explains: ['crash-loop', 'desired-state'],
+      }
+      return [hit]
+    }
+    if (restartRisk.kind === 'sound') return []
+    const isStorm = restartRisk.kind === 'storms'
+    const risk: Found = {
+      kind: restartRisk.kind,
+      severity: 'warning',
+      what: isStorm
+        ? `${service.name} would restart a broken gateway for ever, without slowing down`
+        : `${service.name} would be left dead after some quick exits`,
+      ...(isStorm
+        ? {why: 'A permanent fault becomes a storm of restarts that heats the machine, fills the log, and never shows as failed.'}
+        : {}),
+      evidence: [restartRisk.arithmetic],
+      // Adding our policy to another tool's definition is for the operator to decide.
+      isSafe: installed !== 'foreign',
+      // Adopting it records an intent as well.
+      explains: installed === 'own' ? [] : ['desired-state'],
+      ...(installed === 'foreign' ? {cure: [commandLine(scene, 'install')]} : {}),
+    }
+    return [risk]
+  },
+  fix: {
+    isSafe: false,
+    interrupts: false,
+    plan: (scene, {restartRisk}, _found, options) =>
+      restartRisk.kind === 'sound'
+        ? planStart(scene.target, {timeoutMs: options.timeoutMs ?? START_TIMEOUT_MS})
+        : reinstall(scene, options, {keepRunning: true}),
+  },
+}
+
+export const check = defineCheck(definition)

@@ -1,0 +1,171 @@
+import {innermostPid} from '../../gateway/pid-namespace.js'
+import {childrenOf} from '../../gateway/process-table.js'
+import {type ProcessInfo, readProcess} from '../../gateway/process.js'
+import {identify, recordOf, stateOf} from '../../gateway/verdict.js'
+import {type Host, HostError} from '../../host/host.js'
+import {planRestart} from '../../lifecycle/restart.js'
+import {planStart} from '../../lifecycle/start.js'
+import {DEFAULT_WEDGE_WINDOW_MS} from '../../lifecycle/prove.js'
+import type {Plan, Step} from '../../plan/plan.js'
+import {type CheckDefinition, commandLine, defineCheck, type FixOptions} from '../check.js'
+import type {Found} from '../finding.js'
+import type {Scene} from '../scene.js'
+import {releaseSteps} from '../stale-record.js'
+
+/** A process that has ended, and the one that should have reaped it. */
+interface Zombie {
+  readonly pid: number
+  readonly startTime: number
+  readonly parent: ProcessInfo | undefined
+  /** What the parent calls itself (proc_pid_comm(5)). */
+  readonly parentName: string | undefined
+}
+
+interface Evidence {
+  /** That gateway.pid or gateway_state.json names. */
+  readonly recorded: Zombie | undefined
+  /** The service's main process. */
+  readonly supervised: Zombie | undefined
+  /** How many children of the living gateway have ended, and wait. */
+  readonly unreaped: number
+  /** The living gateway is the first process of its PID namespace, a container's. */
+  readonly isInit: boolean
+}
+
+/** A gateway that reaps its children late always has a few. */
+const MANY_CHILDREN = 10
+/** A process that has just ended is a zombie until its parent has looked. */
+const REAP_MS = 100
+const START_MS = 90_000
+
+/**
+ * Zombie children are not cured by us: nobody but their parent can reap them, a gateway that does not is only rid of them by its own end,
+ * and they cost nothing but entries of the process table, so no gateway is restarted for them unasked.
+ */
+export const definition: CheckDefinition<Evidence> = {
+  id: 'zombie-pid',
+  title: 'a gateway that has ended and was not reaped, or children that it does not reap',
+  why: 'Programs that only test for the pid take a zombie for a living gateway, and then no other one can start.',
+  needsService: false,
+  needsManager: true,
+  look: async (scene) => {
+    const {seen, target, processes} = scene
+    const {verdict, gateway, manager} = seen
+    const records = [recordOf(gateway.pidRecord), stateOf(gateway.state)?.process].filter((record) => record !== undefined)
+    const named = records.find((record) => identify(record, gateway.processes.get(record.pid), gateway.home) === 'zombie')
+    const main = manager.mainPid === undefined ? undefined : gateway.processes.get(manager.mainPid)
+    const [recordedPid, mainPid] = [verdict.state === 'dead' ? named?.pid : undefined, main?.state === 'Z' ? main.pid : undefined]
+    if (recordedPid !== undefined || mainPid !== undefined) await target.host.sleep(REAP_MS)
+    const supervised = mainPid === undefined ? undefined : lookAtZombie(target.host, mainPid)
+    const recorded = recordedPid === undefined || supervised?.pid === recordedPid ? undefined : lookAtZombie(target.host, recordedPid)
+    const unreaped = verdict.pid === undefined ? 0 : childrenOf(processes, verdict.pid).filter(({state}) => state === 'Z').length
+    const isInit = unreaped >= MANY_CHILDREN && verdict.pid !== undefined && innermostPid(target.host, verdict.pid) === 1
+    return {recorded, supervised, unreaped, isInit}
+  },
+  diagnose: (scene, {recorded, supervised, unreaped, isInit}) => {
+    const {seen} = scene
+    const shouldRun = seen.desired.kind === 'recorded' && seen.desired.record.desiredState === 'running'
+    const severity = shouldRun ? 'error' : 'warning'
+    const explains = ['stale-state', 'desired-state', 'crash-loop', 'leftover-processes', 'not-enabled']
+    if (supervised) {
+      const what = `the service's main process (pid ${supervised.pid}) has ended, and was not reaped: it is a zombie`
+      return [{kind: 'supervised', severity, what, evidence: describe(supervised), explains}]
+    }
+    if (recorded) {
+      const file = recordOf(seen.gateway.pidRecord)?.pid === recorded.pid ? 'gateway.pid' : 'gateway_state.json'
+      const what = `${file} names a zombie: pid ${recorded.pid} has ended, and its parent does not reap it`
+      return [{kind: 'recorded', severity, what, evidence: describe(recorded), explains}]
+    }
+    return unreaped < MANY_CHILDREN ? [] : [aboutChildren(scene, unreaped, isInit)]
+  },
+  fix: {
+    isSafe: true,
+    interrupts: true,
+    plan: async (scene, {recorded, supervised}, _found, options) => {
+      const zombie = supervised ?? recorded
+      if (!zombie) throw new Error('there is no zombie to be cured')
+      const next = await whatFollows(scene, supervised !== undefined, options)
+      return {
+        title: `release ${scene.target.service.name} from a zombie`,
+        steps: [...nudge(scene, zombie), ...releaseSteps(scene), ...next.steps],
+        ...(next.verify ? {verify: next.verify} : {}),
+        lasts: true,
+        outcome: `nothing names the zombie (pid ${zombie.pid}) any more; if its parent does not reap it, it goes when that ends${parentOf(zombie)}`,
+      }
+    },
+  },
+}
+
+function lookAtZombie(host: Host, pid: number): Zombie | undefined {
+  const process = readProcess(host, pid)
+  if (process?.state !== 'Z') return undefined
+  const parent = readProcess(host, process.parentPid)
+  return {pid, startTime: process.startTime, parent, parentName: nameOf(host, process.parentPid)}
+}
+
+function nameOf(host: Host, pid: number): string | undefined {
+  try {
+    return host.readText(`/proc/${pid}/comm`)?.trim()
+  } catch (error) {
+    if (error instanceof HostError) return undefined
+    throw error
+  }
+}
+
+function parentOf({parent, parentName}: Zombie): string {
+  return parent ? ` (${parentName ?? 'a program'}, pid ${parent.pid})` : ''
+}
+
+function describe(zombie: Zombie): string[] {
+  const {parent, pid} = zombie
+  if (!parent) return [`pid ${pid} is a zombie; who its parent is cannot be seen from here`]
+  return [`pid ${pid} is a zombie of pid ${parent.pid} (${JSON.stringify(zombie.parentName ?? '?')}), which does not reap it`]
+}
+
+function aboutChildren(scene: Scene, count: number, isInit: boolean): Found {
+  const {pid} = scene.seen.verdict
+  return {
+    kind: 'children',
+    severity: 'warning',
+    what: `${count} children of the gateway (pid ${pid}) have ended, and it does not reap them`,
+    why: 'Each keeps an entry of the process table, of which an account and a container have only so many.',
+    evidence: [
+      `pid ${pid} has ${count} zombies as children; only their parent can reap them, or whoever inherits them when it ends`,
+      ...(isInit ? ['it is the first process of its container, so it inherits the orphans of all others as well'] : []),
+    ],
+    cure: [
+      commandLine(scene, 'restart'),
+      ...(isInit ? ['docker run --init …   # or shareProcessNamespace: true in a pod: an init that reaps'] : []),
+    ],
+    isFixable: false,
+  }
+}
+
+/** SIGCHLD asks a parent to look after its children; whoever does not listen to it ignores it (signal(7)). */
+function nudge({target}: Scene, {pid, startTime, parent}: Zombie): Step[] {
+  // Nobody else's process is signalled, and a first process reaps or is beyond asking.
+  if (!parent || parent.pid === 1 || parent.uid !== target.service.account.uid) return []
+  return [
+    {
+      kind: 'act',
+      why: `ask its parent (pid ${parent.pid}) to reap pid ${pid} (SIGCHLD)`,
+      act: () => {
+        const zombie = readProcess(target.host, pid)
+        const isSame = zombie?.state === 'Z' && zombie.startTime === startTime && zombie.parentPid === parent.pid
+        if (isSame && readProcess(target.host, parent.pid)?.startTime === parent.startTime) target.userHost.signal(parent.pid, 'SIGCHLD')
+        return Promise.resolve()
+      },
+    },
+  ]
+}
+
+/** What gets the gateway to run again, if it should. */
+async function whatFollows({target, seen}: Scene, isSupervised: boolean, {timeoutMs}: FixOptions): Promise<Pick<Plan, 'steps' | 'verify'>> {
+  if (seen.desired.kind !== 'recorded' || seen.desired.record.desiredState !== 'running' || seen.manager.installed === 'no') {
+    return {steps: []}
+  }
+  if (!isSupervised) return planStart(target, {timeoutMs: timeoutMs ?? START_MS})
+  return planRestart(target, {force: true, timeoutMs, wedgeWindowMs: DEFAULT_WEDGE_WINDOW_MS, times: {}})
+}
+
+export const check = defineCheck(definition)

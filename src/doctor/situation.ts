@@ -1,0 +1,59 @@
+import {timestampMicros} from '../gateway/python-values.js'
+import type {ProcessEntry} from '../gateway/process-table.js'
+import type {ProcessInfo} from '../gateway/process.js'
+import type {Scene} from './scene.js'
+
+/** What began or ended this short a time ago is still on its way: what it leaves or lacks is no finding yet. */
+export const SETTLED_MS = 3000
+/** The clock ticks of /proc/<pid>/stat: USER_HZ is 100 on every machine that systemd runs on (time(7)). */
+const TICK_MS = 10
+
+/** True while the service starts, stops or waits for its next start, and for a moment after that. */
+export function isOnItsWay(scene: Pick<Scene, 'seen' | 'monotonicMs'>): boolean {
+  return ['starting', 'stopping', 'waiting'].includes(scene.seen.manager.activity) || hasJustChanged(scene)
+}
+
+/** True for a moment after the service was started, or has ended. */
+function hasJustChanged({seen: {manager}, monotonicMs}: Pick<Scene, 'seen' | 'monotonicMs'>): boolean {
+  const sinceMs = [manager.changedAtMs, manager.mainPid === undefined ? undefined : manager.startedAtMs]
+  return sinceMs.some((ms) => ms !== undefined && monotonicMs - ms < SETTLED_MS)
+}
+
+/**
+ * How long a process has been there, in ms, by no clock that jumps; undefined if it cannot be told. Compared with this very process,
+ * which has just started: the clock of the process table goes on while the machine sleeps, the monotonic one does not.
+ */
+export function processAgeMs({processes, target}: Pick<Scene, 'processes' | 'target'>, {startTime}: ProcessInfo | ProcessEntry) {
+  const own = processes.entries.get(target.host.pid)
+  return own && (own.startTime - startTime) * TICK_MS
+}
+
+/** How long the gateway that lives has been there, in ms; undefined if there is none or it cannot be told. */
+export function gatewayAgeMs(scene: Scene): number | undefined {
+  const {seen, monotonicMs} = scene
+  const {pid} = seen.verdict
+  if (pid === undefined) return undefined
+  if (pid === seen.manager.mainPid && seen.manager.startedAtMs !== undefined) return monotonicMs - seen.manager.startedAtMs
+  const process = seen.gateway.processes.get(pid)
+  return process && processAgeMs(scene, process)
+}
+
+/** True if a file was written a moment ago, or its time says nothing because it lies as little ahead. */
+export function isJustWritten({target, nowMs}: Pick<Scene, 'target' | 'nowMs'>, file: string): boolean {
+  const stat = target.userHost.lstat(file)
+  return stat !== undefined && Math.abs(nowMs - stat.modifiedMs) < SETTLED_MS
+}
+
+/** A time of upstream's files, in ms since the epoch: ISO 8601 with a zone, or seconds. Undefined for anything else. */
+export function momentMs(time: string | number | undefined): number | undefined {
+  if (typeof time === 'number') return time * 1000
+  const micros = time === undefined ? undefined : timestampMicros(time)
+  return micros === undefined ? undefined : micros / 1000
+}
+
+/** A length of time in words, to the precision that a person needs, e.g. "2 h". */
+export function inWords(ms: number): string {
+  const sec = Math.round(ms / 1000)
+  if (sec < 120) return `${sec} s`
+  return sec < 7200 ? `${Math.round(sec / 60)} min` : sec < 172_800 ? `${Math.round(sec / 3600)} h` : `${Math.round(sec / 86_400)} days`
+}

@@ -1,0 +1,125 @@
+import {ExitStatus, ServiceError} from '../errors.js'
+import {mirrorDesired} from '../gateway/desired-mirror.js'
+import {isObject, pidFile, stateFile} from '../gateway/records.js'
+import {topLevelValue} from '../gateway/state-timestamp.js'
+import {type GatewayObservation, identify, type Identity, judge, observeGateway, recordOf, stateOf} from '../gateway/verdict.js'
+import type {InPlaceWrite} from '../host/host.js'
+import type {Target} from '../lifecycle/target.js'
+import type {Step} from '../plan/plan.js'
+import type {Scene} from './scene.js'
+
+/** States in which a gateway claims to be there. */
+const CLAIMS = ['running', 'starting', 'draining', 'degraded']
+const STOPPED = Buffer.from('"stopped"')
+
+/** What the runtime files of a home without a living gateway say that is not so. */
+export interface StaleRecords {
+  /** What gateway.pid is; undefined if there is none or it is right. */
+  readonly pid: {readonly number: number | undefined; readonly what: Exclude<Identity, 'gateway'> | 'damaged'} | undefined
+  /** What gateway_state.json claims; undefined if it claims nothing. */
+  readonly state: string | undefined
+}
+
+/**
+ * True for a gateway.pid that nobody has completed, without a lock beside it: it may be about to be written, so it alone proves nothing. One
+ * that stays so was left by a gateway that has no lock, and that died in between.
+ */
+export function isTorn({pidRecord, lock, state, hiddenPids}: GatewayObservation): boolean {
+  return pidRecord.kind === 'malformed' && lock.kind === 'absent' && state.kind !== 'unreadable' && hiddenPids.size === 0
+}
+
+/** Compares the files with the processes. Only for a home in which no gateway lives. Pure. */
+export function staleRecords(gateway: GatewayObservation): StaleRecords {
+  const {pidRecord, home, processes} = gateway
+  const record = recordOf(pidRecord)
+  const what = record && identify(record, processes.get(record.pid), home)
+  const said = stateOf(gateway.state)?.gatewayState
+  return {
+    pid:
+      pidRecord.kind === 'malformed'
+        ? {number: undefined, what: 'damaged'}
+        : record && what && what !== 'gateway'
+          ? {number: record.pid, what}
+          : undefined,
+    state: said !== undefined && CLAIMS.includes(said) ? said : undefined,
+  }
+}
+
+/**
+ * Steps that set the files right: gateway.pid goes, and the state is `stopped`, in place, every other field kept. What the state file alone
+ * told of what was wanted is written down in it first. Each step looks again before it acts, and throws if a gateway has come up.
+ */
+export function releaseSteps({seen, target}: Scene): Step[] {
+  const stale = staleRecords(seen.gateway)
+  const {home} = target.service.profile
+  const steps: Step[] = []
+  const state = stateOf(seen.gateway.state)
+  if (stale.state !== undefined) {
+    if (state?.desiredState === undefined) {
+      const desired = seen.desired.kind === 'recorded' ? seen.desired.record.desiredState : 'running'
+      steps.push({
+        kind: 'act',
+        why: `keep in gateway_state.json that it should be ${desired}`,
+        act: () => {
+          requireDead(target)
+          mirrorDesired(target.userHost, home, desired, false)
+          return Promise.resolve()
+        },
+      })
+    }
+    steps.push({
+      kind: 'act',
+      why: `have gateway_state.json say stopped instead of ${stale.state}`,
+      act: () => {
+        requireDead(target)
+        target.userHost.editInPlace(stateFile(home), (content) => asStopped(content, state?.process?.pid))
+        return Promise.resolve()
+      },
+    })
+  }
+  if (stale.pid) {
+    const judged = target.userHost.readText(pidFile(home))
+    steps.push({
+      kind: 'act',
+      why: `remove gateway.pid${stale.pid.number === undefined ? '' : `, which names pid ${stale.pid.number}`}`,
+      act: () => {
+        requireDead(target)
+        // Only what was judged is removed.
+        if (target.userHost.readText(pidFile(home)) === judged) target.userHost.removeFile(pidFile(home))
+        return Promise.resolve()
+      },
+    })
+  }
+  return steps
+}
+
+/** Throws (exit 1) if a gateway of the home lives by now. */
+function requireDead({host, service}: Target): void {
+  const gateway = observeGateway(host, service.profile.home)
+  const {state, evidence, pid} = judge(gateway)
+  if (state === 'dead' || isTorn(gateway)) return
+  throw new ServiceError(
+    `A gateway of ${service.name} has come up meanwhile (${pid === undefined ? 'where it cannot be seen' : `pid ${pid}`}); its files are left alone`,
+    {
+      code: 'changed-meanwhile',
+      exitStatus: ExitStatus.failed,
+      evidence,
+      next: ['hermes-svc doctor'],
+    },
+  )
+}
+
+/** The shorter word gets blanks after it, which JSON permits: no other byte moves. Nothing if the file is not what it was. */
+function asStopped(content: Buffer, pid: number | undefined): InPlaceWrite | undefined {
+  let state: unknown
+  try {
+    state = JSON.parse(content.toString())
+  } catch {
+    return undefined
+  }
+  const place = topLevelValue(content, 'gateway_state')
+  if (!isObject(state) || !place || (pid !== undefined && state.pid !== pid)) return undefined
+  if (typeof state.gateway_state !== 'string' || !CLAIMS.includes(state.gateway_state)) return undefined
+  const width = place.end - place.start
+  return width < STOPPED.length ? undefined : {offset: place.start, bytes: Buffer.concat([STOPPED], width).fill(' ', STOPPED.length)}
+}

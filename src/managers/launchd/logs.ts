@@ -1,0 +1,29 @@
+import path from 'node:path'
+import {type Host, HostError} from '../../host/host.js'
+import type {LogQuery} from '../manager.js'
+
+/**
+ * The command line that prints a service's log: a file, which launchd appends to and never rotates. tail(1) follows it by name, so also
+ * over a rotation. A file says nothing of when its lines were written, so `since` cannot be asked of it.
+ */
+export function logCommand(log: string, query: LogQuery): string[] {
+  const lines = query.lines >= 0 ? String(query.lines) : '+1'
+  return ['tail', '-n', lines, ...(query.follow ? ['-F'] : []), '--', log]
+}
+
+/** The log and what rotations have made of it, `<log>.1` and so on. */
+export function logFiles(host: Host, log: string): string[] {
+  try {
+    const names = host.list(path.dirname(log)) ?? []
+    return names
+      .filter((name) => name === path.basename(log) || isRotated(name, path.basename(log)))
+      .map((name) => path.join(path.dirname(log), name))
+  } catch (error) {
+    if (error instanceof HostError) return []
+    throw error
+  }
+}
+
+function isRotated(name: string, log: string): boolean {
+  return name.startsWith(`${log}.`) && /^\d+(?:\.gz)?$/.test(name.slice(log.length + 1))
+}

@@ -1,0 +1,99 @@
+import {type CheckDefinition, defineCheck} from '../../../doctor/check.js'
+import type {Scene} from '../../../doctor/scene.js'
+import type {Step} from '../../../plan/plan.js'
+import {enableLingerCommand, isLingering, managerEnvironment, noUserManager, userManagerAnswers} from '../bus.js'
+
+const TIMEOUT_MS = 30_000
+const LOOK_EVERY_MS = 50
+
+interface Evidence {
+  readonly isOnDisk: boolean
+  readonly isLingering: boolean
+}
+
+/** The manager cannot be asked, so nothing can be told of its services; for a user's that mostly means that it does not run. */
+export const definition: CheckDefinition<Evidence> = {
+  id: 'user-bus',
+  title: 'a service manager that cannot be reached, such as that of a user who is not logged in',
+  why: 'Nothing runs under a manager that does not run, and of one that cannot be reached nothing can be told.',
+  needsService: false,
+  needsManager: false,
+  look: ({target: {manager, host, service}}) => ({
+    isOnDisk: manager.isOnDisk(service),
+    isLingering: isLingering(host, service.account),
+  }),
+  diagnose: (scene, evidence) => {
+    const {unreachable, target, isNamed} = scene
+    if (!unreachable || !(isNamed || evidence.isOnDisk)) return []
+    const {account} = target.service
+    const explains = ['linger', 'not-installed', 'desired-state', 'stale-state', 'missing-heartbeat', 'orphan-gateway']
+    if (unreachable.code !== 'no-user-manager') {
+      return [{kind: 'unreachable', severity: 'unknown', what: unreachable.message, cure: unreachable.next, explains}]
+    }
+    return [
+      {
+        kind: 'not-running',
+        severity: evidence.isOnDisk ? 'error' : 'warning',
+        what: `the systemd user manager of ${account.name} does not run`,
+        evidence: [
+          `neither /run/user/${account.uid}/bus nor /run/user/${account.uid}/systemd/private is there`,
+          evidence.isLingering
+            ? `${account.name} lingers, so it was stopped or has failed`
+            : `${account.name} is not logged in, and does not linger`,
+        ],
+        explains,
+        ...whoCures(scene, evidence),
+      },
+    ]
+  },
+  fix: {
+    isSafe: false,
+    interrupts: false,
+    plan: (scene, evidence) => {
+      const {manager, service} = scene.target
+      const {account} = service
+      const isWanted = scene.seen.manager.settings?.linger !== false
+      return {
+        title: `have the user manager of ${account.name} run`,
+        steps: isWanted && !evidence.isLingering ? manager.prerequisites(service, {linger: true}) : startManager(scene),
+        outcome: `the user manager of ${account.name} runs`,
+      }
+    },
+  },
+}
+
+/** Anybody may ask to linger; to start the manager of one who does takes root. */
+function whoCures({target: {host, service}, seen}: Scene, {isLingering: lingers}: Evidence) {
+  const {account} = service
+  const start = `sudo systemctl restart user@${account.uid}.service`
+  const isWanted = seen.manager.settings?.linger !== false
+  if (host.account.uid === 0) return {}
+  return isWanted && !lingers ? {cure: [enableLingerCommand(account)]} : {cure: [start], isFixable: false}
+}
+
+function startManager({target: {host, service}}: Scene): Step[] {
+  const {account} = service
+  const argv = ['systemctl', '--no-ask-password', 'restart', `user@${account.uid}.service`]
+  return [
+    {
+      kind: 'run',
+      why: `start the user manager of ${account.name}`,
+      argv,
+      env: managerEnvironment('system', account),
+      timeoutMs: TIMEOUT_MS,
+    },
+    {
+      kind: 'act',
+      why: `wait for the user manager of ${account.name}`,
+      act: async () => {
+        const endMs = host.monotonicMs() + TIMEOUT_MS
+        while (!userManagerAnswers(host, account)) {
+          if (host.monotonicMs() > endMs) throw noUserManager(account)
+          await host.sleep(LOOK_EVERY_MS)
+        }
+      },
+    },
+  ]
+}
+
+export const check = defineCheck(definition)

@@ -1,0 +1,63 @@
+import {describe, expect, it} from 'vitest'
+import {check} from '../../../src/doctor/checks/definition-broken.js'
+import {examined, fix, foreign, installed, kinds} from '../../fakes/scene.js'
+
+const OTHER = '/home/user/.hermes/bin/hermes'
+const PROGRAM = {text: '#!/bin/sh\n', mode: 0o755}
+
+describe('definition-broken', () => {
+  it('says nothing of a definition whose parts are all there', async () => {
+    expect(await kinds(await installed(), check)).toEqual([])
+    expect(await kinds(foreign(), check)).toEqual([])
+  })
+
+  it.each<[string, Record<string, string>, string]>([
+    ['masked', {LoadState: 'masked'}, 'masked error'],
+    ['refused', {LoadState: 'bad-setting'}, 'refused error'],
+    ['whose home is temporary and gone', {Environment: 'HERMES_HOME=/tmp/x'}, 'home-missing error'],
+    ['whose working directory is gone', {WorkingDirectory: '/home/user/checkout'}, 'folder error'],
+    ['that could not execute its program', {ActiveState: 'failed', ExecMainCode: '1', ExecMainStatus: '203'}, 'start-failed error'],
+  ])('finds one %s', async (_name, shown, expected) => {
+    expect(await kinds(foreign(shown), check)).toEqual([expected])
+  })
+
+  it('finds a home that is there and temporary', async () => {
+    const machine = foreign({Environment: 'HERMES_HOME=/tmp/x'})
+    machine.host.put('/tmp/x', {folder: true})
+    const {findings} = await examined(machine, check)
+    expect(findings).toMatchObject([{kind: 'home-temporary', isFixable: false}])
+  })
+
+  it.each<[string, {text: string; mode: number} | undefined, RegExp]>([
+    ['is gone', undefined, /\/usr\/bin\/hermes does not exist/],
+    ['is not executable', {text: '#!/bin/sh\n', mode: 0o644}, /not executable \(mode 644\)/],
+    ['has no interpreter', {text: '#!/opt/python\n', mode: 0o755}, /needs the interpreter \/opt\/python/],
+  ])('says so if the program %s', async (_name, program, what) => {
+    const machine = await installed()
+    machine.host.drop('/usr/bin/hermes')
+    if (program) machine.host.put('/usr/bin/hermes', program)
+    const {findings} = await examined(machine, check)
+    expect(findings).toMatchObject([{kind: 'program', severity: 'error', isFixable: false}])
+    expect(findings[0]?.what).toMatch(what)
+    expect(findings[0]?.explains).toContain('crash-loop')
+  })
+
+  it('renders the definition anew where there is another gateway', async () => {
+    const machine = await installed()
+    machine.host.drop('/usr/bin/hermes')
+    machine.host.put(OTHER, PROGRAM)
+    expect((await examined(machine, check)).findings).toMatchObject([{kind: 'program', isFixable: true, isSafe: false}])
+    machine.goesDown('activating', 'auto-restart', 127)
+    expect((await examined(machine, check)).findings).toMatchObject([{kind: 'program', isFixable: true, isSafe: true}])
+    await fix(machine, check)
+    expect(machine.host.texts()[machine.unit]).toContain(`ExecStart=:"${OTHER}" "gateway" "run"`)
+  })
+
+  it("gives another tool's unit the gateway that there is in our drop-in, and only if the operator says so", async () => {
+    const machine = foreign({ExecStart: '{ path=/gone/hermes ; argv[]=/gone/hermes gateway run ; ignore_errors=no ; }'})
+    machine.host.put(OTHER, PROGRAM)
+    expect((await examined(machine, check)).findings).toMatchObject([{kind: 'program', isFixable: true, isSafe: false}])
+    await fix(machine, check)
+    expect(machine.host.texts()[`${machine.unit}.d/10-hermes-svc.conf`]).toContain(`ExecStart=:"${OTHER}" "gateway" "run"`)
+  })
+})

@@ -1,0 +1,38 @@
+import {describe, expect, it} from 'vitest'
+import {check} from '../../../src/doctor/checks/helper-missing.js'
+import {examined, fix, foreign, installed, kinds, SUPPORT} from '../../fakes/scene.js'
+
+describe('helper-missing', () => {
+  it('says nothing where all is there, and where none of ours is called', async () => {
+    expect(await kinds(await installed(), check)).toEqual([])
+    expect(await kinds(foreign(), check)).toEqual([])
+  })
+
+  it.each([
+    ['a helper', `${SUPPORT}/after-exit.sh`],
+    ["the heartbeat's program", '/home/user/.config/hermes-svc/heartbeat.cjs'],
+    ['the node that runs it', '/usr/bin/node'],
+  ])('finds that %s is gone', async (_name, file) => {
+    const machine = await installed()
+    machine.host.drop(file)
+    const {findings} = await examined(machine, check)
+    expect(findings).toMatchObject([{kind: 'missing', severity: 'warning', isSafe: true}])
+    expect(findings[0]?.what).toContain(`${file} is gone`)
+  })
+
+  it('finds one that may not be read, and writes it again', async () => {
+    const machine = await installed()
+    machine.host.put(`${SUPPORT}/before-start.sh`, {text: 'x', mode: 0o200})
+    expect((await examined(machine, check)).findings[0]?.what).toContain('before-start.sh cannot be read by user (mode 200)')
+    await fix(machine, check)
+    expect(await kinds(machine, check)).toEqual([])
+  })
+
+  it('does not ask for the tick of a service that wants none', async () => {
+    const machine = await installed()
+    const file = `${SUPPORT}/settings.json`
+    machine.host.put(file, (machine.host.texts()[file] ?? '').replace('"enabled": true', '"enabled": false'))
+    machine.host.drop('/home/user/.config/hermes-svc/heartbeat.cjs')
+    expect(await kinds(machine, check)).toEqual([])
+  })
+})

@@ -1,0 +1,80 @@
+import {describe, expect, it} from 'vitest'
+import {check} from '../../../src/doctor/checks/interrupted-change.js'
+import {DROP_IN, examined, fix, foreign, installed, kinds, SUPPORT, UNIT, wants} from '../../fakes/scene.js'
+import {FakeSystemd} from '../../fakes/fake-systemd.js'
+
+const HOME = '/home/user/.hermes'
+const TEMPORARY = `${HOME}/..hermes-svc.json.hermes-svc-tmp`
+
+describe('interrupted-change', () => {
+  it('says nothing of a whole service, of a foreign one, or where there is nothing', async () => {
+    expect(await kinds(await installed(), check)).toEqual([])
+    expect(await kinds(foreign(), check)).toEqual([])
+    expect(await kinds(new FakeSystemd(), check)).toEqual([])
+  })
+
+  it('finds temporary files and takes just those away, unasked if need be', async () => {
+    const machine = await installed()
+    machine.host.put(TEMPORARY, '')
+    machine.host.put(`${SUPPORT}/.settings.json.hermes-svc-tmp`, '')
+    machine.host.put(`${HOME}/.mine.tmp`, '')
+    expect((await examined(machine, check)).findings).toMatchObject([{kind: 'temporary-files', severity: 'warning', isSafe: true}])
+    const before = Object.keys(machine.host.texts()).length
+    await fix(machine, check)
+    expect(Object.keys(machine.host.texts())).toHaveLength(before - 2)
+  })
+
+  it('says nothing while another command is at work on the home, and is not kept from it by the one that it runs in', async () => {
+    const machine = await installed()
+    machine.host.put(TEMPORARY, '')
+    const lockedBy = (pid: number, parentPid: number) => {
+      machine.host.put('/proc/locks', `1: FLOCK  ADVISORY  WRITE ${pid} 08:01:${machine.host.stat(HOME)?.inode} 0 EOF\n`)
+      machine.host.put(`/proc/${pid}/stat`, `${pid} (flock) S ${parentPid} ${Array.from({length: 40}, () => '1').join(' ')}`)
+      machine.host.put(`/proc/${pid}/cmdline`, 'flock\0')
+    }
+    lockedBy(600, 599)
+    expect(await kinds(machine, check)).toEqual([])
+    lockedBy(600, machine.host.pid)
+    expect(await kinds(machine, check)).toEqual(['temporary-files warning'])
+  })
+
+  it('finds a restart that is due, and settings that are lost', async () => {
+    const machine = await installed()
+    machine.host.put(`${SUPPORT}/restart-due`, '')
+    expect(await kinds(machine, check)).toEqual(['restart-due warning'])
+    machine.host.put(`${SUPPORT}/settings.json`, '{')
+    expect(await kinds(machine, check)).toEqual(['settings-lost warning'])
+  })
+
+  it('completes an uninstall that has taken the definition away already', async () => {
+    const machine = await installed()
+    for (const file of [UNIT, DROP_IN]) machine.host.drop(file)
+    machine.goesDown()
+    Object.assign(machine.shown, {LoadState: 'not-found', FragmentPath: '', UnitFileState: ''})
+    expect((await examined(machine, check)).findings).toMatchObject([
+      {kind: 'half-uninstalled', isSafe: false, explains: ['not-installed', 'desired-state']},
+    ])
+    await fix(machine, check)
+    expect(Object.keys(machine.host.texts()).filter((file) => file.includes('hermes-svc') && !file.includes('node_modules'))).toEqual([])
+  })
+
+  it('completes an install that never came to the unit', async () => {
+    const machine = await installed()
+    machine.host.drop(UNIT)
+    machine.goesDown()
+    Object.assign(machine.shown, {LoadState: 'not-found', FragmentPath: '', UnitFileState: ''})
+    expect(await kinds(machine, check)).toEqual(['half-installed warning'])
+    await fix(machine, check)
+    expect(machine.host.texts()).toHaveProperty([UNIT])
+    expect(machine.shown.ActiveState).toBe('active')
+  })
+
+  it('finds a record without a service, but not where a unit in the other scope has that home', async () => {
+    const machine = new FakeSystemd()
+    wants(machine, 'running')
+    expect(await kinds(machine, check)).toEqual(['half-uninstalled warning'])
+    const unit = '[Service]\nUser=user\nExecStart=/usr/bin/hermes gateway run\n'
+    machine.host.put('/etc/systemd/system/hermes-gateway.service', unit)
+    expect(await kinds(machine, check)).toEqual([])
+  })
+})

@@ -1,0 +1,3 @@
+import {doctorDefinitionSuite} from '../support/doctor-definition-suite.js'
+
+await doctorDefinitionSuite('257')

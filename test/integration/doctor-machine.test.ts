@@ -1,0 +1,276 @@
+import {beforeAll, describe, expect, it} from 'vitest'
+import type {Account} from '../../src/host/host.js'
+import {doctor, type DoctorRow, seeRow} from '../support/doctor-row.js'
+import {addForeignUnit, UPSTREAM_POLICIES} from '../support/foreign-unit.js'
+import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
+import {TestService} from '../support/test-service.js'
+
+const rows: DoctorRow[] = [
+  {
+    id: 'path',
+    kind: 'folder-gone',
+    severity: 'warning',
+    how: "a folder of the service's PATH is removed",
+    what: /has \/home\/ann\/go\/bin, which is gone/,
+    break: async (service) => {
+      await service.sh('rmdir ~/go/bin', [], {user: service.user})
+    },
+  },
+  {
+    id: 'path',
+    kind: 'optional',
+    severity: 'warning',
+    how: 'a tool installed where the service does not look',
+    what: /does not find uvx$/,
+    break: async (service) => {
+      await service.sh('mkdir -p ~/.cargo/bin && ln -s /bin/true ~/.cargo/bin/uvx', [], {user: service.user})
+    },
+    after: async (service) => {
+      expect((await service.show('Environment'))[0]).toContain('/home/ann/.cargo/bin:')
+      await service.sh('rm -r ~/.cargo', [], {user: service.user})
+      await service.must('install')
+    },
+  },
+  {
+    id: 'duplicate-supervisor',
+    kind: 'other-service',
+    severity: 'error',
+    how: "another tool's unit on the same home, enabled",
+    what: /my-bot\.service \(user scope\) runs the home of .* too: it starts at boot/,
+    break: async (service) => {
+      await addDisabledRival(service, 'my-bot.service')
+      await service.systemctl('enable', 'my-bot.service')
+    },
+    fix: null,
+    cureByHand: async (service) => {
+      await service.systemctl('disable', '--now', 'my-bot.service')
+      await service.sh('rm "$1/my-bot.service"', [service.units])
+    },
+  },
+  {
+    id: 'duplicate-supervisor',
+    kind: 'other-scope',
+    severity: 'error',
+    how: 'a unit in system scope beside the one in user scope',
+    what: /\(system scope\) runs the home of .* too: it starts at boot/,
+    break: async (service) => {
+      const system = await TestService.make(service.machine, service.user, {scope: 'system', profile: service.profile})
+      await addDisabledRival(system, system.unit)
+      await system.systemctl('enable', system.unit)
+    },
+    fix: null,
+    cureByHand: async (service) => {
+      await service.sh('systemctl disable --now "$1" && rm "/etc/systemd/system/$1"', [service.unit])
+    },
+  },
+  {
+    id: 'duplicate-supervisor',
+    kind: 'legacy',
+    severity: 'error',
+    how: 'the legacy hermes.service of the machine, enabled',
+    what: /hermes\.service \(system scope\) runs the home of .* too/,
+    scope: 'system',
+    break: async (service) => {
+      await addDisabledRival(service, 'hermes.service')
+      await service.systemctl('enable', 'hermes.service')
+    },
+    after: async (service) => {
+      expect((await service.systemctl('is-enabled', 'hermes.service')).stdout).toBe('disabled\n')
+      await service.sh('rm /etc/systemd/system/hermes.service && systemctl daemon-reload')
+    },
+  },
+  {
+    id: 'duplicate-supervisor',
+    kind: 'replace',
+    severity: 'warning',
+    how: "an adopted unit of upstream's that has --replace",
+    what: /starts its gateway with --replace/,
+    break: async (service) => {
+      await service.must('uninstall')
+      await addForeignUnit(service, {...UPSTREAM_POLICIES['later versions'], args: ['--replace']})
+      await service.must('install')
+    },
+    after: async (service) => {
+      expect((await service.show('ExecStart'))[0]).not.toContain('--replace')
+    },
+  },
+  {
+    id: 'file-access',
+    kind: 'home-open',
+    severity: 'warning',
+    how: '`chmod 777` of the home',
+    what: /others can write in the home of .* has mode 777/,
+    break: async (service) => {
+      await service.sh('chmod 777 "$1"', [service.home])
+    },
+    after: async (service) => {
+      expect(await service.sh('stat -c %a "$1"', [service.home])).toBe('755\n')
+    },
+  },
+  {
+    id: 'file-access',
+    kind: 'foreign-owner',
+    severity: 'warning',
+    how: 'files of the home that belong to root, as root sees it',
+    what: /2 files in the home of .* do not belong to ann/,
+    scope: 'system',
+    break: async (service) => {
+      await service.sh('chown root:root "$1/gateway_state.json" "$1/.hermes-svc.json"', [service.home])
+    },
+    after: async (service) => {
+      expect(await service.sh('stat -c %U:%G "$1/gateway_state.json" "$1/.hermes-svc.json"', [service.home])).toBe('ann:ann\nann:ann\n')
+    },
+  },
+  {
+    id: 'file-access',
+    kind: 'foreign-owner',
+    severity: 'warning',
+    how: 'files of the home that belong to root, as their user sees it',
+    what: /1 file in the home of .* do(es)? not belong to ann/,
+    break: async (service) => {
+      await service.sh('chown root:root "$1/.hermes-svc.json"', [service.home])
+    },
+    fix: null,
+    cureByHand: async (service) => {
+      await service.sh('chown --no-dereference ann: "$1/.hermes-svc.json"', [service.home])
+    },
+  },
+  {
+    id: 'file-access',
+    kind: 'secrets-open',
+    severity: 'warning',
+    how: 'the file with the variables is made readable to all',
+    what: /others can read the gateway's variables: .*gateway\.env has mode 644/,
+    install: ['--env', 'TOKEN=x'],
+    break: async (service) => {
+      await service.sh('chmod 644 "$1/gateway.env"', [service.support])
+    },
+  },
+  {
+    id: 'file-access',
+    kind: 'record-closed',
+    severity: 'warning',
+    how: 'the record of the desired state with mode 000',
+    what: /\.hermes-svc\.json, which records .* cannot be read/,
+    break: async (service) => {
+      await service.sh('chmod 000 "$1/.hermes-svc.json"', [service.home])
+    },
+  },
+  {
+    id: 'log-size',
+    kind: 'large-file',
+    severity: 'warning',
+    how: 'a log of 150 MB that nobody has open',
+    what: /gateway-exit-diag\.log has 150 MB/,
+    break: async (service) => {
+      const fill =
+        'mkdir -p "$1" && cd "$1" && truncate -s 150000000 gateway-exit-diag.log && printf "\\nlast line\\n" >>gateway-exit-diag.log'
+      await service.sh(fill, [`${service.home}/logs`], {user: service.user})
+    },
+    after: async (service) => {
+      expect(await service.sh('cd "$1/logs" && tail -n 1 gateway-exit-diag.log && stat -c %U gateway-exit-diag.log', [service.home])).toBe(
+        'last line\nann\n',
+      )
+    },
+  },
+]
+
+/** A unit for the home of a service that is neither enabled nor started. */
+async function addDisabledRival(service: TestService, name: string): Promise<void> {
+  const user = service.scope === 'system' ? [`User=${service.user.name}`] : []
+  const command = `/usr/bin/hermes --profile ${service.profile} gateway run`
+  const text = [
+    '[Service]',
+    `ExecStart=${command}`,
+    `Environment=HERMES_HOME=${service.home}`,
+    ...user,
+    '[Install]',
+    'WantedBy=default.target',
+    '',
+  ]
+  await service.machine.writeText(`${service.units}/${name}`, text.join('\n'), service.actor)
+  await service.systemctl('daemon-reload')
+}
+
+await describeOnSystemd('doctor on what is around a service', (machine) => {
+  let ann: Account
+  beforeAll(async () => {
+    ann = await machine().addUser('ann')
+    await machine().exec(['mkdir', '-p', '/home/ann/go/bin'], {user: ann})
+  })
+
+  it.each(rows)('$id ($kind): $how', (row) => seeRow(machine(), ann, row))
+
+  it('finds nothing wrong with ten profiles side by side, in both scopes, whoever asks', async () => {
+    const services = []
+    for (let number = 0; number < 10; number++) {
+      services.push(await TestService.make(machine(), ann, {scope: number % 2 === 0 ? 'user' : 'system'}))
+    }
+    for (const service of services) await service.must('install')
+    for (const service of services) expect(await doctor(service)).toEqual({exit: 0, findings: []})
+    const asUser = ['doctor', '--profile', services[1]?.profile ?? '', '--json']
+    expect((await hermesSvc(machine(), asUser, {user: ann})).json()).toMatchObject({ok: true, services: [{scope: 'system', findings: []}]})
+    for (const service of services) await service.must('uninstall')
+  })
+
+  it('log-size: a log that a process has open is left alone, and doctor says what to do', async () => {
+    const service = await TestService.make(machine(), ann)
+    await service.must('install')
+    const holder =
+      'mkdir -p "$1" && cd "$1" && truncate -s 150M big.log && exec systemd-run --user --unit=holder sh -c "exec sleep 600 >>$1/big.log"'
+    await service.sh(holder, [`${service.home}/logs`], {user: ann})
+    const {findings} = await doctor(service)
+    expect(findings).toMatchObject([{id: 'log-size', isFixable: false}])
+    expect(findings[0]?.cure.join('\n')).toMatch(/hermes-svc stop .*\n.*fix log-size .*\n.*start /)
+    await service.systemctl('stop', 'holder')
+    await service.must('fix:log-size', ['--yes'])
+    await service.must('uninstall')
+  })
+
+  describe('of a user of its own', () => {
+    it('linger: lingering turned off while the user is logged in', async () => {
+      const carl = await machine().addUser('carl')
+      const service = await TestService.make(machine(), carl)
+      await service.must('install')
+      await service.sh('systemd-run --quiet --unit=session-of-carl --uid=carl --property=PAMName=login sleep 600 && sleep 1')
+      await service.sh('loginctl disable-linger carl')
+      expect((await doctor(service)).findings).toMatchObject([{id: 'linger', kind: 'off', severity: 'warning'}])
+      // Without polkit nobody but root may; then the command that doctor names does it.
+      const asRoot = ['fix:linger', '--profile', service.profile, '--scope', 'user', '--run-as', 'carl', '--yes']
+      const fixed = await hermesSvc(machine(), asRoot)
+      expect({code: fixed.code, stderr: fixed.code === 0 ? '' : fixed.stderr}).toEqual({code: 0, stderr: ''})
+      expect(await doctor(service)).toEqual({exit: 0, findings: []})
+      await service.must('uninstall')
+    })
+
+    it('user-bus: the user manager does not run, which is the one finding', async () => {
+      const dora = await machine().addUser('dora')
+      const service = await TestService.make(machine(), dora)
+      await service.must('install')
+      await service.sh('systemctl stop user@"$1"', [String(dora.uid)])
+      await waitFor(async () => (await service.sh('[ -S "/run/user/$1/bus" ] || echo gone', [String(dora.uid)])) === 'gone\n', 'the end')
+      const asUser = await doctor(service)
+      expect(asUser.findings).toMatchObject([{id: 'user-bus', kind: 'not-running', severity: 'error', isFixable: false}])
+      expect(asUser.findings[0]?.cure).toEqual([`sudo systemctl restart user@${dora.uid}.service`])
+      const asRoot = ['--profile', service.profile, '--scope', 'user', '--run-as', 'dora']
+      const fixed = await hermesSvc(machine(), ['fix:user-bus', ...asRoot, '--yes'])
+      expect({code: fixed.code, stderr: fixed.code === 0 ? '' : fixed.stderr}).toEqual({code: 0, stderr: ''})
+      await service.comesUp()
+      expect(await doctor(service)).toEqual({exit: 0, findings: []})
+    })
+
+    it('user-bus: it neither runs nor lingers', async () => {
+      const eve = await machine().addUser('eve')
+      const service = await TestService.make(machine(), eve)
+      await service.must('install')
+      await service.sh('loginctl disable-linger eve && systemctl stop user@"$1"', [String(eve.uid)])
+      const asRoot = ['--profile', service.profile, '--scope', 'user', '--run-as', 'eve']
+      const seen = await hermesSvc(machine(), ['doctor', ...asRoot, '--json'])
+      expect(seen.json()).toMatchObject({services: [{findings: [{id: 'user-bus', kind: 'not-running', isFixable: true}]}]})
+      const fixed = await hermesSvc(machine(), ['fix:user-bus', ...asRoot, '--yes'])
+      expect({code: fixed.code, stderr: fixed.code === 0 ? '' : fixed.stderr}).toEqual({code: 0, stderr: ''})
+      await service.comesUp()
+      expect(await doctor(service)).toEqual({exit: 0, findings: []})
+    })
+  })
+})

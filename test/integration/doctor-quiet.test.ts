@@ -1,0 +1,191 @@
+import {beforeAll, describe, expect, it} from 'vitest'
+import type {Finding} from '../../src/doctor/finding.js'
+import type {Account} from '../../src/host/host.js'
+import {doctor} from '../support/doctor-row.js'
+import {describeOnSystemd, hermesSvc, testHost, waitFor} from '../support/machines.js'
+import {TestService} from '../support/test-service.js'
+
+const CLEAN = {exit: 0, findings: []}
+/** A gateway whose timestamp is older than monitors allow must be older itself. */
+const OLD_MS = 125_000
+
+/** Sets the wall clock of one process, and nothing else: a module for node --require. */
+const SHIFTED_CLOCK = `const now = Date.now
+Date.now = () => now() + Number(process.env.CLOCK_SHIFT_MS)
+`
+
+/** Looks again and again for some seconds; every answer. */
+async function overSeconds(service: TestService, seconds: number): Promise<object[]> {
+  const answers: object[] = []
+  const endMs = testHost.monotonicMs() + seconds * 1000
+  while (testHost.monotonicMs() < endMs) answers.push(await doctor(service))
+  return answers
+}
+
+await describeOnSystemd('doctor', (machine) => {
+  const old = new Map<string, TestService>()
+  let oldSinceMs: number
+  let ann: Account
+  beforeAll(async () => {
+    await machine().writeText('/run/shifted-clock.cjs', SHIFTED_CLOCK)
+    for (const name of ['idle', 'stale', 'off', 'foreign', 'late']) {
+      const user = await machine().addUser(name)
+      const standIn = name === 'late' ? {version: '0.21' as const, heartbeat_ms: 3_600_000, loop_tick_socket: false} : {}
+      const service = await TestService.make(machine(), user, {profile: 'default', standIn})
+      await service.must('install', name === 'off' ? ['--heartbeat', 'off'] : [])
+      old.set(name, service)
+    }
+    await oldOne('stale').systemctl('stop', 'hermes-svc-heartbeat.timer')
+    oldSinceMs = testHost.monotonicMs()
+    ann = await machine().addUser('ann')
+  })
+
+  const oldOne = (name: string) => old.get(name) ?? expect.unreachable()
+  const isClean = async (service: TestService) => {
+    expect(await doctor(service)).toEqual(CLEAN)
+  }
+  /** What doctor says if the clock is set ahead, or back. */
+  const withClock = async (service: TestService, shift: string) => {
+    const hours = shift.endsWith('ahead') ? 1 : -1
+    const env = {NODE_OPTIONS: '--require=/run/shifted-clock.cjs', CLOCK_SHIFT_MS: String(hours * 3_600_000)}
+    const result = await service.run('doctor', ['--json'], {env})
+    const {services} = result.json<{services: {findings: Finding[]}[]}>()
+    return {exit: result.code, findings: services.flatMap(({findings}) => findings)}
+  }
+
+  describe('finds nothing wrong with', () => {
+    it.each(['user', 'system'] as const)('a service that was just installed, in %s scope', async (scope) => {
+      const service = await TestService.make(machine(), ann, {scope})
+      await service.must('install')
+      await isClean(service)
+      await service.must('uninstall')
+      const {exit, findings} = await doctor(service)
+      expect({exit, found: findings.map(({id, severity}) => [id, severity])}).toEqual({exit: 0, found: [['not-installed', 'info']]})
+    })
+
+    it('a gateway in its first seconds, and while it is restarted by whom ever', async () => {
+      const service = await TestService.make(machine(), ann)
+      await service.must('install')
+      await service.must('restart')
+      expect(new Set((await overSeconds(service, 4)).map((answer) => JSON.stringify(answer)))).toEqual(new Set([JSON.stringify(CLEAN)]))
+      await service.systemctl('--no-block', 'restart', service.unit)
+      expect(new Set((await overSeconds(service, 4)).map((answer) => JSON.stringify(answer)))).toEqual(new Set([JSON.stringify(CLEAN)]))
+      await service.must('uninstall')
+    })
+
+    it('a gateway that was killed once, and comes up again', async () => {
+      const service = await TestService.make(machine(), ann)
+      await service.must('install')
+      await service.systemctl('kill', '--signal=SIGKILL', service.unit)
+      expect(new Set((await overSeconds(service, 5)).map((answer) => JSON.stringify(answer)))).toEqual(new Set([JSON.stringify(CLEAN)]))
+      await service.must('uninstall')
+    })
+
+    it('a gateway that drains', async () => {
+      const service = await TestService.make(machine(), ann, {standIn: {active_work: 2, drain_ms: 6000}})
+      await service.must('install')
+      await testHost.sleep(3500)
+      await service.systemctl('kill', '--kill-who=main', '--signal=SIGUSR1', service.unit)
+      await waitFor(async () => (await service.status()).actual === 'draining', 'a drain')
+      await isClean(service)
+      await testHost.sleep(3000)
+      expect((await service.status()).actual).toBe('draining')
+      await isClean(service)
+      await service.must('uninstall')
+    })
+
+    it('a gateway that is stopped and should be, with the clock an hour ahead or behind', async () => {
+      const service = await TestService.make(machine(), ann)
+      await service.must('install')
+      await service.must('stop')
+      expect(new Set((await overSeconds(service, 4)).map((answer) => JSON.stringify(answer)))).toEqual(new Set([JSON.stringify(CLEAN)]))
+      expect(await withClock(service, 'ahead')).toEqual(CLEAN)
+      expect(await withClock(service, 'behind')).toEqual(CLEAN)
+      await service.must('uninstall')
+    })
+
+    it('ten profiles side by side, and a root that was stopped long ago', async () => {
+      const services: TestService[] = []
+      for (let index = 0; index < 10; index++) services.push(await TestService.make(machine(), ann, {profile: `side-${index}`}))
+      for (const service of services) await service.must('install')
+      const stopped = {
+        pid: 4,
+        kind: 'hermes-gateway',
+        start_time: 5,
+        gateway_state: 'stopped',
+        updated_at: '2026-01-01T00:00:00.000000+00:00',
+      }
+      await machine().writeText(`${ann.home}/.hermes/gateway_state.json`, JSON.stringify(stopped), {user: ann})
+      await machine().writeText(`${ann.home}/.hermes/gateway.lock`, JSON.stringify({pid: 4, start_time: 5}), {user: ann})
+      const all = await hermesSvc(machine(), ['doctor', '--all', '--json'], {user: ann})
+      const {services: seen} = all.json<{services: {profile: string; findings: object[]}[]}>()
+      const side = seen.filter(({profile}) => profile === 'default' || profile.startsWith('side-'))
+      expect([all.code, side.length, side.flatMap(({findings}) => findings)]).toEqual([0, 11, []])
+      for (const service of services) await service.must('uninstall')
+    })
+  })
+
+  describe('of a gateway that has been there for two minutes', () => {
+    beforeAll(async () => {
+      await testHost.sleep(Math.max(0, oldSinceMs + OLD_MS - testHost.monotonicMs()))
+    }, OLD_MS + 30_000)
+
+    it('finds nothing wrong if it is idle and has its tick', () => isClean(oldOne('idle')))
+
+    it.each(['an hour ahead', 'an hour behind'])('finds nothing wrong if the clock is %s', async (shift) => {
+      expect(await withClock(oldOne('idle'), shift.replace('an hour ', ''))).toEqual(CLEAN)
+    })
+
+    const finds = async (name: string) => {
+      const {findings} = await doctor(oldOne(name))
+      return findings.map(({id, kind, severity, what}) => `${id} (${kind}) ${severity}: ${what}`)
+    }
+
+    it('finds the heartbeat stale where the tick was stopped, starts it, and ticks at once', async () => {
+      const service = oldOne('stale')
+      expect(await finds('stale')).toEqual([
+        expect.stringMatching(/^missing-heartbeat \(stale\) warning: .* its timestamp is \d+ (s|min) old$/),
+      ])
+      // Here the clock does matter: nothing but it tells how old.
+      expect((await withClock(service, 'ahead')).findings).toMatchObject([
+        {kind: 'stale', what: expect.stringMatching(/ 6\d min old$/) as string},
+      ])
+      expect((await service.must('fix:missing-heartbeat', ['--yes'])).stdout).toMatch(/^Fixed/)
+      await isClean(service)
+      expect((await service.systemctl('is-active', 'hermes-svc-heartbeat.timer')).stdout.trim()).toBe('active')
+    })
+
+    it('finds it stale where the tick was turned off, which stays as it is, and says what turns it on', async () => {
+      const service = oldOne('off')
+      expect(await finds('off')).toEqual([expect.stringMatching(/^missing-heartbeat \(stale\) warning/)])
+      const {code, stderr} = await service.run('fix:missing-heartbeat', ['--yes'])
+      expect([code, stderr]).toEqual([1, expect.stringContaining('install --heartbeat on')])
+      await service.must('install', ['--heartbeat', 'on'])
+      await waitFor(async () => (await doctor(service)).findings.length === 0, 'a fresh timestamp')
+    })
+
+    it('finds the heartbeat of another one that is gone, and removes it', async () => {
+      const service = oldOne('foreign')
+      await isClean(service)
+      await service.sh(
+        `mkdir -p "$1/state"; sleep 0 & wait $!; printf '{"pid": %d, "updated_at": "2026-01-01T00:00:00+00:00"}' $! >"$1/state/gateway.heartbeat"`,
+        [service.home],
+        {user: service.user},
+      )
+      expect(await finds('foreign')).toEqual([expect.stringMatching(/^missing-heartbeat \(foreign\) warning/)])
+      await service.must('fix:missing-heartbeat', ['--yes'])
+      await isClean(service)
+    })
+
+    it('finds that it has ceased to write its own, and restarts it only if it is told to', async () => {
+      const service = oldOne('late')
+      expect(await finds('late')).toEqual([expect.stringMatching(/^missing-heartbeat \(late\) warning/)])
+      const before = await service.mainPid()
+      await service.run('doctor', ['--fix'])
+      expect(await service.mainPid()).toBe(before)
+      await service.must('fix:missing-heartbeat', ['--yes'])
+      expect(await service.mainPid()).not.toBe(before)
+      await isClean(service)
+    })
+  })
+})

@@ -1,0 +1,60 @@
+import {beforeAll, describe, expect, it} from 'vitest'
+import type {Account} from '../../src/host/host.js'
+import {describeOnSystemd, hermesSvc} from '../support/machines.js'
+import {bringAbout, installGateway, situations} from '../support/restart-situations.js'
+
+await describeOnSystemd('hermes-svc stop', (machine) => {
+  let user: Account
+
+  beforeAll(async () => {
+    user = await machine().addUser('alice')
+  })
+
+  describe.concurrent.each(situations.map((situation, index) => ({...situation, profile: `state-${index}`})))(
+    'of a gateway: $name',
+    ({profile, ...situation}) => {
+      it('leaves no process of the home, the unit inactive, and nothing that brings it back', async () => {
+        const given = await bringAbout(machine(), user, profile, situation)
+        // Without it a gateway that hears nothing, and is not proved wedged, is given its whole drain.
+        const flags = situation.endsBy === 'KILL' && situation.actual !== 'wedged' ? ['--force'] : []
+
+        const result = await hermesSvc(machine(), ['stop', '-p', profile, ...flags], {user})
+
+        expect(result.code, result.stderr).toBe(0)
+        // Longer than the delay after which systemd would start it again.
+        await given.sh('sleep 2')
+        expect(await given.status()).toMatchObject({
+          actual: 'stopped',
+          desired: 'stopped',
+          enabled: false,
+          verdict: {state: 'dead', pid: null},
+        })
+        expect((await given.sh(`systemctl --user is-active ${given.unit}`)).trim()).toBe('inactive')
+      })
+    },
+  )
+
+  it('goes on without the command when that is interrupted, and says so', async () => {
+    const given = await installGateway(machine(), user, 'interrupted', {deaf: ['SIGTERM']})
+    const command = ['/opt/hermes-svc/node', '/opt/hermes-svc/package/bin/hermes-svc.cjs', 'stop', '-p', given.profile]
+
+    const {code, stderr} = await machine().exec(['timeout', '--preserve-status', '--signal=INT', '2', ...command], {user})
+
+    expect([code, stderr]).toEqual([130, expect.stringMatching(/cancelled: stop hermes-gateway-interrupted.service was under way/)])
+    expect(await given.status()).toMatchObject({desired: 'stopped', enabled: false})
+    expect((await given.status()).actual).toBe('stopping')
+    expect((await hermesSvc(machine(), ['stop', '-p', given.profile, '--force'], {user})).code).toBe(0)
+  })
+
+  it('stops the services of all profiles with --all', async () => {
+    const bob = await machine().addUser('bob')
+    const [healthy, frozen] = ['healthy 0.16', 'stopped by SIGSTOP'].map((name) => situations.find((situation) => situation.name === name))
+    if (!healthy || !frozen) throw new Error('no such situation')
+    const all = [await bringAbout(machine(), bob, 'one', healthy), await bringAbout(machine(), bob, 'two', frozen)]
+
+    const result = await hermesSvc(machine(), ['stop', '--all'], {user: bob})
+
+    expect(result.code, result.stderr).toBe(0)
+    for (const given of all) expect(await given.status()).toMatchObject({actual: 'stopped', desired: 'stopped'})
+  })
+})

@@ -1,0 +1,56 @@
+import {describe, expect, it} from 'vitest'
+import type {Scope} from '../../src/managers/manager.js'
+import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import {journalLines} from '../support/heartbeat-timer.js'
+import {describeOnSystemd, waitFor} from '../support/machines.js'
+import {TestService} from '../support/test-service.js'
+
+const WATCHED = ['--heartbeat-interval', '1s', '--watchdog', '2']
+const SCOPES: readonly Scope[] = ['user', 'system']
+
+await describeOnSystemd('the watchdog', (machine) => {
+  // Side by side: a gateway is left alone for its first 30 s.
+  describe.concurrent.each(SCOPES)('in %s scope', (scope) => {
+    it('has a frozen gateway restarted, but not a healthy or a young one, and not soon again', async () => {
+      const user = await machine().addUser(`watched-${scope}`, {linger: scope === 'user'})
+      const install = async (standIn: StandInConfig, ...flags: string[]) => {
+        const service = await TestService.make(machine(), user, {scope, standIn})
+        await service.must('install', flags)
+        return service
+      }
+      // Blocked as soon as it runs, again and again.
+      const frozen = await install({freeze_after_ms: 200, freeze: 'block'}, ...WATCHED)
+      const healthy = await install({}, ...WATCHED)
+      const unwatched = await install({}, '--heartbeat-interval', '1s')
+      const pids = await Promise.all([healthy, frozen, unwatched].map((service) => service.mainPid()))
+      await unwatched.sh('kill -STOP "$1"', [String(pids[2])])
+
+      const killed = await waitFor(
+        async () => (await frozen.events()).filter(({event}) => event === 'start').length === 2 && frozen.events(),
+        'the restart',
+        90_000,
+      )
+      const [first, second] = killed.filter(({event}) => event === 'start')
+      expect(first?.pid).toBe(pids[1])
+      expect((second?.ms ?? 0) - (first?.ms ?? 0)).toBeGreaterThan(30_000)
+      // What was done stands in the journal of changes and in the log.
+      const changes = (await machine().readText(`${frozen.home}/logs/hermes-svc.jsonl`)) ?? ''
+      const done = `kill the wedged gateway (pid ${pids[1]}) after 2 ticks in a row`
+      expect(JSON.parse(changes.trim().split('\n').at(-1) ?? '')).toMatchObject({
+        command: 'watchdog',
+        service: frozen.unit,
+        outcome: 'done',
+        steps: [{kind: 'act', target: expect.stringContaining(done), changed: true}],
+      })
+      const logged = `${frozen.unit}: the watchdog had to ${done}`
+      await waitFor(async () => (await journalLines(frozen, 'the watchdog had to')).includes(logged), 'the line in the log')
+
+      // The next one freezes, too; long enough to be killed, were it not for the pause.
+      const again = await frozen.mainPid()
+      await waitFor(async () => (await journalLines(frozen, 'watchdog waits')).includes(`pid ${again} is wedged`), 'the pause', 90_000)
+      expect([await healthy.mainPid(), await frozen.mainPid(), await unwatched.mainPid()]).toEqual([pids[0], again, pids[2]])
+      for (const service of [unwatched, frozen]) await service.sh('kill -9 "$1"', [String(await service.mainPid())])
+      for (const service of [healthy, frozen, unwatched]) await service.must('uninstall')
+    }, 240_000)
+  })
+})

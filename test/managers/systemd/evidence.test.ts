@@ -1,0 +1,121 @@
+import {describe, expect, it} from 'vitest'
+import {definitionEvidence, restartRisk} from '../../../src/managers/systemd/evidence.js'
+import {capturedShow} from '../../fakes/captures.js'
+
+const UNIT = {Restart: 'always', StartLimitBurst: '5'}
+const OURS = '/home/user/.config/systemd/user/hermes-gateway.service.d/10-hermes-svc.conf'
+
+describe('the risk of a restart policy', () => {
+  it.each<[string, Record<string, string>, string, RegExp]>([
+    [
+      "upstream's until 0.10",
+      {Restart: 'on-failure', RestartUSec: '30s', StartLimitIntervalUSec: '10min'},
+      'dies',
+      /start 6 comes 150s after the first if each ends at once, and is refused for good/,
+    ],
+    ["upstream's since", {RestartUSec: '5s', StartLimitIntervalUSec: '0'}, 'storms', /up to 720 times an hour, for ever/],
+    [
+      'that of the measurements',
+      {RestartUSec: '300ms', StartLimitIntervalUSec: '10min'},
+      'dies',
+      /StartLimitBurst=5 starts in StartLimitIntervalSec=600s are allowed; with RestartSec=0.3s start 6 comes 1.5s after/,
+    ],
+    [
+      "systemd's own default, with a pause that outlasts it",
+      {RestartUSec: '5s', StartLimitIntervalUSec: '10s'},
+      'storms',
+      /5 starts take longer than StartLimitIntervalSec=10s/,
+    ],
+    ["systemd's own default for everything", {RestartUSec: '100ms', StartLimitIntervalUSec: '10s'}, 'dies', /start 6 comes 0.5s after/],
+    [
+      'a backoff of systemd 254',
+      {RestartUSec: '1min', StartLimitIntervalUSec: '0', RestartSteps: '5', RestartMaxDelayUSec: '5min'},
+      'sound',
+      /pauses grow to 300s/,
+    ],
+    [
+      'a backoff without a longest pause',
+      {RestartUSec: '1s', StartLimitIntervalUSec: '0', RestartSteps: '5', RestartMaxDelayUSec: 'infinity'},
+      'storms',
+      /RestartSec=1s never grows/,
+    ],
+    [
+      'a backoff that a limit cuts off',
+      {RestartUSec: '1s', StartLimitIntervalUSec: '10min', RestartSteps: '4', RestartMaxDelayUSec: '16s'},
+      'dies',
+      // 1 + 2 + 4 + 8 + 16
+      /start 6 comes 31s after/,
+    ],
+    ['a long pause', {RestartUSec: '1min', StartLimitIntervalUSec: '0'}, 'sound', /no start limit, and pauses grow to 60s/],
+    ['none at all', {Restart: 'no'}, 'dies', /Restart=no/],
+    ['ours', {RestartUSec: '100ms', StartLimitIntervalUSec: '0', DropInPaths: OURS}, 'sound', /the start waits longer after each failure/],
+    [
+      'ours with a limit set by somebody',
+      {RestartUSec: '100ms', StartLimitIntervalUSec: '10min', DropInPaths: OURS},
+      'dies',
+      /refused for good/,
+    ],
+  ])('%s', (_name, shown, kind, arithmetic) => {
+    expect(restartRisk({...UNIT, ...shown})).toEqual({kind, arithmetic: expect.stringMatching(arithmetic) as string})
+  })
+})
+
+describe('why the manager itself does not start it', () => {
+  const failed = {ActiveState: 'failed', ExecMainCode: '1'}
+
+  it.each<[string, Record<string, string>, string | undefined]>([
+    ['start-limit-hit', {Result: 'start-limit-hit', ActiveState: 'failed'}, 'limit'],
+    ['failed with the restarts at the burst', {...failed, ExecMainStatus: '1', NRestarts: '5', StartLimitIntervalUSec: '10min'}, 'limit'],
+    ['failed before the burst', {...failed, ExecMainStatus: '1', NRestarts: '4', StartLimitIntervalUSec: '10min'}, undefined],
+    ['failed without a limit', {...failed, ExecMainStatus: '78', NRestarts: '9', StartLimitIntervalUSec: '0'}, undefined],
+    [
+      '200/CHDIR between two tries',
+      {ActiveState: 'activating', SubState: 'auto-restart', ExecMainCode: '1', ExecMainStatus: '200'},
+      'folder',
+    ],
+    ['203/EXEC', {...failed, ExecMainStatus: '203'}, 'program'],
+    ['217/USER', {...failed, ExecMainStatus: '217'}, 'account'],
+    ['203 from long ago', {ActiveState: 'active', ExecMainCode: '1', ExecMainStatus: '203'}, undefined],
+    ['killed by signal 200, which there is not', {ActiveState: 'failed', ExecMainCode: '2', ExecMainStatus: '200'}, undefined],
+  ])('%s', (_name, shown, kind) => {
+    expect(definitionEvidence({...UNIT, ...shown}, []).startFailure?.kind).toBe(kind)
+  })
+})
+
+describe('what a unit says', () => {
+  it('is read from what systemd shows', () => {
+    expect(definitionEvidence(capturedShow('running'), [{path: '/x/helper.sh', role: 'helper'}])).toMatchObject({
+      programs: [
+        {path: '/usr/bin/python3', role: 'gateway'},
+        {path: '/x/helper.sh', role: 'helper'},
+      ],
+      commandLine: '/usr/bin/python3 -m hermes_cli.main gateway run',
+      requiredFolder: '/home/hermes/.hermes',
+      stopTimeoutMs: 210_000,
+      searchPath: '/usr/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      restartRisk: {kind: 'storms'},
+    })
+  })
+
+  it('names the program that a carrier of ours starts, blanks and all', () => {
+    const ExecStart = `{ path=/usr/bin/nice ; argv[]=/usr/bin/nice -n 0 /opt/my "gateway/hermes --profile work gateway run ; ignore_errors=no ; pid=0 }`
+    expect(definitionEvidence({ExecStart}, []).programs).toEqual([{path: '/opt/my "gateway/hermes', role: 'gateway'}])
+  })
+
+  it.each([
+    ['!/home/user/.hermes', 'that may be missing'],
+    ['~', "that is the account's home"],
+    ['', 'that is not set'],
+  ])('has no folder that must be there in one %s (%s)', (WorkingDirectory) => {
+    expect(definitionEvidence({WorkingDirectory}, []).requiredFolder).toBeUndefined()
+  })
+
+  it('is silent where systemd shows nothing', () => {
+    expect(definitionEvidence({}, [])).toMatchObject({
+      programs: [],
+      startFailure: undefined,
+      stopTimeoutMs: undefined,
+      searchPath: undefined,
+    })
+  })
+})

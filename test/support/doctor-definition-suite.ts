@@ -1,0 +1,297 @@
+import {beforeAll, describe, expect, it} from 'vitest'
+import type {Account} from '../../src/host/host.js'
+import {doctor, type DoctorRow, seeRow} from './doctor-row.js'
+import {addForeignUnit, type ForeignUnit, UPSTREAM_POLICIES} from './foreign-unit.js'
+import {describeOnSystemd, type SystemdVersion, waitFor} from './machines.js'
+import {STAND_IN, TestService} from './test-service.js'
+
+const rows: DoctorRow[] = [
+  {
+    id: 'stop-timeout',
+    kind: 'too-short',
+    severity: 'warning',
+    how: 'a drain of 600 s is configured after the install',
+    what: /is cut off after 250 s, and the gateway may need 630 s/,
+    break: async (service) => {
+      await service.machine.writeText(`${service.home}/config.yaml`, 'agent:\n  restart_drain_timeout: 600\n', {user: service.user})
+    },
+    after: async (service) => {
+      expect(await service.show('TimeoutStopUSec')).toEqual(['11min 10s'])
+    },
+  },
+  {
+    id: 'definition-drift',
+    kind: 'overridden',
+    severity: 'warning',
+    how: "a drop-in of the user's own with a start limit",
+    what: /StartLimitIntervalSec, Restart of .* are set by .*90-mine\.conf/,
+    break: async (service) => {
+      const text = '[Unit]\nStartLimitIntervalSec=600\nStartLimitBurst=5\n[Service]\nRestart=on-failure\n'
+      await service.machine.writeText(`${service.unitFile}.d/90-mine.conf`, text, service.actor)
+      await service.systemctl('daemon-reload')
+    },
+    fix: null,
+    cureByHand: async (service) => {
+      await service.sh('rm "$1"', [`${service.unitFile}.d/90-mine.conf`])
+      await service.systemctl('daemon-reload')
+    },
+  },
+  {
+    id: 'definition-drift',
+    kind: 'edited',
+    severity: 'warning',
+    how: 'our drop-in edited by hand: TimeoutStopSec=5',
+    what: /10-hermes-svc\.conf was edited by hand, and is kept/,
+    break: async (service) => {
+      await service.sh('sed -i s/^TimeoutStopSec=.*/TimeoutStopSec=5/ "$1"', [service.dropIn], service.actor)
+      await service.systemctl('daemon-reload')
+    },
+    fix: null,
+    cureByHand: async (service) => {
+      await service.must('install', ['--force'])
+    },
+  },
+  {
+    id: 'definition-drift',
+    kind: 'file-missing',
+    severity: 'warning',
+    how: 'our drop-in removed by hand',
+    what: /10-hermes-svc\.conf is gone/,
+    break: async (service) => {
+      await service.sh('rm "$1"', [service.dropIn])
+      await service.systemctl('daemon-reload')
+    },
+  },
+  {
+    id: 'definition-drift',
+    kind: 'not-loaded',
+    severity: 'warning',
+    how: 'a drop-in of the user that systemd has not read',
+    what: /was changed on disk, and the manager has not read it since/,
+    break: async (service) => {
+      await service.machine.writeText(`${service.unitFile}.d/90-mine.conf`, '[Unit]\nDescription=mine\n', service.actor)
+    },
+    after: async (service) => {
+      expect(await service.show('Description', 'NeedDaemonReload')).toEqual(['mine', 'no'])
+      await service.sh('rm "$1"', [`${service.unitFile}.d/90-mine.conf`])
+      await service.systemctl('daemon-reload')
+    },
+  },
+  {
+    id: 'definition-drift',
+    kind: 'outdated',
+    severity: 'warning',
+    how: 'settings that another version has recorded',
+    what: /RestartSec of .* is not what was installed/,
+    scope: 'system',
+    break: async (service) => {
+      await service.sh('sed -i \'s/"restartDelayMs": 100/"restartDelayMs": 250/\' "$1/settings.json"', [service.support])
+    },
+    after: async (service) => {
+      expect(await service.show('RestartUSec')).toEqual(['250ms'])
+    },
+  },
+  {
+    id: 'definition-broken',
+    kind: 'home-missing',
+    severity: 'error',
+    how: 'the home is moved away',
+    what: /the home of .* is gone/,
+    break: async (service) => {
+      await service.sh('mv "$1" "$1.away"', [service.home], {user: service.user})
+    },
+    fix: null,
+    cureByHand: async (service) => {
+      await service.sh('rm -rf "$1" && mv "$1.away" "$1"', [service.home], {user: service.user})
+    },
+  },
+  {
+    id: 'definition-broken',
+    kind: 'masked',
+    severity: 'error',
+    how: '`systemctl mask` in the place of the unit',
+    what: /is masked: the manager will not start it/,
+    break: async (service) => {
+      await service.sh('rm "$1"', [service.unitFile])
+      await service.systemctl('mask', service.unit)
+    },
+    fix: null,
+    cureByHand: async (service) => {
+      await service.systemctl('unmask', service.unit)
+      await service.must('install')
+    },
+  },
+  {
+    id: 'definition-broken',
+    kind: 'refused',
+    severity: 'error',
+    how: 'a unit without ExecStart=',
+    what: /refuses the definition of .* \(bad-setting\)/,
+    break: async (service) => {
+      await service.sh('sed -i /^ExecStart=/d "$1"', [service.unitFile], service.actor)
+      await service.systemctl('daemon-reload')
+    },
+  },
+  {
+    id: 'helper-missing',
+    kind: 'missing',
+    severity: 'warning',
+    how: 'a helper is removed',
+    what: /before-start\.sh is gone/,
+    break: async (service) => {
+      await service.sh('rm "$1/before-start.sh"', [service.support])
+    },
+  },
+  {
+    id: 'helper-missing',
+    kind: 'missing',
+    severity: 'warning',
+    how: 'a helper that its user cannot read, in system scope',
+    what: /before-stop\.sh cannot be read by ann/,
+    scope: 'system',
+    break: async (service) => {
+      await service.sh('chmod 600 "$1/before-stop.sh"', [service.support])
+    },
+  },
+  {
+    id: 'helper-missing',
+    kind: 'missing',
+    severity: 'warning',
+    how: "the heartbeat's program is removed",
+    what: /heartbeat\.cjs is gone/,
+    break: async (service) => {
+      await service.sh('rm "$1/../heartbeat.cjs"', [service.support])
+    },
+  },
+  {
+    id: 'helper-missing',
+    kind: 'writable',
+    severity: 'warning',
+    how: 'a helper of a service of the machine is given to its user',
+    what: /others than root can change what .* runs: .*after-exit\.sh/,
+    scope: 'system',
+    break: async (service) => {
+      await service.sh('chown ann "$1/after-exit.sh" && chmod 775 "$1/after-exit.sh"', [service.support])
+    },
+    after: async (service) => {
+      expect(await service.sh('stat -c "%U %a" "$1/after-exit.sh"', [service.support])).toBe('root 755\n')
+    },
+  },
+]
+
+/** Every way in which a definition can be wrong, on one version of systemd. */
+export async function doctorDefinitionSuite(version: SystemdVersion): Promise<void> {
+  await describeOnSystemd(
+    'doctor on definitions',
+    (machine) => {
+      let ann: Account
+      beforeAll(async () => {
+        ann = await machine().addUser('ann')
+      })
+
+      it.each(rows)('$id ($kind): $how', (row) => seeRow(machine(), ann, row))
+
+      describe('a definition of another tool', () => {
+        const foreign = async (unit: ForeignUnit, standIn = {}) => {
+          const service = await TestService.make(machine(), ann, {standIn})
+          await addForeignUnit(service, unit)
+          return service
+        }
+        const found = async (service: TestService) => (await doctor(service)).findings.map(({id, kind, severity}) => ({id, kind, severity}))
+
+        it.each([
+          ['0.10 and before', 'dies'],
+          ['later versions', 'storms'],
+        ] as const)('start-limit: the unit of upstream %s %s, until it is adopted', async (version, kind) => {
+          const service = await foreign(UPSTREAM_POLICIES[version])
+          await service.comesUp()
+          expect(await found(service)).toEqual([{id: 'start-limit', kind, severity: 'warning'}])
+          expect((await service.must('fix:start-limit', ['--yes'])).stdout).toMatch(/^Fixed: .*is adopted: its own unit is kept/)
+          expect(await doctor(service)).toEqual({exit: 0, findings: []})
+          expect(await service.status()).toMatchObject({installed: 'adopted', actual: 'running'})
+          await service.must('uninstall')
+          await service.systemctl('disable', '--now', service.unit)
+        })
+
+        it('start-limit (hit): three quick exits against StartLimitBurst=3', async () => {
+          const policy = {unit: ['StartLimitIntervalSec=600', 'StartLimitBurst=3'], service: ['Restart=always', 'RestartSec=100ms']}
+          const service = await foreign(policy, {exit_on_start: {code: 1}})
+          await waitFor(async () => (await service.show('ActiveState'))[0] === 'failed', 'the limit')
+          await service.configure({})
+          expect(await found(service)).toEqual([{id: 'start-limit', kind: 'hit', severity: 'error'}])
+          await service.must('fix:start-limit', ['--yes'])
+          expect(await doctor(service)).toEqual({exit: 0, findings: []})
+          expect(await service.status()).toMatchObject({actual: 'running'})
+          await service.must('uninstall')
+          await service.systemctl('disable', '--now', service.unit)
+        })
+
+        it('definition-broken (folder): its working directory is gone, 200/CHDIR', async () => {
+          const service = await foreign(UPSTREAM_POLICIES['later versions'])
+          const pid = await service.comesUp()
+          await service.sh(
+            'mkdir "$1"/checkout && sed -i "s,^WorkingDirectory=.*,WorkingDirectory=$1/checkout," "$2"',
+            [service.home, service.unitFile],
+            {user: ann},
+          )
+          await service.sh('rmdir "$1"/checkout && kill -9 "$2"', [service.home, String(pid)])
+          await service.systemctl('daemon-reload')
+          await service.systemctl('restart', service.unit)
+          const {findings} = await doctor(service)
+          expect(findings).toMatchObject([{id: 'definition-broken', kind: 'folder', severity: 'error'}])
+          await service.must('fix:definition-broken', ['--yes'])
+          expect(await doctor(service)).toEqual({exit: 0, findings: []})
+          expect(await service.status()).toMatchObject({actual: 'running'})
+          await service.must('uninstall')
+          await service.systemctl('disable', '--now', service.unit)
+        })
+
+        it('definition-broken (home-temporary): its home is in /tmp, which no command of ours moves', async () => {
+          const home = '/tmp/harness'
+          const service = await TestService.make(machine(), ann)
+          await service.sh('mkdir -p "$1"', [home], {user: ann})
+          await addForeignUnit(service, {...UPSTREAM_POLICIES['later versions'], home})
+          expect(await found(service)).toEqual([{id: 'definition-broken', kind: 'home-temporary', severity: 'error'}])
+          expect((await service.run('fix:definition-broken', ['--yes'])).code).toBe(1)
+          await service.systemctl('disable', '--now', service.unit)
+        })
+      })
+
+      it('definition-broken (program): the launcher is gone, and another one is found', async () => {
+        const bob = await machine().addUser('bob')
+        const service = await TestService.make(machine(), bob)
+        const program = '.hermes/hermes-agent/venv/bin/hermes'
+        await service.sh('cd && install -D -m 755 "$1" "$2"', [STAND_IN, program], {user: bob})
+        await service.must('install')
+        expect(await doctor(service)).toEqual({exit: 0, findings: []})
+        await service.sh('cd && rm "$1" && kill -9 "$2"', [program, String(await service.mainPid())], {user: bob})
+        expect((await doctor(service)).findings).toMatchObject([
+          {id: 'definition-broken', kind: 'program', severity: 'error', isSafe: true},
+        ])
+        const fixed = await service.must('doctor', ['--fix', '--json'])
+        expect(fixed.json()).toMatchObject({ok: true, fixes: [{id: 'definition-broken', ok: true}]})
+        expect(await service.sh('grep ^ExecStart= "$1"', [service.unitFile])).toContain('/home/bob/.hermes/bin/hermes')
+        expect(await service.status()).toMatchObject({actual: 'running'})
+        await service.must('uninstall')
+      })
+
+      it('definition-broken (program): the interpreter of a command that was given by hand is gone', async () => {
+        const service = await TestService.make(machine(), ann)
+        await service.sh(
+          'cd && ln -s /usr/bin/python3 interp && { echo "#!$HOME/interp"; tail -n +2 "$1"; } >own && chmod 755 own',
+          [STAND_IN],
+          {user: ann},
+        )
+        await service.must('install', ['--command', `${ann.home}/own`])
+        await service.sh('cd && rm interp', [], {user: ann})
+        const {findings} = await doctor(service)
+        expect(findings).toMatchObject([{id: 'definition-broken', kind: 'program', isFixable: false}])
+        expect(findings[0]?.what).toContain(`needs the interpreter ${ann.home}/interp`)
+        await service.sh('cd && ln -s /usr/bin/python3 interp', [], {user: ann})
+        expect(await doctor(service)).toEqual({exit: 0, findings: []})
+        await service.must('uninstall')
+      })
+    },
+    {versions: [version]},
+  )
+}

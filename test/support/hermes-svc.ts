@@ -1,0 +1,48 @@
+import {setTimeout} from 'node:timers/promises'
+import {type Machine, MACHINE_NODE, MACHINE_PACKAGE, type MachineExecOptions} from '../../src/smoke/machine.js'
+
+// Apart from machines.ts, since the benchmark uses it too, which is no test.
+
+export interface CommandResult {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+  /** stdout as the one JSON document that it must be. Throws, with all the output, if it is not. */
+  json<T = Record<string, unknown>>(): T
+}
+
+/** Runs hermes-svc inside, as the package that the machine has. */
+export async function hermesSvc(machine: Machine, args: readonly string[], options: MachineExecOptions = {}): Promise<CommandResult> {
+  const result = await machine.exec([MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...args], {timeoutMs: 90_000, ...options})
+  const {code, stdout, stderr, failure} = result
+  const output = `hermes-svc ${args.join(' ')}: ${failure ?? `exit ${code}`}\n${stdout}\n${stderr}`
+  if (failure !== undefined) throw new Error(output)
+  return {
+    code,
+    stdout,
+    stderr,
+    json<T>(): T {
+      try {
+        return JSON.parse(stdout) as T
+      } catch {
+        throw new Error(`no JSON on stdout: ${output}`)
+      }
+    },
+  }
+}
+
+/** Asks until the answer is neither undefined nor false, and returns it; throws after the time limit, with what the last question threw. */
+export async function waitFor<T>(ask: () => T | Promise<T>, what: string, timeoutMs = 20_000): Promise<Exclude<T, undefined | false>> {
+  const limitMs = performance.now() + timeoutMs
+  for (;;) {
+    let cause: unknown
+    try {
+      const answer = await ask()
+      if (answer !== undefined && answer !== false) return answer as Exclude<T, undefined | false>
+    } catch (error) {
+      cause = error
+    }
+    if (performance.now() > limitMs) throw new Error(`after ${timeoutMs} ms still waiting for ${what}`, {cause})
+    await setTimeout(50)
+  }
+}

@@ -1,0 +1,15 @@
+import {spawnSync} from 'node:child_process'
+
+const PROMTOOL = 'promtool'
+
+/** Why promtool cannot be asked here; undefined if it can. */
+export const noPromtool: string | undefined = spawnSync(PROMTOOL, ['--version']).error
+  ? 'promtool is missing: apt-get install -y prometheus'
+  : undefined
+
+/** What promtool says of a text for node_exporter; empty if it finds nothing wrong with it, style included. */
+export function promtoolComplaints(text: string): string {
+  const {status, stdout, stderr, error} = spawnSync(PROMTOOL, ['check', 'metrics'], {input: text, encoding: 'utf8'})
+  if (error) throw error
+  return `${stdout}${stderr}${status === 0 ? '' : `exit status ${status}`}`
+}

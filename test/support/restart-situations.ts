@@ -1,0 +1,246 @@
+import type {Account} from '../../src/host/host.js'
+import {type Machine, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import {type CommandResult, hermesSvc, waitFor} from './hermes-svc.js'
+
+/** What `status --json` says, as far as it is looked at. */
+export interface Report {
+  readonly actual: string
+  readonly verdict: {readonly state: string; readonly pid: number | null; readonly evidence: readonly string[]}
+  readonly failuresInARow: number
+}
+
+/** A state that a gateway may be in when a person types `restart`. */
+export interface Situation {
+  readonly name: string
+  /** How the gateway behaves before the restart. */
+  readonly before: StandInConfig
+  /** sh program that is the gateway's command, in place of the stand-in itself; `$STAND_IN`: that one. */
+  readonly wrapper?: string
+  /** What is done to the gateway once it is installed. */
+  readonly harm?: (given: Installed) => Promise<unknown>
+  /** What status says just before the restart; `not-up`: anything but running. */
+  readonly actual: string
+  readonly flags?: readonly string[]
+  /** How the former process must have ended, by the stand-in's own record; undefined: it had no chance to write one, or was gone before. */
+  readonly ended?: number | undefined
+  /** What makes the gateway, without any service, end as it does here; undefined: there is none that could be ended. */
+  readonly endsBy?: 'USR1' | 'TERM' | 'KILL'
+  /** What is promised of the time: that of the gateway itself and hardly more, or ten seconds in all. */
+  readonly limit?: 'healthy' | 'frozen'
+}
+
+/** An installed service of a user inside a machine. */
+export interface Installed {
+  readonly profile: string
+  readonly home: string
+  readonly unit: string
+  /** The gateway's, just after the installation. */
+  readonly pid: number
+  /** sh program as the service's user; its stdout. */
+  readonly sh: (script: string) => Promise<string>
+  readonly status: () => Promise<Report>
+  readonly configure: (config: StandInConfig) => Promise<void>
+  readonly restart: (...flags: readonly string[]) => Promise<CommandResult>
+}
+
+export const HEALTHY: StandInConfig = {version: '0.16'}
+/** Long enough that waiting it out would end a test. */
+const FOR_EVER_MS = 3_600_000
+/** Of drain_ms, for a gateway that works on something. */
+const WORK_MS = 4000
+
+/** Starts a gateway of the home that no service knows of. */
+export async function startByHand({home, profile, sh}: Installed): Promise<void> {
+  await sh(`HERMES_HOME=${home} setsid /usr/bin/python3 ${home}/bin/hermes --profile ${profile} gateway run >/dev/null 2>&1 </dev/null &`)
+}
+
+const signal =
+  (name: 'STOP' | 'KILL') =>
+  ({sh, pid}: Installed) =>
+    sh(`kill -s ${name} ${pid}`)
+
+/** A start limit, as a user's own drop-in may set one, that systemd runs into: nothing else can make it give up with Restart=always. */
+async function hitStartLimit({unit, pid, sh}: Installed): Promise<void> {
+  const file = `~/.config/systemd/user/${unit}.d/50-limit.conf`
+  await sh(
+    `printf '[Unit]\\nStartLimitIntervalSec=1h\\nStartLimitBurst=2\\n' >${file}; systemctl --user daemon-reload; kill -s KILL ${pid}`,
+  )
+}
+
+/** Two gateways on one home: that of the service finds the lock in the hands of the other one, again and again. */
+async function startRival(given: Installed): Promise<void> {
+  await given.sh(`systemctl --user stop ${given.unit}`)
+  await startByHand(given)
+  await waitFor(async () => (await given.status()).verdict.state === 'alive', 'the gateway outside the service')
+  await given.sh(`systemctl --user start --no-block ${given.unit}`)
+  await waitFor(async () => (await given.status()).failuresInARow > 1, 'the service to fail beside the other gateway')
+}
+
+const FAILS: StandInConfig = {exit_on_start: {code: 1}}
+
+/** Every state but a missing unit, which ends with what is left to do. */
+export const situations: readonly Situation[] = [
+  {name: 'healthy 0.10', before: {version: '0.10'}, actual: 'running', ended: 75, endsBy: 'USR1', limit: 'healthy'},
+  {name: 'healthy 0.16', before: HEALTHY, actual: 'running', ended: 75, endsBy: 'USR1', limit: 'healthy'},
+  {name: 'healthy 0.21', before: {version: '0.21'}, actual: 'running', ended: 75, endsBy: 'USR1', limit: 'healthy'},
+  {
+    name: `slow drain (${WORK_MS / 1000} s)`,
+    before: {drain_ms: WORK_MS, active_work: 2},
+    actual: 'running',
+    flags: ['--answer-timeout', '1s'],
+    ended: 75,
+    endsBy: 'USR1',
+    limit: 'healthy',
+  },
+  {
+    name: 'draining already',
+    before: {drain_ms: WORK_MS, active_work: 2},
+    harm: async ({sh, pid, status}) => {
+      await sh(`kill -s USR1 ${pid}`)
+      await waitFor(async () => (await status()).actual === 'draining', 'the drain')
+    },
+    actual: 'draining',
+    ended: 75,
+    endsBy: 'USR1',
+  },
+  {
+    name: 'dying during drain',
+    before: {drain_ms: WORK_MS, die_during_drain: {after_ms: 500, code: 1}},
+    actual: 'running',
+    ended: 1,
+    endsBy: 'USR1',
+  },
+  {name: 'busy, --force', before: {drain_ms: FOR_EVER_MS, active_work: 1}, actual: 'running', flags: ['--force'], ended: 0, endsBy: 'TERM'},
+  {
+    name: 'deaf to SIGUSR1',
+    before: {deaf: ['SIGUSR1']},
+    actual: 'running',
+    flags: ['--answer-timeout', '1s'],
+    ended: 0,
+    endsBy: 'TERM',
+  },
+  {
+    name: 'deaf to SIGTERM too',
+    before: {deaf: ['SIGUSR1', 'SIGTERM']},
+    actual: 'running',
+    flags: ['--answer-timeout', '1s', '--term-timeout', '1s'],
+    endsBy: 'KILL',
+  },
+  {name: 'stopped by SIGSTOP', before: HEALTHY, harm: signal('STOP'), actual: 'wedged', endsBy: 'KILL', limit: 'frozen'},
+  {name: 'loop blocked 0.16', before: {freeze_after_ms: 300, freeze: 'block'}, actual: 'wedged', endsBy: 'KILL', limit: 'frozen'},
+  {name: 'loop spinning 0.16', before: {freeze_after_ms: 300, freeze: 'spin'}, actual: 'wedged', endsBy: 'KILL', limit: 'frozen'},
+  {
+    name: 'loop blocked 0.21',
+    before: {version: '0.21', freeze_after_ms: 300, freeze: 'block'},
+    actual: 'wedged',
+    endsBy: 'KILL',
+    limit: 'frozen',
+  },
+  {
+    // A gateway that has not said yet that it runs may load something on its loop's thread: nobody can tell whether it works.
+    name: 'cannot tell',
+    before: {freeze_after_ms: 300, freeze: 'block'},
+    harm: async ({home, sh}) => {
+      await waitFor(async () => (await sh(`cat ${home}/stand-in.starts`)).includes('"freeze"'), 'the freeze')
+      await sh(`sed -i 's/"gateway_state": *"running"/"gateway_state":"starting"/' ${home}/gateway_state.json`)
+    },
+    actual: 'unknown',
+    flags: ['--answer-timeout', '1s', '--term-timeout', '1s'],
+    endsBy: 'KILL',
+  },
+  {
+    name: 'children left behind',
+    before: {fork_children: 2, children_deaf: true},
+    actual: 'running',
+    ended: 75,
+    endsBy: 'USR1',
+  },
+  {
+    name: 'crash-looping',
+    before: {sequence: [{}, {...FAILS, repeat: 1000}]},
+    harm: signal('KILL'),
+    actual: 'crash-looping',
+  },
+  {
+    name: 'start-limit-hit',
+    before: {sequence: [{}, {...FAILS, repeat: 1000}]},
+    harm: hitStartLimit,
+    actual: 'failed',
+  },
+  {
+    name: 'failed for good (exit 78)',
+    before: {sequence: [{}, {exit_on_start: {code: 78}}]},
+    harm: signal('KILL'),
+    actual: 'failed',
+  },
+  {
+    name: 'zombie',
+    before: HEALTHY,
+    // The service's main process is another one, which never reaps the gateway.
+    wrapper: 'case "$*" in *"gateway run"*) "$STAND_IN" "$@" & exec sleep infinity ;; esac; exec "$STAND_IN" "$@"',
+    harm: signal('KILL'),
+    actual: 'not-up',
+  },
+  {
+    // Its main process is a shell, which SIGUSR1 would kill.
+    name: 'behind a wrapper',
+    before: HEALTHY,
+    wrapper: '"$STAND_IN" "$@"; exit $?',
+    actual: 'running',
+    ended: 75,
+    endsBy: 'USR1',
+  },
+  {name: 'pid file missing', before: {unlink_after_start: ['gateway.pid']}, actual: 'running', ended: 75, endsBy: 'USR1', limit: 'healthy'},
+  {
+    name: 'lock on an unlinked file',
+    before: {unlink_after_start: ['gateway.lock']},
+    actual: 'running',
+    ended: 75,
+    endsBy: 'USR1',
+    limit: 'healthy',
+  },
+  {name: 'two gateways on one home', before: HEALTHY, harm: startRival, actual: 'orphaned', flags: ['--force'], endsBy: 'TERM'},
+]
+
+/** Installs a service whose gateway is healthy or as told, and waits until it runs. */
+export async function installGateway(
+  machine: Machine,
+  user: Account,
+  profile: string,
+  config: StandInConfig,
+  wrapper?: string,
+): Promise<Installed> {
+  const home = `${user.home}/.hermes/profiles/${profile}`
+  const sh = async (script: string) => (await machine.exec(['sh', '-c', script], {user})).stdout
+  const run = (command: string, ...args: readonly string[]) => hermesSvc(machine, [command, '-p', profile, ...args], {user})
+  const configure = (standIn: StandInConfig) => machine.writeText(`${home}/stand-in.json`, JSON.stringify(standIn), {user})
+  await sh(`mkdir -p ${home}/bin ${home}/real && cp ${MACHINE_PACKAGE}/dist/stand-in/hermes ${home}/${wrapper ? 'real' : 'bin'}/hermes`)
+  if (wrapper) {
+    await machine.writeText(`${home}/bin/hermes`, `#!/bin/sh\nSTAND_IN=${home}/real/hermes\n${wrapper}\n`, {user, mode: 0o755})
+  }
+  await configure(config)
+  const installed = await run('install', '--command', `${home}/bin/hermes`, '--restart-delay-max', '1s')
+  if (installed.code !== 0) throw new Error(`${profile}: ${installed.stderr}`)
+  const status = async () => (await run('status', '--json', '--wedge-window', '1s')).json<Report>()
+  const {verdict} = await status()
+  const unit = `hermes-gateway-${profile}.service`
+  return {profile, home, unit, pid: verdict.pid ?? 0, sh, status, configure, restart: (...flags) => run('restart', ...flags)}
+}
+
+/** Brings a new service into a situation; from its next start on the gateway is healthy. */
+export async function bringAbout(machine: Machine, user: Account, profile: string, situation: Situation): Promise<Installed> {
+  const {name, before, wrapper, harm, actual} = situation
+  const given = await installGateway(machine, user, profile, before, wrapper)
+  await harm?.(given)
+  await waitFor(
+    async () => {
+      const now = (await given.status()).actual
+      return actual === 'not-up' ? now !== 'running' : now === actual
+    },
+    `a gateway that is ${name}`,
+    30_000,
+  )
+  await given.configure(HEALTHY)
+  return given
+}
