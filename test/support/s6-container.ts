@@ -113,6 +113,8 @@ export class Volumes {
   private constructor(private readonly keeper: ChildProcess) {}
 
   static async make(): Promise<Volumes> {
+    // A worker of vitest may outlive the process that runs it; with it all containers end.
+    process.once('disconnect', () => process.exit(1))
     const keeper = spawn('setpriv', ['--pdeathsig', 'KILL', 'unshare', '--mount', '--propagation', 'private', 'sh', '-c', KEEP], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
