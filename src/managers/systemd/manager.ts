@@ -49,6 +49,8 @@ interface UnitPlace {
 /** The systemd of this machine, for system services or for the services of one account's user manager. */
 export class SystemdManager implements Manager {
   readonly kind = 'systemd'
+  readonly replacesForeign = false
+  readonly commandPath = undefined
   readonly title: string
   /** An observation does not change, and many checks ask what its definition says. */
   private readonly evidenceOf = new WeakMap<ManagerObservation, DefinitionEvidence>()
@@ -292,6 +294,11 @@ export class SystemdManager implements Manager {
       mode: 0o755,
       as: this.owner(service),
     }))
+  }
+
+  /** systemd reads files only when it is told to. */
+  staged(_service: Service, steps: readonly Step[]): Step[] {
+    return [...steps]
   }
 
   settingsFile(service: Service): string {
