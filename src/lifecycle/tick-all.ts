@@ -1,4 +1,5 @@
 import path from 'node:path'
+import type {ProcessInfo} from '../gateway/process.js'
 import {tick} from '../gateway/tick.js'
 import {type Host, HostError} from '../host/host.js'
 import {parseSettings, type ServiceSettings} from '../service/settings.js'
@@ -12,6 +13,8 @@ export interface TickPlaces {
   readonly runtimeFolder: (serviceFolder: string, settings: ServiceSettings) => string
   /** The manager's name for that service. */
   readonly serviceName: (serviceFolder: string) => string
+  /** True if a process is one of that service's own, which its manager replaces when it ends. */
+  readonly hasProcess: (host: Host, serviceFolder: string, process: ProcessInfo) => boolean
 }
 
 /** What is to be logged, the worst first: `failed` is our own failure. */
@@ -53,7 +56,8 @@ async function tickService(host: Host, places: TickPlaces, folder: string): Prom
   if (ticked.result.kind === 'failed') lines.push({failed: true, text: `${name}: ${ticked.result.why}`})
   if (heartbeat.watchdogTicks !== null) {
     const runtimeFolder = places.runtimeFolder(folder, settings)
-    const line = await watch(host, {name, home, runtimeFolder, limit: heartbeat.watchdogTicks}, ticked)
+    const hasProcess = (process: ProcessInfo) => places.hasProcess(host, folder, process)
+    const line = await watch(host, {name, home, runtimeFolder, hasProcess, limit: heartbeat.watchdogTicks}, ticked)
     if (line !== undefined) lines.push({failed: false, text: `${name}: ${line}`})
   }
   return lines

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import {glanceAtLoop} from '../gateway/loop.js'
 import type {ProvedGateway} from '../gateway/prove-loop.js'
-import type {ProcessInfo} from '../gateway/process.js'
+import {ageMs, type ProcessInfo} from '../gateway/process.js'
 import {afterKill, afterTick, parseMemory, type Sighting, type WatchdogMemory} from '../gateway/watchdog.js'
 import {type Host, HostError} from '../host/host.js'
 import {appendJournal} from '../plan/journal.js'
@@ -15,13 +15,13 @@ export interface WatchedService {
   readonly home: string
   /** Folder of the service's own memory, which its manager makes at a start and removes at a stop. */
   readonly runtimeFolder: string
+  /** True if a process is one of the service's own, so that its manager starts another one when it ends. */
+  readonly hasProcess: (process: ProcessInfo) => boolean
   /** How many ticks in a row must prove it wedged. */
   readonly limit: number
 }
 
 const MEMORY_FILE = 'watchdog'
-/** Linux shows times of processes in units of 10 ms, whatever its own clock (proc_pid_stat(5), USER_HZ). */
-const TICK_MS = 10
 const GONE_WITHIN_MS = 5000
 const LOOK_EVERY_MS = 50
 
@@ -29,7 +29,7 @@ const LOOK_EVERY_MS = 50
  * The watchdog's part of a tick, which runs as the service's own user and nothing else is resident: it counts, and at the limit sends
  * SIGKILL, the rung of `restart` for a gateway that is proved wedged (it runs no handler, so nothing gentler can reach it). Its
  * manager, which restarts it after any end, does the rest; that works in system scope too, where this user may not talk to the manager.
- * It kills only a gateway in the service's own control group (no other one would come back), whose operator wants it running, and while
+ * It kills only a gateway of the service's own (no other one would come back), whose operator wants it running, and while
  * no command of ours is at work on it; its identity is checked once more just before. Returns a line for the log if it did something or
  * would have liked to. Never throws for what it finds.
  */
@@ -40,7 +40,7 @@ export async function watch(host: Host, service: WatchedService, proved: ProvedG
     // Without its folder there is no memory, and so no pause between two kills: the service is not running, or its definition is not ours.
     if (host.stat(service.runtimeFolder)?.kind !== 'folder') return undefined
     const known = parseMemory(host.readText(path.join(service.runtimeFolder, MEMORY_FILE)))
-    const {memory, kill, heldBackMs} = afterTick(known, living && sighting(host, proved, living, nowMs), service.limit, nowMs)
+    const {memory, kill, heldBackMs} = afterTick(known, living && sighting(host, proved, living), service.limit, nowMs)
     if (memory) remember(host, service, memory)
     if (!memory || !living || memory.wedgedTicks < service.limit) return undefined
     const pause = `one was killed not long ago, so the watchdog waits ${Math.ceil(heldBackMs / 60_000)} min more`
@@ -54,17 +54,13 @@ export async function watch(host: Host, service: WatchedService, proved: ProvedG
   }
 }
 
-function sighting(host: Host, {verdict}: ProvedGateway, living: ProcessInfo, nowMs: number): Sighting {
-  // Start times include the time that the machine slept and CLOCK_MONOTONIC does not; a container may show an uptime of its own. Each
-  // of the two makes a process look too young at worst.
-  const uptimeMs = Number.parseFloat(host.readText('/proc/uptime') ?? '') * 1000
-  const sinceBootMs = Math.max(nowMs, Number.isNaN(uptimeMs) ? 0 : uptimeMs)
+function sighting(host: Host, {verdict}: ProvedGateway, living: ProcessInfo): Sighting {
   const {pid, startTime} = living
-  return {pid, startTime, isWedged: verdict.state === 'wedged', ageMs: sinceBootMs - startTime * TICK_MS}
+  return {pid, startTime, isWedged: verdict.state === 'wedged', ageMs: ageMs(host, living)}
 }
 
-function whyNotToBeKilled(host: Host, service: WatchedService, {cgroup}: ProcessInfo): string | undefined {
-  if (!cgroup?.split('/').includes(service.name)) return 'it is outside its service, which would not start it again'
+function whyNotToBeKilled(host: Host, service: WatchedService, living: ProcessInfo): string | undefined {
+  if (!service.hasProcess(living)) return 'it is outside its service, which would not start it again'
   const desired = readDesired(host, service.home)
   if (desired.kind === 'unreadable') return `whether it should run cannot be told (${desired.why})`
   return desired.kind === 'recorded' && desired.record.desiredState === 'stopped' ? 'it is about to be stopped' : undefined

@@ -51,10 +51,17 @@ export function isStoppedUntilBoot(host: Host, desired: DesiredReading): boolean
 }
 
 /**
- * What tells this boot from any other: the kernel's (random(4)), and when its PID 1 was started, since in a container a boot is that of
- * the container alone. Undefined where nothing tells.
+ * What tells this boot from any other: on Linux the kernel's (random(4)), and when its PID 1 was started, since in a container a boot is
+ * that of the container alone; on macOS the kernel's (sysctl kern.bootsessionuuid; kern.boottime moves with the clock). Undefined where
+ * nothing tells.
  */
 export function bootId(host: Host): string | undefined {
+  if (host.platform === 'darwin') {
+    return (
+      host.read(['/usr/sbin/sysctl', '-n', 'kern.bootsessionuuid'], {env: {PATH: '/usr/sbin:/usr/bin', LC_ALL: 'C'}}).stdout.trim() ||
+      undefined
+    )
+  }
   try {
     const kernel = host.readText('/proc/sys/kernel/random/boot_id')?.trim()
     const init = parseStat(host.readText('/proc/1/stat'))?.startTime

@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest'
 import type {ProvedGateway} from '../../src/gateway/prove-loop.js'
 import {judge, observeGateway} from '../../src/gateway/verdict.js'
-import {watch} from '../../src/lifecycle/watchdog.js'
+import {type WatchedService, watch} from '../../src/lifecycle/watchdog.js'
 import {type FakeFile, FakeHost, USER} from '../fakes/fake-host.js'
 
 const HOME = '/home/user/.hermes'
@@ -9,7 +9,13 @@ const RUNTIME = '/run/user/1000/hermes-svc-hermes-gateway'
 const MEMORY = `${RUNTIME}/watchdog`
 const PID = 777
 const START_TIME = 5000
-const SERVICE = {name: 'hermes-gateway.service', home: HOME, runtimeFolder: RUNTIME, limit: 2}
+const SERVICE: WatchedService = {
+  name: 'hermes-gateway.service',
+  home: HOME,
+  runtimeFolder: RUNTIME,
+  limit: 2,
+  hasProcess: ({cgroup}) => cgroup?.includes('hermes-gateway.service') ?? false,
+}
 
 interface Options {
   readonly cgroup?: string

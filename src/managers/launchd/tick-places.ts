@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {ancestorsOf} from '../../gateway/process.js'
 import type {TickPlaces} from '../../lifecycle/tick-all.js'
 
 /** The folder of what a service's launcher and helpers remember. launchd has no runtime folder that a user's job could have. */
@@ -12,5 +13,12 @@ export function launchdTickPlaces(supportFolder: string): TickPlaces {
     supportFolder,
     serviceName: (folder) => folder,
     runtimeFolder: (folder) => stateFolderOf(supportFolder, folder),
+    hasProcess: (host, folder, {pid}) => {
+      const [started] = (host.readText(path.join(stateFolderOf(supportFolder, folder), 'gateway')) ?? '').split(' ')
+      const line = [pid, ...ancestorsOf(host, pid)]
+      const index = line.indexOf(Number(started))
+      // Without its launcher a process is a child of launchd's own, and nobody waits for its end.
+      return index >= 0 && (line[index + 1] ?? 1) !== 1
+    },
   }
 }
