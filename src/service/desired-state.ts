@@ -1,5 +1,6 @@
 import path from 'node:path'
 import {parseStat} from '../gateway/process.js'
+import {TOOL_ENVIRONMENT} from '../gateway/process-darwin.js'
 import {type Host, HostError} from '../host/host.js'
 import type {DesiredState} from '../managers/manager.js'
 
@@ -57,10 +58,7 @@ export function isStoppedUntilBoot(host: Host, desired: DesiredReading): boolean
  */
 export function bootId(host: Host): string | undefined {
   if (host.platform === 'darwin') {
-    return (
-      host.read(['/usr/sbin/sysctl', '-n', 'kern.bootsessionuuid'], {env: {PATH: '/usr/sbin:/usr/bin', LC_ALL: 'C'}}).stdout.trim() ||
-      undefined
-    )
+    return host.read(['/usr/sbin/sysctl', '-n', 'kern.bootsessionuuid'], {env: TOOL_ENVIRONMENT}).stdout.trim() || undefined
   }
   try {
     const kernel = host.readText('/proc/sys/kernel/random/boot_id')?.trim()

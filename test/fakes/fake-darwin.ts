@@ -4,13 +4,15 @@ import {FakeHost, type FakeMachine} from './fake-host.js'
 import {GATEWAY_ARGV, type FakeProcess} from './fake-process.js'
 
 /**
- * Processes of a fake Mac, as its ps(1) and lsof(8) print them. `startTime` is in hundredths of a second since the epoch. An `env` that is
+ * Processes of a fake Mac, as its ps(1) and lsof(8) print them, and its sysctl(8). `startTime` is in hundredths of a second since the epoch. An `env` that is
  * undefined is not shown; `open` is seen by the process's own user and by root.
  */
 export class FakeDarwinProcesses {
-  readonly all = new Map<number, FakeProcess & {readonly hidden?: boolean}>()
+  readonly all = new Map<number, FakeProcess>()
   /** What ran, without the absolute path. */
   readonly ran: string[] = []
+  /** kern.bootsessionuuid. */
+  bootSession = '6F1C1C5E-5B5B-4E9A-9C36-0B7C3C1B9A11'
   /** In place of what lsof would say. */
   lsof: Partial<RunResult> | undefined
 
@@ -21,10 +23,11 @@ export class FakeDarwinProcesses {
   /** Answers ps and lsof as a process of `host` sees them; undefined for another program. */
   answer(host: FakeHost, argv: readonly string[], env: Readonly<Record<string, string>> | undefined): RunResult | undefined {
     const [program, ...args] = argv
-    if (program !== '/bin/ps' && program !== '/usr/sbin/lsof') return undefined
+    if (program !== '/bin/ps' && program !== '/usr/sbin/lsof' && program !== '/usr/sbin/sysctl') return undefined
     if (JSON.stringify(env) !== JSON.stringify(TOOL_ENVIRONMENT)) throw new Error(`another environment: ${JSON.stringify(env)}`)
     this.ran.push([program.split('/').at(-1), ...args].join(' '))
     const result = {argv, code: 0, signal: null, stdout: '', stderr: ''}
+    if (program === '/usr/sbin/sysctl') return {...result, stdout: `${this.bootSession}\n`}
     if (program === '/usr/sbin/lsof') return {...result, ...(this.lsof ?? this.listOpen(host, args))}
     const stdout = this.list(host, args)
     return {...result, stdout, code: stdout === '' ? 1 : 0}

@@ -2,6 +2,7 @@ import {describe, expect, it} from 'vitest'
 import type {ProvedGateway} from '../../src/gateway/prove-loop.js'
 import {judge, observeGateway} from '../../src/gateway/verdict.js'
 import {type WatchedService, watch} from '../../src/lifecycle/watchdog.js'
+import {systemdTickPlaces} from '../../src/managers/systemd/tick-places.js'
 import {type FakeFile, FakeHost, USER} from '../fakes/fake-host.js'
 
 const HOME = '/home/user/.hermes'
@@ -14,7 +15,7 @@ const SERVICE: WatchedService = {
   home: HOME,
   runtimeFolder: RUNTIME,
   limit: 2,
-  hasProcess: ({cgroup}) => cgroup?.includes('hermes-gateway.service') ?? false,
+  hasProcess: (process) => systemdTickPlaces('/support', USER).hasProcess(new FakeHost(), 'hermes-gateway', process),
 }
 
 interface Options {
