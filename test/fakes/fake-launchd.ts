@@ -163,6 +163,7 @@ export class FakeLaunchd {
   private putRecords(pid: number, parentPid: number): void {
     const home = `${HOME}/.hermes`
     const startTime = Math.round(this.host.nowMs() / 10)
+    this.seen.add({pid: parentPid, parentPid: 1, startTime, argv: ['/bin/sh', `${SUPPORT}/hermes-gateway-launcher`, STATE]})
     this.seen.add({pid, parentPid, startTime, env: {HERMES_HOME: home}, open: {3: {path: `${home}/gateway.lock`, isLocked: true}}})
     const record = {pid, kind: 'hermes-gateway', argv: ['gateway', 'run'], start_time: startTime}
     for (const name of ['gateway.pid', 'gateway.lock']) this.host.put(`${home}/${name}`, JSON.stringify(record))
