@@ -2,7 +2,6 @@ import type * as ChildProcess from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import {openLocked, parseMasterPasswd, withDescriptor} from './darwin.js'
 import {
   type Account,
   type AttachOptions,
@@ -16,6 +15,7 @@ import {
   type Tethered,
   temporaryPath,
 } from './host.js'
+import {parseMasterPasswd} from './master-passwd.js'
 
 const READ_TIMEOUT_MS = 30_000
 /** A program that does not end when it is asked to at its time limit is killed this much later. */
@@ -24,6 +24,11 @@ const MAX_OUTPUT_BYTES = 64 * 1024 * 1024
 const IN_PLACE_TRIES = 5
 /** Where the programs of the system itself are looked for, whatever the caller's PATH says; the last one is NixOS's. */
 export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin'
+
+/** open(2) of macOS: takes flock(2)'s exclusive lock in the same step; with O_NONBLOCK it fails with EAGAIN where another has it. */
+const O_EXLOCK = 0x20
+/** open(2) of macOS: no part of the path may be a symbolic link. */
+const O_NOFOLLOW_ANY = 0x2000_0000
 
 /** node:child_process costs some ms to load, so only commands that run a program pay for it. */
 function childProcess(): typeof ChildProcess {
@@ -623,6 +628,35 @@ function withPlace(file: string, work: (place: string, stat: fs.Stats) => void):
     const stat = fs.fstatSync(fd)
     if (stat.isSymbolicLink()) throw Object.assign(new Error(), {code: 'ELOOP'})
     work(`/proc/self/fd/${fd}`, stat)
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
+/**
+ * Locks a file or folder, as flock(2) does; undefined if another holds it. The descriptor is the lock: node closes it in every program that
+ * it starts, so it ends with `fs.closeSync` or with this process, however that dies. A stock macOS has no flock(1).
+ */
+function openLocked(file: string): number | undefined {
+  try {
+    return fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | O_EXLOCK)
+  } catch (error) {
+    if (errnoOf(error) === 'EAGAIN') return undefined
+    throw error
+  }
+}
+
+/**
+ * Works on what is at an absolute path, no part of which may be a link (ELOOP), by a descriptor. A system that is too old to know
+ * O_NOFOLLOW_ANY is caught by a look at the path afterwards. Throws EACCES for what may not be read.
+ */
+function withDescriptor(file: string, work: (fd: number, stat: fs.Stats) => void): void {
+  const {O_RDONLY, O_NONBLOCK, O_NOFOLLOW} = fs.constants
+  const fd = fs.openSync(file, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOFOLLOW_ANY)
+  try {
+    const [stat, now] = [fs.fstatSync(fd), fs.lstatSync(file)]
+    if (fs.realpathSync(file) !== file || now.ino !== stat.ino || now.dev !== stat.dev) throw Object.assign(new Error(), {code: 'ELOOP'})
+    work(fd, stat)
   } finally {
     fs.closeSync(fd)
   }

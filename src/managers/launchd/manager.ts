@@ -240,12 +240,16 @@ export class LaunchdManager implements Manager {
     return processes.gateways.some(({pid}) => [pid, ...ancestorsIn(processes, pid)].some((one) => pids.includes(one)))
   }
 
-  /** bootout ends the gateway; disable keeps launchd from loading the job at the next login. */
-  endRival({name}: GatewayDefinition): Step[] {
-    const targets = domainsOf(this.scope, this.account).map((domain) => `${domain.target}/${name}`)
+  /** Unloading ends the gateway; disabled, launchd does not load the job at the next login. All domains of a user go by one record. */
+  endRival({name, path: plist}: GatewayDefinition): Step[] {
+    const domains = domainsOf(this.scope, this.account)
+    const job: Job = {label: name, plist, owner: this.scope === 'system' ? {uid: 0, name: 'root'} : this.account}
+    const act = async (progress: Progress): Promise<void> => {
+      for (const domain of domains) await unload(this.host, this.launchctl, domain, job, progress)
+    }
     return [
-      this.launchctl.step(`keep ${name} down over a reboot`, ['disable', targets[0] ?? '']),
-      ...targets.map((target): Step => ({...this.launchctl.step(`stop ${name}`, ['bootout', target]), mayFail: true})),
+      this.launchctl.step(`keep ${name} down over a reboot`, ['disable', `${domains[0]?.target}/${name}`]),
+      {kind: 'act', why: `unload ${name}, which ends its gateway`, act},
     ]
   }
 
