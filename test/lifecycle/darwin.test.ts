@@ -125,7 +125,13 @@ describe('a command on macOS', () => {
 
   it("finds Homebrew's node by the link that lasts", () => {
     const cellar = '/opt/homebrew/Cellar/node/22.1.0/bin/node'
-    const files = {[cellar]: {mode: 0o755}, '/opt/homebrew/bin/node': {link: cellar}}
+    const brewed = {uid: USER.uid, gid: 80}
+    const folders = ['/opt/homebrew', '/opt/homebrew/Cellar', cellar.replace('/bin/node', '/bin')]
+    const files = {
+      ...Object.fromEntries(folders.map((folder) => [folder, {folder: true as const, mode: 0o775, ...brewed}])),
+      [cellar]: {mode: 0o755, ...brewed},
+      '/opt/homebrew/bin/node': {link: cellar},
+    }
     expect(findLastingNode(new FakeMac({nodePath: cellar, files}), USER)).toBe('/opt/homebrew/bin/node')
     const probe = {argv: ['/opt/homebrew/bin/node', '--version'], stdout: 'v22.1.0\n'}
     expect(findLastingNode(new FakeMac({nodePath: '/private/tmp/node', files, commands: [probe]}), USER)).toBe('/opt/homebrew/bin/node')
