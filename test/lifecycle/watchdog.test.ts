@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest'
 import type {ProvedGateway} from '../../src/gateway/prove-loop.js'
 import {judge, observeGateway} from '../../src/gateway/verdict.js'
-import {type WatchedService, watch} from '../../src/lifecycle/watchdog.js'
+import {watch, type WatchedService} from '../../src/lifecycle/watchdog.js'
 import {systemdTickPlaces} from '../../src/managers/systemd/tick-places.js'
 import {type FakeFile, FakeHost, USER} from '../fakes/fake-host.js'
 
@@ -11,11 +11,8 @@ const MEMORY = `${RUNTIME}/watchdog`
 const PID = 777
 const START_TIME = 5000
 const SERVICE: WatchedService = {
-  name: 'hermes-gateway.service',
-  home: HOME,
-  runtimeFolder: RUNTIME,
-  limit: 2,
-  hasProcess: (process) => systemdTickPlaces('/support', USER).hasProcess(new FakeHost(), 'hermes-gateway', process),
+  ...{name: 'hermes-gateway.service', home: HOME, runtimeFolder: RUNTIME, limit: 2},
+  isOwn: (process) => systemdTickPlaces('/unused', USER).isOwn('hermes-gateway', process),
 }
 
 interface Options {
