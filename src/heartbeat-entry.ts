@@ -21,7 +21,7 @@ async function main(): Promise<void> {
 }
 
 function placesOf(host: Host, manager: string | undefined, folder: string): TickPlaces {
-  if (manager === 'launchd') return launchdTickPlaces(folder)
+  if (manager === 'launchd') return launchdTickPlaces(host, folder)
   return manager === 's6' ? s6TickPlaces(host, path.dirname(folder)) : systemdTickPlaces(folder, host.account)
 }
 

@@ -26,6 +26,8 @@ export default class Logs extends ServiceCommand<typeof Logs> {
     const {since, follow, json} = this.flags
     const lines = this.flags.lines ?? (since === undefined ? DEFAULT_LINES : -1)
     const journalHost = target.manager.scope === 'user' ? target.userHost : target.host
+    // Refused before anything else is looked at.
+    const full = target.manager.logCommand(target.service, {lines, follow, since, json})
     const peek = target.manager.logCommand(target.service, {lines: 1, follow: false, since: undefined, json: false})
     const peeked = journalHost.read(peek.argv, {env: peek.env, timeoutMs: PEEK_TIMEOUT_MS})
     if (peeked.stdout.trim() === '') {
@@ -41,11 +43,9 @@ export default class Logs extends ServiceCommand<typeof Logs> {
       this.note(`Nothing of ${target.service.name} can be read in the manager's log; this is ${file}`)
       if (since !== undefined) this.note('--since has no effect on a file; its last lines are shown')
       const argv = ['tail', '-n', String(lines < 0 ? DEFAULT_LINES : lines), ...(follow ? ['-F'] : []), '--', file]
-      const onLine = json ? (line: string) => writeLine('stdout', JSON.stringify({MESSAGE: line})) : undefined
-      return this.ended(await target.userHost.attach(argv, {env: peek.env, ...(onLine ? {onLine} : {})}))
+      return this.ended(await target.userHost.attach(argv, {env: peek.env, ...(json ? {onLine: printMessage} : {})}))
     }
-    const {argv, env} = target.manager.logCommand(target.service, {lines, follow, since, json})
-    return this.ended(await journalHost.attach(argv, {env}))
+    return this.ended(await journalHost.attach(full.argv, {env: full.env, ...(json && full.isPlain ? {onLine: printMessage} : {})}))
   }
 
   /** Following ends with Ctrl-C: that is how it is meant to end. That nobody reads on (`| head`) is no failure either. */
@@ -53,4 +53,9 @@ export default class Logs extends ServiceCommand<typeof Logs> {
     const isFine = code === 0 || code === SIGPIPE_STATUS || (this.flags.follow && code === SIGINT_STATUS)
     return {exitStatus: isFine ? ExitStatus.ok : ExitStatus.failed, json: undefined}
   }
+}
+
+/** A line of a file, as journalctl(1) would have it: a document with the field for the text alone. */
+function printMessage(line: string): void {
+  writeLine('stdout', JSON.stringify({MESSAGE: line}))
 }

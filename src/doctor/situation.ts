@@ -1,12 +1,9 @@
 import {timestampMicros} from '../gateway/python-values.js'
-import type {ProcessEntry} from '../gateway/process-table.js'
-import type {ProcessInfo} from '../gateway/process.js'
+import {type ProcessEntry, type ProcessInfo, START_UNIT_MS} from '../gateway/process.js'
 import type {Scene} from './scene.js'
 
 /** What began or ended this short a time ago is still on its way: what it leaves or lacks is no finding yet. */
 export const SETTLED_MS = 3000
-/** The clock ticks of /proc/<pid>/stat: USER_HZ is 100 on every machine that systemd runs on (time(7)). */
-const TICK_MS = 10
 
 /** True while the service starts, stops or waits for its next start, and for a moment after that. */
 export function isOnItsWay(scene: Pick<Scene, 'seen' | 'monotonicMs'>): boolean {
@@ -25,7 +22,7 @@ function hasJustChanged({seen: {manager}, monotonicMs}: Pick<Scene, 'seen' | 'mo
  */
 export function processAgeMs({processes, target}: Pick<Scene, 'processes' | 'target'>, {startTime}: ProcessInfo | ProcessEntry) {
   const own = processes.entries.get(target.host.pid)
-  return own && (own.startTime - startTime) * TICK_MS
+  return own && (own.startTime - startTime) * START_UNIT_MS
 }
 
 /** How long the gateway that lives has been there, in ms; undefined if there is none or it cannot be told. */

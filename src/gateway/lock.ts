@@ -1,6 +1,10 @@
-import {type FileStat, type Host, HostError} from '../host/host.js'
-import {isGatewayCommandLine, readProcess} from './process.js'
+import type {Host} from '../host/host.js'
+import {isLockedOnDarwin, readDarwinLock} from './lock-darwin.js'
+import {linuxLockHolders, readLinuxLock} from './lock-linux.js'
+import {readProcess} from './process.js'
 import {lockFile} from './records.js'
+
+export {parseLocks} from './lock-linux.js'
 
 /** Who holds the lock on gateway.lock, as far as it can be told without touching it. */
 export type LockReading =
@@ -15,65 +19,15 @@ export type LockReading =
   | {readonly kind: 'absent'}
   | {readonly kind: 'unreadable'; readonly why: string}
 
-/**
- * Tells who holds the lock from what the kernel shows, instead of trying it: a try would make a starting gateway fail. First the open
- * files of the processes that the records name (proc_pid_fdinfo(5)), since /proc/locks (proc_locks(5)) makes every reader wait some
- * 15 ms for all CPUs; that is read only where nobody named holds it.
- */
+/** Tells who holds the lock of a home without trying it. `candidatePids`: of the processes that the records name. Never throws. */
 export function readLock(host: Host, home: string, candidatePids: readonly number[]): LockReading {
-  try {
-    const file = host.stat(lockFile(home))
-    for (const pid of candidatePids) {
-      const held = lockOfProcess(host, pid, lockFile(home), file)
-      if (typeof held === 'object') return held
-    }
-    if (!file) return {kind: 'absent'}
-    const locks = host.readText('/proc/locks')
-    if (locks === undefined) return {kind: 'unreadable', why: 'there is no /proc/locks here'}
-    // Inode numbers are unique in one file system only: where the holder's open files can be seen, they decide.
-    for (const {pid} of parseLocks(locks).filter((lock) => lock.inode === file.inode)) {
-      const held = lockOfProcess(host, pid, lockFile(home), file)
-      if (typeof held === 'object') return held
-      if (held === 'unseen' && mayBeGateway(host, pid)) return {kind: 'held', pid, unlinked: false}
-    }
-    return {kind: 'free'}
-  } catch (error) {
-    if (error instanceof HostError) return {kind: 'unreadable', why: error.code}
-    throw error
-  }
+  const read = host.platform === 'darwin' ? readDarwinLock : readLinuxLock
+  return read(host, lockFile(home), candidatePids)
 }
 
-/** The lock of one process on the file, or on a deleted file that had its name; `unseen` if its open files cannot be looked at. */
-function lockOfProcess(host: Host, pid: number, path: string, file: FileStat | undefined): LockReading | 'none' | 'unseen' {
-  try {
-    const fds = host.list(`/proc/${pid}/fd`)
-    for (const fd of fds ?? []) {
-      const target = host.readLink(`/proc/${pid}/fd/${fd}`)
-      if (!target?.replace(/ \(deleted\)$/, '').endsWith('/gateway.lock')) continue
-      const unlinked = target === `${path} (deleted)`
-      if (!unlinked && host.stat(`/proc/${pid}/fd/${fd}`)?.inode !== file?.inode) continue
-      if (/^lock:\s+\d+: FLOCK\s+\S+\s+WRITE\s/m.test(host.readText(`/proc/${pid}/fdinfo/${fd}`) ?? ''))
-        return {kind: 'held', pid, unlinked}
-    }
-    return fds === undefined ? 'unseen' : 'none'
-  } catch (error) {
-    if (error instanceof HostError) return 'unseen'
-    throw error
-  }
-}
-
-/** Another user's process that is no gateway locks another file. Of one in another PID namespace nothing can be said. */
-function mayBeGateway(host: Host, pid: number): boolean {
-  const process = readProcess(host, pid)
-  return process === undefined || isGatewayCommandLine(process.argv)
-}
-
-/** The flock(2) write locks of /proc/locks that are held, not waited for ("->"). Matched by inode alone: overlayfs shows another device. */
-export function parseLocks(text: string): {pid: number; inode: number}[] {
-  const held = []
-  for (const line of text.split('\n')) {
-    const match = /^\d+: FLOCK\s+\S+\s+WRITE\s+(\d+)\s+[0-9a-f]+:[0-9a-f]+:(\d+)\s/.exec(line)
-    if (match) held.push({pid: Number(match[1]), inode: Number(match[2])})
-  }
-  return held
+/** True if a command of ours other than this one has locked a home (`Host.lock`). Throws HostError where that cannot be seen. */
+export function isLockedByAnother(host: Host, home: string): boolean {
+  if (host.platform === 'darwin') return isLockedOnDarwin(host, home)
+  // This command's lock is held by a child of it.
+  return linuxLockHolders(host, home).some((pid) => readProcess(host, pid)?.parentPid !== host.pid)
 }

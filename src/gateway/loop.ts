@@ -26,8 +26,9 @@ const TICK_MS = 10
 const SPINNING_SHARE = 0.8
 const SAMPLE_EVERY_MS = 20
 
-/** One look at a process's main thread; undefined if the process is gone. */
+/** One look at a process's main thread; undefined if the process is gone, or where the system shows no such thing. */
 function sampleLoop(host: Host, pid: number): LoopSample | undefined {
+  if (showsNoLoops(host)) return undefined
   const read = (name: string): string | undefined => {
     try {
       return host.readText(`/proc/${pid}/task/${pid}/${name}`)
@@ -63,6 +64,9 @@ export function glanceAtLoop(host: Host, pid: number): boolean {
  * takes one look. For gateways that have neither heartbeat nor control socket. `signal` ends it early.
  */
 export async function watchLoop(host: Host, pid: number, windowMs: number, signal?: AbortSignal): Promise<LoopVerdict> {
+  if (showsNoLoops(host)) {
+    return {loop: 'unknown', evidence: 'macOS does not show what its event loop waits for, and it answers nothing that could be asked'}
+  }
   const samples: LoopSample[] = []
   const endMs = host.monotonicMs() + windowMs
   for (;;) {
@@ -96,6 +100,11 @@ export function judgeLoop(samples: readonly LoopSample[]): LoopVerdict {
   const ready = samples.filter((sample) => sample.state === 'R').length / samples.length
   if (ready >= SPINNING_SHARE) return {loop: 'spinning', evidence: `its event loop spins without waiting for events: ${numbers}`}
   return {loop: 'unknown', evidence: `its event loop was not seen waiting for events: ${numbers}`}
+}
+
+/** macOS tells a thread's wait channel, if at all, without the name of what it waits for. */
+function showsNoLoops(host: Host): boolean {
+  return host.platform === 'darwin'
 }
 
 /** The kernel's functions behind epoll_wait(2), poll(2) and select(2), by the names of various kernels. */

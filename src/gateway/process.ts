@@ -1,40 +1,75 @@
-import {isAbsolute} from 'node:path'
 import {type Host, HostError} from '../host/host.js'
+import {darwinName, darwinParents, readDarwinProcesses} from './process-darwin.js'
+import {linuxName, linuxParent, readLinuxProcess} from './process-linux.js'
+
+export {isGatewayCommandLine, profileOfCommandLine} from './command-line.js'
+export {parseStat} from './process-linux.js'
 
 /** One process as the kernel shows it. */
 export interface ProcessInfo {
   readonly pid: number
-  /** One letter, proc(5): R running, S sleeping, D disk sleep, T stopped, t traced, Z zombie, X dead, I idle. */
+  /** One letter, proc(5): R running, S sleeping, D disk sleep, T stopped, t traced, Z zombie, X dead, I idle. Of ps(1): R, S, I, T, U, Z. */
   readonly state: string
   readonly parentPid: number
-  /** Clock ticks since boot, field 22 of /proc/<pid>/stat. */
+  /** In units of 10 ms, as gateways record it: on Linux clock ticks since boot (field 22 of /proc/<pid>/stat), on macOS since the epoch. */
   readonly startTime: number
+  /** How far the start time that the process itself has recorded may be from this one; absent where the two are equal. */
+  readonly startSlack?: number
   readonly uid: number | undefined
+  /** Its words; macOS tells them with blanks between them, so there one with blanks is several. */
   readonly argv: readonly string[]
   /** HERMES_HOME in its environment, links resolved; undefined if unset or blank, or if the environment may not be read. */
   readonly home: string | undefined
-  /** Control group path (cgroups(7), v2), undefined if it cannot be read. */
+  /** Whether HERMES_HOME is set could not be seen for certain. Told on macOS only, where that happens with one's own processes. */
+  readonly isHomeHidden?: boolean
+  /** Control group path (cgroups(7), v2), undefined if it cannot be read, or where there are none. */
   readonly cgroup: string | undefined
 }
 
-/** Looks a process up in /proc; undefined if there is none, or none that this user may see (`isHidden` tells). */
+/** The little that is known of every process. */
+export type ProcessEntry = Pick<ProcessInfo, 'pid' | 'state' | 'parentPid' | 'startTime' | 'startSlack'>
+
+/** The unit of start times. USER_HZ is 100 on every machine that systemd runs on (time(7)). */
+export const START_UNIT_MS = 10
+
+const MAX_DEPTH = 100
+
+/** Looks a process up; undefined if there is none, or none that this user may see (`isHidden` tells). */
 export function readProcess(host: Host, pid: number): ProcessInfo | undefined {
-  const stat = parseStat(readableText(host, `/proc/${pid}/stat`))
-  if (!stat) return undefined
-  return {
-    pid,
-    ...stat,
-    uid: host.stat(`/proc/${pid}`)?.uid,
-    argv: (readableText(host, `/proc/${pid}/cmdline`) ?? '')
-      .replace(/\0$/, '')
-      .split('\0')
-      .filter((word, index) => index > 0 || word !== ''),
-    home: homeOf(host, readableText(host, `/proc/${pid}/environ`)),
-    cgroup: controlGroup(readableText(host, `/proc/${pid}/cgroup`)),
-  }
+  return isDarwin(host) ? readDarwinProcesses(host, [pid])[0] : readLinuxProcess(host, pid)
 }
 
-/** True if there is a process of that pid which /proc does not show to this user (hidepid=, proc(5)). */
+/** Looks processes up, by as few programs as the system needs for it. Those that are not there are left out. */
+export function readProcesses(host: Host, pids: readonly number[]): ProcessInfo[] {
+  if (pids.length === 0) return []
+  if (isDarwin(host)) return readDarwinProcesses(host, pids)
+  return pids.map((pid) => readLinuxProcess(host, pid)).filter((process) => process !== undefined)
+}
+
+/** The pids of a process's parent, of that one's parent and so on, as far as they can be seen. */
+export function ancestorsOf(host: Host, pid: number): number[] {
+  const parents = isDarwin(host) ? darwinParents(host) : undefined
+  return followParents(pid, (child) => (parents ? parents.get(child) : linuxParent(host, child)))
+}
+
+/** Follows a chain of parents up to the first process. */
+export function followParents(pid: number, parentOf: (pid: number) => number | undefined): number[] {
+  const found: number[] = []
+  for (let at = parentOf(pid); at !== undefined && at > 0 && found.length < MAX_DEPTH; at = parentOf(at)) found.push(at)
+  return found
+}
+
+/** What a process or its program calls itself; undefined if that cannot be seen. */
+export function programName(host: Host, pid: number): string | undefined {
+  return isDarwin(host) ? darwinName(host, pid) : linuxName(host, pid)
+}
+
+/** The command by which a person sees what keeps a process from ending. */
+export function whatHolds(host: Host, pid: number): string {
+  return isDarwin(host) ? `sudo spindump ${pid} 1   # what it is stuck in` : `cat /proc/${pid}/stack   # as root: what it is stuck in`
+}
+
+/** True if there is a process of that pid which this user is not shown (hidepid=, proc(5)), or which could not be looked at. */
 export function isHidden(host: Host, pid: number): boolean {
   try {
     return host.signal(pid, 0)
@@ -44,13 +79,19 @@ export function isHidden(host: Host, pid: number): boolean {
   }
 }
 
-/** Parses /proc/<pid>/stat. The command name may hold spaces and parentheses, so fields count from the last ")". */
-export function parseStat(text: string | undefined): Pick<ProcessInfo, 'state' | 'parentPid' | 'startTime'> | undefined {
-  if (text === undefined) return undefined
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  const [state, parentPid, startTime] = [fields[0], Number(fields[1]), Number(fields[19])]
-  if (!state || !Number.isInteger(parentPid) || !Number.isInteger(startTime)) return undefined
-  return {state, parentPid, startTime}
+/** True if a start time that a process has recorded of itself is that of this one. */
+export function startedAt({startTime, startSlack = 0}: Pick<ProcessInfo, 'startTime' | 'startSlack'>, recorded: number): boolean {
+  return Math.abs(startTime - recorded) <= startSlack
+}
+
+/**
+ * How long ago a process started, in ms: at least that long on Linux, where start times include the time that the machine slept and
+ * CLOCK_MONOTONIC does not, and a container may show an uptime of its own. By the wall clock on macOS, as its start times are.
+ */
+export function ageMs(host: Host, {startTime}: Pick<ProcessInfo, 'startTime'>): number {
+  if (isDarwin(host)) return host.nowMs() - startTime * START_UNIT_MS
+  const uptimeMs = Number.parseFloat(host.readText('/proc/uptime') ?? '') * 1000
+  return Math.max(host.monotonicMs(), Number.isNaN(uptimeMs) ? 0 : uptimeMs) - startTime * START_UNIT_MS
 }
 
 /** True for a process that has ended, whatever still stands in the process table. */
@@ -63,68 +104,6 @@ export function isHeld(process: Pick<ProcessInfo, 'state'> & Partial<ProcessInfo
   return process.state === 'T' || process.state === 't'
 }
 
-/**
- * Upstream's rule for a gateway's command line, by whole words: a program named `hermes`, or a word with hermes_cli (module or file) in it
- * (a launcher may name it in the script that it passes with -c), then `gateway` followed by `run`, by nothing, or by `restart` (hosts
- * without a supervisor run it inside that); or a `hermes-gateway` program.
- */
-export function isGatewayCommandLine(argv: readonly string[]): boolean {
-  const words = withoutProfileFlag(argv)
-  if (words.some((word) => baseName(word) === 'hermes-gateway' || word.endsWith('gateway/run.py'))) return true
-  const launcher = words.findIndex(
-    (word) => word.includes('hermes_cli.main') || word.includes('hermes_cli/main.py') || baseName(word) === 'hermes',
-  )
-  if (launcher < 0) return false
-  const gateway = words.indexOf('gateway', launcher + 1)
-  if (gateway < 0) return false
-  const verb = words.slice(gateway + 1).find((word) => !word.startsWith('-'))
-  return verb === undefined || verb === 'run' || verb === 'restart'
-}
-
-/** The profile that a command line names with -p or --profile, by whole words; undefined if it names none. */
-export function profileOfCommandLine(argv: readonly string[]): string | undefined {
-  for (const [index, word] of argv.entries()) {
-    if (word === '-p' || word === '--profile') return argv[index + 1]
-    const joined = /^(?:-p|--profile)=(.*)$/.exec(word)
-    if (joined) return joined[1]
-  }
-  return undefined
-}
-
-/** HERMES_HOME of an environment as /proc shows it, as upstream understands it: blank is unset. */
-function homeOf(host: Host, environment: string | undefined): string | undefined {
-  const entry = environment?.split('\0').find((variable) => variable.startsWith('HERMES_HOME='))
-  const home = entry?.slice('HERMES_HOME='.length).trim()
-  if (!home) return undefined
-  try {
-    return (isAbsolute(home) ? host.realPath(home) : undefined) ?? home
-  } catch (error) {
-    if (error instanceof HostError) return home
-    throw error
-  }
-}
-
-function withoutProfileFlag(argv: readonly string[]): string[] {
-  return argv.filter((word, index) => !/^(-p|--profile)(=|$)/.test(word) && !['-p', '--profile'].includes(argv[index - 1] ?? ''))
-}
-
-function baseName(word: string): string {
-  return word.slice(word.lastIndexOf('/') + 1)
-}
-
-function controlGroup(text: string | undefined): string | undefined {
-  const lines = text?.split('\n') ?? []
-  const unified = lines.find((line) => line.startsWith('0::'))?.slice(3)
-  // On a host with both hierarchies systemd's own is the named one; where that is there and not used, all is at its root.
-  const named = lines.find((line) => line.includes(':name=systemd:'))?.replace(/^\d+:name=systemd:/, '')
-  return named === undefined || named === '/' ? (unified ?? named) : named
-}
-
-function readableText(host: Host, path: string): string | undefined {
-  try {
-    return host.readText(path)
-  } catch (error) {
-    if (error instanceof HostError) return undefined
-    throw error
-  }
+function isDarwin(host: Host): boolean {
+  return host.platform === 'darwin'
 }

@@ -3,7 +3,7 @@ import {identifyBySocket} from './control-socket.js'
 import {askTick, heartbeatAgeSec, judgeHeartbeat, readHeartbeat} from './heartbeat.js'
 import {glanceAtLoop, type LoopVerdict, watchLoop} from './loop.js'
 import {innermostPid} from './pid-namespace.js'
-import {readProcess} from './process.js'
+import {readProcess, startedAt} from './process.js'
 import {type GatewayObservation, judge, observeGateway, stateOf, type Verdict} from './verdict.js'
 
 /** How long a loop must not be seen working before it is called wedged, unless told otherwise. */
@@ -108,7 +108,8 @@ async function withoutProcess({host, userHost}: ProofHosts, {home}: GatewayObser
       evidence: [`the control socket answers for ${nameOf(control)}, which cannot be seen from here`, ...seen.evidence],
     }
   }
-  const isVisible = startTime !== undefined && readProcess(host, pid)?.startTime === startTime
+  const process = startTime === undefined ? undefined : readProcess(host, pid)
+  const isVisible = process !== undefined && startTime !== undefined && startedAt(process, startTime)
   if (isVisible) return {state: 'alive', pid, evidence: [`pid ${pid} answers on the control socket`, ...seen.evidence]}
   return {
     state: 'alive',

@@ -1,12 +1,9 @@
 import type {InPlaceWrite} from '../host/host.js'
+import {type ProcessInfo, startedAt} from './process.js'
 import {isObject} from './records.js'
 
 /** The living gateway that a state file must belong to before its timestamp is refreshed. */
-export interface StateOwner {
-  readonly pid: number
-  /** Clock ticks since boot. */
-  readonly startTime: number
-}
+export type StateOwner = Pick<ProcessInfo, 'pid' | 'startTime' | 'startSlack'>
 
 /** What a refresh of `updated_at` comes to. */
 export type Refresh =
@@ -47,7 +44,7 @@ export function pythonTimestamp(ms: number): string {
 export function planRefresh(content: Buffer, owner: StateOwner, nowMs: number, mayMove: boolean): Refresh {
   const state = parse(content)
   if (!isObject(state)) return {kind: 'leave', why: 'gateway_state.json is damaged'}
-  if (state.pid !== owner.pid || (typeof state.start_time === 'number' && state.start_time !== owner.startTime)) {
+  if (state.pid !== owner.pid || (typeof state.start_time === 'number' && !startedAt(owner, state.start_time))) {
     return {kind: 'leave', why: `gateway_state.json is not of pid ${owner.pid}`}
   }
   if (typeof state.gateway_state === 'string' && ENDED_STATES.includes(state.gateway_state)) {

@@ -3,7 +3,16 @@ import type {Host} from '../host/host.js'
 import {DEFAULT_PROFILE} from '../service/profile.js'
 import {type LockReading, readLock} from './lock.js'
 import {whyElsewhere} from './pid-namespace.js'
-import {hasEnded, isGatewayCommandLine, isHeld, isHidden, type ProcessInfo, profileOfCommandLine, readProcess} from './process.js'
+import {
+  hasEnded,
+  isGatewayCommandLine,
+  isHeld,
+  isHidden,
+  type ProcessInfo,
+  profileOfCommandLine,
+  readProcesses,
+  startedAt,
+} from './process.js'
 import {type FileReading, type GatewayState, lockFile, pidFile, type ProcessRecord, readGatewayState, readProcessRecord} from './records.js'
 
 /** What a home's runtime files and the process table say about its gateway at one moment. */
@@ -37,15 +46,14 @@ export function observeGateway(host: Host, home: string, mainPid?: number): Gate
   const named = [recordOf(pidRecord)?.pid, recordOf(lockRecord)?.pid, stateOf(state)?.process?.pid, mainPid]
   const processes = new Map<number, ProcessInfo>()
   const hiddenPids = new Set<number>()
-  const look = (pid: number) => {
-    if (pid === 0 || processes.has(pid) || hiddenPids.has(pid)) return
-    const info = readProcess(host, pid)
-    if (info) processes.set(pid, info)
-    else if (isHidden(host, pid)) hiddenPids.add(pid)
+  const look = (pids: readonly (number | undefined)[]) => {
+    const unseen = [...new Set(pids)].filter((pid) => pid !== undefined && pid !== 0 && !processes.has(pid)) as number[]
+    for (const info of readProcesses(host, unseen)) processes.set(info.pid, info)
+    for (const pid of unseen) if (!processes.has(pid) && !hiddenPids.has(pid) && isHidden(host, pid)) hiddenPids.add(pid)
   }
-  for (const pid of named) if (pid !== undefined) look(pid)
+  look(named)
   const lock = readLock(host, home, [...processes.keys()])
-  if (lock.kind === 'held') look(lock.pid)
+  if (lock.kind === 'held') look([lock.pid])
   // A service with a process of its own here is this namespace's. A gateway that ended in good order has removed its gateway.pid.
   const record = lock.kind === 'held' || mainPid !== undefined ? undefined : recordOf(pidRecord)
   const elsewhere = record && whyElsewhere(host, record)
@@ -61,7 +69,7 @@ export type Identity = 'gateway' | 'gone' | 'zombie' | 'recycled' | 'other-home'
  */
 export function identify(record: ProcessRecord, process: ProcessInfo | undefined, home: string): Identity {
   if (!process) return 'gone'
-  if (record.startTime !== undefined && record.startTime !== process.startTime) return 'recycled'
+  if (record.startTime !== undefined && !startedAt(process, record.startTime)) return 'recycled'
   if (hasEnded(process)) return 'zombie'
   if (record.home !== undefined && record.home !== home) return 'other-home'
   if (!isGatewayCommandLine(process.argv)) return 'other-program'

@@ -4,7 +4,7 @@ import {isObject} from './records.js'
 export interface WatchdogMemory {
   /** The gateway that was proved wedged in the last ticks. */
   readonly pid: number
-  /** Clock ticks since boot. */
+  /** As its process tells it. */
   readonly startTime: number
   /** How many ticks in a row. */
   readonly wedgedTicks: number

@@ -60,7 +60,7 @@ export interface Host {
   appendLine(path: string, line: string, mode: number): void
   /**
    * Sets the permission bits of a file or folder. No part of the path may be a link, so it takes one with all links resolved (HostError
-   * ELOOP or ENOTDIR; ENOENT if there is nothing). Linux only.
+   * ELOOP or ENOTDIR; ENOENT if there is nothing). On macOS root cannot set those of what it may not open, such as a socket.
    */
   setMode(path: string, mode: number): void
   /** Gives a file or folder to an account; needs root. As `setMode`; a file with further names (hard links) is refused with EMLINK. */

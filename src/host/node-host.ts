@@ -15,6 +15,7 @@ import {
   type Tethered,
   temporaryPath,
 } from './host.js'
+import {parseMasterPasswd} from './master-passwd.js'
 
 const READ_TIMEOUT_MS = 30_000
 /** A program that does not end when it is asked to at its time limit is killed this much later. */
@@ -23,6 +24,11 @@ const MAX_OUTPUT_BYTES = 64 * 1024 * 1024
 const IN_PLACE_TRIES = 5
 /** Where the programs of the system itself are looked for, whatever the caller's PATH says; the last one is NixOS's. */
 export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin'
+
+/** open(2) of macOS: takes flock(2)'s exclusive lock in the same step; with O_NONBLOCK it fails with EAGAIN where another has it. */
+const O_EXLOCK = 0x20
+/** open(2) of macOS: no part of the path may be a symbolic link. */
+const O_NOFOLLOW_ANY = 0x2000_0000
 
 /** node:child_process costs some ms to load, so only commands that run a program pay for it. */
 function childProcess(): typeof ChildProcess {
@@ -82,6 +88,8 @@ class NodeHost implements Host {
       }
     }
     const key = String(nameOrUid)
+    if (this.platform === 'darwin')
+      return accountOnDarwin(this.read(['/usr/bin/id', '-P', key], {env: {PATH: SYSTEM_PATH}}).stdout, nameOrUid)
     const matches = (line: string) => line.split(':')[typeof nameOrUid === 'number' ? 2 : 0] === key
     const local = this.readText('/etc/passwd')?.split('\n').find(matches)
     const line = local ?? (this.which('getent') ? this.read(['getent', 'passwd', key]).stdout.split('\n').find(matches) : undefined)
@@ -219,17 +227,11 @@ class NodeHost implements Host {
   }
 
   setMode(file: string, mode: number): void {
-    this.guard('cannot set the mode of', file, () => withExactly(file, (place) => fs.chmodSync(place, mode)))
+    this.guard('cannot set the mode of', file, () => withExactly(file, {mode}))
   }
 
   setOwner(file: string, account: Account): void {
-    this.guard('cannot set the owner of', file, () =>
-      withExactly(file, (place, stat) => {
-        // Another name of it may be a file elsewhere that was linked to here.
-        if (!stat.isDirectory() && stat.nlink > 1) throw Object.assign(new Error(), {code: 'EMLINK'})
-        fs.chownSync(place, account.uid, account.gid)
-      }),
-    )
+    this.guard('cannot set the owner of', file, () => withExactly(file, {owner: account}))
   }
 
   readTail(file: string, bytes: number): string | undefined {
@@ -288,6 +290,7 @@ class NodeHost implements Host {
   read(argv: readonly string[], options: RunOptions = {}): RunResult {
     const [program, ...args] = this.actorArgv(argv)
     const result = childProcess().spawnSync(program ?? '', args, {
+      ...this.actorIds(),
       encoding: 'utf8',
       env: this.runEnv(options),
       cwd: options.cwd,
@@ -314,6 +317,7 @@ class NodeHost implements Host {
     // In a process group of its own: a key pressed on the terminal does not break it off half-way, and at its time limit it ends together
     // with its children, which would hold its output open.
     const child = execa(program ?? '', args, {
+      ...this.actorIds(),
       env: this.runEnv(options),
       extendEnv: false,
       // execa enters the folder by its name, and after su or sudo ours may be one that this user cannot enter.
@@ -356,6 +360,7 @@ class NodeHost implements Host {
     return new Promise((resolve, reject) => {
       const stdout = onLine ? 'pipe' : 'inherit'
       const child = childProcess().spawn(program ?? '', args, {
+        ...this.actorIds(),
         stdio: ['inherit', stdout, 'inherit'],
         env: this.runEnv(options),
         cwd: options.cwd,
@@ -385,7 +390,13 @@ class NodeHost implements Host {
 
   tether(argv: readonly string[], options: Pick<RunOptions, 'env' | 'cwd'> = {}): Tethered {
     const [program, ...args] = this.actorArgv(argv)
-    const child = childProcess().spawn(program ?? '', args, {stdio: 'pipe', detached: true, env: this.runEnv(options), cwd: options.cwd})
+    const child = childProcess().spawn(program ?? '', args, {
+      ...this.actorIds(),
+      stdio: 'pipe',
+      detached: true,
+      env: this.runEnv(options),
+      cwd: options.cwd,
+    })
     const output = {stdout: '', stderr: ''}
     let result: RunResult | undefined
     child.on('error', (error) => (result ??= {argv, code: null, signal: null, ...output, failure: errnoOf(error)}))
@@ -399,11 +410,31 @@ class NodeHost implements Host {
     return {pid: child.pid ?? 0, release: () => child.stdin.destroy(), result: () => result}
   }
 
-  /** flock(1) holds it for us: node has no flock(2), and a lock that dies with its holder needs no cleaning up after a kill -9. */
-  lock(file: string): Promise<HeldLock | undefined> {
-    const held = 75
+  /** A lock that dies with its holder needs no cleaning up after a kill -9. */
+  async lock(file: string): Promise<HeldLock | undefined> {
     // flock(1) would make a file of that name.
-    if (!this.stat(file)) return Promise.reject(new HostError('ENOENT', file, 'cannot lock'))
+    if (!this.stat(file)) throw new HostError('ENOENT', file, 'cannot lock')
+    if (this.platform !== 'darwin') return this.lockByProgram(file)
+    // Root's own ids, as for the program: the lock is on the file, whoever takes it.
+    let fd: number | undefined
+    try {
+      fd = openLocked(file)
+    } catch (error) {
+      throw new HostError(errnoOf(error), file, 'cannot lock')
+    }
+    if (fd === undefined) return undefined
+    return {
+      release: async () => {
+        if (fd !== undefined) fs.closeSync(fd)
+        fd = undefined
+        await Promise.resolve()
+      },
+    }
+  }
+
+  /** flock(1) holds it for us: node has no flock(2), and Linux's open(2) takes no locks. */
+  private lockByProgram(file: string): Promise<HeldLock | undefined> {
+    const held = 75
     return new Promise((resolve, reject) => {
       const child = childProcess().spawn('flock', ['-n', '-E', String(held), file, 'sh', '-c', 'echo held && exec cat'], {
         stdio: ['pipe', 'pipe', 'pipe'],
@@ -468,13 +499,21 @@ class NodeHost implements Host {
 
   /** setpriv(1) gives the other account's supplementary groups too, which spawn's own uid and gid options drop. */
   private actorArgv(argv: readonly string[]): readonly string[] {
-    if (!this.actor) return argv
+    if (!this.actor || this.platform === 'darwin') return argv
     // By its path: it must not be looked for on the PATH that the program is to have.
     const setpriv =
       SYSTEM_PATH.split(':')
         .map((folder) => path.join(folder, 'setpriv'))
         .find((file) => fs.existsSync(file)) ?? 'setpriv'
     return [setpriv, `--reuid=${this.actor.uid}`, `--regid=${this.actor.gid}`, '--init-groups', '--', ...argv]
+  }
+
+  /**
+   * macOS has no setpriv(1). sudo(8) would hide the end of what it runs from us, and drop its environment; so a program gets the account's
+   * user and main group, which is `staff` for all people, and none of its further ones.
+   */
+  private actorIds(): {uid?: number; gid?: number} {
+    return this.actor && this.platform === 'darwin' ? {uid: this.actor.uid, gid: this.actor.gid} : {}
   }
 
   private runEnv(options: Pick<RunOptions, 'env'>): NodeJS.ProcessEnv {
@@ -534,12 +573,48 @@ class NodeHost implements Host {
   }
 }
 
+/** What `withExactly` sets: permission bits, or an owner. */
+type Setting = {readonly mode: number} | {readonly owner: Account}
+
 /**
- * Works on what is at an absolute path, no part of which may be a link: whoever may write a folder on the way could turn a link elsewhere
- * at any moment. Each folder is entered by the descriptor of the one above (proc_pid_fd(5)), and `place` names the last one, so that what
- * may not be read can be worked on too (open(2), O_PATH).
+ * Sets something of what is at an absolute path, no part of which may be a link: whoever may write a folder on the way could turn a link
+ * elsewhere at any moment.
  */
-function withExactly(file: string, work: (place: string, stat: fs.Stats) => void): void {
+function withExactly(file: string, setting: Setting): void {
+  if (process.platform === 'darwin') return setOnDarwin(file, setting)
+  withPlace(file, (place, stat) => {
+    if ('mode' in setting) return fs.chmodSync(place, setting.mode)
+    requireOneName(stat)
+    fs.chownSync(place, setting.owner.uid, setting.owner.gid)
+  })
+}
+
+/** Another name of it may be a file elsewhere that was linked to here. */
+function requireOneName(stat: fs.Stats): void {
+  if (!stat.isDirectory() && stat.nlink > 1) throw Object.assign(new Error(), {code: 'EMLINK'})
+}
+
+/**
+ * By a descriptor, where there is one to be had. What one may not read oneself has none; but whoever has no other rights than its owner
+ * gains nothing by a link that is put on the way.
+ */
+function setOnDarwin(file: string, setting: Setting): void {
+  if ('mode' in setting && process.geteuid?.() !== 0) {
+    if (fs.realpathSync(file) !== file) throw Object.assign(new Error(), {code: 'ELOOP'})
+    return fs.chmodSync(file, setting.mode)
+  }
+  withDescriptor(file, (fd, stat) => {
+    if ('mode' in setting) return fs.fchmodSync(fd, setting.mode)
+    requireOneName(stat)
+    fs.fchownSync(fd, setting.owner.uid, setting.owner.gid)
+  })
+}
+
+/**
+ * Each folder is entered by the descriptor of the one above (proc_pid_fd(5)), and `place` names the last one, so that what may not be read
+ * can be worked on too (open(2), O_PATH).
+ */
+function withPlace(file: string, work: (place: string, stat: fs.Stats) => void): void {
   const {O_NOFOLLOW, O_DIRECTORY} = fs.constants
   const O_PATH = 0o10000000
   let fd = fs.openSync('/', O_PATH | O_DIRECTORY)
@@ -556,6 +631,41 @@ function withExactly(file: string, work: (place: string, stat: fs.Stats) => void
   } finally {
     fs.closeSync(fd)
   }
+}
+
+/**
+ * Locks a file or folder, as flock(2) does; undefined if another holds it. The descriptor is the lock: node closes it in every program that
+ * it starts, so it ends with `fs.closeSync` or with this process, however that dies. A stock macOS has no flock(1).
+ */
+function openLocked(file: string): number | undefined {
+  try {
+    return fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | O_EXLOCK)
+  } catch (error) {
+    if (errnoOf(error) === 'EAGAIN') return undefined
+    throw error
+  }
+}
+
+/**
+ * Works on what is at an absolute path, no part of which may be a link (ELOOP), by a descriptor. A system that is too old to know
+ * O_NOFOLLOW_ANY is caught by a look at the path afterwards. Throws EACCES for what may not be read.
+ */
+function withDescriptor(file: string, work: (fd: number, stat: fs.Stats) => void): void {
+  const {O_RDONLY, O_NONBLOCK, O_NOFOLLOW} = fs.constants
+  const fd = fs.openSync(file, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOFOLLOW_ANY)
+  try {
+    const [stat, now] = [fs.fstatSync(fd), fs.lstatSync(file)]
+    if (fs.realpathSync(file) !== file || now.ino !== stat.ino || now.dev !== stat.dev) throw Object.assign(new Error(), {code: 'ELOOP'})
+    work(fd, stat)
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
+/** id(1) takes a name of digits for a uid, or the other way round. */
+function accountOnDarwin(text: string, nameOrUid: string | number): Account | undefined {
+  const account = parseMasterPasswd(text)
+  return account?.name === nameOrUid || account?.uid === nameOrUid ? account : undefined
 }
 
 function signalGroup(leader: number | undefined, signal: NodeJS.Signals): void {

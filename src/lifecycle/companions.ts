@@ -1,23 +1,21 @@
-import {hasEnded, type ProcessInfo, readProcess} from '../gateway/process.js'
+import {hasEnded, type ProcessInfo, readProcesses} from '../gateway/process.js'
 import type {Observation} from './observe.js'
 import type {Target} from './target.js'
 
-/** The processes of a service's control group beside its gateway and main process: what the gateway has started and not ended. */
+/** The processes of a service beside its gateway and main process: what the gateway has started and not ended. */
 export function companionsOf({host, manager}: Target, {manager: seen, verdict}: Observation): ProcessInfo[] {
   const pids = manager.processesOf(seen) ?? []
-  return pids
-    .filter((pid) => pid !== seen.mainPid && pid !== verdict.pid)
-    .map((pid) => readProcess(host, pid))
-    .filter((process) => process !== undefined && !hasEnded(process)) as ProcessInfo[]
+  const others = pids.filter((pid) => pid !== seen.mainPid && pid !== verdict.pid)
+  return readProcesses(host, others).filter((process) => !hasEnded(process))
 }
 
 /** What became of them, as the end of a sentence; empty if there were none. */
 export function companionsText({host}: Target, before: readonly ProcessInfo[]): string {
-  const isThere = ({pid, startTime}: ProcessInfo) => {
-    const now = readProcess(host, pid)
-    return now !== undefined && now.startTime === startTime && !hasEnded(now)
-  }
-  const left = before.filter(isThere)
+  const now = readProcesses(
+    host,
+    before.map(({pid}) => pid),
+  ).filter((process) => !hasEnded(process))
+  const left = before.filter((process) => now.some(({pid, startTime}) => pid === process.pid && startTime === process.startTime))
   const ended = before.filter((process) => !left.includes(process))
   return `${clause('ended with the former gateway', ended)}${clause('still there of the former gateway', left)}`
 }

@@ -1,7 +1,7 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {type HealthPayload, healthPayload, isMeantToRun, type StateFileText} from '../gateway/health.js'
 import {glanceAtLoop} from '../gateway/loop.js'
-import {hasEnded} from '../gateway/process.js'
+import {hasEnded, startedAt} from '../gateway/process.js'
 import {DEFAULT_WEDGE_WINDOW_MS, proveLoop} from '../gateway/prove-loop.js'
 import {type FileReading, type ProcessRecord, stateFile} from '../gateway/records.js'
 import {type GatewayObservation, judge, observeGateway, recordOf, stateOf, type Verdict} from '../gateway/verdict.js'
@@ -187,7 +187,7 @@ function hasZombie(gateway: GatewayObservation): boolean {
   const records = [recordOf(gateway.pidRecord), stateOf(gateway.state)?.process]
   return records.some((record) => {
     const process = record && gateway.processes.get(record.pid)
-    return process !== undefined && hasEnded(process) && process.startTime === record?.startTime
+    return process !== undefined && hasEnded(process) && record?.startTime !== undefined && startedAt(process, record.startTime)
   })
 }
 

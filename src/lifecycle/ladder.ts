@@ -1,4 +1,5 @@
 import {ExitStatus, ServiceError} from '../errors.js'
+import {whatHolds} from '../gateway/process.js'
 import {readGatewayState} from '../gateway/records.js'
 import {type GatewayObservation, stateOf, type Verdict} from '../gateway/verdict.js'
 import type {Progress} from '../plan/plan.js'
@@ -37,7 +38,12 @@ export interface LadderOptions {
 /** The process that a verdict is about; undefined if there is none. */
 export function gatewayProcess(gateway: GatewayObservation, pid: number | undefined): GatewayProcess | undefined {
   const info = pid === undefined ? undefined : gateway.processes.get(pid)
-  return info && {pid: info.pid, startTime: info.startTime}
+  return info && gatewayOf(info)
+}
+
+/** What tells a process from any other that has its pid later. */
+export function gatewayOf({pid, startTime, startSlack}: GatewayProcess): GatewayProcess {
+  return {pid, startTime, ...(startSlack === undefined ? {} : {startSlack})}
 }
 
 /**
@@ -75,14 +81,14 @@ function outOfTime(target: Target, {pid, evidence}: Verdict): ServiceError {
 }
 
 /** What is left to say of a gateway that survived SIGKILL. */
-export function notEnded({pid, evidence}: Verdict): ServiceError {
+export function notEnded({host}: Target, {pid, evidence}: Verdict): ServiceError {
   return new ServiceError(
     `The gateway (pid ${pid}) is still there after SIGKILL: the kernel holds it, usually in a stuck disk or network operation`,
     {
       code: 'not-ended',
       exitStatus: ExitStatus.failed,
       evidence,
-      next: [`cat /proc/${pid}/stack   # as root: what it is stuck in; only a reboot may end it`],
+      next: [`${whatHolds(host, pid ?? 0)}; only a reboot may end it`],
     },
   )
 }

@@ -1,7 +1,9 @@
 import {type GatewayObservation, judge, observeGateway, type Verdict} from '../gateway/verdict.js'
-import {profileOfCommandLine} from '../gateway/process.js'
+import {ancestorsOf, profileOfCommandLine} from '../gateway/process.js'
+import type {Host} from '../host/host.js'
 import type {ManagerObservation} from '../managers/manager.js'
 import {type DesiredReading, readDesired} from '../service/desired-state.js'
+import {isOfService} from './membership.js'
 import type {Target} from './target.js'
 
 /** A gateway has written its first record by then, however slow the machine. */
@@ -29,7 +31,13 @@ export function observeWith(target: Pick<Target, 'host'>, seen: ManagerObservati
   const {home} = seen.service.profile
   const gateway = observeGateway(target.host, home, seen.mainPid)
   const verdict = withoutRecord(seen, judge(gateway), target.host.monotonicMs())
-  return {manager: seen, gateway, verdict, desired: readDesired(target.host, home), supervised: isSupervised(seen, gateway, verdict)}
+  return {
+    manager: seen,
+    gateway,
+    verdict,
+    desired: readDesired(target.host, home),
+    supervised: isSupervised(target.host, seen, gateway, verdict),
+  }
 }
 
 /** A main process without any record is a gateway that is about to write one; but not for ever. */
@@ -41,13 +49,9 @@ function withoutRecord({activity, mainPid, startedAtMs}: ManagerObservation, ver
   return {...verdict, state: 'unknown', evidence: [`pid ${mainPid}, the main process of the service, ${up}`, ...verdict.evidence]}
 }
 
-function isSupervised(seen: ManagerObservation, gateway: GatewayObservation, verdict: Verdict): boolean | undefined {
-  if (verdict.pid === undefined) return undefined
-  if (verdict.pid === seen.mainPid) return true
-  // A service without a control group has no processes.
-  if (seen.controlGroup === undefined) return false
-  const cgroup = gateway.processes.get(verdict.pid)?.cgroup
-  return cgroup === undefined ? undefined : cgroup === seen.controlGroup || cgroup.startsWith(`${seen.controlGroup}/`)
+function isSupervised(host: Host, seen: ManagerObservation, gateway: GatewayObservation, {pid}: Verdict): boolean | undefined {
+  if (pid === undefined) return undefined
+  return isOfService(seen, {pid, cgroup: gateway.processes.get(pid)?.cgroup}, () => ancestorsOf(host, pid))
 }
 
 /** The name that a gateway's command line gives its profile; used in messages about a gateway outside its service. */

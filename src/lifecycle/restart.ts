@@ -8,7 +8,7 @@ import {recordIntent} from './intent.js'
 import {ANSWER_MS, endGateway, gatewayProcess, KILL_MS, type LadderTimes, notEnded, TERMINATE_MS} from './ladder.js'
 import type {Observation} from './observe.js'
 import {prove, requireVisible} from './prove.js'
-import {signalGateway} from './signal-gateway.js'
+import {type GatewayProcess, signalGateway} from './signal-gateway.js'
 import {requireInstalled} from './start.js'
 import type {Target} from './target.js'
 import {waitUntilUp} from './wait.js'
@@ -72,7 +72,7 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
     const rung = gateway
       ? await endGateway(target, gateway, {verdict: seen.verdict, times, force: options.force, deadlineMs, progress})
       : 'gone'
-    if (rung === 'survived') throw notEnded(seen.verdict)
+    if (rung === 'survived') throw notEnded(target, seen.verdict)
     // Asked, a supervised gateway is started again by its manager, without any delay of ours.
     const isManagers = rung === 'asked' && seen.supervised !== false
     if (!isManagers) await performSteps(host, manager.restart(service), progress)
@@ -101,7 +101,7 @@ function describe(seen: Observation, force: boolean): string {
   return `end the gateway (pid ${pid}; ${first}) and wait until it runs again`
 }
 
-function handOver(target: Target, gateway: {pid: number; startTime: number}): Promise<void> {
+function handOver(target: Target, gateway: GatewayProcess): Promise<void> {
   signalGateway(target, gateway, 'SIGUSR1')
   return Promise.resolve()
 }

@@ -1,7 +1,8 @@
 import path from 'node:path'
 import {readLock} from '../gateway/lock.js'
-import {hasEnded, type ProcessInfo, readProcess} from '../gateway/process.js'
-import {identify} from '../gateway/verdict.js'
+import {hasEnded, type ProcessInfo, readProcess, startedAt} from '../gateway/process.js'
+import {pidFile, readProcessRecord} from '../gateway/records.js'
+import {identify, recordOf} from '../gateway/verdict.js'
 import type {Target} from './target.js'
 
 const PLANNED_STOP_MARKER = '.gateway-planned-stop.json'
@@ -12,11 +13,7 @@ export interface GatewayPlace extends Pick<Target, 'host' | 'userHost'> {
 }
 
 /** The process that is meant: a number alone can go to another process at any moment. */
-export interface GatewayProcess {
-  readonly pid: number
-  /** Clock ticks since boot. */
-  readonly startTime: number
-}
+export type GatewayProcess = Pick<ProcessInfo, 'pid' | 'startTime' | 'startSlack'>
 
 /** True while the very process is there and has not ended. */
 export function isStillThere(target: GatewayPlace, {pid, startTime}: GatewayProcess): boolean {
@@ -42,12 +39,20 @@ export function writePlannedStop(target: Target, gateway: GatewayProcess): void 
   const {userHost, service, host} = target
   const marker = {
     target_pid: gateway.pid,
-    target_start_time: gateway.startTime,
+    target_start_time: ownStartTime(target, gateway),
     stopper_pid: host.pid,
     // Python before 3.11 does not read a trailing "Z".
     written_at: new Date(host.nowMs()).toISOString().replace('Z', '+00:00'),
   }
   userHost.writeAtomic(path.join(service.profile.home, PLANNED_STOP_MARKER), JSON.stringify(marker), 0o600)
+}
+
+/** Upstream compares for equality, so what is known less exactly is taken from the gateway's own record; without that null, which it accepts. */
+function ownStartTime({userHost, service}: Target, gateway: GatewayProcess): number | null {
+  if (gateway.startSlack === undefined) return gateway.startTime
+  const record = recordOf(readProcessRecord(userHost, pidFile(service.profile.home)))
+  const isOwn = record?.pid === gateway.pid && record.startTime !== undefined && startedAt(gateway, record.startTime)
+  return isOwn ? (record.startTime ?? null) : null
 }
 
 /** The lock comes first: an environment can be unreadable, and name the root home of the profile. */

@@ -108,5 +108,5 @@ async function endWhatTheManagerWouldNot(
   const times: LadderTimes = {drainMs: 0, answerMs: 0, terminateMs: TERMINATE_MS, killMs: KILL_MS}
   const deadlineMs = target.host.monotonicMs() + options.timeoutMs
   const rung = await endGateway(target, gateway, {verdict: seen.verdict, times, force: true, deadlineMs, progress})
-  if (rung === 'survived') throw notEnded(seen.verdict)
+  if (rung === 'survived') throw notEnded(target, seen.verdict)
 }

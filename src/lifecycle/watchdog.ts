@@ -1,7 +1,7 @@
 import path from 'node:path'
 import {glanceAtLoop} from '../gateway/loop.js'
 import type {ProvedGateway} from '../gateway/prove-loop.js'
-import type {ProcessInfo} from '../gateway/process.js'
+import {ageMs, type ProcessInfo} from '../gateway/process.js'
 import {afterKill, afterTick, parseMemory, type Sighting, type WatchdogMemory} from '../gateway/watchdog.js'
 import {type Host, HostError} from '../host/host.js'
 import {appendJournal} from '../plan/journal.js'
@@ -22,8 +22,6 @@ export interface WatchedService {
 }
 
 const MEMORY_FILE = 'watchdog'
-/** Linux shows times of processes in units of 10 ms, whatever its own clock (proc_pid_stat(5), USER_HZ). */
-const TICK_MS = 10
 const GONE_WITHIN_MS = 5000
 const LOOK_EVERY_MS = 50
 
@@ -42,7 +40,7 @@ export async function watch(host: Host, service: WatchedService, proved: ProvedG
     // Without its folder there is no memory, and so no pause between two kills: the service is not running, or its definition is not ours.
     if (host.stat(service.runtimeFolder)?.kind !== 'folder') return undefined
     const known = parseMemory(host.readText(path.join(service.runtimeFolder, MEMORY_FILE)))
-    const {memory, kill, heldBackMs} = afterTick(known, living && sighting(host, proved, living, nowMs), service.limit, nowMs)
+    const {memory, kill, heldBackMs} = afterTick(known, living && sighting(host, proved, living), service.limit, nowMs)
     if (memory) remember(host, service, memory)
     if (!memory || !living || memory.wedgedTicks < service.limit) return undefined
     const pause = `one was killed not long ago, so the watchdog waits ${Math.ceil(heldBackMs / 60_000)} min more`
@@ -56,13 +54,9 @@ export async function watch(host: Host, service: WatchedService, proved: ProvedG
   }
 }
 
-function sighting(host: Host, {verdict}: ProvedGateway, living: ProcessInfo, nowMs: number): Sighting {
-  // Start times include the time that the machine slept and CLOCK_MONOTONIC does not; a container may show an uptime of its own. Each
-  // of the two makes a process look too young at worst.
-  const uptimeMs = Number.parseFloat(host.readText('/proc/uptime') ?? '') * 1000
-  const sinceBootMs = Math.max(nowMs, Number.isNaN(uptimeMs) ? 0 : uptimeMs)
+function sighting(host: Host, {verdict}: ProvedGateway, living: ProcessInfo): Sighting {
   const {pid, startTime} = living
-  return {pid, startTime, isWedged: verdict.state === 'wedged', ageMs: sinceBootMs - startTime * TICK_MS}
+  return {pid, startTime, isWedged: verdict.state === 'wedged', ageMs: ageMs(host, living)}
 }
 
 function whyNotToBeKilled(host: Host, service: WatchedService, living: ProcessInfo): string | undefined {

@@ -1,3 +1,4 @@
+import type {ProcessTable} from '../gateway/process-table.js'
 import type {Account} from '../host/host.js'
 import type {RunStep, Step} from '../plan/plan.js'
 import type {Profile} from '../service/profile.js'
@@ -36,6 +37,8 @@ export interface ManagerObservation {
   readonly enabled: boolean | undefined
   readonly activity: Activity
   readonly mainPid: number | undefined
+  /** The process that the manager itself runs, and which has started all others of the service; only where there are no control groups. */
+  readonly launcherPid?: number | undefined
   /** ms on the machine's monotonic clock when the main process was started. */
   readonly startedAtMs: number | undefined
   /** ms on the monotonic clock when it last changed what it does, as far as the manager notes that; undefined if it never did. */
@@ -171,6 +174,14 @@ export interface LogQuery {
   readonly json: boolean
 }
 
+/** A program that prints a service's log, and its environment. */
+export interface LogCommand {
+  readonly argv: string[]
+  readonly env: Record<string, string>
+  /** It prints plain lines, whatever was asked for. */
+  readonly isPlain?: boolean
+}
+
 /**
  * One service manager in one scope. Reading methods never write, signal or take a lock; everything that changes something is returned as
  * steps of a plan. All methods throw ServiceError for foreseeable failures, exit 4 if the manager cannot be reached.
@@ -225,6 +236,10 @@ export interface Manager {
   editedFiles(service: Service): string[]
   /** All definitions of gateways of this manager for an account, in both scopes. */
   gatewayDefinitions(account: Account): GatewayDefinition[]
+  /** True if a gateway runs under a definition of `gatewayDefinitions`, by what the process table shows or the manager says. */
+  isRunning(definition: GatewayDefinition, processes: ProcessTable): boolean
+  /** Stops the gateway of such a definition in this scope, and keeps it down. */
+  endRival(definition: GatewayDefinition): Step[]
   /** The command by which a person has the manager do something, e.g. `sudo systemctl unmask hermes-gateway.service`. */
   commandLine(words: string, scope?: Scope): string
 
@@ -274,8 +289,8 @@ export interface Manager {
   /** Stops whatever is left and starts it, without waiting, past failures forgotten. */
   restart(service: Service): Step[]
 
-  /** argv and environment of the program that prints the service's log. */
-  logCommand(service: Service, query: LogQuery): {argv: string[]; env: Record<string, string>}
+  /** How the service's log is printed. Throws a usage error for what this manager's log cannot be asked. */
+  logCommand(service: Service, query: LogQuery): LogCommand
   /** The account whose ids the manager's own files are written with. */
   owner(service: Service): Account | undefined
 }

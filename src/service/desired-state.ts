@@ -1,5 +1,6 @@
 import path from 'node:path'
 import {parseStat} from '../gateway/process.js'
+import {TOOL_ENVIRONMENT} from '../gateway/process-darwin.js'
 import {type Host, HostError} from '../host/host.js'
 import type {DesiredState} from '../managers/manager.js'
 
@@ -51,10 +52,14 @@ export function isStoppedUntilBoot(host: Host, desired: DesiredReading): boolean
 }
 
 /**
- * What tells this boot from any other: the kernel's (random(4)), and when its PID 1 was started, since in a container a boot is that of
- * the container alone. Undefined where nothing tells.
+ * What tells this boot from any other: on Linux the kernel's (random(4)), and when its PID 1 was started, since in a container a boot is
+ * that of the container alone; on macOS the kernel's (sysctl kern.bootsessionuuid; kern.boottime moves with the clock). Undefined where
+ * nothing tells.
  */
 export function bootId(host: Host): string | undefined {
+  if (host.platform === 'darwin') {
+    return host.read(['/usr/sbin/sysctl', '-n', 'kern.bootsessionuuid'], {env: TOOL_ENVIRONMENT}).stdout.trim() || undefined
+  }
   try {
     const kernel = host.readText('/proc/sys/kernel/random/boot_id')?.trim()
     const init = parseStat(host.readText('/proc/1/stat'))?.startTime

@@ -80,12 +80,17 @@ function otherWriter(host: Host, folder: string, account: Account, isAbove: bool
     const owner = host.accountOf(stat.uid)?.name ?? `uid ${stat.uid}`
     return `${folder} belongs to ${owner}, who could replace what ${account.name} runs; it must belong to ${account.name} or root`
   }
-  const ownGroup = stat.gid === account.gid && isPrivateGroup(host, account)
+  const ownGroup = isAdministrators(host, stat.gid) || (stat.gid === account.gid && isPrivateGroup(host, account))
   const writable = stat.mode & (ownGroup ? 0o002 : GROUP_OR_OTHER_WRITE)
   if (writable && !(isAbove && stat.mode & STICKY)) {
     return `${folder} can be written by other users (mode ${stat.mode.toString(8)}); run: chmod go-w ${folder}`
   }
   return undefined
+}
+
+/** The group `admin` of macOS, whose members can become root anyway (sudoers(5)), and to whom Homebrew gives all its folders. */
+function isAdministrators({platform}: Host, gid: number): boolean {
+  return platform === 'darwin' && gid === 80
 }
 
 /** Debian gives each user a group of the same name with nobody else in it, and umask 002 makes homes writable by it. */

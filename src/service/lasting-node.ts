@@ -5,6 +5,8 @@ import {otherWriterOf, TEMPORARY_FOLDERS, unusablePath} from './home-check.js'
 
 /** Where a node of the system itself is; the last one is NixOS's. */
 const SYSTEM_FOLDERS = '/usr/local/bin:/usr/bin:/bin:/run/current-system/sw/bin'
+/** Homebrew's on Apple silicon; macOS itself has no node. */
+const DARWIN_FOLDERS = '/opt/homebrew/bin:/usr/local/bin:/usr/bin:/bin'
 /** NixOS's own system folder is below /run and lasts; nothing else there does. */
 const LASTING_IN_RUN = '/run/current-system/'
 /** A package manager's folder of one version of a program, which an upgrade replaces; the link to it in the folder of programs stays. */
@@ -19,9 +21,10 @@ const PROBE_TIMEOUT_MS = 10_000
  */
 export function findLastingNode(host: Host, account: Account, inUse?: string): string {
   const own = host.realPath(host.nodePath) ?? host.nodePath
-  const links = linkFolders(own, account).map((folder) => path.join(folder, 'node'))
+  const links = linkFolders(host, own, account).map((folder) => path.join(folder, 'node'))
   const stable = VERSION_FOLDER.test(own) ? links.filter((link) => host.realPath(link) === own) : []
-  const others = SYSTEM_FOLDERS.split(':')
+  const others = systemFolders(host)
+    .split(':')
     .map((folder) => path.join(folder, 'node'))
     .filter((file) => host.stat(file) !== undefined)
   const refused: string[] = []
@@ -43,10 +46,14 @@ export function findLastingNode(host: Host, account: Account, inUse?: string): s
 }
 
 /** Folders in which a package manager keeps links to its programs. */
-function linkFolders(own: string, account: Account): string[] {
+function linkFolders(host: Host, own: string, account: Account): string[] {
   const brew = own.split('/Cellar/')[0] ?? ''
   const nix = [path.join(account.home, '.nix-profile/bin'), '/nix/var/nix/profiles/default/bin']
-  return [...SYSTEM_FOLDERS.split(':'), path.join(brew, 'bin'), ...nix]
+  return [...systemFolders(host).split(':'), path.join(brew, 'bin'), ...nix]
+}
+
+function systemFolders({platform}: Host): string {
+  return platform === 'darwin' ? DARWIN_FOLDERS : SYSTEM_FOLDERS
 }
 
 function whyNotLasting(host: Host, file: string, account: Account): string | undefined {
@@ -60,7 +67,7 @@ function whyNotLasting(host: Host, file: string, account: Account): string | und
 }
 
 function whyTooOld(host: Host, file: string, account: Account): string | undefined {
-  const {stdout} = host.as(account).read([file, '--version'], {env: {PATH: SYSTEM_FOLDERS}, cwd: '/', timeoutMs: PROBE_TIMEOUT_MS})
+  const {stdout} = host.as(account).read([file, '--version'], {env: {PATH: systemFolders(host)}, cwd: '/', timeoutMs: PROBE_TIMEOUT_MS})
   const [, major, minor] = /^v(\d+)\.(\d+)\./.exec(stdout) ?? []
   if (major === undefined) return 'does not say its version'
   const isNewEnough = Number(major) > OLDEST_NODE[0] || (Number(major) === OLDEST_NODE[0] && Number(minor) >= OLDEST_NODE[1])

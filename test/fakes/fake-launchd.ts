@@ -5,9 +5,9 @@ import {DEFINITION_VARIABLE, member, parsePlist} from '../../src/managers/launch
 import type {Scope, Service} from '../../src/managers/manager.js'
 import {applyPlan} from '../../src/plan/apply.js'
 import type {Step} from '../../src/plan/plan.js'
+import {FakeDarwinProcesses} from './fake-darwin.js'
 import {type FakeFile, FakeHost, USER} from './fake-host.js'
 import {printed, unknownJob} from './launchctl.js'
-import {processFiles} from './fake-process.js'
 import {packageFiles} from './package-files.js'
 import {SERVICE} from './settings.js'
 
@@ -48,12 +48,15 @@ export class FakeLaunchd {
   failedLoads = 0
   /** Answers that take the place of launchd's own, by verb. */
   readonly answers = new Map<string, Partial<RunResult>>()
-  /** A gateway that comes up leaves its records in its home, says that it runs, and can be seen in /proc. */
+  /** A gateway that comes up leaves its records in its home, says that it runs, and has its lock file open. */
   leavesRecords = false
   /** What a job's launcher does when it is told to stop; it ends by default. */
   onTerm: (target: string) => void = (target) => this.ends(target)
+  /** What ps and lsof show of those that left records. */
+  readonly seen = new FakeDarwinProcesses()
   private readonly leaving = new Map<string, number>()
   private readonly processes = new Map<number, number>()
+  private readonly orphans = new Map<number, number>()
   private nextPid = 500
 
   constructor(files: Readonly<Record<string, FakeFile | string>> = {}, options: {account?: Account; scope?: Scope; asker?: Account} = {}) {
@@ -73,7 +76,7 @@ export class FakeLaunchd {
         ...files,
       },
     })
-    this.host.read = (argv, given) => this.read(argv, given?.env)
+    this.host.read = (argv, given) => this.seen.answer(this.host, argv, given?.env) ?? this.read(argv, given?.env)
     this.host.run = async (argv, given) => {
       await Promise.resolve()
       if (argv[0] !== 'launchctl') return answered(argv)
@@ -124,7 +127,7 @@ export class FakeLaunchd {
       if (pid !== job.pid && parent !== job.pid) continue
       this.processes.delete(pid)
       this.host.setAlive(pid, false)
-      this.host.drop(`/proc/${pid}`)
+      this.seen.all.delete(pid)
     }
     if (this.leavesRecords) this.host.drop(`${HOME}/.hermes/gateway.pid`)
     Object.assign(job, {state: 'not running', pid: undefined, lastExit: String(status)})
@@ -138,9 +141,17 @@ export class FakeLaunchd {
       if (parent !== pid) continue
       this.processes.delete(child)
       this.host.setAlive(child, false)
-      this.host.drop(`/proc/${child}`)
+      this.seen.all.delete(child)
     }
     this.host.drop(`${STATE}/gateway`)
+  }
+
+  /** A process of that group whose parent has ended. */
+  addOrphan(pid: number, group: number, startTime: number): void {
+    this.processes.set(pid, 1)
+    this.orphans.set(pid, group)
+    this.host.setAlive(pid, true)
+    this.seen.add({pid, parentPid: 1, startTime, argv: ['/usr/bin/left']})
   }
 
   /** Applies steps as a plan does. */
@@ -151,16 +162,20 @@ export class FakeLaunchd {
 
   private putRecords(pid: number, parentPid: number): void {
     const home = `${HOME}/.hermes`
-    const open = {3: {path: `${home}/gateway.lock`, isLocked: true}}
-    const files = processFiles({pid, parentPid, startTime: pid * 10, env: {HERMES_HOME: home}, open})
-    const record = {pid, kind: 'hermes-gateway', argv: ['gateway', 'run'], start_time: pid * 10}
-    for (const [file, content] of Object.entries(files)) this.host.put(file, content)
+    const startTime = Math.round(this.host.nowMs() / 10)
+    this.seen.add({pid: parentPid, parentPid: 1, startTime, argv: ['/bin/sh', `${SUPPORT}/hermes-gateway-launcher`, STATE]})
+    this.seen.add({pid, parentPid, startTime, env: {HERMES_HOME: home}, open: {3: {path: `${home}/gateway.lock`, isLocked: true}}})
+    const record = {pid, kind: 'hermes-gateway', argv: ['gateway', 'run'], start_time: startTime}
     for (const name of ['gateway.pid', 'gateway.lock']) this.host.put(`${home}/${name}`, JSON.stringify(record))
     this.host.put(`${home}/gateway_state.json`, JSON.stringify({...record, gateway_state: 'running'}))
   }
 
   private read(argv: readonly string[], env: Readonly<Record<string, string>> | undefined): RunResult {
     requireEnvironment(env)
+    if (argv[0] === 'ps' && argv.at(-1) === 'pgid=') {
+      const groups = [...this.processes].map(([pid, parent]) => `  ${pid}  ${this.orphans.get(pid) ?? (parent === 1 ? pid : parent)}\n`)
+      return answered(argv, {stdout: groups.join('')})
+    }
     if (argv[0] === 'ps') {
       const rows = [...this.processes].map(([pid, parent]) => `  ${pid}  ${parent} Ss   01:05\n`)
       return answered(argv, {stdout: rows.join('')})

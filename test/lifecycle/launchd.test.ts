@@ -21,7 +21,7 @@ class Machine extends FakeLaunchd {
   readonly target: Target
 
   constructor() {
-    super({'/bin/sh': {text: '', mode: 0o755}, '/proc/locks': ''})
+    super({'/bin/sh': {text: '', mode: 0o755}})
     this.leavesRecords = true
     const {host, manager} = this
     const run = host.run.bind(host)

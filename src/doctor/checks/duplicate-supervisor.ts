@@ -1,5 +1,4 @@
 import type {GatewayDefinition} from '../../managers/manager.js'
-import type {Step} from '../../plan/plan.js'
 import {type CheckDefinition, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
 import {oncePerLook} from '../once-per-look.js'
@@ -36,7 +35,9 @@ export const definition: CheckDefinition<Evidence> = {
       ({name, scope, home}) => home === service.profile.home && (name !== service.name || scope !== manager.scope),
     )
     return {
-      rivals: rivals.map((rival) => ({...rival, isActive: isActive(scene, rival)})).filter((rival) => rival.isEnabled || rival.isActive),
+      rivals: rivals
+        .map((rival) => ({...rival, isActive: manager.isRunning(rival, scene.processes)}))
+        .filter((rival) => rival.isEnabled || rival.isActive),
       commandLine: manager.evidence(scene.seen.manager).commandLine,
     }
   },
@@ -50,12 +51,8 @@ export const definition: CheckDefinition<Evidence> = {
     interrupts: true,
     plan: async (scene, {rivals}, found, options) => {
       const {manager, service, host} = scene.target
-      const legacy = rivals.filter(({name}) => name === LEGACY_NAME && found.some(({kind}) => kind === 'legacy'))
-      const [model] = manager.disable(service)
-      const steps: Step[] = legacy.map(({name}) => ({
-        ...disableNow(model, service.name, name),
-        why: `stop ${name} and keep it down`,
-      }))
+      const legacy = rivals.filter((rival) => rival.name === LEGACY_NAME && found.some(({kind}) => kind === 'legacy'))
+      const steps = legacy.flatMap((rival) => manager.endRival(rival))
       if (!found.some(({kind}) => kind === 'replace'))
         return {title: 'end the legacy service', steps, outcome: `${service.name} is the only one`}
       const {argv} = findGatewayCommand(host, service.profile.root, service.account)
@@ -63,12 +60,6 @@ export const definition: CheckDefinition<Evidence> = {
       return {...plan, steps: [...steps, ...plan.steps]}
     },
   },
-}
-
-/** The manager's own way to disable a service, for another one, which is stopped too. */
-function disableNow(model: Extract<Step, {kind: 'run'}> | undefined, name: string, other: string): Extract<Step, {kind: 'run'}> {
-  if (!model) throw new Error('the manager cannot disable a service')
-  return {...model, argv: model.argv.flatMap((word) => (word === 'disable' ? ['disable', '--now'] : word === name ? [other] : [word]))}
 }
 
 function foundRival(scene: Scene, rival: Rival): Found {
@@ -99,13 +90,6 @@ function foundReplace({seen}: Scene, commandLine: string): Found {
     why: 'It kills whatever gateway runs already, one of another profile with the same token too, which then kills it in turn.',
     evidence: [`it runs: ${commandLine}`],
   }
-}
-
-function isActive({processes}: Scene, {name, scope}: GatewayDefinition): boolean {
-  return processes.gateways.some(({cgroup}) => {
-    const parts = cgroup?.split('/') ?? []
-    return parts.includes(name) && parts.some((part) => /^user@\d+\.service$/.test(part)) === (scope === 'user')
-  })
 }
 
 export const check = defineCheck(definition)

@@ -1,7 +1,6 @@
 import path from 'node:path'
 import {isTemporaryPath} from '../../host/host.js'
-import {parseLocks} from '../../gateway/lock.js'
-import {readProcess} from '../../gateway/process.js'
+import {isLockedByAnother} from '../../gateway/lock.js'
 import type {GatewayDefinition} from '../../managers/manager.js'
 import type {Plan, Step} from '../../plan/plan.js'
 import {type CheckDefinition, commandLine, defineCheck, type FixOptions} from '../check.js'
@@ -53,7 +52,7 @@ export const definition: CheckDefinition<Evidence> = {
     const seen = {...evidence, isElsewhere}
     const isSuspicious = evidence.temporaries.length > 0 || evidence.isRestartDue || halfDone(scene, seen) !== undefined
     // The table of locks makes every reader wait for all processors, so it is read only where something depends on it.
-    return {...seen, isBusy: isSuspicious && isBusy(scene)}
+    return {...seen, isBusy: isSuspicious && isLockedByAnother(host, home)}
   },
   diagnose: (scene, evidence) => {
     const {temporaries, isRestartDue, isBusy: isAtWork} = evidence
@@ -153,13 +152,6 @@ async function completion(scene: Scene, found: readonly Found[], options: FixOpt
 function removal({target: {manager, service}}: Scene, file: string): Step {
   const as = file.startsWith(`${service.profile.home}/`) ? service.account : manager.owner(service)
   return {kind: 'remove-file', why: `remove ${file}`, path: file, as}
-}
-
-/** The home is locked (flock(2)) by a command other than this one, whose lock a child of this process holds. */
-function isBusy({target: {host, service}}: Scene): boolean {
-  const inode = host.stat(service.profile.home)?.inode
-  const holders = parseLocks(host.readText('/proc/locks') ?? '').filter((lock) => lock.inode === inode)
-  return holders.some(({pid}) => readProcess(host, pid)?.parentPid !== host.pid)
 }
 
 export const check = defineCheck(definition)

@@ -1,5 +1,5 @@
 import {ExitStatus, ServiceError} from '../../errors.js'
-import {hasEnded, type ProcessInfo, readProcess} from '../../gateway/process.js'
+import {hasEnded, type ProcessInfo, readProcess, readProcesses, whatHolds} from '../../gateway/process.js'
 import type {Target} from '../../lifecycle/target.js'
 import type {Progress} from '../../plan/plan.js'
 import {type CheckDefinition, defineCheck} from '../check.js'
@@ -66,11 +66,11 @@ function leftIn(scene: Scene): ProcessInfo[] {
   // Whether anything is left is only known of a service that is down, or whose main process is seen.
   if (manager.activity === 'running' ? !main : verdict.state !== 'dead') return []
   const pids = target.manager.processesOf(manager) ?? []
-  return pids.flatMap((pid) => {
+  const left = pids.filter((pid) => {
     const entry = processes.entries.get(pid)
-    if (!entry || pid === main?.pid || hasEnded(entry) || (main && entry.startTime >= main.startTime)) return []
-    return readProcess(target.host, pid) ?? []
+    return entry !== undefined && pid !== main?.pid && !hasEnded(entry) && (main === undefined || entry.startTime < main.startTime)
   })
+  return readProcesses(target.host, left)
 }
 
 /** SIGTERM, then SIGKILL, to the very process only. */
@@ -92,7 +92,7 @@ async function end({host, userHost}: Target, {pid, startTime}: ProcessInfo, prog
   throw new ServiceError(`pid ${pid} is still there after SIGKILL`, {
     code: 'not-ended',
     exitStatus: ExitStatus.failed,
-    next: [`cat /proc/${pid}/stack   # as root: what it is stuck in`],
+    next: [whatHolds(host, pid)],
   })
 }
 

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
-import {type Host, HostError} from '../../host/host.js'
+import {openerOf} from '../../gateway/open-files.js'
+import type {Host} from '../../host/host.js'
 import type {Step} from '../../plan/plan.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
@@ -40,7 +41,7 @@ export const definition: CheckDefinition<Evidence> = {
     })
     const largest = files.toSorted((a, b) => b.bytes - a.bytes).slice(0, 5)
     return {
-      large: largest.filter(({bytes}) => bytes > LARGE_FILE_BYTES).map((file) => ({...file, heldBy: holderOf(host, file.path)})),
+      large: largest.filter(({bytes}) => bytes > LARGE_FILE_BYTES).map((file) => ({...file, heldBy: openerOf(host, file.path)})),
       totalBytes: files.reduce((sum, {bytes}) => sum + bytes, 0),
       largest,
     }
@@ -90,26 +91,12 @@ export const definition: CheckDefinition<Evidence> = {
 
 /** Its last lines take its place at once. A process that had it open would go on writing to the old one, so there must be none. */
 function shorten(host: Host, userHost: Host, {path: file, mode}: LogFile): void {
-  const pid = holderOf(host, file)
+  const pid = openerOf(host, file)
   if (pid !== undefined) {
     throw new ServiceError(`${file} is open in pid ${pid} by now`, {code: 'log-in-use', exitStatus: ExitStatus.failed})
   }
   const tail = userHost.readTail(file, KEPT_BYTES)
   if (tail !== undefined) userHost.writeAtomic(file, tail, mode)
-}
-
-function holderOf(host: Host, file: string): number | undefined {
-  for (const name of host.list('/proc') ?? []) {
-    if (!/^\d+$/.test(name)) continue
-    try {
-      const isHeld = (host.list(`/proc/${name}/fd`) ?? []).some((fd) => host.readLink(`/proc/${name}/fd/${fd}`) === file)
-      if (isHeld) return Number(name)
-    } catch (error) {
-      // Another user's process; it is not the gateway.
-      if (!(error instanceof HostError)) throw error
-    }
-  }
-  return undefined
 }
 
 function megabytes(bytes: number): string {

@@ -2,10 +2,13 @@ import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {readDrain, stopTimeoutSec} from '../../gateway/drain.js'
 import {innermostPid} from '../../gateway/pid-namespace.js'
-import {type ProcessInfo, profileOfCommandLine} from '../../gateway/process.js'
+import {type ProcessInfo, profileOfCommandLine, whatHolds} from '../../gateway/process.js'
+import {ancestorsIn} from '../../gateway/process-table.js'
 import {identify} from '../../gateway/verdict.js'
 import {HostError} from '../../host/host.js'
-import {endGateway, KILL_MS} from '../../lifecycle/ladder.js'
+import {endGateway, gatewayOf, KILL_MS} from '../../lifecycle/ladder.js'
+import {isOfService} from '../../lifecycle/membership.js'
+import type {Target} from '../../lifecycle/target.js'
 import {waitUntilUp} from '../../lifecycle/wait.js'
 import type {Plan, Step} from '../../plan/plan.js'
 import {type CheckDefinition, commandLine, defineCheck, type FixOptions} from '../check.js'
@@ -80,13 +83,11 @@ function servesThis({target, seen}: Scene, process: ProcessInfo): boolean {
   const record = {pid: process.pid, startTime: process.startTime, home: undefined, argv: []}
   if (identify(record, process, seen.gateway.home) !== 'gateway') return false
   // Without HERMES_HOME a gateway's home is that of the account that it runs as.
-  return process.home !== undefined || (process.uid === account.uid && profile.root === `${account.home}/.hermes`)
+  return process.home !== undefined || (!process.isHomeHidden && process.uid === account.uid && profile.root === `${account.home}/.hermes`)
 }
 
-function isInService({seen: {manager}}: Scene, {pid, cgroup}: ProcessInfo): boolean {
-  if (pid === manager.mainPid) return true
-  const {controlGroup} = manager
-  return controlGroup !== undefined && cgroup !== undefined && (cgroup === controlGroup || cgroup.startsWith(`${controlGroup}/`))
+function isInService({seen: {manager}, processes}: Scene, process: ProcessInfo): boolean {
+  return isOfService(manager, process, () => ancestorsIn(processes, process.pid)) ?? false
 }
 
 function isRestartCommand({argv}: ProcessInfo): boolean {
@@ -123,6 +124,7 @@ function about(scene: Scene, {process, ageMs, unit}: Orphan): Found {
   const {manager} = scene.seen
   const {pid, uid, argv, cgroup, parentPid} = process
   const isSecond = hasOwn(scene)
+  const group = scene.target.manager.kind === 'systemd' ? `, control group ${cgroup ?? '?'}` : ''
   const explains = [
     'desired-state',
     'crash-loop',
@@ -135,7 +137,7 @@ function about(scene: Scene, {process, ageMs, unit}: Orphan): Found {
   ]
   const evidence = [
     `pid ${pid}: ${argv.join(' ')}`,
-    `uid ${uid ?? '?'}, parent ${parentPid}, control group ${cgroup ?? '?'}${ageMs === undefined ? '' : `, running for ${inWords(ageMs)}`}`,
+    `uid ${uid ?? '?'}, parent ${parentPid}${group}${ageMs === undefined ? '' : `, running for ${inWords(ageMs)}`}`,
     `the service is ${manager.installed === 'no' ? 'not installed' : manager.activity}`,
   ]
   if (unit !== undefined && unit !== scene.target.service.name) {
@@ -166,14 +168,15 @@ async function planEnd(scene: Scene, orphans: readonly Orphan[], _found: readonl
   const end = orphans
     .filter(({unit}) => unit === undefined || unit === service.name)
     .map(
-      ({process: {pid, startTime}}): Step => ({
+      ({process}): Step => ({
         kind: 'act',
-        why: `end the gateway outside the service (pid ${pid})`,
+        why: `end the gateway outside the service (pid ${process.pid})`,
         act: async (progress) => {
+          const {pid} = process
           const verdict = seen.verdict.pid === pid ? seen.verdict : {...seen.verdict, state: 'alive' as const, pid}
           const deadlineMs = timeoutMs === undefined ? Infinity : host.monotonicMs() + timeoutMs
-          const rung = await endGateway(target, {pid, startTime}, {verdict, times, force: true, deadlineMs, progress})
-          if (rung === 'survived') throw notEnded(pid)
+          const rung = await endGateway(target, gatewayOf(process), {verdict, times, force: true, deadlineMs, progress})
+          if (rung === 'survived') throw notEnded(target, pid)
         },
       }),
     )
@@ -196,11 +199,11 @@ async function planEnd(scene: Scene, orphans: readonly Orphan[], _found: readonl
   }
 }
 
-function notEnded(pid: number): ServiceError {
+function notEnded({host}: Target, pid: number): ServiceError {
   return new ServiceError(`The gateway outside the service (pid ${pid}) is still there after SIGKILL`, {
     code: 'not-ended',
     exitStatus: ExitStatus.failed,
-    next: [`cat /proc/${pid}/stack   # as root: what it is stuck in`],
+    next: [whatHolds(host, pid)],
   })
 }
 

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {hasEnded, type ProcessInfo, readProcess} from '../../gateway/process.js'
+import {hasEnded, readProcess, startedAt} from '../../gateway/process.js'
 import {type FileReading, isObject, readJson} from '../../gateway/records.js'
 import {stateOf} from '../../gateway/verdict.js'
 import type {Target} from '../../lifecycle/target.js'
@@ -98,12 +98,8 @@ function judgeMarker({host, userHost, service}: Target, marker: MarkerKind): Sta
   if (ageMs > marker.ttlMs) return {marker, reason: `it is ${inWords(ageMs)} old, and was valid for ${inWords(marker.ttlMs)}`}
   if (targetPid === undefined) return undefined
   const process = readProcess(host, targetPid)
-  const isGone = !process || hasEnded(process) || isLater(process, targetStartTime)
+  const isGone = !process || hasEnded(process) || (targetStartTime !== undefined && !startedAt(process, targetStartTime))
   return isGone ? {marker, reason: `it is meant for pid ${targetPid}, which is gone`} : undefined
-}
-
-function isLater({startTime}: ProcessInfo, named: number | undefined): boolean {
-  return named !== undefined && named !== startTime
 }
 
 function readMarker(host: Target['host'], file: string): FileReading<Marker> {

@@ -1,6 +1,5 @@
 import path from 'node:path'
-import type {ProcessEntry} from '../../gateway/process-table.js'
-import {hasEnded, isHeld, isHidden, readProcess} from '../../gateway/process.js'
+import {hasEnded, isHeld, isHidden, type ProcessEntry, readProcess, startedAt} from '../../gateway/process.js'
 import {isObject, readJson} from '../../gateway/records.js'
 import type {Host} from '../../host/host.js'
 import {DEFAULT_PROFILE} from '../../service/profile.js'
@@ -119,7 +118,7 @@ function concerns({target, isNamed}: Scene, {home, profile}: TokenLock): boolean
 
 function staleness({startTime}: TokenLock, owner: ProcessEntry | undefined): Staleness | undefined {
   if (!owner) return 'gone'
-  if (startTime !== undefined && startTime !== owner.startTime) return 'recycled'
+  if (startTime !== undefined && !startedAt(owner, startTime)) return 'recycled'
   if (hasEnded(owner)) return 'zombie'
   return isHeld(owner) ? 'stopped' : undefined
 }

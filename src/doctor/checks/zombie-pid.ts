@@ -1,8 +1,8 @@
 import {innermostPid} from '../../gateway/pid-namespace.js'
 import {childrenOf} from '../../gateway/process-table.js'
-import {type ProcessInfo, readProcess} from '../../gateway/process.js'
+import {type ProcessInfo, programName, readProcess} from '../../gateway/process.js'
 import {identify, recordOf, stateOf} from '../../gateway/verdict.js'
-import {type Host, HostError} from '../../host/host.js'
+import type {Host} from '../../host/host.js'
 import {planRestart} from '../../lifecycle/restart.js'
 import {planStart} from '../../lifecycle/start.js'
 import {DEFAULT_WEDGE_WINDOW_MS} from '../../lifecycle/prove.js'
@@ -17,7 +17,7 @@ interface Zombie {
   readonly pid: number
   readonly startTime: number
   readonly parent: ProcessInfo | undefined
-  /** What the parent calls itself (proc_pid_comm(5)). */
+  /** What the parent calls itself. */
   readonly parentName: string | undefined
 }
 
@@ -100,16 +100,7 @@ function lookAtZombie(host: Host, pid: number): Zombie | undefined {
   const process = readProcess(host, pid)
   if (process?.state !== 'Z') return undefined
   const parent = readProcess(host, process.parentPid)
-  return {pid, startTime: process.startTime, parent, parentName: nameOf(host, process.parentPid)}
-}
-
-function nameOf(host: Host, pid: number): string | undefined {
-  try {
-    return host.readText(`/proc/${pid}/comm`)?.trim()
-  } catch (error) {
-    if (error instanceof HostError) return undefined
-    throw error
-  }
+  return {pid, startTime: process.startTime, parent, parentName: programName(host, process.parentPid)}
 }
 
 function parentOf({parent, parentName}: Zombie): string {

@@ -78,6 +78,13 @@ export function readProcesses(host: Host): ReadonlyMap<number, ProcessRow> {
   return parseProcesses(host.read(argv, {env: launchctlEnvironment(), timeoutMs: PROCESS_TIMEOUT_MS}).stdout)
 }
 
+/** The pids of a process group. */
+export function readProcessGroup(host: Host, group: number): number[] {
+  const argv = ['ps', '-ax', '-o', 'pid=', '-o', 'pgid=']
+  const {stdout} = host.read(argv, {env: launchctlEnvironment(), timeoutMs: PROCESS_TIMEOUT_MS})
+  return [...stdout.matchAll(/^\s*(\d+)\s+(\d+)\s*$/gm)].filter(([, , pgid]) => Number(pgid) === group).map(([, pid]) => Number(pid))
+}
+
 export function parseProcesses(text: string): Map<number, ProcessRow> {
   const found = new Map<number, ProcessRow>()
   for (const line of text.split('\n')) {
@@ -120,6 +127,7 @@ export function observationOf(host: Host, scope: Scope, service: Service, eviden
     enabled: onDisk.plist === undefined || isDisabled === undefined ? undefined : !isDisabled,
     activity: job === undefined ? 'stopped' : activity(job.printed, memory, mainPid, isOurs),
     mainPid,
+    launcherPid: launchdPid,
     startedAtMs: age === undefined ? undefined : host.monotonicMs() - age,
     changedAtMs: age === undefined ? endedAtMs(host, paths.stateFolder) : host.monotonicMs() - age,
     restarts: isOurs ? memory.restarts : Math.max(0, (job?.printed.runs ?? 1) - 1),

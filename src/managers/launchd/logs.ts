@@ -1,12 +1,20 @@
 import path from 'node:path'
+import {usageError} from '../../errors.js'
 import {type Host, HostError} from '../../host/host.js'
+import {shellQuote} from '../../service/shell-quote.js'
 import type {LogQuery} from '../manager.js'
 
 /**
  * The command line that prints a service's log: a file, which launchd appends to and never rotates. tail(1) follows it by name, so also
- * over a rotation. A file says nothing of when its lines were written, so `since` cannot be asked of it.
+ * over a rotation. A file says nothing of when its lines were written, so `since` cannot be asked of it: a usage error.
  */
 export function logCommand(log: string, query: LogQuery): string[] {
+  if (query.since !== undefined) {
+    throw usageError("--since needs times, and launchd's log is a file that has none; --lines and --follow work", [
+      'hermes-svc logs -n 500',
+      `less ${shellQuote(log)}   # what the gateway writes has times of its own`,
+    ])
+  }
   const lines = query.lines >= 0 ? String(query.lines) : '+1'
   return ['tail', '-n', lines, ...(query.follow ? ['-F'] : []), '--', log]
 }

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {stopTimeoutSec} from '../../gateway/drain.js'
+import {ancestorsIn, type ProcessTable} from '../../gateway/process-table.js'
 import {type Account, type Host, HostError, temporaryPath} from '../../host/host.js'
 import {onUndo, type Progress, type RunStep, type Step} from '../../plan/plan.js'
 import {HELPER_NAMES} from '../../service/helpers.js'
@@ -14,6 +15,7 @@ import type {
   DirectiveDrift,
   GatewayDefinition,
   HeartbeatDefinition,
+  LogCommand,
   LogQuery,
   Manager,
   ManagerObservation,
@@ -26,7 +28,7 @@ import {definitionPaths, plistEnvironment, renderDefinition, scopeFolders} from 
 import {chooseDomain, type Domain, domainOf, domainsOf, parseDomainKind, requireNotRoot} from './domain.js'
 import {driftOf} from './drift.js'
 import {parseEnvironment} from './environment-file.js'
-import {descends, type Evidence, isStale, observationOf, readMemory, readOnDisk, readProcesses} from './evidence.js'
+import {descends, type Evidence, isStale, observationOf, readMemory, readOnDisk, readProcesses, readProcessGroup} from './evidence.js'
 import {answerOf, changeFailed, noSession} from './failures.js'
 import {type HeartbeatChange, heartbeatPaths, installSteps, removalSteps, renderHeartbeat} from './heartbeat.js'
 import {Launchctl, launchctlEnvironment} from './launchctl.js'
@@ -221,11 +223,36 @@ export class LaunchdManager implements Manager {
     return undefined
   }
 
-  /** The gateway and what it has started; what a dead one has left behind cannot be told from others. */
-  processesOf({mainPid}: ManagerObservation): readonly number[] | undefined {
-    if (mainPid === undefined) return undefined
+  /**
+   * The gateway and what it has started. What a former one has left behind has another parent by now, but is in the process group of the
+   * job, if it has not left that: a job's first process leads a group of its own (launchd.plist(5), AbandonProcessGroup).
+   */
+  processesOf({mainPid, launcherPid}: ManagerObservation): readonly number[] | undefined {
+    if (launcherPid === undefined) return undefined
     const processes = readProcesses(this.host)
-    return [...processes.keys()].filter((pid) => descends(processes, pid, mainPid))
+    const group = readProcessGroup(this.host, launcherPid)
+    return [...processes.keys()].filter((pid) => {
+      if (mainPid !== undefined && descends(processes, pid, mainPid)) return true
+      return group.includes(pid) && !descends(processes, pid, launcherPid)
+    })
+  }
+
+  isRunning({name, scope}: GatewayDefinition, processes: ProcessTable): boolean {
+    const pids = domainsOf(scope, this.account).map((domain) => this.pidOf(domain, name))
+    return processes.gateways.some(({pid}) => [pid, ...ancestorsIn(processes, pid)].some((one) => pids.includes(one)))
+  }
+
+  /** Unloading ends the gateway; disabled, launchd does not load the job at the next login. All domains of a user go by one record. */
+  endRival({name, path: plist}: GatewayDefinition): Step[] {
+    const domains = domainsOf(this.scope, this.account)
+    const job: Job = {label: name, plist, owner: this.scope === 'system' ? {uid: 0, name: 'root'} : this.account}
+    const act = async (progress: Progress): Promise<void> => {
+      for (const domain of domains) await unload(this.host, this.launchctl, domain, job, progress)
+    }
+    return [
+      this.launchctl.step(`keep ${name} down over a reboot`, ['disable', `${domains[0]?.target}/${name}`]),
+      {kind: 'act', why: `unload ${name}, which ends its gateway`, act},
+    ]
   }
 
   prerequisites(service: Service): Step[] {
@@ -357,8 +384,8 @@ export class LaunchdManager implements Manager {
     return [this.forget(service), {kind: 'act', why: 'restart the gateway', act: (progress) => this.bringUpAnew(service, progress)}]
   }
 
-  logCommand(service: Service, query: LogQuery): {argv: string[]; env: Record<string, string>} {
-    return {argv: logCommand(definitionPaths(this.scope, service).log, query), env: launchctlEnvironment()}
+  logCommand(service: Service, query: LogQuery): LogCommand {
+    return {argv: logCommand(definitionPaths(this.scope, service).log, query), env: launchctlEnvironment(), isPlain: true}
   }
 
   owner(service: Service): Account | undefined {
@@ -510,6 +537,17 @@ export class LaunchdManager implements Manager {
   /** launchd has no lingering: what a user's agent needs is a login, and what a daemon needs is none. */
   private recorded(settings: ServiceSettings): ServiceSettings {
     return {...settings, linger: this.scope === 'system', turnedLingerOn: false}
+  }
+
+  /** The process of a job; undefined if it has none, or if that cannot be told. */
+  private pidOf(domain: Domain, label: string): number | undefined {
+    try {
+      const shown = this.launchctl.print(domain.target, label)
+      return typeof shown === 'string' ? undefined : shown.pid
+    } catch (error) {
+      if (error instanceof ServiceError && error.exitStatus === ExitStatus.cannotTell) return undefined
+      throw error
+    }
   }
 
   private disabledOrUnknown(domain: Domain): ReadonlyMap<string, boolean> | undefined {

@@ -147,6 +147,16 @@ export class S6Manager implements Manager {
     return this.look(() => slotDefinitions(this.host, this.scan, root))
   }
 
+  /** Nothing tells it of a process: which slot a gateway is of, only its supervisor's arguments say. */
+  isRunning(): boolean {
+    return false
+  }
+
+  /** No slot has a name of upstream's that would be a rival's. */
+  endRival(): Step[] {
+    return []
+  }
+
   commandLine(words: string): string {
     return `s6-svc ${words}`
   }

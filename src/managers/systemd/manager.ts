@@ -1,5 +1,6 @@
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
+import type {ProcessTable} from '../../gateway/process-table.js'
 import {type Account, type Host, HostError, temporaryPath} from '../../host/host.js'
 import type {RunStep, Step} from '../../plan/plan.js'
 import {HELPER_NAMES} from '../../service/helpers.js'
@@ -187,6 +188,17 @@ export class SystemdManager implements Manager {
 
   gatewayDefinitions(account: Account): GatewayDefinition[] {
     return this.asOwner(() => (['user', 'system'] as const).flatMap((scope) => gatewayDefinitions(this.host, scope, account)))
+  }
+
+  isRunning({name, scope}: GatewayDefinition, {gateways}: ProcessTable): boolean {
+    return gateways.some(({cgroup}) => {
+      const parts = cgroup?.split('/') ?? []
+      return parts.includes(name) && parts.some((part) => /^user@\d+\.service$/.test(part)) === (scope === 'user')
+    })
+  }
+
+  endRival({name}: GatewayDefinition): RunStep[] {
+    return [this.change(`stop ${name} and keep it down`, ['disable', '--now', name])]
   }
 
   commandLine(words: string, scope = this.scope): string {

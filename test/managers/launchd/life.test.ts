@@ -121,7 +121,16 @@ describe('the processes of a service', () => {
     const launchd = await installed()
     const seen = observed(launchd)
     expect(launchd.manager.processesOf(seen)).toEqual([seen.mainPid])
-    expect(launchd.manager.processesOf({...seen, mainPid: undefined})).toBeUndefined()
+    expect(launchd.manager.processesOf({...seen, mainPid: undefined})).toEqual([])
+    expect(launchd.manager.processesOf({...seen, mainPid: undefined, launcherPid: undefined})).toBeUndefined()
+  })
+
+  it('are also what a former gateway has left in the process group of the job', async () => {
+    const launchd = await installed()
+    const seen = observed(launchd)
+    launchd.addOrphan(700, seen.launcherPid ?? 0, 0)
+    launchd.addOrphan(701, 1, 0)
+    expect(launchd.manager.processesOf(seen)).toEqual([seen.mainPid, 700])
   })
 })
 

@@ -466,11 +466,15 @@ describe('an uninstall', () => {
 describe('the log', () => {
   it('is a file, which is followed by its name', () => {
     const {manager} = new FakeLaunchd()
-    const argv = (query: {lines?: number; follow?: boolean}) =>
+    const argv = (query: {lines?: number; follow?: boolean; since?: string}) =>
       manager.logCommand(LAUNCHD_SERVICE, {lines: 10, follow: false, since: undefined, json: false, ...query}).argv
     expect(argv({})).toEqual(['tail', '-n', '10', '--', LOG])
     expect(argv({follow: true})).toEqual(['tail', '-n', '10', '-F', '--', LOG])
     expect(argv({lines: -1})).toEqual(['tail', '-n', '+1', '--', LOG])
+    expect(refusal(() => argv({since: '1 hour ago'}))).toMatchObject({
+      exitStatus: 2,
+      next: [expect.stringContaining('-n 500'), expect.anything()],
+    })
   })
 })
 
