@@ -274,7 +274,7 @@ function requireNotServed(target: Target): void {
 function requireOnlyOneScope(target: Target): void {
   const {manager, service, host} = target
   const scope = manager.scope === 'user' ? 'system' : 'user'
-  const other: Manager = detectManager(host, undefined, scope, service.account)
+  const other: Manager = detectManager(host, manager.kind, scope, service.account)
   try {
     const same = other.serviceFor(service.profile, service.account)
     if (!other.isOnDisk(same)) return

@@ -28,6 +28,7 @@ import {driftOf} from './drift.js'
 import {parseEnvironment} from './environment-file.js'
 import {descends, type Evidence, isStale, observationOf, readMemory, readOnDisk, readProcesses} from './evidence.js'
 import {answerOf, changeFailed, noSession} from './failures.js'
+import {giveStep, logSteps} from './hand-over.js'
 import {type HeartbeatChange, heartbeatPaths, installSteps, removalSteps, renderHeartbeat} from './heartbeat.js'
 import {Launchctl, launchctlEnvironment} from './launchctl.js'
 import {commandOf, definitionEvidence} from './life.js'
@@ -51,7 +52,6 @@ interface Loaded {
 /** The launchd of this machine: daemons of the system, or agents of one account's session. */
 export class LaunchdManager implements Manager {
   readonly kind = 'launchd'
-  readonly title: string
   private readonly launchctl: Launchctl
 
   /** `account`: whose session it is (user scope), or who asks (system scope). */
@@ -60,8 +60,17 @@ export class LaunchdManager implements Manager {
     readonly scope: Scope,
     private readonly account: Account,
   ) {
-    this.title = `launchd (${scope})`
     this.launchctl = new Launchctl(host)
+  }
+
+  /** With the domain where new services go. */
+  get title(): string {
+    try {
+      return `launchd (${chooseDomain(this.launchctl, this.scope, this.account, undefined).target})`
+    } catch (error) {
+      if (error instanceof ServiceError) return `launchd (${this.scope})`
+      throw error
+    }
   }
 
   defaultAccount(profileName: string): Account | undefined {
@@ -101,6 +110,7 @@ export class LaunchdManager implements Manager {
       return observationOf(this.host, this.scope, service, {
         onDisk,
         job: loaded,
+        domain,
         isDisabled: disabledIn(domain && disabled.get(domain.target), service.name),
         memory: readMemory(this.host, paths.stateFolder),
         processes: processes ?? new Map(),
@@ -112,6 +122,7 @@ export class LaunchdManager implements Manager {
     return observationOf(this.host, this.scope, service, {
       onDisk: {plist: undefined, settings: undefined},
       job: undefined,
+      domain: undefined,
       isDisabled: undefined,
       memory: {gatewayPid: undefined, ended: undefined, restarts: 0, failures: 0, isStopping: false},
       processes: new Map(),
@@ -229,9 +240,12 @@ export class LaunchdManager implements Manager {
   prerequisites(service: Service): Step[] {
     // Throws where there is none.
     const domain = this.domain(service)
-    if (this.isOnDisk(service) || this.launchctl.disabled(domain.target).get(service.name)) return []
-    // What is undone before this disables it, and launchd would remember that of a service that never was.
-    return onUndo(this.enable(service))
+    if (this.isOnDisk(service)) return []
+    // What the launcher leaves of a service that then never was would keep its folders from being removed.
+    const trace = this.removeTrace(service)
+    // What is undone before this disables it, and launchd would remember that.
+    const enable = this.launchctl.disabled(domain.target).get(service.name) ? [] : this.enable(service)
+    return onUndo([...enable, trace])
   }
 
   folderSteps(service: Service): Step[] {
@@ -279,6 +293,18 @@ export class LaunchdManager implements Manager {
       ...(isThere(paths.stateFolder) ? [this.removeState(service)] : []),
       ...folders.map((folder): Step => ({kind: 'remove-folder', why: `remove ${folder} if it is empty`, path: folder, as})),
     ]
+  }
+
+  /** Takes away what was left by a service that has never come up: what it remembers, and what it has said. */
+  private removeTrace(service: Service): Step {
+    const {stateFolder, log} = definitionPaths(this.scope, service)
+    const hadLog = this.host.lstat(log) !== undefined
+    const act = (): Promise<void> => {
+      for (const name of this.host.list(stateFolder) ?? []) this.as(service).removeFile(path.join(stateFolder, name))
+      if (!hadLog) (this.scope === 'user' ? this.as(service) : this.host).removeFile(log)
+      return Promise.resolve()
+    }
+    return {kind: 'act', why: `remove what is in ${stateFolder}`, act}
   }
 
   /** What a stop leaves there is not there yet when it is planned. */
@@ -352,6 +378,10 @@ export class LaunchdManager implements Manager {
 
   logCommand(service: Service, query: LogQuery): {argv: string[]; env: Record<string, string>} {
     return {argv: logCommand(definitionPaths(this.scope, service).log, query), env: launchctlEnvironment()}
+  }
+
+  logFiles(service: Service): string[] {
+    return [definitionPaths(this.scope, service).log, heartbeatPaths(this.scope, service.account).log]
   }
 
   owner(service: Service): Account | undefined {
@@ -456,7 +486,7 @@ export class LaunchdManager implements Manager {
     const {plist} = definitionPaths(this.scope, service)
     const text = readOrUndefined(this.host, plist)
     if (domain.target !== wanted.target || text === undefined || isEdited(text)) return false
-    return !isStale(printed, text)
+    return !isGivenUp(printed) && !isStale(printed, text)
   }
 
   private isOurs(service: Service): boolean {
@@ -517,23 +547,7 @@ export class LaunchdManager implements Manager {
   /** In system scope the folders are root's, and the service's account writes its state and its log. */
   private handOver(service: Service): Step[] {
     const {stateFolder, log} = definitionPaths(this.scope, service)
-    const {uid, gid, name} = service.account
-    const give = (file: string): Step => ({
-      kind: 'run',
-      why: `give ${file} to ${name}`,
-      argv: ['chown', '-h', `${uid}:${gid}`, file],
-      env: launchctlEnvironment(),
-    })
-    // launchd may open the log with the account's ids, which may not make a file in a folder of root's.
-    const makeLog: Step = {
-      kind: 'act',
-      why: `make ${log}`,
-      act: () => {
-        if (this.host.lstat(log) === undefined) this.host.writeAtomic(log, '', 0o600)
-        return Promise.resolve()
-      },
-    }
-    return [give(stateFolder), makeLog, give(log)]
+    return [giveStep(stateFolder, service.account), ...logSteps(this.host, log, service.account)]
   }
 
   private heartbeatChange(service: Service): HeartbeatChange {
@@ -545,6 +559,7 @@ export class LaunchdManager implements Manager {
       domain: this.domain(service),
       owner: this.job(service).owner,
       as: this.owner(service),
+      account,
     }
   }
 
@@ -565,6 +580,11 @@ export class LaunchdManager implements Manager {
       throw new ServiceError(error.message, {code: 'no-access', exitStatus: ExitStatus.cannotTell})
     }
   }
+}
+
+/** launchd does not start it by being asked to: it holds it back, or goes by the signature of a program that has changed since. */
+function isGivenUp({properties, exitReason}: PrintedJob): boolean {
+  return properties.includes('penalty box') || properties.includes('needs LWCR update') || exitReason === 'OS_REASON_CODESIGNING'
 }
 
 function disabledIn(all: ReadonlyMap<string, boolean> | undefined, label: string): boolean | undefined {
