@@ -4,7 +4,6 @@ import type {LaunchdSwitches} from '../fakes/launchd/double.js'
 import {doctor} from '../support/doctor-row.js'
 import {describeOnLaunchd} from '../support/launchd-machine.js'
 import {LaunchdService} from '../support/launchd-service.js'
-import {waitFor} from '../support/machines.js'
 
 interface Failure {
   readonly error: {readonly code: string; readonly message: string; readonly next: string[]; readonly evidence: string[]}
@@ -189,22 +188,37 @@ describeOnLaunchd('what launchd refuses, delays and says in other words', (there
     expect(failed.json<Failure>().error.message).toContain('Invalid property list')
     await service.comesUp()
     expect(await there().machine.readText(service.plist)).toBe(text)
+    await service.sh('rm "$1/.env"', [service.home])
     expect(await doctor(service)).toEqual({exit: 0, findings: []})
   })
 
-  it('keeps a disable of the user’s over a restart, shows it, and takes it back on a start', async () => {
+  it('shows a disable of the user’s, keeps it while nobody asks for a start, and takes it back on one', async () => {
     const service = await makeInstalled()
     await service.launchctl('disable', 'TARGET')
-    await service.machine.writeText(`${service.home}/.env`, 'HERMES_RESTART_DRAIN_TIMEOUT=900\n', {user: ann})
     expect(await service.status()).toMatchObject({actual: 'running', enabled: false})
-    await service.must('restart', ['--force'])
-    await service.launchctl('bootout', 'TARGET')
-    await waitFor(async () => !(await service.isLoaded()), 'the teardown')
-    await service.must('restart')
-    expect(await service.status()).toMatchObject({exit: 0, actual: 'running', enabled: false})
     expect((await doctor(service)).findings.map(({id}) => id)).toEqual(['disabled-override'])
+    expect((await service.run('doctor', ['--fix'])).code).toBe(1)
+    expect(await service.status()).toMatchObject({actual: 'running', enabled: false})
     await service.must('start')
     expect(await service.status()).toMatchObject({exit: 0, actual: 'running', enabled: true})
+  })
+
+  it('keeps a disable of the user’s when it loads a job anew that was disabled', async () => {
+    const service = await LaunchdService.make(there(), await there().addUser('erin'))
+    await service.must('install', ['--heartbeat-interval', '50'])
+    const heartbeat = `${service.domain}/ai.hermes-svc.heartbeat`
+    await service.launchctl('disable', heartbeat)
+    const after = (await there().log()).length
+    await service.must('install', ['--heartbeat-interval', '40'])
+    const changes = (await there().log()).slice(after).flatMap((one) => (one.event === 'launchctl' ? [one.argv] : []))
+    expect(changes.filter((argv) => argv.at(-1)?.includes('heartbeat') && argv[0] !== 'print').map(([verb]) => verb)).toEqual([
+      'bootout',
+      'enable',
+      'bootstrap',
+      'disable',
+    ])
+    expect((await service.launchctl('print', heartbeat)).stdout).toContain('run interval = 40 seconds')
+    expect((await service.launchctl('print-disabled', service.domain)).stdout).toContain('"ai.hermes-svc.heartbeat" => disabled')
   })
 
   it('cannot tell, and says so, when launchctl dies or says what nobody understands', async () => {
@@ -217,6 +231,7 @@ describeOnLaunchd('what launchd refuses, delays and says in other words', (there
   })
 
   it('never has a service of root’s in a session of root’s', async () => {
+    await there().sh('mkdir -p /root/.hermes')
     const asked = await there().machine.exec(['/opt/hermes-svc/node', '/opt/hermes-svc/package/bin/hermes-svc.cjs', 'install'].concat(ROOT))
     expect(asked.code).toBe(2)
     expect(asked.stderr).toContain('root has no services of its own session under launchd')

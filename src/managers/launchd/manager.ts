@@ -42,6 +42,9 @@ import {gatewayDefinitions} from './rivals.js'
 const FORGOTTEN = ['failures', 'restarts', 'started', 'stop', 'stopping'] as const
 /** How much longer a stop may take than the gateway. */
 const STOP_MARGIN_MS = 5000
+const LOOK_EVERY_MS = 100
+/** States of a job whose process was told to end. */
+const ENDING: readonly string[] = ['SIGTERMed', 'SIGKILLed', 'languishing']
 
 /** Where a service is loaded, and what launchd says of it there. */
 interface Loaded {
@@ -388,16 +391,29 @@ export class LaunchdManager implements Manager {
     return this.scope === 'user' ? service.account : undefined
   }
 
-  /** What keeps a service loaded is loaded in the domain and from the text that it should be, and running; else it is made so. */
+  /**
+   * Has it loaded in the domain and from the text that it should be, and running. One that is being booted out is still known, and is gone
+   * in a moment: then it is loaded anew.
+   */
   private async bringUp(service: Service, progress: Progress): Promise<void> {
     const domain = this.domain(service)
-    const {loaded} = this.find(service, undefined)
-    if (loaded && (loaded.printed.pid !== undefined || this.isCurrent(service, loaded, domain))) {
-      if (loaded.printed.pid === undefined) await this.kickstart(loaded.domain, service, [], progress)
-      return
+    const endMs = this.host.monotonicMs() + this.stopLimitMs(service)
+    for (;;) {
+      const {loaded} = this.find(service, undefined)
+      if (!loaded) return load(this.host, this.launchctl, domain, this.job(service), progress)
+      const {pid, state} = loaded.printed
+      if (pid !== undefined && !ENDING.includes(state)) return
+      if (pid === undefined) {
+        if (!this.isCurrent(service, loaded, domain)) {
+          await unload(this.host, this.launchctl, loaded.domain, this.job(service), progress)
+          return load(this.host, this.launchctl, domain, this.job(service), progress)
+        }
+        if (await this.kickstart(loaded.domain, service, [], progress)) return
+      }
+      if (this.host.monotonicMs() >= endMs) throw neverDone(service)
+      progress(`waiting until launchd is done with ${service.name}`)
+      await this.host.sleep(LOOK_EVERY_MS)
     }
-    if (loaded) await unload(this.host, this.launchctl, loaded.domain, this.job(service), progress)
-    await load(this.host, this.launchctl, domain, this.job(service), progress)
   }
 
   /** Ends what runs, and starts it by the text that is on disk, in the domain where it should be. */
@@ -414,18 +430,23 @@ export class LaunchdManager implements Manager {
         this.mark(service, false)
       }
     }
-    if (this.isCurrent(service, loaded, domain)) return this.kickstart(domain, service, ['-k'], progress)
+    if (this.isCurrent(service, loaded, domain)) {
+      if (!(await this.kickstart(domain, service, ['-k'], progress))) await this.bringUp(service, progress)
+      return
+    }
     await unload(this.host, this.launchctl, loaded.domain, this.job(service), progress)
     await load(this.host, this.launchctl, domain, this.job(service), progress)
   }
 
-  /** Starts a loaded job, or loads one that was unloaded meanwhile. */
-  private async kickstart(domain: Domain, service: Service, flags: readonly string[], progress: Progress): Promise<void> {
+  /** Starts a loaded job, or loads one that was unloaded meanwhile. False if launchd is still busy with it, be it starting or ending. */
+  private async kickstart(domain: Domain, service: Service, flags: readonly string[], progress: Progress): Promise<boolean> {
     const result = await this.launchctl.change(['kickstart', ...flags, `${domain.target}/${service.name}`], this.stopLimitMs(service))
     const answer = answerOf(result)
-    // Busy: it is being started already.
-    if (answer === 'done' || answer === 'busy') return
-    if (answer === 'not-loaded') return load(this.host, this.launchctl, domain, this.job(service), progress)
+    if (answer === 'done' || answer === 'busy') return answer === 'done'
+    if (answer === 'not-loaded') {
+      await load(this.host, this.launchctl, domain, this.job(service), progress)
+      return true
+    }
     throw changeFailed(result, `${service.name} could not be started`)
   }
 
@@ -589,6 +610,13 @@ function isGivenUp({properties, exitReason}: PrintedJob): boolean {
 
 function disabledIn(all: ReadonlyMap<string, boolean> | undefined, label: string): boolean | undefined {
   return all && (all.get(label) ?? false)
+}
+
+function neverDone({name}: Service): ServiceError {
+  return new ServiceError(`${name} could not be started: launchd is still busy with its former end`, {
+    code: 'command-failed',
+    exitStatus: ExitStatus.failed,
+  })
 }
 
 function otherTools(plist: string): ServiceError {
