@@ -4,6 +4,7 @@ import type {Account} from '../../src/host/host.js'
 import {type Machine, whyNoMachine} from '../../src/smoke/machine.js'
 import type {LaunchdEvent, LaunchdSwitches} from '../fakes/launchd/double.js'
 import {describeUnless} from './describe-unless.js'
+import {LocalMachine, whyNotHere} from './local-machine.js'
 import {bootTestMachine, testHost, waitFor} from './machines.js'
 
 const SOURCE = fileURLToPath(new URL('../fakes/launchd', import.meta.url))
@@ -12,18 +13,29 @@ const INSIDE = '/opt/launchd-double'
 const STATE = '/run/launchd-double'
 
 /**
- * A throw-away machine on which the launchd double runs as root, with `launchctl` where a Mac's user finds it. Users, ids, files and
- * processes are real; only launchd is not. Processes are seen as on Linux.
+ * A throw-away machine on which the launchd double runs as root, with `launchctl` where a Mac's user finds it: users, ids, files and
+ * processes are real, only launchd is not, and processes are seen as on Linux. Or a Mac of CI, with its own launchd and one user.
  */
 export class LaunchdMachine {
   private readonly uids: {readonly gui: number[]; readonly user: number[]} = {gui: [], user: [0]}
+  /** Users are added one after the other: each message has all of them, and the last one stands. */
+  private adding: Promise<unknown> = Promise.resolve()
 
-  private constructor(readonly machine: Machine) {}
+  private constructor(
+    readonly machine: Machine,
+    /** False on a Mac: there are no switches then, and nobody notes what launchctl was asked. */
+    readonly isDouble: boolean,
+  ) {}
+
+  /** This very Mac. */
+  static here(): LaunchdMachine {
+    return new LaunchdMachine(new LocalMachine(), false)
+  }
 
   static async boot(): Promise<LaunchdMachine> {
     const machine = await bootTestMachine({binds: [{source: SOURCE, target: INSIDE}]})
     try {
-      const there = new LaunchdMachine(machine)
+      const there = new LaunchdMachine(machine, true)
       await there.sh(START, [STATE, INSIDE])
       await waitFor(async () => (await there.launchctl('managername')).code === 0, 'the launchd double')
       return there
@@ -34,12 +46,17 @@ export class LaunchdMachine {
   }
 
   /** Adds a user, who has a session at the desktop unless told otherwise. */
-  async addUser(name: string, {desktop = true}: {readonly desktop?: boolean} = {}): Promise<Account> {
-    const user = await this.machine.addUser(name, {linger: false})
-    this.uids.user.push(user.uid)
-    if (desktop) this.uids.gui.push(user.uid)
-    await this.config({guiUids: this.uids.gui, userUids: this.uids.user})
-    return user
+  addUser(name: string, {desktop = true}: {readonly desktop?: boolean} = {}): Promise<Account> {
+    const added = this.adding.then(async () => {
+      const user = await this.machine.addUser(name, {linger: false})
+      if (!this.isDouble) return user
+      this.uids.user.push(user.uid)
+      if (desktop) this.uids.gui.push(user.uid)
+      await this.config({guiUids: this.uids.gui, userUids: this.uids.user})
+      return user
+    })
+    this.adding = added.catch(() => undefined)
+    return added
   }
 
   /** Changes switches; resolves with what they were. */
@@ -58,8 +75,9 @@ export class LaunchdMachine {
     return this.machine.exec(['launchctl', ...words])
   }
 
-  /** What happened, oldest first. */
+  /** What happened, oldest first; nothing on a Mac. */
   async log(): Promise<LaunchdEvent[]> {
+    if (!this.isDouble) return []
     const text = (await this.machine.readText(`${STATE}/log.jsonl`)) ?? ''
     return text
       .split('\n')
@@ -82,12 +100,21 @@ export class LaunchdMachine {
   }
 }
 
-/** A suite on a machine with the launchd double. See describeUnless for where there can be none. */
-export function describeOnLaunchd(name: string, body: (there: () => LaunchdMachine) => void): void {
-  describeUnless(whyNoMachine(testHost), `${name} [launchd double]`, () => {
+/**
+ * A suite on a machine with the launchd double, and, if `onMacs`, on a Mac of CI with its own launchd. See describeUnless for where there
+ * can be none.
+ */
+export function describeOnLaunchd(
+  name: string,
+  body: (there: () => LaunchdMachine) => void,
+  {onMacs = false}: {readonly onMacs?: boolean} = {},
+): void {
+  const isMac = onMacs && process.platform === 'darwin'
+  const reason = isMac ? whyNotHere() : whyNoMachine(testHost)
+  describeUnless(reason, `${name} [${isMac ? 'launchd of this Mac' : 'launchd double'}]`, () => {
     let there: LaunchdMachine | undefined
     beforeAll(async () => {
-      there = await LaunchdMachine.boot()
+      there = isMac ? LaunchdMachine.here() : await LaunchdMachine.boot()
     })
     afterAll(async () => {
       await there?.down()

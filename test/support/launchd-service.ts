@@ -3,6 +3,7 @@ import type {Scope} from '../../src/managers/manager.js'
 import {MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import type {LaunchdEvent} from '../fakes/launchd/double.js'
+import {PACKAGE_ROOT} from './built.js'
 import type {LaunchdMachine} from './launchd-machine.js'
 import {newProfile, ServiceOnMachine} from './service-on-machine.js'
 
@@ -39,7 +40,10 @@ export class LaunchdService extends ServiceOnMachine {
   ): Promise<LaunchdService> {
     const kind = options.kind ?? 'gui'
     const service = new LaunchdService(there, user, kind === 'system' ? 'system' : 'user', options.profile ?? newProfile(), kind)
-    await service.makeHome(`${MACHINE_PACKAGE}/dist/stand-in/hermes`, options.standIn ?? {})
+    await service.makeHome(
+      there.isDouble ? `${MACHINE_PACKAGE}/dist/stand-in/hermes` : `${PACKAGE_ROOT}/dist/stand-in/hermes`,
+      options.standIn ?? {},
+    )
     return service
   }
 
@@ -85,19 +89,28 @@ export class LaunchdService extends ServiceOnMachine {
   }
 
   /**
-   * Everything of this service: files with kind, mode and owner (those that its launcher writes as it goes without), whether launchd has it
+   * Everything of this service: its files with mode and owner (without those that its launcher writes as it goes), whether launchd has it
    * loaded, and whether it is disabled.
    */
   async lasting(): Promise<string[]> {
     const library = this.scope === 'system' ? '/Library' : `${this.user.home}/Library`
-    const files = await this.sh('[ ! -e "$1" ] || find "$1" -printf "%p %y %m %U:%G\\n"', [library])
-    const known = await this.launchctl('print', this.domain)
+    const files = await this.sh(LIST, [library])
     const disabled = await this.launchctl('print-disabled', this.domain)
     const own = new RegExp(`${this.unit.replaceAll('.', '\\.')}(?![\\w-])`)
     return [
       ...files.split('\n').filter((line) => own.test(line) && !line.includes('/state/')),
-      ...known.stdout.split('\n').flatMap((line) => (own.test(line) && !line.includes('=>') ? ['loaded'] : [])),
+      ...((await this.isLoaded()) ? ['loaded'] : []),
       ...disabled.stdout.split('\n').flatMap((line) => (own.test(line) && line.includes('disabled') ? ['disabled'] : [])),
     ].sort()
   }
 }
+
+/**
+ * sh program. $1: the library of launchd's and our own files. Of what ls(1) prints, mode, owner, group and path; not links, size and the
+ * three words of time.
+ */
+const LIST = `for folder in LaunchAgents LaunchDaemons 'Application Support/hermes-svc' Logs/hermes-svc; do
+  [ ! -e "$1/$folder" ] || find "$1/$folder" -exec ls -ldn {} + |
+    sed -E 's/^([^ ]+) +[0-9]+ +([0-9]+) +([0-9]+) +[0-9]+ +[^ ]+ +[^ ]+ +[^ ]+ /\\1 \\2:\\3 /'
+done
+`
