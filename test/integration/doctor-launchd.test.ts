@@ -1,5 +1,6 @@
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
+import {homeRows} from '../support/doctor-home-rows.js'
 import {doctor, type DoctorRow, seeRowOf} from '../support/doctor-row.js'
 import {describeOnLaunchd} from '../support/launchd-machine.js'
 import {LaunchdService} from '../support/launchd-service.js'
@@ -211,6 +212,10 @@ describeOnLaunchd('doctor under launchd', (there) => {
 
   it.each(rows)('$id $kind: $how', async (row) => {
     await seeRowOf(await LaunchdService.make(there(), ann), row)
+  })
+
+  it.each(homeRows)('as under systemd: $id $kind: $how', async (row) => {
+    await seeRowOf(await LaunchdService.make(there(), ann, {...row, kind: row.scope === 'system' ? 'system' : 'gui'}), row)
   })
 
   describe('without a session', () => {
