@@ -1,4 +1,5 @@
 import {ownCommand} from '../lifecycle/own-command.js'
+import type {Manager} from '../managers/manager.js'
 import type {Plan} from '../plan/plan.js'
 import type {Finding, Found} from './finding.js'
 import type {Scene} from './scene.js'
@@ -40,6 +41,8 @@ export interface CheckDefinition<E> {
   readonly needsService: boolean
   /** It goes by what the manager says, and says nothing where that cannot be asked. */
   readonly needsManager: boolean
+  /** It is about one kind of manager, and says nothing under another. */
+  readonly manager?: Manager['kind']
   /** Reads what it needs beyond the scene; no lock, no write, no signal. A HostError becomes "cannot tell". */
   readonly look: (scene: Scene) => E | Promise<E>
   /** Pure: the same scene and evidence give the same findings. */
@@ -57,7 +60,7 @@ export interface Examination {
 }
 
 /** A check with what it looks at closed in. */
-export interface Check extends Pick<CheckDefinition<unknown>, 'id' | 'title' | 'why' | 'needsService' | 'needsManager'> {
+export interface Check extends Pick<CheckDefinition<unknown>, 'id' | 'title' | 'why' | 'needsService' | 'needsManager' | 'manager'> {
   readonly hasFix: boolean
   readonly takesDesired: boolean
   /** Throws HostError where something cannot be read, anything else where the check itself is broken. */
@@ -66,9 +69,10 @@ export interface Check extends Pick<CheckDefinition<unknown>, 'id' | 'title' | '
 
 /** Makes a check of its definition. */
 export function defineCheck<E>(definition: CheckDefinition<E>): Check {
-  const {id, title, why, needsService, needsManager, fix} = definition
+  const {id, title, why, needsService, needsManager, manager, fix} = definition
   return {
     ...{id, title, why, needsService, needsManager},
+    ...(manager === undefined ? {} : {manager}),
     hasFix: fix !== undefined,
     takesDesired: fix?.takesDesired ?? false,
     examine: async (scene) => {

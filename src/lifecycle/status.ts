@@ -58,6 +58,8 @@ export interface ServiceReport {
   readonly service: string
   readonly manager: string
   readonly scope: string
+  /** Only under a manager that has several places for a scope's services. */
+  readonly domain?: string
   readonly profile: string
   readonly home: string
   readonly account: string
@@ -91,6 +93,7 @@ export function report(
     service: service.name,
     manager: managerKind,
     scope,
+    ...(manager.domain === undefined ? {} : {domain: manager.domain}),
     profile: service.profile.name,
     home: service.profile.home,
     account: manager.accountName ?? service.account.name,

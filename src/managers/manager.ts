@@ -29,6 +29,8 @@ export interface LastExit {
 /** A read-only snapshot of what the manager knows of one service. */
 export interface ManagerObservation {
   readonly service: Service
+  /** Where the manager has it, or would have it, if its scope has several such places, e.g. `gui/501`. */
+  readonly domain?: string | undefined
   /** `own`: hermes-svc wrote the definition; `adopted`: another's with our policy added; `foreign`: another's, untouched by us. */
   readonly installed: 'no' | 'own' | 'adopted' | 'foreign'
   /** The word of the manager for what keeps it from being usable (masked, bad-setting, error); undefined if nothing does. */
@@ -291,6 +293,8 @@ export interface Manager {
 
   /** How the service's log is printed. Throws a usage error for what this manager's log cannot be asked. */
   logCommand(service: Service, query: LogQuery): LogCommand
+  /** Files to which the manager appends what the service and its tick print, and which it never rotates; none if it keeps that itself. */
+  logFiles(service: Service): string[]
   /** The account whose ids the manager's own files are written with. */
   owner(service: Service): Account | undefined
 }

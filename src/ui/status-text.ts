@@ -26,7 +26,7 @@ export function statusText(report: ServiceReport, paint: Paint = NO_PAINT): stri
   if (report.bootReason !== undefined) rows.push(['last boot', report.bootReason])
   if (report.servedBy !== null) rows.push(['served by', `the gateway of profile ${report.servedBy}; no service of its own is needed`])
   return [
-    `${paint.strong(report.service)}: ${mood(report.actual)} (${report.manager}, ${report.scope} scope, profile ${report.profile})`,
+    `${paint.strong(report.service)}: ${mood(report.actual)} (${report.manager}, ${report.domain ?? `${report.scope} scope`}, profile ${report.profile})`,
     ...columns(rows).map((line) => `  ${line}`),
   ]
 }
@@ -37,7 +37,7 @@ export function listText(reports: readonly ServiceReport[]): string[] {
   const rows = reports.map((report) => [
     report.profile,
     report.servedBy === null ? report.installed : `served by ${report.servedBy}`,
-    report.installed === 'no' ? '-' : report.scope,
+    report.installed === 'no' ? '-' : (report.domain ?? report.scope),
     report.desired ?? '-',
     report.actual,
     cell(report.enabled),

@@ -65,6 +65,15 @@ describe('an examination', () => {
     expect((await examine({...absent, unreachable}, [service, manager, broken('files')])).examined).toEqual(['files'])
   })
 
+  it('asks no check that is about another kind of manager', async () => {
+    const scene = await sceneOf(new FakeSystemd().target)
+    const checks = [
+      {...broken('one'), manager: 'systemd' as const},
+      {...broken('other'), manager: 'launchd' as const},
+    ]
+    expect((await examine(scene, checks)).examined).toEqual(['one'])
+  })
+
   it('finds nothing in a profile that another gateway serves', async () => {
     const scene = await sceneOf(new FakeSystemd().target)
     expect(await examine({...scene, servedBy: 'default'}, [broken('one')])).toMatchObject({findings: [], examined: []})

@@ -19,6 +19,7 @@ export interface FakeJob {
   text: string
   lastExit: string
   properties: string
+  exitReason?: string
 }
 
 const HOME = '/home/user'
@@ -214,8 +215,9 @@ export class FakeLaunchd {
     if (!job) return answered(argv, {...unknownJob(target), stdout: ''})
     const definition = member(member(parsePlist(job.text), 'EnvironmentVariables'), DEFINITION_VARIABLE)
     const environment = typeof definition === 'string' ? {[DEFINITION_VARIABLE]: definition} : {}
-    const {state, pid, lastExit, properties} = job
-    const fields = {state, pid: pid === undefined ? undefined : String(pid), 'last exit code': lastExit, properties}
+    const {state, pid, lastExit, properties, exitReason} = job
+    const shownPid = pid === undefined ? undefined : String(pid)
+    const fields = {state, pid: shownPid, 'last exit code': lastExit, 'last exit reason': exitReason, properties}
     return answered(argv, {stdout: printed(fields, {HERMES_HOME: `${HOME}/.hermes`, ...environment}, target)})
   }
 

@@ -4,10 +4,11 @@ import type {Account} from '../../src/host/host.js'
 import type {Scope} from '../../src/managers/manager.js'
 import type {Machine} from '../../src/smoke/machine.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import type {ServiceOnMachine} from './service-on-machine.js'
 import {TestService} from './test-service.js'
 
 /** One way to break a real service, what doctor must say of it, and what must be so after the fix. */
-export interface DoctorRow {
+export interface DoctorRow<S extends ServiceOnMachine = TestService> {
   /** Id of the check, and of the fix. */
   readonly id: string
   readonly kind: string
@@ -20,30 +21,35 @@ export interface DoctorRow {
   readonly standIn?: StandInConfig
   /** Flags of the install before. */
   readonly install?: readonly string[]
-  readonly break: (service: TestService) => Promise<void>
+  readonly break: (service: S) => Promise<void>
   /** Flags of the fix, beside --yes. Null: no command cures it, and `cure` says what does. */
   readonly fix?: readonly string[] | null
   /** Does by hand what a finding says that only a person can do. */
-  readonly cureByHand?: (service: TestService) => Promise<void>
+  readonly cureByHand?: (service: S) => Promise<void>
   /** What the service is in the end; default: running. */
   readonly ends?: 'running' | 'stopped'
   /** What else must be so after the fix. */
-  readonly after?: (service: TestService) => Promise<void>
+  readonly after?: (service: S) => Promise<void>
 }
 
 /** The findings of `doctor` on one service, and its exit status. */
-export async function doctor(service: TestService, args: readonly string[] = []): Promise<{exit: number | null; findings: Finding[]}> {
+export async function doctor(service: ServiceOnMachine, args: readonly string[] = []): Promise<{exit: number | null; findings: Finding[]}> {
   const result = await service.run('doctor', ['--json', ...args])
   const {services} = result.json<{services: {findings: Finding[]}[]}>()
   return {exit: result.code, findings: services.flatMap(({findings}) => findings)}
 }
 
-/** Installs a service, sees that doctor finds nothing, breaks it, and sees doctor name just that, the fix cure it, and doctor clean again. */
+/** `seeRowOf` on a service of its own under systemd. */
 export async function seeRow(machine: Machine, user: Account, row: DoctorRow): Promise<void> {
   const service = await TestService.make(machine, user, {
     ...(row.scope ? {scope: row.scope} : {}),
     ...(row.standIn ? {standIn: row.standIn} : {}),
   })
+  await seeRowOf(service, row)
+}
+
+/** Installs a service, sees that doctor finds nothing, breaks it, and sees doctor name just that, the fix cure it, and doctor clean again. */
+export async function seeRowOf<S extends ServiceOnMachine>(service: S, row: DoctorRow<S>): Promise<void> {
   await service.must('install', row.install ?? [])
   expect(await doctor(service)).toEqual({exit: 0, findings: []})
   await row.break(service)

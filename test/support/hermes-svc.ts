@@ -11,9 +11,17 @@ export interface CommandResult {
   json<T = Record<string, unknown>>(): T
 }
 
+/** A machine, and how hermes-svc is run in it if not as the package that each throw-away machine has. */
+type MachineWithProgram = Pick<Machine, 'exec'> & {readonly program?: readonly string[]}
+
 /** Runs hermes-svc inside, as the package that the machine has. */
-export async function hermesSvc(machine: Machine, args: readonly string[], options: MachineExecOptions = {}): Promise<CommandResult> {
-  const result = await machine.exec([MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...args], {timeoutMs: 90_000, ...options})
+export async function hermesSvc(
+  machine: MachineWithProgram,
+  args: readonly string[],
+  options: MachineExecOptions = {},
+): Promise<CommandResult> {
+  const program = machine.program ?? [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`]
+  const result = await machine.exec([...program, ...args], {timeoutMs: 90_000, ...options})
   const {code, stdout, stderr, failure} = result
   const output = `hermes-svc ${args.join(' ')}: ${failure ?? `exit ${code}`}\n${stdout}\n${stderr}`
   if (failure !== undefined) throw new Error(output)

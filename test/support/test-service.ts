@@ -1,40 +1,28 @@
 import type {Account, RunResult} from '../../src/host/host.js'
-import type {ServiceReport} from '../../src/lifecycle/status.js'
 import type {Scope} from '../../src/managers/manager.js'
-import {type Machine, MACHINE_PACKAGE, type MachineExecOptions} from '../../src/smoke/machine.js'
-import type {StandInConfig, StandInEvent} from '../../src/smoke/stand-in/config.js'
-import {type CommandResult, hermesSvc, waitFor} from './machines.js'
+import {type Machine, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import {newProfile, ServiceOnMachine} from './service-on-machine.js'
 
 /** Where every machine has the stand-in gateway. */
 export const STAND_IN = `${MACHINE_PACKAGE}/dist/stand-in/hermes`
 
-let profiles = 0
-
-/** One profile of a user inside a machine, whose gateway is the stand-in, and the commands on its service in one scope. */
-export class TestService {
-  readonly home: string
+/** One profile of a user inside a machine, whose gateway is the stand-in, and the commands on its service under systemd in one scope. */
+export class TestService extends ServiceOnMachine {
   readonly unit: string
   /** Folder of the units, and of our own files for this service. */
   readonly units: string
   readonly support: string
   /** What the helpers remember between two starts. */
   readonly runtime: string
-  /** Where what is tested runs: the user itself, or root for a service of the machine. */
-  readonly actor: MachineExecOptions
 
-  private constructor(
-    readonly machine: Machine,
-    readonly user: Account,
-    readonly scope: Scope,
-    readonly profile: string,
-  ) {
+  private constructor(machine: Machine, user: Account, scope: Scope, profile: string) {
+    super(machine, user, scope, profile)
     const suffix = profile === 'default' ? '' : `-${profile}`
-    this.home = profile === 'default' ? `${user.home}/.hermes` : `${user.home}/.hermes/profiles/${profile}`
     this.unit = `hermes-gateway${suffix}.service`
     this.units = scope === 'system' ? '/etc/systemd/system' : `${user.home}/.config/systemd/user`
     this.support = `${scope === 'system' ? '/etc/hermes-svc' : `${user.home}/.config/hermes-svc`}/hermes-gateway${suffix}`
     this.runtime = `${scope === 'system' ? '/run' : `/run/user/${user.uid}`}/hermes-svc-hermes-gateway${suffix}`
-    this.actor = scope === 'system' ? {} : {user}
   }
 
   /** Makes the home of a profile (default: one that no other test has), with the stand-in where it is found. */
@@ -43,13 +31,8 @@ export class TestService {
     user: Account,
     options: {readonly scope?: Scope; readonly profile?: string; readonly standIn?: StandInConfig} = {},
   ): Promise<TestService> {
-    const service = new TestService(machine, user, options.scope ?? 'user', options.profile ?? `test-${(profiles += 1)}`)
-    await service.sh(
-      'mkdir -p ~/.hermes/bin "$1" && [ -x ~/.hermes/bin/hermes ] || install -m 755 "$2" ~/.hermes/bin/hermes',
-      [service.home, STAND_IN],
-      {user},
-    )
-    await service.configure(options.standIn ?? {})
+    const service = new TestService(machine, user, options.scope ?? 'user', options.profile ?? newProfile())
+    await service.makeHome(STAND_IN, options.standIn ?? {})
     return service
   }
 
@@ -59,34 +42,6 @@ export class TestService {
 
   get dropIn(): string {
     return `${this.unitFile}.d/10-hermes-svc.conf`
-  }
-
-  /** Tells the stand-in what to do from its next start on. */
-  async configure(standIn: StandInConfig): Promise<void> {
-    await this.machine.writeText(`${this.home}/stand-in.json`, JSON.stringify(standIn), {user: this.user})
-  }
-
-  /** hermes-svc COMMAND for this service. */
-  run(command: string, args: readonly string[] = [], options: MachineExecOptions = {}): Promise<CommandResult> {
-    return hermesSvc(this.machine, this.argv(command, args), {...this.actor, ...options})
-  }
-
-  /** The arguments of `run`. */
-  argv(command: string, args: readonly string[] = []): string[] {
-    const scope = this.scope === 'system' ? ['--scope', 'system', '--run-as', this.user.name] : ['--scope', 'user']
-    return [command, '--profile', this.profile, ...scope, ...args]
-  }
-
-  /** Runs a command that must succeed. */
-  async must(command: string, args: readonly string[] = [], options: MachineExecOptions = {}): Promise<CommandResult> {
-    const result = await this.run(command, args, options)
-    if (result.code !== 0) throw new Error(`hermes-svc ${command} ended with ${result.code}:\n${result.stdout}\n${result.stderr}`)
-    return result
-  }
-
-  async status(): Promise<ServiceReport & {readonly exit: number | null}> {
-    const result = await this.run('status', ['--json'])
-    return {...result.json<ServiceReport>(), exit: result.code}
   }
 
   /** systemctl of this scope's manager. */
@@ -103,30 +58,6 @@ export class TestService {
 
   async mainPid(): Promise<number> {
     return Number((await this.show('MainPID'))[0])
-  }
-
-  /** sh program, as root unless told otherwise, that must succeed; its stdout. `$1`…: args. */
-  async sh(program: string, args: readonly string[] = [], options: MachineExecOptions = {}): Promise<string> {
-    const result = await this.machine.exec(['sh', '-c', program, 'sh', ...args], options)
-    if (result.code !== 0) throw new Error(`${program}: exit ${result.failure ?? result.code}\n${result.stdout}\n${result.stderr}`)
-    return result.stdout
-  }
-
-  /** What the stand-in has noted, oldest first; whole lines only. */
-  async events(): Promise<StandInEvent[]> {
-    const text = (await this.machine.readText(`${this.home}/stand-in.starts`)) ?? ''
-    return text
-      .split('\n')
-      .slice(0, -1)
-      .map((line) => JSON.parse(line) as StandInEvent)
-  }
-
-  /** The pid of the gateway that says that it runs, once it is another one than `formerPid`. */
-  comesUp(formerPid = 0): Promise<number> {
-    return waitFor(async () => {
-      const {actual, verdict, exit} = await this.status()
-      return actual === 'running' && exit === 0 && verdict.pid !== formerPid && verdict.pid !== null && verdict.pid
-    }, `a gateway of ${this.unit} other than ${formerPid}`)
   }
 
   /**

@@ -40,6 +40,12 @@ describe('statusText', () => {
     expect(statusText(REPORT)[0]).toBe('hermes-gateway.service: running (systemd, user scope, profile default)')
   })
 
+  it('names the domain in place of the scope where there is one', () => {
+    const report = {...REPORT, manager: 'launchd', domain: 'gui/501'}
+    expect(statusText(report)[0]).toContain('(launchd, gui/501, profile default)')
+    expect(listText([report])[1]).toMatch(/^default +own +gui\/501 /)
+  })
+
   it('shows installed, enabled, desired, actual, verdict with evidence, restarts and the last exit', () => {
     expect(rows({})).toEqual({
       home: '/home/user/.hermes',

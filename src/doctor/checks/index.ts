@@ -6,7 +6,14 @@ import type {Check} from '../check.js'
  */
 export const checkModules: Readonly<Record<string, () => Promise<{check: Check}>>> = {
   'user-bus': () => import('../../managers/systemd/checks/user-bus.js'),
+  'wrong-domain': () => import('../../managers/launchd/checks/wrong-domain.js'),
   'interrupted-change': () => import('./interrupted-change.js'),
+  'plist-permissions': () => import('../../managers/launchd/checks/plist-permissions.js'),
+  'log-path': () => import('../../managers/launchd/checks/log-path.js'),
+  'penalty-box': () => import('../../managers/launchd/checks/penalty-box.js'),
+  'code-signature': () => import('../../managers/launchd/checks/code-signature.js'),
+  'disabled-override': () => import('../../managers/launchd/checks/disabled-override.js'),
+  'not-loaded': () => import('../../managers/launchd/checks/not-loaded.js'),
   'definition-broken': () => import('./definition-broken.js'),
   'helper-missing': () => import('./helper-missing.js'),
   'definition-drift': () => import('./definition-drift.js'),

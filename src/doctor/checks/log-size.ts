@@ -1,7 +1,7 @@
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {openerOf} from '../../gateway/open-files.js'
-import type {Host} from '../../host/host.js'
+import type {Account, Host} from '../../host/host.js'
 import type {Step} from '../../plan/plan.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
@@ -17,6 +17,8 @@ interface LogFile {
   readonly mode: number
   /** pid of a process that has it open. */
   readonly heldBy: number | undefined
+  /** The manager appends to it, and never rotates it. */
+  readonly isManagers: boolean
 }
 
 interface Evidence {
@@ -33,15 +35,18 @@ export const definition: CheckDefinition<Evidence> = {
   why: 'A full disk stops the gateway, and can damage its database.',
   needsService: false,
   needsManager: false,
-  look: ({target: {host, service}}) => {
+  look: ({target: {host, service, manager}}) => {
     const folder = path.join(service.profile.home, 'logs')
-    const files = (host.list(folder) ?? []).flatMap((name) => {
-      const stat = host.lstat(path.join(folder, name))
-      return stat?.kind === 'file' ? [{path: path.join(folder, name), bytes: stat.size, mode: stat.mode}] : []
+    const managers = manager.logFiles(service)
+    const files = [...(host.list(folder) ?? []).map((name) => path.join(folder, name)), ...managers].flatMap((file) => {
+      const stat = host.lstat(file)
+      return stat?.kind === 'file' ? [{path: file, bytes: stat.size, mode: stat.mode, isManagers: managers.includes(file)}] : []
     })
     const largest = files.toSorted((a, b) => b.bytes - a.bytes).slice(0, 5)
     return {
-      large: largest.filter(({bytes}) => bytes > LARGE_FILE_BYTES).map((file) => ({...file, heldBy: openerOf(host, file.path)})),
+      large: largest
+        .filter(({bytes}) => bytes > LARGE_FILE_BYTES)
+        .map((file) => ({...file, heldBy: file.isManagers ? undefined : openerOf(host, file.path)})),
       totalBytes: files.reduce((sum, {bytes}) => sum + bytes, 0),
       largest,
     }
@@ -72,22 +77,44 @@ export const definition: CheckDefinition<Evidence> = {
     // Old lines are lost.
     isSafe: false,
     interrupts: false,
-    plan: ({target: {service, host, userHost}}, {large}) => ({
+    plan: ({target: {service, host, userHost, manager}}, {large}) => ({
       title: `shorten the logs of ${service.name}`,
       steps: large.map(
-        (file): Step => ({
-          kind: 'act',
-          why: `keep only the last ${megabytes(KEPT_BYTES)} of ${file.path}`,
-          act: () => {
-            shorten(host, userHost, file)
-            return Promise.resolve()
-          },
-        }),
+        (file): Step =>
+          file.isManagers
+            ? rotateStep(file, manager.owner(service))
+            : {
+                kind: 'act',
+                why: `keep only the last ${megabytes(KEPT_BYTES)} of ${file.path}`,
+                act: () => {
+                  shorten(host, userHost, file)
+                  return Promise.resolve()
+                },
+              },
       ),
       outcome: `the logs of ${service.name} are short; what a process wrote while that was done may be lost`,
     }),
   },
 }
+
+/**
+ * Its last lines are kept beside it, and it is emptied in its place: whoever has it open for appending, as launchd opens logs for its jobs
+ * (open(2), O_APPEND), goes on at its new end. It is its owner's, who may write it in a folder of root's too.
+ */
+function rotateStep({path: file}: LogFile, as: Account | undefined): Step {
+  return {
+    kind: 'run',
+    as,
+    why: `keep the last ${megabytes(KEPT_BYTES)} of ${file} as ${file}.1, and empty it`,
+    argv: ['sh', '-c', ROTATE, 'rotate', file, String(KEPT_BYTES)],
+    env: {PATH: '/usr/bin:/bin', LC_ALL: 'C'},
+    timeoutMs: ROTATE_TIMEOUT_MS,
+  }
+}
+
+/** sh program. $1: the log. $2: bytes to keep. The first line may be cut off. */
+const ROTATE = 'umask 077; [ -f "$1" ] && [ ! -L "$1" ] && tail -c "$2" "$1" | sed 1d >"$1.1" && : >"$1"'
+const ROTATE_TIMEOUT_MS = 60_000
 
 /** Its last lines take its place at once. A process that had it open would go on writing to the old one, so there must be none. */
 function shorten(host: Host, userHost: Host, {path: file, mode}: LogFile): void {

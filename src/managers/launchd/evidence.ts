@@ -39,13 +39,15 @@ export interface Evidence {
   readonly onDisk: OnDisk
   /** The job and where it is loaded; undefined if it is loaded nowhere. */
   readonly job: {readonly printed: PrintedJob; readonly domain: Domain} | undefined
+  /** Where it would be loaded; undefined if that is nowhere. */
+  readonly domain: Domain | undefined
   /** Undefined if that cannot be told. */
   readonly isDisabled: boolean | undefined
   readonly memory: Memory
   readonly processes: ReadonlyMap<number, ProcessRow>
 }
 
-/** Statuses and keys that we own, as `directives` of an observation. */
+/** Keys of a property list that are among the `directives` of an observation. */
 const OWNED_KEYS = [
   ...['ProgramArguments', 'RunAtLoad', 'KeepAlive', 'ThrottleInterval', 'ExitTimeOut', 'LimitLoadToSessionType'],
   ...['StandardOutPath', 'StandardErrorPath', 'ProcessType', 'WorkingDirectory'],
@@ -122,6 +124,7 @@ export function observationOf(host: Host, scope: Scope, service: Service, eviden
   const launchdExit = job?.printed.lastExit
   return {
     service,
+    domain: isInstalled ? (job?.domain ?? evidence.domain)?.target : undefined,
     installed: !isInstalled ? 'no' : isOurs ? 'own' : 'foreign',
     broken: undefined,
     enabled: onDisk.plist === undefined || isDisabled === undefined ? undefined : !isDisabled,
@@ -152,10 +155,20 @@ export function isStale({environment}: PrintedJob, plist: string): boolean {
   return environment.get(DEFINITION_VARIABLE) !== member(member(parsePlist(plist), 'EnvironmentVariables'), DEFINITION_VARIABLE)
 }
 
+/** True if launchd knows the service's job. */
+export function isLoaded({directives}: ManagerObservation): boolean {
+  return directives.state !== undefined
+}
+
+/** Of a loaded job what launchd says of it, in its own words, and of a property list the keys that are ours to set. */
 function directivesOf(plist: PlistValue | undefined, job: Evidence['job']): Record<string, string> {
-  const directives: Record<string, string> = job
-    ? {domain: job.domain.target, state: job.printed.state, properties: job.printed.properties.join(' | ')}
-    : {}
+  const directives: Record<string, string> = {}
+  if (job) {
+    const {state, properties, lastExit, exitReason} = job.printed
+    Object.assign(directives, {domain: job.domain.target, state, properties: properties.join(' | ')})
+    if (lastExit?.how === 'exited') directives['last exit code'] = String(lastExit.status)
+    if (exitReason !== undefined) directives['last exit reason'] = exitReason
+  }
   for (const key of OWNED_KEYS) {
     const value = member(plist, key)
     if (value !== undefined) directives[key] = typeof value === 'string' ? value : JSON.stringify(value)

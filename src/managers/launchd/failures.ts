@@ -1,3 +1,4 @@
+import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {type Account, type FileStat, type Host, HostError, type RunResult} from '../../host/host.js'
 import {isDict, member, parsePlist} from './plist.js'
@@ -122,8 +123,17 @@ export function loadFailed(host: Host, result: RunResult, job: FailedLoad): Serv
       `${result.argv.join(' ')}: ${wordsOf(result) || (result.failure ?? `exit status ${result.code}`)}`,
       ...causes.slice(1).map(({what}) => what),
     ],
-    next: first?.next ?? [],
+    next: first?.next ?? nextToTry(result, job),
   })
+}
+
+/** What is left where nothing that can be seen is in the way. */
+function nextToTry({argv}: RunResult, {label, sessionType}: FailedLoad): string[] {
+  return [
+    ...(sessionType === undefined ? [] : [`sudo ${argv.join(' ')}   # launchd tells root more`]),
+    `log show --last 5m --predicate 'process == "launchd" AND eventMessage CONTAINS "${label}"'`,
+    'System Settings, General, Login Items: hermes-gateway-launcher must not be switched off there',
+  ]
 }
 
 /** What keeps launchd from loading a job. `code`: stable, kebab-case. */
@@ -172,7 +182,7 @@ export function causesOf(host: Host, {label, plist, owner, sessionType, isDisabl
 }
 
 /** launchd takes only what nobody else could have written. */
-function whyInsecure(plist: string, stat: FileStat, owner: FailedLoad['owner']): Omit<Cause, 'code'> | undefined {
+export function whyInsecure(plist: string, stat: FileStat, owner: FailedLoad['owner']): Omit<Cause, 'code'> | undefined {
   if (stat.kind !== 'file') return {what: `${plist} is a ${stat.kind}, and launchd takes only a file`, next: ['hermes-svc install']}
   if (stat.uid !== owner.uid)
     return {what: `${plist} belongs to uid ${stat.uid}, not to ${owner.name}`, next: [`sudo chown ${owner.uid} '${plist}'`]}
@@ -180,13 +190,23 @@ function whyInsecure(plist: string, stat: FileStat, owner: FailedLoad['owner']):
   return {what: `${plist} can be written by others (mode ${stat.mode.toString(8)})`, next: [`chmod 644 '${plist}'`]}
 }
 
-/** Why launchd cannot open that log; undefined if nothing is known to be in the way. It makes folders that are missing. */
-export function whyNoLog(host: Host, log: string): string | undefined {
-  if (log.startsWith('/Volumes/'))
-    return `its log ${log} is on another disk than the system's, where launchd cannot open it before it is mounted`
+/**
+ * Why launchd cannot open that log; undefined if nothing is known to be in the way. It makes folders that are missing. `account`: whose
+ * process it is, if that is known.
+ */
+export function whyNoLog(host: Host, log: string, account?: Pick<Account, 'uid' | 'name'>): string | undefined {
+  if (isExternal(host, log)) return `its log ${log} is on another disk than the system's, where launchd cannot open it before it is mounted`
   const stat = host.lstat(log)
   if (stat && stat.kind !== 'file' && stat.kind !== 'other') return `its log ${log} is a ${stat.kind}`
-  return undefined
+  if (stat?.kind !== 'file' || account === undefined || account.uid === 0) return undefined
+  if (stat.uid !== account.uid) return `its log ${log} belongs to uid ${stat.uid}, not to ${account.name}`
+  return (stat.mode & 0o200) === 0 ? `its log ${log} cannot be written by ${account.name} (mode ${stat.mode.toString(8)})` : undefined
+}
+
+/** The disk that the system was started from has a link below /Volumes, too. */
+export function isExternal(host: Host, file: string): boolean {
+  const folder = path.dirname(file)
+  return `${host.realPath(folder) ?? folder}/`.startsWith('/Volumes/')
 }
 
 function isExecutable(host: Host, file: string): boolean {

@@ -6,6 +6,7 @@ import type {ServiceSettings} from '../../service/settings.js'
 import type {DefinitionFile, Scope} from '../manager.js'
 import {scopeFolders} from './definition.js'
 import type {Domain} from './domain.js'
+import {logSteps} from './hand-over.js'
 import type {Launchctl} from './launchctl.js'
 import {type Job, load, unload} from './load.js'
 import {DEFINITION_VARIABLE, isEdited, isOwn, member, parsePlist, renderPlist} from './plist.js'
@@ -87,13 +88,15 @@ export interface HeartbeatChange {
   readonly domain: Domain
   /** Whose property list it is: the owner that it must have. */
   readonly owner: Job['owner']
-  /** The account whose ids files are written with. */
+  /** The account whose ids files are written with; undefined in system scope. */
   readonly as: Account | undefined
+  /** Whose services it ticks. */
+  readonly account: Account
 }
 
 /** Steps that write what differs, and have the job loaded from it. Nothing if all is so already. */
 export function installSteps(files: readonly DefinitionFile[], force: boolean, wanted: HeartbeatChange): Step[] {
-  const {host, launchctl, paths, domain, as} = wanted
+  const {host, launchctl, paths, domain, as, account} = wanted
   const differing = files.filter((file) => (force || !file.edited) && !isAsWanted(host, file))
   const printed = launchctl.print(domain.target, paths.label)
   const isLoaded = typeof printed !== 'string'
@@ -102,9 +105,19 @@ export function installSteps(files: readonly DefinitionFile[], force: boolean, w
   const isPlistNew = differing.some((file) => file.path === paths.plist)
   const reload = reloadStep(wanted, 'tick as the definition says')
   const isToLoad = !isLoaded || isStale || isPlistNew
+  const hadLog = host.lstat(paths.log) !== undefined
+  const removeLog: Step = {
+    kind: 'act',
+    why: `remove ${paths.log}`,
+    act: () => {
+      if (!hadLog) (as && host.account.uid === 0 ? host.as(as) : host).removeFile(paths.log)
+      return Promise.resolve()
+    },
+  }
   return [
     // Undoing goes backwards: first the files are as before, then launchd goes by them again.
-    ...(isToLoad ? onUndo([isLoaded ? reload : unloadStep(wanted)]) : []),
+    ...(isToLoad ? onUndo(isLoaded ? [reload] : [unloadStep(wanted), removeLog]) : []),
+    ...(isToLoad && as === undefined && !hadLog ? logSteps(host, paths.log, account) : []),
     ...differing.map(
       ({path: name, text, mode, isProgram}): Step => ({kind: 'write-file', why: `write ${name}`, path: name, text, mode, isProgram, as}),
     ),

@@ -30,6 +30,7 @@ import {driftOf} from './drift.js'
 import {parseEnvironment} from './environment-file.js'
 import {descends, type Evidence, isStale, observationOf, readMemory, readOnDisk, readProcesses, readProcessGroup} from './evidence.js'
 import {answerOf, changeFailed, noSession} from './failures.js'
+import {giveStep, logSteps} from './hand-over.js'
 import {type HeartbeatChange, heartbeatPaths, installSteps, removalSteps, renderHeartbeat} from './heartbeat.js'
 import {Launchctl, launchctlEnvironment} from './launchctl.js'
 import {commandOf, definitionEvidence} from './life.js'
@@ -43,6 +44,9 @@ import {gatewayDefinitions} from './rivals.js'
 const FORGOTTEN = ['failures', 'restarts', 'started', 'stop', 'stopping'] as const
 /** How much longer a stop may take than the gateway. */
 const STOP_MARGIN_MS = 5000
+const LOOK_EVERY_MS = 100
+/** States of a job whose process was told to end. */
+const ENDING: readonly string[] = ['SIGTERMed', 'SIGKILLed', 'languishing']
 
 /** Where a service is loaded, and what launchd says of it there. */
 interface Loaded {
@@ -55,7 +59,6 @@ export class LaunchdManager implements Manager {
   readonly kind = 'launchd'
   readonly replacesForeign = false
   readonly commandPath = undefined
-  readonly title: string
   private readonly launchctl: Launchctl
 
   /** `account`: whose session it is (user scope), or who asks (system scope). */
@@ -64,8 +67,17 @@ export class LaunchdManager implements Manager {
     readonly scope: Scope,
     private readonly account: Account,
   ) {
-    this.title = `launchd (${scope})`
     this.launchctl = new Launchctl(host)
+  }
+
+  /** With the domain where new services go. */
+  get title(): string {
+    try {
+      return `launchd (${chooseDomain(this.launchctl, this.scope, this.account, undefined).target})`
+    } catch (error) {
+      if (error instanceof ServiceError) return `launchd (${this.scope})`
+      throw error
+    }
   }
 
   defaultAccount(profileName: string): Account | undefined {
@@ -105,6 +117,7 @@ export class LaunchdManager implements Manager {
       return observationOf(this.host, this.scope, service, {
         onDisk,
         job: loaded,
+        domain,
         isDisabled: disabledIn(domain && disabled.get(domain.target), service.name),
         memory: readMemory(this.host, paths.stateFolder),
         processes: processes ?? new Map(),
@@ -116,6 +129,7 @@ export class LaunchdManager implements Manager {
     return observationOf(this.host, this.scope, service, {
       onDisk: {plist: undefined, settings: undefined},
       job: undefined,
+      domain: undefined,
       isDisabled: undefined,
       memory: {gatewayPid: undefined, ended: undefined, restarts: 0, failures: 0, isStopping: false},
       processes: new Map(),
@@ -258,9 +272,12 @@ export class LaunchdManager implements Manager {
   prerequisites(service: Service): Step[] {
     // Throws where there is none.
     const domain = this.domain(service)
-    if (this.isOnDisk(service) || this.launchctl.disabled(domain.target).get(service.name)) return []
-    // What is undone before this disables it, and launchd would remember that of a service that never was.
-    return onUndo(this.enable(service))
+    if (this.isOnDisk(service)) return []
+    // What the launcher leaves of a service that then never was would keep its folders from being removed.
+    const trace = this.removeTrace(service)
+    // What is undone before this disables it, and launchd would remember that.
+    const enable = this.launchctl.disabled(domain.target).get(service.name) ? [] : this.enable(service)
+    return onUndo([...enable, trace])
   }
 
   folderSteps(service: Service): Step[] {
@@ -313,6 +330,18 @@ export class LaunchdManager implements Manager {
       ...(isThere(paths.stateFolder) ? [this.removeState(service)] : []),
       ...folders.map((folder): Step => ({kind: 'remove-folder', why: `remove ${folder} if it is empty`, path: folder, as})),
     ]
+  }
+
+  /** Takes away what was left by a service that has never come up: what it remembers, and what it has said. */
+  private removeTrace(service: Service): Step {
+    const {stateFolder, log} = definitionPaths(this.scope, service)
+    const hadLog = this.host.lstat(log) !== undefined
+    const act = (): Promise<void> => {
+      for (const name of this.host.list(stateFolder) ?? []) this.as(service).removeFile(path.join(stateFolder, name))
+      if (!hadLog) (this.scope === 'user' ? this.as(service) : this.host).removeFile(log)
+      return Promise.resolve()
+    }
+    return {kind: 'act', why: `remove what is in ${stateFolder}`, act}
   }
 
   /** What a stop leaves there is not there yet when it is planned. */
@@ -388,20 +417,37 @@ export class LaunchdManager implements Manager {
     return {argv: logCommand(definitionPaths(this.scope, service).log, query), env: launchctlEnvironment(), isPlain: true}
   }
 
+  logFiles(service: Service): string[] {
+    return [definitionPaths(this.scope, service).log, heartbeatPaths(this.scope, service.account).log]
+  }
+
   owner(service: Service): Account | undefined {
     return this.scope === 'user' ? service.account : undefined
   }
 
-  /** What keeps a service loaded is loaded in the domain and from the text that it should be, and running; else it is made so. */
+  /**
+   * Has it loaded in the domain and from the text that it should be, and running. One that is being booted out is still known, and is gone
+   * in a moment: then it is loaded anew.
+   */
   private async bringUp(service: Service, progress: Progress): Promise<void> {
     const domain = this.domain(service)
-    const {loaded} = this.find(service, undefined)
-    if (loaded && (loaded.printed.pid !== undefined || this.isCurrent(service, loaded, domain))) {
-      if (loaded.printed.pid === undefined) await this.kickstart(loaded.domain, service, [], progress)
-      return
+    const endMs = this.host.monotonicMs() + this.stopLimitMs(service)
+    for (;;) {
+      const {loaded} = this.find(service, undefined)
+      if (!loaded) return load(this.host, this.launchctl, domain, this.job(service), progress)
+      const {pid, state} = loaded.printed
+      if (pid !== undefined && !ENDING.includes(state)) return
+      if (pid === undefined) {
+        if (!this.isCurrent(service, loaded, domain)) {
+          await unload(this.host, this.launchctl, loaded.domain, this.job(service), progress)
+          return load(this.host, this.launchctl, domain, this.job(service), progress)
+        }
+        if (await this.kickstart(loaded.domain, service, [], progress)) return
+      }
+      if (this.host.monotonicMs() >= endMs) throw neverDone(service)
+      progress(`waiting until launchd is done with ${service.name}`)
+      await this.host.sleep(LOOK_EVERY_MS)
     }
-    if (loaded) await unload(this.host, this.launchctl, loaded.domain, this.job(service), progress)
-    await load(this.host, this.launchctl, domain, this.job(service), progress)
   }
 
   /** Ends what runs, and starts it by the text that is on disk, in the domain where it should be. */
@@ -418,18 +464,23 @@ export class LaunchdManager implements Manager {
         this.mark(service, false)
       }
     }
-    if (this.isCurrent(service, loaded, domain)) return this.kickstart(domain, service, ['-k'], progress)
+    if (this.isCurrent(service, loaded, domain)) {
+      if (!(await this.kickstart(domain, service, ['-k'], progress))) await this.bringUp(service, progress)
+      return
+    }
     await unload(this.host, this.launchctl, loaded.domain, this.job(service), progress)
     await load(this.host, this.launchctl, domain, this.job(service), progress)
   }
 
-  /** Starts a loaded job, or loads one that was unloaded meanwhile. */
-  private async kickstart(domain: Domain, service: Service, flags: readonly string[], progress: Progress): Promise<void> {
+  /** Starts a loaded job, or loads one that was unloaded meanwhile. False if launchd is still busy with it, be it starting or ending. */
+  private async kickstart(domain: Domain, service: Service, flags: readonly string[], progress: Progress): Promise<boolean> {
     const result = await this.launchctl.change(['kickstart', ...flags, `${domain.target}/${service.name}`], this.stopLimitMs(service))
     const answer = answerOf(result)
-    // Busy: it is being started already.
-    if (answer === 'done' || answer === 'busy') return
-    if (answer === 'not-loaded') return load(this.host, this.launchctl, domain, this.job(service), progress)
+    if (answer === 'done' || answer === 'busy') return answer === 'done'
+    if (answer === 'not-loaded') {
+      await load(this.host, this.launchctl, domain, this.job(service), progress)
+      return true
+    }
     throw changeFailed(result, `${service.name} could not be started`)
   }
 
@@ -490,7 +541,7 @@ export class LaunchdManager implements Manager {
     const {plist} = definitionPaths(this.scope, service)
     const text = readOrUndefined(this.host, plist)
     if (domain.target !== wanted.target || text === undefined || isEdited(text)) return false
-    return !isStale(printed, text)
+    return !isGivenUp(printed) && !isStale(printed, text)
   }
 
   private isOurs(service: Service): boolean {
@@ -562,23 +613,7 @@ export class LaunchdManager implements Manager {
   /** In system scope the folders are root's, and the service's account writes its state and its log. */
   private handOver(service: Service): Step[] {
     const {stateFolder, log} = definitionPaths(this.scope, service)
-    const {uid, gid, name} = service.account
-    const give = (file: string): Step => ({
-      kind: 'run',
-      why: `give ${file} to ${name}`,
-      argv: ['chown', '-h', `${uid}:${gid}`, file],
-      env: launchctlEnvironment(),
-    })
-    // launchd may open the log with the account's ids, which may not make a file in a folder of root's.
-    const makeLog: Step = {
-      kind: 'act',
-      why: `make ${log}`,
-      act: () => {
-        if (this.host.lstat(log) === undefined) this.host.writeAtomic(log, '', 0o600)
-        return Promise.resolve()
-      },
-    }
-    return [give(stateFolder), makeLog, give(log)]
+    return [giveStep(stateFolder, service.account), ...logSteps(this.host, log, service.account)]
   }
 
   private heartbeatChange(service: Service): HeartbeatChange {
@@ -590,6 +625,7 @@ export class LaunchdManager implements Manager {
       domain: this.domain(service),
       owner: this.job(service).owner,
       as: this.owner(service),
+      account,
     }
   }
 
@@ -612,8 +648,20 @@ export class LaunchdManager implements Manager {
   }
 }
 
+/** launchd does not start it by being asked to: it holds it back, or goes by the signature of a program that has changed since. */
+function isGivenUp({properties, exitReason}: PrintedJob): boolean {
+  return properties.includes('penalty box') || properties.includes('needs LWCR update') || exitReason === 'OS_REASON_CODESIGNING'
+}
+
 function disabledIn(all: ReadonlyMap<string, boolean> | undefined, label: string): boolean | undefined {
   return all && (all.get(label) ?? false)
+}
+
+function neverDone({name}: Service): ServiceError {
+  return new ServiceError(`${name} could not be started: launchd is still busy with its former end`, {
+    code: 'command-failed',
+    exitStatus: ExitStatus.failed,
+  })
 }
 
 function otherTools(plist: string): ServiceError {

@@ -277,6 +277,11 @@ export class S6Manager implements Manager {
     return [this.announce(service), ...this.settle(service), restart]
   }
 
+  /** s6-log rotates its folder itself (s6-log(8), the directives of log/run). */
+  logFiles(): string[] {
+    return []
+  }
+
   logCommand(service: Service, query: LogQuery): {argv: string[]; env: Record<string, string>} {
     const {logs} = this.paths(service)
     const flags = [String(query.lines), query.since ?? '', query.follow ? '1' : '', query.json ? '1' : '']

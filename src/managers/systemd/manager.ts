@@ -467,6 +467,10 @@ export class SystemdManager implements Manager {
     return {argv: journalCommand(this.scope, service, query), env: this.env()}
   }
 
+  logFiles(): string[] {
+    return []
+  }
+
   owner(service: Service): Account | undefined {
     return this.scope === 'user' ? service.account : undefined
   }

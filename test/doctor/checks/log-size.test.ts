@@ -1,5 +1,6 @@
 import {describe, expect, it} from 'vitest'
 import {check} from '../../../src/doctor/checks/log-size.js'
+import {LaunchdTarget} from '../../fakes/launchd-scene.js'
 import {examined, fix, installed, kinds} from '../../fakes/scene.js'
 
 const LOGS = '/home/user/.hermes/logs'
@@ -46,5 +47,16 @@ describe('log-size', () => {
   it('finds a folder of many files that is too large as a whole', async () => {
     const files = Object.fromEntries(Array.from({length: 12}, (_, index) => [`${LOGS}/gateway.log.${index}`, {text: '', size: 90_000_000}]))
     expect((await examined(await installed(files), check)).findings).toMatchObject([{kind: 'large-folder', isFixable: false}])
+  })
+
+  it('empties one that launchd appends to in its place, whoever has it open, and keeps its end beside it', async () => {
+    const machine = await LaunchdTarget.installed()
+    const log = '/home/user/Library/Logs/hermes-svc/ai.hermes.gateway.log'
+    machine.host.put(log, LARGE)
+    machine.host.put('/proc/777/fd/3', {link: log})
+    expect(await machine.find(check)).toMatchObject([{kind: 'large-file', what: `${log} has 150 MB`, isFixable: true, isSafe: false}])
+    const {plan} = await check.examine(await machine.scene())
+    const [step] = (await plan?.({}))?.steps ?? []
+    expect(step).toMatchObject({kind: 'run', argv: ['sh', '-c', expect.any(String), 'rotate', log, '10000000'], as: {name: 'user'}})
   })
 })

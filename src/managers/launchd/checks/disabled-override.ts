@@ -1,0 +1,50 @@
+import {type CheckDefinition, commandLine, defineCheck} from '../../../doctor/check.js'
+import {planStart} from '../../../lifecycle/start.js'
+import {onUndo} from '../../../plan/plan.js'
+import {isLoaded} from '../evidence.js'
+
+const START_MS = 90_000
+
+/** launchd's own record of what is disabled (launchctl(1), disable): it outlives the property list, and no other tool shows it. */
+export const definition: CheckDefinition<undefined> = {
+  id: 'disabled-override',
+  title: "a service that should run and is disabled in launchd's own records",
+  why: 'launchd does not load it at the next login or boot, and answers a bootstrap with an error 5 that does not say why.',
+  needsService: true,
+  needsManager: true,
+  manager: 'launchd',
+  look: () => undefined,
+  diagnose: (scene) => {
+    const {manager, desired} = scene.seen
+    if (manager.enabled !== false || desired.kind !== 'recorded' || desired.record.desiredState !== 'running') return []
+    return [
+      {
+        kind: 'disabled',
+        severity: isLoaded(manager) ? 'warning' : 'error',
+        what: `${manager.service.name} should be running, and is disabled in launchd's own records of ${manager.domain}`,
+        evidence: [
+          `desired: running, since ${desired.record.since} (${desired.record.by})`,
+          `launchctl print-disabled ${manager.domain} has it; it is ${isLoaded(manager) ? manager.activity : 'not loaded'} now`,
+        ],
+        cure: [commandLine(scene, 'fix disabled-override'), `${commandLine(scene, 'stop')}   # if that is what was meant`],
+        explains: ['not-enabled', 'not-loaded', 'desired-state', 'stale-state', 'stale-marker', 'missing-heartbeat'],
+      },
+    ]
+  },
+  fix: {
+    // Whoever disabled it had a reason.
+    isSafe: false,
+    interrupts: false,
+    plan: ({target, seen}, _evidence, _found, {timeoutMs}) => {
+      const {manager, service} = target
+      if (!isLoaded(seen.manager)) return planStart(target, {timeoutMs: timeoutMs ?? START_MS})
+      return {
+        title: `enable ${service.name}`,
+        steps: [...onUndo(manager.disable(service)), ...manager.enable(service)],
+        outcome: `${service.name} starts at every login or boot`,
+      }
+    },
+  },
+}
+
+export const check = defineCheck(definition)

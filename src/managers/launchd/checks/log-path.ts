@@ -1,0 +1,104 @@
+import {ExitStatus, ServiceError} from '../../../errors.js'
+import {type CheckDefinition, commandLine, defineCheck} from '../../../doctor/check.js'
+import type {Found} from '../../../doctor/finding.js'
+import type {Scene} from '../../../doctor/scene.js'
+import {waitUntilUp} from '../../../lifecycle/wait.js'
+import type {Step} from '../../../plan/plan.js'
+import {isExternal, whyNoLog} from '../failures.js'
+import {logSteps} from '../hand-over.js'
+
+interface Evidence {
+  /** Logs that launchd cannot open, and why. */
+  readonly faults: readonly {readonly log: string; readonly why: string; readonly isExternal: boolean}[]
+}
+
+const EX_CONFIG = '78'
+const START_MS = 90_000
+
+/** launchd opens a job's logs before it starts its program; if it cannot, the job ends with 78, and nothing says so anywhere. */
+export const definition: CheckDefinition<Evidence> = {
+  id: 'log-path',
+  title: 'a log that launchd cannot open, so that the gateway ends with 78 before it was ever started',
+  why: 'launchd starts nothing whose log it cannot open, and tells nobody.',
+  needsService: true,
+  needsManager: true,
+  manager: 'launchd',
+  look: ({target: {host, service}, seen}) => {
+    const {StandardOutPath, StandardErrorPath} = seen.manager.directives
+    const logs = [...new Set([StandardOutPath, StandardErrorPath])].filter((log) => log !== undefined)
+    return {
+      faults: logs.flatMap((log) => {
+        const why = whyNoLog(host, log, service.account)
+        return why === undefined ? [] : [{log, why, isExternal: isExternal(host, log)}]
+      }),
+    }
+  },
+  diagnose: (scene, {faults}) => {
+    const {manager} = scene.seen
+    // Our launcher never ends with 78: launchd says so of what it could not start.
+    const isSilent = manager.installed === 'own' && manager.directives['last exit code'] === EX_CONFIG && manager.mainPid === undefined
+    if (faults.length === 0 && !isSilent) return []
+    const found: Found = {
+      kind: faults.length === 0 ? 'silent-78' : faults.some((fault) => fault.isExternal) ? 'external' : 'unwritable',
+      severity: manager.mainPid === undefined ? 'error' : 'warning',
+      what:
+        faults.length === 0
+          ? `launchd could not start ${manager.service.name}: it ended with 78 before its program ran`
+          : `launchd cannot start ${manager.service.name}: ${faults.map(({why}) => why).join('; ')}`,
+      evidence: isSilent && faults.length > 0 ? ['its job ended with 78 before its program ran'] : [],
+      explains: ['fatal-config', 'crash-loop', 'desired-state', 'stale-state', 'stale-marker', 'missing-heartbeat', 'not-loaded'],
+    }
+    return [{...found, ...cureOf(scene, found.kind)}]
+  },
+  fix: {
+    // What the log held is lost.
+    isSafe: false,
+    interrupts: false,
+    plan: (scene, {faults}, _found, {timeoutMs}) => {
+      const {target, seen} = scene
+      const isDown = seen.verdict.state === 'dead'
+      return {
+        title: `have launchd make the log of ${target.service.name} anew`,
+        steps: [...faults.flatMap(({log}) => renewSteps(scene, log)), ...(isDown ? target.manager.restart(target.service) : [])],
+        ...(isDown
+          ? {
+              verify: async (progress) => {
+                await waitUntilUp(target, {previousPid: undefined, timeoutMs: timeoutMs ?? START_MS, progress})
+              },
+              lasts: true,
+            }
+          : {}),
+        outcome: `launchd can open the log of ${target.service.name}`,
+      }
+    },
+  },
+}
+
+/** launchd makes it anew, but not in a folder of root's. A folder that holds something is not ours to remove. */
+function renewSteps({target: {host, userHost, manager, service}}: Scene, log: string): Step[] {
+  const isUsers = manager.owner(service) !== undefined
+  const doer = isUsers ? userHost : host
+  const act = (): Promise<void> => {
+    if (host.lstat(log)?.kind !== 'folder') doer.removeFile(log)
+    else if (!doer.removeFolder(log))
+      throw new ServiceError(`${log} is a folder that is not empty`, {code: 'log-path', exitStatus: ExitStatus.failed})
+    return Promise.resolve()
+  }
+  return [{kind: 'act', why: `take ${log} away`, act}, ...(isUsers ? [] : logSteps(host, log, service.account))]
+}
+
+function cureOf(scene: Scene, kind: string): Partial<Found> {
+  const {installed} = scene.seen.manager
+  if (kind === 'unwritable' && installed === 'own') return {}
+  const search = `log show --last 1h --predicate 'process == "launchd" AND eventMessage CONTAINS "${scene.target.service.name}"'`
+  const daemon = `sudo hermes-svc install --run-as ${scene.target.service.account.name}   # its log is in /Library/Logs`
+  const cure =
+    installed !== 'own'
+      ? ['hermes gateway uninstall', 'hermes-svc install   # its log is on the disk of the system']
+      : kind === 'external'
+        ? [commandLine(scene, 'uninstall'), daemon]
+        : [search, commandLine(scene, 'install --force')]
+  return {isFixable: false, cure}
+}
+
+export const check = defineCheck(definition)

@@ -1,0 +1,55 @@
+import {type CheckDefinition, commandLine, defineCheck} from '../../../doctor/check.js'
+import {shouldRun} from '../../../doctor/reinstall.js'
+import {planStart} from '../../../lifecycle/start.js'
+import {isStoppedUntilBoot} from '../../../service/desired-state.js'
+import {isLoaded} from '../evidence.js'
+
+interface Evidence {
+  readonly isOnDisk: boolean
+  readonly isStoppedUntilBoot: boolean
+}
+
+const START_MS = 90_000
+
+/** A property list that launchd does not know: nothing starts it before the next login or boot. */
+export const definition: CheckDefinition<Evidence> = {
+  id: 'not-loaded',
+  title: 'a property list that launchd has not loaded',
+  why: 'launchd starts only what it has loaded, so the gateway stays down at least until the next login or boot.',
+  needsService: true,
+  needsManager: true,
+  manager: 'launchd',
+  look: ({target: {host, manager, service}, seen}) => ({
+    isOnDisk: manager.isOnDisk(service),
+    isStoppedUntilBoot: isStoppedUntilBoot(host, seen.desired),
+  }),
+  diagnose: (scene, evidence) => {
+    const {manager} = scene.seen
+    if (!evidence.isOnDisk || evidence.isStoppedUntilBoot || isLoaded(manager) || !shouldRun(scene.seen)) return []
+    const wasStopped = manager.lastExit?.how === 'exited' && manager.lastExit.status === 0
+    return [
+      {
+        kind: 'unloaded',
+        severity: 'error',
+        what: `${manager.service.name} should be running, and launchd has not loaded it in ${manager.domain}`,
+        evidence: [
+          ...manager.definitionPaths.map((file) => `${file} is there`),
+          wasStopped ? 'its gateway was stopped in good order, but not by hermes-svc' : 'its gateway is down',
+          'one that is switched off in System Settings (General, Login Items) is not loaded either; there it is hermes-gateway-launcher',
+        ],
+        // Somebody may have wanted that.
+        ...(wasStopped
+          ? {isSafe: false, cure: [commandLine(scene, 'fix not-loaded'), commandLine(scene, 'fix desired-state --desired stopped')]}
+          : {}),
+        explains: ['desired-state', 'stale-state', 'stale-marker', 'not-enabled', 'missing-heartbeat'],
+      },
+    ]
+  },
+  fix: {
+    isSafe: true,
+    interrupts: false,
+    plan: ({target}, _evidence, _found, {timeoutMs}) => planStart(target, {timeoutMs: timeoutMs ?? START_MS}),
+  },
+}
+
+export const check = defineCheck(definition)

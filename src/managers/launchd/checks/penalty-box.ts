@@ -1,0 +1,53 @@
+import {type CheckDefinition, defineCheck} from '../../../doctor/check.js'
+import type {Found} from '../../../doctor/finding.js'
+import {reinstall} from '../../../doctor/reinstall.js'
+import type {Scene} from '../../../doctor/scene.js'
+
+/** Of the programs that the definition names those that are not there. */
+type Evidence = readonly string[]
+
+/** launchd has given a job up: its program was not there when it was to be started. How it gets out by itself is not documented. */
+export const definition: CheckDefinition<Evidence> = {
+  id: 'penalty-box',
+  title: 'a job that launchd has put into its penalty box, because its program was missing',
+  why: 'launchd does not start it any more, though it has it loaded and says that a start is scheduled.',
+  needsService: true,
+  needsManager: true,
+  manager: 'launchd',
+  look: ({target: {manager, host}, seen}) =>
+    manager
+      .evidence(seen.manager)
+      .programs.map((program) => program.path)
+      .filter((program) => host.stat(program)?.kind !== 'file'),
+  diagnose: (scene, missing) => {
+    const {manager} = scene.seen
+    if (!manager.directives.properties?.split(' | ').includes('penalty box')) return []
+    const found: Found = {
+      kind: 'boxed',
+      severity: 'error',
+      what: `launchd has given up ${manager.service.name}: it is in the penalty box`,
+      evidence: [
+        `state: ${manager.directives.state}; last exit code: ${manager.directives['last exit code'] ?? 'none'}`,
+        ...missing.map((program) => `${program} is gone`),
+      ],
+      explains: [
+        ...['helper-missing', 'definition-broken', 'definition-drift', 'crash-loop', 'fatal-config', 'desired-state', 'stale-state'],
+        ...['stale-marker', 'missing-heartbeat', 'start-limit', 'log-path'],
+      ],
+    }
+    return [{...found, ...(manager.installed === 'own' ? {} : othersCure(scene, missing))}]
+  },
+  fix: {
+    isSafe: true,
+    interrupts: false,
+    // A start loads a job anew that is in the penalty box.
+    plan: (scene, _missing, _found, options) => reinstall(scene, options),
+  },
+}
+
+function othersCure({target: {manager, service}}: Scene, missing: Evidence): Partial<Found> {
+  const cure = [...missing.map((program) => `ls -l '${program}'   # bring it back`), manager.commandLine(`disable ${service.name}`)]
+  return {isFixable: false, cure}
+}
+
+export const check = defineCheck(definition)

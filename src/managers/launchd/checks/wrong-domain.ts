@@ -1,0 +1,143 @@
+import {type CheckDefinition, commandLine, defineCheck} from '../../../doctor/check.js'
+import type {Found} from '../../../doctor/finding.js'
+import {reinstall, shouldRun} from '../../../doctor/reinstall.js'
+import type {Scene} from '../../../doctor/scene.js'
+import {ExitStatus, ServiceError} from '../../../errors.js'
+import {waitUntilUp} from '../../../lifecycle/wait.js'
+import type {Step} from '../../../plan/plan.js'
+import {type Domain, domainsOf, parseDomainKind} from '../domain.js'
+import {Launchctl} from '../launchctl.js'
+import {unload} from '../load.js'
+
+interface Evidence {
+  readonly isOnDisk: boolean
+  /** The domains of the service's scope with what launchd says of the service there; one that cannot be looked at is left out. */
+  readonly places: readonly {readonly domain: Domain; readonly isThere: boolean; readonly isLoaded: boolean}[]
+  /** Where it was installed; undefined for another tool's. */
+  readonly recorded: Domain | undefined
+}
+
+const START_MS = 90_000
+
+/** launchd has a place for a user's jobs with a session at the desktop, and another without one. */
+export const definition: CheckDefinition<Evidence> = {
+  id: 'wrong-domain',
+  title: 'a service in another of launchd’s domains than the one it was installed for, in two of them, or without any',
+  why: 'What is loaded in the wrong place is not started at the next login, and what is loaded twice runs twice.',
+  needsService: false,
+  needsManager: false,
+  manager: 'launchd',
+  look: ({target: {manager, host, service}, seen, unreachable}) => {
+    const domains = unreachable === undefined && seen.manager.installed !== 'no' ? domainsOf(manager.scope, service.account) : []
+    const launchctl = new Launchctl(host)
+    const kind = parseDomainKind(seen.manager.settings?.domain)
+    return {
+      isOnDisk: manager.isOnDisk(service),
+      // A daemon has one place only.
+      places: (domains.length > 1 ? domains : []).flatMap((domain) => placeOf(launchctl, domain, service.name)),
+      recorded: domains.find((domain) => domain.kind === kind),
+    }
+  },
+  diagnose: (scene, evidence) => foundUnreachable(scene, evidence) ?? foundElsewhere(scene, evidence),
+  fix: {
+    isSafe: false,
+    interrupts: true,
+    plan: (scene, {places, recorded}, found, options) => {
+      const {target, seen} = scene
+      if (found.some(({kind}) => kind === 'no-such-session')) return reinstall(scene, options)
+      const loaded = places.filter(({isLoaded}) => isLoaded).map(({domain}) => domain)
+      const wrong = loaded.filter((domain) => domain.target !== recorded?.target)
+      const surplus = recorded === undefined ? loaded.slice(1) : wrong
+      return {
+        title: `have ${target.service.name} in one domain of launchd`,
+        steps: [...surplus.map((domain) => unloadFrom(scene, domain)), ...target.manager.restart(target.service)],
+        verify: async (progress) => {
+          await waitUntilUp(target, {previousPid: seen.verdict.pid, timeoutMs: options.timeoutMs ?? START_MS, progress})
+        },
+        lasts: true,
+        outcome: `${target.service.name} is in ${recorded?.target ?? loaded[0]?.target}`,
+      }
+    },
+  },
+}
+
+function placeOf(launchctl: Launchctl, domain: Domain, label: string): Evidence['places'] {
+  try {
+    const shown = launchctl.print(domain.target, label)
+    return [{domain, isThere: shown !== 'no-domain', isLoaded: typeof shown !== 'string'}]
+  } catch (error) {
+    if (error instanceof ServiceError && error.exitStatus === ExitStatus.cannotTell) return []
+    throw error
+  }
+}
+
+function foundUnreachable({unreachable, isNamed}: Scene, {isOnDisk}: Evidence): Found[] | undefined {
+  if (!unreachable) return undefined
+  if (!isNamed && !isOnDisk) return []
+  const explains = ['not-installed', 'desired-state', 'stale-state', 'missing-heartbeat', 'orphan-gateway']
+  const isNoSession = unreachable.code === 'no-user-manager'
+  return [
+    {
+      kind: isNoSession ? 'no-session' : 'unreachable',
+      severity: !isNoSession ? 'unknown' : isOnDisk ? 'error' : 'warning',
+      what: unreachable.message,
+      ...(isNoSession ? {why: "A user's services run only in a session of that user."} : {}),
+      cure: unreachable.next,
+      isFixable: false,
+      explains,
+    },
+  ]
+}
+
+function foundElsewhere(scene: Scene, {places, recorded}: Evidence): Found[] {
+  const {service} = scene.seen.manager
+  const loaded = places.filter(({isLoaded}) => isLoaded).map(({domain}) => domain.target)
+  const explains = ['not-loaded', 'desired-state', 'definition-drift', 'stale-state', 'stale-marker', 'missing-heartbeat']
+  if (loaded.length > 1) {
+    return [
+      {
+        kind: 'twice',
+        severity: 'error',
+        what: `${service.name} is loaded twice, in ${loaded.join(' and ')}`,
+        why: 'Two gateways on one home fight over it.',
+        explains: [...explains, 'orphan-gateway'],
+      },
+    ]
+  }
+  const isThere = places.some(({domain, isThere}) => isThere && domain.target === recorded?.target)
+  const [where] = loaded
+  if (recorded === undefined || where === recorded.target) return []
+  if (where !== undefined && isThere) {
+    const what = `${service.name} was installed for ${recorded.target}, and is loaded in ${where}`
+    return [{kind: 'elsewhere', severity: 'warning', what, explains}]
+  }
+  const present = places.find((place) => place.isThere)?.domain.target
+  if (isThere || where !== undefined || present === undefined || !shouldRun(scene.seen)) return []
+  return [
+    {
+      kind: 'no-such-session',
+      severity: 'error',
+      what: `${service.name} was installed for ${recorded.target}, which is not there now; only ${present} is`,
+      why: 'Its session is gone, and the gateway with it, until its user logs in there again.',
+      cure: [
+        recorded.kind === 'gui'
+          ? `log in as ${service.account.name} at the desktop, or:`
+          : `log in as ${service.account.name} over SSH, or:`,
+        `${commandLine(scene, 'fix wrong-domain')}   # moves it to ${present}`,
+      ],
+      explains,
+    },
+  ]
+}
+
+function unloadFrom({target: {host, manager, service}}: Scene, domain: Domain): Step {
+  const plist = manager.ownFiles(service).find(({role}) => role === 'definition')?.path ?? ''
+  const job = {label: service.name, plist, owner: service.account}
+  return {
+    kind: 'act',
+    why: `unload it from ${domain.target}`,
+    act: (progress) => unload(host, new Launchctl(host), domain, job, progress),
+  }
+}
+
+export const check = defineCheck(definition)

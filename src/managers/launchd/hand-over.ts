@@ -1,0 +1,21 @@
+import type {Account, Host} from '../../host/host.js'
+import type {Step} from '../../plan/plan.js'
+import {launchctlEnvironment} from './launchctl.js'
+
+/** Gives a file or folder of root's to the account whose job writes there. */
+export function giveStep(file: string, {uid, gid, name}: Account): Step {
+  return {kind: 'run', why: `give ${file} to ${name}`, argv: ['chown', '-h', `${uid}:${gid}`, file], env: launchctlEnvironment()}
+}
+
+/** Makes a job's log in a folder of root's: launchd may open it with the job's ids, which may not make a file there. */
+export function logSteps(host: Host, log: string, account: Account): Step[] {
+  const makeLog: Step = {
+    kind: 'act',
+    why: `make ${log}`,
+    act: () => {
+      if (host.lstat(log) === undefined) host.writeAtomic(log, '', 0o600)
+      return Promise.resolve()
+    },
+  }
+  return [makeLog, giveStep(log, account)]
+}

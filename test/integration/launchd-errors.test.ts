@@ -1,0 +1,266 @@
+import {beforeAll, describe, expect, it} from 'vitest'
+import type {Account} from '../../src/host/host.js'
+import type {LaunchdSwitches} from '../fakes/launchd/double.js'
+import {doctor} from '../support/doctor-row.js'
+import {describeOnLaunchd} from '../support/launchd-machine.js'
+import {LaunchdService} from '../support/launchd-service.js'
+
+interface Failure {
+  readonly error: {readonly code: string; readonly message: string; readonly next: string[]; readonly evidence: string[]}
+}
+
+/** What keeps launchd from loading a stopped service, and what must be said of it. All of these can be an error 5. */
+interface Refusal {
+  readonly how: string
+  readonly break: (service: LaunchdService) => Promise<unknown>
+  /** The double's codes: the one that says what it is, where there is one. */
+  readonly codes: NonNullable<LaunchdSwitches['codes']>
+  readonly asFive: NonNullable<LaunchdSwitches['codes']>
+  readonly code: string
+  readonly what: RegExp
+  readonly next: RegExp
+}
+
+const refusals: Refusal[] = [
+  {
+    how: 'the property list is malformed',
+    break: (service) => service.sh('printf "<plist><dict><key>Label</key></dict>" >"$1"', [service.plist]),
+    codes: {malformed: 109},
+    asFive: {malformed: 5},
+    code: 'plist-malformed',
+    what: /is no property list$/,
+    next: /^plutil -lint '/,
+  },
+  {
+    how: 'the property list belongs to somebody else',
+    break: (service) => service.sh('chown root "$1"', [service.plist]),
+    codes: {ownership: 122},
+    asFive: {ownership: 5},
+    code: 'plist-permissions',
+    what: /belongs to uid 0, not to ann$/,
+    next: /^sudo chown \d+ '/,
+  },
+  {
+    how: 'others can write the property list',
+    break: (service) => service.sh('chmod 666 "$1"', [service.plist]),
+    codes: {ownership: 122},
+    asFive: {ownership: 5},
+    code: 'plist-permissions',
+    what: /can be written by others \(mode 666\)$/,
+    next: /^chmod 644 '/,
+  },
+  {
+    how: 'the property list is for another session',
+    break: (service) => service.sh('sed -i "s/>Aqua</>Background</" "$1"', [service.plist]),
+    codes: {sessionType: 134},
+    asFive: {sessionType: 5},
+    code: 'wrong-domain',
+    what: /is for a session of the kind Background, and this one is Aqua$/,
+    next: /^hermes-svc install/,
+  },
+  {
+    how: 'its label is another',
+    break: (service) => service.sh('sed -i "s/<string>ai.hermes.gateway-[^<]*</<string></" "$1"', [service.plist]),
+    codes: {noLabel: 110},
+    asFive: {noLabel: 5},
+    code: 'plist-malformed',
+    what: /has the label ""$/,
+    next: /^hermes-svc install --force/,
+  },
+]
+
+/** What nobody has seen on a Mac for certain: each choice must make no difference. The defaults are what the other suites have. */
+const variants: Record<string, Partial<LaunchdSwitches>> = {
+  'as older systems speak': {
+    ...{disabledLayout: 'booleans', idleState: 'waiting', badRequest: false, messageStream: 'stdout', emptyDisabled: 'words'},
+  },
+  'as macOS 26 speaks': {
+    ...{disabledLayout: 'indented', idleState: 'exited', spawningState: 'xpcproxy', badRequestBeforeDomain: true, jobState: false},
+    ...{bootoutWait: true, lwcr: true},
+  },
+  'with other codes for what is going on': {
+    spawningState: 'spawn scheduled',
+    codes: {alreadyLoaded: 37, tearingDown: 37, bootoutInProgress: 36, kickstartRunning: 37, killNoProcess: 1, bootstrapInProgress: 5},
+  },
+  'with a kickstart that waits, and kills': {
+    ...{kickstartThrottled: true, kickstartSignal: 'SIGKILL', processGroupSignal: 'SIGKILL', exitTimeOutClampSec: 60},
+    codes: {alreadyLoaded: 17},
+  },
+  'with slow teardowns, and bootstraps in flight': {teardownMs: 1500, bootstrapMs: 300, spawnDelayMs: 300, userEnvironment: true},
+}
+
+describeOnLaunchd('what launchd refuses, delays and says in other words', (there) => {
+  let ann: Account
+
+  beforeAll(async () => {
+    ann = await there().addUser('ann')
+  })
+
+  const makeInstalled = async (user: Account = ann) => {
+    const service = await LaunchdService.make(there(), user)
+    await service.must('install', ['--heartbeat', 'off'])
+    return service
+  }
+
+  const withSwitches = async (switches: Partial<LaunchdSwitches>, run: () => Promise<void>) => {
+    const was = await there().config(switches)
+    try {
+      await run()
+    } finally {
+      await there().config(was)
+    }
+  }
+
+  describe.each(refusals)('when $how', (refusal) => {
+    it.each(['codes', 'asFive'] as const)('start says so, and what to type next (%s)', async (which) => {
+      const service = await makeInstalled()
+      await service.must('stop')
+      await refusal.break(service)
+      await withSwitches({codes: refusal[which]}, async () => {
+        const failed = await service.run('start', ['--json', '--timeout', '20'])
+        expect(failed.code).toBe(1)
+        const {error} = failed.json<Failure>()
+        expect(error).toMatchObject({code: refusal.code})
+        expect(error.message).toMatch(refusal.what)
+        expect(error.next[0]).toMatch(refusal.next)
+        expect(error.evidence.join('\n')).toContain(`Bootstrap failed: ${Object.values(refusal[which])[0]}: `)
+      })
+      expect(await service.isLoaded()).toBe(false)
+    })
+  })
+
+  it('says that a home on another disk cannot hold an agent', async () => {
+    await there().sh('mkdir -p /Volumes/extern')
+    const dave = await there().addUser('dave')
+    await there().sh('usermod --home /Volumes/extern/dave --move-home dave')
+    const moved = {...dave, home: '/Volumes/extern/dave'}
+    await withSwitches({externalVolumes: ['/Volumes/extern']}, async () => {
+      const service = await LaunchdService.make(there(), moved)
+      const failed = await service.run('install', ['--json', '--heartbeat', 'off'])
+      expect(failed.code).toBe(1)
+      expect(failed.json<Failure>().error).toMatchObject({
+        code: 'log-path',
+        message: expect.stringContaining('is on another disk than the system') as string,
+      })
+      expect(await service.lasting()).toEqual([])
+    })
+  })
+
+  it('says where to look when a job is switched off as a login item, and bootstrap says nothing', async () => {
+    const service = await makeInstalled()
+    await service.must('stop')
+    await withSwitches({loginItemsOff: [service.unit], codes: {loginItemOff: 0}}, async () => {
+      const failed = await service.run('start', ['--json', '--timeout', '20'])
+      expect(failed.code).toBe(1)
+      expect(failed.json<Failure>().error.next.at(-1)).toMatch(/^System Settings, General, Login Items/)
+    })
+  })
+
+  it('tries a bootstrap again that comes too soon, and no more often than it must', async () => {
+    const service = await makeInstalled()
+    await service.must('stop')
+    const stderr = 'Bootstrap failed: 5: Input/output error\nTry re-running the command as root for richer errors.\n'
+    await there().config({faults: [{verb: 'bootstrap', times: 3, code: 5, stderr}]})
+    const after = (await there().log()).length
+    await service.must('start')
+    expect((await there().log()).slice(after).filter(({event}) => event === 'fault')).toHaveLength(3)
+    expect(await service.changes(after)).toEqual(['enable TARGET', 'bootstrap DOMAIN PLIST'])
+  })
+
+  it('starts a job in the middle of its teardown', async () => {
+    const service = await makeInstalled()
+    await withSwitches({teardownMs: 2000}, async () => {
+      const {pid} = await service.status()
+      await service.launchctl('bootout', 'TARGET')
+      expect(await service.isLoaded()).toBe(true)
+      await service.must('start', ['--timeout', '20'])
+      expect((await service.status()).pid).not.toBe(pid)
+    })
+  })
+
+  it('has the former job loaded and running again when launchd does not take the new one', async () => {
+    const service = await makeInstalled()
+    const text = await there().machine.readText(service.plist)
+    await service.machine.writeText(`${service.home}/.env`, 'HERMES_RESTART_DRAIN_TIMEOUT=900\n', {user: ann})
+    await there().config({faults: [{verb: 'bootstrap', code: 109, stderr: 'Bootstrap failed: 109: Invalid property list\n'}]})
+    const failed = await service.run('install', ['--json'])
+    expect(failed.code).toBe(1)
+    expect(failed.json<Failure>().error.message).toContain('Invalid property list')
+    await service.comesUp()
+    expect(await there().machine.readText(service.plist)).toBe(text)
+    await service.sh('rm "$1/.env"', [service.home])
+    expect(await doctor(service)).toEqual({exit: 0, findings: []})
+  })
+
+  it('shows a disable of the user’s, keeps it while nobody asks for a start, and takes it back on one', async () => {
+    const service = await makeInstalled()
+    await service.launchctl('disable', 'TARGET')
+    expect(await service.status()).toMatchObject({actual: 'running', enabled: false})
+    expect((await doctor(service)).findings.map(({id}) => id)).toEqual(['disabled-override'])
+    expect((await service.run('doctor', ['--fix'])).code).toBe(1)
+    expect(await service.status()).toMatchObject({actual: 'running', enabled: false})
+    await service.must('start')
+    expect(await service.status()).toMatchObject({exit: 0, actual: 'running', enabled: true})
+  })
+
+  it('keeps a disable of the user’s when it loads a job anew that was disabled', async () => {
+    const service = await LaunchdService.make(there(), await there().addUser('erin'))
+    await service.must('install', ['--heartbeat-interval', '50'])
+    const heartbeat = `${service.domain}/ai.hermes-svc.heartbeat`
+    await service.launchctl('disable', heartbeat)
+    const after = (await there().log()).length
+    await service.must('install', ['--heartbeat-interval', '40'])
+    const changes = (await there().log()).slice(after).flatMap((one) => (one.event === 'launchctl' ? [one.argv] : []))
+    expect(changes.filter((argv) => argv.at(-1)?.includes('heartbeat') && argv[0] !== 'print').map(([verb]) => verb)).toEqual([
+      'bootout',
+      'enable',
+      'bootstrap',
+      'disable',
+    ])
+    expect((await service.launchctl('print', heartbeat)).stdout).toContain('run interval = 40 seconds')
+    expect((await service.launchctl('print-disabled', service.domain)).stdout).toContain('"ai.hermes-svc.heartbeat" => disabled')
+  })
+
+  it('cannot tell, and says so, when launchctl dies or says what nobody understands', async () => {
+    const service = await makeInstalled()
+    await there().config({faults: [{verb: 'print', signal: 'SIGABRT'}]})
+    expect((await service.status()).exit).toBe(4)
+    await there().config({faults: [{verb: 'print', stdout: `${service.target} = {\n\tstate = napping\n}\n`}]})
+    expect((await service.status()).exit).toBe(4)
+    expect(await service.status()).toMatchObject({exit: 0, actual: 'running'})
+  })
+
+  it('never has a service of root’s in a session of root’s', async () => {
+    await there().sh('mkdir -p /root/.hermes')
+    const asked = await there().machine.exec(['/opt/hermes-svc/node', '/opt/hermes-svc/package/bin/hermes-svc.cjs', 'install'].concat(ROOT))
+    expect(asked.code).toBe(2)
+    expect(asked.stderr).toContain('root has no services of its own session under launchd')
+    expect((await there().log()).filter((one) => one.event === 'launchctl' && one.argv.some((word) => word.startsWith('gui/0')))).toEqual(
+      [],
+    )
+  })
+
+  describe.each(Object.entries(variants))('launchd %s', (_name, switches) => {
+    it('installs, brings back, restarts, stops, starts and uninstalls all the same', async () => {
+      await withSwitches(switches, async () => {
+        const service = await makeInstalled()
+        const {pid} = await service.status()
+        await service.sh('kill -9 "$1"', [String(pid)])
+        await service.comesUp(pid ?? 0)
+        await service.must('restart')
+        expect((await service.must('doctor', ['--json'])).json()).toMatchObject({services: [{findings: []}]})
+        await service.must('stop')
+        expect(await service.status()).toMatchObject({exit: 3, actual: 'stopped', enabled: false})
+        await service.must('start')
+        expect(await service.status()).toMatchObject({exit: 0, actual: 'running', enabled: true})
+        await service.machine.writeText(`${service.home}/.env`, 'HERMES_RESTART_DRAIN_TIMEOUT=900\n', {user: ann})
+        await service.must('install')
+        expect((await service.must('diff', ['--json'])).json()).toMatchObject({drift: [], needsReload: false})
+        await service.must('uninstall')
+        expect(await service.lasting()).toEqual([])
+      })
+    })
+  })
+})
+
+const ROOT = ['--manager', 'launchd', '--scope', 'user']

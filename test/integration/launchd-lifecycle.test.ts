@@ -1,0 +1,307 @@
+import {beforeAll, describe, expect, it} from 'vitest'
+import type {Account} from '../../src/host/host.js'
+import type {ServiceReport} from '../../src/lifecycle/status.js'
+import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import {describeOnLaunchd, type LaunchdMachine} from '../support/launchd-machine.js'
+import {LaunchdService} from '../support/launchd-service.js'
+import {waitFor} from '../support/machines.js'
+
+// What lifecycle.test.ts sees of a service under systemd, seen under launchd: the expectations are the same, the manager's own words differ.
+
+// The only user of a Mac of CI has a session at the desktop.
+const KINDS = process.platform === 'darwin' ? (['gui', 'system'] as const) : (['gui', 'user', 'system'] as const)
+
+describeOnLaunchd(
+  'the life cycle of a service',
+  (there) => {
+    describe.concurrent.each(KINDS)('in the domain %s', (kind) => {
+      describe.sequential('one after the other', () => lifeCycle(there, kind))
+    })
+  },
+  {onMacs: true},
+)
+
+function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system'): void {
+  let alice: Account
+
+  beforeAll(async () => {
+    alice = await there().addUser(`alice-${kind}`, {desktop: kind === 'gui'})
+  })
+
+  const makeService = (standIn: StandInConfig = {}, profile?: string) =>
+    LaunchdService.make(there(), alice, {kind, standIn, ...(profile ? {profile} : {})})
+
+  const makeInstalled = async (standIn: StandInConfig = {}, flags: readonly string[] = []) => {
+    const service = await makeService(standIn)
+    await service.must('install', flags)
+    return service
+  }
+
+  it('installs, starts and uninstalls a gateway, and leaves nothing behind but the home', async () => {
+    const service = await makeService({}, 'default')
+    const before = await service.lasting()
+    const installed = await service.must('install', ['--json'])
+    expect(installed.json()).toMatchObject({schemaVersion: 1, ok: true, service: 'ai.hermes.gateway', profile: 'default', changed: true})
+
+    const status = await service.status()
+    expect(status).toMatchObject({
+      schemaVersion: 1,
+      ok: true,
+      exit: 0,
+      service: 'ai.hermes.gateway',
+      manager: 'launchd',
+      scope: service.scope,
+      domain: service.domain,
+      profile: 'default',
+      home: service.home,
+      account: alice.name,
+      installed: 'own',
+      enabled: true,
+      desired: 'running',
+      actual: 'running',
+      verdict: {state: 'alive', evidence: expect.arrayContaining([`gateway.lock is held by pid ${status.pid}`])},
+      gatewayState: 'running',
+      restarts: 0,
+      failuresInARow: 0,
+      lastExit: null,
+      servedBy: null,
+    })
+    expect(await service.isLoaded()).toBe(true)
+    const owner = kind === 'system' ? 'root' : alice.name
+    expect(await service.sh('ls -ld "$1"', [service.plist])).toMatch(new RegExp(`^-rw-r--r--\\S* +1 ${owner} `))
+
+    expect((await service.must('uninstall', ['--json'])).json()).toMatchObject({ok: true, changed: true})
+    expect(await service.lasting()).toEqual(before)
+    expect(await service.isLoaded()).toBe(false)
+    expect(await service.status()).toMatchObject({exit: 4, actual: 'not-installed', installed: 'no', enabled: null, desired: null})
+    expect((await service.must('uninstall', ['--json'])).json()).toMatchObject({ok: true, changed: false})
+  })
+
+  it('tells by list, diff and render what status tells, and shows the domain', async () => {
+    const service = await makeInstalled()
+    const {services} = (await service.must('list', ['--json'])).json<{services: ServiceReport[]}>()
+    const listed = services.find((report) => report.profile === service.profile)
+    const status = await service.status()
+    expect({schemaVersion: 1, ok: true, exit: 0, ...listed, uptimeMs: null}).toEqual({...status, uptimeMs: null})
+    expect((await service.must('list')).stdout).toMatch(
+      new RegExp(`^${service.profile} .* ${service.domain} .*running.*${service.home}$`, 'm'),
+    )
+    expect((await service.must('status')).stdout).toContain(`(launchd, ${service.domain}, profile ${service.profile})`)
+
+    expect((await service.must('diff', ['--json'])).json()).toMatchObject({
+      files: [],
+      drift: [],
+      needsReload: false,
+      loaded: [service.plist],
+    })
+    const {files} = (await service.must('render', ['--json'])).json<{files: {path: string; text: string}[]}>()
+    expect(files.length).toBeGreaterThan(4)
+    for (const file of files) expect(await there().machine.readText(file.path)).toBe(file.text)
+    expect((await service.must('logs')).stdout).toContain('Gateway running')
+  })
+
+  it('changes nothing when it is installed again, started while it runs, or stopped while it is stopped, and says so', async () => {
+    const service = await makeInstalled()
+    const pid = (await service.status()).pid
+    const after = (await there().log()).length
+    expect((await service.must('install')).stdout).toBe(`${service.unit} is already up to date; nothing was changed\n`)
+    expect((await service.must('start', ['--json'])).json()).toMatchObject({ok: true, changed: false})
+    expect(await service.changes(after)).toEqual([])
+    expect((await service.status()).pid).toBe(pid)
+    await service.must('stop')
+    const stopped = (await there().log()).length
+    expect((await service.must('stop', ['--json'])).json()).toMatchObject({ok: true, changed: false})
+    expect(await service.changes(stopped)).toEqual([])
+  })
+
+  it('is clean for doctor after an install, after a stop and after a start', async () => {
+    const service = await makeInstalled()
+    for (const command of [undefined, 'stop', 'start']) {
+      if (command !== undefined) await service.must(command)
+      expect((await service.must('doctor', ['--json'])).json()).toMatchObject({services: [{findings: []}]})
+    }
+  })
+
+  it('ticks the heartbeat by a job of its own, and answers for its health', async () => {
+    const service = await makeInstalled()
+    const heartbeat = `${service.domain}/ai.hermes-svc.heartbeat${kind === 'system' ? `-${alice.name}` : ''}`
+    const {stdout} = await service.launchctl('print', heartbeat)
+    expect(stdout).toMatch(/^\trun interval = \d+ seconds$/m)
+    await waitFor(async () => {
+      const answer = await service.launchctl('print', heartbeat)
+      return /^\tlast exit code = 0$/m.test(answer.stdout)
+    }, 'the first tick')
+    expect((await service.must('heartbeat')).stdout).toMatch(/: alive \(pid \d+: /)
+    expect((await service.must('health')).json()).toMatchObject({alive: true})
+  })
+
+  it('returns from start and restart only when the gateway says that it runs, under a new pid', async () => {
+    const service = await makeInstalled({startup_ms: 400})
+    const pids = [(await service.status()).pid]
+    for (const args of [['restart'], ['restart', '--force'], ['stop'], ['start']]) {
+      await service.must(args[0] ?? '', args.slice(1))
+      if (args[0] === 'stop') continue
+      const text = (await there().machine.readText(`${service.home}/gateway_state.json`)) ?? ''
+      const state = JSON.parse(text) as {gateway_state: string; pid: number}
+      expect(state.gateway_state).toBe('running')
+      expect(pids).not.toContain(state.pid)
+      pids.push(state.pid)
+    }
+    expect((await service.status()).desired).toBe('running')
+  })
+
+  it('lets a gateway finish its work before it restarts it', async () => {
+    const service = await makeInstalled({active_work: 3, drain_ms: 600})
+    await service.must('restart')
+    expect((await service.events()).filter(({event}) => event === 'end')).toMatchObject([{reason: 'planned-restart', code: 75}])
+    expect((await service.status()).failuresInARow).toBe(0)
+  })
+
+  it.each(['0.10', '0.16', '0.21'] as const)('stops a gateway of version %s in good order, and it stays stopped', async (version) => {
+    const service = await makeInstalled({version})
+    await service.must('stop')
+    expect(await service.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'stopped', enabled: false, pid: null})
+    expect((await service.events()).filter(({event}) => event === 'end')).toMatchObject([{reason: 'planned-stop', code: 0}])
+    expect(await service.isLoaded()).toBe(false)
+    expect((await service.launchctl('print-disabled', service.domain)).stdout).toContain(`"${service.unit}" => disabled`)
+    expect(await there().machine.readText(`${service.home}/.gateway-planned-stop.json`)).toBeUndefined()
+  })
+
+  it('brings a killed gateway back', async () => {
+    const service = await makeInstalled({existing_pid_record: 'refuse-any'})
+    const {pid} = await service.status()
+    await service.sh('kill -9 "$1"', [String(pid)])
+    await service.comesUp(pid ?? 0)
+    expect(await service.status()).toMatchObject({restarts: 1, failuresInARow: 1, lastExit: {how: 'killed', status: 9}})
+  })
+
+  it('brings a gateway back whose launcher was killed, and it is the only one', async () => {
+    const service = await makeInstalled({existing_pid_record: 'refuse-any'})
+    const {pid} = await service.status()
+    const [launcher] = /^\tpid = (\d+)$/m.exec((await service.launchctl('print', 'TARGET')).stdout)?.slice(1) ?? []
+    await service.sh('kill -9 "$1"', [launcher ?? ''])
+    const next = await service.comesUp(pid ?? 0)
+    await expect(service.sh('kill -0 "$1"', [String(pid)])).rejects.toThrow('No such process')
+    expect((await service.status()).verdict.evidence).toContain(`gateway.lock is held by pid ${next}`)
+  })
+
+  it('starts a gateway that ends with 75 again at once, fifty times in a row', async () => {
+    const service = await makeInstalled({}, ['--restart-delay', '1m', '--restart-delay-max', '1m'])
+    await service.must('stop')
+    await service.sh('rm -f "$1"/stand-in.starts "$1"/stand-in.count', [service.home])
+    await service.configure({sequence: [{exit_after_ms: 20, exit: {code: 75}, repeat: 50}]})
+    await service.run('start')
+    await waitFor(async () => (await service.starts()) > 50, 'the last planned restart', 100_000)
+    await service.comesUp()
+    expect(await service.starts()).toBe(51)
+    // One wait would have been a minute.
+    expect((await service.notes()).filter((line) => line.includes('waits'))).toEqual([])
+    expect(await service.status()).toMatchObject({actual: 'running', restarts: 50, failuresInARow: 0})
+    // For launchd all that is one run of the launcher: it holds back nothing.
+    expect((await service.happened('message')).map(({text}) => text)).toEqual([])
+  })
+
+  it('does not start a gateway again that ends with 78, and says why', async () => {
+    const service = await makeInstalled()
+    await service.configure({exit_on_start: {code: 78}})
+    const before = await service.starts()
+    await service.sh('kill -9 "$1"', [String((await service.status()).pid)])
+    await waitFor(async () => (await service.status()).actual === 'failed', 'the failure')
+    expect(await service.starts()).toBe(before + 1)
+    expect(await service.status()).toMatchObject({exit: 3, desired: 'running', lastExit: {how: 'exited', status: 78}})
+    await service.must('uninstall')
+    expect(await service.lasting()).toEqual([])
+  })
+
+  it('slows a crash loop down to the cap, and the gateway runs once the cause is gone', async () => {
+    const service = await makeInstalled({}, ['--restart-delay', '100ms', '--restart-delay-max', '400ms'])
+    await service.configure({sequence: [{exit_on_start: {code: 1}, repeat: 6}]})
+    await service.sh('rm -f "$1/stand-in.count"; kill -9 "$2"', [service.home, String((await service.status()).pid)])
+    await waitFor(async () => {
+      const status = await service.status()
+      return status.actual === 'crash-looping' && status.exit === 1
+    }, 'a crash loop')
+    await service.comesUp()
+    const waits = (await service.notes()).flatMap((line) => /waits ([\d.]+) s/.exec(line)?.slice(1) ?? [])
+    expect(waits.map(Number)).toEqual([0.1, 0.2, 0.4, 0.4, 0.4, 0.4, 0.4])
+  })
+
+  it.each(['start', 'restart', 'install'])('does not wait for a delay that failures have earned: %s', async (command) => {
+    const service = await makeInstalled({}, ['--restart-delay', '10m', '--restart-delay-max', '10m'])
+    await service.configure({exit_on_start: {code: 1}})
+    await service.sh('kill -9 "$1"', [String((await service.status()).pid)])
+    await waitFor(async () => (await service.status()).actual === 'waiting', 'the wait')
+    await service.configure({})
+    await service.must(command)
+    expect(await service.status()).toMatchObject({exit: 0, actual: 'running', failuresInARow: 0})
+  })
+
+  it('loads a changed definition by bootout and bootstrap, and leaves the gateway alone when only the policy changes', async () => {
+    const service = await makeInstalled()
+    const {pid} = await service.status()
+    const first = (await there().log()).length
+    await service.must('install', ['--restart-delay', '3s'])
+    expect([(await service.status()).pid, await service.changes(first)]).toEqual([pid, []])
+
+    const second = (await there().log()).length
+    await service.must('install', ['--env', 'BOT_TOKEN=geheim'])
+    if (there().isDouble) expect(await service.changes(second)).toContain('kill SIGTERM TARGET')
+    const third = (await there().log()).length
+    // The time that the gateway may take to end stands in the property list.
+    await service.machine.writeText(`${service.home}/.env`, 'HERMES_RESTART_DRAIN_TIMEOUT=900\n', {user: alice})
+    await service.must('install')
+    if (there().isDouble) {
+      expect(await service.changes(third)).toEqual(['kill SIGTERM TARGET', 'bootout TARGET', 'bootstrap DOMAIN PLIST'])
+    }
+    expect(await service.status()).toMatchObject({exit: 0, actual: 'running'})
+    expect((await service.launchctl('print', 'TARGET')).stdout).toMatch(/^\texit timeout = 9\d\d$/m)
+    await expect(service.sh('grep -rl geheim "$1"', [service.plist])).rejects.toThrow('exit 1')
+    expect(await service.sh('ls -ld "$1"', [`${service.support}/gateway.env`])).toMatch(/^-rw-------/)
+  })
+
+  it('has the former job loaded and running again when a changed one does not come up', async () => {
+    const service = await makeInstalled()
+    const before = await service.lasting()
+    const text = await there().machine.readText(service.plist)
+    await service.machine.writeText(`${service.home}/.env`, 'HERMES_RESTART_DRAIN_TIMEOUT=900\n', {user: alice})
+    await service.sh('rm -f "$1/stand-in.count"', [service.home])
+    await service.configure({sequence: [{exit_on_start: {code: 78}}]})
+    const failed = await service.run('install', ['--json', '--timeout', '20'])
+    expect(failed.code).toBe(1)
+    await service.comesUp()
+    expect(await there().machine.readText(service.plist)).toBe(text)
+    expect(await service.lasting()).toEqual(before)
+  })
+
+  it('leaves nothing of a first install that does not come up', async () => {
+    const service = await makeService({exit_on_start: {code: 78}})
+    const before = await service.lasting()
+    expect((await service.run('install', ['--timeout', '20'])).code).toBe(1)
+    expect(await service.lasting()).toEqual(before)
+    expect(await service.isLoaded()).toBe(false)
+  })
+
+  it('changes nothing with --dry-run, whatever the command', async () => {
+    const service = await makeInstalled()
+    const after = (await there().log()).length
+    const before = await service.lasting()
+    for (const command of ['install', 'stop', 'restart', 'uninstall']) {
+      expect((await service.must(command, ['--dry-run', '--json'])).json()).toMatchObject({ok: true, dryRun: true, changed: false})
+    }
+    expect(await service.changes(after)).toEqual([])
+    expect(await service.lasting()).toEqual(before)
+  })
+
+  it('uninstalls a service that crashes again and again, and one whose gateway answers nothing', async () => {
+    const crashing = await makeInstalled({}, ['--restart-delay', '50ms', '--restart-delay-max', '50ms'])
+    await crashing.configure({exit_on_start: {code: 1}})
+    await crashing.sh('kill -9 "$1"', [String((await crashing.status()).pid)])
+    await waitFor(async () => (await crashing.status()).failuresInARow >= 3, 'some failures')
+    const stopped = await makeInstalled()
+    await stopped.sh('kill -STOP "$1"', [String((await stopped.status()).pid)])
+    for (const service of [crashing, stopped]) {
+      await service.must('uninstall', [], {timeoutMs: 60_000})
+      expect(await service.lasting()).toEqual([])
+    }
+  })
+}

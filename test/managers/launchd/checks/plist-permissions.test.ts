@@ -1,0 +1,38 @@
+import {describe, expect, it} from 'vitest'
+import {check} from '../../../../src/managers/launchd/checks/plist-permissions.js'
+import {AGENT} from '../../../fakes/fake-launchd.js'
+import {GUI, LaunchdTarget} from '../../../fakes/launchd-scene.js'
+
+describe('plist-permissions', () => {
+  it('says nothing of one that launchd takes, or of none', async () => {
+    const machine = await LaunchdTarget.installed()
+    expect(await machine.kinds(check)).toEqual([])
+    machine.host.drop(AGENT)
+    expect(await machine.kinds(check)).toEqual([])
+  })
+
+  it('finds one that others can write, and closes it without touching the gateway', async () => {
+    const machine = await LaunchdTarget.installed()
+    machine.host.put(AGENT, {text: machine.host.texts()[AGENT] ?? '', mode: 0o664})
+    expect(await machine.find(check)).toMatchObject([{kind: 'access', severity: 'warning', isSafe: true}])
+    const {plan} = await check.examine(await machine.scene())
+    expect((await plan?.({}))?.steps).toMatchObject([{kind: 'run', argv: ['chmod', '644', AGENT]}])
+  })
+
+  it('is an error of one that launchd has not loaded', async () => {
+    const machine = await LaunchdTarget.installed()
+    machine.host.put(AGENT, {text: machine.host.texts()[AGENT] ?? '', mode: 0o666})
+    machine.jobs.delete(GUI)
+    expect(await machine.kinds(check)).toEqual(['access error'])
+  })
+
+  it('leaves what is another’s, or a link, to a person', async () => {
+    const machine = await LaunchdTarget.installed()
+    const text = machine.host.texts()[AGENT] ?? ''
+    machine.host.put(AGENT, {text, mode: 0o644, uid: 0})
+    expect(await machine.find(check)).toMatchObject([{kind: 'access', isFixable: false, cure: [`sudo chown 1000 '${AGENT}'`]}])
+    machine.host.put('/elsewhere.plist', text)
+    machine.host.put(AGENT, {link: '/elsewhere.plist'})
+    expect(await machine.find(check)).toMatchObject([{kind: 'no-file', isFixable: false}])
+  })
+})

@@ -1,0 +1,222 @@
+import {expect} from 'vitest'
+import type {DoctorRow} from './doctor-row.js'
+import {testHost} from './machines.js'
+import type {ServiceOnMachine} from './service-on-machine.js'
+
+// What is broken in the gateway's home alone, and is the same under every manager.
+
+type Row = DoctorRow<ServiceOnMachine>
+
+/** What has just happened is no finding yet. */
+export const settle = () => testHost.sleep(3500)
+
+/** Stops a service for good, then has a shell (`$1`: the home) change its files. */
+const stopThen =
+  (program: string): Row['break'] =>
+  async (service) => {
+    await service.must('stop')
+    await service.sh(program, [service.home], {user: service.user})
+    await settle()
+  }
+/** Changes the files of a service that goes on running. */
+const whileUp =
+  (program: string): Row['break'] =>
+  async (service) => {
+    await service.sh(program, [service.home], {user: service.user})
+    await settle()
+  }
+const restartByHand: Row['cureByHand'] = async (service) => {
+  await service.must('restart')
+}
+const stateOf = async (service: ServiceOnMachine) =>
+  JSON.parse((await service.machine.readText(`${service.home}/gateway_state.json`)) ?? '') as Record<string, unknown>
+export const recordOf = async (service: ServiceOnMachine) =>
+  JSON.parse((await service.machine.readText(`${service.home}/.hermes-svc.json`)) ?? '') as Record<string, unknown>
+
+/** Records a process of this machine that has ended. */
+export const GONE = `sleep 0 & wait $!; printf '{"pid": %d, "kind": "hermes-gateway", "start_time": %d}' $! "$(awk '{print $22}' /proc/self/stat)" >"$1/gateway.pid"`
+
+const staleState: Row[] = [
+  {
+    id: 'stale-state',
+    kind: 'pid-gone',
+    severity: 'warning',
+    how: 'gateway.pid of a process that is gone, and a state `running`, as a power cut leaves them',
+    what: /gateway\.pid names a process that is gone \(pid \d+\), and gateway_state\.json says running/,
+    break: stopThen(`${GONE}; sed -i 's/"gateway_state": *"stopped"/"gateway_state": "running"/' "$1/gateway_state.json"`),
+    ends: 'stopped',
+    after: async (service) => {
+      expect(await service.machine.readText(`${service.home}/gateway.pid`)).toBeUndefined()
+      expect(await stateOf(service)).toMatchObject({gateway_state: 'stopped', desired_state: 'stopped'})
+    },
+  },
+  {
+    id: 'stale-state',
+    kind: 'pid-recycled',
+    severity: 'warning',
+    how: 'gateway.pid with a number that another process has now',
+    what: /gateway\.pid names a number that another process has now \(pid 1\)/,
+    break: stopThen(
+      `printf '{"pid": 1, "kind": "hermes-gateway", "start_time": %d}' "$(awk '{print $22 + 9}' /proc/1/stat)" >"$1/gateway.pid"`,
+    ),
+    ends: 'stopped',
+  },
+  {
+    id: 'stale-state',
+    kind: 'pid-other-program',
+    severity: 'warning',
+    how: 'gateway.pid, a bare number, of another program',
+    what: /gateway\.pid names another program \(pid 1\)/,
+    break: stopThen(`printf 1 >"$1/gateway.pid"`),
+    ends: 'stopped',
+    scope: 'system',
+  },
+  {
+    id: 'stale-state',
+    kind: 'pid-damaged',
+    severity: 'warning',
+    how: 'gateway.pid cut off in the middle, without a lock beside it',
+    what: /gateway\.pid is damaged/,
+    break: stopThen(`printf '{"pid": 4' >"$1/gateway.pid"; rm "$1/gateway.lock"`),
+    ends: 'stopped',
+  },
+  {
+    id: 'stale-state',
+    kind: 'state',
+    severity: 'warning',
+    how: 'a state `draining` of a gateway that is gone',
+    what: /gateway_state\.json says draining, and no gateway runs/,
+    break: stopThen(
+      `sed -i 's/"gateway_state": *"stopped"/"gateway_state": "draining"/; s/, *"desired_state": *"stopped"//' "$1/gateway_state.json"`,
+    ),
+    ends: 'stopped',
+    after: async (service) => {
+      // What was wanted is written down where others look for it.
+      expect(await stateOf(service)).toMatchObject({gateway_state: 'stopped', desired_state: 'stopped'})
+    },
+  },
+  {
+    id: 'stale-state',
+    kind: 'pid-missing',
+    severity: 'warning',
+    how: 'gateway.pid deleted under a gateway that runs',
+    what: /there is no gateway\.pid for the gateway that runs/,
+    break: whileUp('rm "$1/gateway.pid"'),
+    fix: null,
+    cureByHand: restartByHand,
+  },
+  {
+    id: 'stale-state',
+    kind: 'pid-other',
+    severity: 'warning',
+    how: 'gateway.pid overwritten under a gateway that runs',
+    what: /gateway\.pid names pid \d+, and the gateway that runs is pid \d+/,
+    break: whileUp(GONE),
+    fix: null,
+    cureByHand: restartByHand,
+  },
+  {
+    id: 'stale-state',
+    kind: 'lock-deleted',
+    severity: 'warning',
+    how: 'gateway.lock deleted under a gateway that holds it',
+    what: /gateway\.lock was deleted while the gateway \(pid \d+\) holds it/,
+    break: whileUp('rm "$1/gateway.lock"'),
+    fix: null,
+    cureByHand: restartByHand,
+  },
+]
+
+const desiredState: Row[] = [
+  {
+    id: 'desired-state',
+    kind: 'mirror',
+    severity: 'warning',
+    how: 'another `desired_state` in gateway_state.json',
+    what: /it should be running, and gateway_state\.json says that it should be stopped/,
+    standIn: {state_fields: {desired_state: 'running'}},
+    break: whileUp(`sed -i 's/"desired_state": *"running"/"desired_state": "stopped"/' "$1/gateway_state.json"`),
+    after: async (service) => {
+      expect(await stateOf(service)).toMatchObject({gateway_state: 'running', desired_state: 'running'})
+    },
+  },
+  {
+    id: 'desired-state',
+    kind: 'damaged',
+    severity: 'warning',
+    how: 'half a record of what was asked for',
+    what: /the record of what was asked for is damaged/,
+    break: whileUp(`printf '{"schemaVer' >"$1/.hermes-svc.json"`),
+    fix: ['--desired', 'running'],
+    after: async (service) => {
+      expect(await recordOf(service)).toMatchObject({desiredState: 'running'})
+    },
+  },
+  {
+    id: 'desired-state',
+    kind: 'unrecorded',
+    severity: 'warning',
+    how: 'the record of what was asked for deleted',
+    what: /nobody has recorded whether it should run/,
+    break: async (service) => {
+      await service.sh('rm "$1/.hermes-svc.json"', [service.home])
+      const undecided = await service.run('fix:desired-state', ['--yes'])
+      expect([undecided.code, undecided.stderr]).toEqual([2, expect.stringContaining('--desired is needed')])
+    },
+    fix: ['--desired', 'running'],
+  },
+]
+
+const markers: Row[] = [
+  {
+    id: 'stale-marker',
+    kind: 'planned-stop',
+    severity: 'warning',
+    how: 'a planned-stop marker for a pid that is gone',
+    what: /\.gateway-planned-stop\.json was left behind/,
+    break: whileUp(
+      `printf '{"target_pid": 4000000, "target_start_time": 7, "written_at": "%s"}' "$(date -u +%Y-%m-%dT%H:%M:%S+00:00)" >"$1/.gateway-planned-stop.json"`,
+    ),
+  },
+  {
+    id: 'stale-marker',
+    kind: 'takeover',
+    severity: 'warning',
+    how: 'a takeover marker of two minutes ago',
+    what: /\.gateway-takeover\.json was left behind/,
+    break: whileUp(
+      `printf '{"target_pid": 4000000, "written_at": "2026-01-01T00:00:00+00:00"}' >"$1/.gateway-takeover.json"; touch -d '-2 min' "$1/.gateway-takeover.json"`,
+    ),
+  },
+  {
+    id: 'stale-marker',
+    kind: 'drain-request',
+    severity: 'warning',
+    how: 'a drain request of two hours ago',
+    what: /\.drain_request\.json was left behind/,
+    break: whileUp(`echo '{}' >"$1/.drain_request.json"; touch -d '-2 hours' "$1/.drain_request.json"`),
+  },
+  {
+    id: 'stale-token-lock',
+    kind: 'gone',
+    severity: 'warning',
+    how: 'a token lock whose owner is gone',
+    what: /the lock on telegram-bot-token is of pid 4000000, which is gone/,
+    break: whileUp(
+      `mkdir -p ~/.local/state/hermes/gateway-locks; printf '{"pid": 4000000, "start_time": 7, "scope": "telegram-bot-token", "hermes_home": "%s"}' "$1" >~/.local/state/hermes/gateway-locks/telegram-bot-token-0123456789abcdef.lock`,
+    ),
+  },
+  {
+    id: 'stale-token-lock',
+    kind: 'recycled',
+    severity: 'warning',
+    how: 'a token lock in the place that the unit names, of a number that another process has now',
+    what: /the lock on slack-app-token is of pid 1, which is another process now/,
+    install: ['--env', 'HERMES_GATEWAY_LOCK_DIR=/var/tmp/locks'],
+    break: whileUp(
+      `mkdir /var/tmp/locks; printf '{"pid": 1, "start_time": 999999999, "scope": "slack-app-token", "hermes_home": "%s"}' "$1" >/var/tmp/locks/slack.lock`,
+    ),
+  },
+]
+
+export const homeRows: readonly Row[] = [...staleState, ...desiredState, ...markers]

@@ -1,0 +1,101 @@
+import type {Account} from '../../src/host/host.js'
+import type {ServiceReport} from '../../src/lifecycle/status.js'
+import type {Scope} from '../../src/managers/manager.js'
+import type {Machine, MachineExecOptions} from '../../src/smoke/machine.js'
+import type {StandInConfig, StandInEvent} from '../../src/smoke/stand-in/config.js'
+import {type CommandResult, hermesSvc, waitFor} from './hermes-svc.js'
+
+let profiles = 0
+
+/** A profile that no other test has. */
+export function newProfile(): string {
+  return `test-${(profiles += 1)}`
+}
+
+/** One profile of a user inside a machine, whose gateway is the stand-in, and our commands on its service: whatever the manager. */
+export abstract class ServiceOnMachine {
+  readonly home: string
+  /** Where what is tested runs: the user itself, or root for a service of the machine. */
+  readonly actor: MachineExecOptions
+  /** The manager's own name of the service. */
+  abstract readonly unit: string
+  /** Flags of every command. */
+  protected readonly flags: readonly string[] = []
+
+  protected constructor(
+    readonly machine: Machine,
+    readonly user: Account,
+    readonly scope: Scope,
+    readonly profile: string,
+  ) {
+    this.home = profile === 'default' ? `${user.home}/.hermes` : `${user.home}/.hermes/profiles/${profile}`
+    this.actor = scope === 'system' ? {} : {user}
+  }
+
+  /** Makes the home, with the stand-in where it is found. */
+  protected async makeHome(standInProgram: string, standIn: StandInConfig): Promise<void> {
+    await this.sh(
+      'mkdir -p ~/.hermes/bin "$1" && [ -x ~/.hermes/bin/hermes ] || install -m 755 "$2" ~/.hermes/bin/hermes',
+      [this.home, standInProgram],
+      {user: this.user},
+    )
+    await this.configure(standIn)
+  }
+
+  /** Tells the stand-in what to do from its next start on. */
+  async configure(standIn: StandInConfig): Promise<void> {
+    await this.machine.writeText(`${this.home}/stand-in.json`, JSON.stringify(standIn), {user: this.user})
+  }
+
+  /** hermes-svc COMMAND for this service. */
+  run(command: string, args: readonly string[] = [], options: MachineExecOptions = {}): Promise<CommandResult> {
+    return hermesSvc(this.machine, this.argv(command, args), {...this.actor, ...options})
+  }
+
+  /** The arguments of `run`. */
+  argv(command: string, args: readonly string[] = []): string[] {
+    const scope = this.scope === 'system' ? ['--scope', 'system', '--run-as', this.user.name] : ['--scope', 'user']
+    return [command, '--profile', this.profile, ...scope, ...this.flags, ...args]
+  }
+
+  /** Runs a command that must succeed. */
+  async must(command: string, args: readonly string[] = [], options: MachineExecOptions = {}): Promise<CommandResult> {
+    const result = await this.run(command, args, options)
+    if (result.code !== 0) throw new Error(`hermes-svc ${command} ended with ${result.code}:\n${result.stdout}\n${result.stderr}`)
+    return result
+  }
+
+  async status(): Promise<ServiceReport & {readonly exit: number | null}> {
+    const result = await this.run('status', ['--json'])
+    return {...result.json<ServiceReport>(), exit: result.code}
+  }
+
+  /** sh program, as root unless told otherwise, that must succeed; its stdout. `$1`…: args. */
+  async sh(program: string, args: readonly string[] = [], options: MachineExecOptions = {}): Promise<string> {
+    const result = await this.machine.exec(['sh', '-c', program, 'sh', ...args], options)
+    if (result.code !== 0) throw new Error(`${program}: exit ${result.failure ?? result.code}\n${result.stdout}\n${result.stderr}`)
+    return result.stdout
+  }
+
+  /** What the stand-in has noted, oldest first; whole lines only. */
+  async events(): Promise<StandInEvent[]> {
+    const text = (await this.machine.readText(`${this.home}/stand-in.starts`)) ?? ''
+    return text
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as StandInEvent)
+  }
+
+  /** How often the stand-in was started. */
+  async starts(): Promise<number> {
+    return (await this.events()).filter(({event}) => event === 'start').length
+  }
+
+  /** The pid of the gateway that says that it runs, once it is another one than `formerPid`. */
+  comesUp(formerPid = 0): Promise<number> {
+    return waitFor(async () => {
+      const {actual, verdict, exit} = await this.status()
+      return actual === 'running' && exit === 0 && verdict.pid !== formerPid && verdict.pid !== null && verdict.pid
+    }, `a gateway of ${this.unit} other than ${formerPid}`)
+  }
+}
