@@ -18,7 +18,6 @@ const MERGED = {
   ...{Restart: 'always', RestartUSec: '100ms', StartLimitIntervalUSec: '0', StartLimitBurst: '100', KillMode: 'mixed'},
   ...{RestartForceExitStatus: '75', SuccessExitStatus: '75', RestartPreventExitStatus: '78', RuntimeDirectoryPreserve: 'restart'},
   ...{TimeoutStartUSec: '3min', TimeoutStopUSec: '4min 10s', DropInPaths: DROP_IN, WorkingDirectory: `!${HOME}`},
-  ExecStart: '{ path=/usr/bin/hermes ; argv[]=/usr/bin/hermes gateway run ; ignore_errors=no ; pid=0 }',
   Environment: `PATH=${SYSTEM_PATH} HERMES_HOME=${HOME}`,
 }
 
@@ -32,10 +31,14 @@ export async function installed(files: Readonly<Record<string, FakeFile | string
   return machine
 }
 
-/** A machine with a running service of upstream's, of which hermes-svc knows nothing. */
-export function foreign(shown: Readonly<Record<string, string>> = {}): FakeSystemd {
+/** A machine with a running service of upstream's, of which hermes-svc knows nothing. `command`: what it starts. */
+export function foreign(shown: Readonly<Record<string, string>> = {}, command = '/usr/bin/hermes gateway run'): FakeSystemd {
   const machine = new FakeSystemd(TOOLS)
-  machine.addUnit(upstreamUnit().replaceAll('/home/hermes', '/home/user'))
+  machine.addUnit(
+    upstreamUnit()
+      .replaceAll('/home/hermes', '/home/user')
+      .replace(/^ExecStart=.*$/m, `ExecStart=${command}`),
+  )
   machine.comesUp()
   Object.assign(machine.shown, MERGED, {RestartUSec: '5s', TimeoutStopUSec: '3min 30s', WorkingDirectory: HOME, DropInPaths: ''}, shown)
   return machine

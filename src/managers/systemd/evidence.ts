@@ -1,5 +1,6 @@
 import type {DefinitionEvidence, RestartRisk, StartFailure, UsedProgram} from '../manager.js'
 import {DROP_IN_NAME} from './definition.js'
+import type {ExecStart} from './exec-start.js'
 import {parseSpanMs, type Properties, splitEntries} from './show.js'
 
 /** A pause of at least this makes at most 120 starts an hour, which harms nobody. */
@@ -12,9 +13,11 @@ const OWN_STATUSES: Readonly<Record<string, Pick<StartFailure, 'kind' | 'text'>>
   217: {kind: 'account', text: '217/USER'},
 }
 
-/** What the properties of a unit (`systemctl show`) say of its gateway's life; `others`: programs beside the gateway that it needs. Pure. */
-export function definitionEvidence(shown: Properties, others: readonly UsedProgram[]): DefinitionEvidence {
-  const {program, words} = mainCommand(shown.ExecStart)
+/**
+ * What the properties of a unit (`systemctl show`) and its command say of its gateway's life; `others`: programs beside the gateway that it
+ * needs. Pure.
+ */
+export function definitionEvidence(shown: Properties, {program, words}: ExecStart, others: readonly UsedProgram[]): DefinitionEvidence {
   const gateway: UsedProgram[] = program === undefined ? [] : [{path: program, role: 'gateway'}]
   const environment = splitEntries(shown.Environment ?? '')
   return {
@@ -22,7 +25,7 @@ export function definitionEvidence(shown: Properties, others: readonly UsedProgr
     startFailure: startFailure(shown),
     stopTimeoutMs: parseSpanMs(shown.TimeoutStopUSec),
     programs: [...gateway, ...others],
-    commandLine: words,
+    commandLine: words.join(' '),
     // "!" stands for a folder that may be missing, "~" for the account's home.
     requiredFolder: shown.WorkingDirectory?.startsWith('/') ? shown.WorkingDirectory : undefined,
     searchPath: environment.findLast((entry) => entry.startsWith('PATH='))?.slice('PATH='.length),
@@ -85,15 +88,6 @@ function startFailure(shown: Properties): StartFailure | undefined {
   const hasLimit = (parseSpanMs(shown.StartLimitIntervalUSec) ?? 0) > 0 && burst > 0
   const isAtLimit = shown.ActiveState === 'failed' && hasLimit && Number(shown.NRestarts ?? 0) >= burst
   return isAtLimit ? {kind: 'limit', text: `failed after ${shown.NRestarts} restarts, StartLimitBurst=${burst}`} : undefined
-}
-
-/** The program of an Exec property, `{ path=… ; argv[]=… ; ignore_errors=… }`, and its words with blanks between. */
-function mainCommand(text: string | undefined): {program: string | undefined; words: string} {
-  const match = /^\{ path=(.*?) ; argv\[\]=(.*?) ; ignore_errors=/.exec(text ?? '')
-  const words = match?.[2] ?? ''
-  // Our own way to start a program whose path systemd would not take.
-  const carried = /\/nice -n 0 (\/.*?)(?: (?:--profile|gateway) |$)/.exec(words)?.[1]
-  return {program: carried ?? match?.[1], words}
 }
 
 function seconds(ms: number): string {

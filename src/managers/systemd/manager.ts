@@ -27,6 +27,7 @@ import {enableLingerCommand, isLingering, lookFailed, managerEnvironment, noUser
 import {definitionPaths, isEdited, isOwn, renderDefinition, runtimeDirectoryName, scopeFolders, unitEnvironment} from './definition.js'
 import {ownedDirectives, wantedDirectives} from './directives.js'
 import {parseEnvironmentFile} from './escape.js'
+import {execStartOf} from './exec-start.js'
 import {definitionEvidence} from './evidence.js'
 import {type HeartbeatChange, heartbeatPaths, installedNode, installSteps, removalSteps, renderHeartbeat} from './heartbeat.js'
 import {journalCommand} from './journal.js'
@@ -34,7 +35,7 @@ import {gatewayDefinitions} from './rivals.js'
 import {isLoaded, microsecondsToMs, observed, OBSERVED_PROPERTIES, positive, utcMs} from './observed.js'
 import {parseShow, type Properties} from './show.js'
 
-const READ_PROPERTIES = [...OBSERVED_PROPERTIES, 'ExecStart', 'StartLimitBurst', 'RestartMaxDelayUSec']
+const READ_PROPERTIES = [...OBSERVED_PROPERTIES, 'StartLimitBurst', 'RestartMaxDelayUSec']
 const READ_TIMEOUT_MS = 20_000
 const CHANGE_TIMEOUT_MS = 60_000
 const USER_MANAGER_TIMEOUT_MS = 10_000
@@ -154,7 +155,8 @@ export class SystemdManager implements Manager {
     const {service, definitionPaths: loaded} = observation
     const own = loaded.includes(definitionPaths(this.scope, service).dropIn) ? this.ownFiles(service) : []
     const helpers = own.filter(({role}) => role === 'helper').map(({path: file}): UsedProgram => ({path: file, role: 'helper'}))
-    const evidence = definitionEvidence(observation.directives, helpers)
+    const texts = loaded.map((file) => readOrUndefined(this.host, file) ?? '')
+    const evidence = definitionEvidence(observation.directives, execStartOf(texts), helpers)
     this.evidenceOf.set(observation, evidence)
     return evidence
   }

@@ -3,6 +3,7 @@ import {isGatewayCommandLine, profileOfCommandLine} from '../../gateway/process.
 import {type Account, type Host, HostError} from '../../host/host.js'
 import type {GatewayDefinition, Scope} from '../manager.js'
 import {scopeFolders} from './definition.js'
+import {execStartOf, valuesOf} from './exec-start.js'
 
 /**
  * The units of a scope on disk that run a gateway as an account, read as text: which of them systemd has loaded does not matter for what
@@ -17,7 +18,7 @@ export function gatewayDefinitions(host: Host, scope: Scope, account: Account): 
     const text = readOrNothing(host, file)
     // Every gateway's command line has this word; most units of a machine have not.
     if (!text.includes('gateway')) return []
-    const command = commandOf(text)
+    const command = execStartOf([text]).words
     if (!isGatewayCommandLine(command)) return []
     const owner = scope === 'user' ? account : ownerOf(host, text, account)
     if (owner?.uid !== account.uid) return []
@@ -27,17 +28,9 @@ export function gatewayDefinitions(host: Host, scope: Scope, account: Account): 
 
 /** Whom a unit of the machine runs as: without User= it is root (systemd.exec(5)). */
 function ownerOf(host: Host, text: string, account: Account): Account | undefined {
-  const user = lastValue(text, 'User') || '0'
+  const user = valuesOf(text, 'User').at(-1) || '0'
   if (user === account.name || user === String(account.uid)) return account
   return host.accountOf(/^\d+$/.test(user) ? Number(user) : user)
-}
-
-/** The words of the last ExecStart=, prefixes and quotes taken away. Good enough to tell a gateway; not for running it. */
-function commandOf(text: string): string[] {
-  const line = lastValue(text.replace(/\\\n/g, ' '), 'ExecStart')
-  return [...line.replace(/^[-@:+!|]+/, '').matchAll(/"((?:[^"\\]|\\.)*)"|'([^']*)'|(\S+)/g)].map(
-    ([, double, single, plain]) => double?.replace(/\\(["\\])/g, '$1') ?? single ?? plain ?? '',
-  )
 }
 
 function homeOf(host: Host, text: string, command: readonly string[], account: Account): string {
@@ -52,10 +45,6 @@ function homeOf(host: Host, text: string, command: readonly string[], account: A
     if (error instanceof HostError) return home
     throw error
   }
-}
-
-function lastValue(text: string, directive: string): string {
-  return [...text.matchAll(new RegExp(`^[ \\t]*${directive}[ \\t]*=[ \\t]*(.*?)[ \\t]*$`, 'gm'))].at(-1)?.[1] ?? ''
 }
 
 function namesIn(host: Host, folder: string): string[] {

@@ -54,7 +54,7 @@ describe('definition-broken', () => {
   })
 
   it("gives another tool's unit the gateway that there is in our drop-in, and only if the operator says so", async () => {
-    const machine = foreign({ExecStart: '{ path=/gone/hermes ; argv[]=/gone/hermes gateway run ; ignore_errors=no ; }'})
+    const machine = foreign({}, '/gone/hermes gateway run')
     machine.host.put(OTHER, PROGRAM)
     expect((await examined(machine, check)).findings).toMatchObject([{kind: 'program', isFixable: true, isSafe: false}])
     await fix(machine, check)

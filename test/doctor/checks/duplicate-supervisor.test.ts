@@ -63,7 +63,7 @@ describe('duplicate-supervisor', () => {
   })
 
   it('finds a unit that starts its gateway with --replace, and starts it without', async () => {
-    const machine = foreign({ExecStart: '{ path=/usr/bin/hermes ; argv[]=/usr/bin/hermes gateway run --replace ; ignore_errors=no ; }'})
+    const machine = foreign({}, '/usr/bin/hermes gateway run --replace')
     expect(await kinds(machine, check)).toEqual(['replace warning'])
     await fix(machine, check)
     expect(machine.host.texts()[`${machine.unit}.d/10-hermes-svc.conf`]).toContain('ExecStart=:"/usr/bin/hermes" "gateway" "run"\n')

@@ -1,7 +1,10 @@
 import {describe, expect, it} from 'vitest'
+import {execStartOf} from '../../../src/managers/systemd/exec-start.js'
 import {definitionEvidence, restartRisk} from '../../../src/managers/systemd/evidence.js'
-import {capturedShow} from '../../fakes/captures.js'
+import {capturedShow, upstreamUnit} from '../../fakes/captures.js'
 
+/** A unit whose command does not matter. */
+const NOTHING = execStartOf([])
 const UNIT = {Restart: 'always', StartLimitBurst: '5'}
 const OURS = '/home/user/.config/systemd/user/hermes-gateway.service.d/10-hermes-svc.conf'
 
@@ -78,13 +81,15 @@ describe('why the manager itself does not start it', () => {
     ['203 from long ago', {ActiveState: 'active', ExecMainCode: '1', ExecMainStatus: '203'}, undefined],
     ['killed by signal 200, which there is not', {ActiveState: 'failed', ExecMainCode: '2', ExecMainStatus: '200'}, undefined],
   ])('%s', (_name, shown, kind) => {
-    expect(definitionEvidence({...UNIT, ...shown}, []).startFailure?.kind).toBe(kind)
+    expect(definitionEvidence({...UNIT, ...shown}, NOTHING, []).startFailure?.kind).toBe(kind)
   })
 })
 
 describe('what a unit says', () => {
   it('is read from what systemd shows', () => {
-    expect(definitionEvidence(capturedShow('running'), [{path: '/x/helper.sh', role: 'helper'}])).toMatchObject({
+    expect(
+      definitionEvidence(capturedShow('running'), execStartOf([upstreamUnit()]), [{path: '/x/helper.sh', role: 'helper'}]),
+    ).toMatchObject({
       programs: [
         {path: '/usr/bin/python3', role: 'gateway'},
         {path: '/x/helper.sh', role: 'helper'},
@@ -97,21 +102,16 @@ describe('what a unit says', () => {
     })
   })
 
-  it('names the program that a carrier of ours starts, blanks and all', () => {
-    const ExecStart = `{ path=/usr/bin/nice ; argv[]=/usr/bin/nice -n 0 /opt/my "gateway/hermes --profile work gateway run ; ignore_errors=no ; pid=0 }`
-    expect(definitionEvidence({ExecStart}, []).programs).toEqual([{path: '/opt/my "gateway/hermes', role: 'gateway'}])
-  })
-
   it.each([
     ['!/home/user/.hermes', 'that may be missing'],
     ['~', "that is the account's home"],
     ['', 'that is not set'],
   ])('has no folder that must be there in one %s (%s)', (WorkingDirectory) => {
-    expect(definitionEvidence({WorkingDirectory}, []).requiredFolder).toBeUndefined()
+    expect(definitionEvidence({WorkingDirectory}, NOTHING, []).requiredFolder).toBeUndefined()
   })
 
   it('is silent where systemd shows nothing', () => {
-    expect(definitionEvidence({}, [])).toMatchObject({
+    expect(definitionEvidence({}, NOTHING, [])).toMatchObject({
       programs: [],
       startFailure: undefined,
       stopTimeoutMs: undefined,

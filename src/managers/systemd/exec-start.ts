@@ -1,0 +1,32 @@
+/** What a unit starts, as far as its text tells. */
+export interface ExecStart {
+  /** Absolute path; undefined if it starts nothing. */
+  readonly program: string | undefined
+  readonly words: readonly string[]
+}
+
+/**
+ * The command of a unit, from its files in the order in which systemd reads them: each ExecStart= counts, an empty one forgets those before
+ * (systemd.service(5)), and of several the last is taken. Read from the files, since `systemctl show` prints the words of a command as they
+ * are: one with blank lines in it would pass for other units.
+ */
+export function execStartOf(texts: readonly string[]): ExecStart {
+  const values = texts.flatMap((text) => valuesOf(text, 'ExecStart'))
+  const words = wordsOf(values.slice(values.lastIndexOf('') + 1).at(-1) ?? '')
+  // Our own way to start a program whose path systemd would not take.
+  const isCarried = words[0]?.endsWith('/nice') && words[1] === '-n'
+  return {program: isCarried ? words[3] : words[0], words}
+}
+
+/** All values that a text gives a directive, in their order; lines that end in a backslash go on (systemd.syntax(7)). */
+export function valuesOf(text: string, directive: string): string[] {
+  const pattern = new RegExp(`^[ \\t]*${directive}[ \\t]*=[ \\t]*(.*?)[ \\t]*$`, 'gm')
+  return [...text.replace(/\\\n/g, ' ').matchAll(pattern)].map(([, value = '']) => value)
+}
+
+/** The words of a command line, prefixes and quotes taken away. Good enough to tell a program and a gateway; not for running it. */
+function wordsOf(line: string): string[] {
+  return [...line.replace(/^[-@:+!|]+/, '').matchAll(/"((?:[^"\\]|\\.)*)"|'([^']*)'|(\S+)/g)].map(([, double, single, plain]) =>
+    (double?.replace(/\\(["\\])/g, '$1') ?? single ?? plain ?? '').replace(/%%/g, '%'),
+  )
+}
