@@ -1,32 +1,54 @@
 import {defineConfig} from 'vitest/config'
 
-// Two projects: `unit` needs nothing but node and runs in seconds; `integration` boots real service managers.
+/** Suites that start many programs of their own: shells, gateways, the built command. */
+const PROGRAMS = [
+  'test/bin/**/*.test.ts',
+  'test/fakes/launchd/*.test.ts',
+  'test/gateway/tick.test.ts',
+  'test/managers/launchd/launcher.test.ts',
+  'test/service/helper-*.test.ts',
+  'test/smoke/*.test.ts',
+]
+const INTEGRATION = ['test/integration/**/*.test.ts']
+
+/**
+ * Three projects: `unit` needs nothing but node and runs in seconds; `programs` starts real processes on this machine; `integration` boots
+ * real service managers. Those two wait more than they work, so there are more workers than processors.
+ */
 export default defineConfig({
   test: {
+    disableConsoleIntercept: true,
     projects: [
       {
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/integration/**'],
+          exclude: [...PROGRAMS, ...INTEGRATION],
           isolate: false,
-          disableConsoleIntercept: true,
-          // Some of them run real processes, which take long on a machine that does much else.
+          // Some run a process or two, which takes long on a machine that does much else.
           testTimeout: 30_000,
           sequence: {groupOrder: 0},
         },
       },
       {
         test: {
-          name: 'integration',
-          include: ['test/integration/**/*.test.ts'],
+          name: 'programs',
+          include: PROGRAMS,
           pool: 'forks',
-          // Each file boots a machine of its own; after the unit tests, so that they do not share the processor.
-          maxWorkers: 2,
+          maxWorkers: 3,
+          testTimeout: 60_000,
           sequence: {groupOrder: 1},
-          disableConsoleIntercept: true,
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: INTEGRATION,
+          pool: 'forks',
+          maxWorkers: 3,
           testTimeout: 120_000,
           hookTimeout: 180_000,
+          sequence: {groupOrder: 1},
         },
       },
     ],

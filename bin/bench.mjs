@@ -15,6 +15,8 @@ import {parseArgs} from 'node:util'
 const SELF = fileURLToPath(import.meta.url)
 const ROOT = path.dirname(path.dirname(SELF))
 const WARM_UP_ROUNDS = 3
+/** What a look at a thousand services prints. */
+const MAX_OUTPUT = 64 * 1024 * 1024
 /** Variables that make every start of node slower or faster, and the ratios look other than they are. */
 const SCRUBBED = ['NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS', 'NODE_COMPILE_CACHE', 'HERMES_SVC_NO_CACHE']
 const MAX_STATUS_MB = 60
@@ -169,7 +171,7 @@ function measure(rows, rounds) {
     for (const [index, {name, argv, program = process.execPath}] of rows.entries()) {
       const cpuBefore = childrenCpuMs()
       const start = process.hrtime.bigint()
-      const {status, stderr, error} = spawnSync(program, argv, {env, stdio: ['ignore', 'pipe', 'pipe']})
+      const {status, stderr, error} = spawnSync(program, argv, {env, stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: MAX_OUTPUT})
       const ms = Number(process.hrtime.bigint() - start) / 1e6
       if (status !== 0) throw new Error(`${name} failed with ${status ?? error}: ${stderr}`)
       if (round < 0) continue

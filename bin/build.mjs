@@ -1,4 +1,4 @@
-// Builds dist/ and oclif.manifest.json from src/: one bundle of our own code (cli.cjs), one file for each package that is imported with
+// Builds dist/ and oclif.manifest.json from src/: one bundle of our own code (cli.cjs), smaller ones for commands that should be quick, one file for each package that is imported with
 // `import()`, so only when it is needed (vendor/), the help texts, the heartbeat tick, the stand-in gateway, the JSON schemas, and the
 // licences of what is in it.
 import fs from 'node:fs'
@@ -26,6 +26,8 @@ const COLD_OCLIF_PARTS = [
   'ux/theme.js',
   'wrap-ansi',
 ]
+/** Bundles beside the one of all commands; bin/hermes-svc.cjs knows them. */
+const QUICK_COMMANDS = {look: ['status', 'list', 'health'], doctor: ['doctor']}
 const require = createRequire(import.meta.url)
 
 const esbuild = await import('esbuild').catch((error) => {
@@ -60,14 +62,18 @@ async function build() {
   const oclif = oclifFolder()
   const {name, version} = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'))
   const vendored = new Map()
-  const bundle = await esbuild.build({
-    ...common,
-    entryPoints: {cli: 'src/cli.ts'},
-    outdir: DIST,
-    // Read by the entry, which saves it reading package.json.
-    banner: {js: `// ${name} ${version}`},
-    plugins: [slimIndex(), coldPackages(vendored), coldParts(oclif), lazyRequires(oclif)],
-  })
+  const bundles = await Promise.all(
+    Object.entries({cli: undefined, ...QUICK_COMMANDS}).map(([output, commands]) =>
+      esbuild.build({
+        ...common,
+        entryPoints: {[output]: 'src/cli.ts'},
+        outdir: DIST,
+        // Read by the entry, which saves it reading package.json.
+        banner: {js: `// ${name} ${version}`},
+        plugins: [slimIndex(), onlyCommands(commands), coldPackages(vendored), coldParts(oclif), lazyRequires(oclif)],
+      }),
+    ),
+  )
   const heartbeat = await esbuild.build({
     ...common,
     entryPoints: {heartbeat: 'src/heartbeat-entry.ts'},
@@ -84,17 +90,31 @@ async function build() {
   })
 
   fs.mkdirSync(path.join(DIST, 'vendor'), {recursive: true})
-  const outputs = [...bundle.outputFiles, ...heartbeat.outputFiles, ...vendor.outputFiles]
+  const outputs = [...bundles.flatMap(({outputFiles}) => outputFiles), ...heartbeat.outputFiles, ...vendor.outputFiles]
   for (const output of outputs) write(output.path.replace(/\.js$/, '.cjs'), ascii(output.text))
   keepOnly(
     path.join(DIST, 'vendor'),
     [...vendored.values()].map((file) => path.basename(file)),
   )
 
-  write(path.join(DIST, 'THIRD-PARTY-LICENSES.txt'), licences([bundle.metafile, vendor.metafile]))
+  write(path.join(DIST, 'THIRD-PARTY-LICENSES.txt'), licences([...bundles.map(({metafile}) => metafile), vendor.metafile]))
   copyStandIn()
   copySchemas()
   await writeManifestAndHelp()
+}
+
+/** Leaves all commands but some out of a bundle; none of them if there is nothing said. */
+function onlyCommands(commands) {
+  return {
+    name: 'only-commands',
+    setup(build) {
+      if (!commands) return
+      build.onLoad({filter: /\/src\/commands\/index\.ts$/}, () => {
+        const lines = commands.map((command) => `${command}: () => import('./${command}.js'),`)
+        return {contents: `export const commandModules = {${lines.join('')}}`, loader: 'ts'}
+      })
+    },
+  }
 }
 
 /**

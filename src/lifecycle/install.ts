@@ -62,12 +62,16 @@ export async function renderService(
   const {manager, service, userHost} = target
   const {home} = service.profile
   const recorded = seen.manager.settings
-  const isOthers = seen.manager.installed === 'adopted' || seen.manager.installed === 'foreign'
+  const isOthers = isOfAnotherTool(target, seen)
   const given = request.command !== undefined ? parseCommandFlag(target.host, request.command) : undefined
   const kept = recorded?.commandIsGiven ? recorded.command : undefined
   // Another tool's definition keeps its own command, so none has to be found.
   const command =
-    given ?? kept ?? (isOthers ? (recorded?.command ?? []) : findGatewayCommand(target.host, service.profile.root, service.account).argv)
+    given ??
+    kept ??
+    (isOthers
+      ? (recorded?.command ?? [])
+      : findGatewayCommand(target.host, service.profile.root, service.account, manager.commandPath).argv)
   const policy = {...DEFAULT_RESTART_POLICY, ...recorded?.policy, ...request.policy}
   if (policy.firstMs > policy.capMs) {
     throw usageError(`--restart-delay (${policy.firstMs} ms) must not be longer than --restart-delay-max (${policy.capMs} ms)`)
@@ -118,13 +122,13 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
   const isReplaced = request.force && seen.manager.installed === 'own' && seen.manager.broken !== 'masked'
   if (!isReplaced) requireUsableDefinition(target, seen)
   requireSameHome(target, seen.manager)
-  const isAdopted = seen.manager.installed === 'foreign' || seen.manager.installed === 'adopted'
+  const isAdopted = isOfAnotherTool(target, seen)
   if (!isAdopted || settings.commandIsGiven) {
     const variables = {...baseEnvironment(target), ...manager.unitEnvironment(service, settings), ...Object.fromEntries(environment)}
     await proveGatewayCommand(host, settings.command, service.account, variables)
   }
 
-  const desired = desiredAfterInstall(seen)
+  const desired = desiredAfterInstall(target, seen)
   const differing = files.filter((file) => !isAsWanted(host, file))
   const kept = request.force ? [] : [...differing, ...heartbeat.files].filter((file) => file.edited)
   const changed = differing.filter((file) => !kept.includes(file))
@@ -153,7 +157,7 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
     text: file.text,
     mode: file.mode,
     secret: file.secret,
-    as: manager.owner(service),
+    as: file.as ?? manager.owner(service),
   }))
   const remove: Step[] = stale.map((path) => ({kind: 'remove-file', why: `remove ${path}`, path, as: manager.owner(service)}))
   const definition = [...write, ...remove]
@@ -162,17 +166,20 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
   const needsEnabling = desired === 'running' && (seen.manager.enabled === false || seen.manager.installed === 'no')
   const reload = definition.length > 0 || seen.manager.needsReload ? manager.reload() : []
 
+  const folders = missingFolders(host, definition.length > 0 || wantsRestart ? manager.folderSteps(service) : [])
+  const placed = manager.staged(service, [...folders, ...settingsFirst, ...rest])
+  const isFirst = (step: Step) => folders.includes(step) || settingsFirst.includes(step)
+  const later = placed.filter((step) => !isFirst(step))
   const steps: Step[] = [
-    ...missingFolders(host, definition.length > 0 || wantsRestart ? manager.folderSteps(service) : []),
-    ...settingsFirst,
+    ...placed.filter(isFirst),
     // A manager that comes up starts what is enabled: by then the definition is what it should be.
-    ...(whileDown ? rest : []),
+    ...(whileDown ? later : []),
     ...manager.prerequisites(service, settings),
     // Undone last: what ran before runs again, on the definition that was there before. It does nothing to a gateway that still runs.
     ...(restart ? onUndo(manager.start(service)) : []),
     ...(definition.length > 0 && !whileDown ? onUndo(manager.reload()) : []),
     ...(restart || (isPutOff && !isDue) ? [markDue(target, due)] : []),
-    ...(whileDown ? [] : [...rest, ...reload]),
+    ...(whileDown ? [] : [...later, ...reload]),
     ...heartbeat.steps,
     ...recordIntent(target, seen, desired, 'install', {untilBoot: staysDown}),
     ...(needsEnabling ? [...onUndo(manager.disable(service)), ...manager.enable(service)] : []),
@@ -212,11 +219,16 @@ function observeWhileDown(target: Target, request: DefinitionRequest): Observati
 }
 
 /** A service that the operator stopped stays stopped, and so does one that is down in good order where it cannot be told who wanted that. */
-function desiredAfterInstall(seen: Observation): DesiredState {
+function desiredAfterInstall(target: Target, seen: Observation): DesiredState {
   if (seen.desired.kind === 'recorded') return seen.desired.record.desiredState
-  const isOthers = seen.manager.installed === 'foreign' || seen.manager.installed === 'adopted'
+  const isOthers = isOfAnotherTool(target, seen)
   const mayBeMeant = isOthers || (seen.manager.installed !== 'no' && seen.desired.kind === 'unreadable')
   return mayBeMeant && seen.manager.activity === 'stopped' ? 'stopped' : 'running'
+}
+
+/** The definition is another tool's, and stays so. */
+function isOfAnotherTool({manager}: Target, seen: Observation): boolean {
+  return !manager.replacesForeign && (seen.manager.installed === 'foreign' || seen.manager.installed === 'adopted')
 }
 
 /** What every process that systemd starts has, so that a probe sees no more than the service will. */
@@ -275,6 +287,7 @@ function requireOnlyOneScope(target: Target): void {
   const {manager, service, host} = target
   const scope = manager.scope === 'user' ? 'system' : 'user'
   const other: Manager = detectManager(host, manager.kind, scope, service.account)
+  if (other.scope === manager.scope) return
   try {
     const same = other.serviceFor(service.profile, service.account)
     if (!other.isOnDisk(same)) return

@@ -75,6 +75,8 @@ export interface ServiceReport {
   readonly failuresInARow: number
   readonly lastExit: {readonly how: string; readonly status: number} | null
   readonly servedBy: string | null
+  /** Why the last boot of its container had it started or kept down; absent where no boot decides that. */
+  readonly bootReason?: string
 }
 
 /** The report of one observation; `nowMonotonicMs` is the same clock as the manager's. `servedBy`: the profile whose gateway serves this one. */
@@ -107,5 +109,6 @@ export function report(
     failuresInARow: manager.failuresInARow,
     lastExit: manager.lastExit ?? null,
     servedBy: servedBy ?? null,
+    ...(manager.bootReason === undefined ? {} : {bootReason: manager.bootReason}),
   }
 }

@@ -1,6 +1,7 @@
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {type Account, type Host, HostError} from '../host/host.js'
 import {detectManager} from '../managers/detect.js'
+import {containerVariable} from '../managers/s6/places.js'
 import type {Manager, ManagerObservation, Scope, Service} from '../managers/manager.js'
 import {DEFAULT_PROFILE, resolveProfile} from '../service/profile.js'
 
@@ -40,6 +41,7 @@ export function resolveTarget(host: Host, flags: TargetFlags, purpose: 'read' | 
   const scope = parseScope(flags.scope) ?? (isRoot ? 'system' : 'user')
   const userAccount = named ?? invoker ?? host.account
   const manager = detectManager(host, flags.manager, scope, userAccount)
+  if (manager.kind === 's6') return containerTarget(host, manager, named, flags, purpose)
   if (scope === 'user') {
     const target = targetFor(host, manager, userAccount, flags)
     if (flags.scope !== undefined || purpose === 'change' || manager.isOnDisk(target.service)) return target
@@ -59,11 +61,44 @@ export function resolveTarget(host: Host, flags: TargetFlags, purpose: 'read' | 
     })
   }
   if (!account) {
-    throw usageError('--run-as is needed: as root, say which user the gateway runs as', [
-      'hermes-svc install --run-as USER   # root is possible, and not advised',
-    ])
+    throw accountNeeded()
   }
   return targetFor(host, manager, account, flags)
+}
+
+/**
+ * In a container there is one manager for all, one home, and mostly one account that owns it, whoever asks: root as the container's own user.
+ * Who may change what, the slots' own permissions say.
+ */
+function containerTarget(host: Host, manager: Manager, named: Account | undefined, flags: TargetFlags, purpose: 'read' | 'change'): Target {
+  const home = flags.home ?? containerVariable(host, 'HERMES_HOME')
+  const account =
+    named ??
+    homeOwner(host, flags.home) ??
+    manager.defaultAccount(flags.profile ?? DEFAULT_PROFILE) ??
+    (purpose === 'read' ? host.account : undefined)
+  if (!account) throw accountNeeded()
+  const profile = resolveProfile(host, account.home, {profile: flags.profile, home: flags.home, environmentHome: home})
+  const userHost = host.account.uid === 0 ? host.as(account) : host
+  return {host, userHost, manager, service: manager.serviceFor(profile, account), homeFlag: homeFlag(flags, home)}
+}
+
+/** Whoever has the home is whom its gateway runs as. */
+function homeOwner(host: Host, home: string | undefined): Account | undefined {
+  const uid = home !== undefined && host.account.uid === 0 ? host.stat(home)?.uid : undefined
+  return uid === undefined || uid === 0 ? undefined : host.accountOf(uid)
+}
+
+function accountNeeded(): ServiceError {
+  return usageError('--run-as is needed: as root, say which user the gateway runs as', [
+    'hermes-svc install --run-as USER   # root is possible, and not advised',
+  ])
+}
+
+function homeFlag(flags: TargetFlags, environmentHome: string | undefined): string {
+  if (flags.home !== undefined) return '--home'
+  if (flags.profile !== undefined) return `--profile ${flags.profile}: home`
+  return environmentHome ? 'HERMES_HOME' : 'home'
 }
 
 /** The same home's service in the other scope; undefined if none of that name is on disk there. */
@@ -108,16 +143,8 @@ function targetFor(host: Host, manager: Manager, account: Account, flags: Target
   // The caller's HERMES_HOME is about the caller's own gateway.
   const environmentHome = host.account.uid === account.uid ? host.env.HERMES_HOME : undefined
   const profile = resolveProfile(host, account.home, {profile: flags.profile, home: flags.home, environmentHome})
-  const homeFlag =
-    flags.home !== undefined
-      ? '--home'
-      : flags.profile !== undefined
-        ? `--profile ${flags.profile}: home`
-        : environmentHome
-          ? 'HERMES_HOME'
-          : 'home'
   const userHost = host.account.uid === 0 ? host.as(account) : host
-  return {host, userHost, manager, service: manager.serviceFor(profile, account), homeFlag}
+  return {host, userHost, manager, service: manager.serviceFor(profile, account), homeFlag: homeFlag(flags, environmentHome)}
 }
 
 function requireAccount(host: Host, name: string): Account {

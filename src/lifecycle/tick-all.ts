@@ -1,5 +1,6 @@
 import path from 'node:path'
 import {tick} from '../gateway/tick.js'
+import type {ProcessInfo} from '../gateway/process.js'
 import {type Host, HostError} from '../host/host.js'
 import {parseSettings, type ServiceSettings} from '../service/settings.js'
 import {watch} from './watchdog.js'
@@ -12,6 +13,10 @@ export interface TickPlaces {
   readonly runtimeFolder: (serviceFolder: string, settings: ServiceSettings) => string
   /** The manager's name for that service. */
   readonly serviceName: (serviceFolder: string) => string
+  /** False for folders there that are no gateway's; absent: all of them are. */
+  readonly isService?: (folder: string) => boolean
+  /** True if a process is the service's own, which its manager starts again when it ends. */
+  readonly isOwn: (serviceFolder: string, process: ProcessInfo) => boolean
 }
 
 /** What is to be logged, the worst first: `failed` is our own failure. */
@@ -28,7 +33,7 @@ export async function tickAll(host: Host, places: TickPlaces): Promise<TickLine[
   const {supportFolder} = places
   let folders: string[]
   try {
-    folders = host.list(supportFolder) ?? []
+    folders = (host.list(supportFolder) ?? []).filter(places.isService ?? (() => true))
   } catch (error) {
     if (!(error instanceof HostError)) throw error
     return [{failed: true, text: error.message}]
@@ -53,7 +58,8 @@ async function tickService(host: Host, places: TickPlaces, folder: string): Prom
   if (ticked.result.kind === 'failed') lines.push({failed: true, text: `${name}: ${ticked.result.why}`})
   if (heartbeat.watchdogTicks !== null) {
     const runtimeFolder = places.runtimeFolder(folder, settings)
-    const line = await watch(host, {name, home, runtimeFolder, limit: heartbeat.watchdogTicks}, ticked)
+    const isOwn = (process: ProcessInfo) => places.isOwn(folder, process)
+    const line = await watch(host, {name, home, runtimeFolder, limit: heartbeat.watchdogTicks, isOwn}, ticked)
     if (line !== undefined) lines.push({failed: false, text: `${name}: ${line}`})
   }
   return lines

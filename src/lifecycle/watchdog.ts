@@ -17,6 +17,8 @@ export interface WatchedService {
   readonly runtimeFolder: string
   /** How many ticks in a row must prove it wedged. */
   readonly limit: number
+  /** True if a process is the service's own: no other one would come back. */
+  readonly isOwn: (process: ProcessInfo) => boolean
 }
 
 const MEMORY_FILE = 'watchdog'
@@ -29,7 +31,7 @@ const LOOK_EVERY_MS = 50
  * The watchdog's part of a tick, which runs as the service's own user and nothing else is resident: it counts, and at the limit sends
  * SIGKILL, the rung of `restart` for a gateway that is proved wedged (it runs no handler, so nothing gentler can reach it). Its
  * manager, which restarts it after any end, does the rest; that works in system scope too, where this user may not talk to the manager.
- * It kills only a gateway in the service's own control group (no other one would come back), whose operator wants it running, and while
+ * It kills only a gateway that is the service's own (no other one would come back), whose operator wants it running, and while
  * no command of ours is at work on it; its identity is checked once more just before. Returns a line for the log if it did something or
  * would have liked to. Never throws for what it finds.
  */
@@ -63,8 +65,8 @@ function sighting(host: Host, {verdict}: ProvedGateway, living: ProcessInfo, now
   return {pid, startTime, isWedged: verdict.state === 'wedged', ageMs: sinceBootMs - startTime * TICK_MS}
 }
 
-function whyNotToBeKilled(host: Host, service: WatchedService, {cgroup}: ProcessInfo): string | undefined {
-  if (!cgroup?.split('/').includes(service.name)) return 'it is outside its service, which would not start it again'
+function whyNotToBeKilled(host: Host, service: WatchedService, living: ProcessInfo): string | undefined {
+  if (!service.isOwn(living)) return 'it is outside its service, which would not start it again'
   const desired = readDesired(host, service.home)
   if (desired.kind === 'unreadable') return `whether it should run cannot be told (${desired.why})`
   return desired.kind === 'recorded' && desired.record.desiredState === 'stopped' ? 'it is about to be stopped' : undefined

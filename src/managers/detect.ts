@@ -3,29 +3,71 @@ import type {Account, Host} from '../host/host.js'
 import {LAUNCHCTL_PATH} from './launchd/launchctl.js'
 import {LaunchdManager} from './launchd/manager.js'
 import type {Manager, Scope} from './manager.js'
+import {S6Manager} from './s6/manager.js'
 import {SystemdManager} from './systemd/manager.js'
 
-export const MANAGER_KINDS = ['systemd', 'launchd'] as const
+export const MANAGER_KINDS = ['systemd', 'launchd', 's6'] as const
+type ManagerKind = (typeof MANAGER_KINDS)[number]
 
+/** Says which manager is meant where it cannot be told by looking, as `--manager` does. */
+const MANAGER_VARIABLE = 'HERMES_SVC_MANAGER'
 /** A systemd that runs as PID 1 shows itself by this folder (sd_booted(3)). */
 const SYSTEMD_BOOTED = '/run/systemd/system'
+/** s6-overlay's own folder; other uses of s6 have none, and no scan directory that we know. */
+const S6_OVERLAY = '/run/s6/basedir'
+const S6_INIT = 's6-svscan'
 
 /**
- * The service manager of this machine in a scope. `account`: whose user manager or session is meant in user scope.
- * Throws a usage error for an unknown kind, exit 4 if there is no manager here, or not the one that was asked for.
+ * The service manager of this machine in a scope. `account`: whose user manager or session is meant in user scope. `kind`, else
+ * HERMES_SVC_MANAGER, overrides what is seen. Throws a usage error for an unknown kind, exit 4 if there is no manager here, or not the one
+ * that was asked for.
  */
 export function detectManager(host: Host, kind: string | undefined, scope: Scope, account: Account): Manager {
-  if (kind !== undefined && !MANAGER_KINDS.includes(kind as (typeof MANAGER_KINDS)[number])) {
-    throw usageError(`--manager ${kind} is not known; it is one of: ${MANAGER_KINDS.join(', ')}`)
+  const named = namedKind(host, kind)
+  const seen = seenKind(host)
+  // s6 can be laid out in more ways than can be told by looking; the others leave no doubt.
+  const isHere = named === undefined || named === 's6' || named === seen || (named === 'launchd' && hasLaunchd(host))
+  switch (isHere ? (named ?? seen) : undefined) {
+    case 'systemd':
+      return new SystemdManager(host, scope, account)
+    case 'launchd':
+      return new LaunchdManager(host, scope, account)
+    case 's6':
+      return new S6Manager(host)
+    case undefined:
+      throw noManager(host, named, seen)
   }
-  const hasSystemd = host.stat(SYSTEMD_BOOTED)?.kind === 'folder'
-  if (hasSystemd && kind !== 'launchd') return new SystemdManager(host, scope, account)
-  // launchd is PID 1 wherever there is one, and nothing but it has a launchctl.
-  if (kind !== 'systemd' && host.which('launchctl', LAUNCHCTL_PATH) !== undefined) return new LaunchdManager(host, scope, account)
-  const init = host.readText('/proc/1/comm')?.trim()
-  const here = hasSystemd ? 'systemd runs here' : `systemd is not running${init ? ` (PID 1 is ${init})` : ''}`
-  throw new ServiceError(
-    kind === 'launchd'
+}
+
+function namedKind(host: Host, flag: string | undefined): ManagerKind | undefined {
+  const kind = flag ?? (host.env[MANAGER_VARIABLE] || undefined)
+  if (kind === undefined) return undefined
+  const known = MANAGER_KINDS.find((name) => name === kind)
+  if (known) return known
+  const named = flag === undefined ? `${MANAGER_VARIABLE}=${kind}` : `--manager ${kind}`
+  throw usageError(`${named} is not known; it is one of: ${MANAGER_KINDS.join(', ')}`)
+}
+
+function seenKind(host: Host): ManagerKind | undefined {
+  if (host.stat(SYSTEMD_BOOTED)?.kind === 'folder') return 'systemd'
+  if (hasLaunchd(host)) return 'launchd'
+  return readInit(host) === S6_INIT && host.stat(S6_OVERLAY)?.kind === 'folder' ? 's6' : undefined
+}
+
+/** launchd is PID 1 wherever there is one, and nothing but it has a launchctl. */
+function hasLaunchd(host: Host): boolean {
+  return host.which('launchctl', LAUNCHCTL_PATH) !== undefined
+}
+
+function readInit(host: Host): string | undefined {
+  return host.readText('/proc/1/comm')?.trim()
+}
+
+function noManager(host: Host, named: ManagerKind | undefined, seen: ManagerKind | undefined): ServiceError {
+  const init = readInit(host)
+  const here = seen ? `${seen} runs here` : `systemd is not running${init ? ` (PID 1 is ${init})` : ''}`
+  return new ServiceError(
+    named === 'launchd'
       ? `--manager launchd: there is no launchd on this machine; ${here}`
       : `There is no service manager that hermes-svc knows on this machine: ${here}`,
     {

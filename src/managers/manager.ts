@@ -63,6 +63,8 @@ export interface ManagerObservation {
   readonly settings: ServiceSettings | undefined
   /** Directives that hermes-svc owns, as merged from all files: name to the manager's own text. */
   readonly directives: Readonly<Record<string, string>>
+  /** Why the last boot of the container had it started or kept down; absent where nobody decides that. */
+  readonly bootReason?: string
 }
 
 /** One file of a definition. */
@@ -78,6 +80,8 @@ export interface DefinitionFile {
   readonly needsRestart: boolean
   /** Somebody changed by hand what we wrote there; it is kept unless that is overruled. */
   readonly edited: boolean
+  /** Whose ids it is written with, where that is not the manager's `owner`. */
+  readonly as?: Account
 }
 
 /** What ticks the services of one account. */
@@ -174,10 +178,14 @@ export interface LogQuery {
  * steps of a plan. All methods throw ServiceError for foreseeable failures, exit 4 if the manager cannot be reached.
  */
 export interface Manager {
-  readonly kind: 'systemd' | 'launchd'
+  readonly kind: 'systemd' | 'launchd' | 's6'
   readonly scope: Scope
   /** How the manager is shown, e.g. "systemd (user)". */
   readonly title: string
+  /** `install` replaces a definition of another tool's, which has no lasting place here anyway. */
+  readonly replacesForeign: boolean
+  /** A PATH on which the gateway's program may be, beside the usual places; undefined if the manager knows of none. */
+  readonly commandPath: string | undefined
 
   /** The account for which a service of this scope runs when no flag names one; undefined if only a flag can tell. */
   defaultAccount(profileName: string): Account | undefined
@@ -231,6 +239,11 @@ export interface Manager {
   prerequisites(service: Service, settings: Pick<ServiceSettings, 'linger'>): Step[]
   /** Folders of the definition, to be made before its files. */
   folderSteps(service: Service): Step[]
+  /**
+   * The steps that make folders and write or remove files of a definition, as this manager needs them: where it could take up half of a new
+   * definition, that is built elsewhere and put in place whole.
+   */
+  staged(service: Service, steps: readonly Step[]): Step[]
   /** The file with the recorded settings: the first to be written and the last to be removed, since it says what there is to take back. */
   settingsFile(service: Service): string
   /** A file of ours that is there while a changed definition waits for the restart that it needs. */

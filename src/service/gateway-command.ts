@@ -17,9 +17,9 @@ export interface GatewayCommand {
 
 /**
  * Finds the gateway: the launcher or virtual environment under the root home (a checkout is `<root>/hermes-agent`), else `hermes` on the
- * user's PATH. Throws a ServiceError that lists where was looked.
+ * user's PATH, or on `servicePath`, that of the service itself. Throws a ServiceError that lists where was looked.
  */
-export function findGatewayCommand(host: Host, root: string, account: Account): GatewayCommand {
+export function findGatewayCommand(host: Host, root: string, account: Account, servicePath = ''): GatewayCommand {
   const asUser = host.as(account)
   const bases = [path.join(root, 'hermes-agent'), root]
   const launchers = bases.flatMap((base) =>
@@ -31,7 +31,7 @@ export function findGatewayCommand(host: Host, root: string, account: Account): 
   const python = pythons.find((file) => asUser.isExecutable(file))
   if (python) return {argv: [python, '-m', 'hermes_cli.main'], source: 'the virtual environment under the home'}
   const ownPath = host.account.uid === account.uid ? (host.env.PATH ?? '') : ''
-  const searched = `${path.join(account.home, '.local/bin')}:${ownPath}:/usr/local/bin:/usr/bin`
+  const searched = `${path.join(account.home, '.local/bin')}:${servicePath}:${ownPath}:/usr/local/bin:/usr/bin`
   const found = asUser.which('hermes', searched)
   if (found) return {argv: [found], source: 'hermes on PATH'}
   throw new ServiceError(`No gateway was found for ${account.name}: nothing executable under ${root} and no hermes on PATH`, {

@@ -83,6 +83,8 @@ export async function renderHelperParts(host: Host, view: HelperView, parts: rea
   for (const name of ['firstMs', 'capMs', 'forgetAfterMs', 'plannedAfterMs'] as const) values[name] = String(view.policy[name])
   const tools = parts.some((part) => part.startsWith('darwin-')) ? [...TOOLS, ...DARWIN_TOOLS] : TOOLS
   for (const tool of tools) values[tool] = shellQuote(toolPath(host, tool))
+  // Without it a lock of another container's stays untold, and the record of its gateway untouched.
+  values.flock = shellQuote(host.which('flock', TOOL_PATH) ?? '')
   let text = ''
   for (const part of parts) text += await renderTemplate(host, `helpers/${part}.sh.ejs`, values)
   return text

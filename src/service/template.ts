@@ -1,6 +1,11 @@
 import path from 'node:path'
 import {type Host} from '../host/host.js'
 
+type Compiled = (data: Readonly<Record<string, unknown>>) => string
+
+/** By their source: a container boots many profiles, all from the same templates. */
+const compiled = new Map<string, Compiled>()
+
 /**
  * Renders a template of the package. Values arrive in the view already written in the target's syntax, so nothing is escaped here; a name
  * that the view lacks is an error. Templates hold no logic beyond `if` and `for`.
@@ -18,5 +23,7 @@ export async function renderTemplate(host: Host, name: string, view: Readonly<Re
     },
   })
   // One level down, since ejs hands the members of what it is given over one by one.
-  return ejs.compile(source, {strict: true, _with: false, destructuredLocals: ['v'], escape: String})({v: used})
+  const render = compiled.get(source) ?? ejs.compile(source, {strict: true, _with: false, destructuredLocals: ['v'], escape: String})
+  compiled.set(source, render)
+  return render({v: used})
 }

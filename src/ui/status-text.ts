@@ -23,6 +23,7 @@ export function statusText(report: ServiceReport, paint: Paint = NO_PAINT): stri
     ],
     ['last exit', exitText(report)],
   ]
+  if (report.bootReason !== undefined) rows.push(['last boot', report.bootReason])
   if (report.servedBy !== null) rows.push(['served by', `the gateway of profile ${report.servedBy}; no service of its own is needed`])
   return [
     `${paint.strong(report.service)}: ${mood(report.actual)} (${report.manager}, ${report.domain ?? `${report.scope} scope`}, profile ${report.profile})`,

@@ -11,6 +11,8 @@ import {describeUnless} from '../support/describe-unless.js'
 const bundle = (word: 'mine' | 'evil') => `// hermes-svc 9.9.9
 exports.run = async (argv) => { console.log('${word} ' + argv.join(' ')); return argv.includes('--fail') ? 3 : 0 }
 `
+/** One for all commands, and those of the quick ones. */
+const BUNDLES = ['cli.cjs', 'look.cjs', 'doctor.cjs']
 const isRoot = process.geteuid?.() === 0
 /** An unprivileged user: ours, or nobody if we are root. */
 const uid = isRoot ? 65534 : (process.geteuid?.() ?? 0)
@@ -25,7 +27,7 @@ function makePackage(name: 'mine' | 'evil'): string {
   fs.mkdirSync(path.join(root, 'dist'))
   const entry = path.join(root, 'bin', 'hermes-svc.cjs')
   fs.copyFileSync(ENTRY, entry)
-  fs.writeFileSync(path.join(root, 'dist', 'cli.cjs'), bundle(name))
+  for (const file of BUNDLES) fs.writeFileSync(path.join(root, 'dist', file), bundle(name))
   fs.writeFileSync(path.join(root, 'package.json'), '{"name": "hermes-svc", "version": "9.9.9"}')
   return entry
 }

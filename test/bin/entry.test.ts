@@ -74,7 +74,7 @@ describe('the executable entry', () => {
     fs.copyFileSync(ENTRY, path.join(copy, 'bin', 'hermes-svc.cjs'))
     const {status, stderr} = spawnSync(process.execPath, [path.join(copy, 'bin', 'hermes-svc.cjs'), 'status'], {encoding: 'utf8'})
     expect(status).toBe(1)
-    expect(stderr).toMatch(/^hermes-svc: .*dist\/cli\.cjs is missing; .*npm run build\n$/)
+    expect(stderr).toMatch(/^hermes-svc: .*dist\/look\.cjs is missing; .*npm run build\n$/)
   })
 
   it.each([['--help'], ['status --json'], ['no-such-command']])('ends in good order when nobody reads what %s prints', (args) => {

@@ -110,8 +110,10 @@ if (fs.existsSync(STRACE)) {
           ...[...situations.map(({name}) => name), 'never-installed'].map((name) => [`status of ${name}`, 'status', name] as const),
           ['list', 'list', 'healthy-016'] as const,
         ]
+        /** The same about all profiles. */
+        const withoutProfile = ([command = '', , , ...rest]: readonly string[]) => [command, ...rest]
         const argvOf = (command: 'status' | 'list', name: string) =>
-          serviceOf(name).argv(command, command === 'status' ? STATUS_FLAGS : ['--json'])
+          command === 'status' ? serviceOf(name).argv(command, STATUS_FLAGS) : withoutProfile(serviceOf(name).argv(command, ['--json']))
 
         it.each(commands)('opens nothing for writing, locks nothing and signals nothing: %s', async (_, command, name) => {
           const {result, changed} = await traced(argvOf(command, name))
@@ -119,6 +121,12 @@ if (fs.existsSync(STRACE)) {
           const told = JSON.parse(result.stdout) as {actual?: string; services?: unknown[]}
           if (command === 'list') expect(told.services).toHaveLength(services.size + 1)
           else expect(told.actual).toBe(situations.find((situation) => situation.name === name)?.actual ?? 'not-installed')
+        })
+
+        it.each(['healthy-016', 'blocked-021', 'killed', 'never-installed'])('the same holds for doctor: %s', async (name) => {
+          const {result, changed} = await traced(serviceOf(name).argv('doctor', ['--json', '--wedge-window', '1s']))
+          expect(changed).toEqual([])
+          expect(JSON.parse(result.stdout)).toMatchObject({services: [{profile: serviceOf(name).profile}], fixes: []})
         })
 
         it.each(['healthy-016', 'blocked-021', 'killed', 'never-installed'])('the same holds for health: %s', async (name) => {

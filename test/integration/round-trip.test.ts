@@ -214,7 +214,7 @@ function suite(machine: () => Machine, numRuns: number): void {
 
     it('leaves no definition behind if it is refused', async () => {
       const {units, support} = definitionFolders(scope, alice)
-      const names = (await run(machine(), manager, ['ls', units, support])).split('\n').filter((name) => name.startsWith('hermes-'))
+      const names = (await run(machine(), manager, ['ls', units, support])).split('\n').filter((name) => name.startsWith('hermes-gateway'))
       const expected = services.flatMap((service) => [service, `${service}.d`, service.replace('.service', '')])
       expect(names.toSorted()).toEqual(expected.toSorted())
     })

@@ -143,3 +143,45 @@ describe('requireSameHome', () => {
     })
   })
 })
+
+describe('the service that the flags mean in a container', () => {
+  const HERMES: Account = {uid: 10_000, gid: 10_000, name: 'hermes', home: '/opt/data'}
+  const CONTAINER: Record<string, FakeFile | string> = {
+    '/proc/1/comm': 's6-svscan\n',
+    '/run/s6/basedir': {folder: true},
+    '/run/s6/container_environment/HERMES_HOME': '/opt/data',
+    '/opt/data': {folder: true, uid: 10_000, gid: 10_000},
+  }
+
+  function inContainer(
+    flags: TargetFlags,
+    account: Account,
+    files: Record<string, FakeFile | string> = {},
+    purpose: 'read' | 'change' = 'change',
+  ) {
+    const host = new FakeHost({account, accounts: [HERMES, ANN], files: {...CONTAINER, ...files}})
+    const {service, userHost} = resolveTarget(host, flags, purpose)
+    return {name: service.name, home: service.profile.home, account: service.account.name, as: userHost.account.name}
+  }
+
+  it("is the container's own, for root as for its user", () => {
+    const expected = {name: 'gateway-default', home: '/opt/data', account: 'hermes', as: 'hermes'}
+    expect(inContainer({}, ROOT)).toEqual(expected)
+    expect(inContainer({}, HERMES)).toEqual(expected)
+    expect(inContainer({scope: 'user', profile: 'work'}, ROOT)).toMatchObject({name: 'gateway-work', home: '/opt/data/profiles/work'})
+  })
+
+  it('is that of whoever owns a home that is named', () => {
+    expect(inContainer({home: '/srv/ann'}, ROOT, {'/srv/ann': {folder: true, uid: 1001}})).toMatchObject({account: 'ann', home: '/srv/ann'})
+  })
+
+  it("needs a name where the home is root's own", () => {
+    const files = {'/opt/data': {folder: true, uid: 0} as const}
+    expect(refusal(() => inContainer({}, ROOT, files))).toMatchObject({
+      exitStatus: 2,
+      message: expect.stringContaining('--run-as') as string,
+    })
+    expect(inContainer({}, ROOT, files, 'read').account).toBe('root')
+    expect(inContainer({runAs: 'ann'}, ROOT, files).account).toBe('ann')
+  })
+})

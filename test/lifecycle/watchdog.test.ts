@@ -1,7 +1,8 @@
 import {describe, expect, it} from 'vitest'
 import type {ProvedGateway} from '../../src/gateway/prove-loop.js'
 import {judge, observeGateway} from '../../src/gateway/verdict.js'
-import {watch} from '../../src/lifecycle/watchdog.js'
+import {watch, type WatchedService} from '../../src/lifecycle/watchdog.js'
+import {systemdTickPlaces} from '../../src/managers/systemd/tick-places.js'
 import {type FakeFile, FakeHost, USER} from '../fakes/fake-host.js'
 
 const HOME = '/home/user/.hermes'
@@ -9,7 +10,10 @@ const RUNTIME = '/run/user/1000/hermes-svc-hermes-gateway'
 const MEMORY = `${RUNTIME}/watchdog`
 const PID = 777
 const START_TIME = 5000
-const SERVICE = {name: 'hermes-gateway.service', home: HOME, runtimeFolder: RUNTIME, limit: 2}
+const SERVICE: WatchedService = {
+  ...{name: 'hermes-gateway.service', home: HOME, runtimeFolder: RUNTIME, limit: 2},
+  isOwn: (process) => systemdTickPlaces('/unused', USER).isOwn('hermes-gateway', process),
+}
 
 interface Options {
   readonly cgroup?: string

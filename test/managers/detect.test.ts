@@ -45,7 +45,29 @@ describe('detectManager', () => {
 
   it('refuses a manager that it does not know, and names those that it does', () => {
     const error = refusal(() => detectManager(new FakeHost({files: SYSTEMD}), 'upstart', 'user', USER))
-    expect(error).toMatchObject({exitStatus: 2, message: '--manager upstart is not known; it is one of: systemd, launchd'})
+    expect(error).toMatchObject({exitStatus: 2, message: '--manager upstart is not known; it is one of: systemd, launchd, s6'})
+  })
+
+  const CONTAINER: Record<string, FakeFile | string> = {'/proc/1/comm': 's6-svscan\n', '/run/s6/basedir': {folder: true}}
+
+  it('finds s6 where it is PID 1 of a container, in one scope for all', () => {
+    expect(detectManager(new FakeHost({files: CONTAINER}), undefined, 'user', USER)).toMatchObject({kind: 's6', scope: 'system'})
+  })
+
+  it.each<[string, Record<string, FakeFile | string>]>([
+    ['without the folder of s6-overlay', {'/proc/1/comm': 's6-svscan\n'}],
+    ['that is not PID 1', {'/proc/1/comm': 'tini\n', '/run/s6/basedir': {folder: true}}],
+  ])('does not take an s6 %s for one', (_, files) => {
+    expect(refusal(() => detectManager(new FakeHost({files}), undefined, 'user', USER)).code).toBe('no-manager')
+  })
+
+  it('believes a flag and a variable, the flag first', () => {
+    const env = {HERMES_SVC_MANAGER: 's6'}
+    expect(detectManager(new FakeHost({files: SYSTEMD, env}), undefined, 'user', USER).kind).toBe('s6')
+    expect(detectManager(new FakeHost({files: SYSTEMD, env}), 'systemd', 'user', USER).kind).toBe('systemd')
+    expect(refusal(() => detectManager(new FakeHost({files: CONTAINER}), 'systemd', 'user', USER)).code).toBe('no-manager')
+    const unknown = new FakeHost({env: {HERMES_SVC_MANAGER: 'upstart'}})
+    expect(refusal(() => detectManager(unknown, undefined, 'user', USER)).message).toContain('HERMES_SVC_MANAGER=upstart is not known')
   })
 
   it('is not led astray by programs of systemd that do not run', () => {

@@ -30,6 +30,8 @@ interface End {
   /** Seconds between the start and the end; undefined: no start is on record. */
   readonly up?: number
   readonly stopping?: boolean
+  /** Ticks by which the process that became the gateway is older than its start, as under a manager that starts it before the wait. */
+  readonly began?: number
   /** gateway_state.json as fields (`startsAfter`: its start time in ticks after the start of this run), or as text. */
   readonly stateFile?: Json | string
   readonly pretty?: boolean
@@ -63,6 +65,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
         utimesSync(join(made.state, 'started'), Date.now() / 1000 - up, Date.now() / 1000 - up)
       }
       if (end.failures !== undefined) put(made.state, 'failures', end.failures)
+      if (end.began !== undefined) put(made.state, 'began', started - end.began)
       if (end.stopping) put(made.state, 'stopping', 1)
       const {stateFile} = end
       if (stateFile !== undefined) {
@@ -104,6 +107,13 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       ['killed', 'KILL'],
     ])('does not count a stop that was asked for (%s %s), and forgets earlier failures', async (code, status) => {
       expect((await ends({code, status, up: 3, failures: 5, stopping: true})).failures).toBe('0')
+    })
+
+    it('takes a process that is older than its wait for the gateway of this run, and an older one not', async () => {
+      const stateFile = {gateway_state: 'stopped', restart_requested: true, startsAfter: -50}
+      expect(await after75(stateFile, {began: 50})).toBe('0')
+      expect(await after75(stateFile, {began: 49})).toBe('6')
+      expect(await after75(stateFile)).toBe('6')
     })
 
     it('leaves the count as it is after a start that was called off', async () => {

@@ -23,13 +23,12 @@ interface Evidence {
   readonly isOurs: boolean
 }
 
-/** Names in a folder; none if it is not there or may not be looked into. */
-const namesIn = oncePerLook(({target: {host}}, folder): ReadonlySet<string> | 'gone' => {
+/** Whether there is something at a path; what may not be looked at is not there for the service's user either. */
+const isThere = oncePerLook(({target: {host}}, file): boolean => {
   try {
-    const names = host.list(folder)
-    return names ? new Set(names) : 'gone'
+    return host.stat(file) !== undefined
   } catch (error) {
-    if (error instanceof HostError) return new Set()
+    if (error instanceof HostError) return false
     throw error
   }
 })
@@ -48,11 +47,7 @@ export const definition: CheckDefinition<Evidence> = {
     const searchPath = given ?? manager.evidence(scene.seen.manager).searchPath
     const wanted = unitPath(host, service.profile.home, service.account, settings?.command ?? [])
     const folders = (searchPath ?? '').split(':').filter((folder) => folder.startsWith('/'))
-    const has = (list: readonly string[], tool: string) =>
-      list.find((folder) => {
-        const names = namesIn(scene, folder)
-        return names !== 'gone' && names.has(tool)
-      })
+    const has = (list: readonly string[], tool: string) => list.find((folder) => isThere(scene, `${folder}/${tool}`))
     const optional = OPTIONAL.filter((tool) => has(folders, tool) === undefined).flatMap((tool) => {
       const folder = has(wanted.split(':'), tool)
       return folder === undefined ? [] : [{tool, folder}]
@@ -61,7 +56,7 @@ export const definition: CheckDefinition<Evidence> = {
       searchPath,
       required: REQUIRED.filter((tool) => has(folders, tool) === undefined),
       optional,
-      goneFolders: folders.filter((folder) => !wanted.split(':').includes(folder) && namesIn(scene, folder) === 'gone'),
+      goneFolders: folders.filter((folder) => !wanted.split(':').includes(folder) && !isThere(scene, folder)),
       wanted,
       isOurs: scene.seen.manager.installed === 'own' && given === undefined && scene.seen.manager.definitionPaths.length <= 2,
     }

@@ -55,6 +55,8 @@ interface Loaded {
 /** The launchd of this machine: daemons of the system, or agents of one account's session. */
 export class LaunchdManager implements Manager {
   readonly kind = 'launchd'
+  readonly replacesForeign = false
+  readonly commandPath = undefined
   private readonly launchctl: Launchctl
 
   /** `account`: whose session it is (user scope), or who asks (system scope). */
@@ -261,6 +263,11 @@ export class LaunchdManager implements Manager {
     steps.push({kind: 'make-folder', why: `make ${paths.stateFolder}`, path: paths.stateFolder, mode: 0o700, as})
     if (this.scope === 'system') steps.push(...this.handOver(service))
     return steps
+  }
+
+  /** launchd reads a property list only when it is loaded. */
+  staged(_service: Service, steps: readonly Step[]): Step[] {
+    return [...steps]
   }
 
   settingsFile(service: Service): string {

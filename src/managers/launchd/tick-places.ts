@@ -11,6 +11,8 @@ export function launchdTickPlaces(supportFolder: string): TickPlaces {
   return {
     supportFolder,
     serviceName: (folder) => folder,
+    // Without control groups it cannot be told here; the watchdog then leaves a gateway alone.
+    isOwn: () => false,
     runtimeFolder: (folder) => stateFolderOf(supportFolder, folder),
   }
 }

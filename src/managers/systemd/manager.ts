@@ -8,13 +8,11 @@ import {recordedSettings, wantingTick} from '../../service/recorded-settings.js'
 import type {Profile} from '../../service/profile.js'
 import {formatSettings, parseSettings, type ServiceSettings} from '../../service/settings.js'
 import type {
-  Activity,
   DefinitionEvidence,
   DefinitionFile,
   DirectiveDrift,
   GatewayDefinition,
   HeartbeatDefinition,
-  LastExit,
   LastTick,
   LogQuery,
   Manager,
@@ -32,15 +30,10 @@ import {definitionEvidence} from './evidence.js'
 import {type HeartbeatChange, heartbeatPaths, installedNode, installSteps, removalSteps, renderHeartbeat} from './heartbeat.js'
 import {journalCommand} from './journal.js'
 import {gatewayDefinitions} from './rivals.js'
-import {parseShow, type Properties, splitEntries} from './show.js'
+import {isLoaded, microsecondsToMs, observed, OBSERVED_PROPERTIES, positive, utcMs} from './observed.js'
+import {parseShow, type Properties} from './show.js'
 
-const READ_PROPERTIES = [
-  'Id LoadState UnitFileState ActiveState SubState Job Result MainPID NRestarts ExecMainCode ExecMainStatus ExecMainPID',
-  'ExecMainStartTimestampMonotonic StateChangeTimestampMonotonic FragmentPath DropInPaths NeedDaemonReload ControlGroup User Environment',
-  'WorkingDirectory ExecStart StartLimitBurst RestartMaxDelayUSec',
-]
-  .join(' ')
-  .split(' ')
+const READ_PROPERTIES = [...OBSERVED_PROPERTIES, 'ExecStart', 'StartLimitBurst', 'RestartMaxDelayUSec']
 const READ_TIMEOUT_MS = 20_000
 const CHANGE_TIMEOUT_MS = 60_000
 const USER_MANAGER_TIMEOUT_MS = 10_000
@@ -56,7 +49,11 @@ interface UnitPlace {
 /** The systemd of this machine, for system services or for the services of one account's user manager. */
 export class SystemdManager implements Manager {
   readonly kind = 'systemd'
+  readonly replacesForeign = false
+  readonly commandPath = undefined
   readonly title: string
+  /** An observation does not change, and many checks ask what its definition says. */
+  private readonly evidenceOf = new WeakMap<ManagerObservation, DefinitionEvidence>()
   /** Found once: it is the same for all services, and does not change. */
   private cgroupMount: string | undefined
 
@@ -151,10 +148,14 @@ export class SystemdManager implements Manager {
   }
 
   evidence(observation: ManagerObservation): DefinitionEvidence {
+    const known = this.evidenceOf.get(observation)
+    if (known) return known
     const {service, definitionPaths: loaded} = observation
     const own = loaded.includes(definitionPaths(this.scope, service).dropIn) ? this.ownFiles(service) : []
     const helpers = own.filter(({role}) => role === 'helper').map(({path: file}): UsedProgram => ({path: file, role: 'helper'}))
-    return definitionEvidence(observation.directives, helpers)
+    const evidence = definitionEvidence(observation.directives, helpers)
+    this.evidenceOf.set(observation, evidence)
+    return evidence
   }
 
   tickPrograms(account: Account): UsedProgram[] {
@@ -293,6 +294,11 @@ export class SystemdManager implements Manager {
       mode: 0o755,
       as: this.owner(service),
     }))
+  }
+
+  /** systemd reads files only when it is told to. */
+  staged(_service: Service, steps: readonly Step[]): Step[] {
+    return [...steps]
   }
 
   settingsFile(service: Service): string {
@@ -508,35 +514,17 @@ export class SystemdManager implements Manager {
 
   private observation(service: Service, shown: Properties): ManagerObservation {
     const paths = definitionPaths(this.scope, service)
-    const loaded = shown.LoadState !== 'not-found' && shown.LoadState !== undefined
-    const fragment = shown.FragmentPath ?? ''
-    const environment = splitEntries(shown.Environment ?? '')
-    const settings = this.asOwner(() => parseSettings(readOrUndefined(this.host, paths.settings)))
     return {
+      ...observed(shown),
       service,
-      installed: this.installation(paths.dropIn, fragment, loaded),
-      broken: loaded && shown.LoadState !== 'loaded' ? shown.LoadState : undefined,
-      enabled: enablement(shown.UnitFileState),
-      activity: activity(shown),
-      mainPid: positive(shown.MainPID),
-      startedAtMs: microsecondsToMs(shown.ExecMainStartTimestampMonotonic),
-      changedAtMs: microsecondsToMs(shown.StateChangeTimestampMonotonic),
-      restarts: Number(shown.NRestarts ?? 0),
-      lastExit: lastExit(shown),
+      installed: isLoaded(shown) ? this.installation(paths.dropIn, shown.FragmentPath ?? '') : 'no',
       failuresInARow: this.failuresInARow(service),
-      controlGroup: shown.ControlGroup || undefined,
-      home: environment.find((entry) => entry.startsWith('HERMES_HOME='))?.slice('HERMES_HOME='.length),
-      environment,
-      accountName: shown.User || undefined,
-      definitionPaths: [fragment, ...splitEntries(shown.DropInPaths ?? '')].filter(Boolean),
-      needsReload: shown.NeedDaemonReload === 'yes',
-      settings,
-      directives: shown,
+      settings: this.asOwner(() => parseSettings(readOrUndefined(this.host, paths.settings))),
     }
   }
 
-  private installation(dropIn: string, fragment: string, loaded: boolean): ManagerObservation['installed'] {
-    if (!loaded || fragment === '') return 'no'
+  private installation(dropIn: string, fragment: string): ManagerObservation['installed'] {
+    if (fragment === '') return 'no'
     return this.asOwner(() => {
       if (isOwn(readOrUndefined(this.host, fragment) ?? '')) return 'own'
       return this.host.lstat(dropIn) ? 'adopted' : 'foreign'
@@ -594,56 +582,7 @@ function readOrUndefined(host: Host, file: string): string | undefined {
   }
 }
 
-/** `waiting`: between an exit and the next start, in systemd's own delay or in our helper's. systemd's states: systemctl(1), unit-def.c. */
-function activity(shown: Properties): Activity {
-  switch (shown.ActiveState ?? 'inactive') {
-    case 'active':
-    case 'reloading':
-    case 'refreshing':
-      // Told to do something else, which has not begun yet: a restart, or a stop.
-      return shown.Job ? 'starting' : 'running'
-    case 'activating':
-      if (shown.SubState === 'auto-restart' || shown.SubState === 'auto-restart-queued') return 'waiting'
-      return shown.SubState === 'start-pre' && Number(shown.NRestarts) > 0 ? 'waiting' : 'starting'
-    case 'deactivating':
-      return 'stopping'
-    case 'failed':
-      return 'failed'
-    default:
-      return 'stopped'
-  }
-}
-
-function enablement(state: string | undefined): boolean | undefined {
-  if (state === undefined || state === '') return undefined
-  if (state === 'enabled') return true
-  // enabled-runtime holds until the next boot only.
-  return ['disabled', 'enabled-runtime', 'masked', 'masked-runtime', 'linked', 'linked-runtime', 'bad'].includes(state) ? false : undefined
-}
-
-/** ExecMainCode is a CLD_ value of waitid(2): 1 exited, 2 killed, 3 dumped. 0 is a process that has not ended. */
-function lastExit(shown: Properties): LastExit | undefined {
-  const how = ({1: 'exited', 2: 'killed', 3: 'dumped'} as const)[Number(shown.ExecMainCode)]
-  return how && {how, status: Number(shown.ExecMainStatus)}
-}
-
-function microsecondsToMs(text: string | undefined): number | undefined {
-  const value = positive(text)
-  return value === undefined ? undefined : value / 1000
-}
-
-/** A timestamp as systemd writes it in UTC, e.g. "Thu 2026-01-01 12:00:00 UTC" (systemd.time(7)). */
-function utcMs(text: string | undefined): number | undefined {
-  const match = /^\w+ (\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC$/.exec(text ?? '')
-  return match ? Date.parse(`${match[1]}T${match[2]}Z`) : undefined
-}
-
 /** The slice in which a user manager puts its services. */
 function userSlice({uid}: Account): string {
   return `/user.slice/user-${uid}.slice/user@${uid}.service/app.slice`
-}
-
-function positive(text: string | undefined): number | undefined {
-  const value = Number(text)
-  return Number.isInteger(value) && value > 0 ? value : undefined
 }

@@ -15,6 +15,8 @@ export function gatewayDefinitions(host: Host, scope: Scope, account: Account): 
     if (!name.endsWith('.service')) return []
     const file = path.join(units, name)
     const text = readOrNothing(host, file)
+    // Every gateway's command line has this word; most units of a machine have not.
+    if (!text.includes('gateway')) return []
     const command = commandOf(text)
     if (!isGatewayCommandLine(command)) return []
     const owner = scope === 'user' ? account : ownerOf(host, text, account)

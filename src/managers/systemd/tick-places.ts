@@ -14,6 +14,7 @@ export function systemdTickPlaces(supportFolder: string, account: Account): Tick
   return {
     supportFolder,
     serviceName: (folder) => `${folder}.service`,
+    isOwn: (folder, {cgroup}) => cgroup?.split('/').includes(`${folder}.service`) === true,
     runtimeFolder: (folder, {scope}) => path.join(runtimeFolder(scope, account), runtimeDirectoryOf(folder)),
   }
 }

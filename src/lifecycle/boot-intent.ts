@@ -1,0 +1,84 @@
+import type {FileReading, GatewayState} from '../gateway/records.js'
+import type {DesiredState} from '../managers/manager.js'
+import type {DesiredReading} from '../service/desired-state.js'
+
+/** What a boot decides on for one profile. */
+export interface BootEvidence {
+  /** Our own record of the operator's intent. */
+  readonly desired: DesiredReading
+  readonly state: FileReading<GatewayState>
+  /** The operator has it stopped until the next boot, and this is still the same one. */
+  readonly isStoppedUntilBoot: boolean
+  /** What is meant where nobody recorded an intent and the gateway's last word does not tell. */
+  readonly unrecorded: DesiredState
+}
+
+export interface BootDecision {
+  readonly wanted: DesiredState
+  /** One sentence for the boot log and `status`. */
+  readonly reason: string
+  /** It is down although nobody stopped it. */
+  readonly isFinding: boolean
+}
+
+/** What a gateway writes while it runs, or is on its way up or down: the end of the container caught it there. */
+const RUNNING_STATES = ['running', 'draining', 'degraded', 'starting', 'interrupted', 'crashed']
+
+/**
+ * Whether a profile's gateway is to run after a boot. A recorded stop, ours or upstream's, stands over any number of boots; the SIGTERM of a
+ * container stop is none, whatever the gateway wrote when it got it. Pure.
+ */
+export function decideBoot({desired, state, isStoppedUntilBoot, unrecorded}: BootEvidence): BootDecision {
+  const decide = (wanted: DesiredState, reason: string): BootDecision => ({wanted, reason, isFinding: false})
+  const seen = state.kind === 'present' ? state.value : undefined
+  if (desired.kind === 'recorded') {
+    const {desiredState, by, since} = desired.record
+    const said = `hermes-svc ${by} recorded ${since}`
+    if (desiredState === 'stopped') return decide('stopped', `it was stopped (${said})`)
+    if (isStoppedUntilBoot) return decide('stopped', `it is stopped until the next boot (${said})`)
+    // Upstream's own stop writes only its own field.
+    if (seen?.desiredState === 'stopped') return decide('stopped', 'it was stopped (desired_state in gateway_state.json)')
+    return decide('running', `it should run (${said})`)
+  }
+  const doubt = desired.kind === 'unreadable' ? `; the record of hermes-svc cannot be read (${desired.why})` : ''
+  if (seen?.desiredState !== undefined) {
+    const reason = seen.desiredState === 'stopped' ? 'it was stopped' : 'it should run'
+    return decide(seen.desiredState, `${reason} (desired_state in gateway_state.json)${doubt}`)
+  }
+  const guess = (why: string): BootDecision => {
+    const meant =
+      unrecorded === 'running' ? 'so it is started (--unrecorded stopped keeps such a one down)' : 'so it stays down (--unrecorded stopped)'
+    return decide(unrecorded, `${why} and no intent is recorded, ${meant}${doubt}`)
+  }
+  if (!seen) return guess(whyNoState(state))
+  const word = seen.gatewayState
+  if (word === 'startup_failed') {
+    const why = seen.exitReason === undefined ? '' : `: ${seen.exitReason.replace(/\s+/g, ' ').slice(0, 200)}`
+    const reason = `its last start failed${why}; hermes-svc start tries again${doubt}`
+    return {wanted: 'stopped', reason, isFinding: true}
+  }
+  if (word !== undefined && RUNNING_STATES.includes(word)) return decide('running', `it was ${word} when the container ended${doubt}`)
+  // A planned restart writes "stopped" too, for the moment until it is up again.
+  if (word === 'stopped' && seen.restartRequested) return decide('running', `it was about to restart when the container ended${doubt}`)
+  return guess(word === undefined ? 'gateway_state.json does not say what it did' : `gateway_state.json says ${JSON.stringify(word)}`)
+}
+
+function whyNoState(state: FileReading<GatewayState>): string {
+  return 'why' in state ? `gateway_state.json cannot be read (${state.why})` : 'there is no gateway_state.json'
+}
+
+/**
+ * True if a container's command is upstream's dashboard and nothing else, whose gateways run in another container on the same volume. `commandLines`:
+ * of all processes; the one that names upstream's wrapper has the container's command behind it.
+ */
+export function isDashboardOnly(commandLines: readonly (readonly string[])[]): boolean {
+  for (const argv of commandLines) {
+    const wrapper = argv.findIndex((word) => word.endsWith('main-wrapper.sh'))
+    if (wrapper < 0) continue
+    const words = argv.slice(wrapper + 1)
+    const isPrefix = (word: string | undefined) => word?.endsWith('entrypoint-dispatch.sh') === true || word?.split('/').at(-1) === 'hermes'
+    while (isPrefix(words[0])) words.shift()
+    return words[0] === 'dashboard'
+  }
+  return false
+}

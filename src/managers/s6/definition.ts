@@ -1,0 +1,139 @@
+import {stopTimeoutSec} from '../../gateway/drain.js'
+import {ExitStatus, ServiceError} from '../../errors.js'
+import type {Host} from '../../host/host.js'
+import {renderHelpers, toolPath} from '../../service/helpers.js'
+import {DEFAULT_PROFILE} from '../../service/profile.js'
+import {delayMs, type RestartPolicy} from '../../service/restart-policy.js'
+import {formatSettings, type ServiceSettings} from '../../service/settings.js'
+import {shellQuote} from '../../service/shell-quote.js'
+import {renderTemplate} from '../../service/template.js'
+import {unitPath} from '../../service/unit-path.js'
+import type {DefinitionFile, Service} from '../manager.js'
+import {S6_PATH, s6Tool} from './control.js'
+import {formatEnvironment} from './environment-file.js'
+import {containerVariable, type SlotPaths} from './places.js'
+
+/** The second line of each script of ours, after the line that names its interpreter. */
+const OWN_MARK = '# Written by hermes-svc'
+/** s6-overlay's own way to give a service the variables that the container was started with. */
+const WITH_CONTENV = '/command/with-contenv'
+/** Counting a failure takes some ms; s6-supervise kills a finish script after this time (timeout-finish, s6-supervise). */
+const FINISH_TIMEOUT_MS = 30_000
+
+/** True for a run script that we wrote. */
+export function isOwn(text: string): boolean {
+  return text.split('\n', 2)[1]?.startsWith(OWN_MARK) === true
+}
+
+/** Where a program of s6 is, for a definition. Throws a ServiceError if it is nowhere. */
+export function requireS6Tool(host: Host, tool: string): string {
+  const found = s6Tool(host, tool)
+  if (found) return found
+  throw new ServiceError(`The service needs ${tool}, which is nowhere in ${S6_PATH}`, {
+    code: 'tool-missing',
+    exitStatus: ExitStatus.cannotTell,
+  })
+}
+
+/** The folders in which programs are looked for: what the service's own are, then those that the container's image says. */
+function servicePath(host: Host, service: Service, settings: ServiceSettings): string {
+  const own = unitPath(host, settings.home, service.account, settings.command).split(':')
+  const images = (containerVariable(host, 'PATH') ?? '').split(':').filter((folder) => folder.startsWith('/'))
+  return [...new Set([...images, ...own])].join(':')
+}
+
+/** The variables of the slot itself; those of the container are beneath, those of the environment file on top. */
+export function slotEnvironment(host: Host, service: Service, settings: ServiceSettings): Record<string, string> {
+  const {account} = service
+  return {
+    HOME: account.home,
+    USER: account.name,
+    LOGNAME: account.name,
+    PATH: servicePath(host, service, settings),
+    HERMES_HOME: settings.home,
+    // The image's own launcher would otherwise hand the start over to the slot, which is this one; the other is what all managers set.
+    HERMES_S6_SUPERVISED_CHILD: '1',
+    HERMES_SUPERVISED_CHILD: '1',
+  }
+}
+
+/** Renders the files of a service, at their final places. */
+export async function renderDefinition(
+  host: Host,
+  paths: SlotPaths,
+  service: Service,
+  settings: ServiceSettings,
+  environment: ReadonlyMap<string, string>,
+): Promise<DefinitionFile[]> {
+  const {account} = service
+  const common = {secret: false, isProgram: false, needsRestart: false, edited: false}
+  const slotFile = (name: string, text: string, mode = 0o644): DefinitionFile => ({...common, path: `${paths.slot}/${name}`, text, mode})
+  const homeFile = (path: string, text: string): DefinitionFile => ({...common, path, text, mode: 0o600, as: account})
+  const text = formatSettings(settings)
+  const helpers = await renderHelpers(host, {home: settings.home, policy: settings.policy})
+  const view = {
+    interpreter: host.isExecutable(WITH_CONTENV) ? `${WITH_CONTENV} sh` : '/bin/sh',
+    support: oneLine(paths.support),
+    profile: oneLine(settings.profile),
+    account: oneLine(account.name),
+    accountWord: shellQuote(account.name),
+    ids: `${account.uid}:${account.gid}`,
+    memory: shellQuote(paths.memory),
+    memoryParent: shellQuote(paths.memoryParent),
+    home: shellQuote(settings.home),
+    logs: shellQuote(paths.logs),
+    setuidgid: shellQuote(requireS6Tool(host, 's6-setuidgid')),
+    asUser: shellQuote(`${requireS6Tool(host, 's6-setuidgid')} ${account.name}`),
+    log: shellQuote(requireS6Tool(host, 's6-log')),
+    ...tools(host, ['chown', 'head', 'id', 'mkdir', 'rm', 'sleep']),
+    start: shellQuote(`${paths.helpers}/start.sh`),
+    beforeStart: shellQuote(`${paths.helpers}/before-start.sh`),
+    afterExit: shellQuote(`${paths.helpers}/after-exit.sh`),
+    arithmetic: describeDelays(settings.policy),
+    environment: Object.entries(slotEnvironment(host, service, settings)).map(([name, value]) => `${name}=${shellQuote(value)}`),
+    environmentFile: environment.size > 0 ? shellQuote(paths.environmentFile) : '',
+    command: gatewayArgv(service, settings).map(shellQuote).join(' '),
+  }
+  const script = async (name: string, template: string) => slotFile(name, await renderTemplate(host, `s6/${template}.ejs`, view), 0o755)
+  return [
+    homeFile(paths.settings, text),
+    ...(environment.size > 0
+      ? [{...homeFile(paths.environmentFile, formatEnvironment(environment)), secret: true, needsRestart: true}]
+      : []),
+    slotFile('settings.json', text),
+    slotFile('type', 'longrun\n'),
+    slotFile('timeout-kill', `${stopTimeoutSec(settings) * 1000}\n`),
+    slotFile('timeout-finish', `${FINISH_TIMEOUT_MS}\n`),
+    ...helpers.map((helper) => slotFile(`helpers/${helper.name}`, helper.text, 0o755)),
+    {...(await script('helpers/start.sh', 'start.sh')), needsRestart: true},
+    await script('log/run', 'log-run'),
+    await script('finish', 'finish'),
+    await script('run', 'run'),
+  ]
+}
+
+/** Standard tools by their paths, as words of sh. */
+export function tools(host: Host, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, shellQuote(toolPath(host, name))]))
+}
+
+/** The waits in plain words, for a comment. */
+function describeDelays(policy: RestartPolicy): string[] {
+  const sec = (ms: number) => String(Math.round(ms) / 1000)
+  const first = [1, 2, 3, 4].map((failures) => sec(delayMs(policy, failures))).join(', ')
+  return [
+    `After failures in a row: ${first} s and so on, ${sec(policy.capMs)} s at most. A planned restart (exit 75 of a gateway that ran) waits for nothing but`,
+    `s6's own second. ${sec(policy.forgetAfterMs)} s up, or a stop, and the count is forgotten.`,
+  ]
+}
+
+/** The gateway's whole command line. */
+function gatewayArgv(service: Service, settings: ServiceSettings): string[] {
+  const profile = service.profile.name === DEFAULT_PROFILE ? [] : ['--profile', service.profile.name]
+  return [...settings.command, ...profile, 'gateway', 'run']
+}
+
+/** A text for a comment. */
+function oneLine(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f]/g, ' ')
+}

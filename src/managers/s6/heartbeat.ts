@@ -1,0 +1,80 @@
+import path from 'node:path'
+import type {Account, Host} from '../../host/host.js'
+import {onUndo, type Step} from '../../plan/plan.js'
+import {findLastingNode} from '../../service/lasting-node.js'
+import {parseSettings, type ServiceSettings} from '../../service/settings.js'
+import {shellQuote} from '../../service/shell-quote.js'
+import {renderTemplate} from '../../service/template.js'
+import type {DefinitionFile} from '../manager.js'
+import {RESTART, shell, START} from './control.js'
+import {requireS6Tool, tools} from './definition.js'
+import {heartbeatNode} from './evidence.js'
+import {HEARTBEAT_SLOT, stagingOf} from './places.js'
+import {changeStep, removeSlot} from './slot-steps.js'
+
+/** The built tick, below the package's root. */
+const BUILT_ENTRY = 'dist/heartbeat.cjs'
+
+/** The settings of all slots of ours, by their names. */
+export function slotSettings(host: Host, scan: string): Map<string, ServiceSettings> {
+  const found = new Map<string, ServiceSettings>()
+  for (const name of host.list(scan) ?? []) {
+    if (!name.startsWith('gateway-')) continue
+    const settings = parseSettings(host.readText(path.join(scan, name, 'settings.json')))
+    if (settings) found.set(name, settings)
+  }
+  return found
+}
+
+/** Renders the slot that ticks every gateway of an account, as often as the most demanding asks for. Throws a ServiceError where no node lasts. */
+export async function renderHeartbeat(
+  host: Host,
+  scan: string,
+  account: Account,
+  wanting: readonly ServiceSettings[],
+): Promise<DefinitionFile[]> {
+  const slot = path.join(scan, HEARTBEAT_SLOT)
+  const program = host.readText(path.join(host.packageRoot, BUILT_ENTRY))
+  if (program === undefined) throw new Error(`the package is incomplete: ${BUILT_ENTRY} is missing`)
+  const entry = path.join(slot, 'heartbeat.cjs')
+  const inUse = heartbeatNode(host.readText(path.join(slot, 'run')) ?? '')
+  const run = await renderTemplate(host, 's6/heartbeat-run.ejs', {
+    interval: String(Math.min(...wanting.map((settings) => settings.heartbeat.intervalSec))),
+    asUser: shellQuote(`${requireS6Tool(host, 's6-setuidgid')} ${account.name}`),
+    node: shellQuote(findLastingNode(host, account, inUse)),
+    entry: shellQuote(entry),
+    ...tools(host, ['id', 'sleep']),
+  })
+  const file = (name: string, text: string, mode: number): DefinitionFile => ({
+    ...{path: path.join(slot, name), text, mode, secret: false, needsRestart: false, edited: false},
+    isProgram: name === 'heartbeat.cjs',
+  })
+  return [file('heartbeat.cjs', program, 0o644), file('type', 'longrun\n', 0o644), file('run', run, 0o755)]
+}
+
+/** Steps that make the heartbeat's slot what its files say, and have it run. Nothing if all is so already. */
+export function heartbeatSteps(host: Host, scan: string, files: readonly DefinitionFile[]): Step[] {
+  const slot = path.join(scan, HEARTBEAT_SLOT)
+  const differing = files.filter((file) => {
+    const stat = host.lstat(file.path)
+    return stat?.kind !== 'file' || stat.mode !== file.mode || host.readText(file.path) !== file.text
+  })
+  if (differing.length === 0) return []
+  const isNew = host.lstat(slot) === undefined
+  const folder = isNew ? stagingOf(scan, HEARTBEAT_SLOT) : slot
+  const write = differing.map((file): Step => {
+    const place = path.join(folder, path.basename(file.path))
+    return {kind: 'write-file', why: `write ${place}`, path: place, text: file.text, mode: file.mode, isProgram: file.isProgram}
+  })
+  if (!isNew) {
+    const restart = changeStep('tick from now on as the slot says', shell(RESTART, scan, slot))
+    return [...onUndo([restart]), ...write, restart]
+  }
+  return [
+    ...onUndo([removeSlot(scan, HEARTBEAT_SLOT)]),
+    {kind: 'make-folder', why: `make ${folder}`, path: folder, mode: 0o755},
+    ...write,
+    changeStep(`put it in place as ${slot}`, ['mv', '--', folder, slot]),
+    changeStep('start the heartbeat', shell(START, scan, slot)),
+  ]
+}

@@ -1,0 +1,402 @@
+import path from 'node:path'
+import {ExitStatus, ServiceError} from '../../errors.js'
+import {type Account, type Host, HostError} from '../../host/host.js'
+import type {RunStep, Step} from '../../plan/plan.js'
+import type {Profile} from '../../service/profile.js'
+import {parseSettings, type ServiceSettings} from '../../service/settings.js'
+import type {
+  Activity,
+  DefinitionEvidence,
+  DefinitionFile,
+  DirectiveDrift,
+  GatewayDefinition,
+  HeartbeatDefinition,
+  LogQuery,
+  Manager,
+  ManagerObservation,
+  OwnFile,
+  Scope,
+  Service,
+  UsedProgram,
+} from '../manager.js'
+import {ABORT, ANNOUNCE, LOGS, LOOK, RESTART, S6_ENVIRONMENT, s6Tool, shell, START, STOP} from './control.js'
+import {isOwn, renderDefinition, slotEnvironment} from './definition.js'
+import {parseEnvironment} from './environment-file.js'
+import {heartbeatPrograms, slotDefinitions, slotEvidence, slotFiles, slotVariables} from './evidence.js'
+import {heartbeatSteps, renderHeartbeat, slotSettings} from './heartbeat.js'
+import {containerVariable, HEARTBEAT_SLOT, scanDirectory, slotName, type SlotPaths, slotPaths} from './places.js'
+import {buildBeside, changeStep, removeSlot} from './slot-steps.js'
+import {parseLook, type SlotReading} from './svstat.js'
+
+const READ_TIMEOUT_MS = 20_000
+const FATAL_CONFIGURATION = 78
+/** Start times in the memory of the helpers are ticks of 10 ms since boot (proc_pid_stat(5), USER_HZ). */
+const TICK_MS = 10
+
+/**
+ * The s6 of a container, as s6-overlay lays it out. There is one for all users of the container, so there is only one scope. A slot of another
+ * tool's is replaced rather than adopted: it has no place for additions, and is made anew at every boot anyway.
+ */
+export class S6Manager implements Manager {
+  readonly kind = 's6'
+  readonly scope: Scope = 'system'
+  readonly replacesForeign = true
+  readonly title: string
+  private readonly scan: string
+
+  constructor(private readonly host: Host) {
+    this.scan = scanDirectory(host)
+    this.title = `s6 (${this.scan})`
+  }
+
+  get commandPath(): string | undefined {
+    return containerVariable(this.host, 'PATH')
+  }
+
+  defaultAccount(profileName: string): Account | undefined {
+    const {account} = this.host
+    if (account.uid !== 0) return account
+    const settings = this.look(() => parseSettings(this.host.readText(path.join(this.scan, `gateway-${profileName}`, 'settings.json'))))
+    const installed = settings && this.host.accountOf(settings.account)
+    if (installed) return installed
+    const home = containerVariable(this.host, 'HERMES_HOME')?.trim()
+    const owner = home ? this.host.stat(home)?.uid : undefined
+    return owner === undefined || owner === 0 ? undefined : this.host.accountOf(owner)
+  }
+
+  serviceFor(profile: Profile, account: Account): Service {
+    return {profile, account, name: slotName(this.host, profile, account.home)}
+  }
+
+  isOnDisk(service: Service): boolean {
+    return this.look(() => this.host.lstat(this.paths(service).run) !== undefined)
+  }
+
+  observe(services: readonly Service[]): ManagerObservation[] {
+    if (services.length === 0) return []
+    if (!s6Tool(this.host, 's6-svstat')) throw cannotTell('s6-svstat is not here, so s6 cannot be asked')
+    const argv = shell(LOOK, ...services.map((service) => this.paths(service).slot))
+    const result = this.host.read(argv, {env: S6_ENVIRONMENT, timeoutMs: READ_TIMEOUT_MS})
+    const readings = result.code === 0 ? this.parse(result.stdout) : []
+    if (readings.length !== services.length) {
+      throw cannotTell(`s6 answered for ${readings.length} slots instead of ${services.length}: ${result.failure ?? result.stderr.trim()}`)
+    }
+    return services.map((service, index) => this.observation(service, readings[index] ?? 'none'))
+  }
+
+  notInstalled(service: Service): ManagerObservation {
+    return this.observation(service, 'none')
+  }
+
+  whileDown(): undefined {
+    return undefined
+  }
+
+  async render(service: Service, settings: ServiceSettings, environment: ReadonlyMap<string, string>): Promise<DefinitionFile[]> {
+    return renderDefinition(this.host, this.paths(service), service, settings, environment)
+  }
+
+  readEnvironment(service: Service): Map<string, string> {
+    return this.look(() => parseEnvironment(this.readInHome(service, this.paths(service).environmentFile) ?? ''))
+  }
+
+  unitEnvironment(service: Service, settings: ServiceSettings): Record<string, string> {
+    return slotEnvironment(this.host, service, settings)
+  }
+
+  /** There is nothing that another file could merge into a slot. */
+  drift(): DirectiveDrift[] {
+    return []
+  }
+
+  async heartbeat(service: Service, settings: ServiceSettings | undefined): Promise<HeartbeatDefinition> {
+    const all = this.look(() => slotSettings(this.host, this.scan))
+    const before = all.get(service.name)
+    all.delete(service.name)
+    if (settings) all.set(service.name, settings)
+    const wanting = [...all.values()].filter((other) => other.heartbeat.enabled && other.account === service.account.name)
+    if (wanting.length === 0) {
+      const isThere = this.host.lstat(path.join(this.scan, HEARTBEAT_SLOT)) !== undefined
+      return {files: [], steps: isThere ? [removeSlot(this.scan, HEARTBEAT_SLOT)] : []}
+    }
+    const files = await renderHeartbeat(this.host, this.scan, service.account, wanting)
+    // A service that is not there, and goes on not being there, changes nothing for the others.
+    const isAbout = settings !== undefined || before !== undefined
+    return {files, steps: isAbout ? heartbeatSteps(this.host, this.scan, files) : []}
+  }
+
+  evidence(observation: ManagerObservation): DefinitionEvidence {
+    return slotEvidence(this.host, this.paths(observation.service), observation)
+  }
+
+  tickPrograms(): UsedProgram[] {
+    return heartbeatPrograms(this.host, this.scan)
+  }
+
+  ownFiles(service: Service): OwnFile[] {
+    return slotFiles(this.paths(service))
+  }
+
+  /** A slot is made anew at every boot: an edit by hand is nothing that could be kept. */
+  editedFiles(): string[] {
+    return []
+  }
+
+  gatewayDefinitions(account: Account): GatewayDefinition[] {
+    const root = containerVariable(this.host, 'HERMES_HOME')?.trim() || path.join(account.home, '.hermes')
+    return this.look(() => slotDefinitions(this.host, this.scan, root))
+  }
+
+  commandLine(words: string): string {
+    return `s6-svc ${words}`
+  }
+
+  /** s6 notes only when a slot went up or down, and the heartbeat's is up between two ticks too. */
+  lastTick(): undefined {
+    return undefined
+  }
+
+  /** s6 knows of no process but the gateway. */
+  processesOf(): undefined {
+    return undefined
+  }
+
+  prerequisites(): Step[] {
+    return []
+  }
+
+  folderSteps(service: Service): Step[] {
+    const paths = this.paths(service)
+    const make = (folder: string, mode: number, as?: Account): Step => ({
+      ...{kind: 'make-folder', why: `make ${folder}`, path: folder, mode},
+      ...(as ? {as} : {}),
+    })
+    return [
+      make(paths.support, 0o700, service.account),
+      ...[paths.slot, path.join(paths.slot, 'log'), paths.helpers].map((folder) => make(folder, 0o755)),
+    ]
+  }
+
+  staged(service: Service, steps: readonly Step[]): Step[] {
+    const isChange = steps.some((step) => 'path' in step && step.path.startsWith(`${this.paths(service).slot}/`))
+    return this.isOnDisk(service) || !isChange ? [...steps] : buildBeside(this.scan, service.name, steps, service.account)
+  }
+
+  settingsFile(service: Service): string {
+    return this.paths(service).settings
+  }
+
+  restartDueFile(service: Service): string {
+    return path.join(this.paths(service).slot, 'restart-due')
+  }
+
+  leftovers(service: Service, wanted: readonly string[]): string[] {
+    const {helpers} = this.paths(service)
+    const names = this.look(() => this.host.list(helpers) ?? [])
+    return names.map((name) => path.join(helpers, name)).filter((file) => !wanted.includes(file))
+  }
+
+  removeSteps(observation: ManagerObservation): Step[] {
+    const {service} = observation
+    const {slot, staging, memory, support, settings, environmentFile} = this.paths(service)
+    const user = this.userHost(service)
+    const isThere = observation.installed === 'own' || [staging, memory].some((place) => this.host.lstat(place) !== undefined)
+    const isOthers = observation.installed === 'foreign'
+    const files = this.look(() => [environmentFile, settings].filter((file) => user.lstat(file) !== undefined))
+    const hasFolder = this.look(() => user.lstat(support) !== undefined)
+    return [
+      ...(isThere && !isOthers ? [removeSlot(this.scan, path.basename(slot), memory)] : []),
+      ...files.map((file): Step => ({kind: 'remove-file', why: `remove ${file}`, path: file, as: service.account})),
+      ...(hasFolder
+        ? [{kind: 'remove-folder', why: `remove ${support} if it is empty`, path: support, as: service.account} satisfies Step]
+        : []),
+    ]
+  }
+
+  traces(service: Service): string[] {
+    const {slot, staging, memory, support} = this.paths(service)
+    return [slot, staging, memory, support].filter((place) => this.host.lstat(place) !== undefined)
+  }
+
+  afterUninstall(): Step[] {
+    return []
+  }
+
+  reload(): RunStep[] {
+    return [changeStep('have s6 look for new slots', ['s6-svscanctl', '-a', this.scan])]
+  }
+
+  enable(service: Service): RunStep[] {
+    if (!this.rules(service)) return []
+    return [changeStep('let it start when its slot is taken up', ['rm', '-f', '--', this.paths(service).down])]
+  }
+
+  disable(service: Service): RunStep[] {
+    if (!this.rules(service)) return []
+    return [changeStep('keep it down when its slot is taken up', ['touch', '--', this.paths(service).down])]
+  }
+
+  start(service: Service): Step[] {
+    return [...this.settle(service), changeStep('start the gateway', shell(START, this.scan, this.paths(service).slot))]
+  }
+
+  stop(service: Service): RunStep[] {
+    return [this.announce(service), changeStep('stop the gateway', shell(STOP, this.scan, this.paths(service).slot))]
+  }
+
+  abort(service: Service): RunStep[] {
+    return [
+      changeStep('stop the gateway, and kill what is left of it', shell(ABORT, this.scan, this.paths(service).slot)),
+      ...this.settle(service),
+    ]
+  }
+
+  settle(service: Service): RunStep[] {
+    const {memory} = this.paths(service)
+    const files = ['failures', 'failed'].map((name) => path.join(memory, name))
+    return [{...changeStep('forget earlier failures', ['rm', '-f', '--', ...files], service.account), mayFail: true}]
+  }
+
+  /** A container has no logins. */
+  runsWithoutLogin(): boolean {
+    return true
+  }
+
+  restart(service: Service): Step[] {
+    const restart = changeStep('restart the gateway', shell(RESTART, this.scan, this.paths(service).slot))
+    return [this.announce(service), ...this.settle(service), restart]
+  }
+
+  logCommand(service: Service, query: LogQuery): {argv: string[]; env: Record<string, string>} {
+    const {logs} = this.paths(service)
+    const flags = [String(query.lines), query.since ?? '', query.follow ? '1' : '', query.json ? '1' : '']
+    // The folder is the gateway's own: root must not follow what it may have put there.
+    const asUser = this.host.account.uid === 0 ? ['s6-setuidgid', service.account.name] : []
+    return {argv: [...asUser, ...shell(LOGS, logs, ...flags)], env: {...S6_ENVIRONMENT}}
+  }
+
+  /** Slots are root's, or of whoever rules the scan directory; what is in the home says so itself. */
+  /** Its loggers rotate what they write. */
+  logFiles(): string[] {
+    return []
+  }
+
+  owner(): undefined {
+    return undefined
+  }
+
+  /** The files of a slot are not its user's to change: root runs them. What that user wants, the record in the home says at the next boot. */
+  private rules(service: Service): boolean {
+    const {uid} = this.host.account
+    return uid === 0 || this.host.lstat(this.paths(service).slot)?.uid === uid
+  }
+
+  private paths(service: Service): SlotPaths {
+    return slotPaths(this.scan, service)
+  }
+
+  /** Tells the gateway that the end that it is about to be sent is meant. */
+  private announce(service: Service): RunStep {
+    const {slot, helpers, memory} = this.paths(service)
+    const argv = shell(ANNOUNCE, this.scan, slot, helpers, memory)
+    return {...changeStep('tell the gateway that its end is meant', argv, service.account), mayFail: true}
+  }
+
+  /** As root what lies in a home is read with its owner's ids. */
+  private userHost({account}: Service): Host {
+    return this.host.account.uid === 0 ? this.host.as(account) : this.host
+  }
+
+  /** Whether it is there root can see without taking on anybody's ids, which costs a boot of many profiles a millisecond each time. */
+  private readInHome(service: Service, file: string): string | undefined {
+    return this.host.lstat(file) === undefined ? undefined : this.userHost(service).readText(file)
+  }
+
+  private parse(output: string): SlotReading[] {
+    try {
+      return parseLook(output)
+    } catch (error) {
+      if (error instanceof RangeError) throw cannotTell(error.message)
+      throw error
+    }
+  }
+
+  private observation(service: Service, reading: SlotReading): ManagerObservation {
+    const paths = this.paths(service)
+    if (reading === 'hidden') throw cannotTell(`${paths.slot}/supervise may not be looked at: its owner or root can`, 'no-access')
+    const run = this.look(() => this.host.readText(paths.run))
+    const own = run !== undefined && isOwn(run)
+    const recorded = this.look(() => parseSettings(own ? this.host.readText(paths.slotSettings) : this.readInHome(service, paths.settings)))
+    // Who changes the file in the home must not gain anybody else's rights by it.
+    const settings = recorded && {...recorded, scope: this.scope, home: service.profile.home, account: service.account.name}
+    const state = reading === 'none' ? undefined : reading
+    const started = this.number(service, 'started')
+    const bootReason = own ? this.look(() => this.host.readText(paths.bootReason))?.trim() : undefined
+    return {
+      service,
+      installed: run === undefined ? 'no' : own ? 'own' : 'foreign',
+      broken: undefined,
+      enabled: run === undefined ? undefined : this.look(() => this.host.lstat(paths.down) === undefined),
+      activity: this.activity(service, reading, own),
+      mainPid: state?.pid,
+      startedAtMs: state?.pid === undefined || !started ? undefined : started * TICK_MS,
+      changedAtMs: state && this.host.monotonicMs() - state.forSec * 1000,
+      environment: own ? slotVariables(this.host, paths) : [],
+      restarts: state?.deaths ?? 0,
+      lastExit: state?.up ? undefined : state?.lastExit,
+      failuresInARow: this.number(service, 'failures') ?? 0,
+      controlGroup: undefined,
+      home: own ? recorded?.home : undefined,
+      accountName: own ? recorded?.account : undefined,
+      definitionPaths: run === undefined ? [] : [paths.run],
+      needsReload: run !== undefined && reading === 'none',
+      settings,
+      directives: {},
+      ...(bootReason ? {bootReason} : {}),
+    }
+  }
+
+  private activity(service: Service, reading: SlotReading, own: boolean): Activity {
+    if (reading === 'none' || reading === 'hidden') return 'stopped'
+    if (reading.up) {
+      if (!reading.wantedUp) return 'stopping'
+      // Up is also the script that waits, or that is about to become the gateway: then no start is noted yet.
+      if (!own || this.number(service, 'started') !== undefined) return 'running'
+      return (this.number(service, 'failures') ?? 0) > 0 ? 'waiting' : 'starting'
+    }
+    // Its finish script runs, or s6's own second before the next start.
+    if (reading.wantedUp) return 'waiting'
+    const isFatal = reading.lastExit?.how === 'exited' && reading.lastExit.status === FATAL_CONFIGURATION
+    const hasFailed = own ? this.memory(service, 'failed') !== undefined : isFatal
+    return hasFailed ? 'failed' : 'stopped'
+  }
+
+  /** A number that the helpers remember; undefined if there is none. */
+  private number(service: Service, name: string): number | undefined {
+    const text = this.memory(service, name)?.trim()
+    return text && /^\d{1,15}$/.test(text) ? Number(text) : undefined
+  }
+
+  private memory(service: Service, name: string): string | undefined {
+    try {
+      return this.host.readText(path.join(this.paths(service).memory, name))
+    } catch (error) {
+      if (error instanceof HostError) return undefined
+      throw error
+    }
+  }
+
+  /** Looking at what may not be seen is "cannot tell". */
+  private look<T>(read: () => T): T {
+    try {
+      return read()
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error
+      throw cannotTell(error.message, 'no-access')
+    }
+  }
+}
+
+function cannotTell(message: string, code = 'manager-not-understood'): ServiceError {
+  return new ServiceError(message, {code, exitStatus: ExitStatus.cannotTell})
+}

@@ -1,0 +1,88 @@
+import path from 'node:path'
+import type {Host} from '../../host/host.js'
+import {OWN_PREFIX, serviceSuffix} from '../../service/naming.js'
+import {DEFAULT_PROFILE, type Profile, resolveProfile} from '../../service/profile.js'
+import type {Service} from '../manager.js'
+
+/** Where s6-overlay has s6-svscan look for services (its "live" scan directory); rebuilt at every boot. */
+const SCAN_DIRECTORY = '/run/service'
+/** Upstream's own variable for another one. */
+const SCAN_DIRECTORY_VARIABLE = 'S6_PROFILE_GATEWAY_SCANDIR'
+/** One file a variable that the container was started with (s6-overlay, "Container environment"). */
+const CONTAINER_ENVIRONMENT = '/run/s6/container_environment'
+/** What the helpers remember of one boot; a restart of the container empties it. */
+const MEMORY_FOLDER = '/run/hermes-svc'
+
+/** The slot that ticks all gateways of the container. */
+export const HEARTBEAT_SLOT = `${OWN_PREFIX}heartbeat`
+
+export function scanDirectory(host: Host): string {
+  const named = host.env[SCAN_DIRECTORY_VARIABLE]?.trim()
+  return named && path.isAbsolute(named) ? path.normalize(named).replace(/(.)\/$/, '$1') : SCAN_DIRECTORY
+}
+
+/** A variable of the container, whether this process was started with it or not. */
+export function containerVariable(host: Host, name: string): string | undefined {
+  return host.env[name] ?? host.readText(path.join(CONTAINER_ENVIRONMENT, name))?.replace(/\n$/, '')
+}
+
+/**
+ * Upstream's name for the slot of a profile. That of another root home than the container's own has its hash, as with every manager, so that it
+ * gets nobody else's slot.
+ */
+export function slotName(host: Host, profile: Profile, accountHome: string): string {
+  const home = containerVariable(host, 'HERMES_HOME')?.trim()
+  if (!home || resolveProfile(host, accountHome, {home}).root === profile.root) return `gateway-${profile.name}`
+  return `gateway-${serviceSuffix(profile, accountHome, (place) => host.realPath(place)) || DEFAULT_PROFILE}`
+}
+
+/**
+ * Where the parts of one service are. The slot holds all that root runs, the helpers included, and is made anew at every boot by the
+ * hermes-svc of the image. What the operator chose (settings, environment) is in the home: the volume is all that a new container of a
+ * newer image has in common with the one before, and root only reads values from there, never a program.
+ */
+export interface SlotPaths {
+  readonly slot: string
+  /** A new slot is built here; s6-svscan ignores names with a leading dot (s6-svscan, "The scan directory"). */
+  readonly staging: string
+  readonly run: string
+  readonly down: string
+  readonly helpers: string
+  /** Settings for the tick, which must not depend on a file that the gateway's user can change. */
+  readonly slotSettings: string
+  /** Why the last boot had it started or not. */
+  readonly bootReason: string
+  /** What the helpers remember between two starts. */
+  readonly memory: string
+  readonly memoryParent: string
+  /** Folder of settings and environment in the home. */
+  readonly support: string
+  readonly settings: string
+  readonly environmentFile: string
+  /** s6-log's folder: upstream's own. */
+  readonly logs: string
+}
+
+export function slotPaths(scan: string, {name, profile}: Pick<Service, 'name' | 'profile'>): SlotPaths {
+  const slot = path.join(scan, name)
+  const support = path.join(profile.home, '.hermes-svc')
+  return {
+    slot,
+    staging: stagingOf(scan, name),
+    run: path.join(slot, 'run'),
+    down: path.join(slot, 'down'),
+    helpers: path.join(slot, 'helpers'),
+    slotSettings: path.join(slot, 'settings.json'),
+    bootReason: path.join(slot, 'boot-reason'),
+    memory: path.join(MEMORY_FOLDER, name),
+    memoryParent: MEMORY_FOLDER,
+    support,
+    settings: path.join(support, 'settings.json'),
+    environmentFile: path.join(support, 'gateway.env'),
+    logs: path.join(profile.root, 'logs', 'gateways', name.slice('gateway-'.length)),
+  }
+}
+
+export function stagingOf(scan: string, name: string): string {
+  return path.join(scan, `.${name}.hermes-svc`)
+}

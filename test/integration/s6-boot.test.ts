@@ -1,0 +1,314 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import {afterAll, beforeAll, describe, expect, it} from 'vitest'
+import type {BootReport} from '../../src/lifecycle/boot.js'
+import {schemaErrors} from '../support/json-schemas.js'
+import {waitFor} from '../support/machines.js'
+import {describeInContainer, HERMES_ID, S6Container, type Volume, Volumes} from '../support/s6-container.js'
+
+describeInContainer('boot of a container', () => {
+  let volumes: Volumes
+
+  beforeAll(async () => {
+    volumes = await Volumes.make()
+  })
+  afterAll(async () => {
+    await volumes.drop()
+  })
+
+  /** Boots a container on a volume as the image would, `hermes-svc boot` included. */
+  async function start(volume: Volume, args: readonly string[] = []): Promise<{container: S6Container; report: BootReport}> {
+    const container = await S6Container.boot(volume)
+    return {container, report: await reconcile(container, args)}
+  }
+
+  async function again(
+    container: S6Container,
+    how: 'stop' | 'kill' = 'stop',
+    args: readonly string[] = [],
+  ): Promise<{container: S6Container; report: BootReport}> {
+    const next = await container.restart(how)
+    return {container: next, report: await reconcile(next, args)}
+  }
+
+  async function reconcile(container: S6Container, args: readonly string[] = []): Promise<BootReport> {
+    const result = await container.must(['boot', '--json', ...args])
+    const document = result.json<BootReport>()
+    expect(schemaErrors('boot', document)).toEqual([])
+    return document
+  }
+
+  /** With HERMES_SVC_RECORD=1 a document is kept as a fixture of test/schemas. */
+  function record(name: string, report: BootReport): void {
+    if (process.env.HERMES_SVC_RECORD !== '1') return
+    const file = path.join(import.meta.dirname, '../fixtures/json-documents', `boot.${name}.json`)
+    fs.writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`)
+  }
+
+  const actionOf = (report: BootReport, profile = 'default') => report.profiles.find((one) => one.profile === profile)
+
+  async function staysDown(container: S6Container, profile = 'default'): Promise<void> {
+    await waitFor(async () => (await container.svstat('up', profile)).length > 0, `the slot of ${profile}`)
+    expect(await container.svstat('up,wantedup', profile)).toEqual(['false', 'false'])
+  }
+
+  describe('a gateway that ran', () => {
+    it('comes back after an upgrade, with the same settings from the volume', async () => {
+      const volume = volumes.volume()
+      const home = volume.profile('default', {dump_env: ['SECRET', 'CONTAINER_VARIABLE']})
+      const first = await start(volume)
+      expect(actionOf(first.report)).toMatchObject({action: 'start', isFinding: false})
+      await first.container.comesUp()
+      expect((await first.container.hermesSvc(['diff'])).code).toBe(0)
+      await first.container.must(['install', '--env', "SECRET=it's\n$two `lines`", '--restart-delay', '3s'])
+      const {container, report} = await again(first.container)
+      expect(actionOf(report)).toMatchObject({
+        action: 'start',
+        reason: expect.stringContaining('it should run (hermes-svc install') as string,
+      })
+      await container.comesUp()
+      expect(volume.json(`${home}/stand-in.env.json`)).toMatchObject({
+        SECRET: "it's\n$two `lines`",
+        CONTAINER_VARIABLE: 'from-the-container',
+      })
+      expect((await container.sh('grep "After failures" /run/service/gateway-default/helpers/start.sh')).stdout).toContain('3, 6, 12, 24 s')
+    })
+
+    it.each(['stop', 'kill'] as const)('comes back after a %s of the container, and after another one at once', async (how) => {
+      const volume = volumes.volume()
+      const home = volume.profile('default')
+      const first = await start(volume)
+      await first.container.comesUp()
+      const second = await again(first.container, how)
+      // At once: whatever it is doing, it is not up yet.
+      const third = await again(second.container, how)
+      expect(actionOf(third.report)?.action).toBe('start')
+      await third.container.comesUp()
+      expect(volume.exists(`${home}/.hermes-svc.json`)).toBe(false)
+    })
+
+    it('comes back though it was draining when the container was killed', async () => {
+      const volume = volumes.volume()
+      const home = volume.profile('default', {drain_ms: 60_000, active_work: 1})
+      const {container} = await start(volume)
+      const pid = await container.comesUp()
+      await container.sh(`kill -USR1 ${pid}`)
+      await waitFor(() => volume.json(`${home}/gateway_state.json`).gateway_state === 'draining', 'the drain')
+      const next = await again(container, 'kill')
+      expect(actionOf(next.report)).toMatchObject({action: 'start', reason: expect.stringContaining('it was draining') as string})
+      await next.container.comesUp()
+    })
+
+    it('comes back though it had just crashed when the container was killed', async () => {
+      const volume = volumes.volume()
+      const home = volume.profile('default', {exit_after_ms: 50, exit: {signal: 'SEGV'}})
+      const {container} = await start(volume)
+      await waitFor(() => volume.events(home).some(({event}) => event === 'end'), 'the crash')
+      await container.kill()
+      volume.profile('default')
+      const next = await start(volume)
+      expect(actionOf(next.report)).toMatchObject({action: 'start', swept: ['gateway.pid', 'gateway.lock']})
+      record('swept', next.report)
+      await next.container.comesUp()
+    })
+
+    it('comes back though it writes "stopped" when the container is stopped, as 0.16 was reported to', async () => {
+      const volume = volumes.volume()
+      const home = volume.profile('default', {sigterm_persists: 'stopped'})
+      const {container} = await start(volume)
+      await container.comesUp()
+      await container.stop()
+      expect(volume.json(`${home}/gateway_state.json`)).toMatchObject({gateway_state: 'stopped'})
+      const next = await start(volume)
+      const reason = actionOf(next.report)?.reason ?? ''
+      expect(reason).toContain('gateway_state.json says "stopped" and no intent is recorded, so it is started')
+      await next.container.comesUp()
+      expect((await next.container.status()).bootReason).toBe(reason)
+      expect(volume.read('logs/hermes-svc-boot.log')?.trim().split('\n')).toHaveLength(2)
+    })
+  })
+
+  describe('a gateway that was stopped', () => {
+    it('by hermes-svc stays down over any number of boots, until it is started', async () => {
+      const volume = volumes.volume()
+      volume.profile('default')
+      let {container} = await start(volume)
+      await container.comesUp()
+      await container.must(['stop'])
+      for (const how of ['stop', 'kill'] as const) {
+        const next = await again(container, how)
+        expect(actionOf(next.report)).toMatchObject({action: 'keep-down', isFinding: false})
+        await staysDown(next.container)
+        container = next.container
+      }
+      await container.must(['start'])
+      container = (await again(container)).container
+      await container.comesUp()
+    })
+
+    it('until boot comes back', async () => {
+      const volume = volumes.volume()
+      volume.profile('default')
+      const {container} = await start(volume)
+      await container.comesUp()
+      await container.must(['stop', '--until-boot'])
+      expect(actionOf(await reconcile(container))?.action).toBe('keep-down')
+      await container.kill()
+      const next = await start(volume)
+      expect(actionOf(next.report)?.action).toBe('start')
+      await next.container.comesUp()
+    })
+
+    it('by upstream stays down, whatever we recorded before', async () => {
+      const volume = volumes.volume()
+      const home = volume.profile('default')
+      volume.write(`${home}/.hermes-svc.json`, {schemaVersion: 1, desiredState: 'running', since: '2026-01-01T00:00:00Z', by: 'start'})
+      volume.write(`${home}/gateway_state.json`, {gateway_state: 'stopped', desired_state: 'stopped', updated_at: 1})
+      const {container, report} = await start(volume)
+      expect(actionOf(report)).toMatchObject({action: 'keep-down'})
+      await staysDown(container)
+    })
+
+    it('and nobody recorded it stays down with --unrecorded stopped', async () => {
+      const volume = volumes.volume()
+      const home = volume.profile('default')
+      volume.write(`${home}/gateway_state.json`, {gateway_state: 'stopped'})
+      const {container, report} = await start(volume, ['--unrecorded', 'stopped'])
+      expect(actionOf(report)).toMatchObject({action: 'keep-down', reason: expect.stringContaining('--unrecorded stopped') as string})
+      await staysDown(container)
+    })
+
+    it('by its failed start is a finding, and not started by each boot', async () => {
+      const volume = volumes.volume()
+      const home = volume.profile('default')
+      volume.write(`${home}/gateway_state.json`, {gateway_state: 'startup_failed', exit_reason: 'no token'})
+      const {container, report} = await start(volume)
+      expect(actionOf(report)).toMatchObject({action: 'keep-down', isFinding: true, reason: expect.stringContaining('no token') as string})
+      await staysDown(container)
+    })
+  })
+
+  describe('state files', () => {
+    it.each<[string, (volume: Volume) => void]>([
+      ['missing', () => undefined],
+      ['empty', (volume) => volume.write('gateway_state.json', '')],
+      ['half written', (volume) => volume.write('gateway_state.json', '{"gateway_state": "runn')],
+      ['of another type', (volume) => volume.write('gateway_state.json', '[]')],
+      ["root's own", (volume) => volume.write('gateway_state.json', {gateway_state: 'running'}, 0)],
+    ])('that are %s do not keep the gateway down', async (_, prepare) => {
+      const volume = volumes.volume()
+      volume.profile('default')
+      prepare(volume)
+      const {container, report} = await start(volume)
+      expect(actionOf(report)).toMatchObject({action: 'start', isFinding: false})
+      await container.comesUp()
+    })
+
+    it('of a record that cannot be read are told, and not taken for a stop', async () => {
+      const volume = volumes.volume()
+      volume.profile('default')
+      volume.write('.hermes-svc.json', 'stopped')
+      const {container, report} = await start(volume)
+      expect(actionOf(report)).toMatchObject({action: 'start', reason: expect.stringContaining('cannot be read') as string})
+      await container.comesUp()
+    })
+  })
+
+  it('leaves a dashboard-only container alone, and one with both not', async () => {
+    const volume = volumes.volume()
+    volume.profile('default')
+    const container = await S6Container.boot(volume)
+    // As upstream's image has its command: a script with the command's words behind it.
+    const wrapper = (...command: string[]) =>
+      container.sh(
+        `echo 'sleep 60 & wait' >/tmp/main-wrapper.sh; setsid sh /tmp/main-wrapper.sh ${command.join(' ')} >/dev/null 2>&1 </dev/null & echo $!`,
+      )
+    const {stdout} = await wrapper('dashboard')
+    const alone = await reconcile(container)
+    record('dashboard-only', alone)
+    expect(alone).toMatchObject({profiles: [], skipped: expect.stringContaining('dashboard') as string})
+    expect((await container.sh('ls /run/service')).stdout).toBe('')
+    await container.sh(`kill ${stdout.trim()}`)
+    await wrapper('gateway', 'run')
+    expect(actionOf(await reconcile(container))).toMatchObject({action: 'start'})
+  })
+
+  it('starts the others though one profile is broken, and says what it did with --dry-run without doing it', async () => {
+    const volume = volumes.volume()
+    volume.profile('default')
+    volume.profile('good')
+    volume.profile('bad')
+    volume.write('profiles/no-profile/notes.txt', 'no SOUL.md')
+    volume.write('profiles/served/SOUL.md', '')
+    volume.write('gateway_state.json', {gateway_state: 'running', served_profiles: ['served']})
+    const container = await S6Container.boot(volume)
+    await container.sh('mkdir -p /run/service && : >/run/service/gateway-bad')
+    const planned = await reconcile(container, ['--dry-run'])
+    expect(planned.profiles.map(({profile, action}) => [profile, action])).toEqual([
+      ['default', 'start'],
+      ['bad', 'start'],
+      ['good', 'start'],
+      ['served', 'served'],
+    ])
+    expect((await container.sh('ls /run/service')).stdout).toBe('gateway-bad\n')
+    record('dry-run', planned)
+    const done = await reconcile(container)
+    record('one-failed', done)
+    expect(done.profiles.map(({profile, action}) => [profile, action])).toEqual([
+      ['default', 'start'],
+      ['bad', 'failed'],
+      ['good', 'start'],
+      ['served', 'served'],
+    ])
+    await container.comesUp('good')
+    await container.comesUp()
+  })
+
+  it("takes over what upstream's own reconciliation has just made, and says so", async () => {
+    const volume = volumes.volume()
+    const home = volume.profile('default')
+    volume.write(`${home}/gateway_state.json`, {gateway_state: 'starting'})
+    const container = await S6Container.boot(volume)
+    // As upstream leaves a gateway that was starting: down, with folders that root's s6-supervise has made.
+    await container.sh(
+      'slot=/run/service/gateway-default; mkdir -p $slot && printf "#!/bin/sh\\nexec sleep 1000\\n" >$slot/run && chmod 755 $slot/run && : >$slot/down; ' +
+        's6-svscanctl -a /run/service; until s6-svok $slot; do sleep 0.05; done',
+    )
+    const report = await reconcile(container)
+    expect(report.reconciliation).toBe('after-upstream')
+    await container.comesUp()
+    expect((await container.sh('s6-svc -d /run/service/gateway-default', {uid: HERMES_ID})).code).toBe(0)
+  })
+
+  it('never touches the files of a gateway that lives in another container', async () => {
+    const volume = volumes.volume()
+    const home = volume.profile('default')
+    const first = await start(volume)
+    await first.container.comesUp()
+    const record = volume.read(`${home}/gateway.pid`)
+    const second = await start(volume)
+    expect(actionOf(second.report)).toMatchObject({swept: [], notSwept: expect.stringContaining('gateway.lock is held') as string})
+    // Its own gateway finds the lock held, and its helpers leave the files alone too.
+    await waitFor(() => volume.events(home).filter(({event}) => event === 'end').length >= 2, 'two starts in vain')
+    expect(volume.read(`${home}/gateway.pid`)).toBe(record)
+    expect(await first.container.status()).toMatchObject({actual: 'running'})
+  })
+
+  it('brings fifty profiles up', async () => {
+    const volume = volumes.volume()
+    volume.profile('default')
+    const names = Array.from({length: 49}, (_, index) => `p${index}`)
+    for (const name of names) {
+      const home = volume.profile(name)
+      const isStopped = Number(name.slice(1)) % 2 === 1
+      volume.write(`${home}/gateway_state.json`, {gateway_state: 'running', desired_state: isStopped ? 'stopped' : 'running'})
+    }
+    const {container, report} = await start(volume)
+    expect(report.profiles.filter(({action}) => action === 'start')).toHaveLength(26)
+    expect(report.profiles.filter(({action}) => action === 'keep-down')).toHaveLength(24)
+    await waitFor(async () => {
+      const {stdout} = await container.sh('for slot in /run/service/gateway-*; do s6-svstat -o up "$slot"; done')
+      return stdout.split('\n').filter((word) => word === 'true').length === 26
+    }, '26 slots to be up')
+  })
+})

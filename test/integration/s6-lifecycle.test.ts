@@ -1,0 +1,330 @@
+import {afterAll, beforeAll, describe, expect, it} from 'vitest'
+import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import {waitFor} from '../support/machines.js'
+import {describeInContainer, HERMES_ID, type Ended, S6Container, STAND_IN, type Volume, Volumes} from '../support/s6-container.js'
+
+const SERVICE_DIRECTORY = '/run/service'
+/** Fast enough for many ends in a test; s6 itself lets a second pass between two starts. */
+const SHORT = ['--restart-delay', '1s', '--restart-delay-max', '2s']
+
+describeInContainer('a service under s6', () => {
+  let volumes: Volumes
+  let volume: Volume
+  let container: S6Container
+  let made = 0
+
+  beforeAll(async () => {
+    volumes = await Volumes.make()
+    volume = volumes.volume()
+    container = await S6Container.boot(volume)
+  })
+  afterAll(async () => {
+    await volumes.drop()
+  })
+
+  /** A profile that no other test has, its home relative to the volume, and the commands on it. */
+  class Service {
+    readonly name = `test-${(made += 1)}`
+    readonly slot = `${SERVICE_DIRECTORY}/gateway-${this.name}`
+    readonly home: string
+
+    constructor(standIn: StandInConfig = {}) {
+      this.home = volume.profile(this.name, standIn)
+    }
+
+    configure(standIn: StandInConfig): void {
+      volume.profile(this.name, standIn)
+    }
+
+    run(command: string, ...args: string[]): Promise<Ended> {
+      return container.hermesSvc([command, '-p', this.name, ...args])
+    }
+
+    must(command: string, ...args: string[]): Promise<Ended> {
+      return container.must([command, '-p', this.name, ...args])
+    }
+
+    async install(...args: string[]): Promise<number> {
+      await this.must('install', ...args)
+      return this.up()
+    }
+
+    up(formerPid = 0): Promise<number> {
+      return container.comesUp(this.name, formerPid)
+    }
+
+    svstat(fields: string): Promise<string[]> {
+      return container.svstat(fields, this.name)
+    }
+
+    ends(): number {
+      return volume.events(this.home).filter(({event}) => event === 'end').length
+    }
+
+    starts(): number[] {
+      return volume.events(this.home).flatMap(({event, ms}) => (event === 'start' ? [ms] : []))
+    }
+  }
+
+  it('is installed, found up to date, and uninstalled without a trace', async () => {
+    const service = new Service()
+    await service.install()
+    expect(await service.svstat('up,wantedup')).toEqual(['true', 'true'])
+    expect(await container.status(service.name)).toMatchObject({
+      ...{service: `gateway-${service.name}`, manager: 's6', scope: 'system', account: 'hermes', installed: 'own', enabled: true},
+      ...{desired: 'running', actual: 'running', exit: 0},
+    })
+    expect((await service.must('install')).stdout).toContain('already up to date')
+    expect((await service.run('diff')).code).toBe(0)
+    expect((await service.run('doctor')).code).toBe(0)
+    expect((await service.run('health', '--probe', 'readiness')).code).toBe(0)
+    expect((await service.must('heartbeat')).stdout).toContain('alive')
+    await service.must('uninstall')
+    const {stdout} = await container.sh(`ls -A ${SERVICE_DIRECTORY} /run/hermes-svc; ps ax`)
+    expect(stdout).not.toContain(service.name)
+    expect(volume.exists(`${service.home}/.hermes-svc`)).toBe(false)
+    expect(volume.exists(`${service.home}/.hermes-svc.json`)).toBe(false)
+    expect(await container.status(service.name)).toMatchObject({actual: 'not-installed', exit: 4})
+  })
+
+  it('shows nothing of half a slot to s6-svscan, and takes away what a failed install began', async () => {
+    const service = new Service({exit_on_start: {code: 1}})
+    const failed = await service.run('install', '--timeout', '5s', ...SHORT)
+    expect(failed.code).toBe(1)
+    expect((await container.sh(`ls -A ${SERVICE_DIRECTORY}; ps ax`)).stdout).not.toContain(service.name)
+    expect(volume.exists(`${service.home}/.hermes-svc`)).toBe(false)
+  })
+
+  it('of another root home gets a slot of its own', async () => {
+    volume.write('other/stand-in.json', {})
+    const home = '/opt/data/other'
+    await container.must(['install', '--home', home])
+    const {services} = (await container.must(['list', '--home', home, '--json'])).json<{services: {service: string; actual: string}[]}>()
+    expect(services).toMatchObject([{service: expect.stringMatching(/^gateway-[0-9a-f]{8}$/) as string, actual: 'running'}])
+    await container.must(['uninstall', '--home', home])
+  })
+
+  it('is controlled by its own user, without root', async () => {
+    const service = new Service()
+    const pid = await service.install()
+    const asUser = (command: string) => container.must([command, '-p', service.name], {uid: HERMES_ID})
+    expect((await container.status(service.name, {uid: HERMES_ID})).actual).toBe('running')
+    expect((await container.exec(['s6-svc', '-t', service.slot], {uid: HERMES_ID})).code).toBe(0)
+    const next = await service.up(pid)
+    await asUser('restart')
+    await service.up(next)
+    await asUser('stop')
+    expect(await service.svstat('up,wantedup')).toEqual(['false', 'false'])
+    expect((await container.status(service.name)).desired).toBe('stopped')
+    await asUser('start')
+    expect(await service.svstat('up,wantedup')).toEqual(['true', 'true'])
+  })
+
+  describe('stop, start and restart', () => {
+    it('end the gateway in good order, keep it down, and bring it up again', async () => {
+      const service = new Service()
+      const pid = await service.install()
+      await service.must('stop')
+      expect(await service.svstat('up,wantedup,exitcode')).toEqual(['false', 'false', '0'])
+      expect(volume.exists(`${service.home}/.gateway-planned-stop.json`)).toBe(false)
+      expect((await container.sh(`ls ${service.slot}/down`)).code).toBe(0)
+      expect(await container.status(service.name)).toMatchObject({actual: 'stopped', enabled: false, desired: 'stopped', exit: 3})
+      expect((await service.must('stop')).stdout).toContain('stopped already')
+      await service.must('start')
+      expect(await service.svstat('up,wantedup')).toEqual(['true', 'true'])
+      expect((await container.sh(`ls ${service.slot}/down`)).code).not.toBe(0)
+      expect(await service.up()).not.toBe(pid)
+    })
+
+    it('restart gives a new process, and asks the old one first', async () => {
+      const service = new Service()
+      const pid = await service.install()
+      await service.must('restart')
+      expect(await service.up(pid)).not.toBe(pid)
+      expect(volume.events(service.home)).toContainEqual(expect.objectContaining({event: 'end', reason: 'planned-restart', code: 75}))
+    })
+
+    it.each(['start', 'restart'])('%s brings a slot up that is down and has a down file', async (command) => {
+      const service = new Service()
+      await service.install()
+      await container.sh(`touch ${service.slot}/down; s6-svc -wD -d ${service.slot}`)
+      expect(await service.svstat('up')).toEqual(['false'])
+      await service.must(command)
+      expect(await service.svstat('up,wantedup')).toEqual(['true', 'true'])
+      expect((await container.sh(`ls ${service.slot}/down`)).code).not.toBe(0)
+    })
+
+    it.each(['start', 'restart'])('%s brings a slot up that its finish script took down for good', async (command) => {
+      const service = new Service()
+      await service.install()
+      service.configure({exit_on_start: {code: 78}})
+      await container.sh(`s6-svc -t ${service.slot}`)
+      await waitFor(async () => (await container.status(service.name)).actual === 'failed', 'the slot to be down for good')
+      service.configure({})
+      await service.must(command)
+      expect(await service.svstat('up,wantedup')).toEqual(['true', 'true'])
+    })
+
+    it.each(['start', 'restart'])('%s brings a slot up that is not scanned yet', async (command) => {
+      const service = new Service()
+      await service.install()
+      await service.must('stop')
+      // As after a boot of which s6-svscan took nothing up.
+      await container.sh(
+        `mv ${service.slot} ${SERVICE_DIRECTORY}/.aside && s6-svscanctl -an ${SERVICE_DIRECTORY}; ` +
+          `while s6-svok ${SERVICE_DIRECTORY}/.aside; do sleep 0.05; done; mv ${SERVICE_DIRECTORY}/.aside ${service.slot}`,
+      )
+      expect(await service.svstat('up')).toEqual([])
+      await service.must(command)
+      expect(await service.svstat('up,wantedup')).toEqual(['true', 'true'])
+    })
+
+    it('start of a slot that waits after failures does not wait on', async () => {
+      const service = new Service()
+      await service.install('--restart-delay', '60s')
+      service.configure({exit_on_start: {code: 1}})
+      await container.sh(`s6-svc -t ${service.slot}`)
+      await waitFor(async () => (await container.status(service.name)).actual === 'waiting', 'the wait')
+      service.configure({})
+      await service.must('start')
+      expect((await container.status(service.name)).failuresInARow).toBe(0)
+    })
+
+    it('stop of a slot that waits after failures ends the wait', async () => {
+      const service = new Service()
+      await service.install('--restart-delay', '60s')
+      service.configure({exit_on_start: {code: 1}})
+      await container.sh(`s6-svc -t ${service.slot}`)
+      await waitFor(async () => (await container.status(service.name)).actual === 'waiting', 'the wait')
+      await service.must('stop')
+      expect(await container.status(service.name)).toMatchObject({actual: 'stopped', failuresInARow: 0})
+    })
+  })
+
+  describe('an end of the gateway', () => {
+    it('with 75 is followed by a start, and 50 in a row leave it up', async () => {
+      const service = new Service()
+      const pid = await service.install()
+      service.configure({exit_after_ms: 0, exit: {code: 75}})
+      await container.sh(`kill -USR1 ${pid}`)
+      await waitFor(() => service.ends() >= 50, '50 planned restarts', 110_000)
+      service.configure({})
+      await service.up(pid)
+      expect(await container.status(service.name)).toMatchObject({actual: 'running', failuresInARow: 0})
+      const starts = service.starts()
+      const gaps = starts.slice(1).map((ms, index) => ms - (starts[index] ?? 0))
+      // s6's own second between two starts is all there is.
+      expect(Math.max(...gaps)).toBeLessThan(10_000)
+    })
+
+    it('with 78 is final, stays visible, and is forgotten by a start', async () => {
+      const service = new Service()
+      await service.install()
+      service.configure({exit_on_start: {code: 78}})
+      await container.sh(`s6-svc -t ${service.slot}`)
+      await waitFor(async () => (await container.status(service.name)).actual === 'failed', 'it to be given up')
+      const status = await container.status(service.name)
+      expect(status).toMatchObject({actual: 'failed', exit: 3, lastExit: {how: 'exited', status: 78}, desired: 'running'})
+      const count = service.starts().length
+      expect((await service.run('start', '--timeout', '10s')).code).toBe(1)
+      expect(service.starts()).toHaveLength(count + 1)
+    })
+
+    it('with 0 that nobody asked for is followed by a start', async () => {
+      const service = new Service()
+      const pid = await service.install(...SHORT)
+      // What 0.16 did with a signal during its start-up, and what a finish script must not take for a stop.
+      service.configure({exit_on_start: {code: 0}})
+      await container.sh(`s6-svc -t ${service.slot}`)
+      await waitFor(() => service.ends() >= 2, 'an exit with 0')
+      service.configure({})
+      await service.up(pid)
+    })
+
+    it('with 0 after a stop was recorded leaves it down', async () => {
+      const service = new Service({planned_stop_watcher: true})
+      const pid = await service.install()
+      volume.write(`${service.home}/.hermes-svc.json`, JSON.stringify({schemaVersion: 1, desiredState: 'stopped', since: 'x', by: 'stop'}))
+      await container.sh(`kill -INT ${pid}`)
+      await waitFor(async () => (await service.svstat('up,wantedup')).join() === 'false,false', 'the slot to be down for good')
+      expect((await container.status(service.name)).actual).toBe('stopped')
+    })
+
+    it('in a crash loop waits longer each time, up to the cap, and heals by itself', async () => {
+      const service = new Service()
+      const pid = await service.install('--restart-delay', '1s', '--restart-delay-max', '4s')
+      service.configure({exit_on_start: {code: 1}})
+      const before = service.starts().length
+      await container.sh(`kill -KILL ${pid}`)
+      await waitFor(() => service.starts().length >= before + 5, 'five starts in vain', 60_000)
+      const starts = service.starts().slice(before)
+      const gaps = starts.slice(1, 5).map((ms, index) => ms - (starts[index] ?? 0))
+      expect(gaps.map((ms) => ms >= 2000)).toEqual([true, true, true, true])
+      expect(gaps.slice(1).every((ms) => ms >= 4000)).toBe(true)
+      expect(await container.status(service.name)).toMatchObject({actual: 'crash-looping', exit: 1})
+      service.configure({})
+      await service.up(pid)
+    })
+
+    it('leaves nothing of its process group behind', async () => {
+      const service = new Service({fork_children: 2, children_deaf: true})
+      const pid = await service.install(...SHORT)
+      await container.sh(`kill -KILL ${pid}`)
+      service.configure({})
+      await service.up(pid)
+      expect((await container.sh(`pgrep -g ${pid}`)).stdout).toBe('')
+    })
+  })
+
+  it('logs where upstream does, and shows it', async () => {
+    const service = new Service()
+    await service.install()
+    expect(volume.read(`logs/gateways/${service.name}/current`)).toContain('Gateway running')
+    expect((await service.must('logs', '-n', '1')).stdout).toMatch(/Gateway running\n$/)
+    const lines = (await service.must('logs', '--json')).stdout.trim().split('\n')
+    expect(lines.map((line) => Object.keys(JSON.parse(line) as object))).toEqual(lines.map(() => ['MESSAGE']))
+    expect((await service.must('logs', '--since', '1 hour ago')).stdout).toContain('Gateway running')
+    expect((await service.run('logs', '--since', '2099-01-01')).stdout).toBe('')
+  })
+
+  it('is ticked by one slot for all, and killed by the watchdog when it is wedged', async () => {
+    const service = new Service({freeze_after_ms: 100, freeze: 'block', sequence: [{}, {freeze_after_ms: null}]})
+    await service.must('install', '--heartbeat-interval', '1s', '--watchdog', '1')
+    const other = new Service()
+    await other.install()
+    expect((await container.sh(`ls -d ${SERVICE_DIRECTORY}/hermes-svc-*`)).stdout.trim()).toBe(`${SERVICE_DIRECTORY}/hermes-svc-heartbeat`)
+    const stamp = () => String(volume.json(`${other.home}/gateway_state.json`).updated_at)
+    const before = stamp()
+    await waitFor(() => stamp() !== before, 'a tick', 30_000)
+    // One that is younger than 30 s is not wedged yet.
+    await waitFor(() => service.starts().length >= 2, 'the watchdog', 90_000)
+    expect(volume.read(`${service.home}/logs/hermes-svc.jsonl`)).toContain('"command":"watchdog"')
+    await service.must('uninstall')
+    expect((await container.sh(`ls -d ${SERVICE_DIRECTORY}/hermes-svc-heartbeat`)).code).toBe(0)
+  })
+
+  it('shows all profiles at once, and those of another tool as what they are', async () => {
+    const service = new Service()
+    await container.sh(
+      `mkdir -p ${service.slot} && printf '#!/bin/sh\\nexec sleep 1000\\n' >${service.slot}/run && chmod 755 ${service.slot}/run && s6-svscanctl -a ${SERVICE_DIRECTORY}`,
+    )
+    const {services} = (await container.must(['list', '--json'])).json<{services: {profile: string; installed: string}[]}>()
+    expect(services.find(({profile}) => profile === service.name)).toMatchObject({installed: 'foreign'})
+    await service.install()
+    expect((await container.status(service.name)).installed).toBe('own')
+  })
+
+  it('passes the self-test of smoke, which leaves nothing behind', async () => {
+    const result = await container.hermesSvc(['smoke'], {timeoutSec: 100})
+    expect(result.stdout).toMatch(/All \d+ steps passed/)
+    expect((await container.sh(`ls ${SERVICE_DIRECTORY}`)).stdout).not.toMatch(/gateway-[0-9a-f]{8}/)
+  })
+
+  it('takes a command that was given, and keeps it', async () => {
+    const service = new Service()
+    await service.install('--command', `${STAND_IN}`, '--env', 'COLOUR=blue')
+    expect((await service.must('install')).stdout).toContain('already up to date')
+    await service.must('install', '--unset-env', 'COLOUR')
+    expect(volume.exists(`${service.home}/.hermes-svc/gateway.env`)).toBe(true)
+  })
+})

@@ -1,0 +1,127 @@
+import {describe, expect, it} from 'vitest'
+import type {FileReading, GatewayState} from '../../src/gateway/records.js'
+import {decideBoot, isDashboardOnly} from '../../src/lifecycle/boot-intent.js'
+import type {DesiredState} from '../../src/managers/manager.js'
+import type {DesiredReading, DesiredRecord} from '../../src/service/desired-state.js'
+
+const NOTHING: DesiredReading = {kind: 'absent'}
+const SINCE = '2026-05-01T00:00:00.000Z'
+
+function recorded(desiredState: DesiredState, more: Partial<DesiredRecord> = {}): DesiredReading {
+  return {
+    kind: 'recorded',
+    record: {schemaVersion: 1, desiredState, since: SINCE, by: desiredState === 'running' ? 'start' : 'stop', ...more},
+  }
+}
+
+function state(more: Partial<GatewayState>): FileReading<GatewayState> {
+  const nothing = {
+    platforms: [],
+    process: undefined,
+    exitReason: undefined,
+    updatedAt: undefined,
+    desiredState: undefined,
+    gatewayState: undefined,
+  }
+  return {kind: 'present', value: {...nothing, restartRequested: false, activeAgents: 0, activeWork: [], servedProfiles: [], ...more}}
+}
+
+const wanted = (desired: DesiredReading, file: FileReading<GatewayState>, unrecorded: DesiredState = 'running') =>
+  decideBoot({desired, state: file, isStoppedUntilBoot: false, unrecorded}).wanted
+
+describe('decideBoot', () => {
+  it.each(['running', 'stopped', 'draining', 'startup_failed', 'nonsense', undefined])(
+    'goes by our record whatever the gateway wrote last (%s)',
+    (gatewayState) => {
+      for (const desiredState of ['running', undefined] as const) {
+        expect(wanted(recorded('running'), state({gatewayState, desiredState}))).toBe('running')
+        expect(wanted(recorded('stopped'), state({gatewayState, desiredState}))).toBe('stopped')
+      }
+    },
+  )
+
+  it("lets a stop of upstream's stand beside our record of a start", () => {
+    const {wanted: outcome, reason} = decideBoot({
+      isStoppedUntilBoot: false,
+      desired: recorded('running'),
+      state: state({gatewayState: 'running', desiredState: 'stopped'}),
+      unrecorded: 'running',
+    })
+    expect([outcome, reason]).toEqual(['stopped', 'it was stopped (desired_state in gateway_state.json)'])
+  })
+
+  it('ends a stop that was until the next boot', () => {
+    const seen = {
+      desired: recorded('running', {stoppedInBoot: 'x'}),
+      state: state({desiredState: 'running'}),
+      unrecorded: 'running',
+    } as const
+    expect(decideBoot({...seen, isStoppedUntilBoot: false}).wanted).toBe('running')
+    expect(decideBoot({...seen, isStoppedUntilBoot: true})).toMatchObject({wanted: 'stopped', isFinding: false})
+  })
+
+  it.each(['running', 'stopped'] as const)("goes by upstream's desired_state %s where we recorded nothing", (desiredState) => {
+    expect(wanted(NOTHING, state({gatewayState: 'startup_failed', desiredState}))).toBe(desiredState)
+    expect(wanted({kind: 'unreadable', why: 'EACCES'}, state({desiredState}))).toBe(desiredState)
+  })
+
+  it.each(['running', 'draining', 'degraded', 'starting', 'interrupted', 'crashed'])('takes %s for a gateway that ran', (gatewayState) => {
+    expect(decideBoot({isStoppedUntilBoot: false, desired: NOTHING, state: state({gatewayState}), unrecorded: 'stopped'})).toMatchObject({
+      wanted: 'running',
+      isFinding: false,
+      reason: `it was ${gatewayState} when the container ended`,
+    })
+  })
+
+  it('keeps down what failed to start, as a finding with its reason on one line', () => {
+    const seen = state({gatewayState: 'startup_failed', exitReason: 'no\ntoken'})
+    const {reason, ...rest} = decideBoot({isStoppedUntilBoot: false, desired: NOTHING, state: seen, unrecorded: 'running'})
+    expect(rest).toEqual({wanted: 'stopped', isFinding: true})
+    expect(reason).toBe('its last start failed: no token; hermes-svc start tries again')
+  })
+
+  it('takes a stop in the middle of a planned restart for a gateway that ran', () => {
+    expect(wanted(NOTHING, state({gatewayState: 'stopped', restartRequested: true}), 'stopped')).toBe('running')
+  })
+
+  it.each<[string, FileReading<GatewayState>, string]>([
+    ['a bare stop', state({gatewayState: 'stopped'}), 'gateway_state.json says "stopped"'],
+    ['a word of a later version', state({gatewayState: 'resting'}), 'gateway_state.json says "resting"'],
+    ['no word', state({}), 'does not say what it did'],
+    ['no file', {kind: 'absent'}, 'there is no gateway_state.json'],
+    ['a damaged file', {kind: 'malformed', why: 'not JSON'}, 'cannot be read (not JSON)'],
+    ['a file that may not be read', {kind: 'unreadable', why: 'EACCES'}, 'cannot be read (EACCES)'],
+  ])('does as it is told about %s', (_, file, why) => {
+    for (const unrecorded of ['running', 'stopped'] as const) {
+      const decision = decideBoot({isStoppedUntilBoot: false, desired: NOTHING, state: file, unrecorded})
+      expect(decision).toMatchObject({wanted: unrecorded, isFinding: false})
+      expect(decision.reason).toContain(why)
+      expect(decision.reason).toContain('--unrecorded stopped')
+    }
+  })
+
+  it('says that our record cannot be read', () => {
+    const decision = decideBoot({
+      isStoppedUntilBoot: false,
+      desired: {kind: 'unreadable', why: 'EACCES'},
+      state: {kind: 'absent'},
+      unrecorded: 'running',
+    })
+    expect(decision.reason).toMatch(/; the record of hermes-svc cannot be read \(EACCES\)$/)
+  })
+})
+
+describe('isDashboardOnly', () => {
+  const s6 = ['s6-svscan', '/run/service']
+  it.each<[string, string[][], boolean]>([
+    ['a dashboard', [s6, ['/bin/sh', '/opt/hermes/docker/main-wrapper.sh', 'dashboard', '--port', '1']], true],
+    ['a dashboard by its whole name', [['/init', '/opt/main-wrapper.sh', 'hermes', 'dashboard']], true],
+    ['a dashboard by the dispatcher', [['/opt/main-wrapper.sh', '/opt/entrypoint-dispatch.sh', 'hermes', 'dashboard']], true],
+    ['a gateway', [s6, ['/opt/main-wrapper.sh', 'gateway', 'run']], false],
+    ['a chat about dashboards', [['/opt/main-wrapper.sh', 'chat', 'dashboard']], false],
+    ['a container without a command', [['/opt/main-wrapper.sh']], false],
+    ['another image', [s6, ['dashboard']], false],
+  ])('%s', (_, commandLines, isIt) => {
+    expect(isDashboardOnly(commandLines)).toBe(isIt)
+  })
+})

@@ -1,0 +1,75 @@
+import {spawnSync} from 'node:child_process'
+import {mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync} from 'node:fs'
+import {tmpdir} from 'node:os'
+import path from 'node:path'
+import {afterEach, describe, expect, it} from 'vitest'
+import {S6Manager} from '../../../src/managers/s6/manager.js'
+import type {ServiceSettings} from '../../../src/service/settings.js'
+import {describeUnless} from '../../support/describe-unless.js'
+import {lacks} from '../../support/helper-scripts.js'
+import {FakeHost} from '../../fakes/fake-host.js'
+import {HERMES, ROOT, S6_SERVICE, S6_SETTINGS, s6Files, SLOT} from '../../fakes/s6.js'
+
+async function render(
+  options: {settings?: Partial<ServiceSettings>; files?: Record<string, string | {mode: number}>; environment?: [string, string][]} = {},
+) {
+  const host = new FakeHost({account: ROOT, accounts: [HERMES], files: {...s6Files(), ...options.files}})
+  const files = await new S6Manager(host).render(S6_SERVICE, {...S6_SETTINGS, ...options.settings}, new Map(options.environment))
+  return new Map(files.map((file) => [file.path, file]))
+}
+
+const folders: string[] = []
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, {recursive: true, force: true})
+})
+
+describe('the definition of a slot', () => {
+  it('is root’s, but for what the operator chose, which is in the home', async () => {
+    const files = await render({environment: [['TOKEN', 'secret']]})
+    const inHome = [...files.values()].filter((file) => file.as !== undefined)
+    expect(inHome.map((file) => [file.path, file.mode, file.as?.name, file.secret])).toEqual([
+      ['/opt/data/.hermes-svc/settings.json', 0o600, 'hermes', false],
+      ['/opt/data/.hermes-svc/gateway.env', 0o600, 'hermes', true],
+    ])
+    for (const [place, file] of files) if (!inHome.includes(file)) expect(place.startsWith(`${SLOT}/`)).toBe(true)
+  })
+
+  it('holds no value of the environment', async () => {
+    for (const [place, {text}] of await render({environment: [['TOKEN', 'secret']]})) {
+      if (!place.endsWith('gateway.env')) expect(text).not.toContain('secret')
+    }
+  })
+
+  it("has the container's variables where s6-overlay gives them", async () => {
+    expect((await render()).get(`${SLOT}/run`)?.text).toMatch(/^#!\/bin\/sh\n# Written by hermes-svc/)
+    const files = {'/command/with-contenv': {mode: 0o755}, '/run/s6/container_environment/PATH': '/opt/hermes/bin:/usr/bin'}
+    const rendered = await render({files})
+    expect(rendered.get(`${SLOT}/run`)?.text).toMatch(/^#!\/command\/with-contenv sh\n# Written by hermes-svc/)
+    expect(rendered.get(`${SLOT}/helpers/start.sh`)?.text).toMatch(/^export PATH='\/opt\/hermes\/bin:\/usr\/bin:/m)
+  })
+
+  it('runs the gateway as its own user, and gives it the time that its drain takes', async () => {
+    const files = await render({settings: {drainSec: 180}})
+    expect(files.get(`${SLOT}/run`)?.text).toContain(
+      "exec '/command/s6-setuidgid' 'hermes' /bin/sh '/run/service/gateway-default/helpers/start.sh'",
+    )
+    expect(files.get(`${SLOT}/helpers/start.sh`)?.text).toMatch(/\nexec '\/opt\/hermes\/bin\/hermes' 'gateway' 'run'\n$/)
+    expect(files.get(`${SLOT}/timeout-kill`)?.text).toBe('250000\n')
+  })
+})
+
+describeUnless(lacks('shellcheck'), 'shellcheck', () => {
+  it('finds nothing in the scripts of a slot', async () => {
+    const folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'slot-')))
+    folders.push(folder)
+    const scripts = [...(await render({environment: [['A', 'b']]})).values()].filter((file) => file.mode === 0o755)
+    const names = scripts.map((file, index) => {
+      const name = path.join(folder, `${index}-${path.basename(file.path)}`)
+      mkdirSync(folder, {recursive: true})
+      writeFileSync(name, file.text)
+      return name
+    })
+    const result = spawnSync('shellcheck', ['-s', 'sh', '-e', 'SC1091', ...names], {encoding: 'utf8'})
+    expect(result.stdout).toBe('')
+  })
+})

@@ -1,0 +1,165 @@
+import {describe, expect, it} from 'vitest'
+import type {ManagerObservation} from '../../../src/managers/manager.js'
+import {S6Manager} from '../../../src/managers/s6/manager.js'
+import type {Step} from '../../../src/plan/plan.js'
+import {formatSettings} from '../../../src/service/settings.js'
+import {type FakeFile, FakeHost, type FakeMachine} from '../../fakes/fake-host.js'
+import {HERMES, lookCommand, MEMORY, ROOT, S6_SERVICE, S6_SETTINGS, s6Files, SLOT} from '../../fakes/s6.js'
+
+const OWN = '#!/bin/sh\n# Written by hermes-svc, anew at every boot.\n'
+const UP = 'true true 167 -1 -1 12'
+const DOWN = 'false false -1 0 0 12'
+
+function machine(files: Record<string, FakeFile | string> = {}, more: FakeMachine = {}): FakeHost {
+  return new FakeHost({account: ROOT, accounts: [HERMES], ...more, files: {...s6Files(), ...files}})
+}
+
+function observe(answer: string, files: Record<string, FakeFile | string> = {[`${SLOT}/run`]: OWN}): ManagerObservation {
+  const host = machine(files)
+  host.expect(lookCommand([S6_SERVICE], [answer]))
+  const [seen] = new S6Manager(host).observe([S6_SERVICE])
+  expect(host.changes).toEqual([])
+  return seen as ManagerObservation
+}
+
+const memory = (entries: Record<string, string>) => ({
+  [`${SLOT}/run`]: OWN,
+  ...Object.fromEntries(Object.entries(entries).map(([name, text]) => [`${MEMORY}/${name}`, text])),
+})
+
+describe('observing a slot', () => {
+  it.each<[string, string, Record<string, string>, Partial<ManagerObservation>]>([
+    ['a gateway that runs', UP, {started: '123\n'}, {activity: 'running', mainPid: 167, startedAtMs: 1230}],
+    ['a first start', UP, {started: '\n'}, {activity: 'starting', startedAtMs: undefined}],
+    ['a start that waits', UP, {started: '\n', failures: '2\n'}, {activity: 'waiting', failuresInARow: 2}],
+    ['a gateway that is to stop', 'true false 167 -1 -1 1', {started: '9\n'}, {activity: 'stopping'}],
+    ["s6's own pause", 'false true -1 1 0 0', {}, {activity: 'waiting', lastExit: {how: 'exited', status: 1}}],
+    ['a gateway that is down', DOWN, {}, {activity: 'stopped', lastExit: {how: 'exited', status: 0}}],
+    ['one that was given up', 'false false -1 78 0 1', {failed: '78\n'}, {activity: 'failed'}],
+    ['one that was given up and then stopped', 'false false -1 78 0 1', {}, {activity: 'stopped'}],
+    ['a slot without a supervisor', 'none', {}, {activity: 'stopped', needsReload: true, mainPid: undefined}],
+  ])('%s', (_, answer, entries, expected) => {
+    expect(observe(answer, memory(entries))).toMatchObject({installed: 'own', enabled: true, ...expected})
+  })
+
+  it("tells another tool's slot, which has no memory of ours", () => {
+    const foreign = {[`${SLOT}/run`]: '#!/command/with-contenv sh\nexec hermes gateway run --replace\n'}
+    expect(observe(UP, foreign)).toMatchObject({installed: 'foreign', activity: 'running', settings: undefined, home: undefined})
+    expect(observe('false false -1 78 0 1', foreign).activity).toBe('failed')
+  })
+
+  it('knows a slot that is not there, and still what was chosen for it', () => {
+    const seen = observe('none', {
+      '/opt/data/.hermes-svc/settings.json': {text: formatSettings({...S6_SETTINGS, account: 'root', home: '/'}), uid: 10_000},
+    })
+    expect(seen).toMatchObject({installed: 'no', enabled: undefined, needsReload: false})
+    // Whoever owns the home gains nothing by what stands there.
+    expect(seen.settings).toMatchObject({account: 'hermes', home: '/opt/data'})
+  })
+
+  it('is not enabled with a down file', () => {
+    expect(observe(DOWN, {[`${SLOT}/run`]: OWN, [`${SLOT}/down`]: ''}).enabled).toBe(false)
+  })
+
+  it('shows why the last boot had it so', () => {
+    expect(observe(DOWN, {[`${SLOT}/run`]: OWN, [`${SLOT}/boot-reason`]: 'it was stopped\n'}).bootReason).toBe('it was stopped')
+  })
+
+  it('asks once for many, and not at all for none', () => {
+    const services = ['b', 'a'].map((name) => ({...S6_SERVICE, name: `gateway-${name}`, profile: {...S6_SERVICE.profile, name}}))
+    const host = machine()
+    host.expect(lookCommand(services, [UP, DOWN]))
+    expect(new S6Manager(host).observe(services).map(({mainPid}) => mainPid)).toEqual([167, undefined])
+    expect(new S6Manager(machine()).observe([])).toEqual([])
+  })
+
+  it.each([
+    ['may not be looked at', 'hidden', 'no-access'],
+    ['speaks to people', 'up (pid 3) 4 seconds', 'manager-not-understood'],
+  ])('cannot tell where s6 %s', (_, answer, code) => {
+    expect(() => observe(answer)).toThrow(expect.objectContaining({code, exitStatus: 4}) as Error)
+  })
+
+  it('cannot tell where the programs of s6 are missing', () => {
+    const host = machine()
+    host.drop('/command/s6-svstat')
+    expect(() => new S6Manager(host).observe([S6_SERVICE])).toThrow(expect.objectContaining({exitStatus: 4}) as Error)
+  })
+})
+
+describe('the account of a service', () => {
+  const account = (host: FakeHost) => new S6Manager(host).defaultAccount('default')?.name
+
+  it("is that of whoever asks, unless that is root, then the slot's or the home's", () => {
+    expect(account(machine({}, {account: HERMES}))).toBe('hermes')
+    expect(account(machine())).toBe('hermes')
+    expect(account(machine({[`${SLOT}/settings.json`]: formatSettings({...S6_SETTINGS, account: 'other'})}))).toBe('hermes')
+  })
+
+  it("is not taken from a home that is root's own", () => {
+    expect(account(machine({'/opt/data': {folder: true, uid: 0}}))).toBeUndefined()
+  })
+})
+
+describe('the name of a slot', () => {
+  const named = (profile: {name: string; home: string; root: string}, files = {}) =>
+    new S6Manager(machine(files)).serviceFor(profile, HERMES).name
+
+  it("is upstream's", () => {
+    expect(named({name: 'default', home: '/opt/data', root: '/opt/data'})).toBe('gateway-default')
+    expect(named({name: 'work', home: '/opt/data/profiles/work', root: '/opt/data'})).toBe('gateway-work')
+  })
+
+  it("is another one for another root home than the container's", () => {
+    expect(named({name: 'default', home: '/srv/x', root: '/srv/x'})).toMatch(/^gateway-[0-9a-f]{8}$/)
+  })
+})
+
+describe('steps', () => {
+  const describeStep = (step: Step) => ('path' in step ? `${step.kind} ${step.path}` : step.why)
+
+  it('of a new slot are done beside it, and end with it in its place', async () => {
+    const host = machine({'/run/s6/container_environment/PATH': '/opt/hermes/bin:/usr/bin'})
+    const manager = new S6Manager(host)
+    const files = await manager.render(S6_SERVICE, S6_SETTINGS, new Map([['TOKEN', 'secret']]))
+    const writes = files.map(
+      (file): Step => ({kind: 'write-file', why: `write ${file.path}`, path: file.path, text: file.text, mode: file.mode}),
+    )
+    const staged = manager.staged(S6_SERVICE, [...manager.folderSteps(S6_SERVICE), ...writes]).map(describeStep)
+    expect(staged.filter((line) => line.includes('/run/service/gateway-default/'))).toEqual([])
+    expect(staged.slice(0, 3)).toEqual([
+      'make-folder /opt/data/.hermes-svc',
+      'write-file /opt/data/.hermes-svc/settings.json',
+      'write-file /opt/data/.hermes-svc/gateway.env',
+    ])
+    expect(staged.at(-3)).toBe('write-file /run/service/.gateway-default.hermes-svc/down')
+    expect(staged.at(-1)).toBe('put it in place as /run/service/gateway-default')
+  })
+
+  it('of a slot that is there are done in place', () => {
+    const steps: Step[] = [{kind: 'write-file', why: '', path: `${SLOT}/run`, text: '', mode: 0o755}]
+    expect(new S6Manager(machine({[`${SLOT}/run`]: OWN})).staged(S6_SERVICE, steps)).toEqual(steps)
+  })
+
+  it('leave the slot’s own files to whoever rules them', () => {
+    const files = {[`${SLOT}/run`]: OWN}
+    expect(new S6Manager(machine(files, {account: HERMES})).disable(S6_SERVICE)).toEqual([])
+    expect(new S6Manager(machine(files)).disable(S6_SERVICE)).toMatchObject([{argv: ['touch', '--', `${SLOT}/down`]}])
+  })
+
+  it("take away what is ours, and of another tool's nothing", () => {
+    const own = machine({[`${SLOT}/run`]: OWN, '/opt/data/.hermes-svc/settings.json': {text: formatSettings(S6_SETTINGS), uid: 10_000}})
+    own.expect(lookCommand([S6_SERVICE], [UP]))
+    const manager = new S6Manager(own)
+    const [seen] = manager.observe([S6_SERVICE])
+    expect(manager.removeSteps(seen as ManagerObservation).map(describeStep)).toEqual([
+      'end the supervision of gateway-default, and remove its slot',
+      'remove-file /opt/data/.hermes-svc/settings.json',
+      'remove-folder /opt/data/.hermes-svc',
+    ])
+    const foreign = machine({[`${SLOT}/run`]: '#!/bin/sh\nexec true\n'})
+    foreign.expect(lookCommand([S6_SERVICE], [UP]))
+    const [others] = new S6Manager(foreign).observe([S6_SERVICE])
+    expect(new S6Manager(foreign).removeSteps(others as ManagerObservation)).toEqual([])
+  })
+})
