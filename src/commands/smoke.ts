@@ -10,7 +10,7 @@ import {ServiceCommand} from './service-command.js'
 export default class Smoke extends ServiceCommand<typeof Smoke> {
   static override summary = 'Try everything end to end, with a stand-in gateway under a throw-away name'
   static override description =
-    `On this machine's own service manager; where that is not systemd, or with --isolated, as root in a throw-away machine that boots one
+    `On this machine's own service manager; where there is none, or with --isolated, as root in a throw-away machine that boots one
 (Debian packages systemd-container, dbus-user-session, libpam-systemd, python3). Everything is taken away again. Ends with 4 if neither is possible.`
   static override examples = ['<%= config.bin %> smoke', '<%= config.bin %> smoke --isolated --junit smoke.xml']
   static override flags = {

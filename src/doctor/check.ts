@@ -41,8 +41,8 @@ export interface CheckDefinition<E> {
   readonly needsService: boolean
   /** It goes by what the manager says, and says nothing where that cannot be asked. */
   readonly needsManager: boolean
-  /** It is about one kind of manager, and says nothing under another. */
-  readonly manager?: Manager['kind']
+  /** It is about these kinds of manager, and says nothing under another. */
+  readonly managers?: readonly Manager['kind'][]
   /** Reads what it needs beyond the scene; no lock, no write, no signal. A HostError becomes "cannot tell". */
   readonly look: (scene: Scene) => E | Promise<E>
   /** Pure: the same scene and evidence give the same findings. */
@@ -60,7 +60,7 @@ export interface Examination {
 }
 
 /** A check with what it looks at closed in. */
-export interface Check extends Pick<CheckDefinition<unknown>, 'id' | 'title' | 'why' | 'needsService' | 'needsManager' | 'manager'> {
+export interface Check extends Pick<CheckDefinition<unknown>, 'id' | 'title' | 'why' | 'needsService' | 'needsManager' | 'managers'> {
   readonly hasFix: boolean
   readonly takesDesired: boolean
   /** Throws HostError where something cannot be read, anything else where the check itself is broken. */
@@ -69,10 +69,10 @@ export interface Check extends Pick<CheckDefinition<unknown>, 'id' | 'title' | '
 
 /** Makes a check of its definition. */
 export function defineCheck<E>(definition: CheckDefinition<E>): Check {
-  const {id, title, why, needsService, needsManager, manager, fix} = definition
+  const {id, title, why, needsService, needsManager, managers, fix} = definition
   return {
     ...{id, title, why, needsService, needsManager},
-    ...(manager === undefined ? {} : {manager}),
+    ...(managers === undefined ? {} : {managers}),
     hasFix: fix !== undefined,
     takesDesired: fix?.takesDesired ?? false,
     examine: async (scene) => {

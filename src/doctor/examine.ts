@@ -36,7 +36,7 @@ export async function examine(scene: Scene, checks: readonly Check[]): Promise<D
 /** A profile that another gateway serves has nothing of its own that could be wrong. */
 function applies(check: Check, {target, seen, unreachable, servedBy}: Scene): boolean {
   if (servedBy !== undefined) return false
-  if (check.manager !== undefined && check.manager !== target.manager.kind) return false
+  if (check.managers?.includes(target.manager.kind) === false) return false
   const isInstalled = seen.manager.installed !== 'no' || seen.manager.broken !== undefined
   return !(check.needsManager && unreachable) && !(check.needsService && !isInstalled)
 }

@@ -68,8 +68,8 @@ describe('an examination', () => {
   it('asks no check that is about another kind of manager', async () => {
     const scene = await sceneOf(new FakeSystemd().target)
     const checks = [
-      {...broken('one'), manager: 'systemd' as const},
-      {...broken('other'), manager: 'launchd' as const},
+      {...broken('one'), managers: ['systemd', 's6'] as const},
+      {...broken('other'), managers: ['launchd'] as const},
     ]
     expect((await examine(scene, checks)).examined).toEqual(['one'])
   })

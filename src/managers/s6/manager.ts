@@ -291,6 +291,11 @@ export class S6Manager implements Manager {
   }
 
   /** Slots are root's, or of whoever rules the scan directory; what is in the home says so itself. */
+  /** Its loggers rotate what they write. */
+  logFiles(): string[] {
+    return []
+  }
+
   owner(): undefined {
     return undefined
   }

@@ -13,7 +13,7 @@ export const definition: CheckDefinition<undefined> = {
   why: 'Each start is killed at once (signal 9), until the job is unloaded and loaded again.',
   needsService: true,
   needsManager: true,
-  manager: 'launchd',
+  managers: ['launchd'],
   look: () => undefined,
   diagnose: ({seen}) => {
     const {service, directives, activity} = seen.manager

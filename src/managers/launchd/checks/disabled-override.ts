@@ -12,7 +12,7 @@ export const definition: CheckDefinition<undefined> = {
   why: 'launchd does not load it at the next login or boot, and answers a bootstrap with an error 5 that does not say why.',
   needsService: true,
   needsManager: true,
-  manager: 'launchd',
+  managers: ['launchd'],
   look: () => undefined,
   diagnose: (scene) => {
     const {manager, desired} = scene.seen

@@ -22,7 +22,7 @@ export const definition: CheckDefinition<Evidence> = {
   why: 'launchd starts nothing whose log it cannot open, and tells nobody.',
   needsService: true,
   needsManager: true,
-  manager: 'launchd',
+  managers: ['launchd'],
   look: ({target: {host, service}, seen}) => {
     const {StandardOutPath, StandardErrorPath} = seen.manager.directives
     const logs = [...new Set([StandardOutPath, StandardErrorPath])].filter((log) => log !== undefined)

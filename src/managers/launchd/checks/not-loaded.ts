@@ -18,7 +18,7 @@ export const definition: CheckDefinition<Evidence> = {
   why: 'launchd starts only what it has loaded, so the gateway stays down at least until the next login or boot.',
   needsService: true,
   needsManager: true,
-  manager: 'launchd',
+  managers: ['launchd'],
   look: ({target: {host, manager, service}, seen}) => ({
     isOnDisk: manager.isOnDisk(service),
     isStoppedUntilBoot: isStoppedUntilBoot(host, seen.desired),

@@ -13,7 +13,7 @@ export const definition: CheckDefinition<Evidence> = {
   why: 'launchd does not start it any more, though it has it loaded and says that a start is scheduled.',
   needsService: true,
   needsManager: true,
-  manager: 'launchd',
+  managers: ['launchd'],
   look: ({target: {manager, host}, seen}) =>
     manager
       .evidence(seen.manager)
@@ -27,7 +27,7 @@ export const definition: CheckDefinition<Evidence> = {
       severity: 'error',
       what: `launchd has given up ${manager.service.name}: it is in the penalty box`,
       evidence: [
-        `state: ${manager.directives.state}; last exit code: ${manager.directives['last exit code'] ?? 'none'}`,
+        `launchctl shows the state ${manager.directives.state}, and that it last ended with ${manager.directives['last exit code'] ?? 'nothing'}`,
         ...missing.map((program) => `${program} is gone`),
       ],
       explains: [

@@ -20,7 +20,7 @@ export const definition: CheckDefinition<Evidence> = {
   why: 'launchd refuses it at the next login or boot; a bootstrap ends with 122 or with an error 5 that does not say why.',
   needsService: true,
   needsManager: false,
-  manager: 'launchd',
+  managers: ['launchd'],
   look: ({target: {host, manager, service}}) => {
     const plist = manager.ownFiles(service).find(({role}) => role === 'definition')?.path ?? ''
     const stat = host.lstat(plist)

@@ -26,7 +26,7 @@ export const definition: CheckDefinition<Evidence> = {
   why: 'What is loaded in the wrong place is not started at the next login, and what is loaded twice runs twice.',
   needsService: false,
   needsManager: false,
-  manager: 'launchd',
+  managers: ['launchd'],
   look: ({target: {manager, host, service}, seen, unreachable}) => {
     const domains = unreachable === undefined && seen.manager.installed !== 'no' ? domainsOf(manager.scope, service.account) : []
     const launchctl = new Launchctl(host)

@@ -9,7 +9,7 @@ export const definition: CheckDefinition<boolean> = {
   why: 'The gateway ends when its user logs out, and does not start at boot.',
   needsService: true,
   needsManager: true,
-  manager: 'systemd',
+  managers: ['systemd'],
   look: ({target: {manager, service}}) => manager.runsWithoutLogin(service),
   diagnose: (scene, isLingering) => {
     const {seen, target} = scene

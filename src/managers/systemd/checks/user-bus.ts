@@ -18,7 +18,7 @@ export const definition: CheckDefinition<Evidence> = {
   why: 'Nothing runs under a manager that does not run, and of one that cannot be reached nothing can be told.',
   needsService: false,
   needsManager: false,
-  manager: 'systemd',
+  managers: ['systemd', 's6'],
   look: ({target: {manager, host, service}}) => ({
     isOnDisk: manager.isOnDisk(service),
     isLingering: isLingering(host, service.account),
