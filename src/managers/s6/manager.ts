@@ -277,11 +277,6 @@ export class S6Manager implements Manager {
     return [this.announce(service), ...this.settle(service), restart]
   }
 
-  /** s6-log rotates its folder itself (s6-log(8), the directives of log/run). */
-  logFiles(): string[] {
-    return []
-  }
-
   logCommand(service: Service, query: LogQuery): {argv: string[]; env: Record<string, string>} {
     const {logs} = this.paths(service)
     const flags = [String(query.lines), query.since ?? '', query.follow ? '1' : '', query.json ? '1' : '']
@@ -290,12 +285,12 @@ export class S6Manager implements Manager {
     return {argv: [...asUser, ...shell(LOGS, logs, ...flags)], env: {...S6_ENVIRONMENT}}
   }
 
-  /** Slots are root's, or of whoever rules the scan directory; what is in the home says so itself. */
   /** Its loggers rotate what they write. */
   logFiles(): string[] {
     return []
   }
 
+  /** Slots are root's, or of whoever rules the scan directory; what is in the home says so itself. */
   owner(): undefined {
     return undefined
   }
