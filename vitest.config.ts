@@ -12,8 +12,8 @@ const PROGRAMS = [
 const INTEGRATION = ['test/integration/**/*.test.ts']
 
 /**
- * Three projects: `unit` needs nothing but node and runs in seconds; `programs` starts real processes on this machine; `integration` boots
- * real service managers. Those two wait more than they work, so there are more workers than processors.
+ * Three projects, one after the other: `unit` needs nothing but node and runs in seconds; `programs` starts real processes on this machine;
+ * `integration` boots real service managers.
  */
 export default defineConfig({
   test: {
@@ -35,7 +35,7 @@ export default defineConfig({
           name: 'programs',
           include: PROGRAMS,
           pool: 'forks',
-          maxWorkers: 3,
+          maxWorkers: 2,
           testTimeout: 60_000,
           sequence: {groupOrder: 1},
         },
@@ -45,12 +45,12 @@ export default defineConfig({
           name: 'integration',
           include: INTEGRATION,
           pool: 'forks',
-          maxWorkers: 3,
+          maxWorkers: 2,
           testTimeout: 120_000,
           hookTimeout: 180_000,
           // They watch real machines against the clock: what fails once on a CI machine that paused for a while is looked at once more.
           retry: process.env.CI === 'true' ? 1 : 0,
-          sequence: {groupOrder: 1},
+          sequence: {groupOrder: 2},
         },
       },
     ],
