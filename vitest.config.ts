@@ -10,6 +10,8 @@ const PROGRAMS = [
   'test/smoke/*.test.ts',
 ]
 const INTEGRATION = ['test/integration/**/*.test.ts']
+/** They watch real processes against the clock: what fails once on a CI machine that paused for a while is looked at once more. */
+const RETRY = process.env.CI === 'true' ? 1 : 0
 
 /**
  * Three projects, one after the other: `unit` needs nothing but node and runs in seconds; `programs` starts real processes on this machine;
@@ -37,6 +39,7 @@ export default defineConfig({
           pool: 'forks',
           maxWorkers: 2,
           testTimeout: 60_000,
+          retry: RETRY,
           sequence: {groupOrder: 1},
         },
       },
@@ -48,8 +51,7 @@ export default defineConfig({
           maxWorkers: 2,
           testTimeout: 120_000,
           hookTimeout: 180_000,
-          // They watch real machines against the clock: what fails once on a CI machine that paused for a while is looked at once more.
-          retry: process.env.CI === 'true' ? 1 : 0,
+          retry: RETRY,
           sequence: {groupOrder: 2},
         },
       },
