@@ -48,7 +48,8 @@ export default defineConfig({
           name: 'integration',
           include: INTEGRATION,
           pool: 'forks',
-          maxWorkers: 2,
+          // They wait for half of the time.
+          maxWorkers: 3,
           testTimeout: 120_000,
           hookTimeout: 180_000,
           retry: RETRY,
