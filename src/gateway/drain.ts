@@ -1,5 +1,6 @@
 import path from 'node:path'
-import {type Host, HostError} from '../host/host.js'
+import type {Host} from '../host/host.js'
+import {readIfAllowed} from '../host/tolerant-read.js'
 
 /** How long the gateway may take to finish its work when it is told to stop, in seconds, as configured in its home. */
 export interface Drain {
@@ -34,8 +35,8 @@ export async function readDrain(host: Host, home: string): Promise<Drain> {
  * .env win, as they do in the gateway.
  */
 export async function configuredDrain(host: Host, home: string): Promise<Partial<Drain>> {
-  const agent = await agentSettings(readOrNothing(host, path.join(home, 'config.yaml')))
-  const variables = readOrNothing(host, path.join(home, '.env'))
+  const agent = await agentSettings(readIfAllowed(host, path.join(home, 'config.yaml')) ?? '')
+  const variables = readIfAllowed(host, path.join(home, '.env')) ?? ''
   const found = (name: string, key: string) => seconds(variable(variables, name)) ?? seconds(agent[key])
   const [drainSec, cronDrainSec, afterTurnSec] = [
     found('HERMES_RESTART_DRAIN_TIMEOUT', 'restart_drain_timeout'),
@@ -74,15 +75,6 @@ export function stopTimeoutSec({drainSec, cronDrainSec}: Pick<Drain, 'drainSec' 
 /** How long a working gateway that was asked to restart (SIGUSR1) may take until it ends, in seconds: upstream's own wait. */
 export function askTimeoutSec({drainSec, afterTurnSec}: Drain): number {
   return Math.ceil(drainSec + afterTurnSec + ASK_MARGIN_SEC)
-}
-
-function readOrNothing(host: Host, file: string): string {
-  try {
-    return host.readText(file) ?? ''
-  } catch (error) {
-    if (error instanceof HostError) return ''
-    throw error
-  }
 }
 
 /** Of several lines the last counts, as in the gateway's own reader (python-dotenv). */

@@ -1,22 +1,26 @@
 import {isAbsolute} from 'node:path'
-import {type Host, HostError} from '../host/host.js'
+import type {Host} from '../host/host.js'
+import {readIfAllowed, realPathIfAllowed} from '../host/tolerant-read.js'
 import {isGatewayCommandLine} from './command-line.js'
 import type {ProcessEntry, ProcessInfo} from './process.js'
 
-/** Looks a process up in /proc (proc(5)); undefined if there is none, or none that this user may see. */
+/**
+ * Looks a process up in /proc (proc(5)); undefined if there is none, or none that this user may see. Reading fails with ESRCH where it has
+ * ended since its folder was found, with EACCES where it is not shown to this user.
+ */
 export function readLinuxProcess(host: Host, pid: number): ProcessInfo | undefined {
-  const stat = parseStat(readableText(host, `/proc/${pid}/stat`))
+  const stat = parseStat(readIfAllowed(host, `/proc/${pid}/stat`))
   if (!stat) return undefined
   return {
     pid,
     ...stat,
     uid: host.stat(`/proc/${pid}`)?.uid,
-    argv: (readableText(host, `/proc/${pid}/cmdline`) ?? '')
+    argv: (readIfAllowed(host, `/proc/${pid}/cmdline`) ?? '')
       .replace(/\0$/, '')
       .split('\0')
       .filter((word, index) => index > 0 || word !== ''),
-    home: homeOf(host, readableText(host, `/proc/${pid}/environ`)),
-    cgroup: controlGroup(readableText(host, `/proc/${pid}/cgroup`)),
+    home: homeOf(host, readIfAllowed(host, `/proc/${pid}/environ`)),
+    cgroup: controlGroup(readIfAllowed(host, `/proc/${pid}/cgroup`)),
   }
 }
 
@@ -27,10 +31,10 @@ export function readLinuxTable(host: Host): {entries: ProcessEntry[]; gateways: 
   for (const name of host.list('/proc') ?? []) {
     if (!/^\d+$/.test(name)) continue
     const pid = Number(name)
-    const stat = parseStat(readableText(host, `/proc/${name}/stat`))
+    const stat = parseStat(readIfAllowed(host, `/proc/${name}/stat`))
     if (!stat) continue
     entries.push({pid, ...stat})
-    const argv = readableText(host, `/proc/${name}/cmdline`)
+    const argv = readIfAllowed(host, `/proc/${name}/cmdline`)
     if (!argv || !isGatewayCommandLine(argv.replace(/\0$/, '').split('\0'))) continue
     const info = readLinuxProcess(host, pid)
     if (info) gateways.push(info)
@@ -40,12 +44,12 @@ export function readLinuxTable(host: Host): {entries: ProcessEntry[]; gateways: 
 
 /** The pid of a process's parent; undefined if it is not shown. */
 export function linuxParent(host: Host, pid: number): number | undefined {
-  return parseStat(readableText(host, `/proc/${pid}/stat`))?.parentPid
+  return parseStat(readIfAllowed(host, `/proc/${pid}/stat`))?.parentPid
 }
 
 /** What a process calls itself (proc_pid_comm(5)). */
 export function linuxName(host: Host, pid: number): string | undefined {
-  return readableText(host, `/proc/${pid}/comm`)?.trim()
+  return readIfAllowed(host, `/proc/${pid}/comm`)?.trim()
 }
 
 /** Parses /proc/<pid>/stat. The command name may hold spaces and parentheses, so fields count from the last ")". */
@@ -62,12 +66,7 @@ function homeOf(host: Host, environment: string | undefined): string | undefined
   const entry = environment?.split('\0').find((variable) => variable.startsWith('HERMES_HOME='))
   const home = entry?.slice('HERMES_HOME='.length).trim()
   if (!home) return undefined
-  try {
-    return (isAbsolute(home) ? host.realPath(home) : undefined) ?? home
-  } catch (error) {
-    if (error instanceof HostError) return home
-    throw error
-  }
+  return isAbsolute(home) ? realPathIfAllowed(host, home) : home
 }
 
 function controlGroup(text: string | undefined): string | undefined {
@@ -76,14 +75,4 @@ function controlGroup(text: string | undefined): string | undefined {
   // On a host with both hierarchies systemd's own is the named one; where that is there and not used, all is at its root.
   const named = lines.find((line) => line.includes(':name=systemd:'))?.replace(/^\d+:name=systemd:/, '')
   return named === undefined || named === '/' ? (unified ?? named) : named
-}
-
-/** ESRCH: it has ended since its folder was found; EACCES: it is not shown to this user. */
-function readableText(host: Host, path: string): string | undefined {
-  try {
-    return host.readText(path)
-  } catch (error) {
-    if (error instanceof HostError) return undefined
-    throw error
-  }
 }

@@ -2,6 +2,7 @@ import path from 'node:path'
 import {pidFile, readProcessRecord} from '../../gateway/records.js'
 import {recordOf} from '../../gateway/verdict.js'
 import {type Host, HostError} from '../../host/host.js'
+import {readIfAllowed} from '../../host/tolerant-read.js'
 import {parseSettings, type ServiceSettings} from '../../service/settings.js'
 import type {Activity, LastExit, ManagerObservation, Scope, Service} from '../manager.js'
 import {definitionPaths} from './definition.js'
@@ -58,12 +59,12 @@ const MAX_DEPTH = 64
 
 export function readOnDisk(host: Host, scope: Scope, service: Service): OnDisk {
   const paths = definitionPaths(scope, service)
-  return {plist: host.readText(paths.plist), settings: parseSettings(readable(host, paths.settings))}
+  return {plist: host.readText(paths.plist), settings: parseSettings(readIfAllowed(host, paths.settings))}
 }
 
 /** Reads the state folder. What may not be read is as if it were not there: another user's service says less. */
 export function readMemory(host: Host, stateFolder: string): Memory {
-  const text = (name: string) => readable(host, path.join(stateFolder, name))?.trim()
+  const text = (name: string) => readIfAllowed(host, path.join(stateFolder, name))?.trim()
   const [how, status] = text('ended')?.split(' ') ?? []
   return {
     gatewayPid: positive(text('gateway')?.split(' ')[0]),
@@ -234,13 +235,4 @@ function textOf(value: PlistValue | undefined): string | undefined {
 function positive(text: string | undefined): number | undefined {
   const value = Number(text)
   return Number.isInteger(value) && value > 0 ? value : undefined
-}
-
-function readable(host: Host, file: string): string | undefined {
-  try {
-    return host.readText(file)
-  } catch (error) {
-    if (error instanceof HostError) return undefined
-    throw error
-  }
 }

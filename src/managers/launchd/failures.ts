@@ -1,6 +1,7 @@
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
-import {type Account, type FileStat, type Host, HostError, type RunResult} from '../../host/host.js'
+import {type Account, type FileStat, type Host, type RunResult} from '../../host/host.js'
+import {readIfAllowed} from '../../host/tolerant-read.js'
 import {isDict, member, parsePlist} from './plist.js'
 
 /** What an answer of launchctl's means. */
@@ -152,7 +153,7 @@ export function causesOf(host: Host, {label, plist, owner, sessionType, isDisabl
     causes.push({code: 'disabled-override', what: `${label} is disabled in launchd's own records`, next: ['hermes-svc start']})
   const insecure = whyInsecure(plist, stat, owner)
   if (insecure) causes.push({code: 'plist-permissions', ...insecure})
-  const text = readable(host, plist)
+  const text = readIfAllowed(host, plist)
   // What only launchd can read is not judged.
   if (text === undefined || text.startsWith('bplist')) return causes
   const value = parsePlist(text)
@@ -212,13 +213,4 @@ export function isExternal(host: Host, file: string): boolean {
 function isExecutable(host: Host, file: string): boolean {
   const stat = host.stat(file)
   return stat?.kind === 'file' && (stat.mode & 0o111) !== 0
-}
-
-function readable(host: Host, file: string): string | undefined {
-  try {
-    return host.readText(file)
-  } catch (error) {
-    if (error instanceof HostError) return undefined
-    throw error
-  }
 }

@@ -3,6 +3,7 @@ import {ExitStatus, ServiceError} from '../../errors.js'
 import {stopTimeoutSec} from '../../gateway/drain.js'
 import {ancestorsIn, type ProcessTable} from '../../gateway/process-table.js'
 import {type Account, type Host, HostError, temporaryPath} from '../../host/host.js'
+import {readIfAllowed} from '../../host/tolerant-read.js'
 import {onUndo, type Progress, type RunStep, type Step} from '../../plan/plan.js'
 import {HELPER_NAMES} from '../../service/helpers.js'
 import {serviceSuffix} from '../../service/naming.js'
@@ -84,7 +85,7 @@ export class LaunchdManager implements Manager {
     if (this.scope === 'user') return this.account
     const suffix = profileName === 'default' ? '' : `-${profileName}`
     const file = path.join(scopeFolders('system', this.account).plists, `ai.hermes.gateway${suffix}.plist`)
-    const text = readOrUndefined(this.host, file)
+    const text = readIfAllowed(this.host, file)
     if (text === undefined) return undefined
     // Without UserName a daemon runs as root (launchd.plist(5)).
     const user = member(parsePlist(text), 'UserName')
@@ -143,7 +144,7 @@ export class LaunchdManager implements Manager {
 
   async render(service: Service, settings: ServiceSettings, environment: ReadonlyMap<string, string>): Promise<DefinitionFile[]> {
     const {plist} = definitionPaths(this.scope, service)
-    const text = readOrUndefined(this.host, plist)
+    const text = readIfAllowed(this.host, plist)
     // launchd merges nothing into a property list, so there is no way to add our policy to another tool's.
     if (text !== undefined && !isOwn(text)) throw otherTools(plist)
     return renderDefinition(this.host, this.scope, service, this.recorded(settings), environment, this.domain(service))
@@ -190,7 +191,7 @@ export class LaunchdManager implements Manager {
 
   tickPrograms(account: Account): UsedProgram[] {
     const {entry, plist} = heartbeatPaths(this.scope, account)
-    const [node] = commandOf(readOrUndefined(this.host, plist) ?? '')
+    const [node] = commandOf(readIfAllowed(this.host, plist) ?? '')
     if (node === undefined) return []
     return [
       {path: node, role: 'node'},
@@ -321,7 +322,7 @@ export class LaunchdManager implements Manager {
     const paths = definitionPaths(this.scope, service)
     const as = this.owner(service)
     const isThere = (file: string) => this.host.lstat(file) !== undefined
-    const isOurs = isOwn(readOrUndefined(this.host, paths.plist) ?? '')
+    const isOurs = isOwn(readIfAllowed(this.host, paths.plist) ?? '')
     const files = [...(isOurs ? [paths.plist] : []), ...this.leftovers(service, []), ...logFiles(this.host, paths.log)].filter(isThere)
     const {support, logs} = scopeFolders(this.scope, service.account)
     const folders = [paths.supportFolder, support, logs].filter(isThere)
@@ -539,13 +540,13 @@ export class LaunchdManager implements Manager {
   /** True if launchd has the job where it should be and as it is on disk. An edit by hand cannot be told from what was loaded. */
   private isCurrent(service: Service, {domain, printed}: Loaded, wanted: Domain): boolean {
     const {plist} = definitionPaths(this.scope, service)
-    const text = readOrUndefined(this.host, plist)
+    const text = readIfAllowed(this.host, plist)
     if (domain.target !== wanted.target || text === undefined || isEdited(text)) return false
     return !isGivenUp(printed) && !isStale(printed, text)
   }
 
   private isOurs(service: Service): boolean {
-    const text = readOrUndefined(this.host, definitionPaths(this.scope, service).plist)
+    const text = readIfAllowed(this.host, definitionPaths(this.scope, service).plist)
     return text === undefined ? this.recordedSettings(service) !== undefined : isOwn(text)
   }
 
@@ -670,13 +671,4 @@ function otherTools(plist: string): ServiceError {
     exitStatus: ExitStatus.failed,
     next: ["hermes gateway uninstall   # upstream's own; then the same command again"],
   })
-}
-
-function readOrUndefined(host: Host, file: string): string | undefined {
-  try {
-    return host.readText(file)
-  } catch (error) {
-    if (error instanceof HostError) return undefined
-    throw error
-  }
 }

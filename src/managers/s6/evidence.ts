@@ -1,5 +1,6 @@
 import path from 'node:path'
-import {type Host, HostError} from '../../host/host.js'
+import type {Host} from '../../host/host.js'
+import {readIfAllowed} from '../../host/tolerant-read.js'
 import {parseSettings} from '../../service/settings.js'
 import type {DefinitionEvidence, GatewayDefinition, ManagerObservation, OwnFile, UsedProgram} from '../manager.js'
 import {parseEnvironment} from './environment-file.js'
@@ -10,7 +11,7 @@ const HELPERS = ['start.sh', 'before-start.sh', 'before-stop.sh', 'after-exit.sh
 /** What a slot says of its gateway's life. Of another tool's script no more is known than what s6 itself does. */
 export function slotEvidence(host: Host, paths: SlotPaths, {installed, settings, environment}: ManagerObservation): DefinitionEvidence {
   const isOwn = installed === 'own'
-  const limit = Number(readable(host, path.join(paths.slot, 'timeout-kill'))?.trim() ?? '0')
+  const limit = Number(readIfAllowed(host, path.join(paths.slot, 'timeout-kill'))?.trim() ?? '0')
   const gateway = isOwn ? settings?.command[0] : undefined
   const helpers = isOwn ? HELPERS.map((name): UsedProgram => ({path: path.join(paths.helpers, name), role: 'helper'})) : []
   return {
@@ -29,7 +30,7 @@ export function slotEvidence(host: Host, paths: SlotPaths, {installed, settings,
 
 /** What a slot of ours sets for the gateway, `NAME=value` each. */
 export function slotVariables(host: Host, paths: SlotPaths): string[] {
-  const start = readable(host, path.join(paths.helpers, 'start.sh')) ?? ''
+  const start = readIfAllowed(host, path.join(paths.helpers, 'start.sh')) ?? ''
   return [...parseEnvironment(start)].map(([name, value]) => `${name}=${value}`)
 }
 
@@ -46,7 +47,7 @@ export function slotFiles(paths: SlotPaths): OwnFile[] {
 /** The programs of the heartbeat's slot; none if it is not there. */
 export function heartbeatPrograms(host: Host, scan: string): UsedProgram[] {
   const slot = path.join(scan, HEARTBEAT_SLOT)
-  const node = heartbeatNode(readable(host, path.join(slot, 'run')) ?? '')
+  const node = heartbeatNode(readIfAllowed(host, path.join(slot, 'run')) ?? '')
   if (node === undefined) return []
   return [
     {path: node, role: 'node'},
@@ -64,20 +65,11 @@ export function slotDefinitions(host: Host, scan: string, root: string): Gateway
   const names = (host.list(scan) ?? []).filter((name) => /^gateway-[a-z0-9]/.test(name))
   return names.flatMap((name) => {
     const file = path.join(scan, name, 'run')
-    if (readable(host, file) === undefined) return []
-    const settings = parseSettings(readable(host, path.join(scan, name, 'settings.json')))
+    if (readIfAllowed(host, file) === undefined) return []
+    const settings = parseSettings(readIfAllowed(host, path.join(scan, name, 'settings.json')))
     const profile = name.slice('gateway-'.length)
     const home = settings?.home ?? (profile === 'default' ? root : path.join(root, 'profiles', profile))
     const isEnabled = host.lstat(path.join(scan, name, 'down')) === undefined
     return [{name, scope: 'system', path: file, home, isEnabled, command: settings?.command ?? []} satisfies GatewayDefinition]
   })
-}
-
-function readable(host: Host, file: string): string | undefined {
-  try {
-    return host.readText(file)
-  } catch (error) {
-    if (error instanceof HostError) return undefined
-    throw error
-  }
 }

@@ -2,6 +2,7 @@ import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import type {ProcessTable} from '../../gateway/process-table.js'
 import {type Account, type Host, HostError, temporaryPath} from '../../host/host.js'
+import {readIfAllowed} from '../../host/tolerant-read.js'
 import type {RunStep, Step} from '../../plan/plan.js'
 import {HELPER_NAMES} from '../../service/helpers.js'
 import {serviceSuffix} from '../../service/naming.js'
@@ -72,7 +73,7 @@ export class SystemdManager implements Manager {
     if (this.scope === 'user') return this.account
     // The installed unit says whose gateway it is; a settings file of ours says so too, but a unit of upstream's has only itself.
     const suffix = profileName === 'default' ? '' : `-${profileName}`
-    const text = readOrUndefined(this.host, path.join(scopeFolders('system', this.account).units, `hermes-gateway${suffix}.service`))
+    const text = readIfAllowed(this.host, path.join(scopeFolders('system', this.account).units, `hermes-gateway${suffix}.service`))
     return text === undefined ? undefined : this.accountOfUnit(text)
   }
 
@@ -123,7 +124,7 @@ export class SystemdManager implements Manager {
   }
 
   async render(service: Service, settings: ServiceSettings, environment: ReadonlyMap<string, string>): Promise<DefinitionFile[]> {
-    const text = readOrUndefined(this.host, definitionPaths(this.scope, service).unit)
+    const text = readIfAllowed(this.host, definitionPaths(this.scope, service).unit)
     // Another tool's unit may be in another folder, such as that of a package.
     const withUnit = text === undefined ? settings.createdDefinition : isOwn(text)
     return renderDefinition(this.host, this.scope, service, settings, environment, {withUnit, systemdVersion: this.version()})
@@ -143,7 +144,7 @@ export class SystemdManager implements Manager {
     for (const [directive, value] of Object.entries(wanted)) {
       const merged = observation.directives[directive]
       if (merged === undefined || value.accepts(merged)) continue
-      const setBy = observation.definitionPaths.findLast((file) => value.pattern.test(readOrUndefined(this.host, file) ?? ''))
+      const setBy = observation.definitionPaths.findLast((file) => value.pattern.test(readIfAllowed(this.host, file) ?? ''))
       drifts.push({directive: value.name, wanted: value.text, merged, setBy})
     }
     return drifts
@@ -155,7 +156,7 @@ export class SystemdManager implements Manager {
     const {service, definitionPaths: loaded} = observation
     const own = loaded.includes(definitionPaths(this.scope, service).dropIn) ? this.ownFiles(service) : []
     const helpers = own.filter(({role}) => role === 'helper').map(({path: file}): UsedProgram => ({path: file, role: 'helper'}))
-    const texts = loaded.map((file) => readOrUndefined(this.host, file) ?? '')
+    const texts = loaded.map((file) => readIfAllowed(this.host, file) ?? '')
     const evidence = definitionEvidence(observation.directives, execStartOf(texts), helpers)
     this.evidenceOf.set(observation, evidence)
     return evidence
@@ -240,7 +241,7 @@ export class SystemdManager implements Manager {
     // systemd forgets the group of a service that is down; what is left in it is there all the same.
     const group = controlGroup ?? path.join(slice, service.name)
     this.cgroupMount ??= CGROUP_MOUNTS.find((mount) => this.host.stat(path.join(mount, group.split('/')[1] ?? '')) !== undefined)
-    const pids = this.cgroupMount === undefined ? undefined : readOrUndefined(this.host, path.join(this.cgroupMount, group, 'cgroup.procs'))
+    const pids = this.cgroupMount === undefined ? undefined : readIfAllowed(this.host, path.join(this.cgroupMount, group, 'cgroup.procs'))
     return pids?.split('\n').filter(Boolean).map(Number)
   }
 
@@ -384,7 +385,7 @@ export class SystemdManager implements Manager {
       .filter(({scope}) => mayWrite(scope))
       .flatMap(({scope, name}) => {
         const file = definitionPaths(scope, {...service, name}).settings
-        const settings = parseSettings(readOrUndefined(this.host, file))
+        const settings = parseSettings(readIfAllowed(this.host, file))
         return settings?.account === account.name ? [{scope, name, file, settings}] : []
       })
     const [heir] = heirs
@@ -409,7 +410,7 @@ export class SystemdManager implements Manager {
       const names = (this.host.list(units) ?? []).filter((name) => /^hermes-gateway.*\.service$/.test(name)).sort()
       const others = names.filter((name) => scope !== this.scope || name !== service.name).map((name) => ({scope, name}))
       if (scope === 'user') return others
-      return others.filter(({name}) => this.accountOfUnit(readOrUndefined(this.host, path.join(units, name)) ?? '')?.uid === account.uid)
+      return others.filter(({name}) => this.accountOfUnit(readIfAllowed(this.host, path.join(units, name)) ?? '')?.uid === account.uid)
     }
     return this.scope === 'user' ? [...unitsIn('user'), ...unitsIn('system')] : [...unitsIn('system'), ...unitsIn('user')]
   }
@@ -533,20 +534,20 @@ export class SystemdManager implements Manager {
       service,
       installed: isLoaded(shown) ? this.installation(paths.dropIn, shown.FragmentPath ?? '') : 'no',
       failuresInARow: this.failuresInARow(service),
-      settings: this.asOwner(() => parseSettings(readOrUndefined(this.host, paths.settings))),
+      settings: this.asOwner(() => parseSettings(readIfAllowed(this.host, paths.settings))),
     }
   }
 
   private installation(dropIn: string, fragment: string): ManagerObservation['installed'] {
     if (fragment === '') return 'no'
     return this.asOwner(() => {
-      if (isOwn(readOrUndefined(this.host, fragment) ?? '')) return 'own'
+      if (isOwn(readIfAllowed(this.host, fragment) ?? '')) return 'own'
       return this.host.lstat(dropIn) ? 'adopted' : 'foreign'
     })
   }
 
   private failuresInARow(service: Service): number {
-    return positive(readOrUndefined(this.host, path.join(this.runtimeFolderOf(service), 'failures'))?.trim()) ?? 0
+    return positive(readIfAllowed(this.host, path.join(this.runtimeFolderOf(service), 'failures'))?.trim()) ?? 0
   }
 
   private version(): number {
@@ -584,15 +585,6 @@ export class SystemdManager implements Manager {
       if (!(error instanceof HostError)) throw error
       throw new ServiceError(error.message, {code: 'no-access', exitStatus: ExitStatus.cannotTell})
     }
-  }
-}
-
-function readOrUndefined(host: Host, file: string): string | undefined {
-  try {
-    return host.readText(file)
-  } catch (error) {
-    if (error instanceof HostError) return undefined
-    throw error
   }
 }
 

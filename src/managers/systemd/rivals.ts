@@ -1,6 +1,8 @@
 import path from 'node:path'
-import {isGatewayCommandLine, profileOfCommandLine} from '../../gateway/process.js'
-import {type Account, type Host, HostError} from '../../host/host.js'
+import {isGatewayCommandLine} from '../../gateway/process.js'
+import type {Account, Host} from '../../host/host.js'
+import {listIfAllowed, readIfAllowed} from '../../host/tolerant-read.js'
+import {homeOfDefinition} from '../../service/definition-home.js'
 import type {GatewayDefinition, Scope} from '../manager.js'
 import {scopeFolders} from './definition.js'
 import {execStartOf, valuesOf} from './exec-start.js'
@@ -11,18 +13,22 @@ import {execStartOf, valuesOf} from './exec-start.js'
  */
 export function gatewayDefinitions(host: Host, scope: Scope, account: Account): GatewayDefinition[] {
   const {units} = scopeFolders(scope, account)
-  const enabled = new Set(['default.target.wants', 'multi-user.target.wants'].flatMap((folder) => namesIn(host, path.join(units, folder))))
-  return namesIn(host, units).flatMap((name) => {
+  const enabled = new Set(
+    ['default.target.wants', 'multi-user.target.wants'].flatMap((folder) => listIfAllowed(host, path.join(units, folder))),
+  )
+  return listIfAllowed(host, units).flatMap((name) => {
     if (!name.endsWith('.service')) return []
     const file = path.join(units, name)
-    const text = readOrNothing(host, file)
+    const text = readIfAllowed(host, file) ?? ''
     // Every gateway's command line has this word; most units of a machine have not.
     if (!text.includes('gateway')) return []
     const command = execStartOf([text]).words
     if (!isGatewayCommandLine(command)) return []
     const owner = scope === 'user' ? account : ownerOf(host, text, account)
     if (owner?.uid !== account.uid) return []
-    return [{name, scope, path: file, home: homeOf(host, text, command, account), isEnabled: enabled.has(name), command}]
+    return [
+      {name, scope, path: file, home: homeOfDefinition(host, namedHome(text), command, account), isEnabled: enabled.has(name), command},
+    ]
   })
 }
 
@@ -33,35 +39,8 @@ function ownerOf(host: Host, text: string, account: Account): Account | undefine
   return host.accountOf(/^\d+$/.test(user) ? Number(user) : user)
 }
 
-function homeOf(host: Host, text: string, command: readonly string[], account: Account): string {
+/** What the last line that sets it makes of HERMES_HOME; empty: none does. */
+function namedHome(text: string): string {
   const [, quote, rest = ''] = [...text.matchAll(/^[ \t]*Environment[ \t]*=.*?(["']?)HERMES_HOME=(.*)$/gm)].at(-1) ?? []
-  const named = (quote ? rest.slice(0, rest.indexOf(quote)) : (rest.split(/\s/)[0] ?? '')).replace(/%%/g, '%')
-  const root = path.join(account.home, '.hermes')
-  const profile = profileOfCommandLine(command)
-  const home = named || (profile === undefined || profile === 'default' ? root : path.join(root, 'profiles', profile))
-  try {
-    return host.realPath(home) ?? home
-  } catch (error) {
-    if (error instanceof HostError) return home
-    throw error
-  }
-}
-
-function namesIn(host: Host, folder: string): string[] {
-  try {
-    return host.list(folder) ?? []
-  } catch (error) {
-    if (error instanceof HostError) return []
-    throw error
-  }
-}
-
-/** What may not be read says nothing. */
-function readOrNothing(host: Host, file: string): string {
-  try {
-    return host.readText(file) ?? ''
-  } catch (error) {
-    if (error instanceof HostError) return ''
-    throw error
-  }
+  return (quote ? rest.slice(0, rest.indexOf(quote)) : (rest.split(/\s/)[0] ?? '')).replace(/%%/g, '%')
 }

@@ -1,0 +1,25 @@
+import {type Host, HostError} from './host.js'
+
+/** The text of a file; `undefined` where there is none, and where this user may not read it: what may not be read says nothing. */
+export function readIfAllowed(host: Host, file: string): string | undefined {
+  return ifAllowed(() => host.readText(file))
+}
+
+/** The names in a folder, in no order; none where there is no such folder, and where this user may not list it. */
+export function listIfAllowed(host: Host, folder: string): string[] {
+  return ifAllowed(() => host.list(folder)) ?? []
+}
+
+/** A path with every link followed; the path itself where it ends in nothing, and where this user may not follow it. */
+export function realPathIfAllowed(host: Host, file: string): string {
+  return ifAllowed(() => host.realPath(file)) ?? file
+}
+
+function ifAllowed<T>(look: () => T): T | undefined {
+  try {
+    return look()
+  } catch (error) {
+    if (error instanceof HostError) return undefined
+    throw error
+  }
+}
