@@ -348,6 +348,8 @@ export class S6Manager implements Manager {
       settings,
       directives: {},
       ...(bootReason ? {bootReason} : {}),
+      // The first start in a container makes it.
+      hasRun: state?.pid !== undefined || this.look(() => this.host.lstat(paths.memory) !== undefined),
     }
   }
 
