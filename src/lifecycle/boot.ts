@@ -103,7 +103,7 @@ export async function boot(target: Target, options: BootOptions): Promise<BootRe
       const chosen = recorded.get(service)
       if (!chosen?.commandIsGiven) command ??= findGatewayCommand(host, first.root, account, manager.commandPath).argv
       const settings = await settingsFor(host, service, chosen, command ?? [])
-      slots.push({service, settings, environment: manager.readEnvironment(service), wanted, reason})
+      slots.push({service, settings, environment: manager.readEnvironment(service), wanted, reason, isFinding})
       outcomes.set(service, {action: wanted === 'running' ? 'start' : 'keep-down', reason, isFinding})
     } catch (error) {
       if (!(error instanceof ServiceError || error instanceof HostError)) throw error

@@ -16,6 +16,8 @@ export interface BootSlot {
   readonly environment: ReadonlyMap<string, string>
   readonly wanted: DesiredState
   readonly reason: string
+  /** It is down although nobody stopped it. */
+  readonly isFinding: boolean
 }
 
 const CHANGE_TIMEOUT_MS = 60_000
@@ -89,6 +91,9 @@ async function writeSlot(host: Host, slot: BootSlot, paths: SlotPaths, folder: s
   }
   keepSettings(host, files)
   host.writeAtomic(path.join(folder, path.basename(paths.bootReason)), `${slot.reason}\n`, 0o644)
+  const finding = path.join(folder, path.basename(paths.bootFinding))
+  if (slot.isFinding) host.writeAtomic(finding, '', 0o644)
+  else host.removeFile(finding)
   const down = path.join(folder, path.basename(paths.down))
   if (slot.wanted === 'stopped') host.writeAtomic(down, '', 0o644)
   else host.removeFile(down)
