@@ -149,7 +149,7 @@ export class S6Manager implements Manager {
 
   /** s6 has no words for most of what systemd does: these do the like of it to one slot. */
   commandLine(words: string): string {
-    const [verb, ...rest] = words.split(' ')
+    const [verb = '', ...rest] = words.split(' ')
     const slot = path.join(this.scan, rest.at(-1) ?? '')
     const tool = (name: string) => s6Tool(this.host, name) ?? name
     switch (verb) {
