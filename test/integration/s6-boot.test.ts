@@ -316,5 +316,10 @@ describeInContainer('boot of a container', () => {
       const {stdout} = await container.sh('for slot in /run/service/gateway-*; do s6-svstat -o up "$slot"; done')
       return stdout.split('\n').filter((word) => word === 'true').length === 26
     }, '26 slots to be up')
+    // The tick of all of them is started with them.
+    await waitFor(async () => {
+      const {stdout} = await container.exec(['s6-svstat', '-o', 'up', '/run/service/hermes-svc-heartbeat'])
+      return stdout.trim() === 'true'
+    }, 'the heartbeat')
   })
 })

@@ -62,15 +62,17 @@ export async function buildSlots(host: Host, scan: string, account: Account, slo
   return {done: left(), old, failures}
 }
 
-/** Has s6 take up what was built: a new slot starts by itself unless it is down, one that was there is told. Adds to `failures`. */
-export async function takeUpSlots(host: Host, scan: string, {done, old, failures}: BuiltSlots): Promise<void> {
-  if (done.length === 0) return
+/** Has s6 take up what was built: a new slot starts by itself unless it is down, one that was there is told. Returns those that could not be. */
+export async function takeUpSlots(host: Host, scan: string, {done, old}: BuiltSlots): Promise<ReadonlyMap<BootSlot, string>> {
+  const failures: BootFailures = new Map()
+  if (done.length === 0) return failures
   // At the very first of a boot s6-svscan does not listen yet, and takes up by itself what is there when it does.
   await host.run(['s6-svscanctl', '-a', scan], {env: S6_ENVIRONMENT, timeoutMs: CHANGE_TIMEOUT_MS})
   for (const slot of done.filter((one) => old.has(one))) {
     const argv = shell(slot.wanted === 'running' ? START : STOP, scan, slotPaths(scan, slot.service).slot)
     await guarded(failures, slot, () => performSteps(host, [changeStep(`have it ${slot.wanted}`, argv)], SILENT))
   }
+  return failures
 }
 
 async function guarded(failures: BootFailures, slot: BootSlot, work: () => Promise<void>): Promise<void> {
