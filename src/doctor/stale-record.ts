@@ -61,7 +61,11 @@ export function releaseSteps({seen, target}: Scene): Step[] {
       steps.push({
         kind: 'act',
         why: `keep in gateway_state.json that it should be ${desired}`,
-        act: () => whileDead(target, () => void mirrorDesired(target.userHost, home, desired, false)),
+        act: async () => {
+          await whileDead(target, () => undefined)
+          // It looks for itself whether a gateway lives, and would take our own hold of the lock for one.
+          mirrorDesired(target.userHost, home, desired, false)
+        },
       })
     }
     steps.push({
