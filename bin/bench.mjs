@@ -1,9 +1,10 @@
-// npm run bench [-- startup|restart|profiles] [-- --json] [-- --rounds N]
+// npm run bench [-- startup|restart|profiles|boot] [-- --json] [-- --rounds N]
 // startup: start-up of whole processes as ratios to bare `node -e 0`, measured in one interleaved run, medians; the CPU time of a heartbeat
 // tick; peak memory; size of the package. The status of an installed service is measured in a throw-away machine with a real systemd, where
 // this very file runs again with --measure.
 // restart: how long `restart` takes in each state that a gateway may be in, in such a machine, beside what the gateway itself needs.
 // profiles: what a look at a thousand services costs over the one call of systemctl in it.
+// boot: how long the boot of a container with fifty profiles takes, and with one, in containers with a real s6.
 // Without a name all of them. It prints, and judges nothing: a shared machine is no place for a timed test.
 import {spawnSync} from 'node:child_process'
 import fs from 'node:fs'
@@ -21,10 +22,14 @@ const MAX_OUTPUT = 64 * 1024 * 1024
 const SCRUBBED = ['NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS', 'NODE_COMPILE_CACHE', 'HERMES_SVC_NO_CACHE']
 const MAX_STATUS_MB = 60
 const MAX_PACKAGE_MB = 2
-const PARTS = ['startup', 'restart', 'profiles']
+const PARTS = ['startup', 'restart', 'profiles', 'boot']
 /** What `doctor --all` may take over one call of systemctl about the same units, and for how many of them. */
 const MAX_OVER_SHOW_SEC = 1
 const MANY = 1000
+/** What the boot of a container may take over that of one with a single profile, and with how many. */
+const MAX_OVER_BOOT_SEC = 1
+const BOOT_PROFILES = 50
+const BOOT_ROUNDS = 5
 /** What a healthy restart may take over the gateway itself, and a frozen one in all. */
 const MAX_OVER_SEC = 0.5
 const MAX_FROZEN_SEC = 10
@@ -124,13 +129,15 @@ async function main() {
   const startup = wanted('startup') ? await measureStartup() : undefined
   const restart = wanted('restart') ? await measureRestarts() : undefined
   const profiles = wanted('profiles') ? await measureProfiles() : undefined
+  const boot = wanted('boot') ? await measureBoots() : undefined
   if (flags.json) {
-    process.stdout.write(`${JSON.stringify({schemaVersion: 1, node: process.version, ...startup, restart, profiles})}\n`)
+    process.stdout.write(`${JSON.stringify({schemaVersion: 1, node: process.version, ...startup, restart, profiles, boot})}\n`)
     return
   }
   if (startup) printStartup(startup)
   if (restart) process.stdout.write(restart.rows ? restartTable(restart.rows) : `restart: not measured: ${restart.reason}\n`)
   if (profiles) process.stdout.write(profiles.rows ? profilesText(profiles) : `profiles: not measured: ${profiles.reason}\n`)
+  if (boot) process.stdout.write(boot.rows ? bootText(boot) : `boot: not measured: ${boot.reason}\n`)
 }
 
 async function measureStartup() {
@@ -316,6 +323,77 @@ async function measureProfiles() {
 }
 
 /**
+ * Boots containers with one profile and with BOOT_PROFILES in turn, all on volumes where every gateway ran before. `sec`: from the start of the
+ * first process to all slots up, `bootSec`: `hermes-svc boot` of that; medians.
+ */
+async function measureBoots() {
+  const {S6Container, Volumes, whyNoContainer} = await loadContainers()
+  const reason = whyNoContainer()
+  if (reason) return {reason}
+  const volumes = await Volumes.make()
+  try {
+    const rows = [1, BOOT_PROFILES].map((count) => ({count, volume: volumes.volume(), sec: [], bootSec: []}))
+    for (const {count, volume} of rows) {
+      for (let index = 0; index < count; index++) {
+        const home = volume.profile(index === 0 ? 'default' : `p${index}`)
+        volume.write(`${home}/gateway_state.json`, {gateway_state: 'running'})
+      }
+    }
+    for (let round = 0; round < BOOT_ROUNDS; round++) {
+      for (const {count, volume, sec, bootSec} of rows) {
+        const start = process.hrtime.bigint()
+        const container = await S6Container.boot(volume)
+        const booted = process.hrtime.bigint()
+        await container.must(['boot'])
+        bootSec.push(Number(process.hrtime.bigint() - booted) / 1e9)
+        const up = 'for slot in /run/service/gateway-*; do s6-svstat -o up "$slot"; done'
+        while ((await container.sh(up)).stdout.split('true').length - 1 < count);
+        sec.push(Number(process.hrtime.bigint() - start) / 1e9)
+        await container.kill()
+      }
+      if (!flags.json) process.stderr.write('.')
+    }
+    if (!flags.json) process.stderr.write('\n')
+    const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]
+    return {rows: rows.map(({count, sec, bootSec}) => ({profiles: count, sec: median(sec), bootSec: median(bootSec)}))}
+  } finally {
+    await volumes.drop()
+  }
+}
+
+/** The containers of the tests, without the test runner. */
+async function loadContainers() {
+  const {build} = await import('esbuild')
+  const support = path.join(ROOT, 'test', 'support')
+  const file = path.join(ROOT, 'dist', `bench-containers-${process.pid}.mjs`)
+  const noRunner = {
+    name: 'no-runner',
+    setup(build) {
+      build.onResolve({filter: /^vitest$/}, () => ({path: 'vitest', namespace: 'no-runner'}))
+      const names = ['afterAll', 'beforeAll', 'describe', 'it']
+      const contents = names.map((name) => `export const ${name} = () => undefined`).join('\n')
+      build.onLoad({filter: /.*/, namespace: 'no-runner'}, () => ({contents}))
+    },
+  }
+  await build({
+    entryPoints: [path.join(support, 's6-container.ts')],
+    outfile: file,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    packages: 'external',
+    plugins: [noRunner],
+    define: {'import.meta.url': JSON.stringify(pathToFileURL(path.join(support, 's6-container.ts')).href)},
+    logLevel: 'error',
+  })
+  try {
+    return await import(pathToFileURL(file).href)
+  } finally {
+    fs.rmSync(file)
+  }
+}
+
+/**
  * Brings a service of its own into every state and restarts it, once. `sec`: the whole command; `ownSec`: what the gateway itself needs to end
  * as it does in that state, and a healthy one to start, both without any service.
  */
@@ -424,4 +502,16 @@ function profilesText({rows}) {
   })
   const head = `  ${'look'.padEnd(16)}${['sec', 'over'].map((word) => word.padStart(8)).join('')}  calls of systemctl`
   return `${MANY} services of one user, in a throw-away machine with systemd: medians of 5 rounds\n${head}\n${lines.join('\n')}\n`
+}
+
+function bootText({rows}) {
+  const [one] = rows
+  const lines = rows.map(({profiles, sec, bootSec}) => {
+    const over = sec - one.sec
+    const verdict = profiles === BOOT_PROFILES ? `${over <= MAX_OVER_BOOT_SEC ? 'at most' : 'OVER'} ${MAX_OVER_BOOT_SEC} s over` : ''
+    const columns = [sec, over, bootSec].map((value) => value.toFixed(2).padStart(8)).join('')
+    return `  ${String(profiles).padEnd(10)}${columns}  ${verdict}`.trimEnd()
+  })
+  const head = `  ${'profiles'.padEnd(10)}${['sec', 'over', 'boot'].map((word) => word.padStart(8)).join('')}`
+  return `boot of a container up to all slots being up: medians of ${BOOT_ROUNDS} rounds, in seconds; boot: hermes-svc boot of that\n${head}\n${lines.join('\n')}\n`
 }

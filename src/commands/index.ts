@@ -23,6 +23,7 @@ export const commandModules: CommandModules = {
   logs: () => import('./logs.js'),
   render: () => import('./render.js'),
   restart: () => import('./restart.js'),
+  run: () => import('./run.js'),
   smoke: () => import('./smoke.js'),
   start: () => import('./start.js'),
   status: () => import('./status.js'),

@@ -1,6 +1,7 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {mirrorDesired} from '../gateway/desired-mirror.js'
-import {isObject, pidFile, stateFile} from '../gateway/records.js'
+import {isInnerNamespace} from '../gateway/pid-namespace.js'
+import {isObject, lockFile, pidFile, stateFile} from '../gateway/records.js'
 import {topLevelValue} from '../gateway/state-timestamp.js'
 import {type GatewayObservation, identify, type Identity, judge, observeGateway, recordOf, stateOf} from '../gateway/verdict.js'
 import type {InPlaceWrite} from '../host/host.js'
@@ -60,21 +61,18 @@ export function releaseSteps({seen, target}: Scene): Step[] {
       steps.push({
         kind: 'act',
         why: `keep in gateway_state.json that it should be ${desired}`,
-        act: () => {
-          requireDead(target)
+        act: async () => {
+          await whileDead(target, () => undefined)
+          // It looks for itself whether a gateway lives, and would take our own hold of the lock for one.
           mirrorDesired(target.userHost, home, desired, false)
-          return Promise.resolve()
         },
       })
     }
     steps.push({
       kind: 'act',
       why: `have gateway_state.json say stopped instead of ${stale.state}`,
-      act: () => {
-        requireDead(target)
-        target.userHost.editInPlace(stateFile(home), (content) => asStopped(content, state?.process?.pid))
-        return Promise.resolve()
-      },
+      act: () =>
+        whileDead(target, () => void target.userHost.editInPlace(stateFile(home), (content) => asStopped(content, state?.process?.pid))),
     })
   }
   if (stale.pid) {
@@ -82,31 +80,43 @@ export function releaseSteps({seen, target}: Scene): Step[] {
     steps.push({
       kind: 'act',
       why: `remove gateway.pid${stale.pid.number === undefined ? '' : `, which names pid ${stale.pid.number}`}`,
-      act: () => {
-        requireDead(target)
-        // Only what was judged is removed.
-        if (target.userHost.readText(pidFile(home)) === judged) target.userHost.removeFile(pidFile(home))
-        return Promise.resolve()
-      },
+      act: () =>
+        whileDead(target, () => {
+          // Only what was judged is removed.
+          if (target.userHost.readText(pidFile(home)) === judged) target.userHost.removeFile(pidFile(home))
+        }),
     })
   }
   return steps
 }
 
-/** Throws (exit 1) if a gateway of the home lives by now. */
-function requireDead({host, service}: Target): void {
-  const gateway = observeGateway(host, service.profile.home)
+/**
+ * Does something to the files of a home in which no gateway lives; throws (exit 1) if one does by now. In an inner PID namespace /proc/locks leaves
+ * out what other ones hold, so the lock itself is held meanwhile.
+ */
+async function whileDead({host, userHost, service}: Target, work: () => void): Promise<void> {
+  const {home} = service.profile
+  const gateway = observeGateway(host, home, undefined, true)
   const {state, evidence, pid} = judge(gateway)
-  if (state === 'dead' || isTorn(gateway)) return
-  throw new ServiceError(
-    `A gateway of ${service.name} has come up meanwhile (${pid === undefined ? 'where it cannot be seen' : `pid ${pid}`}); its files are left alone`,
-    {
-      code: 'changed-meanwhile',
-      exitStatus: ExitStatus.failed,
-      evidence,
-      next: ['hermes-svc doctor'],
-    },
-  )
+  if (state !== 'dead' && !isTorn(gateway)) throw cameUp(service.name, pid, evidence)
+  const isToBeHeld = isInnerNamespace(host) && userHost.stat(lockFile(home)) !== undefined
+  const held = isToBeHeld ? await userHost.lock(lockFile(home)) : undefined
+  if (isToBeHeld && !held) throw cameUp(service.name, undefined, ['gateway.lock is held by a process that cannot be seen from here'])
+  try {
+    work()
+  } finally {
+    await held?.release()
+  }
+}
+
+function cameUp(name: string, pid: number | undefined, evidence: readonly string[]): ServiceError {
+  const where = pid === undefined ? 'where it cannot be seen' : `pid ${pid}`
+  return new ServiceError(`A gateway of ${name} has come up meanwhile (${where}); its files are left alone`, {
+    code: 'changed-meanwhile',
+    exitStatus: ExitStatus.failed,
+    evidence,
+    next: ['hermes-svc doctor'],
+  })
 }
 
 /** The shorter word gets blanks after it, which JSON permits: no other byte moves. Nothing if the file is not what it was. */

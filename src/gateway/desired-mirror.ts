@@ -19,7 +19,8 @@ const TRIES = 5
 export function mirrorDesired(host: Host, home: string, desired: DesiredState, gatewayRuns: boolean): boolean {
   let hasWritten = true
   let saysDesired = false
-  const mayInsert = !gatewayRuns && judge(observeGateway(host, home)).state === 'dead'
+  // Whoever says that it does not run has seen to it that none runs in another PID namespace.
+  const mayInsert = !gatewayRuns && judge(observeGateway(host, home, undefined, true)).state === 'dead'
   const edit = (content: Buffer): InPlaceWrite | undefined => {
     const {current, write} = planMirror(content, desired, mayInsert)
     saysDesired = current === desired

@@ -5,14 +5,24 @@ import type {ProcessRecord} from './records.js'
 /** The machine's own PID namespace (PROC_PID_INIT_INO, linux/proc_ns.h), from which every process is seen; see pid_namespaces(7). */
 const MACHINE_NAMESPACE = 'pid:[4026531836]'
 
+/** True where processes outside this PID namespace, such as those of another container on the same home, are not seen. */
+export function isInnerNamespace(host: Host): boolean {
+  try {
+    const namespace = host.readLink('/proc/self/ns/pid')
+    return namespace !== undefined && namespace !== MACHINE_NAMESPACE
+  } catch (error) {
+    if (error instanceof HostError) return false
+    throw error
+  }
+}
+
 /**
  * Why a record can only be of a process outside this PID namespace, such as the gateway of another container on the same home: that no such
  * pid is in the process table then proves nothing. Undefined if the record may be of here, and always where the whole machine is seen.
  */
 export function whyElsewhere(host: Host, {pid, startTime}: ProcessRecord): string | undefined {
   try {
-    const namespace = host.readLink('/proc/self/ns/pid')
-    if (namespace === undefined || namespace === MACHINE_NAMESPACE) return undefined
+    if (!isInnerNamespace(host)) return undefined
     const firstStart = readProcess(host, 1)?.startTime
     const isOlder = startTime !== undefined && firstStart !== undefined && startTime < firstStart
     if (isOlder) return 'it started before everything that is seen from here'

@@ -2,7 +2,7 @@ import path from 'node:path'
 import type {Host} from '../host/host.js'
 import {DEFAULT_PROFILE} from '../service/profile.js'
 import {type LockReading, readLock} from './lock.js'
-import {whyElsewhere} from './pid-namespace.js'
+import {isInnerNamespace, whyElsewhere} from './pid-namespace.js'
 import {
   hasEnded,
   isGatewayCommandLine,
@@ -26,7 +26,9 @@ export interface GatewayObservation {
   readonly processes: ReadonlyMap<number, ProcessInfo>
   /** Of those pids the ones whose process this user may not see. */
   readonly hiddenPids: ReadonlySet<number>
-  /** Why the process of gateway.pid can only be in another PID namespace; absent if it need not be. */
+  /** Gateways of this home may run in another PID namespace: that a process is not seen, or is another one here, proves nothing then. */
+  readonly isPartial?: true
+  /** Why the process of gateway.pid is, or may be, in another PID namespace; absent if it is of here. */
   readonly elsewhere?: string
 }
 
@@ -38,8 +40,11 @@ export interface Verdict {
   readonly evidence: readonly string[]
 }
 
-/** Reads what a verdict needs: no lock taken, nothing written, nothing signalled. `mainPid`: the manager's, if it has one. */
-export function observeGateway(host: Host, home: string, mainPid?: number): GatewayObservation {
+/**
+ * Reads what a verdict needs: no lock taken, nothing written, nothing signalled. `mainPid`: the manager's, if it has one. `isFromHere`: a
+ * service of this home has run under a manager in this PID namespace, so its gateway is of here.
+ */
+export function observeGateway(host: Host, home: string, mainPid?: number, isFromHere = mainPid !== undefined): GatewayObservation {
   const pidRecord = readProcessRecord(host, pidFile(home))
   const lockRecord = readProcessRecord(host, lockFile(home))
   const state = readGatewayState(host, home)
@@ -54,11 +59,19 @@ export function observeGateway(host: Host, home: string, mainPid?: number): Gate
   look(named)
   const lock = readLock(host, home, [...processes.keys()])
   if (lock.kind === 'held') look([lock.pid])
+  const isPartial = !isFromHere && isInnerNamespace(host)
   // A service with a process of its own here is this namespace's. A gateway that ended in good order has removed its gateway.pid.
   const record = lock.kind === 'held' || mainPid !== undefined ? undefined : recordOf(pidRecord)
-  const elsewhere = record && whyElsewhere(host, record)
-  return {home, pidRecord, lockRecord, state, lock, processes, hiddenPids, ...(elsewhere === undefined ? {} : {elsewhere})}
+  const isSeen = record !== undefined && record.startTime !== undefined && processes.get(record.pid)?.startTime === record.startTime
+  const elsewhere = record && !isSeen ? (whyElsewhere(host, record) ?? (isPartial ? NOT_OF_HERE : undefined)) : undefined
+  return {
+    ...{home, pidRecord, lockRecord, state, lock, processes, hiddenPids},
+    ...(isPartial ? {isPartial} : {}),
+    ...(elsewhere === undefined ? {} : {elsewhere}),
+  }
 }
+
+const NOT_OF_HERE = 'only the processes of one PID namespace are seen here, and no service of this home has run in it'
 
 /** Whether a process that a record names is this home's gateway, and if not, why. */
 export type Identity = 'gateway' | 'gone' | 'zombie' | 'recycled' | 'other-home' | 'other-program'
@@ -107,7 +120,10 @@ export function judge(seen: GatewayObservation): Verdict {
       ...files,
     ])
   }
-  if (seen.lock.kind === 'free') files.unshift('gateway.lock is there, but nobody holds it')
+  if (seen.lock.kind === 'free') {
+    const holder = seen.elsewhere === undefined ? 'but nobody holds it' : 'and nobody who can be seen from here holds it'
+    files.unshift(`gateway.lock is there, ${holder}`)
+  }
   if (seen.lock.kind === 'unreadable') files.unshift(`who holds gateway.lock cannot be told (${seen.lock.why})`)
 
   const records = [recordOf(seen.pidRecord), stateOf(seen.state)?.process].filter((record) => record !== undefined)
@@ -141,7 +157,8 @@ function livingVerdict(process: ProcessInfo, evidence: readonly string[]): Verdi
 function goneEvidence(record: ProcessRecord, seen: GatewayObservation): string {
   if (seen.elsewhere !== undefined && record.pid === recordOf(seen.pidRecord)?.pid) {
     const where = 'that cannot be seen from here, in another PID namespace such as a container'
-    return `the recorded pid ${record.pid} is of a process ${where}: ${seen.elsewhere}`
+    const verb = seen.elsewhere === NOT_OF_HERE ? 'may be' : 'is'
+    return `the recorded pid ${record.pid} ${verb} of a process ${where}: ${seen.elsewhere}`
   }
   if (seen.hiddenPids.has(record.pid)) return `the recorded pid ${record.pid} has a process that this user may not see`
   const identity = identify(record, seen.processes.get(record.pid), seen.home)

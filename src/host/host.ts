@@ -28,7 +28,8 @@ export interface Host {
   nowMs(): number
   /** A clock that never jumps, ms since boot (CLOCK_MONOTONIC). */
   monotonicMs(): number
-  sleep(ms: number): Promise<void>
+  /** Resolves after this time, or as soon as `signal` is aborted. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
 
   /** UTF-8 text of a file; undefined if it does not exist. Throws HostError (EACCES, EISDIR, …) otherwise. */
   readText(path: string): string | undefined
@@ -89,6 +90,16 @@ export interface Host {
    * when `release` is called or this process dies, however it dies, so that the program can clean up after both.
    */
   tether(argv: readonly string[], options?: Pick<RunOptions, 'env' | 'cwd'>): Tethered
+  /**
+   * Starts a program in a session and process group of its own, with this process's stdout and stderr and nothing on stdin. Nothing is passed on
+   * to it, and it outlives this process if that is killed.
+   */
+  launch(argv: readonly string[], options: Required<Pick<RunOptions, 'env' | 'cwd'>>): Launched
+  /**
+   * Calls `listener` for each of these signals, in place of what they would do, until the returned function is called. A SIGHUP that is ignored,
+   * as under nohup(1), stays so.
+   */
+  onSignals(signals: readonly NodeJS.Signals[], listener: (signal: NodeJS.Signals) => void): () => void
   /** Takes an advisory lock on an existing file or folder until `release` is called or this process dies; undefined if another holds it. */
   lock(path: string): Promise<HeldLock | undefined>
   /**
@@ -98,6 +109,8 @@ export interface Host {
   exchange(socket: string, request: string, options: {readonly timeoutMs: number; readonly until?: string}): Promise<string>
   /** kill(2). Signal 0 only tests. Returns false if there is no such process; throws HostError EPERM if it may not be signalled. */
   signal(pid: number, signal: NodeJS.Signals | 0): boolean
+  /** kill(2) of all that is left of the process group of a program that `launch` started. Returns false if nothing is. */
+  killGroup(leader: number): boolean
 }
 
 export interface Account {
@@ -158,6 +171,25 @@ export interface Tethered {
   release(): void
   /** How it ended; undefined while it runs. */
   result(): RunResult | undefined
+}
+
+/** A program started by `launch`. */
+export interface Launched {
+  /** 0 if it could not be started. */
+  readonly pid: number
+  /** Never rejects. */
+  readonly ended: Promise<LaunchEnd>
+}
+
+/** How a program ended. */
+export interface LaunchEnd {
+  /** Exit status; null if it was ended by a signal or could not be started. */
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  /** As shells have it: 128+n for signal n, 127 for what could not be started. */
+  readonly status: number
+  /** errno name, if it could not be started. */
+  readonly failure?: string
 }
 
 export interface HeldLock {

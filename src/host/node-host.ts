@@ -10,6 +10,7 @@ import {
   type Host,
   HostError,
   type InPlaceWrite,
+  type Launched,
   type RunOptions,
   type RunResult,
   type Tethered,
@@ -113,8 +114,17 @@ class NodeHost implements Host {
     return Number(process.hrtime.bigint() / 1_000_000n)
   }
 
-  sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => setTimeout(resolve, ms))
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      if (signal?.aborted) return resolve()
+      const end = () => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', end)
+        resolve()
+      }
+      const timer = setTimeout(end, ms)
+      signal?.addEventListener('abort', end)
+    })
   }
 
   readText(file: string): string | undefined {
@@ -410,6 +420,30 @@ class NodeHost implements Host {
     return {pid: child.pid ?? 0, release: () => child.stdin.destroy(), result: () => result}
   }
 
+  launch(argv: readonly string[], {env, cwd}: Required<Pick<RunOptions, 'env' | 'cwd'>>): Launched {
+    const [program, ...args] = this.actorArgv(argv)
+    const child = childProcess().spawn(program ?? '', args, {stdio: ['ignore', 'inherit', 'inherit'], detached: true, env, cwd})
+    return {
+      pid: child.pid ?? 0,
+      ended: new Promise((resolve) => {
+        child.once('error', (error) => {
+          if (child.pid === undefined) resolve({code: null, signal: null, status: 127, failure: errnoOf(error)})
+        })
+        child.once('exit', (code, signal) => resolve({code, signal, status: code ?? 128 + (signal ? os.constants.signals[signal] : 0)}))
+      }),
+    }
+  }
+
+  onSignals(signals: readonly NodeJS.Signals[], listener: (signal: NodeJS.Signals) => void): () => void {
+    // Bit 0 of SigIgn in proc_pid_status(5) is SIGHUP.
+    const ignored = /^SigIgn:\s*[0-9a-f]*([0-9a-f])$/m.exec(this.readText('/proc/self/status') ?? '')?.[1] ?? '0'
+    const heard = signals.filter((signal) => signal !== 'SIGHUP' || (Number.parseInt(ignored, 16) & 1) === 0)
+    for (const signal of heard) process.on(signal, listener)
+    return () => {
+      for (const signal of heard) process.off(signal, listener)
+    }
+  }
+
   /** A lock that dies with its holder needs no cleaning up after a kill -9. */
   async lock(file: string): Promise<HeldLock | undefined> {
     // flock(1) would make a file of that name.
@@ -494,6 +528,16 @@ class NodeHost implements Host {
     } catch (error) {
       if (errnoOf(error) === 'ESRCH') return false
       throw new HostError(errnoOf(error), `process ${pid}`, 'cannot signal')
+    }
+  }
+
+  killGroup(leader: number): boolean {
+    try {
+      process.kill(-leader, 'SIGKILL')
+      return true
+    } catch (error) {
+      if (errnoOf(error) === 'ESRCH') return false
+      throw new HostError(errnoOf(error), `process group ${leader}`, 'cannot signal')
     }
   }
 

@@ -5,7 +5,7 @@ import {readGatewayState} from '../gateway/records.js'
 import {type Host, HostError} from '../host/host.js'
 import type {DesiredState, Manager, Service} from '../managers/manager.js'
 import {type BootSlot, buildSlots, isSlotThere, takeUpSlots} from '../managers/s6/boot.js'
-import {containerVariable, scanDirectory} from '../managers/s6/places.js'
+import {containerVariable, HEARTBEAT_SLOT, scanDirectory} from '../managers/s6/places.js'
 import {performSteps} from '../plan/apply.js'
 import {appendJournal} from '../plan/journal.js'
 import {isStoppedUntilBoot, readDesired} from '../service/desired-state.js'
@@ -103,7 +103,7 @@ export async function boot(target: Target, options: BootOptions): Promise<BootRe
       const chosen = recorded.get(service)
       if (!chosen?.commandIsGiven) command ??= findGatewayCommand(host, first.root, account, manager.commandPath).argv
       const settings = await settingsFor(host, service, chosen, command ?? [])
-      slots.push({service, settings, environment: manager.readEnvironment(service), wanted, reason})
+      slots.push({service, settings, environment: manager.readEnvironment(service), wanted, reason, isFinding})
       outcomes.set(service, {action: wanted === 'running' ? 'start' : 'keep-down', reason, isFinding})
     } catch (error) {
       if (!(error instanceof ServiceError || error instanceof HostError)) throw error
@@ -112,22 +112,26 @@ export async function boot(target: Target, options: BootOptions): Promise<BootRe
   }
 
   const notes: string[] = []
-  if (!dryRun) {
-    const built = await buildSlots(host, scan, account, slots)
-    await sweeping
-    const noTick = await tickFrom(host, manager, built.done)
-    if (noTick !== undefined) notes.push(noTick)
-    await takeUpSlots(host, scan, built)
-    for (const [{service}, why] of built.failures) outcomes.set(service, failure(why))
-  }
+  const built = dryRun ? undefined : await buildSlots(host, scan, account, slots)
   const swept = await sweeping
-  const booted = services.flatMap((service) => {
-    const outcome = outcomes.get(service)
-    return outcome ? [bootedProfile(service, outcome, swept.get(service.profile.home))] : []
-  })
-  const report: BootReport = {dryRun, reconciliation, skipped: null, profiles: booted, notes}
-  if (!dryRun) writeDown(userHost, host, first.root, report)
-  return report
+  const fail = (slot: BootSlot, why: string) => outcomes.set(slot.service, failure(why))
+  const report = (some: readonly Service[]): BootReport => {
+    const booted = some.flatMap((service) => {
+      const outcome = outcomes.get(service)
+      return outcome ? [bootedProfile(service, outcome, swept.get(service.profile.home))] : []
+    })
+    return {dryRun, reconciliation, skipped: null, profiles: booted, notes}
+  }
+  if (!built) return report(services)
+  for (const [slot, why] of built.failures) fail(slot, why)
+  // Before s6 takes any of them up: fifty gateways that start leave little time to anybody else.
+  writeDown(userHost, host, first.root, report(services))
+  const noTick = await tickFrom(host, manager, scan, built.done)
+  if (noTick !== undefined) notes.push(noTick)
+  const late = await takeUpSlots(host, scan, built)
+  for (const [slot, why] of late) fail(slot, why)
+  if (late.size > 0) writeDown(userHost, host, first.root, report([...late.keys()].map(({service}) => service)))
+  return report(services)
 }
 
 type Outcome = Pick<BootedProfile, 'action' | 'reason' | 'isFinding'>
@@ -195,12 +199,14 @@ async function settingsFor(
 }
 
 /** Has the heartbeat tick what wants it; why it could not. */
-async function tickFrom(host: Host, manager: Manager, slots: readonly BootSlot[]): Promise<string | undefined> {
+async function tickFrom(host: Host, manager: Manager, scan: string, slots: readonly BootSlot[]): Promise<string | undefined> {
   const [slot] = slots
   if (!slot) return undefined
   try {
     const {steps} = await manager.heartbeat(slot.service, slot.settings)
-    await performSteps(host, steps, () => undefined)
+    // A new slot is started last: as one of all that are taken up together.
+    const isNew = host.lstat(path.join(scan, HEARTBEAT_SLOT)) === undefined
+    await performSteps(host, isNew ? steps.slice(0, -1) : steps, () => undefined)
     return undefined
   } catch (error) {
     if (!(error instanceof ServiceError || error instanceof HostError)) throw error

@@ -9,6 +9,7 @@ import {type Account, type Host, HostError} from '../host/host.js'
 import type {ManagerObservation} from '../managers/manager.js'
 import {isStoppedUntilBoot, readDesired} from '../service/desired-state.js'
 import {DEFAULT_PROFILE, listProfiles, type Profile, resolveProfile} from '../service/profile.js'
+import {hasRunHere} from './observe.js'
 import {resolveTarget, type Target, type TargetFlags} from './target.js'
 
 /** The health of one profile's gateway. */
@@ -118,7 +119,9 @@ function lookAt(places: readonly Place[]): Sight[] {
     const place = places[index]
     const service = place && services.get(place)
     if (!place || !service) return sight
-    const gateway = service.mainPid === undefined ? sight.gateway : observeGateway(place.host, place.profile.home, service.mainPid)
+    const isFromHere = hasRunHere(service)
+    const isSame = service.mainPid === undefined && !(isFromHere && sight.gateway.isPartial)
+    const gateway = isSame ? sight.gateway : observeGateway(place.host, place.profile.home, service.mainPid, isFromHere)
     return {gateway, verdict: judge(gateway), service}
   })
 }
@@ -162,7 +165,7 @@ async function healthOf(place: Place, found: Sight | undefined, windowMs: number
   const isStopped = isStoppedUntilBoot(userHost, desired)
   const recorded = isStopped ? 'stopped' : desired.kind === 'recorded' ? desired.record.desiredState : undefined
   const verdict = provedState(sight)
-  const isOwn = service !== undefined || isSeen(gateway, sight.verdict.pid) || hasZombie(gateway)
+  const isOwn = (service !== undefined && hasRunHere(service)) || isSeen(gateway, sight.verdict.pid) || hasZombie(gateway)
   return {
     profile: profile.name,
     account: account.name,

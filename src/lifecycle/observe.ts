@@ -29,7 +29,7 @@ export function observe(target: Target): Observation {
 /** Adds what the home and the process table say to what the manager said. */
 export function observeWith(target: Pick<Target, 'host'>, seen: ManagerObservation): Observation {
   const {home} = seen.service.profile
-  const gateway = observeGateway(target.host, home, seen.mainPid)
+  const gateway = observeGateway(target.host, home, seen.mainPid, hasRunHere(seen))
   const verdict = withoutRecord(seen, judge(gateway), target.host.monotonicMs())
   return {
     manager: seen,
@@ -38,6 +38,11 @@ export function observeWith(target: Pick<Target, 'host'>, seen: ManagerObservati
     desired: readDesired(target.host, home),
     supervised: isSupervised(target.host, seen, gateway, verdict),
   }
+}
+
+/** True if a gateway of this service has run under the manager here, or may have. */
+export function hasRunHere({installed, hasRun}: Pick<ManagerObservation, 'installed' | 'hasRun'>): boolean {
+  return installed !== 'no' && hasRun !== false
 }
 
 /** A main process without any record is a gateway that is about to write one; but not for ever. */

@@ -84,7 +84,7 @@ function containerTarget(host: Host, manager: Manager, named: Account | undefine
 }
 
 /** Whoever has the home is whom its gateway runs as. */
-function homeOwner(host: Host, home: string | undefined): Account | undefined {
+export function homeOwner(host: Host, home: string | undefined): Account | undefined {
   const uid = home !== undefined && host.account.uid === 0 ? host.stat(home)?.uid : undefined
   return uid === undefined || uid === 0 ? undefined : host.accountOf(uid)
 }
@@ -147,7 +147,7 @@ function targetFor(host: Host, manager: Manager, account: Account, flags: Target
   return {host, userHost, manager, service: manager.serviceFor(profile, account), homeFlag: homeFlag(flags, environmentHome)}
 }
 
-function requireAccount(host: Host, name: string): Account {
+export function requireAccount(host: Host, name: string): Account {
   const account = host.accountOf(/^\d+$/.test(name) ? Number(name) : name)
   if (!account) throw usageError(`--run-as ${JSON.stringify(name)}: there is no such user`)
   return account

@@ -73,7 +73,10 @@ function noManager(host: Host, named: ManagerKind | undefined, seen: ManagerKind
     {
       code: 'no-manager',
       exitStatus: ExitStatus.cannotTell,
-      next: ['hermes-svc smoke --isolated   # as root, tries everything in a throw-away machine'],
+      next: [
+        ...(named === undefined ? ['hermes-svc run   # keeps one gateway alive in the foreground, under the same policy'] : []),
+        'hermes-svc smoke --isolated   # as root, tries everything in a throw-away machine',
+      ],
     },
   )
 }

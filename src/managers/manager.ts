@@ -68,6 +68,10 @@ export interface ManagerObservation {
   readonly directives: Readonly<Record<string, string>>
   /** Why the last boot of the container had it started or kept down; absent where nobody decides that. */
   readonly bootReason?: string
+  /** The last boot of the container kept it down although nobody had stopped it. */
+  readonly isKeptDown?: true
+  /** False if it has not run since the container was started: its home's gateway may be another container's. Absent where that cannot be. */
+  readonly hasRun?: boolean
 }
 
 /** One file of a definition. */

@@ -8,6 +8,7 @@ import {
   type Host,
   HostError,
   type InPlaceWrite,
+  type Launched,
   type RunOptions,
   type RunResult,
   type Tethered,
@@ -54,7 +55,7 @@ export interface FakeCommand {
   readonly effect?: (host: FakeHost) => void
 }
 
-export type Via = 'read' | 'run' | 'attach' | 'tether'
+export type Via = 'read' | 'run' | 'attach' | 'tether' | 'launch'
 
 export interface FakeMachine {
   readonly platform?: NodeJS.Platform
@@ -458,6 +459,20 @@ export class FakeHost implements Host {
     if (command.endsAtOnce) endsNow()
     this.record({kind: 'tether', argv, as: this.account.name})
     return {pid, release: endsNow, result: () => (this.machine.pids.has(pid) ? undefined : result)}
+  }
+
+  launch(argv: readonly string[], options: Required<Pick<RunOptions, 'env' | 'cwd'>>): Launched {
+    const {code, signal} = this.answer('launch', argv, options)
+    return {pid: this.machine.nextPid++, ended: Promise.resolve({code, signal, status: code ?? 128})}
+  }
+
+  /** Nobody signals a test. */
+  onSignals(): () => void {
+    return () => undefined
+  }
+
+  killGroup(leader: number): boolean {
+    return this.signal(leader, 'SIGKILL')
   }
 
   async lock(file: string): Promise<HeldLock | undefined> {

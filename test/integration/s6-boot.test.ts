@@ -185,6 +185,12 @@ describeInContainer('boot of a container', () => {
       const {container, report} = await start(volume)
       expect(actionOf(report)).toMatchObject({action: 'keep-down', isFinding: true, reason: expect.stringContaining('no token') as string})
       await staysDown(container)
+      const doctor = await container.hermesSvc(['doctor', '--json'])
+      expect(doctor.code).toBe(1)
+      expect(doctor.stdout).toContain('the boot of the container kept the gateway down: its last start failed: no token')
+      await container.must(['fix', 'kept-down', '--yes'])
+      await container.comesUp()
+      expect((await container.hermesSvc(['doctor', '--only', 'kept-down'])).code).toBe(0)
     })
   })
 
@@ -310,5 +316,10 @@ describeInContainer('boot of a container', () => {
       const {stdout} = await container.sh('for slot in /run/service/gateway-*; do s6-svstat -o up "$slot"; done')
       return stdout.split('\n').filter((word) => word === 'true').length === 26
     }, '26 slots to be up')
+    // The tick of all of them is started with them.
+    await waitFor(async () => {
+      const {stdout} = await container.exec(['s6-svstat', '-o', 'up', '/run/service/hermes-svc-heartbeat'])
+      return stdout.trim() === 'true'
+    }, 'the heartbeat')
   })
 })

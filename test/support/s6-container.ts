@@ -17,8 +17,11 @@ export const STAND_IN = `${PACKAGE}/dist/stand-in/hermes`
 /** What of s6-overlay's /command is made of the programs that Debian has. */
 const S6_PROGRAMS = fs.existsSync('/usr/bin') ? fs.readdirSync('/usr/bin').filter((name) => /^s6-|^execlineb$/.test(name)) : []
 
-/** Why no container can be booted here; undefined if one can. */
-function whyNoContainer(): string | undefined {
+/**
+ * Why no container can be booted here; undefined if one can.
+ * @public The benchmark asks it too.
+ */
+export function whyNoContainer(): string | undefined {
   if (process.platform !== 'linux') return 'a container needs Linux'
   if (process.getuid?.() !== 0) return 'a container needs root'
   const missing = ['s6-svscan', 'execlineb', 'unshare', 'nsenter', 'setpriv', 'flock', 'python3'].filter(

@@ -25,6 +25,7 @@ export const checkModules: Readonly<Record<string, () => Promise<{check: Check}>
   'orphan-gateway': () => import('./orphan-gateway.js'),
   'zombie-pid': () => import('./zombie-pid.js'),
   'fatal-config': () => import('./fatal-config.js'),
+  'kept-down': () => import('./kept-down.js'),
   'crash-loop': () => import('./crash-loop.js'),
   'missing-heartbeat': () => import('./missing-heartbeat.js'),
   'stale-state': () => import('./stale-state.js'),

@@ -5,6 +5,7 @@ import {stateOf} from '../../gateway/verdict.js'
 import type {Target} from '../../lifecycle/target.js'
 import {type CheckDefinition, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
+import type {Scene} from '../scene.js'
 import {inWords, isOnItsWay, momentMs, SETTLED_MS} from '../situation.js'
 
 /** A marker of upstream's, and how long it is heeded. */
@@ -48,7 +49,7 @@ export const definition: CheckDefinition<readonly Stale[]> = {
   why: 'What it announced will not come.',
   needsService: false,
   needsManager: true,
-  look: ({target}) => MARKERS.map((marker) => judgeMarker(target, marker)).filter((stale) => stale !== undefined),
+  look: (scene) => MARKERS.map((marker) => judgeMarker(scene, marker)).filter((stale) => stale !== undefined),
   diagnose: (scene, stale) => {
     if (isOnItsWay(scene) || stateOf(scene.seen.gateway.state)?.gatewayState === 'draining') return []
     return stale.map(
@@ -64,18 +65,18 @@ export const definition: CheckDefinition<readonly Stale[]> = {
   fix: {
     isSafe: true,
     interrupts: false,
-    plan: ({target}, stale) => ({
-      title: `remove markers that were left behind in ${target.service.profile.home}`,
+    plan: (scene, stale) => ({
+      title: `remove markers that were left behind in ${scene.target.service.profile.home}`,
       steps: stale.map(({marker}) => ({
         kind: 'act',
         why: `remove ${marker.file}`,
         act: () => {
           // Another one may have been written in its place.
-          if (judgeMarker(target, marker)) target.userHost.removeFile(path.join(target.service.profile.home, marker.file))
+          if (judgeMarker(scene, marker)) scene.target.userHost.removeFile(path.join(scene.target.service.profile.home, marker.file))
           return Promise.resolve()
         },
       })),
-      outcome: `no marker is left behind in ${target.service.profile.home}`,
+      outcome: `no marker is left behind in ${scene.target.service.profile.home}`,
     }),
   },
 }
@@ -87,7 +88,8 @@ interface Marker {
 }
 
 /** Why a marker is stale; undefined if there is none, or if it may still be heeded. Throws HostError where it cannot be read. */
-function judgeMarker({host, userHost, service}: Target, marker: MarkerKind): Stale | undefined {
+function judgeMarker({target, seen}: Scene, marker: MarkerKind): Stale | undefined {
+  const {host, userHost, service} = target
   const file = path.join(service.profile.home, marker.file)
   const stat = userHost.lstat(file)
   if (!stat) return undefined
@@ -96,7 +98,8 @@ function judgeMarker({host, userHost, service}: Target, marker: MarkerKind): Sta
   const {targetPid, targetStartTime, writtenMs} = valueOf(readMarker(userHost, file))
   const ageMs = nowMs - (writtenMs ?? stat.modifiedMs)
   if (ageMs > marker.ttlMs) return {marker, reason: `it is ${inWords(ageMs)} old, and was valid for ${inWords(marker.ttlMs)}`}
-  if (targetPid === undefined) return undefined
+  // Of another container's process nothing is seen here; its marker is heeded for no longer than any other.
+  if (targetPid === undefined || seen.gateway.isPartial) return undefined
   const process = readProcess(host, targetPid)
   const isGone = !process || hasEnded(process) || (targetStartTime !== undefined && !startedAt(process, targetStartTime))
   return isGone ? {marker, reason: `it is meant for pid ${targetPid}, which is gone`} : undefined

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {isInnerNamespace} from '../../gateway/pid-namespace.js'
 import {hasEnded, isHeld, isHidden, type ProcessEntry, readProcess, startedAt} from '../../gateway/process.js'
 import {isObject, readJson} from '../../gateway/records.js'
 import type {Host} from '../../host/host.js'
@@ -123,9 +124,11 @@ function staleness({startTime}: TokenLock, owner: ProcessEntry | undefined): Sta
   return isHeld(owner) ? 'stopped' : undefined
 }
 
-function about({processes, nowMs, target}: Scene, lock: TokenLock): Found[] {
+function about(scene: Scene, lock: TokenLock): Found[] {
+  const {processes, nowMs, target} = scene
   const why = staleness(lock, processes.entries.get(lock.pid))
   if (!why || Math.abs(nowMs - lock.modifiedMs) < SETTLED_MS) return []
+  if (why !== 'zombie' && why !== 'stopped' && mayBeElsewhere(scene, lock)) return []
   // Of another user's process nothing may be seen.
   if (why === 'gone' && isHidden(target.host, lock.pid)) return []
   return [
@@ -138,6 +141,11 @@ function about({processes, nowMs, target}: Scene, lock: TokenLock): Found[] {
       ...(why === 'stopped' ? {isSafe: false} : {}),
     },
   ]
+}
+
+/** In an inner PID namespace only this home's own locks are sure to be of processes that would be seen, and only if its gateway is of here. */
+function mayBeElsewhere({seen, target}: Scene, {home}: TokenLock): boolean {
+  return seen.gateway.isPartial === true || (home === undefined && isInnerNamespace(target.host))
 }
 
 export const check = defineCheck(definition)

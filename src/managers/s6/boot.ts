@@ -16,6 +16,8 @@ export interface BootSlot {
   readonly environment: ReadonlyMap<string, string>
   readonly wanted: DesiredState
   readonly reason: string
+  /** It is down although nobody stopped it. */
+  readonly isFinding: boolean
 }
 
 const CHANGE_TIMEOUT_MS = 60_000
@@ -60,15 +62,17 @@ export async function buildSlots(host: Host, scan: string, account: Account, slo
   return {done: left(), old, failures}
 }
 
-/** Has s6 take up what was built: a new slot starts by itself unless it is down, one that was there is told. Adds to `failures`. */
-export async function takeUpSlots(host: Host, scan: string, {done, old, failures}: BuiltSlots): Promise<void> {
-  if (done.length === 0) return
+/** Has s6 take up what was built: a new slot starts by itself unless it is down, one that was there is told. Returns those that could not be. */
+export async function takeUpSlots(host: Host, scan: string, {done, old}: BuiltSlots): Promise<ReadonlyMap<BootSlot, string>> {
+  const failures: BootFailures = new Map()
+  if (done.length === 0) return failures
   // At the very first of a boot s6-svscan does not listen yet, and takes up by itself what is there when it does.
   await host.run(['s6-svscanctl', '-a', scan], {env: S6_ENVIRONMENT, timeoutMs: CHANGE_TIMEOUT_MS})
   for (const slot of done.filter((one) => old.has(one))) {
     const argv = shell(slot.wanted === 'running' ? START : STOP, scan, slotPaths(scan, slot.service).slot)
     await guarded(failures, slot, () => performSteps(host, [changeStep(`have it ${slot.wanted}`, argv)], SILENT))
   }
+  return failures
 }
 
 async function guarded(failures: BootFailures, slot: BootSlot, work: () => Promise<void>): Promise<void> {
@@ -89,6 +93,9 @@ async function writeSlot(host: Host, slot: BootSlot, paths: SlotPaths, folder: s
   }
   keepSettings(host, files)
   host.writeAtomic(path.join(folder, path.basename(paths.bootReason)), `${slot.reason}\n`, 0o644)
+  const finding = path.join(folder, path.basename(paths.bootFinding))
+  if (slot.isFinding) host.writeAtomic(finding, '', 0o644)
+  else host.removeFile(finding)
   const down = path.join(folder, path.basename(paths.down))
   if (slot.wanted === 'stopped') host.writeAtomic(down, '', 0o644)
   else host.removeFile(down)

@@ -157,8 +157,21 @@ export class S6Manager implements Manager {
     return []
   }
 
+  /** s6 has no words for most of what systemd does: these do the like of it to one slot. */
   commandLine(words: string): string {
-    return `s6-svc ${words}`
+    const [verb = '', ...rest] = words.split(' ')
+    const slot = path.join(this.scan, rest.at(-1) ?? '')
+    const tool = (name: string) => s6Tool(this.host, name) ?? name
+    switch (verb) {
+      case 'daemon-reload':
+        return `${tool('s6-svscanctl')} -a ${this.scan}`
+      case 'unmask':
+        return `rm -f ${slot}/down`
+      case 'disable':
+        return `touch ${slot}/down && ${tool('s6-svc')} -d ${slot}`
+      default:
+        return `${tool('s6-svstat')} ${slot}`
+    }
   }
 
   /** s6 notes only when a slot went up or down, and the heartbeat's is up between two ticks too. */
@@ -363,6 +376,9 @@ export class S6Manager implements Manager {
       settings,
       directives: {},
       ...(bootReason ? {bootReason} : {}),
+      ...(own && this.look(() => this.host.lstat(paths.bootFinding) !== undefined) ? {isKeptDown: true} : {}),
+      // The first start in a container makes it.
+      hasRun: state?.pid !== undefined || this.look(() => this.host.lstat(paths.memory) !== undefined),
     }
   }
 

@@ -52,6 +52,8 @@ export interface SlotPaths {
   readonly slotSettings: string
   /** Why the last boot had it started or not. */
   readonly bootReason: string
+  /** There if the last boot kept it down although nobody had stopped it. */
+  readonly bootFinding: string
   /** What the helpers remember between two starts. */
   readonly memory: string
   readonly memoryParent: string
@@ -74,6 +76,7 @@ export function slotPaths(scan: string, {name, profile}: Pick<Service, 'name' | 
     helpers: path.join(slot, 'helpers'),
     slotSettings: path.join(slot, 'settings.json'),
     bootReason: path.join(slot, 'boot-reason'),
+    bootFinding: path.join(slot, 'boot-finding'),
     memory: path.join(MEMORY_FOLDER, name),
     memoryParent: MEMORY_FOLDER,
     support,

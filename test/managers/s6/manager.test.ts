@@ -65,6 +65,13 @@ describe('observing a slot', () => {
     expect(observe(DOWN, {[`${SLOT}/run`]: OWN, [`${SLOT}/boot-reason`]: 'it was stopped\n'}).bootReason).toBe('it was stopped')
   })
 
+  it('tells a gateway that the boot kept down from one that somebody stopped, and whether one has run in this container', () => {
+    const seen = observe(DOWN, {[`${SLOT}/run`]: OWN, [`${SLOT}/boot-finding`]: ''})
+    expect([seen.isKeptDown, seen.hasRun]).toEqual([true, false])
+    const other = observe(DOWN, {[`${SLOT}/run`]: OWN, [`${MEMORY}/started`]: ''})
+    expect([other.isKeptDown, other.hasRun]).toEqual([undefined, true])
+  })
+
   it('asks once for many, and not at all for none', () => {
     const services = ['b', 'a'].map((name) => ({...S6_SERVICE, name: `gateway-${name}`, profile: {...S6_SERVICE.profile, name}}))
     const host = machine()
@@ -161,5 +168,17 @@ describe('steps', () => {
     foreign.expect(lookCommand([S6_SERVICE], [UP]))
     const [others] = new S6Manager(foreign).observe([S6_SERVICE])
     expect(new S6Manager(foreign).removeSteps(others as ManagerObservation)).toEqual([])
+  })
+})
+
+describe('the command of a person', () => {
+  it('is one that s6 has', () => {
+    const manager = new S6Manager(new FakeHost({account: ROOT, files: {...s6Files(), '/command/s6-svc': {mode: 0o755}}}))
+    expect(manager.commandLine('daemon-reload')).toBe('s6-svscanctl -a /run/service')
+    expect(manager.commandLine('status gateway-work')).toBe('/command/s6-svstat /run/service/gateway-work')
+    expect(manager.commandLine('disable --now gateway-work')).toBe(
+      'touch /run/service/gateway-work/down && /command/s6-svc -d /run/service/gateway-work',
+    )
+    expect(manager.commandLine('unmask gateway-work')).toBe('rm -f /run/service/gateway-work/down')
   })
 })

@@ -1,0 +1,67 @@
+import {delayMs, type RestartPolicy} from './restart-policy.js'
+
+/** How a gateway ended, and what it was meant to do. */
+export interface GatewayEnd {
+  /** Exit status; null if it was ended by a signal or could not be started. */
+  readonly code: number | null
+  readonly signal: string | null
+  /** errno name, if it could not be started. */
+  readonly failure?: string | undefined
+  readonly upMs: number
+  /** What this very gateway last wrote of itself into its state file; undefined if that is another one's or says nothing. */
+  readonly said: {readonly gatewayState: string | undefined; readonly restartRequested: boolean} | undefined
+  /** Somebody asked for the stop. */
+  readonly isAsked: boolean
+  /** It is recorded that the operator has it stopped. */
+  readonly isStopped: boolean
+}
+
+/** What follows: how many failures there were in a row now, and the wait before the next start in ms; null if there is none. */
+export interface AfterEnd {
+  readonly failures: number
+  readonly waitMs: number | null
+  /** One sentence for the log. */
+  readonly text: string
+}
+
+const PLANNED = 75
+const FATAL = 78
+/** What a gateway that ran writes last, a planned restart included. */
+const RAN = ['running', 'draining', 'degraded', 'stopped']
+const DID_NOT_START = ['starting', 'startup_failed']
+
+/** The rule of the helper `after-exit`, for where no manager calls that: 75 of a gateway that ran starts it at once, 78 never. Pure. */
+export function afterEnd(policy: RestartPolicy, failuresBefore: number, end: GatewayEnd): AfterEnd {
+  const what = describeEnd(end)
+  if (end.isAsked) return {failures: 0, waitMs: null, text: `${what}; the stop was asked for`}
+  if (end.code === FATAL) {
+    const text = `${what}: its configuration is wrong, and it is not started again before somebody has mended that`
+    return {failures: failuresBefore, waitMs: null, text}
+  }
+  // Without a stop that was asked for 0 is what older gateways end with on any signal, too: only the record tells.
+  if (end.code === 0 && end.isStopped) return {failures: 0, waitMs: null, text: `${what}; the operator has it stopped`}
+  if (end.code === PLANNED && isPlanned(policy, end)) {
+    return {failures: 0, waitMs: policy.restartDelayMs, text: `${what}: a planned restart, at once`}
+  }
+  const failures = (end.upMs >= policy.forgetAfterMs ? 0 : failuresBefore) + 1
+  const waitMs = Math.max(policy.restartDelayMs, delayMs(policy, failures))
+  return {failures, waitMs, text: `${what}; failure ${failures} in a row, the next start waits ${seconds(waitMs)} s`}
+}
+
+/** Newer gateways exit with 75 also when they cannot start. */
+function isPlanned({plannedAfterMs}: RestartPolicy, {said, upMs}: GatewayEnd): boolean {
+  if (!said) return upMs >= plannedAfterMs
+  const {gatewayState = '', restartRequested} = said
+  if (DID_NOT_START.includes(gatewayState)) return false
+  return RAN.includes(gatewayState) || restartRequested
+}
+
+function describeEnd({code, signal, failure, upMs}: GatewayEnd): string {
+  if (failure !== undefined) return `gateway could not be started (${failure})`
+  const how = code === null ? `was killed by ${signal ?? 'a signal'}` : `exited with ${code}`
+  return `gateway ${how} after ${seconds(upMs)} s`
+}
+
+function seconds(ms: number): string {
+  return String(Math.round(ms) / 1000)
+}
