@@ -21,6 +21,8 @@ export const DOCUMENT_OF_COMMAND: Readonly<Record<string, DocumentKind | undefin
   logs: undefined,
   render: 'render',
   restart: 'change',
+  // Its output is the gateway's own.
+  run: undefined,
   smoke: 'smoke',
   start: 'change',
   status: 'status',
