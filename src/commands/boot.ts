@@ -24,9 +24,12 @@ taken away. A profile that cannot be started is reported, and the others start: 
   protected async execute(): Promise<CommandResult> {
     if (this.flags.profile !== undefined) throw usageError('--profile: boot is about all profiles of the container')
     const target = this.target('change')
-    if (target.manager.kind !== 's6')
-      throw usageError(`boot is for containers with s6; ${target.manager.title} starts its services by itself`)
-    const report = await boot(target, {unrecorded: this.flags.unrecorded as DesiredState, dryRun: this.flags['dry-run'] === true})
+    const {container, title} = target.manager
+    if (!container) throw usageError(`boot is for containers with s6; ${title} starts its services by itself`)
+    const report = await boot(target, container, {
+      unrecorded: this.flags.unrecorded as DesiredState,
+      dryRun: this.flags['dry-run'] === true,
+    })
     if (report.skipped !== null) this.print(`hermes-svc boot: ${report.skipped}`)
     const order =
       report.reconciliation === 'after-upstream' ? 'after upstream’s own reconciliation' : 'instead of upstream’s own reconciliation'

@@ -2,21 +2,10 @@ import {Flags} from '@oclif/core'
 import {usageError} from '../errors.js'
 import type {Host} from '../host/host.js'
 import type {DefinitionRequest} from '../lifecycle/install.js'
-import {refusedEnvironmentValue} from '../managers/systemd/escape.js'
+import {refusedVariableName, refusedVariableValue} from '../service/environment-variable.js'
 import type {RestartPolicy} from '../service/restart-policy.js'
 import type {HeartbeatSettings} from '../service/settings.js'
-
-const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
-/** Variables that the definition itself decides on. */
-const RESERVED_VARIABLES = ['HERMES_HOME', 'HERMES_SUPERVISED_CHILD', 'HOME', 'USER', 'LOGNAME']
-/**
- * Variables by which systemd tells a process and our helpers about the service (systemd.exec(5)). Those of an environment file would
- * hide them: with another MAINPID the wrong process would be told of a stop.
- */
-const MANAGER_VARIABLES = [
-  ...['MAINPID', 'RUNTIME_DIRECTORY', 'SERVICE_RESULT', 'EXIT_CODE', 'EXIT_STATUS', 'INVOCATION_ID', 'JOURNAL_STREAM', 'SYSTEMD_EXEC_PID'],
-  ...['MANAGERPID', 'NOTIFY_SOCKET', 'WATCHDOG_PID', 'WATCHDOG_USEC', 'LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES'],
-]
+import {shown} from '../service/text-check.js'
 
 /** Flags that decide what a definition says. */
 export const definitionFlags = {
@@ -76,7 +65,7 @@ export function definitionRequest(host: Host, flags: DefinitionFlagValues): Defi
     requireVariableName('--env', name)
     const value = equals < 0 ? host.env[name] : entry.slice(equals + 1)
     if (value === undefined) throw usageError(`--env ${name}: it is not set here, so it has no value to take`)
-    const refused = refusedEnvironmentValue(value)
+    const refused = refusedVariableValue(value)
     // The value may be a secret: the message leaves it out.
     if (refused) throw usageError(`--env ${name}: its value ${refused}`)
     environment.set(name, value)
@@ -138,9 +127,6 @@ function timeMs(flag: string, text: string | undefined): number | undefined {
 }
 
 function requireVariableName(flag: string, name: string): void {
-  if (!VARIABLE_NAME.test(name)) throw usageError(`${flag} ${JSON.stringify(name)}: not the name of a variable (letters, digits and "_")`)
-  if (RESERVED_VARIABLES.includes(name))
-    throw usageError(`${flag} ${name}: this variable is decided by the service itself (--home, --run-as)`)
-  if (MANAGER_VARIABLES.includes(name))
-    throw usageError(`${flag} ${name}: this variable is the service manager's, which tells the gateway about its service by it`)
+  const refused = refusedVariableName(name)
+  if (refused) throw usageError(`${flag} ${shown(name)}: ${refused}`)
 }

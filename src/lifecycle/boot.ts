@@ -3,9 +3,8 @@ import {ServiceError} from '../errors.js'
 import {readDrain} from '../gateway/drain.js'
 import {readGatewayState} from '../gateway/records.js'
 import {type Host, HostError} from '../host/host.js'
+import type {BootSlot, Container} from '../managers/container.js'
 import type {DesiredState, Manager, Service} from '../managers/manager.js'
-import {type BootSlot, buildSlots, isSlotThere, takeUpSlots} from '../managers/s6/boot.js'
-import {containerVariable, HEARTBEAT_SLOT, scanDirectory} from '../managers/s6/places.js'
 import {performSteps} from '../plan/apply.js'
 import {appendJournal} from '../plan/journal.js'
 import {isStoppedUntilBoot, readDesired} from '../service/desired-state.js'
@@ -59,13 +58,12 @@ export interface BootOptions {
 }
 
 /**
- * Brings the slots of a container that boots into line with what the operator wants, and takes away what names processes of the container
+ * Brings the services of a container that boots into line with what the operator wants, and takes away what names processes of the container
  * before. A profile that cannot be helped is reported, and the others start. Throws only where nothing can be done at all.
  */
-export async function boot(target: Target, options: BootOptions): Promise<BootReport> {
+export async function boot(target: Target, container: Container, options: BootOptions): Promise<BootReport> {
   const {host, userHost, manager} = target
   const {account, profile: first} = target.service
-  const scan = scanDirectory(host)
   const {dryRun} = options
   if (isDashboardOnly(commandLines(host))) {
     const skipped = 'this container runs the dashboard alone; the gateways are another container’s'
@@ -73,7 +71,7 @@ export async function boot(target: Target, options: BootOptions): Promise<BootRe
   }
   const profiles = realProfiles(host, first.root)
   const services = profiles.map((profile) => manager.serviceFor(profile, account))
-  const isUpstreams = services.some((service) => isSlotThere(host, scan, service)) || host.stat(UPSTREAM_SCRIPT) !== undefined
+  const isUpstreams = services.some((service) => container.isThere(service)) || host.stat(UPSTREAM_SCRIPT) !== undefined
   const reconciliation = isUpstreams ? 'after-upstream' : 'instead-of-upstream'
   // Beside the work on the slots; it is over before anything is started.
   const sweeping = sweepHomes(
@@ -84,7 +82,7 @@ export async function boot(target: Target, options: BootOptions): Promise<BootRe
   )
   const outcomes = new Map<Service, Outcome>()
   const slots: BootSlot[] = []
-  const multiplexed = await isMultiplexed(userHost, host, first.root)
+  const multiplexed = await isMultiplexed(userHost, container, first.root)
   const recorded = recordedSettings(manager, services)
   let command: readonly string[] | undefined
   for (const service of services) {
@@ -112,7 +110,7 @@ export async function boot(target: Target, options: BootOptions): Promise<BootRe
   }
 
   const notes: string[] = []
-  const built = dryRun ? undefined : await buildSlots(host, scan, account, slots)
+  const built = dryRun ? undefined : await container.build(account, slots)
   const swept = await sweeping
   const fail = (slot: BootSlot, why: string) => outcomes.set(slot.service, failure(why))
   const report = (some: readonly Service[]): BootReport => {
@@ -126,9 +124,9 @@ export async function boot(target: Target, options: BootOptions): Promise<BootRe
   for (const [slot, why] of built.failures) fail(slot, why)
   // Before s6 takes any of them up: fifty gateways that start leave little time to anybody else.
   writeDown(userHost, host, first.root, report(services))
-  const noTick = await tickFrom(host, manager, scan, built.done)
+  const noTick = await tickFrom(host, container, built.done)
   if (noTick !== undefined) notes.push(noTick)
-  const late = await takeUpSlots(host, scan, built)
+  const late = await container.takeUp(built)
   for (const [slot, why] of late) fail(slot, why)
   if (late.size > 0) writeDown(userHost, host, first.root, report([...late.keys()].map(({service}) => service)))
   return report(services)
@@ -199,14 +197,11 @@ async function settingsFor(
 }
 
 /** Has the heartbeat tick what wants it; why it could not. */
-async function tickFrom(host: Host, manager: Manager, scan: string, slots: readonly BootSlot[]): Promise<string | undefined> {
+async function tickFrom(host: Host, container: Container, slots: readonly BootSlot[]): Promise<string | undefined> {
   const [slot] = slots
   if (!slot) return undefined
   try {
-    const {steps} = await manager.heartbeat(slot.service, slot.settings)
-    // A new slot is started last: as one of all that are taken up together.
-    const isNew = host.lstat(path.join(scan, HEARTBEAT_SLOT)) === undefined
-    await performSteps(host, isNew ? steps.slice(0, -1) : steps, () => undefined)
+    await performSteps(host, await container.tickSteps(slot), () => undefined)
     return undefined
   } catch (error) {
     if (!(error instanceof ServiceError || error instanceof HostError)) throw error
@@ -215,8 +210,8 @@ async function tickFrom(host: Host, manager: Manager, scan: string, slots: reado
 }
 
 /** Upstream's rule: the configuration of the root home, or a variable. */
-async function isMultiplexed(userHost: Host, host: Host, root: string): Promise<boolean> {
-  const variable = containerVariable(host, 'GATEWAY_MULTIPLEX_PROFILES')?.trim().toLowerCase()
+async function isMultiplexed(userHost: Host, container: Container, root: string): Promise<boolean> {
+  const variable = container.variable('GATEWAY_MULTIPLEX_PROFILES')?.trim().toLowerCase()
   if (variable !== undefined && ['1', 'true', 'yes', 'on'].includes(variable)) return true
   try {
     const text = userHost.readText(path.join(root, 'config.yaml'))

@@ -167,7 +167,8 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
   const reload = definition.length > 0 || seen.manager.needsReload ? manager.reload() : []
 
   const folders = missingFolders(host, definition.length > 0 || wantsRestart ? manager.folderSteps(service) : [])
-  const placed = manager.staged(service, [...folders, ...settingsFirst, ...rest])
+  const inPlace = [...folders, ...settingsFirst, ...rest]
+  const placed = manager.staged?.(service, inPlace) ?? inPlace
   const isFirst = (step: Step) => folders.includes(step) || settingsFirst.includes(step)
   const later = placed.filter((step) => !isFirst(step))
   const steps: Step[] = [

@@ -60,10 +60,7 @@ export function requireUsableDefinition(target: Target, seen: Observation): void
   throw new ServiceError(`${target.service.name} is ${broken}: ${target.manager.title} will not start it`, {
     code: 'definition-broken',
     exitStatus: ExitStatus.failed,
-    next:
-      broken === 'masked'
-        ? [`systemctl ${target.manager.scope === 'user' ? '--user ' : ''}unmask ${target.service.name}`]
-        : [ownCommand(target, 'diff')],
+    next: broken === 'masked' ? [target.manager.byHand('unmask', target.service.name)] : [ownCommand(target, 'diff')],
   })
 }
 

@@ -1,7 +1,7 @@
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {type Account, type Host, HostError} from '../host/host.js'
+import type {Container} from '../managers/container.js'
 import {detectManager} from '../managers/detect.js'
-import {containerVariable} from '../managers/s6/places.js'
 import type {Manager, ManagerObservation, Scope, Service} from '../managers/manager.js'
 import {DEFAULT_PROFILE, resolveProfile} from '../service/profile.js'
 
@@ -41,7 +41,7 @@ export function resolveTarget(host: Host, flags: TargetFlags, purpose: 'read' | 
   const scope = parseScope(flags.scope) ?? (isRoot ? 'system' : 'user')
   const userAccount = named ?? invoker ?? host.account
   const manager = detectManager(host, flags.manager, scope, userAccount)
-  if (manager.kind === 's6') return containerTarget(host, manager, named, flags, purpose)
+  if (manager.container) return containerTarget(host, manager, manager.container, named, flags, purpose)
   if (scope === 'user') {
     const target = targetFor(host, manager, userAccount, flags)
     if (flags.scope !== undefined || purpose === 'change' || manager.isOnDisk(target.service)) return target
@@ -70,8 +70,15 @@ export function resolveTarget(host: Host, flags: TargetFlags, purpose: 'read' | 
  * In a container there is one manager for all, one home, and mostly one account that owns it, whoever asks: root as the container's own user.
  * Who may change what, the slots' own permissions say.
  */
-function containerTarget(host: Host, manager: Manager, named: Account | undefined, flags: TargetFlags, purpose: 'read' | 'change'): Target {
-  const home = flags.home ?? containerVariable(host, 'HERMES_HOME')
+function containerTarget(
+  host: Host,
+  manager: Manager,
+  container: Container,
+  named: Account | undefined,
+  flags: TargetFlags,
+  purpose: 'read' | 'change',
+): Target {
+  const home = flags.home ?? container.variable('HERMES_HOME')
   const account =
     named ??
     homeOwner(host, flags.home) ??

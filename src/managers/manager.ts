@@ -3,9 +3,12 @@ import type {Account} from '../host/host.js'
 import type {RunStep, Step} from '../plan/plan.js'
 import type {Profile} from '../service/profile.js'
 import type {ServiceSettings} from '../service/settings.js'
+import type {Container} from './container.js'
 
 export type Scope = 'user' | 'system'
 export type DesiredState = 'running' | 'stopped'
+/** What a person can have a manager do by a command of its own. `disable`: stop it and keep it down; `reload`: read the definition anew. */
+export type ByHand = 'status' | 'reload' | 'unmask' | 'disable'
 
 /** One profile's gateway under one service manager. */
 export interface Service {
@@ -201,6 +204,8 @@ export interface Manager {
   readonly replacesForeign: boolean
   /** A PATH on which the gateway's program may be, beside the usual places; undefined if the manager knows of none. */
   readonly commandPath: string | undefined
+  /** The container that it serves all of; undefined where definitions last and each account has its own. */
+  readonly container: Container | undefined
 
   /** The account for which a service of this scope runs when no flag names one; undefined if only a flag can tell. */
   defaultAccount(profileName: string): Account | undefined
@@ -246,8 +251,8 @@ export interface Manager {
   isRunning(definition: GatewayDefinition, processes: ProcessTable): boolean
   /** Stops the gateway of such a definition in this scope, and keeps it down. */
   endRival(definition: GatewayDefinition): Step[]
-  /** The command by which a person has the manager do something, e.g. `sudo systemctl unmask hermes-gateway.service`. */
-  commandLine(words: string, scope?: Scope): string
+  /** The command by which a person has the manager do it to a service, e.g. `sudo systemctl unmask hermes-gateway.service`. */
+  byHand(act: ByHand, name: string, scope?: Scope): string
 
   /** When the heartbeats of the service's account were last ticked; undefined if they never were, or if the manager notes no such thing. One call of it. */
   lastTick(service: Service): LastTick | undefined
@@ -259,10 +264,10 @@ export interface Manager {
   /** Folders of the definition, to be made before its files. */
   folderSteps(service: Service): Step[]
   /**
-   * The steps that make folders and write or remove files of a definition, as this manager needs them: where it could take up half of a new
-   * definition, that is built elsewhere and put in place whole.
+   * The steps that make folders and write or remove files of a definition, moved to where a new one is built before it is put in place whole.
+   * Only of a manager that could take up half of one.
    */
-  staged(service: Service, steps: readonly Step[]): Step[]
+  staged?(service: Service, steps: readonly Step[]): Step[]
   /** The file with the recorded settings: the first to be written and the last to be removed, since it says what there is to take back. */
   settingsFile(service: Service): string
   /** A file of ours that is there while a changed definition waits for the restart that it needs. */

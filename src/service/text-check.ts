@@ -12,7 +12,7 @@ export function refusedText(value: string): string | undefined {
   if (value.includes('\0')) return 'has a NUL character in it'
   if (value.includes('\ufffd') || !value.isWellFormed()) return 'is not valid UTF-8 (or has U+FFFD in it, which stands for that)'
   const other = /\p{Noncharacter_Code_Point}/u.exec(value)?.[0]
-  return other && `has U+${other.codePointAt(0)?.toString(16).toUpperCase()} in it, a noncharacter that systemd refuses`
+  return other && `has U+${other.codePointAt(0)?.toString(16).toUpperCase()} in it, a noncharacter, which service managers refuse`
 }
 
 /** Why a path cannot be in a service definition, nor be used with it; undefined if it can. */

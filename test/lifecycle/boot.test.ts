@@ -36,7 +36,9 @@ class Container extends FakeHost {
   }
 
   boot(dryRun = false) {
-    return boot(resolveTarget(this, {}, 'change'), {unrecorded: 'running', dryRun})
+    const target = resolveTarget(this, {}, 'change')
+    if (!target.manager.container) throw new Error('no container')
+    return boot(target, target.manager.container, {unrecorded: 'running', dryRun})
   }
 }
 

@@ -10,9 +10,9 @@ describe('a text', () => {
     ['a\0', 'has a NUL character in it'],
     ['a\ufffd', 'is not valid UTF-8 (or has U+FFFD in it, which stands for that)'],
     ['\ud800', 'is not valid UTF-8 (or has U+FFFD in it, which stands for that)'],
-    ['a\uffff', 'has U+FFFF in it, a noncharacter that systemd refuses'],
-    ['\ufdd0', 'has U+FDD0 in it, a noncharacter that systemd refuses'],
-    ['\u{10fffe}', 'has U+10FFFE in it, a noncharacter that systemd refuses'],
+    ['a\uffff', 'has U+FFFF in it, a noncharacter, which service managers refuse'],
+    ['\ufdd0', 'has U+FDD0 in it, a noncharacter, which service managers refuse'],
+    ['\u{10fffe}', 'has U+10FFFE in it, a noncharacter, which service managers refuse'],
   ])('cannot be %j', (text, reason) => {
     expect(refusedText(text)).toBe(reason)
   })

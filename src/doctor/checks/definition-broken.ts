@@ -82,7 +82,7 @@ function refused(scene: Scene): Fault {
   if (broken === undefined) return undefined
   const {manager} = scene.target
   if (broken === 'masked') {
-    const cure = [manager.commandLine(`unmask ${service.name}`), commandLine(scene, 'install')]
+    const cure = [manager.byHand('unmask', service.name), commandLine(scene, 'install')]
     return {kind: 'masked', what: `${service.name} is masked: the manager will not start it`, cure, isFixable: false}
   }
   return {
@@ -91,7 +91,7 @@ function refused(scene: Scene): Fault {
     evidence: scene.seen.manager.definitionPaths,
     ...(installed === 'own'
       ? {cure: [commandLine(scene, 'diff'), commandLine(scene, 'fix definition-broken')]}
-      : {cure: [manager.commandLine(`status ${service.name}`)], isFixable: false}),
+      : {cure: [manager.byHand('status', service.name)], isFixable: false}),
   }
 }
 

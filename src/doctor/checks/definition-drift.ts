@@ -63,7 +63,7 @@ function overridden(
   const ours = drifts.filter((drift) => !theirs.includes(drift) && !edited.includes(drift.setBy ?? ''))
   const named = (list: readonly DirectiveDrift[]) => list.map(({directive}) => directive).join(', ')
   const editor = target.manager.scope === 'user' ? '"${EDITOR:-vi}"' : 'sudoedit'
-  const reload = target.manager.commandLine('daemon-reload')
+  const reload = target.manager.byHand('reload', target.service.name)
   const found: Found[] = []
   if (theirs.length > 0) {
     const files = [...new Set(theirs.map(({setBy}) => setBy ?? ''))]

@@ -66,7 +66,7 @@ function foundRival(scene: Scene, rival: Rival): Found {
   const {manager, service} = scene.target
   const state = [...(rival.isEnabled ? ['starts at boot'] : []), ...(rival.isActive ? ['runs a gateway now'] : [])].join(' and ')
   const isLegacy = rival.name === LEGACY_NAME && rival.scope === manager.scope
-  const own = manager.commandLine(`disable --now ${service.name}`)
+  const own = manager.byHand('disable', service.name)
   return {
     kind: isLegacy ? 'legacy' : rival.name === service.name ? 'other-scope' : 'other-service',
     severity: 'error',
@@ -76,7 +76,7 @@ function foundRival(scene: Scene, rival: Rival): Found {
       ? {}
       : {
           isFixable: false,
-          cure: [`${manager.commandLine(`disable --now ${rival.name}`, rival.scope)}   # or keep that one, and: ${own}`],
+          cure: [`${manager.byHand('disable', rival.name, rival.scope)}   # or keep that one, and: ${own}`],
         }),
     explains: ['orphan-gateway', 'crash-loop', 'desired-state'],
   }

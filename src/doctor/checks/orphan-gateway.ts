@@ -124,7 +124,8 @@ function about(scene: Scene, {process, ageMs, unit}: Orphan): Found {
   const {manager} = scene.seen
   const {pid, uid, argv, cgroup, parentPid} = process
   const isSecond = hasOwn(scene)
-  const group = scene.target.manager.kind === 'systemd' ? `, control group ${cgroup ?? '?'}` : ''
+  // In a container all processes are in the root of what it can see.
+  const group = cgroup === undefined || cgroup === '/' ? '' : `, control group ${cgroup}`
   const explains = [
     'desired-state',
     'crash-loop',
@@ -141,13 +142,13 @@ function about(scene: Scene, {process, ageMs, unit}: Orphan): Found {
     `the service is ${manager.installed === 'no' ? 'not installed' : manager.activity}`,
   ]
   if (unit !== undefined && unit !== scene.target.service.name) {
-    const user = cgroup?.includes('/user@') ? '--user ' : ''
+    const scope = cgroup?.includes('/user@') ? 'user' : 'system'
     return {
       kind: 'other-service',
       severity: 'error',
       what: `a gateway of this home (pid ${pid}) is run by another service, ${unit}`,
       evidence,
-      cure: [`systemctl ${user}disable --now ${unit}`],
+      cure: [scene.target.manager.byHand('disable', unit, scope)],
       isFixable: false,
       explains,
     }

@@ -11,6 +11,7 @@ import type {Profile} from '../../service/profile.js'
 import {recordedSettings, wantingTick} from '../../service/recorded-settings.js'
 import type {ServiceSettings} from '../../service/settings.js'
 import type {
+  ByHand,
   DefinitionEvidence,
   DefinitionFile,
   DirectiveDrift,
@@ -60,6 +61,7 @@ export class LaunchdManager implements Manager {
   readonly kind = 'launchd'
   readonly replacesForeign = false
   readonly commandPath = undefined
+  readonly container = undefined
   private readonly launchctl: Launchctl
 
   /** `account`: whose session it is (user scope), or who asks (system scope). */
@@ -223,14 +225,20 @@ export class LaunchdManager implements Manager {
     })
   }
 
-  /** The words are systemctl's; what launchctl calls the same is said in its own. */
-  commandLine(words: string, scope = this.scope): string {
-    const target = `${domainsOf(scope, this.account)[0]?.target}/${words.split(' ').at(-1)}`
+  /** launchd has no masks: what keeps a job from being loaded is that it is disabled. */
+  byHand(act: ByHand, name: string, scope = this.scope): string {
+    const target = `${domainsOf(scope, this.account)[0]?.target}/${name}`
     const sudo = scope === 'system' ? 'sudo ' : ''
-    if (words === 'daemon-reload') return `${sudo}hermes-svc restart`
-    const verb = words.startsWith('status') ? 'print' : words.startsWith('disable') ? 'bootout' : 'enable'
-    const told = `${sudo}launchctl ${verb} ${target}`
-    return verb === 'bootout' ? `${told}; ${sudo}launchctl disable ${target}` : told
+    switch (act) {
+      case 'reload':
+        return `${sudo}hermes-svc restart`
+      case 'status':
+        return `${sudo}launchctl print ${target}`
+      case 'unmask':
+        return `${sudo}launchctl enable ${target}`
+      case 'disable':
+        return `${sudo}launchctl bootout ${target}; ${sudo}launchctl disable ${target}`
+    }
   }
 
   /** launchd notes no times. */
@@ -291,11 +299,6 @@ export class LaunchdManager implements Manager {
     steps.push({kind: 'make-folder', why: `make ${paths.stateFolder}`, path: paths.stateFolder, mode: 0o700, as})
     if (this.scope === 'system') steps.push(...this.handOver(service))
     return steps
-  }
-
-  /** launchd reads a property list only when it is loaded. */
-  staged(_service: Service, steps: readonly Step[]): Step[] {
-    return [...steps]
   }
 
   settingsFile(service: Service): string {

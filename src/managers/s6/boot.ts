@@ -2,40 +2,19 @@ import path from 'node:path'
 import {ServiceError} from '../../errors.js'
 import {type Account, type Host, HostError} from '../../host/host.js'
 import {performSteps} from '../../plan/apply.js'
-import type {ServiceSettings} from '../../service/settings.js'
-import type {DefinitionFile, DesiredState, Service} from '../manager.js'
+import type {BootFailures, BootSlot, BuiltSlots} from '../container.js'
+import type {DefinitionFile, Service} from '../manager.js'
 import {PUBLISH, S6_ENVIRONMENT, shell, SKELETON, START, STOP} from './control.js'
 import {renderDefinition} from './definition.js'
 import {type SlotPaths, slotPaths, stagingOf} from './places.js'
 import {changeStep} from './slot-steps.js'
 
-/** What a boot wants of one slot. */
-export interface BootSlot {
-  readonly service: Service
-  readonly settings: ServiceSettings
-  readonly environment: ReadonlyMap<string, string>
-  readonly wanted: DesiredState
-  readonly reason: string
-  /** It is down although nobody stopped it. */
-  readonly isFinding: boolean
-}
-
 const CHANGE_TIMEOUT_MS = 60_000
 const SILENT = () => undefined
-
-/** Which of some slots could not be made, and why. */
-type BootFailures = Map<BootSlot, string>
 
 /** True if a slot is there already, whoever made it. */
 export function isSlotThere(host: Host, scan: string, service: Service): boolean {
   return host.lstat(slotPaths(scan, service).slot) !== undefined
-}
-
-/** Slots that are built and in place, those among them that were there before, and those that could not be made. */
-export interface BuiltSlots {
-  readonly done: readonly BootSlot[]
-  readonly old: ReadonlySet<BootSlot>
-  readonly failures: BootFailures
 }
 
 /**

@@ -4,8 +4,10 @@ import {type Account, type Host, HostError} from '../../host/host.js'
 import type {RunStep, Step} from '../../plan/plan.js'
 import type {Profile} from '../../service/profile.js'
 import {parseSettings, type ServiceSettings} from '../../service/settings.js'
+import type {Container} from '../container.js'
 import type {
   Activity,
+  ByHand,
   DefinitionEvidence,
   DefinitionFile,
   DirectiveDrift,
@@ -19,6 +21,7 @@ import type {
   Service,
   UsedProgram,
 } from '../manager.js'
+import {buildSlots, isSlotThere, takeUpSlots} from './boot.js'
 import {ABORT, ANNOUNCE, LOGS, LOOK, RESTART, S6_ENVIRONMENT, s6Tool, shell, START, STOP} from './control.js'
 import {isOwn, renderDefinition, slotEnvironment} from './definition.js'
 import {parseEnvironment} from './environment-file.js'
@@ -42,11 +45,24 @@ export class S6Manager implements Manager {
   readonly scope: Scope = 'system'
   readonly replacesForeign = true
   readonly title: string
+  readonly container: Container
   private readonly scan: string
 
   constructor(private readonly host: Host) {
     this.scan = scanDirectory(host)
     this.title = `s6 (${this.scan})`
+    this.container = {
+      variable: (name) => containerVariable(host, name),
+      isThere: (service) => isSlotThere(host, this.scan, service),
+      build: (account, slots) => buildSlots(host, this.scan, account, slots),
+      tickSteps: async ({service, settings}) => {
+        const isNew = host.lstat(path.join(this.scan, HEARTBEAT_SLOT)) === undefined
+        const {steps} = await this.heartbeat(service, settings)
+        // A new slot is started last: as one of all that are taken up together.
+        return isNew ? steps.slice(0, -1) : steps
+      },
+      takeUp: (built) => takeUpSlots(host, this.scan, built),
+    }
   }
 
   get commandPath(): string | undefined {
@@ -157,20 +173,18 @@ export class S6Manager implements Manager {
     return []
   }
 
-  /** s6 has no words for most of what systemd does: these do the like of it to one slot. */
-  commandLine(words: string): string {
-    const [verb = '', ...rest] = words.split(' ')
-    const slot = path.join(this.scan, rest.at(-1) ?? '')
-    const tool = (name: string) => s6Tool(this.host, name) ?? name
-    switch (verb) {
-      case 'daemon-reload':
+  byHand(act: ByHand, name: string): string {
+    const slot = path.join(this.scan, name)
+    const tool = (program: string) => s6Tool(this.host, program) ?? program
+    switch (act) {
+      case 'reload':
         return `${tool('s6-svscanctl')} -a ${this.scan}`
+      case 'status':
+        return `${tool('s6-svstat')} ${slot}`
       case 'unmask':
         return `rm -f ${slot}/down`
       case 'disable':
         return `touch ${slot}/down && ${tool('s6-svc')} -d ${slot}`
-      default:
-        return `${tool('s6-svstat')} ${slot}`
     }
   }
 

@@ -1,5 +1,3 @@
-import {refusedText} from '../../service/text-check.js'
-
 /**
  * Writes values in systemd's own syntax (systemd.syntax(7), systemd.service(5) COMMAND LINES, systemd.exec(5) Environment= and
  * EnvironmentFile=). Whether systemd reads back exactly what went in is tested against systemd itself.
@@ -47,15 +45,6 @@ export function parseEnvironmentFile(text: string): Map<string, string> {
     values.set(match[1] ?? '', (match[2] ?? '').replace(/\\(["\\`$])/g, '$1'))
   }
   return values
-}
-
-/**
- * Why a value cannot be an environment variable under systemd; undefined if it can. systemd takes tab and newline, and no other
- * control character (env-util.c, env_value_is_valid).
- */
-export function refusedEnvironmentValue(value: string): string | undefined {
-  if (/[\u0000-\u0008\u000b-\u001f\u007f]/.test(value)) return 'has a control character other than tab or newline, which systemd refuses'
-  return refusedText(value)
 }
 
 function quoted(value: string): string {

@@ -10,6 +10,7 @@ import {recordedSettings, wantingTick} from '../../service/recorded-settings.js'
 import type {Profile} from '../../service/profile.js'
 import {formatSettings, parseSettings, type ServiceSettings} from '../../service/settings.js'
 import type {
+  ByHand,
   DefinitionEvidence,
   DefinitionFile,
   DirectiveDrift,
@@ -54,6 +55,7 @@ export class SystemdManager implements Manager {
   readonly kind = 'systemd'
   readonly replacesForeign = false
   readonly commandPath = undefined
+  readonly container = undefined
   readonly title: string
   /** An observation does not change, and many checks ask what its definition says. */
   private readonly evidenceOf = new WeakMap<ManagerObservation, DefinitionEvidence>()
@@ -204,7 +206,8 @@ export class SystemdManager implements Manager {
     return [this.change(`stop ${name} and keep it down`, ['disable', '--now', name])]
   }
 
-  commandLine(words: string, scope = this.scope): string {
+  byHand(act: ByHand, name: string, scope = this.scope): string {
+    const words = {status: `status ${name}`, reload: 'daemon-reload', unmask: `unmask ${name}`, disable: `disable --now ${name}`}[act]
     return scope === 'user' ? `systemctl --user ${words}` : `sudo systemctl ${words}`
   }
 
@@ -309,11 +312,6 @@ export class SystemdManager implements Manager {
       mode: 0o755,
       as: this.owner(service),
     }))
-  }
-
-  /** systemd reads files only when it is told to. */
-  staged(_service: Service, steps: readonly Step[]): Step[] {
-    return [...steps]
   }
 
   settingsFile(service: Service): string {

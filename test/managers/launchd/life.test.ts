@@ -137,9 +137,9 @@ describe('the processes of a service', () => {
 describe('a command for a person', () => {
   it('is one of launchctl', () => {
     const {manager} = new FakeLaunchd()
-    expect(manager.commandLine(`status ${LABEL}`)).toBe(`launchctl print ${GUI}`)
-    expect(manager.commandLine(`unmask ${LABEL}`)).toBe(`launchctl enable ${GUI}`)
-    expect(manager.commandLine('disable --now x', 'system')).toBe('sudo launchctl bootout system/x; sudo launchctl disable system/x')
-    expect(manager.commandLine('daemon-reload')).toBe('hermes-svc restart')
+    expect(manager.byHand('status', LABEL)).toBe(`launchctl print ${GUI}`)
+    expect(manager.byHand('unmask', LABEL)).toBe(`launchctl enable ${GUI}`)
+    expect(manager.byHand('disable', 'x', 'system')).toBe('sudo launchctl bootout system/x; sudo launchctl disable system/x')
+    expect(manager.byHand('reload', LABEL)).toBe('hermes-svc restart')
   })
 })

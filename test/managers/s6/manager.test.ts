@@ -174,11 +174,11 @@ describe('steps', () => {
 describe('the command of a person', () => {
   it('is one that s6 has', () => {
     const manager = new S6Manager(new FakeHost({account: ROOT, files: {...s6Files(), '/command/s6-svc': {mode: 0o755}}}))
-    expect(manager.commandLine('daemon-reload')).toBe('s6-svscanctl -a /run/service')
-    expect(manager.commandLine('status gateway-work')).toBe('/command/s6-svstat /run/service/gateway-work')
-    expect(manager.commandLine('disable --now gateway-work')).toBe(
+    expect(manager.byHand('reload', 'gateway-work')).toBe('s6-svscanctl -a /run/service')
+    expect(manager.byHand('status', 'gateway-work')).toBe('/command/s6-svstat /run/service/gateway-work')
+    expect(manager.byHand('disable', 'gateway-work')).toBe(
       'touch /run/service/gateway-work/down && /command/s6-svc -d /run/service/gateway-work',
     )
-    expect(manager.commandLine('unmask gateway-work')).toBe('rm -f /run/service/gateway-work/down')
+    expect(manager.byHand('unmask', 'gateway-work')).toBe('rm -f /run/service/gateway-work/down')
   })
 })

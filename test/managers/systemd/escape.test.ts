@@ -9,7 +9,6 @@ import {
   parseEnvironmentFile,
   pathSetting,
   patternSetting,
-  refusedEnvironmentValue,
 } from '../../../src/managers/systemd/escape.js'
 
 const LINE_ENDS = /[\n\r]/
@@ -94,15 +93,5 @@ describe('an environment file', () => {
 
   it('leaves lines alone that it did not write', () => {
     expect([...parseEnvironmentFile('A=1\nexport B="2"\n# C="3"\nD="4"\n1E="5"\nF="6')]).toEqual([['D', '4']])
-  })
-})
-
-describe('refusedEnvironmentValue', () => {
-  it.each(['', 'a\tb\nc', 'é🎉', '"\\$`%', '\u00a0\u2028'])('takes %j', (value) => {
-    expect(refusedEnvironmentValue(value)).toBeUndefined()
-  })
-
-  it.each(['\0', '\r', '\u001b', '\u007f', '\ud800', '\uffff', '\ufdd0', '\u{1fffe}'])('refuses %j', (value) => {
-    expect(refusedEnvironmentValue(`a${value}b`)).toMatch(/control character|Unicode|UTF-8|noncharacter|NUL/)
   })
 })

@@ -46,7 +46,7 @@ export const definition: CheckDefinition<Evidence> = {
 }
 
 function othersCure({target: {manager, service}}: Scene, missing: Evidence): Partial<Found> {
-  const cure = [...missing.map((program) => `ls -l '${program}'   # bring it back`), manager.commandLine(`disable ${service.name}`)]
+  const cure = [...missing.map((program) => `ls -l '${program}'   # bring it back`), manager.byHand('disable', service.name)]
   return {isFixable: false, cure}
 }
 
