@@ -2,6 +2,7 @@ import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {readDrain} from '../gateway/drain.js'
 import {stateFile} from '../gateway/records.js'
 import {type Host, HostError, isTemporaryPath, temporaryPath} from '../host/host.js'
+import {isAsWanted} from '../managers/as-wanted.js'
 import {detectManager} from '../managers/detect.js'
 import type {DefinitionFile, DesiredState, HeartbeatDefinition, Manager} from '../managers/manager.js'
 import {performSteps} from '../plan/apply.js'
@@ -236,11 +237,6 @@ function isOfAnotherTool({manager}: Target, seen: Observation): boolean {
 function baseEnvironment(target: Target): Record<string, string> {
   const {account} = target.service
   return {HOME: account.home, USER: account.name, LOGNAME: account.name, SHELL: '/bin/sh', LANG: 'C.UTF-8'}
-}
-
-function isAsWanted(host: Host, file: DefinitionFile): boolean {
-  const stat = host.lstat(file.path)
-  return stat?.kind === 'file' && stat.mode === file.mode && host.readText(file.path) === file.text
 }
 
 function missingFolders(host: Host, steps: readonly Step[]): Step[] {

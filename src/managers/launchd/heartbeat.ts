@@ -3,6 +3,7 @@ import {type Account, type Host, temporaryPath} from '../../host/host.js'
 import {onUndo, type Step} from '../../plan/plan.js'
 import {findLastingNode} from '../../service/lasting-node.js'
 import type {ServiceSettings} from '../../service/settings.js'
+import {isAsWanted} from '../as-wanted.js'
 import type {DefinitionFile, Scope} from '../manager.js'
 import {scopeFolders} from './definition.js'
 import type {Domain} from './domain.js'
@@ -155,11 +156,6 @@ function reloadStep({host, launchctl, paths, domain, owner}: HeartbeatChange, wh
 function unloadStep({host, launchctl, paths, domain, owner}: HeartbeatChange): Step {
   const job: Job = {label: paths.label, plist: paths.plist, owner}
   return {kind: 'act', why: 'end the heartbeat', act: (progress) => unload(host, launchctl, domain, job, progress)}
-}
-
-function isAsWanted(host: Host, file: DefinitionFile): boolean {
-  const stat = host.lstat(file.path)
-  return stat?.kind === 'file' && stat.mode === file.mode && host.readText(file.path) === file.text
 }
 
 function definitionOf(plist: string | undefined): string | undefined {

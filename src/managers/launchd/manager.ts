@@ -2,13 +2,13 @@ import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {stopTimeoutSec} from '../../gateway/drain.js'
 import {ancestorsIn, type ProcessTable} from '../../gateway/process-table.js'
-import {type Account, type Host, HostError, temporaryPath} from '../../host/host.js'
+import {type Account, type Host, temporaryPath} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
 import {onUndo, type Progress, type RunStep, type Step} from '../../plan/plan.js'
 import {HELPER_NAMES} from '../../service/helpers.js'
 import {serviceSuffix} from '../../service/naming.js'
 import type {Profile} from '../../service/profile.js'
-import {recordedSettings, wantingTick} from '../../service/recorded-settings.js'
+import {recordedSettings, tickWish, wantingTick} from '../../service/recorded-settings.js'
 import type {ServiceSettings} from '../../service/settings.js'
 import type {
   ByHand,
@@ -26,6 +26,7 @@ import type {
   Service,
   UsedProgram,
 } from '../manager.js'
+import {orNoAccess} from '../no-access.js'
 import {definitionPaths, plistEnvironment, renderDefinition, scopeFolders} from './definition.js'
 import {chooseDomain, type Domain, domainOf, domainsOf, parseDomainKind, requireNotRoot} from './domain.js'
 import {driftOf} from './drift.js'
@@ -100,7 +101,7 @@ export class LaunchdManager implements Manager {
   }
 
   isOnDisk(service: Service): boolean {
-    return this.asOwner(() => this.host.lstat(definitionPaths(this.scope, service).plist) !== undefined)
+    return orNoAccess(() => this.host.lstat(definitionPaths(this.scope, service).plist) !== undefined)
   }
 
   observe(services: readonly Service[]): ManagerObservation[] {
@@ -109,7 +110,7 @@ export class LaunchdManager implements Manager {
     let processes: Evidence['processes'] | undefined
     return services.map((service) => {
       const paths = definitionPaths(this.scope, service)
-      const onDisk = this.asOwner(() => readOnDisk(this.host, this.scope, service))
+      const onDisk = orNoAccess(() => readOnDisk(this.host, this.scope, service))
       const {loaded, present} = this.find(service, onDisk.settings)
       // Without any session nothing runs in one; of what is not on disk either, that is all there is to know.
       if (present === undefined && onDisk.plist !== undefined) throw noSession(service.account)
@@ -153,7 +154,7 @@ export class LaunchdManager implements Manager {
   }
 
   readEnvironment(service: Service): Map<string, string> {
-    return this.asOwner(() => parseEnvironment(this.host.readText(definitionPaths(this.scope, service).environmentFile) ?? ''))
+    return orNoAccess(() => parseEnvironment(this.host.readText(definitionPaths(this.scope, service).environmentFile) ?? ''))
   }
 
   unitEnvironment(service: Service, settings: ServiceSettings): Record<string, string> {
@@ -168,19 +169,11 @@ export class LaunchdManager implements Manager {
 
   async heartbeat(service: Service, settings: ServiceSettings | undefined, force = false): Promise<HeartbeatDefinition> {
     const {account} = service
-    const all = this.asOwner(() => recordedSettings(this.host, scopeFolders(this.scope, account).support))
-    const before = all.get(service.name)
-    all.delete(service.name)
-    if (settings) all.set(service.name, settings)
-    const wanting = wantingTick(all.values(), account)
-    if (wanting.length > 0) {
-      const files = await renderHeartbeat(this.host, this.scope, account, wanting, this.domain(service))
-      // A service that is not there, and goes on not being there, changes nothing for the others.
-      const isAbout = settings !== undefined || before !== undefined
-      return {files, steps: isAbout ? installSteps(files, force, this.heartbeatChange(service)) : []}
-    }
-    const isEntryWanted = [...all.values()].some((other) => other.heartbeat.enabled)
-    return {files: [], steps: removalSteps(!isEntryWanted, this.heartbeatChange(service))}
+    const recorded = orNoAccess(() => recordedSettings(this.host, scopeFolders(this.scope, account).support))
+    const {wanting, isAbout, isProgramWanted} = tickWish(recorded, service.name, settings, account)
+    if (wanting.length === 0) return {files: [], steps: removalSteps(!isProgramWanted, this.heartbeatChange(service))}
+    const files = await renderHeartbeat(this.host, this.scope, account, wanting, this.domain(service))
+    return {files, steps: isAbout ? installSteps(files, force, this.heartbeatChange(service)) : []}
   }
 
   evidence(observation: ManagerObservation): DefinitionEvidence {
@@ -214,7 +207,7 @@ export class LaunchdManager implements Manager {
 
   editedFiles(service: Service): string[] {
     const {plist} = definitionPaths(this.scope, service)
-    return this.asOwner(() => [plist].filter((file) => isEdited(this.host.readText(file) ?? '')))
+    return orNoAccess(() => [plist].filter((file) => isEdited(this.host.readText(file) ?? '')))
   }
 
   gatewayDefinitions(account: Account): GatewayDefinition[] {
@@ -311,7 +304,7 @@ export class LaunchdManager implements Manager {
 
   leftovers(service: Service, wanted: readonly string[]): string[] {
     const paths = definitionPaths(this.scope, service)
-    return this.asOwner(() => {
+    return orNoAccess(() => {
       const support = (this.host.list(paths.supportFolder) ?? [])
         .map((name) => path.join(paths.supportFolder, name))
         .filter((file) => file !== paths.stateFolder)
@@ -586,7 +579,7 @@ export class LaunchdManager implements Manager {
   }
 
   private recordedSettings(service: Service): ServiceSettings | undefined {
-    return this.asOwner(() => readOnDisk(this.host, this.scope, service).settings)
+    return orNoAccess(() => readOnDisk(this.host, this.scope, service).settings)
   }
 
   /** launchd has no lingering: what a user's agent needs is a login, and what a daemon needs is none. */
@@ -635,20 +628,10 @@ export class LaunchdManager implements Manager {
 
   /** Files of the tick that no service wants any more. */
   private heartbeatTraces({account}: Service): string[] {
-    const all = this.asOwner(() => recordedSettings(this.host, scopeFolders(this.scope, account).support))
+    const all = orNoAccess(() => recordedSettings(this.host, scopeFolders(this.scope, account).support))
     const {plist, entry, log} = heartbeatPaths(this.scope, account)
     if (wantingTick(all.values(), account).length > 0) return []
     return [plist, log, ...([...all.values()].some((settings) => settings.heartbeat.enabled) ? [] : [entry])]
-  }
-
-  /** Looking at files of a user's home that may not be seen is "cannot tell". */
-  private asOwner<T>(look: () => T): T {
-    try {
-      return look()
-    } catch (error) {
-      if (!(error instanceof HostError)) throw error
-      throw new ServiceError(error.message, {code: 'no-access', exitStatus: ExitStatus.cannotTell})
-    }
   }
 }
 

@@ -5,6 +5,7 @@ import {findLastingNode} from '../../service/lasting-node.js'
 import {parseSettings, type ServiceSettings} from '../../service/settings.js'
 import {shellQuote} from '../../service/shell-quote.js'
 import {renderTemplate} from '../../service/template.js'
+import {isAsWanted} from '../as-wanted.js'
 import type {DefinitionFile} from '../manager.js'
 import {RESTART, shell, START} from './control.js'
 import {requireS6Tool, tools} from './definition.js'
@@ -55,10 +56,7 @@ export async function renderHeartbeat(
 /** Steps that make the heartbeat's slot what its files say, and have it run. Nothing if all is so already. */
 export function heartbeatSteps(host: Host, scan: string, files: readonly DefinitionFile[]): Step[] {
   const slot = path.join(scan, HEARTBEAT_SLOT)
-  const differing = files.filter((file) => {
-    const stat = host.lstat(file.path)
-    return stat?.kind !== 'file' || stat.mode !== file.mode || host.readText(file.path) !== file.text
-  })
+  const differing = files.filter((file) => !isAsWanted(host, file))
   if (differing.length === 0) return []
   const isNew = host.lstat(slot) === undefined
   const folder = isNew ? stagingOf(scan, HEARTBEAT_SLOT) : slot

@@ -3,6 +3,7 @@ import {ExitStatus, ServiceError} from '../../errors.js'
 import {type Account, type Host, HostError} from '../../host/host.js'
 import type {RunStep, Step} from '../../plan/plan.js'
 import type {Profile} from '../../service/profile.js'
+import {tickWish} from '../../service/recorded-settings.js'
 import {parseSettings, type ServiceSettings} from '../../service/settings.js'
 import type {Container} from '../container.js'
 import type {
@@ -21,6 +22,7 @@ import type {
   Service,
   UsedProgram,
 } from '../manager.js'
+import {orNoAccess} from '../no-access.js'
 import {buildSlots, isSlotThere, takeUpSlots} from './boot.js'
 import {ABORT, ANNOUNCE, LOGS, LOOK, RESTART, S6_ENVIRONMENT, s6Tool, shell, START, STOP} from './control.js'
 import {isOwn, renderDefinition, slotEnvironment} from './definition.js'
@@ -72,7 +74,7 @@ export class S6Manager implements Manager {
   defaultAccount(profileName: string): Account | undefined {
     const {account} = this.host
     if (account.uid !== 0) return account
-    const settings = this.look(() => parseSettings(this.host.readText(path.join(this.scan, `gateway-${profileName}`, 'settings.json'))))
+    const settings = orNoAccess(() => parseSettings(this.host.readText(path.join(this.scan, `gateway-${profileName}`, 'settings.json'))))
     const installed = settings && this.host.accountOf(settings.account)
     if (installed) return installed
     const home = containerVariable(this.host, 'HERMES_HOME')?.trim()
@@ -85,7 +87,7 @@ export class S6Manager implements Manager {
   }
 
   isOnDisk(service: Service): boolean {
-    return this.look(() => this.host.lstat(this.paths(service).run) !== undefined)
+    return orNoAccess(() => this.host.lstat(this.paths(service).run) !== undefined)
   }
 
   observe(services: readonly Service[]): ManagerObservation[] {
@@ -113,7 +115,7 @@ export class S6Manager implements Manager {
   }
 
   readEnvironment(service: Service): Map<string, string> {
-    return this.look(() => parseEnvironment(this.readInHome(service, this.paths(service).environmentFile) ?? ''))
+    return orNoAccess(() => parseEnvironment(this.readInHome(service, this.paths(service).environmentFile) ?? ''))
   }
 
   unitEnvironment(service: Service, settings: ServiceSettings): Record<string, string> {
@@ -126,18 +128,13 @@ export class S6Manager implements Manager {
   }
 
   async heartbeat(service: Service, settings: ServiceSettings | undefined): Promise<HeartbeatDefinition> {
-    const all = this.look(() => slotSettings(this.host, this.scan))
-    const before = all.get(service.name)
-    all.delete(service.name)
-    if (settings) all.set(service.name, settings)
-    const wanting = [...all.values()].filter((other) => other.heartbeat.enabled && other.account === service.account.name)
+    const recorded = orNoAccess(() => slotSettings(this.host, this.scan))
+    const {wanting, isAbout} = tickWish(recorded, service.name, settings, service.account)
     if (wanting.length === 0) {
       const isThere = this.host.lstat(path.join(this.scan, HEARTBEAT_SLOT)) !== undefined
       return {files: [], steps: isThere ? [removeSlot(this.scan, HEARTBEAT_SLOT)] : []}
     }
     const files = await renderHeartbeat(this.host, this.scan, service.account, wanting)
-    // A service that is not there, and goes on not being there, changes nothing for the others.
-    const isAbout = settings !== undefined || before !== undefined
     return {files, steps: isAbout ? heartbeatSteps(this.host, this.scan, files) : []}
   }
 
@@ -160,7 +157,7 @@ export class S6Manager implements Manager {
 
   gatewayDefinitions(account: Account): GatewayDefinition[] {
     const root = containerVariable(this.host, 'HERMES_HOME')?.trim() || path.join(account.home, '.hermes')
-    return this.look(() => slotDefinitions(this.host, this.scan, root))
+    return orNoAccess(() => slotDefinitions(this.host, this.scan, root))
   }
 
   /** Nothing tells it of a process: which slot a gateway is of, only its supervisor's arguments say. */
@@ -229,7 +226,7 @@ export class S6Manager implements Manager {
 
   leftovers(service: Service, wanted: readonly string[]): string[] {
     const {helpers} = this.paths(service)
-    const names = this.look(() => this.host.list(helpers) ?? [])
+    const names = orNoAccess(() => this.host.list(helpers) ?? [])
     return names.map((name) => path.join(helpers, name)).filter((file) => !wanted.includes(file))
   }
 
@@ -239,8 +236,8 @@ export class S6Manager implements Manager {
     const user = this.userHost(service)
     const isThere = observation.installed === 'own' || [staging, memory].some((place) => this.host.lstat(place) !== undefined)
     const isOthers = observation.installed === 'foreign'
-    const files = this.look(() => [environmentFile, settings].filter((file) => user.lstat(file) !== undefined))
-    const hasFolder = this.look(() => user.lstat(support) !== undefined)
+    const files = orNoAccess(() => [environmentFile, settings].filter((file) => user.lstat(file) !== undefined))
+    const hasFolder = orNoAccess(() => user.lstat(support) !== undefined)
     return [
       ...(isThere && !isOthers ? [removeSlot(this.scan, path.basename(slot), memory)] : []),
       ...files.map((file): Step => ({kind: 'remove-file', why: `remove ${file}`, path: file, as: service.account})),
@@ -361,19 +358,21 @@ export class S6Manager implements Manager {
   private observation(service: Service, reading: SlotReading): ManagerObservation {
     const paths = this.paths(service)
     if (reading === 'hidden') throw cannotTell(`${paths.slot}/supervise may not be looked at: its owner or root can`, 'no-access')
-    const run = this.look(() => this.host.readText(paths.run))
+    const run = orNoAccess(() => this.host.readText(paths.run))
     const own = run !== undefined && isOwn(run)
-    const recorded = this.look(() => parseSettings(own ? this.host.readText(paths.slotSettings) : this.readInHome(service, paths.settings)))
+    const recorded = orNoAccess(() =>
+      parseSettings(own ? this.host.readText(paths.slotSettings) : this.readInHome(service, paths.settings)),
+    )
     // Who changes the file in the home must not gain anybody else's rights by it.
     const settings = recorded && {...recorded, scope: this.scope, home: service.profile.home, account: service.account.name}
     const state = reading === 'none' ? undefined : reading
     const started = this.number(service, 'started')
-    const bootReason = own ? this.look(() => this.host.readText(paths.bootReason))?.trim() : undefined
+    const bootReason = own ? orNoAccess(() => this.host.readText(paths.bootReason))?.trim() : undefined
     return {
       service,
       installed: run === undefined ? 'no' : own ? 'own' : 'foreign',
       broken: undefined,
-      enabled: run === undefined ? undefined : this.look(() => this.host.lstat(paths.down) === undefined),
+      enabled: run === undefined ? undefined : orNoAccess(() => this.host.lstat(paths.down) === undefined),
       activity: this.activity(service, reading, own),
       mainPid: state?.pid,
       startedAtMs: state?.pid === undefined || !started ? undefined : started * TICK_MS,
@@ -390,9 +389,9 @@ export class S6Manager implements Manager {
       settings,
       directives: {},
       ...(bootReason ? {bootReason} : {}),
-      ...(own && this.look(() => this.host.lstat(paths.bootFinding) !== undefined) ? {isKeptDown: true} : {}),
+      ...(own && orNoAccess(() => this.host.lstat(paths.bootFinding) !== undefined) ? {isKeptDown: true} : {}),
       // The first start in a container makes it.
-      hasRun: state?.pid !== undefined || this.look(() => this.host.lstat(paths.memory) !== undefined),
+      hasRun: state?.pid !== undefined || orNoAccess(() => this.host.lstat(paths.memory) !== undefined),
     }
   }
 
@@ -423,16 +422,6 @@ export class S6Manager implements Manager {
     } catch (error) {
       if (error instanceof HostError) return undefined
       throw error
-    }
-  }
-
-  /** Looking at what may not be seen is "cannot tell". */
-  private look<T>(read: () => T): T {
-    try {
-      return read()
-    } catch (error) {
-      if (!(error instanceof HostError)) throw error
-      throw cannotTell(error.message, 'no-access')
     }
   }
 }

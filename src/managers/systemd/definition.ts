@@ -172,3 +172,9 @@ export async function renderDefinition(
 function carried(host: Host, argv: readonly string[]): readonly string[] {
   return isSafeProgram(argv[0] ?? '') ? argv : [toolPath(host, 'nice'), '-n', '0', ...argv]
 }
+
+/** Whom a unit of the machine runs as, by the text of its file: without User= it is root (systemd.exec(5)). */
+export function accountOfUnit(host: Host, text: string): Account | undefined {
+  const user = [...text.matchAll(/^[ \t]*User[ \t]*=[ \t]*(.*?)[ \t]*$/gm)].at(-1)?.[1] || '0'
+  return host.accountOf(/^\d+$/.test(user) ? Number(user) : user)
+}

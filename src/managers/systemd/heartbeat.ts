@@ -5,6 +5,7 @@ import {findLastingNode} from '../../service/lasting-node.js'
 import {OWN_PREFIX} from '../../service/naming.js'
 import type {ServiceSettings} from '../../service/settings.js'
 import {renderTemplate} from '../../service/template.js'
+import {isAsWanted} from '../as-wanted.js'
 import type {DefinitionFile, Scope} from '../manager.js'
 import {isEdited, scopeFolders, stamped} from './definition.js'
 import {execWord, freeText} from './escape.js'
@@ -133,11 +134,6 @@ export function removalSteps(host: Host, withEntry: boolean, {paths, timer, as, 
     ...files.map((file): Step => ({kind: 'remove-file', why: `remove ${file}`, path: file, as})),
     ...(units.length > 0 ? [reload, forget] : []),
   ]
-}
-
-function isAsWanted(host: Host, file: DefinitionFile): boolean {
-  const stat = host.lstat(file.path)
-  return stat?.kind === 'file' && stat.mode === file.mode && host.readText(file.path) === file.text
 }
 
 /** A time as systemd.time(7) writes it. */

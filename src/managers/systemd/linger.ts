@@ -1,0 +1,91 @@
+import path from 'node:path'
+import {ExitStatus, ServiceError} from '../../errors.js'
+import type {Account, Host} from '../../host/host.js'
+import {readIfAllowed} from '../../host/tolerant-read.js'
+import type {RunStep, Step} from '../../plan/plan.js'
+import {formatSettings, parseSettings} from '../../service/settings.js'
+import type {Scope, Service} from '../manager.js'
+import {orNoAccess} from '../no-access.js'
+import {enableLingerCommand, isLingering, managerEnvironment} from './bus.js'
+import {accountOfUnit, definitionPaths, scopeFolders} from './definition.js'
+
+const CHANGE_TIMEOUT_MS = 60_000
+
+/** A unit, by its name, in one of the two scopes. */
+interface UnitPlace {
+  readonly scope: Scope
+  readonly name: string
+}
+
+/** Turns lingering on, and off again if a later step fails; nothing where it is on already. */
+export function turnLingerOn(host: Host, account: Account): Step[] {
+  if (isLingering(host, account)) return []
+  const argv = ['loginctl', '--no-ask-password', 'enable-linger', account.name]
+  const act = async (): Promise<void> => {
+    const result = await host.run(argv, {env: managerEnvironment('system', account), timeoutMs: CHANGE_TIMEOUT_MS})
+    if (result.code === 0 && isLingering(host, account)) return
+    throw new ServiceError(`Lingering could not be turned on for ${account.name}: ${result.stderr.trim() || 'not allowed'}`, {
+      code: 'linger-refused',
+      exitStatus: ExitStatus.failed,
+      next: [enableLingerCommand(account), 'hermes-svc install --no-linger   # the gateway then runs only while you are logged in'],
+    })
+  }
+  return [
+    {kind: 'act', why: `let ${account.name}'s services run without a login (lingering)`, act},
+    {kind: 'on-undo', why: 'take lingering back if a later step fails', run: disableLinger(account)},
+  ]
+}
+
+/**
+ * Ends the lingering that the install of a service turned on, once that service is gone. Where another gateway of the account has a unit, it
+ * is left to the uninstall of that one, if it is ours to tell.
+ */
+export function endLinger(host: Host, scope: Scope, service: Service): Step[] {
+  const {account} = service
+  if (!isLingering(host, account)) return []
+  const others = orNoAccess(() => otherUnits(host, scope, service))
+  if (others.length === 0) return [{...disableLinger(account), mayFail: true}]
+  const mayWrite = (other: Scope) => other === 'user' || host.account.uid === 0
+  const heirs = others
+    .filter((other) => mayWrite(other.scope))
+    .flatMap(({scope: where, name}) => {
+      const file = definitionPaths(where, {...service, name}).settings
+      const settings = parseSettings(readIfAllowed(host, file))
+      return settings?.account === account.name ? [{scope: where, name, file, settings}] : []
+    })
+  const [heir] = heirs
+  if (!heir || heirs.some(({settings}) => settings.turnedLingerOn)) return []
+  return [
+    {
+      kind: 'write-file',
+      why: `leave it to ${heir.name} to end lingering of ${account.name}`,
+      path: heir.file,
+      text: formatSettings({...heir.settings, turnedLingerOn: true}),
+      mode: 0o644,
+      as: heir.scope === 'user' ? account : undefined,
+    },
+  ]
+}
+
+/** The gateways of the service's account that have a unit, in either scope, beside this one; those of its own scope first. */
+function otherUnits(host: Host, own: Scope, service: Service): UnitPlace[] {
+  const {account} = service
+  const unitsIn = (scope: Scope) => {
+    const {units} = scopeFolders(scope, account)
+    const names = (host.list(units) ?? []).filter((name) => /^hermes-gateway.*\.service$/.test(name)).sort()
+    const others = names.filter((name) => scope !== own || name !== service.name).map((name) => ({scope, name}))
+    if (scope === 'user') return others
+    return others.filter(({name}) => accountOfUnit(host, readIfAllowed(host, path.join(units, name)) ?? '')?.uid === account.uid)
+  }
+  return own === 'user' ? [...unitsIn('user'), ...unitsIn('system')] : [...unitsIn('system'), ...unitsIn('user')]
+}
+
+function disableLinger(account: Account): RunStep {
+  return {
+    kind: 'run',
+    why: `end lingering of ${account.name}`,
+    argv: ['loginctl', '--no-ask-password', 'disable-linger', account.name],
+    env: managerEnvironment('system', account),
+    timeoutMs: CHANGE_TIMEOUT_MS,
+  }
+}
