@@ -36,6 +36,17 @@ export class HeartbeatTimer {
     return /OnUnitActiveUSec=(.+?) ;/.exec(stdout)?.[1]
   }
 
+  /** Waits for the end of the first tick, if it is not over yet. */
+  async hasTicked(): Promise<void> {
+    await waitFor(async () => (await this.show(this.tick, 'ExecMainExitTimestampMonotonic'))[0] !== '0', 'the first tick', 40_000)
+  }
+
+  /** When the last tick began, by the wall clock, to the second below; in ms. */
+  async begunAtMs(): Promise<number> {
+    const {stdout} = await this.service.systemctl('show', '--timestamp=unix', '--property=ExecMainStartTimestamp', '--value', this.tick)
+    return Number(stdout.trim().slice(1)) * 1000
+  }
+
   /** Waits until a tick begins; the one before it has ended by then. */
   async begins(): Promise<number> {
     const former = await this.begun()
