@@ -6,7 +6,8 @@ import {createInterface} from 'node:readline'
 import {buildSync} from 'esbuild'
 import {afterEach, beforeAll, describe, expect, it, vi} from 'vitest'
 import {type Host, HostError, temporaryPath} from '../../src/host/host.js'
-import {createNodeHost, SYSTEM_PATH} from '../../src/host/node-host.js'
+import {createNodeHost} from '../../src/host/node-host.js'
+import {SYSTEM_PATH} from '../../src/host/node-programs.js'
 import {describeUnless} from '../support/describe-unless.js'
 
 const ROOT = path.join(import.meta.dirname, '../..')

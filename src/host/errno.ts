@@ -1,0 +1,9 @@
+/** The code of a system call's error, e.g. ENOENT; EUNKNOWN for one without. */
+export function errnoOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'EUNKNOWN'
+}
+
+/** An error as a system call's would be. */
+export function errnoError(code: string): Error {
+  return Object.assign(new Error(), {code})
+}

@@ -1,0 +1,237 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import {errnoError, errnoOf} from './errno.js'
+import {withExactly} from './exact-place.js'
+import {type Account, type FileStat, HostError, type InPlaceWrite, temporaryPath} from './host.js'
+
+const IN_PLACE_TRIES = 5
+
+/** The files of this machine, as an account sees them and may change them. See Host. */
+export abstract class NodeFiles {
+  private actorGroups: readonly number[] | undefined
+
+  /** `actor`: the account whose ids are used; undefined means the process's own. */
+  constructor(protected readonly actor: Account | undefined) {}
+
+  readText(file: string): string | undefined {
+    // O_NONBLOCK: a FIFO in the place of a file must not make a reader wait.
+    return this.absentIsUndefined('cannot read', file, () =>
+      fs.readFileSync(file, {encoding: 'utf8', flag: (fs.constants.O_RDONLY | fs.constants.O_NONBLOCK) as unknown as string}),
+    )
+  }
+
+  list(folder: string): string[] | undefined {
+    return this.absentIsUndefined('cannot list', folder, () => fs.readdirSync(folder))
+  }
+
+  stat(file: string): FileStat | undefined {
+    // An error for each file that is not there would cost more than all else.
+    return this.absentIsUndefined('cannot look at', file, () => fileStat(fs.statSync(file, {throwIfNoEntry: false})))
+  }
+
+  lstat(file: string): FileStat | undefined {
+    return this.absentIsUndefined('cannot look at', file, () => fileStat(fs.lstatSync(file, {throwIfNoEntry: false})))
+  }
+
+  readLink(file: string): string | undefined {
+    if (this.lstat(file)?.kind !== 'link') return undefined
+    return this.absentIsUndefined('cannot read the link', file, () => fs.readlinkSync(file))
+  }
+
+  realPath(file: string): string | undefined {
+    return this.absentIsUndefined('cannot resolve', file, () => fs.realpathSync(file))
+  }
+
+  writeAtomic(file: string, text: string, mode: number): void {
+    this.guard('cannot write', file, () => {
+      const old = fs.lstatSync(file, {throwIfNoEntry: false})
+      if (old?.isSymbolicLink()) throw errnoError('ELOOP')
+      const folder = path.dirname(file)
+      const temporary = temporaryPath(file)
+      fs.rmSync(temporary, {force: true})
+      const {O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW} = fs.constants
+      const fd = fs.openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+      try {
+        fs.writeFileSync(fd, text)
+        if (old && (old.uid !== process.geteuid?.() || old.gid !== process.getegid?.())) fs.fchownSync(fd, old.uid, old.gid)
+        fs.fchmodSync(fd, mode)
+        fs.fsyncSync(fd)
+        fs.renameSync(temporary, file)
+      } catch (error) {
+        fs.rmSync(temporary, {force: true})
+        throw error
+      } finally {
+        fs.closeSync(fd)
+      }
+      syncFolder(folder)
+    })
+  }
+
+  editInPlace(file: string, edit: (content: Buffer) => InPlaceWrite | undefined): boolean {
+    const {O_RDWR, O_NOFOLLOW, O_NONBLOCK} = fs.constants
+    const edited = this.absentIsUndefined('cannot write', file, () => {
+      for (let attempt = 0; attempt < IN_PLACE_TRIES; attempt++) {
+        const fd = fs.openSync(file, O_RDWR | O_NOFOLLOW | O_NONBLOCK)
+        try {
+          const before = fs.fstatSync(fd, {bigint: true})
+          if (!before.isFile()) throw errnoError('EINVAL')
+          const write = edit(fs.readFileSync(fd))
+          if (!write) return true
+          const now = fs.statSync(file, {bigint: true})
+          if (now.ino !== before.ino || now.dev !== before.dev || now.size !== before.size || now.ctimeNs !== before.ctimeNs) continue
+          const {offset, bytes} = write
+          if (fs.writeSync(fd, bytes, 0, bytes.length, offset) < bytes.length) throw errnoError('ENOSPC')
+          return true
+        } finally {
+          fs.closeSync(fd)
+        }
+      }
+      throw errnoError('EBUSY')
+    })
+    return edited ?? false
+  }
+
+  appendLine(file: string, line: string, mode: number): void {
+    this.guard('cannot append to', file, () => {
+      const {O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK} = fs.constants
+      // O_NONBLOCK: a FIFO without a reader is an error (ENXIO), not a wait.
+      const fd = fs.openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode)
+      try {
+        fs.writeSync(fd, `${line}\n`)
+      } finally {
+        fs.closeSync(fd)
+      }
+    })
+  }
+
+  setMode(file: string, mode: number): void {
+    this.guard('cannot set the mode of', file, () => withExactly(file, {mode}))
+  }
+
+  setOwner(file: string, account: Account): void {
+    this.guard('cannot set the owner of', file, () => withExactly(file, {owner: account}))
+  }
+
+  readTail(file: string, bytes: number): string | undefined {
+    return this.absentIsUndefined('cannot read', file, () => {
+      const fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
+      try {
+        const {size} = fs.fstatSync(fd)
+        const start = Math.max(0, size - bytes)
+        const buffer = Buffer.alloc(size - start)
+        const text = buffer.toString('utf8', 0, fs.readSync(fd, buffer, 0, buffer.length, start))
+        return start === 0 ? text : text.slice(text.indexOf('\n') + 1)
+      } finally {
+        fs.closeSync(fd)
+      }
+    })
+  }
+
+  makeFolder(folder: string, mode: number): boolean {
+    return this.guard('cannot create', folder, () => {
+      try {
+        fs.mkdirSync(folder, {mode})
+        fs.chmodSync(folder, mode)
+        return true
+      } catch (error) {
+        if (errnoOf(error) === 'EEXIST' && fs.statSync(folder).isDirectory()) return false
+        throw error
+      }
+    })
+  }
+
+  removeFile(file: string): boolean {
+    return this.absentIsUndefined('cannot remove', file, () => (fs.unlinkSync(file), true)) ?? false
+  }
+
+  removeFolder(folder: string): boolean {
+    return this.guard('cannot remove', folder, () => {
+      try {
+        fs.rmdirSync(folder)
+        return true
+      } catch (error) {
+        if (['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(errnoOf(error))) return false
+        throw error
+      }
+    })
+  }
+
+  /** Runs a file operation with the actor's ids. It must not await: the ids are the whole process's. */
+  protected withActorIds<T>(operation: () => T): T {
+    const {actor} = this
+    if (!actor) return operation()
+    const groups = process.getgroups?.() ?? []
+    const [uid, gid] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0]
+    this.takeGroups(actor)
+    process.setegid?.(actor.gid)
+    process.seteuid?.(actor.uid)
+    try {
+      return operation()
+    } finally {
+      process.seteuid?.(uid)
+      process.setegid?.(gid)
+      process.setgroups?.(groups)
+    }
+  }
+
+  /** Looking the groups up reads the user database, which is much for each file of many. */
+  private takeGroups({name, gid}: Account): void {
+    if (this.actorGroups) {
+      process.setgroups?.([...this.actorGroups])
+      return
+    }
+    ;(process as unknown as {initgroups(user: string, group: number): void}).initgroups(name, gid)
+    this.actorGroups = process.getgroups?.() ?? []
+  }
+
+  protected guard<T>(what: string, subject: string, operation: () => T): T {
+    try {
+      return this.withActorIds(operation)
+    } catch (error) {
+      throw new HostError(errnoOf(error), subject, what)
+    }
+  }
+
+  protected absentIsUndefined<T>(what: string, subject: string, operation: () => T): T | undefined {
+    try {
+      return this.withActorIds(operation)
+    } catch (error) {
+      // ESRCH: a file of a process under /proc whose process ended in between.
+      // ENAMETOOLONG: there can be nothing of such a name.
+      if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ESRCH'].includes(errnoOf(error))) return undefined
+      throw new HostError(errnoOf(error), subject, what)
+    }
+  }
+}
+
+function syncFolder(folder: string): void {
+  const fd = fs.openSync(folder, fs.constants.O_RDONLY)
+  try {
+    fs.fsyncSync(fd)
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
+function fileStat(stat: fs.Stats | undefined): FileStat | undefined {
+  if (!stat) return undefined
+  const kind = stat.isFile()
+    ? 'file'
+    : stat.isDirectory()
+      ? 'folder'
+      : stat.isSymbolicLink()
+        ? 'link'
+        : stat.isSocket()
+          ? 'socket'
+          : 'other'
+  return {
+    kind,
+    uid: stat.uid,
+    gid: stat.gid,
+    mode: stat.mode & 0o7777,
+    size: stat.size,
+    inode: stat.ino,
+    device: stat.dev,
+    modifiedMs: stat.mtimeMs,
+  }
+}

@@ -1,0 +1,259 @@
+import type * as ChildProcess from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import {errnoError, errnoOf} from './errno.js'
+import {type AttachOptions, HostError, type Launched, type RunOptions, type RunResult, type Tethered} from './host.js'
+import {NodeFiles} from './node-files.js'
+
+const READ_TIMEOUT_MS = 30_000
+/** A program that does not end when it is asked to at its time limit is killed this much later. */
+const FORCE_AFTER_MS = 2000
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024
+/** Where the programs of the system itself are looked for, whatever the caller's PATH says; the last one is NixOS's. */
+export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin'
+
+/** node:child_process costs some ms to load, so only commands that run a program pay for it. */
+function childProcess(): typeof ChildProcess {
+  return process.getBuiltinModule('node:child_process')
+}
+
+/** The programs and processes of this machine, which an account runs and signals. See Host. */
+export abstract class NodePrograms extends NodeFiles {
+  readonly platform = process.platform
+  readonly env = process.env
+
+  isExecutable(file: string): boolean {
+    try {
+      if (this.stat(file)?.kind !== 'file') return false
+    } catch (error) {
+      // In a folder that may not be searched.
+      if (error instanceof HostError) return false
+      throw error
+    }
+    // access(2) judges by the real uid, which a change of the effective one leaves alone: for somebody else a process has to ask.
+    if (this.actor) return this.read(['test', '-x', file], {env: {PATH: SYSTEM_PATH}}).code === 0
+    try {
+      fs.accessSync(file, fs.constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  which(program: string, searchPath = this.env.PATH ?? SYSTEM_PATH): string | undefined {
+    for (const folder of searchPath.split(':')) {
+      if (!folder.startsWith('/')) continue
+      const candidate = path.join(folder, program)
+      if (this.isExecutable(candidate)) return candidate
+    }
+    return undefined
+  }
+
+  read(argv: readonly string[], options: RunOptions = {}): RunResult {
+    const [program, ...args] = this.actorArgv(argv)
+    const result = childProcess().spawnSync(program ?? '', args, {
+      ...this.actorIds(),
+      encoding: 'utf8',
+      env: this.runEnv(options),
+      cwd: options.cwd,
+      input: options.input ?? '',
+      timeout: options.timeoutMs ?? READ_TIMEOUT_MS,
+      killSignal: 'SIGKILL',
+      maxBuffer: MAX_OUTPUT_BYTES,
+    })
+    const failure = result.error ? (errnoOf(result.error) === 'ETIMEDOUT' ? 'TIMEOUT' : errnoOf(result.error)) : undefined
+    return {
+      argv,
+      code: result.status,
+      signal: result.signal,
+      // Both are null, whatever the types say, when the program could not be started.
+      stdout: String(result.stdout ?? ''),
+      stderr: String(result.stderr ?? ''),
+      ...(failure ? {failure} : {}),
+    }
+  }
+
+  async run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    const {execa} = await import('execa')
+    const [program, ...args] = this.actorArgv(argv)
+    // In a process group of its own: a key pressed on the terminal does not break it off half-way, and at its time limit it ends together
+    // with its children, which would hold its output open.
+    const child = execa(program ?? '', args, {
+      ...this.actorIds(),
+      env: this.runEnv(options),
+      extendEnv: false,
+      // execa enters the folder by its name, and after su or sudo ours may be one that this user cannot enter.
+      cwd: options.cwd ?? '/',
+      input: options.input ?? '',
+      detached: true,
+      reject: false,
+      stripFinalNewline: false,
+    })
+    let timedOut = false
+    const limitMs = options.timeoutMs ?? READ_TIMEOUT_MS
+    const timers = [
+      setTimeout(() => {
+        timedOut = true
+        signalGroup(child.pid, 'SIGTERM')
+      }, limitMs),
+      setTimeout(() => {
+        signalGroup(child.pid, 'SIGKILL')
+        // One that has left the group may still hold them.
+        child.stdout.destroy()
+        child.stderr.destroy()
+      }, limitMs + FORCE_AFTER_MS),
+    ]
+    const result = await child
+    for (const timer of timers) clearTimeout(timer)
+    const failure = timedOut ? 'TIMEOUT' : result.exitCode === undefined && !result.signal ? (result.code ?? 'EUNKNOWN') : undefined
+    return {
+      argv,
+      code: result.exitCode ?? null,
+      signal: result.signal ?? null,
+      stdout: result.stdout,
+      stderr: result.stderr,
+      ...(failure ? {failure} : {}),
+    }
+  }
+
+  attach(argv: readonly string[], {onLine, ...options}: AttachOptions = {}): Promise<number> {
+    const [program, ...args] = this.actorArgv(argv)
+    const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
+    return new Promise((resolve, reject) => {
+      const stdout = onLine ? 'pipe' : 'inherit'
+      const child = childProcess().spawn(program ?? '', args, {
+        ...this.actorIds(),
+        stdio: ['inherit', stdout, 'inherit'],
+        env: this.runEnv(options),
+        cwd: options.cwd,
+      })
+      const passOn = (signal: NodeJS.Signals) => void child.kill(signal)
+      const ended = () => {
+        for (const signal of signals) process.off(signal, passOn)
+      }
+      for (const signal of signals) process.on(signal, passOn)
+      let rest = ''
+      child.stdout?.setEncoding('utf8').on('data', (data: string) => {
+        const lines = (rest + data).split('\n')
+        rest = lines.pop() ?? ''
+        for (const line of lines) onLine?.(line)
+      })
+      child.on('error', (error) => {
+        ended()
+        reject(new HostError(errnoOf(error), program ?? '', 'cannot run'))
+      })
+      child.on('close', (code, signal) => {
+        ended()
+        if (rest !== '') onLine?.(rest)
+        resolve(code ?? 128 + (signal ? os.constants.signals[signal] : 0))
+      })
+    })
+  }
+
+  tether(argv: readonly string[], options: Pick<RunOptions, 'env' | 'cwd'> = {}): Tethered {
+    const [program, ...args] = this.actorArgv(argv)
+    const child = childProcess().spawn(program ?? '', args, {
+      ...this.actorIds(),
+      stdio: 'pipe',
+      detached: true,
+      env: this.runEnv(options),
+      cwd: options.cwd,
+    })
+    const output = {stdout: '', stderr: ''}
+    let result: RunResult | undefined
+    child.on('error', (error) => (result ??= {argv, code: null, signal: null, ...output, failure: errnoOf(error)}))
+    child.on('close', (code, signal) => (result ??= {argv, code, signal, ...output}))
+    child.stdout.on('data', (data: Buffer) => (output.stdout += data.toString()))
+    child.stderr.on('data', (data: Buffer) => (output.stderr += data.toString()))
+    // Its end may come while the pipe is being closed here.
+    child.stdin.on('error', () => undefined)
+    child.unref()
+    for (const pipe of [child.stdin, child.stdout, child.stderr]) (pipe as unknown as {unref(): void}).unref()
+    return {pid: child.pid ?? 0, release: () => child.stdin.destroy(), result: () => result}
+  }
+
+  launch(argv: readonly string[], {env, cwd}: Required<Pick<RunOptions, 'env' | 'cwd'>>): Launched {
+    const [program, ...args] = this.actorArgv(argv)
+    const child = childProcess().spawn(program ?? '', args, {stdio: ['ignore', 'inherit', 'inherit'], detached: true, env, cwd})
+    return {
+      pid: child.pid ?? 0,
+      ended: new Promise((resolve) => {
+        child.once('error', (error) => {
+          if (child.pid === undefined) resolve({code: null, signal: null, status: 127, failure: errnoOf(error)})
+        })
+        child.once('exit', (code, signal) => resolve({code, signal, status: code ?? 128 + (signal ? os.constants.signals[signal] : 0)}))
+      }),
+    }
+  }
+
+  onSignals(signals: readonly NodeJS.Signals[], listener: (signal: NodeJS.Signals) => void): () => void {
+    // Bit 0 of SigIgn in proc_pid_status(5) is SIGHUP.
+    const ignored = /^SigIgn:\s*[0-9a-f]*([0-9a-f])$/m.exec(this.readText('/proc/self/status') ?? '')?.[1] ?? '0'
+    const heard = signals.filter((signal) => signal !== 'SIGHUP' || (Number.parseInt(ignored, 16) & 1) === 0)
+    for (const signal of heard) process.on(signal, listener)
+    return () => {
+      for (const signal of heard) process.off(signal, listener)
+    }
+  }
+
+  signal(pid: number, signal: NodeJS.Signals | 0): boolean {
+    try {
+      // kill(2) judges by the real uid too, which a change of the effective one leaves alone: for somebody else a process has to ask.
+      process.kill(pid, this.actor ? 0 : signal)
+      if (!this.actor) return true
+      const name = signal === 0 ? '0' : signal.replace(/^SIG/, '')
+      if (this.read(['sh', '-c', 'kill -s "$0" "$1"', name, String(pid)]).code !== 0) throw errnoError('EPERM')
+      return true
+    } catch (error) {
+      if (errnoOf(error) === 'ESRCH') return false
+      throw new HostError(errnoOf(error), `process ${pid}`, 'cannot signal')
+    }
+  }
+
+  killGroup(leader: number): boolean {
+    try {
+      process.kill(-leader, 'SIGKILL')
+      return true
+    } catch (error) {
+      if (errnoOf(error) === 'ESRCH') return false
+      throw new HostError(errnoOf(error), `process group ${leader}`, 'cannot signal')
+    }
+  }
+
+  /** setpriv(1) gives the other account's supplementary groups too, which spawn's own uid and gid options drop. */
+  private actorArgv(argv: readonly string[]): readonly string[] {
+    if (!this.actor || this.platform === 'darwin') return argv
+    // By its path: it must not be looked for on the PATH that the program is to have.
+    const setpriv =
+      SYSTEM_PATH.split(':')
+        .map((folder) => path.join(folder, 'setpriv'))
+        .find((file) => fs.existsSync(file)) ?? 'setpriv'
+    return [setpriv, `--reuid=${this.actor.uid}`, `--regid=${this.actor.gid}`, '--init-groups', '--', ...argv]
+  }
+
+  /**
+   * macOS has no setpriv(1). sudo(8) would hide the end of what it runs from us, and drop its environment; so a program gets the account's
+   * user and main group, which is `staff` for all people, and none of its further ones.
+   */
+  private actorIds(): {uid?: number; gid?: number} {
+    return this.actor && this.platform === 'darwin' ? {uid: this.actor.uid, gid: this.actor.gid} : {}
+  }
+
+  protected runEnv(options: Pick<RunOptions, 'env'>): NodeJS.ProcessEnv {
+    if (options.env) return {...options.env}
+    const env: NodeJS.ProcessEnv = {...this.env, LC_ALL: 'C.UTF-8'}
+    // sudo may keep the PATH of a user, who can write what is on it; root would run that with its own rights.
+    if (process.geteuid?.() === 0) env.PATH = SYSTEM_PATH
+    if (!this.actor) return env
+    return {...env, HOME: this.actor.home, USER: this.actor.name, LOGNAME: this.actor.name}
+  }
+}
+
+function signalGroup(leader: number | undefined, signal: NodeJS.Signals): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, signal)
+  } catch {
+    // Nobody is left in it.
+  }
+}
