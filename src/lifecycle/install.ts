@@ -118,7 +118,8 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
   requireNotServed(target)
   requireOnlyOneScope(target)
   const whileDown = observeWhileDown(target, request)
-  const {seen, settings, environment, files, heartbeat} = await renderService(target, request, {seen: whileDown, force: request.force})
+  const rendered = await renderService(target, request, {seen: whileDown, force: request.force})
+  const {seen, settings, environment} = rendered
   // One of ours that the manager refuses is replaced whole; whether that cures it is seen when it starts.
   const isReplaced = request.force && seen.manager.installed === 'own' && seen.manager.broken !== 'masked'
   if (!isReplaced) requireUsableDefinition(target, seen)
@@ -129,70 +130,11 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
     await proveGatewayCommand(host, settings.command, service.account, variables)
   }
 
-  const desired = desiredAfterInstall(target, seen)
-  const differing = files.filter((file) => !isAsWanted(host, file))
-  const kept = request.force ? [] : [...differing, ...heartbeat.files].filter((file) => file.edited)
-  const changed = differing.filter((file) => !kept.includes(file))
-  const due = manager.restartDueFile(service)
-  const isDue = host.lstat(due) !== undefined
-  const stale = manager.leftovers(service, [...files.map((file) => file.path), due])
-  const {activity} = seen.manager
-  const isWaiting = activity === 'waiting'
-  const wasUp = activity === 'running' || activity === 'starting' || isWaiting
-  // What a kill -9 left of a temporary file is nothing that the gateway had ever read.
-  const hasChanged = changed.some((file) => file.needsRestart) || stale.some((file) => !isTemporaryPath(file))
-  // A start that waits after failures would go on waiting, and on what it had read before.
-  const wantsRestart = wasUp && (hasChanged || isDue || (isWaiting && desired === 'running'))
-  const isPutOff = wantsRestart && !isWaiting && request.keepRunning === true
-  const restart = wantsRestart && !isPutOff
-  // A manager that has yet to come up starts it, as a boot does.
-  const staysDown = !whileDown && desired === 'running' && activity === 'stopped' && isStoppedUntilBoot(host, seen.desired)
-  const start = desired === 'running' && !wasUp && !staysDown
+  const decision = decide(target, request, rendered, whileDown !== undefined)
+  const {desired, restart, start, staysDown, isPutOff, kept} = decision
   if (start || restart) requireVisible(target, await askUnseen(target, seen))
   if (start) requireNoOrphan(target, seen)
-
-  const write: Step[] = changed.map((file) => ({
-    kind: 'write-file',
-    why: `write ${file.path}`,
-    path: file.path,
-    text: file.text,
-    mode: file.mode,
-    secret: file.secret,
-    as: file.as ?? manager.owner(service),
-  }))
-  const remove: Step[] = stale.map((path) => ({kind: 'remove-file', why: `remove ${path}`, path, as: manager.owner(service)}))
-  const definition = [...write, ...remove]
-  const settingsFirst = definition.filter((step) => 'path' in step && step.path === manager.settingsFile(service))
-  const rest = definition.filter((step) => !settingsFirst.includes(step))
-  const needsEnabling = desired === 'running' && (seen.manager.enabled === false || seen.manager.installed === 'no')
-  const reload = definition.length > 0 || seen.manager.needsReload ? manager.reload() : []
-
-  const folders = missingFolders(host, definition.length > 0 || wantsRestart ? manager.folderSteps(service) : [])
-  const inPlace = [...folders, ...settingsFirst, ...rest]
-  const placed = manager.staged?.(service, inPlace) ?? inPlace
-  const isFirst = (step: Step) => folders.includes(step) || settingsFirst.includes(step)
-  const later = placed.filter((step) => !isFirst(step))
-  const steps: Step[] = [
-    ...placed.filter(isFirst),
-    // A manager that comes up starts what is enabled: by then the definition is what it should be.
-    ...(whileDown ? later : []),
-    ...manager.prerequisites(service, settings),
-    // Undone last: what ran before runs again, on the definition that was there before. It does nothing to a gateway that still runs.
-    ...(restart ? onUndo(manager.start(service)) : []),
-    ...(definition.length > 0 && !whileDown ? onUndo(manager.reload()) : []),
-    ...(restart || (isPutOff && !isDue) ? [markDue(target, due)] : []),
-    ...(whileDown ? [] : [...later, ...reload]),
-    ...heartbeat.steps,
-    ...recordIntent(target, seen, desired, 'install', {untilBoot: staysDown}),
-    ...(needsEnabling ? [...onUndo(manager.disable(service)), ...manager.enable(service)] : []),
-    ...(start || restart ? onUndo([abortNew(target, seen)]) : []),
-    ...(start ? manager.start(service) : []),
-    ...(restart ? manager.restart(service) : []),
-    ...(restart || (isDue && !isPutOff)
-      ? [{kind: 'remove-file', why: 'the restart is done', path: due, as: manager.owner(service)} satisfies Step]
-      : []),
-    ...homeLeftovers(target),
-  ]
+  const steps = installSteps(target, rendered, decision, whileDown !== undefined)
   const what = isAdopted ? `${service.name} is adopted: its own unit is kept, our policy is added` : `${service.name} is installed`
   return {
     title: `install ${service.name} (${manager.title})`,
@@ -212,6 +154,98 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
       (isPutOff ? '; what has changed takes effect at the next restart' : '') +
       kept.map((file) => `; ${file.path} was edited by hand and is kept (--force replaces it)`).join(''),
   }
+}
+
+/** What an installation does to files and to the gateway. */
+interface Decision {
+  readonly desired: DesiredState
+  /** Files that are not as they should be, without those that are kept. */
+  readonly changed: readonly DefinitionFile[]
+  /** Files that were edited by hand, and stay so. */
+  readonly kept: readonly DefinitionFile[]
+  /** Files of ours that the definition does not have any more. */
+  readonly stale: readonly string[]
+  /** A restart was due before. */
+  readonly isDue: boolean
+  readonly start: boolean
+  readonly restart: boolean
+  /** A restart is due, and left to later. */
+  readonly isPutOff: boolean
+  /** It was stopped until the next boot. */
+  readonly staysDown: boolean
+}
+
+/** Decides it from what was rendered and seen. `isManagerDown`: the manager does not run yet, and the installation brings it up. Reads only. */
+function decide(target: Target, request: InstallRequest, {seen, files, heartbeat}: Rendered, isManagerDown: boolean): Decision {
+  const {manager, service, host} = target
+  const desired = desiredAfterInstall(target, seen)
+  const differing = files.filter((file) => !isAsWanted(host, file))
+  const kept = request.force ? [] : [...differing, ...heartbeat.files].filter((file) => file.edited)
+  const changed = differing.filter((file) => !kept.includes(file))
+  const due = manager.restartDueFile(service)
+  const isDue = host.lstat(due) !== undefined
+  const stale = manager.leftovers(service, [...files.map((file) => file.path), due])
+  const {activity} = seen.manager
+  const isWaiting = activity === 'waiting'
+  const wasUp = activity === 'running' || activity === 'starting' || isWaiting
+  // What a kill -9 left of a temporary file is nothing that the gateway had ever read.
+  const hasChanged = changed.some((file) => file.needsRestart) || stale.some((file) => !isTemporaryPath(file))
+  // A start that waits after failures would go on waiting, and on what it had read before.
+  const wantsRestart = wasUp && (hasChanged || isDue || (isWaiting && desired === 'running'))
+  const isPutOff = wantsRestart && !isWaiting && request.keepRunning === true
+  // A manager that has yet to come up starts it, as a boot does.
+  const staysDown = !isManagerDown && desired === 'running' && activity === 'stopped' && isStoppedUntilBoot(host, seen.desired)
+  const start = desired === 'running' && !wasUp && !staysDown
+  return {desired, changed, kept, stale, isDue, start, restart: wantsRestart && !isPutOff, isPutOff, staysDown}
+}
+
+/** The steps of an installation, each with what undoes it. */
+function installSteps(target: Target, {seen, settings, heartbeat}: Rendered, decision: Decision, isManagerDown: boolean): Step[] {
+  const {manager, service, host} = target
+  const {desired, changed, stale, isDue, start, restart, isPutOff, staysDown} = decision
+  const due = manager.restartDueFile(service)
+  const write: Step[] = changed.map((file) => ({
+    kind: 'write-file',
+    why: `write ${file.path}`,
+    path: file.path,
+    text: file.text,
+    mode: file.mode,
+    secret: file.secret,
+    as: file.as ?? manager.owner(service),
+  }))
+  const remove: Step[] = stale.map((path) => ({kind: 'remove-file', why: `remove ${path}`, path, as: manager.owner(service)}))
+  const definition = [...write, ...remove]
+  const settingsFirst = definition.filter((step) => 'path' in step && step.path === manager.settingsFile(service))
+  const rest = definition.filter((step) => !settingsFirst.includes(step))
+  const needsEnabling = desired === 'running' && (seen.manager.enabled === false || seen.manager.installed === 'no')
+  const reload = definition.length > 0 || seen.manager.needsReload ? manager.reload() : []
+
+  const folders = missingFolders(host, definition.length > 0 || restart || isPutOff ? manager.folderSteps(service) : [])
+  const inPlace = [...folders, ...settingsFirst, ...rest]
+  const placed = manager.staged?.(service, inPlace) ?? inPlace
+  const isFirst = (step: Step) => folders.includes(step) || settingsFirst.includes(step)
+  const later = placed.filter((step) => !isFirst(step))
+  return [
+    ...placed.filter(isFirst),
+    // A manager that comes up starts what is enabled: by then the definition is what it should be.
+    ...(isManagerDown ? later : []),
+    ...manager.prerequisites(service, settings),
+    // Undone last: what ran before runs again, on the definition that was there before. It does nothing to a gateway that still runs.
+    ...(restart ? onUndo(manager.start(service)) : []),
+    ...(definition.length > 0 && !isManagerDown ? onUndo(manager.reload()) : []),
+    ...(restart || (isPutOff && !isDue) ? [markDue(target, due)] : []),
+    ...(isManagerDown ? [] : [...later, ...reload]),
+    ...heartbeat.steps,
+    ...recordIntent(target, seen, desired, 'install', {untilBoot: staysDown}),
+    ...(needsEnabling ? [...onUndo(manager.disable(service)), ...manager.enable(service)] : []),
+    ...(start || restart ? onUndo([abortNew(target, seen)]) : []),
+    ...(start ? manager.start(service) : []),
+    ...(restart ? manager.restart(service) : []),
+    ...(restart || (isDue && !isPutOff)
+      ? [{kind: 'remove-file', why: 'the restart is done', path: due, as: manager.owner(service)} satisfies Step]
+      : []),
+    ...homeLeftovers(target),
+  ]
 }
 
 /** The service as it is on disk, if its manager is down and the installation will bring it up. */
