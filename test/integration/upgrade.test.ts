@@ -154,7 +154,7 @@ await describeOnSystemd(
 
       it('from a version with fewer helpers, which recorded no version: the new one is none that is missing, and is written', async () => {
         const {service, pid} = await installedBy(machine(), machine())
-        const {writtenBy: _, ...recorded} = await settings(service)
+        const recorded = {...(await settings(service)), writtenBy: undefined}
         await service.machine.writeText(`${service.support}/settings.json`, JSON.stringify(recorded), service.actor)
         await service.sh('rm "$1/before-stop.sh"', [service.support])
         const {findings} = await doctor(service)

@@ -50,7 +50,7 @@ export const definition: CheckDefinition<Evidence | undefined> = {
     const files = [...differing, ...added, ...leftover]
     if (files.length === 0) return []
     const {service} = scene.seen.manager
-    const isNewer = writtenBy !== undefined && writtenBy.localeCompare(version, 'en', {numeric: true}) > 0
+    const isNewer = writtenBy !== undefined && isLater(writtenBy, version)
     const writer = writtenBy === undefined ? 'an earlier hermes-svc' : `hermes-svc ${writtenBy}`
     const needsRestart = restartFor.length > 0 && scene.seen.verdict.pid !== undefined
     return [
@@ -112,6 +112,13 @@ function compare(scene: Scene, files: readonly DefinitionFile[], writtenBy: stri
     leftover,
     restartFor: paths([...differing, ...added].filter((file) => file.needsRestart)),
   }
+}
+
+/** By the three numbers of both versions. */
+function isLater(version: string, than: string): boolean {
+  const [one, other] = [version, than].map((text) => text.split(/[.+-]/, 3).map(Number))
+  const at = [0, 1, 2].find((place) => one?.[place] !== other?.[place])
+  return at !== undefined && (one?.[at] ?? 0) > (other?.[at] ?? 0)
 }
 
 export const check = defineCheck(definition)
