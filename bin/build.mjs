@@ -78,7 +78,8 @@ async function build() {
     ...common,
     entryPoints: {heartbeat: 'src/heartbeat-entry.ts'},
     outdir: DIST,
-    banner: {js: `// The heartbeat tick of ${name} ${version}`},
+    // Without the version, so that a release that changes nothing in it leaves it as it is where it is installed.
+    banner: {js: `// The heartbeat tick of ${name}`},
     plugins: [noPackages()],
   })
   const vendor = await esbuild.build({

@@ -3,11 +3,19 @@ import path from 'node:path'
 import {fileURLToPath} from 'node:url'
 import {describe, expect, it} from 'vitest'
 import {commandModules} from '../src/commands/index.js'
-import {checkModules} from '../src/doctor/checks/index.js'
+import {checkModules, loadChecks} from '../src/doctor/checks/index.js'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const README = fs.readFileSync(path.join(ROOT, 'README.md'), 'utf8')
-const table = README.slice(README.indexOf('doctor:begin'), README.indexOf('doctor:end')).split('\n').slice(3, -1)
+
+/** The rows between two marks, without the table's head. */
+function rowsOf(file: string, mark: string): string[] {
+  const text = fs.readFileSync(path.join(ROOT, file), 'utf8')
+  return text
+    .slice(text.indexOf(`${mark}:begin`), text.indexOf(`${mark}:end`))
+    .split('\n')
+    .slice(3, -1)
+}
 
 /** How the rows of the doctor suites break a service, in the words of the tests. */
 const broken = ['test/integration', 'test/support'].flatMap((folder) =>
@@ -19,6 +27,20 @@ const broken = ['test/integration', 'test/support'].flatMap((folder) =>
 )
 
 describe('the README', () => {
+  it('has a row for every check, with its own title', async () => {
+    const checks = await loadChecks()
+    expect(rowsOf('README.md', 'checks')).toEqual(checks.map(({id, title}) => `| \`${id}\` | ${title} |`))
+  })
+
+  it('names every command', () => {
+    const commands = Object.keys(commandModules).filter((id) => !id.includes(':'))
+    expect(commands.filter((id) => !README.includes(`\`${id}\``) && !README.includes(`\`${id} <`))).toEqual([])
+  })
+})
+
+describe('docs/doctor.md', () => {
+  const table = rowsOf('docs/doctor.md', 'doctor')
+
   it('has a row for every check, and for no other', () => {
     expect([...new Set(table.map((row) => /^\| `([a-z-]+)` /.exec(row)?.[1]))].sort()).toEqual(Object.keys(checkModules).sort())
   })
@@ -27,9 +49,26 @@ describe('the README', () => {
     expect(broken.length).toBeGreaterThan(60)
     expect(broken.filter((how) => !table.some((row) => row.includes(`| ${how} |`)))).toEqual([])
   })
+})
 
-  it('names every command', () => {
-    const commands = Object.keys(commandModules).filter((id) => !id.includes(':'))
-    expect(commands.filter((id) => !README.includes(`\`${id}\``) && !README.includes(`\`${id} <`))).toEqual([])
+describe('the links of the documents', () => {
+  const documents = ['README.md', ...fs.readdirSync(path.join(ROOT, 'docs')).map((name) => `docs/${name}`)]
+
+  /** As the web pages of code hosts make them of headings. */
+  const anchorsOf = (file: string) =>
+    [...fs.readFileSync(path.join(ROOT, file), 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\w\- ]/g, '')
+        .replaceAll(' ', '-'),
+    )
+
+  it.each(documents)('of %s lead to what is there', (document) => {
+    const links = [...fs.readFileSync(path.join(ROOT, document), 'utf8').matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)]
+    const dead = links.filter(([, file = '', anchor]) => {
+      const target = file === '' ? document : path.join(path.dirname(document), file)
+      return !fs.existsSync(path.join(ROOT, target)) || (anchor !== undefined && !anchorsOf(target).includes(anchor))
+    })
+    expect(dead.map(([link]) => link)).toEqual([])
   })
 })

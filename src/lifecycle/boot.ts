@@ -11,6 +11,7 @@ import {isStoppedUntilBoot, readDesired} from '../service/desired-state.js'
 import {findGatewayCommand} from '../service/gateway-command.js'
 import {DEFAULT_PROFILE, listProfiles, type Profile} from '../service/profile.js'
 import {DEFAULT_RESTART_POLICY} from '../service/restart-policy.js'
+import {ownVersion} from '../service/own-version.js'
 import {DEFAULT_HEARTBEAT, type ServiceSettings} from '../service/settings.js'
 import {decideBoot, isDashboardOnly} from './boot-intent.js'
 import {sweepHomes, type Swept} from './boot-sweep.js'
@@ -190,6 +191,7 @@ async function settingsFor(
     drainSec,
     cronDrainSec,
     heartbeat: DEFAULT_HEARTBEAT,
+    writtenBy: ownVersion(host),
   }
   if (!recorded) return usual
   const {policy, heartbeat, commandIsGiven} = recorded

@@ -1,8 +1,8 @@
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {readDrain} from '../gateway/drain.js'
 import {stateFile} from '../gateway/records.js'
-import {type Host, HostError, isTemporaryPath, temporaryPath} from '../host/host.js'
 import {isAsWanted} from '../managers/as-wanted.js'
+import {type Host, HostError, temporaryPath} from '../host/host.js'
 import {detectManager} from '../managers/detect.js'
 import type {DefinitionFile, DesiredState, HeartbeatDefinition, Manager} from '../managers/manager.js'
 import {performSteps} from '../plan/apply.js'
@@ -10,6 +10,7 @@ import {onUndo, type Plan, type Step} from '../plan/plan.js'
 import {desiredStateFile, isStoppedUntilBoot} from '../service/desired-state.js'
 import {findGatewayCommand, parseCommandFlag, proveGatewayCommand} from '../service/gateway-command.js'
 import {requireUsableHome} from '../service/home-check.js'
+import {ownVersion} from '../service/own-version.js'
 import {DEFAULT_RESTART_POLICY, type RestartPolicy} from '../service/restart-policy.js'
 import {DEFAULT_HEARTBEAT, type HeartbeatSettings, type ServiceSettings} from '../service/settings.js'
 import {restartBudgetMs} from './budget.js'
@@ -96,6 +97,8 @@ export async function renderService(
     cronDrainSec: drain.cronDrainSec,
     heartbeat: {...DEFAULT_HEARTBEAT, ...recorded?.heartbeat, ...request.heartbeat},
   }
+  const version = ownVersion(target.host)
+  const writtenBy = recorded ? recorded.writtenBy : version
   if (request.heartbeat.watchdogTicks && !settings.heartbeat.enabled) {
     throw usageError('--watchdog: it is the heartbeat that finds out, so --heartbeat must be on')
   }
@@ -104,8 +107,15 @@ export async function renderService(
     if (value === undefined) environment.delete(name)
     else environment.set(name, value)
   }
-  const [files, heartbeat] = [await manager.render(service, settings, environment), await manager.heartbeat(service, settings, force)]
-  return {seen, settings, environment, files, heartbeat}
+  const heartbeat = await manager.heartbeat(service, settings, force)
+  const renderedBy = async (writer: string | undefined): Promise<Rendered> => {
+    const signed = writer === undefined ? settings : {...settings, writtenBy: writer}
+    return {seen, settings: signed, environment, files: await manager.render(service, signed, environment), heartbeat}
+  }
+  // A version that would change nothing leaves the record as it is.
+  const asBefore = await renderedBy(writtenBy)
+  const isCurrent = writtenBy === version || [...asBefore.files, ...heartbeat.files].every((file) => isAsWanted(target.host, file))
+  return isCurrent ? asBefore : renderedBy(version)
 }
 
 /**
@@ -188,8 +198,9 @@ function decide(target: Target, request: InstallRequest, {seen, files, heartbeat
   const {activity} = seen.manager
   const isWaiting = activity === 'waiting'
   const wasUp = activity === 'running' || activity === 'starting' || isWaiting
-  // What a kill -9 left of a temporary file is nothing that the gateway had ever read.
-  const hasChanged = changed.some((file) => file.needsRestart) || stale.some((file) => !isTemporaryPath(file))
+  // Of what is taken away the gateway has read its variables alone.
+  const secrets = manager.ownFiles(service).flatMap(({role, path}) => (role === 'secrets' ? [path] : []))
+  const hasChanged = changed.some((file) => file.needsRestart) || stale.some((file) => secrets.includes(file))
   // A start that waits after failures would go on waiting, and on what it had read before.
   const wantsRestart = wasUp && (hasChanged || isDue || (isWaiting && desired === 'running'))
   const isPutOff = wantsRestart && !isWaiting && request.keepRunning === true

@@ -66,10 +66,13 @@ function whyNotLasting(host: Host, file: string, account: Account): string | und
   return otherWriterOf(host, host.realPath(file) ?? file, account)
 }
 
-function whyTooOld(host: Host, file: string, account: Account): string | undefined {
-  const {stdout} = host.as(account).read([file, '--version'], {env: {PATH: systemFolders(host)}, cwd: '/', timeoutMs: PROBE_TIMEOUT_MS})
+/** Why a node that is there does not do: it cannot be run on this machine (any more), or is too old. Runs it, as the account where that can be done. */
+export function whyTooOld(host: Host, file: string, account: Account): string | undefined {
+  const actor = host.account.uid === 0 ? host.as(account) : host
+  const probe = {env: {PATH: systemFolders(host)}, cwd: '/', timeoutMs: PROBE_TIMEOUT_MS}
+  const {stdout, stderr, failure} = actor.read([file, '--version'], probe)
   const [, major, minor] = /^v(\d+)\.(\d+)\./.exec(stdout) ?? []
-  if (major === undefined) return 'does not say its version'
+  if (major === undefined) return `does not say its version (${failure ?? (stderr.trim().split('\n')[0] || 'it is no node')})`
   const isNewEnough = Number(major) > OLDEST_NODE[0] || (Number(major) === OLDEST_NODE[0] && Number(minor) >= OLDEST_NODE[1])
   return isNewEnough ? undefined : `is too old (${stdout.trim()}; ${OLDEST_NODE.join('.')} or newer is needed)`
 }

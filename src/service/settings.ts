@@ -36,6 +36,8 @@ export interface ServiceSettings {
   readonly heartbeat: HeartbeatSettings
   /** The manager's domain that was chosen by looking, where it has several (launchd: gui, user or system). */
   readonly domain?: string
+  /** The version of hermes-svc that last changed the definition; versions that recorded none were before all that do. */
+  readonly writtenBy?: string
 }
 
 /** Reads recorded settings; undefined if the text is not a whole record that this version understands. */
@@ -53,6 +55,21 @@ export function parseSettings(text: string | undefined): ServiceSettings | undef
   }
 }
 
+/** The version of hermes-svc that recorded settings which only a newer one than this understands; undefined for any others. */
+export function newerWriter(text: string | undefined): string | undefined {
+  try {
+    const {schemaVersion, writtenBy} = JSON.parse(text ?? '') as {schemaVersion?: unknown; writtenBy?: unknown}
+    return typeof schemaVersion === 'number' && schemaVersion > 1 && isVersion(writtenBy) ? writtenBy : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** It is shown as a part of a command to type, so nothing else may pass for one. */
+function isVersion(value: unknown): value is string {
+  return typeof value === 'string' && /^\d[\w.+-]{0,63}$/.test(value)
+}
+
 function isWhole(value: ServiceSettings): boolean {
   const {schemaVersion, scope, command, profile, home, account, commandIsGiven, createdDefinition, linger, turnedLingerOn} = value
   return (
@@ -62,6 +79,7 @@ function isWhole(value: ServiceSettings): boolean {
     [profile, home, account, ...(command as unknown[])].every((text) => typeof text === 'string') &&
     [commandIsGiven, createdDefinition, linger, turnedLingerOn].every((flag) => typeof flag === 'boolean') &&
     (value.domain === undefined || typeof value.domain === 'string') &&
+    (value.writtenBy === undefined || isVersion(value.writtenBy)) &&
     [value.drainSec, value.cronDrainSec].every((time) => typeof time === 'number' && time >= 0)
   )
 }

@@ -13,7 +13,7 @@ export interface DoctorRow<S extends ServiceOnMachine = TestService> {
   readonly id: string
   readonly kind: string
   readonly severity: Severity
-  /** How the service is broken, for the name of the test and the README's table. */
+  /** How the service is broken, for the name of the test and the table of docs/doctor.md. */
   readonly how: string
   /** What doctor must say. */
   readonly what: RegExp

@@ -26,7 +26,17 @@ interface Evidence {
 
 /** What all comes of a definition that cannot start a gateway. */
 const EXPLAINS = [
-  ...['crash-loop', 'desired-state', 'start-limit', 'helper-missing', 'definition-drift', 'path', 'stop-timeout', 'not-enabled'],
+  ...[
+    'crash-loop',
+    'desired-state',
+    'start-limit',
+    'outdated',
+    'helper-missing',
+    'definition-drift',
+    'path',
+    'stop-timeout',
+    'not-enabled',
+  ],
   ...['stale-state', 'missing-heartbeat', 'fatal-config', 'not-installed', 'file-access'],
 ]
 

@@ -3,6 +3,7 @@ import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
 import {hasOurPolicy, reinstall} from '../reinstall.js'
 import type {Scene} from '../scene.js'
+import {isOfAnotherVersion} from './outdated.js'
 
 interface Evidence {
   readonly drifts: readonly DirectiveDrift[]
@@ -52,12 +53,8 @@ export const definition: CheckDefinition<Evidence> = {
 }
 
 /** Somebody's own file has the last word; or ours is of another version of hermes-svc. */
-function overridden(
-  {seen, target}: Scene,
-  drifts: readonly DirectiveDrift[],
-  edited: readonly string[],
-  explains: readonly string[],
-): Found[] {
+function overridden(scene: Scene, drifts: readonly DirectiveDrift[], edited: readonly string[], explains: readonly string[]): Found[] {
+  const {seen, target} = scene
   const own = target.manager.ownFiles(target.service).map(({path}) => path)
   const theirs = drifts.filter(({setBy}) => setBy !== undefined && !own.includes(setBy))
   const ours = drifts.filter((drift) => !theirs.includes(drift) && !edited.includes(drift.setBy ?? ''))
@@ -82,7 +79,8 @@ function overridden(
       explains,
     })
   }
-  if (ours.length > 0) {
+  // What another version wrote is named by a check of its own.
+  if (ours.length > 0 && !isOfAnotherVersion(scene)) {
     const what = `${named(ours)} of ${seen.manager.service.name} ${ours.length === 1 ? 'is' : 'are'} not what was installed`
     found.push({kind: 'outdated', severity: 'warning', what, evidence: ours.map(inWords), explains})
   }

@@ -7,9 +7,13 @@ import type {Found} from '../finding.js'
 import {oncePerLook} from '../once-per-look.js'
 import {reinstall} from '../reinstall.js'
 import type {Scene} from '../scene.js'
+import {whyTooOld} from '../../service/lasting-node.js'
+import {isOfAnotherVersion} from './outdated.js'
 
 interface Seen extends UsedProgram {
   readonly stat: FileStat | undefined
+  /** Why a node that is there cannot run the tick; asked of any but the one that runs this. */
+  readonly unusable: string | undefined
 }
 
 interface Evidence {
@@ -18,21 +22,29 @@ interface Evidence {
   readonly open: readonly {readonly path: string; readonly stat: FileStat}[]
 }
 
-const tickOf = oncePerLook(({target: {manager, service}}): UsedProgram[] => manager.tickPrograms(service.account))
+const tickOf = oncePerLook(({target: {manager, host, service}}): Seen[] =>
+  manager.tickPrograms(service.account).map((program) => {
+    const stat = host.stat(program.path)
+    const isOther = program.role === 'node' && stat?.kind === 'file' && host.realPath(program.path) !== host.realPath(host.nodePath)
+    return {...program, stat, unusable: isOther ? whyTooOld(host, program.path, service.account) : undefined}
+  }),
+)
 
 /** A helper script, or what ticks the heartbeat, that the definition calls and that is gone. */
 export const definition: CheckDefinition<Evidence> = {
   id: 'helper-missing',
-  title: 'a helper, a node or a heartbeat program that the definition calls and that is gone, or that others can write',
+  title: 'a helper, a node or a heartbeat program that the definition calls and that is gone, does not run, or can be written by others',
   why: 'Without its helpers a restart does not slow down, a dead pid record is not cleared, and a stop ends as a failure.',
   needsService: true,
   needsManager: true,
   look: (scene) => {
     const {target, seen} = scene
     const {manager, host, service} = target
-    const helpers = manager.evidence(seen.manager).programs.filter(({role}) => role === 'helper')
-    const ticks = seen.manager.settings?.heartbeat.enabled && helpers.length > 0 ? tickOf(scene, String(service.account.uid)) : []
-    const programs = [...helpers, ...ticks].map((program): Seen => ({...program, stat: host.stat(program.path)}))
+    const called = manager.evidence(seen.manager).programs.filter(({role}) => role === 'helper')
+    const ticks = seen.manager.settings?.heartbeat.enabled && called.length > 0 ? tickOf(scene, String(service.account.uid)) : []
+    const helpers = called.map((program): Seen => ({...program, stat: host.stat(program.path), unusable: undefined}))
+    // Which helpers another version had is not known here; what is not there is named with all else that is out of date.
+    const programs = [...(isOfAnotherVersion(scene) ? helpers.filter(({stat}) => stat) : helpers), ...ticks]
     const ours = programs.filter(({role}) => role !== 'node').map((program) => program.path)
     const places = manager.scope === 'system' ? [...new Set([...ours, ...ours.map((file) => path.dirname(file))])] : []
     const open = places.flatMap((place) => {
@@ -96,7 +108,7 @@ export const definition: CheckDefinition<Evidence> = {
   },
 }
 
-function faultOf({target}: Scene, {stat, role}: Seen): string | undefined {
+function faultOf({target}: Scene, {stat, role, unusable}: Seen): string | undefined {
   if (!stat) return 'is gone'
   if (stat.kind !== 'file') return 'is no file'
   const wanted = role === 'node' ? 0o1 : 0o4
@@ -109,7 +121,7 @@ function faultOf({target}: Scene, {stat, role}: Seen): string | undefined {
         : stat.mode | (stat.gid === gid ? stat.mode >> 3 : 0)
   const may = uid === 0 && wanted === 0o4 ? true : (bits & wanted) !== 0
   return may
-    ? undefined
+    ? unusable
     : `cannot be ${role === 'node' ? 'executed' : 'read'} by ${target.service.account.name} (mode ${stat.mode.toString(8)})`
 }
 

@@ -3,6 +3,8 @@ import {isTemporaryPath} from '../../host/host.js'
 import {isLockedByAnother} from '../../gateway/lock.js'
 import type {GatewayDefinition} from '../../managers/manager.js'
 import type {Plan, Step} from '../../plan/plan.js'
+import {readIfAllowed} from '../../host/tolerant-read.js'
+import {newerWriter} from '../../service/settings.js'
 import {type CheckDefinition, commandLine, defineCheck, type FixOptions} from '../check.js'
 import type {Found} from '../finding.js'
 import {oncePerLook} from '../once-per-look.js'
@@ -16,6 +18,8 @@ interface Evidence {
   readonly temporaries: readonly string[]
   readonly isRestartDue: boolean
   readonly hasSettings: boolean
+  /** The version of hermes-svc whose settings this one cannot read, because they are newer. */
+  readonly newerWriter: string | undefined
   readonly hasPolicy: boolean
   /** Another command of ours is at work on this home: what looks half-done is being done. */
   readonly isBusy: boolean
@@ -43,6 +47,10 @@ export const definition: CheckDefinition<Evidence> = {
       temporaries: [...ours.filter(isTemporaryPath), ...inHome],
       isRestartDue: ours.includes(manager.restartDueFile(service)),
       hasSettings: ours.includes(manager.settingsFile(service)),
+      newerWriter:
+        hasOurPolicy(scene.seen) && !scene.seen.manager.settings
+          ? newerWriter(readIfAllowed(host, manager.settingsFile(service)))
+          : undefined,
       hasPolicy: isAbsent && host.lstat(policy) !== undefined,
     }
     const isElsewhere =
@@ -97,7 +105,7 @@ export const definition: CheckDefinition<Evidence> = {
   },
 }
 
-function halfDone(scene: Scene, {hasSettings, hasPolicy, isElsewhere}: Omit<Evidence, 'isBusy'>): Found | undefined {
+function halfDone(scene: Scene, {hasSettings, hasPolicy, newerWriter: newer, isElsewhere}: Omit<Evidence, 'isBusy'>): Found | undefined {
   const {installed, service, settings} = scene.seen.manager
   const explains = ['not-installed', 'desired-state']
   if (installed === 'no' && (hasSettings || hasPolicy)) {
@@ -124,11 +132,20 @@ function halfDone(scene: Scene, {hasSettings, hasPolicy, isElsewhere}: Omit<Evid
     }
   }
   if (hasOurPolicy(scene.seen) && settings === undefined) {
+    const lost = newer !== undefined ? `are of hermes-svc ${newer}, which is newer` : hasSettings ? 'cannot be understood' : 'are gone'
     return {
       kind: 'settings-lost',
       severity: 'warning',
-      what: `what was chosen when ${service.name} was installed is lost: its settings ${hasSettings ? 'cannot be understood' : 'are gone'}`,
+      what: `what was chosen when ${service.name} was installed is lost: its settings ${lost}`,
       why: 'The next install goes by the defaults, and uninstall does not know what to take back.',
+      ...(newer === undefined
+        ? {}
+        : {
+            cure: [
+              `npm install -g hermes-svc@${newer}   # the version that wrote them, or:`,
+              `${commandLine(scene, 'fix interrupted-change')}   # by the defaults`,
+            ],
+          }),
       explains: ['definition-drift'],
     }
   }

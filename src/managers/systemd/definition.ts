@@ -162,7 +162,16 @@ export async function renderDefinition(
     environment: Object.entries(unitEnvironment(host, scope, service, settings)).map(([name, value]) => environmentAssignment(name, value)),
     wantedBy: scope === 'system' ? 'multi-user.target' : 'default.target',
   })
-  return [...files, unitFile(paths.unit, text, true)]
+  return [...files, unitFile(paths.unit, text, startsOtherwise(host.readText(paths.unit) ?? '', text))]
+}
+
+/** What a unit says of the gateway's process differs, not only what systemd goes by itself, or a comment. */
+function startsOtherwise(installed: string, wanted: string): boolean {
+  const [before, after] = [installed, wanted].map((text) => {
+    const section = text.split(/^(?=\[)/m).find((part) => part.startsWith('[Service]')) ?? ''
+    return section.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+  })
+  return before?.join('\n') !== after?.join('\n')
 }
 
 /**

@@ -28,6 +28,21 @@ describe('helper-missing', () => {
     expect(await kinds(machine, check)).toEqual([])
   })
 
+  it.each([
+    ['is too old', {stdout: 'v18.20.4\n'}, 'is too old (v18.20.4; 20.17 or newer is needed)'],
+    ['does not run here', {stdout: '', failure: 'ENOEXEC'}, 'does not say its version (ENOEXEC)'],
+  ])('asks a node other than its own for its version, and finds that it %s', async (_name, answer, fault) => {
+    const machine = await installed({'/opt/node/bin/node': {text: '', mode: 0o755}})
+    const file = '/home/user/.config/systemd/user/hermes-svc-heartbeat.service'
+    machine.host.put(file, (machine.host.texts()[file] ?? '').replace('"/usr/bin/node"', '"/opt/node/bin/node"'))
+    const read = machine.host.read.bind(machine.host)
+    machine.host.read = (argv, options) =>
+      argv.join(' ') === '/opt/node/bin/node --version' ? {argv, code: 0, signal: null, stderr: '', ...answer} : read(argv, options)
+    const {findings} = await examined(machine, check)
+    expect(findings).toMatchObject([{kind: 'missing', isSafe: true}])
+    expect(findings[0]?.what).toContain(`/opt/node/bin/node ${fault}`)
+  })
+
   it('does not ask for the tick of a service that wants none', async () => {
     const machine = await installed()
     const file = `${SUPPORT}/settings.json`

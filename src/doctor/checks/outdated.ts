@@ -1,0 +1,124 @@
+import path from 'node:path'
+import type {DefinitionFile} from '../../managers/manager.js'
+import {isTemporaryPath} from '../../host/host.js'
+import {ownVersion} from '../../service/own-version.js'
+import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
+import {oncePerLook} from '../once-per-look.js'
+import {hasOurPolicy, reinstall} from '../reinstall.js'
+import type {Scene} from '../scene.js'
+
+interface Evidence {
+  /** The version that wrote the definition; undefined if it recorded none. */
+  readonly writtenBy: string | undefined
+  /** This version. */
+  readonly version: string
+  /** What this version would write otherwise, edits by hand aside. */
+  readonly differing: readonly string[]
+  /** Helpers that this version has and that one had not. */
+  readonly added: readonly string[]
+  /** What that version had and this one has not. */
+  readonly leftover: readonly string[]
+  /** Of those the ones that the gateway has read, so that it has to be started anew. */
+  readonly restartFor: readonly string[]
+}
+
+const versionOf = oncePerLook(({target: {host}}): string => ownVersion(host))
+
+/** True if another version of hermes-svc wrote a service's definition, be it the same or not. */
+export function isOfAnotherVersion(scene: Scene): boolean {
+  const {settings} = scene.seen.manager
+  return settings !== undefined && settings.writtenBy !== versionOf(scene, '')
+}
+
+/** What another version of hermes-svc wrote, and this one would write otherwise. */
+export const definition: CheckDefinition<Evidence | undefined> = {
+  id: 'outdated',
+  title: 'a definition, helper or heartbeat of another version of hermes-svc, which this one would write otherwise',
+  why: 'What this version does about a known failure is not in force for this service.',
+  needsService: true,
+  needsManager: true,
+  look: async (scene) => {
+    const {settings} = scene.seen.manager
+    // Rendered only where it may have something to say: it takes longer than all other checks.
+    return settings && hasOurPolicy(scene.seen) && isOfAnotherVersion(scene)
+      ? compare(scene, await rendered(scene, settings), settings.writtenBy)
+      : undefined
+  },
+  diagnose: (scene, evidence) => {
+    if (!evidence || scene.seen.manager.broken !== undefined) return []
+    const {writtenBy, version, differing, added, leftover, restartFor} = evidence
+    const files = [...differing, ...added, ...leftover]
+    if (files.length === 0) return []
+    const {service} = scene.seen.manager
+    const isNewer = writtenBy !== undefined && isLater(writtenBy, version)
+    const writer = writtenBy === undefined ? 'an earlier hermes-svc' : `hermes-svc ${writtenBy}`
+    const needsRestart = restartFor.length > 0 && scene.seen.verdict.pid !== undefined
+    return [
+      {
+        kind: isNewer ? 'newer' : 'older',
+        severity: 'warning',
+        what: `${service.name} is as ${writer} wrote it, and this is ${version}: ${files.map((file) => path.basename(file)).join(', ')} ${files.length === 1 ? 'differs' : 'differ'}`,
+        evidence: [
+          ...differing.map((file) => `${file} is not what this version writes`),
+          ...added.map((file) => `${file} is not there; that version had none`),
+          ...leftover.map((file) => `${file} is of that version alone`),
+          needsRestart
+            ? `a restart is needed: the gateway has read ${restartFor.map((file) => path.basename(file)).join(', ')} when it was started`
+            : 'no restart is needed',
+        ],
+        cure: [
+          commandLine(scene, 'fix outdated') + (needsRestart ? '   # restarts the gateway when it has finished its work' : ''),
+          ...(isNewer ? [`npm install -g hermes-svc@${writtenBy}   # or go back to the version that wrote it`] : []),
+        ],
+        isSafe: !needsRestart,
+        interrupts: needsRestart,
+        explains: ['stop-timeout'],
+      },
+    ]
+  },
+  fix: {
+    isSafe: true,
+    interrupts: false,
+    plan: (scene, _evidence, _found, options) => reinstall(scene, options),
+  },
+}
+
+/** The files of a service as this version writes them, from what was chosen when it was installed. */
+async function rendered({target}: Scene, settings: NonNullable<Scene['seen']['manager']['settings']>): Promise<DefinitionFile[]> {
+  const {manager, service} = target
+  const files = await manager.render(service, settings, manager.readEnvironment(service))
+  const heartbeat = await manager.heartbeat(service, settings)
+  return [...files, ...heartbeat.files]
+}
+
+function compare(scene: Scene, files: readonly DefinitionFile[], writtenBy: string | undefined): Evidence {
+  const {manager, service, host} = scene.target
+  const helpers = manager.ownFiles(service).flatMap((file) => (file.role === 'helper' ? [file.path] : []))
+  // The record of what was chosen is none of what was made of it.
+  const made = files.filter((file) => path.basename(file.path) !== path.basename(manager.settingsFile(service)) && !file.edited)
+  const differing = made.filter((file) => {
+    const text = host.readText(file.path)
+    return text !== undefined && text !== file.text
+  })
+  const added = made.filter((file) => helpers.includes(file.path) && host.lstat(file.path) === undefined)
+  const wanted = [...files.map((file) => file.path), manager.restartDueFile(service)]
+  const leftover = manager.leftovers(service, wanted).filter((file) => !isTemporaryPath(file))
+  const paths = (list: readonly DefinitionFile[]) => list.map((file) => file.path)
+  return {
+    writtenBy,
+    version: versionOf(scene, ''),
+    differing: paths(differing),
+    added: paths(added),
+    leftover,
+    restartFor: paths([...differing, ...added].filter((file) => file.needsRestart)),
+  }
+}
+
+/** By the three numbers of both versions. */
+function isLater(version: string, than: string): boolean {
+  const [one, other] = [version, than].map((text) => text.split(/[.+-]/, 3).map(Number))
+  const at = [0, 1, 2].find((place) => one?.[place] !== other?.[place])
+  return at !== undefined && (one?.[at] ?? 0) > (other?.[at] ?? 0)
+}
+
+export const check = defineCheck(definition)

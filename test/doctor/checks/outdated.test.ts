@@ -1,0 +1,164 @@
+import {describe, expect, it} from 'vitest'
+import {check} from '../../../src/doctor/checks/outdated.js'
+import {check as driftCheck} from '../../../src/doctor/checks/definition-drift.js'
+import {check as helperCheck} from '../../../src/doctor/checks/helper-missing.js'
+import type {Scene} from '../../../src/doctor/scene.js'
+import type {DefinitionFile} from '../../../src/managers/manager.js'
+import {S6Manager} from '../../../src/managers/s6/manager.js'
+import {FakeHost} from '../../fakes/fake-host.js'
+import {AGENT, SUPPORT as LAUNCHD_SUPPORT} from '../../fakes/fake-launchd.js'
+import {LaunchdTarget} from '../../fakes/launchd-scene.js'
+import {PACKAGE_VERSION} from '../../fakes/package-files.js'
+import {HERMES, ROOT, S6_SERVICE, S6_SETTINGS, s6Files, SLOT} from '../../fakes/s6.js'
+import {DROP_IN, examined, fix, foreign, installed, kinds, SUPPORT, UNIT} from '../../fakes/scene.js'
+
+const PACKAGE = '/usr/lib/node_modules/hermes-svc'
+
+/** The package becomes another version, some of whose templates end otherwise. */
+function update(host: FakeHost, version: string, ...templates: readonly string[]): void {
+  host.put(`${PACKAGE}/package.json`, JSON.stringify({version}))
+  for (const name of templates) {
+    const file = `${PACKAGE}/templates/${name}`
+    host.put(file, `${host.texts()[file] ?? ''}# of ${version}\n`)
+  }
+}
+
+describe('outdated', () => {
+  it('says nothing of what this version wrote, of what another one wrote just so, and of what is not ours', async () => {
+    const machine = await installed()
+    expect(await kinds(machine, check)).toEqual([])
+    update(machine.host, '9.0.0')
+    expect(await kinds(machine, check)).toEqual([])
+    expect(await kinds(foreign(), check)).toEqual([])
+  })
+
+  it('does not render anything where the version is the same', async () => {
+    const machine = await installed()
+    update(machine.host, PACKAGE_VERSION, 'helpers/common.sh.ejs')
+    expect(await kinds(machine, check)).toEqual([])
+  })
+
+  it('names both versions and what differs, and its fix writes that and the version', async () => {
+    const machine = await installed()
+    const pid = machine.shown.MainPID
+    update(machine.host, '1.10.0', 'helpers/after-exit.sh.ejs', 'systemd/10-hermes-svc.conf.ejs')
+    const {findings} = await examined(machine, check)
+    expect(findings).toMatchObject([
+      {
+        kind: 'older',
+        severity: 'warning',
+        isSafe: true,
+        what: `hermes-gateway.service is as hermes-svc ${PACKAGE_VERSION} wrote it, and this is 1.10.0: after-exit.sh, 10-hermes-svc.conf differ`,
+        cure: ['hermes-svc fix outdated'],
+      },
+    ])
+    await fix(machine, check)
+    expect(await kinds(machine, check)).toEqual([])
+    expect(machine.shown.MainPID).toBe(pid)
+    expect(machine.host.texts()[`${SUPPORT}/settings.json`]).toContain('"writtenBy": "1.10.0"')
+  })
+
+  it('says when a restart is needed, which `doctor --fix` does not do', async () => {
+    const machine = await installed()
+    const template = `${PACKAGE}/templates/systemd/gateway.service.ejs`
+    update(machine.host, '2.0.0')
+    const text = machine.host.texts()[template] ?? ''
+    machine.host.put(template, text.replace('Description=', 'Documentation=man:other(1)\nDescription='))
+    expect((await examined(machine, check)).findings).toMatchObject([{isSafe: true}])
+    machine.host.put(template, text.replace('StandardOutput=', 'UMask=0077\nStandardOutput='))
+    const {findings, interrupts} = await examined(machine, check)
+    expect(findings).toMatchObject([{kind: 'older', isSafe: false}])
+    expect(findings[0]?.cure[0]).toMatch(/^hermes-svc fix outdated {3}# restarts the gateway/)
+    expect(interrupts).toBe(true)
+    machine.goesDown()
+    expect((await examined(machine, check)).findings).toMatchObject([{isSafe: true}])
+  })
+
+  it('tells a newer version from an older one by its numbers, and how to go back to it', async () => {
+    const machine = await installed()
+    update(machine.host, '1.2.0', 'helpers/common.sh.ejs')
+    const {findings} = await examined(machine, check)
+    expect(findings).toMatchObject([{kind: 'newer'}])
+    expect(findings[0]?.cure[1]).toBe(`npm install -g hermes-svc@${PACKAGE_VERSION}   # or go back to the version that wrote it`)
+  })
+
+  it('leaves to others what was edited by hand', async () => {
+    const machine = await installed()
+    machine.host.put(DROP_IN, `${machine.host.texts()[DROP_IN] ?? ''}# mine\n`)
+    update(machine.host, '2.0.0', 'systemd/10-hermes-svc.conf.ejs')
+    expect(await kinds(machine, check)).toEqual([])
+    expect(await kinds(machine, driftCheck)).toEqual(['edited info'])
+  })
+
+  it('is the only one to speak of a directive and of a helper that another version had otherwise', async () => {
+    const machine = await installed()
+    update(machine.host, '2.0.0')
+    machine.shown.RestartUSec = '5s'
+    machine.host.drop(`${SUPPORT}/before-stop.sh`)
+    expect(await kinds(machine, driftCheck)).toEqual([])
+    expect(await kinds(machine, helperCheck)).toEqual([])
+    expect((await examined(machine, check)).findings[0]?.evidence[0]).toBe(`${SUPPORT}/before-stop.sh is not there; that version had none`)
+  })
+
+  it('finds what only that version had', async () => {
+    const machine = await installed()
+    machine.host.put(`${SUPPORT}/after-start.sh`, '')
+    update(machine.host, '1.0.0')
+    expect((await examined(machine, check)).findings[0]?.evidence).toEqual([
+      `${SUPPORT}/after-start.sh is of that version alone`,
+      'no restart is needed',
+    ])
+    await fix(machine, check)
+    expect(machine.host.texts()[`${SUPPORT}/after-start.sh`]).toBeUndefined()
+    expect(machine.host.texts()[UNIT]).toBeDefined()
+  })
+
+  describe('under launchd', () => {
+    it('a helper needs no restart; a property list does, since launchd goes by the one that it has loaded', async () => {
+      const machine = await LaunchdTarget.installed()
+      update(machine.host, '2.0.0')
+      expect(await machine.find(check)).toEqual([])
+      update(machine.host, '2.0.0', 'helpers/common.sh.ejs', 'launchd/launcher.sh.ejs')
+      expect(await machine.find(check)).toMatchObject([{kind: 'older', isSafe: true}])
+      expect(await machine.fix(check)).toEqual([])
+      expect(await machine.find(check)).toEqual([])
+      expect(machine.host.texts()[`${LAUNCHD_SUPPORT}/settings.json`]).toContain('"writtenBy": "2.0.0"')
+
+      const template = `${PACKAGE}/templates/launchd/gateway.plist.ejs`
+      update(machine.host, '3.0.0')
+      machine.host.put(
+        template,
+        (machine.host.texts()[template] ?? '').replace('<key>Label</key>', '<key>Nice</key><integer>1</integer>$&'),
+      )
+      expect(await machine.find(check)).toMatchObject([{kind: 'older', isSafe: false}])
+      expect((await machine.fix(check)).map((call) => call.split(' ')[0])).toEqual(expect.arrayContaining(['bootout', 'bootstrap']))
+      expect(await machine.find(check)).toEqual([])
+      expect(machine.host.texts()[AGENT]).toContain('<key>Nice</key>')
+    })
+  })
+
+  describe('under s6', () => {
+    const slot = (files: readonly DefinitionFile[]) => Object.fromEntries(files.map(({path, text, mode}) => [path, {text, mode}]))
+
+    /** A slot that version 1.0.0 wrote, as this version sees it. */
+    async function findings(...templates: readonly string[]) {
+      const settings = {...S6_SETTINGS, heartbeat: {...S6_SETTINGS.heartbeat, enabled: false}, writtenBy: '1.0.0'}
+      const before = new FakeHost({account: ROOT, accounts: [HERMES], files: s6Files()})
+      const files = slot(await new S6Manager(before).render(S6_SERVICE, settings, new Map()))
+      const host = new FakeHost({account: ROOT, accounts: [HERMES], files: {...s6Files(), ...files}})
+      update(host, '1.1.0', ...templates)
+      const manager = new S6Manager(host)
+      const seen = {manager: {service: S6_SERVICE, installed: 'own', settings}, verdict: {pid: 167}}
+      const target = {host, userHost: host, manager, service: S6_SERVICE, homeFlag: 'home'}
+      return (await check.examine({target, seen, processes: {}} as unknown as Scene)).findings
+    }
+
+    it('the scripts of a slot need no restart, the one that starts the gateway does', async () => {
+      expect(await findings()).toEqual([])
+      expect(await findings('s6/finish.ejs', 's6/run.ejs')).toMatchObject([
+        {kind: 'older', isSafe: true, evidence: [`${SLOT}/finish is not what this version writes`, expect.any(String), expect.any(String)]},
+      ])
+      expect(await findings('s6/start.sh.ejs')).toMatchObject([{kind: 'older', isSafe: false}])
+    })
+  })
+})

@@ -1,0 +1,226 @@
+import {beforeAll, describe, expect, it} from 'vitest'
+import type {Account} from '../../src/host/host.js'
+import {type Machine, MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import {doctor} from '../support/doctor-row.js'
+import {describeOnSystemd} from '../support/machines.js'
+import {nodeOfVersion} from '../support/node-versions.js'
+import {TestService} from '../support/test-service.js'
+
+const VERSION = '0.1.0'
+/** Helper, drop-in and tick as another version might have them; nothing in it has to do with the gateway's own process. */
+const OTHER_HELPERS = `
+sed -i '1,/^$/s/^$/# of another version\\n/' templates/helpers/common.sh.ejs
+sed -i 's/^KillMode=mixed/SendSIGHUP=no\\n&/' templates/systemd/10-hermes-svc.conf.ejs
+echo '// of another version' >>dist/heartbeat.cjs
+`
+const OTHER_ENVIRONMENT = "sed -i 's/^StandardOutput=/Environment=HERMES_OF_ANOTHER_VERSION=1\\n&/' templates/systemd/gateway.service.ejs"
+/** A unit that says the same of the process in other words. */
+const OTHER_COMMENTS =
+  "sed -i 's/^\\[Unit\\]/# Of another version.\\n&\\nDocumentation=man:hermes-svc(1)/' templates/systemd/gateway.service.ejs"
+
+/** The machine, with another package of hermes-svc, or one run by another node. */
+function withProgram(machine: Machine, folder: string, node = MACHINE_NODE): Machine {
+  return Object.create(machine, {program: {value: [node, `${folder}/bin/hermes-svc.cjs`]}}) as Machine
+}
+
+let packages = 0
+
+/** A package of another version in a folder of its own, changed by a shell program that runs in it. */
+async function otherPackage(machine: Machine, version: string, changes = ''): Promise<{folder: string; machine: Machine}> {
+  const folder = `/opt/hermes-svc-${(packages += 1)}`
+  const program = `set -e
+cp -R "$1" "$2"
+cd "$2"
+sed -i 's/"version": "[^"]*"/"version": "'"$3"'"/' package.json
+${changes}`
+  const {code, stderr} = await machine.exec(['sh', '-c', program, 'sh', MACHINE_PACKAGE, folder, version])
+  if (code !== 0) throw new Error(`the package of version ${version}: ${stderr}`)
+  return {folder, machine: withProgram(machine, folder)}
+}
+
+const builds = {newer: (await nodeOfVersion('22')).node ?? '', other: '/opt/node-22'}
+
+await describeOnSystemd(
+  'after an update',
+  (machine) => {
+    let ann: Account
+    let bob: Account
+    beforeAll(async () => {
+      ann = await machine().addUser('ann')
+      bob = await machine().addUser('bob')
+    })
+
+    /** A service that one package installed, and the same one as another package has it. */
+    async function installedBy(by: Machine, seenBy: Machine, user = ann): Promise<{service: TestService; pid: number}> {
+      const before = await TestService.make(by, user)
+      await before.must('install')
+      expect(await doctor(before)).toEqual({exit: 0, findings: []})
+      const service = await TestService.make(seenBy, user, {profile: before.profile})
+      return {service, pid: await service.mainPid()}
+    }
+
+    const found = async (service: TestService) => (await doctor(service)).findings.map(({id, kind, isSafe}) => ({id, kind, isSafe}))
+    const settings = async (service: TestService) =>
+      JSON.parse((await service.machine.readText(`${service.support}/settings.json`)) ?? '') as {writtenBy?: string}
+    const tick = (service: TestService) => service.systemctl('start', 'hermes-svc-heartbeat.service')
+
+    describe('of hermes-svc', () => {
+      it('that moved it (another npm prefix), nothing refers to the place from before', async () => {
+        const {folder, machine: before} = await otherPackage(machine(), VERSION)
+        const {service, pid} = await installedBy(before, withProgram(machine(), `${folder}-moved`))
+        await service.sh('mv "$1" "$1-moved"', [folder])
+        expect(await doctor(service)).toEqual({exit: 0, findings: []})
+        expect((await tick(service)).code).toBe(0)
+        expect(await service.mainPid()).toBe(pid)
+        await service.must('restart')
+        expect(await service.sh('grep -rl "$1" "$2" "$3" "$4" || true', [folder, service.support, service.unitFile, service.dropIn])).toBe(
+          '',
+        )
+        await service.must('uninstall')
+      })
+
+      it('that changed nothing of what is installed, there is nothing to find and nothing to do', async () => {
+        const after = await otherPackage(machine(), '0.1.1')
+        const {service, pid} = await installedBy(machine(), after.machine)
+        const before = await service.lasting()
+        expect(await doctor(service)).toEqual({exit: 0, findings: []})
+        expect((await service.run('diff')).code).toBe(0)
+        expect((await service.must('install')).stdout).toContain('already up to date; nothing was changed')
+        expect(await service.lasting()).toEqual(before)
+        expect(await service.mainPid()).toBe(pid)
+        await service.must('uninstall')
+      })
+
+      it('in place, to other helpers, another drop-in and another tick: doctor names them, its fix writes them, the gateway goes on', async () => {
+        const after = await otherPackage(machine(), '0.2.0', OTHER_HELPERS)
+        const {service, pid} = await installedBy(machine(), after.machine)
+        const {exit, findings} = await doctor(service)
+        expect({exit, findings}).toMatchObject({exit: 1, findings: [{id: 'outdated', kind: 'older', severity: 'warning', isSafe: true}]})
+        expect(findings[0]?.what).toBe(
+          `${service.unit} is as hermes-svc ${VERSION} wrote it, and this is 0.2.0: ` +
+            'before-start.sh, before-stop.sh, after-exit.sh, 10-hermes-svc.conf, heartbeat.cjs differ',
+        )
+        expect(findings[0]?.evidence.at(-1)).toBe('no restart is needed')
+        const fixed = await service.must('fix:outdated', ['--yes'])
+        expect(fixed.stdout).toMatch(/^Fixed: /)
+        expect(await doctor(service)).toEqual({exit: 0, findings: []})
+        expect(await service.mainPid()).toBe(pid)
+        expect(await service.show('SendSIGHUP', 'NeedDaemonReload')).toEqual(['no', 'no'])
+        expect((await settings(service)).writtenBy).toBe('0.2.0')
+        expect((await tick(service)).code).toBe(0)
+        await service.must('restart')
+        await service.must('uninstall')
+      })
+
+      it('to a unit that says the same of the process in other words: no restart either', async () => {
+        const after = await otherPackage(machine(), '0.2.0', OTHER_COMMENTS)
+        const {service, pid} = await installedBy(machine(), after.machine)
+        expect(await found(service)).toEqual([{id: 'outdated', kind: 'older', isSafe: true}])
+        await service.must('doctor', ['--fix'])
+        expect(await doctor(service)).toEqual({exit: 0, findings: []})
+        expect(await service.mainPid()).toBe(pid)
+        await service.must('uninstall')
+      })
+
+      it('to a unit with another environment: doctor says that this needs a restart, `doctor --fix` leaves it, the fix restarts', async () => {
+        const after = await otherPackage(machine(), '0.2.0', OTHER_ENVIRONMENT)
+        const {service, pid} = await installedBy(machine(), after.machine)
+        const {findings} = await doctor(service)
+        expect(findings).toMatchObject([{id: 'outdated', kind: 'older', isSafe: false}])
+        expect(findings[0]?.evidence.at(-1)).toMatch(/^a restart is needed: the gateway has read hermes-gateway-\S+\.service when/)
+        expect((await service.run('doctor', ['--fix'])).code).toBe(1)
+        expect(await service.mainPid()).toBe(pid)
+        await service.must('fix:outdated', ['--yes'])
+        expect(await doctor(service)).toEqual({exit: 0, findings: []})
+        expect(await service.comesUp(pid)).not.toBe(pid)
+        expect((await service.show('Environment'))[0]).toContain('HERMES_OF_ANOTHER_VERSION=1')
+        await service.must('uninstall')
+      })
+
+      it('and back to an older one: doctor names the newer version and both ways on; a file of its layout goes, the gateway goes on', async () => {
+        const before = await otherPackage(machine(), '0.10.0', OTHER_HELPERS)
+        const {service, pid} = await installedBy(before.machine, machine())
+        await service.sh('echo "# of a newer layout" >"$1/after-start.sh"', [service.support], service.actor)
+        const {findings} = await doctor(service)
+        expect(findings).toMatchObject([{id: 'outdated', kind: 'newer', isSafe: true}])
+        expect(findings[0]?.evidence).toContain(`${service.support}/after-start.sh is of that version alone`)
+        expect(findings[0]?.cure[1]).toMatch(/^npm install -g hermes-svc@0\.10\.0 /)
+        await service.must('fix:outdated', ['--yes'])
+        expect(await doctor(service)).toEqual({exit: 0, findings: []})
+        expect(await service.sh('ls "$1"', [service.support])).toBe('after-exit.sh\nbefore-start.sh\nbefore-stop.sh\nsettings.json\n')
+        expect(await service.mainPid()).toBe(pid)
+        await service.must('uninstall')
+      })
+
+      it('from a version with fewer helpers, which recorded no version: the new one is none that is missing, and is written', async () => {
+        const {service, pid} = await installedBy(machine(), machine())
+        const recorded = {...(await settings(service)), writtenBy: undefined}
+        await service.machine.writeText(`${service.support}/settings.json`, JSON.stringify(recorded), service.actor)
+        await service.sh('rm "$1/before-stop.sh"', [service.support])
+        const {findings} = await doctor(service)
+        expect(findings).toMatchObject([{id: 'outdated', kind: 'older', isSafe: true}])
+        expect(findings[0]?.what).toContain('is as an earlier hermes-svc wrote it')
+        expect(findings[0]?.evidence).toContain(`${service.support}/before-stop.sh is not there; that version had none`)
+        await service.must('fix:outdated', ['--yes'])
+        expect(await doctor(service)).toEqual({exit: 0, findings: []})
+        expect(await service.mainPid()).toBe(pid)
+        await service.must('uninstall')
+      })
+    })
+
+    describe('of node, by which the heartbeat ticks', () => {
+      /** A service whose tick runs by a node of its own; doctor runs by the machine's. */
+      async function tickedBy(node: string): Promise<{service: TestService; pid: number}> {
+        await machine().exec(['sh', '-c', 'mkdir -p "${2%/*}" && cp "$1" "$2.new" && mv "$2.new" "$2"', 'sh', MACHINE_NODE, node])
+        const {service, pid} = await installedBy(withProgram(machine(), MACHINE_PACKAGE, node), machine(), bob)
+        expect(await service.sh('grep ^ExecStart= "$1"', [`${service.units}/hermes-svc-heartbeat.service`])).toContain(`"${node}"`)
+        expect(await doctor(service)).toEqual({exit: 0, findings: []})
+        return {service, pid}
+      }
+
+      /** Doctor names just this, its fix has the tick run by another node, and the gateway goes on. */
+      async function isNamedAndCured({service, pid}: {service: TestService; pid: number}, what: RegExp): Promise<void> {
+        const {findings} = await doctor(service)
+        expect(findings).toMatchObject([{id: 'helper-missing', kind: 'missing', isSafe: true}])
+        expect(findings[0]?.what).toMatch(what)
+        await service.must('fix:helper-missing', ['--yes'])
+        expect(await doctor(service)).toEqual({exit: 0, findings: []})
+        expect((await tick(service)).code).toBe(0)
+        expect(await service.mainPid()).toBe(pid)
+        await service.must('uninstall')
+      }
+
+      it('that removed or moved it', async () => {
+        const seen = await tickedBy('/opt/node-a/node')
+        await seen.service.sh('mv /opt/node-a /opt/node-b')
+        await isNamedAndCured(seen, /calls what it cannot run: \/opt\/node-a\/node is gone/)
+      })
+
+      it('to one that is too old', async () => {
+        const seen = await tickedBy('/opt/node-c/node')
+        await seen.service.sh(
+          'printf "#!/bin/sh\\necho v18.20.4\\n" >/opt/node-c/node.new && chmod 755 /opt/node-c/node.new && mv /opt/node-c/node.new /opt/node-c/node',
+        )
+        await isNamedAndCured(seen, /\/opt\/node-c\/node is too old \(v18\.20\.4; 20\.17 or newer is needed\)/)
+      })
+
+      it('to a build for another machine', async () => {
+        const seen = await tickedBy('/opt/node-d/node')
+        // The machine's number in an ELF header (elf(5), e_machine): that of none.
+        await seen.service.sh("printf '\\377\\377' | dd of=/opt/node-d/node bs=1 seek=18 conv=notrunc status=none")
+        await isNamedAndCured(seen, /\/opt\/node-d\/node does not say its version/)
+      })
+
+      it.skipIf(builds.newer === '')('in place, to another version: its tick goes on, and there is nothing to find', async () => {
+        const {service, pid} = await tickedBy('/opt/node-e/node')
+        await service.sh('cp "$1" /opt/node-e/new && mv /opt/node-e/new /opt/node-e/node', [builds.other])
+        expect(await service.sh('/opt/node-e/node --version')).toMatch(/^v22\./)
+        expect((await tick(service)).code).toBe(0)
+        expect(await doctor(service)).toEqual({exit: 0, findings: []})
+        expect(await service.mainPid()).toBe(pid)
+        await service.must('uninstall')
+      })
+    })
+  },
+  builds.newer === '' ? {} : {binds: [{source: builds.newer, target: builds.other}]},
+)
