@@ -4,6 +4,7 @@ import type {Interfaces} from '@oclif/core'
 import {type ExitStatus, type ServiceError, usageError} from '../errors.js'
 import type {Host} from '../host/host.js'
 import {createNodeHost} from '../host/node-host.js'
+import {MANAGER_KINDS} from '../managers/manager.js'
 import {cancelledError, reportFailure, writeJson, writeLine} from '../ui/failure.js'
 import {paintFor, type Paint} from '../ui/paint.js'
 import {during, progressOnStderr, type ProgressPlace} from '../ui/progress.js'
@@ -23,7 +24,7 @@ const commonFlags = {
     description: "home of the gateway: the root home or a profile's (default: HERMES_HOME, else ~/.hermes)",
     helpValue: '<folder>',
   }),
-  manager: textFlag({description: 'service manager (default: the one that runs on this machine)', helpValue: '<name>'}),
+  manager: Flags.string({description: 'service manager (default: the one that runs on this machine)', options: [...MANAGER_KINDS]}),
   scope: Flags.string({
     description: 'a service of one user, or of the machine (default: system for root, else user)',
     options: ['user', 'system'],

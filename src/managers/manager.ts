@@ -4,6 +4,8 @@ import type {RunStep, Step} from '../plan/plan.js'
 import type {Profile} from '../service/profile.js'
 import type {ServiceSettings} from '../service/settings.js'
 
+export const MANAGER_KINDS = ['systemd', 'launchd', 's6'] as const
+export type ManagerKind = (typeof MANAGER_KINDS)[number]
 export type Scope = 'user' | 'system'
 export type DesiredState = 'running' | 'stopped'
 
