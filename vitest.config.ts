@@ -3,6 +3,7 @@ import {defineConfig} from 'vitest/config'
 /** Suites that start many programs of their own: shells, gateways, the built command. */
 const PROGRAMS = [
   'test/bin/**/*.test.ts',
+  'test/completion/shells.test.ts',
   'test/fakes/launchd/*.test.ts',
   'test/gateway/tick.test.ts',
   'test/managers/launchd/launcher.test.ts',

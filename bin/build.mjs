@@ -80,7 +80,13 @@ async function build() {
     outdir: DIST,
     // Without the version, so that a release that changes nothing in it leaves it as it is where it is installed.
     banner: {js: `// The heartbeat tick of ${name}`},
-    plugins: [noPackages()],
+    plugins: [noPackages('the tick')],
+  })
+  const completion = await esbuild.build({
+    ...common,
+    entryPoints: {complete: 'src/complete-entry.ts'},
+    outdir: DIST,
+    plugins: [noPackages('completion')],
   })
   const vendor = await esbuild.build({
     ...common,
@@ -91,7 +97,8 @@ async function build() {
   })
 
   fs.mkdirSync(path.join(DIST, 'vendor'), {recursive: true})
-  const outputs = [...bundles.flatMap(({outputFiles}) => outputFiles), ...heartbeat.outputFiles, ...vendor.outputFiles]
+  const alone = [heartbeat, completion].flatMap(({outputFiles}) => outputFiles)
+  const outputs = [...bundles.flatMap(({outputFiles}) => outputFiles), ...alone, ...vendor.outputFiles]
   for (const output of outputs) write(output.path.replace(/\.js$/, '.cjs'), ascii(output.text))
   keepOnly(
     path.join(DIST, 'vendor'),
@@ -145,18 +152,18 @@ function coldPackages(vendored) {
   }
 }
 
-/** For the tick, which is one file and stands alone: what would load a package, none of which a tick needs, fails when it is used. */
-function noPackages() {
+/** For what is one file and stands alone: what would load a package, none of which it needs, fails when it is used. */
+function noPackages(what) {
   return {
     name: 'no-packages',
     setup(build) {
       build.onResolve({filter: /^[^./]/}, ({path: name, kind}) => {
         if (kind === 'entry-point' || name.startsWith('node:') || builtinModules.includes(name)) return undefined
-        if (kind !== 'dynamic-import') throw new Error(`the tick must not load ${name}`)
+        if (kind !== 'dynamic-import') throw new Error(`${what} must not load ${name}`)
         return {path: name, namespace: 'absent'}
       })
       build.onLoad({filter: /.*/, namespace: 'absent'}, ({path: name}) => ({
-        contents: `throw new Error(${JSON.stringify(`${name} is not in the tick`)})`,
+        contents: `throw new Error(${JSON.stringify(`${name} is not in ${what}`)})`,
       }))
     },
   }
@@ -332,10 +339,13 @@ async function writeManifestAndHelp() {
   Object.assign(process.env, {OCLIF_COLUMNS: '80', NO_COLOR: '1', FORCE_COLOR: '0'})
   const {Config, Help, Plugin} = await import('@oclif/core')
   const {loadCommands} = require(path.join(DIST, 'cli.cjs'))
+  const {commandTree} = require(path.join(DIST, 'complete.cjs'))
   await loadCommands()
   const plugin = new Plugin({root: ROOT, type: 'core', ignoreManifest: true, errorOnManifestCreate: true, respectNoCacheDefault: true})
   await plugin.load()
   write(path.join(ROOT, 'oclif.manifest.json'), `${JSON.stringify(plugin.manifest, undefined, 2)}\n`)
+  const about = Object.entries(plugin.pjson.oclif.topics).map(([name, {description}]) => [name, description])
+  write(path.join(DIST, 'completion.json'), JSON.stringify(commandTree(plugin.manifest.commands, Object.fromEntries(about))))
 
   let text = ''
   class TextHelp extends Help {

@@ -23,6 +23,8 @@ function main(argv) {
   if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v')) {
     return print(`hermes-svc/${packageVersion()} ${process.platform}-${process.arch} node-${process.version}\n`)
   }
+  // Asked by the scripts of templates/completion at each press of the Tab key: quick, silent, and without a cache, which would be written.
+  if (argv[0] === '__complete') return complete(argv.slice(1))
   const help = preparedHelp(argv)
   if (help) return print(help)
   const file = path.join(ROOT, 'dist', `${(Object.hasOwn(BUNDLE_OF, argv[0]) && BUNDLE_OF[argv[0]]) || 'cli'}.cjs`)
@@ -37,6 +39,14 @@ function main(argv) {
     .then((status) => {
       process.exitCode = status
     })
+}
+
+function complete(argv) {
+  try {
+    require(path.join(ROOT, 'dist', 'complete.cjs')).main(argv, ROOT)
+  } catch {
+    // There is no place to tell of it.
+  }
 }
 
 /** The help that the build has rendered, if nothing but help is asked for: of the root, or of the command or topic that is named. */

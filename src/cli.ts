@@ -1,8 +1,8 @@
 import type {Command} from '@oclif/core/command'
-import {asksForJson} from './commands/base.js'
+import {asksForJson, hasFlag} from './commands/base.js'
 import {type CommandModules, commandModules} from './commands/index.js'
 import {type ExitStatus, ExitStatus as Status, usageError} from './errors.js'
-import {writeDirectly} from './host/stdio.js'
+import {forbidColours, writeDirectly} from './host/stdio.js'
 import {lightConfig} from './light-config.js'
 import {reportFailure} from './ui/failure.js'
 import {closest} from './ui/suggest.js'
@@ -30,6 +30,7 @@ export interface RunContext {
 export async function run(argv: readonly string[], context: RunContext): Promise<ExitStatus> {
   const {packageRoot, commands = commandModules, ownsProcess = false} = context
   if (ownsProcess) writeDirectly()
+  if (ownsProcess && hasFlag(argv, '--no-color')) forbidColours()
   try {
     const words = argv[0] === 'help' ? argv.slice(1) : argv
     const ids = Object.keys(commands)

@@ -4,7 +4,10 @@ import type {Interfaces} from '@oclif/core'
 import {type ExitStatus, type ServiceError, usageError} from '../errors.js'
 import type {Host} from '../host/host.js'
 import {createNodeHost} from '../host/node-host.js'
+import {MANAGER_KINDS} from '../managers/manager.js'
 import {cancelledError, reportFailure, writeJson, writeLine} from '../ui/failure.js'
+import {paintFor, type Paint} from '../ui/paint.js'
+import {during, progressOnStderr, type ProgressPlace} from '../ui/progress.js'
 import {closest} from '../ui/suggest.js'
 
 /** What a command ends with. */
@@ -21,13 +24,16 @@ const commonFlags = {
     description: "home of the gateway: the root home or a profile's (default: HERMES_HOME, else ~/.hermes)",
     helpValue: '<folder>',
   }),
-  manager: textFlag({description: 'service manager (default: the one that runs on this machine)', helpValue: '<name>'}),
+  manager: Flags.string({description: 'service manager (default: the one that runs on this machine)', options: [...MANAGER_KINDS]}),
   scope: Flags.string({
     description: 'a service of one user, or of the machine (default: system for root, else user)',
     options: ['user', 'system'],
   }),
   'run-as': textFlag({description: 'account that a service of the machine runs as', helpValue: '<user>'}),
   json: Flags.boolean({description: 'print one JSON document on stdout, everything else on stderr'}),
+  verbose: Flags.boolean({description: 'tell on stderr of each program that is run, how long it took and how it ended'}),
+  // What it does is done before any command is loaded: see `run` in src/cli.ts.
+  'no-color': Flags.boolean({description: 'no colours, as with NO_COLOR'}),
 }
 
 /** For commands that can do their work for every profile. */
@@ -92,8 +98,13 @@ function textFlag(options: {char?: 'p'; description: string; helpValue: string})
 
 /** True if the arguments ask for JSON, known before they are parsed: a usage error is told as JSON too. */
 export function asksForJson(argv: readonly string[]): boolean {
+  return hasFlag(argv, '--json')
+}
+
+/** True if a flag without a value is among the arguments. */
+export function hasFlag(argv: readonly string[], flag: string): boolean {
   const end = argv.indexOf('--')
-  return (end === -1 ? argv : argv.slice(0, end)).includes('--json')
+  return (end === -1 ? argv : argv.slice(0, end)).includes(flag)
 }
 
 /** Gives each flag of `bare` that stands without a value the value that is meant. */
@@ -133,6 +144,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     const json = asksForJson(this.argv)
     try {
       await this.parseArguments()
+      if (this.flags.verbose) await this.beVerbose()
       const result = await this.execute()
       if (json && result.json) writeJson({ok: true, ...result.json})
       return result.exitStatus
@@ -153,6 +165,11 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     return createNodeHost(this.config.root)
   }
 
+  private async beVerbose(): Promise<void> {
+    const [{verboseHost}, {redact}] = await Promise.all([import('../host/verbose-host.js'), import('../doctor/redact.js')])
+    this.ownHost = verboseHost(this.host, (line) => this.note(redact(line, [])))
+  }
+
   /**
    * Aborted by the first SIGINT, SIGTERM or SIGHUP. Who reads this takes it over to end the command in good order, by throwing what
    * `cancelledError` makes; a second signal ends the process at once. Where nobody reads it, a signal does as ever: it kills the process.
@@ -163,6 +180,26 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
       this.cancelOn(this.canceller, this.ignoresHangup() ? ['SIGINT', 'SIGTERM'] : ['SIGINT', 'SIGTERM', 'SIGHUP'])
     }
     return this.canceller.signal
+  }
+
+  /** Columns that a line of text on stdout may take: those of the terminal; elsewhere there is no limit. */
+  protected get textWidth(): number {
+    return (this.flags.json ? undefined : this.host.stdoutColumns) ?? Infinity
+  }
+
+  /** The colours of what is printed to stdout. */
+  protected get paint(): Promise<Paint> {
+    return paintFor(this.host.stdoutIsTty, this.host.env)
+  }
+
+  /** Where progress is shown. */
+  protected get progressPlace(): ProgressPlace {
+    return progressOnStderr(this.host, this.flags.verbose)
+  }
+
+  /** Does what may take a while, and says so on stderr if it does. */
+  protected during<T>(what: string, work: () => Promise<T>): Promise<T> {
+    return during(this.progressPlace, what, work)
   }
 
   /** Prints a line of the result to stdout; nothing with --json. */

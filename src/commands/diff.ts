@@ -1,7 +1,7 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {renderService} from '../lifecycle/install.js'
 import {fileDiff} from '../ui/plan-text.js'
-import {columns} from '../ui/text.js'
+import {table} from '../ui/text.js'
 import type {CommandResult} from './base.js'
 import {bareDefinitionFlags, definitionFlags, definitionRequest} from './definition-flags.js'
 import {ServiceCommand} from './service-command.js'
@@ -17,7 +17,9 @@ sets it. Reads only. Ends with 1 if there are differences.`
 
   protected async execute(): Promise<CommandResult> {
     const target = this.target('read')
-    const {seen, settings, files, heartbeat} = await renderService(target, definitionRequest(this.host, this.flags))
+    const {seen, settings, files, heartbeat} = await this.during('prove the gateway’s program', () =>
+      renderService(target, definitionRequest(this.host, this.flags)),
+    )
     if (seen.manager.installed === 'no') {
       throw new ServiceError(`${target.service.name} is not installed in ${target.manager.title}`, {
         code: 'not-installed',
@@ -38,7 +40,7 @@ sets it. Reads only. Ends with 1 if there are differences.`
     if (drift.length > 0) {
       this.print('Merged from all files, these directives have other values than hermes-svc needs:')
       const rows = drift.map((entry) => [entry.directive, entry.merged || '(empty)', entry.wanted, entry.setBy ?? 'the default'])
-      for (const line of columns([['DIRECTIVE', 'MERGED', 'WANTED', 'SET BY'], ...rows])) this.print(`  ${line}`)
+      for (const line of table([['DIRECTIVE', 'MERGED', 'WANTED', 'SET BY'], ...rows], this.textWidth - 2).flat()) this.print(`  ${line}`)
     }
     if (seen.manager.needsReload)
       this.print(`${target.manager.title} has not read the files as they are on disk now; hermes-svc install has it do so.`)

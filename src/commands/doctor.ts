@@ -10,7 +10,6 @@ import {DEFAULT_WEDGE_WINDOW_MS} from '../lifecycle/prove.js'
 import type {Target} from '../lifecycle/target.js'
 import {doctorText} from '../ui/doctor-text.js'
 import type {Failure} from '../ui/failure.js'
-import {paintFor} from '../ui/paint.js'
 import {closest} from '../ui/suggest.js'
 import {allFlag, type CommandResult, timeoutFlag, wedgeWindowFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
@@ -51,9 +50,9 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
     const purpose = this.flags.fix ? 'change' : 'read'
     const targets = this.flags.all ? this.allTargets(purpose) : [this.target(purpose)]
     const fixes = this.flags.fix ? await this.applyFixes(targets, checks) : []
-    const diagnoses = await this.diagnose(targets, checks)
+    const diagnoses = await this.during('look for what is wrong', () => this.diagnose(targets, checks))
     const reports = diagnoses.map(diagnosisReport)
-    for (const line of doctorText(reports, await paintFor(this.host.stdoutIsTty, this.host.env))) this.print(line)
+    for (const line of doctorText(reports, await this.paint, this.textWidth)) this.print(line)
     if (this.flags.report !== undefined) {
       const {writeReport} = await import('../doctor/bug-report.js')
       writeReport(this.host, this.flags.report, diagnoses)

@@ -25,9 +25,8 @@ export async function fixCommand(id: string): Promise<CommandClass> {
 
 function commandFor(check: Check): CommandClass {
   class Fix extends ServiceCommand<typeof Fix> {
-    static override summary = `Cure what doctor's ${check.id} finds`
-    static override description = `Finds ${check.title}.
-${check.why}
+    static override summary = `${check.hasFix ? 'Cure' : 'Say what to do about'} ${check.title}`
+    static override description = `${check.why}
 ${check.hasFix ? 'Shows what it would do, asks, does it, and looks again: it says "Fixed" only if the finding is gone.' : 'No command can cure this; it says what a person has to do.'}
 Where nothing is found, nothing is changed and it ends with 0.`
     static override examples = [`<%= config.bin %> fix ${check.id} --dry-run`, `<%= config.bin %> fix ${check.id} --yes`]

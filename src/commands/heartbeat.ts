@@ -31,7 +31,7 @@ touched, in place. The watchdog does not count ticks by hand.`
   protected async execute(): Promise<CommandResult> {
     const targets = this.flags.all ? this.allTargets('read') : [this.target('read')]
     // At once, so that one that does not answer keeps no other waiting.
-    const reports = await Promise.all(targets.map((target) => this.tickOne(target)))
+    const reports = await this.during('see which gateways are alive', () => Promise.all(targets.map((target) => this.tickOne(target))))
     for (const report of reports) this.print(`${report.service}: ${textOf(report)}`)
     const exitStatus = reports.some(({result}) => result === 'failed') ? ExitStatus.failed : ExitStatus.ok
     return {exitStatus, json: {ok: exitStatus === ExitStatus.ok, services: reports}}

@@ -13,6 +13,7 @@ export type CommandModules = Readonly<Record<string, () => Promise<{default: Com
 /** Command id (`topic:command` within a topic) to the module whose default export is its class: one line a command. Each check has its fix. */
 export const commandModules: CommandModules = {
   ...fixCommands(),
+  autocomplete: () => import('./autocomplete.js'),
   boot: () => import('./boot.js'),
   diff: () => import('./diff.js'),
   doctor: () => import('./doctor.js'),

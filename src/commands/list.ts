@@ -16,10 +16,11 @@ export default class List extends ServiceCommand<typeof List> {
 
   protected async execute(): Promise<CommandResult> {
     const targets = this.flags.profile === undefined ? this.allTargets('read') : [this.target('read')]
-    const found = await proveAll(targets, this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS, this.flags.scope === undefined)
+    const windowMs = this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS
+    const found = await this.during('see which gateways are alive', () => proveAll(targets, windowMs, this.flags.scope === undefined))
     const nowMs = this.host.monotonicMs()
     const reports = found.map(({target, seen}) => report(seen, target.manager, nowMs, servedBy(target)))
-    for (const line of listText(reports)) this.print(line)
+    for (const line of listText(reports, this.textWidth)) this.print(line)
     return {exitStatus: ExitStatus.ok, json: {services: reports}}
   }
 }

@@ -14,7 +14,9 @@ export default class Render extends ServiceCommand<typeof Render> {
 
   protected async execute(): Promise<CommandResult> {
     const target = this.target('read')
-    const {files, heartbeat, environment} = await renderService(target, definitionRequest(this.host, this.flags))
+    const {files, heartbeat, environment} = await this.during('prove the gateway’s program', () =>
+      renderService(target, definitionRequest(this.host, this.flags)),
+    )
     const shown = [...files, ...heartbeat.files].map((file) => ({
       path: file.path,
       mode: octal(file.mode),

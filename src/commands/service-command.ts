@@ -4,7 +4,6 @@ import {change, type ChangeOptions} from '../lifecycle/change.js'
 import {resolveTarget, type Target, type TargetFlags} from '../lifecycle/target.js'
 import {outcomeOf, type Plan} from '../plan/plan.js'
 import {DEFAULT_PROFILE, listProfiles} from '../service/profile.js'
-import {writeText} from '../host/stdio.js'
 import {stepReporter} from '../ui/progress.js'
 import {BaseCommand, type CommandResult} from './base.js'
 
@@ -46,7 +45,7 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
     const {profile, name} = {profile: target.service.profile.name, name: target.service.name}
     if (this.isDryRun) {
       const {planJson, planText} = await import('../ui/plan-text.js')
-      const plan = await makePlan()
+      const plan = await this.during('see what would change', async () => makePlan())
       for (const line of await planText(target.host, plan)) this.print(line)
       const json = {service: name, profile, dryRun: true, changed: false, plan: await planJson(target.host, plan)}
       return {exitStatus: ExitStatus.ok, json, outcome: null}
@@ -54,15 +53,11 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
     const signal = this.cancelSignal
     const options: ChangeOptions = {
       command,
-      listener: stepReporter(
-        (text) => writeText('stderr', text),
-        this.host.stderrIsTty,
-        () => this.host.monotonicMs(),
-      ),
+      listener: stepReporter(this.progressPlace),
       cancelled: () => signal.aborted,
       ...(confirm ? {confirm} : {}),
     }
-    const {plan, applied, note} = await change(target, async () => makePlan(), options)
+    const {plan, applied, note} = await change(target, () => this.during('see what is to change', async () => makePlan()), options)
     const outcome = outcomeOf(plan)
     this.print(outcome)
     if (note) this.note(`The journal could not be written: ${note}`)

@@ -1,7 +1,6 @@
 import {DEFAULT_WEDGE_WINDOW_MS, prove} from '../lifecycle/prove.js'
 import {servedBy} from '../lifecycle/served.js'
 import {assess, report} from '../lifecycle/status.js'
-import {paintFor} from '../ui/paint.js'
 import {statusText} from '../ui/status-text.js'
 import {type CommandResult, wedgeWindowFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
@@ -17,10 +16,10 @@ export default class Status extends ServiceCommand<typeof Status> {
 
   protected async execute(): Promise<CommandResult> {
     const target = this.target('read')
-    const seen = await prove(target, this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS)
+    const windowMs = this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS
+    const seen = await this.during('see whether the gateway is alive', () => prove(target, windowMs))
     const result = report(seen, target.manager, target.host.monotonicMs(), servedBy(target))
-    const paint = await paintFor(this.host.stdoutIsTty, this.host.env)
-    for (const line of statusText(result, paint)) this.print(line)
+    for (const line of statusText(result, await this.paint, this.textWidth)) this.print(line)
     return {exitStatus: assess(seen).exitStatus, json: result}
   }
 }

@@ -18,6 +18,9 @@ export interface Host {
   readonly stdinIsTty: boolean
   readonly stdoutIsTty: boolean
   readonly stderrIsTty: boolean
+  /** Columns of the terminal that stdout, or stderr, is; undefined if it is none or does not say. Asking takes milliseconds. */
+  readonly stdoutColumns: number | undefined
+  readonly stderrColumns: number | undefined
 
   /** The account of that name or uid in the user database (passwd(5)); undefined if there is none. */
   accountOf(nameOrUid: string | number): Account | undefined

@@ -35,6 +35,14 @@ class NodeHost extends NodePrograms implements Host {
     return process.getBuiltinModule('node:tty').isatty(2)
   }
 
+  get stdoutColumns(): number | undefined {
+    return this.stdoutIsTty ? process.stdout.columns || undefined : undefined
+  }
+
+  get stderrColumns(): number | undefined {
+    return this.stderrIsTty ? process.stderr.columns || undefined : undefined
+  }
+
   get account(): Account {
     if (this.actor) return this.actor
     if (!this.ownAccount) {

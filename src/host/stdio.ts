@@ -12,6 +12,12 @@ export function writeDirectly(): void {
   direct.add('stdout').add('stderr')
 }
 
+/** From here on there are no colours, in prompts, help and the programs that we run neither. For a whole program only. */
+export function forbidColours(): void {
+  process.env.NO_COLOR = '1'
+  delete process.env.FORCE_COLOR
+}
+
 /**
  * Writes text to this process's own stdout or stderr. A reader that has gone away (`… | head`) is no error: what is left to say has no
  * reader. Throws HostError if a direct write fails otherwise.

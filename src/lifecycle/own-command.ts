@@ -1,16 +1,12 @@
-import {shellQuote} from '../service/shell-quote.js'
+import {shellWord} from '../service/shell-quote.js'
 import type {Target} from './target.js'
 
 /** A command of ours about one service, as it is typed in a shell, e.g. `hermes-svc logs -p work`. */
 export function ownCommand({service, manager, host, homeFlag}: Target, words: string): string {
   const {name, home} = service.profile
   const flags = [
-    ...(homeFlag === '--home' ? [`--home ${word(home)}`] : name === 'default' ? [] : [`-p ${name}`]),
+    ...(homeFlag === '--home' ? [`--home ${shellWord(home)}`] : name === 'default' ? [] : [`-p ${name}`]),
     ...(manager.scope === (host.account.uid === 0 ? 'system' : 'user') ? [] : [`--scope ${manager.scope}`]),
   ]
   return ['hermes-svc', words, ...flags].join(' ')
-}
-
-function word(text: string): string {
-  return /^[\w./@:+-]+$/.test(text) ? text : shellQuote(text)
 }

@@ -52,7 +52,7 @@ export async function waitUntilUp(
     if (hopeless) throw notUp(target, hopeless)
     if (elapsedMs > options.timeoutMs)
       throw notUp(target, `it did not say "running" within ${options.timeoutMs / 1000} s; ${situation(seen)}`)
-    options.progress(`${situation(seen)}; ${Math.round(elapsedMs / 1000)} s of ${options.timeoutMs / 1000} s`)
+    options.progress(`${situation(seen)}; at most ${options.timeoutMs / 1000} s`)
     await host.sleep(LOOK_EVERY_MS)
   }
 }
@@ -82,7 +82,7 @@ export async function waitUntilDown(target: Target, options: {timeoutMs: number;
         evidence: logTail(target, LOG_LINES),
       })
     }
-    options.progress(`${situation(seen)}; ${Math.round(elapsedMs / 1000)} s of ${options.timeoutMs / 1000} s`)
+    options.progress(`${situation(seen)}; at most ${options.timeoutMs / 1000} s`)
     await host.sleep(LOOK_EVERY_MS)
   }
 }

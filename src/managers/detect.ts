@@ -2,12 +2,9 @@ import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import type {Account, Host} from '../host/host.js'
 import {LAUNCHCTL_PATH} from './launchd/launchctl.js'
 import {LaunchdManager} from './launchd/manager.js'
-import type {Manager, Scope} from './manager.js'
+import {type Manager, MANAGER_KINDS, type ManagerKind, type Scope} from './manager.js'
 import {S6Manager} from './s6/manager.js'
 import {SystemdManager} from './systemd/manager.js'
-
-export const MANAGER_KINDS = ['systemd', 'launchd', 's6'] as const
-type ManagerKind = (typeof MANAGER_KINDS)[number]
 
 /** Says which manager is meant where it cannot be told by looking, as `--manager` does. */
 const MANAGER_VARIABLE = 'HERMES_SVC_MANAGER'

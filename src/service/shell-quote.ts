@@ -6,3 +6,8 @@ export function shellQuote(value: string): string {
   if (value.includes('\0')) throw new RangeError('a word of a shell script cannot contain NUL')
   return `'${value.replaceAll("'", "'\\''")}'`
 }
+
+/** The same, without quotes where a word needs none: for people to read and to type. */
+export function shellWord(value: string): string {
+  return /^[\w./@:+=,%-]+$/.test(value) ? value : shellQuote(value)
+}

@@ -10,9 +10,15 @@ const plain = (text: string) => text
 /** No colours. */
 export const NO_PAINT: Paint = {good: plain, bad: plain, dim: plain, strong: plain}
 
-/** Colours for a terminal, none anywhere else or where NO_COLOR is set (no-color.org). Only a terminal pays for the library. */
+/**
+ * Colours for a terminal, none anywhere else. FORCE_COLOR (force-color.org) asks for them wherever, and counts for more than NO_COLOR
+ * (no-color.org), as in node itself; TERM=dumb has none. Only where there are colours the library is loaded.
+ */
 export async function paintFor(isTty: boolean, env: Readonly<Record<string, string | undefined>>): Promise<Paint> {
-  if (!isTty || env.NO_COLOR || env.TERM === 'dumb') return NO_PAINT
+  const {FORCE_COLOR: force, NO_COLOR: none, TERM: terminal} = env
+  const isForced = force !== undefined && !['0', 'false'].includes(force)
+  const isWanted = force === undefined && !none && isTty && terminal !== 'dumb'
+  if (!isForced && !isWanted) return NO_PAINT
   const {Chalk} = await import('chalk')
   const {green, red, dim, bold} = new Chalk({level: 1})
   return {good: green, bad: red, dim, strong: bold}

@@ -1,37 +1,110 @@
+import type {Host} from '../host/host.js'
+import {writeText} from '../host/stdio.js'
 import type {ApplyListener} from '../plan/apply.js'
-import {duration} from './text.js'
+import {duration, truncated} from './text.js'
 
 /** Without a terminal, what is being waited for is said this often. */
 const QUIET_EVERY_MS = 5000
 const SHOW_TIME_FROM_MS = 500
+/** A line that is rewritten tells the time this often. */
+const REWRITE_EVERY_MS = 500
+const CLEAR_LINE = '\r\u001b[K'
 
-/**
- * Shows a plan's steps as they are done, on stderr. On a terminal the current wait stands in one line that is rewritten; elsewhere it is
- * said every few seconds. `write` gets text without a newline of its own.
- */
-export function stepReporter(write: (text: string) => void, isTty: boolean, nowMs: () => number): ApplyListener {
-  let saidAtMs = nowMs()
-  const line = (text: string) => write(`${isTty ? '\r\u001b[K' : ''}${text}\n`)
+/** Where progress is shown. */
+export interface ProgressPlace {
+  /** Gets text without a newline of its own. */
+  readonly write: (text: string) => void
+  /** A line can be rewritten. */
+  readonly isTty: boolean
+  /** Columns of the terminal; undefined if nobody knows. */
+  readonly columns?: number | undefined
+  readonly nowMs: () => number
+}
+
+/** Stderr as the place for progress. `isShared`: other lines are written there meanwhile, so that none can be rewritten. */
+export function progressOnStderr(host: Host, isShared: boolean): ProgressPlace {
+  const isTty = host.stderrIsTty && host.env.TERM !== 'dumb' && !isShared
   return {
-    begin: (why) => {
-      if (isTty) write(`\r\u001b[K  …  ${why}`)
-    },
-    progress: (text) => {
-      if (isTty) {
-        write(`\r\u001b[K  …  ${text}`)
-      } else if (nowMs() - saidAtMs >= QUIET_EVERY_MS) {
-        saidAtMs = nowMs()
-        line(`  …  ${text}`)
-      }
-    },
+    write: (text) => writeText('stderr', text),
+    isTty,
+    columns: isTty ? host.stderrColumns : undefined,
+    nowMs: () => host.monotonicMs(),
+  }
+}
+
+/** Shows a plan's steps as they are done, and what is being waited for, with the time that it has taken so far. */
+export function stepReporter(place: ProgressPlace): ApplyListener {
+  const wait = new WaitLine(place)
+  return {
+    begin: (why) => wait.begin(why, 0),
+    progress: (text) => wait.change(text),
     end: (why, durationMs, outcome) => {
-      saidAtMs = nowMs()
-      if (outcome === 'unchanged') {
-        if (isTty) write('\r\u001b[K')
-        return
-      }
-      const time = durationMs >= SHOW_TIME_FROM_MS ? ` (${duration(durationMs)})` : ''
-      line(`  ${outcome === 'done' ? 'done' : 'FAILED'}  ${why}${time}`)
+      wait.end()
+      if (outcome === 'unchanged') return
+      place.write(`  ${outcome === 'done' ? 'done' : 'FAILED'}  ${why}${timeText(durationMs)}\n`)
     },
   }
+}
+
+/** Says what is being waited for, with the time, if it takes over half a second. Leaves nothing behind on a terminal. */
+export async function during<T>(place: ProgressPlace, what: string, work: () => Promise<T>): Promise<T> {
+  const wait = new WaitLine(place)
+  wait.begin(what, SHOW_TIME_FROM_MS)
+  try {
+    return await work()
+  } finally {
+    wait.end()
+  }
+}
+
+/** On a terminal one line that is rewritten; elsewhere a line every few seconds. */
+class WaitLine {
+  private text = ''
+  private beganMs = 0
+  private saidMs = 0
+  private isShown = false
+  private timer: ReturnType<typeof setInterval> | undefined
+
+  constructor(private readonly place: ProgressPlace) {
+    this.saidMs = this.beganMs = place.nowMs()
+  }
+
+  /** `afterMs`: shown only once it has taken that long. */
+  begin(text: string, afterMs: number): void {
+    this.text = text
+    this.saidMs = this.beganMs = this.place.nowMs()
+    if (this.place.isTty && afterMs === 0) this.show()
+    clearInterval(this.timer)
+    this.timer = setInterval(() => this.show(), REWRITE_EVERY_MS)
+    this.timer.unref()
+  }
+
+  change(text: string): void {
+    this.text = text
+    this.show()
+  }
+
+  end(): void {
+    clearInterval(this.timer)
+    if (this.isShown) this.place.write(CLEAR_LINE)
+    this.isShown = false
+    this.saidMs = this.place.nowMs()
+  }
+
+  private show(): void {
+    const {place} = this
+    const line = `  …  ${this.text}${timeText(place.nowMs() - this.beganMs)}`
+    if (place.isTty) {
+      // A line that is broken could not be taken back.
+      place.write(CLEAR_LINE + (place.columns === undefined ? line : truncated(line, place.columns - 1)))
+      this.isShown = true
+    } else if (place.nowMs() - this.saidMs >= QUIET_EVERY_MS) {
+      this.saidMs = place.nowMs()
+      place.write(`${line}\n`)
+    }
+  }
+}
+
+function timeText(ms: number): string {
+  return ms >= SHOW_TIME_FROM_MS ? ` (${duration(ms)})` : ''
 }

@@ -1,9 +1,11 @@
 import type {ServiceReport} from '../lifecycle/status.js'
 import {NO_PAINT, type Paint} from './paint.js'
-import {columns, duration} from './text.js'
+import {duration, table, widthOf} from './text.js'
 
-/** One service in full, for people. */
-export function statusText(report: ServiceReport, paint: Paint = NO_PAINT): string[] {
+const MARGIN = '  '
+
+/** One service in full, for people; `width`: columns of the terminal. */
+export function statusText(report: ServiceReport, paint: Paint = NO_PAINT, width?: number): string[] {
   const mood = isWell(report.actual) ? paint.good : isIll(report.actual) ? paint.bad : plain
   const {verdict} = report
   const pid = verdict.pid === null ? '' : `, pid ${verdict.pid}`
@@ -27,12 +29,17 @@ export function statusText(report: ServiceReport, paint: Paint = NO_PAINT): stri
   if (report.servedBy !== null) rows.push(['served by', `the gateway of profile ${report.servedBy}; no service of its own is needed`])
   return [
     `${paint.strong(report.service)}: ${mood(report.actual)} (${report.manager}, ${report.domain ?? `${report.scope} scope`}, profile ${report.profile})`,
-    ...columns(rows).map((line) => `  ${line}`),
+    ...table(rows, width === undefined ? undefined : width - MARGIN.length)
+      .flat()
+      .map((line) => MARGIN + line),
   ]
 }
 
-/** All services in a table, for people. */
-export function listText(reports: readonly ServiceReport[]): string[] {
+/**
+ * All services in a table, for people. `width`: columns of the terminal; the homes are left out where all else fits without them, since
+ * `status` shows them.
+ */
+export function listText(reports: readonly ServiceReport[], width?: number): string[] {
   const cell = (value: boolean | null) => (value === null ? '-' : value ? 'yes' : 'no')
   const rows = reports.map((report) => [
     report.profile,
@@ -45,7 +52,9 @@ export function listText(reports: readonly ServiceReport[]): string[] {
     report.uptimeMs === null ? '-' : duration(report.uptimeMs),
     report.home,
   ])
-  return columns([['PROFILE', 'INSTALLED', 'SCOPE', 'DESIRED', 'ACTUAL', 'ENABLED', 'PID', 'UP', 'HOME'], ...rows])
+  const all = [['PROFILE', 'INSTALLED', 'SCOPE', 'DESIRED', 'ACTUAL', 'ENABLED', 'PID', 'UP', 'HOME'], ...rows]
+  const shapes = [all, all.map((row) => row.slice(0, -1))].map((cells) => table(cells).flat())
+  return shapes.find((lines) => width === undefined || lines.every((line) => widthOf(line) <= width)) ?? table(all, width).flat()
 }
 
 const plain = (text: string) => text

@@ -1,12 +1,90 @@
-/** Aligns rows in columns, two blanks apart; the last column is not padded. Widths count code points. */
+import stringWidth from 'fast-string-width'
+
+/** Less than this is not enough to read a column of sentences in. */
+const LEAST_LAST_COLUMN = 24
+const GAP = '  '
+
+/** How many columns of a terminal a text takes: two for a wide character, none for an accent of its own or a colour. */
+export function widthOf(text: string): number {
+  return /^[\u0020-\u007e]*$/.test(text) ? text.length : stringWidth(text)
+}
+
+/** Aligns rows in columns, two blanks apart; the last column is not padded. */
 export function columns(rows: readonly (readonly string[])[]): string[] {
+  return table(rows).flat()
+}
+
+/**
+ * The same, in at most `width` columns of a terminal if that is given, and as the lines of each row. The last column is broken into lines;
+ * where too little is left for that, each row becomes a block with a line for each cell under the names in the first row, which is then not
+ * shown by itself. A single word that is too long is never broken: it may be a path or a command to copy.
+ */
+export function table(rows: readonly (readonly string[])[], width?: number): string[][] {
   const widths: number[] = []
   for (const row of rows) {
-    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, [...cell].length)
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, widthOf(cell))
   }
-  return rows.map((row) =>
-    row.map((cell, index) => (index === row.length - 1 ? cell : cell + ' '.repeat((widths[index] ?? 0) - [...cell].length))).join('  '),
+  const before = sum(widths.slice(0, -1)) + GAP.length * (widths.length - 1)
+  const isTooWide = width !== undefined && before + (widths.at(-1) ?? 0) > width
+  const left = width === undefined ? Infinity : width - before
+  if (isTooWide && left < Math.min(LEAST_LAST_COLUMN, widths.at(-1) ?? 0) && widths.length > 2) return blocks(rows, width)
+  return rows.map((row) => {
+    const head = row.slice(0, -1).map((cell, index) => padded(cell, widths[index] ?? 0) + GAP)
+    return wrapped(row.at(-1) ?? '', Math.max(left, 1)).map((line, index) =>
+      index === 0 ? head.join('') + line : ' '.repeat(before) + line,
+    )
+  })
+}
+
+/** Each row but the first as a block: its first cell, and under it the others, each after its name. */
+function blocks([names = [], ...rows]: readonly (readonly string[])[], width: number): string[][] {
+  const label = Math.max(...names.map(widthOf)) + 1
+  const indent = label + GAP.length
+  const lines = rows.map((row) =>
+    row.flatMap((cell, index) => {
+      const name = padded(`${names[index] ?? ''}:`, label) + GAP
+      return wrapped(cell, Math.max(width - indent, 1)).map((line, part) => (part === 0 ? name : ' '.repeat(indent)) + line)
+    }),
   )
+  return [[], ...lines.map((block, index) => (index === 0 ? block : ['', ...block]))]
+}
+
+/** A text in lines of at most `width` columns, broken at blanks; a word that is longer stands alone. `indent` goes before all but the first. */
+export function wrapped(text: string, width: number, indent = ''): string[] {
+  if (widthOf(text) <= width) return [text]
+  const lines: string[] = []
+  const [, margin = '', rest = ''] = /^( *)(.*)$/s.exec(text) ?? []
+  const words = rest.split(/ +/)
+  let line = margin
+  for (const word of words) {
+    const isEmpty = line.trim() === ''
+    if (!isEmpty && widthOf(line) + 1 + widthOf(word) > width) {
+      lines.push(line)
+      line = indent + word
+    } else {
+      line += isEmpty ? word : ` ${word}`
+    }
+  }
+  return [...lines, line]
+}
+
+/** The text, or as much of it as `width` columns hold with an ellipsis at its end. */
+export function truncated(text: string, width: number): string {
+  if (widthOf(text) <= width) return text
+  let short = ''
+  for (const character of text) {
+    if (widthOf(short + character) > width - 1) break
+    short += character
+  }
+  return width < 1 ? '' : `${short}…`
+}
+
+function padded(text: string, width: number): string {
+  return text + ' '.repeat(Math.max(0, width - widthOf(text)))
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
 }
 
 /** A duration for people: "0.4 s", "12 s", "3 min", "2 h 5 min", "4 d 3 h". */

@@ -21,7 +21,13 @@ class Fixture extends BaseCommand<typeof Fixture> {
   }
 
   protected override createHost(): Host {
-    return new FakeHost()
+    return new FakeHost({
+      commands: [{argv: ['curl', '-H', 'Authorization: Bearer abcdef', 'https://me:word@example.org'], times: Infinity}],
+    })
+  }
+
+  reads(argv: readonly string[]): void {
+    this.host.read(argv)
   }
 
   say(line: string): void {
@@ -95,6 +101,21 @@ describe('a command', () => {
       stdout: '',
       stderr: 'hermes-svc: it does not work\n    a line of a log\nNext: try this\n      or that\n',
     })
+  })
+
+  it('tells of the programs that it runs on stderr with --verbose, without secrets', async () => {
+    const argv = ['curl', '-H', 'Authorization: Bearer abcdef', 'https://me:word@example.org']
+    const body: Body = (command) => {
+      command.reads(argv)
+      return {exitStatus: ExitStatus.ok, json: {}}
+    }
+    expect(await run(['--json', '--verbose'], body)).toBe(0)
+    expect(json()).toEqual({schemaVersion: 1, ok: true})
+    expect(stderr).toMatch(/^\+ curl -H 'Authorization: Bearer <hidden>' .*example\.org'?  \(exit 0, \d+ ms\)\n$/)
+    expect(stderr).not.toMatch(/abcdef|word/)
+    stderr = ''
+    await run([], body)
+    expect(stderr).toBe('')
   })
 
   it('tells a failure as a document with --json', async () => {

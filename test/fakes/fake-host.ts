@@ -69,6 +69,8 @@ export interface FakeMachine {
   readonly stdinIsTty?: boolean
   readonly stdoutIsTty?: boolean
   readonly stderrIsTty?: boolean
+  readonly stdoutColumns?: number
+  readonly stderrColumns?: number
   readonly nowMs?: number
   readonly monotonicMs?: number
   readonly files?: Readonly<Record<string, string | FakeFile>>
@@ -141,6 +143,8 @@ export class FakeHost implements Host {
   readonly stdinIsTty: boolean
   readonly stdoutIsTty: boolean
   readonly stderrIsTty: boolean
+  readonly stdoutColumns: number | undefined
+  readonly stderrColumns: number | undefined
   private readonly machine: Machine
 
   constructor(
@@ -156,6 +160,8 @@ export class FakeHost implements Host {
     this.stdinIsTty = given.stdinIsTty ?? false
     this.stdoutIsTty = given.stdoutIsTty ?? false
     this.stderrIsTty = given.stderrIsTty ?? false
+    this.stdoutColumns = given.stdoutColumns
+    this.stderrColumns = given.stderrColumns
     this.machine = shared?.machine ?? {
       files: new Map(),
       commands: (given.commands ?? []).map((command) => ({command, used: 0})),

@@ -9,6 +9,7 @@ export type DocumentKind = 'boot' | 'change' | 'diff' | 'doctor' | 'failure' | '
 
 /** What each command prints when it does not fail; `logs` prints JSON Lines of the manager's own. */
 export const DOCUMENT_OF_COMMAND: Readonly<Record<string, DocumentKind | undefined>> = {
+  autocomplete: undefined,
   boot: 'boot',
   diff: 'diff',
   doctor: 'doctor',

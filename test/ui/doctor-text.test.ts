@@ -1,7 +1,9 @@
+import {stripVTControlCharacters} from 'node:util'
 import {describe, expect, it} from 'vitest'
 import type {Finding} from '../../src/doctor/finding.js'
 import type {DiagnosisReport} from '../../src/doctor/summary.js'
 import {doctorText} from '../../src/ui/doctor-text.js'
+import {widthOf} from '../../src/ui/text.js'
 
 const finding = (rest: Partial<Finding>): Finding => ({
   ...{id: 'one', kind: 'broken', severity: 'error', what: 'it is broken', why: 'It falls.', evidence: [], cure: [], explains: []},
@@ -76,5 +78,27 @@ describe('what doctor says', () => {
       'warning   play     one      it is broken',
     ])
     expect(text).toContain('play: one: It falls.')
+  })
+
+  const LONG = finding({
+    ...{id: 'duplicate-supervisor', what: 'my-bot.service (user scope) runs the home of this service too: it starts at boot'},
+    ...{
+      evidence: ['ExecStart=/opt/bot/hermes gateway run with HERMES_HOME=/home/user/.hermes'],
+      cure: ['systemctl --user disable --now my-bot.service'],
+    },
+  })
+
+  it.each([80, 60, 40])('fits a terminal of %i columns but for the commands, which are never broken', (width) => {
+    const lines = doctorText([report('work', LONG)], undefined, width)
+    const command = lines.find((line) => line.includes('systemctl'))
+    expect(command).toBe('  systemctl --user disable --now my-bot.service')
+    const long = lines.filter((line) => line !== command && widthOf(line) > width)
+    expect(long.filter((line) => line.trim().includes(' ') && !/^\w+: +\S+$/.test(line))).toEqual([])
+  })
+
+  it('means the same without its colours', () => {
+    const mark = (text: string) => `\u001b[31m${text}\u001b[39m`
+    const painted = doctorText([report('work', LONG)], {good: mark, bad: mark, dim: mark, strong: mark}, 60)
+    expect(painted.map((line) => stripVTControlCharacters(line))).toEqual(doctorText([report('work', LONG)], undefined, 60))
   })
 })

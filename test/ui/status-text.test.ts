@@ -1,6 +1,7 @@
 import {describe, expect, it} from 'vitest'
 import type {ServiceReport} from '../../src/lifecycle/status.js'
 import {listText, statusText} from '../../src/ui/status-text.js'
+import {widthOf} from '../../src/ui/text.js'
 
 const REPORT: ServiceReport = {
   service: 'hermes-gateway.service',
@@ -118,5 +119,33 @@ describe('listText', () => {
 
   it('shows a profile that another gateway serves as such', () => {
     expect(listText([{...REPORT, servedBy: 'default'}])[1]).toContain('served by default')
+  })
+
+  const HOMES = ['default', 'work'].map((profile) => ({...REPORT, profile, home: `/home/user/.hermes/profiles/${profile}`}))
+  const widest = (lines: readonly string[]) => Math.max(...lines.map(widthOf))
+
+  it.each([100, 80, 60, 40])('fits a terminal of %i columns but for a path that is longer', (width) => {
+    const lines = listText(HOMES, width)
+    expect(widest(lines.filter((line) => !line.startsWith('HOME')))).toBeLessThanOrEqual(width)
+    for (const word of ['default', 'work', 'running', '2 h 5 min', '468']) expect(lines.join('\n')).toContain(word)
+  })
+
+  it('leaves the homes out before anything else, and shows blocks where even that is too wide', () => {
+    expect(listText(HOMES, 80)[0]).toBe('PROFILE  INSTALLED  SCOPE  DESIRED  ACTUAL   ENABLED  PID  UP')
+    expect(listText(HOMES, 60).slice(0, 3)).toEqual(['PROFILE:    default', 'INSTALLED:  own', 'SCOPE:      user'])
+    expect(listText(HOMES, 60)).toContain('HOME:       /home/user/.hermes/profiles/work')
+  })
+})
+
+describe('statusText on a narrow terminal', () => {
+  it.each([80, 60, 40])('breaks its lines at %i columns, and loses nothing', (width) => {
+    const report = {
+      ...REPORT,
+      verdict: {...REPORT.verdict, evidence: ['its event loop waits for events, which it would not if it were wedged']},
+    }
+    const [head = '', ...lines] = statusText(report, undefined, width)
+    for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(width)
+    const said = (text: readonly string[]) => text.join(' ').replaceAll(/ +/g, ' ')
+    expect(said([head, ...lines])).toBe(said(statusText(report)))
   })
 })

@@ -1,6 +1,15 @@
 import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
-import {columns, duration} from '../../src/ui/text.js'
+import {columns, duration, table, truncated, widthOf} from '../../src/ui/text.js'
+
+const TABLE = fc.integer({min: 1, max: 4}).chain((width) =>
+  fc.array(
+    fc.array(fc.string({unit: fc.constantFrom('a', 'b', ' ', 'é', '日', '🎉'), minLength: 1}), {minLength: width, maxLength: width}),
+    {
+      minLength: 1,
+    },
+  ),
+)
 
 describe('columns', () => {
   it('aligns cells two blanks apart, and does not pad the last one', () => {
@@ -12,13 +21,13 @@ describe('columns', () => {
     ).toEqual(['A     BBB  C', 'aaaa  b    c'])
   })
 
-  it('aligns what is not ASCII', () => {
+  it('aligns what is not ASCII: a wide character takes two columns', () => {
     expect(
       columns([
         ['ä🎉', 'x'],
         ['abc', 'y'],
       ]),
-    ).toEqual(['ä🎉   x', 'abc  y'])
+    ).toEqual(['ä🎉  x', 'abc  y'])
   })
 
   it('has nothing to align in nothing', () => {
@@ -26,28 +35,83 @@ describe('columns', () => {
   })
 
   it('begins each column at the same place in every row, and keeps every cell', () => {
-    const rows = fc
-      .integer({min: 1, max: 4})
-      .chain((width) =>
-        fc.array(fc.array(fc.string({unit: 'grapheme', minLength: 1}), {minLength: width, maxLength: width}), {minLength: 1}),
-      )
     fc.assert(
-      fc.property(rows, (table) => {
-        const lines = columns(table).map((line) => [...line])
-        const width = (column: number) => Math.max(...table.map((row) => [...(row[column] ?? '')].length))
-        let start = 0
-        for (let column = 0; column < (table[0]?.length ?? 0); column++) {
-          for (const [index, row] of table.entries()) {
-            const cell = [...(row[column] ?? '')]
-            expect(lines[index]?.slice(start, start + cell.length)).toEqual(cell)
-          }
-          start += width(column) + 2
+      fc.property(TABLE, (cells) => {
+        const lines = columns(cells)
+        const width = (column: number) => Math.max(...cells.map((row) => widthOf(row[column] ?? '')))
+        for (const [index, row] of cells.entries()) {
+          const padded = row.slice(0, -1).map((cell, column) => cell + ' '.repeat(width(column) - widthOf(cell)))
+          expect(lines[index]).toBe([...padded, row.at(-1)].join('  '))
         }
-        expect(lines.map((line) => line.length)).toEqual(
-          table.map((row) => start - 2 - width(row.length - 1) + [...(row.at(-1) ?? '')].length),
-        )
       }),
     )
+  })
+})
+
+describe('a table that is too wide', () => {
+  const ROWS = [
+    ['SEVERITY', 'FINDING', 'WHAT'],
+    ['ERROR', 'stale-state', 'gateway.pid names a process that is gone'],
+    ['info', 'path', 'the service does not find uvx'],
+  ]
+
+  it('breaks its last column at blanks', () => {
+    expect(table(ROWS, 50).flat()).toEqual([
+      'SEVERITY  FINDING      WHAT',
+      'ERROR     stale-state  gateway.pid names a process',
+      '                       that is gone',
+      'info      path         the service does not find',
+      '                       uvx',
+    ])
+  })
+
+  it('becomes a block for each row where too little is left for its last column', () => {
+    expect(table(ROWS, 40).flat()).toEqual([
+      'SEVERITY:  ERROR',
+      'FINDING:   stale-state',
+      'WHAT:      gateway.pid names a process',
+      '           that is gone',
+      '',
+      'SEVERITY:  info',
+      'FINDING:   path',
+      'WHAT:      the service does not find uvx',
+    ])
+  })
+
+  it('has no line wider than the terminal but for a single word, and loses none', () => {
+    fc.assert(
+      fc.property(TABLE, fc.integer({min: 20, max: 100}), (cells, width) => {
+        const lines = table(cells, width).flat()
+        const label = Math.max(...(cells[0] ?? []).map(widthOf)) + 3
+        const longest = Math.max(...cells.flat().flatMap((cell) => cell.split(' ').map(widthOf)))
+        const before = Math.max(...cells.map((row) => row.slice(0, -1).reduce((sum, cell) => sum + widthOf(cell) + 2, 0)))
+        // What must stand in one line at least: a name and a word, or in a table of two columns the first and a word.
+        const least = Math.max(width, label + longest, cells[0]?.length === 2 ? before + longest : 0)
+        for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(least)
+        const said = lines.join(' ')
+        for (const word of cells
+          .slice(1)
+          .flat()
+          .flatMap((cell) => cell.split(/ +/)))
+          expect(said).toContain(word)
+      }),
+    )
+  })
+
+  it('is left alone where nobody knows how wide the terminal is', () => {
+    expect(table(ROWS)).toEqual(table(ROWS, 1000))
+  })
+})
+
+describe('truncated', () => {
+  it.each([
+    ['short', 10, 'short'],
+    ['a long line', 6, 'a lon…'],
+    ['日本語', 5, '日本…'],
+    ['日本語', 4, '日…'],
+    ['x', 0, ''],
+  ])('%s in %i columns is %s', (text, width, expected) => {
+    expect(truncated(text, width)).toBe(expected)
   })
 })
 

@@ -1,0 +1,84 @@
+import {duration} from '../ui/text.js'
+import {shellWord} from '../service/shell-quote.js'
+import {type Host, HostError, type RunResult} from './host.js'
+
+/** Says a line to whoever asked for --verbose. */
+type Tell = (line: string) => void
+
+/**
+ * The same host, which tells of each program that it runs: the command line, as whom if not as ourselves, how long it took and how it ended.
+ * `tell` gets one line a program, secrets included: it is to take them out.
+ */
+export function verboseHost(host: Host, tell: Tell, actor?: string): Host {
+  const whom = actor === undefined ? '' : `[as ${actor}] `
+  const say = (argv: readonly string[], outcome: string, startMs: number) =>
+    tell(`+ ${whom}${commandLine(argv)}  (${outcome}, ${took(host.monotonicMs() - startMs)})`)
+
+  const told: Pick<Host, 'as' | 'read' | 'run' | 'attach' | 'tether' | 'launch' | 'lock'> = {
+    as(account) {
+      const other = host.as(account)
+      return other === host ? verbose : verboseHost(other, tell, account.name)
+    },
+    read(argv, options) {
+      const startMs = host.monotonicMs()
+      const result = host.read(argv, options)
+      say(argv, endOf(result), startMs)
+      return result
+    },
+    async run(argv, options) {
+      const startMs = host.monotonicMs()
+      const result = await host.run(argv, options)
+      say(argv, endOf(result), startMs)
+      return result
+    },
+    async attach(argv, options) {
+      const startMs = host.monotonicMs()
+      try {
+        const code = await host.attach(argv, options)
+        say(argv, `exit ${code}`, startMs)
+        return code
+      } catch (error) {
+        if (error instanceof HostError) say(argv, error.code, startMs)
+        throw error
+      }
+    },
+    tether(argv, options) {
+      const startMs = host.monotonicMs()
+      const tethered = host.tether(argv, options)
+      say(argv, `pid ${tethered.pid}, goes on`, startMs)
+      return tethered
+    },
+    launch(argv, options) {
+      const startMs = host.monotonicMs()
+      const launched = host.launch(argv, options)
+      say(argv, `pid ${launched.pid}, goes on`, startMs)
+      void launched.ended.then((end) => say(argv, endOf(end), startMs))
+      return launched
+    },
+    async lock(file) {
+      const startMs = host.monotonicMs()
+      const lock = await host.lock(file)
+      say(['flock', '-n', file], lock ? 'held' : 'held by another', startMs)
+      return lock
+    },
+  }
+  // What the host runs in passing (getent, test) goes through here too: its own methods are not bound to it.
+  const verbose: Host = new Proxy(host, {
+    get: (_, name, self) => Reflect.get(Object.hasOwn(told, name) ? told : host, name, self) as unknown,
+  })
+  return verbose
+}
+
+function endOf({code, signal, failure}: Pick<RunResult, 'code' | 'signal' | 'failure'>): string {
+  return failure ?? (code === null ? String(signal) : `exit ${code}`)
+}
+
+/** As it could be typed, on one line. */
+function commandLine(argv: readonly string[]): string {
+  const escaped = (word: string) => word.replace(/[\u0000-\u001f\u007f-\u009f]/g, (control) => JSON.stringify(control).slice(1, -1))
+  return argv.map((word) => escaped(shellWord(word.replaceAll('\0', '')))).join(' ')
+}
+
+function took(ms: number): string {
+  return ms < 1000 ? `${Math.round(ms)} ms` : duration(ms)
+}
