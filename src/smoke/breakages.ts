@@ -5,7 +5,7 @@ import type {ThrowAwayService} from './throw-away.js'
 
 /** What has just happened is no finding for some seconds. */
 const FOUND_TIMEOUT_MS = 15_000
-const ZOMBIE_TIMEOUT_MS = 10_000
+const ZOMBIE_TIMEOUT_MS = 15_000
 
 /** One way to break a service, and the check whose findings say so. */
 export interface Breakage {
@@ -32,29 +32,35 @@ export const staleState = (deadRecord: () => string): Breakage => ({
 })
 
 /**
- * sh program. $1: the home. $2...: a gateway, which is killed once it runs. The shell then becomes a program that never looks after children,
- * so the gateway stays a zombie until standard input ends.
+ * Python program: a gateway's parent that never reaps it. $1: the home. $2...: the gateway, which is killed once it runs, and stays a zombie
+ * until standard input ends. No shell will do: it reaps what it has started whenever it likes.
  */
-const MAKE_ZOMBIE = `home=$1
-shift
-"$@" </dev/null >/dev/null 2>&1 &
-tries=0
-until grep -q '"gateway_state": *"running"' "$home/gateway_state.json"; do
-  [ $((tries += 1)) -le 100 ] || break
-  sleep 0.05
-done
-kill -KILL $!
-: >"$home/zombie"
-exec cat
+const MAKE_ZOMBIE = `import json, os, signal, sys, time
+home, gateway = sys.argv[1], sys.argv[2:]
+pid = os.fork()
+if pid == 0:
+    os.execv(gateway[0], gateway)
+def runs():
+    with open(home + "/gateway_state.json") as file:
+        return json.load(file).get("gateway_state") == "running"
+limit = time.monotonic() + 10
+while not runs() and time.monotonic() < limit:
+    time.sleep(0.05)
+os.kill(pid, signal.SIGKILL)
+if hasattr(os, "waitid"):
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+open(home + "/zombie", "w").close()
+sys.stdin.read()
 `
 
-/** A gateway that somebody has started by hand, and which has ended without that anybody waits for its end. */
+/** A gateway that somebody has started by hand, and whose end nobody has looked at. */
 export const ZOMBIE_PID: Breakage = {
   id: 'zombie-pid',
   break: async (service) => {
     const {userHost, home, gatewayArgv, gatewayEnv} = service
-    // It goes with this process, however that ends.
-    const parent = userHost.tether(['sh', '-c', MAKE_ZOMBIE, 'sh', home, ...gatewayArgv, 'gateway', 'run'], {env: gatewayEnv, cwd: home})
+    const [python = ''] = gatewayArgv
+    // It goes with this process, however that ends, and its gateway before that.
+    const parent = userHost.tether([python, '-c', MAKE_ZOMBIE, home, ...gatewayArgv, 'gateway', 'run'], {env: gatewayEnv, cwd: home})
     try {
       const isMade = await service.poll(ZOMBIE_TIMEOUT_MS, () => Promise.resolve(userHost.stat(path.join(home, 'zombie')) && true))
       if (!isMade) throw new Error(`no zombie could be made: ${parent.result()?.stderr.trim() || 'its gateway did not start'}`)

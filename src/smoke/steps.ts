@@ -60,8 +60,8 @@ export function selectSteps(names: readonly string[] | undefined): readonly Step
   return STEPS.filter(({id}) => wanted.has(id))
 }
 
-/** How a step went. Neither of the last two was passed: the one cannot be made here, the other was not come to. */
-export type StepOutcome = 'passed' | 'failed' | 'not-applicable' | 'not-reached'
+/** How a step went. `not-reached`: one before it failed. */
+export type StepOutcome = 'passed' | 'failed' | 'not-reached'
 
 /** One step of the self-test, as it went. */
 export interface SmokeStep {
@@ -72,11 +72,7 @@ export interface SmokeStep {
   readonly name: string
   readonly outcome: StepOutcome
   readonly durationMs: number
-  /** What was seen, or why it failed or was not tried. */
+  /** What was seen, or why it failed or was not come to. */
   readonly detail: string
 }
 
-/** True if nothing failed; what cannot be made here is no failure. */
-export function allPassed(steps: readonly SmokeStep[]): boolean {
-  return steps.every(({outcome}) => outcome === 'passed' || outcome === 'not-applicable')
-}
