@@ -5,7 +5,7 @@ import type {Scope} from '../managers/manager.js'
 import {selectSteps, type SmokeStep, type Step, type StepOutcome} from '../smoke/steps.js'
 import {cancelledError} from '../ui/failure.js'
 import {duration} from '../ui/text.js'
-import {type CommandResult, durationFlag} from './base.js'
+import {annotationsFlag, type CommandResult, durationFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
 const DEFAULT_TIMEOUT_MS = 300_000
@@ -37,6 +37,7 @@ one that was killed, the next one takes away. Ends with 4 if it can be tried nei
     '<%= config.bin %> smoke --only doctor',
   ]
   static override flags = {
+    ...annotationsFlag,
     isolated: Flags.boolean({description: "do not touch this machine's own services: boot a throw-away one"}),
     only: Flags.string({
       description: 'only these steps or groups (life-cycle, doctor), and what they need; several with commas',
@@ -64,6 +65,7 @@ one that was killed, the next one takes away. Ends with 4 if it can be tried nei
       const path = process.getBuiltinModule('node:path')
       this.host.writeAtomic(path.resolve(this.flags.junit), junitXml(done, durationMs), 0o644)
     }
+    await this.annotate(({stepAnnotations}) => stepAnnotations(done))
     this.print(ok ? `All ${done.length} steps passed in ${duration(durationMs)}.` : 'The self-test failed; everything was taken away again.')
     return {exitStatus: ok ? ExitStatus.ok : ExitStatus.failed, json: {ok, isolated, durationMs, steps: done}}
   }
