@@ -51,6 +51,14 @@ export const yesFlag = {
   yes: Flags.boolean({char: 'y', description: 'take every question as answered with yes'}),
 }
 
+/** For commands whose findings a CI server can show. */
+export const annotationsFlag = {
+  annotations: Flags.string({
+    description: 'print what is wrong as annotations of this CI server too (with --json on stderr, where it reads them as well)',
+    options: ['github'],
+  }),
+}
+
 /** For commands that wait. The value is in ms. */
 export const timeoutFlag = {
   timeout: Flags.custom<number>({

@@ -11,7 +11,7 @@ import type {Target} from '../lifecycle/target.js'
 import {doctorText} from '../ui/doctor-text.js'
 import type {Failure} from '../ui/failure.js'
 import {closest} from '../ui/suggest.js'
-import {allFlag, type CommandResult, timeoutFlag, wedgeWindowFlag} from './base.js'
+import {allFlag, annotationsFlag, type CommandResult, timeoutFlag, wedgeWindowFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
 /** What became of one fix that `doctor --fix` applied. */
@@ -34,11 +34,13 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
     '<%= config.bin %> doctor --all --json',
     '<%= config.bin %> doctor --only start-limit,crash-loop',
     '<%= config.bin %> doctor --fix',
+    '<%= config.bin %> doctor --json --annotations github > doctor.json',
   ]
   static override flags = {
     ...allFlag,
     ...timeoutFlag,
     ...wedgeWindowFlag,
+    ...annotationsFlag,
     only: Flags.string({description: 'only these checks; several with commas', helpValue: '<ids>', multiple: true, delimiter: ','}),
     skip: Flags.string({description: 'all checks but these', helpValue: '<ids>', multiple: true, delimiter: ',', exclusive: ['only']}),
     fix: Flags.boolean({description: 'apply the fixes that are safe to apply unasked'}),
@@ -58,6 +60,7 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
       writeReport(this.host, this.flags.report, diagnoses)
       this.note(`Written: ${this.flags.report}. Read it before you pass it on.`)
     }
+    await this.annotate(({findingAnnotations}) => findingAnnotations(reports))
     const exitStatus = exitStatusOf(reports.flatMap(({findings}) => findings))
     return {exitStatus, json: {ok: exitStatus === 0, services: reports, fixes}}
   }

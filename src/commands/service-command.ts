@@ -4,6 +4,8 @@ import {change, type ChangeOptions} from '../lifecycle/change.js'
 import {resolveTarget, type Target, type TargetFlags} from '../lifecycle/target.js'
 import {outcomeOf, type Plan} from '../plan/plan.js'
 import {DEFAULT_PROFILE, listProfiles} from '../service/profile.js'
+import type {Annotation} from '../ui/annotations.js'
+import {writeLine} from '../ui/failure.js'
 import {stepReporter} from '../ui/progress.js'
 import {BaseCommand, type CommandResult} from './base.js'
 
@@ -30,6 +32,13 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
     return listProfiles(first.userHost, first.service.profile.root)
       .map((profile) => ({...first, service: first.manager.serviceFor(profile, first.service.account)}))
       .filter(only)
+  }
+
+  /** Prints annotations, where --annotations asks for them. With --json they go to stderr, beside the document. */
+  protected async annotate(make: (annotations: typeof import('../ui/annotations.js')) => readonly Annotation[]): Promise<void> {
+    if ((this.flags as {annotations?: string}).annotations === undefined) return
+    const annotations = await import('../ui/annotations.js')
+    for (const one of make(annotations)) writeLine(this.flags.json ? 'stderr' : 'stdout', annotations.githubCommand(one))
   }
 
   /**

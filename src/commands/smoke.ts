@@ -2,63 +2,112 @@ import {Flags} from '@oclif/core'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {resolveTarget} from '../lifecycle/target.js'
 import type {Scope} from '../managers/manager.js'
-import type {SmokeStep} from '../smoke/self-test.js'
+import {selectSteps, type SmokeStep, type Step, type StepOutcome} from '../smoke/steps.js'
+import {cancelledError} from '../ui/failure.js'
 import {duration} from '../ui/text.js'
-import type {CommandResult} from './base.js'
+import {annotationsFlag, type CommandResult, durationFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
+
+const DEFAULT_TIMEOUT_MS = 300_000
+const WORDS: Readonly<Record<StepOutcome, string>> = {
+  passed: 'ok',
+  failed: 'FAILED',
+  'not-reached': 'not run',
+}
+
+/** What the flags ask for. */
+interface Run {
+  readonly steps: readonly Step[]
+  readonly timeoutMs: number
+  readonly onStep: (step: SmokeStep) => void
+  /** Aborted by Ctrl-C and the like, or at the end of the time. */
+  readonly signal: AbortSignal
+}
 
 export default class Smoke extends ServiceCommand<typeof Smoke> {
   static override summary = 'Try everything end to end, with a stand-in gateway under a throw-away name'
-  static override description =
-    `On this machine's own service manager; where there is none, or with --isolated, as root in a throw-away machine that boots one
-(Debian packages systemd-container, dbus-user-session, libpam-systemd, python3). Everything is taken away again. Ends with 4 if neither is possible.`
-  static override examples = ['<%= config.bin %> smoke', '<%= config.bin %> smoke --isolated --junit smoke.xml']
+  static override description = `The life cycle, then doctor and fix: the service is broken in four ways, each is found and cured.
+On this machine's own service manager; where there is none, or with --isolated, as root in a throw-away machine that boots one
+(Debian packages systemd-container, dbus-user-session, libpam-systemd, python3). Everything is taken away again, also after Ctrl-C; what was left by
+one that was killed, the next one takes away. Ends with 4 if it can be tried neither way.`
+  static override examples = [
+    '<%= config.bin %> smoke',
+    '<%= config.bin %> smoke --isolated --junit smoke.xml',
+    '<%= config.bin %> smoke --only doctor',
+  ]
   static override flags = {
+    ...annotationsFlag,
     isolated: Flags.boolean({description: "do not touch this machine's own services: boot a throw-away one"}),
+    only: Flags.string({
+      description: 'only these steps or groups (life-cycle, doctor), and what they need; several with commas',
+      helpValue: '<names>',
+      multiple: true,
+      delimiter: ',',
+    }),
     junit: Flags.string({description: 'write the result as JUnit XML too', helpValue: '<file>'}),
+    timeout: durationFlag('--timeout', 'how long it may take, in seconds or as 90s, 2m, 1h (default: 5m)'),
   }
 
   protected async execute(): Promise<CommandResult> {
     const startMs = this.host.monotonicMs()
-    const onStep = (step: SmokeStep) => {
-      this.print(`${step.ok ? 'ok    ' : 'FAILED'}  ${duration(step.durationMs).padStart(7)}  ${step.name}: ${step.detail}`)
-    }
+    const steps = selectSteps(this.flags.only)
+    const timeoutMs = this.flags.timeout ?? DEFAULT_TIMEOUT_MS
     const isolated = this.flags.isolated || this.hasNoManager()
-    const steps = isolated ? await this.isolated(onStep) : await this.onThisMachine(onStep)
-    const ok = steps.every((step) => step.ok)
-    const totalMs = this.host.monotonicMs() - startMs
+    const done = await this.limited(timeoutMs, (signal) => {
+      const run: Run = {steps, timeoutMs, onStep: (step) => this.show(step), signal}
+      return isolated ? this.isolated(run) : this.onThisMachine(run)
+    })
+    const durationMs = this.host.monotonicMs() - startMs
+    const ok = done.every(({outcome}) => outcome === 'passed')
     if (this.flags.junit !== undefined) {
       const {junitXml} = await import('../smoke/junit.js')
       const path = process.getBuiltinModule('node:path')
-      this.host.writeAtomic(path.resolve(this.flags.junit), junitXml(steps), 0o644)
+      this.host.writeAtomic(path.resolve(this.flags.junit), junitXml(done, durationMs), 0o644)
     }
-    this.print(ok ? `All ${steps.length} steps passed in ${duration(totalMs)}.` : 'The self-test failed; everything was taken away again.')
-    return {exitStatus: ok ? ExitStatus.ok : ExitStatus.failed, json: {ok, isolated, durationMs: totalMs, steps}}
+    await this.annotate(({stepAnnotations}) => stepAnnotations(done))
+    this.print(
+      ok ? `All ${done.length} steps passed in ${duration(durationMs)}.` : 'The self-test failed; everything was taken away again.',
+    )
+    return {exitStatus: ok ? ExitStatus.ok : ExitStatus.failed, json: {ok, isolated, durationMs, steps: done}}
   }
 
-  private async isolated(onStep: (step: SmokeStep) => void): Promise<SmokeStep[]> {
+  /** Runs something that ends early, in good order, when its signal is aborted: by Ctrl-C and the like, or at the end of the time. */
+  private async limited<T>(timeoutMs: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const limit = new AbortController()
+    const timer = setTimeout(() => limit.abort(timedOut(timeoutMs)), timeoutMs)
+    const cancel = this.cancelSignal
+    cancel.addEventListener('abort', () => {
+      this.note('Cancelled: taking everything away again. Press Ctrl-C again to leave that to the next smoke.')
+      limit.abort(cancelledError())
+    })
+    try {
+      return await run(limit.signal)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  private show({outcome, durationMs, scope, name, detail}: SmokeStep): void {
+    const where = scope === null ? '' : `${scope} scope: `
+    this.print(`${WORDS[outcome].padEnd(7)} ${duration(durationMs).padStart(7)}  ${where}${name}: ${detail}`)
+  }
+
+  private async isolated(run: Run): Promise<SmokeStep[]> {
     const {isolatedSelfTest} = await import('../smoke/isolated.js')
     const scopes: Scope[] = this.flags.scope === undefined ? ['user', 'system'] : [this.flags.scope as Scope]
-    return isolatedSelfTest(this.host, scopes, onStep)
+    return isolatedSelfTest(this.host, {...run, scopes, flags: (this.flags.only ?? []).flatMap((name) => ['--only', name])})
   }
 
-  private async onThisMachine(onStep: (step: SmokeStep) => void): Promise<SmokeStep[]> {
-    const {selfTest, whyNoSmoke} = await import('../smoke/self-test.js')
-    const reason = whyNoSmoke(this.host)
+  private async onThisMachine(run: Run): Promise<SmokeStep[]> {
+    const [{selfTest}, {whyNoStandIn}] = await Promise.all([import('../smoke/self-test.js'), import('../smoke/throw-away.js')])
+    const reason = whyNoStandIn(this.host)
     if (reason) throw new ServiceError(reason, {code: 'no-python', exitStatus: ExitStatus.cannotTell})
     const {manager, service} = resolveTarget(
       this.host,
       {...this.targetFlags, profile: undefined, home: undefined, scope: this.flags.scope ?? this.defaultScope()},
       'read',
     )
-    const signal = this.cancelSignal
-    return selfTest(this.host, {
-      scope: manager.scope,
-      manager: this.flags.manager,
-      account: service.account,
-      onStep,
-      cancelled: () => signal.aborted,
-    })
+    return selfTest(this.host, {...run, scope: manager.scope, manager: this.flags.manager, account: service.account})
   }
 
   private defaultScope(): Scope {
@@ -74,4 +123,11 @@ export default class Smoke extends ServiceCommand<typeof Smoke> {
       throw error
     }
   }
+}
+
+function timedOut(timeoutMs: number): ServiceError {
+  return new ServiceError(`not done within the time limit of ${timeoutMs / 1000} s (--timeout)`, {
+    code: 'smoke-timeout',
+    exitStatus: ExitStatus.failed,
+  })
 }

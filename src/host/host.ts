@@ -150,6 +150,8 @@ export interface RunOptions {
   readonly input?: string
   /** Default 30 s. */
   readonly timeoutMs?: number
+  /** Of `run`: ends it as its time limit does, as soon as this is aborted. */
+  readonly signal?: AbortSignal
 }
 
 export interface AttachOptions extends Pick<RunOptions, 'env' | 'cwd'> {
@@ -163,7 +165,7 @@ export interface RunResult {
   readonly signal: NodeJS.Signals | null
   readonly stdout: string
   readonly stderr: string
-  /** Set if the program could not be run to its end: errno name (ENOENT, EACCES) or TIMEOUT. */
+  /** Set if the program could not be run to its end: errno name (ENOENT, EACCES), TIMEOUT or ABORTED. */
   readonly failure?: string
 }
 

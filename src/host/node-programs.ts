@@ -90,23 +90,28 @@ export abstract class NodePrograms extends NodeFiles {
       reject: false,
       stripFinalNewline: false,
     })
-    let timedOut = false
-    const limitMs = options.timeoutMs ?? READ_TIMEOUT_MS
-    const timers = [
-      setTimeout(() => {
-        timedOut = true
-        signalGroup(child.pid, 'SIGTERM')
-      }, limitMs),
-      setTimeout(() => {
+    let ended: 'TIMEOUT' | 'ABORTED' | undefined
+    const timers: NodeJS.Timeout[] = []
+    const end = (why: 'TIMEOUT' | 'ABORTED') => {
+      if (ended) return
+      ended = why
+      signalGroup(child.pid, 'SIGTERM')
+      const force = () => {
         signalGroup(child.pid, 'SIGKILL')
         // One that has left the group may still hold them.
         child.stdout.destroy()
         child.stderr.destroy()
-      }, limitMs + FORCE_AFTER_MS),
-    ]
+      }
+      timers.push(setTimeout(force, FORCE_AFTER_MS))
+    }
+    const abort = () => end('ABORTED')
+    timers.push(setTimeout(() => end('TIMEOUT'), options.timeoutMs ?? READ_TIMEOUT_MS))
+    options.signal?.addEventListener('abort', abort)
+    if (options.signal?.aborted) abort()
     const result = await child
     for (const timer of timers) clearTimeout(timer)
-    const failure = timedOut ? 'TIMEOUT' : result.exitCode === undefined && !result.signal ? (result.code ?? 'EUNKNOWN') : undefined
+    options.signal?.removeEventListener('abort', abort)
+    const failure = ended ?? (result.exitCode === undefined && !result.signal ? (result.code ?? 'EUNKNOWN') : undefined)
     return {
       argv,
       code: result.exitCode ?? null,

@@ -27,6 +27,8 @@ export interface MachineOptions {
   readonly root?: string
   /** Further files and folders of the host that are seen inside. */
   readonly binds?: readonly {readonly source: string; readonly target: string; readonly writable?: boolean}[]
+  /** Aborted while it boots: it is taken down again, and the reason is thrown. */
+  readonly signal?: AbortSignal
 }
 
 export interface MachineExecOptions {
@@ -133,6 +135,7 @@ export async function bootMachine(host: Host, options: MachineOptions): Promise<
   let machine: RunningMachine | undefined
   try {
     for (;;) {
+      options.signal?.throwIfAborted()
       const result = keeper.result()
       if (result) {
         const message = result.code === NAME_TAKEN ? `${name} exists already` : 'ended while it was booting'

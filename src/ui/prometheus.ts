@@ -23,10 +23,10 @@ const METRICS: readonly Metric[] = [
   },
   {
     name: 'hermes_gateway_info',
-    help: 'Always 1; the labels say how the gateway is, why, and what it last said of itself.',
-    samples: ({payload: {details}}) => {
+    help: 'Always 1; the labels say how the gateway is, what that rests on, why, and what it last said of itself.',
+    samples: ({verdict, payload: {details}}) => {
       const {state, reason = '', gateway_state = ''} = details
-      return one(1, {state, reason, gateway_state})
+      return one(1, {state, verdict, reason, gateway_state})
     },
   },
   {

@@ -1,10 +1,11 @@
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import type {ServiceReport} from '../../src/lifecycle/status.js'
+import {type SmokeStep, STEPS} from '../../src/smoke/steps.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import {describeOnLaunchd, type LaunchdMachine} from '../support/launchd-machine.js'
 import {LaunchdService} from '../support/launchd-service.js'
-import {waitFor} from '../support/machines.js'
+import {hermesSvc, waitFor} from '../support/machines.js'
 
 // What lifecycle.test.ts sees of a service under systemd, seen under launchd: the expectations are the same, the manager's own words differ.
 
@@ -303,5 +304,16 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
       await service.must('uninstall', [], {timeoutMs: 60_000})
       expect(await service.lasting()).toEqual([])
     }
+  })
+
+  it('passes the self-test of smoke, which leaves nothing behind', async () => {
+    const service = await makeService()
+    const before = await service.lasting()
+    const flags = ['--scope', service.scope, '--manager', 'launchd', ...(kind === 'system' ? ['--run-as', alice.name] : [])]
+    const smoke = await hermesSvc(there().machine, ['smoke', '--json', ...flags], kind === 'system' ? {} : {user: alice})
+    const {steps} = smoke.json<{steps: SmokeStep[]}>()
+    expect(steps.filter(({outcome}) => outcome !== 'passed')).toEqual([])
+    expect(steps.map(({id}) => id)).toEqual(STEPS.map(({id}) => id))
+    expect(await service.lasting()).toEqual(before)
   })
 }

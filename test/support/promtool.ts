@@ -13,3 +13,11 @@ export function promtoolComplaints(text: string): string {
   if (error) throw error
   return `${stdout}${stderr}${status === 0 ? '' : `exit status ${status}`}`
 }
+
+/** What promtool says of a file of rules; throws, with its words, if it refuses it. */
+export function promtoolRules(verb: 'check' | 'test', file: string): string {
+  const {status, stdout, stderr, error} = spawnSync(PROMTOOL, [verb, 'rules', file], {encoding: 'utf8'})
+  if (error) throw error
+  if (status !== 0) throw new Error(`${stdout}${stderr}`)
+  return stdout
+}

@@ -35,11 +35,11 @@ describe('prometheusText', () => {
 # TYPE hermes_gateway_up gauge
 hermes_gateway_up{user="ann",profile="default"} 1
 hermes_gateway_up{user="ann",profile="work"} 0
-# HELP hermes_gateway_info Always 1; the labels say how the gateway is, why, and what it last said of itself.
+# HELP hermes_gateway_info Always 1; the labels say how the gateway is, what that rests on, why, and what it last said of itself.
 # TYPE hermes_gateway_info gauge
-hermes_gateway_info{user="ann",profile="default",state="alive",reason="",gateway_state="running"} 1
-hermes_gateway_info{user="ann",profile="work",state="down",reason="gateway_not_running",gateway_state="stopped"} 1
-hermes_gateway_info{user="ann",profile="play",state="unknown",reason="gateway_not_configured",gateway_state=""} 1
+hermes_gateway_info{user="ann",profile="default",state="alive",verdict="alive",reason="",gateway_state="running"} 1
+hermes_gateway_info{user="ann",profile="work",state="down",verdict="dead",reason="gateway_not_running",gateway_state="stopped"} 1
+hermes_gateway_info{user="ann",profile="play",state="unknown",verdict="unknown",reason="gateway_not_configured",gateway_state=""} 1
 # HELP hermes_gateway_desired_up Whether the gateway is meant to run: 1, or 0 if it was stopped on purpose; no sample if nothing says.
 # TYPE hermes_gateway_desired_up gauge
 hermes_gateway_desired_up{user="ann",profile="default"} 1

@@ -10,7 +10,7 @@ import type {Plan, Step} from '../../plan/plan.js'
 import {type CheckDefinition, commandLine, defineCheck, type FixOptions} from '../check.js'
 import type {Found} from '../finding.js'
 import type {Scene} from '../scene.js'
-import {releaseSteps} from '../stale-record.js'
+import {releaseSteps, staleRecords} from '../stale-record.js'
 
 /** A process that has ended, and the one that should have reaped it. */
 interface Zombie {
@@ -51,7 +51,9 @@ export const definition: CheckDefinition<Evidence> = {
   look: async (scene) => {
     const {seen, target, processes} = scene
     const {verdict, gateway, manager} = seen
-    const records = [recordOf(gateway.pidRecord), stateOf(gateway.state)?.process].filter((record) => record !== undefined)
+    // Every gateway leaves its pid in the state file: a file that says stopped claims no process.
+    const claimed = staleRecords(gateway).state === undefined ? undefined : stateOf(gateway.state)?.process
+    const records = [recordOf(gateway.pidRecord), claimed].filter((record) => record !== undefined)
     const named = records.find((record) => identify(record, gateway.processes.get(record.pid), gateway.home) === 'zombie')
     const main = manager.mainPid === undefined ? undefined : gateway.processes.get(manager.mainPid)
     const [recordedPid, mainPid] = [verdict.state === 'dead' ? named?.pid : undefined, main?.state === 'Z' ? main.pid : undefined]

@@ -56,6 +56,15 @@ describe('a recorded zombie', () => {
     expect(await found(machine, check)).toEqual([expect.stringMatching(/^recorded error: gateway_state\.json names a zombie/)])
   })
 
+  it('is released from both files, and is none in a state file that says stopped', async () => {
+    const machine = serviceMachine({desired: 'stopped', enabled: false})
+    leaveZombie(machine)
+    leave(machine, 'gateway_state.json', {pid: 77, start_time: 5, gateway_state: 'running', desired_state: 'stopped'})
+    await cure(machine, check)
+    expect(machine.host.readText(`${HOME}/gateway_state.json`)).toContain('"stopped"')
+    expect(await found(machine, check)).toEqual([])
+  })
+
   it('is released: its parent is asked, the record goes, and the service starts', async () => {
     const machine = serviceMachine()
     leaveZombie(machine)

@@ -1,0 +1,119 @@
+import {beforeAll, expect, it} from 'vitest'
+import type {Account} from '../../src/host/host.js'
+import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import {type SmokeStep, STEPS} from '../../src/smoke/steps.js'
+import {junitComplaints} from '../support/junit.js'
+import {describeOnSystemd, hermesSvc} from '../support/machines.js'
+import {UserPool} from '../support/user-pool.js'
+
+/** What of the self-test is still there: files, units and processes of its user (`$1`). */
+const LEFT = `cd "/home/$1"
+find . -path './.[cl]o*/*'
+find /etc/systemd/system /etc/hermes-svc -name 'hermes*' 2>/dev/null
+export XDG_RUNTIME_DIR="/run/user/$(id -u "$1")"
+systemctl list-units --all --plain --no-legend 'hermes*'
+setpriv --reuid="$1" --regid="$1" --init-groups systemctl --user list-units --all --plain --no-legend 'hermes*'
+ps -o pid=,stat=,args= -U "$1" | grep -e smoke -e hermes -e defunct | grep -v grep || :
+`
+
+/**
+ * sh program. $1: signal. $2: what the output has when it is sent. $3...: the self-test. Prints how that ended, then what it printed.
+ */
+const INTERRUPT = `signal=$1 line=$2
+shift 2
+"$@" >out 2>&1 &
+tries=0
+until grep -q "$line" out; do [ $((tries += 1)) -le 600 ] || exit 99; sleep 0.05; done
+kill -s "$signal" $!
+wait $!
+echo "exit $?"
+cat out
+rm out
+`
+
+await describeOnSystemd('smoke', (machine) => {
+  const users = new UserPool()
+  beforeAll(() => users.fill(machine(), ['ann', 'bob']))
+
+  const left = async (user: Account) => (await machine().exec(['sh', '-c', LEFT, 'sh', user.name])).stdout
+  const smoke = (user: Account, ...flags: string[]) => hermesSvc(machine(), ['smoke', '--scope', 'user', ...flags], {user})
+  const interrupt = async (user: Account, signal: string, line: string, ...flags: string[]) => {
+    const argv = [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, 'smoke', '--scope', 'user', ...flags]
+    return (await machine().exec(['sh', '-c', INTERRUPT, 'sh', signal, line, ...argv], {user, timeoutMs: 60_000})).stdout
+  }
+
+  it.concurrent('tries the life cycle, doctor and fix, tells it as JUnit XML too, and leaves nothing', () =>
+    users.with(async (user) => {
+      const {ok, steps} = (await smoke(user, '--json', '--junit', 'report.xml')).json<{ok: boolean; steps: SmokeStep[]}>()
+      expect(steps.filter(({outcome}) => outcome !== 'passed')).toEqual([])
+      expect(ok).toBe(true)
+      expect(steps.map(({id}) => id)).toEqual(STEPS.map(({id}) => id))
+      const seen = steps.filter(({group}) => group === 'doctor').map(({id, detail}) => `${id}: ${detail.replace(/pid \d+/, 'pid N')}`)
+      expect(seen).toEqual([
+        'missing-heartbeat: the gateway (pid N) is stopped by a signal: it answers nothing; fixed',
+        'desired-state: it should be running, and was stopped in good order, but not by hermes-svc; fixed',
+        'stale-state: gateway.pid names a process that is gone (pid N), and gateway_state.json says running; fixed',
+        'zombie-pid: gateway.pid names a zombie: pid N has ended, and its parent does not reap it; fixed',
+      ])
+      const xml = (await machine().readText(`${user.home}/report.xml`)) ?? ''
+      expect(junitComplaints(xml)).toBe('')
+      expect(xml).toContain(`<testsuite name="hermes-svc smoke" tests="${STEPS.length}" failures="0" errors="0" skipped="0" `)
+      expect(await left(user)).toBe('')
+    }))
+
+  it.concurrent('tries a group as a service of the machine, with what it needs, and leaves nothing', () =>
+    users.with(async (user) => {
+      const flags = ['--scope', 'system', '--run-as', user.name, '--only', 'zombie-pid,stale-state']
+      const result = await hermesSvc(machine(), ['smoke', ...flags])
+      expect(result.stdout).toMatch(/zombie: found and cured: .*; fixed\nAll 6 steps passed in/)
+      expect(await left(user)).toBe('')
+    }))
+
+  it.concurrent('refuses a step that there is not, before it does anything', () =>
+    users.with(async (user) => {
+      const {code, stderr} = await smoke(user, '--only', 'zombie-pdi')
+      expect([code, stderr]).toEqual([2, expect.stringContaining('(did you mean zombie-pid?)')])
+      expect(await left(user)).toBe('')
+    }))
+
+  it.concurrent('ends with 1 at its time limit, says at which step, and leaves nothing', () =>
+    users.with(async (user) => {
+      const result = await smoke(user, '--json', '--timeout', '4', '--junit', 'report.xml')
+      const {ok, steps} = result.json<{ok: boolean; steps: SmokeStep[]}>()
+      expect([result.code, ok]).toEqual([1, false])
+      const failed = steps.findIndex(({outcome}) => outcome === 'failed')
+      expect(steps[failed]).toMatchObject({outcome: 'failed', detail: 'not done within the time limit of 4 s (--timeout)'})
+      expect(steps.slice(failed + 1).every(({outcome}) => outcome === 'not-reached')).toBe(true)
+      expect(steps).toHaveLength(STEPS.length)
+      const xml = (await machine().readText(`${user.home}/report.xml`)) ?? ''
+      expect(junitComplaints(xml)).toBe('')
+      expect(xml).toContain('<failure message="not done within')
+      expect(await left(user)).toBe('')
+    }))
+
+  it.concurrent.each([
+    ['INT', 'the gateway is alive', 'in the middle of a command'],
+    ['TERM', ' stop: ', 'while it waits'],
+  ])('leaves nothing after SIG%s', (signal, line, _when) =>
+    users.with(async (user) => {
+      const output = await interrupt(user, signal, line, '--only', 'stays-stopped')
+      expect(output).toMatch(/^exit 130\n/)
+      expect(output).toContain('Cancelled: taking everything away again.')
+      expect(output).toContain('hermes-svc: cancelled')
+      expect(await left(user)).toBe('')
+    }),
+  )
+
+  it.concurrent.each([
+    ['a gateway that runs', 'the gateway is alive', 'planned-restart'],
+    ['a zombie, whose parent goes with it', 'it stays stopped', 'zombie-pid'],
+  ])('takes away what one that was killed has left: %s', (_what, line, step) =>
+    users.with(async (user) => {
+      expect(await interrupt(user, 'KILL', line, '--only', step)).toMatch(/^exit 137\n/)
+      expect(await left(user)).toContain('smoke/user/')
+      const next = await smoke(user, '--only', 'alive')
+      expect(next.stdout).toMatch(/All 2 steps passed/)
+      expect(await left(user)).toBe('')
+    }),
+  )
+})
