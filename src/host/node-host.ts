@@ -48,6 +48,8 @@ class NodeHost implements Host {
   readonly nodePath = process.execPath
   private ownAccount: Account | undefined
   private actorGroups: readonly number[] | undefined
+  /** The actor's ids are taken on at this moment. */
+  private hasIds = false
 
   /** `actor`: the account whose ids are used; undefined means the process's own. */
   constructor(
@@ -104,6 +106,18 @@ class NodeHost implements Host {
     if (self.uid === account.uid) return this
     if (process.geteuid?.() !== 0) throw new HostError('EPERM', account.name, 'cannot act as')
     return new NodeHost(this.packageRoot, account)
+  }
+
+  atOnce<T>(work: () => T): T {
+    return this.withActorIds(() => {
+      const before = this.hasIds
+      this.hasIds = true
+      try {
+        return work()
+      } finally {
+        this.hasIds = before
+      }
+    })
   }
 
   nowMs(): number {
@@ -180,9 +194,7 @@ class NodeHost implements Host {
       if (old?.isSymbolicLink()) throw Object.assign(new Error(), {code: 'ELOOP'})
       const folder = path.dirname(file)
       const temporary = temporaryPath(file)
-      fs.rmSync(temporary, {force: true})
-      const {O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW} = fs.constants
-      const fd = fs.openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+      const fd = createAnew(temporary)
       try {
         fs.writeFileSync(fd, text)
         if (old && (old.uid !== process.geteuid?.() || old.gid !== process.getegid?.())) fs.fchownSync(fd, old.uid, old.gid)
@@ -572,7 +584,7 @@ class NodeHost implements Host {
   /** Runs a file operation with the actor's ids. It must not await: the ids are the whole process's. */
   private withActorIds<T>(operation: () => T): T {
     const {actor} = this
-    if (!actor) return operation()
+    if (!actor || this.hasIds) return operation()
     const groups = process.getgroups?.() ?? []
     const [uid, gid] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0]
     this.takeGroups(actor)
@@ -614,6 +626,19 @@ class NodeHost implements Host {
       if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ESRCH'].includes(errnoOf(error))) return undefined
       throw new HostError(errnoOf(error), subject, what)
     }
+  }
+}
+
+/** Opens a file that is not there for writing; what an earlier run left of it goes. */
+function createAnew(file: string): number {
+  const {O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW} = fs.constants
+  const open = () => fs.openSync(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+  try {
+    return open()
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error
+    fs.rmSync(file, {force: true})
+    return open()
   }
 }
 
