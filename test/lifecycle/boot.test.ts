@@ -2,6 +2,7 @@ import {describe, expect, it} from 'vitest'
 import type {RunResult} from '../../src/host/host.js'
 import {boot} from '../../src/lifecycle/boot.js'
 import {bootLine, bootLogFile} from '../../src/lifecycle/boot-report.js'
+import {RELEASE} from '../../src/managers/s6/control.js'
 import {resolveTarget} from '../../src/lifecycle/target.js'
 import {formatSettings} from '../../src/service/settings.js'
 import {type FakeFile, FakeHost} from '../fakes/fake-host.js'
@@ -58,7 +59,8 @@ describe('boot', () => {
     const texts = container.texts()
     expect(texts[`${STAGING}/run`]).toContain('# Written by hermes-svc')
     expect(texts[`${STAGING}/boot-reason`]).toBe(`${profiles[0]?.reason}\n`)
-    expect([`${STAGING}/down` in texts, '/run/service/.hermes-svc-boot/gateway-work/down' in texts]).toEqual([false, true])
+    expect([`${STAGING}/down` in texts, '/run/service/.hermes-svc-boot/gateway-work/down' in texts]).toEqual([true, true])
+    expect(container.ran.at(-1)?.slice(2)).toEqual([RELEASE, 'hermes-svc', '/run/service/gateway-default'])
     expect(container.ran).toContainEqual(['s6-svscanctl', '-a', '/run/service'])
   })
 

@@ -4,12 +4,14 @@ import {type Account, type Host, HostError} from '../../host/host.js'
 import {parseSettings} from '../../service/settings.js'
 import type {BootFailures, BootSlot, BuiltSlots, ChosenSettings} from '../container.js'
 import type {DefinitionFile, Service} from '../manager.js'
-import {PUBLISH, S6_ENVIRONMENT, SET_ALL, shell, SKELETON} from './control.js'
+import {PUBLISH, RELEASE, S6_ENVIRONMENT, SET_ALL, shell, SKELETON, SUPERVISED} from './control.js'
 import {renderDefinition} from './definition.js'
 import {parseEnvironment} from './environment-file.js'
 import {type SlotPaths, slotPaths} from './places.js'
 
 const CHANGE_TIMEOUT_MS = 60_000
+/** A supervisor is there some ms after its slot was seen; whoever waits longer starts what there is. */
+const SUPERVISED_TIMEOUT_MS = 10_000
 /** New slots are built here; s6-svscan ignores names with a leading dot (s6-svscan, "The scan directory"). */
 const BOOT_STAGING = '.hermes-svc-boot'
 
@@ -63,7 +65,7 @@ export async function buildSlots(host: Host, scan: string, account: Account, slo
   const kept: DefinitionFile[] = []
   for (const slot of slots) {
     try {
-      kept.push(...(await writeSlot(host, slot, slotPaths(scan, slot.service), folderOf(slot))))
+      kept.push(...(await writeSlot(host, slot, slotPaths(scan, slot.service), folderOf(slot), !old.has(slot))))
     } catch (error) {
       if (!(error instanceof ServiceError || error instanceof HostError)) throw error
       failures.set(slot, error.message)
@@ -83,21 +85,30 @@ export async function buildSlots(host: Host, scan: string, account: Account, slo
   return {done: left(), old, failures}
 }
 
-/** Has s6 take up what was built: a new slot starts by itself unless it is down, one that was there is told. Returns those that could not be. */
+/**
+ * Has s6 take up what was built. New slots are let go when all have their supervisors: gateways that start leave little time to s6-svscan. One that
+ * was there is told. Returns those that could not be.
+ */
 export async function takeUpSlots(host: Host, scan: string, {done, old}: BuiltSlots): Promise<ReadonlyMap<BootSlot, string>> {
   const failures: BootFailures = new Map()
   if (done.length === 0) return failures
+  const run = (argv: readonly string[], timeoutMs = CHANGE_TIMEOUT_MS) => host.run(argv, {env: S6_ENVIRONMENT, timeoutMs})
+  const slotOf = ({service}: BootSlot) => slotPaths(scan, service).slot
+  const isHeard = (await run(['s6-svscanctl', '-a', scan])).code === 0
+  const fresh = done.filter((slot) => !old.has(slot) && slot.wanted === 'running').map(slotOf)
   // At the very first of a boot s6-svscan does not listen yet, and takes up by itself what is there when it does.
-  await host.run(['s6-svscanctl', '-a', scan], {env: S6_ENVIRONMENT, timeoutMs: CHANGE_TIMEOUT_MS})
+  if (isHeard && fresh.length > 0) await run(shell(SUPERVISED, ...fresh), SUPERVISED_TIMEOUT_MS)
+  for (const slot of fresh) host.removeFile(path.join(slot, 'down'))
+  if (fresh.length > 0) await run(shell(RELEASE, ...fresh))
   const told = done.filter((slot) => old.has(slot))
   const argvFor = (some: readonly BootSlot[]) =>
-    shell(SET_ALL, ...some.flatMap(({service, wanted}) => [wanted === 'running' ? '-u' : '-d', slotPaths(scan, service).slot]))
+    shell(SET_ALL, ...some.flatMap((slot) => [slot.wanted === 'running' ? '-u' : '-d', slotOf(slot)]))
   await forAll(host, told, argvFor, failures)
   return failures
 }
 
-/** Writes a slot's own files into a folder, and makes its memory. Returns those that an install would leave in the home too. */
-async function writeSlot(host: Host, slot: BootSlot, paths: SlotPaths, folder: string): Promise<DefinitionFile[]> {
+/** Writes a slot's own files into a folder, and makes its memory. A new one is down until it is let go. Returns those that an install would leave in the home too. */
+async function writeSlot(host: Host, slot: BootSlot, paths: SlotPaths, folder: string, isNew: boolean): Promise<DefinitionFile[]> {
   const files = await renderDefinition(host, paths, slot.service, slot.settings, slot.environment)
   for (const name of ['', 'log', 'helpers']) host.makeFolder(path.join(folder, name), 0o755)
   for (const {path: file, text, mode} of files.filter((one) => one.as === undefined)) {
@@ -108,11 +119,9 @@ async function writeSlot(host: Host, slot: BootSlot, paths: SlotPaths, folder: s
   if (slot.isFinding) host.writeAtomic(finding, '', 0o644)
   else host.removeFile(finding)
   const down = path.join(folder, path.basename(paths.down))
-  if (slot.wanted === 'stopped') host.writeAtomic(down, '', 0o644)
-  else {
-    host.removeFile(down)
-    makeMemory(host, paths, slot.service.account)
-  }
+  if (isNew || slot.wanted === 'stopped') host.writeAtomic(down, '', 0o644)
+  else host.removeFile(down)
+  if (slot.wanted === 'running') makeMemory(host, paths, slot.service.account)
   return files.filter(({as, secret}) => as && !secret)
 }
 
