@@ -1,6 +1,7 @@
 import {Flags} from '@oclif/core'
 import {ExitStatus, usageError} from '../errors.js'
-import {boot, bootLine} from '../lifecycle/boot.js'
+import {boot} from '../lifecycle/boot.js'
+import {bootLine} from '../lifecycle/boot-report.js'
 import type {DesiredState} from '../managers/manager.js'
 import {type CommandResult, dryRunFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'

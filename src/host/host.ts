@@ -26,6 +26,11 @@ export interface Host {
   accountOf(nameOrUid: string | number): Account | undefined
   /** The same host, acting with another account's ids for files and commands. Needs root unless it is the same account. */
   as(account: Account): Host
+  /**
+   * Does many operations on files with the ids taken on once: of `as(x)` each one alone costs system calls in which all threads of the process have
+   * to take part. The work must not wait for anything, nor use another host.
+   */
+  atOnce<T>(work: () => T): T
 
   /** Wall clock, ms since the epoch. */
   nowMs(): number

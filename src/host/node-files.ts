@@ -9,9 +9,23 @@ const IN_PLACE_TRIES = 5
 /** The files of this machine, as an account sees them and may change them. See Host. */
 export abstract class NodeFiles {
   private actorGroups: readonly number[] | undefined
+  /** The actor's ids are taken on at this moment. */
+  private hasIds = false
 
   /** `actor`: the account whose ids are used; undefined means the process's own. */
   constructor(protected readonly actor: Account | undefined) {}
+
+  atOnce<T>(work: () => T): T {
+    return this.withActorIds(() => {
+      const before = this.hasIds
+      this.hasIds = true
+      try {
+        return work()
+      } finally {
+        this.hasIds = before
+      }
+    })
+  }
 
   readText(file: string): string | undefined {
     // O_NONBLOCK: a FIFO in the place of a file must not make a reader wait.
@@ -48,9 +62,7 @@ export abstract class NodeFiles {
       if (old?.isSymbolicLink()) throw errnoError('ELOOP')
       const folder = path.dirname(file)
       const temporary = temporaryPath(file)
-      fs.rmSync(temporary, {force: true})
-      const {O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW} = fs.constants
-      const fd = fs.openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+      const fd = createAnew(temporary)
       try {
         fs.writeFileSync(fd, text)
         if (old && (old.uid !== process.geteuid?.() || old.gid !== process.getegid?.())) fs.fchownSync(fd, old.uid, old.gid)
@@ -159,7 +171,7 @@ export abstract class NodeFiles {
   /** Runs a file operation with the actor's ids. It must not await: the ids are the whole process's. */
   protected withActorIds<T>(operation: () => T): T {
     const {actor} = this
-    if (!actor) return operation()
+    if (!actor || this.hasIds) return operation()
     const groups = process.getgroups?.() ?? []
     const [uid, gid] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0]
     this.takeGroups(actor)
@@ -201,6 +213,19 @@ export abstract class NodeFiles {
       if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ESRCH'].includes(errnoOf(error))) return undefined
       throw new HostError(errnoOf(error), subject, what)
     }
+  }
+}
+
+/** Opens a file that is not there for writing; what an earlier run left of it goes. */
+function createAnew(file: string): number {
+  const {O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW} = fs.constants
+  const open = () => fs.openSync(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+  try {
+    return open()
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error
+    fs.rmSync(file, {force: true})
+    return open()
   }
 }
 

@@ -4,9 +4,8 @@ import {readDrain} from '../gateway/drain.js'
 import {readGatewayState} from '../gateway/records.js'
 import {type Host, HostError} from '../host/host.js'
 import type {BootSlot, Container} from '../managers/container.js'
-import type {DesiredState, Manager, Service} from '../managers/manager.js'
+import type {DesiredState, Service} from '../managers/manager.js'
 import {performSteps} from '../plan/apply.js'
-import {appendJournal} from '../plan/journal.js'
 import {isStoppedUntilBoot, readDesired} from '../service/desired-state.js'
 import {findGatewayCommand} from '../service/gateway-command.js'
 import {DEFAULT_PROFILE, listProfiles, type Profile} from '../service/profile.js'
@@ -14,6 +13,7 @@ import {DEFAULT_RESTART_POLICY} from '../service/restart-policy.js'
 import {ownVersion} from '../service/own-version.js'
 import {DEFAULT_HEARTBEAT, type ServiceSettings} from '../service/settings.js'
 import {decideBoot, isDashboardOnly} from './boot-intent.js'
+import {type BootedProfile, type BootReport, writeDown} from './boot-report.js'
 import {sweepHomes, type Swept} from './boot-sweep.js'
 import {servedBy} from './served.js'
 import type {Target} from './target.js'
@@ -22,36 +22,6 @@ import type {Target} from './target.js'
 const UPSTREAM_SCRIPT = '/etc/cont-init.d/02-reconcile-profiles'
 /** What makes a folder below `profiles` a real profile, for upstream. */
 const PROFILE_MARK = 'SOUL.md'
-const LONGEST_LOG = 256 * 1024
-
-export const bootLogFile = (root: string): string => path.join(root, 'logs', 'hermes-svc-boot.log')
-
-/** What a boot made of one profile. */
-export interface BootedProfile {
-  readonly profile: string
-  readonly service: string
-  readonly home: string
-  /** `served`: by another profile's gateway, so it has no slot of ours. `failed`: its slot could not be made. */
-  readonly action: 'start' | 'keep-down' | 'served' | 'failed'
-  readonly reason: string
-  /** It is down although nobody stopped it. */
-  readonly isFinding: boolean
-  /** Files of the former container that were taken away. */
-  readonly swept: readonly string[]
-  /** Why they were not; null if nothing speaks against it. */
-  readonly notSwept: string | null
-}
-
-export interface BootReport {
-  readonly dryRun: boolean
-  /** Upstream's own reconciliation has run before this one, or this one stands for it. */
-  readonly reconciliation: 'after-upstream' | 'instead-of-upstream'
-  /** Why nothing was done at all; null if something was. */
-  readonly skipped: string | null
-  readonly profiles: readonly BootedProfile[]
-  /** What went wrong beside the profiles: their gateways run all the same. */
-  readonly notes: readonly string[]
-}
 
 export interface BootOptions {
   readonly unrecorded: DesiredState
@@ -84,7 +54,7 @@ export async function boot(target: Target, container: Container, options: BootOp
   const outcomes = new Map<Service, Outcome>()
   const slots: BootSlot[] = []
   const multiplexed = await isMultiplexed(userHost, container, first.root)
-  const recorded = recordedSettings(manager, services)
+  const recorded = container.chosen(account, services)
   let command: readonly string[] | undefined
   for (const service of services) {
     const {profile} = service
@@ -100,9 +70,13 @@ export async function boot(target: Target, container: Container, options: BootOp
         isStoppedUntilBoot: isStoppedUntilBoot(host, desired),
       })
       const chosen = recorded.get(service)
-      if (!chosen?.commandIsGiven) command ??= findGatewayCommand(host, first.root, account, manager.commandPath).argv
-      const settings = await settingsFor(host, service, chosen, command ?? [])
-      slots.push({service, settings, environment: manager.readEnvironment(service), wanted, reason, isFinding})
+      if (chosen?.failure !== undefined) {
+        outcomes.set(service, failure(chosen.failure))
+        continue
+      }
+      if (!chosen?.settings?.commandIsGiven) command ??= findGatewayCommand(host, first.root, account, manager.commandPath).argv
+      const settings = await settingsFor(host, service, chosen?.settings, command ?? [])
+      slots.push({service, settings, environment: chosen?.environment ?? new Map(), wanted, reason, isFinding})
       outcomes.set(service, {action: wanted === 'running' ? 'start' : 'keep-down', reason, isFinding})
     } catch (error) {
       if (!(error instanceof ServiceError || error instanceof HostError)) throw error
@@ -124,25 +98,18 @@ export async function boot(target: Target, container: Container, options: BootOp
   if (!built) return report(services)
   for (const [slot, why] of built.failures) fail(slot, why)
   // Before s6 takes any of them up: fifty gateways that start leave little time to anybody else.
-  writeDown(userHost, host, first.root, report(services))
+  writeDown(userHost, first.root, report(services))
   const noTick = await tickFrom(host, container, built.done)
   if (noTick !== undefined) notes.push(noTick)
   const late = await container.takeUp(built)
   for (const [slot, why] of late) fail(slot, why)
-  if (late.size > 0) writeDown(userHost, host, first.root, report([...late.keys()].map(({service}) => service)))
+  if (late.size > 0) writeDown(userHost, first.root, report([...late.keys()].map(({service}) => service)))
   return report(services)
 }
 
 type Outcome = Pick<BootedProfile, 'action' | 'reason' | 'isFinding'>
 
 const failure = (reason: string): Outcome => ({action: 'failed', reason, isFinding: true})
-
-/** One line of the boot log. */
-export function bootLine({profile, action, reason, swept, notSwept}: BootedProfile): string {
-  const files = swept.length > 0 ? `; removed ${swept.join(', ')}` : ''
-  const kept = notSwept === null ? '' : `; its runtime files stay: ${notSwept}`
-  return `profile=${profile} action=${action} reason=${JSON.stringify(reason + files + kept)}`
-}
 
 function bootedProfile({profile, name}: Service, outcome: Outcome, swept: Swept | undefined): BootedProfile {
   const {removed = [], kept} = swept ?? {}
@@ -152,21 +119,6 @@ function bootedProfile({profile, name}: Service, outcome: Outcome, swept: Swept 
 /** The default profile, and those below it that upstream takes for real. */
 function realProfiles(host: Host, root: string): Profile[] {
   return listProfiles(host, root).filter(({name, home}) => name === DEFAULT_PROFILE || isThere(host, path.join(home, PROFILE_MARK)))
-}
-
-/** What the operator chose at the last install, by service. */
-function recordedSettings(manager: Manager, services: readonly Service[]): Map<Service, ServiceSettings> {
-  const found = new Map<Service, ServiceSettings>()
-  for (const service of services) {
-    try {
-      const {settings} = manager.notInstalled(service)
-      if (settings) found.set(service, settings)
-    } catch (error) {
-      // Settings that may not be read are like none: the profile starts with what is usual.
-      if (!(error instanceof ServiceError)) throw error
-    }
-  }
-  return found
 }
 
 async function settingsFor(
@@ -238,33 +190,6 @@ function commandLines(host: Host): string[][] {
       throw error
     }
   })
-}
-
-/** Notes the boot in the boot log of the root home, and in the journal of each. A full disk must not cost a boot. */
-function writeDown(userHost: Host, host: Host, root: string, report: BootReport): void {
-  const time = new Date(host.nowMs()).toISOString()
-  const lines = report.profiles.map((profile) => `${time} ${report.reconciliation} ${bootLine(profile)}`)
-  try {
-    const file = bootLogFile(root)
-    userHost.makeFolder(path.dirname(file), 0o755)
-    const before = userHost.readText(file) ?? ''
-    // Of a long log the newer half stays.
-    const kept = before.length > LONGEST_LOG ? before.slice(before.indexOf('\n', before.length - LONGEST_LOG / 2) + 1) : before
-    if (kept.length < before.length) userHost.writeAtomic(file, kept, 0o644)
-    userHost.appendLine(file, lines.join('\n'), 0o644)
-  } catch (error) {
-    if (!(error instanceof HostError)) throw error
-  }
-  for (const {home, service, action, reason} of report.profiles) {
-    const outcome = action === 'failed' ? 'failed' : 'done'
-    const step = {
-      kind: 'act',
-      target: action === 'start' ? 'make its slot, and start it' : 'make its slot, and keep it down',
-      changed: true,
-    }
-    const steps = action === 'served' || action === 'failed' ? [] : [step]
-    appendJournal(userHost, home, {time, command: 'boot', service, outcome, ...(outcome === 'failed' ? {error: reason} : {}), steps})
-  }
 }
 
 function isThere(host: Host, file: string): boolean {

@@ -14,6 +14,14 @@ export interface BootSlot {
   readonly isFinding: boolean
 }
 
+/** What the operator chose for a service, as the volume has it: nothing where it was never installed. */
+export interface ChosenSettings {
+  readonly settings: ServiceSettings | undefined
+  readonly environment: ReadonlyMap<string, string>
+  /** Why the variables cannot be read; undefined if they can. */
+  readonly failure: string | undefined
+}
+
 /** Which of some services could not be made, and why. */
 export type BootFailures = Map<BootSlot, string>
 
@@ -33,6 +41,8 @@ export interface Container {
   variable(name: string): string | undefined
   /** True if a definition of the service is there already, whoever made it. */
   isThere(service: Service): boolean
+  /** Reads what was chosen for services of one account. Settings that may not be read are like none. */
+  chosen(account: Account, services: readonly Service[]): ReadonlyMap<Service, ChosenSettings>
   /** Makes the definitions of services of one account. One that fails is left out, and the others are made all the same. */
   build(account: Account, slots: readonly BootSlot[]): Promise<BuiltSlots>
   /** Steps that have the heartbeat tick a service; its own start comes with `takeUp` if it is new. */

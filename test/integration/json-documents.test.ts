@@ -42,7 +42,7 @@ function messagesOf({code, stdout, stderr}: Ended): string[] {
     .map((line) => (JSON.parse(line) as {MESSAGE: string}).MESSAGE)
 }
 
-const commands = Object.keys(DOCUMENT_OF_COMMAND)
+const documented = Object.keys(DOCUMENT_OF_COMMAND).filter((command) => command !== 'run')
 
 await describeOnSystemd('what --json prints', (machine) => {
   let ann: Account
@@ -307,7 +307,7 @@ await describeOnSystemd('what --json prints', (machine) => {
     expect(await get('uninstall', 'change')).toMatchObject({changed: true})
   })
 
-  it.each(commands)('is a failure for a wrong use of %s', async (command) => {
+  it.each(documented)('is a failure for a wrong use of %s', async (command) => {
     const unknown = documentOf(await run([command, '--banana']), 'failure', 2, command === 'status' ? 'usage' : undefined)
     expect(unknown).toMatchObject({error: {code: 'usage', message: 'unknown flag: --banana'}})
     const relative = documentOf(await run([command, '--home', 'not/absolute']), 'failure', 2)
@@ -339,8 +339,12 @@ await describeOnSystemd('what --json prints', (machine) => {
     expect(document).toMatchObject({error: {code: 'no-user-manager', next: ['sudo loginctl enable-linger dan']}})
   })
 
+  it('is a failure for run, whose output is the gateway’s own', async () => {
+    expect(documentOf(await run(['run']), 'failure', 2)).toMatchObject({error: {code: 'usage', message: expect.stringContaining('--json')}})
+  })
+
   // health needs no manager: it answers from the files.
-  it.each(commands.filter((command) => command !== 'health'))('is a failure for %s where there is no manager', async (command) => {
+  it.each(documented.filter((command) => command !== 'health'))('is a failure for %s where there is no manager', async (command) => {
     const hidden = 'mount -t tmpfs none /run/systemd && exec setpriv --reuid=ann --regid=ann --init-groups -- "$@"'
     const argv = ['unshare', '--mount', 'sh', '-c', hidden, 'hidden', MACHINE_NODE, ENTRY, command, '--json']
     const document = documentOf(await machine().exec(argv), 'failure', 4)

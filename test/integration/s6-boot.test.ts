@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
-import type {BootReport} from '../../src/lifecycle/boot.js'
+import type {BootReport} from '../../src/lifecycle/boot-report.js'
 import {schemaErrors} from '../support/json-schemas.js'
 import {waitFor} from '../support/machines.js'
 import {describeInContainer, HERMES_ID, S6Container, type Volume, Volumes} from '../support/s6-container.js'

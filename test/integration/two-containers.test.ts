@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
-import type {BootReport} from '../../src/lifecycle/boot.js'
+import type {BootReport} from '../../src/lifecycle/boot-report.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {Home, Namespace, whyNoNamespace} from '../support/foreground.js'
 import {waitFor} from '../support/machines.js'

@@ -404,18 +404,18 @@ describe('the verdict from elsewhere', () => {
     fs.rmSync(folder, {recursive: true})
   })
 
-  const observer = (home: string) => [process.execPath, driver, home, String(WINDOW_MS)]
-  /** The verdict of another process, which the command `within` starts. */
-  const verdictsWithin = async (within: readonly string[], home: string): Promise<Verdicts> => {
-    const [command = '', ...args] = [...within, ...observer(home)]
+  const observer = (home: string, where: 'here' | 'anywhere') => [process.execPath, driver, home, String(WINDOW_MS), where]
+  /** The verdict of another process, which the command `within` starts. `here`: where a service of the home has run in the same PID namespace. */
+  const verdictsWithin = async (within: readonly string[], home: string, where: 'here' | 'anywhere' = 'anywhere'): Promise<Verdicts> => {
+    const [command = '', ...args] = [...within, ...observer(home, where)]
     const {stdout} = await run(command, args, {env: {PATH: '/usr/sbin:/usr/bin:/sbin:/bin'}})
     return JSON.parse(stdout) as Verdicts
   }
 
   describeUnless(whyNot({root: true}), 'in a PID namespace', () => {
-    /** The verdict, in a PID namespace of its own, on a home whose recorded pid has been given to `successor`. */
+    /** The verdict, in a PID namespace where its service has run, on a home whose recorded pid has been given to `successor`. */
     const afterRecycling = async (mode: 'later' | 'same-tick', home: string, successor: readonly string[], otherHome: string | null) => {
-      const spec = {mode, home, gateway: GATEWAY, successor, successor_home: otherHome, observer: observer(home)}
+      const spec = {mode, home, gateway: GATEWAY, successor, successor_home: otherHome, observer: observer(home, 'here')}
       const program = path.join(import.meta.dirname, '../support/recycled-pid.py')
       const [command = '', ...args] = [...APART, PYTHON, program, JSON.stringify(spec)]
       const {stdout} = await run(command, args)
@@ -435,7 +435,8 @@ describe('the verdict from elsewhere', () => {
         [GATEWAY, homeOf({})],
       ] as const) {
         const {status, tick} = await afterRecycling('later', homeOf({version}), successor, successorHome)
-        expect([status.state, tick.state]).toEqual(['dead', 'dead'])
+        // The heartbeat asks no manager, and touches neither a dead one nor one of which it cannot tell.
+        expect([status.state, tick.state]).toEqual(['dead', 'unknown'])
         expect(status.evidence).toContain('the recorded pid 500 belongs to another process now (its start time differs)')
       }
     })
@@ -480,13 +481,16 @@ describe('the verdict from elsewhere', () => {
       expect(status.evidence[0]).toBe(`a gateway whose process cannot be seen from here answers on the control socket (pid ${pid} there)`)
     })
 
-    it.each(VERSIONS)('is dead for a gateway %s that was killed in it', async (version) => {
-      const home = homeOf({version})
-      const program = `HERMES_HOME=$1 ${PYTHON} ${STAND_IN_SOURCE} gateway run & until grep -q running "$1/gateway_state.json"; do sleep 0.05; done 2>/dev/null
+    it.each([...VERSIONS.map((version) => [version, 'dead', 'here'] as const), ['0.16', 'unknown', 'anywhere'] as const])(
+      'of a gateway %s that was killed in it is %s where its service has run %s',
+      async (version, state, where) => {
+        const home = homeOf({version})
+        const program = `HERMES_HOME=$1 ${PYTHON} ${STAND_IN_SOURCE} gateway run & until grep -q running "$1/gateway_state.json"; do sleep 0.05; done 2>/dev/null
         kill -9 $!; wait $!; shift; "$@"`
-      const {status, tick} = await verdictsWithin([...APART, 'sh', '-c', program, 'sh', home], home)
-      expect([status.state, tick.state]).toEqual(['dead', 'dead'])
-    })
+        const {status, tick} = await verdictsWithin([...APART, 'sh', '-c', program, 'sh', home], home, where)
+        expect([status.state, tick.state]).toEqual([state, 'unknown'])
+      },
+    )
 
     it('is dead although a file of another file system with the same number is locked', async () => {
       const home = gateways.makeHome()
@@ -497,7 +501,7 @@ describe('the verdict from elsewhere', () => {
         echo 3 >"$1/gateway.pid"
         flock "$1-2/other" sleep 1000 & until grep -q "$(stat -c %i "$1/gateway.lock") 0 EOF" /proc/locks; do sleep 0.05; done
         shift; "$@"`
-      const {status} = await verdictsWithin([...APART, 'sh', '-c', program, 'sh', home], home)
+      const {status} = await verdictsWithin([...APART, 'sh', '-c', program, 'sh', home], home, 'here')
       expect(status).toMatchObject({state: 'dead'})
       expect(status.evidence).toContain('gateway.lock is there, but nobody holds it')
     })

@@ -1,12 +1,14 @@
 import {describe, expect, it} from 'vitest'
 import type {RunResult} from '../../src/host/host.js'
-import {boot, bootLine, bootLogFile} from '../../src/lifecycle/boot.js'
+import {boot} from '../../src/lifecycle/boot.js'
+import {bootLine, bootLogFile} from '../../src/lifecycle/boot-report.js'
+import {RELEASE} from '../../src/managers/s6/control.js'
 import {resolveTarget} from '../../src/lifecycle/target.js'
 import {formatSettings} from '../../src/service/settings.js'
 import {type FakeFile, FakeHost} from '../fakes/fake-host.js'
 import {HERMES, ROOT, S6_SETTINGS, s6Files} from '../fakes/s6.js'
 
-const STAGING = '/run/service/.gateway-default.hermes-svc'
+const STAGING = '/run/service/.hermes-svc-boot/gateway-default'
 const own = (text: string): FakeFile => ({text, uid: HERMES.uid, gid: HERMES.gid})
 
 /** A container whose s6 does all that it is told, and notes it. */
@@ -57,7 +59,8 @@ describe('boot', () => {
     const texts = container.texts()
     expect(texts[`${STAGING}/run`]).toContain('# Written by hermes-svc')
     expect(texts[`${STAGING}/boot-reason`]).toBe(`${profiles[0]?.reason}\n`)
-    expect([`${STAGING}/down` in texts, '/run/service/.gateway-work.hermes-svc/down' in texts]).toEqual([false, true])
+    expect([`${STAGING}/down` in texts, '/run/service/.hermes-svc-boot/gateway-work/down' in texts]).toEqual([true, true])
+    expect(container.ran.at(-1)?.slice(2)).toEqual([RELEASE, 'hermes-svc', '/run/service/gateway-default'])
     expect(container.ran).toContainEqual(['s6-svscanctl', '-a', '/run/service'])
   })
 
@@ -113,7 +116,7 @@ describe('boot', () => {
     const texts = container.texts()
     expect(texts['/run/service/gateway-default/run']).toContain('# Written by hermes-svc')
     expect('/run/service/gateway-default/down' in texts).toBe(false)
-    expect(container.ran.some((argv) => argv.at(-1) === '/run/service/gateway-default' && argv[2]?.includes('s6-svc -u'))).toBe(true)
+    expect(container.ran.some((argv) => argv.at(-1) === '/run/service/gateway-default' && argv.at(-2) === '-u')).toBe(true)
   })
 
   it('reports each profile whose gateway cannot be found, and does not throw', async () => {

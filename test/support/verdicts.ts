@@ -12,10 +12,13 @@ export interface Verdicts {
   readonly lock: LockReading
 }
 
-/** Looks at a home twice, as `status` and as the heartbeat do; `windowMs`: see `--wedge-window`. */
-export async function verdictsOn(host: Host, home: string, windowMs: number): Promise<Verdicts> {
+/**
+ * Looks at a home twice, as `status` and as the heartbeat do, which asks no manager; `windowMs`: see `--wedge-window`. `isFromHere`: `status` sees a
+ * service of this home that has run in this PID namespace.
+ */
+export async function verdictsOn(host: Host, home: string, windowMs: number, isFromHere = false): Promise<Verdicts> {
   const hosts = {host, userHost: host}
-  const gateway = observeGateway(host, home)
+  const gateway = observeGateway(host, home, undefined, isFromHere)
   const proofs = [proveLoop(hosts, gateway, judge(gateway), windowMs), proveGateway(hosts, home, windowMs)] as const
   const [status, {verdict: tick}] = await Promise.all(proofs)
   return {status, tick, lock: gateway.lock}

@@ -1,20 +1,49 @@
 import path from 'node:path'
 import {ServiceError} from '../../errors.js'
 import {type Account, type Host, HostError} from '../../host/host.js'
-import {performSteps} from '../../plan/apply.js'
-import type {BootFailures, BootSlot, BuiltSlots} from '../container.js'
+import {parseSettings} from '../../service/settings.js'
+import type {BootFailures, BootSlot, BuiltSlots, ChosenSettings} from '../container.js'
 import type {DefinitionFile, Service} from '../manager.js'
-import {PUBLISH, S6_ENVIRONMENT, shell, SKELETON, START, STOP} from './control.js'
+import {PUBLISH, RELEASE, S6_ENVIRONMENT, SET_ALL, shell, SKELETON, SUPERVISED} from './control.js'
 import {renderDefinition} from './definition.js'
-import {type SlotPaths, slotPaths, stagingOf} from './places.js'
-import {changeStep} from './slot-steps.js'
+import {parseEnvironment} from './environment-file.js'
+import {type SlotPaths, slotPaths} from './places.js'
 
 const CHANGE_TIMEOUT_MS = 60_000
-const SILENT = () => undefined
+/** A supervisor is there some ms after its slot was seen; whoever waits longer starts what there is. */
+const SUPERVISED_TIMEOUT_MS = 10_000
+/** New slots are built here; s6-svscan ignores names with a leading dot (s6-svscan, "The scan directory"). */
+const BOOT_STAGING = '.hermes-svc-boot'
 
 /** True if a slot is there already, whoever made it. */
 export function isSlotThere(host: Host, scan: string, service: Service): boolean {
   return host.lstat(slotPaths(scan, service).slot) !== undefined
+}
+
+/** As root what lies in homes is read and written with their owner's ids. */
+const userOf = (host: Host, account: Account): Host => (host.account.uid === 0 ? host.as(account) : host)
+
+/** Reads the settings and variables that are kept in the homes. Who changes them there must not gain anybody else's rights by it. */
+export function readChosen(host: Host, scan: string, account: Account, services: readonly Service[]): ReadonlyMap<Service, ChosenSettings> {
+  const user = userOf(host, account)
+  const read = (file: string): string | undefined | HostError => {
+    try {
+      return user.readText(file)
+    } catch (error) {
+      if (error instanceof HostError) return error
+      throw error
+    }
+  }
+  const chosen = (service: Service): ChosenSettings => {
+    const {settings, environmentFile} = slotPaths(scan, service)
+    const [text, variables] = [read(settings), read(environmentFile)]
+    return {
+      settings: typeof text === 'string' ? parseSettings(text) : undefined,
+      environment: parseEnvironment(typeof variables === 'string' ? variables : ''),
+      failure: variables instanceof HostError ? variables.message : undefined,
+    }
+  }
+  return user.atOnce(() => new Map(services.map((service) => [service, chosen(service)])))
 }
 
 /**
@@ -26,73 +55,100 @@ export async function buildSlots(host: Host, scan: string, account: Account, slo
   const failures: BootFailures = new Map()
   const old = new Set(slots.filter((slot) => isSlotThere(host, scan, slot.service)))
   const left = () => slots.filter((slot) => !failures.has(slot))
-  const folderOf = (slot: BootSlot) => (old.has(slot) ? slotPaths(scan, slot.service).slot : stagingOf(scan, slot.service.name))
-  // What a boot that was killed left of them would be in the way.
-  const stale = slots.map((slot) => stagingOf(scan, slot.service.name)).filter((folder) => host.lstat(folder) !== undefined)
-  if (stale.length > 0) await host.run(['rm', '-rf', '--', ...stale], {env: S6_ENVIRONMENT, timeoutMs: CHANGE_TIMEOUT_MS})
+  const staging = path.join(scan, BOOT_STAGING)
+  const folderOf = (slot: BootSlot) => (old.has(slot) ? slotPaths(scan, slot.service).slot : path.join(staging, slot.service.name))
+  const run = (argv: readonly string[]) => host.run(argv, {env: S6_ENVIRONMENT, timeoutMs: CHANGE_TIMEOUT_MS})
+  // What a boot that was killed left would be in the way.
+  if (host.lstat(staging) !== undefined) await run(['rm', '-rf', '--', staging])
+  host.makeFolder(staging, 0o700)
 
-  for (const slot of slots) await guarded(failures, slot, () => writeSlot(host, slot, slotPaths(scan, slot.service), folderOf(slot)))
+  const kept: DefinitionFile[] = []
+  for (const slot of slots) {
+    try {
+      kept.push(...(await writeSlot(host, slot, slotPaths(scan, slot.service), folderOf(slot), !old.has(slot))))
+    } catch (error) {
+      if (!(error instanceof ServiceError || error instanceof HostError)) throw error
+      failures.set(slot, error.message)
+    }
+  }
+  keepSettings(host, account, kept)
   const owner = `${account.uid}:${account.gid}`
   await forAll(host, left(), (some) => shell(SKELETON, owner, ...some.map(folderOf)), failures)
+  // rename(2) within one file system is atomic, and fails where something is in the way. Those of the first call are gone from the second.
   const publish = (some: readonly BootSlot[]) =>
-    shell(PUBLISH, ...some.flatMap((slot) => [folderOf(slot), slotPaths(scan, slot.service).slot]))
+    some.length === 1
+      ? shell(PUBLISH, ...some.flatMap((slot) => [folderOf(slot), slotPaths(scan, slot.service).slot]))
+      : ['mv', '--', ...some.map(folderOf), `${scan}/`]
   const fresh = left().filter((slot) => !old.has(slot))
   await forAll(host, fresh, publish, failures)
+  host.removeFolder(staging)
   return {done: left(), old, failures}
 }
 
-/** Has s6 take up what was built: a new slot starts by itself unless it is down, one that was there is told. Returns those that could not be. */
+/**
+ * Has s6 take up what was built. New slots are let go when all have their supervisors: gateways that start leave little time to s6-svscan. One that
+ * was there is told. Returns those that could not be.
+ */
 export async function takeUpSlots(host: Host, scan: string, {done, old}: BuiltSlots): Promise<ReadonlyMap<BootSlot, string>> {
   const failures: BootFailures = new Map()
   if (done.length === 0) return failures
+  const run = (argv: readonly string[], timeoutMs = CHANGE_TIMEOUT_MS) => host.run(argv, {env: S6_ENVIRONMENT, timeoutMs})
+  const slotOf = ({service}: BootSlot) => slotPaths(scan, service).slot
+  const isHeard = (await run(['s6-svscanctl', '-a', scan])).code === 0
+  const fresh = done.filter((slot) => !old.has(slot) && slot.wanted === 'running').map(slotOf)
   // At the very first of a boot s6-svscan does not listen yet, and takes up by itself what is there when it does.
-  await host.run(['s6-svscanctl', '-a', scan], {env: S6_ENVIRONMENT, timeoutMs: CHANGE_TIMEOUT_MS})
-  for (const slot of done.filter((one) => old.has(one))) {
-    const argv = shell(slot.wanted === 'running' ? START : STOP, scan, slotPaths(scan, slot.service).slot)
-    await guarded(failures, slot, () => performSteps(host, [changeStep(`have it ${slot.wanted}`, argv)], SILENT))
-  }
+  if (isHeard && fresh.length > 0) await run(shell(SUPERVISED, ...fresh), SUPERVISED_TIMEOUT_MS)
+  for (const slot of fresh) host.removeFile(path.join(slot, 'down'))
+  if (fresh.length > 0) await run(shell(RELEASE, ...fresh))
+  const told = done.filter((slot) => old.has(slot))
+  const argvFor = (some: readonly BootSlot[]) =>
+    shell(SET_ALL, ...some.flatMap((slot) => [slot.wanted === 'running' ? '-u' : '-d', slotOf(slot)]))
+  await forAll(host, told, argvFor, failures)
   return failures
 }
 
-async function guarded(failures: BootFailures, slot: BootSlot, work: () => Promise<void>): Promise<void> {
-  try {
-    await work()
-  } catch (error) {
-    if (!(error instanceof ServiceError || error instanceof HostError)) throw error
-    failures.set(slot, error.message)
-  }
-}
-
-/** Writes a slot's own files into a folder, and the settings that they were made from into the home, as an install would leave both. */
-async function writeSlot(host: Host, slot: BootSlot, paths: SlotPaths, folder: string): Promise<void> {
+/** Writes a slot's own files into a folder, and makes its memory. A new one is down until it is let go. Returns those that an install would leave in the home too. */
+async function writeSlot(host: Host, slot: BootSlot, paths: SlotPaths, folder: string, isNew: boolean): Promise<DefinitionFile[]> {
   const files = await renderDefinition(host, paths, slot.service, slot.settings, slot.environment)
   for (const name of ['', 'log', 'helpers']) host.makeFolder(path.join(folder, name), 0o755)
   for (const {path: file, text, mode} of files.filter((one) => one.as === undefined)) {
     host.writeAtomic(folder + file.slice(paths.slot.length), text, mode)
   }
-  keepSettings(host, files)
   host.writeAtomic(path.join(folder, path.basename(paths.bootReason)), `${slot.reason}\n`, 0o644)
   const finding = path.join(folder, path.basename(paths.bootFinding))
   if (slot.isFinding) host.writeAtomic(finding, '', 0o644)
   else host.removeFile(finding)
   const down = path.join(folder, path.basename(paths.down))
-  if (slot.wanted === 'stopped') host.writeAtomic(down, '', 0o644)
+  if (isNew || slot.wanted === 'stopped') host.writeAtomic(down, '', 0o644)
   else host.removeFile(down)
+  if (slot.wanted === 'running') makeMemory(host, paths, slot.service.account)
+  return files.filter(({as, secret}) => as && !secret)
+}
+
+/** Its run script would make it too, at the cost of four processes. One that stays down gets none: it tells that the gateway ran here. */
+function makeMemory(host: Host, {memory, memoryParent}: SlotPaths, account: Account): void {
+  try {
+    host.makeFolder(memoryParent, 0o755)
+    if (host.makeFolder(memory, 0o700) && host.account.uid === 0) host.setOwner(memory, account)
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error
+  }
 }
 
 /** A home that cannot be written to is no reason to keep its gateway down: `diff` shows what is missing. */
-function keepSettings(host: Host, files: readonly DefinitionFile[]): void {
-  for (const {path: file, text, mode, as, secret} of files) {
-    if (!as || secret) continue
-    try {
-      if (host.lstat(file)?.kind === 'file' && host.readText(file) === text) continue
-      const user = host.account.uid === as.uid ? host : host.as(as)
-      user.makeFolder(path.dirname(file), 0o700)
-      user.writeAtomic(file, text, mode)
-    } catch (error) {
-      if (!(error instanceof HostError)) throw error
+function keepSettings(host: Host, account: Account, files: readonly DefinitionFile[]): void {
+  const user = userOf(host, account)
+  user.atOnce(() => {
+    for (const {path: file, text, mode} of files) {
+      try {
+        if (user.lstat(file)?.kind === 'file' && user.readText(file) === text) continue
+        user.makeFolder(path.dirname(file), 0o700)
+        user.writeAtomic(file, text, mode)
+      } catch (error) {
+        if (!(error instanceof HostError)) throw error
+      }
     }
-  }
+  })
 }
 
 /** One call for all; where that fails, one for each, so that only those fail that must. */

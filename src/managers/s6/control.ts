@@ -51,6 +51,36 @@ export const START = `${SCANNED}s6-svdt-clear "$2" 2>/dev/null
 exec s6-svc -u "$2"
 `
 
+/** $1…: slots. Ends when each has a supervisor, whose end of the control FIFO is what opening ours waits for. Not a process is started for it. */
+export const SUPERVISED = `for slot; do
+  : >"$slot/supervise/control" || exit
+done
+`
+
+/**
+ * $1…: slots that were kept down until all have a supervisor. "u" is what s6-svc -u writes, whose fifty processes would have to vie with the
+ * gateways that start. One without a supervisor comes up with it, if its down file is gone.
+ */
+export const RELEASE = `for slot; do
+  printf u 1<>"$slot/supervise/control"
+done
+`
+
+/**
+ * Arguments in twos: -u or -d, and a slot that s6-svscan has been told of. One that its supervisor does not hear of yet is waited for, or stays down
+ * by its down file.
+ */
+export const SET_ALL = `while [ "$#" -ge 2 ]; do
+  tries=0
+  until s6-svc "$1" "$2" 2>/dev/null; do
+    [ "$1" = -u ] || break
+    [ $((tries += 1)) -le 200 ] || { echo "s6-svscan does not take up $2" >&2; exit 1; }
+    sleep 0.05
+  done
+  shift 2
+done
+`
+
 /** A service that is up, or waits for its next start, is ended and started anew; -t alone does nothing to one that is down (s6-svc). */
 export const RESTART = `${SCANNED}up=$(s6-svstat -o up "$2") || exit
 s6-svdt-clear "$2" 2>/dev/null

@@ -85,7 +85,7 @@ export async function renderDefinition(
     setuidgid: shellQuote(requireS6Tool(host, 's6-setuidgid')),
     asUser: shellQuote(`${requireS6Tool(host, 's6-setuidgid')} ${account.name}`),
     log: shellQuote(requireS6Tool(host, 's6-log')),
-    ...tools(host, ['chown', 'head', 'id', 'mkdir', 'rm', 'sleep']),
+    ...tools(host, ['chown', 'head', 'mkdir', 'rm', 'sleep']),
     start: shellQuote(`${paths.helpers}/start.sh`),
     beforeStart: shellQuote(`${paths.helpers}/before-start.sh`),
     afterExit: shellQuote(`${paths.helpers}/after-exit.sh`),

@@ -44,7 +44,7 @@ export async function renderHeartbeat(
     asUser: shellQuote(`${requireS6Tool(host, 's6-setuidgid')} ${account.name}`),
     node: shellQuote(findLastingNode(host, account, inUse)),
     entry: shellQuote(entry),
-    ...tools(host, ['id', 'sleep']),
+    ...tools(host, ['sleep']),
   })
   const file = (name: string, text: string, mode: number): DefinitionFile => ({
     ...{path: path.join(slot, name), text, mode, secret: false, needsRestart: false, edited: false},

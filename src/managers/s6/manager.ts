@@ -23,7 +23,7 @@ import type {
   UsedProgram,
 } from '../manager.js'
 import {orNoAccess} from '../no-access.js'
-import {buildSlots, isSlotThere, takeUpSlots} from './boot.js'
+import {buildSlots, isSlotThere, readChosen, takeUpSlots} from './boot.js'
 import {ABORT, ANNOUNCE, LOGS, LOOK, RESTART, S6_ENVIRONMENT, s6Tool, shell, START, STOP} from './control.js'
 import {isOwn, renderDefinition, slotEnvironment} from './definition.js'
 import {parseEnvironment} from './environment-file.js'
@@ -56,6 +56,7 @@ export class S6Manager implements Manager {
     this.container = {
       variable: (name) => containerVariable(host, name),
       isThere: (service) => isSlotThere(host, this.scan, service),
+      chosen: (account, services) => readChosen(host, this.scan, account, services),
       build: (account, slots) => buildSlots(host, this.scan, account, slots),
       tickSteps: async ({service, settings}) => {
         const isNew = host.lstat(path.join(this.scan, HEARTBEAT_SLOT)) === undefined

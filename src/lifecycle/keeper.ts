@@ -1,0 +1,192 @@
+import {readProcess, type ProcessInfo} from '../gateway/process.js'
+import {readGatewayState, stateFile} from '../gateway/records.js'
+import {tick} from '../gateway/tick.js'
+import {HostError, type Launched, type LaunchEnd} from '../host/host.js'
+import {afterEnd, type GatewayEnd} from '../service/after-end.js'
+import {readDesired} from '../service/desired-state.js'
+import type {HelperName} from '../service/helpers.js'
+import type {RestartPolicy} from '../service/restart-policy.js'
+import type {HeartbeatSettings} from '../service/settings.js'
+import type {RunPlace} from './run-place.js'
+import {watch} from './watchdog.js'
+
+/** Signals that end the gateway for good, as a stop that is meant, and those that are the gateway's own affair. */
+const STOPPING: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT']
+const PASSED_ON: readonly NodeJS.Signals[] = ['SIGUSR1', 'SIGUSR2']
+/** What a keeper has to be told of. */
+export const KEPT_SIGNALS = [...STOPPING, ...PASSED_ON]
+/** Upstream's signal for a planned restart. */
+const RESTART: NodeJS.Signals = 'SIGUSR1'
+const HELPER_TIMEOUT_MS = 15_000
+const HELPER_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+export interface KeeperOptions {
+  readonly policy: RestartPolicy
+  readonly heartbeat: HeartbeatSettings
+  readonly argv: readonly string[]
+  readonly folder: string
+  readonly helper: (name: HelperName) => string
+  /** The longest that the gateway may take to end. */
+  readonly stopMs: number
+  readonly say: (line: string) => void
+}
+
+/** Starts the gateway, waits for its end, and starts it again as the policy says. */
+export class Keeper {
+  private failures = 0
+  private gateway: Launched | undefined
+  private isStopping = false
+  /** Aborted by whatever ends the wait before a start. */
+  private wait = new AbortController()
+  /** Aborted with the end of everything. */
+  private readonly over = new AbortController()
+
+  constructor(
+    private readonly place: RunPlace,
+    private readonly options: KeeperOptions,
+  ) {}
+
+  async keep(): Promise<number> {
+    const ticking = this.options.heartbeat.enabled ? this.keepTicking() : Promise.resolve()
+    try {
+      // Of a gateway that never was.
+      let status = 0
+      for (;;) {
+        await this.prepare()
+        if (this.isStopping) return status
+        const {end, seen} = await this.runOnce()
+        status = end.status
+        const {failures, waitMs, text} = afterEnd(this.options.policy, this.failures, seen)
+        this.failures = failures
+        this.options.say(text)
+        if (waitMs === null) return status
+        await this.place.host.sleep(waitMs, this.wait.signal)
+        if (this.isStopping) {
+          this.options.say('the start was called off')
+          return status
+        }
+        this.wait = new AbortController()
+      }
+    } finally {
+      this.over.abort()
+      await ticking
+    }
+  }
+
+  async onSignal(signal: NodeJS.Signals): Promise<void> {
+    const {gateway} = this
+    const isStop = STOPPING.includes(signal)
+    const isFirst = isStop && !this.isStopping
+    if (isStop) this.isStopping = true
+    if (!gateway) {
+      // A wish for a restart ends the wait as well; earlier failures no longer count.
+      if (!isStop && signal !== RESTART) return
+      this.failures = 0
+      this.wait.abort()
+      return
+    }
+    if (isFirst) {
+      await this.callHelper('before-stop.sh', {MAINPID: String(gateway.pid)})
+      void this.endInTime(gateway)
+    }
+    this.pass(gateway, signal)
+  }
+
+  /** Clears a pid record that a dead gateway left, after the same checks as under a manager. The wait is this program's own. */
+  private async prepare(): Promise<void> {
+    await this.callHelper('before-start.sh', {})
+  }
+
+  private async runOnce(): Promise<{end: LaunchEnd; seen: GatewayEnd}> {
+    const {host, userHost, profile} = this.place
+    const [startedMs, startedWallMs] = [host.monotonicMs(), host.nowMs()]
+    const gateway = userHost.launch(this.options.argv, {env: this.environment(), cwd: profile.home})
+    const startTime = readProcess(host, gateway.pid)?.startTime
+    if (gateway.pid > 0) this.gateway = gateway
+    const end = await gateway.ended
+    this.gateway = undefined
+    // What it left behind would hold its ports and files.
+    if (gateway.pid > 0) host.killGroup(gateway.pid)
+    const state = readGatewayState(userHost, profile.home)
+    const value = state.kind === 'present' ? state.value : undefined
+    const written = value?.process?.startTime
+    const isOfThisRun =
+      written !== undefined && startTime !== undefined
+        ? written >= startTime
+        : (userHost.stat(stateFile(profile.home))?.modifiedMs ?? 0) >= startedWallMs
+    const desired = readDesired(userHost, profile.home)
+    return {
+      end,
+      seen: {
+        ...{code: end.code, signal: end.signal, failure: end.failure},
+        upMs: host.monotonicMs() - startedMs,
+        said: value && isOfThisRun ? value : undefined,
+        isAsked: this.isStopping,
+        isStopped: (desired.kind === 'recorded' && desired.record.desiredState === 'stopped') || value?.desiredState === 'stopped',
+      },
+    }
+  }
+
+  /** As this program was started, but for what makes it this gateway. */
+  private environment(): Record<string, string> {
+    const {host, account, profile} = this.place
+    const own = Object.entries(host.env).filter((entry): entry is [string, string] => entry[1] !== undefined)
+    const user = account.uid === host.account.uid ? {} : {HOME: account.home, USER: account.name, LOGNAME: account.name}
+    // The last one has it end with 75 for a restart, instead of starting the next gateway by itself.
+    return {...Object.fromEntries(own), ...user, HERMES_HOME: profile.home, HERMES_SUPERVISED_CHILD: '1'}
+  }
+
+  /** Has a gateway that does not end in time ended by force. */
+  private async endInTime(gateway: Launched): Promise<void> {
+    await this.place.host.sleep(this.options.stopMs, this.over.signal)
+    if (this.gateway !== gateway) return
+    this.options.say(`gateway did not end within ${Math.round(this.options.stopMs / 1000)} s and is killed`)
+    this.place.host.killGroup(gateway.pid)
+  }
+
+  private pass(gateway: Launched, signal: NodeJS.Signals): void {
+    if (this.gateway !== gateway) return
+    try {
+      this.place.userHost.signal(gateway.pid, signal)
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error
+      this.options.say(error.message)
+    }
+  }
+
+  /** Ticks as the timer of a service does. */
+  private async keepTicking(): Promise<void> {
+    const {userHost, host, profile, account} = this.place
+    const {heartbeat, folder, say} = this.options
+    let lastFailure: string | undefined
+    for (;;) {
+      await host.sleep(heartbeat.intervalSec * 1000, this.over.signal)
+      if (this.over.signal.aborted) return
+      if (!this.gateway || this.isStopping) continue
+      const ticked = await tick({host: userHost, userHost}, profile.home, account.uid)
+      const failure = ticked.result.kind === 'failed' ? ticked.result.why : undefined
+      if (failure !== undefined && failure !== lastFailure) say(`no heartbeat: ${failure}`)
+      lastFailure = failure
+      if (heartbeat.watchdogTicks === null) continue
+      const service = {name: 'hermes-svc run', home: profile.home, runtimeFolder: folder, limit: heartbeat.watchdogTicks}
+      const line = await watch(userHost, {...service, isOwn: (process) => this.isOwn(process)}, ticked)
+      if (line !== undefined) say(line)
+    }
+  }
+
+  /** True for what was started here, or by the wrapper that was. */
+  private isOwn({pid, parentPid}: ProcessInfo): boolean {
+    const own = this.gateway?.pid
+    return !this.isStopping && own !== undefined && (pid === own || parentPid === own)
+  }
+
+  private async callHelper(name: HelperName, variables: Readonly<Record<string, string>>): Promise<void> {
+    const {userHost, host} = this.place
+    const shell = host.which('sh') ?? '/bin/sh'
+    const result = await userHost.run([shell, '-c', this.options.helper(name), 'hermes-svc', this.options.folder], {
+      env: {PATH: HELPER_PATH, ...variables},
+      timeoutMs: HELPER_TIMEOUT_MS,
+    })
+    for (const line of result.stderr.split('\n').filter(Boolean)) this.options.say(line.replace(/^hermes-svc: /, ''))
+  }
+}

@@ -1,0 +1,39 @@
+import path from 'node:path'
+import {ExitStatus, ServiceError} from '../errors.js'
+import {HostError} from '../host/host.js'
+import type {RunPlace} from './run-place.js'
+
+/** Where the helpers and the watchdog remember what they must; its name is nobody else's. */
+export function makeRunFolder({host, userHost, profile}: RunPlace): string {
+  const {XDG_RUNTIME_DIR, TMPDIR} = host.env
+  // The home comes last: a container may have nothing else to write to.
+  const places = [XDG_RUNTIME_DIR, TMPDIR, '/tmp', profile.home].filter((folder) => folder !== undefined && path.isAbsolute(folder))
+  let last: HostError | undefined
+  for (const place of places as string[]) {
+    for (let number = 0; number < 100; number++) {
+      const folder = path.join(place, `.hermes-svc-run-${host.pid}-${number}`)
+      try {
+        if (userHost.makeFolder(folder, 0o700)) return folder
+      } catch (error) {
+        if (!(error instanceof HostError)) throw error
+        last = error
+        break
+      }
+    }
+  }
+  throw new ServiceError(`There is no folder for what has to be remembered between two starts: ${last?.message ?? 'all names are taken'}`, {
+    code: 'no-state-folder',
+    exitStatus: ExitStatus.failed,
+    next: ['set TMPDIR to a folder that may be written to'],
+  })
+}
+
+export function removeRunFolder({userHost}: RunPlace, folder: string): void {
+  try {
+    for (const name of userHost.list(folder) ?? []) userHost.removeFile(path.join(folder, name))
+    userHost.removeFolder(folder)
+  } catch (error) {
+    // What is left is a few bytes in a temporary folder.
+    if (!(error instanceof HostError)) throw error
+  }
+}
