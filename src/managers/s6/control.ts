@@ -117,7 +117,8 @@ if [ -d "$1/$2" ]; then
   # -n: supervisors whose slot is gone end (s6-svscanctl); without s6-svscan there are none.
   s6-svscanctl -an "$1" 2>/dev/null
   tries=0
-  while s6-svok "$aside" 2>/dev/null; do
+  # The logger ends a moment after what it logs.
+  while s6-svok "$aside" 2>/dev/null || s6-svok "$aside/log" 2>/dev/null; do
     [ $((tries += 1)) -le 200 ] || { echo "the supervisor of $2 does not end" >&2; exit 1; }
     sleep 0.05
   done
