@@ -8,7 +8,7 @@ const PROGRAMS = [
   'test/gateway/tick.test.ts',
   'test/managers/launchd/launcher.test.ts',
   'test/service/helper-*.test.ts',
-  'test/smoke/*.test.ts',
+  'test/smoke/{junit,stand-in}.test.ts',
 ]
 const INTEGRATION = ['test/integration/**/*.test.ts']
 /** They watch real processes against the clock: what fails once on a CI machine that paused for a while is looked at once more. */

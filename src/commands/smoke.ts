@@ -9,6 +9,7 @@ import {annotationsFlag, type CommandResult, durationFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
 const DEFAULT_TIMEOUT_MS = 300_000
+const INSIDE_MS = 60_000
 const WORDS: Readonly<Record<StepOutcome, string>> = {
   passed: 'ok',
   failed: 'FAILED',
@@ -53,7 +54,9 @@ one that was killed, the next one takes away. Ends with 4 if it can be tried nei
     const steps = selectSteps(this.flags.only)
     const timeoutMs = this.flags.timeout ?? DEFAULT_TIMEOUT_MS
     const isolated = this.flags.isolated || this.hasNoManager()
-    const done = await this.limited(timeoutMs, (signal) => {
+    // Inside, the machine keeps the limit itself, says at which step it was, and cleans up.
+    const limitMs = timeoutMs + (isolated ? INSIDE_MS : 0)
+    const done = await this.limited(limitMs, (signal) => {
       const run: Run = {steps, timeoutMs, onStep: (step) => this.show(step), signal}
       return isolated ? this.isolated(run) : this.onThisMachine(run)
     })

@@ -307,7 +307,9 @@ describe('health --prometheus', () => {
   it('says why if nothing may be looked at', async () => {
     const files = {'/srv/closed': {folder: true as const, mode: 0}}
     expect((await run({files}, ['--prometheus', '--home', '/srv/closed/home'])).exitStatus).toBe(0)
-    expect(stdout).toContain('{user="user",profile="default",state="unknown",reason="gateway_status_unavailable",gateway_state=""} 1\n')
+    expect(stdout).toContain(
+      '{user="user",profile="default",state="unknown",verdict="unknown",reason="gateway_status_unavailable",gateway_state=""} 1\n',
+    )
   })
 })
 

@@ -291,6 +291,14 @@ describe.each(['read', 'run'] as const)('%s', (via) => {
 })
 
 describe('run', () => {
+  it('asks a program to end as soon as its signal is aborted, and one that begins after that at once', async () => {
+    const abort = new AbortController()
+    setTimeout(() => abort.abort(), 100)
+    const program = ['sh', '-c', 'trap "echo asked; exit 7" TERM; echo said; sleep 60 & wait']
+    expect(await HOST.run(program, {signal: abort.signal})).toMatchObject({code: 7, failure: 'ABORTED', stdout: 'said\nasked\n'})
+    expect(await HOST.run(['sleep', '60'], {signal: abort.signal})).toMatchObject({code: null, failure: 'ABORTED'})
+  })
+
   it('kills what does not end when it is asked to, children included, and lets go of what has left the group', async () => {
     const folder = temporaryFolder()
     const program = 'trap "" TERM; setsid sleep 61 & echo $! >"$1/session"; sleep 62 & echo $! >"$1/child"; wait; wait; sleep 63'

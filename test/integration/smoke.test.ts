@@ -1,9 +1,16 @@
+import {spawn} from 'node:child_process'
+import {once} from 'node:events'
+import fs from 'node:fs'
+import path from 'node:path'
 import {beforeAll, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
-import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import {STATE_PREFIX} from '../../src/smoke/machine-keeper.js'
+import {MACHINE_NODE, MACHINE_PACKAGE, whyNoMachine} from '../../src/smoke/machine.js'
 import {type SmokeStep, STEPS} from '../../src/smoke/steps.js'
+import {ensureBuilt, PACKAGE_ROOT} from '../support/built.js'
+import {describeUnless} from '../support/describe-unless.js'
 import {junitComplaints} from '../support/junit.js'
-import {describeOnSystemd, hermesSvc} from '../support/machines.js'
+import {describeOnSystemd, hermesSvc, testHost, waitFor} from '../support/machines.js'
 import {UserPool} from '../support/user-pool.js'
 
 /** What of the self-test is still there: files, units and processes of its user (`$1`). */
@@ -92,9 +99,9 @@ await describeOnSystemd('smoke', (machine) => {
     }))
 
   it.concurrent.each([
-    ['INT', 'the gateway is alive', 'in the middle of a command'],
-    ['TERM', ' stop: ', 'while it waits'],
-  ])('leaves nothing after SIG%s', (signal, line, _when) =>
+    ['INT', 'the gateway is alive'],
+    ['TERM', ' stop: '],
+  ])('leaves nothing after SIG%s, at "%s"', (signal, line) =>
     users.with(async (user) => {
       const output = await interrupt(user, signal, line, '--only', 'stays-stopped')
       expect(output).toMatch(/^exit 130\n/)
@@ -116,4 +123,20 @@ await describeOnSystemd('smoke', (machine) => {
       expect(await left(user)).toBe('')
     }),
   )
+})
+
+describeUnless(whyNoMachine(testHost), 'smoke --isolated', () => {
+  it('takes its machine down again after SIGINT', async () => {
+    ensureBuilt()
+    const child = spawn(process.execPath, [path.join(PACKAGE_ROOT, 'bin/hermes-svc.cjs'), 'smoke', '--isolated'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let output = ''
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (output += data.toString()))
+    const [, name] = await waitFor(() => /boot a throw-away machine: hermes-svc-(\S+)/.exec(output) ?? undefined, 'the machine', 60_000)
+    child.kill('SIGINT')
+    const [code] = (await once(child, 'close')) as [number | null]
+    expect([code, output]).toEqual([130, expect.stringContaining('hermes-svc: cancelled')])
+    expect(fs.existsSync(`${STATE_PREFIX}${name}`)).toBe(false)
+  })
 })

@@ -1,0 +1,177 @@
+import {execFileSync, spawnSync} from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import {beforeAll, describe, expect, it} from 'vitest'
+import type {Account} from '../../src/host/host.js'
+import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import {ensureBuilt, PACKAGE_ROOT} from '../support/built.js'
+import {ACTION_SHELL, actionStep} from '../support/github-action.js'
+import {schemaErrors} from '../support/json-schemas.js'
+import {junitComplaints} from '../support/junit.js'
+import {describeOnSystemd} from '../support/machines.js'
+import {TestService} from '../support/test-service.js'
+import {readWorkflowCommands} from '../support/workflow-commands.js'
+
+const README = fs.readFileSync(path.join(PACKAGE_ROOT, 'README.md'), 'utf8')
+
+/** Puts both programs where a user's shell finds them. */
+const ON_PATH = `ln -s ${MACHINE_NODE} /usr/local/bin/node 2>/dev/null || :
+ln -sf ${MACHINE_PACKAGE}/bin/hermes-svc.cjs /usr/local/bin/hermes-svc`
+
+/** The outputs that a step has written to $GITHUB_OUTPUT. */
+const outputsOf = (text: string): Record<string, string> =>
+  Object.fromEntries([...text.matchAll(/^([\w-]+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, value]))
+
+await describeOnSystemd('hermes-svc by other programs', (machine) => {
+  let ann: Account
+  let service: TestService
+
+  beforeAll(async () => {
+    ann = await machine().addUser('ann')
+    await machine().exec(['sh', '-c', ON_PATH])
+    service = await TestService.make(machine(), ann)
+    await service.must('install')
+  })
+
+  const stopIt = () => service.systemctl('kill', '--signal=SIGSTOP', service.unit)
+  const cureIt = () => service.must('fix:missing-heartbeat', ['--yes'])
+
+  describe('the step of the action that runs it', () => {
+    const runStep = async (inputs: Record<string, string>) => {
+      const {run, env} = actionStep('run', inputs, {'steps.install.outputs.program': `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`})
+      await service.sh('rm -rf ~/out ~/hermes-svc-reports; : >~/out', [], {user: ann})
+      const output = `${ann.home}/out`
+      const ended = await machine().exec([...ACTION_SHELL, run], {user: ann, env: {...env, GITHUB_OUTPUT: output}, timeoutMs: 60_000})
+      const outputs = outputsOf((await machine().readText(output)) ?? '')
+      const commands = readWorkflowCommands(`${ended.stdout}\n${ended.stderr}`)
+      return {code: ended.code, outputs, commands, stdout: ended.stdout}
+    }
+    const profile = () => `--profile '${service.profile}'`
+
+    it('ends well where doctor finds nothing, and says where its document is', async () => {
+      const {code, outputs, commands} = await runStep({flags: profile()})
+      expect([code, commands]).toEqual([0, []])
+      expect(outputs).toEqual({findings: '0', errors: '0', report: 'hermes-svc-reports/doctor.json', 'exit-status': '0'})
+      const document = await machine().readText(`${ann.home}/${outputs['report']}`)
+      expect(schemaErrors('doctor', JSON.parse(document ?? ''))).toEqual([])
+    })
+
+    it('fails for an error, which is an annotation with its evidence and what to type', async () => {
+      await stopIt()
+      const {code, outputs, commands} = await runStep({flags: profile(), 'fail-on': 'error'})
+      const never = await runStep({flags: profile(), 'fail-on': 'never'})
+      await cureIt()
+      expect([code, never.code]).toEqual([1, 0])
+      expect(outputs).toMatchObject({findings: '1', errors: '1', 'exit-status': '1'})
+      expect(commands).toEqual([
+        {
+          command: 'error',
+          properties: {title: `${service.unit}: missing-heartbeat`},
+          data: expect.stringContaining('is stopped by a signal'),
+        },
+      ])
+      expect(commands[0]?.data).toMatch(
+        /\n- pid \d+ is stopped by a signal \(state T\)[^]*\nWhat to type:\n {2}hermes-svc fix missing-heartbeat/,
+      )
+    })
+
+    it('fails for a warning only if warnings are to fail it', async () => {
+      await service.systemctl('disable', service.unit)
+      const [warning, error] = [await runStep({flags: profile()}), await runStep({flags: profile(), 'fail-on': 'error'})]
+      await service.must('fix:not-enabled', ['--yes'])
+      expect([warning.code, error.code]).toEqual([1, 0])
+      expect(error.outputs).toMatchObject({findings: '1', errors: '0'})
+      expect(error.commands.map(({command}) => command)).toEqual(['warning'])
+    })
+
+    it('tries smoke, with a JUnit report', async () => {
+      const {code, outputs, commands} = await runStep({command: 'smoke', flags: '--scope user --only install'})
+      expect([code, commands]).toEqual([0, []])
+      expect(outputs).toMatchObject({findings: '0', report: 'hermes-svc-reports/smoke.json', junit: 'hermes-svc-reports/smoke.xml'})
+      expect(junitComplaints((await machine().readText(`${ann.home}/${outputs['junit']}`)) ?? '')).toBe('')
+    })
+
+    it('fails with an annotation where the command cannot do its work', async () => {
+      const {code, outputs, commands} = await runStep({flags: '--banana', 'fail-on': 'never'})
+      expect([code, outputs['exit-status']]).toEqual([1, '2'])
+      expect(commands).toMatchObject([{command: 'error', data: expect.stringMatching(/^unknown flag: --banana\n/) as string}])
+    })
+
+    it.each<[inputs: Record<string, string>, why: string]>([
+      [{command: 'uninstall'}, 'the input command must be doctor or smoke'],
+      [{'fail-on': 'anything'}, 'the input fail-on must be error, warning, any or never'],
+      [{flags: "--profile 'work"}, 'the input flags has a quote without an end'],
+    ])('refuses %j', async (inputs, why) => {
+      const {code, commands} = await runStep(inputs)
+      expect(code).toBe(2)
+      expect(commands).toMatchObject([{command: 'error', data: why}])
+    })
+  })
+
+  it('has the cron line of the README say something only if something was found', async () => {
+    const [, searchPath, line] = /```cron\nPATH=(.*)\n17 \* \* \* \* +(.*)\n```/.exec(README) ?? []
+    // cron(8): a shell, and of the environment these alone.
+    const env = {PATH: searchPath, HOME: ann.home, LOGNAME: 'ann', SHELL: '/bin/sh'}
+    const cron = () =>
+      machine().exec(['env', '-i', ...Object.entries(env).map(([name, value]) => `${name}=${value}`), '/bin/sh', '-c', line ?? ''], {
+        user: ann,
+      })
+    const healthy = await cron()
+    await stopIt()
+    const broken = await cron()
+    await cureIt()
+    expect([healthy.stdout, healthy.stderr]).toEqual(['', ''])
+    expect(broken.stdout).toMatch(/missing-heartbeat +.*is stopped by a signal/)
+  })
+
+  it('has a timer that systemd finds nothing wrong with, and whose service fails for a finding', async () => {
+    const units = ['hermes-svc-doctor.service', 'hermes-svc-doctor.timer']
+    const folder = `${ann.home}/.config/systemd/user`
+    for (const unit of units) {
+      const text = fs.readFileSync(path.join(PACKAGE_ROOT, 'templates/monitoring', unit), 'utf8')
+      await machine().writeText(`${folder}/${unit}`, text, {user: ann})
+    }
+    const systemctl = async (...words: string[]) => (await machine().exec(['systemctl', '--user', ...words], {user: ann})).stdout.trim()
+    const verified = await machine().exec(['systemd-analyze', '--user', 'verify', ...units.map((unit) => `${folder}/${unit}`)], {user: ann})
+    expect([verified.code, verified.stdout, verified.stderr]).toEqual([0, '', ''])
+    await systemctl('daemon-reload')
+    await systemctl('enable', '--now', 'hermes-svc-doctor.timer')
+    expect(await systemctl('list-timers', '--no-legend', 'hermes-svc-doctor.timer')).toContain('hermes-svc-doctor.service')
+    const look = async () => {
+      await systemctl('start', 'hermes-svc-doctor.service')
+      return systemctl('show', '--property=Result,ExecMainStatus', 'hermes-svc-doctor.service')
+    }
+    expect(await look()).toBe('Result=success\nExecMainStatus=0')
+    await stopIt()
+    expect(await look()).toBe('Result=exit-code\nExecMainStatus=1')
+    await cureIt()
+    const journal = await machine().exec(['journalctl', '--user', '--unit=hermes-svc-doctor.service', '--output=cat'], {user: ann})
+    expect(journal.stdout).toContain('hermes-svc fix missing-heartbeat')
+  })
+})
+
+describe('the step of the action that installs it', () => {
+  it('installs a packed one, and says where its program is', () => {
+    ensureBuilt()
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-action-'))
+    try {
+      const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder]
+      const packed = execFileSync('npm', pack, {cwd: PACKAGE_ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore']})
+      const [{filename, version}] = JSON.parse(packed) as [{filename: string; version: string}]
+      const {run, env} = actionStep('install', {version: filename}, {'github.action_path': PACKAGE_ROOT, 'runner.temp': folder})
+      const [bash, ...args] = ACTION_SHELL
+      const output = path.join(folder, 'out')
+      const {status, stderr} = spawnSync(bash, [...args, run], {
+        cwd: folder,
+        encoding: 'utf8',
+        env: {PATH: process.env.PATH, HOME: os.homedir(), ...env, GITHUB_OUTPUT: output, npm_config_offline: 'true'},
+      })
+      expect({status, stderr}).toMatchObject({status: 0})
+      const program = outputsOf(fs.readFileSync(output, 'utf8'))['program'] ?? ''
+      expect(execFileSync(process.execPath, [program, '--version'], {encoding: 'utf8'})).toContain(`hermes-svc/${version} `)
+    } finally {
+      fs.rmSync(folder, {recursive: true})
+    }
+  })
+})
