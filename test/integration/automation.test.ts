@@ -109,6 +109,14 @@ await describeOnSystemd('hermes-svc by other programs', (machine) => {
     })
   })
 
+  it('has doctor print annotations below its table, where nobody asks for its document', async () => {
+    await stopIt()
+    const {stdout} = await service.run('doctor', ['--annotations', 'github'])
+    await cureIt()
+    expect(stdout).toContain('What to type:\n')
+    expect(stdout.trimEnd().split('\n').at(-1)).toMatch(/^::error title=.*%3A missing-heartbeat::the gateway/)
+  })
+
   it('has the cron line of the README say something only if something was found', async () => {
     const [, searchPath, line] = /```cron\nPATH=(.*)\n17 \* \* \* \* +(.*)\n```/.exec(README) ?? []
     // cron(8): a shell, and of the environment these alone.
