@@ -12,6 +12,7 @@ import os from 'node:os'
 import path from 'node:path'
 import {fileURLToPath, pathToFileURL} from 'node:url'
 import {parseArgs} from 'node:util'
+import {setTimeout as sleep} from 'node:timers/promises'
 
 const SELF = fileURLToPath(import.meta.url)
 const ROOT = path.dirname(path.dirname(SELF))
@@ -376,7 +377,7 @@ async function lastUpMs(container, count) {
   // TAI64N: @, 16 hexadecimal digits of seconds and 8 of nanoseconds.
   const msOf = (label) => Number(BigInt(`0x${label.slice(1, 17)}`) - 2n ** 62n) * 1000 + Number.parseInt(label.slice(17, 25), 16) / 1e6
   for (;;) {
-    await new Promise((resolve) => setTimeout(resolve, 1000))
+    await sleep(1000)
     const [now, label, ...slots] = (await container.sh(asked)).stdout.trim().split('\n')
     const up = slots.filter((line) => line.startsWith('true ')).map((line) => msOf(line.split(' ')[1]))
     if (up.length === count) return Math.max(...up) - msOf(label) + Number(now)
