@@ -5,7 +5,7 @@ import {type ExitStatus, ExitStatus as Status, usageError} from './errors.js'
 import {forbidColours, writeDirectly} from './host/stdio.js'
 import {lightConfig} from './light-config.js'
 import {reportFailure} from './ui/failure.js'
-import {closest} from './ui/suggest.js'
+import {didYouMean} from './ui/suggest.js'
 
 /** The command classes by id, for oclif's "explicit" strategy. Empty until `loadCommands` has filled it: help works from the manifest. */
 export const COMMANDS: Record<string, Command.Class> = {}
@@ -61,15 +61,24 @@ function findCommand(argv: readonly string[], ids: readonly string[]): {id: stri
 function topicOf(argv: readonly string[], ids: readonly string[]): string {
   const [word, second] = argv
   if (word === undefined || HELP_FLAGS.includes(word)) return ''
-  if (word.startsWith('-')) throw usageError(`the command comes first, then its flags: ${word}`, ['hermes-svc --help'])
+  if (word.startsWith('-')) {
+    throw usageError(`the command comes first, then its flags: ${word}${didYouMean(word, ['--help', '--version'])}`, ['hermes-svc --help'])
+  }
+  const known = ids.map((id) => id.replaceAll(':', ' '))
   const isTopic = ids.some((id) => id.startsWith(`${word}:`))
   if (isTopic && (second === undefined || second.startsWith('-'))) return word
   const typed = isTopic ? `${word} ${second}` : word
-  const meant = closest(
-    typed,
-    ids.map((id) => id.replaceAll(':', ' ')),
-  )
-  throw usageError(`unknown command: ${typed}${meant ? ` (did you mean ${meant}?)` : ''}`, ['hermes-svc --help'])
+  throw usageError(`unknown command: ${typed}${isTopic ? didYouMean(typed, known) : commandMeant(argv, known)}`, ['hermes-svc --help'])
+}
+
+/** What was meant by a first word that is no command and no topic: one of those, or a command of a topic whose name was left out. */
+function commandMeant([word = '', second = '']: readonly string[], known: readonly string[]): string {
+  const within = known.find((command) => command.endsWith(` ${word}`))
+  if (within !== undefined) return ` (did you mean ${within}?)`
+  const both = didYouMean(`${word} ${second}`, known)
+  return second !== '' && both !== ''
+    ? both
+    : didYouMean(word, [...known, ...known.flatMap((command) => command.split(' ').slice(0, -1)), 'help'])
 }
 
 const HELP_FLAGS = ['--help', '-h']

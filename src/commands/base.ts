@@ -1,14 +1,14 @@
 import {Command} from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'
 import type {Interfaces} from '@oclif/core'
-import {type ExitStatus, type ServiceError, usageError} from '../errors.js'
+import {type ExitStatus, ServiceError, usageError} from '../errors.js'
 import type {Host} from '../host/host.js'
 import {createNodeHost} from '../host/node-host.js'
 import {MANAGER_KINDS} from '../managers/manager.js'
 import {cancelledError, reportFailure, writeJson, writeLine} from '../ui/failure.js'
 import {paintFor, type Paint} from '../ui/paint.js'
 import {during, progressOnStderr, type ProgressPlace} from '../ui/progress.js'
-import {closest} from '../ui/suggest.js'
+import {didYouMean} from '../ui/suggest.js'
 
 /** What a command ends with. */
 export interface CommandResult {
@@ -157,7 +157,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
       if (json && result.json) writeJson({ok: true, ...result.json})
       return result.exitStatus
     } catch (error) {
-      return reportFailure(error, json)
+      return reportFailure(this.advised(error), json)
     } finally {
       for (const [signal, listener] of this.listeners) process.off(signal, listener)
     }
@@ -232,19 +232,28 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
 
   /** oclif's parse errors as usage errors: what is wrong in one line, with the flag that was probably meant. */
   private usageErrorOf(error: unknown): ServiceError {
-    const next = [`${this.config.bin} ${this.ctor.id.replaceAll(':', ' ')} --help`]
+    const next = [this.helpCommand]
     const {flags: unknownFlags, message} = error as {flags?: readonly string[]; message: string}
     if (unknownFlags) {
       const known = Object.keys({...this.ctor.baseFlags, ...this.ctor.flags}).map((name) => `--${name}`)
-      const told = unknownFlags.map((flag) => {
-        const meant = closest(flag, known)
-        return meant ? `${flag} (did you mean ${meant}?)` : flag
-      })
+      const told = unknownFlags.map((flag) => flag + didYouMean(flag.replace(/=.*$/s, ''), known))
       return usageError(`unknown flag: ${told.join(', ')}`, next)
     }
     // oclif puts these around the reason.
     const reason = message.replace(/^Parsing --\S+ \n\t/, '').replace(/\nSee more help with --help/g, '')
-    return usageError(reason, next)
+    // As oclif has it, of a flag: "Expected --scope=usr to be one of: user, system", of an argument: "Expected bsh to be one of: bash, zsh".
+    const [, word, options] = /^Expected (?:--[\w-]+=)?(.*) to be one of: (.*)$/.exec(reason) ?? []
+    return usageError(word === undefined ? reason : reason + didYouMean(word, options?.split(', ') ?? []), next)
+  }
+
+  /** Wrong usage that says nothing of what to type is told with the help of the command. */
+  private advised(error: unknown): unknown {
+    const isBare = error instanceof ServiceError && error.code === 'usage' && error.next.length === 0
+    return isBare ? usageError(error.message, [this.helpCommand]) : error
+  }
+
+  private get helpCommand(): string {
+    return `${this.config.bin} ${this.ctor.id.replaceAll(':', ' ')} --help`
   }
 
   private cancelOn(canceller: AbortController, signals: readonly NodeJS.Signals[]): void {

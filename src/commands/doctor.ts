@@ -10,7 +10,7 @@ import {DEFAULT_WEDGE_WINDOW_MS} from '../lifecycle/prove.js'
 import type {Target} from '../lifecycle/target.js'
 import {doctorText} from '../ui/doctor-text.js'
 import type {Failure} from '../ui/failure.js'
-import {closest} from '../ui/suggest.js'
+import {didYouMean} from '../ui/suggest.js'
 import {allFlag, annotationsFlag, type CommandResult, timeoutFlag, wedgeWindowFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
@@ -105,8 +105,7 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
     const {only, skip = []} = this.flags
     for (const id of [...(only ?? []), ...skip]) {
       if (known.includes(id)) continue
-      const meant = closest(id, known)
-      throw usageError(`--${only ? 'only' : 'skip'}: there is no check ${JSON.stringify(id)}${meant ? ` (did you mean ${meant}?)` : ''}`, [
+      throw usageError(`--${only ? 'only' : 'skip'}: there is no check ${JSON.stringify(id)}${didYouMean(id, known)}`, [
         `checks: ${known.join(', ')}`,
       ])
     }

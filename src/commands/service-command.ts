@@ -1,5 +1,6 @@
 import type {Command} from '@oclif/core/command'
 import {ExitStatus, usageError} from '../errors.js'
+import {HostError} from '../host/host.js'
 import {change, type ChangeOptions} from '../lifecycle/change.js'
 import {resolveTarget, type Target, type TargetFlags} from '../lifecycle/target.js'
 import {outcomeOf, type Plan} from '../plan/plan.js'
@@ -7,6 +8,7 @@ import {DEFAULT_PROFILE, listProfiles} from '../service/profile.js'
 import type {Annotation} from '../ui/annotations.js'
 import {writeLine} from '../ui/failure.js'
 import {stepReporter} from '../ui/progress.js'
+import {didYouMean} from '../ui/suggest.js'
 import {BaseCommand, type CommandResult} from './base.js'
 
 /** What a change of one service ended with. */
@@ -23,7 +25,24 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
   }
 
   protected target(purpose: 'read' | 'change'): Target {
-    return resolveTarget(this.host, this.targetFlags, purpose)
+    const target = resolveTarget(this.host, this.targetFlags, purpose)
+    if (this.flags.profile !== undefined) this.hintAtProfile(target)
+    return target
+  }
+
+  /** A profile without a home may be one whose name was mistyped. What comes of it is the command's matter: its service may be left. */
+  private hintAtProfile({userHost, service: {profile}}: Target): void {
+    try {
+      if (userHost.stat(profile.home) !== undefined) return
+      const meant = didYouMean(
+        profile.name,
+        listProfiles(userHost, profile.root).map(({name}) => name),
+      )
+      if (meant !== '') this.note(`There is no profile ${profile.name}${meant}`)
+    } catch (error) {
+      // What may not be looked at says nothing; the command tells of it.
+      if (!(error instanceof HostError)) throw error
+    }
   }
 
   /** The services of all profiles that are on disk; `only` decides which of them. */

@@ -1,4 +1,5 @@
 import {ExitStatus, ServiceError} from '../errors.js'
+import {adviceFor} from '../host/advice.js'
 import {type Host, HostError} from '../host/host.js'
 import {type AppliedStep, type ApplyListener, applyPlan, PlanFailed} from '../plan/apply.js'
 import {appendJournal, journalStep} from '../plan/journal.js'
@@ -78,6 +79,7 @@ async function lockHome(target: Target, command: string) {
     throw new ServiceError(`The home cannot be locked against a second hermes-svc: ${error.message}`, {
       code: 'lock-failed',
       exitStatus: ExitStatus.failed,
+      next: adviceFor(error),
     })
   }
   if (lock) return lock

@@ -79,6 +79,7 @@ export async function waitUntilDown(target: Target, options: {timeoutMs: number;
       throw new ServiceError(`The gateway did not stop within ${options.timeoutMs / 1000} s; ${situation(seen)}`, {
         code: 'not-stopped',
         exitStatus: ExitStatus.failed,
+        next: [ownCommand(target, 'stop --force')],
         evidence: logTail(target, LOG_LINES),
       })
     }

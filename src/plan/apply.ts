@@ -1,4 +1,5 @@
 import {ExitStatus, ServiceError} from '../errors.js'
+import {adviceFor} from '../host/advice.js'
 import {type FileStat, type Host, HostError} from '../host/host.js'
 import type {Plan, Progress, RunStep, Step} from './plan.js'
 
@@ -116,7 +117,7 @@ async function applyStep(host: Host, step: Step, listener: ApplyListener, undos:
 /** A system call that failed is foreseeable: a full disk, a missing right. */
 function foreseen(error: unknown, why: string): unknown {
   if (!(error instanceof HostError)) return error
-  return new ServiceError(`${why}: ${error.message}`, {code: 'step-failed', exitStatus: ExitStatus.failed})
+  return new ServiceError(`${why}: ${error.message}`, {code: 'step-failed', exitStatus: ExitStatus.failed, next: adviceFor(error)})
 }
 
 /** Performs steps within another step's act, e.g. a manager's restart as the last rung of a ladder. They are not undone. */
@@ -189,7 +190,7 @@ async function runOrThrow(host: Host, {argv, env, timeoutMs, mayFail}: RunStep):
   const why = result.failure ?? (result.stderr.trim() || `exit status ${result.code ?? result.signal}`)
   const message = `${argv.join(' ')}: ${why}`
   if (mayFail) return message
-  throw new ServiceError(message, {code: 'command-failed', exitStatus: ExitStatus.failed})
+  throw new ServiceError(message, {code: 'command-failed', exitStatus: ExitStatus.failed, next: ['hermes-svc doctor']})
 }
 
 function snapshot(host: Host, path: string): {text: string; stat: FileStat} | undefined {

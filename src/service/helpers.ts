@@ -97,5 +97,6 @@ export function toolPath(host: Host, tool: string): string {
   throw new ServiceError(`The service needs ${tool}, which is neither in ${TOOL_PATH} nor on PATH`, {
     code: 'tool-missing',
     exitStatus: ExitStatus.failed,
+    next: [`install ${tool}, then the same command again`],
   })
 }

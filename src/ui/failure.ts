@@ -1,4 +1,5 @@
 import {ExitStatus, ServiceError} from '../errors.js'
+import {adviceFor} from '../host/advice.js'
 import {HostError} from '../host/host.js'
 import {type StandardStream, writeText} from '../host/stdio.js'
 
@@ -51,9 +52,7 @@ function failureOf(error: unknown): {failure: Failure; exitStatus: ExitStatus} {
     return {failure: {code, message, next, evidence}, exitStatus}
   }
   if (error instanceof HostError) {
-    const mayNot = ['EACCES', 'EPERM', 'EROFS'].includes(error.code)
-    const next = mayNot ? ['run it as an account that may do that, for example with sudo'] : []
-    return {failure: {code: 'system-call', message: error.message, next, evidence: []}, exitStatus: ExitStatus.failed}
+    return {failure: {code: 'system-call', message: error.message, next: adviceFor(error), evidence: []}, exitStatus: ExitStatus.failed}
   }
   // Thrown by @inquirer/prompts on Ctrl-C and on a closed stdin; told by its name, since the library is loaded only for a prompt.
   if (error instanceof Error && error.name === 'ExitPromptError') return failureOf(cancelledError())

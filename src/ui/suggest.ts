@@ -9,6 +9,12 @@ export function closest(word: string, candidates: readonly string[]): string | u
   return best
 }
 
+/** ` (did you mean x?)`, to stand after a mistyped word; '' if no candidate is near. */
+export function didYouMean(word: string, candidates: readonly string[]): string {
+  const meant = closest(word, candidates)
+  return meant === undefined ? '' : ` (did you mean ${meant}?)`
+}
+
 /** Levenshtein distance, with a swap of two neighbours counted as one edit (optimal string alignment). */
 function editDistance(a: string, b: string): number {
   const rows: number[][] = [Array.from({length: b.length + 1}, (_, column) => column)]

@@ -2,7 +2,7 @@ import type {Config} from '@oclif/core/config'
 import * as Flags from '@oclif/core/flags'
 import {afterEach, beforeEach, describe, expect, it, vi} from 'vitest'
 import {allFlag, BaseCommand, type CommandResult, parseTimeoutMs, timeoutFlag} from '../../src/commands/base.js'
-import {ExitStatus, ServiceError} from '../../src/errors.js'
+import {ExitStatus, ServiceError, usageError} from '../../src/errors.js'
 import {type Host, HostError} from '../../src/host/host.js'
 import {lightConfig} from '../../src/light-config.js'
 import {cancelledError} from '../../src/ui/failure.js'
@@ -152,7 +152,10 @@ describe('a command', () => {
     [['extra'], 'Unexpected argument: extra'],
     [['--home'], 'Flag --home expects a value'],
     [['--home', ''], '--home must not be empty'],
+    [['--jsno=1'], 'unknown flag: --jsno=1 (did you mean --json?)'],
     [['--scope', 'all'], 'Expected --scope=all to be one of: user, system'],
+    [['--scope', 'sytem'], 'Expected --scope=sytem to be one of: user, system (did you mean system?)'],
+    [['--manager', 'system'], 'Expected --manager=system to be one of: systemd, launchd, s6 (did you mean systemd?)'],
     [['--count', 'x'], 'Expected an integer but received: x'],
     [['--timeout', '0'], "--timeout must be seconds or a time such as 90s, 2m or 1h, at most a day: '0'"],
     [['-p', 'a', '-p', 'b'], 'Flag --profile can only be specified once'],
@@ -164,6 +167,14 @@ describe('a command', () => {
   it('refuses flags that exclude each other', async () => {
     expect(await run(['--all', '--profile', 'x'])).toBe(2)
     expect(stderr).toContain('--profile=x cannot also be provided when using --all')
+  })
+
+  it('names its help where wrong usage says nothing else to type', async () => {
+    expect(await run([], () => Promise.reject(usageError('these two do not go together')))).toBe(2)
+    expect(stderr).toBe('hermes-svc: these two do not go together\nNext: hermes-svc fixture --help\n')
+    stderr = ''
+    await run([], () => Promise.reject(usageError('it is not there', ['hermes-svc list'])))
+    expect(stderr).toBe('hermes-svc: it is not there\nNext: hermes-svc list\n')
   })
 
   it('tells a usage error as a document with --json', async () => {

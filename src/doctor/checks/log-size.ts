@@ -120,7 +120,9 @@ const ROTATE_TIMEOUT_MS = 60_000
 function shorten(host: Host, userHost: Host, {path: file, mode}: LogFile): void {
   const pid = openerOf(host, file)
   if (pid !== undefined) {
-    throw new ServiceError(`${file} is open in pid ${pid} by now`, {code: 'log-in-use', exitStatus: ExitStatus.failed})
+    throw new ServiceError(`${file} is open in pid ${pid} by now`, {
+      ...{code: 'log-in-use', exitStatus: ExitStatus.failed, next: ['hermes-svc doctor --only log-size']},
+    })
   }
   const tail = userHost.readTail(file, KEPT_BYTES)
   if (tail !== undefined) userHost.writeAtomic(file, tail, mode)

@@ -65,6 +65,7 @@ export function lookFailed(result: RunResult): ServiceError {
   return new ServiceError(`${argv.join(' ')}: ${why ?? (wordsOf(result) || `exit status ${code}`)}`, {
     code: why === null || why === undefined ? 'manager-refused' : 'manager-unreachable',
     exitStatus: ExitStatus.cannotTell,
+    next: ['hermes-svc doctor   # looks for what keeps it from answering'],
   })
 }
 
@@ -73,6 +74,7 @@ export function notUnderstood({argv, stdout}: RunResult): ServiceError {
   return new ServiceError(`What ${argv.join(' ')} printed is not understood`, {
     code: 'manager-not-understood',
     exitStatus: ExitStatus.cannotTell,
+    next: ['please report it, with these lines and the output of sw_vers'],
     evidence: stdout.split('\n').slice(0, 10),
   })
 }
@@ -96,6 +98,7 @@ export function changeFailed(result: RunResult, what: string): ServiceError {
   return new ServiceError(`${what}: ${result.argv.join(' ')}: ${why}`, {
     code: isDenied ? 'manager-denied' : 'command-failed',
     exitStatus: ExitStatus.failed,
+    next: [isDenied ? 'run it as an account that may do that, for example with sudo' : 'hermes-svc doctor'],
   })
 }
 

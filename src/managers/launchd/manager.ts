@@ -648,6 +648,7 @@ function neverDone({name}: Service): ServiceError {
   return new ServiceError(`${name} could not be started: launchd is still busy with its former end`, {
     code: 'command-failed',
     exitStatus: ExitStatus.failed,
+    next: ['hermes-svc start   # once that has ended'],
   })
 }
 

@@ -32,6 +32,7 @@ export function requireS6Tool(host: Host, tool: string): string {
   throw new ServiceError(`The service needs ${tool}, which is nowhere in ${S6_PATH}`, {
     code: 'tool-missing',
     exitStatus: ExitStatus.cannotTell,
+    next: [`add ${tool} to the container's image`],
   })
 }
 

@@ -358,7 +358,7 @@ export class S6Manager implements Manager {
 
   private observation(service: Service, reading: SlotReading): ManagerObservation {
     const paths = this.paths(service)
-    if (reading === 'hidden') throw cannotTell(`${paths.slot}/supervise may not be looked at: its owner or root can`, 'no-access')
+    if (reading === 'hidden') throw cannotTell(`${paths.slot}/supervise may not be looked at: its owner or root can`, 'no-access', ['the same command as that account'])
     const run = orNoAccess(() => this.host.readText(paths.run))
     const own = run !== undefined && isOwn(run)
     const recorded = orNoAccess(() =>
@@ -427,6 +427,6 @@ export class S6Manager implements Manager {
   }
 }
 
-function cannotTell(message: string, code = 'manager-not-understood'): ServiceError {
-  return new ServiceError(message, {code, exitStatus: ExitStatus.cannotTell})
+function cannotTell(message: string, code = 'manager-not-understood', next: readonly string[] = ['hermes-svc doctor']): ServiceError {
+  return new ServiceError(message, {code, exitStatus: ExitStatus.cannotTell, next})
 }

@@ -60,5 +60,6 @@ export function lookFailed({argv, failure, signal, stderr, code}: RunResult): Se
   return new ServiceError(`${argv.join(' ')}: ${why ?? (text || `exit status ${code}`)}`, {
     code: denied || why ? 'manager-unreachable' : 'manager-refused',
     exitStatus: ExitStatus.cannotTell,
+    next: ['hermes-svc doctor   # looks for what keeps it from answering'],
   })
 }

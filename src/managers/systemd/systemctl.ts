@@ -34,6 +34,7 @@ export class Systemctl {
     throw new ServiceError(`systemctl show answered for ${shown.length} units instead of ${units.length}`, {
       code: 'manager-not-understood',
       exitStatus: ExitStatus.cannotTell,
+      next: ['please report it, with the output of systemctl --version'],
     })
   }
 

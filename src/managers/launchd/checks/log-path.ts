@@ -4,6 +4,7 @@ import type {Found} from '../../../doctor/finding.js'
 import type {Scene} from '../../../doctor/scene.js'
 import {waitUntilUp} from '../../../lifecycle/wait.js'
 import type {Step} from '../../../plan/plan.js'
+import {shellWord} from '../../../service/shell-quote.js'
 import {isExternal, whyNoLog} from '../failures.js'
 import {logSteps} from '../hand-over.js'
 
@@ -81,7 +82,9 @@ function renewSteps({target: {host, userHost, manager, service}}: Scene, log: st
   const act = (): Promise<void> => {
     if (host.lstat(log)?.kind !== 'folder') doer.removeFile(log)
     else if (!doer.removeFolder(log))
-      throw new ServiceError(`${log} is a folder that is not empty`, {code: 'log-path', exitStatus: ExitStatus.failed})
+      throw new ServiceError(`${log} is a folder that is not empty`, {
+        ...{code: 'log-path', exitStatus: ExitStatus.failed, next: [`ls -la ${shellWord(log)}   # move what is in it away`]},
+      })
     return Promise.resolve()
   }
   return [{kind: 'act', why: `take ${log} away`, act}, ...(isUsers ? [] : logSteps(host, log, service.account))]

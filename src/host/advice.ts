@@ -1,0 +1,31 @@
+import {shellWord} from '../service/shell-quote.js'
+import type {HostError} from './host.js'
+
+/** What to type after a system call that failed; nothing where there is nothing to try. */
+export function adviceFor({code, path}: Pick<HostError, 'code' | 'path'>): string[] {
+  const place = shellWord(path)
+  switch (code) {
+    case 'EACCES':
+    case 'EPERM':
+      return ['run it as an account that may do that, for example with sudo']
+    case 'EROFS':
+      return [`findmnt -T ${place}   # it is mounted read-only`]
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return path.startsWith('/')
+        ? [`df -h ${place}   # it is full; make room, then the same command again`]
+        : ['make room where its output goes']
+    case 'ELOOP':
+    case 'EEXIST':
+    case 'EISDIR':
+    case 'ENOTDIR':
+      return [`ls -ld ${place}   # what stands there is not what it should be`]
+    case 'EMFILE':
+    case 'ENFILE':
+      return ['ulimit -n   # too many files are open']
+    case 'EIO':
+      return ['sudo dmesg | tail   # the disk does not read or write']
+    default:
+      return []
+  }
+}
