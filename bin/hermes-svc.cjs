@@ -196,11 +196,16 @@ function print(text) {
     while (done < bytes.length) done += fs.writeSync(1, bytes, done)
   } catch (error) {
     // EPIPE: nobody reads on (`| head`). EAGAIN: stdout is a pipe that does not block, which the stream knows how to wait for.
-    if (error.code !== 'EPIPE') process.stdout.write(bytes.subarray(done))
+    if (error.code === 'EAGAIN') process.stdout.write(bytes.subarray(done))
+    else if (error.code !== 'EPIPE') fail(`cannot write to stdout: ${error.code}`)
   }
 }
 
 function fail(reason) {
-  process.stderr.write(`hermes-svc: ${reason}\n`)
   process.exitCode = 1
+  try {
+    fs.writeSync(2, `hermes-svc: ${reason}\n`)
+  } catch {
+    // What cannot be told is told by the exit status.
+  }
 }

@@ -1,8 +1,9 @@
 import {shellWord} from '../service/shell-quote.js'
+import {dirname} from 'node:path'
 import type {HostError} from './host.js'
 
 /** What to type after a system call that failed; nothing where there is nothing to try. */
-export function adviceFor({code, path}: Pick<HostError, 'code' | 'path'>): string[] {
+export function adviceFor({code, path, message}: Pick<HostError, 'code' | 'path' | 'message'>): string[] {
   const place = shellWord(path)
   switch (code) {
     case 'EACCES':
@@ -10,6 +11,11 @@ export function adviceFor({code, path}: Pick<HostError, 'code' | 'path'>): strin
       return ['run it as an account that may do that, for example with sudo']
     case 'EROFS':
       return [`findmnt -T ${place}   # it is mounted read-only`]
+    case 'ENOENT':
+      if (message.startsWith('cannot run')) return [`install ${place}, then the same command again`]
+      return [
+        path.startsWith('/') ? `ls -ld ${shellWord(dirname(path))}   # it may be gone` : 'cd   # the folder that you are in may be gone',
+      ]
     case 'ENOSPC':
     case 'EDQUOT':
       return path.startsWith('/')

@@ -41,6 +41,7 @@ export function lockByProgram(file: string, env: NodeJS.ProcessEnv): Promise<Hel
     child.on('error', (error) => reject(new HostError(errnoOf(error), 'flock', 'cannot run')))
     child.on('exit', (code) => {
       if (code === held) resolve(undefined)
+      else if (/Permission denied/.test(stderr)) reject(new HostError('EACCES', file, 'cannot lock'))
       else reject(new HostError('ENOLCK', file, `cannot lock (${stderr.trim()})`))
     })
     child.stdout.once('data', () => {
