@@ -1,0 +1,217 @@
+// npm run docs [-- --check]: writes what the commands say of themselves into the README, between its markers, and into man/hermes-svc.1.
+// With --check nothing is written, and it ends with 1 if they are not as they would be written. It reads oclif.manifest.json, so build first.
+import fs from 'node:fs'
+import path from 'node:path'
+import {fileURLToPath} from 'node:url'
+
+const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+const README = path.join(ROOT, 'README.md')
+const MAN = path.join(ROOT, 'man', 'hermes-svc.1')
+const BEGIN = '<!-- reference:begin -->'
+const END = '<!-- reference:end -->'
+/** A date that is not the day of a change would make the page another one each day. */
+const TITLE = /^\.TH HERMES\\-SVC 1 ([\d-]+) /m
+
+const ENVIRONMENT = [
+  ['HERMES_HOME', "the home of the gateway, where --home does not name one: the root home or a profile's"],
+  ['HERMES_SVC_MANAGER', 'the service manager, where --manager does not name one'],
+  ['HERMES_SVC_NO_CACHE', '1: no code cache, which makes each start slower'],
+  ['NO_COLOR, FORCE_COLOR', 'no colours at all, or colours wherever the output goes'],
+]
+const FILES = [
+  ['~/.hermes', "the gateway's home; profiles are below its profiles folder"],
+  ['~/.config/hermes-svc, /etc/hermes-svc', 'settings and helpers of services, in user and in system scope (Linux)'],
+  ['~/Library/Application Support/hermes-svc, /Library/Application Support/hermes-svc', 'the same on macOS'],
+  ['<home>/.hermes-svc.json', 'what was asked for: running or stopped'],
+  ['<home>/logs/hermes-svc.jsonl', 'every change that was made'],
+]
+
+const {description, version} = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'))
+const {oclif} = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'))
+const commands = Object.values(JSON.parse(fs.readFileSync(path.join(ROOT, 'oclif.manifest.json'), 'utf8')).commands).map(shapeOf)
+const plain = commands.filter(({topic}) => topic === undefined)
+const common = plain[0].flags.filter(({words}) => commands.every(({flags}) => flags.some((flag) => flag.words === words)))
+const topics = Object.entries(oclif.topics).map(([name, topic]) => {
+  const members = commands.filter((command) => command.topic === name)
+  return {
+    name,
+    about: topic.description,
+    members,
+    flags: ownFlags(members[0]).filter((flag) => members.every((member) => has(member, flag))),
+  }
+})
+
+const readme = fs.readFileSync(README, 'utf8')
+const old = fs.existsSync(MAN) ? fs.readFileSync(MAN, 'utf8') : ''
+const date = TITLE.exec(old)?.[1] ?? today()
+const page = manPage(date) === old ? old : manPage(today())
+const reference = withReference(readme)
+
+if (process.argv.includes('--check')) {
+  const stale = [...(reference === readme ? [] : ['README.md']), ...(page === old ? [] : ['man/hermes-svc.1'])]
+  if (stale.length > 0) {
+    process.stderr.write(`not as the commands are: ${stale.join(', ')}; run: npm run docs\n`)
+    process.exitCode = 1
+  }
+} else {
+  fs.mkdirSync(path.dirname(MAN), {recursive: true})
+  fs.writeFileSync(README, reference)
+  fs.writeFileSync(MAN, page)
+}
+
+/** What both texts need of a command in the manifest. */
+function shapeOf({id, summary, description: about, flags, args, examples, bareFlags = {}}) {
+  const words = id.split(':')
+  return {
+    topic: words.length > 1 ? words[0] : undefined,
+    name: words.join(' '),
+    summary,
+    about: about?.replaceAll('\n', ' ') ?? '',
+    args: Object.values(args).map(({name, options}) => `[${options?.join('|') ?? name}]`),
+    flags: Object.values(flags).map((flag) => ({words: flagWords(flag, flag.name in bareFlags), about: flag.description})),
+    examples: examples.map((example) => example.replaceAll('<%= config.bin %>', oclif.bin)),
+  }
+}
+
+/** `-p, --profile <name>`, `--scope user|system`, `--[no-]linger`. */
+function flagWords({name, char, type, options, helpValue, allowNo}, isBare) {
+  const value = type === 'boolean' ? '' : ` ${options?.join('|') ?? helpValue ?? '<value>'}`
+  return `${char ? `-${char}, ` : ''}--${allowNo ? '[no-]' : ''}${name}${isBare ? value.replace(/^ (?!\[)(.*)$/, ' [$1]') : value}`
+}
+
+function has({flags}, {words}) {
+  return flags.some((flag) => flag.words === words)
+}
+
+/** The flags of a command that not all have. */
+function ownFlags(command) {
+  return command.flags.filter((flag) => !common.includes(flag) && !has({flags: common}, flag))
+}
+
+function today() {
+  return new Date().toISOString().slice(0, 10)
+}
+
+// The README.
+
+function withReference(text) {
+  const [start, end] = [text.indexOf(BEGIN), text.indexOf(END)]
+  if (start < 0 || end < start) throw new Error(`README.md lacks the markers ${BEGIN} and ${END}`)
+  return `${text.slice(0, start)}${BEGIN}\n${markdown()}\n${text.slice(end)}`
+}
+
+function markdown() {
+  const rows = [
+    ...plain.map(({name, args, summary, examples}) => [[name, ...args].join(' '), summary, examples]),
+    ...topics.map(({name, about, members: [first]}) => [`${name} <finding>`, about, first.examples]),
+  ].map(
+    ([name, about, examples]) =>
+      `| \`${cell(name)}\` | ${cell(about)} | ${examples.map((example) => `\`${cell(example)}\``).join('<br>')} |`,
+  )
+  const lines = [
+    '<details><summary>Every command with its examples, and every flag: as <code>--help</code> and the man page have them</summary>',
+    '',
+    '| command | does | examples |',
+    '| --- | --- | --- |',
+    ...rows,
+    '',
+    '| flag | does | of |',
+    '| --- | --- | --- |',
+    ...flagsOfAll().map(({words, about, of}) => `| \`${cell(words)}\` | ${cell(about)} | ${of.join(', ')} |`),
+    '',
+    '</details>',
+  ]
+  return lines.join('\n')
+}
+
+/** Every flag once, with the commands that have it. */
+function flagsOfAll() {
+  const found = new Map()
+  for (const {topic, name, flags} of commands) {
+    for (const {words, about} of flags) {
+      const flag = found.get(`${words} ${about}`) ?? {words, about, of: []}
+      found.set(`${words} ${about}`, flag)
+      flag.of.push(topic === undefined ? name : `${topic} …`)
+    }
+  }
+  return [...found.values()].map(({words, about, of}) => {
+    const some = topics.find(({name, members}) => of.filter((one) => one === `${name} …`).length < members.length)
+    const names = [...new Set(of)].map((one) => (some && one === `${some.name} …` ? `some \`${some.name}\`` : `\`${one}\``))
+    return {words, about, of: of.length === commands.length ? ['all'] : names}
+  })
+}
+
+/** Text in a cell of a table of GitHub's markdown. */
+function cell(text) {
+  return text.replaceAll('|', '\\|').replaceAll('\n', ' ')
+}
+
+// The man page: man(7).
+
+function manPage(day) {
+  const lines = [
+    '.\\" Made by npm run docs from what the commands say of themselves.',
+    `.TH HERMES\\-SVC 1 ${day} "hermes\\-svc ${version}"`,
+    ...section('NAME', `${roff(oclif.bin)} \\- ${roff('run the Hermes Agent gateway as a service')}`),
+    ...section('SYNOPSIS', '.B hermes\\-svc', '.I command', '[\\fIflags\\fR]'),
+    ...section('DESCRIPTION', roff(description)),
+    ...section('COMMANDS', ...plain.flatMap(manCommand), ...topics.flatMap(manTopic)),
+    ...section('FLAGS OF EVERY COMMAND', ...manFlags(common)),
+    ...section('EXIT STATUS', ...exitStatuses().flatMap(([status, meaning]) => entry(status, meaning))),
+    ...section('ENVIRONMENT', ...ENVIRONMENT.flatMap(([name, about]) => entry(name, about))),
+    ...section('FILES', ...FILES.flatMap(([name, about]) => entry(name, about))),
+    ...section('SEE ALSO', '.BR systemctl (1),', '.BR journalctl (1),', '.BR launchctl (1),', '.BR s6\\-svc (8)'),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function section(name, ...lines) {
+  return [`.SH ${name.includes(' ') ? `"${name}"` : name}`, ...lines]
+}
+
+function manCommand(command) {
+  const own = ownFlags(command)
+  return [
+    `.SS "${roff([command.name, ...command.args].join(' '))}"`,
+    roff(`${command.summary}.`),
+    ...(command.about ? [roff(command.about)] : []),
+    ...manFlags(own),
+    '.PP',
+    '.nf',
+    ...command.examples.map((example) => `.RS\n${roff(example)}\n.RE`),
+    '.fi',
+  ]
+}
+
+function manTopic({name, about, members, flags}) {
+  const each = members.flatMap((member) => {
+    const more = ownFlags(member).filter((flag) => !has({flags}, flag))
+    return [...entry(member.name, `${member.summary}.`), ...(more.length > 0 ? ['.RS', ...manFlags(more), '.RE'] : [])]
+  })
+  return [`.SS "${name} \\fIfinding\\fR"`, roff(`${about}. Each of them takes:`), ...manFlags(flags), ...each]
+}
+
+function manFlags(flags) {
+  return flags.flatMap(({words, about}) => entry(words, about))
+}
+
+function entry(name, about) {
+  return ['.TP', `.B ${roff(name)}`, roff(about.replaceAll('`', ''))]
+}
+
+/** The README's own table. */
+function exitStatuses() {
+  const table = /\| exit \| meaning \|\n.*\n((?:\|.*\n)+)/.exec(readme)?.[1]
+  if (!table) throw new Error('README.md has no table of exit statuses')
+  return [...table.matchAll(/^\| (\d+) \| (.*) \|$/gm)].map(([, status, meaning]) => [status, meaning])
+}
+
+/** Text as roff(7) takes it for what it is; a hyphen that can be copied, no request at the beginning of a line. */
+function roff(text) {
+  return text
+    .replaceAll('\\', '\\e')
+    .replaceAll('-', '\\-')
+    .replace(/[^\x00-\x7f]/g, (character) => `\\[u${character.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}]`)
+    .replaceAll('"', '\\(dq')
+    .replace(/^(['.])/gm, '\\&$1')
+}
