@@ -1,6 +1,6 @@
 import type {ServiceReport} from '../lifecycle/status.js'
 import {NO_PAINT, type Paint} from './paint.js'
-import {duration, table, widthOf} from './text.js'
+import {duration, table, widthOf, wrapped} from './text.js'
 
 const MARGIN = '  '
 
@@ -27,8 +27,9 @@ export function statusText(report: ServiceReport, paint: Paint = NO_PAINT, width
   ]
   if (report.bootReason !== undefined) rows.push(['last boot', report.bootReason])
   if (report.servedBy !== null) rows.push(['served by', `the gateway of profile ${report.servedBy}; no service of its own is needed`])
+  const head = `${paint.strong(report.service)}: ${mood(report.actual)} (${report.manager}, ${report.domain ?? `${report.scope} scope`}, profile ${report.profile})`
   return [
-    `${paint.strong(report.service)}: ${mood(report.actual)} (${report.manager}, ${report.domain ?? `${report.scope} scope`}, profile ${report.profile})`,
+    ...wrapped(head, width ?? Infinity, MARGIN),
     ...table(rows, width === undefined ? undefined : width - MARGIN.length)
       .flat()
       .map((line) => MARGIN + line),

@@ -1,3 +1,4 @@
+import {stripVTControlCharacters} from 'node:util'
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
@@ -75,6 +76,49 @@ await describeOnSystemd('doctor and fix as commands', (machine) => {
     expect(await service.sh('stat -c %a "$1"', [file])).toBe('600\n')
     expect((await service.run('doctor', ['--report', file])).code).toBe(2)
     expect(await machine().readText(file)).toBe(text)
+  })
+
+  it('tells with --verbose of each program that is run, how it ended and how long it took, and no secret', async () => {
+    const {code, stderr} = await service.run('install', [
+      '--verbose',
+      '--force',
+      '--env',
+      'SLACK_TOKEN=swordfish-7362',
+      '--restart-delay',
+      '2s',
+    ])
+    expect(code).toBe(0)
+    expect(stderr).toMatch(/^\+ systemctl --user show .*\(exit 0, \d+ ms\)$/m)
+    expect(stderr).toMatch(/^\+ systemctl --user daemon-reload {2}\(exit 0, \d+ ms\)$/m)
+    expect(stderr).toMatch(/^\+ flock -n \S+ {2}\(held, \d+ ms\)$/m)
+    expect(stderr).not.toContain('swordfish')
+    expect((await service.run('status')).stderr).toBe('')
+  })
+
+  it.each([100, 60, 40])('fits a terminal of %i columns, in colours that can be switched off', async (columns) => {
+    await breakIt()
+    const onTerminal = async (words: readonly string[], env = '') => {
+      const argv = [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...words]
+      const program = `stty cols ${columns}; ${env} ${argv.join(' ')}`
+      const {stdout} = await machine().exec(['script', '--quiet', '--return', '--command', program, '/dev/null'], {user: ann})
+      return stdout.replaceAll('\r\n', '\n')
+    }
+    for (const words of [service.argv('status'), service.argv('doctor'), ['list']]) {
+      const [painted, plain, quiet] = [
+        await onTerminal(words),
+        await onTerminal([...words, '--no-color']),
+        await onTerminal(words, 'NO_COLOR=1'),
+      ]
+      const read = (text: string) => stripVTControlCharacters(text).replaceAll(/\d+(\.\d+)?( m?s)?\b/g, '0')
+      expect(read(painted)).toBe(read(plain))
+      if (words[0] !== 'list') expect(painted).toContain('\u001b[')
+      expect(plain + quiet).not.toContain('\u001b[')
+      // A path or a command is never broken; all else is.
+      const tooWide = plain
+        .split('\n')
+        .filter((line) => line.length > columns && !line.startsWith('  hermes-svc ') && /\S \S+$/.test(line.slice(14)))
+      expect(tooWide).toEqual([])
+    }
   })
 
   describe('a confirmation', () => {

@@ -358,7 +358,10 @@ export class S6Manager implements Manager {
 
   private observation(service: Service, reading: SlotReading): ManagerObservation {
     const paths = this.paths(service)
-    if (reading === 'hidden') throw cannotTell(`${paths.slot}/supervise may not be looked at: its owner or root can`, 'no-access', ['the same command as that account'])
+    if (reading === 'hidden')
+      throw cannotTell(`${paths.slot}/supervise may not be looked at: its owner or root can`, 'no-access', [
+        'the same command as that account',
+      ])
     const run = orNoAccess(() => this.host.readText(paths.run))
     const own = run !== undefined && isOwn(run)
     const recorded = orNoAccess(() =>
