@@ -1,7 +1,7 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {renderService} from '../lifecycle/install.js'
 import {fileDiff} from '../ui/plan-text.js'
-import {table} from '../ui/text.js'
+import {prepareWidths, table} from '../ui/text.js'
 import type {CommandResult} from './base.js'
 import {bareDefinitionFlags, definitionFlags, definitionRequest} from './definition-flags.js'
 import {ServiceCommand} from './service-command.js'
@@ -39,6 +39,7 @@ sets it. Reads only. Ends with 1 if there are differences.`
     for (const change of changes) for (const line of change.diff) this.print(line)
     if (drift.length > 0) {
       this.print('Merged from all files, these directives have other values than hermes-svc needs:')
+      await prepareWidths(drift)
       const rows = drift.map((entry) => [entry.directive, entry.merged || '(empty)', entry.wanted, entry.setBy ?? 'the default'])
       for (const line of table([['DIRECTIVE', 'MERGED', 'WANTED', 'SET BY'], ...rows], this.textWidth - 2).flat()) this.print(`  ${line}`)
     }

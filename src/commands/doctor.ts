@@ -10,6 +10,7 @@ import {DEFAULT_WEDGE_WINDOW_MS} from '../lifecycle/prove.js'
 import type {Target} from '../lifecycle/target.js'
 import {doctorText} from '../ui/doctor-text.js'
 import type {Failure} from '../ui/failure.js'
+import {prepareWidths} from '../ui/text.js'
 import {didYouMean} from '../ui/suggest.js'
 import {allFlag, annotationsFlag, type CommandResult, timeoutFlag, wedgeWindowFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
@@ -54,6 +55,7 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
     const fixes = this.flags.fix ? await this.applyFixes(targets, checks) : []
     const diagnoses = await this.during('look for what is wrong', () => this.diagnose(targets, checks))
     const reports = diagnoses.map(diagnosisReport)
+    await prepareWidths(reports)
     for (const line of doctorText(reports, await this.paint, this.textWidth)) this.print(line)
     if (this.flags.report !== undefined) {
       const {writeReport} = await import('../doctor/bug-report.js')

@@ -3,6 +3,7 @@ import {DEFAULT_WEDGE_WINDOW_MS, proveAll} from '../lifecycle/prove.js'
 import {servedBy} from '../lifecycle/served.js'
 import {report} from '../lifecycle/status.js'
 import {listText} from '../ui/status-text.js'
+import {prepareWidths} from '../ui/text.js'
 import {type CommandResult, wedgeWindowFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
@@ -20,6 +21,7 @@ export default class List extends ServiceCommand<typeof List> {
     const found = await this.during('see which gateways are alive', () => proveAll(targets, windowMs, this.flags.scope === undefined))
     const nowMs = this.host.monotonicMs()
     const reports = found.map(({target, seen}) => report(seen, target.manager, nowMs, servedBy(target)))
+    await prepareWidths(reports)
     for (const line of listText(reports, this.textWidth)) this.print(line)
     return {exitStatus: ExitStatus.ok, json: {services: reports}}
   }

@@ -2,6 +2,7 @@ import {DEFAULT_WEDGE_WINDOW_MS, prove} from '../lifecycle/prove.js'
 import {servedBy} from '../lifecycle/served.js'
 import {assess, report} from '../lifecycle/status.js'
 import {statusText} from '../ui/status-text.js'
+import {prepareWidths} from '../ui/text.js'
 import {type CommandResult, wedgeWindowFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
@@ -19,6 +20,7 @@ export default class Status extends ServiceCommand<typeof Status> {
     const windowMs = this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS
     const seen = await this.during('see whether the gateway is alive', () => prove(target, windowMs))
     const result = report(seen, target.manager, target.host.monotonicMs(), servedBy(target))
+    await prepareWidths(result)
     for (const line of statusText(result, await this.paint, this.textWidth)) this.print(line)
     return {exitStatus: assess(seen).exitStatus, json: result}
   }

@@ -1,12 +1,19 @@
-import stringWidth from 'fast-string-width'
-
 /** Less than this is not enough to read a column of sentences in. */
 const LEAST_LAST_COLUMN = 24
 const GAP = '  '
 
-/** How many columns of a terminal a text takes: two for a wide character, none for an accent of its own or a colour. */
+let widthOfWide: ((text: string) => number) | undefined
+
+/** To be awaited before texts are laid out that come from `data`. Only other than ASCII characters need the library, which loads ICU. */
+export async function prepareWidths(data: unknown): Promise<void> {
+  if (!/^[\u0000-\u007f]*$/.test(JSON.stringify(data))) widthOfWide ??= (await import('fast-string-width')).default
+}
+
+/** How many columns of a terminal a text takes: two for a wide character, none for an accent of its own or a colour. See `prepareWidths`. */
 export function widthOf(text: string): number {
-  return /^[\u0020-\u007e]*$/.test(text) ? text.length : stringWidth(text)
+  const plain = text.includes('\u001b') ? text.replace(/\u001b\[[\d;]*m/g, '') : text
+  if (/^[\u0020-\u007e]*$/.test(plain)) return plain.length
+  return widthOfWide ? widthOfWide(plain) : [...plain].length
 }
 
 /** Aligns rows in columns, two blanks apart; the last column is not padded. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import {describe, expect, it} from 'vitest'
-import {columns, duration, table, truncated, widthOf} from '../../src/ui/text.js'
+import {beforeAll, describe, expect, it} from 'vitest'
+import {columns, duration, prepareWidths, table, truncated, widthOf} from '../../src/ui/text.js'
 
 const TABLE = fc.integer({min: 1, max: 4}).chain((width) =>
   fc.array(
@@ -10,6 +10,8 @@ const TABLE = fc.integer({min: 1, max: 4}).chain((width) =>
     },
   ),
 )
+
+beforeAll(() => prepareWidths('日本語'))
 
 describe('columns', () => {
   it('aligns cells two blanks apart, and does not pad the last one', () => {
