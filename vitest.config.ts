@@ -40,6 +40,8 @@ export default defineConfig({
           pool: 'forks',
           maxWorkers: 2,
           testTimeout: 60_000,
+          // Some build the program first.
+          hookTimeout: 60_000,
           retry: RETRY,
           sequence: {groupOrder: 1},
         },

@@ -123,15 +123,16 @@ await describeOnSystemd('doctor and fix as commands', (machine) => {
 
   describe('a confirmation', () => {
     /** `fix not-enabled` on a pseudo-terminal, where `typed` is typed at the prompt. */
-    const ask = (typed: string) => {
-      const argv = [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...service.argv('fix:not-enabled')]
+    const ask = (typed: string, flags: readonly string[] = []) => {
+      const argv = [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...service.argv('fix:not-enabled'), ...flags]
       const program = '(sleep 2; printf "$1"; sleep 1) | script --quiet --return --command "$2" /dev/null'
       return machine().exec(['sh', '-c', program, 'sh', typed, argv.join(' ')], {user: ann, timeoutMs: 60_000})
     }
 
-    it('is asked for on a terminal, after the plan was shown', async () => {
+    it('is asked for on a terminal, after the plan was shown, without colours if none are wanted', async () => {
       await breakIt()
-      const {code, stdout} = await ask('y\\n')
+      const {code, stdout} = await ask('y\\n', ['--no-color'])
+      expect(stdout).not.toMatch(/\u001b\[[\d;]*m/)
       expect(stdout).toMatch(/Would fix not-enabled[^]*systemctl --user enable[^]*Do this\?[^]*Fixed: /)
       expect({code, isEnabled: await isEnabled()}).toEqual({code: 0, isEnabled: true})
     })
