@@ -71,4 +71,15 @@ describe('the links of the documents', () => {
     })
     expect(dead.map(([link]) => link)).toEqual([])
   })
+
+  it('has the session of setup that was recorded on a real systemd', () => {
+    const session = fs.readFileSync(path.join(ROOT, 'test/fixtures/setup-session.txt'), 'utf8')
+    expect(README).toContain(`<!-- setup:begin -->\n\`\`\`console\n${session}\`\`\`\n<!-- setup:end -->`)
+  })
+
+  it('has every question of setup with its flag', () => {
+    const section = README.slice(README.indexOf('## Setup\n'), README.indexOf('## Commands\n'))
+    const flags = ['manager', 'run-as', 'profile', 'scope', 'fix', 'command', 'linger', 'no-linger', 'heartbeat', 'watchdog']
+    expect(flags.filter((flag) => !section.includes(`\`--${flag}`))).toEqual([])
+  })
 })

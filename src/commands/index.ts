@@ -25,6 +25,7 @@ export const commandModules: CommandModules = {
   render: () => import('./render.js'),
   restart: () => import('./restart.js'),
   run: () => import('./run.js'),
+  setup: () => import('./setup.js'),
   smoke: () => import('./smoke.js'),
   start: () => import('./start.js'),
   status: () => import('./status.js'),

@@ -161,10 +161,11 @@ function valuesFor(tree: CommandTree, flag: FlagShape, {flags}: Typed, live: Liv
   switch (flag.name) {
     case 'profile':
       return live.profiles({home: flags.get('home'), runAs: flags.get('run-as')})
-    // Each check has its fix, whose summary is what it is about.
     case 'only':
     case 'skip':
-      return wordsOfTopic(tree, 'fix').map(({word, about}) => ({word, about: about.replace(/^(?:Cure|Say what to do about) /, '')}))
+      return findings(tree)
+    case 'fix':
+      return [...bare(['all', 'safe', 'none']), ...findings(tree)]
     case 'env':
     case 'unset-env':
       return bare(live.variables())
@@ -173,4 +174,9 @@ function valuesFor(tree: CommandTree, flag: FlagShape, {flags}: Typed, live: Liv
     default:
       return []
   }
+}
+
+/** Each check has its fix, whose summary is what it is about. */
+function findings(tree: CommandTree): readonly Candidate[] {
+  return wordsOfTopic(tree, 'fix').map(({word, about}) => ({word, about: about.replace(/^(?:Cure|Say what to do about) /, '')}))
 }

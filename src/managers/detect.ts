@@ -36,6 +36,18 @@ export function detectManager(host: Host, kind: string | undefined, scope: Scope
   }
 }
 
+/**
+ * The managers that could be meant: the one that HERMES_SVC_MANAGER names, else all that are seen. Throws exit 4, with what there is to do
+ * instead, if there is none.
+ */
+export function managersHere(host: Host): readonly ManagerKind[] {
+  const named = namedKind(host, undefined)
+  if (named) return [named]
+  const seen = [seenKind(host), ...(hasLaunchd(host) ? (['launchd'] as const) : [])].filter((kind) => kind !== undefined)
+  if (seen.length === 0) throw noManager(host, undefined, undefined)
+  return [...new Set(seen)]
+}
+
 function namedKind(host: Host, flag: string | undefined): ManagerKind | undefined {
   const kind = flag ?? (host.env[MANAGER_VARIABLE] || undefined)
   if (kind === undefined) return undefined

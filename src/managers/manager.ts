@@ -204,6 +204,8 @@ export interface Manager {
   readonly title: string
   /** `install` replaces a definition of another tool's, which has no lasting place here anyway. */
   readonly replacesForeign: boolean
+  /** An account's services end with its last session unless it is let run services without one (lingering). */
+  readonly canLinger: boolean
   /** A PATH on which the gateway's program may be, beside the usual places; undefined if the manager knows of none. */
   readonly commandPath: string | undefined
   /** The container that it serves all of; undefined where definitions last and each account has its own. */

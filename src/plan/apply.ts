@@ -208,7 +208,10 @@ function restore(host: Host, path: string, old: {text: string; stat: FileStat} |
 }
 
 async function undoAll(undos: readonly Undo[], listener: ApplyListener): Promise<string[]> {
+  if (undos.length === 0) return []
   const leftovers: string[] = []
+  const why = 'undo what was done'
+  listener.begin(why)
   for (const undo of [...undos].reverse()) {
     try {
       listener.progress(`undoing: ${undo.why}`)
@@ -217,6 +220,8 @@ async function undoAll(undos: readonly Undo[], listener: ApplyListener): Promise
       leftovers.push(`${undo.why} (${error instanceof Error ? error.message : String(error)})`)
     }
   }
+  // It is said by the failure that this was for.
+  listener.end(why, 0, 'unchanged')
   return leftovers
 }
 

@@ -15,37 +15,52 @@ export interface GatewayCommand {
   readonly source: string
 }
 
+/** The gateways that a service could run, the one that it would run by itself first, and all places that were looked at. */
+export interface GatewaySearch {
+  readonly found: readonly GatewayCommand[]
+  readonly lookedAt: readonly string[]
+}
+
 /**
- * Finds the gateway: the launcher or virtual environment under the root home (a checkout is `<root>/hermes-agent`), else `hermes` on the
- * user's PATH, or on `servicePath`, that of the service itself. Throws a ServiceError that lists where was looked.
+ * Looks for gateways: a launcher or virtual environment under the root home (a checkout is `<root>/hermes-agent`), and `hermes` on the
+ * user's PATH, or on `servicePath`, that of the service itself. Two names of one program are one gateway.
  */
-export function findGatewayCommand(host: Host, root: string, account: Account, servicePath = ''): GatewayCommand {
+export function searchGateways(host: Host, root: string, account: Account, servicePath = ''): GatewaySearch {
   const asUser = host.as(account)
   const bases = [path.join(root, 'hermes-agent'), root]
   const launchers = bases.flatMap((base) =>
     ['.hermes/bin/hermes', 'bin/hermes', 'venv/bin/hermes', '.venv/bin/hermes'].map((file) => path.join(base, file)),
   )
-  const launcher = launchers.find((file) => asUser.isExecutable(file))
-  if (launcher) return {argv: [launcher], source: 'the launcher under the home'}
   const pythons = bases.flatMap((base) => ['venv/bin/python', '.venv/bin/python'].map((file) => path.join(base, file)))
-  const python = pythons.find((file) => asUser.isExecutable(file))
-  if (python) return {argv: [python, '-m', 'hermes_cli.main'], source: 'the virtual environment under the home'}
   const ownPath = host.account.uid === account.uid ? (host.env.PATH ?? '') : ''
   const searched = `${path.join(account.home, '.local/bin')}:${servicePath}:${ownPath}:/usr/local/bin:/usr/bin`
-  const found = asUser.which('hermes', searched)
-  if (found) return {argv: [found], source: 'hermes on PATH'}
+  const found: GatewayCommand[] = launchers
+    .filter((file) => asUser.isExecutable(file))
+    .map((file) => ({argv: [file], source: 'the launcher under the home'}))
+  // An environment with a launcher is that launcher's.
+  const python = found.length > 0 ? undefined : pythons.find((file) => asUser.isExecutable(file))
+  if (python) found.push({argv: [python, '-m', 'hermes_cli.main'], source: 'the virtual environment under the home'})
+  const onPath = asUser.which('hermes', searched)
+  if (onPath) found.push({argv: [onPath], source: 'hermes on PATH'})
+  const folders = searched.split(':').filter(Boolean)
+  return {found: withoutTwins(asUser, found), lookedAt: [...launchers, ...pythons, ...folders.map((folder) => path.join(folder, 'hermes'))]}
+}
+
+function withoutTwins(asUser: Host, found: readonly GatewayCommand[]): GatewayCommand[] {
+  if (found.length < 2) return [...found]
+  const programs = found.map(({argv: [program = '']}) => asUser.realPath(program) ?? program)
+  return found.filter((_, index) => programs.indexOf(programs[index] ?? '') === index)
+}
+
+/** The gateway that a service runs by itself: the first that is found. Throws a ServiceError that lists where was looked. */
+export function findGatewayCommand(host: Host, root: string, account: Account, servicePath = ''): GatewayCommand {
+  const {found, lookedAt} = searchGateways(host, root, account, servicePath)
+  if (found[0]) return found[0]
   throw new ServiceError(`No gateway was found for ${account.name}: nothing executable under ${root} and no hermes on PATH`, {
     code: 'gateway-not-found',
     exitStatus: ExitStatus.failed,
     next: ['hermes-svc install --command /path/to/hermes'],
-    evidence: [
-      ...launchers,
-      ...pythons,
-      ...searched
-        .split(':')
-        .filter(Boolean)
-        .map((folder) => path.join(folder, 'hermes')),
-    ].map((file) => `looked for ${file}`),
+    evidence: lookedAt.map((file) => `looked for ${file}`),
   })
 }
 

@@ -3,7 +3,8 @@ import type {DiagnosisReport} from '../doctor/summary.js'
 import {NO_PAINT, type Paint} from './paint.js'
 import {table, wrapped} from './text.js'
 
-const WORD: Readonly<Record<Severity, string>> = {error: 'ERROR', warning: 'warning', info: 'info', unknown: 'cannot tell'}
+/** A severity in words. */
+export const SEVERITY_WORDS: Readonly<Record<Severity, string>> = {error: 'ERROR', warning: 'warning', info: 'info', unknown: 'cannot tell'}
 const ORDER: readonly Severity[] = ['error', 'warning', 'unknown', 'info']
 
 /**
@@ -18,7 +19,12 @@ export function doctorText(reports: readonly DiagnosisReport[], paint: Paint = N
   const cleanLine = clean.length > 0 ? [paint.good(cleanText(clean, several))] : []
   if (found.length === 0) return [...head, ...cleanLine]
   const sorted = ORDER.flatMap((severity) => found.filter(({finding}) => finding.severity === severity))
-  const rows = sorted.map(({report, finding}) => [WORD[finding.severity], ...(several ? [report.profile] : []), finding.id, finding.what])
+  const rows = sorted.map(({report, finding}) => [
+    SEVERITY_WORDS[finding.severity],
+    ...(several ? [report.profile] : []),
+    finding.id,
+    finding.what,
+  ])
   const lines = table([['SEVERITY', ...(several ? ['PROFILE'] : []), 'FINDING', 'WHAT'], ...rows], width)
   const painted = lines.flatMap((row, index) => {
     const severity = sorted[index - 1]?.finding.severity

@@ -54,8 +54,8 @@ function failureOf(error: unknown): {failure: Failure; exitStatus: ExitStatus} {
   if (error instanceof HostError) {
     return {failure: {code: 'system-call', message: error.message, next: adviceFor(error), evidence: []}, exitStatus: ExitStatus.failed}
   }
-  // Thrown by @inquirer/prompts on Ctrl-C and on a closed stdin; told by its name, since the library is loaded only for a prompt.
-  if (error instanceof Error && error.name === 'ExitPromptError') return failureOf(cancelledError())
+  // Thrown by @inquirer/prompts on Ctrl-C, on a closed stdin and when it is told to; told by name, since the library is loaded only for a prompt.
+  if (error instanceof Error && ['ExitPromptError', 'AbortPromptError'].includes(error.name)) return failureOf(cancelledError())
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
   const stack = error instanceof Error && error.stack ? error.stack.split('\n').filter((line) => /^\s+at /.test(line)) : []
   return {

@@ -1,14 +1,17 @@
 import type {Host} from '../host/host.js'
 import {outcomeOf, type Plan, type Step} from '../plan/plan.js'
 
-/** A plan as --dry-run prints it: each step, and for each file what would change in it. Secrets are never shown. */
-export async function planText(host: Host, plan: Plan): Promise<string[]> {
+/**
+ * A plan as --dry-run prints it: each step, and for each file what would change in it. Secrets are never shown. `longestNew`: of a new file
+ * with more lines than these only that it is new.
+ */
+export async function planText(host: Host, plan: Plan, longestNew = Infinity): Promise<string[]> {
   if (plan.steps.length === 0) return [outcomeOf(plan)]
   const lines = [`Would ${plan.title}:`]
   for (const step of shownSteps(plan)) {
     lines.push(`  ${step.why}`)
     if (step.kind === 'run') lines.push(`      $ ${step.argv.join(' ')}`)
-    if (step.kind === 'write-file') lines.push(...(await fileDiff(host, step)).map((line) => `      ${line}`))
+    if (step.kind === 'write-file') lines.push(...(await briefDiff(host, step, longestNew)).map((line) => `      ${line}`))
   }
   return lines
 }
@@ -44,6 +47,12 @@ export async function fileDiff(host: Host, file: WantedFile): Promise<string[]> 
   const mode = host.lstat(file.path)?.mode
   const modeLine = mode === undefined || mode === file.mode ? [] : [`(mode ${octal(mode)} of ${file.path} becomes ${octal(file.mode)})`]
   return [...modeLine, ...(await textDiff(host, file))]
+}
+
+async function briefDiff(host: Host, file: WantedFile, longestNew: number): Promise<string[]> {
+  const diff = await fileDiff(host, file)
+  const lines = file.text.split('\n').length - 1
+  return lines > longestNew && host.lstat(file.path) === undefined ? [`(new, ${lines} lines; --dry-run shows them)`] : diff
 }
 
 async function textDiff(host: Host, {path, text: wanted, secret, isProgram}: WantedFile): Promise<string[]> {

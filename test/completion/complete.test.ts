@@ -75,6 +75,12 @@ describe('what can stand under the cursor', () => {
     expect(complete(TREE, ['f'], live)).toMatchObject({candidates: expect.arrayContaining([{word: 'fix', about: 'Cure things'}])})
   })
 
+  it('are findings, and words for all of them, for what setup is to repair', () => {
+    const setup = {summary: 'Set it up', args: {}, flags: named(text('fix', {multiple: true, delimiter: ','}))}
+    const found = complete(commandTree({...COMMANDS, setup}, {}), ['setup', '--fix', ''], live)
+    expect(found).toMatchObject({candidates: ['all', 'safe', 'none', 'one', 'two'].map((word) => ({word}))})
+  })
+
   it('are the flags that can still be given', () => {
     expect(words('status', '')).toEqual(['--profile', '--home', '--run-as', '--scope', '--all', '--help'])
     expect(words('status', '-p', 'x', '--')).toEqual(['--home', '--run-as', '--scope', '--help'])

@@ -196,6 +196,20 @@ await describeOnSystemd('what --json prints', (machine) => {
       expect(await doctor(0, 'fixed', ['--fix'])).toMatchObject({ok: true, services: [{findings: []}], fixes})
     })
 
+    it('is what was found, answered, repaired and installed for setup', async () => {
+      await service.systemctl('disable', service.unit)
+      const drain = `${service.home}/.drain_request.json`
+      await service.sh(`echo '{}' >"$1"; touch -d '-2 hours' "$1"`, [drain], {user: ann})
+      const planned = documentOf(await service.run('setup', ['--json', '--dry-run']), 'setup', 0, 'dry-run')
+      expect(planned).toMatchObject({dryRun: true, changed: false, plans: [{title: expect.stringMatching(/^fix /) as string}, {}]})
+      const document = documentOf(await service.run('setup', ['--json', '--yes', '--watchdog', 'off']), 'setup', 0, 'repaired')
+      expect(document).toMatchObject({
+        ...{ok: true, changed: true, fixes: [{id: 'stale-marker', ok: true}], status: {actual: 'running'}},
+        findings: [{id: 'stale-marker'}, {id: 'not-enabled'}],
+      })
+      expect(document.answers).toContainEqual({id: 'watchdog', value: 'off', by: 'flag'})
+    })
+
     it('is what was done for restart, stop and start', async () => {
       expect(await changed('restart', ['--dry-run'])).toMatchObject({changed: false})
       expect(await changed('restart')).toMatchObject({changed: true})
@@ -310,7 +324,7 @@ await describeOnSystemd('what --json prints', (machine) => {
   it.each(documented)('is a failure for a wrong use of %s', async (command) => {
     const unknown = documentOf(await run([command, '--banana']), 'failure', 2, command === 'status' ? 'usage' : undefined)
     expect(unknown).toMatchObject({error: {code: 'usage', message: 'unknown flag: --banana'}})
-    const relative = documentOf(await run([command, '--home', 'not/absolute']), 'failure', 2)
+    const relative = documentOf(await run([command, '--home', 'not/absolute', ...(command === 'setup' ? ['--yes'] : [])]), 'failure', 2)
     expect(relative).toMatchObject({error: {code: 'usage', message: expect.stringContaining('--home')}})
   })
 

@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest'
 import {ServiceError} from '../../src/errors.js'
-import {detectManager} from '../../src/managers/detect.js'
+import {detectManager, managersHere} from '../../src/managers/detect.js'
 import {type FakeFile, FakeHost, USER} from '../fakes/fake-host.js'
 
 const SYSTEMD: Record<string, FakeFile> = {'/run/systemd/system': {folder: true}}
@@ -74,5 +74,21 @@ describe('detectManager', () => {
     expect(
       refusal(() => detectManager(new FakeHost({files: {'/usr/bin/systemctl': {mode: 0o755}}}), undefined, 'user', USER)).exitStatus,
     ).toBe(4)
+  })
+})
+
+describe('managersHere', () => {
+  const launchctl = {'/bin/launchctl': {mode: 0o755}}
+
+  it('has all that are seen, and the one alone that the environment names', () => {
+    expect(managersHere(new FakeHost({files: SYSTEMD}))).toEqual(['systemd'])
+    expect(managersHere(new FakeHost({files: launchctl}))).toEqual(['launchd'])
+    expect(managersHere(new FakeHost({files: {...SYSTEMD, ...launchctl}}))).toEqual(['systemd', 'launchd'])
+    expect(managersHere(new FakeHost({files: SYSTEMD, env: {HERMES_SVC_MANAGER: 's6'}}))).toEqual(['s6'])
+  })
+
+  it('says what keeps a gateway alive where there is none', () => {
+    const error = refusal(() => managersHere(new FakeHost({files: {'/proc/1/comm': 'tini\n'}})))
+    expect(error).toMatchObject({exitStatus: 4, next: expect.arrayContaining([expect.stringMatching(/^hermes-svc run /)]) as string[]})
   })
 })

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
 import {ServiceError} from '../../src/errors.js'
 import type {Account} from '../../src/host/host.js'
-import {findGatewayCommand, parseCommandFlag, proveGatewayCommand} from '../../src/service/gateway-command.js'
+import {findGatewayCommand, parseCommandFlag, proveGatewayCommand, searchGateways} from '../../src/service/gateway-command.js'
 import {shellQuote} from '../../src/service/shell-quote.js'
 import {type FakeCommand, type FakeFile, FakeHost, type FakeMachine, USER} from '../fakes/fake-host.js'
 
@@ -87,6 +87,23 @@ describe('findGatewayCommand', () => {
         ),
       ),
     )
+  })
+})
+
+describe('searchGateways', () => {
+  const search = (files: Record<string, FakeFile>) =>
+    searchGateways(new FakeHost({files}), HOME, USER).found.map(({argv}) => argv.join(' '))
+
+  it('has all gateways, the one that a service runs by itself first', () => {
+    const venv = {[`${HOME}/hermes-agent/venv/bin/hermes`]: program(), [`${HOME}/hermes-agent/venv/bin/python`]: program()}
+    expect(search({...venv, '/usr/bin/hermes': program()})).toEqual([`${HOME}/hermes-agent/venv/bin/hermes`, '/usr/bin/hermes'])
+    expect(search({})).toEqual([])
+  })
+
+  it('has one gateway once, whatever it is called', () => {
+    const link = {link: `${HOME}/hermes-agent/venv/bin/hermes`}
+    const files = {[`${HOME}/hermes-agent/venv/bin/hermes`]: program(), '/home/user/.local/bin/hermes': link}
+    expect(search(files as Record<string, FakeFile>)).toEqual([`${HOME}/hermes-agent/venv/bin/hermes`])
   })
 })
 

@@ -5,7 +5,18 @@ import {checkModules} from '../../src/doctor/checks/index.js'
 import {Ajv2020, type AnySchemaObject} from 'ajv/dist/2020.js'
 
 /** The kinds of documents that commands print with --json; each has a schema of that name. */
-export type DocumentKind = 'boot' | 'change' | 'diff' | 'doctor' | 'failure' | 'heartbeat' | 'list' | 'render' | 'smoke' | 'status'
+export type DocumentKind =
+  | 'boot'
+  | 'change'
+  | 'diff'
+  | 'doctor'
+  | 'failure'
+  | 'heartbeat'
+  | 'list'
+  | 'render'
+  | 'setup'
+  | 'smoke'
+  | 'status'
 
 /** What each command prints when it does not fail; `logs` prints JSON Lines of the manager's own. */
 export const DOCUMENT_OF_COMMAND: Readonly<Record<string, DocumentKind | undefined>> = {
@@ -24,6 +35,7 @@ export const DOCUMENT_OF_COMMAND: Readonly<Record<string, DocumentKind | undefin
   restart: 'change',
   // Its output is the gateway's own.
   run: undefined,
+  setup: 'setup',
   smoke: 'smoke',
   start: 'change',
   status: 'status',

@@ -13,6 +13,8 @@ const HOME = '/opt/data'
 const PACKAGE = '/opt/hermes-svc'
 const NODE = '/opt/node'
 export const STAND_IN = `${PACKAGE}/dist/stand-in/hermes`
+/** hermes-svc inside. */
+export const CONTAINER_PROGRAM = [NODE, `${PACKAGE}/bin/hermes-svc.cjs`] as const
 
 /** What of s6-overlay's /command is made of the programs that Debian has. */
 const S6_PROGRAMS = fs.existsSync('/usr/bin') ? fs.readdirSync('/usr/bin').filter((name) => /^s6-|^execlineb$/.test(name)) : []
@@ -289,7 +291,7 @@ export class S6Container {
 
   /** Runs hermes-svc inside, as root unless told otherwise. */
   hermesSvc(args: readonly string[], options: ExecOptions = {}): Promise<Ended> {
-    return this.exec([NODE, `${PACKAGE}/bin/hermes-svc.cjs`, ...args], options)
+    return this.exec([...CONTAINER_PROGRAM, ...args], options)
   }
 
   /** Runs a command that must succeed. */

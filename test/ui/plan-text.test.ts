@@ -22,6 +22,20 @@ describe('planText', () => {
     expect(await planText(host(), plan([]))).toEqual(['nothing to do'])
   })
 
+  it('says of a long new file only that it is new, if it is told how long is long', async () => {
+    const long = 'line\n'.repeat(3)
+    const machine = host({'/etc/old': {text: 'line\n', mode: 0o600, uid: 1000}})
+    const lines = await planText(machine, plan([write('/etc/new', long), write('/etc/old', long), write('/etc/short', 'line\n')]), 2)
+    expect(lines.slice(0, 4)).toEqual([
+      'Would install x:',
+      '  write /etc/new',
+      '      (new, 3 lines; --dry-run shows them)',
+      '  write /etc/old',
+    ])
+    expect(lines.filter((line) => line.endsWith('+line'))).toHaveLength(3)
+    expect((await planText(machine, plan([write('/etc/new', long)]))).filter((line) => line.endsWith('+line'))).toHaveLength(3)
+  })
+
   it('shows each step, the command lines, and what would change in each file', async () => {
     const lines = await planText(
       host({'/etc/a': {text: 'one\ntwo\n', mode: 0o600, uid: 1000}}),

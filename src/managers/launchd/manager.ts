@@ -61,6 +61,7 @@ interface Loaded {
 export class LaunchdManager implements Manager {
   readonly kind = 'launchd'
   readonly replacesForeign = false
+  readonly canLinger = false
   readonly commandPath = undefined
   readonly container = undefined
   private readonly launchctl: Launchctl

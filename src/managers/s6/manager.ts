@@ -46,6 +46,7 @@ export class S6Manager implements Manager {
   readonly kind = 's6'
   readonly scope: Scope = 'system'
   readonly replacesForeign = true
+  readonly canLinger = false
   readonly title: string
   readonly container: Container
   private readonly scan: string

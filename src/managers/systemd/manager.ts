@@ -50,6 +50,7 @@ const CGROUP_MOUNTS = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified', '/sys/fs/cgro
 export class SystemdManager implements Manager {
   readonly kind = 'systemd'
   readonly replacesForeign = false
+  readonly canLinger = true
   readonly commandPath = undefined
   readonly container = undefined
   readonly title: string

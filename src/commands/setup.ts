@@ -1,0 +1,264 @@
+import {Flags} from '@oclif/core'
+import {checkModules, loadChecks} from '../doctor/checks/index.js'
+import type {Finding} from '../doctor/finding.js'
+import {ExitStatus, ServiceError, usageError} from '../errors.js'
+import {prove} from '../lifecycle/prove.js'
+import {servedBy} from '../lifecycle/served.js'
+import {assess, report, type ServiceReport} from '../lifecycle/status.js'
+import type {Target} from '../lifecycle/target.js'
+import {managersHere} from '../managers/detect.js'
+import type {Plan} from '../plan/plan.js'
+import {parseCommandFlag} from '../service/gateway-command.js'
+import {answersJson} from '../setup/answers.js'
+import {ownerOf} from '../setup/find.js'
+import type {Answer, Item, ItemId, Question} from '../setup/item.js'
+import {type Interviewer, settle, type Settled} from '../setup/settle.js'
+import {approvalOf, isApproved, planTasks, type Task} from '../setup/tasks.js'
+import {canAsk, confirmPlan, showPlans} from '../ui/confirm.js'
+import {cancelledError, type Failure} from '../ui/failure.js'
+import {type Paint, paintFor} from '../ui/paint.js'
+import {closest} from '../ui/suggest.js'
+import {type CommandResult, dryRunFlag, timeoutFlag} from './base.js'
+import {bareDefinitionFlags, definitionFlags, definitionRequest} from './definition-flags.js'
+import {ServiceCommand} from './service-command.js'
+
+/** What became of one repair. */
+interface RepairReport {
+  readonly id: string
+  readonly ok: boolean
+  readonly outcome: string | null
+  readonly error: Failure | null
+}
+
+export default class Setup extends ServiceCommand<typeof Setup> {
+  static override summary = 'Find the gateway, ask what cannot be known, show the plan, install, and wait until it is alive'
+  static override description =
+    `Asks little, and each question has a default; a question whose flag is given is not asked. Nothing is changed before you have seen the
+whole plan and agreed to it. Run again on a service that is installed, it shows what would change, and offers to repair what doctor finds.
+Ctrl-C at a question changes nothing; later what was under way is taken back. With --yes nothing is asked, and no terminal is needed.`
+  static override examples = [
+    '<%= config.bin %> setup',
+    'sudo <%= config.bin %> setup',
+    '<%= config.bin %> setup --dry-run',
+    '<%= config.bin %> setup --yes --profile work --watchdog',
+    '<%= config.bin %> setup --yes --fix all',
+  ]
+  static override bareFlags = bareDefinitionFlags
+  static override flags = {
+    ...definitionFlags,
+    ...dryRunFlag,
+    ...timeoutFlag,
+    yes: Flags.boolean({char: 'y', description: 'ask nothing: what no flag says is as its default, and the plan is applied'}),
+    fix: Flags.string({
+      description: 'which findings to repair: their ids, or all, safe (default: what ends nothing that works), none',
+      helpValue: '<ids>',
+      multiple: true,
+      delimiter: ',',
+    }),
+    force: Flags.boolean({description: 'replace our own files even where they were edited by hand'}),
+  }
+
+  /** Of what is said on stderr. */
+  private notePaint!: Paint
+  private width!: number
+  private findings: readonly Finding[] = []
+
+  protected async execute(): Promise<CommandResult> {
+    this.requireKnownFixes()
+    managersHere(this.host)
+    if (!this.isAsking && !this.flags.yes && !this.flags['dry-run']) {
+      throw usageError('There is no terminal to ask on', [
+        'hermes-svc setup --yes   # every question answered by its flag, else as its default',
+        'hermes-svc setup --dry-run   # shows what that would do',
+      ])
+    }
+    // From here on a signal ends it in good order.
+    void this.cancelSignal
+    this.notePaint = await paintFor(this.host.stderrIsTty, this.host.env)
+    this.width = this.host.stderrColumns ?? NO_TERMINAL_WIDTH
+    const settled = await settle(this.host, {...this.flags, ...this.targetFlags}, this.interviewer)
+    const request = {...definitionRequest(this.host, settled.flags), timeoutMs: this.flags.timeout, force: this.flags.force}
+    const repairs = await loadChecks((settled.answers.fix?.value as string[] | undefined) ?? [])
+    const tasks = await this.during('see what is to change', () => planTasks(settled.target, request, repairs))
+    return this.flags['dry-run'] ? this.showOnly(settled, tasks) : this.apply(settled, tasks)
+  }
+
+  private get isAsking(): boolean {
+    return !this.flags.yes && canAsk(this.host)
+  }
+
+  /** Tells on stderr, and asks there if somebody can answer. */
+  private get interviewer(): Interviewer {
+    return {
+      answer: (item) => this.answer(item),
+      onService: ({findings}) => {
+        this.findings = findings
+      },
+    }
+  }
+
+  private async answer(item: Item): Promise<Answer> {
+    if (this.cancelSignal.aborted) throw nothingChanged()
+    const {findingsText, toldText, whyText} = await import('../ui/setup-text.js')
+    if (item.kind === 'told') {
+      const found = item.id === 'service' ? findingsText(this.findings, this.notePaint, this.width) : []
+      for (const line of [...toldText(item, this.width), ...found]) this.note(line)
+      return {value: item.value, by: item.by}
+    }
+    if (!this.isAsking) return {value: this.defaultOf(item), by: 'default'}
+    for (const line of whyText(item, this.notePaint, this.width)) this.note(line)
+    const {ask} = await import('../ui/prompt.js')
+    try {
+      const refuse = (text: string) => this.refuse(item.id, text)
+      return {value: await ask(this.host, item, {signal: this.cancelSignal, refuse}), by: 'person'}
+    } catch (error) {
+      throw isCancellation(error) ? nothingChanged() : error
+    }
+  }
+
+  /** Without a terminal. Throws a usage error where only a person can tell. */
+  private defaultOf({id, default: value}: Question): string | readonly string[] | undefined {
+    if (value === undefined && (id === 'run-as' || id === 'run-as-name')) {
+      throw usageError('--run-as is needed: as root, say which user the gateway runs as', ['hermes-svc setup --yes --run-as USER'])
+    }
+    // A gateway that was not found is missed by the installation, which says where it was looked for.
+    return value
+  }
+
+  /** What is wrong with words that were typed. */
+  private refuse(id: ItemId, text: string): string | undefined {
+    try {
+      if (id === 'command') parseCommandFlag(this.host, text)
+      else ownerOf(this.host, text)
+      return undefined
+    } catch (error) {
+      if (error instanceof ServiceError) return error.message
+      throw error
+    }
+  }
+
+  private async showOnly(settled: Settled, tasks: readonly Task[]): Promise<CommandResult> {
+    const {planJson, planText} = await import('../ui/plan-text.js')
+    const plans = tasks.flatMap(({plan}) => (plan ? [plan] : []))
+    for (const plan of plans) for (const line of await planText(this.host, plan)) this.print(line)
+    if (plans.length < tasks.length) this.print(LATER)
+    const shown = await Promise.all(plans.map((plan) => planJson(this.host, plan)))
+    return {exitStatus: ExitStatus.ok, json: {...this.json(settled), dryRun: true, changed: false, plans: shown}}
+  }
+
+  /** Shows everything, asks once, and does one after the other. What was not shown is asked for when it turns up. */
+  private async apply(settled: Settled, tasks: readonly Task[]): Promise<CommandResult> {
+    const {target} = settled
+    const plans = tasks.flatMap(({plan}) => (plan && plan.steps.length > 0 ? [plan] : []))
+    await this.confirmAll(plans, plans.length > 0 && tasks.some(({plan}) => !plan))
+    const approved = approvalOf(plans)
+    const confirm = (plan: Plan) => (isApproved(plan, approved) ? Promise.resolve(true) : confirmPlan(this.host, plan, this.flags.yes))
+    const fixes: RepairReport[] = []
+    let changed = false
+    let outcome: string | null = null
+    for (const {repairs, makePlan} of tasks) {
+      if (repairs === undefined) {
+        const result = await this.runChange(target, 'setup', makePlan, confirm)
+        outcome = result.outcome
+        changed ||= (result.json as {changed: boolean}).changed
+      } else {
+        const fixed = await this.repair(target, repairs, makePlan, confirm)
+        fixes.push(fixed)
+        changed ||= fixed.ok
+      }
+    }
+    const status = await this.showStatus(target, changed)
+    const isWell = fixes.every(({ok}) => ok)
+    const exitStatus = isWell ? status.exitStatus : ExitStatus.failed
+    return {
+      exitStatus,
+      json: {ok: exitStatus === ExitStatus.ok, ...this.json(settled), dryRun: false, changed, outcome, fixes, status: status.report},
+    }
+  }
+
+  private async confirmAll(plans: readonly Plan[], isMoreToCome: boolean): Promise<void> {
+    if (this.flags.yes || plans.length === 0) return
+    this.note('')
+    await showPlans(this.host, plans)
+    if (isMoreToCome) this.note(LATER)
+    this.note('')
+    const {confirmed} = await import('../ui/prompt.js')
+    try {
+      if (await confirmed(this.host, {signal: this.cancelSignal})) return
+    } catch (error) {
+      if (!isCancellation(error)) throw error
+    }
+    throw nothingChanged()
+  }
+
+  /** A repair that fails is told, and the installation goes on: it may cure the rest. */
+  private async repair(
+    target: Target,
+    id: string,
+    makePlan: () => Promise<Plan>,
+    confirm: (plan: Plan) => Promise<boolean>,
+  ): Promise<RepairReport> {
+    try {
+      const {outcome} = await this.runChange(target, `fix ${id}`, makePlan, confirm)
+      return {id, ok: true, outcome, error: null}
+    } catch (error) {
+      if (isCancellation(error)) throw error
+      const {reportInPassing} = await import('../ui/failure.js')
+      return {id, ok: false, outcome: null, error: reportInPassing(error).failure}
+    }
+  }
+
+  /** The proof, as `status` has it. A service that is meant to be stopped is well when it is. */
+  private async showStatus(target: Target, isNew: boolean): Promise<{exitStatus: ExitStatus; report: ServiceReport}> {
+    const seen = await prove(target)
+    const result = report(seen, target.manager, target.host.monotonicMs(), servedBy(target))
+    const {statusText} = await import('../ui/status-text.js')
+    if (isNew) this.print()
+    for (const line of statusText(result, await this.paint, this.textWidth)) this.print(line)
+    const isAsWanted = result.desired === 'stopped' && result.actual === 'stopped'
+    return {exitStatus: isAsWanted ? ExitStatus.ok : assess(seen).exitStatus, report: result}
+  }
+
+  private json({target, service, answers}: Settled): object {
+    const {manager, service: meant} = target
+    return {
+      service: meant.name,
+      profile: meant.profile.name,
+      manager: manager.kind,
+      scope: manager.scope,
+      account: meant.account.name,
+      home: meant.profile.home,
+      answers: answersJson(answers),
+      findings: service.findings,
+    }
+  }
+
+  private requireKnownFixes(): void {
+    const known = [...Object.keys(checkModules), ...FIX_WORDS]
+    const {fix = []} = this.flags
+    const unknown = fix.find((id) => !known.includes(id))
+    if (unknown !== undefined) {
+      const meant = closest(unknown, known)
+      throw usageError(`--fix: there is no finding ${JSON.stringify(unknown)}${meant ? ` (did you mean ${meant}?)` : ''}`, [
+        `--fix takes: ${known.join(', ')}`,
+      ])
+    }
+    const word = FIX_WORDS.find((one) => fix.includes(one))
+    if (word !== undefined && fix.length > 1) throw usageError(`--fix: ${word} stands alone`)
+  }
+}
+
+/** Columns where there is no terminal that says how many it has. */
+const NO_TERMINAL_WIDTH = 120
+/** What `--fix` takes beside ids, alone. */
+const FIX_WORDS = ['all', 'safe', 'none']
+const LATER = 'What the installation changes can be planned once that is repaired; it is shown then.'
+
+function isCancellation(error: unknown): boolean {
+  const isOurs = error instanceof ServiceError && error.exitStatus === ExitStatus.cancelled
+  return isOurs || (error instanceof Error && ['ExitPromptError', 'AbortPromptError'].includes(error.name))
+}
+
+function nothingChanged(): ServiceError {
+  return new ServiceError(`${cancelledError().message}; nothing was changed`, {code: 'cancelled', exitStatus: ExitStatus.cancelled})
+}

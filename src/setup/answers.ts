@@ -1,0 +1,31 @@
+import {type Answer, type Answers, type ItemId, UNSAID} from './item.js'
+import type {SetupFlags} from './questions.js'
+
+/** The flags that say what the answers say: with them the same is done, and nothing is asked. Pure. */
+export function withAnswers(flags: SetupFlags, answers: Answers): SetupFlags {
+  const text = (id: ItemId): string | undefined => {
+    const value = answers[id]?.value
+    return typeof value === 'string' && value !== UNSAID ? value : undefined
+  }
+  const linger = text('linger')
+  const fix = answers.fix?.value
+  return {
+    ...flags,
+    manager: flags.manager ?? text('manager'),
+    runAs: flags.runAs ?? text('run-as') ?? text('run-as-name'),
+    profile: flags.profile ?? text('profile'),
+    scope: flags.scope ?? text('scope'),
+    command: flags.command ?? text('command'),
+    linger: flags.linger ?? (linger === undefined ? undefined : linger === 'boot'),
+    heartbeat: flags.heartbeat ?? text('heartbeat'),
+    watchdog: flags.watchdog ?? text('watchdog'),
+    fix: Array.isArray(fix) ? (fix as string[]) : flags.fix,
+  }
+}
+
+/** The answers as the JSON document has them; what was only told is left out. */
+export function answersJson(answers: Answers): object[] {
+  return Object.entries(answers).flatMap(([id, {value, by}]: [string, Answer]) =>
+    value === undefined || value === UNSAID ? [] : [{id: id === 'run-as-name' ? 'run-as' : id, value, by}],
+  )
+}

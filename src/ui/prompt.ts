@@ -1,0 +1,106 @@
+import type {Host} from '../host/host.js'
+import type {Choice, Question} from '../setup/item.js'
+import {type Paint, paintFor} from './paint.js'
+import {wrapped} from './text.js'
+
+/** How a prompt is run. */
+export interface AskOptions {
+  /** Aborted: the command is to end, and the prompt with it. */
+  readonly signal?: AbortSignal
+  /** What is wrong with words that were typed; undefined if nothing is. */
+  readonly refuse?: (text: string) => string | undefined
+}
+
+const DEFAULT_WIDTH = 80
+/** A word for each state, since a symbol alone says nothing to whoever does not know it. */
+const MARKED = '[repair]'
+const UNMARKED = '[leave] '
+
+/** Asks "Do this?", with yes as the default. Ctrl-C ends the command with 130. */
+export function confirmed(host: Host, options: AskOptions = {}): Promise<boolean> {
+  return prompt(host, options, async (settings) => {
+    const {confirm} = await import('@inquirer/prompts')
+    return confirm({message: 'Do this?', default: true, theme: settings.theme}, settings.context)
+  })
+}
+
+/**
+ * Asks a question on the terminal, and returns the value of its flag: of a `pick` one a list. Ctrl-C ends the command with 130, and so does
+ * its signal.
+ */
+export function ask(host: Host, question: Question, options: AskOptions): Promise<string | string[]> {
+  return prompt(host, options, async ({theme, context, fit}) => {
+    const {select, checkbox, confirm, input} = await import('@inquirer/prompts')
+    const message = fit(question.message)
+    switch (question.kind) {
+      case 'select': {
+        const preset = question.default === undefined ? {} : {default: question.default}
+        return select({message, choices: choicesOf(question.choices, fit), ...preset, theme}, context)
+      }
+      case 'pick': {
+        const choices = choicesOf(question.choices, fit).map((choice) => ({...choice, checked: question.default.includes(choice.value)}))
+        return checkbox({message, choices, theme}, context)
+      }
+      case 'confirm':
+        return (await confirm({message, default: question.default === question.yes, theme}, context)) ? question.yes : question.no
+      case 'text': {
+        const validate = (text: string) => (text === '' ? 'something has to be typed here' : (options.refuse?.(text) ?? true))
+        return input({message, validate, theme}, context)
+      }
+    }
+  })
+}
+
+interface PromptSettings {
+  readonly theme: ReturnType<typeof themeOf>
+  readonly context: {readonly output: NodeJS.WriteStream; readonly signal?: AbortSignal}
+  /** Breaks lines between words, which the library does not. */
+  readonly fit: (text: string) => string
+}
+
+async function prompt<T>(host: Host, {signal}: AskOptions, run: (settings: PromptSettings) => Promise<T>): Promise<T> {
+  // What is behind a text on its line needs some room, too.
+  const fit = (text: string) => wrapped(text, askWidth(host) - 3).join('\n')
+  const paint = await paintFor(host.stderrIsTty, host.env)
+  return run({theme: themeOf(paint, fit), context: {output: process.stderr, ...(signal ? {signal} : {})}, fit})
+}
+
+/** Columns for questions, and for what stands around them. */
+function askWidth({stderrColumns}: Host): number {
+  return stderrColumns ?? DEFAULT_WIDTH
+}
+
+function choicesOf(choices: readonly Choice[], fit: (text: string) => string) {
+  return choices.map(({value, name, short = name, about, refused}) => ({
+    value,
+    name,
+    short,
+    description: fit(`${name}: ${refused ?? about}`),
+    ...(refused === undefined ? {} : {disabled: '(not possible)'}),
+  }))
+}
+
+/** The library's own theme colours everything, whatever NO_COLOR says. */
+function themeOf({good, bad, dim, strong}: Paint, fit: (text: string) => string) {
+  return {
+    prefix: {idle: strong('?'), done: '-'},
+    icon: {cursor: '>', checked: MARKED, unchecked: UNMARKED},
+    style: {
+      answer: (text: string) => good(text),
+      // It is called with the prompt's state too, which is not to be printed.
+      message: (text: string) => strong(text),
+      error: (text: string) => bad(fit(text)),
+      defaultAnswer: (text: string) => `(${text})`,
+      help: (text: string) => dim(text),
+      highlight: (text: string) => strong(text),
+      key: (text: string) => text,
+      disabled: (text: string) => dim(text),
+      description: (text: string) => dim(text),
+      keysHelpTip: (keys: [string, string][]) => dim(fit(keys.map(([key, does]) => `${KEYS[key] ?? key}: ${does}`).join(', '))),
+      renderSelectedChoices: (chosen: readonly {readonly short: string}[]) => chosen.map(({short}) => short).join(', ') || 'nothing',
+    },
+  }
+}
+
+/** Keys in words. */
+const KEYS: Readonly<Record<string, string>> = {'↑↓': 'up, down', '⏎': 'Enter'}

@@ -1,0 +1,56 @@
+import {afterAll, beforeAll, expect, it} from 'vitest'
+import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import {describeOnLaunchd} from '../support/launchd-machine.js'
+import {LaunchdService} from '../support/launchd-service.js'
+import {CONTAINER_PROGRAM, describeInContainer, S6Container, Volumes} from '../support/s6-container.js'
+import {DOWN, ENTER, onTerminal, terminalEnd, type Typed} from '../support/terminal.js'
+
+const answers: Typed[] = [
+  ['Keep a heartbeat\\?', ENTER],
+  ['Keep a watchdog\\?', ENTER],
+  ['Do this\\?', ENTER],
+]
+
+describeInContainer('setup in a container', () => {
+  let volumes: Volumes
+  beforeAll(async () => {
+    volumes = await Volumes.make()
+  })
+  afterAll(() => volumes.drop())
+
+  it('asks only for heartbeat and watchdog: all else is as the container has it', async () => {
+    const volume = volumes.volume()
+    volume.profile('default')
+    const container = await S6Container.boot(volume)
+    const {stdout, stderr} = await container.exec(onTerminal([...CONTAINER_PROGRAM, 'setup'], answers), {timeoutSec: 100})
+    const end = await terminalEnd(stdout || stderr)
+    expect(end.screen).toMatch(
+      /^Manager +s6\nRuns as +hermes\nProfile +default, \/opt\/data\nScope +the manager has only one\n[^]*Starts +at boot\n/,
+    )
+    expect(end.screen).toMatch(/\ngateway-default is installed and running\n\n[^]*gateway +alive, pid \d+/)
+    expect(end.code).toBe(0)
+    expect(await container.status()).toMatchObject({manager: 's6', actual: 'running', account: 'hermes', exit: 0})
+  })
+})
+
+describeOnLaunchd('setup', (there) => {
+  it('asks for the manager where there are two, and installs an agent for the login of its user', async () => {
+    const alice = await there().addUser('alice')
+    const service = await LaunchdService.make(there(), alice, {profile: 'default'})
+    const argv = onTerminal(
+      [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, 'setup'],
+      [['Which service manager\\?[^]*Enter: select', DOWN + ENTER], ...answers],
+    )
+    const {stdout, stderr} = await there().machine.exec(argv, {user: alice, timeoutMs: 110_000})
+    const end = await terminalEnd(stdout || stderr)
+    expect(end.screen).toMatch(
+      /- Which service manager\? launchd\n[^]*Service +ai.hermes.gateway, launchd \(gui\/\d+\): not installed yet\n/,
+    )
+    expect(end.screen).toMatch(
+      /\nStarts +when alice logs in\n[^]*\nai.hermes.gateway is installed and running\n\n[^]*gateway +alive, pid \d+/,
+    )
+    expect(end.code).toBe(0)
+    expect(await service.isLoaded()).toBe(true)
+    expect(await service.status()).toMatchObject({manager: 'launchd', actual: 'running', domain: service.domain})
+  })
+})

@@ -1,0 +1,323 @@
+import fs from 'node:fs'
+import {fileURLToPath} from 'node:url'
+import {beforeAll, describe, expect, it} from 'vitest'
+import type {Account} from '../../src/host/host.js'
+import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import {doctor} from '../support/doctor-row.js'
+import {addForeignUnit} from '../support/foreign-unit.js'
+import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
+import {CTRL_C, DOWN, ENTER, onTerminal, SPACE, terminalEnd, type TerminalOptions, type Typed, UP} from '../support/terminal.js'
+import {TestService} from '../support/test-service.js'
+
+/** HERMES_SVC_RECORD=1 keeps the first installation as the session of the README. */
+const RECORD = process.env.HERMES_SVC_RECORD === '1' ? fileURLToPath(new URL('../fixtures/setup-session.txt', import.meta.url)) : undefined
+const PROGRAM = [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`]
+const COLOUR = /\u001b\[[0-9;]*m/
+
+await describeOnSystemd('setup', (machine) => {
+  const newUser = async (name: string) => {
+    const user = await machine().addUser(name, {linger: false})
+    const session = ['systemd-run', '--quiet', `--uid=${name}`, '--property=PAMName=login', 'sleep', 'infinity']
+    expect(await machine().exec(session)).toMatchObject({code: 0})
+    await waitFor(
+      async () => (await machine().exec(['systemctl', '--user', 'is-system-running'], {user})).stdout === 'running\n',
+      'a login',
+    )
+    return user
+  }
+  /** Runs it on a terminal, as that user or as root. */
+  const wizard = async (
+    user: Account | undefined,
+    typed: readonly Typed[],
+    args: readonly string[] = [],
+    options: TerminalOptions = {},
+  ) => {
+    const argv = onTerminal([...PROGRAM, 'setup', ...args], typed, options)
+    const {stdout, stderr} = await machine().exec(argv, {...(user ? {user} : {}), timeoutMs: 110_000})
+    return terminalEnd(stdout || stderr, options.columns)
+  }
+  const lingers = async ({name}: Account) => (await machine().readText(`/var/lib/systemd/linger/${name}`)) !== undefined
+
+  it('installs a gateway for a new user who answers with arrow keys, and uninstall leaves nothing of it', async () => {
+    const ann = await newUser('ann')
+    const service = await TestService.make(machine(), ann, {profile: 'default'})
+    const before = await service.lasting()
+    const typed: Typed[] = [
+      ['When is it to run[^]*always, from boot on:', DOWN],
+      ['while ann is logged in: from login', UP],
+      ['always, from boot on: whether', ENTER],
+      ['Keep a heartbeat', ENTER],
+      ['Keep a watchdog', `y${ENTER}`],
+      ['Do this\\?', ENTER],
+    ]
+    const end = await wizard(ann, typed, [], {columns: 100})
+    expect(end.screen).toMatch(
+      /^Manager +systemd\nRuns as +ann\nProfile +default, .*\nScope +user; .*\nService +.*not installed yet\nGateway +\/home\/ann\/.hermes\/bin\/hermes/,
+    )
+    expect(end.screen).toMatch(
+      /- When is it to run\? always\n[^]*heartbeat\? Yes\n[^]*watchdog\? Yes\n\nWould install hermes-gateway.service/,
+    )
+    expect(end.screen).toMatch(
+      /\+ExecStart=.*hermes[^]*- Do this\? Yes\n +done[^]*done {2}see that it worked[^\n]*\nhermes-gateway.service is installed and running\n/,
+    )
+    expect(end.screen).toMatch(/\n {2}gateway +alive, pid \d+, up .*\n {2}evidence +its event loop waits/)
+    expect(end.code).toBe(0)
+    expect(await service.status()).toMatchObject({actual: 'running', desired: 'running', enabled: true, installed: 'own', exit: 0})
+    expect({linger: await lingers(ann), ...(await settingsOf(service))}).toMatchObject({linger: true, heartbeat: {watchdogTicks: 3}})
+
+    const removal = await hermesSvc(machine(), ['uninstall'], {user: ann})
+    expect(removal).toMatchObject({code: 0, stdout: 'hermes-gateway.service is uninstalled; its home /home/ann/.hermes is kept\n'})
+    expect(await service.lasting()).toEqual(before)
+    if (RECORD) fs.writeFileSync(RECORD, `$ hermes-svc setup\n${withoutDiffs(end.screen)}\n`)
+  })
+
+  describe('of a user with two profiles', () => {
+    let bob: Account
+    let work: TestService
+    beforeAll(async () => {
+      bob = await newUser('bob')
+      await TestService.make(machine(), bob, {profile: 'default'})
+      work = await TestService.make(machine(), bob, {profile: 'work'})
+    })
+    /** Everything up to the confirmation, for the second profile, with the defaults. */
+    const answers: Typed[] = [
+      ['Which profile\\?[^]*Enter: select', DOWN + ENTER],
+      ['When is it to run\\?[^]*Enter: select', ENTER],
+      ['Keep a heartbeat\\?', ENTER],
+      ['Keep a watchdog\\?', ENTER],
+      ['Do this\\?', ENTER],
+    ]
+
+    it.each(answers.map(([question], index) => [question.split('\\')[0] ?? '', index] as const))(
+      'is cancelled by Ctrl-C at "%s?", and nothing was changed',
+      async (_, index) => {
+        const before = await work.lasting()
+        const end = await wizard(bob, [...answers.slice(0, index), [answers[index]?.[0] ?? '', CTRL_C]])
+        expect({code: end.code, screen: end.screen}).toEqual({
+          code: 130,
+          screen: expect.stringMatching(/\nhermes-svc: cancelled; nothing was changed$/) as string,
+        })
+        expect(await work.lasting()).toEqual(before)
+      },
+    )
+
+    it('is undone by Ctrl-C in the middle of the installation', async () => {
+      const before = await work.lasting()
+      await work.configure({never_running: true})
+      const end = await wizard(bob, [...answers, ['says starting', CTRL_C]])
+      expect({code: end.code, screen: end.screen}).toEqual({
+        code: 130,
+        screen: expect.stringMatching(/hermes-svc: cancelled: what was done until then is undone$/) as string,
+      })
+      expect(await work.lasting()).toEqual(before)
+      await work.configure({})
+    })
+
+    it('says why a gateway does not come up and what to type, and leaves nothing behind', async () => {
+      const before = await work.lasting()
+      await work.configure({exit_on_start: {code: 78}})
+      const end = await wizard(bob, answers)
+      expect(end.code).toBe(1)
+      expect(end.screen).toMatch(/hermes-svc: The gateway did not come up: it ended with 78[^]*\nNext: hermes-svc doctor -p work$/)
+      expect(await work.lasting()).toEqual(before)
+      await work.configure({})
+    })
+
+    it('changes nothing when nothing is to be changed, with what was answered before as the defaults', async () => {
+      expect(
+        (await wizard(bob, [...answers.slice(0, 1), ['When is it', DOWN + ENTER], ['heartbeat\\?', `n${ENTER}`], answers[4] ?? ['', '']]))
+          .code,
+      ).toBe(0)
+      expect(await settingsOf(work)).toMatchObject({linger: false, heartbeat: {enabled: false}})
+      const before = await work.snapshot()
+      const end = await wizard(bob, [
+        ['Which profile', DOWN + ENTER],
+        ['> while bob', ENTER],
+        ['heartbeat\\? \\(y/N\\)', ENTER],
+      ])
+      expect(end.screen).toMatch(/\nWatchdog +off, as the heartbeat is\n[^]*is already up to date; nothing was changed\n[^]*gateway +alive/)
+      expect({code: end.code, isAsked: end.screen.includes('Do this')}).toEqual({code: 0, isAsked: false})
+      expect(await work.snapshot()).toEqual(before)
+    })
+
+    it('fits 40 columns, needs no colours, and shows what would change', async () => {
+      const typed: Typed[] = [
+        ['Which profile', DOWN + ENTER],
+        ['> while bob', ENTER],
+        ['heartbeat\\?', `y${ENTER}`],
+        ['watchdog\\?', ENTER],
+        ['Do this', 'n' + ENTER],
+      ]
+      const end = await wizard(bob, typed, [], {columns: 40, env: {NO_COLOR: '1'}})
+      expect(end.screen).toMatch(/\n +- {4}"enabled": false,\n +\+ {4}"enabled": true,\n/)
+      expect(end.output).not.toMatch(COLOUR)
+      // Before the plan, whose files are shown as they are.
+      const [questions = ''] = end.screen.split('\nWould install')
+      expect(questions.split('\n').filter((line) => line.length > 40)).toEqual([])
+      expect(end.wrapped.filter((line) => questions.includes(line))).toEqual([])
+      expect(end.code).toBe(130)
+      expect((await wizard(bob, [['Which profile', CTRL_C]], ['--no-color'])).output).not.toMatch(COLOUR)
+      expect((await wizard(bob, [['Which profile', CTRL_C]])).output).toMatch(COLOUR)
+    })
+
+    it('repairs what is chosen of what doctor finds, and installs what is missing in the same go', async () => {
+      await work.systemctl('disable', work.unit)
+      await work.sh(`echo '{}' >"$1/.drain_request.json"; touch -d '-2 hours' "$1/.drain_request.json"`, [work.home], {user: bob})
+      expect((await doctor(work)).findings.map(({id}) => id)).toEqual(['stale-marker', 'not-enabled'])
+      const defaults: Typed[] = [
+        ['When is it', ENTER],
+        ['heartbeat\\?', ENTER],
+        ['Do this', ENTER],
+      ]
+      const unmark: Typed = ['\\[repair\\] stale-marker[^]*\\[repair\\] not-enabled', SPACE]
+      const chosen = await wizard(bob, [['Which profile', DOWN + ENTER], unmark, ['\\[leave\\]  stale-marker', ENTER], ...defaults])
+      expect(chosen.screen).toMatch(/Found +\d things? that may be wrong:\n {2}- warning, stale-marker: /)
+      expect(chosen.code).toBe(0)
+      // What the installation does anyway is not done twice.
+      expect(chosen.screen).not.toContain('Would fix not-enabled')
+      expect((await doctor(work)).findings.map(({id}) => id)).toEqual(['stale-marker'])
+      const all = await wizard(bob, [['Which profile', DOWN + ENTER], ['\\[repair\\] stale-marker', ENTER], ...defaults])
+      expect(all.screen).toMatch(/Would fix stale-marker[^]*Do this\? Yes[^]*Fixed: [^]*already up to date/)
+      expect(all.code).toBe(0)
+      expect((await doctor(work)).findings).toEqual([])
+    })
+  })
+
+  it('repairs first what stands in the way of the installation, and then shows and asks about that', async () => {
+    const fay = await newUser('fay')
+    const service = await TestService.make(machine(), fay, {profile: 'default'})
+    // A gateway from a shell.
+    const byHand = 'HERMES_HOME=$1 setsid ~/.hermes/bin/hermes gateway run </dev/null >/dev/null 2>&1 &'
+    await service.sh(byHand, [service.home], {user: fay})
+    await waitFor(async () => (await doctor(service)).findings.some(({id}) => id === 'orphan-gateway'), 'the orphan')
+    const end = await wizard(fay, [
+      ['\\[leave\\]  orphan-gateway', SPACE],
+      ['\\[repair\\] orphan-gateway', ENTER],
+      ...['When is it', 'heartbeat\\?', 'watchdog\\?'].map((until): Typed => [until, ENTER]),
+      ['Would fix orphan-gateway[^]*can be planned once that is repaired[^]*Do this\\?', ENTER],
+      ['Fixed: [^]*Would install hermes-gateway.service[^]*Do this\\?', ENTER],
+    ])
+    expect(end.screen).toMatch(/hermes-gateway.service is installed and running\n\n[^]*gateway +alive/)
+    expect(end.code).toBe(0)
+    expect(await doctor(service)).toEqual({exit: 0, findings: []})
+  })
+
+  it("adopts another tool's unit: that is kept, and our policy is added", async () => {
+    const cat = await newUser('cat')
+    const service = await TestService.make(machine(), cat, {profile: 'default'})
+    await addForeignUnit(service)
+    const pid = await service.comesUp()
+    const unit = await machine().readText(service.unitFile)
+    const end = await wizard(cat, [
+      ['\\[leave\\]', ENTER],
+      ['When is it', ENTER],
+      ['heartbeat', ENTER],
+      ['watchdog', ENTER],
+      ['Do this', ENTER],
+    ])
+    expect(end.screen).toMatch(/Service +hermes-gateway.service, .*: of another tool; it is kept, and our policy added to it/)
+    expect(end.screen).toMatch(/\nhermes-gateway.service is adopted: its own unit is kept, our policy is added/)
+    expect(end.code).toBe(0)
+    expect(await service.status()).toMatchObject({installed: 'adopted', actual: 'running'})
+    expect(await machine().readText(service.unitFile)).toBe(unit)
+    // It is supervised by the same systemd as before, so that it need not end.
+    expect(await service.mainPid()).toBe(pid)
+  })
+
+  it('installs a service of the machine as root, who says for whom', async () => {
+    const dan = await machine().addUser('dan', {linger: false})
+    const service = await TestService.make(machine(), dan, {profile: 'default', scope: 'system'})
+    const end = await wizard(undefined, [
+      ['Which account[^]*another account', `${UP}${ENTER}`],
+      ['Name of the account', `nobody-here${ENTER}`],
+      ['there is no such user', `${'\u007f'.repeat(11)}dan${ENTER}`],
+      ['Whose service is it[^]*> of the machine', ENTER],
+      ['heartbeat', ENTER],
+      ['watchdog', ENTER],
+      ['Do this', ENTER],
+    ])
+    expect(end.screen).toMatch(/- Name of the account: dan\n[^]*- Whose service is it to be\? system\n[^]*\nStarts +at boot\n/)
+    expect(end.code).toBe(0)
+    expect(await service.status()).toMatchObject({scope: 'system', account: 'dan', actual: 'running', exit: 0})
+    // What is known now is not asked again.
+    const again = await wizard(undefined, [
+      ['Which account[^]*> dan', ENTER],
+      ['heartbeat', ENTER],
+      ['watchdog', ENTER],
+    ])
+    expect(again.screen).toMatch(/\nScope +system, where its service is\n[^]*already up to date/)
+    expect((await service.must('uninstall')).code).toBe(0)
+  })
+
+  describe('without a terminal', () => {
+    let eve: Account
+    let service: TestService
+    beforeAll(async () => {
+      eve = await newUser('eve')
+      service = await TestService.make(machine(), eve)
+    })
+
+    it('takes every answer from its flag, else its default, with --yes', async () => {
+      const flags = ['--no-linger', '--heartbeat-interval', '30', '--watchdog', '2', '--yes']
+      const planned = await service.must('setup', [...flags, '--dry-run'])
+      expect(planned.stdout).toContain(`+++ ${service.unitFile}`)
+      expect(await machine().readText(service.unitFile)).toBeUndefined()
+      const {stdout, stderr} = await service.must('setup', flags)
+      expect(stdout).toMatch(new RegExp(`^${service.unit} is installed and running\n\n[^]*gateway +alive`))
+      expect(stderr).toMatch(/^Manager +systemd\n[^]*Starts +login \(--linger\)\n[^]*Watchdog +2 \(--watchdog\)\n/)
+      expect(await settingsOf(service)).toMatchObject({linger: false, heartbeat: {enabled: true, intervalSec: 30, watchdogTicks: 2}})
+      expect(await lingers(eve)).toBe(false)
+      expect((await service.must('setup', ['--yes'])).stdout).toContain('already up to date; nothing was changed\n')
+    })
+
+    it('repairs what it is told to, and says what it did in JSON', async () => {
+      await service.systemctl('disable', service.unit)
+      const {findings, fixes, status, changed} = (await service.must('setup', ['--yes', '--fix', 'all', '--json'])).json()
+      expect({findings, fixes, status, changed}).toMatchObject({
+        findings: [{id: 'not-enabled'}],
+        fixes: [],
+        status: {actual: 'running', enabled: true},
+        changed: true,
+      })
+      await service.must('uninstall')
+    })
+
+    it.each([
+      ['nothing', [], 'There is no terminal to ask on', 'hermes-svc setup --yes'],
+      ['an unknown finding', ['--yes', '--fix', 'stale-stat'], 'did you mean stale-state?', '--fix takes: '],
+      ['a word that does not stand alone', ['--yes', '--fix', 'all,linger'], 'all stands alone', ''],
+    ])('is wrong usage with %s said', async (_, args, why, next) => {
+      const {code, stderr} = await service.run('setup', args)
+      expect({code, stderr}).toMatchObject({code: 2, stderr: expect.stringContaining(why) as string})
+      expect(stderr).toContain(next)
+    })
+
+    it('is wrong usage for root who does not say for whom', async () => {
+      const {code, stderr} = await hermesSvc(machine(), ['setup', '--yes'])
+      expect({code, stderr}).toMatchObject({code: 2, stderr: expect.stringContaining('--run-as is needed') as string})
+    })
+
+    it('ends with 4 where there is no manager, and names what keeps a gateway alive there', async () => {
+      const hidden = ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs none /run/systemd && exec "$@"', 'sh', ...PROGRAM, 'setup']
+      const {code, stderr} = await machine().exec(hidden)
+      expect({code, stderr}).toMatchObject({
+        code: 4,
+        stderr: expect.stringMatching(/no service manager[^]*\nNext: hermes-svc run /) as string,
+      })
+    })
+  })
+
+  /** What was recorded at the last installation. */
+  async function settingsOf(service: TestService): Promise<Record<string, unknown>> {
+    return JSON.parse((await machine().readText(`${service.support}/settings.json`)) ?? '{}') as Record<string, unknown>
+  }
+})
+
+/** What was on the terminal, without the content of files in the plan. */
+function withoutDiffs(screen: string): string {
+  const lines = screen.split('\n').map((line) => line.trimEnd())
+  const [first, last] = [lines.findIndex((line) => line.startsWith('Would install')), lines.findIndex((line) => line.includes('Do this?'))]
+  const isPlan = (_: string, index: number) => index > first && index < last
+  const isStep = (line: string) => line === '' || /^ {2}\S|^ {6}[$(]/.test(line)
+  return lines.filter((line, index) => !isPlan(line, index) || isStep(line)).join('\n')
+}
