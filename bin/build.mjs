@@ -1,6 +1,6 @@
 // Builds dist/ and oclif.manifest.json from src/: one bundle of our own code (cli.cjs), smaller ones for commands that should be quick, one file for each package that is imported with
 // `import()`, so only when it is needed (vendor/), the help texts, the heartbeat tick, the stand-in gateway, the JSON schemas, and the
-// licences of what is in it.
+// licences of what is in it. `--metafile FILE` writes there what esbuild says of each bundle.
 import fs from 'node:fs'
 import {builtinModules, createRequire} from 'node:module'
 import path from 'node:path'
@@ -105,7 +105,9 @@ async function build() {
     [...vendored.values()].map((file) => path.basename(file)),
   )
 
-  write(path.join(DIST, 'THIRD-PARTY-LICENSES.txt'), licences([...bundles.map(({metafile}) => metafile), vendor.metafile]))
+  const metafiles = [...bundles, heartbeat, vendor].map(({metafile}) => metafile)
+  write(path.join(DIST, 'THIRD-PARTY-LICENSES.txt'), licences(metafiles))
+  if (process.argv[2] === '--metafile') fs.writeFileSync(process.argv[3], JSON.stringify(metafiles))
   copyStandIn()
   copySchemas()
   await writeManifestAndHelp()
@@ -318,16 +320,17 @@ function licences(metafiles) {
   const folders = new Set()
   for (const {outputs} of metafiles) {
     for (const {inputs} of Object.values(outputs)) {
-      for (const [input, {bytesInOutput}] of Object.entries(inputs)) {
+      for (const input of Object.keys(inputs)) {
         const folder = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0]
-        if (folder && bytesInOutput > 0) folders.add(folder)
+        if (folder) folders.add(folder)
       }
     }
   }
   const texts = [...folders].sort().map((folder) => {
     const {name, version, license} = JSON.parse(fs.readFileSync(path.join(ROOT, folder, 'package.json'), 'utf8'))
     const file = fs.readdirSync(path.join(ROOT, folder)).find((entry) => /^(licen[cs]e|copying)/i.test(entry))
-    const text = file ? fs.readFileSync(path.join(ROOT, folder, file), 'utf8').trim() : 'The package holds no licence text.'
+    if (!file) throw new Error(`${folder} holds no licence text, so it cannot be shipped`)
+    const text = fs.readFileSync(path.join(ROOT, folder, file), 'utf8').trim()
     return `${name} ${version} (${license ?? 'see below'})\n\n${text}\n`
   })
   return `The files of this folder contain parts of the following packages.\n\n${texts.join(`\n${'-'.repeat(80)}\n\n`)}`

@@ -52,7 +52,12 @@ describe('docs/doctor.md', () => {
 })
 
 describe('the links of the documents', () => {
-  const documents = ['README.md', ...fs.readdirSync(path.join(ROOT, 'docs')).map((name) => `docs/${name}`)]
+  const documents = [
+    'README.md',
+    'CONTRIBUTING.md',
+    'CHANGELOG.md',
+    ...fs.readdirSync(path.join(ROOT, 'docs')).map((name) => `docs/${name}`),
+  ]
 
   /** As the web pages of code hosts make them of headings. */
   const anchorsOf = (file: string) =>

@@ -208,8 +208,10 @@ export abstract class NodePrograms extends NodeFiles {
       process.kill(pid, this.actor ? 0 : signal)
       if (!this.actor) return true
       const name = signal === 0 ? '0' : signal.replace(/^SIG/, '')
-      if (this.read(['sh', '-c', 'kill -s "$0" "$1"', name, String(pid)]).code !== 0) throw errnoError('EPERM')
-      return true
+      if (this.read(['sh', '-c', 'kill -s "$0" "$1"', name, String(pid)]).code === 0) return true
+      // It may have ended just now; only one that is still there was kept from us.
+      process.kill(pid, 0)
+      throw errnoError('EPERM')
     } catch (error) {
       if (errnoOf(error) === 'ESRCH') return false
       throw new HostError(errnoOf(error), `process ${pid}`, 'cannot signal')

@@ -342,6 +342,19 @@ describe('signal', () => {
     expect(await ended).toBe('SIGUSR1')
     expect(HOST.signal(NO_PROCESS, 'SIGUSR1')).toBe(false)
   })
+
+  it.skipIf(process.geteuid?.() !== 0)('as somebody else, tells what has just ended from what may not be signalled', () => {
+    const nobody = HOST.accountOf('nobody')
+    if (!nobody) throw new Error('there is no nobody')
+    const other = HOST.as(nobody)
+    expect(() => other.signal(process.pid, 0)).toThrow(/EPERM/)
+    const kill = vi.spyOn(process, 'kill').mockReturnValueOnce(true)
+    try {
+      expect(other.signal(NO_PROCESS, 'SIGTERM')).toBe(false)
+    } finally {
+      kill.mockRestore()
+    }
+  })
 })
 
 describe('this machine', () => {

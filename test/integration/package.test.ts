@@ -1,21 +1,13 @@
 import {execFileSync, spawnSync} from 'node:child_process'
 import fs from 'node:fs'
-import os from 'node:os'
 import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import {whyNoMachine} from '../../src/smoke/machine.js'
-import {ensureBuilt, PACKAGE_ROOT} from '../support/built.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {testHost} from '../support/machines.js'
+import {type Packed, packPackage} from '../support/packed.js'
 
 const MAX_PACKED_BYTES = 2_000_000
-
-interface Packed {
-  readonly filename: string
-  readonly version: string
-  readonly size: number
-  readonly files: readonly {readonly path: string; readonly mode: number}[]
-}
 
 let scratch: string
 let packed: Packed
@@ -23,23 +15,18 @@ let program: string
 
 /** Runs the installed program with only the system's own programs on PATH. */
 function run(...args: string[]) {
-  const env = {PATH: `${path.dirname(process.execPath)}:/usr/sbin:/usr/bin:/sbin:/bin`, HOME: os.homedir()}
+  const env = {PATH: `${path.dirname(process.execPath)}:/usr/sbin:/usr/bin:/sbin:/bin`, HOME: scratch}
   const {status, stdout, stderr} = spawnSync(program, args, {encoding: 'utf8', cwd: scratch, env})
   return {status, stdout, stderr}
 }
 
 describe('the package that npm packs', () => {
   beforeAll(() => {
-    ensureBuilt()
-    scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-package-'))
-    const output = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', scratch], {
-      cwd: PACKAGE_ROOT,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
-    packed = (JSON.parse(output) as [Packed])[0]
+    packed = packPackage()
+    scratch = packed.folder
     fs.writeFileSync(path.join(scratch, 'package.json'), '{"private": true}')
-    const install = ['install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', `./${packed.filename}`]
+    // With scripts, as a user installs it: `prepare` would fail, since the build that it calls is not in the package.
+    const install = ['install', '--offline', '--omit=dev', '--no-audit', '--no-fund', `./${packed.filename}`]
     execFileSync('npm', install, {cwd: scratch, stdio: ['ignore', 'ignore', 'inherit']})
     program = path.join(scratch, 'node_modules', '.bin', 'hermes-svc')
   })
@@ -84,6 +71,29 @@ describe('the package that npm packs', () => {
     })
     expect(run('--help')).toMatchObject({status: 0, stdout: expect.stringContaining('COMMANDS') as string, stderr: ''})
     expect(run('status', '--json', '--help')).toMatchObject({status: 0, stdout: expect.stringContaining('USAGE') as string, stderr: ''})
+  })
+
+  it.each([
+    [['doctor'], /^hermes-svc: There is no service manager|checks, |^SERVICE /m],
+    [['render', '--command', '/bin/true'], /^hermes-svc: There is no service manager|ExecStart=|<plist /m],
+    [['smoke', '--help'], /^USAGE\n {2}\$ hermes-svc smoke/m],
+    [['run', '--help'], /^USAGE\n {2}\$ hermes-svc run/m],
+    [['fix', 'outdated', '--help'], /^USAGE\n {2}\$ hermes-svc fix outdated/m],
+  ])('runs %j where it is installed, without a stack trace', (args, says) => {
+    const {status, stdout, stderr} = run(...args)
+    expect(stdout + stderr).toMatch(says)
+    expect(stdout + stderr).not.toMatch(/^\s+at /m)
+    expect([0, 1, 4]).toContain(status)
+  })
+
+  it('has no script that runs at its user’s, and depends on nothing', () => {
+    const manifest = JSON.parse(fs.readFileSync(path.join(scratch, 'node_modules/hermes-svc/package.json'), 'utf8')) as Record<
+      string,
+      object
+    >
+    const scripts = Object.keys(manifest.scripts ?? {})
+    expect(scripts.filter((name) => /^(pre|post)?install$|^postprepare$/.test(name))).toEqual([])
+    expect(manifest.dependencies ?? manifest.optionalDependencies ?? manifest.peerDependencies).toBeUndefined()
   })
 
   describeUnless(whyNoMachine(testHost), 'on a throw-away systemd', () => {

@@ -2,6 +2,7 @@ import path from 'node:path'
 import type {DefinitionFile} from '../../managers/manager.js'
 import {isTemporaryPath} from '../../host/host.js'
 import {ownVersion} from '../../service/own-version.js'
+import type {ServiceSettings} from '../../service/settings.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 import {oncePerLook} from '../once-per-look.js'
 import {hasOurPolicy, reinstall} from '../reinstall.js'
@@ -23,6 +24,12 @@ interface Evidence {
 }
 
 const versionOf = oncePerLook(({target: {host}}): string => ownVersion(host))
+
+/** What ticks all services of an account; to find out which want it takes a look at each. */
+const heartbeatOf = oncePerLook(async ({target: {manager, service}, seen}): Promise<readonly DefinitionFile[]> => {
+  const {files} = await manager.heartbeat(service, seen.manager.settings)
+  return files
+})
 
 /** True if another version of hermes-svc wrote a service's definition, be it the same or not. */
 export function isOfAnotherVersion(scene: Scene): boolean {
@@ -84,11 +91,10 @@ export const definition: CheckDefinition<Evidence | undefined> = {
 }
 
 /** The files of a service as this version writes them, from what was chosen when it was installed. */
-async function rendered({target}: Scene, settings: NonNullable<Scene['seen']['manager']['settings']>): Promise<DefinitionFile[]> {
-  const {manager, service} = target
+async function rendered(scene: Scene, settings: ServiceSettings): Promise<DefinitionFile[]> {
+  const {manager, service} = scene.target
   const files = await manager.render(service, settings, manager.readEnvironment(service))
-  const heartbeat = await manager.heartbeat(service, settings)
-  return [...files, ...heartbeat.files]
+  return settings.heartbeat.enabled ? [...files, ...(await heartbeatOf(scene, String(service.account.uid)))] : files
 }
 
 function compare(scene: Scene, files: readonly DefinitionFile[], writtenBy: string | undefined): Evidence {

@@ -1,0 +1,180 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import {afterAll, beforeAll, expect, it} from 'vitest'
+import type {Account} from '../../src/host/host.js'
+import type {Machine} from '../../src/smoke/machine.js'
+import {PACKAGE_ROOT} from '../support/built.js'
+import {describeOnSystemd, waitFor} from '../support/machines.js'
+import {packPackage} from '../support/packed.js'
+
+const README = fs.readFileSync(path.join(PACKAGE_ROOT, 'README.md'), 'utf8')
+const TOKEN = '123456:not-to-be-seen'
+
+/** The commands of a block of the README that is marked `<!-- journey: NAME -->`, without their comments. */
+function commandsOf(journey: string): string[] {
+  const block = new RegExp(`<!-- journey: ${journey} -->\\n\`\`\`sh\\n([^]*?)\`\`\``).exec(README)?.[1]
+  if (block === undefined) throw new Error(`the README has no block for the journey ${journey}`)
+  return block.split('\n').flatMap((line) => (line === '' ? [] : [line.replace(/\s+#.*$/, '')]))
+}
+
+/** What must come of a command of the README: in stdout, and as exit status (default 0). */
+interface Outcome {
+  readonly says: RegExp
+  readonly exit?: number
+  /** It goes on until it is interrupted, as after some seconds it is. */
+  readonly goesOn?: boolean
+}
+
+const OUTCOMES: Readonly<Record<string, Outcome>> = {
+  'sudo npm install -g hermes-svc': {says: /^\s*added 1 package in /},
+  'hermes-svc install': {says: /^hermes-gateway\.service is (installed and running|already up to date; nothing was changed)$/m},
+  'hermes-svc status': {says: /^hermes-gateway\.service: running [^]*\n {2}gateway +alive, pid \d+, up /},
+  'hermes-svc logs -f': {says: /gateway/i, goesOn: true},
+  'hermes-svc restart': {says: /^hermes-gateway\.service is running under a new pid$/m},
+  'hermes-svc stop': {says: /^hermes-gateway\.service is stopped$/m},
+  'hermes-svc start': {says: /^hermes-gateway\.service is running$/m},
+  'hermes-svc doctor': {says: /^hermes-gateway\.service +running +running +yes[^]*, no findings$/m},
+  'hermes-svc fix missing-heartbeat --yes': {says: /^Fixed: hermes-gateway\.service is running under a new pid$/m},
+  'hermes-svc doctor --fix': {says: /, no findings$/m},
+  'hermes-svc install -p work --env TELEGRAM_BOT_TOKEN --watchdog': {says: /^hermes-gateway-work\.service is installed and running$/m},
+  'hermes-svc install -p work --heartbeat-interval 30s --dry-run': {says: /^ *\+.*"intervalSec": 30/m},
+  'hermes-svc list': {says: /default[^]*running[^]*work[^]*running/},
+  'sudo hermes-svc install --run-as hermes': {says: /^hermes-gateway\.service is installed and running$/m},
+  'hermes-svc uninstall': {says: /^hermes-gateway\.service is uninstalled; its home \S+ is kept$/m},
+  'sudo npm uninstall -g hermes-svc': {says: /^\s*removed 1 package in /},
+}
+const FOUND: Outcome = {says: /missing-heartbeat[^]*is stopped by a signal[^]*What to type:\n {2}hermes-svc fix missing-heartbeat/, exit: 1}
+
+/** A registry of npm's for one package. argv: folder with package.json and the packed file, its name, its integrity. */
+const REGISTRY = `
+const fs = require('fs')
+const [folder, file, integrity] = process.argv.slice(2)
+const manifest = JSON.parse(fs.readFileSync(folder + '/package.json'))
+const {name, version} = manifest
+const dist = {tarball: 'http://127.0.0.1:4873/' + file, integrity}
+const answer = JSON.stringify({name, 'dist-tags': {latest: version}, versions: {[version]: {...manifest, dist}}})
+require('http').createServer((request, response) => {
+  if (request.url === '/' + name) return response.setHeader('content-type', 'application/json').end(answer)
+  if (request.url === '/' + file) return fs.createReadStream(folder + '/' + file).pipe(response)
+  response.writeHead(404).end()
+}).listen(4873, '127.0.0.1')
+`
+
+const packed = packPackage()
+fs.copyFileSync(path.join(PACKAGE_ROOT, 'package.json'), path.join(packed.folder, 'package.json'))
+fs.writeFileSync(path.join(packed.folder, 'registry.cjs'), REGISTRY)
+afterAll(() => fs.rmSync(packed.folder, {recursive: true, force: true}))
+
+/** Makes the machine one with node, npm, a registry that has nothing but the packed package, and sudo for alice. */
+const PREPARE = `set -e
+rm -rf /root/.npmrc /root/.npm
+mkdir -p "$(npm prefix -g)/etc"
+printf 'registry=http://127.0.0.1:4873/\\naudit=false\\nfund=false\\nupdate-notifier=false\\n' >"$(npm prefix -g)/etc/npmrc"
+echo 'alice ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/alice
+chmod 440 /etc/sudoers.d/alice
+! command -v hermes-svc
+systemd-run --quiet node /opt/packed/registry.cjs /opt/packed "$1" "$2"
+for tries in 1 2 3 4 5 6 7 8 9 10; do npm view hermes-svc version && break; sleep 0.3; done
+`
+const STAND_IN = path.join(PACKAGE_ROOT, 'src/smoke/stand-in')
+
+for (const who of ['a user', 'root'] as const) {
+  await describeOnSystemd(
+    `the README, followed on a fresh machine as ${who}`,
+    (machine: () => Machine) => {
+      let alice: Account
+      let hermes: Account
+      /** Who types. */
+      let reader: Account | undefined
+      let gatewayUser: Account
+
+      beforeAll(async () => {
+        alice = await machine().addUser('alice', {linger: false})
+        hermes = await machine().addUser('hermes', {linger: false})
+        reader = who === 'root' ? undefined : alice
+        gatewayUser = who === 'root' ? hermes : alice
+        const {code, stderr} = await machine().exec(['sh', '-c', PREPARE, 'sh', packed.filename, packed.integrity])
+        expect({code, stderr}).toMatchObject({code: 0})
+        // The Hermes Agent is there already, with an idle gateway to its name.
+        for (const user of [alice, hermes]) {
+          const agent = 'mkdir -p ~/.hermes/bin ~/.hermes/profiles/work && install -m 755 "$1" ~/.hermes/bin/hermes'
+          await machine().exec(['sh', '-c', agent, 'sh', '/opt/stand-in/hermes'], {user})
+        }
+      })
+
+      async function type(command: string, outcome = OUTCOMES[command]): Promise<void> {
+        if (!outcome) throw new Error(`nobody has said what must come of this command of the README: ${command}`)
+        const line = outcome.goesOn ? `timeout -s INT 4 ${command}` : command
+        const options = {...(reader ? {user: reader} : {}), env: {TELEGRAM_BOT_TOKEN: TOKEN}, timeoutMs: 90_000}
+        const {code, stdout, stderr} = await machine().exec(['sh', '-c', line], options)
+        const exits = outcome.goesOn ? [0, 124, 130] : [outcome.exit ?? 0]
+        expect({command, code, stdout, stderr}).toMatchObject({
+          command,
+          code: expect.toBeOneOf(exits) as number,
+          stdout: expect.stringMatching(outcome.says) as string,
+        })
+        expect(stdout + stderr).not.toContain(TOKEN)
+      }
+
+      const sh = async (program: string, user?: Account) => (await machine().exec(['sh', '-c', program], user ? {user} : {})).stdout
+
+      it('installs it, and the service', async () => {
+        const [package_ = '', install = ''] = commandsOf('install')
+        await type(package_)
+        // As root one says whose gateway it is.
+        await type(who === 'root' ? (commandsOf('flags').at(-1) ?? '') : install)
+      })
+
+      it('uses it, command by command', async () => {
+        for (const command of commandsOf('use')) await type(command)
+      })
+
+      if (who === 'a user') {
+        it('installs by flags: another profile with a secret, a service of the machine for another user', async () => {
+          for (const command of commandsOf('flags')) await type(command)
+          expect(await sh('grep -rl 123456 ~/.config ~/.hermes', alice)).toBe(
+            '/home/alice/.config/hermes-svc/hermes-gateway-work/gateway.env\n',
+          )
+          expect(await sh('systemctl is-active hermes-gateway')).toBe('active\n')
+          expect(await sh('ps -o user= -p "$(systemctl show --value -p MainPID hermes-gateway)"')).toBe('hermes\n')
+        })
+      }
+
+      it('repairs a broken service', async () => {
+        const [look = '', fix = '', fixAll = ''] = commandsOf('repair')
+        await sh('kill -STOP "$(python3 -c "import json; print(json.load(open(\'.hermes/gateway.pid\'))[\'pid\'])")"', gatewayUser)
+        await type(look, FOUND)
+        await type(fix)
+        await sh('echo "{}" >.hermes/.drain_request.json && touch -d "2 hours ago" .hermes/.drain_request.json', gatewayUser)
+        // Of a gateway that has just come up nothing is said yet.
+        await waitFor(async () => (await sh('hermes-svc doctor', reader)).includes('stale-marker'), 'the marker to be a finding')
+        await type(fixAll)
+        expect(await sh('ls .hermes/.drain_request.json', gatewayUser)).toBe('')
+        await type(look)
+      })
+
+      it('removes the service, then the package; what is left is the home of the gateway', async () => {
+        const [uninstall = '', removePackage = ''] = commandsOf('removal')
+        if (who === 'a user') {
+          await type(`${uninstall} -p work`, {says: /^hermes-gateway-work\.service is uninstalled/m})
+          await type(`sudo ${uninstall}`, OUTCOMES[uninstall])
+        }
+        await type(uninstall)
+        await type(removePackage)
+        expect(await sh('command -v hermes-svc')).toBe('')
+        expect(
+          await sh(
+            'find /etc /usr/lib/node_modules /usr/local/lib/node_modules /run /home -name "*hermes*" ! -path "*/.hermes*" ! -path "*/.cache/*"',
+          ),
+        ).toBe('/home/hermes\n')
+        expect(await sh('ls -d ~/.hermes', gatewayUser)).toContain('.hermes')
+      })
+    },
+    {
+      binds: [
+        {source: packed.folder, target: '/opt/packed'},
+        {source: STAND_IN, target: '/opt/stand-in'},
+      ],
+    },
+  )
+}

@@ -1,0 +1,31 @@
+import {execFileSync} from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import {ensureBuilt, PACKAGE_ROOT} from './built.js'
+
+/** What `npm pack` made. */
+export interface Packed {
+  /** A new folder that holds nothing but the package; whoever packs removes it. */
+  readonly folder: string
+  /** Name of the package's file in it. */
+  readonly filename: string
+  readonly version: string
+  /** Bytes. */
+  readonly size: number
+  readonly integrity: string
+  readonly files: readonly {readonly path: string; readonly mode: number}[]
+}
+
+/** Builds and packs the package as it is now. */
+export function packPackage(): Packed {
+  ensureBuilt()
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-package-'))
+  const output = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
+    cwd: PACKAGE_ROOT,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const [packed] = JSON.parse(output) as [Omit<Packed, 'folder'>]
+  return {...packed, folder}
+}
