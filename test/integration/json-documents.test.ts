@@ -42,7 +42,7 @@ function messagesOf({code, stdout, stderr}: Ended): string[] {
     .map((line) => (JSON.parse(line) as {MESSAGE: string}).MESSAGE)
 }
 
-const documented = Object.keys(DOCUMENT_OF_COMMAND).filter((command) => command !== 'run')
+const documented = Object.keys(DOCUMENT_OF_COMMAND).filter((command) => !['autocomplete', 'run'].includes(command))
 
 await describeOnSystemd('what --json prints', (machine) => {
   let ann: Account
