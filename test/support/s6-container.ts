@@ -9,9 +9,11 @@ import {testHost, waitFor} from './machines.js'
 /** uid and gid of the image's own user. */
 export const HERMES_ID = 10_000
 /** Where the volume is inside, as in upstream's image. */
-const HOME = '/opt/data'
+export const HOME = '/opt/data'
 const PACKAGE = '/opt/hermes-svc'
 const NODE = '/opt/node'
+/** How hermes-svc is run inside. */
+export const PROGRAM = [NODE, `${PACKAGE}/bin/hermes-svc.cjs`]
 export const STAND_IN = `${PACKAGE}/dist/stand-in/hermes`
 
 /** What of s6-overlay's /command is made of the programs that Debian has. */
@@ -289,7 +291,7 @@ export class S6Container {
 
   /** Runs hermes-svc inside, as root unless told otherwise. */
   hermesSvc(args: readonly string[], options: ExecOptions = {}): Promise<Ended> {
-    return this.exec([NODE, `${PACKAGE}/bin/hermes-svc.cjs`, ...args], options)
+    return this.exec([...PROGRAM, ...args], options)
   }
 
   /** Runs a command that must succeed. */
