@@ -9,11 +9,11 @@ import {testHost, waitFor} from './machines.js'
 /** uid and gid of the image's own user. */
 export const HERMES_ID = 10_000
 /** Where the volume is inside, as in upstream's image. */
-const HOME = '/opt/data'
+export const HOME = '/opt/data'
 const PACKAGE = '/opt/hermes-svc'
 const NODE = '/opt/node'
 export const STAND_IN = `${PACKAGE}/dist/stand-in/hermes`
-/** hermes-svc inside. */
+/** How hermes-svc is run inside. */
 export const CONTAINER_PROGRAM = [NODE, `${PACKAGE}/bin/hermes-svc.cjs`] as const
 
 /** What of s6-overlay's /command is made of the programs that Debian has. */
