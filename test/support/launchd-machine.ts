@@ -5,16 +5,17 @@ import {type Machine, whyNoMachine} from '../../src/smoke/machine.js'
 import type {LaunchdEvent, LaunchdSwitches} from '../fakes/launchd/double.js'
 import {describeUnless} from './describe-unless.js'
 import {LocalMachine, whyNotHere} from './local-machine.js'
+import {MacMachine, macJobs, turnIntoMac} from './mac-machine.js'
 import {bootTestMachine, testHost, waitFor} from './machines.js'
 
-const SOURCE = fileURLToPath(new URL('../fakes/launchd', import.meta.url))
-/** Where the machine has the double, and where that keeps its state. */
-const INSIDE = '/opt/launchd-double'
+const SOURCE = fileURLToPath(new URL('../fakes', import.meta.url))
+/** Where the machine has the doubles, and where that of launchd keeps its state. */
+const INSIDE = '/opt/fakes'
 const STATE = '/run/launchd-double'
 
 /**
  * A throw-away machine on which the launchd double runs as root, with `launchctl` where a Mac's user finds it: users, ids, files and
- * processes are real, only launchd is not, and processes are seen as on Linux. Or a Mac of CI, with its own launchd and one user.
+ * processes are real, only launchd is not. Our program takes it for a Mac: see MacMachine. Or a Mac of CI, with its own launchd and one user.
  */
 export class LaunchdMachine {
   private readonly uids: {readonly gui: number[]; readonly user: number[]} = {gui: [], user: [0]}
@@ -35,9 +36,11 @@ export class LaunchdMachine {
   static async boot(): Promise<LaunchdMachine> {
     const machine = await bootTestMachine({binds: [{source: SOURCE, target: INSIDE}]})
     try {
-      const there = new LaunchdMachine(machine, true)
-      await there.sh(START, [STATE, INSIDE])
+      const there = new LaunchdMachine(new MacMachine(machine), true)
+      await there.sh(turnIntoMac(`${INSIDE}/mac`))
+      await there.sh(START, [STATE, `${INSIDE}/launchd`])
       await waitFor(async () => (await there.launchctl('managername')).code === 0, 'the launchd double')
+      await there.config({extraEnvironment: macJobs})
       return there
     } catch (error) {
       await machine.down()

@@ -15,7 +15,6 @@ export class LaunchdService extends ServiceOnMachine {
   /** Helpers, launcher, settings. */
   readonly support: string
   readonly log: string
-  protected override readonly flags = ['--manager', 'launchd']
 
   private constructor(
     readonly there: LaunchdMachine,
@@ -45,6 +44,11 @@ export class LaunchdService extends ServiceOnMachine {
       options.standIn ?? {},
     )
     return service
+  }
+
+  /** The stand-in knows processes as it does on a Mac. */
+  override configure(standIn: StandInConfig): Promise<void> {
+    return super.configure({platform: 'darwin', ...standIn})
   }
 
   /** The domain where it should be, e.g. `gui/1001`. */
