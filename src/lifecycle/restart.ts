@@ -8,6 +8,7 @@ import {recordIntent} from './intent.js'
 import {ANSWER_MS, endGateway, gatewayProcess, KILL_MS, type LadderTimes, notEnded, TERMINATE_MS} from './ladder.js'
 import type {Observation} from './observe.js'
 import {prove, requireVisible} from './prove.js'
+import {restartIsDoneIfDue} from './restart-due.js'
 import {type GatewayProcess, signalGateway} from './signal-gateway.js'
 import {requireInstalled} from './start.js'
 import type {Target} from './target.js'
@@ -68,13 +69,14 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
     }
   }
   const companions = companionsOf(target, seen)
+  const readsByRestart = seen.manager.needsReload && manager.reload().length === 0
   const act = async (progress: Progress): Promise<void> => {
     const rung = gateway
       ? await endGateway(target, gateway, {verdict: seen.verdict, times, force: options.force, deadlineMs, progress})
       : 'gone'
     if (rung === 'survived') throw notEnded(target, seen.verdict)
-    // Asked, a supervised gateway is started again by its manager, without any delay of ours.
-    const isManagers = rung === 'asked' && seen.supervised !== false
+    // Asked, a supervised gateway is started again by its manager, without any delay of ours; on the definition that this one knows.
+    const isManagers = rung === 'asked' && seen.supervised !== false && !readsByRestart
     if (!isManagers) await performSteps(host, manager.restart(service), progress)
     const leftMs = () => Math.max(0, Math.min(START_MS, deadlineMs - host.monotonicMs()))
     try {
@@ -87,7 +89,7 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
   }
   return {
     title,
-    steps: [...head, {kind: 'act', why: describe(seen, options.force), act, commits: true}],
+    steps: [...head, {kind: 'act', why: describe(seen, options.force), act, commits: true}, ...restartIsDoneIfDue(target)],
     lasts: true,
     // Said once it is over, and then what became of them is known.
     outcome: () => `${service.name} is running under a new pid${companionsText(target, companions)}`,

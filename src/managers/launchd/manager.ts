@@ -132,7 +132,7 @@ export class LaunchdManager implements Manager {
 
   notInstalled(service: Service): ManagerObservation {
     return observationOf(this.host, this.scope, service, {
-      onDisk: {plist: undefined, settings: undefined},
+      onDisk: {plist: undefined, launcher: undefined, settings: undefined},
       job: undefined,
       domain: undefined,
       isDisabled: undefined,
@@ -362,8 +362,9 @@ export class LaunchdManager implements Manager {
   }
 
   /** launchd never forgets a disable by itself: whoever installed a job of that name again could not load it. */
-  afterUninstall({service, installed}: ManagerObservation): Step[] {
-    if (installed !== 'own') return []
+  afterUninstall({service, installed, settings}: ManagerObservation): Step[] {
+    // Of one that was uninstalled half-way the settings may be all that is left.
+    if (installed !== 'own' && (installed !== 'no' || settings === undefined)) return []
     const words = ['enable', `${this.domain(service).target}/${service.name}`]
     return [{...this.launchctl.step('have launchd forget that it was disabled', words), mayFail: true}]
   }
