@@ -252,9 +252,7 @@ function installSteps(target: Target, {seen, settings, heartbeat}: Rendered, dec
     ...(start || restart ? onUndo([abortNew(target, seen)]) : []),
     ...(start ? manager.start(service) : []),
     ...(restart ? manager.restart(service) : []),
-    ...(restart || (isDue && !isPutOff)
-      ? [restartIsDone(target)]
-      : []),
+    ...(restart || (isDue && !isPutOff) ? [restartIsDone(target)] : []),
     ...homeLeftovers(target),
   ]
 }
