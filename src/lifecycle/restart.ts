@@ -2,8 +2,7 @@ import {askTimeoutSec, readDrain} from '../gateway/drain.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {performSteps} from '../plan/apply.js'
 import {onUndo, type Plan, type Progress, type Step} from '../plan/plan.js'
-import {companionsOf, companionsText} from './companions.js'
-import {endProcess} from './end-process.js'
+import {companionsOf, companionsText, endCompanions} from './companions.js'
 import {isInsideGateway, requireManaged} from './inside.js'
 import {recordIntent} from './intent.js'
 import {ANSWER_MS, endGateway, gatewayProcess, KILL_MS, type LadderTimes, notEnded, TERMINATE_MS} from './ladder.js'
@@ -87,8 +86,7 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
       await performSteps(host, manager.restart(service), progress)
       await waitUntilUp(target, {previousPid: gateway?.pid, timeoutMs: leftMs(), progress})
     }
-    // Not every manager ends what its process has started.
-    for (const companion of companions) await endProcess(target, companion, progress)
+    await endCompanions(target, companions, progress)
   }
   return {
     title,
