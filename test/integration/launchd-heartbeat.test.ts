@@ -96,7 +96,6 @@ describeOnLaunchd('the heartbeat, under launchd', (there) => {
         const health = await one.run('health')
         expect([health.code, health.json()]).toMatchObject([code, {alive}])
       }
-      for (const one of [frozen, blocked]) await one.must('uninstall')
     }, 240_000)
 
     it('is one for all profiles of a user, as often as one of them asks for, and gone with the last', async () => {

@@ -21,6 +21,7 @@ export class LaunchdMachine {
   private readonly uids: {readonly gui: number[]; readonly user: number[]} = {gui: [], user: [0]}
   /** Users are added one after the other: each message has all of them, and the last one stands. */
   private adding: Promise<unknown> = Promise.resolve()
+  private boots = 0
 
   private constructor(
     readonly machine: Machine,
@@ -72,6 +73,15 @@ export class LaunchdMachine {
     const reply = JSON.parse(await this.sh(CONTROL, [STATE, JSON.stringify(message)])) as {error?: string; was?: Partial<LaunchdSwitches>}
     if (reply.error !== undefined) throw new Error(reply.error)
     return reply
+  }
+
+  /** All that a shutdown and a boot are to launchd's jobs, with these users logged in afterwards. */
+  async reboot(...users: readonly Account[]): Promise<void> {
+    const agentFolders = Object.fromEntries(users.map(({uid, home}) => [String(uid), [`${home}/Library/LaunchAgents`]]))
+    await this.config({agentFolders, daemonFolders: ['/Library/LaunchDaemons']})
+    await this.control({control: 'reboot'})
+    await this.machine.writeText('/run/boot-session', `${(this.boots += 1)}\n`)
+    for (const {uid} of users) await this.control({control: 'login', uid})
   }
 
   launchctl(...words: string[]) {
