@@ -2,16 +2,15 @@ import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
-import {recordOf} from '../support/doctor-home-rows.js'
 import {type DocumentKind, schemaErrors} from '../support/json-schemas.js'
 import {describeOnLaunchd} from '../support/launchd-machine.js'
 import {LaunchdService} from '../support/launchd-service.js'
 import {type CommandResult, testHost, waitFor} from '../support/machines.js'
 import {changes, straceArgv} from '../support/strace.js'
 
-// Of desired-state, json-documents, logs, read-only, install-transaction and existing-services what launchd has a part in: reboots and
-// logins, files that stand for a journal, launchctl, ps and lsof under strace, jobs that are loaded anew. What a command refuses before it
-// asks a manager, and races for the record, are the same code.
+// Of json-documents, logs, read-only, install-transaction and existing-services what launchd has a part in: files that stand
+// for a journal, launchctl, ps and lsof under strace, jobs that are loaded anew. What a command refuses before it
+// asks a manager is the same code.
 
 const ENTRY = `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`
 const SECRET = 'swordfish-7361'
@@ -21,8 +20,8 @@ describeOnLaunchd('commands, under launchd', (there) => {
   beforeAll(async () => {
     ann = await there().addUser('ann')
   })
-  const install = async (standIn: StandInConfig = {}, flags: readonly string[] = [], kind: 'gui' | 'system' = 'gui') => {
-    const service = await LaunchdService.make(there(), ann, {standIn, kind})
+  const install = async (standIn: StandInConfig = {}, flags: readonly string[] = []) => {
+    const service = await LaunchdService.make(there(), ann, {standIn})
     await service.must('install', flags)
     return service
   }
@@ -196,34 +195,6 @@ describeOnLaunchd('commands, under launchd', (there) => {
         // The gateway runs on the new definition, too.
         expect(JSON.parse((await there().machine.readText(`${service.home}/stand-in.env.json`)) ?? '')).toMatchObject({A: String(variant)})
         expect((await service.run('doctor', ['--json'])).json()).toMatchObject({services: [{findings: []}]})
-      }
-    })
-  })
-
-  // Last: it ends everything.
-  describe('a shutdown and a boot', () => {
-    const KINDS = ['gui', 'system'] as const
-
-    it('keep what is asked for: what ran comes back, what was stopped stays down, until the boot is until the boot', async () => {
-      const all: {ran: LaunchdService; stopped: LaunchdService; untilBoot: LaunchdService; record: object}[] = []
-      for (const kind of KINDS) {
-        const [ran, stopped, untilBoot] = [await install({}, [], kind), await install({}, [], kind), await install({}, [], kind)]
-        await stopped.must('stop')
-        await untilBoot.must('stop', ['--until-boot'])
-        expect(await untilBoot.status()).toMatchObject({desired: 'running', actual: 'stopped', enabled: true, exit: 3})
-        expect((await untilBoot.run('doctor', ['--json'])).json()).toMatchObject({services: [{findings: []}]})
-        all.push({ran, stopped, untilBoot, record: await recordOf(ran)})
-      }
-      await there().reboot(ann)
-      for (const {ran, stopped, untilBoot, record} of all) {
-        await ran.comesUp()
-        await untilBoot.comesUp()
-        expect(await recordOf(ran)).toEqual(record)
-        expect(await stopped.status()).toMatchObject({desired: 'stopped', actual: 'stopped', enabled: false, exit: 3})
-        expect(await stopped.starts()).toBe(1)
-        expect(await untilBoot.status()).toMatchObject({desired: 'running', actual: 'running', enabled: true})
-        for (const one of [ran, stopped]) expect((await one.run('doctor', ['--json'])).json()).toMatchObject({services: [{findings: []}]})
-        await stopped.must('start')
       }
     })
   })
