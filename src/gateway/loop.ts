@@ -12,9 +12,12 @@ export interface LoopSample {
   readonly waitsIn: string | undefined
 }
 
-/** Whether an event loop was seen working. `blocked`, `spinning`: not once in the whole window; `unknown`: neither was proved. */
+/**
+ * Whether an event loop was seen working. `blocked`, `spinning`: not once in the whole window; `unknown`: neither was proved; `hidden`: the
+ * system shows nobody's.
+ */
 export interface LoopVerdict {
-  readonly loop: 'alive' | 'blocked' | 'spinning' | 'unknown'
+  readonly loop: 'alive' | 'blocked' | 'spinning' | 'unknown' | 'hidden'
   readonly evidence: string
 }
 
@@ -65,7 +68,7 @@ export function glanceAtLoop(host: Host, pid: number): boolean {
  */
 export async function watchLoop(host: Host, pid: number, windowMs: number, signal?: AbortSignal): Promise<LoopVerdict> {
   if (showsNoLoops(host)) {
-    return {loop: 'unknown', evidence: 'macOS does not show what its event loop waits for, and it answers nothing that could be asked'}
+    return {loop: 'hidden', evidence: 'macOS shows no event loops, and this version of the gateway has nothing that could be asked'}
   }
   const samples: LoopSample[] = []
   const endMs = host.monotonicMs() + windowMs

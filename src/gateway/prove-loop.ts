@@ -86,6 +86,8 @@ async function askAndWatch(
   }
 
   const loop = await watched
+  // Where no loop is ever seen, lock and identity are all the proof there is, unless something that should answer does not.
+  if (loop.loop === 'hidden') return verdict(socket.length === 0 ? 'alive' : 'unknown', loop.evidence, ...socket)
   if (loop.loop === 'alive') return verdict('alive', loop.evidence, ...socket)
   if (loop.loop === 'unknown') return verdict('unknown', loop.evidence, ...socket)
   // A gateway that has not said yet that it runs loads its platforms on the loop's thread.

@@ -1,4 +1,8 @@
+import {ExitStatus, ServiceError} from '../errors.js'
 import {hasEnded, type ProcessInfo, readProcesses} from '../gateway/process.js'
+import {HostError} from '../host/host.js'
+import type {Progress} from '../plan/plan.js'
+import {endProcess} from './end-process.js'
 import type {Observation} from './observe.js'
 import type {Target} from './target.js'
 
@@ -7,6 +11,18 @@ export function companionsOf({host, manager}: Target, {manager: seen, verdict}: 
   const pids = manager.processesOf(seen) ?? []
   const others = pids.filter((pid) => pid !== seen.mainPid && pid !== verdict.pid)
   return readProcesses(host, others).filter((process) => !hasEnded(process))
+}
+
+/** Ends those that are still there: not every manager ends what its process has started. What cannot be ended stays, and is told of. */
+export async function endCompanions(target: Target, companions: readonly ProcessInfo[], progress: Progress): Promise<void> {
+  for (const companion of companions) {
+    try {
+      await endProcess(target, companion, progress)
+    } catch (error) {
+      const isTold = error instanceof HostError || (error instanceof ServiceError && error.exitStatus !== ExitStatus.cancelled)
+      if (!isTold) throw error
+    }
+  }
 }
 
 /** What became of them, as the end of a sentence; empty if there were none. */

@@ -19,6 +19,7 @@ import {observe, type Observation, observeWith} from './observe.js'
 import {askUnseen, requireVisible} from './prove.js'
 import {servedBy} from './served.js'
 import {requireNoOrphan, requireUsableDefinition} from './start.js'
+import {markDue, restartIsDone} from './restart-due.js'
 import {requireSameHome, type Target} from './target.js'
 import {waitUntilUp} from './wait.js'
 
@@ -214,7 +215,6 @@ function decide(target: Target, request: InstallRequest, {seen, files, heartbeat
 function installSteps(target: Target, {seen, settings, heartbeat}: Rendered, decision: Decision, isManagerDown: boolean): Step[] {
   const {manager, service, host} = target
   const {desired, changed, stale, isDue, start, restart, isPutOff, staysDown} = decision
-  const due = manager.restartDueFile(service)
   const write: Step[] = changed.map((file) => ({
     kind: 'write-file',
     why: `write ${file.path}`,
@@ -244,7 +244,7 @@ function installSteps(target: Target, {seen, settings, heartbeat}: Rendered, dec
     // Undone last: what ran before runs again, on the definition that was there before. It does nothing to a gateway that still runs.
     ...(restart ? onUndo(manager.start(service)) : []),
     ...(definition.length > 0 && !isManagerDown ? onUndo(manager.reload()) : []),
-    ...(restart || (isPutOff && !isDue) ? [markDue(target, due)] : []),
+    ...(restart || (isPutOff && !isDue) ? [markDue(target)] : []),
     ...(isManagerDown ? [] : [...later, ...reload]),
     ...heartbeat.steps,
     ...recordIntent(target, seen, desired, 'install', {untilBoot: staysDown}),
@@ -252,9 +252,7 @@ function installSteps(target: Target, {seen, settings, heartbeat}: Rendered, dec
     ...(start || restart ? onUndo([abortNew(target, seen)]) : []),
     ...(start ? manager.start(service) : []),
     ...(restart ? manager.restart(service) : []),
-    ...(restart || (isDue && !isPutOff)
-      ? [{kind: 'remove-file', why: 'the restart is done', path: due, as: manager.owner(service)} satisfies Step]
-      : []),
+    ...(restart || (isDue && !isPutOff) ? [restartIsDone(target)] : []),
     ...homeLeftovers(target),
   ]
 }
@@ -286,11 +284,6 @@ function baseEnvironment(target: Target): Record<string, string> {
 
 function missingFolders(host: Host, steps: readonly Step[]): Step[] {
   return steps.filter((step) => step.kind !== 'make-folder' || host.stat(step.path) === undefined)
-}
-
-/** Stands until the gateway was restarted on the new definition, so that the next install completes what a kill -9 interrupts. */
-function markDue({manager, service}: Target, due: string): Step {
-  return {kind: 'write-file', why: 'note that a restart is due', path: due, text: '', mode: 0o644, as: manager.owner(service)}
 }
 
 /** Ends the gateway that was started on the new definition; the one from before is left to finish what it is doing. */

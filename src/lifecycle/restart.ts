@@ -2,12 +2,13 @@ import {askTimeoutSec, readDrain} from '../gateway/drain.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {performSteps} from '../plan/apply.js'
 import {onUndo, type Plan, type Progress, type Step} from '../plan/plan.js'
-import {companionsOf, companionsText} from './companions.js'
+import {companionsOf, companionsText, endCompanions} from './companions.js'
 import {isInsideGateway, requireManaged} from './inside.js'
 import {recordIntent} from './intent.js'
 import {ANSWER_MS, endGateway, gatewayProcess, KILL_MS, type LadderTimes, notEnded, TERMINATE_MS} from './ladder.js'
 import type {Observation} from './observe.js'
 import {prove, requireVisible} from './prove.js'
+import {restartIsDoneIfDue} from './restart-due.js'
 import {type GatewayProcess, signalGateway} from './signal-gateway.js'
 import {requireInstalled} from './start.js'
 import type {Target} from './target.js'
@@ -68,13 +69,14 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
     }
   }
   const companions = companionsOf(target, seen)
+  const readsByRestart = seen.manager.needsReload && manager.reload().length === 0
   const act = async (progress: Progress): Promise<void> => {
     const rung = gateway
       ? await endGateway(target, gateway, {verdict: seen.verdict, times, force: options.force, deadlineMs, progress})
       : 'gone'
     if (rung === 'survived') throw notEnded(target, seen.verdict)
-    // Asked, a supervised gateway is started again by its manager, without any delay of ours.
-    const isManagers = rung === 'asked' && seen.supervised !== false
+    // Asked, a supervised gateway is started again by its manager, without any delay of ours; on the definition that this one knows.
+    const isManagers = rung === 'asked' && seen.supervised !== false && !readsByRestart
     if (!isManagers) await performSteps(host, manager.restart(service), progress)
     const leftMs = () => Math.max(0, Math.min(START_MS, deadlineMs - host.monotonicMs()))
     try {
@@ -84,10 +86,11 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
       await performSteps(host, manager.restart(service), progress)
       await waitUntilUp(target, {previousPid: gateway?.pid, timeoutMs: leftMs(), progress})
     }
+    await endCompanions(target, companions, progress)
   }
   return {
     title,
-    steps: [...head, {kind: 'act', why: describe(seen, options.force), act, commits: true}],
+    steps: [...head, {kind: 'act', why: describe(seen, options.force), act, commits: true}, ...restartIsDoneIfDue(target)],
     lasts: true,
     // Said once it is over, and then what became of them is known.
     outcome: () => `${service.name} is running under a new pid${companionsText(target, companions)}`,

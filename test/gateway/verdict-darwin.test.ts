@@ -78,10 +78,20 @@ describe('a verdict on macOS', () => {
 describe('an event loop on macOS', () => {
   const prove = (host: FakeMac) => proveGateway({host, userHost: host}, HOME, 1000)
 
-  it('is unknown, and never wedged, where the gateway answers nothing and writes no heartbeat', async () => {
+  it('is not seen, and speaks against nobody who has neither a control socket nor a heartbeat', async () => {
     const host = mac([gateway(locked)])
     expect(glanceAtLoop(host, 77)).toBe(false)
-    expect(await watchLoop(host, 77, 1000)).toMatchObject({loop: 'unknown', evidence: expect.stringContaining('macOS')})
+    expect(await watchLoop(host, 77, 1000)).toMatchObject({loop: 'hidden', evidence: expect.stringContaining('macOS')})
+    expect((await prove(host)).verdict).toMatchObject({
+      state: 'alive',
+      pid: 77,
+      evidence: [expect.stringContaining('macOS shows no event loops'), 'gateway.lock is held by pid 77', expect.any(String)],
+    })
+  })
+
+  it('is unknown, and never wedged, where a control socket does not answer', async () => {
+    const host = mac([gateway(locked)], {sockets: {[`${HOME}/gateway.sock`]: () => ''}})
+    host.put(`${HOME}/gateway.sock`, {kind: 'socket'})
     expect((await prove(host)).verdict).toMatchObject({state: 'unknown', pid: 77})
   })
 

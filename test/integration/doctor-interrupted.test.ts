@@ -1,41 +1,11 @@
 import {beforeAll, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
+import {interruptedRows} from '../support/doctor-interrupted-rows.js'
 import {doctor, type DoctorRow, seeRow} from '../support/doctor-row.js'
 import {describeOnSystemd, hermesSvc} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
 
 const rows: DoctorRow[] = [
-  {
-    id: 'interrupted-change',
-    kind: 'temporary-files',
-    severity: 'warning',
-    how: 'temporary files that a killed write has left',
-    what: /a write was cut off: 3 temporary files are left/,
-    break: async (service) => {
-      const files = [`${service.home}/..hermes-svc.json`, `${service.support}/.settings.json`, `${service.units}/.${service.unit}`]
-      await service.sh('for file in "$@"; do : >"$file.hermes-svc-tmp"; done', files, {user: service.user})
-    },
-  },
-  {
-    id: 'interrupted-change',
-    kind: 'restart-due',
-    severity: 'warning',
-    how: 'an install killed between writing and restarting',
-    what: /was changed, and the restart that this needs never came/,
-    break: async (service) => {
-      await service.sh(': >"$1/restart-due"', [service.support], service.actor)
-    },
-  },
-  {
-    id: 'interrupted-change',
-    kind: 'settings-lost',
-    severity: 'warning',
-    how: 'the recorded settings cut off',
-    what: /what was chosen when .* was installed is lost: its settings cannot be understood/,
-    break: async (service) => {
-      await service.sh(': >"$1/settings.json"', [service.support])
-    },
-  },
   {
     id: 'interrupted-change',
     kind: 'half-installed',
@@ -56,7 +26,7 @@ await describeOnSystemd('doctor on what was left half-done', (machine) => {
     ann = await machine().addUser('ann')
   })
 
-  it.each(rows)('$id ($kind): $how', (row) => seeRow(machine(), ann, row))
+  it.each([...interruptedRows, ...rows])('$id ($kind): $how', (row) => seeRow(machine(), ann, row))
 
   it('interrupted-change (half-uninstalled): an uninstall killed near its end is finished', async () => {
     const service = await TestService.make(machine(), ann)

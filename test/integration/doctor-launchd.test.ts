@@ -1,10 +1,14 @@
 import {beforeAll, describe, expect, it} from 'vitest'
-import type {Account} from '../../src/host/host.js'
+import {definitionRows} from '../support/doctor-definition-rows.js'
 import {homeRows} from '../support/doctor-home-rows.js'
-import {doctor, type DoctorRow, seeRowOf} from '../support/doctor-row.js'
+import {interruptedRows} from '../support/doctor-interrupted-rows.js'
+import {machineRows} from '../support/doctor-machine-rows.js'
+import {processRows} from '../support/doctor-process-rows.js'
+import {doctor, type DoctorRow, seeRowOf, settle} from '../support/doctor-row.js'
 import {describeOnLaunchd} from '../support/launchd-machine.js'
 import {LaunchdService} from '../support/launchd-service.js'
 import {waitFor} from '../support/machines.js'
+import {UserPool} from '../support/user-pool.js'
 
 /** pid of the launcher: the process that launchd knows. */
 async function launcherOf(service: LaunchdService): Promise<string> {
@@ -82,22 +86,6 @@ const rows: DoctorRow<LaunchdService>[] = [
     },
   },
   {
-    id: 'code-signature',
-    kind: 'killed',
-    severity: 'error',
-    how: 'the program of a loaded job is replaced, and its process killed (macOS 26)',
-    what: /was killed for its code signature: what it runs was replaced since launchd loaded it$/,
-    break: async (service) => {
-      await service.there.config({lwcr: true})
-      const [launcher, {pid}] = [await launcherOf(service), await service.status()]
-      await service.sh('touch "$1/hermes-gateway-launcher"; kill -9 "$2" "$3" || :', [service.support, launcher, String(pid)])
-      await shows(service, /OS_REASON_CODESIGNING/)
-    },
-    after: async (service) => {
-      await service.there.config({lwcr: false})
-    },
-  },
-  {
     id: 'wrong-domain',
     kind: 'elsewhere',
     severity: 'warning',
@@ -135,7 +123,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'access',
     severity: 'warning',
     how: 'a property list that belongs to root, as its user sees it',
-    what: /\.plist belongs to uid 0, not to ann$/,
+    what: /\.plist belongs to uid 0, not to \w+$/,
     break: async (service) => {
       await service.sh('chown root "$1"', [service.plist])
     },
@@ -149,7 +137,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'unwritable',
     severity: 'warning',
     how: 'the log becomes root’s under a running service',
-    what: /^launchd cannot start ai\.hermes\.gateway-\S+: its log .* belongs to uid 0, not to ann$/,
+    what: /^launchd cannot start ai\.hermes\.gateway-\S+: its log .* belongs to uid 0, not to \w+$/,
     break: async (service) => {
       await service.sh('chown root:root "$1"', [service.log])
     },
@@ -172,6 +160,99 @@ const rows: DoctorRow<LaunchdService>[] = [
     },
   },
   {
+    id: 'log-size',
+    kind: 'large-file',
+    severity: 'warning',
+    how: 'a log of 150 MB to which launchd appends',
+    what: /\.log has 150 MB$/,
+    break: async (service) => {
+      await service.sh('yes "a line of the gateway" | head -c 150000000 >>"$1"', [service.log])
+    },
+    after: async (service) => {
+      // What has it open goes on at its new end.
+      await service.must('restart')
+      expect((await service.must('logs')).stdout).toContain('Gateway running')
+      expect(Number(await service.sh('stat -c %s "$1.1"', [service.log]))).toBeGreaterThan(9_000_000)
+    },
+  },
+  {
+    id: 'definition-drift',
+    kind: 'edited',
+    severity: 'warning',
+    how: 'the property list edited by hand: ExitTimeOut of 5 s',
+    what: /\.plist was edited by hand, and is kept$/,
+    break: async (service) => {
+      await service.sh('sed -i "/ExitTimeOut/{n;s/>[0-9]*</>5</}" "$1"', [service.plist], service.actor)
+    },
+    fix: null,
+    cureByHand: async (service) => {
+      await service.must('install', ['--force'])
+    },
+  },
+  {
+    id: 'duplicate-supervisor',
+    kind: 'other-service',
+    severity: 'error',
+    how: "another tool's agent on the same home",
+    what: /^my\.bot-\S+ \(user scope\) runs the home of .* too: it starts at boot$/,
+    break: async (service) => {
+      await service.machine.writeText(rivalOf(service), rivalText(service, `my.bot-${service.profile}`), {user: service.user})
+    },
+    fix: null,
+    cureByHand: async (service) => {
+      await service.sh('rm "$1"', [rivalOf(service)])
+    },
+  },
+  {
+    id: 'duplicate-supervisor',
+    kind: 'other-scope',
+    severity: 'error',
+    how: 'a daemon beside the agent',
+    what: /\(system scope\) runs the home of .* too: it starts at boot$/,
+    break: async (service) => {
+      await service.sh('mkdir -p /Library/LaunchDaemons')
+      await service.machine.writeText(`/Library/LaunchDaemons/${service.unit}.plist`, rivalText(service, service.unit))
+    },
+    fix: null,
+    cureByHand: async (service) => {
+      await service.sh('rm "/Library/LaunchDaemons/$1.plist"', [service.unit])
+    },
+  },
+  {
+    id: 'leftover-processes',
+    kind: 'former',
+    severity: 'warning',
+    how: 'a gateway is killed, and its child lives on beside the next one',
+    what: /^1 process of a former gateway is left beside the one that runs$/,
+    standIn: {sequence: [{fork_children: 1, children_deaf: true}]},
+    break: async (service) => {
+      const {pid} = await service.status()
+      await service.kill('KILL')
+      await service.comesUp(pid ?? 0)
+      await settle()
+    },
+  },
+]
+
+/** What is a switch of the whole double: one after the other. */
+const switchedRows: DoctorRow<LaunchdService>[] = [
+  {
+    id: 'code-signature',
+    kind: 'killed',
+    severity: 'error',
+    how: 'the program of a loaded job is replaced, and its process killed (macOS 26)',
+    what: /was killed for its code signature: what it runs was replaced since launchd loaded it$/,
+    break: async (service) => {
+      await service.there.config({lwcr: true})
+      const [launcher, {pid}] = [await launcherOf(service), await service.status()]
+      await service.sh('touch "$1/hermes-gateway-launcher"; kill -9 "$2" "$3" || :', [service.support, launcher, String(pid)])
+      await shows(service, /OS_REASON_CODESIGNING/)
+    },
+    after: async (service) => {
+      await service.there.config({lwcr: false})
+    },
+  },
+  {
     id: 'log-path',
     kind: 'silent-78',
     severity: 'error',
@@ -190,22 +271,75 @@ const rows: DoctorRow<LaunchdService>[] = [
     },
   },
   {
-    id: 'log-size',
-    kind: 'large-file',
+    id: 'code-signature',
+    kind: 'due',
     severity: 'warning',
-    how: 'a log of 150 MB to which launchd appends',
-    what: /\.log has 150 MB$/,
+    how: 'the program of a loaded job is replaced, and its process goes on (macOS 26)',
+    what: /^what \S+ runs was replaced since launchd loaded it: the next start would be killed for its code signature$/,
     break: async (service) => {
-      await service.sh('yes "a line of the gateway" | head -c 150000000 >>"$1"', [service.log])
+      await service.there.config({lwcr: true, lwcrTold: 'changed'})
+      await service.sh('touch "$1/hermes-gateway-launcher"', [service.support])
     },
     after: async (service) => {
-      // What has it open goes on at its new end.
-      await service.must('restart')
-      expect((await service.must('logs')).stdout).toContain('Gateway running')
-      expect(Number(await service.sh('stat -c %s "$1.1"', [service.log]))).toBeGreaterThan(9_000_000)
+      await service.there.config({lwcr: false, lwcrTold: 'killed'})
+    },
+  },
+  {
+    id: 'log-path',
+    kind: 'external',
+    severity: 'warning',
+    how: 'the folder of the logs is moved to another disk, and linked',
+    what: /its log \S+ is on another disk than the system's, where launchd cannot open it before it is mounted$/,
+    break: async (service) => {
+      await service.sh('mkdir -p /Volumes/extern && mv "$1" /Volumes/extern/logs && ln -s /Volumes/extern/logs "$1"', [logsOf(service)])
+    },
+    fix: null,
+    cureByHand: putLogsBack,
+  },
+  {
+    id: 'log-path',
+    kind: 'external',
+    severity: 'error',
+    how: 'a log on another disk that is not there at a start: it ends with 78, silently',
+    what: /its log \S+ is on another disk than the system's, where launchd cannot open it before it is mounted$/,
+    break: async (service) => {
+      await service.sh('mkdir -p /Volumes/extern && mv "$1" /Volumes/extern/logs && ln -s /Volumes/extern/logs "$1"', [logsOf(service)])
+      await service.there.config({externalVolumes: ['/Volumes/extern']})
+      const [launcher, {pid}] = [await launcherOf(service), await service.status()]
+      await service.sh('kill -9 "$1" "$2" || :', [launcher, String(pid)])
+      await shows(service, /last exit code = 78/)
+    },
+    fix: null,
+    cureByHand: async (service) => {
+      await service.there.config({externalVolumes: []})
+      await putLogsBack(service)
+      await service.comesUp()
     },
   },
 ]
+
+const logsOf = ({log}: LaunchdService) => log.slice(0, log.lastIndexOf('/'))
+
+async function putLogsBack(service: LaunchdService): Promise<void> {
+  await service.sh('rm "$1" && mv /Volumes/extern/logs "$1"', [logsOf(service)])
+}
+
+const rivalOf = ({user, profile}: LaunchdService) => `${user.home}/Library/LaunchAgents/my.bot-${profile}.plist`
+
+/** A property list of another tool's that runs a gateway on the home of a service. */
+function rivalText({user, home, profile}: LaunchdService, label: string): string {
+  const words = ['/usr/local/bin/hermes', '--profile', profile, 'gateway', 'run'].map((word) => `<string>${word}</string>`)
+  return `<?xml version="1.0" encoding="UTF-8"?>
+<plist version="1.0">
+<dict>
+<key>Label</key><string>${label}</string>
+<key>UserName</key><string>${user.name}</string>
+<key>ProgramArguments</key><array>${words.join('')}</array>
+<key>EnvironmentVariables</key><dict><key>HERMES_HOME</key><string>${home}</string></dict>
+</dict>
+</plist>
+`
+}
 
 /** Loads the service's property list in a domain, as if it were for every session. */
 async function loadForBoth(service: LaunchdService, domain: string): Promise<void> {
@@ -222,19 +356,55 @@ async function loadForBoth(service: LaunchdService, domain: string): Promise<voi
 }
 
 describeOnLaunchd('doctor under launchd', (there) => {
-  let ann: Account
-
+  const users = new UserPool()
   beforeAll(async () => {
-    ann = await there().addUser('ann')
+    const names = ['ann', 'bea', 'cid', 'dan', 'eva', 'fay']
+    await users.fill(there(), names)
+    for (const name of names) await there().sh('runuser -u "$1" -- mkdir -p "/home/$1/go/bin"', [name])
   })
+  const see = (row: DoctorRow<LaunchdService>) =>
+    users.with(async (user) => {
+      await seeRowOf(await LaunchdService.make(there(), user, {...row, kind: row.scope === 'system' ? 'system' : 'gui'}), row)
+    })
 
-  it.each(rows)('$id $kind: $how', async (row) => {
-    await seeRowOf(await LaunchdService.make(there(), ann), row)
-  })
+  it.concurrent.each(rows)('$id $kind: $how', see)
 
-  it.each(homeRows)('as under systemd: $id $kind: $how', async (row) => {
-    await seeRowOf(await LaunchdService.make(there(), ann, {...row, kind: row.scope === 'system' ? 'system' : 'gui'}), row)
-  })
+  // The command itself (doctor-command) says nothing about launchd, nor do systemd's units, drop-ins and control groups.
+  it.concurrent.each([...homeRows, ...processRows, ...definitionRows, ...interruptedRows, ...machineRows])(
+    'as under systemd: $id $kind: $how',
+    see,
+  )
+
+  it.each(switchedRows)('$id $kind: $how', see)
+
+  it('definition-broken program: the launcher is gone, and another one is found', () =>
+    users.with(async (user) => {
+      const service = await LaunchdService.make(there(), user)
+      const program = '.hermes/hermes-agent/venv/bin/hermes'
+      await service.sh('cd && install -D -m 755 .hermes/bin/hermes "$1"', [program], {user})
+      await service.must('install')
+      expect(await doctor(service)).toEqual({exit: 0, findings: []})
+      await service.sh('cd && rm "$1" && kill -9 "$2"', [program, String((await service.status()).pid)], {user})
+      await waitFor(async () => (await service.status()).pid === null, 'the end of the gateway')
+      expect((await doctor(service)).findings).toMatchObject([{id: 'definition-broken', kind: 'program', severity: 'error', isSafe: true}])
+      const fixed = await service.must('doctor', ['--fix', '--json'])
+      expect(fixed.json()).toMatchObject({ok: true, fixes: [{id: 'definition-broken', ok: true}]})
+      expect(await service.status()).toMatchObject({actual: 'running', exit: 0})
+      await service.must('uninstall')
+    }))
+
+  it('interrupted-change half-uninstalled: an uninstall killed near its end is finished', () =>
+    users.with(async (user) => {
+      const service = await LaunchdService.make(there(), user)
+      await service.must('install')
+      await service.launchctl('disable', 'TARGET')
+      await service.stopByManager()
+      await service.sh('rm "$1" "$2"/*.sh "$2/hermes-gateway-launcher"', [service.plist, service.support])
+      expect((await doctor(service)).findings).toMatchObject([{id: 'interrupted-change', kind: 'half-uninstalled', severity: 'warning'}])
+      await service.must('fix:interrupted-change', ['--yes'])
+      expect(await service.lasting()).toEqual([])
+      expect((await doctor(service)).findings).toMatchObject([{id: 'not-installed', severity: 'info'}])
+    }))
 
   describe('without a session', () => {
     it('cannot ask about a user who has none, and says so', async () => {

@@ -1,36 +1,13 @@
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
+import {machineRows} from '../support/doctor-machine-rows.js'
 import {doctor, type DoctorRow, seeRow} from '../support/doctor-row.js'
 import {addForeignUnit, UPSTREAM_POLICIES} from '../support/foreign-unit.js'
 import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
 
+/** Units beside the service's own. */
 const rows: DoctorRow[] = [
-  {
-    id: 'path',
-    kind: 'folder-gone',
-    severity: 'warning',
-    how: "a folder of the service's PATH is removed",
-    what: /has \/home\/ann\/go\/bin, which is gone/,
-    break: async (service) => {
-      await service.sh('rmdir ~/go/bin', [], {user: service.user})
-    },
-  },
-  {
-    id: 'path',
-    kind: 'optional',
-    severity: 'warning',
-    how: 'a tool installed where the service does not look',
-    what: /does not find uvx$/,
-    break: async (service) => {
-      await service.sh('mkdir -p ~/.cargo/bin && ln -s /bin/true ~/.cargo/bin/uvx', [], {user: service.user})
-    },
-    after: async (service) => {
-      expect((await service.show('Environment'))[0]).toContain('/home/ann/.cargo/bin:')
-      await service.sh('rm -r ~/.cargo', [], {user: service.user})
-      await service.must('install')
-    },
-  },
   {
     id: 'duplicate-supervisor',
     kind: 'other-service',
@@ -94,85 +71,6 @@ const rows: DoctorRow[] = [
       expect((await service.show('ExecStart'))[0]).not.toContain('--replace')
     },
   },
-  {
-    id: 'file-access',
-    kind: 'home-open',
-    severity: 'warning',
-    how: '`chmod 777` of the home',
-    what: /others can write in the home of .* has mode 777/,
-    break: async (service) => {
-      await service.sh('chmod 777 "$1"', [service.home])
-    },
-    after: async (service) => {
-      expect(await service.sh('stat -c %a "$1"', [service.home])).toBe('755\n')
-    },
-  },
-  {
-    id: 'file-access',
-    kind: 'foreign-owner',
-    severity: 'warning',
-    how: 'files of the home that belong to root, as root sees it',
-    what: /2 files in the home of .* do not belong to ann/,
-    scope: 'system',
-    break: async (service) => {
-      await service.sh('chown root:root "$1/gateway_state.json" "$1/.hermes-svc.json"', [service.home])
-    },
-    after: async (service) => {
-      expect(await service.sh('stat -c %U:%G "$1/gateway_state.json" "$1/.hermes-svc.json"', [service.home])).toBe('ann:ann\nann:ann\n')
-    },
-  },
-  {
-    id: 'file-access',
-    kind: 'foreign-owner',
-    severity: 'warning',
-    how: 'files of the home that belong to root, as their user sees it',
-    what: /1 file in the home of .* do(es)? not belong to ann/,
-    break: async (service) => {
-      await service.sh('chown root:root "$1/.hermes-svc.json"', [service.home])
-    },
-    fix: null,
-    cureByHand: async (service) => {
-      await service.sh('chown --no-dereference ann: "$1/.hermes-svc.json"', [service.home])
-    },
-  },
-  {
-    id: 'file-access',
-    kind: 'secrets-open',
-    severity: 'warning',
-    how: 'the file with the variables is made readable to all',
-    what: /others can read the gateway's variables: .*gateway\.env has mode 644/,
-    install: ['--env', 'TOKEN=x'],
-    break: async (service) => {
-      await service.sh('chmod 644 "$1/gateway.env"', [service.support])
-    },
-  },
-  {
-    id: 'file-access',
-    kind: 'record-closed',
-    severity: 'warning',
-    how: 'the record of the desired state with mode 000',
-    what: /\.hermes-svc\.json, which records .* cannot be read/,
-    break: async (service) => {
-      await service.sh('chmod 000 "$1/.hermes-svc.json"', [service.home])
-    },
-  },
-  {
-    id: 'log-size',
-    kind: 'large-file',
-    severity: 'warning',
-    how: 'a log of 150 MB that nobody has open',
-    what: /gateway-exit-diag\.log has 150 MB/,
-    break: async (service) => {
-      const fill =
-        'mkdir -p "$1" && cd "$1" && truncate -s 150000000 gateway-exit-diag.log && printf "\\nlast line\\n" >>gateway-exit-diag.log'
-      await service.sh(fill, [`${service.home}/logs`], {user: service.user})
-    },
-    after: async (service) => {
-      expect(await service.sh('cd "$1/logs" && tail -n 1 gateway-exit-diag.log && stat -c %U gateway-exit-diag.log', [service.home])).toBe(
-        'last line\nann\n',
-      )
-    },
-  },
 ]
 
 /** A unit for the home of a service that is neither enabled nor started. */
@@ -199,7 +97,7 @@ await describeOnSystemd('doctor on what is around a service', (machine) => {
     await machine().exec(['mkdir', '-p', '/home/ann/go/bin'], {user: ann})
   })
 
-  it.each(rows)('$id ($kind): $how', (row) => seeRow(machine(), ann, row))
+  it.each([...machineRows, ...rows])('$id ($kind): $how', (row) => seeRow(machine(), ann, row))
 
   it('finds nothing wrong with ten profiles side by side, in both scopes, whoever asks', async () => {
     const services = []

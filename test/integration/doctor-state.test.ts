@@ -1,6 +1,6 @@
 import {beforeAll, expect, it} from 'vitest'
-import {GONE, homeRows, recordOf, settle} from '../support/doctor-home-rows.js'
-import {doctor, type DoctorRow, seeRow} from '../support/doctor-row.js'
+import {GONE, homeRows, recordOf} from '../support/doctor-home-rows.js'
+import {doctor, type DoctorRow, seeRow, settle} from '../support/doctor-row.js'
 import {describeOnSystemd} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
 import {UserPool} from '../support/user-pool.js'

@@ -2,7 +2,8 @@ import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
-import {bringAbout, HEALTHY, installGateway, situations, startByHand} from '../support/restart-situations.js'
+import {HEALTHY, installGateway, situations, startByHand} from '../support/restart-situations.js'
+import {seeRestart} from '../support/state-suites.js'
 
 await describeOnSystemd('hermes-svc restart', (machine) => {
   let user: Account
@@ -18,26 +19,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     'of a gateway: $name',
     ({profile, ...situation}) => {
       it('ends with a running gateway under a new pid', async () => {
-        const given = await bringAbout(machine(), user, profile, situation)
-        const before = await given.sh(`cat "/sys/fs/cgroup$(systemctl --user show -P ControlGroup ${given.unit})/cgroup.procs"`)
-        if (situation.actual === 'wedged') {
-          const list = await hermesSvc(machine(), ['list', '-p', profile, '--json', '--wedge-window', '1s'], {user})
-          expect(list.json<{services: {actual: string}[]}>().services).toMatchObject([{actual: 'wedged'}])
-        }
-
-        const restart = await given.restart(...(situation.flags ?? []))
-
-        expect(restart.code, restart.stderr).toBe(0)
-        const after = await given.status()
-        expect(after).toMatchObject({actual: 'running', verdict: {state: 'alive'}})
-        expect(after.verdict.pid).not.toBe(given.pid)
-        if (situation.actual !== 'running' && situation.actual !== 'draining') expect(after.failuresInARow).toBe(0)
-        if (situation.ended !== undefined) {
-          const ends = (await sh(`grep '"end"' ${given.home}/stand-in.starts | grep '"pid": *${given.pid}[,}]' | tail -n 1`)).trim()
-          expect(JSON.parse(ends)).toMatchObject({code: situation.ended})
-        }
-        // Nobody of before is left, children included.
-        for (const pid of before.split('\n').filter(Boolean)) expect(await sh(`[ ! -d /proc/${pid} ] || echo there`)).toBe('')
+        await seeRestart(machine(), user, profile, situation)
       })
     },
   )

@@ -2,6 +2,7 @@ import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import {describeOnSystemd, hermesSvc} from '../support/machines.js'
 import {bringAbout, installGateway, situations} from '../support/restart-situations.js'
+import {seeStop} from '../support/state-suites.js'
 
 await describeOnSystemd('hermes-svc stop', (machine) => {
   let user: Account
@@ -14,22 +15,7 @@ await describeOnSystemd('hermes-svc stop', (machine) => {
     'of a gateway: $name',
     ({profile, ...situation}) => {
       it('leaves no process of the home, the unit inactive, and nothing that brings it back', async () => {
-        const given = await bringAbout(machine(), user, profile, situation)
-        // Without it a gateway that hears nothing, and is not proved wedged, is given its whole drain.
-        const flags = situation.endsBy === 'KILL' && situation.actual !== 'wedged' ? ['--force'] : []
-
-        const result = await hermesSvc(machine(), ['stop', '-p', profile, ...flags], {user})
-
-        expect(result.code, result.stderr).toBe(0)
-        // Longer than the delay after which systemd would start it again.
-        await given.sh('sleep 2')
-        expect(await given.status()).toMatchObject({
-          actual: 'stopped',
-          desired: 'stopped',
-          enabled: false,
-          verdict: {state: 'dead', pid: null},
-        })
-        expect((await given.sh(`systemctl --user is-active ${given.unit}`)).trim()).toBe('inactive')
+        await seeStop(machine(), user, profile, situation)
       })
     },
   )

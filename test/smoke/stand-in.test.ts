@@ -250,6 +250,19 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       expect(json(home, 'gateway.pid')).toEqual({pid, kind: 'hermes-gateway', argv: [PROGRAM, 'gateway', 'run'], start_time: null})
     })
 
+    test('on macOS it records its start in 1/100 s since the epoch, and knows others by ps', async () => {
+      const home = tempHome()
+      const beforeMs = Date.now()
+      const {pid, child} = await running(home, {config: {platform: 'darwin'}})
+      const started = Number(json(home, 'gateway.pid')['start_time']) * 10
+      expect(started).toBeGreaterThan(beforeMs - 20)
+      expect(started).toBeLessThan(Date.now())
+      const second = launch(home, {config: {platform: 'darwin'}})
+      expect(await second.ended).toEqual({code: 1, signal: null})
+      expect(second.stderr()).toContain(`(PID ${pid},`)
+      child.kill('SIGKILL')
+    })
+
     test('the oldest format of gateway.pid is a bare number, and it is removed like any other', async () => {
       const home = tempHome()
       const gateway = await running(home, {config: {version: '0.10', pid_format: 'integer'}})
@@ -882,7 +895,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
     const typed = [...types!.matchAll(/^ {2}([a-z_]+)\?:/gm)].map((match) => match[1])
     const exitKeys = [.../^EXIT_KEYS = \{(.*)\}/m.exec(program)![1]!.matchAll(/"([a-z_]+)"/g)].map((match) => match[1])
     const typedExitKeys = [...before!.matchAll(/^ {2}([a-z_]+)\?:/gm)].map((match) => match[1])
-    expect(table).toHaveLength(30)
+    expect(table).toHaveLength(31)
     expect(typed).toEqual(table)
     expect(defaults.filter((key) => key !== 'code')).toEqual(table)
     expect(['code', 'signal', ...typedExitKeys]).toEqual(exitKeys)

@@ -1,24 +1,13 @@
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
+import {definitionRows} from './doctor-definition-rows.js'
 import {doctor, type DoctorRow, seeRow} from './doctor-row.js'
 import {addForeignUnit, type ForeignUnit, UPSTREAM_POLICIES} from './foreign-unit.js'
 import {describeOnSystemd, type SystemdVersion, waitFor} from './machines.js'
 import {STAND_IN, TestService} from './test-service.js'
 
+/** What systemd alone has: directives, drop-ins, a reload of its own. */
 const rows: DoctorRow[] = [
-  {
-    id: 'stop-timeout',
-    kind: 'too-short',
-    severity: 'warning',
-    how: 'a drain of 600 s is configured after the install',
-    what: /is cut off after 250 s, and the gateway may need 630 s/,
-    break: async (service) => {
-      await service.machine.writeText(`${service.home}/config.yaml`, 'agent:\n  restart_drain_timeout: 600\n', {user: service.user})
-    },
-    after: async (service) => {
-      expect(await service.show('TimeoutStopUSec')).toEqual(['11min 10s'])
-    },
-  },
   {
     id: 'definition-drift',
     kind: 'overridden',
@@ -78,34 +67,6 @@ const rows: DoctorRow[] = [
     },
   },
   {
-    id: 'definition-drift',
-    kind: 'outdated',
-    severity: 'warning',
-    how: 'settings that another version has recorded',
-    what: /RestartSec of .* is not what was installed/,
-    scope: 'system',
-    break: async (service) => {
-      await service.sh('sed -i \'s/"restartDelayMs": 100/"restartDelayMs": 250/\' "$1/settings.json"', [service.support])
-    },
-    after: async (service) => {
-      expect(await service.show('RestartUSec')).toEqual(['250ms'])
-    },
-  },
-  {
-    id: 'definition-broken',
-    kind: 'home-missing',
-    severity: 'error',
-    how: 'the home is moved away',
-    what: /the home of .* is gone/,
-    break: async (service) => {
-      await service.sh('mv "$1" "$1.away"', [service.home], {user: service.user})
-    },
-    fix: null,
-    cureByHand: async (service) => {
-      await service.sh('rm -rf "$1" && mv "$1.away" "$1"', [service.home], {user: service.user})
-    },
-  },
-  {
     id: 'definition-broken',
     kind: 'masked',
     severity: 'error',
@@ -132,51 +93,6 @@ const rows: DoctorRow[] = [
       await service.systemctl('daemon-reload')
     },
   },
-  {
-    id: 'helper-missing',
-    kind: 'missing',
-    severity: 'warning',
-    how: 'a helper is removed',
-    what: /before-start\.sh is gone/,
-    break: async (service) => {
-      await service.sh('rm "$1/before-start.sh"', [service.support])
-    },
-  },
-  {
-    id: 'helper-missing',
-    kind: 'missing',
-    severity: 'warning',
-    how: 'a helper that its user cannot read, in system scope',
-    what: /before-stop\.sh cannot be read by ann/,
-    scope: 'system',
-    break: async (service) => {
-      await service.sh('chmod 600 "$1/before-stop.sh"', [service.support])
-    },
-  },
-  {
-    id: 'helper-missing',
-    kind: 'missing',
-    severity: 'warning',
-    how: "the heartbeat's program is removed",
-    what: /heartbeat\.cjs is gone/,
-    break: async (service) => {
-      await service.sh('rm "$1/../heartbeat.cjs"', [service.support])
-    },
-  },
-  {
-    id: 'helper-missing',
-    kind: 'writable',
-    severity: 'warning',
-    how: 'a helper of a service of the machine is given to its user',
-    what: /others than root can change what .* runs: .*after-exit\.sh/,
-    scope: 'system',
-    break: async (service) => {
-      await service.sh('chown ann "$1/after-exit.sh" && chmod 775 "$1/after-exit.sh"', [service.support])
-    },
-    after: async (service) => {
-      expect(await service.sh('stat -c "%U %a" "$1/after-exit.sh"', [service.support])).toBe('root 755\n')
-    },
-  },
 ]
 
 /** Every way in which a definition can be wrong, on one version of systemd. */
@@ -189,7 +105,7 @@ export async function doctorDefinitionSuite(version: SystemdVersion): Promise<vo
         ann = await machine().addUser('ann')
       })
 
-      it.each(rows)('$id ($kind): $how', (row) => seeRow(machine(), ann, row))
+      it.each([...definitionRows, ...rows])('$id ($kind): $how', (row) => seeRow(machine(), ann, row))
 
       describe('a definition of another tool', () => {
         const foreign = async (unit: ForeignUnit, standIn = {}) => {

@@ -1,14 +1,10 @@
 import {expect} from 'vitest'
-import type {DoctorRow} from './doctor-row.js'
-import {testHost} from './machines.js'
+import {type DoctorRow, settle} from './doctor-row.js'
 import type {ServiceOnMachine} from './service-on-machine.js'
 
 // What is broken in the gateway's home alone, and is the same under every manager.
 
 type Row = DoctorRow<ServiceOnMachine>
-
-/** What has just happened is no finding yet. */
-export const settle = () => testHost.sleep(3500)
 
 /** Stops a service for good, then has a shell (`$1`: the home) change its files. */
 const stopThen =

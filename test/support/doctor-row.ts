@@ -4,6 +4,7 @@ import type {Account} from '../../src/host/host.js'
 import type {Scope} from '../../src/managers/manager.js'
 import type {Machine} from '../../src/smoke/machine.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import {testHost} from './machines.js'
 import type {ServiceOnMachine} from './service-on-machine.js'
 import {TestService} from './test-service.js'
 
@@ -31,6 +32,9 @@ export interface DoctorRow<S extends ServiceOnMachine = TestService> {
   /** What else must be so after the fix. */
   readonly after?: (service: S) => Promise<void>
 }
+
+/** What has just happened is no finding yet. */
+export const settle = () => testHost.sleep(3500)
 
 /** The findings of `doctor` on one service, and its exit status. */
 export async function doctor(service: ServiceOnMachine, args: readonly string[] = []): Promise<{exit: number | null; findings: Finding[]}> {

@@ -1,4 +1,5 @@
 import {waitFor} from './machines.js'
+import type {ServiceOnMachine} from './service-on-machine.js'
 import type {TestService} from './test-service.js'
 
 /** Fields of gateway_state.json. */
@@ -85,7 +86,7 @@ export class HeartbeatTimer {
 /** The `traces` of a timer that is not installed. */
 export const NO_TRACES = ['', 'not-found', 'inactive', 'not-found']
 
-export async function gatewayState(service: TestService): Promise<GatewayState> {
+export async function gatewayState(service: ServiceOnMachine): Promise<GatewayState> {
   return JSON.parse((await service.machine.readText(`${service.home}/gateway_state.json`)) ?? '{}') as GatewayState
 }
 

@@ -5,21 +5,23 @@ import {type Machine, whyNoMachine} from '../../src/smoke/machine.js'
 import type {LaunchdEvent, LaunchdSwitches} from '../fakes/launchd/double.js'
 import {describeUnless} from './describe-unless.js'
 import {LocalMachine, whyNotHere} from './local-machine.js'
+import {MacMachine, macJobs, turnIntoMac} from './mac-machine.js'
 import {bootTestMachine, testHost, waitFor} from './machines.js'
 
-const SOURCE = fileURLToPath(new URL('../fakes/launchd', import.meta.url))
-/** Where the machine has the double, and where that keeps its state. */
-const INSIDE = '/opt/launchd-double'
+const SOURCE = fileURLToPath(new URL('../fakes', import.meta.url))
+/** Where the machine has the doubles, and where that of launchd keeps its state. */
+const INSIDE = '/opt/fakes'
 const STATE = '/run/launchd-double'
 
 /**
  * A throw-away machine on which the launchd double runs as root, with `launchctl` where a Mac's user finds it: users, ids, files and
- * processes are real, only launchd is not, and processes are seen as on Linux. Or a Mac of CI, with its own launchd and one user.
+ * processes are real, only launchd is not. Our program takes it for a Mac: see MacMachine. Or a Mac of CI, with its own launchd and one user.
  */
 export class LaunchdMachine {
   private readonly uids: {readonly gui: number[]; readonly user: number[]} = {gui: [], user: [0]}
   /** Users are added one after the other: each message has all of them, and the last one stands. */
   private adding: Promise<unknown> = Promise.resolve()
+  private boots = 0
 
   private constructor(
     readonly machine: Machine,
@@ -35,9 +37,11 @@ export class LaunchdMachine {
   static async boot(): Promise<LaunchdMachine> {
     const machine = await bootTestMachine({binds: [{source: SOURCE, target: INSIDE}]})
     try {
-      const there = new LaunchdMachine(machine, true)
-      await there.sh(START, [STATE, INSIDE])
+      const there = new LaunchdMachine(new MacMachine(machine), true)
+      await there.sh(turnIntoMac(`${INSIDE}/mac`))
+      await there.sh(START, [STATE, `${INSIDE}/launchd`])
       await waitFor(async () => (await there.launchctl('managername')).code === 0, 'the launchd double')
+      await there.config({extraEnvironment: macJobs})
       return there
     } catch (error) {
       await machine.down()
@@ -69,6 +73,15 @@ export class LaunchdMachine {
     const reply = JSON.parse(await this.sh(CONTROL, [STATE, JSON.stringify(message)])) as {error?: string; was?: Partial<LaunchdSwitches>}
     if (reply.error !== undefined) throw new Error(reply.error)
     return reply
+  }
+
+  /** All that a shutdown and a boot are to launchd's jobs, with these users logged in afterwards. */
+  async reboot(...users: readonly Account[]): Promise<void> {
+    const agentFolders = Object.fromEntries(users.map(({uid, home}) => [String(uid), [`${home}/Library/LaunchAgents`]]))
+    await this.config({agentFolders, daemonFolders: ['/Library/LaunchDaemons']})
+    await this.control({control: 'reboot'})
+    await this.machine.writeText('/run/boot-session', `${(this.boots += 1)}\n`)
+    for (const {uid} of users) await this.control({control: 'login', uid})
   }
 
   launchctl(...words: string[]) {

@@ -5,6 +5,7 @@ import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import type {LaunchdEvent} from '../fakes/launchd/double.js'
 import {PACKAGE_ROOT} from './built.js'
 import type {LaunchdMachine} from './launchd-machine.js'
+import {waitFor} from './hermes-svc.js'
 import {newProfile, ServiceOnMachine} from './service-on-machine.js'
 
 /** One profile of a user on a machine with launchd, whose gateway is the stand-in, and the commands on its service in one scope. */
@@ -15,7 +16,8 @@ export class LaunchdService extends ServiceOnMachine {
   /** Helpers, launcher, settings. */
   readonly support: string
   readonly log: string
-  protected override readonly flags = ['--manager', 'launchd']
+  override readonly platform = 'darwin'
+  override readonly readsAtRestart = true
 
   private constructor(
     readonly there: LaunchdMachine,
@@ -47,6 +49,11 @@ export class LaunchdService extends ServiceOnMachine {
     return service
   }
 
+  /** The stand-in knows processes as it does on a Mac. */
+  override configure(standIn: StandInConfig): Promise<void> {
+    return super.configure({platform: 'darwin', ...standIn})
+  }
+
   /** The domain where it should be, e.g. `gui/1001`. */
   get domain(): string {
     return this.kind === 'system' ? 'system' : `${this.kind}/${this.user.uid}`
@@ -59,6 +66,23 @@ export class LaunchdService extends ServiceOnMachine {
   /** launchctl as the one whose service it is; a word `TARGET` is this service's. */
   launchctl(...words: string[]) {
     return this.machine.exec(['launchctl', ...words.map((word) => (word === 'TARGET' ? this.target : word))], this.actor)
+  }
+
+  get temporaryDefinition(): string {
+    return this.plist.replace(this.unit, `.${this.unit}`)
+  }
+
+  async definitionText(): Promise<string> {
+    return (await this.machine.readText(this.plist)) ?? ''
+  }
+
+  async stopLimitSec(): Promise<number> {
+    return Number(/<key>ExitTimeOut<\/key>\s*<integer>(\d+)</.exec(await this.definitionText())?.[1])
+  }
+
+  async stopByManager(): Promise<void> {
+    await this.launchctl('bootout', 'TARGET')
+    await waitFor(async () => !(await this.isLoaded()), `${this.unit} to be gone`)
   }
 
   /** True if launchd knows it, in its domain. */

@@ -28,10 +28,54 @@ export interface Situation {
   readonly endsBy?: 'USR1' | 'TERM' | 'KILL'
   /** What is promised of the time: that of the gateway itself and hardly more, or ten seconds in all. */
   readonly limit?: 'healthy' | 'frozen'
+  /** What differs on macOS, which shows no event loops; null: there is no such state. */
+  readonly mac?: Partial<Pick<Situation, 'actual' | 'flags'>> | null
+}
+
+/** What is said to a manager in its own words: sh programs of the service's user. */
+export interface ManagerWords {
+  unitOf(profile: string): string
+  /** Stops it, and waits until it is down. */
+  stop(unit: string): string
+  start(unit: string): string
+  /** Prints the pids of the gateway and of what it has started. */
+  members(unit: string): string
+  /** Prints `inactive` if it is down. */
+  state(unit: string): string
+  /** What the stand-in has to be told there. */
+  readonly standIn: StandInConfig
+}
+
+export const SYSTEMD: ManagerWords = {
+  unitOf: (profile) => `hermes-gateway-${profile}.service`,
+  stop: (unit) => `systemctl --user stop ${unit}`,
+  start: (unit) => `systemctl --user start --no-block ${unit}`,
+  members: (unit) => `cat "/sys/fs/cgroup$(systemctl --user show -P ControlGroup ${unit})/cgroup.procs"`,
+  state: (unit) => `systemctl --user is-active ${unit}`,
+  standIn: {},
+}
+
+const PRINT = (unit: string) => `launchctl print "gui/$(id -u)/${unit}"`
+
+export const LAUNCHD: ManagerWords = {
+  unitOf: (profile) => `ai.hermes.gateway-${profile}`,
+  stop: (unit) => `launchctl bootout "gui/$(id -u)/${unit}"; while ${PRINT(unit)}; do sleep 0.1; done >/dev/null 2>&1`,
+  start: (unit) => `launchctl bootstrap "gui/$(id -u)" ~/Library/LaunchAgents/${unit}.plist`,
+  // Without the launcher, which stays.
+  members: (unit) =>
+    `leader=$(${PRINT(unit)} | sed -n 's/^\tpid = //p'); ps -A -o pid= -o pgid= | awk -v leader="$leader" '$2 == leader && $1 != leader {print $1}'`,
+  state: (unit) => `${PRINT(unit)} >/dev/null 2>&1 || echo inactive`,
+  standIn: {platform: 'darwin'},
+}
+
+/** The states that there are on macOS, as they look there. */
+export function onMac(all: readonly Situation[]): Situation[] {
+  return all.flatMap(({mac, ...situation}) => (mac === null ? [] : [{...situation, ...mac}]))
 }
 
 /** An installed service of a user inside a machine. */
 export interface Installed {
+  readonly words: ManagerWords
   readonly profile: string
   readonly home: string
   readonly unit: string
@@ -70,13 +114,14 @@ async function hitStartLimit({unit, pid, sh}: Installed): Promise<void> {
 
 /** Two gateways on one home: that of the service finds the lock in the hands of the other one, again and again. */
 async function startRival(given: Installed): Promise<void> {
-  await given.sh(`systemctl --user stop ${given.unit}`)
+  await given.sh(given.words.stop(given.unit))
   await startByHand(given)
   await waitFor(async () => (await given.status()).verdict.state === 'alive', 'the gateway outside the service')
-  await given.sh(`systemctl --user start --no-block ${given.unit}`)
+  await given.sh(given.words.start(given.unit))
   await waitFor(async () => (await given.status()).failuresInARow > 1, 'the service to fail beside the other gateway')
 }
 
+const SHORT = ['--answer-timeout', '1s', '--term-timeout', '1s']
 const FAILS: StandInConfig = {exit_on_start: {code: 1}}
 
 /** Every state but a missing unit, which ends with what is left to do. */
@@ -124,18 +169,33 @@ export const situations: readonly Situation[] = [
     name: 'deaf to SIGTERM too',
     before: {deaf: ['SIGUSR1', 'SIGTERM']},
     actual: 'running',
-    flags: ['--answer-timeout', '1s', '--term-timeout', '1s'],
+    flags: SHORT,
     endsBy: 'KILL',
   },
   {name: 'stopped by SIGSTOP', before: HEALTHY, harm: signal('STOP'), actual: 'wedged', endsBy: 'KILL', limit: 'frozen'},
-  {name: 'loop blocked 0.16', before: {freeze_after_ms: 300, freeze: 'block'}, actual: 'wedged', endsBy: 'KILL', limit: 'frozen'},
-  {name: 'loop spinning 0.16', before: {freeze_after_ms: 300, freeze: 'spin'}, actual: 'wedged', endsBy: 'KILL', limit: 'frozen'},
+  {
+    name: 'loop blocked 0.16',
+    before: {freeze_after_ms: 300, freeze: 'block'},
+    actual: 'wedged',
+    endsBy: 'KILL',
+    limit: 'frozen',
+    mac: {actual: 'running', flags: SHORT},
+  },
+  {
+    name: 'loop spinning 0.16',
+    before: {freeze_after_ms: 300, freeze: 'spin'},
+    actual: 'wedged',
+    endsBy: 'KILL',
+    limit: 'frozen',
+    mac: {actual: 'running', flags: SHORT},
+  },
   {
     name: 'loop blocked 0.21',
     before: {version: '0.21', freeze_after_ms: 300, freeze: 'block'},
     actual: 'wedged',
     endsBy: 'KILL',
     limit: 'frozen',
+    mac: {actual: 'unknown', flags: SHORT},
   },
   {
     // A gateway that has not said yet that it runs may load something on its loop's thread: nobody can tell whether it works.
@@ -146,8 +206,9 @@ export const situations: readonly Situation[] = [
       await sh(`sed -i 's/"gateway_state": *"running"/"gateway_state":"starting"/' ${home}/gateway_state.json`)
     },
     actual: 'unknown',
-    flags: ['--answer-timeout', '1s', '--term-timeout', '1s'],
+    flags: SHORT,
     endsBy: 'KILL',
+    mac: null,
   },
   {
     name: 'children left behind',
@@ -167,6 +228,7 @@ export const situations: readonly Situation[] = [
     before: {sequence: [{}, {...FAILS, repeat: 1000}]},
     harm: hitStartLimit,
     actual: 'failed',
+    mac: null,
   },
   {
     name: 'failed for good (exit 78)',
@@ -210,11 +272,13 @@ export async function installGateway(
   profile: string,
   config: StandInConfig,
   wrapper?: string,
+  words: ManagerWords = SYSTEMD,
 ): Promise<Installed> {
   const home = `${user.home}/.hermes/profiles/${profile}`
   const sh = async (script: string) => (await machine.exec(['sh', '-c', script], {user})).stdout
   const run = (command: string, ...args: readonly string[]) => hermesSvc(machine, [command, '-p', profile, ...args], {user})
-  const configure = (standIn: StandInConfig) => machine.writeText(`${home}/stand-in.json`, JSON.stringify(standIn), {user})
+  const configure = (standIn: StandInConfig) =>
+    machine.writeText(`${home}/stand-in.json`, JSON.stringify({...words.standIn, ...standIn}), {user})
   await sh(`mkdir -p ${home}/bin ${home}/real && cp ${MACHINE_PACKAGE}/dist/stand-in/hermes ${home}/${wrapper ? 'real' : 'bin'}/hermes`)
   if (wrapper) {
     await machine.writeText(`${home}/bin/hermes`, `#!/bin/sh\nSTAND_IN=${home}/real/hermes\n${wrapper}\n`, {user, mode: 0o755})
@@ -224,14 +288,20 @@ export async function installGateway(
   if (installed.code !== 0) throw new Error(`${profile}: ${installed.stderr}`)
   const status = async () => (await run('status', '--json', '--wedge-window', '1s')).json<Report>()
   const {verdict} = await status()
-  const unit = `hermes-gateway-${profile}.service`
-  return {profile, home, unit, pid: verdict.pid ?? 0, sh, status, configure, restart: (...flags) => run('restart', ...flags)}
+  const unit = words.unitOf(profile)
+  return {words, profile, home, unit, pid: verdict.pid ?? 0, sh, status, configure, restart: (...flags) => run('restart', ...flags)}
 }
 
 /** Brings a new service into a situation; from its next start on the gateway is healthy. */
-export async function bringAbout(machine: Machine, user: Account, profile: string, situation: Situation): Promise<Installed> {
+export async function bringAbout(
+  machine: Machine,
+  user: Account,
+  profile: string,
+  situation: Situation,
+  words: ManagerWords = SYSTEMD,
+): Promise<Installed> {
   const {name, before, wrapper, harm, actual} = situation
-  const given = await installGateway(machine, user, profile, before, wrapper)
+  const given = await installGateway(machine, user, profile, before, wrapper, words)
   await harm?.(given)
   await waitFor(
     async () => {

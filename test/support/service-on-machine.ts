@@ -19,6 +19,12 @@ export abstract class ServiceOnMachine {
   readonly actor: MachineExecOptions
   /** The manager's own name of the service. */
   abstract readonly unit: string
+  /** Folder of our own files for this service. */
+  abstract readonly support: string
+  /** By whose units the gateway records when it was started. */
+  readonly platform: 'linux' | 'darwin' = 'linux'
+  /** A changed definition is read when the service is restarted, and not before. */
+  readonly readsAtRestart: boolean = false
   /** Flags of every command. */
   protected readonly flags: readonly string[] = []
 
@@ -85,6 +91,21 @@ export abstract class ServiceOnMachine {
       .split('\n')
       .slice(0, -1)
       .map((line) => JSON.parse(line) as StandInEvent)
+  }
+
+  /** Where a killed write of the definition leaves its temporary file, without the end of its name. */
+  abstract readonly temporaryDefinition: string
+  /** All that the manager has been told of the service, as text. */
+  abstract definitionText(): Promise<string>
+  /** How long its manager lets it take to stop, by the definition. */
+  abstract stopLimitSec(): Promise<number>
+
+  /** Stops it as somebody does who knows nothing of us, and waits until it is down. */
+  abstract stopByManager(): Promise<void>
+
+  /** Signals the gateway itself. */
+  async kill(signal: 'KILL' | 'STOP' | 'USR1'): Promise<void> {
+    await this.sh('kill -s "$1" "$2"', [signal, String((await this.status()).verdict.pid)])
   }
 
   /** How often the stand-in was started. */

@@ -56,6 +56,22 @@ export class TestService extends ServiceOnMachine {
     return properties.map((property) => values.get(property) ?? '')
   }
 
+  get temporaryDefinition(): string {
+    return `${this.units}/.${this.unit}`
+  }
+
+  async definitionText(): Promise<string> {
+    return (await this.systemctl('cat', this.unit)).stdout
+  }
+
+  async stopLimitSec(): Promise<number> {
+    return Number(/^TimeoutStopSec=(\d+)$/m.exec(await this.definitionText())?.[1])
+  }
+
+  async stopByManager(): Promise<void> {
+    await this.systemctl('stop', this.unit)
+  }
+
   async mainPid(): Promise<number> {
     return Number((await this.show('MainPID'))[0])
   }

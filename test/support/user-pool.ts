@@ -1,5 +1,4 @@
 import type {Account} from '../../src/host/host.js'
-import type {Machine} from '../../src/smoke/machine.js'
 
 /** Users of one machine for tests that run side by side and must not share what is one for a user: its manager, its tick, its locks. */
 export class UserPool {
@@ -7,7 +6,7 @@ export class UserPool {
   private readonly waiting: ((user: Account) => void)[] = []
 
   /** Adds users with these names. */
-  async fill(machine: Machine, names: readonly string[]): Promise<void> {
+  async fill(machine: {addUser(name: string): Promise<Account>}, names: readonly string[]): Promise<void> {
     for (const name of names) this.give(await machine.addUser(name))
   }
 

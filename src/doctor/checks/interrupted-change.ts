@@ -74,6 +74,8 @@ export const definition: CheckDefinition<Evidence> = {
         severity: 'warning',
         what: `${scene.target.service.name} was changed, and the restart that this needs never came`,
         why: 'The gateway runs on the definition from before.',
+        // Where a restart is what has the manager read it, that is the same.
+        explains: scene.seen.manager.needsReload ? ['definition-drift'] : [],
       })
     }
     if (temporaries.length > 0) {

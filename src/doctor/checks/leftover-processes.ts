@@ -1,7 +1,5 @@
-import {ExitStatus, ServiceError} from '../../errors.js'
-import {hasEnded, type ProcessInfo, readProcess, readProcesses, whatHolds} from '../../gateway/process.js'
-import type {Target} from '../../lifecycle/target.js'
-import type {Progress} from '../../plan/plan.js'
+import {hasEnded, type ProcessInfo, readProcesses} from '../../gateway/process.js'
+import {endProcess} from '../../lifecycle/end-process.js'
 import {type CheckDefinition, defineCheck} from '../check.js'
 import type {Scene} from '../scene.js'
 import {isOnItsWay} from '../situation.js'
@@ -10,9 +8,6 @@ interface Evidence {
   readonly left: readonly ProcessInfo[]
 }
 
-const TERMINATE_MS = 5000
-const KILL_MS = 5000
-const LOOK_EVERY_MS = 50
 const SHOWN = 10
 
 /**
@@ -51,7 +46,7 @@ export const definition: CheckDefinition<Evidence> = {
       steps: left.map((process) => ({
         kind: 'act',
         why: `end pid ${process.pid} (${(process.argv[0] ?? '?').split('/').at(-1)})`,
-        act: (progress) => end(target, process, progress),
+        act: (progress) => endProcess(target, process, progress),
       })),
       outcome: `nothing of a former gateway is left in ${target.service.name}`,
     }),
@@ -71,29 +66,6 @@ function leftIn(scene: Scene): ProcessInfo[] {
     return entry !== undefined && pid !== main?.pid && !hasEnded(entry) && (main === undefined || entry.startTime < main.startTime)
   })
   return readProcesses(target.host, left)
-}
-
-/** SIGTERM, then SIGKILL, to the very process only. */
-async function end({host, userHost}: Target, {pid, startTime}: ProcessInfo, progress: Progress): Promise<void> {
-  const isThere = () => {
-    const now = readProcess(host, pid)
-    return now !== undefined && now.startTime === startTime && !hasEnded(now)
-  }
-  for (const [signal, limitMs] of [['SIGTERM', TERMINATE_MS] as const, ['SIGKILL', KILL_MS] as const]) {
-    if (!isThere()) return
-    userHost.signal(pid, signal)
-    const endMs = host.monotonicMs() + limitMs
-    while (isThere() && host.monotonicMs() < endMs) {
-      progress(`waiting for pid ${pid} to end (${signal})`)
-      await host.sleep(LOOK_EVERY_MS)
-    }
-  }
-  if (!isThere()) return
-  throw new ServiceError(`pid ${pid} is still there after SIGKILL`, {
-    code: 'not-ended',
-    exitStatus: ExitStatus.failed,
-    next: [whatHolds(host, pid)],
-  })
 }
 
 export const check = defineCheck(definition)

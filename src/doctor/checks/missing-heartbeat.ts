@@ -103,7 +103,7 @@ function aboutTimestamp(scene: Scene, {ageMs, lastTick}: Evidence): Found[] | un
       : !wantsTick
         ? 'the tick is off in its settings (--heartbeat off)'
         : tickAgeMs === undefined
-          ? 'its tick has never run since the boot'
+          ? 'no tick of it is known to have run since the boot'
           : `its tick last ran ${inWords(tickAgeMs)} ago`
   return [
     {

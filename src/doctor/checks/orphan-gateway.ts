@@ -133,6 +133,7 @@ function about(scene: Scene, {process, ageMs, unit}: Orphan): Found {
     'missing-heartbeat',
     'platforms',
     'not-enabled',
+    'not-loaded',
     'leftover-processes',
     'not-installed',
   ]

@@ -1,3 +1,4 @@
+import {stopTimeoutSec} from '../../gateway/drain.js'
 import type {ServiceSettings} from '../../service/settings.js'
 import type {DirectiveDrift, ManagerObservation, Scope} from '../manager.js'
 import {definitionPaths, exitTimeoutSec} from './definition.js'
@@ -24,8 +25,18 @@ export function driftOf(
     StandardOutPath: equal(paths.log),
     StandardErrorPath: equal(paths.log),
   }
-  return Object.entries(wanted).flatMap(([directive, {text, accepts}]) => {
+  const drifts = Object.entries(wanted).flatMap(([directive, {text, accepts}]) => {
     const merged = observation.directives[directive]
     return accepts(merged) ? [] : [{directive, wanted: text, merged: merged ?? '', setBy}]
+  })
+  return [...drifts, ...launcherDrift(paths.launcher, observation, settings)]
+}
+
+/** What the launcher of another version of ours, or for other settings, goes by. One that is gone is another check's. */
+function launcherDrift(launcher: string, {directives}: ManagerObservation, settings: ServiceSettings): DirectiveDrift[] {
+  const wanted = {RestartDelay: String(settings.policy.restartDelayMs / 1000), StopTimeout: String(stopTimeoutSec(settings))}
+  return Object.entries(wanted).flatMap(([directive, text]) => {
+    const merged = directives[directive]
+    return merged === undefined || merged === text ? [] : [{directive, wanted: text, merged, setBy: launcher}]
   })
 }

@@ -32,6 +32,8 @@ export interface Memory {
 export interface OnDisk {
   /** Text of the property list; undefined if there is none. */
   readonly plist: string | undefined
+  /** Text of the launcher; undefined if there is none. */
+  readonly launcher: string | undefined
   readonly settings: ServiceSettings | undefined
 }
 
@@ -59,7 +61,11 @@ const MAX_DEPTH = 64
 
 export function readOnDisk(host: Host, scope: Scope, service: Service): OnDisk {
   const paths = definitionPaths(scope, service)
-  return {plist: host.readText(paths.plist), settings: parseSettings(readIfAllowed(host, paths.settings))}
+  return {
+    plist: host.readText(paths.plist),
+    launcher: readIfAllowed(host, paths.launcher),
+    settings: parseSettings(readIfAllowed(host, paths.settings)),
+  }
 }
 
 /** Reads the state folder. What may not be read is as if it were not there: another user's service says less. */
@@ -147,7 +153,7 @@ export function observationOf(host: Host, scope: Scope, service: Service, eviden
     definitionPaths: isInstalled ? [onDisk.plist === undefined ? (job?.printed.path ?? paths.plist) : paths.plist] : [],
     needsReload: job !== undefined && onDisk.plist !== undefined && isStale(job.printed, onDisk.plist),
     settings: onDisk.settings,
-    directives: directivesOf(plist, job),
+    directives: {...directivesOf(plist, job), ...launcherTimes(onDisk.launcher)},
   }
 }
 
@@ -175,6 +181,12 @@ function directivesOf(plist: PlistValue | undefined, job: Evidence['job']): Reco
     if (value !== undefined) directives[key] = typeof value === 'string' ? value : JSON.stringify(value)
   }
   return directives
+}
+
+/** The times by which a launcher goes, in seconds. */
+function launcherTimes(text: string | undefined): Record<string, string> {
+  const [, RestartDelay, StopTimeout] = /^restart_delay=(\S+) stop_timeout=(\S+)$/m.exec(text ?? '') ?? []
+  return RestartDelay === undefined || StopTimeout === undefined ? {} : {RestartDelay, StopTimeout}
 }
 
 /**

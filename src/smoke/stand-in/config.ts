@@ -23,6 +23,8 @@ export interface StandInBehaviour {
   code_sha?: string
   /** False: it does not know its start time; `start_time` is null in every record, as old gateways wrote it. */
   record_start_time?: boolean
+  /** How it knows processes, and in what their starts are recorded; by default as its machine does. */
+  platform?: 'by machine' | 'linux' | 'darwin'
   /** `integer`: gateway.pid holds a bare number, as the oldest gateways wrote it. */
   pid_format?: 'json' | 'integer'
   /** Write HERMES_HOME, PATH and these variables to `<home>/stand-in.env.json`, null for one that is not set. */

@@ -91,6 +91,8 @@ export interface LaunchdSwitches {
   readonly externalVolumes: readonly string[]
   /** A program that changed since the bootstrap is killed for its code signature. */
   readonly lwcr: false | true
+  /** `changed`: print says `needs LWCR update` before anything was killed. */
+  readonly lwcrTold: 'killed' | 'changed'
   /** Default none. Labels that are switched off as background items. */
   readonly loginItemsOff: readonly string[]
   /** A plist with LimitLoadToSessionType is refused with 5. */

@@ -160,6 +160,9 @@ class Job:
             return process.Account(self.domain.uid)
         return process.Account(0, self.definition.user, self.definition.group)
 
+    def has_another_program(self):
+        return self.switches["lwcr"] and self.program_identity() not in (None, self.identity)
+
     def spawn(self):
         self.spawn_timer = None
         if self.pid or self.removed or self.booted_out_at is not None:
@@ -167,7 +170,7 @@ class Job:
         self.runs += 1
         self.last_start = time.monotonic()
         self.sent, self.spawn_failed, self.penalty_box = None, False, False
-        if self.switches["lwcr"] and self.identity != self.program_identity() and self.program_identity():
+        if self.has_another_program():
             self.killed_for_signature()
             return
         try:

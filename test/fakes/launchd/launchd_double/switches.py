@@ -55,6 +55,8 @@ ONE_OF = {
     "unopenableLog": ("spawn", "bootstrap"),
     # macOS 26: a binary that changed under a loaded job is killed for its code signature.
     "lwcr": (False, True),
+    # Whether print tells `needs LWCR update` once such a binary was killed, or as soon as it has changed.
+    "lwcrTold": ("killed", "changed"),
     # Some macOS 26 refuse any plist with LimitLoadToSessionType (hermes-agent #42376).
     "rejectsSessionTypeKey": (False, True),
     # Whether HOME, USER, LOGNAME and SHELL are set for a user's jobs; not to be relied on.

@@ -141,7 +141,8 @@ def properties(job):
         "exponential throttling": job.throttled_exponentially(),
         "abandon process group": kept.abandon_process_group,
         "inferred program": kept.inferred_program,
-        "needs LWCR update": job.last_reason == "OS_REASON_CODESIGNING",
+        "needs LWCR update": job.last_reason == "OS_REASON_CODESIGNING"
+        or job.switches["lwcrTold"] == "changed" and job.has_another_program(),
         "managed LWCR": job.switches["lwcr"],
     }
     return " | ".join(name for name, holds in told.items() if holds)

@@ -1,0 +1,77 @@
+import path from 'node:path'
+import {type Account, type Host, temporaryPath} from '../../host/host.js'
+import {readIfAllowed} from '../../host/tolerant-read.js'
+import type {Step} from '../../plan/plan.js'
+import {recordedSettings, wantingTick} from '../../service/recorded-settings.js'
+import type {Scope, Service} from '../manager.js'
+import {orNoAccess} from '../no-access.js'
+import {definitionPaths, scopeFolders} from './definition.js'
+import {asAccount} from './hand-over.js'
+import {heartbeatPaths} from './heartbeat.js'
+import {logFiles} from './logs.js'
+import {isOwn} from './plist.js'
+
+/** See Manager.leftovers. */
+export function leftovers(host: Host, scope: Scope, service: Service, wanted: readonly string[]): string[] {
+  const paths = definitionPaths(scope, service)
+  return orNoAccess(() => {
+    const support = (host.list(paths.supportFolder) ?? [])
+      .map((name) => path.join(paths.supportFolder, name))
+      .filter((file) => file !== paths.stateFolder)
+    const interrupted = [temporaryPath(paths.plist)].filter((file) => host.lstat(file) !== undefined)
+    return [...support, ...interrupted].filter((file) => !wanted.includes(file))
+  })
+}
+
+/** See Manager.removeSteps. `as`: the account whose ids the definition was written with. */
+export function removeSteps(host: Host, scope: Scope, service: Service, as: Account | undefined): Step[] {
+  const paths = definitionPaths(scope, service)
+  const isThere = (file: string) => host.lstat(file) !== undefined
+  const isOurs = isOwn(readIfAllowed(host, paths.plist) ?? '')
+  const files = [...(isOurs ? [paths.plist] : []), ...leftovers(host, scope, service, []), ...logFiles(host, paths.log)].filter(isThere)
+  const {support, logs} = scopeFolders(scope, service.account)
+  const folders = [paths.supportFolder, support, logs].filter(isThere)
+  return [
+    ...files.map((file): Step => ({kind: 'remove-file', why: `remove ${file}`, path: file, as})),
+    ...(isThere(paths.stateFolder) ? [removeState(host, scope, service)] : []),
+    ...folders.map((folder): Step => ({kind: 'remove-folder', why: `remove ${folder} if it is empty`, path: folder, as})),
+  ]
+}
+
+/** Takes away what was left by a service that has never come up: what it remembers, and what it has said. */
+export function removeTrace(host: Host, scope: Scope, service: Service): Step {
+  const {stateFolder, log} = definitionPaths(scope, service)
+  const hadLog = host.lstat(log) !== undefined
+  const act = (): Promise<void> => {
+    for (const name of host.list(stateFolder) ?? []) asAccount(host, service.account).removeFile(path.join(stateFolder, name))
+    if (!hadLog) (scope === 'user' ? asAccount(host, service.account) : host).removeFile(log)
+    return Promise.resolve()
+  }
+  return {kind: 'act', why: `remove what is in ${stateFolder}`, act}
+}
+
+/** Files of a service, and of a tick that no service wants any more. */
+export function fileTraces(host: Host, scope: Scope, service: Service): string[] {
+  const paths = definitionPaths(scope, service)
+  const places = [paths.plist, paths.supportFolder, ...logFiles(host, paths.log), ...heartbeatTraces(host, scope, service)]
+  return places.filter((file) => host.lstat(file) !== undefined)
+}
+
+/** What a stop leaves there is not there yet when it is planned. */
+function removeState(host: Host, scope: Scope, service: Service): Step {
+  const {stateFolder} = definitionPaths(scope, service)
+  const act = (): Promise<void> => {
+    for (const name of host.list(stateFolder) ?? []) asAccount(host, service.account).removeFile(path.join(stateFolder, name))
+    host.removeFolder(stateFolder)
+    return Promise.resolve()
+  }
+  return {kind: 'act', why: `remove ${stateFolder}`, act}
+}
+
+/** Files of the tick that no service wants any more. */
+function heartbeatTraces(host: Host, scope: Scope, {account}: Service): string[] {
+  const all = orNoAccess(() => recordedSettings(host, scopeFolders(scope, account).support))
+  const {plist, entry, log} = heartbeatPaths(scope, account)
+  if (wantingTick(all.values(), account).length > 0) return []
+  return [plist, log, ...([...all.values()].some((settings) => settings.heartbeat.enabled) ? [] : [entry])]
+}

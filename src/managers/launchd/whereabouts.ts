@@ -1,0 +1,72 @@
+import {ExitStatus, ServiceError} from '../../errors.js'
+import type {Host} from '../../host/host.js'
+import type {ServiceSettings} from '../../service/settings.js'
+import type {Scope, Service} from '../manager.js'
+import {orNoAccess} from '../no-access.js'
+import {chooseDomain, type Domain, domainsOf, parseDomainKind, requireNotRoot} from './domain.js'
+import {readOnDisk} from './evidence.js'
+import type {Launchctl} from './launchctl.js'
+import type {PrintedJob} from './print.js'
+
+/** Where a service is loaded, and what launchd says of it there. */
+export interface Loaded {
+  readonly domain: Domain
+  readonly printed: PrintedJob
+}
+
+/** Finds services in launchd's domains. */
+export class Whereabouts {
+  constructor(
+    private readonly host: Host,
+    private readonly scope: Scope,
+    private readonly launchctl: Launchctl,
+  ) {}
+
+  /** Where the service is loaded, looked for where it was installed first; `present`: the first domain that is there at all. */
+  find(service: Service, known: ServiceSettings | undefined): {loaded: Loaded | undefined; present: Domain | undefined} {
+    if (this.scope === 'user') requireNotRoot(service.account)
+    const kind = parseDomainKind((known ?? this.recordedSettings(service))?.domain)
+    const domains = domainsOf(this.scope, service.account)
+    if (kind === 'user') domains.reverse()
+    let present: Domain | undefined
+    for (const domain of domains) {
+      const shown = this.launchctl.print(domain.target, service.name)
+      if (shown === 'no-domain') continue
+      present ??= domain
+      if (shown !== 'not-loaded') return {loaded: {domain, printed: shown}, present}
+    }
+    return {loaded: undefined, present}
+  }
+
+  /** The domain where the service should be. Throws exit 4 if there is none. */
+  domain(service: Service): Domain {
+    const recorded = parseDomainKind(this.recordedSettings(service)?.domain)
+    return chooseDomain(this.launchctl, this.scope, service.account, recorded)
+  }
+
+  /** What was chosen when the service was installed. Throws exit 4 where it may not be read. */
+  recordedSettings(service: Service): ServiceSettings | undefined {
+    return orNoAccess(() => readOnDisk(this.host, this.scope, service).settings)
+  }
+
+  /** The process of a job; undefined if it has none, or if that cannot be told. */
+  pidOf(domain: Domain, label: string): number | undefined {
+    try {
+      const shown = this.launchctl.print(domain.target, label)
+      return typeof shown === 'string' ? undefined : shown.pid
+    } catch (error) {
+      if (error instanceof ServiceError && error.exitStatus === ExitStatus.cannotTell) return undefined
+      throw error
+    }
+  }
+
+  /** What is disabled there, by label; undefined if that cannot be told. */
+  disabled(domain: Domain): ReadonlyMap<string, boolean> | undefined {
+    try {
+      return this.launchctl.disabled(domain.target)
+    } catch (error) {
+      if (error instanceof ServiceError && error.exitStatus === ExitStatus.cannotTell) return undefined
+      throw error
+    }
+  }
+}

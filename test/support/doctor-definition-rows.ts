@@ -1,0 +1,96 @@
+import {expect} from 'vitest'
+import {doctor, type DoctorRow} from './doctor-row.js'
+import type {ServiceOnMachine} from './service-on-machine.js'
+
+// What is wrong with what we have written ourselves, and is the same under every manager.
+
+export const definitionRows: readonly DoctorRow<ServiceOnMachine>[] = [
+  {
+    id: 'stop-timeout',
+    kind: 'too-short',
+    severity: 'warning',
+    how: 'a drain of 600 s is configured after the install',
+    what: /is cut off after \d+ s, and the gateway may need 630 s/,
+    break: async (service) => {
+      await service.machine.writeText(`${service.home}/config.yaml`, 'agent:\n  restart_drain_timeout: 600\n', {user: service.user})
+    },
+    cureByHand: async (service) => {
+      if (!service.readsAtRestart) return
+      expect((await doctor(service)).findings).toMatchObject([{id: 'interrupted-change', kind: 'restart-due'}])
+      await service.must('restart')
+    },
+    after: async (service) => {
+      expect(await service.stopLimitSec()).toBeGreaterThan(630)
+    },
+  },
+  {
+    id: 'definition-drift',
+    kind: 'outdated',
+    severity: 'warning',
+    how: 'settings that another version has recorded',
+    what: /is not what was installed/,
+    scope: 'system',
+    break: async (service) => {
+      await service.sh('sed -i \'s/"restartDelayMs": 100/"restartDelayMs": 250/\' "$1/settings.json"', [service.support])
+    },
+  },
+  {
+    id: 'definition-broken',
+    kind: 'home-missing',
+    severity: 'error',
+    how: 'the home is moved away',
+    what: /the home of .* is gone/,
+    break: async (service) => {
+      await service.sh('mv "$1" "$1.away"', [service.home], {user: service.user})
+    },
+    fix: null,
+    cureByHand: async (service) => {
+      await service.sh('rm -rf "$1" && mv "$1.away" "$1"', [service.home], {user: service.user})
+    },
+  },
+  {
+    id: 'helper-missing',
+    kind: 'missing',
+    severity: 'warning',
+    how: 'a helper is removed',
+    what: /before-start\.sh is gone/,
+    break: async (service) => {
+      await service.sh('rm "$1/before-start.sh"', [service.support])
+    },
+  },
+  {
+    id: 'helper-missing',
+    kind: 'missing',
+    severity: 'warning',
+    how: 'a helper that its user cannot read, in system scope',
+    what: /before-stop\.sh cannot be read by \w+/,
+    scope: 'system',
+    break: async (service) => {
+      await service.sh('chmod 600 "$1/before-stop.sh"', [service.support])
+    },
+  },
+  {
+    id: 'helper-missing',
+    kind: 'missing',
+    severity: 'warning',
+    how: "the heartbeat's program is removed",
+    what: /heartbeat\.cjs is gone/,
+    break: async (service) => {
+      await service.sh('rm "$1/../heartbeat.cjs"', [service.support])
+    },
+  },
+  {
+    id: 'helper-missing',
+    kind: 'writable',
+    severity: 'warning',
+    how: 'a helper of a service of the machine is given to its user',
+    what: /others than root can change what .* runs: .*after-exit\.sh/,
+    scope: 'system',
+    break: async (service) => {
+      await service.sh('chown "$2" "$1/after-exit.sh" && chmod 775 "$1/after-exit.sh"', [service.support, service.user.name])
+    },
+    after: async (service) => {
+      expect(await service.sh('stat -c "%U %a" "$1/after-exit.sh"', [service.support])).toBe('root 755\n')
+    },
+  },
+]

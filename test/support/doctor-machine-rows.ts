@@ -1,0 +1,113 @@
+import {expect} from 'vitest'
+import type {DoctorRow} from './doctor-row.js'
+import type {ServiceOnMachine} from './service-on-machine.js'
+
+// What is wrong around a service, in files and folders, and is the same under every manager.
+
+export const machineRows: readonly DoctorRow<ServiceOnMachine>[] = [
+  {
+    id: 'path',
+    kind: 'folder-gone',
+    severity: 'warning',
+    how: "a folder of the service's PATH is removed",
+    what: /has \S+\/go\/bin, which is gone/,
+    break: async (service) => {
+      await service.sh('rmdir ~/go/bin', [], {user: service.user})
+    },
+  },
+  {
+    id: 'path',
+    kind: 'optional',
+    severity: 'warning',
+    how: 'a tool installed where the service does not look',
+    what: /does not find uvx$/,
+    break: async (service) => {
+      await service.sh('mkdir -p ~/.cargo/bin && ln -s /bin/true ~/.cargo/bin/uvx', [], {user: service.user})
+    },
+    after: async (service) => {
+      expect(await service.definitionText()).toContain(`${service.user.home}/.cargo/bin:`)
+      await service.sh('rm -r ~/.cargo', [], {user: service.user})
+      await service.must('install')
+    },
+  },
+  {
+    id: 'file-access',
+    kind: 'home-open',
+    severity: 'warning',
+    how: '`chmod 777` of the home',
+    what: /others can write in the home of .* has mode 777/,
+    break: async (service) => {
+      await service.sh('chmod 777 "$1"', [service.home])
+    },
+    after: async (service) => {
+      expect(await service.sh('stat -c %a "$1"', [service.home])).toBe('755\n')
+    },
+  },
+  {
+    id: 'file-access',
+    kind: 'foreign-owner',
+    severity: 'warning',
+    how: 'files of the home that belong to root, as root sees it',
+    what: /2 files in the home of .* do not belong to \w+/,
+    scope: 'system',
+    break: async (service) => {
+      await service.sh('chown root:root "$1/gateway_state.json" "$1/.hermes-svc.json"', [service.home])
+    },
+    after: async (service) => {
+      const owner = `${service.user.name}:${service.user.name}`
+      expect(await service.sh('stat -c %U:%G "$1/gateway_state.json" "$1/.hermes-svc.json"', [service.home])).toBe(`${owner}\n${owner}\n`)
+    },
+  },
+  {
+    id: 'file-access',
+    kind: 'foreign-owner',
+    severity: 'warning',
+    how: 'files of the home that belong to root, as their user sees it',
+    what: /1 file in the home of .* do(es)? not belong to \w+/,
+    break: async (service) => {
+      await service.sh('chown root:root "$1/.hermes-svc.json"', [service.home])
+    },
+    fix: null,
+    cureByHand: async (service) => {
+      await service.sh('chown --no-dereference "$2:" "$1/.hermes-svc.json"', [service.home, service.user.name])
+    },
+  },
+  {
+    id: 'file-access',
+    kind: 'secrets-open',
+    severity: 'warning',
+    how: 'the file with the variables is made readable to all',
+    what: /others can read the gateway's variables: .*gateway\.env has mode 644/,
+    install: ['--env', 'TOKEN=x'],
+    break: async (service) => {
+      await service.sh('chmod 644 "$1/gateway.env"', [service.support])
+    },
+  },
+  {
+    id: 'file-access',
+    kind: 'record-closed',
+    severity: 'warning',
+    how: 'the record of the desired state with mode 000',
+    what: /\.hermes-svc\.json, which records .* cannot be read/,
+    break: async (service) => {
+      await service.sh('chmod 000 "$1/.hermes-svc.json"', [service.home])
+    },
+  },
+  {
+    id: 'log-size',
+    kind: 'large-file',
+    severity: 'warning',
+    how: 'a log of 150 MB that nobody has open',
+    what: /gateway-exit-diag\.log has 150 MB/,
+    break: async (service) => {
+      const fill =
+        'mkdir -p "$1" && cd "$1" && truncate -s 150000000 gateway-exit-diag.log && printf "\\nlast line\\n" >>gateway-exit-diag.log'
+      await service.sh(fill, [`${service.home}/logs`], {user: service.user})
+    },
+    after: async (service) => {
+      expect(await service.sh('cd "$1/logs" && tail -n 1 gateway-exit-diag.log && stat -c %U gateway-exit-diag.log', [service.home])).toBe(
+        `last line\n${service.user.name}\n`,
+      )
+    },
+  },
+]

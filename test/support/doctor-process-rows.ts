@@ -1,0 +1,163 @@
+import {expect} from 'vitest'
+import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import {type DoctorRow, settle} from './doctor-row.js'
+import {waitFor} from './machines.js'
+import type {ServiceOnMachine} from './service-on-machine.js'
+
+// What is wrong with a gateway's processes, and is the same under every manager.
+
+type Row = DoctorRow<ServiceOnMachine>
+
+/** The stand-in behaves like this from a restart on. */
+const restartedWith =
+  (standIn: StandInConfig): Row['break'] =>
+  async (service) => {
+    await service.configure(standIn)
+    await service.must('restart')
+    await settle()
+  }
+const restartAsBefore: Row['cureByHand'] = async (service) => {
+  await service.configure({})
+  await service.must('restart')
+}
+
+/**
+ * A process that does not reap its child, which gateway.pid then names. `$1`: the home. `$2`: a Python statement that it runs before it
+ * waits for ever. `$3`: the platform by whose units a start is recorded.
+ */
+export const ZOMBIE = `setsid python3 -c '
+import json, os, signal, sys, time
+pid = os.fork()
+pid or os._exit(0)
+start = round(time.time() * 100)
+time.sleep(0.2)
+if sys.argv[3] == "linux":
+    start = int(open("/proc/%d/stat" % pid).read().rpartition(")")[2].split()[19])
+open(sys.argv[1] + "/gateway.pid", "w").write(json.dumps({"pid": pid, "kind": "hermes-gateway", "start_time": start}))
+exec(sys.argv[2])
+time.sleep(600)' "$1" "$2" "$3" >/dev/null 2>&1 &`
+const REAP_WHEN_ASKED = 'signal.signal(signal.SIGCHLD, lambda *_: os.waitpid(pid, os.WNOHANG))'
+
+/** A gateway that somebody starts from a shell. `$1`: the home. */
+export const BY_HAND = 'cd /; HERMES_HOME="$1" setsid ~/.hermes/bin/hermes gateway run >/dev/null 2>&1 &'
+
+export const processRows: readonly Row[] = [
+  {
+    id: 'zombie-pid',
+    kind: 'recorded',
+    severity: 'warning',
+    how: 'gateway.pid names a zombie whose parent reaps when it is asked',
+    what: /gateway\.pid names a zombie/,
+    break: async (service) => {
+      await service.must('stop')
+      await service.sh(ZOMBIE, [service.home, REAP_WHEN_ASKED, service.platform], {user: service.user})
+      await settle()
+    },
+    ends: 'stopped',
+    after: async (service) => {
+      const zombies = await service.sh(`ps -o stat= -U "$1" | grep -c ^Z || true`, [service.user.name])
+      expect(zombies.trim()).toBe('0')
+      expect(await service.machine.readText(`${service.home}/gateway.pid`)).toBeUndefined()
+    },
+  },
+  {
+    id: 'zombie-pid',
+    kind: 'children',
+    severity: 'warning',
+    how: 'a gateway that reaps none of its children',
+    what: /12 children of the gateway \(pid \d+\) have ended, and it does not reap them/,
+    break: restartedWith({zombie_children: 12}),
+    fix: null,
+    cureByHand: restartAsBefore,
+  },
+  {
+    id: 'missing-heartbeat',
+    kind: 'wedged',
+    severity: 'error',
+    how: '`kill -STOP`',
+    what: /the gateway \(pid \d+\) is stopped by a signal: it answers nothing/,
+    scope: 'system',
+    break: async (service) => {
+      await service.kill('STOP')
+    },
+  },
+  {
+    id: 'orphan-gateway',
+    kind: 'alone',
+    severity: 'error',
+    how: 'a gateway from a shell instead of the service, which should run',
+    what: /the gateway of this home \(pid \d+\) runs outside its service/,
+    break: async (service) => {
+      await service.stopByManager()
+      await service.sh(BY_HAND, [service.home], {user: service.user})
+      await settle()
+    },
+  },
+  {
+    id: 'orphan-gateway',
+    kind: 'alone',
+    severity: 'error',
+    how: 'a gateway from a shell, of a service that should be stopped',
+    what: /runs outside its service/,
+    break: async (service) => {
+      await service.must('stop')
+      await service.sh(BY_HAND, [service.home], {user: service.user})
+      await settle()
+    },
+    ends: 'stopped',
+  },
+  {
+    id: 'orphan-gateway',
+    kind: 'second',
+    severity: 'error',
+    how: "a second gateway beside the service's own, which lost its files",
+    what: /a second gateway of this home \(pid \d+\) runs outside the service/,
+    break: async (service) => {
+      await service.sh('rm "$1/gateway.pid" "$1/gateway.lock"', [service.home])
+      await service.sh(BY_HAND, [service.home], {user: service.user})
+      await settle()
+    },
+    // The one that is left has lost its lock for good.
+    cureByHand: async (service) => {
+      await service.must('restart')
+    },
+  },
+  {
+    id: 'platforms',
+    kind: 'fatal',
+    severity: 'warning',
+    how: 'a platform that has given up',
+    what: /the platform "telegram" has given up/,
+    break: restartedWith({state_fields: {platforms: {telegram: {state: 'fatal', error_code: 'bad_token', error_message: 'unauthorized'}}}}),
+    fix: null,
+    // What nobody writes anew stays as it was.
+    cureByHand: restartedWith({state_fields: {platforms: {telegram: {state: 'connected'}}}}),
+  },
+  {
+    id: 'crash-loop',
+    kind: 'failing',
+    severity: 'error',
+    how: 'a gateway that ends with 1 four times in a row',
+    what: /the gateway fails again and again: [4-9] failures in a row/,
+    break: async (service) => {
+      await service.configure({exit_on_start: {code: 1}})
+      await service.kill('KILL')
+      await waitFor(async () => (await service.status()).failuresInARow >= 4, 'four failures', 60_000)
+      await service.configure({})
+    },
+  },
+  {
+    id: 'fatal-config',
+    kind: 'exit-78',
+    severity: 'error',
+    how: 'a gateway that ends with 78',
+    what: /the gateway ended with 78: its configuration is at fault/,
+    break: async (service) => {
+      await service.configure({exit_on_start: {code: 78, exit_reason: 'no platforms'}})
+      expect((await service.run('restart')).code).toBe(1)
+      // Not mended yet.
+      expect((await service.run('fix:fatal-config', ['--yes'])).code).toBe(1)
+      await service.configure({})
+    },
+  },
+]
