@@ -9,7 +9,7 @@ import {testHost, waitFor} from './machines.js'
 /** uid and gid of the image's own user. */
 export const HERMES_ID = 10_000
 /** Where the volume is inside, as in upstream's image. */
-const HOME = '/opt/data'
+export const HOME = '/opt/data'
 const PACKAGE = '/opt/hermes-svc'
 const NODE = '/opt/node'
 export const STAND_IN = `${PACKAGE}/dist/stand-in/hermes`

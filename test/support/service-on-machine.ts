@@ -27,8 +27,9 @@ export abstract class ServiceOnMachine {
     readonly user: Account,
     readonly scope: Scope,
     readonly profile: string,
+    root = `${user.home}/.hermes`,
   ) {
-    this.home = profile === 'default' ? `${user.home}/.hermes` : `${user.home}/.hermes/profiles/${profile}`
+    this.home = profile === 'default' ? root : `${root}/profiles/${profile}`
     this.actor = scope === 'system' ? {} : {user}
   }
 

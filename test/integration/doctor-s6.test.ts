@@ -1,0 +1,216 @@
+import {afterAll, beforeAll, expect, it} from 'vitest'
+import {homeRows, settle} from '../support/doctor-home-rows.js'
+import {doctor, type DoctorRow, seeRowOf} from '../support/doctor-row.js'
+import {waitFor} from '../support/machines.js'
+import {describeInContainer, S6Container, Volumes} from '../support/s6-container.js'
+import {S6Service} from '../support/s6-service.js'
+
+/** A gateway that somebody starts from a shell. `$1`: the home. */
+const BY_HAND = 'cd /; HERMES_HOME="$1" setsid hermes gateway run >/dev/null 2>&1 &'
+
+const isDown = (service: S6Service) =>
+  waitFor(async () => (await service.s6('s6-svstat', '-o', 'up')).stdout === 'false\n', `${service.unit} to be down`)
+
+const rows: DoctorRow<S6Service>[] = [
+  {
+    id: 'desired-state',
+    kind: 'stopped-elsewhere',
+    severity: 'warning',
+    how: '`s6-svc -d` of one that should run',
+    what: /it should be running, and was stopped/,
+    break: async (service) => {
+      await service.s6('s6-svc', '-d')
+      await isDown(service)
+      await settle()
+    },
+  },
+  {
+    id: 'desired-state',
+    kind: 'up',
+    severity: 'warning',
+    how: '`s6-svc -u` of one that should be stopped',
+    what: /it should be stopped, and is running/,
+    break: async (service) => {
+      await service.must('stop')
+      await service.s6('s6-svc', '-u')
+      await service.comesUp()
+      await settle()
+    },
+    ends: 'stopped',
+  },
+  {
+    id: 'not-enabled',
+    kind: 'disabled',
+    severity: 'warning',
+    how: 'a `down` file in the slot of one that runs',
+    what: /should be running, and is not started at boot/,
+    break: async (service) => {
+      await service.sh('touch "$1/down"', [service.slot])
+    },
+  },
+  {
+    id: 'definition-drift',
+    kind: 'file-missing',
+    severity: 'warning',
+    how: 'the finish script of a slot is removed',
+    what: /finish is gone/,
+    break: async (service) => {
+      await service.sh('rm "$1/finish"', [service.slot])
+    },
+  },
+  {
+    id: 'definition-drift',
+    kind: 'not-loaded',
+    severity: 'warning',
+    how: 'a slot that s6-svscan has not taken up',
+    what: /has not/,
+    break: async (service) => {
+      await service.sh(
+        'mv "$1" /run/service/.aside && s6-svscanctl -an /run/service; while s6-svok /run/service/.aside; do sleep 0.05; done; mv /run/service/.aside "$1"',
+        [service.slot],
+      )
+      await settle()
+    },
+  },
+  {
+    id: 'helper-missing',
+    kind: 'missing',
+    severity: 'warning',
+    how: 'a helper of a slot is removed',
+    what: /before-start\.sh is gone/,
+    break: async (service) => {
+      await service.sh('rm "$1/helpers/before-start.sh"', [service.slot])
+    },
+  },
+  {
+    id: 'helper-missing',
+    kind: 'writable',
+    severity: 'warning',
+    how: 'a helper of a slot is given to the user of the gateway',
+    what: /others than root can change what .* runs: .*after-exit\.sh/,
+    break: async (service) => {
+      await service.sh('chown hermes "$1/helpers/after-exit.sh"', [service.slot])
+    },
+  },
+  {
+    id: 'file-access',
+    kind: 'secrets',
+    severity: 'error',
+    how: '`chmod 644` of the variables in the home',
+    what: /gateway\.env has mode 644/,
+    install: ['--env', 'COLOUR=blue'],
+    break: async (service) => {
+      await service.sh('chmod 644 "$1/.hermes-svc/gateway.env"', [service.home])
+    },
+  },
+  {
+    id: 'stop-timeout',
+    kind: 'too-short',
+    severity: 'warning',
+    how: 'a drain of 600 s is configured after the slot was made',
+    what: /is cut off after 250 s, and the gateway may need 630 s/,
+    break: async (service) => {
+      await service.machine.writeText(`${service.home}/config.yaml`, 'agent:\n  restart_drain_timeout: 600\n', {user: service.user})
+    },
+  },
+  {
+    id: 'definition-broken',
+    kind: 'home-missing',
+    severity: 'error',
+    how: 'the home of a slot is moved away',
+    what: /the home of .* is gone/,
+    break: async (service) => {
+      await service.sh('mv "$1" "$1.away"', [service.home], {user: service.user})
+    },
+    fix: null,
+    cureByHand: async (service) => {
+      await service.sh('rm -rf "$1" && mv "$1.away" "$1"', [service.home], {user: service.user})
+    },
+  },
+  {
+    id: 'orphan-gateway',
+    kind: 'alone',
+    severity: 'error',
+    how: 'a gateway from a shell instead of the slot, which should run',
+    what: /the gateway of this home \(pid \d+\) runs outside its service/,
+    break: async (service) => {
+      await service.s6('s6-svc', '-d')
+      await isDown(service)
+      await service.sh(BY_HAND, [service.home], {user: service.user})
+      await settle()
+    },
+  },
+  {
+    id: 'missing-heartbeat',
+    kind: 'wedged',
+    severity: 'error',
+    how: '`kill -STOP` of the gateway of a slot',
+    what: /the gateway \(pid \d+\) is stopped by a signal: it answers nothing/,
+    break: async (service) => {
+      await service.s6('s6-svc', '-p')
+    },
+  },
+  {
+    id: 'crash-loop',
+    kind: 'failing',
+    severity: 'error',
+    how: 'the gateway of a slot ends with 1 four times in a row',
+    what: /the gateway fails again and again: [4-9] failures in a row/,
+    install: ['--restart-delay', '100ms', '--restart-delay-max', '1s'],
+    break: async (service) => {
+      await service.configure({exit_on_start: {code: 1}})
+      await service.s6('s6-svc', '-k')
+      await waitFor(async () => (await service.status()).failuresInARow >= 4, 'four failures', 60_000)
+      await service.configure({})
+    },
+  },
+  {
+    id: 'fatal-config',
+    kind: 'exit-78',
+    severity: 'error',
+    how: 'the gateway of a slot ends with 78',
+    what: /the gateway ended with 78: its configuration is at fault/,
+    break: async (service) => {
+      await service.configure({exit_on_start: {code: 78, exit_reason: 'no platforms'}})
+      expect((await service.run('restart')).code).toBe(1)
+      // Not mended yet.
+      expect((await service.run('fix:fatal-config', ['--yes'])).code).toBe(1)
+      await service.configure({})
+    },
+  },
+]
+
+describeInContainer('doctor under s6', () => {
+  let volumes: Volumes
+  let container: S6Container
+
+  beforeAll(async () => {
+    volumes = await Volumes.make()
+    container = await S6Container.boot(volumes.volume())
+    // The heartbeat of all of them goes on while they come and go.
+    await (await S6Service.make(container)).must('install')
+  })
+  afterAll(async () => {
+    await volumes.drop()
+  })
+
+  it.concurrent.each(rows)('$id $kind: $how', async (row) => {
+    await seeRowOf(await S6Service.make(container), row)
+  })
+
+  it.concurrent.each(homeRows)('as under systemd: $id $kind: $how', async (row) => {
+    await seeRowOf(await S6Service.make(container, row.standIn), row)
+  })
+
+  it('start-limit: the slot of another tool storms, until it is replaced', async () => {
+    const service = await S6Service.make(container)
+    const run = '#!/bin/sh\nexec s6-setuidgid hermes env HOME=/opt/data HERMES_HOME="$1" hermes gateway run\n'.replace('$1', service.home)
+    await service.sh('mkdir "$1" && printf %s "$2" >"$1/run" && chmod 755 "$1/run" && s6-svscanctl -a /run/service', [service.slot, run])
+    await service.comesUp()
+    const {findings} = await doctor(service)
+    expect(findings).toMatchObject([{id: 'start-limit', kind: 'storms', severity: 'warning'}])
+    await service.must('fix:start-limit', ['--yes'])
+    expect(await doctor(service)).toEqual({exit: 0, findings: []})
+    expect(await service.status()).toMatchObject({installed: 'own', actual: 'running'})
+  })
+})
