@@ -163,6 +163,8 @@ export interface DefinitionEvidence {
 export interface OwnFile {
   readonly path: string
   readonly role: 'definition' | 'policy' | 'helper' | 'settings' | 'secrets'
+  /** Whose it is, where that is somebody else than whose the definition is (`Manager.owner`). */
+  readonly owner?: Account
 }
 
 /** A definition on disk that runs a gateway, whoever wrote it. */

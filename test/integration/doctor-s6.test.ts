@@ -14,10 +14,10 @@ const isDown = (service: S6Service) =>
 const rows: DoctorRow<S6Service>[] = [
   {
     id: 'desired-state',
-    kind: 'stopped-elsewhere',
-    severity: 'warning',
+    kind: 'down',
+    severity: 'error',
     how: '`s6-svc -d` of one that should run',
-    what: /it should be running, and was stopped/,
+    what: /it should be running, and is stopped/,
     break: async (service) => {
       await service.s6('s6-svc', '-d')
       await isDown(service)
@@ -59,20 +59,6 @@ const rows: DoctorRow<S6Service>[] = [
     },
   },
   {
-    id: 'definition-drift',
-    kind: 'not-loaded',
-    severity: 'warning',
-    how: 'a slot that s6-svscan has not taken up',
-    what: /has not/,
-    break: async (service) => {
-      await service.sh(
-        'mv "$1" /run/service/.aside && s6-svscanctl -an /run/service; while s6-svok /run/service/.aside; do sleep 0.05; done; mv /run/service/.aside "$1"',
-        [service.slot],
-      )
-      await settle()
-    },
-  },
-  {
     id: 'helper-missing',
     kind: 'missing',
     severity: 'warning',
@@ -94,8 +80,8 @@ const rows: DoctorRow<S6Service>[] = [
   },
   {
     id: 'file-access',
-    kind: 'secrets',
-    severity: 'error',
+    kind: 'secrets-open',
+    severity: 'warning',
     how: '`chmod 644` of the variables in the home',
     what: /gateway\.env has mode 644/,
     install: ['--env', 'COLOUR=blue'],
@@ -202,9 +188,31 @@ describeInContainer('doctor under s6', () => {
     await seeRowOf(await S6Service.make(container, row.standIn), row)
   })
 
+  it('a slot that s6-svscan has not taken up is told as that, and as down, and one command cures both', async () => {
+    const service = await S6Service.make(container)
+    await service.must('install')
+    await service.sh(
+      'mv "$1" /run/service/.aside && s6-svscanctl -an /run/service; while s6-svok /run/service/.aside; do sleep 0.05; done; mv /run/service/.aside "$1"',
+      [service.slot],
+    )
+    await settle()
+    const {findings, exit} = await doctor(service)
+    expect(findings.map(({id, kind, severity}) => [id, kind, severity])).toEqual([
+      ['definition-drift', 'not-loaded', 'warning'],
+      ['desired-state', 'down', 'error'],
+    ])
+    expect(exit).toBe(1)
+    await service.must('doctor', ['--fix'])
+    expect(await doctor(service)).toEqual({exit: 0, findings: []})
+    expect(await service.status()).toMatchObject({actual: 'running', exit: 0})
+  })
+
   it('start-limit: the slot of another tool storms, until it is replaced', async () => {
     const service = await S6Service.make(container)
-    const run = '#!/bin/sh\nexec s6-setuidgid hermes env HOME=/opt/data HERMES_HOME="$1" hermes gateway run\n'.replace('$1', service.home)
+    const run = '#!/bin/sh\nexec s6-setuidgid hermes env HOME=/opt/data HERMES_HOME="$1" /opt/hermes/bin/hermes gateway run\n'.replace(
+      '$1',
+      service.home,
+    )
     await service.sh('mkdir "$1" && printf %s "$2" >"$1/run" && chmod 755 "$1/run" && s6-svscanctl -a /run/service', [service.slot, run])
     await service.comesUp()
     const {findings} = await doctor(service)

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import type {FileStat} from '../../host/host.js'
+import type {Account, FileStat} from '../../host/host.js'
 import type {Step} from '../../plan/plan.js'
 import {otherWriterOf} from '../../service/home-check.js'
 import {type CheckDefinition, defineCheck} from '../check.js'
@@ -21,6 +21,11 @@ interface Place {
   readonly owner: string
 }
 
+/** A file with values, and whose it must be. */
+interface SecretPlace extends Place {
+  readonly rightful: Account | undefined
+}
+
 interface Evidence {
   readonly home: Place | undefined
   readonly isHomeOpen: boolean
@@ -29,7 +34,7 @@ interface Evidence {
   /** Files of ours that their own account may not read. */
   readonly closed: readonly Place[]
   /** Files with values that others can read. */
-  readonly exposed: readonly Place[]
+  readonly exposed: readonly SecretPlace[]
 }
 
 /** Files that the gateway cannot write, or others can. */
@@ -51,7 +56,6 @@ export const definition: CheckDefinition<Evidence> = {
     // What lies behind a link to elsewhere is not the home's.
     const linked = ['state', 'logs'].filter((folder) => host.lstat(path.join(home, folder))?.kind === 'link')
     const places = NAMES.filter((name) => !linked.includes(path.dirname(name))).flatMap((name) => at(path.join(home, name)))
-    const owner = manager.owner(service)?.uid ?? 0
     const secrets = manager.ownFiles(service).filter(({role}) => role === 'secrets')
     return {
       home: homePlace,
@@ -64,8 +68,10 @@ export const definition: CheckDefinition<Evidence> = {
         ({stat, path: file}) => file.endsWith('/.hermes-svc.json') && stat.uid === service.account.uid && (stat.mode & 0o400) === 0,
       ),
       exposed: secrets
-        .flatMap(({path: file}) => at(file))
-        .filter(({stat}) => stat.kind === 'file' && (stat.uid !== owner || (stat.mode & OTHERS) !== 0)),
+        .flatMap(({path: file, owner = manager.owner(service) ?? host.accountOf(0)}) =>
+          at(file).map((place): SecretPlace => ({...place, rightful: owner})),
+        )
+        .filter(({stat, rightful}) => stat.kind === 'file' && (stat.uid !== (rightful?.uid ?? 0) || (stat.mode & OTHERS) !== 0)),
     }
   },
   diagnose: (scene, evidence) => [
@@ -103,9 +109,7 @@ function stepsFor({target: {service, manager, host}}: Scene, {home, foreign, clo
     case 'record-closed':
       return closed.map((place) => set(place, {mode: 0o600}, account))
     default:
-      return exposed.map((place) =>
-        set(place, {mode: 0o600, ...ownerIfNeeded(manager.owner(service) ?? host.accountOf(0), place)}, undefined),
-      )
+      return exposed.map((place) => set(place, {mode: 0o600, ...ownerIfNeeded(place.rightful, place)}, undefined))
   }
 }
 

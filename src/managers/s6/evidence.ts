@@ -1,5 +1,5 @@
 import path from 'node:path'
-import type {Host} from '../../host/host.js'
+import type {Account, Host} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
 import {parseSettings} from '../../service/settings.js'
 import type {DefinitionEvidence, GatewayDefinition, ManagerObservation, OwnFile, UsedProgram} from '../manager.js'
@@ -34,12 +34,13 @@ export function slotVariables(host: Host, paths: SlotPaths): string[] {
   return [...parseEnvironment(start)].map(([name, value]) => `${name}=${value}`)
 }
 
-export function slotFiles(paths: SlotPaths): OwnFile[] {
+/** What lies in the home is its owner's, all else is root's. */
+export function slotFiles(paths: SlotPaths, owner: Account): OwnFile[] {
   return [
     {path: paths.run, role: 'definition'},
     ...['finish', 'log/run', 'timeout-kill'].map((name): OwnFile => ({path: path.join(paths.slot, name), role: 'policy'})),
-    {path: paths.settings, role: 'settings'},
-    {path: paths.environmentFile, role: 'secrets'},
+    {path: paths.settings, role: 'settings', owner},
+    {path: paths.environmentFile, role: 'secrets', owner},
     ...HELPERS.map((name): OwnFile => ({path: path.join(paths.helpers, name), role: 'helper'})),
   ]
 }

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
+import {readProcess} from '../../gateway/process.js'
 import {type Account, type Host, HostError} from '../../host/host.js'
 import type {RunStep, Step} from '../../plan/plan.js'
 import type {Profile} from '../../service/profile.js'
@@ -149,7 +150,7 @@ export class S6Manager implements Manager {
   }
 
   ownFiles(service: Service): OwnFile[] {
-    return slotFiles(this.paths(service))
+    return slotFiles(this.paths(service), service.account)
   }
 
   /** A slot is made anew at every boot: an edit by hand is nothing that could be kept. */
@@ -405,7 +406,7 @@ export class S6Manager implements Manager {
     if (reading.up) {
       if (!reading.wantedUp) return 'stopping'
       // Up is also the script that waits, or that is about to become the gateway: then no start is noted yet.
-      if (!own || this.number(service, 'started') !== undefined) return 'running'
+      if (!own || this.number(service, 'started') !== undefined || this.isOfFormerScript(service, reading.pid)) return 'running'
       return (this.number(service, 'failures') ?? 0) > 0 ? 'waiting' : 'starting'
     }
     // Its finish script runs, or s6's own second before the next start.
@@ -413,6 +414,13 @@ export class S6Manager implements Manager {
     const isFatal = reading.lastExit?.how === 'exited' && reading.lastExit.status === FATAL_CONFIGURATION
     const hasFailed = own ? this.memory(service, 'failed') !== undefined : isFatal
     return hasFailed ? 'failed' : 'stopped'
+  }
+
+  /** What another tool's run script had started goes on under the slot that we made of it. */
+  private isOfFormerScript(service: Service, pid: number | undefined): boolean {
+    const process = pid === undefined ? undefined : readProcess(this.host, pid)
+    // s6-supervise starts ./run.
+    return process !== undefined && !process.argv.some((word) => word === './run' || word === `${this.paths(service).helpers}/start.sh`)
   }
 
   /** A number that the helpers remember; undefined if there is none. */
