@@ -482,6 +482,23 @@ describeUnless(NO_ROOT, 'acting as another account', () => {
       expect(fs.statSync(path.join(folder, name))).toMatchObject({uid: nobody.uid, gid: nobody.gid})
   })
 
+  it('does many things at once with its ids, and fails as it would one by one', () => {
+    const folder = ownFolder()
+    const secret = newFile('secret', 0o600)
+    const made = asNobody.atOnce(() => {
+      asNobody.writeAtomic(path.join(folder, 'file'), '', 0o600)
+      return [asNobody.makeFolder(path.join(folder, 'folder'), 0o700), codeOf(() => asNobody.readText(secret))]
+    })
+    expect([made, process.geteuid?.()]).toEqual([[true, 'EACCES'], 0])
+    for (const name of ['file', 'folder']) expect(fs.statSync(path.join(folder, name)).uid).toBe(nobody.uid)
+    expect(() =>
+      asNobody.atOnce(() => {
+        throw new RangeError('half-way')
+      }),
+    ).toThrow(RangeError)
+    expect([process.geteuid?.(), HOST.readText(secret)]).toEqual([0, expect.any(String)])
+  })
+
   it('may do no more than that account, and we as much as before', () => {
     const file = newFile('secret', 0o600)
     const folder = path.dirname(file)

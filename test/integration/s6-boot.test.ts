@@ -286,6 +286,23 @@ describeInContainer('boot of a container', () => {
     expect((await container.sh('s6-svc -d /run/service/gateway-default', {uid: HERMES_ID})).code).toBe(0)
   })
 
+  it("leaves a gateway running that upstream's own reconciliation has started, and has its next end go by our rules", async () => {
+    const volume = volumes.volume()
+    const home = volume.profile('default')
+    const container = await S6Container.boot(volume)
+    const run = '#!/bin/sh\nexec s6-setuidgid hermes env HERMES_HOME=/opt/data /opt/hermes/bin/hermes gateway run\n'
+    fs.mkdirSync(container.path('/run/service/gateway-default'))
+    fs.writeFileSync(container.path('/run/service/gateway-default/run'), run, {mode: 0o755})
+    await container.sh('s6-svscanctl -a /run/service')
+    const pid = await container.comesUp()
+    expect(actionOf(await reconcile(container))).toMatchObject({action: 'start', swept: []})
+    expect(await container.status()).toMatchObject({installed: 'own', actual: 'running', pid})
+    volume.profile('default', {exit_on_start: {code: 78}})
+    await container.sh(`kill -KILL ${pid}`)
+    await waitFor(async () => (await container.status()).actual === 'failed', 'it to be given up')
+    expect(volume.events(home).filter(({event}) => event === 'start')).toHaveLength(2)
+  })
+
   it('never touches the files of a gateway that lives in another container', async () => {
     const volume = volumes.volume()
     const home = volume.profile('default')

@@ -9,12 +9,15 @@ const ENTRY = path.join(testHost.packageRoot, 'bin', 'hermes-svc.cjs')
 const STAND_IN = path.join(testHost.packageRoot, 'dist', 'stand-in', 'hermes')
 const ENVIRONMENT = {PATH: '/usr/local/bin:/usr/bin:/bin', HOME: '/root', LC_ALL: 'C.UTF-8'}
 
+/** Small inits that reap. */
+export const INITS = ['tini', 'catatonit'] as const
+
 /** Why no PID namespace with a small init can be made here; undefined if one can. */
 export function whyNoNamespace(): string | undefined {
   if (process.platform !== 'linux') return 'a PID namespace needs Linux'
   if (process.getuid?.() !== 0) return 'a PID namespace needs root'
-  const missing = ['tini', 'unshare', 'nsenter', 'setpriv', 'flock', 'python3'].filter((program) => !testHost.which(program))
-  return missing.length > 0 ? `not installed: ${missing.join(', ')} (Debian packages tini, util-linux, python3)` : undefined
+  const missing = [...INITS, 'unshare', 'nsenter', 'setpriv', 'flock', 'python3'].filter((program) => !testHost.which(program))
+  return missing.length > 0 ? `not installed: ${missing.join(', ')} (Debian packages tini, catatonit, util-linux, python3)` : undefined
 }
 
 /** A home in a temporary folder. */
@@ -83,9 +86,9 @@ export class Namespace {
     return new Namespace(spawn(program ?? '', args, {env: {...ENVIRONMENT, ...env}, cwd: '/', stdio: ['ignore', 'pipe', 'pipe']}))
   }
 
-  /** With tini as PID 1 and `hermes-svc run` of a home beneath it. */
-  static run(home: Home, args: readonly string[] = []): Namespace {
-    return Namespace.start(['tini', '--', process.execPath, ENTRY, 'run', '--home', home.path, '--command', STAND_IN, ...args])
+  /** With a small init as PID 1 and `hermes-svc run` of a home beneath it. */
+  static run(home: Home, args: readonly string[] = [], init: (typeof INITS)[number] = 'tini'): Namespace {
+    return Namespace.start([init, '--', process.execPath, ENTRY, 'run', '--home', home.path, '--command', STAND_IN, ...args])
   }
 
   /** What has been printed inside. */

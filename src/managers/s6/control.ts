@@ -160,6 +160,17 @@ export const PUBLISH = `while [ "$#" -ge 2 ]; do
 done
 `
 
+/**
+ * $1: where the slot that all services share was built. $2: its place. Another command may have put its own there meanwhile; then its files are
+ * replaced, each at once.
+ */
+export const PUBLISH_SHARED = `if [ -d "$2" ]; then
+  for file in "$1"/*; do mv -f -- "$file" "$2/" || exit; done
+  exec rm -rf -- "$1"
+fi
+exec mv -- "$1" "$2"
+`
+
 /** $1: folder of s6-log. $2: lines, -1 for all. $3: since, or empty. $4: 1 to follow. $5: 1 for JSON Lines. */
 export const LOGS = `cd "$1" 2>/dev/null && [ -e current ] || exit 0
 show() {

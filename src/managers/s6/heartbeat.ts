@@ -7,7 +7,7 @@ import {shellQuote} from '../../service/shell-quote.js'
 import {renderTemplate} from '../../service/template.js'
 import {isAsWanted} from '../as-wanted.js'
 import type {DefinitionFile} from '../manager.js'
-import {RESTART, shell, START} from './control.js'
+import {PUBLISH_SHARED, RESTART, shell, START} from './control.js'
 import {requireS6Tool, tools} from './definition.js'
 import {heartbeatNode} from './evidence.js'
 import {HEARTBEAT_SLOT, stagingOf} from './places.js'
@@ -59,7 +59,8 @@ export function heartbeatSteps(host: Host, scan: string, files: readonly Definit
   const differing = files.filter((file) => !isAsWanted(host, file))
   if (differing.length === 0) return []
   const isNew = host.lstat(slot) === undefined
-  const folder = isNew ? stagingOf(scan, HEARTBEAT_SLOT) : slot
+  // Two commands at once must not build in the same place.
+  const folder = isNew ? stagingOf(scan, `${HEARTBEAT_SLOT}-${host.pid}`) : slot
   const write = differing.map((file): Step => {
     const place = path.join(folder, path.basename(file.path))
     return {kind: 'write-file', why: `write ${place}`, path: place, text: file.text, mode: file.mode, isProgram: file.isProgram}
@@ -72,7 +73,7 @@ export function heartbeatSteps(host: Host, scan: string, files: readonly Definit
     ...onUndo([removeSlot(scan, HEARTBEAT_SLOT)]),
     {kind: 'make-folder', why: `make ${folder}`, path: folder, mode: 0o755},
     ...write,
-    changeStep(`put it in place as ${slot}`, ['mv', '--', folder, slot]),
+    changeStep(`put it in place as ${slot}`, shell(PUBLISH_SHARED, folder, slot)),
     changeStep('start the heartbeat', shell(START, scan, slot)),
   ]
 }

@@ -4,6 +4,7 @@ import {S6Manager} from '../../../src/managers/s6/manager.js'
 import type {Step} from '../../../src/plan/plan.js'
 import {formatSettings} from '../../../src/service/settings.js'
 import {type FakeFile, FakeHost, type FakeMachine} from '../../fakes/fake-host.js'
+import {processFiles} from '../../fakes/fake-process.js'
 import {HERMES, lookCommand, MEMORY, ROOT, S6_SERVICE, S6_SETTINGS, s6Files, SLOT} from '../../fakes/s6.js'
 
 const OWN = '#!/bin/sh\n# Written by hermes-svc, anew at every boot.\n'
@@ -40,6 +41,12 @@ describe('observing a slot', () => {
     ['a slot without a supervisor', 'none', {}, {activity: 'stopped', needsReload: true, mainPid: undefined}],
   ])('%s', (_, answer, entries, expected) => {
     expect(observe(answer, memory(entries))).toMatchObject({installed: 'own', enabled: true, ...expected})
+  })
+
+  it("takes what another tool's script had started for a gateway, and our own scripts for a start", () => {
+    const slotWith = (argv: readonly string[]) => observe(UP, {[`${SLOT}/run`]: OWN, ...processFiles({pid: 167, argv})}).activity
+    expect(slotWith(['/usr/bin/python3', '-m', 'hermes_cli.main', 'gateway', 'run'])).toBe('running')
+    expect([slotWith(['/bin/sh', './run']), slotWith(['/bin/sh', `${SLOT}/helpers/start.sh`])]).toEqual(['starting', 'starting'])
   })
 
   it("tells another tool's slot, which has no memory of ours", () => {
