@@ -52,7 +52,7 @@ describeInContainer('boot of a container', () => {
     expect(await container.svstat('up,wantedup', profile)).toEqual(['false', 'false'])
   }
 
-  describe('a gateway that ran', () => {
+  describe.concurrent('a gateway that ran', () => {
     it('comes back after an upgrade, with the same settings from the volume', async () => {
       const volume = volumes.volume()
       const home = volume.profile('default', {dump_env: ['SECRET', 'CONTAINER_VARIABLE']})
@@ -128,7 +128,7 @@ describeInContainer('boot of a container', () => {
     })
   })
 
-  describe('a gateway that was stopped', () => {
+  describe.concurrent('a gateway that was stopped', () => {
     it('by hermes-svc stays down over any number of boots, until it is started', async () => {
       const volume = volumes.volume()
       volume.profile('default')
@@ -194,7 +194,7 @@ describeInContainer('boot of a container', () => {
     })
   })
 
-  describe('state files', () => {
+  describe.concurrent('state files', () => {
     it.each<[string, (volume: Volume) => void]>([
       ['missing', () => undefined],
       ['empty', (volume) => volume.write('gateway_state.json', '')],
@@ -220,7 +220,7 @@ describeInContainer('boot of a container', () => {
     })
   })
 
-  it('leaves a dashboard-only container alone, and one with both not', async () => {
+  it.concurrent('leaves a dashboard-only container alone, and one with both not', async () => {
     const volume = volumes.volume()
     volume.profile('default')
     const container = await S6Container.boot(volume)
@@ -239,7 +239,7 @@ describeInContainer('boot of a container', () => {
     expect(actionOf(await reconcile(container))).toMatchObject({action: 'start'})
   })
 
-  it('starts the others though one profile is broken, and says what it did with --dry-run without doing it', async () => {
+  it.concurrent('starts the others though one profile is broken, and says what it did with --dry-run without doing it', async () => {
     const volume = volumes.volume()
     volume.profile('default')
     volume.profile('good')
@@ -270,7 +270,7 @@ describeInContainer('boot of a container', () => {
     await container.comesUp()
   })
 
-  it("takes over what upstream's own reconciliation has just made, and says so", async () => {
+  it.concurrent("takes over what upstream's own reconciliation has just made, and says so", async () => {
     const volume = volumes.volume()
     const home = volume.profile('default')
     volume.write(`${home}/gateway_state.json`, {gateway_state: 'starting'})
@@ -286,7 +286,7 @@ describeInContainer('boot of a container', () => {
     expect((await container.sh('s6-svc -d /run/service/gateway-default', {uid: HERMES_ID})).code).toBe(0)
   })
 
-  it("leaves a gateway running that upstream's own reconciliation has started, and has its next end go by our rules", async () => {
+  it.concurrent("leaves a gateway running that upstream's own reconciliation has started, and has its next end go by our rules", async () => {
     const volume = volumes.volume()
     const home = volume.profile('default')
     const container = await S6Container.boot(volume)
@@ -303,7 +303,7 @@ describeInContainer('boot of a container', () => {
     expect(volume.events(home).filter(({event}) => event === 'start')).toHaveLength(2)
   })
 
-  it('never touches the files of a gateway that lives in another container', async () => {
+  it.concurrent('never touches the files of a gateway that lives in another container', async () => {
     const volume = volumes.volume()
     const home = volume.profile('default')
     const first = await start(volume)
@@ -317,7 +317,7 @@ describeInContainer('boot of a container', () => {
     expect(await first.container.status()).toMatchObject({actual: 'running'})
   })
 
-  it('brings fifty profiles up', async () => {
+  it.concurrent('brings fifty profiles up', async () => {
     const volume = volumes.volume()
     volume.profile('default')
     const names = Array.from({length: 49}, (_, index) => `p${index}`)
