@@ -84,6 +84,7 @@ describeUnless(reason, 'the health of a real process', () => {
       })
     // Held, so that nobody else writes either.
     process.kill(read().pid, 'SIGSTOP')
+    await until(() => processState() === 'T')
     const before = files()
     await look()
     expect(files()).toEqual(before)

@@ -1,7 +1,7 @@
 import type {Account, RunResult} from '../../src/host/host.js'
 import type {Machine, MachineExecOptions} from '../../src/smoke/machine.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
-import {HERMES_ID, HOME, CONTAINER_PROGRAM, type S6Container} from './s6-container.js'
+import {CONTAINER_PROGRAM, HERMES_ID, HOME, type S6Container} from './s6-container.js'
 import {newProfile, ServiceOnMachine} from './service-on-machine.js'
 
 const HERMES: Account = {uid: HERMES_ID, gid: HERMES_ID, name: 'hermes', home: HOME}
