@@ -1,6 +1,6 @@
 import {afterAll, beforeAll, expect, it} from 'vitest'
-import {homeRows, settle} from '../support/doctor-home-rows.js'
-import {doctor, type DoctorRow, seeRowOf} from '../support/doctor-row.js'
+import {homeRows} from '../support/doctor-home-rows.js'
+import {doctor, type DoctorRow, seeRowOf, settle} from '../support/doctor-row.js'
 import {waitFor} from '../support/machines.js'
 import {describeInContainer, S6Container, Volumes} from '../support/s6-container.js'
 import {S6Service} from '../support/s6-service.js'

@@ -68,6 +68,26 @@ export class S6Service extends ServiceOnMachine {
     return [command, '--profile', this.profile, ...args]
   }
 
+  get support(): string {
+    return this.slot
+  }
+
+  get temporaryDefinition(): string {
+    return `/run/service/.${this.unit}`
+  }
+
+  async definitionText(): Promise<string> {
+    return (await this.machine.readText(`${this.slot}/run`)) ?? ''
+  }
+
+  async stopLimitSec(): Promise<number> {
+    return Number(await this.machine.readText(`${this.slot}/timeout-kill`)) / 1000
+  }
+
+  async stopByManager(): Promise<void> {
+    await this.s6('s6-svc', '-wD', '-d')
+  }
+
   /** A program of s6 about the slot. */
   s6(tool: string, ...args: string[]): Promise<RunResult> {
     return this.machine.exec([tool, ...args, this.slot])
