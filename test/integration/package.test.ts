@@ -47,12 +47,16 @@ describe('the package that npm packs', () => {
       'dist/doctor.cjs',
       'dist/help.txt',
       'dist/look.cjs',
+      'dist/complete.cjs',
+      'dist/completion.json',
       'dist/stand-in/hermes',
+      'man/hermes-svc.1',
       'oclif.manifest.json',
       'package.json',
     ]
     expect(paths).toEqual(expect.arrayContaining(needed))
-    const foreseen = /^(LICENSE|README\.md|package\.json|oclif\.manifest\.json|bin\/hermes-svc\.cjs|(dist|templates)\/.*)$/
+    const foreseen =
+      /^(LICENSE|README\.md|package\.json|oclif\.manifest\.json|bin\/hermes-svc\.cjs|man\/hermes-svc\.1|(dist|templates)\/.*)$/
     expect(paths.filter((file) => !foreseen.test(file) || file.endsWith('.tmp'))).toEqual([])
     const executable = packed.files.filter(({mode}) => (mode & 0o111) !== 0).map((file) => file.path)
     expect(executable).toEqual(expect.arrayContaining(['bin/hermes-svc.cjs', 'dist/stand-in/hermes']))
