@@ -128,5 +128,6 @@ function timeMs(flag: string, text: string | undefined): number | undefined {
 
 function requireVariableName(flag: string, name: string): void {
   const refused = refusedVariableName(name)
-  if (refused) throw usageError(`${flag} ${shown(name)}: ${refused}`)
+  // What is no name may hold anything.
+  if (refused) throw usageError(`${flag} ${/^\w+$/.test(name) ? name : shown(name)}: ${refused}`)
 }

@@ -152,9 +152,12 @@ Ctrl-C at a question changes nothing; later what was under way is taken back. Wi
     const plans = tasks.flatMap(({plan}) => (plan && plan.steps.length > 0 ? [plan] : []))
     await this.confirmAll(plans, plans.length > 0 && tasks.some(({plan}) => !plan))
     const approved = approvalOf(plans)
-    const confirm = (plan: Plan) => (isApproved(plan, approved) ? Promise.resolve(true) : confirmPlan(this.host, plan, this.flags.yes))
     const fixes: RepairReport[] = []
     let changed = false
+    const confirm = async (plan: Plan): Promise<boolean> => {
+      if (isApproved(plan, approved) || (await confirmPlan(this.host, plan, this.flags.yes))) return true
+      throw changed ? cancelled('what was repaired stays so') : nothingChanged()
+    }
     let outcome: string | null = null
     for (const {repairs, makePlan} of tasks) {
       if (repairs === undefined) {
@@ -260,5 +263,9 @@ function isCancellation(error: unknown): boolean {
 }
 
 function nothingChanged(): ServiceError {
-  return new ServiceError(`${cancelledError().message}; nothing was changed`, {code: 'cancelled', exitStatus: ExitStatus.cancelled})
+  return cancelled('nothing was changed')
+}
+
+function cancelled(meaning: string): ServiceError {
+  return new ServiceError(`${cancelledError().message}; ${meaning}`, {code: 'cancelled', exitStatus: ExitStatus.cancelled})
 }

@@ -158,7 +158,7 @@ await describeOnSystemd('services and files that are there already', (machine: (
       ['a profile name with a newline', ['--profile', 'a\nb'], /--profile "a\\nb" is no profile name/],
       ['an unknown user', ['--scope', 'system', '--run-as', 'nobody-at-all'], /--run-as "nobody-at-all": there is no such user/],
       ['another user, without root', ['--run-as', 'mallory'], /--run-as mallory: only root/],
-      ['an unknown manager', ['--manager', 'upstart'], /--manager upstart is not known/],
+      ['an unknown manager', ['--manager', 'upstart'], /--manager=upstart to be one of: systemd/],
     ])('refuses %s, and names the flag', async (_what, args, message) => {
       expect(await refused(args)).toMatchObject({code: 2, message: expect.stringMatching(message)})
     })

@@ -183,23 +183,39 @@ await describeOnSystemd('setup', (machine) => {
     })
   })
 
-  it('repairs first what stands in the way of the installation, and then shows and asks about that', async () => {
-    const fay = await newUser('fay')
-    const service = await TestService.make(machine(), fay, {profile: 'default'})
-    // A gateway from a shell.
-    const byHand = 'HERMES_HOME=$1 setsid ~/.hermes/bin/hermes gateway run </dev/null >/dev/null 2>&1 &'
-    await service.sh(byHand, [service.home], {user: fay})
-    await waitFor(async () => (await doctor(service)).findings.some(({id}) => id === 'orphan-gateway'), 'the orphan')
-    const end = await wizard(fay, [
+  describe('where a gateway from a shell stands in the way of the installation', () => {
+    const questions = ['When is it', 'heartbeat\\?', 'watchdog\\?'].map((until): Typed => [until, ENTER])
+    const repair: Typed[] = [
       ['\\[leave\\]  orphan-gateway', SPACE],
       ['\\[repair\\] orphan-gateway', ENTER],
-      ...['When is it', 'heartbeat\\?', 'watchdog\\?'].map((until): Typed => [until, ENTER]),
+      ...questions,
       ['Would fix orphan-gateway[^]*can be planned once that is repaired[^]*Do this\\?', ENTER],
-      ['Fixed: [^]*Would install hermes-gateway.service[^]*Do this\\?', ENTER],
-    ])
-    expect(end.screen).toMatch(/hermes-gateway.service is installed and running\n\n[^]*gateway +alive/)
-    expect(end.code).toBe(0)
-    expect(await doctor(service)).toEqual({exit: 0, findings: []})
+    ]
+    const anew = async (name: string) => {
+      const user = await newUser(name)
+      const service = await TestService.make(machine(), user, {profile: 'default'})
+      const byHand = 'HERMES_HOME=$1 setsid ~/.hermes/bin/hermes gateway run </dev/null >/dev/null 2>&1 &'
+      await service.sh(byHand, [service.home], {user})
+      await waitFor(async () => (await doctor(service)).findings.some(({id}) => id === 'orphan-gateway'), 'the orphan')
+      return {user, service}
+    }
+
+    it('repairs that first, and then shows and asks about the installation', async () => {
+      const {user, service} = await anew('fay')
+      const end = await wizard(user, [...repair, ['Fixed: [^]*Would install hermes-gateway.service[^]*Do this\\?', ENTER]])
+      expect(end.screen).toMatch(/hermes-gateway.service is installed and running\n\n[^]*gateway +alive/)
+      expect(end.code).toBe(0)
+      expect(await doctor(service)).toEqual({exit: 0, findings: []})
+    })
+
+    it('keeps the repair when the installation is declined, and says so', async () => {
+      const {user, service} = await anew('gus')
+      const end = await wizard(user, [...repair, ['Fixed: [^]*Would install hermes-gateway.service[^]*Do this\\?', `n${ENTER}`]])
+      expect(end.screen).toMatch(/\nhermes-svc: cancelled; what was repaired stays so$/)
+      expect(end.code).toBe(130)
+      expect((await doctor(service)).findings.map(({id}) => id)).not.toContain('orphan-gateway')
+      expect((await service.status()).installed).toBe('no')
+    })
   })
 
   it("adopts another tool's unit: that is kept, and our policy is added", async () => {
