@@ -70,7 +70,8 @@ export class ThrowAwayService {
     if (standIn === undefined) throw new Error('the package is incomplete: dist/stand-in/hermes is missing')
     // In the home, because the package may stand where the service's user cannot read.
     this.userHost.writeAtomic(path.join(this.home, 'hermes'), standIn, 0o700)
-    const config: StandInConfig = {version: '0.16', startup_ms: 50}
+    const platform = this.host.platform === 'darwin' ? 'darwin' : 'by machine'
+    const config: StandInConfig = {version: '0.16', startup_ms: 50, platform}
     this.userHost.writeAtomic(path.join(this.home, 'stand-in.json'), JSON.stringify(config), 0o600)
   }
 
