@@ -129,5 +129,5 @@ function timeMs(flag: string, text: string | undefined): number | undefined {
 function requireVariableName(flag: string, name: string): void {
   const refused = refusedVariableName(name)
   // What is no name may hold anything.
-  if (refused) throw usageError(`${flag} ${/^\w+$/.test(name) ? name : shown(name)}: ${refused}`)
+  if (refused) throw usageError(`${flag} ${/^[A-Za-z_]\w*$/.test(name) ? name : shown(name)}: ${refused}`)
 }

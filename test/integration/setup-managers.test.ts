@@ -3,7 +3,7 @@ import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import {describeOnLaunchd} from '../support/launchd-machine.js'
 import {LaunchdService} from '../support/launchd-service.js'
 import {CONTAINER_PROGRAM, describeInContainer, S6Container, Volumes} from '../support/s6-container.js'
-import {DOWN, ENTER, onTerminal, terminalEnd, type Typed} from '../support/terminal.js'
+import {ENTER, onTerminal, terminalEnd, type Typed} from '../support/terminal.js'
 
 const answers: Typed[] = [
   ['Keep a heartbeat\\?', ENTER],
@@ -34,18 +34,13 @@ describeInContainer('setup in a container', () => {
 })
 
 describeOnLaunchd('setup', (there) => {
-  it('asks for the manager where there are two, and installs an agent for the login of its user', async () => {
+  it('installs an agent that starts when its user logs in', async () => {
     const alice = await there().addUser('alice')
     const service = await LaunchdService.make(there(), alice, {profile: 'default'})
-    const argv = onTerminal(
-      [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, 'setup'],
-      [['Which service manager\\?[^]*Enter: select', DOWN + ENTER], ...answers],
-    )
+    const argv = onTerminal([MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, 'setup'], answers)
     const {stdout, stderr} = await there().machine.exec(argv, {user: alice, timeoutMs: 110_000})
     const end = await terminalEnd(stdout || stderr)
-    expect(end.screen).toMatch(
-      /- Which service manager\? launchd\n[^]*Service +ai.hermes.gateway, launchd \(gui\/\d+\): not installed yet\n/,
-    )
+    expect(end.screen).toMatch(/^Manager +launchd\n[^]*Service +ai.hermes.gateway, launchd \(gui\/\d+\): not installed yet\n/)
     expect(end.screen).toMatch(
       /\nStarts +when alice logs in\n[^]*\nai.hermes.gateway is installed and running\n\n[^]*gateway +alive, pid \d+/,
     )
