@@ -70,7 +70,7 @@ async function build() {
         outdir: DIST,
         // Read by the entry, which saves it reading package.json.
         banner: {js: `// ${name} ${version}`},
-        plugins: [slimIndex(), onlyCommands(commands), coldPackages(vendored), coldParts(oclif), lazyRequires(oclif)],
+        plugins: [sharedBuiltins(), slimIndex(), onlyCommands(commands), coldPackages(vendored), coldParts(oclif), lazyRequires(oclif)],
       }),
     ),
   )
@@ -80,13 +80,13 @@ async function build() {
     outdir: DIST,
     // Without the version, so that a release that changes nothing in it leaves it as it is where it is installed.
     banner: {js: `// The heartbeat tick of ${name}`},
-    plugins: [noPackages('the tick')],
+    plugins: [sharedBuiltins(), noPackages('the tick')],
   })
   const completion = await esbuild.build({
     ...common,
     entryPoints: {complete: 'src/complete-entry.ts'},
     outdir: DIST,
-    plugins: [noPackages('completion')],
+    plugins: [sharedBuiltins(), noPackages('completion')],
   })
   const vendor = await esbuild.build({
     ...common,
@@ -167,6 +167,22 @@ function noPackages(what) {
       build.onLoad({filter: /.*/, namespace: 'absent'}, ({path: name}) => ({
         contents: `throw new Error(${JSON.stringify(`${name} is not in ${what}`)})`,
       }))
+    },
+  }
+}
+
+/**
+ * Has our source take node's own modules as they are. Else each file that imports one gets a copy of it, property by property, which for
+ * node:fs takes 0.3 ms every time.
+ */
+function sharedBuiltins() {
+  return {
+    name: 'shared-builtins',
+    setup(build) {
+      build.onResolve({filter: /^node:/}, ({path: name, kind, importer}) =>
+        kind === 'import-statement' && importer.startsWith(path.join(ROOT, 'src')) ? {path: name, namespace: 'builtin'} : undefined,
+      )
+      build.onLoad({filter: /.*/, namespace: 'builtin'}, ({path: name}) => ({contents: `export default require(${JSON.stringify(name)})`}))
     },
   }
 }

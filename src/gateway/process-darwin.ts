@@ -1,4 +1,4 @@
-import {isAbsolute} from 'node:path'
+import path from 'node:path'
 import {type Host, HostError} from '../host/host.js'
 import {isGatewayCommandLine} from './command-line.js'
 import type {ProcessEntry, ProcessInfo} from './process.js'
@@ -118,7 +118,7 @@ function homeOf(host: Host, environment: string): Pick<ProcessInfo, 'home' | 'is
   const values = [...environment.matchAll(/\sHERMES_HOME=(.*?)(?=\s+[A-Za-z_][A-Za-z0-9_]*=|\s*$)/g)].map(([, value = '']) => value.trim())
   if (values.every((value) => value === '')) return {home: undefined}
   const [value = ''] = values
-  if (values.length > 1 || !isAbsolute(value)) return {home: undefined, isHomeHidden: true}
+  if (values.length > 1 || !path.isAbsolute(value)) return {home: undefined, isHomeHidden: true}
   try {
     const home = host.realPath(value)
     return home === undefined ? {home, isHomeHidden: true} : {home}

@@ -1,4 +1,4 @@
-import {isAbsolute} from 'node:path'
+import path from 'node:path'
 import type {Host} from '../host/host.js'
 import {readIfAllowed, realPathIfAllowed} from '../host/tolerant-read.js'
 import {isGatewayCommandLine} from './command-line.js'
@@ -66,7 +66,7 @@ function homeOf(host: Host, environment: string | undefined): string | undefined
   const entry = environment?.split('\0').find((variable) => variable.startsWith('HERMES_HOME='))
   const home = entry?.slice('HERMES_HOME='.length).trim()
   if (!home) return undefined
-  return isAbsolute(home) ? realPathIfAllowed(host, home) : home
+  return path.isAbsolute(home) ? realPathIfAllowed(host, home) : home
 }
 
 function controlGroup(text: string | undefined): string | undefined {

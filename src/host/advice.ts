@@ -1,10 +1,10 @@
 import {shellWord} from '../service/shell-quote.js'
-import {dirname} from 'node:path'
+import path from 'node:path'
 import type {HostError} from './host.js'
 
 /** What to type after a system call that failed; nothing where there is nothing to try. */
-export function adviceFor({code, path, message}: Pick<HostError, 'code' | 'path' | 'message'>): string[] {
-  const place = shellWord(path)
+export function adviceFor({code, path: subject, message}: Pick<HostError, 'code' | 'path' | 'message'>): string[] {
+  const place = shellWord(subject)
   switch (code) {
     case 'EACCES':
     case 'EPERM':
@@ -14,11 +14,13 @@ export function adviceFor({code, path, message}: Pick<HostError, 'code' | 'path'
     case 'ENOENT':
       if (message.startsWith('cannot run')) return [`install ${place}, then the same command again`]
       return [
-        path.startsWith('/') ? `ls -ld ${shellWord(dirname(path))}   # it may be gone` : 'cd   # the folder that you are in may be gone',
+        subject.startsWith('/')
+          ? `ls -ld ${shellWord(path.dirname(subject))}   # it may be gone`
+          : 'cd   # the folder that you are in may be gone',
       ]
     case 'ENOSPC':
     case 'EDQUOT':
-      return path.startsWith('/')
+      return subject.startsWith('/')
         ? [`df -h ${place}   # it is full; make room, then the same command again`]
         : ['make room where its output goes']
     case 'ELOOP':
