@@ -32,11 +32,12 @@ export const staleState = (deadRecord: () => string): Breakage => ({
 })
 
 /**
- * Python program: a gateway's parent that never reaps it. $1: the home. $2...: the gateway, which is killed once it runs, and stays a zombie
- * until standard input ends. No shell will do: it reaps what it has started whenever it likes.
+ * Python program: a gateway's parent that never reaps it. ORDER, in JSON: the home, and the gateway's argv. It is killed once it runs, and stays
+ * a zombie until standard input ends. No shell will do: it reaps what it has started whenever it likes. In arguments the gateway's own would
+ * make this process look like one.
  */
 const MAKE_ZOMBIE = `import json, os, signal, sys, time
-home, gateway = sys.argv[1], sys.argv[2:]
+home, gateway = json.loads(os.environ.pop("ORDER"))
 pid = os.fork()
 if pid == 0:
     os.execv(gateway[0], gateway)
@@ -60,7 +61,8 @@ export const ZOMBIE_PID: Breakage = {
     const {userHost, home, gatewayArgv, gatewayEnv} = service
     const [python = ''] = gatewayArgv
     // It goes with this process, however that ends, and its gateway before that.
-    const parent = userHost.tether([python, '-c', MAKE_ZOMBIE, home, ...gatewayArgv, 'gateway', 'run'], {env: gatewayEnv, cwd: home})
+    const env = {...gatewayEnv, ORDER: JSON.stringify([home, [...gatewayArgv, 'gateway', 'run']])}
+    const parent = userHost.tether([python, '-c', MAKE_ZOMBIE], {env, cwd: home})
     try {
       const isMade = await service.poll(ZOMBIE_TIMEOUT_MS, () => Promise.resolve(userHost.stat(path.join(home, 'zombie')) && true))
       if (!isMade) throw new Error(`no zombie could be made: ${parent.result()?.stderr.trim() || 'its gateway did not start'}`)
