@@ -51,8 +51,8 @@ export default defineConfig({
           name: 'integration',
           include: INTEGRATION,
           pool: 'forks',
-          // They wait for more than half of the time.
-          maxWorkers: 4,
+          // They wait for half of the time.
+          maxWorkers: 3,
           testTimeout: 120_000,
           hookTimeout: 180_000,
           retry: RETRY,
