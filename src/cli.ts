@@ -1,5 +1,6 @@
 import type {Command} from '@oclif/core/command'
 import {asksForJson, hasFlag} from './commands/base.js'
+import {findCommand} from './command-words.js'
 import {type CommandModules, commandModules} from './commands/index.js'
 import {type ExitStatus, ExitStatus as Status, usageError} from './errors.js'
 import {forbidColours, writeDirectly} from './host/stdio.js'
@@ -34,7 +35,7 @@ export async function run(argv: readonly string[], context: RunContext): Promise
   try {
     const words = argv[0] === 'help' ? argv.slice(1) : argv
     const ids = Object.keys(commands)
-    const found = findCommand(words, ids)
+    const found = findCommand(words, (id) => ids.includes(id))
     if (asksForHelp(argv)) return await showHelp(found ? found.id : topicOf(words, ids), packageRoot)
     const load = found && commands[found.id]
     if (load) {
@@ -46,15 +47,6 @@ export async function run(argv: readonly string[], context: RunContext): Promise
   } catch (error) {
     return reportFailure(error, asksForJson(argv))
   }
-}
-
-/** The command that the first words name, `fix x` as well as `fix:x`, and the arguments after them. */
-function findCommand(argv: readonly string[], ids: readonly string[]): {id: string; rest: readonly string[]} | undefined {
-  for (const length of [2, 1]) {
-    const id = argv.slice(0, length).join(':')
-    if (argv.length >= length && ids.includes(id)) return {id, rest: argv.slice(length)}
-  }
-  return undefined
 }
 
 /** The topic that the first word names, '' if there is no word. Throws a usage error if it is neither. */

@@ -2,6 +2,7 @@ import {Command} from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'
 import type {Interfaces} from '@oclif/core'
 import {type ExitStatus, ServiceError, usageError} from '../errors.js'
+import {ignoresHangup} from '../host/hangup.js'
 import type {Host} from '../host/host.js'
 import {createNodeHost} from '../host/node-host.js'
 import {MANAGER_KINDS} from '../managers/manager.js'
@@ -185,7 +186,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
   protected get cancelSignal(): AbortSignal {
     if (!this.canceller) {
       this.canceller = new AbortController()
-      this.cancelOn(this.canceller, this.ignoresHangup() ? ['SIGINT', 'SIGTERM'] : ['SIGINT', 'SIGTERM', 'SIGHUP'])
+      this.cancelOn(this.canceller, ignoresHangup(this.host) ? ['SIGINT', 'SIGTERM'] : ['SIGINT', 'SIGTERM', 'SIGHUP'])
     }
     return this.canceller.signal
   }
@@ -265,11 +266,5 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
       this.listeners.set(signal, listener)
       process.on(signal, listener)
     }
-  }
-
-  /** Under nohup(1) SIGHUP is ignored, which listening to it would undo. Bit 0 of SigIgn in proc_pid_status(5) is SIGHUP. */
-  private ignoresHangup(): boolean {
-    const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(this.host.readText('/proc/self/status') ?? '')?.[1]
-    return mask !== undefined && (BigInt(`0x${mask}`) & 1n) === 1n
   }
 }

@@ -17,7 +17,7 @@ import {approvalOf, isApproved, planTasks, type Task} from '../setup/tasks.js'
 import {canAsk, confirmPlan, showPlans} from '../ui/confirm.js'
 import {cancelledError, type Failure} from '../ui/failure.js'
 import {type Paint, paintFor} from '../ui/paint.js'
-import {closest} from '../ui/suggest.js'
+import {didYouMean} from '../ui/suggest.js'
 import {type CommandResult, dryRunFlag, timeoutFlag} from './base.js'
 import {bareDefinitionFlags, definitionFlags, definitionRequest} from './definition-flags.js'
 import {ServiceCommand} from './service-command.js'
@@ -241,8 +241,7 @@ Ctrl-C at a question changes nothing; later what was under way is taken back. Wi
     const {fix = []} = this.flags
     const unknown = fix.find((id) => !known.includes(id))
     if (unknown !== undefined) {
-      const meant = closest(unknown, known)
-      throw usageError(`--fix: there is no finding ${JSON.stringify(unknown)}${meant ? ` (did you mean ${meant}?)` : ''}`, [
+      throw usageError(`--fix: there is no finding ${JSON.stringify(unknown)}${didYouMean(unknown, known)}`, [
         `--fix takes: ${known.join(', ')}`,
       ])
     }

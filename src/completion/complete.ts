@@ -1,3 +1,4 @@
+import {findCommand} from '../command-words.js'
 import type {CommandShape, CommandTree, FlagShape} from './tree.js'
 
 /** One word that could stand in the place of the one under the cursor, and what it means. */
@@ -85,10 +86,8 @@ function find(
   words: readonly string[],
 ): {command?: CommandShape | undefined; topic?: string; rest: readonly string[]} {
   const [first = '', second] = words
-  for (const length of [2, 1]) {
-    const id = words.slice(0, length).join(':')
-    if (words.length >= length && Object.hasOwn(commands, id)) return {command: commands[id], rest: words.slice(length)}
-  }
+  const found = findCommand(words, (id) => Object.hasOwn(commands, id))
+  if (found) return {command: commands[found.id], rest: found.rest}
   return Object.hasOwn(topics, first) && second === undefined ? {topic: first, rest: []} : {rest: words}
 }
 

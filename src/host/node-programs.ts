@@ -4,6 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import {errnoError, errnoOf} from './errno.js'
 import {type AttachOptions, HostError, type Launched, type RunOptions, type RunResult, type Tethered} from './host.js'
+import {ignoresHangup} from './hangup.js'
 import {NodeFiles} from './node-files.js'
 
 const READ_TIMEOUT_MS = 30_000
@@ -193,9 +194,8 @@ export abstract class NodePrograms extends NodeFiles {
   }
 
   onSignals(signals: readonly NodeJS.Signals[], listener: (signal: NodeJS.Signals) => void): () => void {
-    // Bit 0 of SigIgn in proc_pid_status(5) is SIGHUP.
-    const ignored = /^SigIgn:\s*[0-9a-f]*([0-9a-f])$/m.exec(this.readText('/proc/self/status') ?? '')?.[1] ?? '0'
-    const heard = signals.filter((signal) => signal !== 'SIGHUP' || (Number.parseInt(ignored, 16) & 1) === 0)
+    const isDeaf = ignoresHangup(this)
+    const heard = signals.filter((signal) => signal !== 'SIGHUP' || !isDeaf)
     for (const signal of heard) process.on(signal, listener)
     return () => {
       for (const signal of heard) process.off(signal, listener)

@@ -1,4 +1,4 @@
-import {type Host, HostError} from './host.js'
+import {type FileStat, type Host, HostError} from './host.js'
 
 /** The text of a file; `undefined` where there is none, and where this user may not read it: what may not be read says nothing. */
 export function readIfAllowed(host: Host, file: string): string | undefined {
@@ -8,6 +8,11 @@ export function readIfAllowed(host: Host, file: string): string | undefined {
 /** The names in a folder, in no order; none where there is no such folder, and where this user may not list it. */
 export function listIfAllowed(host: Host, folder: string): string[] {
   return ifAllowed(() => host.list(folder)) ?? []
+}
+
+/** What is at a path, links followed; `undefined` where there is nothing, and where this user may not look. */
+export function statIfAllowed(host: Host, file: string): FileStat | undefined {
+  return ifAllowed(() => host.stat(file))
 }
 
 /** A path with every link followed; the path itself where it ends in nothing, and where this user may not follow it. */

@@ -3,6 +3,7 @@ import {ServiceError} from '../errors.js'
 import {readDrain} from '../gateway/drain.js'
 import {readGatewayState} from '../gateway/records.js'
 import {type Host, HostError} from '../host/host.js'
+import {statIfAllowed} from '../host/tolerant-read.js'
 import type {BootSlot, Container} from '../managers/container.js'
 import type {DesiredState, Service} from '../managers/manager.js'
 import {performSteps} from '../plan/apply.js'
@@ -118,7 +119,9 @@ function bootedProfile({profile, name}: Service, outcome: Outcome, swept: Swept 
 
 /** The default profile, and those below it that upstream takes for real. */
 function realProfiles(host: Host, root: string): Profile[] {
-  return listProfiles(host, root).filter(({name, home}) => name === DEFAULT_PROFILE || isThere(host, path.join(home, PROFILE_MARK)))
+  return listProfiles(host, root).filter(
+    ({name, home}) => name === DEFAULT_PROFILE || statIfAllowed(host, path.join(home, PROFILE_MARK)) !== undefined,
+  )
 }
 
 async function settingsFor(
@@ -190,13 +193,4 @@ function commandLines(host: Host): string[][] {
       throw error
     }
   })
-}
-
-function isThere(host: Host, file: string): boolean {
-  try {
-    return host.stat(file) !== undefined
-  } catch (error) {
-    if (error instanceof HostError) return false
-    throw error
-  }
 }

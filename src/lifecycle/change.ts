@@ -1,6 +1,7 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {adviceFor} from '../host/advice.js'
-import {type Host, HostError} from '../host/host.js'
+import {HostError} from '../host/host.js'
+import {statIfAllowed} from '../host/tolerant-read.js'
 import {type AppliedStep, type ApplyListener, applyPlan, PlanFailed} from '../plan/apply.js'
 import {appendJournal, journalStep} from '../plan/journal.js'
 import type {Plan} from '../plan/plan.js'
@@ -70,7 +71,8 @@ export async function change(
 async function lockHome(target: Target, command: string) {
   const {home} = target.service.profile
   // A service can be uninstalled after its home has gone; there is nothing then that two could fight over but the service itself.
-  if (!isFolder(target.host, home)) return undefined
+  // One that cannot be looked at: the plan says for what it needs it.
+  if (statIfAllowed(target.host, home)?.kind !== 'folder') return undefined
   let lock
   try {
     lock = await target.host.lock(home)
@@ -88,14 +90,4 @@ async function lockHome(target: Target, command: string) {
     exitStatus: ExitStatus.failed,
     next: [`hermes-svc ${command}   # once the other has finished`],
   })
-}
-
-function isFolder(host: Host, place: string): boolean {
-  try {
-    return host.stat(place)?.kind === 'folder'
-  } catch (error) {
-    // The plan says for what it needs it, and that it cannot be reached.
-    if (error instanceof HostError) return false
-    throw error
-  }
 }

@@ -276,7 +276,7 @@ function isOfAnotherTool({manager}: Target, seen: Observation): boolean {
   return !manager.replacesForeign && (seen.manager.installed === 'foreign' || seen.manager.installed === 'adopted')
 }
 
-/** What every process that systemd starts has, so that a probe sees no more than the service will. */
+/** What every process that a manager starts has, so that a probe sees no more than the service will. */
 function baseEnvironment(target: Target): Record<string, string> {
   const {account} = target.service
   return {HOME: account.home, USER: account.name, LOGNAME: account.name, SHELL: '/bin/sh', LANG: 'C.UTF-8'}

@@ -8,6 +8,7 @@ import type {HelperName} from '../service/helpers.js'
 import type {RestartPolicy} from '../service/restart-policy.js'
 import type {HeartbeatSettings} from '../service/settings.js'
 import type {RunPlace} from './run-place.js'
+import {SYSTEM_FOLDERS} from '../service/unit-path.js'
 import {watch} from './watchdog.js'
 
 /** Signals that end the gateway for good, as a stop that is meant, and those that are the gateway's own affair. */
@@ -18,7 +19,7 @@ export const KEPT_SIGNALS = [...STOPPING, ...PASSED_ON]
 /** Upstream's signal for a planned restart. */
 const RESTART: NodeJS.Signals = 'SIGUSR1'
 const HELPER_TIMEOUT_MS = 15_000
-const HELPER_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+const HELPER_PATH = SYSTEM_FOLDERS.join(':')
 
 export interface KeeperOptions {
   readonly policy: RestartPolicy

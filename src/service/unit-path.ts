@@ -1,8 +1,9 @@
 import path from 'node:path'
-import {type Account, type Host, HostError} from '../host/host.js'
+import type {Account, Host} from '../host/host.js'
+import {statIfAllowed} from '../host/tolerant-read.js'
 
 /** What every service gets: the system's own folders. */
-const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
+export const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
 /** Where package managers keep their programs, on machines that have them (Homebrew). */
 const PACKAGE_FOLDERS = ['/opt/homebrew/bin', '/opt/homebrew/sbin']
 /** Where tools of the gateway are installed below a home directory. */
@@ -17,16 +18,6 @@ export function unitPath(host: Host, home: string, account: Account, command: re
   const own = ['node/bin', 'node_modules/.bin', 'hermes-agent/node_modules/.bin'].map((folder) => path.join(home, folder))
   const user = USER_FOLDERS.map((folder) => path.join(account.home, folder))
   const wanted = [...(program === undefined ? [] : [path.dirname(program)]), ...own, ...user, ...PACKAGE_FOLDERS]
-  const usable = wanted.filter((folder) => isFolder(host, folder) && !folder.includes(':'))
+  const usable = wanted.filter((folder) => statIfAllowed(host, folder)?.kind === 'folder' && !folder.includes(':'))
   return [...new Set([...usable, ...SYSTEM_FOLDERS])].join(':')
-}
-
-/** False too for one that may not be looked at: a program in it is refused for that, with its own path. */
-function isFolder(host: Host, folder: string): boolean {
-  try {
-    return host.stat(folder)?.kind === 'folder'
-  } catch (error) {
-    if (error instanceof HostError) return false
-    throw error
-  }
 }

@@ -4,6 +4,7 @@ import {type Diagnosis, examine} from '../doctor/examine.js'
 import {observeScenes} from '../doctor/scene.js'
 import {ServiceError} from '../errors.js'
 import {type Account, type Host, HostError} from '../host/host.js'
+import {statIfAllowed} from '../host/tolerant-read.js'
 import {DEFAULT_WEDGE_WINDOW_MS} from '../lifecycle/prove.js'
 import {servedBy} from '../lifecycle/served.js'
 import {homeOwner, requireAccount, resolveTarget, type Target, type TargetFlags} from '../lifecycle/target.js'
@@ -42,17 +43,8 @@ function accountsWithHome(host: Host): string[] {
   if (names.length > MOST_ACCOUNTS) return []
   return names.filter((name) => {
     const account = name === '' ? undefined : host.accountOf(name)
-    return account !== undefined && isFolder(host, path.join(account.home, '.hermes'))
+    return account !== undefined && statIfAllowed(host, path.join(account.home, '.hermes'))?.kind === 'folder'
   })
-}
-
-function isFolder(host: Host, place: string): boolean {
-  try {
-    return host.stat(place)?.kind === 'folder'
-  } catch (error) {
-    if (error instanceof HostError) return false
-    throw error
-  }
 }
 
 /** Looks at the profiles of the account that the gateway is to run as. Reads only. Throws usage errors for what the flags name. */

@@ -1,5 +1,6 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import type {Account, Host, RunResult, Tethered} from '../host/host.js'
+import {SYSTEM_FOLDERS} from '../service/unit-path.js'
 import {keeperArgv, STATE_PREFIX} from './machine-keeper.js'
 
 /** Where every machine has node: one file, executable by every user. */
@@ -7,7 +8,7 @@ export const MACHINE_NODE = '/opt/hermes-svc/node'
 /** Where every machine has this package, as npm would install it: root's, readable by all, read-only. */
 export const MACHINE_PACKAGE = '/opt/hermes-svc/package'
 
-const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+const SYSTEM_PATH = SYSTEM_FOLDERS.join(':')
 const LOGIN_PATH = '/usr/local/bin:/usr/bin:/bin'
 const BOOT_TIMEOUT_MS = 90_000
 const DOWN_TIMEOUT_MS = 20_000

@@ -1,5 +1,5 @@
 import {usageError} from '../errors.js'
-import {closest} from '../ui/suggest.js'
+import {didYouMean} from '../ui/suggest.js'
 
 /** What a step is about: the life of a service, or what doctor finds wrong with it. */
 export type StepGroup = 'life-cycle' | 'doctor'
@@ -47,8 +47,7 @@ export function selectSteps(names: readonly string[] | undefined): readonly Step
   const wanted = new Set<string>()
   for (const name of names) {
     if (!known.includes(name as StepId)) {
-      const meant = closest(name, known)
-      throw usageError(`--only: there is no step or group ${JSON.stringify(name)}${meant ? ` (did you mean ${meant}?)` : ''}`, [
+      throw usageError(`--only: there is no step or group ${JSON.stringify(name)}${didYouMean(name, known)}`, [
         `groups: ${groups.join(', ')}`,
         `steps: ${STEPS.map(({id}) => id).join(', ')}`,
       ])

@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest'
-import {listIfAllowed, readIfAllowed, realPathIfAllowed} from '../../src/host/tolerant-read.js'
+import {listIfAllowed, readIfAllowed, realPathIfAllowed, statIfAllowed} from '../../src/host/tolerant-read.js'
 import {FakeHost} from '../fakes/fake-host.js'
 
 const host = new FakeHost({
@@ -38,5 +38,20 @@ describe('realPathIfAllowed', () => {
 
   it('leaves a path as it is that ends in nothing', () => {
     expect(realPathIfAllowed(host, '/srv/open/none')).toBe('/srv/open/none')
+  })
+})
+
+describe('statIfAllowed', () => {
+  it('tells what is at a path, links followed', () => {
+    expect(statIfAllowed(host, '/srv/open/link')?.kind).toBe('file')
+    expect(statIfAllowed(host, '/srv/open')?.kind).toBe('folder')
+  })
+
+  it('tells nothing where there is nothing', () => {
+    expect(statIfAllowed(host, '/srv/open/none')).toBeUndefined()
+  })
+
+  it('tells nothing of what is in a folder that may not be looked into', () => {
+    expect(statIfAllowed(host, '/srv/closed/b')).toBeUndefined()
   })
 })
