@@ -56,7 +56,7 @@ export interface Host {
 
   /**
    * Writes a whole file atomically: a temporary file in the same folder, fsync, rename. Keeps the owner of what it replaces.
-   * Refuses (HostError ELOOP) to replace a symbolic link. The folder must exist.
+   * Refuses (HostError ELOOP) to replace a symbolic link. The folder must exist. After an EIO the new file may be in place.
    */
   writeAtomic(path: string, text: string, mode: number): void
   /**
@@ -66,6 +66,7 @@ export interface Host {
    * EINVAL for what is no file, EBUSY for one that others keep writing, EACCES, EROFS, ENOSPC.
    */
   editInPlace(path: string, edit: (content: Buffer) => InPlaceWrite | undefined): boolean
+  /** Adds a line to a regular file, whole or not at all, and never to half a line that is there. Makes the file with this mode. */
   appendLine(path: string, line: string, mode: number): void
   /**
    * Sets the permission bits of a file or folder. No part of the path may be a link, so it takes one with all links resolved (HostError
@@ -220,10 +221,16 @@ export class HostError extends Error {
 
 const TEMPORARY_SUFFIX = '.hermes-svc-tmp'
 
-/** The temporary file of an atomic write. One fixed name: what a kill -9 leaves behind is overwritten, or found, by the next run. */
-export function temporaryPath(path: string): string {
+/** A temporary file of an atomic write: beside the file, under a name that no other write has at the same time. `unique`: hexadecimal digits. */
+export function temporaryPath(path: string, unique: string): string {
   const slash = path.lastIndexOf('/') + 1
-  return `${path.slice(0, slash)}.${path.slice(slash)}${TEMPORARY_SUFFIX}`
+  return `${path.slice(0, slash)}.${path.slice(slash)}.~${unique}${TEMPORARY_SUFFIX}`
+}
+
+/** True for the name of a temporary file of a write of a file of this name; those of earlier versions have nothing between the two. */
+export function isTemporaryOf(name: string, temporary: string): boolean {
+  if (!temporary.startsWith(`.${name}`) || !temporary.endsWith(TEMPORARY_SUFFIX)) return false
+  return /^(\.~[0-9a-f]+)?$/.test(temporary.slice(name.length + 1, -TEMPORARY_SUFFIX.length))
 }
 
 export function isTemporaryPath(path: string): boolean {

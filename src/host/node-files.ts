@@ -1,8 +1,8 @@
 import fs from 'node:fs'
-import path from 'node:path'
 import {errnoError, errnoOf} from './errno.js'
 import {withExactly} from './exact-place.js'
-import {type Account, type FileStat, HostError, type InPlaceWrite, temporaryPath} from './host.js'
+import {type Account, type FileStat, HostError, type InPlaceWrite} from './host.js'
+import {addLine, makeFolderWhole, replaceFile} from './whole-write.js'
 
 const IN_PLACE_TRIES = 5
 
@@ -57,26 +57,7 @@ export abstract class NodeFiles {
   }
 
   writeAtomic(file: string, text: string, mode: number): void {
-    this.guard('cannot write', file, () => {
-      const old = fs.lstatSync(file, {throwIfNoEntry: false})
-      if (old?.isSymbolicLink()) throw errnoError('ELOOP')
-      const folder = path.dirname(file)
-      const temporary = temporaryPath(file)
-      const fd = createAnew(temporary)
-      try {
-        fs.writeFileSync(fd, text)
-        if (old && (old.uid !== process.geteuid?.() || old.gid !== process.getegid?.())) fs.fchownSync(fd, old.uid, old.gid)
-        fs.fchmodSync(fd, mode)
-        fs.fsyncSync(fd)
-        fs.renameSync(temporary, file)
-      } catch (error) {
-        fs.rmSync(temporary, {force: true})
-        throw error
-      } finally {
-        fs.closeSync(fd)
-      }
-      syncFolder(folder)
-    })
+    this.guard('cannot write', file, () => replaceFile(file, text, mode))
   }
 
   editInPlace(file: string, edit: (content: Buffer) => InPlaceWrite | undefined): boolean {
@@ -104,16 +85,7 @@ export abstract class NodeFiles {
   }
 
   appendLine(file: string, line: string, mode: number): void {
-    this.guard('cannot append to', file, () => {
-      const {O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK} = fs.constants
-      // O_NONBLOCK: a FIFO without a reader is an error (ENXIO), not a wait.
-      const fd = fs.openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode)
-      try {
-        fs.writeSync(fd, `${line}\n`)
-      } finally {
-        fs.closeSync(fd)
-      }
-    })
+    this.guard('cannot append to', file, () => addLine(file, line, mode))
   }
 
   setMode(file: string, mode: number): void {
@@ -140,16 +112,7 @@ export abstract class NodeFiles {
   }
 
   makeFolder(folder: string, mode: number): boolean {
-    return this.guard('cannot create', folder, () => {
-      try {
-        fs.mkdirSync(folder, {mode})
-        fs.chmodSync(folder, mode)
-        return true
-      } catch (error) {
-        if (errnoOf(error) === 'EEXIST' && fs.statSync(folder).isDirectory()) return false
-        throw error
-      }
-    })
+    return this.guard('cannot create', folder, () => makeFolderWhole(folder, mode))
   }
 
   removeFile(file: string): boolean {
@@ -213,28 +176,6 @@ export abstract class NodeFiles {
       if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ESRCH'].includes(errnoOf(error))) return undefined
       throw new HostError(errnoOf(error), subject, what)
     }
-  }
-}
-
-/** Opens a file that is not there for writing; what an earlier run left of it goes. */
-function createAnew(file: string): number {
-  const {O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW} = fs.constants
-  const open = () => fs.openSync(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
-  try {
-    return open()
-  } catch (error) {
-    if (errnoOf(error) !== 'EEXIST') throw error
-    fs.rmSync(file, {force: true})
-    return open()
-  }
-}
-
-function syncFolder(folder: string): void {
-  const fd = fs.openSync(folder, fs.constants.O_RDONLY)
-  try {
-    fs.fsyncSync(fd)
-  } finally {
-    fs.closeSync(fd)
   }
 }
 

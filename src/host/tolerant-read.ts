@@ -1,4 +1,5 @@
-import {type FileStat, type Host, HostError} from './host.js'
+import path from 'node:path'
+import {type FileStat, type Host, HostError, isTemporaryOf} from './host.js'
 
 /** The text of a file; `undefined` where there is none, and where this user may not read it: what may not be read says nothing. */
 export function readIfAllowed(host: Host, file: string): string | undefined {
@@ -8,6 +9,14 @@ export function readIfAllowed(host: Host, file: string): string | undefined {
 /** The names in a folder, in no order; none where there is no such folder, and where this user may not list it. */
 export function listIfAllowed(host: Host, folder: string): string[] {
   return ifAllowed(() => host.list(folder)) ?? []
+}
+
+/** What writes of a file that never came to their end have left beside it. Whoever asks must know that no write of it is under way. */
+export function temporariesOf(host: Host, file: string): string[] {
+  const folder = path.dirname(file)
+  const left = listIfAllowed(host, folder).filter((name) => isTemporaryOf(path.basename(file), name))
+  // A folder of such a name is somebody else's.
+  return left.map((name) => path.join(folder, name)).filter((place) => host.lstat(place)?.kind !== 'folder')
 }
 
 /** What is at a path, links followed; `undefined` where there is nothing, and where this user may not look. */

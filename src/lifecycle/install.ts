@@ -2,7 +2,8 @@ import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {readDrain} from '../gateway/drain.js'
 import {stateFile} from '../gateway/records.js'
 import {isAsWanted} from '../managers/as-wanted.js'
-import {type Host, HostError, temporaryPath} from '../host/host.js'
+import {type Host, HostError} from '../host/host.js'
+import {temporariesOf} from '../host/tolerant-read.js'
 import {detectManager} from '../managers/detect.js'
 import type {DefinitionFile, DesiredState, HeartbeatDefinition, Manager} from '../managers/manager.js'
 import {performSteps} from '../plan/apply.js'
@@ -304,8 +305,7 @@ function abortNew(target: Target, before: Observation): Step {
 function homeLeftovers({userHost, service}: Target): Step[] {
   const {home} = service.profile
   return [desiredStateFile(home), stateFile(home)]
-    .map(temporaryPath)
-    .filter((file) => userHost.lstat(file) !== undefined)
+    .flatMap((file) => temporariesOf(userHost, file))
     .map((file) => ({kind: 'remove-file', why: `remove ${file}`, path: file, as: service.account}))
 }
 

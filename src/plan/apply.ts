@@ -1,6 +1,7 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {adviceFor} from '../host/advice.js'
 import {type FileStat, type Host, HostError} from '../host/host.js'
+import {temporariesOf} from '../host/tolerant-read.js'
 import type {Plan, Progress, RunStep, Step} from './plan.js'
 
 /** What came of one step. `before`, `after`: sha256 of a file's content, null if there was none. */
@@ -136,6 +137,7 @@ async function perform(host: Host, step: Step, progress: Progress, undos: Undo[]
       const old = snapshot(host, step.path)
       if (old?.text === step.text && old.stat.mode === step.mode) return {changed: false}
       host.writeAtomic(step.path, step.text, step.mode)
+      sweep(host, step.path)
       undos.push(restore(host, step.path, old))
       return {changed: true, before: sha256(old?.text), after: sha256(step.text)}
     }
@@ -198,6 +200,16 @@ function snapshot(host: Host, path: string): {text: string; stat: FileStat} | un
   if (!stat) return undefined
   if (stat.kind !== 'file') throw new HostError(stat.kind === 'link' ? 'ELOOP' : 'EEXIST', path, `a ${stat.kind} stands in the place of`)
   return {text: host.readText(path) ?? '', stat}
+}
+
+/** Takes away what a write of this file that was killed has left: whoever changes it holds the lock that is for it, so none is under way. */
+function sweep(host: Host, path: string): void {
+  try {
+    for (const left of temporariesOf(host, path)) host.removeFile(left)
+  } catch (error) {
+    // It is found by doctor, and does no harm.
+    if (!(error instanceof HostError)) throw error
+  }
 }
 
 function restore(host: Host, path: string, old: {text: string; stat: FileStat} | undefined): Undo {

@@ -5,7 +5,7 @@ import path from 'node:path'
 import {createInterface} from 'node:readline'
 import {buildSync} from 'esbuild'
 import {afterEach, beforeAll, describe, expect, it, vi} from 'vitest'
-import {type Host, HostError, temporaryPath} from '../../src/host/host.js'
+import {type Host, HostError} from '../../src/host/host.js'
 import {createNodeHost} from '../../src/host/node-host.js'
 import {SYSTEM_PATH} from '../../src/host/node-programs.js'
 import {describeUnless} from '../support/describe-unless.js'
@@ -127,23 +127,6 @@ describe('writeAtomic', () => {
     fs.closeSync(open)
     expect(fs.readFileSync(file, 'utf8')).toBe('new')
     expect(modeOf(file)).toBe(0o600)
-  })
-
-  it('leaves no temporary file, and overwrites one that a kill -9 left', () => {
-    const file = newFile()
-    fs.writeFileSync(temporaryPath(file), 'half')
-    HOST.writeAtomic(file, 'whole', 0o644)
-    expect(fs.readdirSync(path.dirname(file))).toEqual(['file'])
-    expect(fs.readFileSync(file, 'utf8')).toBe('whole')
-  })
-
-  it('does not write through a link that was put in the place of its temporary file', () => {
-    const file = newFile()
-    const victim = newFile('precious')
-    fs.symlinkSync(victim, temporaryPath(file))
-    HOST.writeAtomic(file, 'whole', 0o644)
-    expect(fs.readFileSync(victim, 'utf8')).toBe('precious')
-    expect(fs.lstatSync(file).isFile()).toBe(true)
   })
 
   it('refuses to replace a link', () => {

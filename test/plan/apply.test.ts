@@ -175,6 +175,14 @@ describe('applying steps', () => {
   })
 })
 
+describe('a file that is written', () => {
+  it('has nothing beside it afterwards that a killed write of it has left', async () => {
+    const left = {[`${D}/.a.hermes-svc-tmp`]: '', [`${D}/.a.~1f.hermes-svc-tmp`]: 'half', [`${D}/.a.b.hermes-svc-tmp`]: "another's"}
+    const {host} = await apply({steps: [write(`${D}/a`, 'new')]}, {files: {...left, [`${D}/.a.~2.hermes-svc-tmp`]: {folder: true}}})
+    expect(host.list(D)?.sort()).toEqual(['.a.b.hermes-svc-tmp', '.a.~2.hermes-svc-tmp', 'a'])
+  })
+})
+
 describe('a step that fails', () => {
   it.each<[string, Partial<FakeCommand>, string]>([
     ['its words', {code: 1, stderr: 'no such unit\n'}, 'systemctl start: no such unit'],

@@ -40,7 +40,10 @@ export const definition: CheckDefinition<Evidence> = {
     const {manager, service, host} = scene.target
     const {home} = service.profile
     const ours = manager.leftovers(service, [])
-    const inHome = (host.list(home) ?? []).filter(isTemporaryPath).map((name) => path.join(home, name))
+    const inHome = (host.list(home) ?? [])
+      .filter(isTemporaryPath)
+      .map((name) => path.join(home, name))
+      .filter((file) => host.lstat(file)?.kind !== 'folder')
     const policy = manager.ownFiles(service).find(({role}) => role === 'policy')?.path ?? ''
     const isAbsent = scene.seen.manager.installed === 'no'
     const evidence = {

@@ -1,5 +1,6 @@
 import path from 'node:path'
-import {type Account, type Host, temporaryPath} from '../../host/host.js'
+import type {Account, Host} from '../../host/host.js'
+import {temporariesOf} from '../../host/tolerant-read.js'
 import {onUndo, type Step} from '../../plan/plan.js'
 import {findLastingNode} from '../../service/lasting-node.js'
 import type {ServiceSettings} from '../../service/settings.js'
@@ -130,7 +131,7 @@ export function installSteps(files: readonly DefinitionFile[], force: boolean, w
 export function removalSteps(withEntry: boolean, wanted: HeartbeatChange): Step[] {
   const {host, launchctl, paths, domain, as} = wanted
   const isThere = (file: string) => host.lstat(file) !== undefined
-  const withTemporary = (names: readonly string[]) => names.flatMap((file) => [file, temporaryPath(file)]).filter(isThere)
+  const withTemporary = (names: readonly string[]) => names.flatMap((file) => [...[file].filter(isThere), ...temporariesOf(host, file)])
   const isOurs = isOwn(host.readText(paths.plist) ?? '')
   const files = withTemporary([...(isOurs ? [paths.plist] : []), ...(withEntry ? [paths.entry] : []), paths.log])
   const isLoaded = typeof launchctl.print(domain.target, paths.label) !== 'string'

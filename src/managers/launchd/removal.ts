@@ -1,6 +1,6 @@
 import path from 'node:path'
-import {type Account, type Host, temporaryPath} from '../../host/host.js'
-import {readIfAllowed} from '../../host/tolerant-read.js'
+import type {Account, Host} from '../../host/host.js'
+import {readIfAllowed, temporariesOf} from '../../host/tolerant-read.js'
 import type {Step} from '../../plan/plan.js'
 import {recordedSettings, wantingTick} from '../../service/recorded-settings.js'
 import type {Scope, Service} from '../manager.js'
@@ -15,10 +15,11 @@ import {isOwn} from './plist.js'
 export function leftovers(host: Host, scope: Scope, service: Service, wanted: readonly string[]): string[] {
   const paths = definitionPaths(scope, service)
   return orNoAccess(() => {
+    // We make no other folder in there than that of the state.
     const support = (host.list(paths.supportFolder) ?? [])
       .map((name) => path.join(paths.supportFolder, name))
-      .filter((file) => file !== paths.stateFolder)
-    const interrupted = [temporaryPath(paths.plist)].filter((file) => host.lstat(file) !== undefined)
+      .filter((file) => host.lstat(file)?.kind !== 'folder')
+    const interrupted = temporariesOf(host, paths.plist)
     return [...support, ...interrupted].filter((file) => !wanted.includes(file))
   })
 }

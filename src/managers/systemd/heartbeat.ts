@@ -1,5 +1,6 @@
 import path from 'node:path'
-import {type Account, type Host, temporaryPath} from '../../host/host.js'
+import type {Account, Host} from '../../host/host.js'
+import {temporariesOf} from '../../host/tolerant-read.js'
 import {onUndo, type RunStep, type Step} from '../../plan/plan.js'
 import {findLastingNode} from '../../service/lasting-node.js'
 import {OWN_PREFIX} from '../../service/naming.js'
@@ -120,7 +121,7 @@ export function installSteps(host: Host, files: readonly DefinitionFile[], force
 /** Steps that end the tick and take its units away; `withEntry`: its program too. Nothing if there is nothing. */
 export function removalSteps(host: Host, withEntry: boolean, {paths, timer, as, change}: HeartbeatChange): Step[] {
   const isThere = (file: string) => host.lstat(file) !== undefined
-  const onDisk = (names: readonly string[]) => names.flatMap((file) => [file, temporaryPath(file)]).filter(isThere)
+  const onDisk = (names: readonly string[]) => names.flatMap((file) => [...[file].filter(isThere), ...temporariesOf(host, file)])
   const units = onDisk([paths.timerFile, paths.serviceFile])
   const files = [...units, ...(withEntry ? onDisk([paths.entry]) : [])]
   const reload = change('have systemd forget the heartbeat', ['daemon-reload'])

@@ -1,5 +1,6 @@
 import path from 'node:path'
-import {type Account, type Host, temporaryPath} from '../../host/host.js'
+import type {Account, Host} from '../../host/host.js'
+import {temporariesOf} from '../../host/tolerant-read.js'
 import type {Step} from '../../plan/plan.js'
 import type {ManagerObservation, Scope, Service} from '../manager.js'
 import {orNoAccess} from '../no-access.js'
@@ -16,8 +17,9 @@ export function leftovers(host: Host, scope: Scope, service: Service, wanted: re
   const {unit, dropIn, supportFolder} = definitionPaths(scope, service)
   return orNoAccess(() => {
     const support = (host.list(supportFolder) ?? []).map((name) => path.join(supportFolder, name))
-    const interrupted = [unit, dropIn].map(temporaryPath).filter((file) => host.lstat(file) !== undefined)
-    return [...support, ...interrupted].filter((file) => !wanted.includes(file))
+    const interrupted = [unit, dropIn].flatMap((file) => temporariesOf(host, file))
+    // We make no folder in there.
+    return [...support, ...interrupted].filter((file) => !wanted.includes(file) && host.lstat(file)?.kind !== 'folder')
   })
 }
 
