@@ -17,13 +17,19 @@ export function readLinuxLock(host: Host, lock: string, candidatePids: readonly 
     if (!file) return {kind: 'absent'}
     const locks = host.readText('/proc/locks')
     if (locks === undefined) return {kind: 'unreadable', why: 'there is no /proc/locks here'}
-    // Inode numbers are unique in one file system only: where the holder's open files can be seen, they decide.
-    for (const {pid} of parseLocks(locks).filter(({inode}) => inode === file.inode)) {
+    // Inode numbers are unique in one file system only, so that the file system has to be the same too.
+    const sameInode = parseLocks(locks).filter(({inode}) => inode === file.inode)
+    const device = sameInode.length > 0 ? kernelDevice(host, lock) : undefined
+    let untold: number | undefined
+    for (const {pid} of sameInode.filter((one) => device === undefined || one.device === device)) {
       const held = lockOfProcess(host, pid, lock, file)
       if (typeof held === 'object') return held
-      if (held === 'unseen' && mayBeGateway(host, pid)) return {kind: 'held', pid, unlinked: false}
+      if (held === 'none') continue
+      if (device !== undefined) return {kind: 'held', pid, unlinked: false}
+      if (mayBeGateway(host, pid)) untold ??= pid
     }
-    return {kind: 'free'}
+    if (untold === undefined) return {kind: 'free'}
+    return {kind: 'unreadable', why: `process ${untold} holds a lock on a file of the same number, and of which file system cannot be told`}
   } catch (error) {
     if (error instanceof HostError) return {kind: 'unreadable', why: error.code}
     throw error
@@ -38,7 +44,7 @@ function lockOfProcess(host: Host, pid: number, path: string, file: FileStat | u
       const target = host.readLink(`/proc/${pid}/fd/${fd}`)
       if (!target?.replace(/ \(deleted\)$/, '').endsWith('/gateway.lock')) continue
       const unlinked = target === `${path} (deleted)`
-      if (!unlinked && host.stat(`/proc/${pid}/fd/${fd}`)?.inode !== file?.inode) continue
+      if (!unlinked && !isSameFile(host.stat(`/proc/${pid}/fd/${fd}`), file)) continue
       if (/^lock:\s+\d+: FLOCK\s+\S+\s+WRITE\s/m.test(host.readText(`/proc/${pid}/fdinfo/${fd}`) ?? ''))
         return {kind: 'held', pid, unlinked}
     }
@@ -49,26 +55,52 @@ function lockOfProcess(host: Host, pid: number, path: string, file: FileStat | u
   }
 }
 
-/** Another user's process that is no gateway locks another file. Of one in another PID namespace nothing can be said. */
+/** Where file systems cannot be told apart: another user's process that is no gateway locks another file. Of one in another PID namespace nothing can be said. */
 function mayBeGateway(host: Host, pid: number): boolean {
   const process = readProcess(host, pid)
   return process === undefined || isGatewayCommandLine(process.argv)
 }
 
-/** The flock(2) write locks of /proc/locks that are held, not waited for ("->"). Matched by inode alone: overlayfs shows another device. */
-export function parseLocks(text: string): {pid: number; inode: number}[] {
+/** The flock(2) write locks of /proc/locks that are held, not waited for ("->"). `device`: of the file system, as `kernelDevice` says it. */
+export function parseLocks(text: string): {pid: number; device: string; inode: number}[] {
   const held = []
   for (const line of text.split('\n')) {
-    const match = /^\d+: FLOCK\s+\S+\s+WRITE\s+(\d+)\s+[0-9a-f]+:[0-9a-f]+:(\d+)\s/.exec(line)
-    if (match) held.push({pid: Number(match[1]), inode: Number(match[2])})
+    const match = /^\d+: FLOCK\s+\S+\s+WRITE\s+(\d+)\s+([0-9a-f]+):([0-9a-f]+):(\d+)\s/.exec(line)
+    if (!match) continue
+    const [, pid, major = '', minor = '', inode] = match
+    held.push({pid: Number(pid), device: `${parseInt(major, 16)}:${parseInt(minor, 16)}`, inode: Number(inode)})
   }
   return held
+}
+
+/**
+ * The device of the file system that a file is on, as `MAJOR:MINOR` in decimal, and as the kernel itself numbers it: that of its mount in
+ * /proc/self/mountinfo (proc_pid_mountinfo(5)). /proc/locks has the same; stat(2) shows another one on overlayfs and btrfs. Undefined if it
+ * cannot be told.
+ */
+function kernelDevice(host: Host, file: string): string | undefined {
+  const real = host.realPath(file)
+  if (real === undefined) return undefined
+  let found: {readonly at: string; readonly device: string} | undefined
+  for (const line of (host.readText('/proc/self/mountinfo') ?? '').split('\n')) {
+    const [, , device, , escaped] = line.split(' ')
+    if (device === undefined || escaped === undefined) continue
+    const at = escaped.replace(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(parseInt(code, 8)))
+    const isAbove = real.startsWith(at === '/' ? '/' : `${at}/`)
+    // Of two mounts on one place the later one covers the other.
+    if (isAbove && at.length >= (found?.at.length ?? 0)) found = {at, device}
+  }
+  return found?.device
+}
+
+function isSameFile(one: FileStat | undefined, other: FileStat | undefined): boolean {
+  return one !== undefined && one.inode === other?.inode && one.device === other.device
 }
 
 /** The pids of those that hold a lock on a file or folder. */
 export function linuxLockHolders(host: Host, file: string): number[] {
   const inode = host.stat(file)?.inode
-  return parseLocks(host.readText('/proc/locks') ?? '')
-    .filter((lock) => lock.inode === inode)
-    .map(({pid}) => pid)
+  const locks = parseLocks(host.readText('/proc/locks') ?? '').filter((lock) => lock.inode === inode)
+  const device = locks.length > 0 ? kernelDevice(host, file) : undefined
+  return locks.filter((lock) => device === undefined || lock.device === device).map(({pid}) => pid)
 }

@@ -18,6 +18,9 @@ export interface FakeProcess {
   readonly open?: Readonly<Record<number, {readonly path: string; readonly isLocked?: boolean}>>
 }
 
+/** The text of /proc/self/mountinfo on a machine of one file system, whose device /proc/locks shows as 00:29. */
+export const ONE_MOUNT = '22 1 0:41 / / rw,relatime shared:1 - ext4 /dev/vda rw\n'
+
 export const GATEWAY_ARGV = ['/usr/bin/python3', '-m', 'hermes_cli.main', 'gateway', 'run']
 
 /** The files below /proc of a process, for a FakeHost. */

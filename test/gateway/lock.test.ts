@@ -5,6 +5,8 @@ import {type FakeProcess, processFiles} from '../fakes/fake-process.js'
 
 const HOME = '/home/user/.hermes'
 const LOCK = `${HOME}/gateway.lock`
+/** The mounts of the machine: that of the home is device 00:29 of /proc/locks. */
+const MOUNTS = ['22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw', '36 22 0:41 / /home rw - tmpfs tmpfs rw', ''].join('\n')
 const NOISE = '1: POSIX  ADVISORY  WRITE 812 fe:01:393 0 EOF\n2: FLOCK  ADVISORY  WRITE 700 00:1a:99999 0 EOF\n'
 
 /** A machine with that lock file and those processes; `lines` makes /proc/locks from the inode of gateway.lock. */
@@ -13,12 +15,18 @@ function machine(
   processes: readonly FakeProcess[] = [],
   files: Record<string, string | FakeFile> = {[LOCK]: ''},
 ) {
-  const host = new FakeHost({files: {...files, ...(Object.assign({}, ...processes.map(processFiles)) as Record<string, FakeFile>)}})
+  const mounts = {'/proc/self/mountinfo': MOUNTS}
+  const host = new FakeHost({
+    files: {...mounts, ...files, ...(Object.assign({}, ...processes.map(processFiles)) as Record<string, FakeFile>)},
+  })
   if (lines) host.put('/proc/locks', NOISE + lines(host.stat(LOCK)?.inode ?? 0))
   return host
 }
 
-const flock = (pid: number) => (inode: number) => `3: FLOCK  ADVISORY  WRITE ${pid} 00:29:${inode} 0 EOF\n`
+const flock =
+  (pid: number, device = '00:29') =>
+  (inode: number) =>
+    `3: FLOCK  ADVISORY  WRITE ${pid} ${device}:${inode} 0 EOF\n`
 const open = {3: {path: LOCK, isLocked: true}}
 
 describe('parseLocks', () => {
@@ -34,8 +42,8 @@ describe('parseLocks', () => {
       '7: FLOCK  ADVISO',
     ].join('\n')
     expect(parseLocks(text)).toEqual([
-      {pid: 468, inode: 928},
-      {pid: 0, inode: 18446744},
+      {pid: 468, device: '0:41', inode: 928},
+      {pid: 0, device: '253:31', inode: 18446744},
     ])
   })
 })
@@ -79,8 +87,34 @@ describe('readLock', () => {
 
   it('does not take a lock on a file of the same number on another file system for this one', () => {
     const elsewhere = {pid: 700, argv: ['cron'], open: {4: {path: '/run/crond.pid', isLocked: true}}}
-    expect(readLock(machine(flock(700), [elsewhere]), HOME, [])).toEqual({kind: 'free'})
-    expect(readLock(machine(flock(700), [{pid: 700, uid: 0, argv: ['cron']}]), HOME, [])).toEqual({kind: 'free'})
+    expect(readLock(machine(flock(700, '00:1a'), [elsewhere]), HOME, [])).toEqual({kind: 'free'})
+    expect(readLock(machine(flock(700, '00:1a'), [{pid: 700, uid: 0, argv: ['cron']}]), HOME, [])).toEqual({kind: 'free'})
+  })
+
+  it("does not take another user's gateway for this one where homes are file systems of their own, which number their files alike", () => {
+    const anns = {pid: 700, uid: 1001}
+    expect(readLock(machine(flock(700, '00:2a'), [anns]), HOME, [])).toEqual({kind: 'free'})
+    expect(readLock(machine(flock(700, '00:29'), [anns]), HOME, [])).toEqual({kind: 'held', pid: 700, unlinked: false})
+  })
+
+  it('goes by the mount that covers the others', () => {
+    const files = {
+      [LOCK]: '',
+      '/proc/self/mountinfo': `${MOUNTS}40 36 0:50 / /home/user rw - tmpfs x rw\n41 36 0:51 / /home/user rw - tmpfs x rw\n`,
+    }
+    expect(readLock(machine(flock(700, '00:33'), [{pid: 700, uid: 1001}], files), HOME, [])).toMatchObject({kind: 'held'})
+    expect(readLock(machine(flock(700, '00:32'), [{pid: 700, uid: 1001}], files), HOME, [])).toEqual({kind: 'free'})
+    expect(readLock(machine(flock(700), [{pid: 700, uid: 1001}], files), HOME, [])).toEqual({kind: 'free'})
+  })
+
+  it('cannot tell of a gateway whose open files may not be seen where file systems cannot be told apart', () => {
+    const files = {[LOCK]: '', '/proc/self/mountinfo': ''}
+    expect(readLock(machine(flock(700), [{pid: 700, uid: 1001}], files), HOME, [])).toEqual({
+      kind: 'unreadable',
+      why: expect.stringContaining('process 700 holds a lock on a file of the same number') as string,
+    })
+    expect(readLock(machine(flock(700), [{pid: 700, uid: 0, argv: ['cron']}], files), HOME, [])).toEqual({kind: 'free'})
+    expect(readLock(machine(flock(700), [{pid: 700, open}], files), HOME, [])).toEqual({kind: 'held', pid: 700, unlinked: false})
   })
 
   it('looks on where a lock of the same number is on another file system', () => {

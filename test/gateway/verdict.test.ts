@@ -4,7 +4,7 @@ import type {ProcessRecord} from '../../src/gateway/records.js'
 import {identify, judge, observeGateway, type Verdict} from '../../src/gateway/verdict.js'
 import {CAPTURED_HOME, capturedFiles, capturedLocks, capturedShow, SITUATIONS} from '../fakes/captures.js'
 import {type FakeFile, FakeHost} from '../fakes/fake-host.js'
-import {type FakeProcess, GATEWAY_ARGV, processFiles} from '../fakes/fake-process.js'
+import {type FakeProcess, GATEWAY_ARGV, processFiles, ONE_MOUNT} from '../fakes/fake-process.js'
 
 const HOME = '/home/user/.hermes'
 const PID = 468
@@ -32,6 +32,7 @@ function verdict({processes = [], pid, lock, state, locks = () => '', files, hid
   if (lock !== undefined) all[`${HOME}/gateway.lock`] = lock
   if (state !== undefined) all[`${HOME}/gateway_state.json`] = state
   const host = new FakeHost({files: all, ...(hidden ? {foreignPids: hidden} : {})})
+  host.put('/proc/self/mountinfo', ONE_MOUNT)
   host.put('/proc/locks', locks(lock === undefined ? 0 : (host.stat(`${HOME}/gateway.lock`)?.inode ?? 0)))
   const judged = judge(observeGateway(host, HOME))
   expect(host.changes).toEqual([])

@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest'
 import {signalGateway} from '../../src/lifecycle/signal-gateway.js'
 import type {FakeProcess} from '../fakes/fake-process.js'
-import {GATEWAY_ARGV} from '../fakes/fake-process.js'
+import {GATEWAY_ARGV, ONE_MOUNT} from '../fakes/fake-process.js'
 import {FakeSystemd} from '../fakes/fake-systemd.js'
 import {serviceOf} from '../fakes/settings.js'
 
@@ -47,6 +47,7 @@ describe('a process is not signalled that', () => {
       'looks like the gateway, while another process holds the lock of the home',
       {env: {HERMES_HOME: HOME}},
       ({host}) => {
+        host.put('/proc/self/mountinfo', ONE_MOUNT)
         host.put('/proc/locks', `1: FLOCK  ADVISORY  WRITE 78 00:29:${host.stat(`${HOME}/gateway.lock`)?.inode} 0 EOF\n`)
         host.put('/proc/78/stat', `78 (hermes) S 1 ${'0 '.repeat(17)}9 0\n`)
         host.put('/proc/78/cmdline', GATEWAY_ARGV.map((word) => `${word}\0`).join(''))

@@ -327,21 +327,46 @@ describeUnless(reason, 'before-start.sh where processes or inode numbers mislead
     expect(hasRecord(made)).toBe(false)
   })
 
-  it('is not misled by a lock on a file of another file system with the same inode number', async () => {
-    const made = await helperService()
-    const other = join(made.folder, 'other')
-    mkdirSync(other)
-    const holder = `import fcntl,sys\nf=open('${other}/gateway.lock','w')\nfcntl.flock(f,fcntl.LOCK_EX)\nprint(1,flush=True)\nsys.stdin.read()`
-    put(made.folder, 'lock.py', holder)
-    const output = inNamespace(`
-      for folder in ${made.home} ${other}; do mount -t tmpfs tmpfs "$folder"; : >"$folder/gateway.lock"; done
+  const AS_NOBODY = 'setpriv --reuid=65534 --regid=65534 --clear-groups '
+  // Nobody may not see which files the holder has open.
+  it.each([['root', 'dash'], ...Object.values(SHELLS).map((shell) => ['nobody', shell.join(' ')])])(
+    'is not misled by a lock on a file of another file system with the same inode number, as %s under %s',
+    async (user, shell) => {
+      const made = await helperService()
+      execFileSync('chown', ['-R', '65534:65534', made.root])
+      const other = join(made.folder, 'other')
+      mkdirSync(other)
+      const holder = `import fcntl,sys\nf=open('${other}/gateway.lock','w')\nfcntl.flock(f,fcntl.LOCK_EX)\nprint(1,flush=True)\nsys.stdin.read()`
+      put(made.folder, 'lock.py', holder)
+      const output = inNamespace(`
+      for folder in ${made.home} ${other}; do mount -t tmpfs -o uid=65534 tmpfs "$folder"; : >"$folder/gateway.lock"; done
       mkfifo ${made.state}/end ${made.state}/up
       ${PYTHON} ${made.folder}/lock.py <${made.state}/end >${made.state}/up & exec 3>${made.state}/end
       read line <${made.state}/up
       grep -c ":$(ls -i ${made.home}/gateway.lock | cut -d' ' -f1) " /proc/locks
       echo ${NO_PROCESS} >${made.home}/gateway.pid
-      dash ${made.folder}/before-start.sh ${made.state} 2>&1
+      ${user === 'root' ? '' : AS_NOBODY}${shell} ${made.folder}/before-start.sh ${made.state} 2>&1
       exec 3>&-; wait`)
-    expect(output).toBe(`1\nhermes-svc: gateway.pid was cleared: process ${NO_PROCESS} is gone\n`)
+      expect(output).toBe(`1\nhermes-svc: gateway.pid was cleared: process ${NO_PROCESS} is gone\n`)
+    },
+  )
+
+  it('knows the lock of a process whose open files it may not see, on overlayfs too', async () => {
+    const made = await helperService()
+    const holder = `import fcntl,sys\nf=open('${made.home}/gateway.lock','w')\nfcntl.flock(f,fcntl.LOCK_EX)\nprint(1,flush=True)\nsys.stdin.read()`
+    put(made.folder, 'lock.py', holder)
+    const output = inNamespace(`
+      mount -t tmpfs tmpfs ${made.home}
+      mkdir ${made.home}/lower ${made.home}/upper ${made.home}/work
+      mount -t overlay -o lowerdir=${made.home}/lower,upperdir=${made.home}/upper,workdir=${made.home}/work overlay ${made.home}
+      : >${made.home}/gateway.lock
+      chown -R 65534:65534 ${made.home} ${made.state} ${made.folder} ${made.root}
+      mkfifo ${made.state}/end ${made.state}/up
+      ${PYTHON} ${made.folder}/lock.py <${made.state}/end >${made.state}/up & exec 3>${made.state}/end
+      read line <${made.state}/up
+      echo ${NO_PROCESS} >${made.home}/gateway.pid
+      ${AS_NOBODY}dash ${made.folder}/before-start.sh ${made.state} 2>&1
+      exec 3>&-; wait`)
+    expect(output).toBe('hermes-svc: gateway.pid stays as it is: gateway.lock is held, so a gateway of this home runs\n')
   })
 })
