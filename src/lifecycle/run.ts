@@ -42,7 +42,7 @@ export async function runGateway(host: Host, request: RunRequest): Promise<numbe
   const folder = makeRunFolder(place)
   const keeper = new Keeper(place, {
     ...{policy, heartbeat, folder, say: request.say},
-    argv: gatewayArgv(program, place.profile.name),
+    argv: gatewayArgv(program, place.profile.name, place.profile.home),
     helper: (name) => helpers.find((helper) => helper.name === name)?.text ?? '',
     stopMs: stopTimeoutSec(await readDrain(place.userHost, place.profile.home)) * 1000,
   })

@@ -213,6 +213,32 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
     })
   })
 
+  describe('active_profile', () => {
+    const where = (root: string) => ['profiles/ops', '.'].filter((home) => state(join(root, home)) !== undefined)
+    const used = (root: string, profile: string) => {
+      mkdirSync(join(root, 'profiles/ops'), {recursive: true})
+      writeFileSync(join(root, 'active_profile'), `${profile}\n`)
+      return root
+    }
+
+    test.each([
+      ['is followed where HERMES_HOME is the root', {}, ['gateway', 'run'], ['profiles/ops']],
+      ['is not followed where the command names the default profile', {}, ['gateway', 'run', '--profile=default'], ['.']],
+      ["is not followed in the image's own slot", {HERMES_S6_SUPERVISED_CHILD: '1'}, ['gateway', 'run'], ['.']],
+    ])('%s', async (_, env, args, homes) => {
+      const root = used(tempHome(), 'ops')
+      launch(root, {env, args})
+      await until('a state file', () => where(root).length > 0)
+      expect(where(root)).toEqual(homes)
+    })
+
+    test('ends the start if there is no such profile', async () => {
+      const gateway = launch(used(tempHome(), 'gone'))
+      expect((await gateway.ended).code).toBe(1)
+      expect(gateway.stderr()).toContain("Profile 'gone' does not exist")
+    })
+  })
+
   describe('records', () => {
     test('holds the lock on gateway.lock, as /proc/locks shows', async () => {
       const home = tempHome()

@@ -86,10 +86,10 @@ const rows: DoctorRow[] = [
     id: 'definition-broken',
     kind: 'refused',
     severity: 'error',
-    how: 'a unit without ExecStart=',
+    how: 'a unit of a type that needs a bus name, without one',
     what: /refuses the definition of .* \(bad-setting\)/,
     break: async (service) => {
-      await service.sh('sed -i /^ExecStart=/d "$1"', [service.unitFile], service.actor)
+      await service.sh('sed -i s/^Type=.*/Type=dbus/ "$1"', [service.unitFile], service.actor)
       await service.systemctl('daemon-reload')
     },
   },

@@ -85,7 +85,7 @@ export function installCase(choice: Choice, index: number, folder: string, scope
       args: ['--scope', scope, '--run-as', account.name, '--home', root, ...profile, '--command', command, ...variables],
       env: choice.inherited ? Object.fromEntries(choice.variables) : {},
     },
-    argv: [program, ...args, ...profile, 'gateway', 'run'],
+    argv: [program, ...args, ...profile, 'gateway', 'run', ...(choice.profile === undefined ? ['--profile=default'] : [])],
     variables: Object.fromEntries(choice.variables),
     // A colon cannot be within an entry of PATH.
     unitPath: [...(programFolder.includes(':') ? [] : [programFolder]), `${account.home}/.local/bin`, ...SYSTEM_FOLDERS].join(':'),

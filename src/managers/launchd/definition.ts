@@ -116,7 +116,7 @@ export async function renderDefinition(
     definitionVariable: DEFINITION_VARIABLE,
     home: shellQuote(settings.home),
     environmentFile: environment.size > 0 ? shellQuote(paths.environmentFile) : '',
-    command: gatewayArgv(settings.command, service.profile.name).map(shellQuote).join(' '),
+    command: gatewayArgv(settings.command, service.profile.name, settings.home).map(shellQuote).join(' '),
   })
   files.push({...file(path.join(paths.supportFolder, 'start-gateway.sh'), startGateway, 0o755), needsRestart: true})
   // It needs no restart: a running launcher goes on as the new one when the gateway next ends.

@@ -11,7 +11,7 @@ const DEFAULT_THROTTLE_SEC = 10
 export function definitionEvidence(seen: ManagerObservation, scripts: readonly UsedProgram[]): DefinitionEvidence {
   const {directives, settings, installed, environment} = seen
   const isOwn = installed === 'own'
-  const words = isOwn && settings ? gatewayArgv(settings.command, settings.profile) : listOf(directives.ProgramArguments)
+  const words = isOwn && settings ? gatewayArgv(settings.command, settings.profile, settings.home) : listOf(directives.ProgramArguments)
   const program = words[0]
   return {
     restartRisk: isOwn ? OWN_RISK : restartRisk(directives),

@@ -28,7 +28,7 @@ export function gatewayDefinitions(
     const plist = parsePlist(text)
     // What ours runs is the launcher; what that runs stands in the settings.
     const settings = isOwn(text) ? parseSettings(readIfAllowed(host, path.join(support, name, 'settings.json'))) : undefined
-    const command = settings ? gatewayArgv(settings.command, settings.profile) : commandOf(text)
+    const command = settings ? gatewayArgv(settings.command, settings.profile, settings.home) : commandOf(text)
     if (!isGatewayCommandLine(command)) return []
     const user = member(plist, 'UserName')
     const owner = scope === 'user' ? account : host.accountOf(typeof user === 'string' ? user : 0)

@@ -2,7 +2,7 @@ import {stopTimeoutSec} from '../../gateway/drain.js'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import type {Host} from '../../host/host.js'
 import {renderHelpers, toolPath} from '../../service/helpers.js'
-import {DEFAULT_PROFILE} from '../../service/profile.js'
+import {gatewayArgv} from '../../service/gateway-argv.js'
 import {delayMs, type RestartPolicy} from '../../service/restart-policy.js'
 import {formatSettings, type ServiceSettings} from '../../service/settings.js'
 import {shellQuote} from '../../service/shell-quote.js'
@@ -93,7 +93,7 @@ export async function renderDefinition(
     arithmetic: describeDelays(settings.policy),
     environment: Object.entries(slotEnvironment(host, service, settings)).map(([name, value]) => `${name}=${shellQuote(value)}`),
     environmentFile: environment.size > 0 ? shellQuote(paths.environmentFile) : '',
-    command: gatewayArgv(service, settings).map(shellQuote).join(' '),
+    command: gatewayArgv(settings.command, service.profile.name, settings.home).map(shellQuote).join(' '),
   }
   const script = async (name: string, template: string) => slotFile(name, await renderTemplate(host, `s6/${template}.ejs`, view), 0o755)
   return [
@@ -126,12 +126,6 @@ function describeDelays(policy: RestartPolicy): string[] {
     `After failures in a row: ${first} s and so on, ${sec(policy.capMs)} s at most. A planned restart (exit 75 of a gateway that ran) waits for nothing but`,
     `s6's own second. ${sec(policy.forgetAfterMs)} s up, or a stop, and the count is forgotten.`,
   ]
-}
-
-/** The gateway's whole command line. */
-function gatewayArgv(service: Service, settings: ServiceSettings): string[] {
-  const profile = service.profile.name === DEFAULT_PROFILE ? [] : ['--profile', service.profile.name]
-  return [...settings.command, ...profile, 'gateway', 'run']
 }
 
 /** A text for a comment. */

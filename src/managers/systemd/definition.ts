@@ -88,8 +88,7 @@ export function unitEnvironment(host: Host, scope: Scope, service: Service, sett
 }
 
 /**
- * Renders the files of a service. `withUnit` is false for an adopted service, whose own unit is kept; a command that was given by hand then
- * goes into the drop-in. `systemdVersion` decides on directives that older versions do not know.
+ * Renders the files of a service. `withUnit` is false for an adopted service, whose own unit is kept; a command of ours stands in the drop-in. `systemdVersion` decides on directives that older versions do not know.
  */
 export async function renderDefinition(
   host: Host,
@@ -100,7 +99,9 @@ export async function renderDefinition(
   options: {withUnit: boolean; systemdVersion: number},
 ): Promise<DefinitionFile[]> {
   const paths = definitionPaths(scope, service)
-  const command = carried(host, gatewayArgv(settings.command, service.profile.name)).map(execWord).join(' ')
+  const command = carried(host, gatewayArgv(settings.command, service.profile.name, settings.home))
+    .map(execWord)
+    .join(' ')
   const file = (name: string, text: string, mode = 0o644): DefinitionFile => ({
     path: name,
     text,
@@ -139,12 +140,13 @@ export async function renderDefinition(
     timeoutStartSec: Math.ceil(settings.policy.capMs / 1000) + START_MARGIN_SEC,
     stopArithmetic: `the gateway's own drain (${settings.drainSec} s, cron ${settings.cronDrainSec} s) and what it needs around it`,
     timeoutStopSec: stopTimeoutSec(settings),
-    command: !options.withUnit && settings.commandIsGiven ? command : '',
+    // Upstream rewrites the unit at each start: what must hold stands here.
+    command: settings.commandIsGiven || settings.createdDefinition ? command : '',
     workingDirectory: pathSetting(settings.home),
     identifier: syslogIdentifier(service),
     environmentFile: entries.length > 0 ? patternSetting(paths.environmentFile) : '',
   })
-  files.push(unitFile(paths.dropIn, dropIn, !options.withUnit && settings.commandIsGiven))
+  files.push(unitFile(paths.dropIn, dropIn, runsOtherwise(host.readText(paths.dropIn) ?? '', dropIn)))
   if (!options.withUnit) return files
 
   const {account} = service
@@ -163,6 +165,12 @@ export async function renderDefinition(
     wantedBy: scope === 'system' ? 'multi-user.target' : 'default.target',
   })
   return [...files, unitFile(paths.unit, text, startsOtherwise(host.readText(paths.unit) ?? '', text))]
+}
+
+/** A drop-in has the gateway run by another command. */
+function runsOtherwise(installed: string, wanted: string): boolean {
+  const [before, after] = [installed, wanted].map((text) => text.split('\n').filter((line) => line.startsWith('ExecStart=')))
+  return before?.join('\n') !== after?.join('\n')
 }
 
 /** What a unit says of the gateway's process differs, not only what systemd goes by itself, or a comment. */

@@ -66,6 +66,8 @@ describe('duplicate-supervisor', () => {
     const machine = foreign({}, '/usr/bin/hermes gateway run --replace')
     expect(await kinds(machine, check)).toEqual(['replace warning'])
     await fix(machine, check)
-    expect(machine.host.texts()[`${machine.unit}.d/10-hermes-svc.conf`]).toContain('ExecStart=:"/usr/bin/hermes" "gateway" "run"\n')
+    expect(machine.host.texts()[`${machine.unit}.d/10-hermes-svc.conf`]).toContain(
+      'ExecStart=:"/usr/bin/hermes" "gateway" "run" "--profile=default"\n',
+    )
   })
 })

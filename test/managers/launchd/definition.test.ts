@@ -132,7 +132,7 @@ describe('what starts the gateway', () => {
   const commandOf = async (wish?: Wish) => (await render(wish)).get(`${SUPPORT}/start-gateway.sh`)?.text.trim().split('\n').at(-1)
 
   it('runs its command, with the profile where it is not the default one', async () => {
-    expect(await commandOf()).toBe(`exec '/usr/bin/hermes' 'gateway' 'run'`)
+    expect(await commandOf()).toBe(`exec '/usr/bin/hermes' 'gateway' 'run' '--profile=default'`)
     const {profile} = serviceOf('work')
     const folder = '/home/user/Library/Application Support/hermes-svc/ai.hermes.gateway-work'
     const files = await render({service: {...LAUNCHD_SERVICE, profile, name: 'ai.hermes.gateway-work'}})
@@ -140,6 +140,8 @@ describe('what starts the gateway', () => {
   })
 
   it('takes every word of the command as it is', async () => {
-    expect(await commandOf({settings: {command: [`/opt/it's`, '$(x)']}})).toBe(`exec '/opt/it'\\''s' '$(x)' 'gateway' 'run'`)
+    expect(await commandOf({settings: {command: [`/opt/it's`, '$(x)']}})).toBe(
+      `exec '/opt/it'\\''s' '$(x)' 'gateway' 'run' '--profile=default'`,
+    )
   })
 })

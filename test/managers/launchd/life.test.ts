@@ -47,7 +47,7 @@ describe('the evidence of a definition', () => {
       restartRisk: {kind: 'sound'},
       startFailure: undefined,
       stopTimeoutMs: 80_000,
-      commandLine: '/usr/bin/hermes gateway run',
+      commandLine: '/usr/bin/hermes gateway run --profile=default',
       requiredFolder: SUPPORT,
       searchPath: expect.stringContaining('/usr/bin') as string,
     })
@@ -103,7 +103,14 @@ describe('the definitions of gateways of an account', () => {
     )
     launchd.disabled.add('x')
     expect(launchd.manager.gatewayDefinitions(USER)).toEqual([
-      {name: LABEL, scope: 'user', path: AGENT, home: SETTINGS.home, isEnabled: true, command: ['/usr/bin/hermes', 'gateway', 'run']},
+      {
+        name: LABEL,
+        scope: 'user',
+        path: AGENT,
+        home: SETTINGS.home,
+        isEnabled: true,
+        command: ['/usr/bin/hermes', 'gateway', 'run', '--profile=default'],
+      },
       {
         name: 'x',
         scope: 'system',

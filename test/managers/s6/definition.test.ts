@@ -53,7 +53,9 @@ describe('the definition of a slot', () => {
     expect(files.get(`${SLOT}/run`)?.text).toContain(
       "exec '/command/s6-setuidgid' 'hermes' /bin/sh '/run/service/gateway-default/helpers/start.sh'",
     )
-    expect(files.get(`${SLOT}/helpers/start.sh`)?.text).toMatch(/\nexec '\/opt\/hermes\/bin\/hermes' 'gateway' 'run'\n$/)
+    expect(files.get(`${SLOT}/helpers/start.sh`)?.text).toMatch(
+      /\nexec '\/opt\/hermes\/bin\/hermes' 'gateway' 'run' '--profile=default'\n$/,
+    )
     expect(files.get(`${SLOT}/timeout-kill`)?.text).toBe('250000\n')
   })
 })

@@ -80,7 +80,7 @@ describe('the files of a definition', () => {
 
   it('say which of them need the gateway to be started anew', async () => {
     const needs = [...(await render({environment: {A: '1'}})).values()].filter(({needsRestart}) => needsRestart)
-    expect(needs.map(({path}) => path).sort()).toEqual([UNIT, `${SUPPORT}/gateway.env`].sort())
+    expect(needs.map(({path}) => path).sort()).toEqual([UNIT, DROP_IN, `${SUPPORT}/gateway.env`].sort())
   })
 })
 
@@ -104,7 +104,7 @@ describe('the values of the environment', () => {
 describe('the unit', () => {
   it('runs the command of the default profile as a user service', async () => {
     const unit = lines(await textOf(UNIT))
-    expect(unit).toContain('Service.ExecStart=:"/usr/bin/hermes" "gateway" "run"')
+    expect(unit).toContain('Service.ExecStart=:"/usr/bin/hermes" "gateway" "run" "--profile=default"')
     expect(unit).toContain('Service.WorkingDirectory=-/home/user/.hermes')
     expect(unit).toContain('Service.Environment="HERMES_HOME=/home/user/.hermes"')
     expect(unit).toContain('Service.Environment="HERMES_SUPERVISED_CHILD=1"')
@@ -127,7 +127,7 @@ describe('the unit', () => {
 
   it('starts a program whose path systemd would not take by one that it takes', async () => {
     const unit = lines(await textOf(UNIT, {settings: {command: [`/opt/it's/hermes`, '-m']}}))
-    expect(unit).toContain(`Service.ExecStart=:"/usr/bin/nice" "-n" "0" "/opt/it's/hermes" "-m" "gateway" "run"`)
+    expect(unit).toContain(`Service.ExecStart=:"/usr/bin/nice" "-n" "0" "/opt/it's/hermes" "-m" "gateway" "run" "--profile=default"`)
   })
 })
 
@@ -169,7 +169,7 @@ describe('the drop-in', () => {
 
 describe('the definition of a unit that another tool wrote', () => {
   it('leaves the unit and its command alone', async () => {
-    const files = await render({withUnit: false})
+    const files = await render({withUnit: false, settings: {createdDefinition: false}})
     expect([...files.keys()]).not.toContain(UNIT)
     expect(files.get(DROP_IN)?.text).not.toMatch(/^ExecStart=/m)
     expect(files.get(DROP_IN)?.needsRestart).toBe(false)
@@ -179,9 +179,26 @@ describe('the definition of a unit that another tool wrote', () => {
     const dropIn = (await render({withUnit: false, settings: {commandIsGiven: true, command: ['/opt/a b/hermes']}})).get(DROP_IN)
     expect(lines(dropIn?.text).filter((line) => line.startsWith('Service.ExecStart='))).toEqual([
       'Service.ExecStart=',
-      'Service.ExecStart=:"/opt/a b/hermes" "gateway" "run"',
+      'Service.ExecStart=:"/opt/a b/hermes" "gateway" "run" "--profile=default"',
     ])
     expect(dropIn?.needsRestart).toBe(true)
+  })
+})
+
+describe('the profile that a definition names', () => {
+  it('stands in the drop-in too, which upstream does not rewrite', async () => {
+    const wanted = 'ExecStart=:"/usr/bin/hermes" "gateway" "run" "--profile=default"'
+    const dropIn = await textOf(DROP_IN)
+    expect(dropIn.split('\n').filter((line) => line.startsWith('ExecStart='))).toEqual(['ExecStart=', wanted])
+    // Upstream has made the unit its own since.
+    expect(await textOf(DROP_IN, {withUnit: false})).toContain(`ExecStart=\n${wanted}\n`)
+  })
+
+  it('needs a restart only where the command was another one', async () => {
+    const text = await textOf(DROP_IN)
+    const isRestartNeeded = async (installed: string) => (await render({files: {[DROP_IN]: {text: installed}}})).get(DROP_IN)?.needsRestart
+    expect(await isRestartNeeded(text.replace('TimeoutStopSec=', 'TimeoutStopSec=1'))).toBe(false)
+    expect(await isRestartNeeded(text.replace(' "--profile=default"', ''))).toBe(true)
   })
 })
 
