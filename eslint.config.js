@@ -4,6 +4,9 @@ import tseslint from 'typescript-eslint'
 const hostOnly = 'Only src/host touches the machine; everything else goes through a Host.'
 const loadsIcu = 'The first use loads ICU, which takes milliseconds.'
 const hostModules = ['child_process', 'fs', 'fs/promises', 'os', 'net', 'dgram', 'worker_threads']
+const restrictedModules = hostModules
+  .flatMap((name) => [name, `node:${name}`])
+  .map((name) => ({name, message: hostOnly, allowTypeImports: true}))
 const restrictedSyntax = [
   {selector: 'MemberExpression[property.name="url"] > MetaProperty', message: 'Empty in the bundle; use host.packageRoot.'},
   {
@@ -35,7 +38,14 @@ export default defineConfig(
       'no-restricted-imports': [
         'error',
         {
-          paths: hostModules.flatMap((name) => [name, `node:${name}`]).map((name) => ({name, message: hostOnly, allowTypeImports: true})),
+          paths: restrictedModules,
+          patterns: [
+            {
+              group: ['**/host/stdio.js'],
+              importNames: ['writeText'],
+              message: 'What others wrote must not steer a terminal: write through src/ui/failure.ts.',
+            },
+          ],
         },
       ],
       'no-restricted-properties': [
@@ -47,6 +57,11 @@ export default defineConfig(
       'no-restricted-syntax': ['error', ...restrictedSyntax, {selector: 'ExportDefaultDeclaration', message: 'Only commands have one.'}],
       'no-console': 'error',
     },
+  },
+  {
+    // The door for text itself, and what a shell reads.
+    files: ['src/ui/**/*.ts', 'src/complete-entry.ts'],
+    rules: {'no-restricted-imports': ['error', {paths: restrictedModules}]},
   },
   {
     // oclif takes a command's class from the default export.

@@ -5,6 +5,7 @@ import {tickAll, type TickPlaces} from './lifecycle/tick-all.js'
 import {launchdTickPlaces} from './managers/launchd/tick-places.js'
 import {s6TickPlaces} from './managers/s6/tick-places.js'
 import {systemdTickPlaces} from './managers/systemd/tick-places.js'
+import {visible} from './ui/visible.js'
 
 /**
  * The program of the heartbeat's timer, run once a minute for as long as there is a gateway: so nothing is loaded here that a tick does
@@ -16,7 +17,7 @@ async function main(): Promise<void> {
   const folder = path.dirname(process.argv[1] ?? '')
   const host = createNodeHost(folder)
   const lines = await tickAll(host, placesOf(host, process.argv[2], folder))
-  for (const {failed, text} of lines) process.stderr.write(`${failed ? '<3>' : '<4>'}hermes-svc: ${text.replaceAll('\n', ' ')}\n`)
+  for (const {failed, text} of lines) process.stderr.write(`${failed ? '<3>' : '<4>'}hermes-svc: ${visible(text)}\n`)
   if (lines.some(({failed}) => failed)) process.exitCode = 1
 }
 
@@ -28,6 +29,6 @@ function placesOf(host: Host, manager: string | undefined, folder: string): Tick
 main().catch((error: unknown) => {
   // Without a priority these lines would be dropped with the other news of a unit that reports only what matters.
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  for (const line of stack.split('\n')) process.stderr.write(`<3>hermes-svc: ${line}\n`)
+  for (const line of stack.split('\n')) process.stderr.write(`<3>hermes-svc: ${visible(line)}\n`)
   process.exitCode = 1
 })

@@ -44,7 +44,7 @@ installed hermes-svc each time, so it need not be made anew after an upgrade. Wi
     const file = `${this.host.packageRoot}/templates/completion/hermes-svc.${shell}`
     const text = this.host.readText(file)
     if (text === undefined) throw new Error(`the package is incomplete: ${file} is missing`)
-    return [text.trimEnd()]
+    return text.trimEnd().split('\n')
   }
 
   private advice(): string[] {

@@ -216,6 +216,11 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     if (!this.flags.json) writeLine('stdout', line)
   }
 
+  /** Prints a text of several lines to stdout, and a newline; nothing with --json. */
+  protected printText(text: string): void {
+    for (const line of text.split('\n')) this.print(line)
+  }
+
   /** Prints a line to stderr: progress, warnings, and all that is not the result. */
   protected note(line: string): void {
     writeLine('stderr', line)

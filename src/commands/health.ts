@@ -2,7 +2,7 @@ import * as Flags from '@oclif/core/flags'
 import {ExitStatus} from '../errors.js'
 import {answersProbe, type Probe, PROBES} from '../gateway/health.js'
 import {observeAllHealth, observeHealth} from '../lifecycle/health.js'
-import {writeLine} from '../ui/failure.js'
+import {writeDocument} from '../ui/failure.js'
 import {prometheusText} from '../ui/prometheus.js'
 import {type CommandResult, wedgeWindowFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
@@ -34,11 +34,11 @@ cannot be told. With --probe it ends with 0 or 1; with --prometheus with 0.`
   protected async execute(): Promise<CommandResult> {
     const windowMs = this.flags['wedge-window']
     if (this.flags.prometheus) {
-      writeLine('stdout', prometheusText(await observeAllHealth(this.host, this.targetFlags, windowMs)).trimEnd())
+      writeDocument('stdout', prometheusText(await observeAllHealth(this.host, this.targetFlags, windowMs)).trimEnd())
       return this.end(ExitStatus.ok)
     }
     const {payload, verdict, meantToRun} = await observeHealth(this.host, this.targetFlags, windowMs)
-    writeLine('stdout', JSON.stringify(payload))
+    writeDocument('stdout', JSON.stringify(payload))
     const probe = this.flags.probe as Probe | undefined
     if (probe) return this.end(answersProbe(probe, payload, verdict, meantToRun) ? ExitStatus.ok : ExitStatus.failed)
     return this.end(payload.alive === null ? ExitStatus.cannotTell : payload.alive ? ExitStatus.ok : ExitStatus.failed)

@@ -2,7 +2,7 @@ import {Flags} from '@oclif/core'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {gatewayLogFile} from '../lifecycle/log-tail.js'
 import type {CommandResult} from './base.js'
-import {writeLine} from '../ui/failure.js'
+import {writeDocument, writeLine} from '../ui/failure.js'
 import {ServiceCommand} from './service-command.js'
 
 const DEFAULT_LINES = 50
@@ -20,6 +20,8 @@ export default class Logs extends ServiceCommand<typeof Logs> {
     follow: Flags.boolean({char: 'f', description: 'go on showing new lines until interrupted'}),
     since: Flags.string({description: 'from this time on, as journalctl takes it: "2026-11-22 10:00", "1 hour ago"', helpValue: '<time>'}),
   }
+
+  private hasNoReader = false
 
   protected async execute(): Promise<CommandResult> {
     const target = this.target('read')
@@ -43,19 +45,27 @@ export default class Logs extends ServiceCommand<typeof Logs> {
       this.note(`Nothing of ${target.service.name} can be read in the manager's log; this is ${file}`)
       if (since !== undefined) this.note('--since has no effect on a file; its last lines are shown')
       const argv = ['tail', '-n', String(lines < 0 ? DEFAULT_LINES : lines), ...(follow ? ['-F'] : []), '--', file]
-      return this.ended(await target.userHost.attach(argv, {env: peek.env, ...(json ? {onLine: printMessage} : {})}))
+      return this.ended(await target.userHost.attach(argv, {env: peek.env, onLine: this.lineWriter(json)}))
     }
-    return this.ended(await journalHost.attach(full.argv, {env: full.env, ...(json && full.isPlain ? {onLine: printMessage} : {})}))
+    // journalctl's own JSON has its own escapes.
+    const isDocument = json && !full.isPlain
+    return this.ended(await journalHost.attach(full.argv, {env: full.env, ...(isDocument ? {} : {onLine: this.lineWriter(json)})}))
+  }
+
+  /** Writes a line of the log; as JSON as journalctl(1) would have it: a document with the field for the text alone. Ends all once nobody reads on. */
+  private lineWriter(json: boolean): (line: string) => void {
+    return (line) => {
+      const isRead = json ? writeDocument('stdout', JSON.stringify({MESSAGE: line})) : writeLine('stdout', line)
+      if (isRead || this.hasNoReader) return
+      this.hasNoReader = true
+      // `attach` passes it on to the program that it runs.
+      this.host.signal(this.host.pid, 'SIGTERM')
+    }
   }
 
   /** Following ends with Ctrl-C: that is how it is meant to end. That nobody reads on (`| head`) is no failure either. */
   private ended(code: number): CommandResult {
-    const isFine = code === 0 || code === SIGPIPE_STATUS || (this.flags.follow && code === SIGINT_STATUS)
+    const isFine = this.hasNoReader || code === 0 || code === SIGPIPE_STATUS || (this.flags.follow && code === SIGINT_STATUS)
     return {exitStatus: isFine ? ExitStatus.ok : ExitStatus.failed, json: undefined}
   }
-}
-
-/** A line of a file, as journalctl(1) would have it: a document with the field for the text alone. */
-function printMessage(line: string): void {
-  writeLine('stdout', JSON.stringify({MESSAGE: line}))
 }

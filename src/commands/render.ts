@@ -26,7 +26,7 @@ export default class Render extends ServiceCommand<typeof Render> {
     const programs = heartbeat.files.filter((file) => file.isProgram).map((file) => file.path)
     for (const file of shown) {
       this.print(`### ${file.path} (mode ${file.mode})`)
-      this.print(programs.includes(file.path) ? `${programText(file.text)}\n` : file.text)
+      this.printText(programs.includes(file.path) ? `${programText(file.text)}\n` : file.text)
     }
     return {exitStatus: ExitStatus.ok, json: {service: target.service.name, profile: target.service.profile.name, files: shown}}
   }

@@ -6,7 +6,7 @@ import {resolveTarget, type Target, type TargetFlags} from '../lifecycle/target.
 import {outcomeOf, type Plan} from '../plan/plan.js'
 import {DEFAULT_PROFILE, listProfiles} from '../service/profile.js'
 import type {Annotation} from '../ui/annotations.js'
-import {writeLine} from '../ui/failure.js'
+import {writeDocument} from '../ui/failure.js'
 import {stepReporter} from '../ui/progress.js'
 import {didYouMean} from '../ui/suggest.js'
 import {BaseCommand, type CommandResult} from './base.js'
@@ -57,7 +57,7 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
   protected async annotate(make: (annotations: typeof import('../ui/annotations.js')) => readonly Annotation[]): Promise<void> {
     if ((this.flags as {annotations?: string}).annotations === undefined) return
     const annotations = await import('../ui/annotations.js')
-    for (const one of make(annotations)) writeLine(this.flags.json ? 'stderr' : 'stdout', annotations.githubCommand(one))
+    for (const one of make(annotations)) writeDocument(this.flags.json ? 'stderr' : 'stdout', annotations.githubCommand(one))
   }
 
   /**

@@ -20,12 +20,12 @@ export function forbidColours(): void {
 
 /**
  * Writes text to this process's own stdout or stderr. A reader that has gone away (`… | head`) is no error: what is left to say has no
- * reader. Throws HostError if a direct write fails otherwise.
+ * reader, and false tells so. Throws HostError if a direct write fails otherwise.
  */
-export function writeText(stream: StandardStream, text: string): void {
+export function writeText(stream: StandardStream, text: string): boolean {
   if (!direct.has(stream)) {
     writeThroughNode(stream, text)
-    return
+    return true
   }
   const bytes = Buffer.from(text)
   let done = 0
@@ -33,12 +33,13 @@ export function writeText(stream: StandardStream, text: string): void {
     while (done < bytes.length) done += fs.writeSync(DESCRIPTORS[stream], bytes, done)
   } catch (error) {
     const {code} = error as NodeJS.ErrnoException
-    if (code === 'EPIPE') return
+    if (code === 'EPIPE') return false
     if (code !== 'EAGAIN') throw new HostError(code ?? 'EUNKNOWN', stream, 'cannot write to')
     // A pipe that somebody has set not to block, and that is full: node's stream knows how to wait.
     direct.delete(stream)
     writeThroughNode(stream, bytes.subarray(done))
   }
+  return true
 }
 
 function writeThroughNode(name: StandardStream, data: string | Uint8Array): void {

@@ -1,4 +1,5 @@
 import {duration} from '../ui/text.js'
+import {visible} from '../ui/visible.js'
 import {shellWord} from '../service/shell-quote.js'
 import {type Host, HostError, type RunResult} from './host.js'
 
@@ -75,8 +76,7 @@ function endOf({code, signal, failure}: Pick<RunResult, 'code' | 'signal' | 'fai
 
 /** As it could be typed, on one line. */
 function commandLine(argv: readonly string[]): string {
-  const escaped = (word: string) => word.replace(/[\u0000-\u001f\u007f-\u009f]/g, (control) => JSON.stringify(control).slice(1, -1))
-  return argv.map((word) => escaped(shellWord(word.replaceAll('\0', '')))).join(' ')
+  return argv.map((word) => visible(shellWord(word.replaceAll('\0', '')))).join(' ')
 }
 
 function took(ms: number): string {

@@ -1,6 +1,7 @@
 import type {Severity} from '../doctor/finding.js'
 import type {DiagnosisReport} from '../doctor/summary.js'
 import type {SmokeStep} from '../smoke/steps.js'
+import {visible} from './visible.js'
 
 /** Something that a CI server shows beside the run. */
 export interface Annotation {
@@ -46,5 +47,5 @@ export function stepAnnotations(steps: readonly SmokeStep[]): Annotation[] {
 export function githubCommand({level, title, lines}: Annotation): string {
   const data = (text: string) => text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
   const property = (text: string) => data(text).replaceAll(':', '%3A').replaceAll(',', '%2C')
-  return `::${level} title=${property(title)}::${data(lines.join('\n'))}`
+  return `::${level} title=${property(visible(title))}::${data(lines.map(visible).join('\n'))}`
 }

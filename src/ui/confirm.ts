@@ -1,7 +1,7 @@
 import {usageError} from '../errors.js'
 import type {Host} from '../host/host.js'
-import {writeText} from '../host/stdio.js'
 import type {Plan} from '../plan/plan.js'
+import {writeLine} from './failure.js'
 
 /** True if there is a terminal on which a person can be asked. */
 export function canAsk({stdinIsTty, stderrIsTty}: Host): boolean {
@@ -31,5 +31,5 @@ const LONGEST_NEW_LINES = 60
 /** Shows what would be done, on stderr. */
 export async function showPlans(host: Host, plans: readonly Plan[]): Promise<void> {
   const {planText} = await import('./plan-text.js')
-  for (const plan of plans) for (const line of await planText(host, plan, LONGEST_NEW_LINES)) writeText('stderr', `${line}\n`)
+  for (const plan of plans) for (const line of await planText(host, plan, LONGEST_NEW_LINES)) writeLine('stderr', line)
 }

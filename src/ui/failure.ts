@@ -2,6 +2,7 @@ import {ExitStatus, ServiceError} from '../errors.js'
 import {adviceFor} from '../host/advice.js'
 import {HostError} from '../host/host.js'
 import {type StandardStream, writeText} from '../host/stdio.js'
+import {writable} from './visible.js'
 
 /** What a command tells about why it failed. In a JSON document it is the member `error`. */
 export interface Failure {
@@ -22,7 +23,7 @@ export function reportFailure(error: unknown, json: boolean): ExitStatus {
   const {failure, exitStatus} = failureOf(error)
   try {
     if (json) writeJson({ok: false, error: failure})
-    else writeLine('stderr', failureText(failure))
+    else writeFailure(failure)
   } catch {
     // What cannot be written to (a full disk) cannot be told there either; the exit status says it.
   }
@@ -32,18 +33,23 @@ export function reportFailure(error: unknown, json: boolean): ExitStatus {
 /** Tells on stderr why one of several pieces of work failed, and returns what a JSON document says of it. */
 export function reportInPassing(error: unknown): {failure: Failure; exitStatus: ExitStatus} {
   const failed = failureOf(error)
-  writeLine('stderr', failureText(failed.failure))
+  writeFailure(failed.failure)
   return failed
 }
 
 /** Prints one JSON document, on one line, to stdout, with `schemaVersion` first. */
 export function writeJson(document: object): void {
-  writeLine('stdout', JSON.stringify({schemaVersion: SCHEMA_VERSION, ...document}))
+  writeDocument('stdout', JSON.stringify({schemaVersion: SCHEMA_VERSION, ...document}))
 }
 
-/** Writes a line to stdout or stderr. */
-export function writeLine(stream: StandardStream, line: string): void {
-  writeText(stream, `${line}\n`)
+/** Writes a line for people to stdout or stderr; what is not printable in it is escaped. False if nobody reads any more. */
+export function writeLine(stream: StandardStream, line: string): boolean {
+  return writeText(stream, `${writable(line)}\n`)
+}
+
+/** Writes what a program reads, and has its own escapes: JSON, metrics, commands to a CI server. False if nobody reads any more. */
+export function writeDocument(stream: StandardStream, document: string): boolean {
+  return writeText(stream, `${document}\n`)
 }
 
 function failureOf(error: unknown): {failure: Failure; exitStatus: ExitStatus} {
@@ -74,8 +80,8 @@ export function cancelledError(): ServiceError {
   return new ServiceError('cancelled', {code: 'cancelled', exitStatus: ExitStatus.cancelled})
 }
 
-function failureText({message, next, evidence}: Failure): string {
+function writeFailure({message, next, evidence}: Failure): void {
   const lines = [`hermes-svc: ${message}`, ...evidence.map((line) => `    ${line}`)]
   next.forEach((line, index) => lines.push(`${index === 0 ? 'Next: ' : '      '}${line}`))
-  return lines.join('\n')
+  writeText('stderr', lines.map((line) => `${writable(line)}\n`).join(''))
 }

@@ -2,6 +2,7 @@ import type {Host} from '../host/host.js'
 import {writeText} from '../host/stdio.js'
 import type {ApplyListener} from '../plan/apply.js'
 import {duration, truncated} from './text.js'
+import {visible, writable} from './visible.js'
 
 /** Without a terminal, what is being waited for is said this often. */
 const QUIET_EVERY_MS = 5000
@@ -41,7 +42,7 @@ export function stepReporter(place: ProgressPlace): ApplyListener {
     end: (why, durationMs, outcome) => {
       wait.end()
       if (outcome === 'unchanged') return
-      place.write(`  ${outcome === 'done' ? 'done' : 'FAILED'}  ${why}${timeText(durationMs)}\n`)
+      place.write(`${writable(`  ${outcome === 'done' ? 'done' : 'FAILED'}  ${why}${timeText(durationMs)}`)}\n`)
     },
   }
 }
@@ -71,7 +72,7 @@ class WaitLine {
 
   /** `afterMs`: shown only once it has taken that long. */
   begin(text: string, afterMs: number): void {
-    this.text = text
+    this.text = visible(text)
     this.saidMs = this.beganMs = this.place.nowMs()
     if (this.place.isTty && afterMs === 0) this.show()
     clearInterval(this.timer)
@@ -80,7 +81,7 @@ class WaitLine {
   }
 
   change(text: string): void {
-    this.text = text
+    this.text = visible(text)
     this.show()
   }
 
@@ -100,7 +101,7 @@ class WaitLine {
       this.isShown = true
     } else if (place.nowMs() - this.saidMs >= QUIET_EVERY_MS) {
       this.saidMs = place.nowMs()
-      place.write(`${line}\n`)
+      place.write(`${writable(line)}\n`)
     }
   }
 }

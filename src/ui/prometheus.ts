@@ -1,6 +1,7 @@
 import type {HealthDetails} from '../gateway/health.js'
 import {timestampMicros} from '../gateway/python-values.js'
 import type {GatewayHealth} from '../lifecycle/health.js'
+import {visible} from './visible.js'
 
 type Labels = Readonly<Record<string, string>>
 
@@ -48,9 +49,12 @@ const METRICS: readonly Metric[] = [
     name: 'hermes_gateway_platforms',
     help: 'Messaging platforms of the gateway, by their state as it last wrote it.',
     samples: ({payload}) => {
-      // Texts that are no Unicode would all be written as the same one, and a collector refuses a file that has a series twice.
-      const states = Object.entries(payload.details.platform_states ?? {}).filter(([state]) => state.isWellFormed())
-      return states.map(([state, value]) => ({labels: {state}, value}))
+      // Texts that are written as the same one are counted together: a collector refuses a file that has a series twice.
+      const counts = new Map<string, number>()
+      for (const [state, count] of Object.entries(payload.details.platform_states ?? {})) {
+        counts.set(shownLabel(state), (counts.get(shownLabel(state)) ?? 0) + count)
+      }
+      return [...counts].map(([state, value]) => ({labels: {state}, value}))
     },
   },
 ]
@@ -72,9 +76,14 @@ function sampleLine(name: string, {profile, account}: GatewayHealth, {labels, va
   return `${name}{${pairs.join(',')}} ${value}`
 }
 
+/** A label's value as it is shown everywhere else, so that no terminal obeys it; of newlines the format takes care itself. */
+function shownLabel(text: string): string {
+  return text.split('\n').map(visible).join('\n')
+}
+
 /** The three characters that the format gives a meaning within a label's value. */
 function escapeLabel(text: string): string {
-  return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+  return shownLabel(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
 }
 
 function one(value: number | undefined, labels: Labels = {}): readonly Sample[] {

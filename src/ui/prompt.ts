@@ -2,6 +2,7 @@ import type {Host} from '../host/host.js'
 import type {Choice, Question} from '../setup/item.js'
 import {type Paint, paintFor} from './paint.js'
 import {wrapped} from './text.js'
+import {visible, writable} from './visible.js'
 
 /** How a prompt is run. */
 export interface AskOptions {
@@ -73,15 +74,21 @@ function askWidth({stderrColumns}: Host): number {
 function choicesOf(choices: readonly Choice[], fit: (text: string) => string) {
   return choices.map(({value, name, short = name, about, refused}) => ({
     value,
-    name,
-    short,
+    name: visible(name),
+    short: visible(short),
     description: fit(`${name}: ${refused ?? about}`),
     ...(refused === undefined ? {} : {disabled: '(not possible)'}),
   }))
 }
 
-/** The library's own theme colours everything, whatever NO_COLOR says. */
-function themeOf({good, bad, dim, strong}: Paint, fit: (text: string) => string) {
+/** The library's own theme colours everything, whatever NO_COLOR says. It writes to the terminal itself, so each text is ready for that. */
+function themeOf(paint: Paint, fit: (text: string) => string) {
+  const ready = (colour: (text: string) => string) => (text: string) =>
+    text
+      .split('\n')
+      .map((line) => writable(colour(line)))
+      .join('\n')
+  const [good, bad, dim, strong] = [ready(paint.good), ready(paint.bad), ready(paint.dim), ready(paint.strong)]
   return {
     prefix: {idle: strong('?'), done: '-'},
     icon: {cursor: '>', checked: MARKED, unchecked: UNMARKED},

@@ -1,3 +1,5 @@
+import {visible, withoutOwnColours} from './visible.js'
+
 /** Less than this is not enough to read a column of sentences in. */
 const LEAST_LAST_COLUMN = 24
 const GAP = '  '
@@ -11,7 +13,7 @@ export async function prepareWidths(data: unknown): Promise<void> {
 
 /** How many columns of a terminal a text takes: two for a wide character, none for an accent of its own or a colour. See `prepareWidths`. */
 export function widthOf(text: string): number {
-  const plain = text.includes('\u001b') ? text.replace(/\u001b\[[\d;]*m/g, '') : text
+  const plain = withoutOwnColours(text)
   if (/^[\u0020-\u007e]*$/.test(plain)) return plain.length
   return widthOfWide ? widthOfWide(plain) : [...plain].length
 }
@@ -26,7 +28,8 @@ export function columns(rows: readonly (readonly string[])[]): string[] {
  * where too little is left for that, each row becomes a block with a line for each cell under the names in the first row, which is then not
  * shown by itself. A single word that is too long is never broken: it may be a path or a command to copy.
  */
-export function table(rows: readonly (readonly string[])[], width?: number): string[][] {
+export function table(cells: readonly (readonly string[])[], width?: number): string[][] {
+  const rows = cells.map((row) => row.map(visible))
   const widths: number[] = []
   for (const row of rows) {
     for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, widthOf(cell))
@@ -57,11 +60,12 @@ function blocks([names = [], ...rows]: readonly (readonly string[])[], width: nu
 }
 
 /** A text in lines of at most `width` columns, broken at blanks; a word that is longer stands alone. `indent` goes before all but the first. */
-export function wrapped(text: string, width: number, indent = ''): string[] {
+export function wrapped(written: string, width: number, indent = ''): string[] {
+  const text = visible(written)
   if (widthOf(text) <= width) return [text]
   const lines: string[] = []
-  const [, margin = '', rest = ''] = /^( *)(.*)$/s.exec(text) ?? []
-  const words = rest.split(/ +/)
+  const [margin = ''] = /^ */.exec(text) ?? []
+  const words = text.slice(margin.length).split(/ +/)
   let line = margin
   for (const word of words) {
     const isEmpty = line.trim() === ''
@@ -76,7 +80,8 @@ export function wrapped(text: string, width: number, indent = ''): string[] {
 }
 
 /** The text, or as much of it as `width` columns hold with an ellipsis at its end. */
-export function truncated(text: string, width: number): string {
+export function truncated(written: string, width: number): string {
+  const text = visible(written)
   if (widthOf(text) <= width) return text
   let short = ''
   for (const character of text) {

@@ -4,6 +4,8 @@ import {describe, expect, it} from 'vitest'
 import type {SmokeStep} from '../../src/smoke/steps.js'
 import {type Annotation, findingAnnotations, githubCommand, stepAnnotations} from '../../src/ui/annotations.js'
 import type {DiagnosisReport} from '../../src/doctor/summary.js'
+import {visible} from '../../src/ui/visible.js'
+import {UNPRINTABLE} from '../support/unprintable.js'
 import {readWorkflowCommands} from '../support/workflow-commands.js'
 
 const documentOf = <T>(name: string) =>
@@ -25,7 +27,9 @@ describe('a workflow command', () => {
       fc.property(annotation, (one) => {
         const command = githubCommand(one)
         expect(command).not.toMatch(/[\r\n]/)
-        expect(readWorkflowCommands(command)).toEqual([{command: one.level, properties: {title: one.title}, data: one.lines.join('\n')}])
+        const data = one.lines.map(visible).join('\n')
+        expect(readWorkflowCommands(command)).toEqual([{command: one.level, properties: {title: visible(one.title)}, data}])
+        expect(command).not.toMatch(UNPRINTABLE)
       }),
     )
   })

@@ -3,6 +3,7 @@ import {describe, expect, it} from 'vitest'
 import type {Finding} from '../../src/doctor/finding.js'
 import type {DiagnosisReport} from '../../src/doctor/summary.js'
 import {doctorText} from '../../src/ui/doctor-text.js'
+import {ownColours, writable} from '../../src/ui/visible.js'
 import {widthOf} from '../../src/ui/text.js'
 
 const finding = (rest: Partial<Finding>): Finding => ({
@@ -97,8 +98,8 @@ describe('what doctor says', () => {
   })
 
   it('means the same without its colours', () => {
-    const mark = (text: string) => `\u001b[31m${text}\u001b[39m`
+    const mark = (text: string) => ownColours(`\u001b[31m${text}\u001b[39m`)
     const painted = doctorText([report('work', LONG)], {good: mark, bad: mark, dim: mark, strong: mark}, 60)
-    expect(painted.map((line) => stripVTControlCharacters(line))).toEqual(doctorText([report('work', LONG)], undefined, 60))
+    expect(painted.map((line) => stripVTControlCharacters(writable(line)))).toEqual(doctorText([report('work', LONG)], undefined, 60))
   })
 })

@@ -1,4 +1,5 @@
 import {describe, expect, it} from 'vitest'
+import {writable} from '../../src/ui/visible.js'
 import {NO_PAINT, paintFor} from '../../src/ui/paint.js'
 
 describe('colours', () => {
@@ -14,6 +15,6 @@ describe('colours', () => {
   ])('are there %s', async (_, isTty, env, expected) => {
     const paint = await paintFor(isTty, env)
     expect(paint !== NO_PAINT).toBe(expected)
-    expect(paint.bad('word')).toBe(expected ? '\u001b[31mword\u001b[39m' : 'word')
+    expect(writable(paint.bad('word'))).toBe(expected ? '\u001b[31mword\u001b[39m' : 'word')
   })
 })
