@@ -1,5 +1,8 @@
+import path from 'node:path'
+import {PLANNED_STOP, readLastWords} from '../gateway/last-words.js'
 import {readProcess, type ProcessInfo} from '../gateway/process.js'
-import {readGatewayState, stateFile} from '../gateway/records.js'
+import {readGatewayState} from '../gateway/records.js'
+import {stateOf} from '../gateway/verdict.js'
 import {tick} from '../gateway/tick.js'
 import {HostError, type Launched, type LaunchEnd} from '../host/host.js'
 import {afterEnd, type GatewayEnd} from '../service/after-end.js'
@@ -108,22 +111,18 @@ export class Keeper {
     this.gateway = undefined
     // What it left behind would hold its ports and files.
     if (gateway.pid > 0) host.killGroup(gateway.pid)
+    const words = readLastWords(userHost, profile.home, {pid: gateway.pid, startTime, startedWallMs})
+    if (words.isStopPlanned) userHost.removeFile(path.join(profile.home, PLANNED_STOP))
     const state = readGatewayState(userHost, profile.home)
-    const value = state.kind === 'present' ? state.value : undefined
-    const written = value?.process?.startTime
-    const isOfThisRun =
-      written !== undefined && startTime !== undefined
-        ? written >= startTime
-        : (userHost.stat(stateFile(profile.home))?.modifiedMs ?? 0) >= startedWallMs
     const desired = readDesired(userHost, profile.home)
     return {
       end,
       seen: {
         ...{code: end.code, signal: end.signal, failure: end.failure},
         upMs: host.monotonicMs() - startedMs,
-        said: value && isOfThisRun ? value : undefined,
+        words,
         isAsked: this.isStopping,
-        isStopped: (desired.kind === 'recorded' && desired.record.desiredState === 'stopped') || value?.desiredState === 'stopped',
+        isStopped: (desired.kind === 'recorded' && desired.record.desiredState === 'stopped') || stateOf(state)?.desiredState === 'stopped',
       },
     }
   }

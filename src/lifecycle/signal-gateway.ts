@@ -1,11 +1,10 @@
 import path from 'node:path'
+import {PLANNED_STOP} from '../gateway/last-words.js'
 import {readLock} from '../gateway/lock.js'
 import {hasEnded, type ProcessInfo, readProcess, startedAt} from '../gateway/process.js'
 import {pidFile, readProcessRecord} from '../gateway/records.js'
 import {identify, recordOf} from '../gateway/verdict.js'
 import type {Target} from './target.js'
-
-const PLANNED_STOP_MARKER = '.gateway-planned-stop.json'
 
 /** What signalling a gateway needs of a target. */
 export interface GatewayPlace extends Pick<Target, 'host' | 'userHost'> {
@@ -44,7 +43,7 @@ export function writePlannedStop(target: Target, gateway: GatewayProcess): void 
     // Python before 3.11 does not read a trailing "Z".
     written_at: new Date(host.nowMs()).toISOString().replace('Z', '+00:00'),
   }
-  userHost.writeAtomic(path.join(service.profile.home, PLANNED_STOP_MARKER), JSON.stringify(marker), 0o600)
+  userHost.writeAtomic(path.join(service.profile.home, PLANNED_STOP), JSON.stringify(marker), 0o600)
 }
 
 /** Upstream compares for equality, so what is known less exactly is taken from the gateway's own record; without that null, which it accepts. */

@@ -1,3 +1,4 @@
+import type {LastWords} from '../gateway/last-words.js'
 import {delayMs, type RestartPolicy} from './restart-policy.js'
 
 /** How a gateway ended, and what it was meant to do. */
@@ -8,8 +9,8 @@ export interface GatewayEnd {
   /** errno name, if it could not be started. */
   readonly failure?: string | undefined
   readonly upMs: number
-  /** What this very gateway last wrote of itself into its state file; undefined if that is another one's or says nothing. */
-  readonly said: {readonly gatewayState: string | undefined; readonly restartRequested: boolean} | undefined
+  /** What this very gateway has left in its files. */
+  readonly words: LastWords
   /** Somebody asked for the stop. */
   readonly isAsked: boolean
   /** It is recorded that the operator has it stopped. */
@@ -30,7 +31,10 @@ const FATAL = 78
 const RAN = ['running', 'draining', 'degraded', 'stopped']
 const DID_NOT_START = ['starting', 'startup_failed']
 
-/** The rule of the helper `after-exit`, for where no manager calls that: 75 of a gateway that ran starts it at once, 78 never. Pure. */
+/**
+ * The rule of the helper `after-exit`, for where no manager calls that: a restart that its files say was requested starts it at once, and so
+ * does 75 of a gateway that ran; 78 never. Pure.
+ */
 export function afterEnd(policy: RestartPolicy, failuresBefore: number, end: GatewayEnd): AfterEnd {
   const what = describeEnd(end)
   if (end.isAsked) return {failures: 0, waitMs: null, text: `${what}; the stop was asked for`}
@@ -40,20 +44,23 @@ export function afterEnd(policy: RestartPolicy, failuresBefore: number, end: Gat
   }
   // Without a stop that was asked for 0 is what older gateways end with on any signal, too: only the record tells.
   if (end.code === 0 && end.isStopped) return {failures: 0, waitMs: null, text: `${what}; the operator has it stopped`}
-  if (end.code === PLANNED && isPlanned(policy, end)) {
+  const isLoopWatchdog = end.code === PLANNED && end.words.isLoopWatchdog
+  if (!isLoopWatchdog && isPlanned(policy, end)) {
     return {failures: 0, waitMs: policy.restartDelayMs, text: `${what}: a planned restart, at once`}
   }
   const failures = (end.upMs >= policy.forgetAfterMs ? 0 : failuresBefore) + 1
   const waitMs = Math.max(policy.restartDelayMs, delayMs(policy, failures))
-  return {failures, waitMs, text: `${what}; failure ${failures} in a row, the next start waits ${seconds(waitMs)} s`}
+  const why = isLoopWatchdog ? ', since its event loop did not answer its own watchdog' : ''
+  return {failures, waitMs, text: `${what}${why}; failure ${failures} in a row, the next start waits ${seconds(waitMs)} s`}
 }
 
-/** Newer gateways exit with 75 also when they cannot start. */
-function isPlanned({plannedAfterMs}: RestartPolicy, {said, upMs}: GatewayEnd): boolean {
-  if (!said) return upMs >= plannedAfterMs
-  const {gatewayState = '', restartRequested} = said
+/** Gateways up to 0.16 end a restart with 0 under systemd, and newer ones exit with 75 also when they cannot start. */
+function isPlanned({plannedAfterMs}: RestartPolicy, {code, words: {said, isRestartPending, isStopPlanned}, upMs}: GatewayEnd): boolean {
+  const {gatewayState = '', restartRequested = false} = said ?? {}
   if (DID_NOT_START.includes(gatewayState)) return false
-  return RAN.includes(gatewayState) || restartRequested
+  if (restartRequested || isRestartPending || isStopPlanned) return true
+  if (code !== PLANNED) return false
+  return said ? RAN.includes(gatewayState) : upMs >= plannedAfterMs
 }
 
 function describeEnd({code, signal, failure, upMs}: GatewayEnd): string {

@@ -1,13 +1,15 @@
 import {spawnSync} from 'node:child_process'
-import {readdirSync, utimesSync} from 'node:fs'
+import {mkdirSync, readdirSync, utimesSync} from 'node:fs'
 import {join} from 'node:path'
 import {afterEach, expect, it} from 'vitest'
+import {recentEntries} from '../../src/plan/journal.js'
 import {shellQuote} from '../../src/service/shell-quote.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {
   cleanUp,
   HANGS_MS,
   helperService,
+  HOST,
   type Json,
   lacks,
   NO_PROCESS,
@@ -16,6 +18,7 @@ import {
   read,
   runHelper,
   SHELLS,
+  startTime,
 } from '../support/helper-scripts.js'
 
 afterEach(cleanUp)
@@ -149,6 +152,87 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       ['writing nothing', ''],
     ])('takes exit 75 of a gateway that was %s for a failure', async (_, stateFile) => {
       expect(await after75(stateFile)).toBe('6')
+    })
+
+    it('takes an end with any status for planned if a restart was requested', async () => {
+      const stateFile = {gateway_state: 'stopped', restart_requested: true, startsAfter: 0}
+      for (const [code, status] of [
+        ['exited', '0'],
+        ['exited', '1'],
+        ['killed', 'KILL'],
+      ] as const) {
+        expect(await ends({code, status, up: 2, failures: 5, stateFile})).toMatchObject({
+          failures: '0',
+          said: expect.stringMatching(/ after 2(\.\d+)? s: a planned restart, at once\n$/) as string,
+        })
+        // What an earlier run has left counts for nothing.
+        expect((await ends({code, status, up: 2, failures: 5, stateFile: {...stateFile, startsAfter: -1}})).failures).toBe('6')
+      }
+      expect((await ends({code: 'exited', status: '78', up: 2, failures: 5, stateFile})).failures).toBe('5')
+    })
+
+    /** The count after an end two seconds after the start, with another file in the home that is so many seconds old. */
+    const withFile = async (name: string, content: Json | string, age: number, status: string) => {
+      const made = await helperService()
+      mkdirSync(join(made.home, 'state'))
+      mkdirSync(join(made.home, 'logs'))
+      put(made.state, 'failures', 5)
+      put(made.state, 'started', nowTicks() - 200)
+      utimesSync(join(made.state, 'started'), Date.now() / 1000 - 2, Date.now() / 1000 - 2)
+      put(made.home, name, content)
+      utimesSync(join(made.home, name), Date.now() / 1000 - age, Date.now() / 1000 - age)
+      put(made.home, 'gateway_state.json', {gateway_state: 'running', start_time: nowTicks() - 200, restart_requested: false})
+      const {stderr} = runHelper(shell, made, 'after-exit.sh', {EXIT_CODE: 'exited', EXIT_STATUS: status})
+      return {failures: read(made.state, 'failures'), said: stderr, made}
+    }
+
+    it("goes by upstream's note of a restart, if it is of this run", async () => {
+      const note = {requested_at: 1, via_service: true, detached: false}
+      expect((await withFile('.restart_pending.json', note, 1, '0')).failures).toBe('0')
+      expect((await withFile('.restart_pending.json', note, 3, '0')).failures).toBe('6')
+    })
+
+    it('removes the planned-stop marker of a gateway that has ended, and goes by it if it is of this run', async () => {
+      const marker = '.gateway-planned-stop.json'
+      const dead = {target_pid: NO_PROCESS, target_start_time: 5, stopper_pid: 1, written_at: 'x'}
+      for (const [age, failures] of [
+        [1, '0'],
+        [3, '6'],
+      ] as const) {
+        const ended = await withFile(marker, dead, age, '1')
+        expect([ended.failures, read(ended.made.home, marker)]).toEqual([failures, undefined])
+      }
+      const recycled = await withFile(marker, {...dead, target_pid: process.pid}, 1, '1')
+      expect([recycled.failures, read(recycled.made.home, marker)]).toEqual(['0', undefined])
+    })
+
+    it.each<[string, Json | string]>([
+      ['a living process', {target_pid: process.pid, target_start_time: startTime(process.pid)}],
+      ['a living process, and not since when', {target_pid: process.pid, target_start_time: null}],
+      ['nobody', {}],
+      ['half of one', '{"target_pid": 99'],
+    ])('leaves a planned-stop marker of %s alone', async (_, content) => {
+      const {failures, made} = await withFile('.gateway-planned-stop.json', content, 1, '1')
+      expect(failures).toBe('6')
+      expect(read(made.home, '.gateway-planned-stop.json')).toBeDefined()
+    })
+
+    it("takes exit 75 of the gateway's own loop watchdog for a failure, and notes it in the journal", async () => {
+      const lifecycle = (exit_reason: string) => ({phase: 'exited', pid: 12, exit_code: 75, exit_reason, exited_at: 'x'})
+      const blocked = await withFile('state/gateway.lifecycle.json', lifecycle('loop_liveness_watchdog'), 1, '75')
+      expect(blocked.failures).toBe('6')
+      expect(blocked.said).toMatch(
+        /exited with 75 after 2(\.\d+)? s, since its event loop did not answer its own watchdog; failure 6 in a row/,
+      )
+      expect(recentEntries(HOST, blocked.made.home)).toMatchObject([{command: 'watchdog', service: '', outcome: 'done'}])
+
+      for (const [reason, age] of [
+        ['graceful_shutdown', 1],
+        ['loop_liveness_watchdog', 3],
+      ] as const) {
+        const planned = await withFile('state/gateway.lifecycle.json', lifecycle(reason), age, '75')
+        expect([planned.failures, recentEntries(HOST, planned.made.home)]).toEqual(['0', []])
+      }
     })
 
     it('takes exit 75 without a state file for planned only after a while', async () => {

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {PLANNED_STOP} from '../../gateway/last-words.js'
 import {hasEnded, readProcess, startedAt} from '../../gateway/process.js'
 import {type FileReading, isObject, readJson} from '../../gateway/records.js'
 import {stateOf} from '../../gateway/verdict.js'
@@ -31,7 +32,7 @@ const MARKERS: readonly MarkerKind[] = [
   },
   {
     kind: 'planned-stop',
-    file: '.gateway-planned-stop.json',
+    file: PLANNED_STOP,
     ttlMs: 60_000,
     why: 'It stands for a stop that was meant; a crash of another process with that number could pass for one.',
   },

@@ -27,7 +27,7 @@ describe('the watchdog check', () => {
     const [finding, ...others] = await findings([HOUR_MS])
     expect(others).toEqual([])
     expect(finding).toMatchObject({kind: 'restarted', severity: 'info', isFixable: false, cure: ["hermes-svc logs --since '1 day ago'"]})
-    expect(finding?.what).toBe('the watchdog had to restart the gateway once in the last 24 hours')
+    expect(finding?.what).toBe('a watchdog had to restart the gateway once in the last 24 hours')
     expect(finding?.evidence).toEqual([expect.stringMatching(/^2025-12-31T23:00:00\.000Z \(done\): kill/)])
   })
 
