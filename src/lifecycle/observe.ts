@@ -3,6 +3,7 @@ import {ancestorsOf, profileOfCommandLine} from '../gateway/process.js'
 import type {Host} from '../host/host.js'
 import type {ManagerObservation} from '../managers/manager.js'
 import {type DesiredReading, readDesired} from '../service/desired-state.js'
+import {DEFAULT_RESTART_POLICY} from '../service/restart-policy.js'
 import {isOfService} from './membership.js'
 import type {Target} from './target.js'
 
@@ -32,12 +33,22 @@ export function observeWith(target: Pick<Target, 'host'>, seen: ManagerObservati
   const gateway = observeGateway(target.host, home, seen.mainPid, hasRunHere(seen))
   const verdict = withoutRecord(seen, judge(gateway), target.host.monotonicMs())
   return {
-    manager: seen,
+    manager: {...seen, failuresInARow: failuresShown(seen, verdict, target.host.monotonicMs())},
     gateway,
     verdict,
     desired: readDesired(target.host, home),
     supervised: isSupervised(target.host, seen, gateway, verdict),
   }
+}
+
+/**
+ * Failures in a row as far as they still count: after a gateway that has been up for as long as the policy says the next one is the first
+ * again, though the helper clears its count only when that comes.
+ */
+function failuresShown(seen: ManagerObservation, verdict: Verdict, nowMs: number): number {
+  const {forgetAfterMs} = seen.settings?.policy ?? DEFAULT_RESTART_POLICY
+  const upMs = seen.activity === 'running' && verdict.state === 'alive' ? nowMs - (seen.startedAtMs ?? nowMs) : 0
+  return upMs >= forgetAfterMs ? 0 : seen.failuresInARow
 }
 
 /** True if a gateway of this service has run under the manager here, or may have. */

@@ -61,6 +61,18 @@ describe('observe', () => {
     expect(observe(new FakeSystemd().target)).toMatchObject({verdict: {state: 'dead'}, supervised: undefined})
   })
 
+  it('counts failures no more once the gateway has been up for the time after which the next one is the first again', () => {
+    const failuresAfter = (ms: number, gatewayState = 'running') => {
+      const machine = new FakeSystemd()
+      machine.addUnit('')
+      machine.comesUp(gatewayState)
+      machine.host.put('/run/user/1000/hermes-svc-hermes-gateway/failures', '5')
+      machine.shown.ExecMainStartTimestampMonotonic = String((machine.host.monotonicMs() - ms) * 1000)
+      return observe(machine.target).manager.failuresInARow
+    }
+    expect([failuresAfter(299_000), failuresAfter(300_000)]).toEqual([5, 0])
+  })
+
   describe('a main process that has left no record of a gateway', () => {
     const seenAfter = (ms: number) => {
       const machine = new FakeSystemd()

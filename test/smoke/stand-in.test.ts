@@ -582,6 +582,22 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       expect(state(home)).toMatchObject({gateway_state: 'running', restart_requested: false, exit_reason: null})
     })
 
+    test('under systemd 0.16 ends a requested restart with 0, and 0.21 with 75; both leave the note of it until they run again', async () => {
+      for (const [version, code] of [
+        ['0.16', 0],
+        ['0.21', 75],
+      ] as const) {
+        const home = tempHome()
+        const gateway = await running(home, {config: {version}, env: {INVOCATION_ID: 'x'}})
+        gateway.child.kill('SIGUSR1')
+        expect(await gateway.ended).toEqual({code, signal: null})
+        expect(state(home)).toMatchObject({gateway_state: 'stopped', restart_requested: true})
+        expect(json(home, '.restart_pending.json')).toMatchObject({via_service: true, detached: false})
+        await running(home)
+        expect(existsSync(join(home, '.restart_pending.json'))).toBe(false)
+      }
+    })
+
     test('a SIGTERM cuts a drain short, and the requested restart still wins', async () => {
       const home = tempHome()
       const gateway = await running(home, {config: {active_work: 1, drain_ms: 60_000}})
@@ -660,6 +676,31 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       const home = tempHome()
       expect(await launch(home, {config: {exit_after_ms: 10, exit}}).ended).toEqual(ending)
       expect(state(home)).toMatchObject(persisted)
+    })
+
+    test('the hard exit of its loop watchdog leaves the pid record and says so in the lifecycle sentinel alone', async () => {
+      const home = tempHome()
+      const exit = {code: 75, lifecycle: 'loop_liveness_watchdog'}
+      const gateway = launch(home, {config: {version: '0.21', exit_after_ms: 10, exit}})
+      expect(await gateway.ended).toEqual({code: 75, signal: null})
+      expect(json(home, 'state/gateway.lifecycle.json')).toMatchObject({
+        phase: 'exited',
+        exit_code: 75,
+        exit_reason: 'loop_liveness_watchdog',
+      })
+      expect(state(home)).toMatchObject({gateway_state: 'running', restart_requested: false})
+      expect(json(home, 'gateway.pid')).toMatchObject({pid: gateway.pid})
+    })
+
+    test('brakes after too many starts, before it has taken lock and pid record', async () => {
+      const home = tempHome()
+      const respawn_brake = {max_starts: 2, window_s: 60, first_s: 30, cap_s: 60}
+      configure(home, {version: '0.21', exit_after_ms: 1, exit: {code: 1}, respawn_brake})
+      for (let start = 0; start < 2; start++) expect((await launch(home).ended).code).toBe(1)
+      const third = launch(home)
+      await until('the brake', () => third.stderr().includes('(re)started 3 times in 60s — backing off 30s'))
+      expect(text(home, 'gateway-starts.log').split('\n')).toHaveLength(4)
+      expect(existsSync(join(home, 'gateway.pid'))).toBe(false)
     })
 
     test('a sequence gives each start its own behaviour, and the last one stays', async () => {
@@ -921,7 +962,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
     const typed = [...types!.matchAll(/^ {2}([a-z_]+)\?:/gm)].map((match) => match[1])
     const exitKeys = [.../^EXIT_KEYS = \{(.*)\}/m.exec(program)![1]!.matchAll(/"([a-z_]+)"/g)].map((match) => match[1])
     const typedExitKeys = [...before!.matchAll(/^ {2}([a-z_]+)\?:/gm)].map((match) => match[1])
-    expect(table).toHaveLength(31)
+    expect(table).toHaveLength(32)
     expect(typed).toEqual(table)
     expect(defaults.filter((key) => key !== 'code')).toEqual(table)
     expect(['code', 'signal', ...typedExitKeys]).toEqual(exitKeys)

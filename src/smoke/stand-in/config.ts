@@ -13,6 +13,8 @@ export type StandInExit = ({code: number; signal?: never} | {code?: never; signa
   restart_requested?: boolean
   /** Written together with `state`. */
   exit_reason?: string | null
+  /** 0.21, with a code: the reason in the lifecycle sentinel. Any but `graceful_shutdown` is a watchdog's hard exit. */
+  lifecycle?: string
 }
 
 /** What one start of the stand-in does. Every key may be left out. */
@@ -53,6 +55,8 @@ export interface StandInBehaviour {
   exit_after_ms?: number | null
   /** Default code 75: a planned restart. `state`: `stopped` with code 0 or 75, else nothing is written. */
   exit?: StandInExit
+  /** 0.21: its brake on restarts, by gateway-starts.log; upstream's own is 5, 120, 10, 300. Default: none. */
+  respawn_brake?: {max_starts: number; window_s: number; first_s: number; cap_s: number} | null
   /** How long after `running` it freezes as `freeze` says. */
   freeze_after_ms?: number | null
   /** `block`: sleeps on the loop's thread. `spin`: uses a full core. `stop`: sends itself SIGSTOP. */
