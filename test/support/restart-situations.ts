@@ -22,8 +22,11 @@ export interface Situation {
   /** What status says just before the restart; `not-up`: anything but running. */
   readonly actual: string
   readonly flags?: readonly string[]
-  /** How the former process must have ended, by the stand-in's own record; undefined: it had no chance to write one, or was gone before. */
-  readonly ended?: number | undefined
+  /**
+   * How the former process must have ended, by the stand-in's own record: the restart that it was asked for, or a status. undefined: it had
+   * no chance to write one, or was gone before.
+   */
+  readonly ended?: number | 'restart' | undefined
   /** What makes the gateway, without any service, end as it does here; undefined: there is none that could be ended. */
   readonly endsBy?: 'USR1' | 'TERM' | 'KILL'
   /** What is promised of the time: that of the gateway itself and hardly more, or ten seconds in all. */
@@ -126,15 +129,15 @@ const FAILS: StandInConfig = {exit_on_start: {code: 1}}
 
 /** Every state but a missing unit, which ends with what is left to do. */
 export const situations: readonly Situation[] = [
-  {name: 'healthy 0.10', before: {version: '0.10'}, actual: 'running', ended: 75, endsBy: 'USR1', limit: 'healthy'},
-  {name: 'healthy 0.16', before: HEALTHY, actual: 'running', ended: 75, endsBy: 'USR1', limit: 'healthy'},
-  {name: 'healthy 0.21', before: {version: '0.21'}, actual: 'running', ended: 75, endsBy: 'USR1', limit: 'healthy'},
+  {name: 'healthy 0.10', before: {version: '0.10'}, actual: 'running', ended: 'restart', endsBy: 'USR1', limit: 'healthy'},
+  {name: 'healthy 0.16', before: HEALTHY, actual: 'running', ended: 'restart', endsBy: 'USR1', limit: 'healthy'},
+  {name: 'healthy 0.21', before: {version: '0.21'}, actual: 'running', ended: 'restart', endsBy: 'USR1', limit: 'healthy'},
   {
     name: `slow drain (${WORK_MS / 1000} s)`,
     before: {drain_ms: WORK_MS, active_work: 2},
     actual: 'running',
     flags: ['--answer-timeout', '1s'],
-    ended: 75,
+    ended: 'restart',
     endsBy: 'USR1',
     limit: 'healthy',
   },
@@ -146,7 +149,7 @@ export const situations: readonly Situation[] = [
       await waitFor(async () => (await status()).actual === 'draining', 'the drain')
     },
     actual: 'draining',
-    ended: 75,
+    ended: 'restart',
     endsBy: 'USR1',
   },
   {
@@ -214,7 +217,7 @@ export const situations: readonly Situation[] = [
     name: 'children left behind',
     before: {fork_children: 2, children_deaf: true},
     actual: 'running',
-    ended: 75,
+    ended: 'restart',
     endsBy: 'USR1',
   },
   {
@@ -250,15 +253,15 @@ export const situations: readonly Situation[] = [
     before: HEALTHY,
     wrapper: '"$STAND_IN" "$@"; exit $?',
     actual: 'running',
-    ended: 75,
+    ended: 'restart',
     endsBy: 'USR1',
   },
-  {name: 'pid file missing', before: {unlink_after_start: ['gateway.pid']}, actual: 'running', ended: 75, endsBy: 'USR1', limit: 'healthy'},
+  {name: 'pid file missing', before: {unlink_after_start: ['gateway.pid']}, actual: 'running', ended: 'restart', endsBy: 'USR1', limit: 'healthy'},
   {
     name: 'lock on an unlinked file',
     before: {unlink_after_start: ['gateway.lock']},
     actual: 'running',
-    ended: 75,
+    ended: 'restart',
     endsBy: 'USR1',
     limit: 'healthy',
   },

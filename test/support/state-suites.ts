@@ -25,10 +25,10 @@ export async function seeRestart(
   const after = await given.status()
   expect(after).toMatchObject({actual: 'running', verdict: {state: 'alive'}})
   expect(after.verdict.pid).not.toBe(given.pid)
-  if (situation.actual !== 'running' && situation.actual !== 'draining') expect(after.failuresInARow).toBe(0)
+  expect(after.failuresInARow).toBe(0)
   if (situation.ended !== undefined) {
     const ends = (await given.sh(`grep '"end"' ${given.home}/stand-in.starts | grep '"pid": *${given.pid}[,}]' | tail -n 1`)).trim()
-    expect(JSON.parse(ends)).toMatchObject({code: situation.ended})
+    expect(JSON.parse(ends)).toMatchObject(situation.ended === 'restart' ? {reason: 'planned-restart'} : {code: situation.ended})
   }
   // Nobody of before is left, children included.
   for (const pid of before.split('\n').filter(Boolean)) expect(await given.sh(`kill -0 ${pid} 2>/dev/null && echo there`)).toBe('')
