@@ -3,7 +3,7 @@ import {whatHolds} from '../gateway/process.js'
 import {readGatewayState} from '../gateway/records.js'
 import {type GatewayObservation, stateOf, type Verdict} from '../gateway/verdict.js'
 import type {Progress} from '../plan/plan.js'
-import {type GatewayProcess, isStillThere, signalGateway, writePlannedStop} from './signal-gateway.js'
+import {announceEnd, type GatewayProcess, isStillThere, signalGateway, writePlannedStop} from './signal-gateway.js'
 import type {Target} from './target.js'
 
 /** How long each rung may take, in ms. */
@@ -61,10 +61,12 @@ export async function endGateway(target: Target, gateway: GatewayProcess, option
         return 'asked'
       if (target.host.monotonicMs() >= options.deadlineMs) throw outOfTime(target, verdict)
     }
+    announceEnd(target, gateway)
     writePlannedStop(target, gateway)
     if (!signalGateway(target, gateway, 'SIGTERM')) return 'gone'
     if (await ends(target, gateway, times.terminateMs, options, 'to stop (SIGTERM)')) return 'terminated'
   }
+  announceEnd(target, gateway)
   if (!signalGateway(target, gateway, 'SIGKILL')) return 'gone'
   // However late it is: the kernel needs a moment.
   return (await ends(target, gateway, times.killMs, {...options, deadlineMs: Infinity}, 'to be gone (SIGKILL)')) ? 'killed' : 'survived'

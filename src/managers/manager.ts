@@ -278,6 +278,8 @@ export interface Manager {
   settingsFile(service: Service): string
   /** A file of ours that is there while a changed definition waits for the restart that it needs. */
   restartDueFile(service: Service): string
+  /** The folder of what the helpers remember from one start to the next; not there while the service has never run, or is not ours. */
+  memoryFolder(service: Service): string
   /** Files of ours on disk that a definition of the `wanted` files does not have, e.g. of an older version or of a run that was killed. */
   leftovers(service: Service, wanted: readonly string[]): string[]
   /** Takes what is on disk of our definition away, helpers included; none if there is nothing. */

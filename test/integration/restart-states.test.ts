@@ -63,7 +63,9 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
       const {actual, verdict} = await given.status()
       return actual === 'running' && verdict.pid !== given.pid
     }, 'the new gateway')
-    expect(await sh(`grep '"end"' ${given.home}/stand-in.starts | grep '"pid": *${given.pid}[,}]'`)).toContain('"reason": "planned-restart"')
+    expect(await sh(`grep '"end"' ${given.home}/stand-in.starts | grep '"pid": *${given.pid}[,}]'`)).toContain(
+      '"reason": "planned-restart"',
+    )
   })
 
   it('ends with 1 and what is left to try where the new gateway does not come up within --timeout', async () => {

@@ -256,7 +256,14 @@ export const situations: readonly Situation[] = [
     ended: 'restart',
     endsBy: 'USR1',
   },
-  {name: 'pid file missing', before: {unlink_after_start: ['gateway.pid']}, actual: 'running', ended: 'restart', endsBy: 'USR1', limit: 'healthy'},
+  {
+    name: 'pid file missing',
+    before: {unlink_after_start: ['gateway.pid']},
+    actual: 'running',
+    ended: 'restart',
+    endsBy: 'USR1',
+    limit: 'healthy',
+  },
   {
     name: 'lock on an unlinked file',
     before: {unlink_after_start: ['gateway.lock']},

@@ -286,6 +286,10 @@ export class LaunchdManager implements Manager {
     return path.join(definitionPaths(this.scope, service).supportFolder, 'restart-due')
   }
 
+  memoryFolder(service: Service): string {
+    return definitionPaths(this.scope, service).stateFolder
+  }
+
   leftovers(service: Service, wanted: readonly string[]): string[] {
     return leftovers(this.host, this.scope, service, wanted)
   }

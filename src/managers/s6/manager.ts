@@ -227,6 +227,10 @@ export class S6Manager implements Manager {
     return path.join(this.paths(service).slot, 'restart-due')
   }
 
+  memoryFolder(service: Service): string {
+    return this.paths(service).memory
+  }
+
   leftovers(service: Service, wanted: readonly string[]): string[] {
     const {helpers} = this.paths(service)
     const names = orNoAccess(() => this.host.list(helpers) ?? [])
@@ -431,7 +435,7 @@ export class S6Manager implements Manager {
 
   private memory(service: Service, name: string): string | undefined {
     try {
-      return this.host.readText(path.join(this.paths(service).memory, name))
+      return this.host.readText(path.join(this.memoryFolder(service), name))
     } catch (error) {
       if (error instanceof HostError) return undefined
       throw error

@@ -261,6 +261,10 @@ export class SystemdManager implements Manager {
     return path.join(definitionPaths(this.scope, service).supportFolder, 'restart-due')
   }
 
+  memoryFolder(service: Service): string {
+    return runtimeFolderOf(this.scope, service)
+  }
+
   leftovers(service: Service, wanted: readonly string[]): string[] {
     return leftovers(this.host, this.scope, service, wanted)
   }
@@ -350,7 +354,7 @@ export class SystemdManager implements Manager {
 
   /** A start by hand must not wait for a delay that earlier failures earned, nor be refused for them. */
   private forgetFailures(service: Service): Step[] {
-    const file = path.join(runtimeFolderOf(this.scope, service), 'failures')
+    const file = path.join(this.memoryFolder(service), 'failures')
     return [this.resetFailed(service), {kind: 'remove-file', why: 'forget earlier failures', path: file, as: service.account}]
   }
 
@@ -408,7 +412,7 @@ export class SystemdManager implements Manager {
   }
 
   private failuresInARow(service: Service): number {
-    return positive(readIfAllowed(this.host, path.join(runtimeFolderOf(this.scope, service), 'failures'))?.trim()) ?? 0
+    return positive(readIfAllowed(this.host, path.join(this.memoryFolder(service), 'failures'))?.trim()) ?? 0
   }
 }
 
