@@ -76,9 +76,9 @@ export function parseMemory(text: string | undefined): WatchdogMemory | undefine
     const value: unknown = JSON.parse(text)
     if (!isObject(value)) return undefined
     const {pid, startTime, wedgedTicks, kills, lastKillMs} = value
-    const numbers = [pid, startTime, wedgedTicks, kills, lastKillMs]
-    if (!numbers.every((number) => typeof number === 'number' && Number.isFinite(number) && number >= 0)) return undefined
-    return {pid, startTime, wedgedTicks, kills, lastKillMs} as WatchdogMemory
+    const isCount = (number: unknown): number is number => typeof number === 'number' && Number.isFinite(number) && number >= 0
+    if (!isCount(pid) || !isCount(startTime) || !isCount(wedgedTicks) || !isCount(kills) || !isCount(lastKillMs)) return undefined
+    return {pid, startTime, wedgedTicks, kills, lastKillMs}
   } catch {
     return undefined
   }

@@ -47,10 +47,9 @@ export function writeDown(userHost: Host, root: string, report: BootReport): voi
   try {
     const file = bootLogFile(root)
     userHost.makeFolder(path.dirname(file), 0o755)
-    const before = userHost.readText(file) ?? ''
-    // Of a long log the newer half stays.
-    const kept = before.length > LONGEST_LOG ? before.slice(before.indexOf('\n', before.length - LONGEST_LOG / 2) + 1) : before
-    if (kept.length < before.length) userHost.writeAtomic(file, kept, 0o644)
+    const {kind, size = 0} = userHost.lstat(file) ?? {}
+    // Of a long log the newest part stays.
+    if (kind === 'file' && size > LONGEST_LOG) userHost.writeAtomic(file, userHost.readTail(file, LONGEST_LOG / 2) ?? '', 0o644)
     userHost.appendLine(file, lines.join('\n'), 0o644)
   } catch (error) {
     if (!(error instanceof HostError)) throw error

@@ -2,7 +2,8 @@ import path from 'node:path'
 import {readLock} from '../gateway/lock.js'
 import {lockFile, pidFile} from '../gateway/records.js'
 import {judge, observeGateway} from '../gateway/verdict.js'
-import {type Account, type Host, HostError} from '../host/host.js'
+import type {Account, Host} from '../host/host.js'
+import {whyFailed} from '../managers/container.js'
 
 /** What names processes of the container that is gone. */
 const NAMES = ['gateway.pid', 'processes.json', 'gateway.lock']
@@ -82,8 +83,7 @@ function whyKept(host: Host, home: string): string | undefined {
     const {state} = judge(gateway)
     return host.lstat(pidFile(home)) === undefined || state === 'dead' ? undefined : `the gateway is ${state}`
   } catch (error) {
-    if (error instanceof HostError) return error.message
-    throw error
+    return whyFailed(error)
   }
 }
 

@@ -1,10 +1,9 @@
 import path from 'node:path'
-import {ServiceError} from '../errors.js'
 import {readDrain} from '../gateway/drain.js'
 import {readGatewayState} from '../gateway/records.js'
 import {type Host, HostError} from '../host/host.js'
 import {statIfAllowed} from '../host/tolerant-read.js'
-import type {BootSlot, Container} from '../managers/container.js'
+import {type BootSlot, type BuiltSlots, type Container, whyFailed} from '../managers/container.js'
 import type {DesiredState, Service} from '../managers/manager.js'
 import {performSteps} from '../plan/apply.js'
 import {isStoppedUntilBoot, readDesired} from '../service/desired-state.js'
@@ -51,7 +50,7 @@ export async function boot(target: Target, container: Container, options: BootOp
     account,
     profiles.map(({home}) => home),
     dryRun,
-  )
+  ).catch((error: unknown) => new Map(profiles.map(({home}) => [home, {removed: [], kept: whyFailed(error)}])))
   const outcomes = new Map<Service, Outcome>()
   const slots: BootSlot[] = []
   const multiplexed = await isMultiplexed(userHost, container, first.root)
@@ -59,12 +58,12 @@ export async function boot(target: Target, container: Container, options: BootOp
   let command: readonly string[] | undefined
   for (const service of services) {
     const {profile} = service
-    const server = servedBy({service, userHost: host}) ?? (multiplexed && profile.name !== DEFAULT_PROFILE ? DEFAULT_PROFILE : undefined)
-    if (server !== undefined) {
-      outcomes.set(service, {action: 'served', reason: `the gateway of profile ${server} serves it`, isFinding: false})
-      continue
-    }
     try {
+      const server = servedBy({service, userHost: host}) ?? (multiplexed && profile.name !== DEFAULT_PROFILE ? DEFAULT_PROFILE : undefined)
+      if (server !== undefined) {
+        outcomes.set(service, {action: 'served', reason: `the gateway of profile ${server} serves it`, isFinding: false})
+        continue
+      }
       const desired = readDesired(host, profile.home)
       const {wanted, reason, isFinding} = decideBoot({
         ...{desired, state: readGatewayState(host, profile.home), unrecorded: options.unrecorded},
@@ -80,8 +79,7 @@ export async function boot(target: Target, container: Container, options: BootOp
       slots.push({service, settings, environment: chosen?.environment ?? new Map(), wanted, reason, isFinding})
       outcomes.set(service, {action: wanted === 'running' ? 'start' : 'keep-down', reason, isFinding})
     } catch (error) {
-      if (!(error instanceof ServiceError || error instanceof HostError)) throw error
-      outcomes.set(service, failure(error.message))
+      outcomes.set(service, failure(whyFailed(error)))
     }
   }
 
@@ -99,12 +97,19 @@ export async function boot(target: Target, container: Container, options: BootOp
   if (!built) return report(services)
   for (const [slot, why] of built.failures) fail(slot, why)
   // Before s6 takes any of them up: fifty gateways that start leave little time to anybody else.
-  writeDown(userHost, first.root, report(services))
+  const noteDown = (some: readonly Service[]) => {
+    try {
+      writeDown(userHost, first.root, report(some))
+    } catch (error) {
+      notes.push(`the boot log could not be written: ${whyFailed(error)}`)
+    }
+  }
+  noteDown(services)
   const noTick = await tickFrom(host, container, built.done)
   if (noTick !== undefined) notes.push(noTick)
-  const late = await container.takeUp(built)
+  const late = await takenUp(container, built)
   for (const [slot, why] of late) fail(slot, why)
-  if (late.size > 0) writeDown(userHost, first.root, report([...late.keys()].map(({service}) => service)))
+  if (late.size > 0) noteDown([...late.keys()].map(({service}) => service))
   return report(services)
 }
 
@@ -161,8 +166,16 @@ async function tickFrom(host: Host, container: Container, slots: readonly BootSl
     await performSteps(host, await container.tickSteps(slot), () => undefined)
     return undefined
   } catch (error) {
-    if (!(error instanceof ServiceError || error instanceof HostError)) throw error
-    return `there is no heartbeat: ${error.message}`
+    return `there is no heartbeat: ${whyFailed(error)}`
+  }
+}
+
+/** Has the manager take up what was built; those that it could not, all of them if that failed altogether. */
+async function takenUp(container: Container, built: BuiltSlots): Promise<ReadonlyMap<BootSlot, string>> {
+  try {
+    return await container.takeUp(built)
+  } catch (error) {
+    return new Map(built.done.map((slot) => [slot, whyFailed(error)]))
   }
 }
 

@@ -1,4 +1,5 @@
-import type {Account} from '../host/host.js'
+import {ServiceError} from '../errors.js'
+import {type Account, HostError} from '../host/host.js'
 import type {Step} from '../plan/plan.js'
 import type {ServiceSettings} from '../service/settings.js'
 import type {DesiredState, Service} from './manager.js'
@@ -20,6 +21,13 @@ export interface ChosenSettings {
   readonly environment: ReadonlyMap<string, string>
   /** Why the variables cannot be read; undefined if they can. */
   readonly failure: string | undefined
+}
+
+/** Why one of several profiles cannot be helped, whatever went wrong: it must not cost the others their boot. */
+export function whyFailed(error: unknown): string {
+  if (error instanceof ServiceError || error instanceof HostError) return error.message
+  const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  return `${what} (this is a bug in hermes-svc)`
 }
 
 /** Which of some services could not be made, and why. */

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {isObject} from '../gateway/records.js'
 import {type Host, HostError} from '../host/host.js'
 import type {AppliedStep} from './apply.js'
 
@@ -56,11 +57,28 @@ export function recentEntries(host: Host, home: string): JournalEntry[] {
   const text = host.readTail(journalFile(home), RECENT_BYTES) ?? ''
   return text.split('\n').flatMap((line) => {
     try {
-      const entry = JSON.parse(line) as JournalEntry
-      return typeof entry.time === 'string' && typeof entry.command === 'string' && Array.isArray(entry.steps) ? [entry] : []
+      return parseEntry(JSON.parse(line))
     } catch {
       // The first line may be half of one, and the last one may be being written.
       return []
     }
   })
+}
+
+const OUTCOMES: readonly JournalEntry['outcome'][] = ['done', 'failed', 'cancelled']
+
+function parseEntry(value: unknown): JournalEntry[] {
+  if (!isObject(value)) return []
+  const {time, command, service, error, steps} = value
+  const outcome = OUTCOMES.find((known) => known === value.outcome)
+  if (typeof time !== 'string' || typeof command !== 'string' || typeof service !== 'string' || !outcome || !Array.isArray(steps)) return []
+  return [{time, command, service, outcome, ...(typeof error === 'string' ? {error} : {}), steps: steps.flatMap(parseStep)}]
+}
+
+function parseStep(value: unknown): JournalStep[] {
+  if (!isObject(value)) return []
+  const {kind, target, changed, before, after} = value
+  if (typeof kind !== 'string' || typeof target !== 'string' || typeof changed !== 'boolean') return []
+  const isHash = (hash: unknown): hash is string | null => typeof hash === 'string' || hash === null
+  return [{kind, target, changed, ...(isHash(before) ? {before} : {}), ...(isHash(after) ? {after} : {})}]
 }

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {isObject} from '../gateway/records.js'
 import {parseStat} from '../gateway/process.js'
 import {TOOL_ENVIRONMENT} from '../gateway/process-darwin.js'
 import {type Host, HostError} from '../host/host.js'
@@ -19,6 +20,9 @@ export interface DesiredRecord {
   readonly stoppedInBoot?: string
 }
 
+/** Characters of a time or a command in the record. */
+const LONGEST_TEXT = 100
+
 export const desiredStateFile = (home: string): string => path.join(home, '.hermes-svc.json')
 
 /** What was recorded; "unreadable" covers a damaged file too: an intent that cannot be read is not an intent that is absent. */
@@ -38,12 +42,27 @@ export function readDesired(host: Host, home: string): DesiredReading {
   }
   if (text === undefined) return {kind: 'absent'}
   try {
-    const value = JSON.parse(text) as DesiredRecord
-    if (value.desiredState === 'running' || value.desiredState === 'stopped') return {kind: 'recorded', record: value}
+    const record = parseDesired(JSON.parse(text))
+    if (record) return {kind: 'recorded', record}
   } catch {
-    // Falls through: not JSON, or JSON null.
+    // Falls through: not JSON.
   }
   return {kind: 'unreadable', why: 'not a record of hermes-svc'}
+}
+
+/** Who may write to the home can write anything there. What was asked for is all that has to be said; what else is damaged is left out. */
+function parseDesired(value: unknown): DesiredRecord | undefined {
+  if (!isObject(value)) return undefined
+  const {desiredState, since, by, stoppedInBoot} = value
+  if (desiredState !== 'running' && desiredState !== 'stopped') return undefined
+  const text = (said: unknown, instead: string) => (typeof said === 'string' && said !== '' ? said.slice(0, LONGEST_TEXT) : instead)
+  return {
+    schemaVersion: 1,
+    desiredState,
+    since: text(since, 'an unknown time'),
+    by: text(by, 'an unknown command'),
+    ...(typeof stoppedInBoot === 'string' ? {stoppedInBoot} : {}),
+  }
 }
 
 /** True if the operator has it stopped until the next boot, and that has not come yet. */

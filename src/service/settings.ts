@@ -1,3 +1,4 @@
+import {isObject} from '../gateway/records.js'
 import type {Scope} from '../managers/manager.js'
 import {requireValidPolicy, type RestartPolicy} from './restart-policy.js'
 
@@ -44,21 +45,45 @@ export interface ServiceSettings {
 export function parseSettings(text: string | undefined): ServiceSettings | undefined {
   if (text === undefined) return undefined
   try {
-    const value = JSON.parse(text) as ServiceSettings
-    requireValidPolicy(value.policy)
-    // A record of before there was a heartbeat has none.
-    const heartbeat = {...DEFAULT_HEARTBEAT, ...(value.heartbeat as Partial<HeartbeatSettings> | undefined)}
-    return isWhole(value) && isValidHeartbeat(heartbeat) ? {...value, heartbeat} : undefined
+    return parseRecord(JSON.parse(text))
   } catch {
     // Not JSON, or without a policy that is one.
     return undefined
   }
 }
 
+/** Each member by itself: in a container the record lies where the gateway can write. Throws a RangeError for a policy that is none. */
+function parseRecord(value: unknown): ServiceSettings | undefined {
+  if (!isObject(value) || value.schemaVersion !== 1) return undefined
+  const {scope, profile, home, account, command, commandIsGiven, createdDefinition, linger, turnedLingerOn, drainSec, cronDrainSec} = value
+  const {domain, writtenBy} = value
+  const policy = parsePolicy(value.policy)
+  const heartbeat = parseHeartbeat(value.heartbeat)
+  if (!policy || !heartbeat || (scope !== 'user' && scope !== 'system')) return undefined
+  if (!isText(profile) || !isText(home) || !isText(account) || !isTexts(command)) return undefined
+  if (!isFlag(commandIsGiven) || !isFlag(createdDefinition) || !isFlag(linger) || !isFlag(turnedLingerOn)) return undefined
+  if (!isTime(drainSec) || !isTime(cronDrainSec)) return undefined
+  if ((domain !== undefined && !isText(domain)) || (writtenBy !== undefined && !isVersion(writtenBy))) return undefined
+  return {
+    ...{schemaVersion: 1, scope, profile, home, account, command, commandIsGiven, createdDefinition, linger, turnedLingerOn},
+    ...{policy, drainSec, cronDrainSec, heartbeat},
+    ...(domain === undefined ? {} : {domain}),
+    ...(writtenBy === undefined ? {} : {writtenBy}),
+  }
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string'
+const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.every(isText)
+const isFlag = (value: unknown): value is boolean => typeof value === 'boolean'
+/** JSON can say 1e999, which is read as infinity. */
+const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
+const isTime = (value: unknown): value is number => isNumber(value) && value >= 0
+
 /** The version of hermes-svc that recorded settings which only a newer one than this understands; undefined for any others. */
 export function newerWriter(text: string | undefined): string | undefined {
   try {
-    const {schemaVersion, writtenBy} = JSON.parse(text ?? '') as {schemaVersion?: unknown; writtenBy?: unknown}
+    const value: unknown = JSON.parse(text ?? '')
+    const {schemaVersion, writtenBy} = isObject(value) ? value : {}
     return typeof schemaVersion === 'number' && schemaVersion > 1 && isVersion(writtenBy) ? writtenBy : undefined
   } catch {
     return undefined
@@ -70,27 +95,23 @@ function isVersion(value: unknown): value is string {
   return typeof value === 'string' && /^\d[\w.+-]{0,63}$/.test(value)
 }
 
-function isWhole(value: ServiceSettings): boolean {
-  const {schemaVersion, scope, command, profile, home, account, commandIsGiven, createdDefinition, linger, turnedLingerOn} = value
-  return (
-    schemaVersion === 1 &&
-    (scope === 'user' || scope === 'system') &&
-    Array.isArray(command) &&
-    [profile, home, account, ...(command as unknown[])].every((text) => typeof text === 'string') &&
-    [commandIsGiven, createdDefinition, linger, turnedLingerOn].every((flag) => typeof flag === 'boolean') &&
-    (value.domain === undefined || typeof value.domain === 'string') &&
-    (value.writtenBy === undefined || isVersion(value.writtenBy)) &&
-    [value.drainSec, value.cronDrainSec].every((time) => typeof time === 'number' && time >= 0)
-  )
+function parsePolicy(value: unknown): RestartPolicy | undefined {
+  if (!isObject(value)) return undefined
+  const {restartDelayMs, firstMs, capMs, forgetAfterMs, plannedAfterMs} = value
+  if (!isNumber(restartDelayMs) || !isNumber(firstMs) || !isNumber(capMs) || !isNumber(forgetAfterMs) || !isNumber(plannedAfterMs))
+    return undefined
+  const policy = {restartDelayMs, firstMs, capMs, forgetAfterMs, plannedAfterMs}
+  requireValidPolicy(policy)
+  return policy
 }
 
-function isValidHeartbeat({enabled, intervalSec, watchdogTicks}: HeartbeatSettings): boolean {
-  return (
-    typeof enabled === 'boolean' &&
-    typeof intervalSec === 'number' &&
-    intervalSec > 0 &&
-    (watchdogTicks === null || (Number.isInteger(watchdogTicks) && watchdogTicks > 0))
-  )
+/** A record of before there was a heartbeat has none. */
+function parseHeartbeat(value: unknown): HeartbeatSettings | undefined {
+  if (value !== undefined && !isObject(value)) return undefined
+  const {enabled, intervalSec, watchdogTicks} = {...DEFAULT_HEARTBEAT, ...value}
+  if (!isFlag(enabled) || !isNumber(intervalSec) || intervalSec <= 0) return undefined
+  if (watchdogTicks !== null && !(isNumber(watchdogTicks) && Number.isInteger(watchdogTicks) && watchdogTicks > 0)) return undefined
+  return {enabled, intervalSec, watchdogTicks}
 }
 
 export function formatSettings(settings: ServiceSettings): string {

@@ -31,6 +31,6 @@ export const SETTINGS: ServiceSettings = {
   turnedLingerOn: false,
   policy: DEFAULT_RESTART_POLICY,
   drainSec: 0,
-  heartbeat: DEFAULT_HEARTBEAT,
   cronDrainSec: 30,
+  heartbeat: DEFAULT_HEARTBEAT,
 }

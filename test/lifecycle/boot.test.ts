@@ -127,6 +127,60 @@ describe('boot', () => {
     ])
   })
 
+  it('starts the others, whatever one profile has in its files', async () => {
+    const hostile = ['{"desiredState":"running","by":{"toString":1}}', 'null', '{"desiredState":', '[[[[']
+    const files = hostile.map((text, index) => [`/opt/data/profiles/p${index}/.hermes-svc.json`, own(text)] as const)
+    const marks = hostile.map((_, index) => [`/opt/data/profiles/p${index}/SOUL.md`, own('')] as const)
+    const container = new Container(Object.fromEntries([...files, ...marks]))
+    expect((await container.boot()).profiles.map(({profile, action}) => [profile, action])).toEqual([
+      ['default', 'start'],
+      ...hostile.map((_, index) => [`p${index}`, 'start']),
+    ])
+  })
+
+  it.each(['.hermes-svc.json', 'config.yaml'])(
+    'reports what nobody foresaw about one profile as that, and starts the others: %s',
+    async (name) => {
+      const container = new Container({'/opt/data/profiles/work/SOUL.md': own('')})
+      const readText = container.readText.bind(container)
+      container.readText = (file) => {
+        if (file === `/opt/data/profiles/work/${name}`) throw new TypeError('cannot convert')
+        return readText(file)
+      }
+      const {profiles} = await container.boot()
+      expect(profiles.map(({profile, action}) => [profile, action])).toEqual([
+        ['default', 'start'],
+        ['work', 'failed'],
+      ])
+      expect(profiles[1]).toMatchObject({isFinding: true, reason: 'TypeError: cannot convert (this is a bug in hermes-svc)'})
+      expect(container.texts()[`${STAGING}/run`]).toContain('# Written by hermes-svc')
+    },
+  )
+
+  it('starts all though nothing of the former container can be taken away', async () => {
+    const container = new Container({'/opt/data/gateway.pid': own('{}'), '/opt/data/gateway.lock': own('')})
+    const run = container.run.bind(container)
+    container.run = (argv: readonly string[]) => {
+      if (argv.includes('/opt/data')) throw new TypeError('no more processes')
+      return run(argv)
+    }
+    expect((await container.boot()).profiles).toMatchObject([
+      {action: 'start', notSwept: expect.stringContaining('no more processes') as string},
+    ])
+  })
+
+  it('reports those that s6 does not take up', async () => {
+    const container = new Container()
+    const run = container.run.bind(container)
+    container.run = (argv: readonly string[]) => {
+      if (argv[0] === 's6-svscanctl') throw new TypeError('no more processes')
+      return run(argv)
+    }
+    expect((await container.boot()).profiles).toMatchObject([
+      {action: 'failed', reason: expect.stringContaining('no more processes') as string},
+    ])
+  })
+
   it('writes a line a profile into the boot log, whose older half goes when it is long', async () => {
     const log = bootLogFile('/opt/data')
     const container = new Container({[log]: own(`${'an old line\n'.repeat(30_000)}the last\n`)})

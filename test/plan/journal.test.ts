@@ -1,5 +1,6 @@
+import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
-import {appendJournal, type JournalEntry, journalStep} from '../../src/plan/journal.js'
+import {appendJournal, type JournalEntry, journalStep, recentEntries} from '../../src/plan/journal.js'
 import type {Step} from '../../src/plan/plan.js'
 import {type FakeFile, FakeHost} from '../fakes/fake-host.js'
 
@@ -66,5 +67,29 @@ describe('appendJournal', () => {
     const {note, host} = append({[FILE]: {link: '/home/user/x'}, '/home/user/x': {text: ''}})
     expect(note).toContain('ELOOP')
     expect(host.texts()['/home/user/x']).toBe('')
+  })
+})
+
+describe('recentEntries', () => {
+  const recent = (text: string) => recentEntries(new FakeHost({files: {[FILE]: text}}), HOME)
+  const line = (more: object) => JSON.stringify({...ENTRY, ...more})
+
+  it('reads back what was appended', () => {
+    const entry = {...ENTRY, error: 'it broke', steps: [{kind: 'act', target: 'wait', changed: true, before: null, after: 'abc'}]}
+    expect(recent(`half a line"}\n${line(entry)}\n`)).toEqual([entry])
+  })
+
+  it('takes each member by itself, whatever somebody wrote there', () => {
+    const hostile = [{outcome: {toString: 1}}, {time: 5}, {service: null}, {steps: {length: 3}}].map(line)
+    expect(recent([...hostile, 'null', '[]', '7'].join('\n'))).toEqual([])
+    expect(recent(line({error: {}, steps: [null, {kind: 'act'}, {kind: 'act', target: {toString: 1}, changed: true}]}))).toEqual([ENTRY])
+    fc.assert(
+      fc.property(fc.record({time: fc.jsonValue(), outcome: fc.jsonValue(), steps: fc.jsonValue(), error: fc.jsonValue()}), (more) => {
+        for (const {outcome, steps} of recent(line(more))) {
+          expect(['done', 'failed', 'cancelled']).toContain(outcome)
+          expect(steps.every(({target}) => typeof target === 'string')).toBe(true)
+        }
+      }),
+    )
   })
 })

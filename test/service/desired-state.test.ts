@@ -34,6 +34,29 @@ describe('the record of the desired state', () => {
     )
   })
 
+  it.each([
+    ['{"desiredState":"running","by":{"toString":1}}', 'running'],
+    ['{"desiredState":"stopped","since":[],"by":7,"stoppedInBoot":{"toString":null},"schemaVersion":"x"}', 'stopped'],
+    ['{"desiredState":"running","since":"","by":"","__proto__":{"stoppedInBoot":"b"}}', 'running'],
+  ])('says what was asked for, though all else in it is damaged: %s', (text, desiredState) => {
+    const record = {schemaVersion: 1, desiredState, since: 'an unknown time', by: 'an unknown command'}
+    expect(reading(text)).toEqual({kind: 'recorded', record})
+  })
+
+  it('has short texts only, whatever is in the file', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.jsonValue(), fc.jsonValue(), (since, by, stoppedInBoot) => {
+        const found = reading(JSON.stringify({desiredState: 'running', since, by, stoppedInBoot}))
+        expect(found.kind).toBe('recorded')
+        if (found.kind !== 'recorded') return
+        expect([found.record.since, found.record.by].every((text) => typeof text === 'string' && text !== '')).toBe(true)
+        expect(['string', 'undefined']).toContain(typeof found.record.stoppedInBoot)
+      }),
+    )
+    const long = 'x'.repeat(5000)
+    expect(reading(JSON.stringify({desiredState: 'running', since: long, by: long}))).toMatchObject({record: {by: 'x'.repeat(100)}})
+  })
+
   it('is a file of the home itself', () => {
     expect(desiredStateFile(HOME)).toBe(`${HOME}/.hermes-svc.json`)
   })

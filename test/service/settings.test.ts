@@ -24,6 +24,17 @@ describe('the record of settings', () => {
     expect(parseSettings(withMember('later', 1))).toMatchObject(SETTINGS)
   })
 
+  it('is unknown if a time in it has no end', () => {
+    for (const name of ['drainSec', 'cronDrainSec']) {
+      expect(parseSettings(formatSettings(SETTINGS).replace(new RegExp(`"${name}": \\d+`), `"${name}": 1e999`))).toBeUndefined()
+    }
+  })
+
+  it('takes over nothing that it does not know', () => {
+    const nested = {...SETTINGS, later: 1, policy: {...SETTINGS.policy, later: 1}, heartbeat: {...SETTINGS.heartbeat, later: 1}}
+    expect(parseSettings(JSON.stringify(nested))).toEqual(SETTINGS)
+  })
+
   it('is unknown if there is none', () => {
     expect(parseSettings(undefined)).toBeUndefined()
   })
@@ -46,6 +57,13 @@ describe('the record of settings', () => {
     ['policy', {...DEFAULT_RESTART_POLICY, firstMs: 0}],
     ['drainSec', null],
     ['cronDrainSec', -1],
+    ['linger', 0],
+    ['domain', 5],
+    ['writtenBy', '1 2; rm'],
+    ['heartbeat', 'on'],
+    ['heartbeat', {enabled: 'yes'}],
+    ['heartbeat', {intervalSec: '60'}],
+    ['heartbeat', {watchdogTicks: 0.5}],
   ])('is unknown if %s is %j', (name, value) => {
     expect(parseSettings(withMember(name, value))).toBeUndefined()
   })

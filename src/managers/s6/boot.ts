@@ -1,8 +1,7 @@
 import path from 'node:path'
-import {ServiceError} from '../../errors.js'
 import {type Account, type Host, HostError} from '../../host/host.js'
 import {parseSettings} from '../../service/settings.js'
-import type {BootFailures, BootSlot, BuiltSlots, ChosenSettings} from '../container.js'
+import {type BootFailures, type BootSlot, type BuiltSlots, type ChosenSettings, whyFailed} from '../container.js'
 import type {DefinitionFile, Service} from '../manager.js'
 import {PUBLISH, RELEASE, S6_ENVIRONMENT, SET_ALL, shell, SKELETON, SUPERVISED} from './control.js'
 import {renderDefinition} from './definition.js'
@@ -67,8 +66,7 @@ export async function buildSlots(host: Host, scan: string, account: Account, slo
     try {
       kept.push(...(await writeSlot(host, slot, slotPaths(scan, slot.service), folderOf(slot), !old.has(slot))))
     } catch (error) {
-      if (!(error instanceof ServiceError || error instanceof HostError)) throw error
-      failures.set(slot, error.message)
+      failures.set(slot, whyFailed(error))
     }
   }
   keepSettings(host, account, kept)
