@@ -66,15 +66,31 @@ function whyNotLasting(host: Host, file: string, account: Account): string | und
   return otherWriterOf(host, host.realPath(file) ?? file, account)
 }
 
-/** Why a node that is there does not do: it cannot be run on this machine (any more), or is too old. Runs it, as the account where that can be done. */
+/**
+ * Why a node that is there does not do: it cannot be run on this machine (any more), or is too old. Runs it, as the account where that can be done;
+ * one that is another's to replace is not run for that, and nothing is said against it.
+ */
 export function whyTooOld(host: Host, file: string, account: Account): string | undefined {
   const actor = host.account.uid === 0 ? host.as(account) : host
+  if (!mayBeAsked(host, actor, file, account)) return undefined
   const probe = {env: {PATH: systemFolders(host)}, cwd: '/', timeoutMs: PROBE_TIMEOUT_MS}
   const {stdout, stderr, failure} = actor.read([file, '--version'], probe)
   const [, major, minor] = /^v(\d+)\.(\d+)\./.exec(stdout) ?? []
   if (major === undefined) return `does not say its version (${failure ?? (stderr.trim().split('\n')[0] || 'it is no node')})`
   const isNewEnough = Number(major) > OLDEST_NODE[0] || (Number(major) === OLDEST_NODE[0] && Number(minor) >= OLDEST_NODE[1])
   return isNewEnough ? undefined : `is too old (${stdout.trim()}; ${OLDEST_NODE.join('.')} or newer is needed)`
+}
+
+/** A program that somebody else can put anything in the place of is none to be run only to learn its version: his unit names it, not we. */
+function mayBeAsked(host: Host, actor: Pick<Host, 'realPath' | 'stat'>, file: string, account: Account): boolean {
+  return host.account.uid === account.uid || isRootsAlone(actor, actor.realPath(file) ?? file)
+}
+
+/** Nobody but root can change the file, or put another in its place. */
+function isRootsAlone(actor: Pick<Host, 'stat'>, file: string): boolean {
+  const stat = actor.stat(file)
+  if (!stat || stat.uid !== 0 || (stat.mode & 0o022) !== 0) return false
+  return file === '/' || isRootsAlone(actor, path.dirname(file))
 }
 
 function isExecutableBy(host: Host, file: string, account: Account): boolean {

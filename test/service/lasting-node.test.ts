@@ -1,6 +1,7 @@
 import {describe, expect, it} from 'vitest'
 import {ServiceError} from '../../src/errors.js'
-import {findLastingNode} from '../../src/service/lasting-node.js'
+import {findLastingNode, whyTooOld} from '../../src/service/lasting-node.js'
+import type {Account} from '../../src/host/host.js'
 import {type FakeCommand, type FakeFile, FakeHost, USER} from '../fakes/fake-host.js'
 
 const PROGRAM: FakeFile = {mode: 0o755}
@@ -50,6 +51,21 @@ describe('the node of a timer', () => {
     }
     const commands = [probe('/usr/bin/node', 'v18.19.0'), probe('/run/current-system/sw/bin/node', 'v20.17.0')]
     expect(find('/tmp/node', files, {commands})).toBe('/run/current-system/sw/bin/node')
+  })
+
+  it('is kept where it is another account’s, without being run: root learns nothing by a program of somebody else', () => {
+    const theirs = '/home/user/.nvm/versions/node/v20.17.0/bin/node'
+    const root: Account = {uid: 0, gid: 0, name: 'root', home: '/root'}
+    // A command that is not announced fails the test.
+    const asRoot = (files: Record<string, FakeFile>, commands: readonly FakeCommand[] = []) =>
+      new FakeHost({account: root, accounts: [USER], nodePath: '/usr/bin/node', files: {'/usr/bin/node': PROGRAM, ...files}, commands})
+    expect(findLastingNode(asRoot({[theirs]: PROGRAM}), USER, theirs)).toBe(theirs)
+    expect(whyTooOld(asRoot({[theirs]: PROGRAM}), theirs, USER)).toBeUndefined()
+    expect(whyTooOld(asRoot({'/usr/local/bin/node': {link: theirs}, [theirs]: PROGRAM}), '/usr/local/bin/node', USER)).toBeUndefined()
+    expect(whyTooOld(asRoot({'/opt/node': {mode: 0o777}}), '/opt/node', USER)).toBeUndefined()
+    expect(
+      whyTooOld(asRoot({'/usr/local/bin/node': PROGRAM}, [probe('/usr/local/bin/node', 'v18.19.0')]), '/usr/local/bin/node', USER),
+    ).toMatch(/^is too old/)
   })
 
   it('is the link to it where a package manager replaces its folder at every upgrade', () => {

@@ -4,7 +4,6 @@ import type {Step} from '../../../plan/plan.js'
 import type {Manager, Service} from '../../manager.js'
 import {isLoaded} from '../evidence.js'
 import {whyInsecure} from '../failures.js'
-import {launchctlEnvironment} from '../launchctl.js'
 
 interface Evidence {
   readonly plist: string
@@ -28,8 +27,10 @@ export const definition: CheckDefinition<Evidence> = {
   },
   diagnose: ({seen, target: {host, manager, service}}, {stat, fault}) => {
     if (!stat || !fault) return []
-    // Only root may give it away, and what is no file cannot be made one.
-    const mayMend = stat.kind === 'file' && (stat.uid === ownerOf(manager, service).uid || host.account.uid === 0)
+    // Only root may give it away, and in a user's folder only what is root's; what is no file cannot be made one.
+    const owner = ownerOf(manager, service).uid
+    const mayGive = host.account.uid === 0 && (owner === 0 || stat.uid === 0)
+    const mayMend = stat.kind === 'file' && (stat.uid === owner || mayGive)
     return [
       {
         kind: stat.kind === 'file' ? 'access' : 'no-file',
@@ -44,17 +45,14 @@ export const definition: CheckDefinition<Evidence> = {
   fix: {
     isSafe: true,
     interrupts: false,
-    plan: ({target: {manager, service, host}}, {plist}) => {
-      const owner = ownerOf(manager, service)
-      const run = (why: string, ...argv: string[]): Step => ({kind: 'run', why, argv, env: launchctlEnvironment()})
-      return {
-        title: `let launchd take ${plist}`,
-        steps: [
-          ...(host.account.uid === 0 ? [run(`give ${plist} to ${owner.name}`, 'chown', '-h', String(owner.uid), plist)] : []),
-          run(`let only its owner write ${plist}`, 'chmod', '644', plist),
-        ],
-        outcome: `${plist} is as launchd takes it`,
-      }
+    plan: ({target: {manager, service, host}}, {plist, stat}) => {
+      const owner = manager.owner(service)
+      const rightful = owner ?? host.accountOf(0)
+      const isForeign = rightful !== undefined && stat?.uid !== rightful.uid
+      // Only root gives it away, and sets nothing else in a user's folder: what is there by then is for the user's own ids.
+      const give: Step[] = isForeign ? [{kind: 'set-access', why: `give ${plist} to ${rightful.name}`, path: plist, owner: rightful}] : []
+      const close: Step = {kind: 'set-access', why: `let only its owner write ${plist}`, path: plist, mode: 0o644, as: owner}
+      return {title: `let launchd take ${plist}`, steps: [...give, close], outcome: `${plist} is as launchd takes it`}
     },
   },
 }

@@ -1,0 +1,235 @@
+import fs from 'node:fs'
+import {beforeAll, expect, it} from 'vitest'
+import {checkModules} from '../../src/doctor/checks/index.js'
+import type {Account} from '../../src/host/host.js'
+import type {Scope} from '../../src/managers/manager.js'
+import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import {HOME_FILES, type HostileHome, hostileHomes, VICTIM} from '../support/hostile-homes.js'
+import {describeOnSystemd} from '../support/machines.js'
+import {TestService} from '../support/test-service.js'
+import {type Boundary, traceArgv, type Violation, violations} from '../support/trace.js'
+
+const SECRET = 'hunter2-of-root'
+const ROOT_SOCKET = '/run/rootonly.sock'
+/** No command may take this long; what it waits for itself is bounded by its flags. */
+const LIMIT_MS = 60_000
+/** Every command at every home instead of some of each: an hour. */
+const IS_WHOLE = process.env.HERMES_SVC_HOSTILE === 'all'
+/** Only the homes whose name has it. */
+const ONLY = process.env.HERMES_SVC_HOSTILE_HOME ?? ''
+/** A file for what was found, as JSON. */
+const REPORT = process.env.HERMES_SVC_HOSTILE_REPORT
+
+interface HostileCommand {
+  readonly name: string
+  readonly argv: readonly string[]
+  /** It does not end by itself: after so many seconds it is interrupted. */
+  readonly endAfterSec?: number
+  readonly withoutProfile?: true
+}
+
+const TIMEOUT = ['--timeout', '2s']
+const WINDOW = ['--wedge-window', '1s']
+
+/** Each command that is about a home. */
+const commands: readonly HostileCommand[] = [
+  {name: 'status', argv: ['status', ...WINDOW]},
+  {name: 'doctor --fix', argv: ['doctor', '--fix', ...TIMEOUT, ...WINDOW]},
+  {name: 'list', argv: ['list'], withoutProfile: true},
+  {name: 'logs', argv: ['logs', '-n', '5']},
+  {name: 'logs -f', argv: ['logs', '-f'], endAfterSec: 1},
+  {name: 'render', argv: ['render']},
+  {name: 'diff', argv: ['diff']},
+  {name: 'doctor', argv: ['doctor', ...WINDOW]},
+  {name: 'doctor --all', argv: ['doctor', '--all', ...WINDOW], withoutProfile: true},
+  {name: 'doctor --fix --all', argv: ['doctor', '--fix', '--all', ...TIMEOUT, ...WINDOW], withoutProfile: true},
+  {name: 'doctor --report', argv: ['doctor', '--report', '/root/report.json', ...WINDOW]},
+  {name: 'heartbeat', argv: ['heartbeat']},
+  {name: 'heartbeat --all', argv: ['heartbeat', '--all'], withoutProfile: true},
+  {name: 'health', argv: ['health', ...WINDOW]},
+  {name: 'health --prometheus', argv: ['health', '--prometheus', ...WINDOW], withoutProfile: true},
+  {name: 'start', argv: ['start', ...TIMEOUT]},
+  {name: 'stop', argv: ['stop', ...TIMEOUT]},
+  {name: 'restart', argv: ['restart', ...TIMEOUT]},
+  {name: 'restart --force', argv: ['restart', '--force', ...TIMEOUT]},
+  {name: 'install', argv: ['install', ...TIMEOUT]},
+  {name: 'install --dry-run', argv: ['install', '--dry-run']},
+  {name: 'uninstall', argv: ['uninstall', '--yes', ...TIMEOUT]},
+  {name: 'setup', argv: ['setup', '--yes', ...TIMEOUT]},
+  {name: 'run', argv: ['run'], endAfterSec: 3},
+  ...Object.keys(checkModules).map((id) => ({name: `fix ${id}`, argv: ['fix', id, '--yes', ...TIMEOUT, ...WINDOW]})),
+]
+
+/** A user whose service root looks after, in one scope. */
+interface Lane {
+  readonly user: Account
+  readonly scope: Scope
+  readonly service: TestService
+}
+
+interface Fault extends Pick<Violation, 'call'> {
+  readonly kind: Violation['kind'] | 'never-ends' | 'victim-changed'
+  readonly home: string
+  readonly command: string
+}
+
+const support = (file: string) => `${import.meta.dirname}/../support/${file}`
+
+if (fs.existsSync('/usr/bin/strace')) {
+  await describeOnSystemd(
+    'as root on a home whose owner is hostile',
+    (machine) => {
+      const lanes: Lane[] = []
+
+      const root = async (program: string, args: readonly string[] = [], user?: Account) => {
+        const result = await machine().exec(['sh', '-c', program, 'sh', ...args], {timeoutMs: 60_000, ...(user ? {user} : {})})
+        if (result.code !== 0) throw new Error(`${program}: ${result.failure ?? result.code}\n${result.stdout}\n${result.stderr}`)
+        return result.stdout
+      }
+
+      beforeAll(async () => {
+        const files = HOME_FILES.map((file) => `${VICTIM}/${file}`)
+        await root(VICTIMS, [VICTIM, ROOT_SOCKET, ...files])
+        for (const [name, scope] of [
+          ['alice', 'system'],
+          ['bea', 'user'],
+        ] as const) {
+          const user = await machine().addUser(name)
+          const service = await TestService.make(machine(), user, {scope, profile: 'default', standIn: {version: '0.21'}})
+          await service.must('install', ['--heartbeat', 'on'])
+          await root('mkdir -p ~/.hermes/profiles/work ~/.hermes/logs ~/.hermes/state && touch ~/.hermes/profiles/work/SOUL.md', [], user)
+          await root(LEARN, [`${user.home}/node`], user)
+          await service.must('start')
+          await root(
+            'mkdir -p "/srv/saved/$1/etc" && cp -a "$2" "/srv/saved/$1/home"; cd /etc && cp -a --parents hermes-svc systemd/system "/srv/saved/$1/etc/" 2>/dev/null || :',
+            [name, user.home],
+          )
+          lanes.push({user, scope, service})
+        }
+      }, 240_000)
+
+      /** What root's own commands must leave as it is, with owner, mode and time of the last change. */
+      const victims = async () => (await root(LIST_VICTIMS, [VICTIM])).split('\n')
+
+      const run = async ({user, scope, service}: Lane, home: HostileHome, command: HostileCommand): Promise<Fault[]> => {
+        const trace = `/tmp/trace-${user.name}`
+        const profile = command.withoutProfile ? [] : ['--profile', home.profile ?? 'default']
+        const scoped = scope === 'system' ? ['--run-as', user.name] : ['--scope', 'user', '--run-as', user.name]
+        const program = [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...command.argv, ...profile, ...scoped]
+        const bounded = command.endAfterSec === undefined ? program : ['timeout', '--signal=INT', String(command.endAfterSec), ...program]
+        const result = await machine().exec([...traceArgv(trace), ...bounded], {timeoutMs: LIMIT_MS, env: {ROOT_SECRET: SECRET}})
+        const boundary: Boundary = {
+          uid: user.uid,
+          home: user.home,
+          theirs: [user.home, `/run/user/${user.uid}`, ...(scope === 'system' ? [service.runtime] : [])],
+          ours: [
+            /^\/etc\/(systemd\/system|hermes-svc)(\/|$)/,
+            /^\/var\/cache\/hermes-svc(\/|$)/,
+            /^\/dev\/(null|tty)$/,
+            /^\/root\/report\.json$/,
+          ],
+          sockets: [/^\/run\/(systemd\/(private|journal|userdb)|dbus\/)/, /^\/var\/run\/nscd\//],
+          secret: SECRET,
+          unasked: [`${user.home}/node`],
+        }
+        const seen = (await machine().readText(trace)) ?? ''
+        if (!seen.includes('execve(')) throw new Error(`nothing was traced of ${command.name}: ${result.stderr}`)
+        const faults: Pick<Fault, 'kind' | 'call'>[] = violations(seen, boundary)
+        if (result.failure !== undefined) {
+          faults.push({kind: 'never-ends', call: `${result.failure} after ${LIMIT_MS / 1000} s`})
+          await machine().exec(['pkill', '-KILL', '-f', `hermes-svc.cjs.*${user.name}`])
+        }
+        return faults.map((fault) => ({...fault, home: home.name, command: command.name}))
+      }
+
+      const assault = async (lane: Lane, home: HostileHome, chosen: readonly HostileCommand[]): Promise<Fault[]> => {
+        const {user} = lane
+        await root(home.make, [], user)
+        if (home.swap) await root('setsid python3 /opt/swap.py "$@" >/dev/null 2>&1 & echo $! >~/swap.pid', home.swap, user)
+        const faults: Fault[] = []
+        const before = await victims()
+        for (const command of chosen) faults.push(...(await run(lane, home, command)))
+        const after = await victims()
+        const changed = [...after.filter((line) => !before.includes(line)), ...before.filter((line) => !after.includes(line))]
+        if (changed.length > 0)
+          faults.push({
+            kind: 'victim-changed',
+            call: changed.join(' | '),
+            home: home.name,
+            command: chosen.map(({name}) => name).join(', '),
+          })
+        await root(RESET, [user.name, user.home, lane.scope, String(user.uid)])
+        return faults
+      }
+
+      /** Some commands at each home: status and doctor --fix always, the others in turn. */
+      const chosenFor = (index: number) => {
+        if (IS_WHOLE) return commands
+        const [always, others] = [commands.slice(0, 2), commands.slice(2)]
+        const turn = Array.from({length: 4}, (_, place) => others[(index * 4 + place) % others.length]).filter((one) => one !== undefined)
+        return [...always, ...turn]
+      }
+
+      it('never does anything there that the owner could turn against the machine', async () => {
+        const attack = async (lane: Lane) => {
+          const faults: Fault[] = []
+          const homes = hostileHomes.filter((home) => home.name.includes(ONLY) && (lane.scope === 'user' || !home.onlyUserScope))
+          let number = 0
+          for (const [index, home] of homes.entries()) {
+            // Those that one lane leaves out the other one takes.
+            const chosen = chosenFor(lane.scope === 'user' ? index : index + 7)
+            faults.push(...(await assault(lane, home, chosen)))
+            number += chosen.length
+          }
+          return {faults, number, homes: homes.length}
+        }
+        const all = await Promise.all(lanes.map(attack))
+        const faults = all.flatMap((one) => one.faults)
+        const total = all.reduce((sum, one) => sum + one.number, 0)
+        console.log(`${commands.length} commands × ${hostileHomes.length} hostile homes (${total} runs): ${faults.length} violations`)
+        if (REPORT !== undefined) fs.writeFileSync(REPORT, JSON.stringify(faults, null, 1))
+        expect(faults.map(({kind, home, command, call}) => `${kind}: ${command}, where ${home}: ${call}`)).toEqual([])
+      }, 3_600_000)
+    },
+    {
+      binds: ['swap.py', 'sockets.py'].map((file) => ({source: support(file), target: `/opt/${file}`})),
+    },
+  )
+}
+
+/** sh. $1: folder. $2: socket. Others: files. What is root's, and no one else may look at. */
+const VICTIMS = `set -e
+victim=$1 socket=$2
+shift 2
+umask 077
+mkdir -p "$victim/logs" "$victim/state" "$victim/units" "$victim/profiles/work" "$victim/systemd/user" "$victim/hermes-svc/hermes-gateway"
+chmod 755 "$victim"
+for file in "$@"; do mkdir -p "$(dirname "$file")"; printf 'a secret of root' >"$file"; done
+python3 /opt/sockets.py record "$socket"
+chmod 600 "$socket"
+`
+
+/** sh. $1: file. A program that passes for a node. */
+const LEARN = `printf '#!/bin/sh\\necho v20.17.0\\n' >"$1"; chmod 755 "$1"`
+
+/** sh. What lies in root's places, without what is hermes-svc's there. */
+const LIST_VICTIMS = `find "$1" /etc /root /run/rootonly.sock* \\( -path '/etc/systemd/system*' -o -path '/etc/hermes-svc*' -o -name report.json \\) -prune -o -type d -printf '%p %m %U:%G\\n' -o -printf '%p %y %m %U:%G %s %C@\\n' 2>/dev/null | sort`
+
+/** sh. $1: user. $2: home directory. $3: scope. $4: uid. Makes all as it was, and starts the gateway. */
+const RESET = `user=$1 home=$2 scope=$3 uid=$4
+[ "$scope" = user ] || systemctl kill -s KILL hermes-gateway.service 2>/dev/null
+systemctl kill -s KILL "user@$uid.service"
+pkill -KILL -u "$user"
+set -e
+rm -rf "$home"
+cp -a "/srv/saved/$user/home" "$home"
+if [ "$scope" = system ]; then
+  rm -rf /etc/hermes-svc /etc/systemd/system/hermes* /etc/systemd/system/*.wants/hermes*
+  cp -a "/srv/saved/$user/etc/." /etc
+  systemctl daemon-reload
+  systemctl reset-failed hermes-gateway.service 2>/dev/null || :
+  systemctl restart --no-block hermes-gateway.service
+fi
+systemctl reset-failed "user@$uid.service" 2>/dev/null || :
+systemctl restart "user@$uid.service"
+`

@@ -1,0 +1,113 @@
+/**
+ * What the owner of a home can make of it. Each is sh that the account itself runs in its home directory, so nothing here needs a right that it
+ * has not. Victims: below /srv/victim there is a file or folder of root's for every name in question, and /etc is the machine's own.
+ */
+
+export const VICTIM = '/srv/victim'
+
+/** What a gateway and we have in a home, by its name there. */
+export const HOME_FILES = [
+  ...['gateway.pid', 'gateway.lock', 'gateway_state.json', '.hermes-svc.json', 'gateway.sock', 'gateway.sock.path', 'config.yaml', '.env'],
+  ...['active_profile', '.gateway-planned-stop.json', '.restart_pending.json', 'gateway-starts.log', 'state/gateway.heartbeat'],
+  ...['state/gateway.lifecycle.json', 'logs/gateway.log', 'logs/agent.log', 'logs/hermes-svc.jsonl', 'logs/gateway-exit-diag.log'],
+  ...['.gateway_state.json.hermes-svc-tmp', '..hermes-svc.json.hermes-svc-tmp'],
+] as const
+
+/** What an account's own service consists of outside the home. */
+const OWN_FILES = [
+  ...['systemd/user/hermes-gateway.service', 'systemd/user/hermes-gateway.service.d/10-hermes-svc.conf'],
+  ...['systemd/user/hermes-svc-heartbeat.service', 'systemd/user/hermes-svc-heartbeat.timer', 'hermes-svc/heartbeat.cjs'],
+  ...['hermes-svc/hermes-gateway/settings.json', 'hermes-svc/hermes-gateway/gateway.env', 'hermes-svc/hermes-gateway/before-start.sh'],
+  ...['hermes-svc/hermes-gateway/before-stop.sh', 'hermes-svc/hermes-gateway/after-exit.sh'],
+] as const
+
+export interface HostileHome {
+  readonly name: string
+  /** sh, run by the account in its home directory. */
+  readonly make: string
+  /** Two paths that are exchanged all the time meanwhile. */
+  readonly swap?: readonly [string, string]
+  /** It is about what a service in user scope has. */
+  readonly onlyUserScope?: true
+  /** It is about this profile. */
+  readonly profile?: string
+}
+
+/** What can stand in the place of a file: sh, `$1` is the file and `$2` its name. */
+const IN_PLACE: Readonly<Record<string, string>> = {
+  "a link to a file of root's": `ln -s "${VICTIM}/$2" "$1"`,
+  'a link to what is not there': 'ln -s "/etc/not-there-$(basename "$2")" "$1"',
+  'a FIFO': 'mkfifo "$1"',
+  'a link to a device': 'ln -s /dev/zero "$1"',
+  'a link to the terminal': 'ln -s /dev/tty "$1"',
+  'a socket': '/usr/bin/python3 /opt/sockets.py dead "$1"',
+  'a huge file': 'truncate -s 3G "$1"',
+  'a folder': 'mkdir "$1"',
+}
+
+function inPlaceOf(files: readonly string[], folder: string, make: string): string {
+  return [
+    `make() { mkdir -p "$(dirname "$1")"; rm -rf "$1"; ${make}; }`,
+    ...files.map((file) => `make '${folder}/${file}' '${file}'`),
+  ].join('\n')
+}
+
+const AWAY = (folder: string, to: string) => `mkdir -p '${folder}'; mv '${folder}' '${folder}.real'; ln -s '${to}' '${folder}'`
+const SWAPPED = (folder: string, make: string) => `mkdir -p '${folder}'; ${make} '${folder}.other'`
+
+/** Every kind, each at all files at once. */
+export const hostileHomes: readonly HostileHome[] = [
+  {name: '~/.hermes is a link to /etc', make: AWAY('.hermes', '/etc')},
+  {name: "~/.hermes is a link to a home of root's", make: AWAY('.hermes', VICTIM)},
+  {name: '~/.hermes is a FIFO', make: 'mv .hermes .hermes.real; mkfifo .hermes'},
+  {name: '~/.hermes is a link to a device', make: AWAY('.hermes', '/dev/zero')},
+  {name: 'a profile is a link to /root', make: AWAY('.hermes/profiles/work', '/root'), profile: 'work'},
+  {name: "a profile is a link to a home of root's", make: AWAY('.hermes/profiles/work', VICTIM), profile: 'work'},
+  {name: 'the folder of profiles is a link', make: AWAY('.hermes/profiles', `${VICTIM}/profiles`), profile: 'work'},
+  {name: 'the home is swapped for a link', make: SWAPPED('.hermes', `ln -s ${VICTIM}`), swap: ['.hermes', '.hermes.other']},
+  {name: 'the home is swapped for a link to /etc', make: SWAPPED('.hermes', 'ln -s /etc'), swap: ['.hermes', '.hermes.other']},
+  {name: 'the home is swapped for a FIFO', make: SWAPPED('.hermes', 'mkfifo'), swap: ['.hermes', '.hermes.other']},
+  {
+    name: 'a profile is swapped for a link',
+    make: SWAPPED('.hermes/profiles/work', 'ln -s /root'),
+    swap: ['.hermes/profiles/work', '.hermes/profiles/work.other'],
+    profile: 'work',
+  },
+  {name: 'the logs are a link', make: AWAY('.hermes/logs', `${VICTIM}/logs`)},
+  {
+    name: 'the logs are swapped for a link',
+    make: SWAPPED('.hermes/logs', `ln -s ${VICTIM}/logs`),
+    swap: ['.hermes/logs', '.hermes/logs.other'],
+  },
+  {name: 'the state folder is a link', make: AWAY('.hermes/state', `${VICTIM}/state`)},
+  {name: "the locks of tokens are a link's", make: AWAY('.local/state', `${VICTIM}/state`)},
+  {name: 'the units are a link', make: AWAY('.config/systemd/user', `${VICTIM}/units`), onlyUserScope: true},
+  {
+    name: 'the units are swapped for a link',
+    make: SWAPPED('.config/systemd/user', `ln -s ${VICTIM}/units`),
+    swap: ['.config/systemd/user', '.config/systemd/user.other'],
+    onlyUserScope: true,
+  },
+  {name: 'all settings are a link', make: AWAY('.config', VICTIM), onlyUserScope: true},
+  {name: "what is ours in a user's folder is a link", make: AWAY('.config/hermes-svc', VICTIM), onlyUserScope: true},
+  ...Object.entries(IN_PLACE).map(([what, make]) => ({name: `each file is ${what}`, make: inPlaceOf(HOME_FILES, '.hermes', make)})),
+  ...Object.entries(IN_PLACE).map(([what, make]) => ({
+    name: `each file of the service is ${what}`,
+    make: inPlaceOf(OWN_FILES, '.config', make),
+    onlyUserScope: true as const,
+  })),
+  {
+    name: "the socket is one of root's, by its path file",
+    make: 'rm -f .hermes/gateway.sock; printf /run/rootonly.sock >.hermes/gateway.sock.path',
+  },
+  {name: 'the socket drips', make: 'rm -f .hermes/gateway.sock; /usr/bin/python3 /opt/sockets.py drip .hermes/gateway.sock'},
+  {name: 'the socket floods', make: 'rm -f .hermes/gateway.sock; /usr/bin/python3 /opt/sockets.py flood .hermes/gateway.sock'},
+  {
+    name: 'the units name programs of theirs',
+    make: `for unit in .config/systemd/user/hermes-svc-heartbeat.service .config/systemd/user/hermes-gateway.service; do
+  [ ! -f $unit ] || sed -i 's|^ExecStart=.*|ExecStart=:"'"$HOME"'/node" "/opt/x"|' $unit
+done
+systemctl --user daemon-reload 2>/dev/null || :`,
+    onlyUserScope: true,
+  },
+]
