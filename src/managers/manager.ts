@@ -153,6 +153,8 @@ export interface DefinitionEvidence {
   readonly programs: readonly UsedProgram[]
   /** The gateway's command line as the manager shows it; its words may hold blanks. */
   readonly commandLine: string
+  /** The same, word by word. */
+  readonly command: readonly string[]
   /** The folder without which the manager does not start the gateway. */
   readonly requiredFolder: string | undefined
   /** The PATH that the definition gives the gateway. */

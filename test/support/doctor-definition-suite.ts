@@ -173,6 +173,39 @@ export async function doctorDefinitionSuite(version: SystemdVersion): Promise<vo
         })
       })
 
+      it('active-profile (followed): `hermes profile use work` turns the default profile of upstream to another home, and none of ours', async () => {
+        const dora = await machine().addUser('dora')
+        const service = await TestService.make(machine(), dora, {profile: 'default'})
+        await service.sh('cd ~/.hermes && mkdir -p profiles/work && echo work >active_profile', [], {user: dora})
+        // Ours names its profile, also once upstream has made the unit its own.
+        await service.must('install')
+        expect(await doctor(service)).toEqual({exit: 0, findings: []})
+        await service.sh('sed -i "/^#/d; s,^ExecStart=.*,ExecStart=$2 gateway run," "$1"', [service.unitFile, STAND_IN], {user: dora})
+        await service.systemctl('daemon-reload')
+        const pid = await service.mainPid()
+        await service.must('restart')
+        expect(await service.comesUp(pid)).not.toBe(pid)
+        expect(await service.sh('ls /home/dora/.hermes/profiles/work')).toBe('')
+        expect(await doctor(service)).toEqual({exit: 0, findings: []})
+        await service.must('uninstall')
+        await service.sh('rm -rf "$1"', [service.unitFile])
+        await service.systemctl('daemon-reload')
+
+        await addForeignUnit(service, {...UPSTREAM_POLICIES['later versions'], command: `${STAND_IN} gateway run`})
+        await waitFor(
+          async () => (await service.sh('ls /home/dora/.hermes/profiles/work')).includes('gateway.pid'),
+          'a gateway in the other home',
+        )
+        const {findings, exit} = await doctor(service, ['--skip', 'start-limit'])
+        expect({exit, findings}).toMatchObject({exit: 1, findings: [{id: 'active-profile', kind: 'followed', severity: 'error'}]})
+        expect(findings[0]?.what).toContain('runs its gateway in the home of profile "work"')
+        await service.must('fix:active-profile', ['--yes'])
+        expect(await doctor(service)).toEqual({exit: 0, findings: []})
+        expect(await service.status()).toMatchObject({installed: 'adopted', actual: 'running', home: '/home/dora/.hermes'})
+        await service.must('uninstall')
+        await service.systemctl('disable', '--now', service.unit)
+      })
+
       it('definition-broken (program): the launcher is gone, and another one is found', async () => {
         const bob = await machine().addUser('bob')
         const service = await TestService.make(machine(), bob)

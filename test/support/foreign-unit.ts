@@ -18,6 +18,8 @@ export interface ForeignUnit {
   readonly service?: readonly string[]
   readonly home?: string
   readonly args?: readonly string[]
+  /** The whole command, in place of the stand-in with the service's profile. */
+  readonly command?: string
 }
 
 /** Writes a unit of a service's name as upstream's installer does, enables it and has it started. */
@@ -27,13 +29,14 @@ export async function addForeignUnit(
   name = service.unit,
 ): Promise<void> {
   const {unit = [], service: lines = [], home = service.home, args = []} = foreign
+  const {command = `${STAND_IN} --profile ${service.profile} gateway run`} = foreign
   const text = [
     '[Unit]',
     'Description=Hermes Agent Gateway - Messaging Platform Integration',
     ...unit,
     '[Service]',
     'Type=simple',
-    `ExecStart=${STAND_IN} --profile ${service.profile} gateway run${args.map((word) => ` ${word}`).join('')}`,
+    `ExecStart=${command}${args.map((word) => ` ${word}`).join('')}`,
     `WorkingDirectory=${home}`,
     `Environment="HERMES_HOME=${home}"`,
     'Environment="PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"',

@@ -15,6 +15,7 @@ export const checkModules: Readonly<Record<string, () => Promise<{check: Check}>
   'disabled-override': () => import('../../managers/launchd/checks/disabled-override.js'),
   'not-loaded': () => import('../../managers/launchd/checks/not-loaded.js'),
   'definition-broken': () => import('./definition-broken.js'),
+  'active-profile': () => import('./active-profile.js'),
   outdated: () => import('./outdated.js'),
   'helper-missing': () => import('./helper-missing.js'),
   'definition-drift': () => import('./definition-drift.js'),

@@ -19,6 +19,7 @@ export function definitionEvidence(seen: ManagerObservation, scripts: readonly U
     stopTimeoutMs: directives.ExitTimeOut === undefined ? undefined : Number(directives.ExitTimeOut) * 1000,
     programs: [...(program?.startsWith('/') ? [{path: program, role: 'gateway' as const}] : []), ...(isOwn ? scripts : [])],
     commandLine: words.join(' '),
+    command: words,
     requiredFolder: directives.WorkingDirectory,
     searchPath: environment.findLast((entry) => entry.startsWith('PATH='))?.slice('PATH='.length),
   }

@@ -23,6 +23,7 @@ export function slotEvidence(host: Host, paths: SlotPaths, {installed, settings,
     stopTimeoutMs: installed === 'no' || Number.isNaN(limit) ? undefined : limit === 0 ? Infinity : limit,
     programs: [...(gateway === undefined ? [] : [{path: gateway, role: 'gateway'} as const]), ...helpers],
     commandLine: isOwn ? (settings?.command ?? []).join(' ') : '',
+    command: isOwn ? (settings?.command ?? []) : [],
     requiredFolder: isOwn ? settings?.home : undefined,
     searchPath: environment.findLast((entry) => entry.startsWith('PATH='))?.slice('PATH='.length),
   }

@@ -26,6 +26,7 @@ export function definitionEvidence(shown: Properties, {program, words}: ExecStar
     stopTimeoutMs: parseSpanMs(shown.TimeoutStopUSec),
     programs: [...gateway, ...others],
     commandLine: words.join(' '),
+    command: words,
     // "!" stands for a folder that may be missing, "~" for the account's home.
     requiredFolder: shown.WorkingDirectory?.startsWith('/') ? shown.WorkingDirectory : undefined,
     searchPath: environment.findLast((entry) => entry.startsWith('PATH='))?.slice('PATH='.length),
