@@ -157,6 +157,8 @@ export interface DefinitionEvidence {
   readonly command: readonly string[]
   /** The folder without which the manager does not start the gateway. */
   readonly requiredFolder: string | undefined
+  /** It does not start a gateway in a home that has none of `homeMarks` in it. */
+  readonly needsHomeMark?: boolean
   /** The PATH that the definition gives the gateway. */
   readonly searchPath: string | undefined
 }

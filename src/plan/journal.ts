@@ -3,7 +3,7 @@ import {isObject} from '../gateway/records.js'
 import {type Host, HostError} from '../host/host.js'
 import type {AppliedStep} from './apply.js'
 
-const journalFile = (home: string): string => path.join(home, 'logs', 'hermes-svc.jsonl')
+export const journalFile = (home: string): string => path.join(home, 'logs', 'hermes-svc.jsonl')
 /** What is recent: some hundred entries. */
 const RECENT_BYTES = 64 * 1024
 

@@ -248,6 +248,8 @@ function existingServices(machine: () => Machine, scope: Scope): void {
     expect(await service.mainPid()).toBe(pid)
     expect(await service.status()).toMatchObject({exit: 0, installed: 'adopted', desired: 'running', enabled: true, pid})
     expect(await service.show('RestartUSec', 'TimeoutStopUSec', 'RestartPreventExitStatus')).toEqual(['100ms', '4min 10s', '78'])
+    // What the unit has of itself by its WorkingDirectory= stays so: the file system of the home is mounted first.
+    if (scope === 'system') expect((await service.show('RequiresMountsFor'))[0]?.split(' ')).toContain(service.home)
     expect((await service.must('diff')).stdout).toContain('is as rendered')
     expect((await service.must('install', ['--json'])).json()).toMatchObject({changed: false})
 
@@ -405,6 +407,20 @@ function existingServices(machine: () => Machine, scope: Scope): void {
     expect(await machine().readText(service.unitFile)).toBeUndefined()
     expect(await service.status()).toMatchObject({exit: 4, installed: 'no', actual: 'not-installed', pid: null})
     expect((await service.show('UnitFileState', 'LoadState')).join()).toBe(',not-found')
+  })
+
+  it('keeps the command that was given when upstream rewrites the unit that it created', async () => {
+    const service = await TestService.make(machine(), user, {scope})
+    const wrapped = ['/usr/bin/env', 'MY_SECRET=1', STAND_IN]
+    await service.must('install', ['--command', wrapped.join(' ')])
+    const environment = async () => service.sh('tr "\\0" "\\n" <"/proc/$1/environ"', [String(await service.mainPid())])
+    expect(await environment()).toContain('MY_SECRET=1')
+    await writeUnit(service, upstreamUnit(service))
+    await service.must('restart')
+    expect(await environment()).toContain('MY_SECRET=1')
+    expect((await service.must('diff')).stdout).toContain('is as rendered')
+    expect((await service.must('doctor')).stdout).toContain('no findings')
+    await service.must('uninstall')
   })
 
   it('does not install over a masked unit, and says how to unmask it', async () => {

@@ -4,6 +4,7 @@ import type {Host} from '../../host/host.js'
 import type {StartFailure} from '../../managers/manager.js'
 import {findGatewayCommand, missingInterpreter} from '../../service/gateway-command.js'
 import {TEMPORARY_FOLDERS} from '../../service/home-check.js'
+import {homeMarks} from '../../service/home-mark.js'
 import {shellQuote} from '../../service/shell-quote.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
@@ -18,6 +19,8 @@ interface Evidence {
   /** The home that the definition names, or the profile's. */
   readonly home: string
   readonly isHomeThere: boolean
+  /** The folder in its place is another one: it has nothing in it by which ours is known. */
+  readonly isHomeAnother: boolean
   readonly missingFolder: string | undefined
   readonly startFailure: StartFailure | undefined
   /** A gateway that could take the place of a program that is gone. */
@@ -48,8 +51,8 @@ export const definition: CheckDefinition<Evidence> = {
   needsService: true,
   needsManager: true,
   look: (scene) => {
-    const {host, manager, service} = scene.target
-    const {programs, requiredFolder, startFailure, searchPath = '', ...said} = manager.evidence(scene.seen.manager)
+    const {host, userHost, manager, service} = scene.target
+    const {programs, requiredFolder, needsHomeMark, startFailure, searchPath = '', ...said} = manager.evidence(scene.seen.manager)
     const program = programs.find(({role}) => role === 'gateway')?.path
     const home = scene.seen.manager.home ?? service.profile.home
     const programFault = program === undefined ? undefined : faultOf(host, program, searchPath)
@@ -59,6 +62,7 @@ export const definition: CheckDefinition<Evidence> = {
       programFault,
       home,
       isHomeThere: host.stat(home)?.kind === 'folder',
+      isHomeAnother: needsHomeMark === true && !homeMarks(home).some((mark) => userHost.lstat(mark) !== undefined),
       missingFolder: requiredFolder !== undefined && host.stat(requiredFolder)?.kind !== 'folder' ? requiredFolder : undefined,
       startFailure,
       replacement: programFault === undefined ? undefined : replacementOf(scene, program),
@@ -105,8 +109,17 @@ function refused(scene: Scene): Fault {
   }
 }
 
-function homeFault(scene: Scene, {home, isHomeThere}: Evidence): Fault {
+function homeFault(scene: Scene, {home, isHomeThere, isHomeAnother}: Evidence): Fault {
   const {service} = scene.seen.manager
+  if (isHomeThere && isHomeAnother && scene.seen.verdict.state === 'dead') {
+    return {
+      kind: 'home-unmarked',
+      what: `${home} is not the home that ${service.name} was installed for: neither the record of its desired state nor our journal is in it`,
+      why: 'Its gateway is not started there: it would make itself a new home, most often below a file system that is yet to be mounted.',
+      cure: [`findmnt --target ${home}   # mount what belongs there; or, if this is the home all the same:`, commandLine(scene, 'start')],
+      isFixable: false,
+    }
+  }
   const isTemporary = TEMPORARY_FOLDERS.some((folder) => home.startsWith(`${folder}/`))
   if (isHomeThere && !isTemporary) return undefined
   const anew = [commandLine(scene, 'uninstall'), 'hermes-svc install --home FOLDER   # one that lasts']

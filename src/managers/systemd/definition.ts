@@ -3,6 +3,7 @@ import {stopTimeoutSec} from '../../gateway/drain.js'
 import type {Account, Host} from '../../host/host.js'
 import {gatewayArgv} from '../../service/gateway-argv.js'
 import {renderHelpers, toolPath} from '../../service/helpers.js'
+import {homeMarks} from '../../service/home-mark.js'
 import {DEFAULT_PROFILE} from '../../service/profile.js'
 import {describePolicy, START_LIMIT_BURST} from './policy-comment.js'
 import {formatSettings, type ServiceSettings} from '../../service/settings.js'
@@ -10,7 +11,17 @@ import {renderTemplate} from '../../service/template.js'
 import {unitPath} from '../../service/unit-path.js'
 import {checksum} from '../../service/checksum.js'
 import type {DefinitionFile, Scope, Service} from '../manager.js'
-import {environmentAssignment, environmentFileLine, execWord, freeText, isSafeProgram, pathSetting, patternSetting} from './escape.js'
+import {
+  environmentAssignment,
+  environmentFileLine,
+  execWord,
+  freeText,
+  isSafeProgram,
+  pathListEntry,
+  pathSetting,
+  patternSetting,
+} from './escape.js'
+import {execStartOf} from './exec-start.js'
 import {syslogIdentifier} from './journal.js'
 import {runtimeDirectoryOf} from './tick-places.js'
 
@@ -20,6 +31,11 @@ const CHECKSUM_MARK = '# Checksum: '
 export const DROP_IN_NAME = '10-hermes-svc.conf'
 /** A start may wait for the longest delay; this much more is for the start itself. */
 const START_MARGIN_SEC = 60
+/** sh: fails, and says why, where $0 is not the home that was installed. */
+const HOME_TEST =
+  homeMarks('/')
+    .map((mark) => `test -e "$0${mark}" || `)
+    .join('') + '{ echo "hermes-svc: $0 is not there, or not the home that was installed: is its file system mounted?" >&2; exit 1; }'
 
 /** Where a service's files are. */
 export interface DefinitionPaths {
@@ -88,7 +104,8 @@ export function unitEnvironment(host: Host, scope: Scope, service: Service, sett
 }
 
 /**
- * Renders the files of a service. `withUnit` is false for an adopted service, whose own unit is kept; a command of ours stands in the drop-in. `systemdVersion` decides on directives that older versions do not know.
+ * Renders the files of a service. `withUnit` is false for an adopted service, whose own unit is kept; a command of ours stands in
+ * the drop-in, which nobody else writes. `systemdVersion` decides on directives that older versions do not know.
  */
 export async function renderDefinition(
   host: Host,
@@ -99,9 +116,7 @@ export async function renderDefinition(
   options: {withUnit: boolean; systemdVersion: number},
 ): Promise<DefinitionFile[]> {
   const paths = definitionPaths(scope, service)
-  const command = carried(host, gatewayArgv(settings.command, service.profile.name, settings.home))
-    .map(execWord)
-    .join(' ')
+  const command = startWords(host, service, settings).map(execWord).join(' ')
   const file = (name: string, text: string, mode = 0o644): DefinitionFile => ({
     path: name,
     text,
@@ -141,13 +156,16 @@ export async function renderDefinition(
     stopArithmetic: `the gateway's own drain (${settings.drainSec} s, cron ${settings.cronDrainSec} s) and what it needs around it`,
     timeoutStopSec: stopTimeoutSec(settings),
     // Upstream rewrites the unit at each start: what must hold stands here.
-    command: settings.commandIsGiven || settings.createdDefinition ? command : '',
+    command: holdsCommand(settings) ? command : '',
+    mountsFor: scope === 'system' ? pathListEntry(settings.home) : '',
+    homeTest: HOME_TEST,
     workingDirectory: pathSetting(settings.home),
     identifier: syslogIdentifier(service),
     environmentFile: entries.length > 0 ? patternSetting(paths.environmentFile) : '',
   })
-  files.push(unitFile(paths.dropIn, dropIn, runsOtherwise(host.readText(paths.dropIn) ?? '', dropIn)))
-  if (!options.withUnit) return files
+  const before = {unit: host.readText(paths.unit) ?? '', dropIn: host.readText(paths.dropIn) ?? ''}
+  const withDropIn = (unit: string) => [...files, unitFile(paths.dropIn, dropIn, runsOtherwise(before, {unit, dropIn}))]
+  if (!options.withUnit) return withDropIn(before.unit)
 
   const {account} = service
   const text = await renderTemplate(host, 'systemd/gateway.service.ejs', {
@@ -164,13 +182,24 @@ export async function renderDefinition(
     environment: Object.entries(unitEnvironment(host, scope, service, settings)).map(([name, value]) => environmentAssignment(name, value)),
     wantedBy: scope === 'system' ? 'multi-user.target' : 'default.target',
   })
-  return [...files, unitFile(paths.unit, text, startsOtherwise(host.readText(paths.unit) ?? '', text))]
+  return [...withDropIn(text), unitFile(paths.unit, text, startsOtherwise(before.unit, text))]
 }
 
-/** A drop-in has the gateway run by another command. */
-function runsOtherwise(installed: string, wanted: string): boolean {
-  const [before, after] = [installed, wanted].map((text) => text.split('\n').filter((line) => line.startsWith('ExecStart=')))
-  return before?.join('\n') !== after?.join('\n')
+/** Our drop-in says what the gateway is started by: another tool's unit keeps its own command, unless one was given. */
+export function holdsCommand({commandIsGiven, createdDefinition}: ServiceSettings): boolean {
+  return commandIsGiven || createdDefinition
+}
+
+/** The words that a unit of a service with these settings starts. */
+export function startWords(host: Host, service: Service, settings: ServiceSettings): readonly string[] {
+  return carried(host, gatewayArgv(settings.command, service.profile.name, settings.home))
+}
+
+/** A drop-in that gives, or gave, the gateway's command makes it another one. `unit`: its text before and after. */
+function runsOtherwise(before: {unit: string; dropIn: string}, after: {unit: string; dropIn: string}): boolean {
+  const words = (texts: readonly string[]) => execStartOf(texts).words.join('\0')
+  if (words([before.dropIn]) === words([after.dropIn])) return false
+  return words([before.unit, before.dropIn]) !== words([after.unit, after.dropIn])
 }
 
 /** What a unit says of the gateway's process differs, not only what systemd goes by itself, or a comment. */

@@ -23,6 +23,15 @@ export function pathSetting(path: string): string {
   return path.replaceAll('%', '%%')
 }
 
+/**
+ * A path in a setting that takes a list of them (RequiresMountsFor=): quotes keep it whole, backslashes stand for themselves. Empty for one
+ * with both kinds of quotes, which cannot be written.
+ */
+export function pathListEntry(path: string): string {
+  const quote = ['"', "'"].find((one) => !path.includes(one))
+  return quote === undefined ? '' : `${quote}${pathSetting(path)}${quote}`
+}
+
 /** The path of an EnvironmentFile=, which is a pattern of glob(7). */
 export function patternSetting(path: string): string {
   return pathSetting(path.replace(/[*?[\]\\]/g, '\\$&'))

@@ -26,10 +26,10 @@ import type {
 } from '../manager.js'
 import {orNoAccess} from '../no-access.js'
 import {isLingering, noUserManager} from './bus.js'
-import {accountOfUnit, definitionPaths, isEdited, isOwn, renderDefinition, scopeFolders, unitEnvironment} from './definition.js'
+import {accountOfUnit, definitionPaths, isEdited, isOwn, renderDefinition, scopeFolders, startWords, unitEnvironment} from './definition.js'
 import {ownedDirectives, wantedDirectives} from './directives.js'
 import {parseEnvironmentFile} from './escape.js'
-import {execStartOf} from './exec-start.js'
+import {execStartOf, valuesOf} from './exec-start.js'
 import {definitionEvidence} from './evidence.js'
 import {type HeartbeatChange, heartbeatPaths, installedNode, installSteps, removalSteps, renderHeartbeat} from './heartbeat.js'
 import {journalCommand} from './journal.js'
@@ -135,17 +135,29 @@ export class SystemdManager implements Manager {
       const setBy = observation.definitionPaths.findLast((file) => value.pattern.test(readIfAllowed(this.host, file) ?? ''))
       drifts.push({directive: value.name, wanted: value.text, merged, setBy})
     }
-    return drifts
+    return [...drifts, ...this.commandDrift(observation, settings)]
+  }
+
+  /** A command that was given by hand is ours to hold, whoever rewrites the unit. */
+  private commandDrift({service, definitionPaths: loaded}: ManagerObservation, settings: ServiceSettings): DirectiveDrift[] {
+    if (!settings.commandIsGiven) return []
+    const texts = loaded.map((file) => readIfAllowed(this.host, file) ?? '')
+    const wanted = startWords(this.host, service, settings)
+    const {words} = execStartOf(texts)
+    if (words.length === 0 || words.join('\0') === wanted.join('\0')) return []
+    const setBy = loaded.findLast((_, index) => valuesOf(texts[index] ?? '', 'ExecStart').some((value) => value !== ''))
+    return [{directive: 'ExecStart', wanted: wanted.join(' '), merged: words.join(' '), setBy}]
   }
 
   evidence(observation: ManagerObservation): DefinitionEvidence {
     const known = this.evidenceOf.get(observation)
     if (known) return known
     const {service, definitionPaths: loaded} = observation
-    const own = loaded.includes(definitionPaths(this.scope, service).dropIn) ? this.ownFiles(service) : []
+    const needsHomeMark = loaded.includes(definitionPaths(this.scope, service).dropIn)
+    const own = needsHomeMark ? this.ownFiles(service) : []
     const helpers = own.filter(({role}) => role === 'helper').map(({path: file}): UsedProgram => ({path: file, role: 'helper'}))
     const texts = loaded.map((file) => readIfAllowed(this.host, file) ?? '')
-    const evidence = definitionEvidence(observation.directives, execStartOf(texts), helpers)
+    const evidence = {...definitionEvidence(observation.directives, execStartOf(texts), helpers), needsHomeMark}
     this.evidenceOf.set(observation, evidence)
     return evidence
   }

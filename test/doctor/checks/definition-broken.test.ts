@@ -28,6 +28,19 @@ describe('definition-broken', () => {
     expect(findings).toMatchObject([{kind: 'home-temporary', isFixable: false}])
   })
 
+  it('finds a folder in the place of the home that has nothing of ours in it, such as that of a file system that is yet to be mounted', async () => {
+    const machine = await installed()
+    machine.goesDown('activating', 'auto-restart', 1)
+    expect(await kinds(machine, check)).toEqual([])
+    machine.host.drop(`${machine.home}/.hermes-svc.json`)
+    machine.host.drop(`${machine.home}/logs`)
+    const {findings} = await examined(machine, check)
+    expect(findings).toMatchObject([{kind: 'home-unmarked', severity: 'error', isFixable: false}])
+    expect(findings[0]?.cure[0]).toContain(`findmnt --target ${machine.home}`)
+    machine.host.put(`${machine.home}/logs/hermes-svc.jsonl`, '{}\n')
+    expect(await kinds(machine, check)).toEqual([])
+  })
+
   it.each<[string, {text: string; mode: number} | undefined, RegExp]>([
     ['is gone', undefined, /\/usr\/bin\/hermes does not exist/],
     ['is not executable', {text: '#!/bin/sh\n', mode: 0o644}, /not executable \(mode 644\)/],

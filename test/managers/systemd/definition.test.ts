@@ -160,6 +160,31 @@ describe('the drop-in', () => {
     expect(lines(await textOf(DROP_IN))).toContain('Service.RuntimeDirectory=hermes-svc-hermes-gateway')
   })
 
+  it('holds a command that was given, since upstream rewrites the unit with one of its own', async () => {
+    const settings = {commandIsGiven: true, command: ['/opt/wrap', '--', '/usr/bin/hermes']}
+    const files = await render({settings})
+    const given = ['Service.ExecStart=', 'Service.ExecStart=:"/opt/wrap" "--" "/usr/bin/hermes" "gateway" "run"']
+    expect(lines(files.get(DROP_IN)?.text).filter((line) => line.startsWith('Service.ExecStart='))).toEqual(given)
+    expect(await textOf(DROP_IN)).not.toMatch(/^ExecStart=/m)
+    // The unit says so by itself, until somebody rewrites it: then the drop-in is what makes the command another one.
+    expect(files.get(DROP_IN)?.needsRestart).toBe(true)
+    const [unit, dropIn] = [files.get(UNIT)?.text ?? '', await textOf(DROP_IN)]
+    expect((await render({settings, files: {[UNIT]: {text: unit}, [DROP_IN]: {text: dropIn}}})).get(DROP_IN)?.needsRestart).toBe(false)
+    const rewritten = {[UNIT]: {text: upstreamUnit()}, [DROP_IN]: {text: dropIn}}
+    expect((await render({settings, withUnit: false, files: rewritten})).get(DROP_IN)?.needsRestart).toBe(true)
+  })
+
+  it("waits for the home's file system in system scope, where systemd knows how to mount it", async () => {
+    const dropIn = '/etc/systemd/system/hermes-gateway.service.d/10-hermes-svc.conf'
+    const mounts = async (wish: Wish) =>
+      lines(await textOf(dropIn, {scope: 'system', ...wish})).filter((line) => line.includes('MountsFor'))
+    expect(await mounts({})).toEqual(['Unit.RequiresMountsFor="/home/user/.hermes"'])
+    expect(await mounts({withUnit: false})).toEqual(['Unit.RequiresMountsFor="/home/user/.hermes"'])
+    expect(await mounts({settings: {home: '/srv/50% "of" it'}})).toEqual([`Unit.RequiresMountsFor='/srv/50%% "of" it'`])
+    expect(await mounts({settings: {home: `/srv/"it's"`}})).toEqual([])
+    expect(await textOf(DROP_IN)).not.toContain('RequiresMountsFor')
+  })
+
   it('reloads by SIGUSR1, whatever the unit does', async () => {
     const reload = lines(await textOf(DROP_IN)).filter((line) => line.startsWith('Service.ExecReload'))
     expect(reload[0]).toBe('Service.ExecReload=')

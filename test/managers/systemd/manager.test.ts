@@ -329,14 +329,14 @@ describe('drift', () => {
     ...{RestartPreventExitStatus: '78', RestartSteps: '0', KillMode: 'mixed', TimeoutStartUSec: '3min', TimeoutStopUSec: '1min 10s'},
     ...{RuntimeDirectoryPreserve: 'restart', LoadState: 'loaded', FragmentPath: UNIT, DropInPaths: `${DROP_IN} /home/user/z.conf`},
   }
-  const drift = (changed: Record<string, string>, files: Record<string, string> = {}) => {
+  const drift = (changed: Record<string, string>, files: Record<string, string> = {}, settings = SETTINGS) => {
     const {RestartSteps, ...older} = {...good, ...changed}
     const host = new FakeHost({
       files: {...BUS, ...files},
       commands: [showCommand('user', USER, [SERVICE], [RestartSteps === 'none' ? older : {...older, RestartSteps}])],
     })
     const manager = new SystemdManager(host, 'user', USER)
-    return manager.drift(manager.observe([SERVICE])[0] as ManagerObservation, SETTINGS)
+    return manager.drift(manager.observe([SERVICE])[0] as ManagerObservation, settings)
   }
 
   it('finds nothing where the merged unit is as wanted', () => {
@@ -352,6 +352,20 @@ describe('drift', () => {
 
   it('finds a directive that was taken away, set by nobody', () => {
     expect(drift({SuccessExitStatus: ''})).toEqual([{directive: 'SuccessExitStatus', wanted: '75', merged: '', setBy: undefined}])
+  })
+
+  it('finds a command that was given and is not run any more, since upstream has rewritten the unit', () => {
+    const given = {...SETTINGS, commandIsGiven: true, command: ['/opt/wrap', '--', '/usr/bin/hermes']}
+    const files = {[UNIT]: 'ExecStart=/usr/bin/python3 -m hermes_cli.main gateway run\n', [DROP_IN]: 'Restart=always\n'}
+    const wanted = '/opt/wrap -- /usr/bin/hermes gateway run'
+    const merged = '/usr/bin/python3 -m hermes_cli.main gateway run'
+    expect(drift({}, files, given)).toEqual([{directive: 'ExecStart', wanted, merged, setBy: UNIT}])
+    expect(drift({}, files)).toEqual([])
+    const own = `ExecStart=\nExecStart=:"/opt/wrap" "--" "/usr/bin/hermes" "gateway" "run"\n`
+    expect(drift({}, {...files, [DROP_IN]: own}, given)).toEqual([])
+    expect(drift({}, {...files, [DROP_IN]: own, '/home/user/z.conf': 'ExecStart=\nExecStart=/mine gateway run\n'}, given)).toMatchObject([
+      {directive: 'ExecStart', setBy: '/home/user/z.conf'},
+    ])
   })
 
   it('does not miss what this systemd does not know', () => {
