@@ -27,10 +27,10 @@ export default class Logs extends ServiceCommand<typeof Logs> {
     const target = this.target('read')
     const {since, follow, json} = this.flags
     const lines = this.flags.lines ?? (since === undefined ? DEFAULT_LINES : -1)
-    const journalHost = target.manager.scope === 'user' ? target.userHost : target.host
     // Refused before anything else is looked at.
     const full = target.manager.logCommand(target.service, {lines, follow, since, json})
     const peek = target.manager.logCommand(target.service, {lines: 1, follow: false, since: undefined, json: false})
+    const journalHost = target.manager.scope === 'system' || full.isMachines ? target.host : target.userHost
     const peeked = journalHost.read(peek.argv, {env: peek.env, timeoutMs: PEEK_TIMEOUT_MS})
     if (peeked.stdout.trim() === '') {
       const file = gatewayLogFile(target.service.profile.home)

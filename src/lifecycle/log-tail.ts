@@ -11,10 +11,9 @@ export const gatewayLogFile = (home: string): string => path.join(home, 'logs', 
  * nothing of the journal on a machine without persistent journals). Never throws; empty if there is none.
  */
 export function logTail(target: Target, lines: number): string[] {
-  const {argv, env} = target.manager.logCommand(target.service, {lines, follow: false, since: undefined, json: false})
-  const result =
-    target.userHost.account.uid === target.host.account.uid || target.manager.scope === 'system' ? target.host : target.userHost
-  const printed = nonEmptyLines(result.read(argv, {env, timeoutMs: LOG_TIMEOUT_MS}).stdout)
+  const {argv, env, isMachines} = target.manager.logCommand(target.service, {lines, follow: false, since: undefined, json: false})
+  const reader = isMachines || target.manager.scope === 'system' ? target.host : target.userHost
+  const printed = nonEmptyLines(reader.read(argv, {env, timeoutMs: LOG_TIMEOUT_MS}).stdout)
   return printed.length > 0 ? printed.slice(-lines) : fileTail(target.userHost, gatewayLogFile(target.service.profile.home), lines)
 }
 

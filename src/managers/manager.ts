@@ -195,6 +195,8 @@ export interface LogQuery {
 export interface LogCommand {
   readonly argv: string[]
   readonly env: Record<string, string>
+  /** It reads the log of the machine, and nothing of the account's: it is run with this process's own ids. */
+  readonly isMachines?: boolean
   /** It prints plain lines, whatever was asked for. */
   readonly isPlain?: boolean
 }

@@ -137,10 +137,10 @@ describe('logTail', () => {
     expect(withJournal('a\nb\n\nc\n', {[`${HOME}/logs/gateway.log`]: 'x'})).toEqual(['b', 'c'])
   })
 
-  it('is read with the ids of whose manager it is, and does not follow it', () => {
+  it("is read with our own ids, since a service account's is in the journal of the machine, and does not follow it", () => {
     const root = {uid: 0, gid: 0, name: 'root', home: '/root'}
     const argv = journalCommand('user', SERVICE, {lines: 3, follow: false, since: undefined, json: false})
-    const host = new FakeHost({account: root, accounts: [USER], commands: [{argv, as: 'user', stdout: 'a\n'}]})
+    const host = new FakeHost({account: root, accounts: [USER], commands: [{argv, as: 'root', stdout: 'a\n'}]})
     expect(logTail({...new FakeSystemd().target, host, userHost: host.as(USER)}, 3)).toEqual(['a'])
   })
 

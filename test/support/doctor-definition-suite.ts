@@ -73,8 +73,9 @@ const rows: DoctorRow[] = [
     how: 'an empty folder in the place of the home, as where its file system is not mounted yet',
     what: /is not the home that .* was installed for/,
     break: async (service) => {
+      await service.systemctl('stop', service.unit)
       await service.sh('mv "$1" "$1.away" && mkdir "$1"', [service.home], {user: service.user})
-      await service.systemctl('restart', '--no-block', service.unit)
+      await service.systemctl('start', '--no-block', service.unit)
       await waitFor(async () => (await service.status()).actual === 'waiting', 'a start that is refused')
       // Nothing was made below what is yet to be mounted.
       expect(await service.sh('ls -A "$1"', [service.home])).toBe('')

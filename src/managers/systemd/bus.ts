@@ -1,6 +1,7 @@
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import type {Account, Host, RunResult} from '../../host/host.js'
+import {shellWord} from '../../service/shell-quote.js'
 import type {Scope} from '../manager.js'
 
 /** Where systemd's programs are, whatever the caller's PATH says; the last one is NixOS's. */
@@ -35,13 +36,28 @@ export function userManagerAnswers(host: Host, account: Account): boolean {
   return ['bus', 'systemd/private'].some((name) => host.stat(path.join(folder, name))?.kind === 'socket')
 }
 
-/** Lingering is recorded as a file (logind.conf(5), loginctl(1) enable-linger). */
+/** The file whose presence lets an account linger (logind.conf(5), loginctl(1) enable-linger). */
+export function lingerFile(account: Account): string {
+  return `/var/lib/systemd/linger/${cEscaped(account.name)}`
+}
+
 export function isLingering(host: Host, account: Account): boolean {
-  return host.stat(`/var/lib/systemd/linger/${account.name}`) !== undefined
+  return host.stat(lingerFile(account)) !== undefined
+}
+
+/** A name as logind writes it as that of a file (cescape of systemd's escape.c): all bytes but printable ASCII as three octal digits. */
+function cEscaped(name: string): string {
+  const simple: Readonly<Record<string, string>> = {
+    ...{'\u0007': '\\a', '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\v': '\\v'},
+    ...{'\\': '\\\\', '"': '\\"', "'": "\\'"},
+  }
+  return Buffer.from(name)
+    .toString('latin1')
+    .replace(/[\\"']|[^ -~]/g, (byte) => simple[byte] ?? `\\${byte.charCodeAt(0).toString(8).padStart(3, '0')}`)
 }
 
 export function enableLingerCommand(account: Account): string {
-  return `sudo loginctl enable-linger ${account.name}`
+  return `sudo loginctl enable-linger ${shellWord(account.name)}`
 }
 
 /** The user manager is not there: exit 4, with what starts it. */

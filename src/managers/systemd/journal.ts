@@ -7,11 +7,13 @@ export function syslogIdentifier(service: Service): string {
 
 /**
  * The journalctl command line that prints a service's log (journalctl(1)). journald does not know the user unit of a process that is gone
- * before its line is read, such as a gateway that fails at once: then the mark tells.
+ * before its line is read, such as a gateway that fails at once: then the mark tells. A user's lines are asked for by the uid, not by --user:
+ * those of a system account (uid below 1000) are in the journal of the machine, which --user does not open.
  */
 export function journalCommand(scope: Scope, service: Service, query: LogQuery): string[] {
-  const fields = ['_SYSTEMD_USER_UNIT', 'USER_UNIT', 'COREDUMP_USER_UNIT'].flatMap((field) => [`${field}=${service.name}`, '+'])
-  const unit = scope === 'user' ? ['--user', ...fields, `SYSLOG_IDENTIFIER=${syslogIdentifier(service)}`] : ['--unit', service.name]
+  const uid = `_UID=${service.account.uid}`
+  const fields = ['_SYSTEMD_USER_UNIT', 'USER_UNIT', 'COREDUMP_USER_UNIT'].flatMap((field) => [uid, `${field}=${service.name}`, '+'])
+  const unit = scope === 'user' ? [...fields, uid, `SYSLOG_IDENTIFIER=${syslogIdentifier(service)}`] : ['--unit', service.name]
   return [
     'journalctl',
     ...unit,

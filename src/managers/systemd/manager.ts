@@ -16,6 +16,7 @@ import type {
   GatewayDefinition,
   HeartbeatDefinition,
   LastTick,
+  LogCommand,
   LogQuery,
   Manager,
   ManagerObservation,
@@ -25,8 +26,18 @@ import type {
   UsedProgram,
 } from '../manager.js'
 import {orNoAccess} from '../no-access.js'
-import {isLingering, noUserManager} from './bus.js'
-import {accountOfUnit, definitionPaths, isEdited, isOwn, renderDefinition, scopeFolders, startWords, unitEnvironment} from './definition.js'
+import {isLingering, managerEnvironment, noUserManager} from './bus.js'
+import {
+  accountOfUnit,
+  definitionPaths,
+  holdsCommand,
+  isEdited,
+  isOwn,
+  renderDefinition,
+  scopeFolders,
+  startWords,
+  unitEnvironment,
+} from './definition.js'
 import {ownedDirectives, wantedDirectives} from './directives.js'
 import {parseEnvironmentFile} from './escape.js'
 import {execStartOf, valuesOf} from './exec-start.js'
@@ -138,9 +149,9 @@ export class SystemdManager implements Manager {
     return [...drifts, ...this.commandDrift(observation, settings)]
   }
 
-  /** A command that was given by hand is ours to hold, whoever rewrites the unit. */
+  /** A command of ours is ours to hold, whoever rewrites the unit. */
   private commandDrift({service, definitionPaths: loaded}: ManagerObservation, settings: ServiceSettings): DirectiveDrift[] {
-    if (!settings.commandIsGiven) return []
+    if (!holdsCommand(settings)) return []
     const texts = loaded.map((file) => readIfAllowed(this.host, file) ?? '')
     const wanted = startWords(this.host, service, settings)
     const {words} = execStartOf(texts)
@@ -352,8 +363,8 @@ export class SystemdManager implements Manager {
     return [...this.forgetFailures(service), this.change('restart the gateway', ['restart', '--no-block', service.name])]
   }
 
-  logCommand(service: Service, query: LogQuery): {argv: string[]; env: Record<string, string>} {
-    return {argv: journalCommand(this.scope, service, query), env: this.systemctl.env}
+  logCommand(service: Service, query: LogQuery): LogCommand {
+    return {argv: journalCommand(this.scope, service, query), env: managerEnvironment('system', this.account), isMachines: true}
   }
 
   logFiles(): string[] {

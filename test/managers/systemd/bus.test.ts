@@ -2,6 +2,7 @@ import {describe, expect, it} from 'vitest'
 import type {RunResult} from '../../../src/host/host.js'
 import {
   isLingering,
+  lingerFile,
   lookFailed,
   managerEnvironment,
   noUserManager,
@@ -101,5 +102,18 @@ describe('lookFailed', () => {
     expect(error).toMatchObject({code, exitStatus: 4})
     expect(error.message).toContain('systemctl show: ')
     expect(error.message).toContain(why)
+  })
+})
+
+describe('lingerFile', () => {
+  it.each([
+    ['user', 'user'],
+    ['jörg', 'j\\303\\266rg'],
+    ['CORP\\alice', 'CORP\\\\alice'],
+    ["o'hara", "o\\'hara"],
+  ])('of %s is named as logind names it', (name, file) => {
+    const account = {...USER, name}
+    expect(lingerFile(account)).toBe(`/var/lib/systemd/linger/${file}`)
+    expect(isLingering(new FakeHost({files: {[`/var/lib/systemd/linger/${file}`]: ''}}), account)).toBe(true)
   })
 })

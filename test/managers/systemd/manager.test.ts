@@ -357,11 +357,12 @@ describe('drift', () => {
   it('finds a command that was given and is not run any more, since upstream has rewritten the unit', () => {
     const given = {...SETTINGS, commandIsGiven: true, command: ['/opt/wrap', '--', '/usr/bin/hermes']}
     const files = {[UNIT]: 'ExecStart=/usr/bin/python3 -m hermes_cli.main gateway run\n', [DROP_IN]: 'Restart=always\n'}
-    const wanted = '/opt/wrap -- /usr/bin/hermes gateway run'
+    const wanted = '/opt/wrap -- /usr/bin/hermes gateway run --profile=default'
     const merged = '/usr/bin/python3 -m hermes_cli.main gateway run'
     expect(drift({}, files, given)).toEqual([{directive: 'ExecStart', wanted, merged, setBy: UNIT}])
-    expect(drift({}, files)).toEqual([])
-    const own = `ExecStart=\nExecStart=:"/opt/wrap" "--" "/usr/bin/hermes" "gateway" "run"\n`
+    expect(drift({}, files)).toMatchObject([{directive: 'ExecStart'}])
+    expect(drift({}, files, {...SETTINGS, createdDefinition: false})).toEqual([])
+    const own = `ExecStart=\nExecStart=:"/opt/wrap" "--" "/usr/bin/hermes" "gateway" "run" "--profile=default"\n`
     expect(drift({}, {...files, [DROP_IN]: own}, given)).toEqual([])
     expect(drift({}, {...files, [DROP_IN]: own, '/home/user/z.conf': 'ExecStart=\nExecStart=/mine gateway run\n'}, given)).toMatchObject([
       {directive: 'ExecStart', setBy: '/home/user/z.conf'},

@@ -1,6 +1,6 @@
 import {type CheckDefinition, commandLine, defineCheck} from '../../../doctor/check.js'
 import {shouldRun} from '../../../doctor/reinstall.js'
-import {enableLingerCommand} from '../bus.js'
+import {enableLingerCommand, lingerFile} from '../bus.js'
 
 /** Lingering (loginctl(1), enable-linger): without it a user's services run only while that user is logged in. */
 export const definition: CheckDefinition<boolean> = {
@@ -24,7 +24,7 @@ export const definition: CheckDefinition<boolean> = {
         ...(target.manager.scope === 'system'
           ? {why: "The gateway's scheduled workers need its user's own bus, which is there only at a login."}
           : {}),
-        evidence: [`there is no /var/lib/systemd/linger/${account.name}`],
+        evidence: [`there is no ${lingerFile(account)}`],
         cure: [commandLine(scene, 'fix linger'), `${enableLingerCommand(account)}   # if that is refused`],
         isSafe: installed !== 'foreign',
       },
