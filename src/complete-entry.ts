@@ -1,3 +1,4 @@
+import {accountDoor} from './host/account-door.js'
 import path from 'node:path'
 import {type Candidate, complete, type LiveValues} from './completion/complete.js'
 import {shellWords} from './completion/shell-words.js'
@@ -46,8 +47,9 @@ function liveValues(host: Host): LiveValues {
       const account = runAs === undefined ? host.account : host.accountOf(runAs)
       if (!account) return []
       const environmentHome = runAs === undefined ? host.env.HERMES_HOME : undefined
-      const {root} = resolveProfile(host, account.home, {home, environmentHome})
-      return listProfiles(host, root).map((profile) => ({word: profile.name, about: profile.home}))
+      const userHost = accountDoor(host, account)
+      const {root} = resolveProfile(userHost, account.home, {home, environmentHome})
+      return listProfiles(userHost, root).map((profile) => ({word: profile.name, about: profile.home}))
     },
     variables: () => Object.keys(host.env).filter((name) => /^[A-Za-z_]\w*$/.test(name)),
   }

@@ -64,7 +64,7 @@ export function releaseSteps({seen, target}: Scene): Step[] {
         act: async () => {
           await whileDead(target, () => undefined)
           // It looks for itself whether a gateway lives, and would take our own hold of the lock for one.
-          mirrorDesired(target.userHost, home, desired, false)
+          mirrorDesired(target, home, desired, false)
         },
       })
     }
@@ -96,7 +96,7 @@ export function releaseSteps({seen, target}: Scene): Step[] {
  */
 async function whileDead({host, userHost, service}: Target, work: () => void): Promise<void> {
   const {home} = service.profile
-  const gateway = observeGateway(host, home, undefined, true)
+  const gateway = observeGateway({host, userHost}, home, undefined, true)
   const {state, evidence, pid} = judge(gateway)
   if (state !== 'dead' && !isTorn(gateway)) throw cameUp(service.name, pid, evidence)
   const isToBeHeld = isInnerNamespace(host) && userHost.stat(lockFile(home)) !== undefined

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {type Host, HostError} from '../host/host.js'
+import {type AccountHost, HostError} from '../host/host.js'
 import {isObject} from './records.js'
 
 /** What the control socket of a gateway (0.21 and later) answered to `identify`. A well-formed answer is proof of life. */
@@ -17,7 +17,7 @@ const TIMEOUT_MS = 2000
  * Asks who the gateway is: protocol version 1, one JSON line there, one back. Where the home's path is too long for a socket address,
  * `gateway.sock.path` names another place. Never throws.
  */
-export async function identifyBySocket(host: Host, home: string, timeoutMs = TIMEOUT_MS): Promise<ControlReading> {
+export async function identifyBySocket(host: AccountHost, home: string, timeoutMs = TIMEOUT_MS): Promise<ControlReading> {
   try {
     const elsewhere = host.readText(path.join(home, 'gateway.sock.path'))?.trim()
     const socket = elsewhere || path.join(home, 'gateway.sock')

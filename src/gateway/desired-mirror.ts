@@ -1,4 +1,4 @@
-import {type Host, HostError, type InPlaceWrite} from '../host/host.js'
+import {type AccountHost, type Doors, HostError, type InPlaceWrite} from '../host/host.js'
 import type {DesiredState} from '../managers/manager.js'
 import {isObject, stateFile} from './records.js'
 import {topLevelValue} from './state-timestamp.js'
@@ -16,11 +16,12 @@ const TRIES = 5
  * `gatewayRuns` is false and none is seen at this moment either. A missing, unreadable or damaged state file is left alone: it must never
  * be created for the mirror's sake. Returns whether the file says `desired` afterwards.
  */
-export function mirrorDesired(host: Host, home: string, desired: DesiredState, gatewayRuns: boolean): boolean {
+export function mirrorDesired(doors: Doors, home: string, desired: DesiredState, gatewayRuns: boolean): boolean {
+  const {userHost} = doors
   let hasWritten = true
   let saysDesired = false
   // Whoever says that it does not run has seen to it that none runs in another PID namespace.
-  const mayInsert = !gatewayRuns && judge(observeGateway(host, home, undefined, true)).state === 'dead'
+  const mayInsert = !gatewayRuns && judge(observeGateway(doors, home, undefined, true)).state === 'dead'
   const edit = (content: Buffer): InPlaceWrite | undefined => {
     const {current, write} = planMirror(content, desired, mayInsert)
     saysDesired = current === desired
@@ -29,7 +30,7 @@ export function mirrorDesired(host: Host, home: string, desired: DesiredState, g
   }
   try {
     for (let attempt = 0; attempt < TRIES && hasWritten; attempt++) {
-      if (!host.editInPlace(stateFile(home), edit)) return false
+      if (!userHost.editInPlace(stateFile(home), edit)) return false
     }
   } catch (error) {
     if (error instanceof HostError) return false
@@ -39,7 +40,7 @@ export function mirrorDesired(host: Host, home: string, desired: DesiredState, g
 }
 
 /** Whether `mirrorDesired` would have something to write. Reads only. */
-export function isMirrorDue(host: Host, home: string, desired: DesiredState, gatewayRuns: boolean): boolean {
+export function isMirrorDue(host: AccountHost, home: string, desired: DesiredState, gatewayRuns: boolean): boolean {
   try {
     const text = host.readText(stateFile(home))
     return text !== undefined && planMirror(Buffer.from(text), desired, !gatewayRuns).write !== undefined

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import type {Host} from '../host/host.js'
+import type {AccountHost} from '../host/host.js'
 import {readIfAllowed} from '../host/tolerant-read.js'
 
 /** How long the gateway may take to finish its work when it is told to stop, in seconds, as configured in its home. */
@@ -21,7 +21,7 @@ const DEFAULT_AFTER_TURN_SEC = 1800
 const ASK_MARGIN_SEC = 15
 
 /** The gateway's times in a home, upstream's longest defaults where nothing is configured. */
-export async function readDrain(host: Host, home: string): Promise<Drain> {
+export async function readDrain(host: AccountHost, home: string): Promise<Drain> {
   const {
     drainSec = LONGEST_DEFAULT_DRAIN_SEC,
     cronDrainSec = DEFAULT_CRON_DRAIN_SEC,
@@ -34,7 +34,7 @@ export async function readDrain(host: Host, home: string): Promise<Drain> {
  * What is configured in a home: `agent.restart_drain_timeout`, `agent.cron_drain_timeout` and the like of config.yaml; the variables in
  * .env win, as they do in the gateway.
  */
-export async function configuredDrain(host: Host, home: string): Promise<Partial<Drain>> {
+export async function configuredDrain(host: AccountHost, home: string): Promise<Partial<Drain>> {
   const agent = await agentSettings(readIfAllowed(host, path.join(home, 'config.yaml')) ?? '')
   const variables = readIfAllowed(host, path.join(home, '.env')) ?? ''
   const found = (name: string, key: string) => seconds(variable(variables, name)) ?? seconds(agent[key])

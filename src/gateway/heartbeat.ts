@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {type Host, HostError} from '../host/host.js'
+import {type AccountHost, HostError} from '../host/host.js'
 import {type FileReading, isObject, readJson} from './records.js'
 
 /** The gateway's own heartbeat (0.21 and later), written every 30 s. */
@@ -31,7 +31,7 @@ const TICK_PAUSE_MS = 200
 export const heartbeatFile = (home: string): string => path.join(home, 'state', 'gateway.heartbeat')
 
 /** Reads the heartbeat file. Never throws. */
-export function readHeartbeat(host: Host, home: string): FileReading<Heartbeat> {
+export function readHeartbeat(host: AccountHost, home: string): FileReading<Heartbeat> {
   return readJson(host, heartbeatFile(home), (value) => {
     if (!isObject(value) || typeof value.pid !== 'number') return undefined
     const updatedAt =
@@ -46,7 +46,7 @@ export function readHeartbeat(host: Host, home: string): FileReading<Heartbeat> 
 }
 
 /** Asks the event loop of a gateway for its one byte. `tries`: how often a silent one is asked again. */
-export async function askTick(host: Host, home: string, pid: number, tries = TICK_TRIES): Promise<TickReading> {
+export async function askTick(host: AccountHost, home: string, pid: number, tries = TICK_TRIES): Promise<TickReading> {
   const socket = path.join(home, 'state', `gateway.loop-tick.${pid}.sock`)
   for (let attempt = 1; ; attempt++) {
     try {

@@ -1,4 +1,4 @@
-import {type FileStat, type Host, HostError} from '../host/host.js'
+import {type Door, type Doors, type FileStat, HostError} from '../host/host.js'
 import type {LockReading} from './lock.js'
 import {listOpenFiles, type OpenFile} from './lsof.js'
 import {isGatewayCommandLine, readProcesses} from './process.js'
@@ -11,9 +11,9 @@ const WRITE_LOCKS = ['W', 'w', 'U', 'u']
  * locked from the moment after it has opened it. Whoever else has it open (a search index, a backup) is no gateway by its command line.
  * First the files of the processes that the records name: to find all that have a file open takes a look at every process.
  */
-export function readDarwinLock(host: Host, lock: string, candidatePids: readonly number[]): LockReading {
+export function readDarwinLock({host, userHost}: Doors, lock: string, candidatePids: readonly number[]): LockReading {
   try {
-    const file = host.stat(lock)
+    const file = userHost.stat(lock)
     if (candidatePids.length > 0) {
       const open = listOpenFiles(host, ['-p', candidatePids.join(',')])
       const held = open.find((one) => candidatePids.includes(one.pid) && isHolding(one, lock, file))
@@ -40,7 +40,7 @@ export function readDarwinLock(host: Host, lock: string, candidatePids: readonly
  * True if another command of ours has a folder open, which none does but to lock it. Editors watch folders by opening them too, so it goes
  * by the command line. Throws HostError.
  */
-export function isLockedOnDarwin(host: Host, folder: string): boolean {
+export function isLockedOnDarwin(host: Door, folder: string): boolean {
   const pids = [...new Set(listOpenFiles(host, ['--', folder]).map(({pid}) => pid))].filter((pid) => pid !== host.pid)
   return readProcesses(host, pids).some(({argv}) => argv.slice(0, 4).some((word) => /(?:^|\/)hermes-svc(?:$|[/.])/.test(word)))
 }

@@ -1,4 +1,5 @@
-import {type FileStat, type Host, HostError} from '../host/host.js'
+import {type Door, type Doors, type FileStat, HostError} from '../host/host.js'
+import {listIfAllowed, readIfAllowed, statIfAllowed} from '../host/tolerant-read.js'
 import type {LockReading} from './lock.js'
 import {isGatewayCommandLine, readProcess} from './process.js'
 
@@ -7,9 +8,9 @@ import {isGatewayCommandLine, readProcess} from './process.js'
  * files of the processes that the records name (proc_pid_fdinfo(5)), since /proc/locks (proc_locks(5)) makes every reader wait some
  * 15 ms for all CPUs; that is read only where nobody named holds it.
  */
-export function readLinuxLock(host: Host, lock: string, candidatePids: readonly number[]): LockReading {
+export function readLinuxLock({host, userHost}: Doors, lock: string, candidatePids: readonly number[]): LockReading {
   try {
-    const file = host.stat(lock)
+    const file = userHost.stat(lock)
     for (const pid of candidatePids) {
       const held = lockOfProcess(host, pid, lock, file)
       if (typeof held === 'object') return held
@@ -19,7 +20,7 @@ export function readLinuxLock(host: Host, lock: string, candidatePids: readonly 
     if (locks === undefined) return {kind: 'unreadable', why: 'there is no /proc/locks here'}
     // Inode numbers are unique in one file system only, so that the file system has to be the same too.
     const sameInode = parseLocks(locks).filter(({inode}) => inode === file.inode)
-    const device = sameInode.length > 0 ? kernelDevice(host, lock) : undefined
+    const device = sameInode.length > 0 ? kernelDevice({host, userHost}, lock) : undefined
     let untold: number | undefined
     for (const {pid} of sameInode.filter((one) => device === undefined || one.device === device)) {
       const held = lockOfProcess(host, pid, lock, file)
@@ -37,7 +38,7 @@ export function readLinuxLock(host: Host, lock: string, candidatePids: readonly 
 }
 
 /** The lock of one process on the file, or on a deleted file that had its name; `unseen` if its open files cannot be looked at. */
-function lockOfProcess(host: Host, pid: number, path: string, file: FileStat | undefined): LockReading | 'none' | 'unseen' {
+function lockOfProcess(host: Door, pid: number, path: string, file: FileStat | undefined): LockReading | 'none' | 'unseen' {
   try {
     const fds = host.list(`/proc/${pid}/fd`)
     for (const fd of fds ?? []) {
@@ -45,8 +46,7 @@ function lockOfProcess(host: Host, pid: number, path: string, file: FileStat | u
       if (!target?.replace(/ \(deleted\)$/, '').endsWith('/gateway.lock')) continue
       const unlinked = target === `${path} (deleted)`
       if (!unlinked && !isSameFile(host.stat(`/proc/${pid}/fd/${fd}`), file)) continue
-      if (/^lock:\s+\d+: FLOCK\s+\S+\s+WRITE\s/m.test(host.readText(`/proc/${pid}/fdinfo/${fd}`) ?? ''))
-        return {kind: 'held', pid, unlinked}
+      if (hasWriteLock(host.readText(`/proc/${pid}/fdinfo/${fd}`) ?? '')) return {kind: 'held', pid, unlinked}
     }
     return fds === undefined ? 'unseen' : 'none'
   } catch (error) {
@@ -55,8 +55,13 @@ function lockOfProcess(host: Host, pid: number, path: string, file: FileStat | u
   }
 }
 
+/** By proc_pid_fdinfo(5). */
+function hasWriteLock(fdinfo: string): boolean {
+  return /^lock:\s+\d+: FLOCK\s+\S+\s+WRITE\s/m.test(fdinfo)
+}
+
 /** Where file systems cannot be told apart: another user's process that is no gateway locks another file. Of one in another PID namespace nothing can be said. */
-function mayBeGateway(host: Host, pid: number): boolean {
+function mayBeGateway(host: Door, pid: number): boolean {
   const process = readProcess(host, pid)
   return process === undefined || isGatewayCommandLine(process.argv)
 }
@@ -78,8 +83,8 @@ export function parseLocks(text: string): {pid: number; device: string; inode: n
  * /proc/self/mountinfo (proc_pid_mountinfo(5)). /proc/locks has the same; stat(2) shows another one on overlayfs and btrfs. Undefined if it
  * cannot be told.
  */
-function kernelDevice(host: Host, file: string): string | undefined {
-  const real = host.realPath(file)
+function kernelDevice({host, userHost}: Doors, file: string): string | undefined {
+  const real = userHost.realPath(file)
   if (real === undefined) return undefined
   let found: {readonly at: string; readonly device: string} | undefined
   for (const line of (host.readText('/proc/self/mountinfo') ?? '').split('\n')) {
@@ -97,10 +102,17 @@ function isSameFile(one: FileStat | undefined, other: FileStat | undefined): boo
   return one !== undefined && one.inode === other?.inode && one.device === other.device
 }
 
-/** The pids of those that hold a lock on a file or folder. */
-export function linuxLockHolders(host: Host, file: string): number[] {
-  const inode = host.stat(file)?.inode
-  const locks = parseLocks(host.readText('/proc/locks') ?? '').filter((lock) => lock.inode === inode)
-  const device = locks.length > 0 ? kernelDevice(host, file) : undefined
-  return locks.filter((lock) => device === undefined || lock.device === device).map(({pid}) => pid)
+/**
+ * True if another process holds a lock on a folder, by what it has open: /proc/locks names the program that took the lock, and that may have handed
+ * it on and ended. Processes that this user may not look at are no commands of ours on this folder.
+ */
+export function isLockedOnLinux(host: Door, folder: string): boolean {
+  const own = host.stat(folder)
+  const pids = (host.list('/proc') ?? []).filter((name) => /^\d+$/.test(name) && Number(name) !== host.pid)
+  return pids.some((pid) =>
+    listIfAllowed(host, `/proc/${pid}/fd`).some((fd) => {
+      const open = statIfAllowed(host, `/proc/${pid}/fd/${fd}`)
+      return open?.kind === 'folder' && isSameFile(open, own) && hasWriteLock(readIfAllowed(host, `/proc/${pid}/fdinfo/${fd}`) ?? '')
+    }),
+  )
 }

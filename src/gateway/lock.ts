@@ -1,7 +1,6 @@
-import type {Host} from '../host/host.js'
+import type {Door, Doors} from '../host/host.js'
 import {isLockedOnDarwin, readDarwinLock} from './lock-darwin.js'
-import {linuxLockHolders, readLinuxLock} from './lock-linux.js'
-import {readProcess} from './process.js'
+import {isLockedOnLinux, readLinuxLock} from './lock-linux.js'
 import {lockFile} from './records.js'
 
 export {parseLocks} from './lock-linux.js'
@@ -20,14 +19,12 @@ export type LockReading =
   | {readonly kind: 'unreadable'; readonly why: string}
 
 /** Tells who holds the lock of a home without trying it. `candidatePids`: of the processes that the records name. Never throws. */
-export function readLock(host: Host, home: string, candidatePids: readonly number[]): LockReading {
-  const read = host.platform === 'darwin' ? readDarwinLock : readLinuxLock
-  return read(host, lockFile(home), candidatePids)
+export function readLock(doors: Doors, home: string, candidatePids: readonly number[]): LockReading {
+  const read = doors.host.platform === 'darwin' ? readDarwinLock : readLinuxLock
+  return read(doors, lockFile(home), candidatePids)
 }
 
-/** True if a command of ours other than this one has locked a home (`Host.lock`). Throws HostError where that cannot be seen. */
-export function isLockedByAnother(host: Host, home: string): boolean {
-  if (host.platform === 'darwin') return isLockedOnDarwin(host, home)
-  // This command's lock is held by a child of it.
-  return linuxLockHolders(host, home).some((pid) => readProcess(host, pid)?.parentPid !== host.pid)
+/** True if a command of ours other than this one has locked a home (`Door.lock`). Throws HostError where that cannot be seen. */
+export function isLockedByAnother(host: Door, home: string): boolean {
+  return host.platform === 'darwin' ? isLockedOnDarwin(host, home) : isLockedOnLinux(host, home)
 }

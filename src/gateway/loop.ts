@@ -1,4 +1,4 @@
-import {type Host, HostError} from '../host/host.js'
+import {type Door, HostError} from '../host/host.js'
 
 /** The main thread of a process at one moment, from /proc/<pid>/task/<pid>/ (proc_pid_task(5)). */
 export interface LoopSample {
@@ -30,7 +30,7 @@ const SPINNING_SHARE = 0.8
 const SAMPLE_EVERY_MS = 20
 
 /** One look at a process's main thread; undefined if the process is gone, or where the system shows no such thing. */
-function sampleLoop(host: Host, pid: number): LoopSample | undefined {
+function sampleLoop(host: Door, pid: number): LoopSample | undefined {
   if (showsNoLoops(host)) return undefined
   const read = (name: string): string | undefined => {
     try {
@@ -57,7 +57,7 @@ function sampleLoop(host: Host, pid: number): LoopSample | undefined {
  * True if the main thread waits in epoll at this moment, as the event loop of an idle gateway does nearly always. Stricter than `watchLoop`,
  * since a blocking call to a network library sleeps in poll or select.
  */
-export function glanceAtLoop(host: Host, pid: number): boolean {
+export function glanceAtLoop(host: Door, pid: number): boolean {
   const sample = sampleLoop(host, pid)
   return sample?.state === 'S' && /^(?:do_)?(?:ep_poll|epoll_p?wait)/.test(sample.waitsIn ?? '')
 }
@@ -66,7 +66,7 @@ export function glanceAtLoop(host: Host, pid: number): boolean {
  * Looks at the main thread until it is seen waiting for events, `windowMs` at most. An idle loop is there nearly always, so a working one
  * takes one look. For gateways that have neither heartbeat nor control socket. `signal` ends it early.
  */
-export async function watchLoop(host: Host, pid: number, windowMs: number, signal?: AbortSignal): Promise<LoopVerdict> {
+export async function watchLoop(host: Door, pid: number, windowMs: number, signal?: AbortSignal): Promise<LoopVerdict> {
   if (showsNoLoops(host)) {
     return {loop: 'hidden', evidence: 'macOS shows no event loops, and this version of the gateway has nothing that could be asked'}
   }
@@ -106,7 +106,7 @@ export function judgeLoop(samples: readonly LoopSample[]): LoopVerdict {
 }
 
 /** macOS tells a thread's wait channel, if at all, without the name of what it waits for. */
-function showsNoLoops(host: Host): boolean {
+function showsNoLoops(host: Door): boolean {
   return host.platform === 'darwin'
 }
 

@@ -1,4 +1,4 @@
-import {type Host, HostError} from '../host/host.js'
+import {type Door, HostError} from '../host/host.js'
 import {TOOL_ENVIRONMENT} from './process-darwin.js'
 
 const LSOF = '/usr/sbin/lsof'
@@ -22,7 +22,7 @@ export interface OpenFile {
  * Lists open files by lsof(8), those of other users only as root; `selection`: its options that say which. Changes nothing, locks nothing.
  * Throws HostError if lsof cannot be run, or says that it failed.
  */
-export function listOpenFiles(host: Host, selection: readonly string[]): OpenFile[] {
+export function listOpenFiles(host: Door, selection: readonly string[]): OpenFile[] {
   const result = host.read([LSOF, ...OPTIONS, ...selection], {env: TOOL_ENVIRONMENT, timeoutMs: TIMEOUT_MS})
   if (result.failure !== undefined) throw new HostError(result.failure, LSOF, 'cannot run')
   // It ends with 1 where it found nothing, or not all that it was asked for, as well as where it failed; then it says why.

@@ -1,8 +1,8 @@
-import {type Host, HostError} from '../host/host.js'
+import {type Door, HostError} from '../host/host.js'
 import {listOpenFiles} from './lsof.js'
 
 /** The pid of a process that has a file open, of those that this user may look at; undefined if there is none. Throws HostError. */
-export function openerOf(host: Host, file: string): number | undefined {
+export function openerOf(host: Door, file: string): number | undefined {
   if (host.platform === 'darwin') return listOpenFiles(host, ['--', file])[0]?.pid
   for (const name of host.list('/proc') ?? []) {
     if (!/^\d+$/.test(name)) continue

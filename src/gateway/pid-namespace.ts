@@ -1,4 +1,4 @@
-import {type Host, HostError} from '../host/host.js'
+import {type Door, HostError} from '../host/host.js'
 import {readProcess} from './process.js'
 import type {ProcessRecord} from './records.js'
 
@@ -6,7 +6,7 @@ import type {ProcessRecord} from './records.js'
 const MACHINE_NAMESPACE = 'pid:[4026531836]'
 
 /** True where processes outside this PID namespace, such as those of another container on the same home, are not seen. */
-export function isInnerNamespace(host: Host): boolean {
+export function isInnerNamespace(host: Door): boolean {
   try {
     const namespace = host.readLink('/proc/self/ns/pid')
     return namespace !== undefined && namespace !== MACHINE_NAMESPACE
@@ -20,7 +20,7 @@ export function isInnerNamespace(host: Host): boolean {
  * Why a record can only be of a process outside this PID namespace, such as the gateway of another container on the same home: that no such
  * pid is in the process table then proves nothing. Undefined if the record may be of here, and always where the whole machine is seen.
  */
-export function whyElsewhere(host: Host, {pid, startTime}: ProcessRecord): string | undefined {
+export function whyElsewhere(host: Door, {pid, startTime}: ProcessRecord): string | undefined {
   try {
     if (!isInnerNamespace(host)) return undefined
     const firstStart = readProcess(host, 1)?.startTime
@@ -35,7 +35,7 @@ export function whyElsewhere(host: Host, {pid, startTime}: ProcessRecord): strin
 }
 
 /** The pid by which a process knows itself: another one than ours for it if it is in an inner PID namespace (NSpid, proc_pid_status(5)). */
-export function innermostPid(host: Host, pid: number): number {
+export function innermostPid(host: Door, pid: number): number {
   const numbers = /^NSpid:\s+(.*)$/m.exec(host.readText(`/proc/${pid}/status`) ?? '')?.[1]
   return Number(numbers?.split(/\s+/).at(-1) ?? pid)
 }

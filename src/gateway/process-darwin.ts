@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {type Host, HostError} from '../host/host.js'
+import {type Door, HostError} from '../host/host.js'
 import {isGatewayCommandLine} from './command-line.js'
 import type {ProcessEntry, ProcessInfo} from './process.js'
 
@@ -16,7 +16,7 @@ const MAX_PIDS = 500
 export const TOOL_ENVIRONMENT: Readonly<Record<string, string>> = {PATH: '/usr/bin:/bin:/usr/sbin:/sbin', LC_ALL: 'C', TZ: 'UTC0'}
 
 /** Looks processes up by ps(1), however many by one call, and by one more if there are gateways among them. */
-export function readDarwinProcesses(host: Host, pids: readonly number[]): ProcessInfo[] {
+export function readDarwinProcesses(host: Door, pids: readonly number[]): ProcessInfo[] {
   const found: ProcessInfo[] = []
   for (let start = 0; start < pids.length; start += MAX_PIDS) {
     const some = pids.slice(start, start + MAX_PIDS)
@@ -26,7 +26,7 @@ export function readDarwinProcesses(host: Host, pids: readonly number[]): Proces
 }
 
 /** All processes, and those with a gateway's command line in full. */
-export function readDarwinTable(host: Host): {entries: ProcessEntry[]; gateways: ProcessInfo[]} {
+export function readDarwinTable(host: Door): {entries: ProcessEntry[]; gateways: ProcessInfo[]} {
   const all = parsePs(ps(host, ['-A', '-ww', ...COLUMNS]))
   return {
     entries: all.map(({pid, state, parentPid, startTime}) => ({pid, state, parentPid, startTime, startSlack: START_SLACK})),
@@ -38,13 +38,13 @@ export function readDarwinTable(host: Host): {entries: ProcessEntry[]; gateways:
 }
 
 /** The pids of all processes, each with that of its parent. */
-export function darwinParents(host: Host): ReadonlyMap<number, number> {
+export function darwinParents(host: Door): ReadonlyMap<number, number> {
   const rows = ps(host, ['-A', '-o', 'pid=', '-o', 'ppid=']).matchAll(/^\s*(\d+)\s+(\d+)\s*$/gm)
   return new Map([...rows].map(([, pid, parentPid]) => [Number(pid), Number(parentPid)]))
 }
 
 /** The name of a process's program. */
-export function darwinName(host: Host, pid: number): string | undefined {
+export function darwinName(host: Door, pid: number): string | undefined {
   const program = ps(host, ['-o', 'comm=', '-p', String(pid)]).trim()
   return program === '' ? undefined : program.slice(program.lastIndexOf('/') + 1)
 }
@@ -84,7 +84,7 @@ export function parsePs(text: string): Row[] {
 }
 
 /** Adds what the environments of gateways say of their homes, where they may be seen: one's own, and root sees all but the system's. */
-function withHomes(host: Host, rows: readonly Row[]): ProcessInfo[] {
+function withHomes(host: Door, rows: readonly Row[]): ProcessInfo[] {
   const {uid} = host.account
   const shown = rows.filter((row) => isGatewayCommandLine(row.argv) && (uid === 0 || uid === row.uid))
   const pids = shown.map(({pid}) => pid).join(',')
@@ -114,7 +114,7 @@ function environmentOf(text: string | undefined, argv: readonly string[]): strin
  * HERMES_HOME of an environment as ps prints it: variables with blanks between them, which values can hold too. So a value goes to the next
  * blank with a name and "=", and one that is not the path of something there was not read right.
  */
-function homeOf(host: Host, environment: string): Pick<ProcessInfo, 'home' | 'isHomeHidden'> {
+function homeOf(host: Door, environment: string): Pick<ProcessInfo, 'home' | 'isHomeHidden'> {
   const values = [...environment.matchAll(/\sHERMES_HOME=(.*?)(?=\s+[A-Za-z_][A-Za-z0-9_]*=|\s*$)/g)].map(([, value = '']) => value.trim())
   if (values.every((value) => value === '')) return {home: undefined}
   const [value = ''] = values
@@ -129,6 +129,6 @@ function homeOf(host: Host, environment: string): Pick<ProcessInfo, 'home' | 'is
 }
 
 /** ps ends with 1 where there is no such process. */
-function ps(host: Host, args: readonly string[]): string {
+function ps(host: Door, args: readonly string[]): string {
   return host.read([PS, ...args], {env: TOOL_ENVIRONMENT, timeoutMs: TIMEOUT_MS}).stdout
 }

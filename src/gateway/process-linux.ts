@@ -1,5 +1,5 @@
 import path from 'node:path'
-import type {Host} from '../host/host.js'
+import type {Door} from '../host/host.js'
 import {readIfAllowed, realPathIfAllowed} from '../host/tolerant-read.js'
 import {isGatewayCommandLine} from './command-line.js'
 import type {ProcessEntry, ProcessInfo} from './process.js'
@@ -8,7 +8,7 @@ import type {ProcessEntry, ProcessInfo} from './process.js'
  * Looks a process up in /proc (proc(5)); undefined if there is none, or none that this user may see. Reading fails with ESRCH where it has
  * ended since its folder was found, with EACCES where it is not shown to this user.
  */
-export function readLinuxProcess(host: Host, pid: number): ProcessInfo | undefined {
+export function readLinuxProcess(host: Door, pid: number): ProcessInfo | undefined {
   const stat = parseStat(readIfAllowed(host, `/proc/${pid}/stat`))
   if (!stat) return undefined
   return {
@@ -25,7 +25,7 @@ export function readLinuxProcess(host: Host, pid: number): ProcessInfo | undefin
 }
 
 /** All processes that /proc shows, and those with a gateway's command line in full. One that ends meanwhile is left out. */
-export function readLinuxTable(host: Host): {entries: ProcessEntry[]; gateways: ProcessInfo[]} {
+export function readLinuxTable(host: Door): {entries: ProcessEntry[]; gateways: ProcessInfo[]} {
   const entries: ProcessEntry[] = []
   const gateways: ProcessInfo[] = []
   for (const name of host.list('/proc') ?? []) {
@@ -43,12 +43,12 @@ export function readLinuxTable(host: Host): {entries: ProcessEntry[]; gateways: 
 }
 
 /** The pid of a process's parent; undefined if it is not shown. */
-export function linuxParent(host: Host, pid: number): number | undefined {
+export function linuxParent(host: Door, pid: number): number | undefined {
   return parseStat(readIfAllowed(host, `/proc/${pid}/stat`))?.parentPid
 }
 
 /** What a process calls itself (proc_pid_comm(5)). */
-export function linuxName(host: Host, pid: number): string | undefined {
+export function linuxName(host: Door, pid: number): string | undefined {
   return readIfAllowed(host, `/proc/${pid}/comm`)?.trim()
 }
 
@@ -62,7 +62,7 @@ export function parseStat(text: string | undefined): Pick<ProcessInfo, 'state' |
 }
 
 /** HERMES_HOME of an environment as /proc shows it, as upstream understands it: blank is unset. */
-function homeOf(host: Host, environment: string | undefined): string | undefined {
+function homeOf(host: Door, environment: string | undefined): string | undefined {
   const entry = environment?.split('\0').find((variable) => variable.startsWith('HERMES_HOME='))
   const home = entry?.slice('HERMES_HOME='.length).trim()
   if (!home) return undefined

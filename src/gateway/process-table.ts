@@ -1,4 +1,4 @@
-import type {Host} from '../host/host.js'
+import type {Door} from '../host/host.js'
 import {followParents, type ProcessEntry, type ProcessInfo} from './process.js'
 import {readDarwinTable} from './process-darwin.js'
 import {readLinuxTable} from './process-linux.js'
@@ -13,7 +13,7 @@ export interface ProcessTable {
 }
 
 /** Reads the process table. A process that ends meanwhile is left out. */
-export function readProcessTable(host: Host): ProcessTable {
+export function readProcessTable(host: Door): ProcessTable {
   const {entries: all, gateways} = host.platform === 'darwin' ? readDarwinTable(host) : readLinuxTable(host)
   const entries = new Map<number, ProcessEntry>()
   const children = new Map<number, ProcessEntry[]>()

@@ -1,4 +1,4 @@
-import {type Host, HostError} from '../host/host.js'
+import {type Door, HostError} from '../host/host.js'
 import {darwinName, darwinParents, readDarwinProcesses} from './process-darwin.js'
 import {linuxName, linuxParent, readLinuxProcess} from './process-linux.js'
 
@@ -35,19 +35,19 @@ export const START_UNIT_MS = 10
 const MAX_DEPTH = 100
 
 /** Looks a process up; undefined if there is none, or none that this user may see (`isHidden` tells). */
-export function readProcess(host: Host, pid: number): ProcessInfo | undefined {
+export function readProcess(host: Door, pid: number): ProcessInfo | undefined {
   return isDarwin(host) ? readDarwinProcesses(host, [pid])[0] : readLinuxProcess(host, pid)
 }
 
 /** Looks processes up, by as few programs as the system needs for it. Those that are not there are left out. */
-export function readProcesses(host: Host, pids: readonly number[]): ProcessInfo[] {
+export function readProcesses(host: Door, pids: readonly number[]): ProcessInfo[] {
   if (pids.length === 0) return []
   if (isDarwin(host)) return readDarwinProcesses(host, pids)
   return pids.map((pid) => readLinuxProcess(host, pid)).filter((process) => process !== undefined)
 }
 
 /** The pids of a process's parent, of that one's parent and so on, as far as they can be seen. */
-export function ancestorsOf(host: Host, pid: number): number[] {
+export function ancestorsOf(host: Door, pid: number): number[] {
   const parents = isDarwin(host) ? darwinParents(host) : undefined
   return followParents(pid, (child) => (parents ? parents.get(child) : linuxParent(host, child)))
 }
@@ -60,17 +60,17 @@ export function followParents(pid: number, parentOf: (pid: number) => number | u
 }
 
 /** What a process or its program calls itself; undefined if that cannot be seen. */
-export function programName(host: Host, pid: number): string | undefined {
+export function programName(host: Door, pid: number): string | undefined {
   return isDarwin(host) ? darwinName(host, pid) : linuxName(host, pid)
 }
 
 /** The command by which a person sees what keeps a process from ending. */
-export function whatHolds(host: Host, pid: number): string {
+export function whatHolds(host: Door, pid: number): string {
   return isDarwin(host) ? `sudo spindump ${pid} 1   # what it is stuck in` : `cat /proc/${pid}/stack   # as root: what it is stuck in`
 }
 
 /** True if there is a process of that pid which this user is not shown (hidepid=, proc(5)), or which could not be looked at. */
-export function isHidden(host: Host, pid: number): boolean {
+export function isHidden(host: Door, pid: number): boolean {
   try {
     return host.signal(pid, 0)
   } catch (error) {
@@ -88,7 +88,7 @@ export function startedAt({startTime, startSlack = 0}: Pick<ProcessInfo, 'startT
  * How long ago a process started, in ms: at least that long on Linux, where start times include the time that the machine slept and
  * CLOCK_MONOTONIC does not, and a container may show an uptime of its own. By the wall clock on macOS, as its start times are.
  */
-export function ageMs(host: Host, {startTime}: Pick<ProcessInfo, 'startTime'>): number {
+export function ageMs(host: Door, {startTime}: Pick<ProcessInfo, 'startTime'>): number {
   if (isDarwin(host)) return host.nowMs() - startTime * START_UNIT_MS
   const uptimeMs = Number.parseFloat(host.readText('/proc/uptime') ?? '') * 1000
   return Math.max(host.monotonicMs(), Number.isNaN(uptimeMs) ? 0 : uptimeMs) - startTime * START_UNIT_MS
@@ -104,6 +104,6 @@ export function isHeld(process: Pick<ProcessInfo, 'state'> & Partial<ProcessInfo
   return process.state === 'T' || process.state === 't'
 }
 
-function isDarwin(host: Host): boolean {
+function isDarwin(host: Door): boolean {
   return host.platform === 'darwin'
 }

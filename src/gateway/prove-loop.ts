@@ -1,4 +1,4 @@
-import type {Host} from '../host/host.js'
+import type {Doors} from '../host/host.js'
 import {identifyBySocket} from './control-socket.js'
 import {askTick, heartbeatAgeSec, judgeHeartbeat, readHeartbeat} from './heartbeat.js'
 import {glanceAtLoop, type LoopVerdict, watchLoop} from './loop.js'
@@ -8,12 +8,6 @@ import {type GatewayObservation, judge, observeGateway, stateOf, type Verdict} f
 
 /** How long a loop must not be seen working before it is called wedged, unless told otherwise. */
 export const DEFAULT_WEDGE_WINDOW_MS = 5000
-
-/** The hosts that a proof looks through: `host` at processes, `userHost`, with the gateway's user's ids, at the files of its home. */
-export interface ProofHosts {
-  readonly host: Host
-  readonly userHost: Host
-}
 
 /** A home's gateway as it was seen, and the verdict on it, its event loop included. */
 export interface ProvedGateway {
@@ -26,8 +20,8 @@ export interface ProvedGateway {
  * gateway whose main thread is seen in epoll at the first glance is not asked any more: an answer from a socket says the same and costs
  * a process as small as the tick a quarter of its time.
  */
-export async function proveGateway(hosts: ProofHosts, home: string, windowMs = DEFAULT_WEDGE_WINDOW_MS): Promise<ProvedGateway> {
-  const gateway = observeGateway(hosts.host, home)
+export async function proveGateway(hosts: Doors, home: string, windowMs = DEFAULT_WEDGE_WINDOW_MS): Promise<ProvedGateway> {
+  const gateway = observeGateway(hosts, home)
   const seen = judge(gateway)
   if (seen.state === 'alive' && seen.pid !== undefined && glanceAtLoop(hosts.host, seen.pid)) {
     return {gateway, verdict: {...seen, evidence: ['its event loop waits for events', ...seen.evidence]}}
@@ -40,7 +34,7 @@ export async function proveGateway(hosts: ProofHosts, home: string, windowMs = D
  * for gateways without either, a look at the main thread. A healthy gateway answers at once; only one that does not takes up to `windowMs`.
  * Where no process was found the control socket may still answer. Any other verdict is returned as it is. Reads only.
  */
-export async function proveLoop(hosts: ProofHosts, gateway: GatewayObservation, seen: Verdict, windowMs: number): Promise<Verdict> {
+export async function proveLoop(hosts: Doors, gateway: GatewayObservation, seen: Verdict, windowMs: number): Promise<Verdict> {
   const {pid} = seen
   if (pid === undefined) return withoutProcess(hosts, gateway, seen)
   if (seen.state !== 'alive') return seen
@@ -54,7 +48,7 @@ export async function proveLoop(hosts: ProofHosts, gateway: GatewayObservation, 
 }
 
 async function askAndWatch(
-  {host, userHost}: ProofHosts,
+  {host, userHost}: Doors,
   gateway: GatewayObservation,
   seen: Verdict & {readonly pid: number},
   watched: Promise<LoopVerdict>,
@@ -99,7 +93,7 @@ async function askAndWatch(
 }
 
 /** A gateway whose process is not found by its files, or cannot be seen from here, may answer on its control socket all the same. */
-async function withoutProcess({host, userHost}: ProofHosts, {home}: GatewayObservation, seen: Verdict): Promise<Verdict> {
+async function withoutProcess({host, userHost}: Doors, {home}: GatewayObservation, seen: Verdict): Promise<Verdict> {
   const control = await identifyBySocket(userHost, home)
   if (control.kind !== 'answered') return seen
   const {pid, startTime} = control

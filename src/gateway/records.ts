@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {type Host, HostError} from '../host/host.js'
+import {type AccountHost, HostError} from '../host/host.js'
 
 /** What a gateway wrote about its process, from gateway.pid or gateway.lock. Old ones hold a bare integer: then only `pid` is known. */
 export interface ProcessRecord {
@@ -53,7 +53,7 @@ export const lockFile = (home: string): string => path.join(home, 'gateway.lock'
 export const stateFile = (home: string): string => path.join(home, 'gateway_state.json')
 
 /** Reads gateway.pid or gateway.lock. Never throws. */
-export function readProcessRecord(host: Host, file: string): FileReading<ProcessRecord> {
+export function readProcessRecord(host: AccountHost, file: string): FileReading<ProcessRecord> {
   return readJson(host, file, (value) => {
     if (typeof value === 'number') return parsePid(value) ? {pid: value, startTime: undefined, home: undefined, argv: []} : undefined
     return parseProcess(value)
@@ -61,7 +61,7 @@ export function readProcessRecord(host: Host, file: string): FileReading<Process
 }
 
 /** Reads gateway_state.json. Never throws. */
-export function readGatewayState(host: Host, home: string): FileReading<GatewayState> {
+export function readGatewayState(host: AccountHost, home: string): FileReading<GatewayState> {
   return readJson(host, stateFile(home), (value) => {
     if (!isObject(value)) return undefined
     const desired = value.desired_state
@@ -81,7 +81,7 @@ export function readGatewayState(host: Host, home: string): FileReading<GatewayS
 }
 
 /** Reads a JSON file and parses its value; `parse` answers undefined for a value that is not what it should be. Never throws. */
-export function readJson<T>(host: Host, file: string, parse: (value: unknown) => T | undefined): FileReading<T> {
+export function readJson<T>(host: AccountHost, file: string, parse: (value: unknown) => T | undefined): FileReading<T> {
   let content: string | undefined
   try {
     content = host.readText(file)

@@ -1,5 +1,5 @@
-import {type Host, HostError} from '../host/host.js'
-import {DEFAULT_WEDGE_WINDOW_MS, type ProofHosts, proveGateway, type ProvedGateway} from './prove-loop.js'
+import {type AccountHost, type Doors, HostError} from '../host/host.js'
+import {DEFAULT_WEDGE_WINDOW_MS, proveGateway, type ProvedGateway} from './prove-loop.js'
 import type {ProcessInfo} from './process.js'
 import {stateFile} from './records.js'
 import {planRefresh, type Refresh, type StateOwner} from './state-timestamp.js'
@@ -26,7 +26,7 @@ export interface Tick extends ProvedGateway {
  * as a sign of life and which an idle gateway leaves alone. What is not proved alive, or not a gateway of this home and user, gets no
  * tick. The gateway's own heartbeat file is never written. `uid`: whom the gateway belongs to. Never throws for what it finds.
  */
-export async function tick(hosts: ProofHosts, home: string, uid: number, windowMs = DEFAULT_WEDGE_WINDOW_MS): Promise<Tick> {
+export async function tick(hosts: Doors, home: string, uid: number, windowMs = DEFAULT_WEDGE_WINDOW_MS): Promise<Tick> {
   const proved = await proveGateway(hosts, home, windowMs)
   const {verdict, gateway} = proved
   const nothing = (why: string): Tick => ({...proved, result: {kind: 'nothing', why}})
@@ -45,7 +45,7 @@ export async function tick(hosts: ProofHosts, home: string, uid: number, windowM
   }
 }
 
-async function refresh(host: Host, home: string, living: ProcessInfo): Promise<TickResult> {
+async function refresh(host: AccountHost, home: string, living: ProcessInfo): Promise<TickResult> {
   const first = refreshInPlace(host, home, living, false)
   if (first?.kind !== 'too-short') return resultOf(first, living)
   // Every command of ours that changes something holds this lock, so none of them writes by an offset that this moves.
@@ -64,7 +64,7 @@ async function refresh(host: Host, home: string, living: ProcessInfo): Promise<T
 }
 
 /** Looks and writes through one descriptor; undefined if there is no state file. */
-function refreshInPlace(host: Host, home: string, living: StateOwner, mayMove: boolean): Refresh | undefined {
+function refreshInPlace(host: AccountHost, home: string, living: StateOwner, mayMove: boolean): Refresh | undefined {
   let planned: Refresh | undefined
   const isThere = host.editInPlace(stateFile(home), (content) => {
     planned = planRefresh(content, living, host.nowMs(), mayMove)

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import type {Host} from '../host/host.js'
+import type {Doors} from '../host/host.js'
 import {DEFAULT_PROFILE} from '../service/profile.js'
 import {type LockReading, readLock} from './lock.js'
 import {isInnerNamespace, whyElsewhere} from './pid-namespace.js'
@@ -44,10 +44,13 @@ export interface Verdict {
  * Reads what a verdict needs: no lock taken, nothing written, nothing signalled. `mainPid`: the manager's, if it has one. `isFromHere`: a
  * service of this home has run under a manager in this PID namespace, so its gateway is of here.
  */
-export function observeGateway(host: Host, home: string, mainPid?: number, isFromHere = mainPid !== undefined): GatewayObservation {
-  const pidRecord = readProcessRecord(host, pidFile(home))
-  const lockRecord = readProcessRecord(host, lockFile(home))
-  const state = readGatewayState(host, home)
+export function observeGateway(doors: Doors, home: string, mainPid?: number, isFromHere = mainPid !== undefined): GatewayObservation {
+  const {host, userHost} = doors
+  const [pidRecord, lockRecord, state] = userHost.atOnce(() => [
+    readProcessRecord(userHost, pidFile(home)),
+    readProcessRecord(userHost, lockFile(home)),
+    readGatewayState(userHost, home),
+  ])
   const named = [recordOf(pidRecord)?.pid, recordOf(lockRecord)?.pid, stateOf(state)?.process?.pid, mainPid]
   const processes = new Map<number, ProcessInfo>()
   const hiddenPids = new Set<number>()
@@ -57,7 +60,7 @@ export function observeGateway(host: Host, home: string, mainPid?: number, isFro
     for (const pid of unseen) if (!processes.has(pid) && !hiddenPids.has(pid) && isHidden(host, pid)) hiddenPids.add(pid)
   }
   look(named)
-  const lock = readLock(host, home, [...processes.keys()])
+  const lock = readLock(doors, home, [...processes.keys()])
   if (lock.kind === 'held') look([lock.pid])
   const isPartial = !isFromHere && isInnerNamespace(host)
   // A service with a process of its own here is this namespace's. A gateway that ended in good order has removed its gateway.pid.

@@ -3,28 +3,104 @@ import path from 'node:path'
 import {errnoError} from './errno.js'
 import type {Account} from './host.js'
 
+/** open(2) of Linux: a descriptor for the place alone; what may not be read has one too. Node has no name for it. */
+const O_PATH = 0o10000000
 /** open(2) of macOS: no part of the path may be a symbolic link. */
 const O_NOFOLLOW_ANY = 0x2000_0000
+/** As many links as the kernel follows (path_resolution(7)). */
+const MAX_LINKS = 40
+const OTHERS_WRITE = 0o022
 
-/** What `withExactly` sets: permission bits, or an owner. */
-type Setting = {readonly mode: number} | {readonly owner: Account}
+/** What `withExactly` sets: permission bits, or an owner, of what lies in a folder. */
+type Setting = {readonly mode: number} | {readonly owner: Account; readonly within: string | undefined}
+
+/** A place that was walked to, each folder by the descriptor of the one above. */
+interface Place {
+  /** Names it by its descriptor: nobody can put another in its place. */
+  readonly byDescriptor: string
+  /** Absolute, without a link. */
+  readonly path: string
+  readonly stat: fs.Stats
+  /** The folders on the way, `/` first. */
+  readonly folders: readonly Folder[]
+}
+
+interface Folder {
+  readonly path: string
+  readonly uid: number
+  /** Only root can put something else into it, or into those above it. */
+  readonly isRoots: boolean
+}
 
 /**
- * Sets something of what is at an absolute path, no part of which may be a link: whoever may write a folder on the way could turn a link
- * elsewhere at any moment.
+ * Sets something of what is at an absolute path, walked as it is named. Only root's own links are followed, those in folders that nobody else can
+ * change: whoever may write a folder on the way could turn a link elsewhere at any moment.
  */
 export function withExactly(file: string, setting: Setting): void {
   if (process.platform === 'darwin') return setOnDarwin(file, setting)
-  withPlace(file, (place, stat) => {
-    if ('mode' in setting) return fs.chmodSync(place, setting.mode)
-    requireOneName(stat)
-    fs.chownSync(place, setting.owner.uid, setting.owner.gid)
+  withPlace(file, (place) => {
+    if ('mode' in setting) return fs.chmodSync(place.byDescriptor, setting.mode)
+    requireGivable(place, setting.owner, setting.within)
+    fs.chownSync(place.byDescriptor, setting.owner.uid, setting.owner.gid)
   })
 }
 
-/** Another name of it may be a file elsewhere that was linked to here. */
-function requireOneName(stat: fs.Stats): void {
+/** Throws EPERM or EMLINK for what is not root's to give away: see Host.setOwner. */
+function requireGivable(
+  {path: file, stat, folders}: Pick<Place, 'path' | 'stat' | 'folders'>,
+  owner: Account,
+  within: string | undefined,
+): void {
+  // Another name of it may be a file elsewhere that was linked to here.
   if (!stat.isDirectory() && stat.nlink > 1) throw errnoError('EMLINK')
+  const isInRoots = folders.every(({isRoots}) => isRoots)
+  // Root takes back what lies in a folder of its own, whoever has it.
+  if (owner.uid === 0 && within === undefined) {
+    if (!isInRoots) throw errnoError('EPERM')
+    return
+  }
+  const isTheirs = (uid: number) => uid === 0 || uid === owner.uid
+  if (owner.uid !== 0 && (!isTheirs(stat.uid) || !folders.every(({uid}) => isTheirs(uid)))) throw errnoError('EPERM')
+  const place = fs.realpathSync(within ?? owner.home)
+  const isThere = file === place || file.startsWith(`${place}/`)
+  // Somebody could have put the folder itself elsewhere.
+  const isPlaced = folders.every((folder) => folder.isRoots || folder.path === place || folder.path.startsWith(`${place}/`))
+  if (!isThere || !isPlaced || place === '/') throw errnoError('EPERM')
+}
+
+function withPlace(file: string, work: (place: Place) => void): void {
+  const {O_NOFOLLOW, O_DIRECTORY} = fs.constants
+  let fd = fs.openSync('/', O_PATH | O_DIRECTORY)
+  let at = '/'
+  const folders: Folder[] = []
+  try {
+    let parts = path.normalize(file).split('/').filter(Boolean)
+    let links = 0
+    for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
+      const {uid, mode} = fs.fstatSync(fd)
+      const isRoots = (folders.at(-1)?.isRoots ?? true) && uid === 0 && (mode & OTHERS_WRITE) === 0
+      folders.push({path: at, uid, isRoots})
+      const name = `/proc/self/fd/${fd}/${part}`
+      const next = fs.openSync(name, O_PATH | O_NOFOLLOW | (parts.length > 0 && !isRoots ? O_DIRECTORY : 0))
+      if (fs.fstatSync(next).isSymbolicLink()) {
+        fs.closeSync(next)
+        if (!isRoots || (links += 1) > MAX_LINKS) throw errnoError('ELOOP')
+        // From the start again: what it names may lead anywhere.
+        parts = [...path.resolve(at, fs.readlinkSync(name)).split('/').filter(Boolean), ...parts]
+        fs.closeSync(fd)
+        fd = fs.openSync('/', O_PATH | O_DIRECTORY)
+        at = '/'
+        folders.length = 0
+        continue
+      }
+      fs.closeSync(fd)
+      fd = next
+      at = path.join(at, part)
+    }
+    work({byDescriptor: `/proc/self/fd/${fd}`, path: at, stat: fs.fstatSync(fd), folders})
+  } finally {
+    fs.closeSync(fd)
+  }
 }
 
 /**
@@ -38,32 +114,20 @@ function setOnDarwin(file: string, setting: Setting): void {
   }
   withDescriptor(file, (fd, stat) => {
     if ('mode' in setting) return fs.fchmodSync(fd, setting.mode)
-    requireOneName(stat)
+    requireGivable({path: file, stat, folders: foldersAbove(file)}, setting.owner, setting.within)
     fs.fchownSync(fd, setting.owner.uid, setting.owner.gid)
   })
 }
 
-/**
- * Each folder is entered by the descriptor of the one above (proc_pid_fd(5)), and `place` names the last one, so that what may not be read
- * can be worked on too (open(2), O_PATH).
- */
-function withPlace(file: string, work: (place: string, stat: fs.Stats) => void): void {
-  const {O_NOFOLLOW, O_DIRECTORY} = fs.constants
-  const O_PATH = 0o10000000
-  let fd = fs.openSync('/', O_PATH | O_DIRECTORY)
-  try {
-    const parts = path.normalize(file).split('/').filter(Boolean)
-    for (const [index, part] of parts.entries()) {
-      const folder = fd
-      fd = fs.openSync(`/proc/self/fd/${folder}/${part}`, O_PATH | O_NOFOLLOW | (index < parts.length - 1 ? O_DIRECTORY : 0))
-      fs.closeSync(folder)
-    }
-    const stat = fs.fstatSync(fd)
-    if (stat.isSymbolicLink()) throw errnoError('ELOOP')
-    work(`/proc/self/fd/${fd}`, stat)
-  } finally {
-    fs.closeSync(fd)
-  }
+/** Of a path without a link, by name: macOS has no descriptor for the place alone. */
+function foldersAbove(file: string): Folder[] {
+  const parts = path.dirname(file).split('/').filter(Boolean)
+  let isRoots = true
+  return ['/', ...parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`)].map((folder) => {
+    const {uid, mode} = fs.lstatSync(folder)
+    isRoots &&= uid === 0 && (mode & OTHERS_WRITE) === 0
+    return {path: folder, uid, isRoots}
+  })
 }
 
 /**

@@ -1,71 +1,62 @@
+import type * as ChildProcess from 'node:child_process'
 import fs from 'node:fs'
-import {errnoOf} from './errno.js'
+import {errnoError, errnoOf} from './errno.js'
 import {type HeldLock, HostError} from './host.js'
 
 /** open(2) of macOS: takes flock(2)'s exclusive lock in the same step; with O_NONBLOCK it fails with EAGAIN where another has it. */
 const O_EXLOCK = 0x20
-/** The file's lock on macOS, held by this process itself; undefined if another holds it. Throws HostErrors. */
-export function lockByOpening(file: string): HeldLock | undefined {
-  let fd: number | undefined
-  try {
-    fd = openLocked(file)
-  } catch (error) {
-    throw new HostError(errnoOf(error), file, 'cannot lock')
-  }
-  if (fd === undefined) return undefined
+/** What flock(1) is to end with where another holds the lock. */
+const HELD_BY_ANOTHER = 75
+/** flock(1) is asked not to wait for the lock, so it takes no longer than any small program. */
+const FLOCK_TIMEOUT_MS = 20_000
+
+/** flock(2) is on the open file, so this is the lock: it ends with `fs.closeSync`, or with this process, however that dies. */
+export function heldBy(fd: number): HeldLock {
+  let isOpen = true
   return {
-    release: async () => {
-      if (fd !== undefined) fs.closeSync(fd)
-      fd = undefined
-      await Promise.resolve()
+    release: () => {
+      if (isOpen) fs.closeSync(fd)
+      isOpen = false
+      return Promise.resolve()
     },
   }
 }
 
 /**
- * The file's lock on Linux, which flock(1) holds for us: node has no flock(2), and Linux's open(2) takes no locks. Undefined if another holds
- * it. Rejects with HostErrors.
+ * Opens a file or folder to be locked; on macOS it is locked by then, and undefined if another holds it. Whatever else stands in its place is not
+ * waited for, and nothing is made. Throws errors of system calls: ELOOP for a link, EINVAL for what is neither file nor folder.
  */
-export function lockByProgram(file: string, env: NodeJS.ProcessEnv): Promise<HeldLock | undefined> {
-  const held = 75
-  return new Promise((resolve, reject) => {
-    const child = process
-      .getBuiltinModule('node:child_process')
-      .spawn('flock', ['-n', '-E', String(held), file, 'sh', '-c', 'echo held && exec cat'], {
-        stdio: ['pipe', 'pipe', 'pipe'],
-        env,
-      })
-    let stderr = ''
-    child.stderr.on('data', (data: Buffer) => (stderr += data.toString()))
-    const exited = new Promise<void>((done) => child.on('close', () => done()))
-    child.on('error', (error) => reject(new HostError(errnoOf(error), 'flock', 'cannot run')))
-    child.on('exit', (code) => {
-      if (code === held) resolve(undefined)
-      else if (/Permission denied/.test(stderr)) reject(new HostError('EACCES', file, 'cannot lock'))
-      else reject(new HostError('ENOLCK', file, `cannot lock (${stderr.trim()})`))
-    })
-    child.stdout.once('data', () => {
-      child.unref()
-      resolve({
-        release: async () => {
-          child.ref()
-          child.stdin.end()
-          await exited
-        },
-      })
-    })
-  })
+export function openToLock(file: string): number | undefined {
+  const {O_RDONLY, O_NONBLOCK, O_NOFOLLOW, O_NOCTTY} = fs.constants
+  let fd: number
+  try {
+    fd = fs.openSync(file, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | (process.platform === 'darwin' ? O_EXLOCK : 0))
+  } catch (error) {
+    if (process.platform === 'darwin' && errnoOf(error) === 'EAGAIN') return undefined
+    throw error
+  }
+  const stat = fs.fstatSync(fd)
+  if (stat.isFile() || stat.isDirectory()) return fd
+  fs.closeSync(fd)
+  throw errnoError('EINVAL')
 }
 
 /**
- * Locks a file or folder, as flock(2) does; undefined if another holds it. The descriptor is the lock: node closes it in every program that
- * it starts, so it ends with `fs.closeSync` or with this process, however that dies. A stock macOS has no flock(1).
+ * Takes the lock of an open file by flock(1), to which the descriptor is handed: node has no flock(2), and Linux's open(2) takes no locks. The lock
+ * stays with the descriptor when flock(1) has ended. False if another holds it. Throws HostErrors.
  */
-function openLocked(file: string): number | undefined {
-  try {
-    return fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | O_EXLOCK)
-  } catch (error) {
-    if (errnoOf(error) === 'EAGAIN') return undefined
-    throw error
-  }
+export function lockByProgram(child: typeof ChildProcess, fd: number, file: string, env: NodeJS.ProcessEnv): boolean {
+  const result = child.spawnSync('flock', ['-n', '-E', String(HELD_BY_ANOTHER), '3'], {
+    stdio: ['ignore', 'ignore', 'pipe', fd],
+    encoding: 'utf8',
+    env,
+    // Keys pressed on the terminal are not for it.
+    ...{detached: true},
+    timeout: FLOCK_TIMEOUT_MS,
+    killSignal: 'SIGKILL',
+  })
+  if (result.status === 0) return true
+  if (result.status === HELD_BY_ANOTHER) return false
+  if (result.error) throw new HostError(errnoOf(result.error), 'flock', 'cannot run')
+  throw new HostError('ENOLCK', file, `cannot lock (${String(result.stderr ?? '').trim()})`)
 }

@@ -1,9 +1,16 @@
 /**
- * Everything impure that hermes-svc does goes through a Host: files, processes, commands, the clock, the environment and the user.
- * There is one real implementation (`node-host.ts`, the only file that runs a program or touches `process.env`); unit tests pass
+ * Everything impure that hermes-svc does goes through a door of this file: files, processes, commands, the clock, the environment and the user.
+ * There are two kinds of them, and neither can be passed for the other:
+ *
+ * - `Host`: this process's own ids, root's if root runs it. For what is the machine's: /proc, /etc, /run, the package.
+ * - `AccountHost`: the ids of one account, and nothing else of root's. For all that this account can change: its home, its unit folder, its slots.
+ *
+ * `node-host.ts` has the one real implementation, the only one that runs a program or touches `process.env`; unit tests pass
  * `test/fakes/fake-host.ts`. File operations are synchronous: they are small, and it keeps a change of user ids around one of them atomic.
  */
-export interface Host {
+
+/** What both doors can do. Code that takes this does not decide with whose ids it is done. */
+export interface Door {
   readonly platform: NodeJS.Platform
   /** The process's environment, as it was at start. */
   readonly env: Readonly<Record<string, string | undefined>>
@@ -24,8 +31,6 @@ export interface Host {
 
   /** The account of that name or uid in the user database (passwd(5)); undefined if there is none. */
   accountOf(nameOrUid: string | number): Account | undefined
-  /** The same host, acting with another account's ids for files and commands. Needs root unless it is the same account. */
-  as(account: Account): Host
   /**
    * Does many operations on files with the ids taken on once: of `as(x)` each one alone costs system calls in which all threads of the process have
    * to take part. The work must not wait for anything, nor use another host.
@@ -39,8 +44,11 @@ export interface Host {
   /** Resolves after this time, or as soon as `signal` is aborted. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 
-  /** UTF-8 text of a file; undefined if it does not exist. Throws HostError (EACCES, EISDIR, …) otherwise. */
-  readText(path: string): string | undefined
+  /**
+   * UTF-8 text of a regular file; undefined if it does not exist. Throws HostError (EACCES, …) otherwise: EFBIG if it has more than `maxBytes`
+   * (default: MAX_TEXT_BYTES through an account's door, MAX_OWN_TEXT_BYTES through one's own), EINVAL for a FIFO, a device or a socket, EISDIR for a folder.
+   */
+  readText(path: string, maxBytes?: number): string | undefined
   /** Names in a folder, unsorted; undefined if there is no such folder. Throws HostError on EACCES and the like. */
   list(path: string): string[] | undefined
   /** What is at the path, links followed; undefined if nothing is. */
@@ -69,12 +77,11 @@ export interface Host {
   /** Adds a line to a regular file, whole or not at all, and never to half a line that is there. Makes the file with this mode. */
   appendLine(path: string, line: string, mode: number): void
   /**
-   * Sets the permission bits of a file or folder. No part of the path may be a link, so it takes one with all links resolved (HostError
-   * ELOOP or ENOTDIR; ENOENT if there is nothing). On macOS root cannot set those of what it may not open, such as a socket.
+   * Sets the permission bits of a file or folder. The path is walked as it is named, and no part of it that somebody else than root could
+   * change may be a link (HostError ELOOP or ENOTDIR; ENOENT if there is nothing). On macOS root cannot set those of what it may not open,
+   * such as a socket.
    */
   setMode(path: string, mode: number): void
-  /** Gives a file or folder to an account; needs root. As `setMode`; a file with further names (hard links) is refused with EMLINK. */
-  setOwner(path: string, account: Account): void
   /** The last `bytes` bytes at most of a regular file, as UTF-8, from the first whole line on; undefined if there is none. */
   readTail(path: string, bytes: number): string | undefined
   /** Creates one folder; its parent must exist. Returns false if it was there already. */
@@ -109,17 +116,49 @@ export interface Host {
    * as under nohup(1), stays so.
    */
   onSignals(signals: readonly NodeJS.Signals[], listener: (signal: NodeJS.Signals) => void): () => void
-  /** Takes an advisory lock on an existing file or folder until `release` is called or this process dies; undefined if another holds it. */
+  /**
+   * Takes an advisory lock on an existing file or folder until `release` is called or this process dies; undefined if another holds it. This
+   * process holds it itself. Throws HostError: ELOOP for a link, EINVAL for what is neither file nor folder.
+   */
   lock(path: string): Promise<HeldLock | undefined>
   /**
    * Connects to a Unix stream socket, sends the text, and returns what comes back until the other side closes; `until` ends it at the first
-   * reply that has this text. Throws HostError: ENOENT, ECONNREFUSED, EACCES, or TIMEOUT with nothing more to come.
+   * reply that has this text. The whole exchange has one deadline, and an answer ends at MAX_REPLY_BYTES. Throws HostError: ENOENT,
+   * ECONNREFUSED, EACCES, EFBIG, or TIMEOUT.
    */
   exchange(socket: string, request: string, options: {readonly timeoutMs: number; readonly until?: string}): Promise<string>
   /** kill(2). Signal 0 only tests. Returns false if there is no such process; throws HostError EPERM if it may not be signalled. */
   signal(pid: number, signal: NodeJS.Signals | 0): boolean
   /** kill(2) of all that is left of the process group of a program that `launch` started. Returns false if nothing is. */
   killGroup(leader: number): boolean
+}
+
+/** The door with this process's own ids. */
+export interface Host extends Door {
+  readonly isOwnDoor: true
+  /**
+   * The door of an account: everything there is done with its ids and supplementary groups, and its programs run in a session of their own, without a
+   * terminal of root's, in a small fixed environment. Needs root unless it is this process's own account (HostError EPERM).
+   */
+  as(account: Account): AccountHost
+  /**
+   * Gives a file or folder that is root's to an account, or back to root; needs root. It must lie in `within` (default: the account's home in the
+   * user database; for root: anywhere), which only root can have put where it is. The path is walked as it is named, each folder by the
+   * descriptor of the one above: no part that somebody else than root could change may be a link (HostError ELOOP, ENOTDIR), and each belongs to
+   * that account or to root (EPERM). A file with further names (hard links) is refused with EMLINK.
+   */
+  setOwner(path: string, account: Account, within?: string): void
+}
+
+/** The door of one account, whoever runs this process: it reaches what that account can reach, and no more. See `Host.as`. */
+export interface AccountHost extends Door {
+  readonly isAccountDoor: true
+}
+
+/** The two doors through which one service is looked at: `host` at the machine, `userHost` at everything of the account it runs as. */
+export interface Doors {
+  readonly host: Host
+  readonly userHost: AccountHost
 }
 
 export interface Account {
@@ -218,6 +257,13 @@ export class HostError extends Error {
     this.name = 'HostError'
   }
 }
+
+/** The longest text that is read of an account's files: state, configuration and units are some kB. */
+export const MAX_TEXT_BYTES = 1024 * 1024
+/** The longest text that is read of the machine's own: the package's programs, /proc/locks, a user database. */
+export const MAX_OWN_TEXT_BYTES = 64 * 1024 * 1024
+/** The longest answer of a gateway's socket. */
+export const MAX_REPLY_BYTES = 64 * 1024
 
 const TEMPORARY_SUFFIX = '.hermes-svc-tmp'
 

@@ -1,7 +1,8 @@
 import fs from 'node:fs'
 import {errnoError, errnoOf} from './errno.js'
 import {withExactly} from './exact-place.js'
-import {type Account, type FileStat, HostError, type InPlaceWrite} from './host.js'
+import {type Account, type FileStat, HostError, type InPlaceWrite, MAX_OWN_TEXT_BYTES, MAX_TEXT_BYTES} from './host.js'
+import {openPlain, readWhole} from './plain-file.js'
 import {addLine, makeFolderWhole, replaceFile} from './whole-write.js'
 
 const IN_PLACE_TRIES = 5
@@ -12,8 +13,14 @@ export abstract class NodeFiles {
   /** The actor's ids are taken on at this moment. */
   private hasIds = false
 
-  /** `actor`: the account whose ids are used; undefined means the process's own. */
-  constructor(protected readonly actor: Account | undefined) {}
+  /**
+   * `actor`: the account whose ids are used; undefined means the process's own. `isAccounts`: this is the door of an account, be it the process's own,
+   * so what is read was written by others.
+   */
+  constructor(
+    protected readonly actor: Account | undefined,
+    protected readonly isAccounts: boolean,
+  ) {}
 
   atOnce<T>(work: () => T): T {
     return this.withActorIds(() => {
@@ -27,11 +34,15 @@ export abstract class NodeFiles {
     })
   }
 
-  readText(file: string): string | undefined {
-    // O_NONBLOCK: a FIFO in the place of a file must not make a reader wait.
-    return this.absentIsUndefined('cannot read', file, () =>
-      fs.readFileSync(file, {encoding: 'utf8', flag: (fs.constants.O_RDONLY | fs.constants.O_NONBLOCK) as unknown as string}),
-    )
+  readText(file: string, maxBytes = this.isAccounts ? MAX_TEXT_BYTES : MAX_OWN_TEXT_BYTES): string | undefined {
+    return this.absentIsUndefined('cannot read', file, () => {
+      const fd = openPlain(file, this.isAccounts)
+      try {
+        return readWhole(fd, maxBytes).toString('utf8')
+      } finally {
+        fs.closeSync(fd)
+      }
+    })
   }
 
   list(folder: string): string[] | undefined {
@@ -68,7 +79,7 @@ export abstract class NodeFiles {
         try {
           const before = fs.fstatSync(fd, {bigint: true})
           if (!before.isFile()) throw errnoError('EINVAL')
-          const write = edit(fs.readFileSync(fd))
+          const write = edit(readWhole(fd, MAX_TEXT_BYTES))
           if (!write) return true
           const now = fs.statSync(file, {bigint: true})
           if (now.ino !== before.ino || now.dev !== before.dev || now.size !== before.size || now.ctimeNs !== before.ctimeNs) continue
@@ -92,13 +103,13 @@ export abstract class NodeFiles {
     this.guard('cannot set the mode of', file, () => withExactly(file, {mode}))
   }
 
-  setOwner(file: string, account: Account): void {
-    this.guard('cannot set the owner of', file, () => withExactly(file, {owner: account}))
+  setOwner(file: string, account: Account, within?: string): void {
+    this.guard('cannot set the owner of', file, () => withExactly(file, {owner: account, within}))
   }
 
   readTail(file: string, bytes: number): string | undefined {
     return this.absentIsUndefined('cannot read', file, () => {
-      const fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
+      const fd = openPlain(file, this.isAccounts)
       try {
         const {size} = fs.fstatSync(fd)
         const start = Math.max(0, size - bytes)

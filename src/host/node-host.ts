@@ -1,16 +1,19 @@
 import os from 'node:os'
 import {errnoOf} from './errno.js'
-import {lockByOpening, lockByProgram} from './file-lock.js'
-import {type Account, type HeldLock, type Host, HostError} from './host.js'
+import {heldBy, lockByProgram, openToLock} from './file-lock.js'
+import {type Account, type AccountHost, type HeldLock, type Host, HostError, MAX_REPLY_BYTES} from './host.js'
 import {parseMasterPasswd} from './master-passwd.js'
-import {NodePrograms, SYSTEM_PATH} from './node-programs.js'
+import {childProcess, NodePrograms, SYSTEM_PATH} from './node-programs.js'
 
 /** The real host, acting as the user that runs this process. `packageRoot` is the folder of package.json. */
 export function createNodeHost(packageRoot: string): Host {
-  return new NodeHost(packageRoot, undefined)
+  return new NodeHost(packageRoot, undefined, false)
 }
 
-class NodeHost extends NodePrograms implements Host {
+/** Both kinds of door; which one a caller has is a matter of its type. */
+class NodeHost extends NodePrograms implements Host, AccountHost {
+  readonly isOwnDoor = true
+  readonly isAccountDoor = true
   readonly pid = process.pid
   readonly nodePath = process.execPath
   private ownAccount: Account | undefined
@@ -18,8 +21,9 @@ class NodeHost extends NodePrograms implements Host {
   constructor(
     readonly packageRoot: string,
     actor: Account | undefined,
+    isAccounts: boolean,
   ) {
-    super(actor)
+    super(actor, isAccounts)
   }
 
   // Asked of the descriptor: merely touching process.stdin loads node's streams.
@@ -74,11 +78,10 @@ class NodeHost extends NodePrograms implements Host {
     return {name: fields[0] ?? '', uid: Number(fields[2]), gid: Number(fields[3]), home: fields[5] ?? '/'}
   }
 
-  as(account: Account): Host {
-    const self = this.account
-    if (self.uid === account.uid) return this
-    if (process.geteuid?.() !== 0) throw new HostError('EPERM', account.name, 'cannot act as')
-    return new NodeHost(this.packageRoot, account)
+  as(account: Account): AccountHost {
+    const isSelf = this.account.uid === account.uid
+    if (!isSelf && process.geteuid?.() !== 0) throw new HostError('EPERM', account.name, 'cannot act as')
+    return new NodeHost(this.packageRoot, isSelf ? undefined : account, true)
   }
 
   nowMs(): number {
@@ -102,32 +105,51 @@ class NodeHost extends NodePrograms implements Host {
     })
   }
 
-  /** A lock that dies with its holder needs no cleaning up after a kill -9. It is taken with root's own ids: it is on the file, whoever takes it. */
+  /** A lock that dies with its holder needs no cleaning up after a kill -9. */
   async lock(file: string): Promise<HeldLock | undefined> {
-    // flock(1) would make a file of that name.
-    if (!this.stat(file)) throw new HostError('ENOENT', file, 'cannot lock')
-    return this.platform === 'darwin' ? lockByOpening(file) : lockByProgram(file, this.runEnv({}))
+    await Promise.resolve()
+    // With the account's ids: nothing that it could not lock itself.
+    const fd = this.guard('cannot lock', file, () => openToLock(file))
+    if (fd === undefined) return undefined
+    const lock = heldBy(fd)
+    if (this.platform === 'darwin') return lock
+    let isHeld = false
+    try {
+      isHeld = lockByProgram(childProcess(), fd, file, this.runEnv({}))
+    } finally {
+      if (!isHeld) await lock.release()
+    }
+    return isHeld ? lock : undefined
   }
 
   exchange(socket: string, request: string, options: {readonly timeoutMs: number; readonly until?: string}): Promise<string> {
     return new Promise((resolve, reject) => {
       let reply = ''
-      const connection = process.getBuiltinModule('node:net').connect({path: socket})
+      // connect(2) is called at once, so it is this account whom the other side is told of (SO_PEERCRED, unix(7)).
+      const connection = this.withActorIds(() => process.getBuiltinModule('node:net').connect({path: socket}))
       const fail = (code: string) => {
+        clearTimeout(deadline)
         connection.destroy()
-        if (reply !== '') resolve(reply)
-        else reject(new HostError(code, socket, 'cannot talk to'))
+        reject(new HostError(code, socket, 'cannot talk to'))
       }
+      // For the whole: one that drips would never be idle.
+      const deadline = setTimeout(
+        () => (reply !== '' && options.until === undefined ? connection.destroy() : fail('TIMEOUT')),
+        options.timeoutMs,
+      )
       connection.setEncoding('utf8')
-      connection.setTimeout(options.timeoutMs, () => fail('TIMEOUT'))
       // A socket that speaks unasked may have closed again by now, and writing to it would fail.
       if (request !== '') connection.on('connect', () => connection.write(request))
       connection.on('data', (data: string) => {
         reply += data
-        if (options.until !== undefined && reply.includes(options.until)) connection.destroy()
+        if (reply.length > MAX_REPLY_BYTES) fail('EFBIG')
+        else if (options.until !== undefined && reply.includes(options.until)) connection.destroy()
       })
-      connection.on('error', (error) => fail(errnoOf(error)))
-      connection.on('close', () => resolve(reply))
+      connection.on('error', (error) => (reply !== '' ? connection.destroy() : fail(errnoOf(error))))
+      connection.on('close', () => {
+        clearTimeout(deadline)
+        resolve(reply)
+      })
     })
   }
 }

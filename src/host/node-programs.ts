@@ -15,7 +15,7 @@ const MAX_OUTPUT_BYTES = 64 * 1024 * 1024
 export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin'
 
 /** node:child_process costs some ms to load, so only commands that run a program pay for it. */
-function childProcess(): typeof ChildProcess {
+export function childProcess(): typeof ChildProcess {
   return process.getBuiltinModule('node:child_process')
 }
 
@@ -55,9 +55,11 @@ export abstract class NodePrograms extends NodeFiles {
     const [program, ...args] = this.actorArgv(argv)
     const result = childProcess().spawnSync(program ?? '', args, {
       ...this.actorIds(),
+      // Of spawnSync too, whatever its types say.
+      ...{detached: this.actor !== undefined},
       encoding: 'utf8',
       env: this.runEnv(options),
-      cwd: options.cwd,
+      cwd: options.cwd ?? this.actorFolder(),
       input: options.input ?? '',
       timeout: options.timeoutMs ?? READ_TIMEOUT_MS,
       killSignal: 'SIGKILL',
@@ -80,17 +82,22 @@ export abstract class NodePrograms extends NodeFiles {
     const [program, ...args] = this.actorArgv(argv)
     // In a process group of its own: a key pressed on the terminal does not break it off half-way, and at its time limit it ends together
     // with its children, which would hold its output open.
-    const child = execa(program ?? '', args, {
-      ...this.actorIds(),
-      env: this.runEnv(options),
-      extendEnv: false,
-      // execa enters the folder by its name, and after su or sudo ours may be one that this user cannot enter.
-      cwd: options.cwd ?? '/',
-      input: options.input ?? '',
-      detached: true,
-      reject: false,
-      stripFinalNewline: false,
-    })
+    let child
+    try {
+      child = execa(program ?? '', args, {
+        ...this.actorIds(),
+        env: this.runEnv(options),
+        extendEnv: false,
+        // execa enters the folder by its name, and after su or sudo ours may be one that this user cannot enter.
+        cwd: options.cwd ?? '/',
+        input: options.input ?? '',
+        detached: true,
+        reject: false,
+        stripFinalNewline: false,
+      })
+    } catch (error) {
+      return {argv, code: null, signal: null, stdout: '', stderr: '', failure: startFailure(error)}
+    }
     let ended: 'TIMEOUT' | 'ABORTED' | undefined
     const timers: NodeJS.Timeout[] = []
     const end = (why: 'TIMEOUT' | 'ABORTED') => {
@@ -100,8 +107,8 @@ export abstract class NodePrograms extends NodeFiles {
       const force = () => {
         signalGroup(child.pid, 'SIGKILL')
         // One that has left the group may still hold them.
-        child.stdout.destroy()
-        child.stderr.destroy()
+        child.stdout?.destroy()
+        child.stderr?.destroy()
       }
       timers.push(setTimeout(force, FORCE_AFTER_MS))
     }
@@ -127,13 +134,18 @@ export abstract class NodePrograms extends NodeFiles {
     const [program, ...args] = this.actorArgv(argv)
     const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
     return new Promise((resolve, reject) => {
-      const stdout = onLine ? 'pipe' : 'inherit'
-      const child = childProcess().spawn(program ?? '', args, {
-        ...this.actorIds(),
-        stdio: ['inherit', stdout, 'inherit'],
-        env: this.runEnv(options),
-        cwd: options.cwd,
-      })
+      // A program of somebody else's gets nothing of this terminal: what it prints comes through pipes.
+      const isOthers = this.actor !== undefined
+      const stdout = onLine || isOthers ? 'pipe' : 'inherit'
+      const child = spawned(() =>
+        childProcess().spawn(program ?? '', args, {
+          ...this.actorIds(),
+          stdio: isOthers ? ['ignore', 'pipe', 'pipe'] : ['inherit', stdout, 'inherit'],
+          detached: isOthers,
+          env: this.runEnv(options),
+          cwd: options.cwd ?? this.actorFolder(),
+        }),
+      )
       const passOn = (signal: NodeJS.Signals) => void child.kill(signal)
       const ended = () => {
         for (const signal of signals) process.off(signal, passOn)
@@ -141,10 +153,12 @@ export abstract class NodePrograms extends NodeFiles {
       for (const signal of signals) process.on(signal, passOn)
       let rest = ''
       child.stdout?.setEncoding('utf8').on('data', (data: string) => {
+        if (!onLine) return void process.stdout.write(data)
         const lines = (rest + data).split('\n')
         rest = lines.pop() ?? ''
-        for (const line of lines) onLine?.(line)
+        for (const line of lines) onLine(line)
       })
+      child.stderr?.on('data', (data: Buffer) => process.stderr.write(data))
       child.on('error', (error) => {
         ended()
         reject(new HostError(errnoOf(error), program ?? '', 'cannot run'))
@@ -159,13 +173,15 @@ export abstract class NodePrograms extends NodeFiles {
 
   tether(argv: readonly string[], options: Pick<RunOptions, 'env' | 'cwd'> = {}): Tethered {
     const [program, ...args] = this.actorArgv(argv)
-    const child = childProcess().spawn(program ?? '', args, {
-      ...this.actorIds(),
-      stdio: 'pipe',
-      detached: true,
-      env: this.runEnv(options),
-      cwd: options.cwd,
-    })
+    const child = spawned(() =>
+      childProcess().spawn(program ?? '', args, {
+        ...this.actorIds(),
+        stdio: 'pipe',
+        detached: true,
+        env: this.runEnv(options),
+        cwd: options.cwd ?? this.actorFolder(),
+      }),
+    )
     const output = {stdout: '', stderr: ''}
     let result: RunResult | undefined
     child.on('error', (error) => (result ??= {argv, code: null, signal: null, ...output, failure: errnoOf(error)}))
@@ -181,7 +197,11 @@ export abstract class NodePrograms extends NodeFiles {
 
   launch(argv: readonly string[], {env, cwd}: Required<Pick<RunOptions, 'env' | 'cwd'>>): Launched {
     const [program, ...args] = this.actorArgv(argv)
-    const child = childProcess().spawn(program ?? '', args, {stdio: ['ignore', 'inherit', 'inherit'], detached: true, env, cwd})
+    const isTerminal = (fd: number) => this.actor !== undefined && process.getBuiltinModule('node:tty').isatty(fd)
+    const outputs = [1, 2].map((fd) => (isTerminal(fd) ? 'pipe' : 'inherit'))
+    const child = childProcess().spawn(program ?? '', args, {stdio: ['ignore', ...outputs], detached: true, env, cwd})
+    child.stdout?.pipe(process.stdout, {end: false})
+    child.stderr?.pipe(process.stderr, {end: false})
     return {
       pid: child.pid ?? 0,
       ended: new Promise((resolve) => {
@@ -247,14 +267,43 @@ export abstract class NodePrograms extends NodeFiles {
     return this.actor && this.platform === 'darwin' ? {uid: this.actor.uid, gid: this.actor.gid} : {}
   }
 
+  /** Ours may be one that the account cannot enter. */
+  private actorFolder(): string | undefined {
+    return this.actor ? '/' : undefined
+  }
+
+  /** Of this process's environment another account sees nothing: all its processes can read it (proc_pid_environ(5)). */
   protected runEnv(options: Pick<RunOptions, 'env'>): NodeJS.ProcessEnv {
     if (options.env) return {...options.env}
+    if (this.actor) {
+      const {home, name} = this.actor
+      return {PATH: SYSTEM_PATH, LC_ALL: 'C.UTF-8', HOME: home, USER: name, LOGNAME: name}
+    }
     const env: NodeJS.ProcessEnv = {...this.env, LC_ALL: 'C.UTF-8'}
     // sudo may keep the PATH of a user, who can write what is on it; root would run that with its own rights.
     if (process.geteuid?.() === 0) env.PATH = SYSTEM_PATH
-    if (!this.actor) return env
-    return {...env, HOME: this.actor.home, USER: this.actor.name, LOGNAME: this.actor.name}
+    return env
   }
+}
+
+/** Why a program could not be started. Without descriptors for its pipes node leaves them out, so what uses them fails without a code. */
+function startFailure(error: unknown): string {
+  const code = errnoOf(error)
+  return code === 'EUNKNOWN' || code.startsWith('ERR_') ? 'EMFILE' : code
+}
+
+/** A program that was started with pipes. Throws HostError where it was not: too many files are open, or no memory is left for a process. */
+function spawned<Child extends ChildProcess.ChildProcess>(start: () => Child): Child {
+  let child: Child
+  try {
+    child = start()
+  } catch (error) {
+    throw new HostError(startFailure(error), 'a program', 'cannot start')
+  }
+  // Without descriptors for its pipes there are none, whatever the types say.
+  if (child.stdio !== undefined) return child
+  child.on('error', () => undefined)
+  throw new HostError('EMFILE', 'a program', 'cannot start')
 }
 
 function signalGroup(leader: number | undefined, signal: NodeJS.Signals): void {

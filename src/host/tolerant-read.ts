@@ -1,18 +1,18 @@
 import path from 'node:path'
-import {type FileStat, type Host, HostError, isTemporaryOf} from './host.js'
+import {type Door, type FileStat, HostError, isTemporaryOf} from './host.js'
 
 /** The text of a file; `undefined` where there is none, and where this user may not read it: what may not be read says nothing. */
-export function readIfAllowed(host: Host, file: string): string | undefined {
+export function readIfAllowed(host: Door, file: string): string | undefined {
   return ifAllowed(() => host.readText(file))
 }
 
 /** The names in a folder, in no order; none where there is no such folder, and where this user may not list it. */
-export function listIfAllowed(host: Host, folder: string): string[] {
+export function listIfAllowed(host: Door, folder: string): string[] {
   return ifAllowed(() => host.list(folder)) ?? []
 }
 
 /** What writes of a file that never came to their end have left beside it. Whoever asks must know that no write of it is under way. */
-export function temporariesOf(host: Host, file: string): string[] {
+export function temporariesOf(host: Door, file: string): string[] {
   const folder = path.dirname(file)
   const left = listIfAllowed(host, folder).filter((name) => isTemporaryOf(path.basename(file), name))
   // A folder of such a name is somebody else's.
@@ -20,12 +20,12 @@ export function temporariesOf(host: Host, file: string): string[] {
 }
 
 /** What is at a path, links followed; `undefined` where there is nothing, and where this user may not look. */
-export function statIfAllowed(host: Host, file: string): FileStat | undefined {
+export function statIfAllowed(host: Door, file: string): FileStat | undefined {
   return ifAllowed(() => host.stat(file))
 }
 
 /** A path with every link followed; the path itself where it ends in nothing, and where this user may not follow it. */
-export function realPathIfAllowed(host: Host, file: string): string {
+export function realPathIfAllowed(host: Door, file: string): string {
   return ifAllowed(() => host.realPath(file)) ?? file
 }
 

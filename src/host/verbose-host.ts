@@ -1,7 +1,7 @@
 import {duration} from '../ui/text.js'
 import {visible} from '../ui/visible.js'
 import {shellWord} from '../service/shell-quote.js'
-import {type Host, HostError, type RunResult} from './host.js'
+import {type AccountHost, type Door, type Host, HostError, type RunResult} from './host.js'
 
 /** Says a line to whoever asked for --verbose. */
 type Tell = (line: string) => void
@@ -10,15 +10,19 @@ type Tell = (line: string) => void
  * The same host, which tells of each program that it runs: the command line, as whom if not as ourselves, how long it took and how it ended.
  * `tell` gets one line a program, secrets included: it is to take them out.
  */
-export function verboseHost(host: Host, tell: Tell, actor?: string): Host {
+export function verboseHost(host: Host, tell: Tell): Host {
+  return verboseDoor(host, tell, undefined)
+}
+
+function verboseDoor<D extends Host | AccountHost>(host: D, tell: Tell, actor: string | undefined): D {
   const whom = actor === undefined ? '' : `[as ${actor}] `
   const say = (argv: readonly string[], outcome: string, startMs: number) =>
     tell(`+ ${whom}${commandLine(argv)}  (${outcome}, ${took(host.monotonicMs() - startMs)})`)
 
-  const told: Pick<Host, 'as' | 'read' | 'run' | 'attach' | 'tether' | 'launch' | 'lock'> = {
+  const told: Pick<Host, 'as'> & Pick<Door, 'read' | 'run' | 'attach' | 'tether' | 'launch' | 'lock'> = {
     as(account) {
-      const other = host.as(account)
-      return other === host ? verbose : verboseHost(other, tell, account.name)
+      if (!('as' in host)) throw new Error('an account has no door to another one')
+      return verboseDoor(host.as(account), tell, account.uid === host.account.uid ? undefined : account.name)
     },
     read(argv, options) {
       const startMs = host.monotonicMs()
@@ -64,10 +68,9 @@ export function verboseHost(host: Host, tell: Tell, actor?: string): Host {
     },
   }
   // What the host runs in passing (getent, test) goes through here too: its own methods are not bound to it.
-  const verbose: Host = new Proxy(host, {
+  return new Proxy(host, {
     get: (_, name, self) => Reflect.get(Object.hasOwn(told, name) ? told : host, name, self) as unknown,
   })
-  return verbose
 }
 
 function endOf({code, signal, failure}: Pick<RunResult, 'code' | 'signal' | 'failure'>): string {

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {type Host, HostError} from '../host/host.js'
+import {type AccountHost, HostError} from '../host/host.js'
 import {appendJournal} from '../plan/journal.js'
 
 const LONGEST_LOG = 256 * 1024
@@ -41,7 +41,7 @@ export function bootLine({profile, action, reason, swept, notSwept}: BootedProfi
 }
 
 /** Notes the boot in the boot log of the root home, and in the journal of each. A full disk must not cost a boot. */
-export function writeDown(userHost: Host, root: string, report: BootReport): void {
+export function writeDown(userHost: AccountHost, root: string, report: BootReport): void {
   const time = new Date(userHost.nowMs()).toISOString()
   const lines = report.profiles.map((profile) => `${time} ${report.reconciliation} ${bootLine(profile)}`)
   try {
@@ -60,7 +60,7 @@ export function writeDown(userHost: Host, root: string, report: BootReport): voi
 }
 
 /** Notes a boot in the journal of one home. */
-function noteBoot(userHost: Host, time: string, {home, service, action, reason}: BootedProfile): void {
+function noteBoot(userHost: AccountHost, time: string, {home, service, action, reason}: BootedProfile): void {
   const outcome = action === 'failed' ? 'failed' : 'done'
   const step = {
     kind: 'act',

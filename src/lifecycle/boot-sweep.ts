@@ -2,7 +2,7 @@ import path from 'node:path'
 import {readLock} from '../gateway/lock.js'
 import {lockFile, pidFile} from '../gateway/records.js'
 import {judge, observeGateway} from '../gateway/verdict.js'
-import type {Account, Host} from '../host/host.js'
+import type {Doors} from '../host/host.js'
 import {whyFailed} from '../managers/container.js'
 
 /** What names processes of the container that is gone. */
@@ -49,17 +49,16 @@ export interface Swept {
  * lock is tried here, and only here: no gateway of this container runs before its boot, and one elsewhere that starts at this very moment is
  * started again by its manager. Never throws for what it finds.
  */
-export async function sweepHomes(host: Host, account: Account, homes: readonly string[], dryRun: boolean): Promise<Map<string, Swept>> {
+export async function sweepHomes(doors: Doors, homes: readonly string[], dryRun: boolean): Promise<Map<string, Swept>> {
   const found = new Map<string, Swept>()
   const candidates: string[] = []
   for (const home of homes) {
-    const kept = whyKept(host, home)
+    const kept = whyKept(doors, home)
     if (kept === undefined && !dryRun) candidates.push(home)
-    else found.set(home, {removed: kept === undefined ? present(host, home) : [], kept})
+    else found.set(home, {removed: kept === undefined ? present(doors, home) : [], kept})
   }
   if (candidates.length === 0) return found
-  const user = host.account.uid === account.uid ? host : host.as(account)
-  const result = await user.run(['/bin/sh', '-c', SWEEP, 'hermes-svc', ...candidates], {
+  const result = await doors.userHost.run(['/bin/sh', '-c', SWEEP, 'hermes-svc', ...candidates], {
     env: {PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C.UTF-8'},
     timeoutMs: SWEEP_TIMEOUT_MS,
   })
@@ -73,10 +72,11 @@ export async function sweepHomes(host: Host, account: Account, homes: readonly s
 }
 
 /** Why there may be a gateway, from what can be seen without touching anything. */
-function whyKept(host: Host, home: string): string | undefined {
+function whyKept(doors: Doors, home: string): string | undefined {
+  const {userHost: host} = doors
   try {
     if (host.stat(home)?.kind !== 'folder') return 'the home is not there'
-    const gateway = observeGateway(host, home)
+    const gateway = observeGateway(doors, home)
     if (gateway.lock.kind === 'held') return 'gateway.lock is held'
     if (host.lstat(lockFile(home)) !== undefined) return undefined
     // The oldest gateways have no lock: their record is all there is to go by.
@@ -87,7 +87,7 @@ function whyKept(host: Host, home: string): string | undefined {
   }
 }
 
-function present(host: Host, home: string): string[] {
-  const {kind} = readLock(host, home, [])
-  return kind === 'held' ? [] : NAMES.filter((name) => host.lstat(path.join(home, name)) !== undefined)
+function present(doors: Doors, home: string): string[] {
+  const {kind} = readLock(doors, home, [])
+  return kind === 'held' ? [] : NAMES.filter((name) => doors.userHost.lstat(path.join(home, name)) !== undefined)
 }

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import {readDrain} from '../gateway/drain.js'
 import {readGatewayState} from '../gateway/records.js'
-import {type Host, HostError} from '../host/host.js'
+import {type AccountHost, type Doors, type Host, HostError} from '../host/host.js'
 import {statIfAllowed} from '../host/tolerant-read.js'
 import {type BootSlot, type BuiltSlots, type Container, whyFailed} from '../managers/container.js'
 import type {DesiredState, Service} from '../managers/manager.js'
@@ -40,14 +40,13 @@ export async function boot(target: Target, container: Container, options: BootOp
     const skipped = 'this container runs the dashboard alone; the gateways are another container’s'
     return {dryRun, reconciliation: 'instead-of-upstream', skipped, profiles: [], notes: []}
   }
-  const profiles = realProfiles(host, first.root)
+  const profiles = realProfiles(userHost, first.root)
   const services = profiles.map((profile) => manager.serviceFor(profile, account))
   const isUpstreams = services.some((service) => container.isThere(service)) || host.stat(UPSTREAM_SCRIPT) !== undefined
   const reconciliation = isUpstreams ? 'after-upstream' : 'instead-of-upstream'
   // Beside the work on the slots; it is over before anything is started.
   const sweeping = sweepHomes(
-    host,
-    account,
+    target,
     profiles.map(({home}) => home),
     dryRun,
   ).catch((error: unknown) => new Map(profiles.map(({home}) => [home, {removed: [], kept: whyFailed(error)}])))
@@ -59,14 +58,14 @@ export async function boot(target: Target, container: Container, options: BootOp
   for (const service of services) {
     const {profile} = service
     try {
-      const server = servedBy({service, userHost: host}) ?? (multiplexed && profile.name !== DEFAULT_PROFILE ? DEFAULT_PROFILE : undefined)
+      const server = servedBy({service, userHost}) ?? (multiplexed && profile.name !== DEFAULT_PROFILE ? DEFAULT_PROFILE : undefined)
       if (server !== undefined) {
         outcomes.set(service, {action: 'served', reason: `the gateway of profile ${server} serves it`, isFinding: false})
         continue
       }
-      const desired = readDesired(host, profile.home)
+      const desired = readDesired(userHost, profile.home)
       const {wanted, reason, isFinding} = decideBoot({
-        ...{desired, state: readGatewayState(host, profile.home), unrecorded: options.unrecorded},
+        ...{desired, state: readGatewayState(userHost, profile.home), unrecorded: options.unrecorded},
         isStoppedUntilBoot: isStoppedUntilBoot(host, desired),
       })
       const chosen = recorded.get(service)
@@ -75,7 +74,7 @@ export async function boot(target: Target, container: Container, options: BootOp
         continue
       }
       if (!chosen?.settings?.commandIsGiven) command ??= findGatewayCommand(host, first.root, account, manager.commandPath).argv
-      const settings = await settingsFor(host, service, chosen?.settings, command ?? [])
+      const settings = await settingsFor(target, service, chosen?.settings, command ?? [])
       slots.push({service, settings, environment: chosen?.environment ?? new Map(), wanted, reason, isFinding})
       outcomes.set(service, {action: wanted === 'running' ? 'start' : 'keep-down', reason, isFinding})
     } catch (error) {
@@ -123,19 +122,19 @@ function bootedProfile({profile, name}: Service, outcome: Outcome, swept: Swept 
 }
 
 /** The default profile, and those below it that upstream takes for real. */
-function realProfiles(host: Host, root: string): Profile[] {
+function realProfiles(host: AccountHost, root: string): Profile[] {
   return listProfiles(host, root).filter(
     ({name, home}) => name === DEFAULT_PROFILE || statIfAllowed(host, path.join(home, PROFILE_MARK)) !== undefined,
   )
 }
 
 async function settingsFor(
-  host: Host,
+  {host, userHost}: Doors,
   {profile, account}: Service,
   recorded: ServiceSettings | undefined,
   command: readonly string[],
 ): Promise<ServiceSettings> {
-  const {drainSec, cronDrainSec} = await readDrain(host, profile.home)
+  const {drainSec, cronDrainSec} = await readDrain(userHost, profile.home)
   const usual: ServiceSettings = {
     schemaVersion: 1,
     scope: 'system',
@@ -180,7 +179,7 @@ async function takenUp(container: Container, built: BuiltSlots): Promise<Readonl
 }
 
 /** Upstream's rule: the configuration of the root home, or a variable. */
-async function isMultiplexed(userHost: Host, container: Container, root: string): Promise<boolean> {
+async function isMultiplexed(userHost: AccountHost, container: Container, root: string): Promise<boolean> {
   const variable = container.variable('GATEWAY_MULTIPLEX_PROFILES')?.trim().toLowerCase()
   if (variable !== undefined && ['1', 'true', 'yes', 'on'].includes(variable)) return true
   try {

@@ -72,10 +72,10 @@ async function lockHome(target: Target, command: string) {
   const {home} = target.service.profile
   // A service can be uninstalled after its home has gone; there is nothing then that two could fight over but the service itself.
   // One that cannot be looked at: the plan says for what it needs it.
-  if (statIfAllowed(target.host, home)?.kind !== 'folder') return undefined
+  if (statIfAllowed(target.userHost, home)?.kind !== 'folder') return undefined
   let lock
   try {
-    lock = await target.host.lock(home)
+    lock = await target.userHost.lock(home)
   } catch (error) {
     if (!(error instanceof HostError)) throw error
     throw new ServiceError(`The home cannot be locked against a second hermes-svc: ${error.message}`, {

@@ -1,3 +1,4 @@
+import {accountDoor} from '../host/account-door.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {type HealthPayload, healthPayload, isMeantToRun, type StateFileText} from '../gateway/health.js'
 import {glanceAtLoop} from '../gateway/loop.js'
@@ -5,7 +6,7 @@ import {hasEnded, startedAt} from '../gateway/process.js'
 import {DEFAULT_WEDGE_WINDOW_MS, proveLoop} from '../gateway/prove-loop.js'
 import {type FileReading, type ProcessRecord, stateFile} from '../gateway/records.js'
 import {type GatewayObservation, judge, observeGateway, recordOf, stateOf, type Verdict} from '../gateway/verdict.js'
-import {type Account, type Host, HostError} from '../host/host.js'
+import {type Account, type AccountHost, type Host, HostError} from '../host/host.js'
 import type {ManagerObservation} from '../managers/manager.js'
 import {isStoppedUntilBoot, readDesired} from '../service/desired-state.js'
 import {DEFAULT_PROFILE, listProfiles, type Profile, resolveProfile} from '../service/profile.js'
@@ -27,7 +28,7 @@ export interface GatewayHealth {
 interface Place {
   readonly host: Host
   /** Reads what lies in the home. */
-  readonly userHost: Host
+  readonly userHost: AccountHost
   readonly profile: Profile
   readonly account: Account
   readonly target: Target | undefined
@@ -85,10 +86,11 @@ function findPlace(host: Host, flags: TargetFlags): Place {
     if (!(error instanceof ServiceError && error.exitStatus === ExitStatus.cannotTell)) throw error
     const account = namedAccount(host, flags.runAs) ?? host.account
     const environmentHome = account.uid === host.account.uid ? host.env.HERMES_HOME : undefined
+    const userHost = accountDoor(host, account)
     return {
       host,
-      userHost: host.account.uid === 0 ? host.as(account) : host,
-      profile: resolveProfile(host, account.home, {profile, home: flags.home, environmentHome}),
+      userHost,
+      profile: resolveProfile(userHost, account.home, {profile, home: flags.home, environmentHome}),
       account,
       target: undefined,
     }
@@ -109,8 +111,8 @@ interface Sight {
 
 /** The manager is asked only about gateways that are not proved alive or wedged without it: it takes longer than all the rest. */
 function lookAt(places: readonly Place[]): Sight[] {
-  const first = places.map(({host, profile}): Sight => {
-    const gateway = observeGateway(host, profile.home)
+  const first = places.map((place): Sight => {
+    const gateway = observeGateway(place, place.profile.home)
     return {gateway, verdict: judge(gateway), service: undefined}
   })
   const doubtful = places.filter((_, index) => ['dead', 'unknown'].includes(first[index]?.verdict.state ?? ''))
@@ -121,7 +123,7 @@ function lookAt(places: readonly Place[]): Sight[] {
     if (!place || !service) return sight
     const isFromHere = hasRunHere(service)
     const isSame = service.mainPid === undefined && !(isFromHere && sight.gateway.isPartial)
-    const gateway = isSame ? sight.gateway : observeGateway(place.host, place.profile.home, service.mainPid, isFromHere)
+    const gateway = isSame ? sight.gateway : observeGateway(place, place.profile.home, service.mainPid, isFromHere)
     return {gateway, verdict: judge(gateway), service}
   })
 }
@@ -162,7 +164,7 @@ async function healthOf(place: Place, found: Sight | undefined, windowMs: number
   const {gateway, service} = sight
   const stateFile = readStateFile(userHost, gateway)
   const desired = readDesired(userHost, profile.home)
-  const isStopped = isStoppedUntilBoot(userHost, desired)
+  const isStopped = isStoppedUntilBoot(host, desired)
   const recorded = isStopped ? 'stopped' : desired.kind === 'recorded' ? desired.record.desiredState : undefined
   const verdict = provedState(sight)
   const isOwn = (service !== undefined && hasRunHere(service)) || isSeen(gateway, sight.verdict.pid) || hasZombie(gateway)
@@ -195,7 +197,7 @@ function hasZombie(gateway: GatewayObservation): boolean {
 }
 
 /** One file that cannot be read says nothing of the others; where gateway.pid cannot be read either, none can be. */
-function readStateFile(host: Host, {home, pidRecord}: {home: string; pidRecord: FileReading<ProcessRecord>}): StateFileText {
+function readStateFile(host: AccountHost, {home, pidRecord}: {home: string; pidRecord: FileReading<ProcessRecord>}): StateFileText {
   try {
     const text = host.readText(stateFile(home))
     return text === undefined ? {kind: 'absent'} : {kind: 'text', text}

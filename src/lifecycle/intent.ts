@@ -44,7 +44,7 @@ export function mirrorIntent(target: Target, desired: DesiredState, gatewayRuns:
     kind: 'act',
     why: 'mirror it in gateway_state.json',
     act: () => {
-      mirrorDesired(target.userHost, target.service.profile.home, desired, gatewayRuns)
+      mirrorDesired(target, target.service.profile.home, desired, gatewayRuns)
       return Promise.resolve()
     },
   }

@@ -163,13 +163,13 @@ export class Keeper {
       await host.sleep(heartbeat.intervalSec * 1000, this.over.signal)
       if (this.over.signal.aborted) return
       if (!this.gateway || this.isStopping) continue
-      const ticked = await tick({host: userHost, userHost}, profile.home, account.uid)
+      const ticked = await tick({host, userHost}, profile.home, account.uid)
       const failure = ticked.result.kind === 'failed' ? ticked.result.why : undefined
       if (failure !== undefined && failure !== lastFailure) say(`no heartbeat: ${failure}`)
       lastFailure = failure
       if (heartbeat.watchdogTicks === null) continue
       const service = {name: 'hermes-svc run', home: profile.home, runtimeFolder: folder, limit: heartbeat.watchdogTicks}
-      const line = await watch(userHost, {...service, isOwn: (process) => this.isOwn(process)}, ticked)
+      const line = await watch({host, userHost}, {...service, isOwn: (process) => this.isOwn(process)}, ticked)
       if (line !== undefined) say(line)
     }
   }

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {type Host, HostError} from '../host/host.js'
+import {type Door, HostError} from '../host/host.js'
 import type {Target} from './target.js'
 
 const LOG_TIMEOUT_MS = 5000
@@ -17,7 +17,7 @@ export function logTail(target: Target, lines: number): string[] {
   return printed.length > 0 ? printed.slice(-lines) : fileTail(target.userHost, gatewayLogFile(target.service.profile.home), lines)
 }
 
-function fileTail(host: Host, file: string, lines: number): string[] {
+function fileTail(host: Door, file: string, lines: number): string[] {
   try {
     return nonEmptyLines(host.readText(file) ?? '').slice(-lines)
   } catch (error) {

@@ -1,6 +1,6 @@
 import {type GatewayObservation, judge, observeGateway, type Verdict} from '../gateway/verdict.js'
 import {ancestorsOf, profileOfCommandLine} from '../gateway/process.js'
-import type {Host} from '../host/host.js'
+import type {Doors, Host} from '../host/host.js'
 import type {ManagerObservation} from '../managers/manager.js'
 import {type DesiredReading, readDesired} from '../service/desired-state.js'
 import {DEFAULT_RESTART_POLICY} from '../service/restart-policy.js'
@@ -28,15 +28,15 @@ export function observe(target: Target): Observation {
 }
 
 /** Adds what the home and the process table say to what the manager said. */
-export function observeWith(target: Pick<Target, 'host'>, seen: ManagerObservation): Observation {
+export function observeWith(target: Doors, seen: ManagerObservation): Observation {
   const {home} = seen.service.profile
-  const gateway = observeGateway(target.host, home, seen.mainPid, hasRunHere(seen))
+  const gateway = observeGateway(target, home, seen.mainPid, hasRunHere(seen))
   const verdict = withoutRecord(seen, judge(gateway), target.host.monotonicMs())
   return {
     manager: {...seen, failuresInARow: failuresShown(seen, verdict, target.host.monotonicMs())},
     gateway,
     verdict,
-    desired: readDesired(target.host, home),
+    desired: readDesired(target.userHost, home),
     supervised: isSupervised(target.host, seen, gateway, verdict),
   }
 }

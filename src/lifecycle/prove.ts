@@ -1,5 +1,6 @@
+import type {Doors} from '../host/host.js'
 import {ExitStatus, ServiceError} from '../errors.js'
-import {DEFAULT_WEDGE_WINDOW_MS, proveLoop, type ProofHosts} from '../gateway/prove-loop.js'
+import {DEFAULT_WEDGE_WINDOW_MS, proveLoop} from '../gateway/prove-loop.js'
 import {locateAll} from './locate.js'
 import {observe, type Observation, observeWith} from './observe.js'
 import type {Target} from './target.js'
@@ -12,7 +13,7 @@ export function prove(target: Target, windowMs = DEFAULT_WEDGE_WINDOW_MS): Promi
 }
 
 /** The same for a service that was observed already. */
-export async function proveSeen(target: ProofHosts, seen: Observation, windowMs: number): Promise<Observation> {
+export async function proveSeen(target: Doors, seen: Observation, windowMs: number): Promise<Observation> {
   return {...seen, verdict: await proveLoop(target, seen.gateway, seen.verdict, windowMs)}
 }
 

@@ -1,6 +1,7 @@
+import {accountDoor} from '../host/account-door.js'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {proveGateway} from '../gateway/prove-loop.js'
-import type {Account, Host} from '../host/host.js'
+import type {Account, AccountHost, Host} from '../host/host.js'
 import {findGatewayCommand} from '../service/gateway-command.js'
 import {type Profile, resolveProfile} from '../service/profile.js'
 import {servedBy} from './served.js'
@@ -9,7 +10,7 @@ import {homeOwner, requireAccount, type TargetFlags} from './target.js'
 /** Whose gateway of which home. */
 export interface RunPlace {
   readonly host: Host
-  readonly userHost: Host
+  readonly userHost: AccountHost
   readonly profile: Profile
   readonly account: Account
 }
@@ -22,8 +23,9 @@ export function findPlace(host: Host, flags: TargetFlags): RunPlace {
   }
   const environmentHome = host.env.HERMES_HOME
   const account = named ?? homeOwner(host, flags.home ?? environmentHome) ?? host.account
-  const profile = resolveProfile(host, account.home, {profile: flags.profile, home: flags.home, environmentHome})
-  return {host, userHost: isRoot ? host.as(account) : host, profile, account}
+  const userHost = accountDoor(host, account)
+  const profile = resolveProfile(userHost, account.home, {profile: flags.profile, home: flags.home, environmentHome})
+  return {host, userHost, profile, account}
 }
 
 /** Throws a ServiceError where there is no home to run a gateway of. */

@@ -75,7 +75,7 @@ function ownStartTime({userHost, service}: Target, gateway: GatewayProcess): num
 /** The lock comes first: an environment can be unreadable, and name the root home of the profile. */
 function isThisGateway(target: GatewayPlace, info: ProcessInfo): boolean {
   const {home} = target.service.profile
-  const lock = readLock(target.host, home, [info.pid])
+  const lock = readLock(target, home, [info.pid])
   if (lock.kind === 'held') return lock.pid === info.pid
   return identify({pid: info.pid, startTime: info.startTime, home: undefined, argv: []}, info, home) === 'gateway'
 }

@@ -1,5 +1,6 @@
+import {accountDoor} from '../host/account-door.js'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
-import {type Account, type Host, HostError} from '../host/host.js'
+import {type Account, type Doors, type Host, HostError} from '../host/host.js'
 import type {Container} from '../managers/container.js'
 import {detectManager} from '../managers/detect.js'
 import type {Manager, ManagerObservation, Scope, Service} from '../managers/manager.js'
@@ -15,11 +16,7 @@ export interface TargetFlags {
 }
 
 /** One service, and what is needed to work on it. */
-export interface Target {
-  /** Acts with this process's own ids. */
-  readonly host: Host
-  /** Acts with the ids of the service's account; used for everything in its home. */
-  readonly userHost: Host
+export interface Target extends Doors {
   readonly manager: Manager
   readonly service: Service
   /** How the home was named, for messages. */
@@ -85,8 +82,8 @@ function containerTarget(
     manager.defaultAccount(flags.profile ?? DEFAULT_PROFILE) ??
     (purpose === 'read' ? host.account : undefined)
   if (!account) throw accountNeeded()
-  const profile = resolveProfile(host, account.home, {profile: flags.profile, home: flags.home, environmentHome: home})
-  const userHost = host.account.uid === 0 ? host.as(account) : host
+  const userHost = accountDoor(host, account)
+  const profile = resolveProfile(userHost, account.home, {profile: flags.profile, home: flags.home, environmentHome: home})
   return {host, userHost, manager, service: manager.serviceFor(profile, account), homeFlag: homeFlag(flags, home)}
 }
 
@@ -138,7 +135,7 @@ export function isOfTarget({userHost, manager, service}: Target, seen: ManagerOb
 /** Throws (exit 1) if the installed definition belongs to another home than the one meant. */
 export function requireSameHome(target: Target, seen: ManagerObservation): void {
   if (seen.installed === 'no' || seen.home === undefined) return
-  const pinned = target.host.realPath(seen.home) ?? seen.home
+  const pinned = target.userHost.realPath(seen.home) ?? seen.home
   if (pinned === target.service.profile.home) return
   throw new ServiceError(
     `${target.service.name} belongs to another home: it runs ${pinned}, not ${target.service.profile.home}; hermes-svc leaves it alone`,
@@ -149,8 +146,8 @@ export function requireSameHome(target: Target, seen: ManagerObservation): void 
 function targetFor(host: Host, manager: Manager, account: Account, flags: TargetFlags): Target {
   // The caller's HERMES_HOME is about the caller's own gateway.
   const environmentHome = host.account.uid === account.uid ? host.env.HERMES_HOME : undefined
-  const profile = resolveProfile(host, account.home, {profile: flags.profile, home: flags.home, environmentHome})
-  const userHost = host.account.uid === 0 ? host.as(account) : host
+  const userHost = accountDoor(host, account)
+  const profile = resolveProfile(userHost, account.home, {profile: flags.profile, home: flags.home, environmentHome})
   return {host, userHost, manager, service: manager.serviceFor(profile, account), homeFlag: homeFlag(flags, environmentHome)}
 }
 

@@ -53,13 +53,14 @@ async function tickService(host: Host, places: TickPlaces, folder: string): Prom
   }
   if (!settings?.heartbeat.enabled || settings.account !== host.account.name) return []
   const {home, heartbeat} = settings
-  const ticked = await tick({host, userHost: host}, home, host.account.uid)
+  const doors = {host, userHost: host.as(host.account)}
+  const ticked = await tick(doors, home, host.account.uid)
   const lines: TickLine[] = []
   if (ticked.result.kind === 'failed') lines.push({failed: true, text: `${name}: ${ticked.result.why}`})
   if (heartbeat.watchdogTicks !== null) {
     const runtimeFolder = places.runtimeFolder(folder, settings)
     const isOwn = (process: ProcessInfo) => places.isOwn(folder, process)
-    const line = await watch(host, {name, home, runtimeFolder, limit: heartbeat.watchdogTicks, isOwn}, ticked)
+    const line = await watch(doors, {name, home, runtimeFolder, limit: heartbeat.watchdogTicks, isOwn}, ticked)
     if (line !== undefined) lines.push({failed: false, text: `${name}: ${line}`})
   }
   return lines

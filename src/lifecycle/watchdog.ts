@@ -3,7 +3,7 @@ import {glanceAtLoop} from '../gateway/loop.js'
 import type {ProvedGateway} from '../gateway/prove-loop.js'
 import {ageMs, type ProcessInfo} from '../gateway/process.js'
 import {afterKill, afterTick, parseMemory, type Sighting, type WatchdogMemory} from '../gateway/watchdog.js'
-import {type Host, HostError} from '../host/host.js'
+import {type AccountHost, type Doors, type Host, HostError} from '../host/host.js'
 import {appendJournal} from '../plan/journal.js'
 import {readDesired} from '../service/desired-state.js'
 import {type GatewayPlace, isStillThere, signalGateway} from './signal-gateway.js'
@@ -33,19 +33,20 @@ const LOOK_EVERY_MS = 50
  * no command of ours is at work on it; its identity is checked once more just before. Returns a line for the log if it did something or
  * would have liked to. Never throws for what it finds.
  */
-export async function watch(host: Host, service: WatchedService, proved: ProvedGateway): Promise<string | undefined> {
+export async function watch(doors: Doors, service: WatchedService, proved: ProvedGateway): Promise<string | undefined> {
+  const {host, userHost} = doors
   const nowMs = host.monotonicMs()
   const living = proved.verdict.pid === undefined ? undefined : proved.gateway.processes.get(proved.verdict.pid)
   try {
     // Without its folder there is no memory, and so no pause between two kills: the service is not running, or its definition is not ours.
-    if (host.stat(service.runtimeFolder)?.kind !== 'folder') return undefined
-    const known = parseMemory(host.readText(path.join(service.runtimeFolder, MEMORY_FILE)))
+    if (userHost.stat(service.runtimeFolder)?.kind !== 'folder') return undefined
+    const known = parseMemory(userHost.readText(path.join(service.runtimeFolder, MEMORY_FILE)))
     const {memory, kill, heldBackMs} = afterTick(known, living && sighting(host, proved, living), service.limit, nowMs)
-    if (memory) remember(host, service, memory)
+    if (memory) remember(userHost, service, memory)
     if (!memory || !living || memory.wedgedTicks < service.limit) return undefined
     const pause = `one was killed not long ago, so the watchdog waits ${Math.ceil(heldBackMs / 60_000)} min more`
-    const why = kill ? whyNotToBeKilled(host, service, living) : pause
-    if (why === undefined) return await killWedged(host, service, living, memory, proved.verdict.evidence[0] ?? '')
+    const why = kill ? whyNotToBeKilled(userHost, service, living) : pause
+    if (why === undefined) return await killWedged(doors, service, living, memory, proved.verdict.evidence[0] ?? '')
     // Said once, not at every tick from now on.
     return memory.wedgedTicks === service.limit ? `pid ${living.pid} is wedged, but ${why}` : undefined
   } catch (error) {
@@ -59,32 +60,32 @@ function sighting(host: Host, {verdict}: ProvedGateway, living: ProcessInfo): Si
   return {pid, startTime, isWedged: verdict.state === 'wedged', ageMs: ageMs(host, living)}
 }
 
-function whyNotToBeKilled(host: Host, service: WatchedService, living: ProcessInfo): string | undefined {
+function whyNotToBeKilled(userHost: AccountHost, service: WatchedService, living: ProcessInfo): string | undefined {
   if (!service.isOwn(living)) return 'it is outside its service, which would not start it again'
-  const desired = readDesired(host, service.home)
+  const desired = readDesired(userHost, service.home)
   if (desired.kind === 'unreadable') return `whether it should run cannot be told (${desired.why})`
   return desired.kind === 'recorded' && desired.record.desiredState === 'stopped' ? 'it is about to be stopped' : undefined
 }
 
 async function killWedged(
-  host: Host,
+  {host, userHost}: Doors,
   service: WatchedService,
   living: ProcessInfo,
   memory: WatchdogMemory,
   evidence: string,
 ): Promise<string | undefined> {
-  const lock = await host.lock(service.home)
+  const lock = await userHost.lock(service.home)
   if (!lock) return undefined
   try {
-    const place: GatewayPlace = {host, userHost: host, service: {profile: {home: service.home}}}
+    const place: GatewayPlace = {host, userHost, service: {profile: {home: service.home}}}
     if (!isStillThere(place, living) || glanceAtLoop(host, living.pid)) return undefined
     // Before the kill: were this process to end in between, it must not kill again too soon.
-    remember(host, service, afterKill(memory, host.monotonicMs()))
+    remember(userHost, service, afterKill(memory, host.monotonicMs()))
     if (!signalGateway(place, living, 'SIGKILL')) return undefined
     const ended = await ends(place, living)
     const what = `kill the wedged gateway (pid ${living.pid}) after ${memory.wedgedTicks} ticks in a row that proved it so: ${evidence}`
     const survived = 'it is still there after SIGKILL: the kernel holds it'
-    appendJournal(host, service.home, {
+    appendJournal(userHost, service.home, {
       time: new Date(host.nowMs()).toISOString(),
       command: 'watchdog',
       service: service.name,
@@ -108,6 +109,6 @@ async function ends(place: GatewayPlace, living: ProcessInfo): Promise<boolean> 
   return true
 }
 
-function remember(host: Host, {runtimeFolder}: WatchedService, memory: WatchdogMemory): void {
-  host.writeAtomic(path.join(runtimeFolder, MEMORY_FILE), JSON.stringify(memory), 0o600)
+function remember(userHost: AccountHost, {runtimeFolder}: WatchedService, memory: WatchdogMemory): void {
+  userHost.writeAtomic(path.join(runtimeFolder, MEMORY_FILE), JSON.stringify(memory), 0o600)
 }

@@ -1,8 +1,8 @@
-import type {Host} from '../host/host.js'
+import type {Door} from '../host/host.js'
 import type {DefinitionFile} from './manager.js'
 
 /** True if a file of a definition is on disk with the text and the mode that it should have. */
-export function isAsWanted(host: Host, {path, mode, text}: Pick<DefinitionFile, 'path' | 'mode' | 'text'>): boolean {
+export function isAsWanted(host: Door, {path, mode, text}: Pick<DefinitionFile, 'path' | 'mode' | 'text'>): boolean {
   const stat = host.lstat(path)
   return stat?.kind === 'file' && stat.mode === mode && host.readText(path) === text
 }

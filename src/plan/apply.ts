@@ -1,6 +1,6 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {adviceFor} from '../host/advice.js'
-import {type FileStat, type Host, HostError} from '../host/host.js'
+import {type Door, type FileStat, type Host, HostError} from '../host/host.js'
 import {temporariesOf} from '../host/tolerant-read.js'
 import type {Plan, Progress, RunStep, Step} from './plan.js'
 
@@ -105,7 +105,7 @@ async function applyStep(host: Host, step: Step, listener: ApplyListener, undos:
   const startMs = host.monotonicMs()
   listener.begin(step.why)
   try {
-    const result = await perform(step.as ? host.as(step.as) : host, step, listener.progress, undos)
+    const result = await perform(host, step, listener.progress, undos)
     const durationMs = host.monotonicMs() - startMs
     listener.end(step.why, durationMs, result.changed ? 'done' : 'unchanged')
     return {step, durationMs, ...result}
@@ -123,10 +123,11 @@ function foreseen(error: unknown, why: string): unknown {
 
 /** Performs steps within another step's act, e.g. a manager's restart as the last rung of a ladder. They are not undone. */
 export async function performSteps(host: Host, steps: readonly Step[], progress: Progress): Promise<void> {
-  for (const step of steps) await perform(step.as ? host.as(step.as) : host, step, progress, [])
+  for (const step of steps) await perform(host, step, progress, [])
 }
 
-async function perform(host: Host, step: Step, progress: Progress, undos: Undo[]): Promise<Omit<AppliedStep, 'step' | 'durationMs'>> {
+async function perform(own: Host, step: Step, progress: Progress, undos: Undo[]): Promise<Omit<AppliedStep, 'step' | 'durationMs'>> {
+  const host: Door = step.as ? own.as(step.as) : own
   switch (step.kind) {
     case 'make-folder': {
       const changed = host.makeFolder(step.path, step.mode)
@@ -149,7 +150,7 @@ async function perform(host: Host, step: Step, progress: Progress, undos: Undo[]
       return {changed: true, before: sha256(old.text), after: null}
     }
     case 'set-access':
-      return {changed: setAccess(host, step, undos)}
+      return {changed: setAccess(own, host, step, undos)}
     case 'remove-folder': {
       const mode = host.stat(step.path)?.mode
       const changed = host.removeFolder(step.path)
@@ -161,7 +162,7 @@ async function perform(host: Host, step: Step, progress: Progress, undos: Undo[]
       return note === undefined ? {changed: true} : {changed: false, note}
     }
     case 'on-undo':
-      undos.push({why: step.run.why, run: (undoing) => performSteps(host, [step.run], undoing)})
+      undos.push({why: step.run.why, run: (undoing) => performSteps(own, [step.run], undoing)})
       return {changed: false}
     case 'act':
       await step.act(progress)
@@ -169,14 +170,16 @@ async function perform(host: Host, step: Step, progress: Progress, undos: Undo[]
   }
 }
 
-function setAccess(host: Host, {path, mode, owner}: Extract<Step, {kind: 'set-access'}>, undos: Undo[]): boolean {
+/** Only root gives things away, so that is done with its own ids; a mode is set with those of the step. */
+function setAccess(own: Host, host: Door, {path, mode, owner, within}: Extract<Step, {kind: 'set-access'}>, undos: Undo[]): boolean {
   const old = host.lstat(path)
   const isNewOwner = owner !== undefined && old?.uid !== owner.uid
   const isNewMode = mode !== undefined && old?.mode !== mode
   if (isNewOwner) {
-    host.setOwner(path, owner)
+    own.setOwner(path, owner, within)
     const former = host.accountOf(old?.uid ?? 0)
-    if (former) undos.push({why: `give ${path} back to ${former.name}`, run: () => settled(() => host.setOwner(path, former))})
+    if (former)
+      undos.push({why: `give ${path} back to ${former.name}`, run: () => settled(() => own.setOwner(path, former, within ?? owner.home))})
   }
   if (isNewMode) {
     host.setMode(path, mode)
@@ -186,7 +189,7 @@ function setAccess(host: Host, {path, mode, owner}: Extract<Step, {kind: 'set-ac
 }
 
 /** Runs a step's program. Throws a ServiceError with what it printed if it does not end with 0; returns that text if it may fail. */
-async function runOrThrow(host: Host, {argv, env, timeoutMs, mayFail}: RunStep): Promise<string | undefined> {
+async function runOrThrow(host: Door, {argv, env, timeoutMs, mayFail}: RunStep): Promise<string | undefined> {
   const result = await host.run(argv, {env, ...(timeoutMs === undefined ? {} : {timeoutMs})})
   if (result.code === 0) return undefined
   const why = result.failure ?? (result.stderr.trim() || `exit status ${result.code ?? result.signal}`)
@@ -195,7 +198,7 @@ async function runOrThrow(host: Host, {argv, env, timeoutMs, mayFail}: RunStep):
   throw new ServiceError(message, {code: 'command-failed', exitStatus: ExitStatus.failed, next: ['hermes-svc doctor']})
 }
 
-function snapshot(host: Host, path: string): {text: string; stat: FileStat} | undefined {
+function snapshot(host: Door, path: string): {text: string; stat: FileStat} | undefined {
   const stat = host.lstat(path)
   if (!stat) return undefined
   if (stat.kind !== 'file') throw new HostError(stat.kind === 'link' ? 'ELOOP' : 'EEXIST', path, `a ${stat.kind} stands in the place of`)
@@ -203,7 +206,7 @@ function snapshot(host: Host, path: string): {text: string; stat: FileStat} | un
 }
 
 /** Takes away what a write of this file that was killed has left: whoever changes it holds the lock that is for it, so none is under way. */
-function sweep(host: Host, path: string): void {
+function sweep(host: Door, path: string): void {
   try {
     for (const left of temporariesOf(host, path)) host.removeFile(left)
   } catch (error) {
@@ -212,7 +215,7 @@ function sweep(host: Host, path: string): void {
   }
 }
 
-function restore(host: Host, path: string, old: {text: string; stat: FileStat} | undefined): Undo {
+function restore(host: Door, path: string, old: {text: string; stat: FileStat} | undefined): Undo {
   return {
     why: old ? `restore ${path}` : `remove ${path}`,
     run: () => settled(() => (old ? host.writeAtomic(path, old.text, old.stat.mode) : host.removeFile(path))),

@@ -1,6 +1,6 @@
 import path from 'node:path'
 import {isObject} from '../gateway/records.js'
-import {type Host, HostError} from '../host/host.js'
+import {type AccountHost, HostError} from '../host/host.js'
 import type {AppliedStep} from './apply.js'
 
 export const journalFile = (home: string): string => path.join(home, 'logs', 'hermes-svc.jsonl')
@@ -41,7 +41,7 @@ export function journalStep(applied: AppliedStep): JournalStep {
  * Appends one line to the home's journal. `host` acts as the home's owner. Returns why it could not be written (a full disk, a home that
  * is gone); the plan itself is done by then, so that is no failure of it.
  */
-export function appendJournal(host: Host, home: string, entry: JournalEntry): string | undefined {
+export function appendJournal(host: AccountHost, home: string, entry: JournalEntry): string | undefined {
   try {
     host.makeFolder(path.join(home, 'logs'), 0o700)
     host.appendLine(journalFile(home), JSON.stringify(entry), 0o600)
@@ -53,7 +53,7 @@ export function appendJournal(host: Host, home: string, entry: JournalEntry): st
 }
 
 /** The last entries of a home's journal, oldest first; lines that are none are left out. Throws HostError where it may not be read. */
-export function recentEntries(host: Host, home: string): JournalEntry[] {
+export function recentEntries(host: AccountHost, home: string): JournalEntry[] {
   const text = host.readTail(journalFile(home), RECENT_BYTES) ?? ''
   return text.split('\n').flatMap((line) => {
     try {

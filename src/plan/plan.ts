@@ -35,7 +35,15 @@ type OtherStep =
   | (FileStep & {readonly kind: 'write-file'})
   | {readonly kind: 'remove-file'; readonly path: string}
   /** Sets who may do what with a file or folder. No part of the path may be a link. */
-  | {readonly kind: 'set-access'; readonly path: string; readonly mode?: number; readonly owner?: Account}
+  | {
+      readonly kind: 'set-access'
+      /** As it is named: the way there is walked without following a link that somebody else than root could change. */
+      readonly path: string
+      readonly mode?: number
+      readonly owner?: Account
+      /** The folder in which it must lie to be given away; see Host.setOwner. */
+      readonly within?: string
+    }
   /** Removes it only if it is empty. */
   | {readonly kind: 'remove-folder'; readonly path: string}
   /** Does nothing when applied; run when a later step fails. Undoing goes backwards, so it comes after the undoing of all later steps. */

@@ -2,7 +2,7 @@ import path from 'node:path'
 import {isObject} from '../gateway/records.js'
 import {parseStat} from '../gateway/process.js'
 import {TOOL_ENVIRONMENT} from '../gateway/process-darwin.js'
-import {type Host, HostError} from '../host/host.js'
+import {type AccountHost, type Host, HostError} from '../host/host.js'
 import type {DesiredState} from '../managers/manager.js'
 
 /**
@@ -32,7 +32,7 @@ export type DesiredReading =
   | {readonly kind: 'unreadable'; readonly why: string}
 
 /** Reads the record. Never throws. */
-export function readDesired(host: Host, home: string): DesiredReading {
+export function readDesired(host: AccountHost, home: string): DesiredReading {
   let text: string | undefined
   try {
     text = host.readText(desiredStateFile(home))

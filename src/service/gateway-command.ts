@@ -1,6 +1,6 @@
 import path from 'node:path'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
-import {type Account, type Host, HostError} from '../host/host.js'
+import {type Account, type Door, type Host, HostError} from '../host/host.js'
 import {splitCommandLine} from './command-line.js'
 import {otherWriterOf, TEMPORARY_FOLDERS} from './home-check.js'
 import {refusedPath, refusedText, shown} from './text-check.js'
@@ -46,7 +46,7 @@ export function searchGateways(host: Host, root: string, account: Account, servi
   return {found: withoutTwins(asUser, found), lookedAt: [...launchers, ...pythons, ...folders.map((folder) => path.join(folder, 'hermes'))]}
 }
 
-function withoutTwins(asUser: Host, found: readonly GatewayCommand[]): GatewayCommand[] {
+function withoutTwins(asUser: Door, found: readonly GatewayCommand[]): GatewayCommand[] {
   if (found.length < 2) return [...found]
   const programs = found.map(({argv: [program = '']}) => asUser.realPath(program) ?? program)
   return found.filter((_, index) => programs.indexOf(programs[index] ?? '') === index)
@@ -148,7 +148,7 @@ function refusedCommand(argv: readonly string[]): string | undefined {
   return args.map((word) => [word, refusedText(word)] as const).flatMap(([word, why]) => (why ? [`${shown(word)} ${why}`] : []))[0]
 }
 
-function lookAt(host: Host, file: string) {
+function lookAt(host: Door, file: string) {
   try {
     return host.stat(file)
   } catch (error) {
@@ -158,7 +158,7 @@ function lookAt(host: Host, file: string) {
 }
 
 /** The interpreter that a script's first line names (execve(2)) if it cannot be found; undefined for binaries and whole scripts. */
-export function missingInterpreter(host: Host, program: string, searchPath: string): string | undefined {
+export function missingInterpreter(host: Door, program: string, searchPath: string): string | undefined {
   let firstLine: string | undefined
   try {
     if ((host.stat(program)?.size ?? 0) > LONGEST_SCRIPT_BYTES) return undefined

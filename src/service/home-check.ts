@@ -1,6 +1,6 @@
 import path from 'node:path'
 import {usageError} from '../errors.js'
-import {type Account, type Host, HostError} from '../host/host.js'
+import {type Account, type Door, type Host, HostError} from '../host/host.js'
 import {refusedPath, shown} from './text-check.js'
 
 /** Folders whose content does not last (hier(7), tmpfs mounts, macOS's private copies). */
@@ -49,7 +49,7 @@ export function unusableHome(host: Host, home: string, account: Account): string
 }
 
 /** Why somebody but root and the account could replace what is at an absolute path, its folders included; undefined if nobody can. */
-export function otherWriterOf(host: Host, file: string, account: Account): string | undefined {
+export function otherWriterOf(host: Door, file: string, account: Account): string | undefined {
   for (let place = file; ; place = path.dirname(place)) {
     const writer = otherWriter(host, place, account, place !== file)
     if (writer) return writer
@@ -73,7 +73,7 @@ export function unusablePath(value: string): string | undefined {
  * Somebody but root and the account who could write there. Of a folder on the way (`isAbove`) it matters only whether what is in it could be
  * replaced, and a sticky one lets only owners do that (chmod(1)).
  */
-function otherWriter(host: Host, folder: string, account: Account, isAbove: boolean): string | undefined {
+function otherWriter(host: Door, folder: string, account: Account, isAbove: boolean): string | undefined {
   const stat = host.stat(folder)
   if (!stat) return undefined
   if (stat.uid !== ROOT_UID && stat.uid !== account.uid) {
@@ -89,12 +89,12 @@ function otherWriter(host: Host, folder: string, account: Account, isAbove: bool
 }
 
 /** The group `admin` of macOS, whose members can become root anyway (sudoers(5)), and to whom Homebrew gives all its folders. */
-function isAdministrators({platform}: Host, gid: number): boolean {
+function isAdministrators({platform}: Door, gid: number): boolean {
   return platform === 'darwin' && gid === 80
 }
 
 /** Debian gives each user a group of the same name with nobody else in it, and umask 002 makes homes writable by it. */
-function isPrivateGroup(host: Host, account: Account): boolean {
+function isPrivateGroup(host: Door, account: Account): boolean {
   const line = host
     .readText('/etc/group')
     ?.split('\n')

@@ -1,6 +1,6 @@
 import path from 'node:path'
 import {usageError} from '../errors.js'
-import {type Host, HostError} from '../host/host.js'
+import {type AccountHost, HostError} from '../host/host.js'
 
 /** Upstream's own rule for profile names. */
 const PROFILE_NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/
@@ -11,8 +11,10 @@ export const DEFAULT_PROFILE = 'default'
 /** One profile: a name and its home directory. `default` is the root home, others are `<root>/profiles/<name>`. */
 export interface Profile {
   readonly name: string
-  /** Absolute home directory, links resolved if it exists. */
+  /** Absolute home directory, links resolved if it exists, with the eyes of the account that it is of. */
   readonly home: string
+  /** The home as it was named, where that is another path: a link on the way is the account's to turn. */
+  readonly named?: string
   /** The root home that holds the profiles. */
   readonly root: string
 }
@@ -32,21 +34,33 @@ export interface ProfileSelection {
  * `--home` (else HERMES_HOME, else `~/.hermes`) names the root home or a profile's; `-p` picks the profile below the root.
  * Throws a usage error for a bad name or a home that is not absolute.
  */
-export function resolveProfile(host: Host, accountHome: string, selection: ProfileSelection): Profile {
+export function resolveProfile(host: AccountHost, accountHome: string, selection: ProfileSelection): Profile {
   const named = selection.home ?? (selection.environmentHome?.trim() || undefined)
   const flag = selection.home === undefined ? 'HERMES_HOME' : '--home'
   if (named !== undefined && !path.isAbsolute(named)) throw usageError(`${flag} must be an absolute path, not ${JSON.stringify(named)}`)
-  const standardRoot = resolved(host, path.join(accountHome, '.hermes'))
-  const {name, home, root} = locate(host, cleaned(named ?? standardRoot), standardRoot)
+  const usualRoot = path.join(accountHome, '.hermes')
+  const standardRoot = resolved(host, usualRoot)
+  const asNamed = cleaned(named ?? usualRoot)
+  const {name, home, root} = locate(host, named === undefined ? standardRoot : asNamed, standardRoot)
   if (selection.profile === undefined) {
     const told = `${named === undefined ? '~/.hermes' : flag} ${JSON.stringify(home)}: ${JSON.stringify(name)}`
     requireProfileName(name, told)
     if (name === DEFAULT_PROFILE && home !== root) throw usageError(`${told} is the name of the root home, ${root}, and of no other`)
-    return {name, home, root}
+    return profileOf(name, home, root, asNamed)
   }
   requireProfileName(selection.profile, `--profile ${JSON.stringify(selection.profile)}`)
-  if (selection.profile === DEFAULT_PROFILE) return {name: DEFAULT_PROFILE, home: root, root}
-  return {name: selection.profile, home: resolved(host, path.join(root, 'profiles', selection.profile)), root}
+  // The root of a profile's home that was named is not named itself.
+  const namedRoot = home === root ? asNamed : root
+  if (selection.profile === DEFAULT_PROFILE) return profileOf(DEFAULT_PROFILE, root, root, namedRoot)
+  return profileBelow(host, root, selection.profile, namedRoot)
+}
+
+function profileOf(name: string, home: string, root: string, named: string): Profile {
+  return {name, home, root, ...(named === home ? {} : {named})}
+}
+
+function profileBelow(host: AccountHost, root: string, name: string, namedRoot: string): Profile {
+  return profileOf(name, resolved(host, path.join(root, 'profiles', name)), root, path.join(namedRoot, 'profiles', name))
 }
 
 /** Throws a usage error if the name is not one that upstream takes; `told` says which flag it comes from. */
@@ -55,14 +69,13 @@ function requireProfileName(name: string, told: string): void {
   throw usageError(`${told} is no profile name: lower-case letters, digits, "-" and "_", 64 at most, a letter or digit first`)
 }
 
-/** Profiles below a root that have a home: `default` first, the others in name order. */
-export function listProfiles(host: Host, root: string): Profile[] {
+/** Profiles below a root that have a home: `default` first, the others in name order. `namedRoot`: the root as it was named. */
+export function listProfiles(host: AccountHost, root: string, namedRoot = root): Profile[] {
   const folder = path.join(root, 'profiles')
   const isProfile = (name: string) =>
     PROFILE_NAME.test(name) && name !== DEFAULT_PROFILE && host.stat(path.join(folder, name))?.kind === 'folder'
   const names = (host.list(folder) ?? []).filter(isProfile).sort((a, b) => (a < b ? -1 : 1))
-  const named = names.map((name) => ({name, home: resolved(host, path.join(folder, name)), root}))
-  return [{name: DEFAULT_PROFILE, home: root, root}, ...named]
+  return [profileOf(DEFAULT_PROFILE, root, root, namedRoot), ...names.map((name) => profileBelow(host, root, name, namedRoot))]
 }
 
 function cleaned(folder: string): string {
@@ -70,7 +83,7 @@ function cleaned(folder: string): string {
   return normal.length > 1 && normal.endsWith('/') ? normal.slice(0, -1) : normal
 }
 
-function resolved(host: Host, folder: string): string {
+function resolved(host: AccountHost, folder: string): string {
   const clean = cleaned(folder)
   try {
     return host.realPath(clean) ?? clean
@@ -85,7 +98,7 @@ function resolved(host: Host, folder: string): string {
  * Upstream's rule for the root: `~/.hermes` for that and its profiles; below another folder named `profiles` it is the grandparent; else
  * the home itself. A profile whose folder is a link to elsewhere is known by the path that names it, as it is with `-p`.
  */
-function locate(host: Host, named: string, standardRoot: string): Profile {
+function locate(host: AccountHost, named: string, standardRoot: string): Profile {
   const home = resolved(host, named)
   if (home === standardRoot) return {name: DEFAULT_PROFILE, home, root: home}
   for (const place of [named, home]) {

@@ -3,7 +3,7 @@ import type {Check} from '../doctor/check.js'
 import {type Diagnosis, examine} from '../doctor/examine.js'
 import {observeScenes} from '../doctor/scene.js'
 import {ServiceError} from '../errors.js'
-import {type Account, type Host, HostError} from '../host/host.js'
+import {type Account, type AccountHost, type Host, HostError} from '../host/host.js'
 import {statIfAllowed} from '../host/tolerant-read.js'
 import {DEFAULT_WEDGE_WINDOW_MS} from '../lifecycle/prove.js'
 import {servedBy} from '../lifecycle/served.js'
@@ -60,7 +60,7 @@ export function findOwner(host: Host, account: Account, flags: TargetFlags, scop
 
 function profileFound(
   host: Host,
-  userHost: Host,
+  userHost: AccountHost,
   account: Account,
   profile: Profile,
   flags: TargetFlags,

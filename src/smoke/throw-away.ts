@@ -2,7 +2,7 @@ import path from 'node:path'
 import type {DiagnosisReport} from '../doctor/summary.js'
 import type {Finding} from '../doctor/finding.js'
 import {ExitStatus, ServiceError} from '../errors.js'
-import {type Account, type Host, HostError, type RunResult} from '../host/host.js'
+import {type Account, type AccountHost, type Host, HostError, type RunResult} from '../host/host.js'
 import type {ServiceReport} from '../lifecycle/status.js'
 import {resolveTarget, type Target} from '../lifecycle/target.js'
 import type {Scope} from '../managers/manager.js'
@@ -37,7 +37,7 @@ export function whyNoStandIn(host: Host): string | undefined {
  */
 export class ThrowAwayService {
   readonly home: string
-  readonly userHost: Host
+  readonly userHost: AccountHost
   private readonly folder: string
 
   constructor(
@@ -199,7 +199,7 @@ async function pollFor<T>(host: Host, limitMs: number, ask: () => Promise<T | un
 }
 
 /** Removes a folder and what is in it, links not followed. */
-function removeTree(host: Host, place: string): void {
+function removeTree(host: AccountHost, place: string): void {
   if (host.lstat(place)?.kind !== 'folder') {
     host.removeFile(place)
     return

@@ -2,13 +2,16 @@ import {isDeepStrictEqual} from 'node:util'
 import path from 'node:path'
 import {
   type Account,
+  type AccountHost,
   type AttachOptions,
+  type Doors,
   type FileStat,
   type HeldLock,
   type Host,
   HostError,
   type InPlaceWrite,
   type Launched,
+  MAX_TEXT_BYTES,
   type RunOptions,
   type RunResult,
   type Tethered,
@@ -133,7 +136,9 @@ const MAX_LINKS = 40
  * test has announced throws, and `assertAllUsed` throws for one that was announced and never happened. Time stands still but for
  * `sleep`, which jumps ahead.
  */
-export class FakeHost implements Host {
+export class FakeHost implements Host, AccountHost, Doors {
+  readonly isOwnDoor = true
+  readonly isAccountDoor = true
   readonly platform: NodeJS.Platform
   readonly env: Readonly<Record<string, string | undefined>>
   readonly pid: number
@@ -255,7 +260,16 @@ export class FakeHost implements Host {
     return work()
   }
 
-  as(account: Account): Host {
+  /** On a machine on which all is done as one account, its two doors are one. */
+  get host(): this {
+    return this
+  }
+
+  get userHost(): this {
+    return this
+  }
+
+  as(account: Account): FakeHost {
     if (account.uid === this.account.uid) return this
     if (this.account.uid !== 0) throw new HostError('EPERM', account.name, 'cannot act as')
     return new FakeHost(this.given, {machine: this.machine, account})
@@ -283,11 +297,13 @@ export class FakeHost implements Host {
     await Promise.resolve()
   }
 
-  readText(file: string): string | undefined {
+  readText(file: string, maxBytes = MAX_TEXT_BYTES): string | undefined {
     const found = this.lookUp(file, 'cannot read')
     if (!found) return undefined
     if (found.node.kind === 'folder') throw new HostError('EISDIR', file, 'cannot read')
+    if (found.node.kind !== 'file') throw new HostError('EINVAL', file, 'cannot read')
     if (!this.may(found.node, 4)) throw new HostError('EACCES', file, 'cannot read')
+    if ((found.node.size ?? found.node.text.length) > maxBytes) throw new HostError('EFBIG', file, 'cannot read')
     return found.node.text
   }
 
@@ -377,15 +393,17 @@ export class FakeHost implements Host {
     this.record({kind: 'setMode', path: file, mode, as: this.account.name})
   }
 
-  setOwner(file: string, account: Account): void {
+  setOwner(file: string, account: Account, within = account.home): void {
     const node = this.exactly(file, 'cannot set the owner of')
+    if (account.uid !== 0 && file !== within && !file.startsWith(`${within}/`))
+      throw new HostError('EPERM', file, 'cannot set the owner of')
     if (this.account.uid !== 0) throw new HostError('EPERM', file, 'cannot set the owner of')
     Object.assign(node, {uid: account.uid, gid: account.gid})
     this.record({kind: 'setOwner', path: file, owner: account.name, as: this.account.name})
   }
 
   readTail(file: string, bytes: number): string | undefined {
-    const text = this.readText(file)
+    const text = this.readText(file, Infinity)
     if (text === undefined || text.length <= bytes) return text
     const end = text.slice(-bytes)
     return end.slice(end.indexOf('\n') + 1)

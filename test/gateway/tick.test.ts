@@ -6,6 +6,7 @@ import {afterEach, describe, expect, it} from 'vitest'
 import {tick, type Tick} from '../../src/gateway/tick.js'
 import {createNodeHost} from '../../src/host/node-host.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import {ownDoors} from '../support/doors.js'
 
 const ROOT = path.join(import.meta.dirname, '../..')
 const STAND_IN = path.join(ROOT, 'src/smoke/stand-in/hermes')
@@ -18,7 +19,7 @@ afterEach(() => {
   for (const cleanup of cleanups.splice(0).reverse()) cleanup()
 })
 
-const tickOf = (home: string) => tick({host, userHost: host}, home, uid, WINDOW_MS)
+const tickOf = (home: string) => tick(ownDoors(host), home, uid, WINDOW_MS)
 
 function makeHome(): string {
   const home = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'tick-')))
@@ -231,7 +232,7 @@ describe('a tick', () => {
   it('is not for the gateway of another user', async () => {
     const {home, pid} = await running({})
     const before = bytes(home)
-    const {result} = await tick({host, userHost: host}, home, uid + 1, WINDOW_MS)
+    const {result} = await tick(ownDoors(host), home, uid + 1, WINDOW_MS)
     expect(result).toEqual({kind: 'nothing', why: `pid ${pid} belongs to another user (uid ${uid})`})
     expect(bytes(home)).toBe(before)
   })

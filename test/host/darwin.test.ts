@@ -21,7 +21,7 @@ let folder: string
 beforeEach(() => {
   Object.defineProperty(process, 'platform', {...own, value: 'darwin'})
   host = createNodeHost(ROOT)
-  folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'darwin-host-')))
+  folder = fs.realpathSync(fs.mkdtempSync(path.join(NO_ROOT ? os.tmpdir() : '/run', 'darwin-host-')))
   fs.chmodSync(folder, 0o755)
 })
 
@@ -50,9 +50,10 @@ function codeOf(work: () => unknown): string {
 
 describe('a lock on macOS', () => {
   it('is a descriptor that was opened with it, closed when it is released', async () => {
+    const {O_RDONLY, O_NONBLOCK, O_NOFOLLOW, O_NOCTTY} = fs.constants
     const open = vi.spyOn(fs, 'openSync')
     const lock = await host.lock(folder)
-    expect(open).toHaveBeenCalledWith(folder, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | EXCLUSIVE)
+    expect(open).toHaveBeenCalledWith(folder, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | EXCLUSIVE)
     const fd = open.mock.results[0]?.value as number
     expect(fs.fstatSync(fd).isDirectory()).toBe(true)
     await lock?.release()
@@ -104,13 +105,13 @@ describe('the mode of a file on macOS', () => {
 describeUnless(NO_ROOT, 'root on macOS', () => {
   it('gives a file away, but none that has another name or is a link', () => {
     const file = newFile()
-    host.setOwner(file, NOBODY)
+    host.setOwner(file, NOBODY, folder)
     expect(fs.statSync(file)).toMatchObject({uid: NOBODY.uid, gid: NOBODY.gid})
     fs.symlinkSync('file', path.join(folder, 'link'))
-    expect(codeOf(() => host.setOwner(path.join(folder, 'link'), NOBODY))).toBe('ELOOP')
+    expect(codeOf(() => host.setOwner(path.join(folder, 'link'), NOBODY, folder))).toBe('ELOOP')
     const linked = newFile('linked')
     fs.linkSync(linked, path.join(folder, 'other'))
-    expect(codeOf(() => host.setOwner(linked, NOBODY))).toBe('EMLINK')
+    expect(codeOf(() => host.setOwner(linked, NOBODY, folder))).toBe('EMLINK')
     expect(fs.statSync(linked).uid).toBe(0)
   })
 

@@ -1,5 +1,6 @@
 import {type ChildProcess, execFileSync, spawn, spawnSync} from 'node:child_process'
 import fs from 'node:fs'
+import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import {createInterface} from 'node:readline'
@@ -67,8 +68,27 @@ describe('reading', () => {
     expect(codeOf(() => HOST.readText(temporaryFolder()))).toBe('EISDIR')
   })
 
-  it('does not wait for a FIFO', () => {
-    expect(HOST.readText(newFifo())).toBe('')
+  it('reads nothing but regular files, and does not wait for a FIFO', () => {
+    expect(codeOf(() => HOST.readText(newFifo()))).toBe('EINVAL')
+    expect(codeOf(() => HOST.readText('/dev/zero'))).toBe('EINVAL')
+    expect(codeOf(() => HOST.readTail('/dev/zero', 10))).toBe('EINVAL')
+  })
+
+  it('reads no more than its limit, whatever size the file says it has', () => {
+    const file = newFile('x'.repeat(100))
+    expect(HOST.readText(file, 100)).toHaveLength(100)
+    expect(codeOf(() => HOST.readText(file, 99))).toBe('EFBIG')
+    expect(codeOf(() => HOST.readText('/proc/self/smaps', 1000))).toBe('EFBIG')
+    const huge = newFile('')
+    fs.truncateSync(huge, 2 ** 40)
+    expect(codeOf(() => HOST.as(HOST.account).readText(huge))).toBe('EFBIG')
+    expect(codeOf(() => HOST.readText(huge))).toBe('EFBIG')
+  })
+
+  it('is not led into /proc by a link, where this process would look at itself', () => {
+    const link = path.join(temporaryFolder(), 'link')
+    fs.symlinkSync('/proc/self/environ', link)
+    expect(codeOf(() => HOST.as(HOST.account).readText(link))).toBe('EINVAL')
   })
 
   it('reads files of /proc, whose size is said to be 0', () => {
@@ -369,6 +389,34 @@ describe('this machine', () => {
   })
 })
 
+describe('exchange', () => {
+  /** A server whose connections are given to `serve`. */
+  async function listening(serve: (connection: net.Socket) => void): Promise<string> {
+    const socket = path.join(temporaryFolder(), 'socket')
+    const server = net.createServer((connection) => serve(connection.on('error', () => undefined)))
+    cleanups.push(() => server.close())
+    await new Promise<void>((resolve) => server.listen(socket, resolve))
+    return socket
+  }
+
+  it('has one deadline for the whole, also where a byte comes now and then', async () => {
+    const socket = await listening((connection) => {
+      const drip = setInterval(() => connection.write('x'), 50)
+      connection.on('close', () => clearInterval(drip))
+    })
+    await expect(HOST.exchange(socket, 'hello', {timeoutMs: 300, until: '\n'})).rejects.toMatchObject({code: 'TIMEOUT'})
+    expect(await HOST.exchange(socket, '', {timeoutMs: 300})).toMatch(/^x+$/)
+  })
+
+  it('takes no more than an answer can have', async () => {
+    const socket = await listening((connection) => {
+      const flood = (): void => void connection.write('x'.repeat(100_000), () => !connection.destroyed && flood())
+      flood()
+    })
+    await expect(HOST.exchange(socket, 'hello', {timeoutMs: 20_000, until: '\n'})).rejects.toMatchObject({code: 'EFBIG'})
+  })
+})
+
 describe('lock', () => {
   let driver: string
 
@@ -398,6 +446,25 @@ describe('lock', () => {
       expect(second).toBeDefined()
       await second?.release()
     }
+  })
+
+  it('is taken of nothing but files and folders, and makes none', async () => {
+    const folder = temporaryFolder()
+    fs.symlinkSync('elsewhere', path.join(folder, 'link'))
+    await expect(HOST.lock(path.join(folder, 'link'))).rejects.toMatchObject({code: 'ELOOP'})
+    await expect(HOST.lock(newFifo())).rejects.toMatchObject({code: 'EINVAL'})
+    expect(fs.readdirSync(folder)).toEqual(['link'])
+  })
+
+  it('is held by this process itself, which needs no other for it', async () => {
+    const folder = temporaryFolder()
+    const children = () => execFileSync('ps', ['-o', 'comm=', '--ppid', String(process.pid)], {encoding: 'utf8'})
+    const before = children()
+    const lock = await HOST.lock(folder)
+    expect(children()).toBe(before)
+    expect(spawnSync('flock', ['-n', folder, 'true']).status).toBe(1)
+    await lock?.release()
+    expect(spawnSync('flock', ['-n', folder, 'true']).status).toBe(0)
   })
 
   it('is held against other processes, and dies with its process on kill -9', async () => {
@@ -439,6 +506,22 @@ function bundle(body: string): string {
   return outfile
 }
 
+/** Tells each that connects who it is to the kernel (SO_PEERCRED, unix(7)). */
+const PEER = `
+import os, socket, struct, sys
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o777)
+server.listen()
+print("ready", flush=True)
+while True:
+    peer, _ = server.accept()
+    _, uid, gid = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    peer.recv(1)
+    peer.sendall(f"{uid} {gid}".encode())
+    peer.close()
+`
+
 describeUnless(NO_ROOT, 'acting as another account', () => {
   const nobody = HOST.accountOf('nobody') ?? {uid: 65_534, gid: 65_534, name: 'nobody', home: '/'}
   const asNobody = HOST.as(nobody)
@@ -452,8 +535,7 @@ describeUnless(NO_ROOT, 'acting as another account', () => {
 
   it('is who it acts as', () => {
     expect(asNobody.account).toEqual(nobody)
-    expect(asNobody.as(nobody)).toBe(asNobody)
-    expect(HOST.as(HOST.account)).toBe(HOST)
+    expect(HOST.as(HOST.account).account).toEqual(HOST.account)
   })
 
   it('writes, appends and makes folders with its ids', () => {
@@ -530,6 +612,37 @@ describeUnless(NO_ROOT, 'acting as another account', () => {
     expect(stdout).toBe(
       `${nobody.uid}\n${nobody.gid}\n${execFileSync('id', ['-G', 'nobody'], {encoding: 'utf8'})}${nobody.home} nobody nobody\n`,
     )
+  })
+
+  it.each(['read', 'run', 'attach'] as const)(
+    'gives a program a session of its own, no terminal, and nothing of our environment: %s',
+    async (via) => {
+      vi.stubEnv('ROOTS_SECRET', 'hunter2')
+      cleanups.push(() => vi.unstubAllEnvs())
+      const program =
+        'ps -o sid= -p $$; echo $$; (: </dev/tty) 2>/dev/null && echo a terminal; pwd; env | grep ROOTS_SECRET; for fd in 0 1 2; do [ -t $fd ] && echo a terminal; done; true'
+      const argv = ['sh', '-c', program]
+      const lines: string[] = []
+      const {stdout} = via === 'attach' ? {stdout: ''} : await asNobody[via](argv)
+      if (via === 'attach') await asNobody.attach(argv, {onLine: (line) => lines.push(line)})
+      else lines.push(...stdout.trim().split('\n'))
+      const [session, pid, ...rest] = lines.map((line) => line.trim())
+      expect(session).not.toBe(execFileSync('ps', ['-o', 'sid=', '-p', String(process.pid)], {encoding: 'utf8'}).trim())
+      expect([session, rest]).toEqual([pid, ['/']])
+    },
+  )
+
+  it('is who connects to a socket', async () => {
+    const folder = ownFolder()
+    fs.chmodSync(folder, 0o755)
+    const socket = path.join(folder, 'socket')
+    const server = spawn('python3', ['-c', PEER, socket], {stdio: ['ignore', 'pipe', 'inherit']})
+    cleanups.push(() => server.kill('SIGKILL'))
+    await new Promise<void>((resolve) => createInterface({input: server.stdout}).once('line', () => resolve()))
+    expect(await asNobody.exchange(socket, 'x', {timeoutMs: 10_000})).toBe(`${nobody.uid} ${nobody.gid}`)
+    expect(await HOST.exchange(socket, 'x', {timeoutMs: 10_000})).toBe('0 0')
+    fs.chmodSync(socket, 0o600)
+    await expect(asNobody.exchange(socket, 'x', {timeoutMs: 10_000})).rejects.toMatchObject({code: 'EACCES'})
   })
 
   it('gives a program no way back to root', async () => {

@@ -8,6 +8,7 @@ import {mirrorDesired} from '../../src/gateway/desired-mirror.js'
 import type {DesiredRecord} from '../../src/service/desired-state.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {testHost, waitFor} from '../support/machines.js'
+import {ownDoors} from '../support/doors.js'
 
 const PYTHON = '/usr/bin/python3'
 const SUPPORT = path.join(import.meta.dirname, '../support')
@@ -125,7 +126,7 @@ describeUnless(
       expect(mirrored).toBeGreaterThan(200)
       // With the gateway gone the mirror can be made to say what the record says.
       const recorded = readRecord(home)?.desiredState ?? 'stopped'
-      expect(mirrorDesired(testHost, home, recorded, false)).toBe(true)
+      expect(mirrorDesired(ownDoors(testHost), home, recorded, false)).toBe(true)
       expect(mirrorIn(home)).toBe(recorded)
     })
 

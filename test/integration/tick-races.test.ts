@@ -7,6 +7,7 @@ import {tick} from '../../src/gateway/tick.js'
 import {createNodeHost} from '../../src/host/node-host.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {waitFor} from '../support/machines.js'
+import {ownDoors} from '../support/doors.js'
 
 const ROOT = path.join(import.meta.dirname, '../..')
 const WRITER = path.join(ROOT, 'test/support/state-writer.py')
@@ -39,7 +40,7 @@ describeUnless(fs.existsSync(PYTHON) ? undefined : `needs ${PYTHON}`, 'a tick wh
     cleanups.push(() => writer.kill('SIGKILL'))
     await waitFor(() => fs.readFileSync(stateFile, 'utf8').includes('count'), 'the first state')
     for (let written = 0; written < ticks; ) {
-      const {result} = await tick({host, userHost: host}, home, host.account.uid)
+      const {result} = await tick(ownDoors(host), home, host.account.uid)
       if (result.kind === 'failed') throw new Error(result.why)
       if (result.kind === 'ticked' && !result.fresh) written++
       // A tick that finds all well never waits, and would leave the others no turn.

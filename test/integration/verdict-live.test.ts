@@ -318,7 +318,7 @@ describeUnless(whyNot({}), 'the verdict by a heartbeat', () => {
     const {home, pid} = await gateways.start({config: {version: '0.21', control_socket: false}})
     await waitFor(() => fs.existsSync(file(home, 'state/gateway.heartbeat')), 'a heartbeat')
     const answers = new Set<string>()
-    for (let asked = 0; asked < 500; asked++) answers.add(await askTick(testHost, home, pid, 1))
+    for (let asked = 0; asked < 500; asked++) answers.add(await askTick(testHost.as(testHost.account), home, pid, 1))
     expect([...answers]).toEqual(['answers'])
   })
 

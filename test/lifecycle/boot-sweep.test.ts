@@ -4,6 +4,7 @@ import {afterEach, expect, it} from 'vitest'
 import {sweepHomes} from '../../src/lifecycle/boot-sweep.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {cleanUp, HOST, lacks, put, startPython, temporaryFolder} from '../support/helper-scripts.js'
+import {ownDoors} from '../support/doors.js'
 
 afterEach(cleanUp)
 
@@ -18,7 +19,7 @@ describeUnless(lacks('flock'), 'sweeping homes', () => {
     return folder
   }
 
-  const sweep = async (folder: string, dryRun = false) => (await sweepHomes(HOST, HOST.account, [folder], dryRun)).get(folder)
+  const sweep = async (folder: string, dryRun = false) => (await sweepHomes(ownDoors(HOST), [folder], dryRun)).get(folder)
 
   it('takes away what names processes, and nothing else', async () => {
     const folder = home()
@@ -55,7 +56,7 @@ describeUnless(lacks('flock'), 'sweeping homes', () => {
   it('does many homes, one that is gone among them', async () => {
     const [first, second] = [home(), home()]
     const gone = path.join(first, 'gone')
-    const swept = await sweepHomes(HOST, HOST.account, [first, gone, second], false)
+    const swept = await sweepHomes(ownDoors(HOST), [first, gone, second], false)
     expect(swept.get(gone)).toEqual({removed: [], kept: 'the home is not there'})
     expect([swept.get(first)?.removed.length, swept.get(second)?.removed.length]).toEqual([3, 3])
   })

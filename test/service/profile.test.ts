@@ -62,25 +62,30 @@ describe('resolveProfile', () => {
   it('resolves links, so that one home has one name', () => {
     const files: Record<string, FakeFile> = {[ROOT]: {link: '/data/hermes'}, '/data/hermes/profiles/work': {folder: true}}
     const host = new FakeHost({files})
-    for (const selection of [{profile: 'work'}, {home: `${ROOT}/profiles/work`}, {home: '/data/hermes/profiles/work'}]) {
-      expect(resolveProfile(host, '/home/user', selection)).toEqual({
-        name: 'work',
-        home: '/data/hermes/profiles/work',
-        root: '/data/hermes',
-      })
-    }
+    const work = {name: 'work', home: '/data/hermes/profiles/work', root: '/data/hermes'}
+    const named = `${ROOT}/profiles/work`
+    expect(resolveProfile(host, '/home/user', {profile: 'work'})).toEqual({...work, named})
+    expect(resolveProfile(host, '/home/user', {home: named})).toEqual({...work, named})
+    expect(resolveProfile(host, '/home/user', {home: '/data/hermes/profiles/work'})).toEqual(work)
+    expect(resolveProfile(host, '/home/user', {})).toEqual({name: 'default', home: '/data/hermes', root: '/data/hermes', named: ROOT})
+    expect(listProfiles(host, '/data/hermes', ROOT).map((profile) => profile.named)).toEqual([ROOT, named])
   })
 
   it('knows a profile whose home is a link to elsewhere by its name, whichever way it is named', () => {
     const host = new FakeHost({files: {[`${ROOT}/profiles/work`]: {link: '/data/work'}, '/data/work': {folder: true}}})
     for (const selection of [{profile: 'work'}, {home: `${ROOT}/profiles/work/`}]) {
-      expect(resolveProfile(host, '/home/user', selection)).toEqual({name: 'work', home: '/data/work', root: ROOT})
+      expect(resolveProfile(host, '/home/user', selection)).toEqual({
+        name: 'work',
+        home: '/data/work',
+        root: ROOT,
+        named: `${ROOT}/profiles/work`,
+      })
     }
   })
 
   it('finds a profile through a link to it', () => {
     const files: Record<string, FakeFile> = {'/srv/mine': {link: `${ROOT}/profiles/work`}}
-    expect(resolve({home: '/srv/mine'}, files)).toEqual({name: 'work', home: `${ROOT}/profiles/work`, root: ROOT})
+    expect(resolve({home: '/srv/mine'}, files)).toEqual({name: 'work', home: `${ROOT}/profiles/work`, root: ROOT, named: '/srv/mine'})
   })
 
   it('refuses a home that is not absolute, and names the flag', () => {

@@ -7,6 +7,7 @@ import type {Target} from '../../src/lifecycle/target.js'
 import type {DesiredState} from '../../src/managers/manager.js'
 import {performSteps} from '../../src/plan/apply.js'
 import {readDesired} from '../../src/service/desired-state.js'
+import {ownDoors} from './doors.js'
 
 /**
  * Program for tests that need many changes of intent: does what start and stop do about it, in turn, by the real steps, until it is killed.
@@ -14,16 +15,17 @@ import {readDesired} from '../../src/service/desired-state.js'
  */
 async function main(home: string): Promise<void> {
   const host = createNodeHost('/')
-  const target = {host, userHost: host, service: {account: host.account, profile: {home}}} as unknown as Target
+  const doors = ownDoors(host)
+  const target = {...doors, service: {account: host.account, profile: {home}}} as unknown as Target
   const say = (line: string) => fs.writeSync(1, `${line}\n`)
   for (;;) {
-    const desired = readDesired(host, home)
+    const desired = readDesired(doors.userHost, home)
     if (desired.kind === 'unreadable') throw new Error(`the record is damaged: ${desired.why}`)
     const {by = 'start 0', desiredState = 'running'} = desired.kind === 'recorded' ? desired.record : {}
     const next: DesiredState = desiredState === 'running' ? 'stopped' : 'running'
     const number = Number(by.split(' ')[1]) + 1
     say(`begin ${number} ${next}`)
-    const seen = {desired, verdict: judge(observeGateway(host, home))} as unknown as Observation
+    const seen = {desired, verdict: judge(observeGateway(doors, home))} as unknown as Observation
     const steps = recordIntent(target, seen, next, `${next === 'running' ? 'start' : 'stop'} ${number}`)
     await performSteps(host, steps, () => undefined)
     say(`done ${number} ${next}`)

@@ -2,6 +2,7 @@ import type {LockReading} from '../../src/gateway/lock.js'
 import {proveGateway, proveLoop} from '../../src/gateway/prove-loop.js'
 import {judge, observeGateway, type Verdict} from '../../src/gateway/verdict.js'
 import type {Host} from '../../src/host/host.js'
+import {ownDoors} from './doors.js'
 
 /** What hermes-svc concludes about the gateway of one home. */
 export interface Verdicts {
@@ -17,8 +18,8 @@ export interface Verdicts {
  * service of this home that has run in this PID namespace.
  */
 export async function verdictsOn(host: Host, home: string, windowMs: number, isFromHere = false): Promise<Verdicts> {
-  const hosts = {host, userHost: host}
-  const gateway = observeGateway(host, home, undefined, isFromHere)
+  const hosts = ownDoors(host)
+  const gateway = observeGateway(hosts, home, undefined, isFromHere)
   const proofs = [proveLoop(hosts, gateway, judge(gateway), windowMs), proveGateway(hosts, home, windowMs)] as const
   const [status, {verdict: tick}] = await Promise.all(proofs)
   return {status, tick, lock: gateway.lock}

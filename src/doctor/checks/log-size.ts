@@ -1,7 +1,7 @@
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {openerOf} from '../../gateway/open-files.js'
-import type {Account, Host} from '../../host/host.js'
+import type {Account, AccountHost, Host} from '../../host/host.js'
 import type {Step} from '../../plan/plan.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
@@ -117,7 +117,7 @@ const ROTATE = 'umask 077; [ -f "$1" ] && [ ! -L "$1" ] && tail -c "$2" "$1" | s
 const ROTATE_TIMEOUT_MS = 60_000
 
 /** Its last lines take its place at once. A process that had it open would go on writing to the old one, so there must be none. */
-function shorten(host: Host, userHost: Host, {path: file, mode}: LogFile): void {
+function shorten(host: Host, userHost: AccountHost, {path: file, mode}: LogFile): void {
   const pid = openerOf(host, file)
   if (pid !== undefined) {
     throw new ServiceError(`${file} is open in pid ${pid} by now`, {

@@ -106,7 +106,7 @@ function judgeMarker({target, seen}: Scene, marker: MarkerKind): Stale | undefin
   return isGone ? {marker, reason: `it is meant for pid ${targetPid}, which is gone`} : undefined
 }
 
-function readMarker(host: Target['host'], file: string): FileReading<Marker> {
+function readMarker(host: Target['userHost'], file: string): FileReading<Marker> {
   return readJson(host, file, (value) => {
     if (!isObject(value)) return undefined
     const {target_pid: pid, target_start_time: startTime, written_at: written} = value

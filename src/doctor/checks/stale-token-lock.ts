@@ -2,7 +2,7 @@ import path from 'node:path'
 import {isInnerNamespace} from '../../gateway/pid-namespace.js'
 import {hasEnded, isHeld, isHidden, type ProcessEntry, readProcess, startedAt} from '../../gateway/process.js'
 import {isObject, readJson} from '../../gateway/records.js'
-import type {Host} from '../../host/host.js'
+import type {AccountHost} from '../../host/host.js'
 import {DEFAULT_PROFILE} from '../../service/profile.js'
 import {type CheckDefinition, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
@@ -86,13 +86,13 @@ function lockFolder({target, seen}: Scene): string {
   return variable('HERMES_GATEWAY_LOCK_DIR') ?? path.join(state, 'hermes', 'gateway-locks')
 }
 
-function readLocks(host: Host, folder: string): TokenLock[] {
+function readLocks(host: AccountHost, folder: string): TokenLock[] {
   const names = (host.list(folder) ?? []).filter((name) => name.endsWith('.lock')).sort()
   return names.map((name) => readTokenLock(host, path.join(folder, name))).filter((lock) => lock !== undefined)
 }
 
 /** Undefined for a file that is no record, or is being written. */
-function readTokenLock(host: Host, file: string): TokenLock | undefined {
+function readTokenLock(host: AccountHost, file: string): TokenLock | undefined {
   const modifiedMs = host.lstat(file)?.modifiedMs
   const read = readJson(host, file, (value) => {
     if (!isObject(value) || typeof value.pid !== 'number') return undefined

@@ -19,9 +19,9 @@ export const definition: CheckDefinition<Evidence> = {
   why: 'A gateway killed in the middle of its work loses it, can damage its database, and leaves a stale lock for the next start.',
   needsService: true,
   needsManager: true,
-  look: async ({target: {manager, host, service}, seen}) => ({
+  look: async ({target: {manager, userHost, service}, seen}) => ({
     stopTimeoutMs: manager.evidence(seen.manager).stopTimeoutMs,
-    configured: await configuredDrain(host, service.profile.home),
+    configured: await configuredDrain(userHost, service.profile.home),
   }),
   diagnose: ({seen}, {stopTimeoutMs, configured}) => {
     if (stopTimeoutMs === undefined || seen.manager.broken !== undefined) return []

@@ -1,3 +1,4 @@
+import {accountDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import {pidFile, readProcessRecord} from '../../gateway/records.js'
 import {recordOf} from '../../gateway/verdict.js'
@@ -196,7 +197,7 @@ function launcherTimes(text: string | undefined): Record<string, string> {
 function gatewayPid(host: Host, service: Service, launchdPid: number, isOurs: boolean, {memory, processes}: Evidence): number | undefined {
   const isLiving = (pid: number | undefined): pid is number =>
     pid !== undefined && processes.get(pid)?.hasEnded === false && descends(processes, pid, launchdPid)
-  const recorded = recordOf(readProcessRecord(host, pidFile(service.profile.home)))?.pid
+  const recorded = recordOf(readProcessRecord(accountDoor(host, service.account), pidFile(service.profile.home)))?.pid
   if (isLiving(recorded) && recorded !== launchdPid) return recorded
   if (!isOurs) return launchdPid
   return isLiving(memory.gatewayPid) ? memory.gatewayPid : undefined

@@ -19,8 +19,3 @@ export function logSteps(host: Host, log: string, account: Account): Step[] {
   }
   return [makeLog, giveStep(log, account)]
 }
-
-/** The host with the ids of an account, if we may have them; else with our own. */
-export function asAccount(host: Host, account: Account): Host {
-  return host.account.uid === 0 ? host.as(account) : host
-}

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {stopTimeoutSec} from '../../gateway/drain.js'
+import {accountDoor} from '../../host/account-door.js'
 import type {Host} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
 import type {Progress, Step} from '../../plan/plan.js'
@@ -9,7 +10,6 @@ import {definitionPaths} from './definition.js'
 import type {Domain} from './domain.js'
 import {isStale} from './evidence.js'
 import {answerOf, changeFailed} from './failures.js'
-import {asAccount} from './hand-over.js'
 import type {Launchctl} from './launchctl.js'
 import {type Job, load, unload, waitUntilEnded} from './load.js'
 import {isEdited, isOwn} from './plist.js'
@@ -38,7 +38,7 @@ export class JobLife {
   forget(service: Service): Step {
     const {stateFolder} = definitionPaths(this.scope, service)
     const act = (): Promise<void> => {
-      for (const name of FORGOTTEN) asAccount(this.host, service.account).removeFile(path.join(stateFolder, name))
+      for (const name of FORGOTTEN) accountDoor(this.host, service.account).removeFile(path.join(stateFolder, name))
       return Promise.resolve()
     }
     return {kind: 'act', why: 'forget earlier failures', act}
@@ -113,7 +113,7 @@ export class JobLife {
     const {loaded} = this.where.find(service, undefined)
     if (!loaded) return
     const pid = this.gatewayOf(service)
-    if (pid !== undefined) asAccount(this.host, service.account).signal(pid, 'SIGKILL')
+    if (pid !== undefined) accountDoor(this.host, service.account).signal(pid, 'SIGKILL')
     await unload(this.host, this.launchctl, loaded.domain, this.job(service), progress)
   }
 
@@ -142,8 +142,8 @@ export class JobLife {
   /** Tells the launcher that a stop is meant to last, or takes that back. */
   private mark(service: Service, isStop: boolean): void {
     const file = path.join(definitionPaths(this.scope, service).stateFolder, 'stop')
-    if (isStop) asAccount(this.host, service.account).writeAtomic(file, '', 0o600)
-    else asAccount(this.host, service.account).removeFile(file)
+    if (isStop) accountDoor(this.host, service.account).writeAtomic(file, '', 0o600)
+    else accountDoor(this.host, service.account).removeFile(file)
   }
 
   /** True if launchd has the job where it should be and as it is on disk. An edit by hand cannot be told from what was loaded. */

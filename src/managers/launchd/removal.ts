@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {accountDoor} from '../../host/account-door.js'
 import type {Account, Host} from '../../host/host.js'
 import {readIfAllowed, temporariesOf} from '../../host/tolerant-read.js'
 import type {Step} from '../../plan/plan.js'
@@ -6,7 +7,6 @@ import {recordedSettings, wantingTick} from '../../service/recorded-settings.js'
 import type {Scope, Service} from '../manager.js'
 import {orNoAccess} from '../no-access.js'
 import {definitionPaths, scopeFolders} from './definition.js'
-import {asAccount} from './hand-over.js'
 import {heartbeatPaths} from './heartbeat.js'
 import {logFiles} from './logs.js'
 import {isOwn} from './plist.js'
@@ -44,8 +44,8 @@ export function removeTrace(host: Host, scope: Scope, service: Service): Step {
   const {stateFolder, log} = definitionPaths(scope, service)
   const hadLog = host.lstat(log) !== undefined
   const act = (): Promise<void> => {
-    for (const name of host.list(stateFolder) ?? []) asAccount(host, service.account).removeFile(path.join(stateFolder, name))
-    if (!hadLog) (scope === 'user' ? asAccount(host, service.account) : host).removeFile(log)
+    for (const name of host.list(stateFolder) ?? []) accountDoor(host, service.account).removeFile(path.join(stateFolder, name))
+    if (!hadLog) (scope === 'user' ? accountDoor(host, service.account) : host).removeFile(log)
     return Promise.resolve()
   }
   return {kind: 'act', why: `remove what is in ${stateFolder}`, act}
@@ -62,7 +62,7 @@ export function fileTraces(host: Host, scope: Scope, service: Service): string[]
 function removeState(host: Host, scope: Scope, service: Service): Step {
   const {stateFolder} = definitionPaths(scope, service)
   const act = (): Promise<void> => {
-    for (const name of host.list(stateFolder) ?? []) asAccount(host, service.account).removeFile(path.join(stateFolder, name))
+    for (const name of host.list(stateFolder) ?? []) accountDoor(host, service.account).removeFile(path.join(stateFolder, name))
     host.removeFolder(stateFolder)
     return Promise.resolve()
   }

@@ -1,3 +1,4 @@
+import {accountDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import {type Account, type Host, HostError} from '../../host/host.js'
 import {parseSettings} from '../../service/settings.js'
@@ -20,11 +21,10 @@ export function isSlotThere(host: Host, scan: string, service: Service): boolean
 }
 
 /** As root what lies in homes is read and written with their owner's ids. */
-const userOf = (host: Host, account: Account): Host => (host.account.uid === 0 ? host.as(account) : host)
 
 /** Reads the settings and variables that are kept in the homes. Who changes them there must not gain anybody else's rights by it. */
 export function readChosen(host: Host, scan: string, account: Account, services: readonly Service[]): ReadonlyMap<Service, ChosenSettings> {
-  const user = userOf(host, account)
+  const user = accountDoor(host, account)
   const read = (file: string): string | undefined | HostError => {
     try {
       return user.readText(file)
@@ -135,7 +135,7 @@ function makeMemory(host: Host, {memory, memoryParent}: SlotPaths, account: Acco
 
 /** A home that cannot be written to is no reason to keep its gateway down: `diff` shows what is missing. */
 function keepSettings(host: Host, account: Account, files: readonly DefinitionFile[]): void {
-  const user = userOf(host, account)
+  const user = accountDoor(host, account)
   user.atOnce(() => {
     for (const {path: file, text, mode} of files) {
       try {

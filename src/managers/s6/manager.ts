@@ -1,7 +1,8 @@
+import {accountDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {readProcess} from '../../gateway/process.js'
-import {type Account, type Host, HostError} from '../../host/host.js'
+import {type Account, type AccountHost, type Host, HostError} from '../../host/host.js'
 import type {RunStep, Step} from '../../plan/plan.js'
 import type {Profile} from '../../service/profile.js'
 import {tickWish} from '../../service/recorded-settings.js'
@@ -86,7 +87,7 @@ export class S6Manager implements Manager {
   }
 
   serviceFor(profile: Profile, account: Account): Service {
-    return {profile, account, name: slotName(this.host, profile, account.home)}
+    return {profile, account, name: slotName(this.host, profile, account)}
   }
 
   isOnDisk(service: Service): boolean {
@@ -344,8 +345,8 @@ export class S6Manager implements Manager {
   }
 
   /** As root what lies in a home is read with its owner's ids. */
-  private userHost({account}: Service): Host {
-    return this.host.account.uid === 0 ? this.host.as(account) : this.host
+  private userHost({account}: Service): AccountHost {
+    return accountDoor(this.host, account)
   }
 
   /** Whether it is there root can see without taking on anybody's ids, which costs a boot of many profiles a millisecond each time. */

@@ -1,5 +1,6 @@
+import {accountDoor} from '../../host/account-door.js'
 import path from 'node:path'
-import type {Host} from '../../host/host.js'
+import type {Account, Host} from '../../host/host.js'
 import {OWN_PREFIX, serviceSuffix} from '../../service/naming.js'
 import {DEFAULT_PROFILE, type Profile, resolveProfile} from '../../service/profile.js'
 import type {Service} from '../manager.js'
@@ -30,10 +31,10 @@ export function containerVariable(host: Host, name: string): string | undefined 
  * Upstream's name for the slot of a profile. That of another root home than the container's own has its hash, as with every manager, so that it
  * gets nobody else's slot.
  */
-export function slotName(host: Host, profile: Profile, accountHome: string): string {
+export function slotName(host: Host, profile: Profile, account: Account): string {
   const home = containerVariable(host, 'HERMES_HOME')?.trim()
-  if (!home || resolveProfile(host, accountHome, {home}).root === profile.root) return `gateway-${profile.name}`
-  return `gateway-${serviceSuffix(profile, accountHome, (place) => host.realPath(place)) || DEFAULT_PROFILE}`
+  if (!home || resolveProfile(accountDoor(host, account), account.home, {home}).root === profile.root) return `gateway-${profile.name}`
+  return `gateway-${serviceSuffix(profile, account.home, (place) => accountDoor(host, account).realPath(place)) || DEFAULT_PROFILE}`
 }
 
 /**

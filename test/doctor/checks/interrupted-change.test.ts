@@ -27,15 +27,16 @@ describe('interrupted-change', () => {
   it('says nothing while another command is at work on the home, and is not kept from it by the one that it runs in', async () => {
     const machine = await installed()
     machine.host.put(TEMPORARY, '')
-    const lockedBy = (pid: number, parentPid: number) => {
-      machine.host.put('/proc/locks', `1: FLOCK  ADVISORY  WRITE ${pid} 08:01:${machine.host.stat(HOME)?.inode} 0 EOF\n`)
-      machine.host.put(`/proc/${pid}/stat`, `${pid} (flock) S ${parentPid} ${Array.from({length: 40}, () => '1').join(' ')}`)
-      machine.host.put(`/proc/${pid}/cmdline`, 'flock\0')
+    const opens = (pid: number, fdinfo: string) => {
+      machine.host.put(`/proc/${pid}/fd/17`, {link: HOME})
+      machine.host.put(`/proc/${pid}/fdinfo/17`, `pos:\t0\nflags:\t0100000\n${fdinfo}`)
     }
-    lockedBy(600, 599)
-    expect(await kinds(machine, check)).toEqual([])
-    lockedBy(600, machine.host.pid)
+    const LOCKED = 'lock:\t1: FLOCK  ADVISORY  WRITE 0 08:01:1 0 EOF\n'
+    opens(600, '')
+    opens(machine.host.pid, LOCKED)
     expect(await kinds(machine, check)).toEqual(['temporary-files warning'])
+    opens(600, LOCKED)
+    expect(await kinds(machine, check)).toEqual([])
   })
 
   it('says of settings that only a newer version understands which one that is', async () => {

@@ -1,0 +1,9 @@
+import type {Account, AccountHost, Host} from './host.js'
+
+/**
+ * The door of an account as far as this process may open it: with the account's ids as root, else with its own, which are then all that it is allowed
+ * to look with.
+ */
+export function accountDoor(host: Host, account: Account): AccountHost {
+  return host.as(host.account.uid === 0 ? account : host.account)
+}
