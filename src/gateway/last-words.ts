@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {type Host, HostError} from '../host/host.js'
+import {type AccountHost, HostError} from '../host/host.js'
 import {isObject, readGatewayState, readJson, stateFile} from './records.js'
 
 /** Where upstream notes that a restart was requested, in the home; the next gateway removes it. */
@@ -32,7 +32,7 @@ export interface LastWords {
 }
 
 /** Reads what a run has left; `host` acts as the home's owner. Reads only, and never throws for what it finds. */
-export function readLastWords(host: Host, home: string, run: EndedRun): LastWords {
+export function readLastWords(host: AccountHost, home: string, run: EndedRun): LastWords {
   const isOfRun = (file: string): boolean => modifiedMs(host, file) >= run.startedWallMs
   const state = readGatewayState(host, home)
   const value = state.kind === 'present' ? state.value : undefined
@@ -49,7 +49,7 @@ export function readLastWords(host: Host, home: string, run: EndedRun): LastWord
   }
 }
 
-function modifiedMs(host: Host, file: string): number {
+function modifiedMs(host: AccountHost, file: string): number {
   try {
     return host.stat(file)?.modifiedMs ?? 0
   } catch (error) {

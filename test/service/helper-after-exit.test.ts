@@ -224,14 +224,14 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       expect(blocked.said).toMatch(
         /exited with 75 after 2(\.\d+)? s, since its event loop did not answer its own watchdog; failure 6 in a row/,
       )
-      expect(recentEntries(HOST, blocked.made.home)).toMatchObject([{command: 'watchdog', service: '', outcome: 'done'}])
+      expect(recentEntries(HOST.as(HOST.account), blocked.made.home)).toMatchObject([{command: 'watchdog', service: '', outcome: 'done'}])
 
       for (const [reason, age] of [
         ['graceful_shutdown', 1],
         ['loop_liveness_watchdog', 3],
       ] as const) {
         const planned = await withFile('state/gateway.lifecycle.json', lifecycle(reason), age, '75')
-        expect([planned.failures, recentEntries(HOST, planned.made.home)]).toEqual(['0', []])
+        expect([planned.failures, recentEntries(HOST.as(HOST.account), planned.made.home)]).toEqual(['0', []])
       }
     })
 
