@@ -31,16 +31,17 @@ touched, in place. The watchdog does not count ticks by hand.`
   protected async execute(): Promise<CommandResult> {
     const targets = this.flags.all ? this.allTargets('read') : [this.target('read')]
     // At once, so that one that does not answer keeps no other waiting.
-    const reports = await this.during('see which gateways are alive', () => Promise.all(targets.map((target) => this.tickOne(target))))
-    for (const report of reports) this.print(`${report.service}: ${textOf(report)}`)
+    const ticked = await this.during('see which gateways are alive', () => Promise.all(targets.map((target) => this.tickOne(target))))
+    for (const {report, isFault} of ticked) this.print(`${report.service}: ${textOf(report, isFault)}`)
+    const reports = ticked.map(({report}) => report)
     const exitStatus = reports.some(({result}) => result === 'failed') ? ExitStatus.failed : ExitStatus.ok
     return {exitStatus, json: {ok: exitStatus === ExitStatus.ok, services: reports}}
   }
 
-  private async tickOne(target: Target): Promise<TickReport> {
+  private async tickOne(target: Target): Promise<{report: TickReport; isFault: boolean}> {
     const {name: service, profile, account} = target.service
     const {verdict, result} = await tick(target, profile.home, account.uid, this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS)
-    return {
+    const report: TickReport = {
       service,
       profile: profile.name,
       home: profile.home,
@@ -49,6 +50,7 @@ touched, in place. The watchdog does not count ticks by hand.`
       updatedAt: result.kind === 'ticked' ? result.updatedAt : null,
       why: result.kind === 'ticked' ? null : this.whyNot(target, result.why),
     }
+    return {report, isFault: result.kind === 'nothing' && result.isFault === true}
   }
 
   private whyNot(target: Target, why: string): string {
@@ -58,7 +60,9 @@ touched, in place. The watchdog does not count ticks by hand.`
   }
 }
 
-function textOf({result, updatedAt, why, verdict}: TickReport): string {
+function textOf({result, updatedAt, why, verdict}: TickReport, isFault: boolean): string {
   if (result === 'ticked') return `alive (pid ${verdict.pid}: ${verdict.evidence[0] ?? ''}); updated_at is ${updatedAt}`
+  if (isFault)
+    return `alive (pid ${verdict.pid}), but it cannot be ticked: ${why}; monitors see no gateway until a restart has it written anew`
   return `${result === 'failed' ? 'FAILED' : 'nothing to tick'}: ${why}`
 }

@@ -14,7 +14,7 @@ export type Refresh =
   | {readonly kind: 'fresh'; readonly updatedAt: string}
   /** The new value is longer than the old one, so what stands behind it has to move: see `mayMove`. */
   | {readonly kind: 'too-short'}
-  | {readonly kind: 'leave'; readonly why: string}
+  | {readonly kind: 'leave'; readonly why: string; readonly isDamaged?: true}
 
 /**
  * A timestamp this young needs no refresh. Gateways of early 2026 write their state in place, not by renaming: this keeps us from writing
@@ -43,7 +43,7 @@ export function pythonTimestamp(ms: number): string {
  */
 export function planRefresh(content: Buffer, owner: StateOwner, nowMs: number, mayMove: boolean): Refresh {
   const state = parse(content)
-  if (!isObject(state)) return {kind: 'leave', why: 'gateway_state.json is damaged'}
+  if (!isObject(state)) return {kind: 'leave', why: 'gateway_state.json is damaged', isDamaged: true}
   if (state.pid !== owner.pid || (typeof state.start_time === 'number' && !startedAt(owner, state.start_time))) {
     return {kind: 'leave', why: `gateway_state.json is not of pid ${owner.pid}`}
   }
@@ -57,7 +57,7 @@ export function planRefresh(content: Buffer, owner: StateOwner, nowMs: number, m
   if (typeof old === 'string' && hasZone(old) && Math.abs(nowMs - Date.parse(old)) < FRESH_MS) return {kind: 'fresh', updatedAt: old}
 
   const place = topLevelValue(content, 'updated_at')
-  if (!place) return {kind: 'leave', why: 'gateway_state.json is damaged'}
+  if (!place) return {kind: 'leave', why: 'gateway_state.json is damaged', isDamaged: true}
   const width = place.end - place.start
   const full = pythonTimestamp(nowMs)
   const updatedAt = width < FULL_LENGTH && width >= SHORT_LENGTH ? full.replace(/\.\d{6}/, '') : full

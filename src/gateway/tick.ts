@@ -8,8 +8,8 @@ import {planRefresh, type Refresh, type StateOwner} from './state-timestamp.js'
 export type TickResult =
   /** `updated_at` was refreshed; `fresh`: the gateway itself had just written it. */
   | {readonly kind: 'ticked'; readonly pid: number; readonly updatedAt: string; readonly fresh: boolean}
-  /** There is no gateway that is proved alive, or none of its own state: nothing was written. */
-  | {readonly kind: 'nothing'; readonly why: string}
+  /** There is no gateway that is proved alive, or none of its own state: nothing was written. `isFault`: it lives, and its file is damaged or lost. */
+  | {readonly kind: 'nothing'; readonly why: string; readonly isFault?: true}
   | {readonly kind: 'failed'; readonly why: string}
 
 /** Who has begun to read a state file is done with it after this time. */
@@ -79,10 +79,11 @@ function resultOf(refreshed: Refresh | undefined, {pid}: StateOwner): TickResult
     case 'fresh':
       return {kind: 'ticked', pid, updatedAt: refreshed.updatedAt, fresh: refreshed.kind === 'fresh'}
     case 'leave':
-      return {kind: 'nothing', why: refreshed.why}
+      return {kind: 'nothing', why: refreshed.why, ...(refreshed.isDamaged ? {isFault: true} : {})}
     case 'make-room':
     case 'too-short':
+      return {kind: 'nothing', why: 'another command changes gateway_state.json'}
     case undefined:
-      return {kind: 'nothing', why: 'there is no gateway_state.json'}
+      return {kind: 'nothing', why: 'there is no gateway_state.json', isFault: true}
   }
 }

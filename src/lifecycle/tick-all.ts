@@ -57,6 +57,12 @@ async function tickService(host: Host, places: TickPlaces, folder: string): Prom
   const ticked = await tick(doors, home, host.account.uid)
   const lines: TickLine[] = []
   if (ticked.result.kind === 'failed') lines.push({failed: true, text: `${name}: ${ticked.result.why}`})
+  // A gateway that is down is no news, one that lives and cannot be ticked is.
+  if (ticked.result.kind === 'nothing' && ticked.result.isFault) {
+    const {pid = 0} = ticked.verdict
+    const text = `${name}: the gateway (pid ${pid}) lives, and nothing tells monitors so: ${ticked.result.why}; a restart has it written anew`
+    lines.push({failed: false, text})
+  }
   if (heartbeat.watchdogTicks !== null) {
     const runtimeFolder = places.runtimeFolder(folder, settings)
     const isOwn = (process: ProcessInfo) => places.isOwn(folder, process)

@@ -101,6 +101,8 @@ export interface HeartbeatDefinition {
   readonly files: readonly DefinitionFile[]
   /** They do not count on any other reload, and end with one of their own if they changed a definition. */
   readonly steps: readonly Step[]
+  /** Why the manager does not run the tick as it is on disk now; one phrase each, such as "… is not enabled". */
+  readonly faults: readonly string[]
 }
 
 /** When the tick of an account last ended. */

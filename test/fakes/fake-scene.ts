@@ -42,6 +42,7 @@ export function serviceMachine({
   const machine = new FakeSystemd()
   machine.addUnit(`${isOwn ? '# Written by hermes-svc\n' : ''}[Service]\nEnvironment=HERMES_HOME=${machine.home}\n`)
   machine.shown = {...machine.shown, UnitFileState: enabled ? 'enabled' : 'disabled'}
+  Object.assign(machine.timer, {isEnabled: true, isActive: true})
   if (isOwn) machine.host.put(`${SUPPORT}/settings.json`, formatSettings({...SETTINGS, ...settings}))
   if (desired !== null) {
     machine.host.put(

@@ -44,6 +44,31 @@ const rows: DoctorRow[] = [
     },
   },
   {
+    id: 'missing-heartbeat',
+    kind: 'off',
+    severity: 'warning',
+    how: 'the timer of the heartbeat is disabled, and does not run',
+    what: /does not tick: hermes-svc-heartbeat\.timer is not enabled; hermes-svc-heartbeat\.timer is not active$/,
+    break: async (service) => {
+      await service.systemctl('disable', '--now', 'hermes-svc-heartbeat.timer')
+    },
+    after: async (service) => {
+      const {stdout} = await service.systemctl('is-enabled', 'hermes-svc-heartbeat.timer')
+      expect(stdout.trim()).toBe('enabled')
+    },
+  },
+  {
+    id: 'helper-missing',
+    kind: 'altered',
+    severity: 'warning',
+    how: 'an empty unit in the place of the timer, which systemd has read',
+    what: /hermes-svc-heartbeat\.timer is empty$/,
+    break: async (service) => {
+      await service.sh(': >"$1"', [`${service.units}/hermes-svc-heartbeat.timer`], service.actor)
+      await service.systemctl('daemon-reload')
+    },
+  },
+  {
     id: 'leftover-processes',
     kind: 'down',
     severity: 'warning',

@@ -69,6 +69,23 @@ describe('a run of the tick', () => {
     expect(isTicked(host)).toBe(false)
   })
 
+  it.each([
+    ['lost', undefined, 'there is no gateway_state.json'],
+    ['empty', '', 'gateway_state.json is damaged'],
+    ['half', '{"pid": 777, "gatew', 'gateway_state.json is damaged'],
+  ])('says that the state file of a gateway that lives is %s, and invents none', async (_, text, why) => {
+    const host = machine({[`${SUPPORT}/hermes-gateway/settings.json`]: settings()})
+    host.drop(`${HOME}/gateway_state.json`)
+    if (text !== undefined) host.put(`${HOME}/gateway_state.json`, text)
+    expect(await tickOn(host)).toEqual([
+      {
+        failed: false,
+        text: `hermes-gateway.service: the gateway (pid 777) lives, and nothing tells monitors so: ${why}; a restart has it written anew`,
+      },
+    ])
+    expect(host.changes).toEqual([])
+  })
+
   it('tells its own failures, and goes on with the others', async () => {
     const host = machine({
       [`${SUPPORT}/hermes-gateway/settings.json`]: settings(),

@@ -81,6 +81,16 @@ export const definitionRows: readonly DoctorRow<ServiceOnMachine>[] = [
   },
   {
     id: 'helper-missing',
+    kind: 'altered',
+    severity: 'warning',
+    how: 'half of a helper, an empty one, and nothing in the program of the heartbeat',
+    what: /before-stop\.sh is empty; \S+after-exit\.sh is cut off; \S+heartbeat\.cjs is empty$/,
+    break: async (service) => {
+      await service.sh('cd "$1" && : >before-stop.sh && truncate -s 900 after-exit.sh && : >../heartbeat.cjs', [service.support])
+    },
+  },
+  {
+    id: 'helper-missing',
     kind: 'writable',
     severity: 'warning',
     how: 'a helper of a service of the machine is given to its user',

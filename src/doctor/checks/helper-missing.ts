@@ -1,14 +1,19 @@
 import path from 'node:path'
 import type {FileStat} from '../../host/host.js'
-import type {UsedProgram} from '../../managers/manager.js'
+import {readIfAllowed} from '../../host/tolerant-read.js'
+import type {DefinitionFile, UsedProgram} from '../../managers/manager.js'
 import type {Step} from '../../plan/plan.js'
 import {type CheckDefinition, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
+import {heartbeatOf} from '../heartbeat-of.js'
 import {oncePerLook} from '../once-per-look.js'
-import {reinstall} from '../reinstall.js'
+import {hasOurPolicy, reinstall} from '../reinstall.js'
 import type {Scene} from '../scene.js'
 import {whyTooOld} from '../../service/lasting-node.js'
 import {isOfAnotherVersion} from './outdated.js'
+
+/** How the program of the tick begins, before the version that it is of. */
+const TICK_MARK = '// The heartbeat tick of hermes-svc '
 
 interface Seen extends UsedProgram {
   readonly stat: FileStat | undefined
@@ -18,6 +23,10 @@ interface Seen extends UsedProgram {
 
 interface Evidence {
   readonly programs: readonly Seen[]
+  /** What is there, can be run, and is not what was installed; one phrase each. */
+  readonly altered: readonly string[]
+  /** What else ticks the heartbeat, and is gone. */
+  readonly lostTick: readonly string[]
   /** Of a service of the machine: what others than root may write, and so have it run; with its mode. */
   readonly open: readonly {readonly path: string; readonly stat: FileStat}[]
 }
@@ -30,14 +39,15 @@ const tickOf = oncePerLook(({target: {manager, host, service}}): Seen[] =>
   }),
 )
 
-/** A helper script, or what ticks the heartbeat, that the definition calls and that is gone. */
+/** A helper script, or what ticks the heartbeat, that the definition calls and that is gone, or not what was installed. */
 export const definition: CheckDefinition<Evidence> = {
   id: 'helper-missing',
-  title: 'a helper, a node or a heartbeat program that the definition calls and that is gone, does not run, or can be written by others',
+  title:
+    'a helper, a node or a heartbeat program that the definition calls and that is gone, does not run, is not what was installed, or can be written by others',
   why: 'Without its helpers a restart does not slow down, a dead pid record is not cleared, and a stop ends as a failure.',
   needsService: true,
   needsManager: true,
-  look: (scene) => {
+  look: async (scene) => {
     const {target, seen} = scene
     const {manager, host, service} = target
     const called = manager.evidence(seen.manager).programs.filter(({role}) => role === 'helper')
@@ -51,9 +61,9 @@ export const definition: CheckDefinition<Evidence> = {
       const stat = host.lstat(place)
       return stat && isOpen(stat) ? [{path: place, stat}] : []
     })
-    return {programs, open}
+    return {programs, open, ...(await contents(scene, programs))}
   },
-  diagnose: (scene, {programs, open}) => {
+  diagnose: (scene, {programs, open, altered, lostTick}) => {
     const found: Found[] = []
     const faults = programs.flatMap((program) => {
       const fault = faultOf(scene, program)
@@ -65,6 +75,14 @@ export const definition: CheckDefinition<Evidence> = {
         severity: 'warning',
         what: `${scene.seen.manager.service.name} calls what it cannot run: ${faults.join('; ')}`,
         explains: ['missing-heartbeat'],
+      })
+    }
+    if (altered.length > 0 || lostTick.length > 0) {
+      found.push({
+        kind: altered.length > 0 ? 'altered' : 'tick-gone',
+        severity: 'warning',
+        what: `${scene.seen.manager.service.name} is not as it was installed: ${[...altered, ...lostTick.map((file) => `${file} is gone`)].join('; ')}`,
+        explains: ['missing-heartbeat', 'stop-timeout'],
       })
     }
     if (open.length > 0) {
@@ -103,9 +121,54 @@ export const definition: CheckDefinition<Evidence> = {
         return {kind: 'set-access', why: `let only root write ${place.path}`, path: place.path, mode, ...(root ? {owner: root} : {})}
       })
       const plan = await reinstall(scene, options, {keepRunning: true})
-      return {...plan, steps: [...close, ...unlock, ...plan.steps], outcome: `${service.name} calls helpers that are there`}
+      return {
+        ...plan,
+        steps: [...close, ...unlock, ...plan.steps],
+        outcome: `${service.name} calls helpers that are there, and as they were installed`,
+      }
     },
   },
+}
+
+/** What is in the files that the definition calls, against what was installed; what another version wrote has a check of its own. */
+async function contents(scene: Scene, programs: readonly Seen[]): Promise<Pick<Evidence, 'altered' | 'lostTick'>> {
+  const {seen, target} = scene
+  const {manager, service} = target
+  const {settings} = seen.manager
+  // A user's own units and helpers are read as that user.
+  const host = manager.scope === 'user' ? target.userHost : target.host
+  if (!settings || !hasOurPolicy(seen) || seen.manager.broken !== undefined) return {altered: [], lostTick: []}
+  const tick = settings.heartbeat.enabled ? ((await heartbeatOf(scene))?.files ?? []) : []
+  const isNamed = (file: DefinitionFile) => programs.some(({path, stat}) => path === file.path && !stat)
+  const lostTick = tick.filter((file) => !isNamed(file) && host.lstat(file.path) === undefined).map((file) => file.path)
+  // What drifts is named directive by directive, and its cure writes all of this anew.
+  if (isOfAnotherVersion(scene) || manager.drift(seen.manager, settings).length > 0) return {altered: [], lostTick}
+  const kept = manager
+    .ownFiles(service)
+    .filter(({role}) => role !== 'helper' && !(manager.container && role !== 'settings' && role !== 'secrets'))
+  const own = (await manager.render(service, settings, manager.readEnvironment(service))).filter(
+    (file) =>
+      !file.secret &&
+      path.basename(file.path) !== path.basename(manager.settingsFile(service)) &&
+      !kept.some((one) => one.path === file.path),
+  )
+  const altered = [...own, ...tick].flatMap((file) => {
+    const text = file.edited ? undefined : readIfAllowed(host, file.path)
+    if (text === undefined || text === file.text || isOtherVersionsTick(text, file)) return []
+    return [`${file.path} ${howAltered(text, file.text)}`]
+  })
+  return {altered, lostTick}
+}
+
+/** The tick is shared, and may be of the version that another service of the account was installed by. */
+function isOtherVersionsTick(text: string, {isProgram, text: wanted}: DefinitionFile): boolean {
+  const [first, ours] = [text, wanted].map((one) => one.split('\n', 1)[0] ?? '')
+  return isProgram && first !== ours && first?.startsWith(TICK_MARK) === true
+}
+
+function howAltered(text: string, wanted: string): string {
+  if (text.trim() === '') return 'is empty'
+  return wanted.startsWith(text) ? 'is cut off' : 'is not what hermes-svc wrote'
 }
 
 function faultOf({target}: Scene, {stat, role, unusable}: Seen): string | undefined {

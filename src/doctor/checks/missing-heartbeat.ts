@@ -14,7 +14,9 @@ import type {Plan, Step} from '../../plan/plan.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
 import type {Scene} from '../scene.js'
+import {heartbeatOf} from '../heartbeat-of.js'
 import {oncePerLook} from '../once-per-look.js'
+import {hasOurPolicy} from '../reinstall.js'
 import {gatewayAgeMs, inWords, momentMs} from '../situation.js'
 
 interface Evidence {
@@ -25,6 +27,8 @@ interface Evidence {
   readonly ownPid: number | undefined
   /** Asked for only where the timestamp looks old. */
   readonly lastTick: LastTick | undefined
+  /** Why the manager does not run the tick that is wanted. */
+  readonly tickFaults: readonly string[]
 }
 
 /** Upstream's and the WebUI's limit for `updated_at`. */
@@ -35,7 +39,7 @@ const BEAT_MS = 90_000
 const lastTickOf = oncePerLook(({target: {manager, service}}) => manager.lastTick(service))
 
 /**
- * What others read as a sign of life and is none: `stale` the timestamp of the state file, `late` and `foreign` the gateway's own heartbeat
+ * `off`: the tick itself does not run. What others read as a sign of life and is none: `stale` the timestamp of the state file, `late` and `foreign` the gateway's own heartbeat
  * file; and `wedged`, where there is indeed no life. Ages are told by clocks that do not jump: a wall clock that was set makes no finding as
  * long as the tick works, and a time ahead of it never does.
  */
@@ -45,26 +49,28 @@ export const definition: CheckDefinition<Evidence> = {
   why: 'Monitors that go by the timestamp show a gateway that works as dead, and some restart it.',
   needsService: true,
   needsManager: true,
-  look: (scene) => {
+  look: async (scene) => {
     const {verdict, gateway, manager, supervised} = scene.seen
-    const nothing: Evidence = {ageMs: undefined, beat: {kind: 'absent'}, ownPid: undefined, lastTick: undefined}
+    const nothing: Evidence = {ageMs: undefined, beat: {kind: 'absent'}, ownPid: undefined, lastTick: undefined, tickFaults: []}
     if (verdict.pid === undefined || supervised === false) return nothing
     const {host, userHost, service} = scene.target
     const beat = readHeartbeat(userHost, gateway.home)
     const ageMs = gatewayAgeMs(scene)
+    const isOurs = manager.settings?.heartbeat.enabled === true && hasOurPolicy(scene.seen) && manager.broken === undefined
     const isTicked = manager.settings?.heartbeat.enabled === true && looksStale(scene, ageMs)
     return {
       ageMs,
       beat,
       ownPid: beat.kind === 'present' && beat.value.pid !== verdict.pid ? innermostPid(host, verdict.pid) : verdict.pid,
       lastTick: isTicked ? lastTickOf(scene, `${scene.target.manager.scope} ${service.account.uid}`) : undefined,
+      tickFaults: isOurs ? ((await heartbeatOf(scene))?.faults ?? []) : [],
     }
   },
   diagnose: (scene, evidence) => {
     const {verdict, supervised} = scene.seen
     if (verdict.pid === undefined || supervised === false) return []
     if (verdict.state === 'wedged') return [aboutWedged(scene, evidence)]
-    return aboutBeat(scene, evidence) ?? aboutTimestamp(scene, evidence) ?? []
+    return aboutTick(scene, evidence) ?? aboutBeat(scene, evidence) ?? aboutTimestamp(scene, evidence) ?? []
   },
   fix: {
     isSafe: true,
@@ -79,6 +85,21 @@ export const definition: CheckDefinition<Evidence> = {
       return planTick(scene)
     },
   },
+}
+
+/** What it promises nobody does: the timestamp grows old, and no watchdog watches. */
+function aboutTick({seen: {manager}}: Scene, {tickFaults}: Evidence): Found[] | undefined {
+  if (tickFaults.length === 0) return undefined
+  const isWatched = manager.settings?.heartbeat.watchdogTicks !== null
+  return [
+    {
+      kind: 'off',
+      severity: 'warning',
+      what: `the heartbeat of ${manager.service.name} does not tick: ${tickFaults.join('; ')}`,
+      why: `Monitors that go by the timestamp will show a gateway that works as dead${isWatched ? ', and the watchdog watches nothing' : ''}.`,
+      interrupts: false,
+    },
+  ]
 }
 
 /** Old by the wall clock, of a gateway that has had the time. */

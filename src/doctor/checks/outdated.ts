@@ -4,6 +4,7 @@ import {isTemporaryPath} from '../../host/host.js'
 import {ownVersion} from '../../service/own-version.js'
 import type {ServiceSettings} from '../../service/settings.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
+import {heartbeatOf} from '../heartbeat-of.js'
 import {oncePerLook} from '../once-per-look.js'
 import {hasOurPolicy, reinstall} from '../reinstall.js'
 import type {Scene} from '../scene.js'
@@ -24,12 +25,6 @@ interface Evidence {
 }
 
 const versionOf = oncePerLook(({target: {host}}): string => ownVersion(host))
-
-/** What ticks all services of an account; to find out which want it takes a look at each. */
-const heartbeatOf = oncePerLook(async ({target: {manager, service}, seen}): Promise<readonly DefinitionFile[]> => {
-  const {files} = await manager.heartbeat(service, seen.manager.settings)
-  return files
-})
 
 /** True if another version of hermes-svc wrote a service's definition, be it the same or not. */
 export function isOfAnotherVersion(scene: Scene): boolean {
@@ -94,7 +89,7 @@ export const definition: CheckDefinition<Evidence | undefined> = {
 async function rendered(scene: Scene, settings: ServiceSettings): Promise<DefinitionFile[]> {
   const {manager, service} = scene.target
   const files = await manager.render(service, settings, manager.readEnvironment(service))
-  return settings.heartbeat.enabled ? [...files, ...(await heartbeatOf(scene, String(service.account.uid)))] : files
+  return settings.heartbeat.enabled ? [...files, ...((await heartbeatOf(scene))?.files ?? [])] : files
 }
 
 function compare(scene: Scene, files: readonly DefinitionFile[], writtenBy: string | undefined): Evidence {

@@ -21,6 +21,7 @@ const NAMES: Record<Exclude<Identity, 'gateway'>, readonly [kind: string, what: 
   'other-home': ['pid-other-home', 'the gateway of another home'],
   'other-program': ['pid-other-program', 'another program'],
 }
+const UNSEEN = 'Monitors and tools that go by this file see no gateway, and the heartbeat has nothing to tick.'
 const STILL_HELD = 'A second gateway may start beside it, and the tools that go by these files take this one for dead.'
 
 /**
@@ -96,8 +97,9 @@ function aboutLiving(scene: Scene, pid: number): Found[] {
   const {pidRecord, lock} = gateway
   // One that is about to end takes its record away first.
   if (gateway.state.kind === 'present' && gateway.state.value.gatewayState === 'draining') return []
-  const found = (kind: string, what: string): Found[] => [
-    {kind, severity: 'warning', what, evidence: verdict.evidence, why: STILL_HELD, cure: [commandLine(scene, 'restart')], isFixable: false},
+  // Only the gateway knows what belongs there: it writes both anew when it is started, at a time that the operator chooses.
+  const found = (kind: string, what: string, why = STILL_HELD): Found[] => [
+    {kind, severity: 'warning', what, evidence: verdict.evidence, why, cure: [commandLine(scene, 'restart')], isFixable: false},
   ]
   if (lock.kind === 'held' && lock.unlinked)
     return found('lock-deleted', `gateway.lock was deleted while the gateway (pid ${pid}) holds it`)
@@ -105,6 +107,11 @@ function aboutLiving(scene: Scene, pid: number): Found[] {
   if (lock.kind === 'held' && pidRecord.kind === 'present' && pidRecord.value.pid !== pid) {
     return found('pid-other', `gateway.pid names pid ${pidRecord.value.pid}, and the gateway that runs is pid ${pid}`)
   }
+  if (pidRecord.kind === 'malformed') return found('pid-unusable', `gateway.pid of the gateway that runs (pid ${pid}) is damaged`)
+  const {state} = gateway
+  if (state.kind === 'absent') return found('state-missing', `there is no gateway_state.json of the gateway that runs (pid ${pid})`, UNSEEN)
+  if (state.kind === 'malformed')
+    return found('state-damaged', `gateway_state.json of the gateway that runs (pid ${pid}) is damaged`, UNSEEN)
   return []
 }
 

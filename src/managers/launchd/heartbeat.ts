@@ -96,6 +96,14 @@ export interface HeartbeatChange {
   readonly account: Account
 }
 
+/** Why launchd does not tick, or not as the property list says. */
+export function jobFaults({host, launchctl, paths, domain}: HeartbeatChange): string[] {
+  const printed = launchctl.print(domain.target, paths.label)
+  if (typeof printed === 'string') return [`${paths.label} is not loaded in ${domain.target}`]
+  const isStale = printed.environment.get(DEFINITION_VARIABLE) !== definitionOf(host.readText(paths.plist))
+  return isStale ? [`${paths.label} is loaded as another property list said`] : []
+}
+
 /** Steps that write what differs, and have the job loaded from it. Nothing if all is so already. */
 export function installSteps(files: readonly DefinitionFile[], force: boolean, wanted: HeartbeatChange): Step[] {
   const {host, launchctl, paths, domain, as, account} = wanted

@@ -33,7 +33,7 @@ import {parseEnvironment} from './environment-file.js'
 import {descends, type Evidence, observationOf, readMemory, readOnDisk, readProcesses, readProcessGroup} from './evidence.js'
 import {noSession} from './failures.js'
 import {folderSteps} from './folders.js'
-import {type HeartbeatChange, heartbeatPaths, installSteps, removalSteps, renderHeartbeat} from './heartbeat.js'
+import {type HeartbeatChange, heartbeatPaths, installSteps, jobFaults, removalSteps, renderHeartbeat} from './heartbeat.js'
 import {JobLife} from './job-life.js'
 import {Launchctl, launchctlEnvironment} from './launchctl.js'
 import {commandOf, definitionEvidence} from './life.js'
@@ -163,9 +163,10 @@ export class LaunchdManager implements Manager {
     const {account} = service
     const recorded = orNoAccess(() => recordedSettings(this.host, scopeFolders(this.scope, account).support))
     const {wanting, isAbout, isProgramWanted} = tickWish(recorded, service.name, settings, account)
-    if (wanting.length === 0) return {files: [], steps: removalSteps(!isProgramWanted, this.heartbeatChange(service))}
+    if (wanting.length === 0) return {files: [], steps: removalSteps(!isProgramWanted, this.heartbeatChange(service)), faults: []}
     const files = await renderHeartbeat(this.host, this.scope, account, wanting, this.where.domain(service))
-    return {files, steps: isAbout ? installSteps(files, force, this.heartbeatChange(service)) : []}
+    const change = this.heartbeatChange(service)
+    return {files, steps: isAbout ? installSteps(files, force, change) : [], faults: jobFaults(change)}
   }
 
   evidence(observation: ManagerObservation): DefinitionEvidence {

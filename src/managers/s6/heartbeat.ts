@@ -53,11 +53,11 @@ export async function renderHeartbeat(
   return [file('heartbeat.cjs', program, 0o644), file('type', 'longrun\n', 0o644), file('run', run, 0o755)]
 }
 
-/** Steps that make the heartbeat's slot what its files say, and have it run. Nothing if all is so already. */
-export function heartbeatSteps(host: Host, scan: string, files: readonly DefinitionFile[]): Step[] {
+/** Steps that make the heartbeat's slot what its files say, and have it run. Nothing if all is so already. `isDown`: s6 does not keep it up. */
+export function heartbeatSteps(host: Host, scan: string, files: readonly DefinitionFile[], isDown: boolean): Step[] {
   const slot = path.join(scan, HEARTBEAT_SLOT)
   const differing = files.filter((file) => !isAsWanted(host, file))
-  if (differing.length === 0) return []
+  if (differing.length === 0) return isDown ? [changeStep('start the heartbeat', shell(START, scan, slot))] : []
   const isNew = host.lstat(slot) === undefined
   // Two commands at once must not build in the same place.
   const folder = isNew ? stagingOf(scan, `${HEARTBEAT_SLOT}-${host.pid}`) : slot

@@ -97,13 +97,15 @@ export class S6Manager implements Manager {
   observe(services: readonly Service[]): ManagerObservation[] {
     if (services.length === 0) return []
     if (!s6Tool(this.host, 's6-svstat')) throw cannotTell('s6-svstat is not here, so s6 cannot be asked')
-    const argv = shell(LOOK, ...services.map((service) => this.paths(service).slot))
-    const result = this.host.read(argv, {env: S6_ENVIRONMENT, timeoutMs: READ_TIMEOUT_MS})
-    const readings = result.code === 0 ? this.parse(result.stdout) : []
-    if (readings.length !== services.length) {
-      throw cannotTell(`s6 answered for ${readings.length} slots instead of ${services.length}: ${result.failure ?? result.stderr.trim()}`)
-    }
+    const readings = this.look(services.map((service) => this.paths(service).slot))
     return services.map((service, index) => this.observation(service, readings[index] ?? 'none'))
+  }
+
+  private look(slots: readonly string[]): SlotReading[] {
+    const result = this.host.read(shell(LOOK, ...slots), {env: S6_ENVIRONMENT, timeoutMs: READ_TIMEOUT_MS})
+    const readings = result.code === 0 ? this.parse(result.stdout) : []
+    if (readings.length === slots.length) return readings
+    throw cannotTell(`s6 answered for ${readings.length} slots instead of ${slots.length}: ${result.failure ?? result.stderr.trim()}`)
   }
 
   notInstalled(service: Service): ManagerObservation {
@@ -134,12 +136,19 @@ export class S6Manager implements Manager {
   async heartbeat(service: Service, settings: ServiceSettings | undefined): Promise<HeartbeatDefinition> {
     const recorded = orNoAccess(() => slotSettings(this.host, this.scan))
     const {wanting, isAbout} = tickWish(recorded, service.name, settings, service.account)
-    if (wanting.length === 0) {
-      const isThere = this.host.lstat(path.join(this.scan, HEARTBEAT_SLOT)) !== undefined
-      return {files: [], steps: isThere ? [removeSlot(this.scan, HEARTBEAT_SLOT)] : []}
-    }
+    const slot = path.join(this.scan, HEARTBEAT_SLOT)
+    const isThere = this.host.lstat(slot) !== undefined
+    if (wanting.length === 0) return {files: [], steps: isThere ? [removeSlot(this.scan, HEARTBEAT_SLOT)] : [], faults: []}
     const files = await renderHeartbeat(this.host, this.scan, service.account, wanting)
-    return {files, steps: isAbout ? heartbeatSteps(this.host, this.scan, files) : []}
+    const faults = isThere ? this.slotFaults(slot) : []
+    return {files, steps: isAbout ? heartbeatSteps(this.host, this.scan, files, faults.length > 0) : [], faults}
+  }
+
+  /** Why s6 does not keep a slot up; what may not be looked at is no fault. */
+  private slotFaults(slot: string): string[] {
+    const [reading] = this.look([slot])
+    if (reading === 'none') return [`${slot} has no supervisor`]
+    return typeof reading === 'object' && !reading.up && !reading.wantedUp ? [`${slot} is down`] : []
   }
 
   evidence(observation: ManagerObservation): DefinitionEvidence {

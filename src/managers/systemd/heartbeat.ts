@@ -91,6 +91,15 @@ export interface HeartbeatChange {
   readonly change: (why: string, words: readonly string[]) => RunStep
 }
 
+/** Why systemd does not tick, or not as the units on disk say. */
+export function timerFaults({paths, timer}: HeartbeatChange): string[] {
+  return [
+    ...(timer.isEnabled ? [] : [`${paths.timer} is not enabled`]),
+    ...(timer.isActive ? [] : [`${paths.timer} is not active`]),
+    ...(timer.needsReload ? [`${paths.timer} was changed on disk, and systemd has not read it since`] : []),
+  ]
+}
+
 /** Steps that write what differs, and have the timer run. Nothing if all is so already. */
 export function installSteps(host: Host, files: readonly DefinitionFile[], force: boolean, wanted: HeartbeatChange): Step[] {
   const {paths, timer, as, change} = wanted

@@ -42,7 +42,7 @@ import {ownedDirectives, wantedDirectives} from './directives.js'
 import {parseEnvironmentFile} from './escape.js'
 import {execStartOf, valuesOf} from './exec-start.js'
 import {definitionEvidence} from './evidence.js'
-import {type HeartbeatChange, heartbeatPaths, installedNode, installSteps, removalSteps, renderHeartbeat} from './heartbeat.js'
+import {type HeartbeatChange, heartbeatPaths, installedNode, installSteps, removalSteps, renderHeartbeat, timerFaults} from './heartbeat.js'
 import {journalCommand} from './journal.js'
 import {endLinger, turnLingerOn} from './linger.js'
 import {isLoaded, microsecondsToMs, observed, OBSERVED_PROPERTIES, positive, utcMs} from './observed.js'
@@ -224,9 +224,11 @@ export class SystemdManager implements Manager {
     const {account} = service
     const own = path.basename(definitionPaths(this.scope, service).supportFolder)
     const {wanting, isAbout, isProgramWanted} = tickWish(this.recorded(), own, settings, account)
-    if (wanting.length === 0) return {files: [], steps: removalSteps(this.host, !isProgramWanted, this.heartbeatChange(service))}
+    if (wanting.length === 0)
+      return {files: [], steps: removalSteps(this.host, !isProgramWanted, this.heartbeatChange(service)), faults: []}
     const files = await renderHeartbeat(this.host, this.scope, account, wanting)
-    return {files, steps: isAbout ? installSteps(this.host, files, force, this.heartbeatChange(service)) : []}
+    const change = this.heartbeatChange(service)
+    return {files, steps: isAbout ? installSteps(this.host, files, force, change) : [], faults: timerFaults(change)}
   }
 
   lastTick(service: Service): LastTick | undefined {

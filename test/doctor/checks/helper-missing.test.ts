@@ -28,6 +28,42 @@ describe('helper-missing', () => {
     expect(await kinds(machine, check)).toEqual([])
   })
 
+  const TICK_TIMER = '/home/user/.config/systemd/user/hermes-svc-heartbeat.timer'
+  it.each([
+    ['a helper', 'is empty', `${SUPPORT}/before-stop.sh`, () => ''],
+    ['a helper', 'is cut off', `${SUPPORT}/after-exit.sh`, (text: string) => text.slice(0, text.length / 2)],
+    ['a helper', 'is not what hermes-svc wrote', `${SUPPORT}/before-start.sh`, (text: string) => `${text}exit 0\n`],
+    ["the heartbeat's program", 'is empty', '/home/user/.config/hermes-svc/heartbeat.cjs', () => ''],
+    ["the heartbeat's timer", 'is empty', TICK_TIMER, () => '\n'],
+    ["the heartbeat's service", 'is empty', '/home/user/.config/systemd/user/hermes-svc-heartbeat.service', () => ''],
+  ])('finds that %s %s, and writes it again', async (_name, fault, file, change) => {
+    const machine = await installed()
+    const text = machine.host.texts()[file] ?? ''
+    machine.host.put(file, change(text))
+    const {findings} = await examined(machine, check)
+    expect(findings).toMatchObject([{kind: 'altered', severity: 'warning', isSafe: true}])
+    expect(findings[0]?.what).toBe(`hermes-gateway.service is not as it was installed: ${file} ${fault}`)
+    await fix(machine, check)
+    expect(machine.host.texts()[file]).toBe(text)
+    expect(await kinds(machine, check)).toEqual([])
+  })
+
+  it("finds that the heartbeat's timer is gone", async () => {
+    const machine = await installed()
+    machine.host.drop(TICK_TIMER)
+    expect((await examined(machine, check)).findings).toMatchObject([{kind: 'tick-gone', isSafe: true}])
+    await fix(machine, check)
+    expect(await kinds(machine, check)).toEqual([])
+  })
+
+  it('leaves an edit by hand, and the tick of the version that another service is of', async () => {
+    const machine = await installed()
+    machine.host.put(TICK_TIMER, `${machine.host.texts()[TICK_TIMER] ?? ''}# mine\n`)
+    const entry = '/home/user/.config/hermes-svc/heartbeat.cjs'
+    machine.host.put(entry, '// The heartbeat tick of hermes-svc 9.9.9\n')
+    expect(await kinds(machine, check)).toEqual([])
+  })
+
   it.each([
     ['is too old', {stdout: 'v18.20.4\n'}, 'is too old (v18.20.4; 20.17 or newer is needed)'],
     ['does not run here', {stdout: '', failure: 'ENOEXEC'}, 'does not say its version (ENOEXEC)'],

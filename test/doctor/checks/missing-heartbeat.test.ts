@@ -34,6 +34,32 @@ function ticked(machine: FakeSystemd, agoMs: number, wallMs: number): void {
   machine.lastTick = {wall: `Thu ${date} ${time.slice(0, 8)} UTC`, monotonic: (machine.host.monotonicMs() - agoMs) * 1000}
 }
 
+describe('off', () => {
+  const OFF = 'off warning: the heartbeat of hermes-gateway.service does not tick: hermes-svc-heartbeat.timer'
+
+  it.each([
+    ['enabled', {isEnabled: false, isActive: true}],
+    ['active', {isEnabled: true, isActive: false}],
+  ])('is a timer that is not %s, before the timestamp is old', async (word, timer) => {
+    const {machine} = await living({updatedMs: 1000})
+    expect(await found(machine, check)).toEqual([])
+    Object.assign(machine.timer, timer)
+    expect(await found(machine, check)).toEqual([`${OFF} is not ${word}`])
+    await cure(machine, check)
+    expect(machine.timer).toEqual({isEnabled: true, isActive: true})
+    expect(await found(machine, check)).toEqual([])
+  })
+
+  it('is nothing of a service that wants no tick', async () => {
+    const {machine} = await living({
+      updatedMs: 1000,
+      service: {settings: {heartbeat: {enabled: false, intervalSec: 60, watchdogTicks: null}}},
+    })
+    Object.assign(machine.timer, {isEnabled: false, isActive: false})
+    expect(await found(machine, check)).toEqual([])
+  })
+})
+
 describe('stale', () => {
   it('is a timestamp older than monitors allow, of a gateway that is as old', async () => {
     const {machine} = await living()
@@ -61,6 +87,7 @@ describe('stale', () => {
 
   it('is cured by starting the tick, and ticking at once', async () => {
     const {machine} = await living()
+    Object.assign(machine.timer, {isEnabled: false, isActive: false})
     await cure(machine, check)
     expect(machine.timer).toEqual({isEnabled: true, isActive: true})
     expect(await found(machine, check)).toEqual([])

@@ -149,6 +149,21 @@ describe('of a gateway that lives', () => {
     expect((await check.examine(await sceneOf(machine))).plan).toBeUndefined()
   })
 
+  it.each([
+    ['gateway.pid', '{"pid": 5', 'pid-unusable', /gateway\.pid of the gateway that runs \(pid 501\) is damaged/],
+    ['gateway.pid', '', 'pid-unusable', /is damaged/],
+    ['gateway_state.json', '{"pid": 501, "gatew', 'state-damaged', /gateway_state\.json of the gateway that runs \(pid 501\) is damaged/],
+    ['gateway_state.json', '', 'state-damaged', /is damaged/],
+    ['gateway_state.json', undefined, 'state-missing', /there is no gateway_state\.json of the gateway that runs \(pid 501\)/],
+  ])('finds that its %s holds %j, and leaves the restart to the operator', async (name, text, kind, what) => {
+    const {machine} = living()
+    machine.host.drop(`${HOME}/${name}`)
+    if (text !== undefined) machine.host.put(`${HOME}/${name}`, text)
+    const findings = await find(machine, check)
+    expect(findings).toMatchObject([{kind, severity: 'warning', isFixable: false, cure: ['hermes-svc restart']}])
+    expect(findings[0]?.what).toMatch(what)
+  })
+
   it('finds that its lock was deleted', async () => {
     const {machine, pid} = living()
     machine.host.put(`/proc/${pid}/fd/3`, {link: `${HOME}/gateway.lock (deleted)`})
