@@ -8,7 +8,7 @@ import {PersistentVolumeClaim} from 'kubernetes-models/v1/PersistentVolumeClaim'
 import {describe, expect, it} from 'vitest'
 import {parse, parseAllDocuments} from 'yaml'
 import {describeUnless} from '../support/describe-unless.js'
-import {lacks} from '../support/helper-scripts.js'
+import {lacks, SHELLS} from '../support/helper-scripts.js'
 
 const FOLDER = path.join(import.meta.dirname, '../../templates/containers')
 const LIVENESS = ['hermes-svc', 'health', '--probe', 'liveness']
@@ -98,5 +98,36 @@ describeUnless(lacks('shellcheck'), 'the script for cont-init.d', () => {
   it('has nothing that shellcheck finds', () => {
     const {status, stdout} = spawnSync('shellcheck', [path.join(FOLDER, '03-hermes-svc')], {encoding: 'utf8'})
     expect({status, stdout}).toEqual({status: 0, stdout: ''})
+  })
+})
+
+describe('the script for cont-init.d', () => {
+  /** Runs it with a program of that name which does this, or with none. */
+  function run(shell: readonly string[], body: string | undefined, limit?: string) {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-test-'))
+    try {
+      if (body !== undefined) fs.writeFileSync(path.join(folder, 'hermes-svc'), `#!/bin/sh\n${body}\n`, {mode: 0o755})
+      const [program = '', ...args] = shell
+      return spawnSync(program, [...args, path.join(FOLDER, '03-hermes-svc')], {
+        env: {PATH: `${folder}:/usr/local/bin:/usr/bin:/bin`, ...(limit === undefined ? {} : {HERMES_SVC_BOOT_LIMIT: limit})},
+        encoding: 'utf8',
+        timeout: 25_000,
+      })
+    } finally {
+      fs.rmSync(folder, {recursive: true})
+    }
+  }
+
+  const shells = Object.entries(SHELLS).filter(([, [program = '']]) => lacks(program) === undefined)
+  it.each(shells)('ends a boot that hangs, and lets the container go on: %s', (_, shell) => {
+    const {status, signal, stderr} = run(shell, 'exec sleep 1000', '1')
+    expect({status, signal}).toEqual({status: 0, signal: null})
+    expect(stderr).toContain('took longer than 1 s')
+  })
+
+  it.each(shells)('passes on what boot says, and lets the container go on: %s', (_, shell) => {
+    expect(run(shell, 'echo "$1"')).toMatchObject({status: 0, stdout: 'boot\n', stderr: ''})
+    expect(run(shell, 'exit 1')).toMatchObject({status: 0, stderr: expect.stringContaining('boot failed') as string})
+    expect(run(shell, undefined)).toMatchObject({status: 0, stderr: expect.stringContaining('not on PATH') as string})
   })
 })
