@@ -48,6 +48,9 @@ const TOOLS = ['date', 'head', 'ls', 'mv', 'rm', 'sleep', 'tr'] as const
 /** Tools of one platform's parts. */
 const DARWIN_TOOLS = ['lsof', 'ps'] as const
 
+/** How long a program that a helper runs may take. All of them together stay well below what a manager gives a start (3 min). */
+const PROGRAM_LIMIT_SEC = 5
+
 /** The system's own tools first: a service outlives the PATH of whoever installs it. */
 const TOOL_PATH = '/usr/bin:/bin:/usr/sbin:/run/current-system/sw/bin'
 
@@ -82,7 +85,9 @@ export async function renderHelperParts(host: Host, view: HelperView, parts: rea
   const values: Record<string, string> = {home: shellQuote(view.home), uncountedMs: String(Math.min(UNCOUNTED_MS, view.policy.capMs))}
   for (const name of ['firstMs', 'capMs', 'forgetAfterMs', 'plannedAfterMs'] as const) values[name] = String(view.policy[name])
   const tools = parts.some((part) => part.startsWith('darwin-')) ? [...TOOLS, ...DARWIN_TOOLS] : TOOLS
-  for (const tool of tools) values[tool] = shellQuote(toolPath(host, tool))
+  values.limitSec = String(PROGRAM_LIMIT_SEC)
+  // A delay is its own limit.
+  for (const tool of tools) values[tool] = `${tool === 'sleep' ? '' : 'limited '}${shellQuote(toolPath(host, tool))}`
   // Without it a lock of another container's stays untold, and the record of its gateway untouched.
   values.flock = shellQuote(host.which('flock', TOOL_PATH) ?? '')
   let text = ''
