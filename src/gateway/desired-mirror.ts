@@ -39,6 +39,38 @@ export function mirrorDesired(doors: Doors, home: string, desired: DesiredState,
   return saysDesired
 }
 
+/** What the mirror says; undefined where there is none, or nothing of ours. */
+export function mirroredDesired(host: AccountHost, home: string): DesiredState | undefined {
+  try {
+    const state = parse(Buffer.from(host.readText(stateFile(home)) ?? ''))
+    const current = isObject(state) ? state[FIELD] : undefined
+    return current === 'running' || current === 'stopped' ? current : undefined
+  } catch (error) {
+    if (error instanceof HostError) return undefined
+    throw error
+  }
+}
+
+/**
+ * Takes back that `mirrorDesired` wrote `desired` where before the field said something else, or was not there. Only the very bytes that it wrote are
+ * changed, in place; what anybody else wrote since stays. Throws HostError.
+ */
+export function takeMirrorBack(host: AccountHost, home: string, desired: DesiredState, before: DesiredState | undefined): void {
+  host.editInPlace(stateFile(home), (content) => {
+    const state = parse(content)
+    const place = topLevelValue(content, FIELD)
+    if (!isObject(state) || state[FIELD] !== desired || !place) return undefined
+    if (before !== undefined) {
+      return content.subarray(place.start, place.end).toString() === `"${desired}"`
+        ? {offset: place.start + 1, bytes: Buffer.from(before)}
+        : undefined
+    }
+    const member = `"${FIELD}":"${desired}"`
+    const written = [`,${member}`, member].find((text) => content.subarray(0, place.end).toString('latin1').endsWith(text))
+    return written === undefined ? undefined : {offset: place.end - written.length, bytes: Buffer.alloc(written.length, ' ')}
+  })
+}
+
 /** Whether `mirrorDesired` would have something to write. Reads only. */
 export function isMirrorDue(host: AccountHost, home: string, desired: DesiredState, gatewayRuns: boolean): boolean {
   try {

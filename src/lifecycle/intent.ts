@@ -1,20 +1,28 @@
 import type {DesiredState} from '../managers/manager.js'
 import type {Step} from '../plan/plan.js'
-import {isMirrorDue, mirrorDesired} from '../gateway/desired-mirror.js'
-import {bootId, desiredStateFile, formatDesired, isStoppedUntilBoot} from '../service/desired-state.js'
+import {isMirrorDue, mirrorDesired, mirroredDesired, takeMirrorBack} from '../gateway/desired-mirror.js'
+import {
+  bootId,
+  type DesiredRecord,
+  desiredStateFile,
+  formatDesired,
+  isStoppedUntilBoot,
+  overwriteDesired,
+} from '../service/desired-state.js'
 import type {Observation} from './observe.js'
 import type {Target} from './target.js'
 
 /**
  * Records the operator's intent, and mirrors it where upstream looks. What is so already is no step; a mirror that a kill between the two
- * writes left behind is made up for. `untilBoot`: it is stopped for now all the same.
+ * writes left behind is made up for. `untilBoot`: it is stopped for now all the same. `failsLate`: what the operator wants is done also where it
+ * cannot be recorded, as on a disk that is full or read-only, and the command fails at its end.
  */
 export function recordIntent(
   target: Target,
   seen: Observation,
   desired: DesiredState,
   by: string,
-  {untilBoot = false}: {untilBoot?: boolean} = {},
+  {untilBoot = false, failsLate = false}: {untilBoot?: boolean; failsLate?: boolean} = {},
 ): Step[] {
   const {profile, account} = target.service
   const gatewayRuns = seen.verdict.state !== 'dead'
@@ -25,14 +33,17 @@ export function recordIntent(
     return isMirrorDue(target.userHost, profile.home, desired, gatewayRuns) ? [mirror] : []
   }
   const {since, by: recordedBy} = before ?? {since: new Date(target.host.nowMs()).toISOString(), by}
+  const record: DesiredRecord = {schemaVersion: 1, desiredState: desired, since, by: recordedBy, ...(boot && {stoppedInBoot: boot})}
   return [
     {
       kind: 'write-file',
       why: `record that it should be ${desired}${boot === undefined ? '' : ' from the next boot on'}`,
       path: desiredStateFile(profile.home),
-      text: formatDesired({schemaVersion: 1, desiredState: desired, since, by: recordedBy, ...(boot && {stoppedInBoot: boot})}),
+      text: formatDesired(record),
       mode: 0o600,
       as: account,
+      whenFull: (content) => overwriteDesired(content, record),
+      failsLate,
     },
     mirror,
   ]
@@ -40,12 +51,20 @@ export function recordIntent(
 
 /** Mirrors the intent; `gatewayRuns`: then only a field that is there already is touched. */
 export function mirrorIntent(target: Target, desired: DesiredState, gatewayRuns: boolean): Step {
+  const {userHost} = target
+  const {home} = target.service.profile
+  let before: DesiredState | undefined
+  let hasWritten = false
   return {
     kind: 'act',
     why: 'mirror it in gateway_state.json',
     act: () => {
-      mirrorDesired(target, target.service.profile.home, desired, gatewayRuns)
-      return Promise.resolve()
+      before = mirroredDesired(userHost, home)
+      hasWritten = mirrorDesired(target, home, desired, gatewayRuns) && before !== desired
+      return Promise.resolve(hasWritten)
+    },
+    undo: () => {
+      if (hasWritten) takeMirrorBack(userHost, home, desired, before)
     },
   }
 }

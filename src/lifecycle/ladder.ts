@@ -2,6 +2,7 @@ import {ExitStatus, ServiceError} from '../errors.js'
 import {whatHolds} from '../gateway/process.js'
 import {readGatewayState} from '../gateway/records.js'
 import {type GatewayObservation, stateOf, type Verdict} from '../gateway/verdict.js'
+import {HostError} from '../host/host.js'
 import type {Progress} from '../plan/plan.js'
 import {announceEnd, type GatewayProcess, isStillThere, signalGateway, writePlannedStop} from './signal-gateway.js'
 import type {Target} from './target.js'
@@ -62,7 +63,7 @@ export async function endGateway(target: Target, gateway: GatewayProcess, option
       if (target.host.monotonicMs() >= options.deadlineMs) throw outOfTime(target, verdict)
     }
     announceEnd(target, gateway)
-    writePlannedStop(target, gateway)
+    announceStop(target, gateway, options.progress)
     if (!signalGateway(target, gateway, 'SIGTERM')) return 'gone'
     if (await ends(target, gateway, times.terminateMs, options, 'to stop (SIGTERM)')) return 'terminated'
   }
@@ -70,6 +71,16 @@ export async function endGateway(target: Target, gateway: GatewayProcess, option
   if (!signalGateway(target, gateway, 'SIGKILL')) return 'gone'
   // However late it is: the kernel needs a moment.
   return (await ends(target, gateway, times.killMs, {...options, deadlineMs: Infinity}, 'to be gone (SIGKILL)')) ? 'killed' : 'survived'
+}
+
+/** Without the marker the gateway takes the stop for an accident, which is counted as a failure; but it stops. */
+function announceStop(target: Target, gateway: GatewayProcess, progress: Progress): void {
+  try {
+    writePlannedStop(target, gateway)
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error
+    progress(`stopping pid ${gateway.pid} without the planned-stop marker: ${error.message}`)
+  }
 }
 
 /** What is left to say of a gateway that is not done with its work when the time is up: it is not killed for that. */

@@ -1,7 +1,7 @@
 import {askTimeoutSec, readDrain} from '../gateway/drain.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {performSteps} from '../plan/apply.js'
-import {onUndo, type Plan, type Progress, type Step} from '../plan/plan.js'
+import {failingLate, onUndo, type Plan, type Progress, type Step} from '../plan/plan.js'
 import {companionsOf, companionsText, endCompanions} from './companions.js'
 import {isInsideGateway, requireManaged} from './inside.js'
 import {recordIntent} from './intent.js'
@@ -47,8 +47,8 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
     ...options.times,
   }
   const head: Step[] = [
-    ...recordIntent(target, seen, 'running', 'restart'),
-    ...(seen.manager.enabled === false ? [...onUndo(manager.disable(service)), ...manager.enable(service)] : []),
+    ...recordIntent(target, seen, 'running', 'restart', {failsLate: true}),
+    ...(seen.manager.enabled === false ? [...onUndo(manager.disable(service)), ...failingLate(manager.enable(service))] : []),
   ]
   const gateway = gatewayProcess(seen.gateway, seen.verdict.pid)
   const title = `restart ${service.name}`

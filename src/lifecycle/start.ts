@@ -1,5 +1,5 @@
 import {ExitStatus, ServiceError} from '../errors.js'
-import {onUndo, type Plan} from '../plan/plan.js'
+import {failingLate, onUndo, type Plan} from '../plan/plan.js'
 import {recordIntent} from './intent.js'
 import {observe, type Observation} from './observe.js'
 import {askUnseen, requireVisible} from './prove.js'
@@ -20,8 +20,8 @@ export async function planStart(target: Target, options: {timeoutMs: number}): P
   requireVisible(target, seen)
   requireNoOrphan(target, seen)
   const up = isUp(seen)
-  const intent = recordIntent(target, seen, 'running', 'start')
-  const enable = seen.manager.enabled === false ? [...onUndo(manager.disable(service)), ...manager.enable(service)] : []
+  const intent = recordIntent(target, seen, 'running', 'start', {failsLate: true})
+  const enable = seen.manager.enabled === false ? [...onUndo(manager.disable(service)), ...failingLate(manager.enable(service))] : []
   const isComing = seen.manager.activity === 'running' || seen.manager.activity === 'starting'
   // A start that waits after failures goes on waiting when it is started once more; a restart calls the wait off.
   const start = isComing ? [] : seen.manager.activity === 'waiting' ? manager.restart(service) : manager.start(service)

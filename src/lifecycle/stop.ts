@@ -1,6 +1,6 @@
 import type {DesiredState} from '../managers/manager.js'
 import {performSteps} from '../plan/apply.js'
-import {onUndo, type Plan, type Progress} from '../plan/plan.js'
+import {failingLate, onUndo, type Plan, type Progress} from '../plan/plan.js'
 import {companionsOf, companionsText} from './companions.js'
 import {isInsideGateway, requireManaged} from './inside.js'
 import {mirrorIntent, recordIntent} from './intent.js'
@@ -24,7 +24,8 @@ export interface StopOptions {
 /**
  * Plans a stop that lasts: intent, the gateway gone and the service inactive, and kept down over a reboot; or one until the next boot, with
  * intent and enablement as they were. A gateway that is wedged is killed, one outside its service is ended too. What was done is not undone
- * if the gateway does not stop in time: the intent stands, and so does the manager's own stop.
+ * if the gateway does not stop in time: the intent stands, and so does the manager's own stop. It stops also where the disk takes no record of that,
+ * and then says so and fails.
  */
 export async function planStop(target: Target, options: StopOptions): Promise<Plan> {
   const seen = await prove(target, options.wedgeWindowMs)
@@ -34,9 +35,13 @@ export async function planStop(target: Target, options: StopOptions): Promise<Pl
   if (isDown) requireVisible(target, seen)
   const desired = options.untilBoot ? lastingIntent(seen) : 'stopped'
   const intent = desired
-    ? recordIntent(target, seen, desired, options.untilBoot ? 'stop --until-boot' : 'stop', {untilBoot: desired === 'running'})
+    ? recordIntent(target, seen, desired, options.untilBoot ? 'stop --until-boot' : 'stop', {
+        untilBoot: desired === 'running',
+        failsLate: true,
+      })
     : []
-  const disable = seen.manager.enabled && !options.untilBoot ? [...onUndo(manager.enable(service)), ...manager.disable(service)] : []
+  const disable =
+    seen.manager.enabled && !options.untilBoot ? [...onUndo(manager.enable(service)), ...failingLate(manager.disable(service))] : []
   const title = `stop ${service.name}`
   if (seen.verdict.pid !== undefined && isInsideGateway(host, seen.verdict.pid)) {
     requireManaged(target, seen, 'stop')

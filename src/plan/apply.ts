@@ -1,8 +1,8 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {adviceFor} from '../host/advice.js'
-import {type Door, type FileStat, type Host, HostError} from '../host/host.js'
+import {type Account, type Door, type FileStat, type HeldLock, type Host, HostError} from '../host/host.js'
 import {temporariesOf} from '../host/tolerant-read.js'
-import type {Plan, Progress, RunStep, Step} from './plan.js'
+import {outcomeOf, type Plan, type Progress, type RunStep, type SharedLock, type Step} from './plan.js'
 
 /** What came of one step. `before`, `after`: sha256 of a file's content, null if there was none. */
 export interface AppliedStep {
@@ -37,17 +37,24 @@ export class PlanFailed extends ServiceError {
   }
 }
 
-/** What undoes one applied step; it throws if it cannot. */
-type Undo = {readonly why: string; readonly run: (progress: Progress) => Promise<void>}
+/** What undoes one step, be it half done; it does nothing where nothing was done. Resolves with what it could not undo, or throws. */
+interface Undo {
+  readonly why: string
+  readonly under: SharedLock | undefined
+  readonly run: (progress: Progress) => Promise<readonly string[]>
+}
 
 /**
- * Applies a plan's steps in order and waits for its outcome. If a step or the outcome fails, everything done is undone in reverse order
- * and PlanFailed is thrown; but nothing once a step that `commits` has begun, nor after all steps of a plan that `lasts`. `cancelled` is
- * asked between steps and at each sign of progress; true stops (exit 130), and says what then stands.
+ * Applies a plan's steps in order and waits for its outcome. If a step or the outcome fails, everything done is undone in reverse order, what the
+ * failed step had done of itself first, and PlanFailed is thrown; but nothing once a step that `commits` has begun, nor after all steps of a plan
+ * that `lasts`. A step that `failsLate` ends nothing: PlanFailed comes when all else is done and seen. `cancelled` is asked between steps and at
+ * each sign of progress; true stops (exit 130), and says what then stands.
  */
 export async function applyPlan(host: Host, plan: Plan, listener: ApplyListener, cancelled: () => boolean): Promise<AppliedStep[]> {
   const applied: AppliedStep[] = []
   const undos: Undo[] = []
+  const late: ServiceError[] = []
+  const locks = new Locks()
   let isCommitted = false
   const told: ApplyListener = {
     ...listener,
@@ -63,8 +70,15 @@ export async function applyPlan(host: Host, plan: Plan, listener: ApplyListener,
         isCommitted = true
         undos.length = 0
       }
-      applied.push(await applyStep(host, step, told, undos))
+      await locks.hold(step.under, told.progress)
+      try {
+        await applyStep(host, step, told, {undos, applied})
+      } catch (error) {
+        if (!step.failsLate || !(error instanceof ServiceError) || error.exitStatus === ExitStatus.cancelled) throw error
+        late.push(error)
+      }
     }
+    await locks.letGo()
     if (plan.lasts) {
       isCommitted = true
       undos.length = 0
@@ -81,13 +95,45 @@ export async function applyPlan(host: Host, plan: Plan, listener: ApplyListener,
       }
       listener.end(why, host.monotonicMs() - startMs, 'done')
     }
-    return applied
   } catch (error) {
-    const leftovers = await undoAll(undos, listener)
+    const leftovers = await undoAll(undos, listener, locks)
     // Anything but a foreseeable failure is a bug, and shown as what it is.
     if (!(error instanceof ServiceError)) throw error
     const isCancelled = error.exitStatus === ExitStatus.cancelled
     throw new PlanFailed(isCancelled ? cancelledWhile(plan, applied, isCommitted) : error, applied, leftovers)
+  } finally {
+    await locks.letGo()
+  }
+  if (late.length > 0) throw new PlanFailed(inPart(plan, late), applied, [])
+  return applied
+}
+
+/** What is to be said of a plan that has come to its end without some of its steps. */
+function inPart(plan: Plan, late: readonly ServiceError[]): ServiceError {
+  const [first] = late
+  return new ServiceError(`${outcomeOf(plan)}, but not all of it could be done: ${late.map(({message}) => message).join('; ')}`, {
+    code: first?.code ?? 'step-failed',
+    exitStatus: ExitStatus.failed,
+    evidence: late.flatMap(({evidence}) => evidence),
+    next: [...new Set(late.flatMap(({next}) => next))],
+  })
+}
+
+/** The lock that is held at the moment; at most one. */
+class Locks {
+  private held: {readonly of: SharedLock; readonly lock: HeldLock} | undefined
+
+  /** Holds this one, or none. */
+  async hold(wanted: SharedLock | undefined, progress: Progress): Promise<void> {
+    if (this.held?.of === wanted) return
+    await this.letGo()
+    if (wanted) this.held = {of: wanted, lock: await wanted.take(progress)}
+  }
+
+  async letGo(): Promise<void> {
+    const {held} = this
+    this.held = undefined
+    await held?.lock.release()
   }
 }
 
@@ -101,18 +147,45 @@ function cancelledWhile({title}: Plan, applied: readonly AppliedStep[], isCommit
   return cancellation(applied.some(({changed}) => changed) ? ': what was done until then is undone' : ': nothing was changed')
 }
 
-async function applyStep(host: Host, step: Step, listener: ApplyListener, undos: Undo[]): Promise<AppliedStep> {
+/** What has come of a plan so far; steps add to it. */
+interface Made {
+  readonly undos: Undo[]
+  readonly applied: AppliedStep[]
+}
+
+async function applyStep(host: Host, step: Step, listener: ApplyListener, made: Made): Promise<void> {
+  if (step.kind === 'shared') return applyShared(host, step, listener, made)
   const startMs = host.monotonicMs()
   listener.begin(step.why)
   try {
-    const result = await perform(host, step, listener.progress, undos)
+    const result = await perform(host, step, listener.progress, made.undos)
     const durationMs = host.monotonicMs() - startMs
     listener.end(step.why, durationMs, result.changed ? 'done' : 'unchanged')
-    return {step, durationMs, ...result}
+    made.applied.push({step, durationMs, ...result})
   } catch (error) {
     listener.end(step.why, host.monotonicMs() - startMs, 'failed')
     throw foreseen(error, step.why)
   }
+}
+
+/**
+ * Does what is to be done about what services have in common. If the others want the same when it is undone, all becomes as it was; else our share
+ * alone is taken back.
+ */
+async function applyShared(host: Host, step: Shared, listener: ApplyListener, {undos, applied}: Made): Promise<void> {
+  const {why, under} = step
+  const own: Undo[] = []
+  const before = await step.othersWant()
+  undos.push({
+    why,
+    under,
+    run: async (progress) => {
+      if ((await step.othersWant()) === before) return runUndos(own, progress)
+      await performSteps(host, await step.giveBack(), progress)
+      return []
+    },
+  })
+  for (const one of await step.again()) await applyStep(host, one, listener, {undos: own, applied})
 }
 
 /** A system call that failed is foreseeable: a full disk, a missing right. */
@@ -121,69 +194,88 @@ function foreseen(error: unknown, why: string): unknown {
   return new ServiceError(`${why}: ${error.message}`, {code: 'step-failed', exitStatus: ExitStatus.failed, next: adviceFor(error)})
 }
 
-/** Performs steps within another step's act, e.g. a manager's restart as the last rung of a ladder. They are not undone. */
+/**
+ * Performs steps within another step's act, e.g. a manager's restart as the last rung of a ladder. They are not undone, and no lock is taken for them:
+ * that is for whoever acts.
+ */
 export async function performSteps(host: Host, steps: readonly Step[], progress: Progress): Promise<void> {
-  for (const step of steps) await perform(host, step, progress, [])
+  for (const step of steps) {
+    if (step.kind === 'shared') await performSteps(host, await step.again(), progress)
+    else await perform(host, step, progress, [])
+  }
 }
 
-async function perform(own: Host, step: Step, progress: Progress, undos: Undo[]): Promise<Omit<AppliedStep, 'step' | 'durationMs'>> {
+type Shared = Extract<Step, {kind: 'shared'}>
+
+/** What a step has changed. */
+type Result = Omit<AppliedStep, 'step' | 'durationMs'>
+
+/** Does one step. What undoes it is noted before it begins, since it may fail when half of it is done. */
+async function perform(own: Host, step: Exclude<Step, Shared>, progress: Progress, undos: Undo[]): Promise<Result> {
   const host: Door = step.as ? own.as(step.as) : own
+  const undo = (why: string, run: () => unknown): void => {
+    undos.push({why, under: step.under, run: () => Promise.resolve(run()).then(() => [])})
+  }
   switch (step.kind) {
     case 'make-folder': {
-      const changed = host.makeFolder(step.path, step.mode)
-      if (changed) undos.push({why: `remove ${step.path}`, run: () => settled(() => host.removeFolder(step.path))})
-      return {changed}
+      if (host.lstat(step.path) === undefined) undo(`remove ${step.path}`, () => host.lstat(step.path) && host.removeFolder(step.path))
+      return {changed: host.makeFolder(step.path, step.mode)}
     }
     case 'write-file': {
       const old = snapshot(host, step.path)
       if (old?.text === step.text && old.stat.mode === step.mode) return {changed: false}
-      host.writeAtomic(step.path, step.text, step.mode)
+      undo(old ? `restore ${step.path}` : `remove ${step.path}`, () => restore(host, step.path, old))
+      const text = write(host, step)
       sweep(host, step.path)
-      undos.push(restore(host, step.path, old))
-      return {changed: true, before: sha256(old?.text), after: sha256(step.text)}
+      return {changed: true, before: sha256(old?.text), after: sha256(text)}
     }
     case 'remove-file': {
       const old = snapshot(host, step.path)
       if (!old) return {changed: false}
+      undo(`restore ${step.path}`, () => restore(host, step.path, old))
       host.removeFile(step.path)
-      undos.push(restore(host, step.path, old))
       return {changed: true, before: sha256(old.text), after: null}
     }
     case 'set-access':
-      return {changed: setAccess(own, host, step, undos)}
+      return {changed: setAccess(own, host, step, undo)}
     case 'remove-folder': {
-      const mode = host.stat(step.path)?.mode
-      const changed = host.removeFolder(step.path)
-      if (changed) undos.push({why: `create ${step.path}`, run: () => settled(() => host.makeFolder(step.path, mode ?? 0o755))})
-      return {changed}
+      const old = host.stat(step.path)
+      if (old) undo(`create ${step.path}`, () => host.makeFolder(step.path, old.mode))
+      return {changed: host.removeFolder(step.path)}
     }
     case 'run': {
       const note = await runOrThrow(host, step)
       return note === undefined ? {changed: true} : {changed: false, note}
     }
     case 'on-undo':
-      undos.push({why: step.run.why, run: (undoing) => performSteps(own, [step.run], undoing)})
+      undos.push({why: step.run.why, under: step.under, run: (undoing) => performSteps(own, [step.run], undoing).then(() => [])})
       return {changed: false}
     case 'act':
-      await step.act(progress)
-      return {changed: true}
+      if (step.undo) undo(`take back: ${step.why}`, step.undo)
+      return {changed: (await step.act(progress)) !== false}
   }
 }
 
 /** Only root gives things away, so that is done with its own ids; a mode is set with those of the step. */
-function setAccess(own: Host, host: Door, {path, mode, owner, within}: Extract<Step, {kind: 'set-access'}>, undos: Undo[]): boolean {
+function setAccess(
+  own: Host,
+  host: Door,
+  step: Extract<Step, {kind: 'set-access'}>,
+  undo: (why: string, run: () => unknown) => void,
+): boolean {
+  const {path, mode, owner, within} = step
   const old = host.lstat(path)
   const isNewOwner = owner !== undefined && old?.uid !== owner.uid
   const isNewMode = mode !== undefined && old?.mode !== mode
   if (isNewOwner) {
-    own.setOwner(path, owner, within)
     const former = host.accountOf(old?.uid ?? 0)
-    if (former)
-      undos.push({why: `give ${path} back to ${former.name}`, run: () => settled(() => own.setOwner(path, former, within ?? owner.home))})
+    const giveBack = (to: Account) => host.lstat(path)?.uid !== to.uid && own.setOwner(path, to, within ?? owner.home)
+    if (former) undo(`give ${path} back to ${former.name}`, () => giveBack(former))
+    own.setOwner(path, owner, within)
   }
   if (isNewMode) {
+    if (old) undo(`restore the mode of ${path}`, () => host.lstat(path)?.mode !== old.mode && host.setMode(path, old.mode))
     host.setMode(path, mode)
-    if (old) undos.push({why: `restore the mode of ${path}`, run: () => settled(() => host.setMode(path, old.mode))})
   }
   return isNewOwner || isNewMode
 }
@@ -198,11 +290,51 @@ async function runOrThrow(host: Door, {argv, env, timeoutMs, mayFail}: RunStep):
   throw new ServiceError(message, {code: 'command-failed', exitStatus: ExitStatus.failed, next: ['hermes-svc doctor']})
 }
 
-function snapshot(host: Door, path: string): {text: string; stat: FileStat} | undefined {
+interface Snapshot {
+  readonly text: string
+  readonly stat: FileStat
+}
+
+function snapshot(host: Door, path: string): Snapshot | undefined {
   const stat = host.lstat(path)
   if (!stat) return undefined
   if (stat.kind !== 'file') throw new HostError(stat.kind === 'link' ? 'ELOOP' : 'EEXIST', path, `a ${stat.kind} stands in the place of`)
   return {text: host.readText(path) ?? '', stat}
+}
+
+/** Writes a file; where there is no room for a new one, over the bytes of the one that is there, if that can be. Returns what it then holds. */
+function write(host: Door, {path, text, mode, whenFull}: Extract<Step, {kind: 'write-file'}>): string {
+  try {
+    host.writeAtomic(path, text, mode)
+    return text
+  } catch (error) {
+    if (!whenFull || !(error instanceof HostError) || !isFull(error)) throw error
+    let hasWritten = false
+    host.editInPlace(path, (content) => {
+      const edit = whenFull(content)
+      hasWritten = edit !== undefined
+      return edit
+    })
+    if (!hasWritten) throw error
+    return host.readText(path) ?? ''
+  }
+}
+
+function isFull({code}: HostError): boolean {
+  return code === 'ENOSPC' || code === 'EDQUOT'
+}
+
+/** Puts back what a file was, or that there was none; nothing is written where it is so. */
+function restore(host: Door, path: string, old: Snapshot | undefined): void {
+  const now = host.lstat(path)
+  if (!old) {
+    if (now) host.removeFile(path)
+    return
+  }
+  if (now?.kind === 'file' && now.mode === old.stat.mode && host.readText(path) === old.text) return
+  const bytes = Buffer.from(old.text)
+  const whenFull = (content: Buffer) => (content.length === bytes.length ? {offset: 0, bytes} : undefined)
+  write(host, {kind: 'write-file', why: '', path, text: old.text, mode: old.stat.mode, whenFull})
 }
 
 /** Takes away what a write of this file that was killed has left: whoever changes it holds the lock that is for it, so none is under way. */
@@ -215,34 +347,40 @@ function sweep(host: Door, path: string): void {
   }
 }
 
-function restore(host: Door, path: string, old: {text: string; stat: FileStat} | undefined): Undo {
-  return {
-    why: old ? `restore ${path}` : `remove ${path}`,
-    run: () => settled(() => (old ? host.writeAtomic(path, old.text, old.stat.mode) : host.removeFile(path))),
-  }
-}
-
-async function undoAll(undos: readonly Undo[], listener: ApplyListener): Promise<string[]> {
+async function undoAll(undos: readonly Undo[], listener: ApplyListener, locks: Locks): Promise<string[]> {
   if (undos.length === 0) return []
-  const leftovers: string[] = []
   const why = 'undo what was done'
   listener.begin(why)
-  for (const undo of [...undos].reverse()) {
+  const leftovers = await runUndos(undos, listener.progress, async (under) => {
     try {
-      listener.progress(`undoing: ${undo.why}`)
-      await undo.run(listener.progress)
+      await locks.hold(under, listener.progress)
     } catch (error) {
-      leftovers.push(`${undo.why} (${error instanceof Error ? error.message : String(error)})`)
+      // Whoever holds it that long hangs: what we did is better undone without it than left.
+      if (!(error instanceof ServiceError)) throw error
     }
-  }
+  })
   // It is said by the failure that this was for.
   listener.end(why, 0, 'unchanged')
   return leftovers
 }
 
-function settled(operation: () => unknown): Promise<void> {
-  operation()
-  return Promise.resolve()
+/** Undoes backwards, as far as it can; resolves with what it could not. `hold`: takes the lock that an undo needs. */
+async function runUndos(
+  undos: readonly Undo[],
+  progress: Progress,
+  hold: (under: SharedLock | undefined) => Promise<void> = () => Promise.resolve(),
+): Promise<string[]> {
+  const leftovers: string[] = []
+  for (const undo of [...undos].reverse()) {
+    try {
+      await hold(undo.under)
+      progress(`undoing: ${undo.why}`)
+      leftovers.push(...(await undo.run(progress)))
+    } catch (error) {
+      leftovers.push(`${undo.why} (${error instanceof Error ? error.message : String(error)})`)
+    }
+  }
+  return leftovers
 }
 
 function sha256(text: string | undefined): string | null {

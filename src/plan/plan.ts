@@ -1,10 +1,20 @@
-import type {Account} from '../host/host.js'
+import type {Account, HeldLock, InPlaceWrite} from '../host/host.js'
+
+/** What keeps two commands from changing at once what several services have in common. */
+export interface SharedLock {
+  /** Waits until it is ours. Throws a ServiceError (exit 1) if that takes too long. */
+  take(progress: Progress): Promise<HeldLock>
+}
 
 interface StepHead {
   /** What it is for, one short sentence in the imperative; shown by --dry-run and as progress. */
   readonly why: string
   /** The account whose ids it is done with; undefined: our own. */
   readonly as?: Account | undefined
+  /** The lock under which it is done, and undone; steps in a row that have the same one are done without letting go of it. */
+  readonly under?: SharedLock | undefined
+  /** The others do without it: its failure ends nothing, and makes the command fail once all is done. */
+  readonly failsLate?: boolean
 }
 
 /** A step that runs a program. */
@@ -28,9 +38,25 @@ interface FileStep {
   readonly secret?: boolean
   /** Its content is too long to be shown. */
   readonly isProgram?: boolean
+  /** What to write over the file's own bytes where there is no room for a new file; undefined if that cannot be. */
+  readonly whenFull?: (content: Buffer) => InPlaceWrite | undefined
+}
+
+/** Steps about what several services have in common, which is what it then is, not what it was when the plan was made. */
+export interface SharedStep {
+  readonly kind: 'shared'
+  /** What it comes to as far as can be told before. */
+  readonly steps: readonly Step[]
+  /** The steps, when they are done. */
+  readonly again: () => Promise<readonly Step[]>
+  /** A text that is another one once the other services want something else. */
+  readonly othersWant: () => Promise<string>
+  /** What takes our share back when the others want something else than they did: what they want stays. */
+  readonly giveBack: () => Promise<readonly Step[]>
 }
 
 type OtherStep =
+  | SharedStep
   | {readonly kind: 'make-folder'; readonly path: string; readonly mode: number}
   | (FileStep & {readonly kind: 'write-file'})
   | {readonly kind: 'remove-file'; readonly path: string}
@@ -51,7 +77,10 @@ type OtherStep =
   /** An act that is no file and no program, e.g. signalling a process after its identity was checked again. */
   | {
       readonly kind: 'act'
-      readonly act: (progress: Progress) => Promise<void>
+      /** Resolves with false if there was nothing to do. */
+      readonly act: (progress: Progress) => Promise<unknown>
+      /** Takes back what it has done of it; it does nothing where that is nothing. Throws if it cannot. */
+      readonly undo?: () => void
       /** Once it has begun nothing before it is undone any more: what it does cannot be taken back, and stands on what they did. */
       readonly commits?: boolean
     }
@@ -62,6 +91,16 @@ export type Progress = (text: string) => void
 /** Steps that take back what the next ones do, in the order in which they are to be run. */
 export function onUndo(steps: readonly Step[]): Step[] {
   return steps.toReversed().map((run) => ({kind: 'on-undo', why: `if a later step fails: ${run.why}`, run}))
+}
+
+/** The same steps, whose failure ends nothing and makes the command fail at its end. */
+export function failingLate(steps: readonly Step[]): Step[] {
+  return steps.map((step) => ({...step, failsLate: true}))
+}
+
+/** Each step by itself, those of shared ones too, as far as can be told before. */
+export function singleSteps(steps: readonly Step[]): Exclude<Step, SharedStep>[] {
+  return steps.flatMap((step) => (step.kind === 'shared' ? singleSteps(step.steps) : [step]))
 }
 
 /** What a command would change, and how it sees that it worked. */

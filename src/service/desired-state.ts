@@ -2,7 +2,7 @@ import path from 'node:path'
 import {isObject} from '../gateway/records.js'
 import {parseStat} from '../gateway/process.js'
 import {TOOL_ENVIRONMENT} from '../gateway/process-darwin.js'
-import {type AccountHost, type Host, HostError} from '../host/host.js'
+import {type AccountHost, type Host, HostError, type InPlaceWrite} from '../host/host.js'
 import type {DesiredState} from '../managers/manager.js'
 
 /**
@@ -22,6 +22,8 @@ export interface DesiredRecord {
 
 /** Characters of a time or a command in the record. */
 const LONGEST_TEXT = 100
+/** No record is longer. */
+const RECORD_BYTES = 64 * 1024
 
 export const desiredStateFile = (home: string): string => path.join(home, '.hermes-svc.json')
 
@@ -91,4 +93,19 @@ export function bootId(host: Host): string | undefined {
 
 export function formatDesired(record: DesiredRecord): string {
   return `${JSON.stringify(record)}\n`
+}
+
+/**
+ * How the record is written over the bytes of the one that is there, where the disk has no room for a new one: whole if that is no longer, else at
+ * least its word, which has the same length whatever it is. Undefined if what is there is no record. Pure.
+ */
+export function overwriteDesired(content: Buffer, record: DesiredRecord): InPlaceWrite | undefined {
+  const text = formatDesired(record)
+  const former = content.toString()
+  const word = /"desiredState":"(?:running|stopped)"/
+  if (!word.test(former.slice(0, RECORD_BYTES)) || content.length > RECORD_BYTES) return undefined
+  const isShort = Buffer.byteLength(text) <= content.length
+  const bytes = isShort ? Buffer.alloc(content.length, ' ') : Buffer.from(former.replace(word, `"desiredState":"${record.desiredState}"`))
+  if (isShort) bytes.write(text)
+  return {offset: 0, bytes}
 }

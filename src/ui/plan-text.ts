@@ -1,5 +1,5 @@
 import type {Host} from '../host/host.js'
-import {outcomeOf, type Plan, type Step} from '../plan/plan.js'
+import {outcomeOf, type Plan, singleSteps, type Step} from '../plan/plan.js'
 
 /**
  * A plan as --dry-run prints it: each step, and for each file what would change in it. Secrets are never shown. `longestNew`: of a new file
@@ -70,11 +70,11 @@ async function textDiff(host: Host, {path, text: wanted, secret, isProgram}: Wan
   )
 }
 
-type ShownStep = Exclude<Step, {readonly kind: 'on-undo'}>
+type ShownStep = Exclude<Step, {readonly kind: 'on-undo' | 'shared'}>
 
 /** What would be done if nothing fails. */
 function shownSteps(plan: Plan): ShownStep[] {
-  return plan.steps.filter((step) => step.kind !== 'on-undo')
+  return singleSteps(plan.steps).filter((step) => step.kind !== 'on-undo')
 }
 
 async function stepJson(host: Host, step: ShownStep): Promise<object> {

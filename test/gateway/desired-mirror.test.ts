@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
-import {mirrorDesired} from '../../src/gateway/desired-mirror.js'
+import {mirrorDesired, takeMirrorBack} from '../../src/gateway/desired-mirror.js'
 import type {DesiredState} from '../../src/managers/manager.js'
 import {captured} from '../fakes/captures.js'
 import {type FakeFile, FakeHost} from '../fakes/fake-host.js'
@@ -197,5 +197,28 @@ describe('a gateway that writes at the same time', () => {
   it('wins in the end if it never stops', () => {
     const host = racing(Array.from({length: 99}, (_, index) => `{${' '.repeat(index + 1)}"desired_state":"running"}`))
     expect(mirrorDesired(host, HOME, 'stopped', true)).toBe(false)
+  })
+})
+
+describe('taking the mirror back', () => {
+  it.each([
+    ['a word that was overwritten', '{"desired_state": "running", "pid": 5}', 'running', true],
+    ['a field that was added', '{"gateway_state":"stopped"}', undefined, false],
+    ['a field that was added to nothing', '{}', undefined, false],
+  ] as const)('leaves the document as it was: %s', (_, state, before, gatewayRuns) => {
+    const host = machine(state)
+    expect(mirrorDesired(host, HOME, 'stopped', gatewayRuns)).toBe(true)
+    takeMirrorBack(host, HOME, 'stopped', before)
+    expect(JSON.parse(host.texts()[FILE] ?? '')).toEqual(JSON.parse(state))
+  })
+
+  it.each([
+    ['says something else by now', '{"desired_state":"running"}'],
+    ['was written by another tool, in another way', '{"desired_state" : "stopped"}'],
+    ['is damaged', '{"desired_state":"stop'],
+  ])('leaves a file alone that %s', (_, state) => {
+    const host = machine(state)
+    takeMirrorBack(host, HOME, 'stopped', undefined)
+    expect(host.changes).toEqual([])
   })
 })

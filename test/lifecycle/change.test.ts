@@ -101,7 +101,9 @@ describe('change', () => {
     const machine = new FakeSystemd()
     const waiting = (verify: Plan['verify']) =>
       change(machine.target, async () => ({...(await plan([])), ...(verify ? {verify} : {})}), OPTIONS)
-    await expect(waiting(fail.kind === 'act' ? fail.act : undefined)).rejects.toThrow('it went wrong')
+    await expect(waiting(() => Promise.reject(new ServiceError('it went wrong', {code: 'wrong', exitStatus: 1})))).rejects.toThrow(
+      'it went wrong',
+    )
     expect(journal(machine)).toMatchObject([{outcome: 'failed'}])
     await expect(waiting(() => Promise.resolve())).resolves.toMatchObject({applied: []})
     expect(journal(machine)).toHaveLength(1)

@@ -48,6 +48,79 @@ const install = async (machine: FakeSystemd) =>
   run(machine, await planInstall(machine.target, {environment: new Map(), policy: {}, heartbeat: {}, timeoutMs, force: false}))
 const uninstall = async (machine: FakeSystemd) => run(machine, await planUninstall(machine.target, {timeoutMs}))
 
+/** The disk takes nothing new from now on: `EROFS`, and not even what is written over a file's own bytes. */
+function makeFull(machine: FakeSystemd, code: 'ENOSPC' | 'EROFS'): void {
+  const refuse = (file: string) => {
+    throw new HostError(code, file, 'cannot write')
+  }
+  machine.host.writeAtomic = refuse
+  machine.host.appendLine = refuse
+  if (code === 'EROFS') machine.host.editInPlace = refuse
+}
+
+describe('where the disk is full or read-only', () => {
+  it('stop stops, and records it over the bytes that are there', async () => {
+    const machine = machineWith('running')
+    machine.host.put(RECORD, formatDesired({schemaVersion: 1, desiredState: 'running', since: '2026-01-01T00:00:00.000Z', by: 'install'}))
+    machine.comesUp()
+    makeFull(machine, 'ENOSPC')
+    expect(await stop(machine)).toBe('hermes-gateway.service is stopped')
+    expect(JSON.parse(machine.host.texts()[RECORD] ?? '')).toMatchObject({desiredState: 'stopped', by: 'stop'})
+  })
+
+  it.each([
+    ['stop', stop, 'hermes-gateway.service is stopped, but', ['disable', 'stop --no-block', 'reset-failed', 'clean --what=runtime']],
+    [
+      'stop of one without a record',
+      stop,
+      'hermes-gateway.service is stopped, but',
+      ['disable', 'stop --no-block', 'reset-failed', 'clean --what=runtime'],
+    ],
+  ] as const)('%s stops, says what could not be recorded, and fails', async (what, command, message, verbs) => {
+    const machine = machineWith(what === 'stop' ? 'running' : undefined)
+    machine.comesUp()
+    makeFull(machine, what === 'stop' ? 'EROFS' : 'ENOSPC')
+    const failure = await command(machine).catch((error: unknown) => error)
+    expect(failure).toMatchObject({code: 'step-failed', exitStatus: 1, leftovers: []})
+    expect((failure as Error).message).toContain(
+      `${message} not all of it could be done: record that it should be stopped: cannot write ${RECORD}`,
+    )
+    expect(machine.verbs).toEqual(verbs)
+  })
+
+  it('stop stops also where it cannot be kept down over a reboot', async () => {
+    const machine = machineWith('running')
+    machine.comesUp()
+    machine.failing.set('disable', {code: 1, stderr: 'Read-only file system'})
+    await expect(stop(machine)).rejects.toMatchObject({code: 'command-failed', exitStatus: 1})
+    expect(machine.verbs).toContain('stop --no-block')
+    expect(desiredOf(machine)).toBe('stopped')
+  })
+
+  it.each(['start', 'restart'] as const)('%s brings the gateway up, says what could not be recorded, and fails', async (command) => {
+    const machine = machineWith('stopped')
+    makeFull(machine, 'EROFS')
+    const failure = await (command === 'start' ? start(machine) : restart(machine)).catch((error: unknown) => error)
+    expect(failure).toMatchObject({exitStatus: 1, leftovers: []})
+    expect((failure as Error).message).toMatch(
+      /^hermes-gateway.service is running.*, but not all of it could be done: record that it should be running/,
+    )
+    expect(machine.shown.ActiveState).toBe('active')
+  })
+})
+
+describe('a stop that fails', () => {
+  it('leaves the record and its mirror as they were', async () => {
+    const machine = machineWith('running')
+    machine.comesUp()
+    const state = (machine.host.texts()[STATE] ?? '').replace('{', '{"desired_state":"running",')
+    machine.host.put(STATE, state)
+    machine.failing.set('stop', {code: 1, stderr: 'refused'})
+    await expect(stop(machine)).rejects.toMatchObject({code: 'command-failed', leftovers: []})
+    expect([desiredOf(machine), machine.host.texts()[STATE]]).toEqual(['running', state])
+  })
+})
+
 describe('start', () => {
   it('records the intent, enables the service again, and waits until the gateway says that it runs', async () => {
     const machine = machineWith('stopped')

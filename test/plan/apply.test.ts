@@ -2,10 +2,11 @@ import {createHash} from 'node:crypto'
 import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
 import {ExitStatus, ServiceError} from '../../src/errors.js'
-import type {Account} from '../../src/host/host.js'
+import {type Account, HostError} from '../../src/host/host.js'
 import {type AppliedStep, applyPlan, PlanFailed, performSteps} from '../../src/plan/apply.js'
 import {onUndo, type Plan, type RunStep, type Step} from '../../src/plan/plan.js'
 import {type FakeCommand, type FakeFile, FakeHost, USER} from '../fakes/fake-host.js'
+import {type Faults, faultyHost} from '../fakes/faulty-host.js'
 
 const ROOT: Account = {uid: 0, gid: 0, name: 'root', home: '/root'}
 const D = '/home/user/d'
@@ -35,18 +36,33 @@ interface Outcome {
 /** Applies a plan on a machine with a folder of the user. `host` may be made before, `cancelled` asked at any time. */
 async function apply(
   plan: Partial<Plan>,
-  machine: {files?: Record<string, FakeFile | string>; commands?: readonly FakeCommand[]; host?: FakeHost; cancelled?: () => boolean} = {},
+  machine: {
+    files?: Record<string, FakeFile | string>
+    commands?: readonly FakeCommand[]
+    host?: FakeHost
+    faults?: Faults
+    hear?: (line: string) => void
+    cancelled?: () => boolean
+  } = {},
 ): Promise<Outcome> {
-  const {files, commands = [], cancelled = () => false} = machine
+  const {files, commands = [], faults, hear = () => undefined, cancelled = () => false} = machine
   const host = machine.host ?? new FakeHost({files: {[D]: {folder: true}, ...files}, commands})
   const told: string[] = []
   const listener = {
-    begin: (why: string) => told.push(`begin ${why}`),
+    begin: (why: string) => {
+      told.push(`begin ${why}`)
+      hear(`begin ${why}`)
+    },
     progress: (text: string) => told.push(`progress ${text}`),
     end: (why: string, _: number, outcome: string) => told.push(`${outcome} ${why}`),
   }
   try {
-    const applied = await applyPlan(host, {title: 't', steps: [], outcome: 'o', ...plan}, listener, cancelled)
+    const applied = await applyPlan(
+      faults ? faultyHost(host, faults) : host,
+      {title: 't', steps: [], outcome: 'o', ...plan},
+      listener,
+      cancelled,
+    )
     return {host, applied, error: undefined, told}
   } catch (error) {
     return {host, applied: error instanceof PlanFailed ? error.applied : [], error, told}
@@ -220,35 +236,72 @@ describe('a step that fails', () => {
 })
 
 describe('undoing', () => {
+  const name = fc.constantFrom('a', 'b', 'c')
+  const anySteps = fc.array(
+    fc.oneof(
+      fc
+        .tuple(name, fc.constantFrom('x', 'y'), fc.constantFrom(0o600, 0o644))
+        .map(([file, text, mode]): Step => write(`${D}/${file}`, text, mode)),
+      name.map((file): Step => remove(`${D}/${file}`)),
+      name.map((folder): Step => ({kind: 'make-folder', why: 'make', path: `${D}/f-${folder}`, mode: 0o700})),
+      name.map((folder): Step => ({kind: 'remove-folder', why: 'remove', path: `${D}/f-${folder}`})),
+      fc.tuple(name, name).map(([folder, file]): Step => write(`${D}/f-${folder}/${file}`, 'in', 0o640)),
+      fc
+        .tuple(name, fc.constantFrom(0o600, 0o666))
+        .map(([file, mode]): Step => ({kind: 'set-access', why: 'set', path: `${D}/${file}`, mode})),
+    ),
+    {maxLength: 8},
+  )
+  /** Some files and folders, and how all that steps above can reach looks. */
+  const someMachine = () => {
+    const files = {[`${D}/a`]: {text: 'x', mode: 0o640}, [`${D}/f-a`]: {folder: true, mode: 0o750} as const, [`${D}/f-b/a`]: 'in'}
+    const host = new FakeHost({files: {[D]: {folder: true}, ...files}})
+    const names = ['a', 'b', 'c', 'f-a', 'f-b', 'f-c'].flatMap((entry) => [entry, `${entry}/a`, `${entry}/b`, `${entry}/c`])
+    const paths = [D, ...names.map((entry) => `${D}/${entry}`)]
+    return {host, look: () => paths.map((path) => [path, host.stat(path)?.kind, host.stat(path)?.mode, host.texts()[path]])}
+  }
+
   it('leaves every file, mode and folder as it was, whichever step fails', async () => {
-    const name = fc.constantFrom('a', 'b', 'c')
-    const steps = fc.array(
-      fc.oneof(
-        fc
-          .tuple(name, fc.constantFrom('x', 'y'), fc.constantFrom(0o600, 0o644))
-          .map(([file, text, mode]): Step => write(`${D}/${file}`, text, mode)),
-        name.map((file): Step => remove(`${D}/${file}`)),
-        name.map((folder): Step => ({kind: 'make-folder', why: 'make', path: `${D}/f-${folder}`, mode: 0o700})),
-        name.map((folder): Step => ({kind: 'remove-folder', why: 'remove', path: `${D}/f-${folder}`})),
-        fc.tuple(name, name).map(([folder, file]): Step => write(`${D}/f-${folder}/${file}`, 'in', 0o640)),
-      ),
-      {maxLength: 8},
-    )
     await fc.assert(
-      fc.asyncProperty(steps, async (plan) => {
-        const files = {[`${D}/a`]: {text: 'x', mode: 0o640}, [`${D}/f-a`]: {folder: true, mode: 0o750} as const, [`${D}/f-b/a`]: 'in'}
-        const host = new FakeHost({files: {[D]: {folder: true}, ...files}})
-        const paths = [
-          D,
-          ...['a', 'b', 'c', 'f-a', 'f-b', 'f-c']
-            .flatMap((entry) => [entry, `${entry}/a`, `${entry}/b`, `${entry}/c`])
-            .map((entry) => `${D}/${entry}`),
-        ]
-        const snapshot = () => paths.map((path) => [path, host.stat(path)?.kind, host.stat(path)?.mode, host.texts()[path]])
-        const before = snapshot()
-        const {error} = await apply({steps: [...plan, fails()]}, {host})
+      fc.asyncProperty(anySteps, async (steps) => {
+        const {host, look} = someMachine()
+        const before = look()
+        const {error} = await apply({steps: [...steps, fails()]}, {host})
         expect(error).toMatchObject({leftovers: []})
-        expect(snapshot()).toEqual(before)
+        expect(look()).toEqual(before)
+      }),
+    )
+  })
+
+  it('leaves all as it was also where a step fails half-way, before or after it has taken effect', async () => {
+    await fc.assert(
+      fc.asyncProperty(anySteps, fc.integer({min: 1, max: 8}), fc.boolean(), async (steps, fault, isLate) => {
+        const {host, look} = someMachine()
+        const before = look()
+        let isUndoing = false
+        const hear = (line: string) => void (isUndoing ||= line === 'begin undo what was done')
+        const hits = (nth: number) => nth === fault && !isUndoing
+        const {error} = await apply({steps: [...steps, fails()]}, {host, hear, faults: {hits, isLate}})
+        expect(error).toMatchObject({leftovers: []})
+        expect(look()).toEqual(before)
+      }),
+    )
+  })
+
+  it('names each file and folder that is not as it was, whatever fails while it undoes', async () => {
+    await fc.assert(
+      fc.asyncProperty(anySteps, fc.infiniteStream(fc.boolean()), fc.boolean(), async (steps, luck, isLate) => {
+        const {host, look} = someMachine()
+        const before = look()
+        const hits = () => luck.next().value === true
+        const {error} = await apply({steps: [...steps, fails()]}, {host, faults: {hits, isLate}})
+        const {leftovers} = error as PlanFailed
+        const changed = look().flatMap((now, index) => (JSON.stringify(now) === JSON.stringify(before[index]) ? [] : [String(now[0])]))
+        // A folder that is gone has no files.
+        const unnamed = changed.filter(
+          (path) => !leftovers.some((line) => line.includes(path) || path.startsWith(line.split(' ')[1] ?? '-')),
+        )
+        expect(unnamed).toEqual([])
       }),
     )
   })
@@ -304,6 +357,75 @@ describe('undoing', () => {
     expect(late.host.stat(`${D}/a`)).toBeDefined()
     const early = await apply({steps: [write(`${D}/a`, ''), fails()], verify, lasts: true})
     expect(early.host.stat(`${D}/a`)).toBeUndefined()
+  })
+})
+
+describe('a step that fails late', () => {
+  const late = (step: Step): Step => ({...step, failsLate: true})
+
+  it('ends nothing, is told at the end, and nothing is undone for it', async () => {
+    const steps = [late(write('/etc/x', '')), write(`${D}/a`, ''), late(fails())]
+    const {host, error, applied} = await apply({steps, outcome: 'it is stopped'}, {files: {'/etc': {folder: true}}})
+    expect(error).toMatchObject({
+      code: 'step-failed',
+      exitStatus: 1,
+      leftovers: [],
+      message: 'it is stopped, but not all of it could be done: write /etc/x: cannot write /etc/x: EACCES; it went wrong',
+      next: [expect.stringContaining('sudo'), 'do this'],
+    })
+    expect(applied.map(({step}) => step.why)).toEqual([`write ${D}/a`])
+    expect(host.texts()).toHaveProperty([`${D}/a`])
+  })
+
+  it('is undone with the others if one of them fails', async () => {
+    const {host, error} = await apply({steps: [late(write(`${D}/a`, 'new')), fails()]}, {files: {[`${D}/a`]: 'old'}})
+    expect(error).toMatchObject({message: 'it went wrong', leftovers: []})
+    expect(host.texts()[`${D}/a`]).toBe('old')
+  })
+})
+
+describe('a file on a full disk', () => {
+  const whenFull = (content: Buffer) => (content.length >= 3 ? {offset: 0, bytes: Buffer.from('new')} : undefined)
+  const step: Step = {kind: 'write-file', why: 'write', path: `${D}/a`, text: 'NEW', mode: 0o644, whenFull}
+  const faults: Faults = {hits: (_, what) => what === 'writeAtomic', code: 'ENOSPC'}
+
+  it('is written over its own bytes, if that can be', async () => {
+    const {host, applied} = await apply({steps: [step]}, {files: {[`${D}/a`]: 'old'}, faults})
+    expect(host.texts()[`${D}/a`]).toBe('new')
+    expect(applied).toMatchObject([{changed: true, before: sha('old'), after: sha('new')}])
+    expect((await apply({steps: [step]}, {files: {[`${D}/a`]: 'o'}, faults})).error).toMatchObject({
+      message: expect.stringContaining('ENOSPC') as string,
+    })
+    expect((await apply({steps: [step]}, {faults})).error).toMatchObject({message: expect.stringContaining('ENOSPC') as string})
+  })
+
+  it('is as it was if a later step fails', async () => {
+    const {host, error} = await apply({steps: [step, fails()]}, {files: {[`${D}/a`]: 'old'}, faults})
+    expect(error).toMatchObject({leftovers: []})
+    expect(host.texts()[`${D}/a`]).toBe('old')
+  })
+})
+
+describe('an act', () => {
+  it('that had nothing to do has changed nothing', async () => {
+    const idle: Step = {kind: 'act', why: 'act', act: () => Promise.resolve(false)}
+    expect((await apply({steps: [idle, act(() => undefined)]})).applied.map(({changed}) => changed)).toEqual([false, true])
+  })
+
+  it('is taken back, also where it has failed itself', async () => {
+    const undone: string[] = []
+    const withUndo = (name: string, work: () => Promise<void>): Step => ({
+      kind: 'act',
+      why: name,
+      act: work,
+      undo: () => void undone.push(name),
+    })
+    const steps = [
+      withUndo('first', () => Promise.resolve()),
+      withUndo('second', () => Promise.reject(new HostError('EIO', '/x', 'cannot write'))),
+    ]
+    expect((await apply({steps})).error).toMatchObject({leftovers: []})
+    expect(undone).toEqual(['second', 'first'])
   })
 })
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
-import {desiredStateFile, formatDesired, readDesired} from '../../src/service/desired-state.js'
+import {desiredStateFile, formatDesired, overwriteDesired, readDesired} from '../../src/service/desired-state.js'
 import {type FakeFile, FakeHost} from '../fakes/fake-host.js'
 
 const HOME = '/home/user/.hermes'
@@ -59,5 +59,23 @@ describe('the record of the desired state', () => {
 
   it('is a file of the home itself', () => {
     expect(desiredStateFile(HOME)).toBe(`${HOME}/.hermes-svc.json`)
+  })
+})
+
+describe('overwriteDesired', () => {
+  const short = {schemaVersion: 1, desiredState: 'stopped', since: 'then', by: 'stop'} as const
+  const long = {...short, desiredState: 'running', since: 'a long time ago', by: 'restart'} as const
+  const over = (there: string, record: typeof short | typeof long) => {
+    const edit = overwriteDesired(Buffer.from(there), record)
+    return edit && [edit.offset, edit.bytes.length, JSON.parse(edit.bytes.toString()) as object]
+  }
+
+  it('takes exactly the bytes that are there: all of it if that is no longer, else the word alone', () => {
+    expect(over(formatDesired(long), short)).toEqual([0, formatDesired(long).length, short])
+    expect(over(formatDesired(short), long)).toEqual([0, formatDesired(short).length, {...short, desiredState: 'running'}])
+  })
+
+  it.each(['', '{}', '{"desiredState":"paused"}', 'nonsense'])('has nothing to go by in %j', (there) => {
+    expect(over(there, short)).toBeUndefined()
   })
 })

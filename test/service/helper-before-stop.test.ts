@@ -130,5 +130,15 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       expect(readdirSync(made.home)).toEqual([MARKER])
       expect(existsSync(join(made.state, 'stopping'))).toBe(true)
     })
+
+    it('leaves nothing where there is no room for the marker, and says so', async () => {
+      const made = await helperService()
+      // No file may have a byte: each write fails as on a full disk.
+      const full = ['sh', '-c', 'trap "" XFSZ; ulimit -f 0; exec "$@"', 'sh', ...shell]
+      const {code, stderr} = runHelper(full, made, 'before-stop.sh', {MAINPID: String(process.pid)})
+      expect(code).toBe(0)
+      expect(stderr).toContain('the planned-stop marker could not be written')
+      expect(readdirSync(made.home)).toEqual([])
+    })
   })
 }

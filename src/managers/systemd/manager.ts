@@ -253,12 +253,13 @@ export class SystemdManager implements Manager {
     const steps = settings.linger ? turnLingerOn(this.host, account) : []
     if (this.systemctl.answers()) return steps
     if (!settings.linger) throw noUserManager(account)
-    const act = async (): Promise<void> => {
+    const act = async (): Promise<boolean> => {
       const endMs = this.host.monotonicMs() + USER_MANAGER_TIMEOUT_MS
       while (!this.systemctl.answers()) {
         if (this.host.monotonicMs() > endMs) throw noUserManager(account)
         await this.host.sleep(LOOK_EVERY_MS)
       }
+      return false
     }
     return [...steps, {kind: 'act', why: `wait for the user manager of ${account.name}`, act}]
   }
