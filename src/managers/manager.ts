@@ -152,6 +152,8 @@ export interface DefinitionEvidence {
   readonly startFailure: StartFailure | undefined
   /** How long a stop may take before the gateway is killed; undefined if that cannot be told, Infinity without a limit. */
   readonly stopTimeoutMs: number | undefined
+  /** How long the end of the machine or container itself leaves it, where that is known. */
+  readonly shutdown?: {readonly limitMs: number; readonly evidence: string; readonly cure: readonly string[]}
   readonly programs: readonly UsedProgram[]
   /** The gateway's command line as the manager shows it; its words may hold blanks. */
   readonly commandLine: string

@@ -26,7 +26,10 @@ export const S6_SETTINGS: ServiceSettings = {
 /** What a container with s6-overlay has. */
 export function s6Files(): Record<string, FakeFile | string> {
   const tools = ['s6-svstat', 's6-setuidgid', 's6-log'].map((tool): [string, FakeFile] => [`/command/${tool}`, {mode: 0o755}])
-  const standard = ['chown', 'mkdir'].map((tool): [string, FakeFile] => [`/usr/bin/${tool}`, {mode: 0o755}])
+  const standard = ['chmod', 'chown', 'head', 'mkdir', 'rm', 'sleep', 'stat', 'timeout'].map((tool): [string, FakeFile] => [
+    `/usr/bin/${tool}`,
+    {mode: 0o755},
+  ])
   return {
     ...packageFiles(),
     ...Object.fromEntries([...tools, ...standard]),

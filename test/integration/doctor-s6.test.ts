@@ -100,6 +100,38 @@ const rows: DoctorRow<S6Service>[] = [
     },
   },
   {
+    id: 'logger',
+    kind: 'console-only',
+    severity: 'warning',
+    how: "another logger holds the lock of the log's folder",
+    what: /the log of gateway-.* cannot be kept in .*logs\/gateways/,
+    break: async (service) => {
+      const folder = `/opt/data/logs/gateways/${service.profile}`
+      await service.sh('s6-svc -wD -d "$1/log"', [service.slot])
+      const other = 'sleep 1000 | s6-setuidgid hermes s6-log T "$1"'
+      await service.sh(`setsid sh -c '${other}' sh "$1" >/dev/null 2>&1 </dev/null & until pgrep -f "^s6-log T $1"; do sleep 0.05; done`, [
+        folder,
+      ])
+      await service.sh('s6-svc -u "$1/log"; until pgrep -f "s6-log 1$"; do sleep 0.05; done', [service.slot])
+      await settle()
+    },
+    fix: null,
+    cureByHand: async (service) => {
+      const again = 'pkill -f "^s6-log T $1"; s6-svc -t "$2/log"; until pgrep -f "s6-log 1 .* $1"; do sleep 0.05; done'
+      await service.sh(again, [`/opt/data/logs/gateways/${service.profile}`, service.slot])
+    },
+  },
+  {
+    id: 'logger',
+    kind: 'down',
+    severity: 'error',
+    how: '`s6-svc -d` of the logger of a slot',
+    what: /the logger of gateway-.* does not run/,
+    break: async (service) => {
+      await service.sh('s6-svc -wd -d "$1/log"', [service.slot])
+    },
+  },
+  {
     id: 'definition-broken',
     kind: 'home-missing',
     severity: 'error',
@@ -205,6 +237,19 @@ describeInContainer('doctor under s6', () => {
     await service.must('doctor', ['--fix'])
     expect(await doctor(service)).toEqual({exit: 0, findings: []})
     expect(await service.status()).toMatchObject({actual: 'running', exit: 0})
+  })
+
+  it('stop-timeout: a container whose S6_KILL_GRACETIME is not set', async () => {
+    const service = await S6Service.make(container)
+    await service.must('install')
+    const variable = '/run/s6/container_environment/S6_KILL_GRACETIME'
+    await service.sh('mv "$1" /run/kept', [variable])
+    await settle()
+    const {findings, exit} = await doctor(service)
+    await service.sh('mv /run/kept "$1"', [variable])
+    expect(findings).toMatchObject([{id: 'stop-timeout', kind: 'container-too-short', severity: 'warning'}])
+    expect(exit).toBe(1)
+    expect(await doctor(service)).toEqual({exit: 0, findings: []})
   })
 
   it('start-limit: the slot of another tool storms, until it is replaced', async () => {

@@ -112,15 +112,15 @@ describeInContainer('a service under s6', () => {
   it.concurrent('is controlled by its own user, without root', async () => {
     const service = new Service()
     const pid = await service.install()
-    // As s6-mkfifodir and s6-supervise would make them for that user.
+    // As s6-svperms has it: what root's s6-supervise opens by name is root's, and the FIFO is the user's.
     const {stdout} = await container.sh(
       `cd ${service.slot} && stat -c '%n %U %a' supervise supervise/control supervise/event event run log/supervise/control`,
     )
     expect(stdout.split('\n').slice(0, -1)).toEqual([
-      'supervise hermes 755',
+      'supervise root 755',
       'supervise/control hermes 660',
-      'supervise/event hermes 3730',
-      'event hermes 3730',
+      'supervise/event root 3730',
+      'event root 3730',
       'run root 755',
       'log/supervise/control hermes 660',
     ])
@@ -302,6 +302,18 @@ describeInContainer('a service under s6', () => {
     expect(lines.map((line) => Object.keys(JSON.parse(line) as object))).toEqual(lines.map(() => ['MESSAGE']))
     expect((await service.must('logs', '--since', '1 hour ago')).stdout).toContain('Gateway running')
     expect((await service.run('logs', '--since', '2099-01-01')).stdout).toBe('')
+  })
+
+  it.concurrent('logs into a folder that a command of root’s has made', async () => {
+    const service = new Service()
+    const folder = `/opt/data/logs/gateways/${service.name}`
+    await container.sh(
+      `mkdir -p ${folder} && touch ${folder}/current ${folder}/lock && chmod 600 ${folder}/* && chown root ${folder} ${folder}/*`,
+    )
+    await service.install()
+    await waitFor(() => volume.read(`logs/gateways/${service.name}/current`)?.includes('Gateway running') === true, 'the log')
+    expect((await container.sh(`stat -c %U ${folder} ${folder}/current ${folder}/lock`)).stdout).toBe('hermes\nhermes\nhermes\n')
+    expect((await service.run('doctor')).code).toBe(0)
   })
 
   it.concurrent('is ticked by one slot for all, and killed by the watchdog when it is wedged', async () => {

@@ -34,6 +34,27 @@ describe('the Dockerfiles', () => {
   })
 })
 
+describe('the time that s6 leaves the gateway when a container is stopped', () => {
+  /** ms, as the three say it. */
+  const graces = () => [
+    Number(/^ENV S6_KILL_GRACETIME=(\d+)$/m.exec(text('Dockerfile'))?.[1]),
+    Number(
+      (parse(text('compose.yaml')) as {services: {gateway: {environment: Record<string, string>}}}).services.gateway.environment
+        .S6_KILL_GRACETIME,
+    ),
+    Number(/- name: S6_KILL_GRACETIME\n +value: "(\d+)"/.exec(text('kubernetes.yaml'))?.[1]),
+  ]
+
+  it('is what any gateway needs, and less than what Docker and Kubernetes leave s6', () => {
+    expect(graces()).toEqual([60_000, 60_000, 60_000])
+    const outer = [
+      /stop_grace_period: (\d+)s/.exec(text('compose.yaml')),
+      /terminationGracePeriodSeconds: (\d+)/.exec(text('kubernetes.yaml')),
+    ]
+    for (const match of outer) expect(Number(match?.[1]) * 1000).toBeGreaterThan(60_000)
+  })
+})
+
 describe('the manifest for Kubernetes', () => {
   const documents = parseAllDocuments(text('kubernetes.yaml')).map((document) => document.toJS() as Record<string, unknown>)
   const [claim, deployment] = documents

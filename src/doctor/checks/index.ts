@@ -39,6 +39,7 @@ export const checkModules: Readonly<Record<string, () => Promise<{check: Check}>
   'not-enabled': () => import('./not-enabled.js'),
   linger: () => import('../../managers/systemd/checks/linger.js'),
   watchdog: () => import('./watchdog.js'),
+  logger: () => import('../../managers/s6/checks/logger.js'),
   'log-size': () => import('./log-size.js'),
   'not-installed': () => import('./not-installed.js'),
 }

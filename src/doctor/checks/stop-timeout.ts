@@ -1,5 +1,7 @@
 import {configuredDrain, type Drain} from '../../gateway/drain.js'
+import type {DefinitionEvidence} from '../../managers/manager.js'
 import {type CheckDefinition, defineCheck} from '../check.js'
+import type {Found} from '../finding.js'
 import {reinstall} from '../reinstall.js'
 
 /** What a gateway needs beside its drain to end in good order, and what it needs at least (upstream's oldest formula). */
@@ -9,6 +11,7 @@ const AT_LEAST_SEC = 60
 
 interface Evidence {
   readonly stopTimeoutMs: number | undefined
+  readonly shutdown: DefinitionEvidence['shutdown']
   readonly configured: Partial<Drain>
 }
 
@@ -21,26 +24,33 @@ export const definition: CheckDefinition<Evidence> = {
   needsManager: true,
   look: async ({target: {manager, userHost, service}, seen}) => ({
     stopTimeoutMs: manager.evidence(seen.manager).stopTimeoutMs,
+    shutdown: manager.evidence(seen.manager).shutdown,
     configured: await configuredDrain(userHost, service.profile.home),
   }),
-  diagnose: ({seen}, {stopTimeoutMs, configured}) => {
-    if (stopTimeoutMs === undefined || seen.manager.broken !== undefined) return []
+  diagnose: ({seen}, {stopTimeoutMs, shutdown, configured}) => {
+    if (seen.manager.broken !== undefined) return []
+    const {name} = seen.manager.service
     const {drainSec, cronDrainSec} = configured
     const neededSec = Math.max(AT_LEAST_SEC, (drainSec ?? 0) + AROUND_DRAIN_SEC, (cronDrainSec ?? 0) + AROUND_CRON_SEC)
-    if (stopTimeoutMs >= neededSec * 1000) return []
-    const drains = [
+    const isTooShort = (limitMs: number | undefined) => limitMs !== undefined && limitMs < neededSec * 1000
+    const cutOff = (limitMs: number) => `is cut off after ${limitMs / 1000} s, and the gateway may need ${neededSec} s`
+    const needs = [
       ...(drainSec === undefined ? [] : [`restart_drain_timeout is ${drainSec} s`]),
       ...(cronDrainSec === undefined ? [] : [`cron_drain_timeout is ${cronDrainSec} s`]),
+      `${AT_LEAST_SEC} s is the least that any gateway needs`,
     ]
-    return [
-      {
-        kind: 'too-short',
-        severity: 'warning',
-        what: `a stop of ${seen.manager.service.name} is cut off after ${stopTimeoutMs / 1000} s, and the gateway may need ${neededSec} s`,
-        evidence: [...drains, `${AT_LEAST_SEC} s is the least that any gateway needs`],
-        isSafe: seen.manager.installed !== 'foreign',
-      },
-    ]
+    const found: Found[] = []
+    if (stopTimeoutMs !== undefined && isTooShort(stopTimeoutMs)) {
+      const isSafe = seen.manager.installed !== 'foreign'
+      found.push({kind: 'too-short', severity: 'warning', what: `a stop of ${name} ${cutOff(stopTimeoutMs)}`, evidence: needs, isSafe})
+    }
+    if (shutdown && isTooShort(shutdown.limitMs)) {
+      found.push({
+        ...{kind: 'container-too-short', severity: 'warning', what: `a stop of the container of ${name} ${cutOff(shutdown.limitMs)}`},
+        ...{evidence: [shutdown.evidence, ...needs], isFixable: false, cure: shutdown.cure},
+      })
+    }
+    return found
   },
   fix: {
     isSafe: true,

@@ -1,12 +1,13 @@
 import {accountDoor} from '../../host/account-door.js'
 import path from 'node:path'
-import {type Account, type Host, HostError} from '../../host/host.js'
+import {type Account, type Door, type Host, HostError} from '../../host/host.js'
 import {parseSettings} from '../../service/settings.js'
 import {type BootFailures, type BootSlot, type BuiltSlots, type ChosenSettings, whyFailed} from '../container.js'
 import type {DefinitionFile, Service} from '../manager.js'
-import {PUBLISH, RELEASE, S6_ENVIRONMENT, SET_ALL, shell, SKELETON, SUPERVISED} from './control.js'
+import {PUBLISH, RELEASE, REMOVE, S6_ENVIRONMENT, SET_ALL, shell, SKELETON, SUPERVISED} from './control.js'
 import {renderDefinition} from './definition.js'
 import {parseEnvironment} from './environment-file.js'
+import {isClosed, slotsAccount, takeBack} from './ownership.js'
 import {type SlotPaths, slotPaths} from './places.js'
 
 const CHANGE_TIMEOUT_MS = 60_000
@@ -21,6 +22,9 @@ export function isSlotThere(host: Host, scan: string, service: Service): boolean
 }
 
 /** As root what lies in homes is read and written with their owner's ids. */
+
+/** The door of an account, or this process's own. */
+const slotDoor = (host: Host, account: Account | undefined): Door => (account ? host.as(account) : host)
 
 /** Reads the settings and variables that are kept in the homes. Who changes them there must not gain anybody else's rights by it. */
 export function readChosen(host: Host, scan: string, account: Account, services: readonly Service[]): ReadonlyMap<Service, ChosenSettings> {
@@ -52,35 +56,66 @@ export function readChosen(host: Host, scan: string, account: Account, services:
  */
 export async function buildSlots(host: Host, scan: string, account: Account, slots: readonly BootSlot[]): Promise<BuiltSlots> {
   const failures: BootFailures = new Map()
-  const old = new Set(slots.filter((slot) => isSlotThere(host, scan, slot.service)))
+  const door = slotDoor(host, slotsAccount(host, scan, account))
+  const old = await takeOver(host, scan, account, slots, failures)
   const left = () => slots.filter((slot) => !failures.has(slot))
   const staging = path.join(scan, BOOT_STAGING)
   const folderOf = (slot: BootSlot) => (old.has(slot) ? slotPaths(scan, slot.service).slot : path.join(staging, slot.service.name))
-  const run = (argv: readonly string[]) => host.run(argv, {env: S6_ENVIRONMENT, timeoutMs: CHANGE_TIMEOUT_MS})
   // What a boot that was killed left would be in the way.
-  if (host.lstat(staging) !== undefined) await run(['rm', '-rf', '--', staging])
-  host.makeFolder(staging, 0o700)
+  if (door.lstat(staging) !== undefined) await door.run(['rm', '-rf', '--', staging], {env: S6_ENVIRONMENT, timeoutMs: CHANGE_TIMEOUT_MS})
+  door.makeFolder(staging, 0o700)
 
   const kept: DefinitionFile[] = []
-  for (const slot of slots) {
+  for (const slot of left()) {
     try {
-      kept.push(...(await writeSlot(host, slot, slotPaths(scan, slot.service), folderOf(slot), !old.has(slot))))
+      kept.push(...(await writeSlot({host, door}, slot, slotPaths(scan, slot.service), folderOf(slot), !old.has(slot))))
     } catch (error) {
       failures.set(slot, whyFailed(error))
     }
   }
   keepSettings(host, account, kept)
   const owner = `${account.uid}:${account.gid}`
-  await forAll(host, left(), (some) => shell(SKELETON, owner, ...some.map(folderOf)), failures)
+  await forAll(door, left(), (some) => shell(SKELETON, owner, ...some.map(folderOf)), failures)
   // rename(2) within one file system is atomic, and fails where something is in the way. Those of the first call are gone from the second.
   const publish = (some: readonly BootSlot[]) =>
     some.length === 1
       ? shell(PUBLISH, ...some.flatMap((slot) => [folderOf(slot), slotPaths(scan, slot.service).slot]))
       : ['mv', '--', ...some.map(folderOf), `${scan}/`]
   const fresh = left().filter((slot) => !old.has(slot))
-  await forAll(host, fresh, publish, failures)
-  host.removeFolder(staging)
+  await forAll(door, fresh, publish, failures)
+  door.removeFolder(staging)
   return {done: left(), old, failures}
+}
+
+/**
+ * Those that are there already. One that is not root's alone, in a scan directory of root's, is taken back from its user; if that user has been at
+ * its supervisor's own files it goes, and a new one takes its place.
+ */
+async function takeOver(
+  host: Host,
+  scan: string,
+  account: Account,
+  slots: readonly BootSlot[],
+  failures: BootFailures,
+): Promise<Set<BootSlot>> {
+  const old = new Set(slots.filter((slot) => isSlotThere(host, scan, slot.service)))
+  if (host.account.uid !== 0 || slotsAccount(host, scan, account)) return old
+  for (const slot of old) {
+    const place = slotPaths(scan, slot.service).slot
+    if (host.lstat(place)?.kind === 'file' || isClosed(host, place)) continue
+    try {
+      if (takeBack(host, place)) continue
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error
+      failures.set(slot, error.message)
+      continue
+    }
+    const argv = shell(REMOVE, scan, slot.service.name)
+    const result = await host.run(argv, {env: S6_ENVIRONMENT, timeoutMs: CHANGE_TIMEOUT_MS})
+    if (result.code !== 0) failures.set(slot, result.failure ?? (result.stderr.trim() || `exit ${result.code}`))
+    old.delete(slot)
+  }
+  return old
 }
 
 /**
@@ -89,36 +124,44 @@ export async function buildSlots(host: Host, scan: string, account: Account, slo
  */
 export async function takeUpSlots(host: Host, scan: string, {done, old}: BuiltSlots): Promise<ReadonlyMap<BootSlot, string>> {
   const failures: BootFailures = new Map()
-  if (done.length === 0) return failures
-  const run = (argv: readonly string[], timeoutMs = CHANGE_TIMEOUT_MS) => host.run(argv, {env: S6_ENVIRONMENT, timeoutMs})
+  const [first] = done
+  if (!first) return failures
+  const door = slotDoor(host, slotsAccount(host, scan, first.service.account))
+  const run = (argv: readonly string[], timeoutMs = CHANGE_TIMEOUT_MS) => door.run(argv, {env: S6_ENVIRONMENT, timeoutMs})
   const slotOf = ({service}: BootSlot) => slotPaths(scan, service).slot
   const isHeard = (await run(['s6-svscanctl', '-a', scan])).code === 0
   const fresh = done.filter((slot) => !old.has(slot) && slot.wanted === 'running').map(slotOf)
   // At the very first of a boot s6-svscan does not listen yet, and takes up by itself what is there when it does.
   if (isHeard && fresh.length > 0) await run(shell(SUPERVISED, ...fresh), SUPERVISED_TIMEOUT_MS)
-  for (const slot of fresh) host.removeFile(path.join(slot, 'down'))
+  for (const slot of fresh) door.removeFile(path.join(slot, 'down'))
   if (fresh.length > 0) await run(shell(RELEASE, ...fresh))
   const told = done.filter((slot) => old.has(slot))
   const argvFor = (some: readonly BootSlot[]) =>
     shell(SET_ALL, ...some.flatMap((slot) => [slot.wanted === 'running' ? '-u' : '-d', slotOf(slot)]))
-  await forAll(host, told, argvFor, failures)
+  await forAll(door, told, argvFor, failures)
   return failures
 }
 
 /** Writes a slot's own files into a folder, and makes its memory. A new one is down until it is let go. Returns those that an install would leave in the home too. */
-async function writeSlot(host: Host, slot: BootSlot, paths: SlotPaths, folder: string, isNew: boolean): Promise<DefinitionFile[]> {
+async function writeSlot(
+  {host, door}: {readonly host: Host; readonly door: Door},
+  slot: BootSlot,
+  paths: SlotPaths,
+  folder: string,
+  isNew: boolean,
+): Promise<DefinitionFile[]> {
   const files = await renderDefinition(host, paths, slot.service, slot.settings, slot.environment)
-  for (const name of ['', 'log', 'helpers']) host.makeFolder(path.join(folder, name), 0o755)
+  for (const name of ['', 'log', 'helpers']) door.makeFolder(path.join(folder, name), 0o755)
   for (const {path: file, text, mode} of files.filter((one) => one.as === undefined)) {
-    host.writeAtomic(folder + file.slice(paths.slot.length), text, mode)
+    door.writeAtomic(folder + file.slice(paths.slot.length), text, mode)
   }
-  host.writeAtomic(path.join(folder, path.basename(paths.bootReason)), `${slot.reason}\n`, 0o644)
+  door.writeAtomic(path.join(folder, path.basename(paths.bootReason)), `${slot.reason}\n`, 0o644)
   const finding = path.join(folder, path.basename(paths.bootFinding))
-  if (slot.isFinding) host.writeAtomic(finding, '', 0o644)
-  else host.removeFile(finding)
+  if (slot.isFinding) door.writeAtomic(finding, '', 0o644)
+  else door.removeFile(finding)
   const down = path.join(folder, path.basename(paths.down))
-  if (isNew || slot.wanted === 'stopped') host.writeAtomic(down, '', 0o644)
-  else host.removeFile(down)
+  if (isNew || slot.wanted === 'stopped') door.writeAtomic(down, '', 0o644)
+  else door.removeFile(down)
   if (slot.wanted === 'running') makeMemory(host, paths, slot.service.account)
   return files.filter(({as, secret}) => as && !secret)
 }
@@ -127,9 +170,11 @@ async function writeSlot(host: Host, slot: BootSlot, paths: SlotPaths, folder: s
 function makeMemory(host: Host, {memory, memoryParent}: SlotPaths, account: Account): void {
   try {
     host.makeFolder(memoryParent, 0o755)
-    if (host.makeFolder(memory, 0o700) && host.account.uid === 0) host.setOwner(memory, account)
+    if (host.makeFolder(memory, 0o700) && host.account.uid === 0) host.setOwner(memory, account, memoryParent)
   } catch (error) {
     if (!(error instanceof HostError)) throw error
+    // One of root's would be of no use to its user, and in the way.
+    host.removeFolder(memory)
   }
 }
 
@@ -151,13 +196,13 @@ function keepSettings(host: Host, account: Account, files: readonly DefinitionFi
 
 /** One call for all; where that fails, one for each, so that only those fail that must. */
 async function forAll(
-  host: Host,
+  door: Door,
   slots: readonly BootSlot[],
   argvFor: (some: readonly BootSlot[]) => string[],
   failures: BootFailures,
 ): Promise<void> {
   if (slots.length === 0) return
-  const run = (some: readonly BootSlot[]) => host.run(argvFor(some), {env: S6_ENVIRONMENT, timeoutMs: CHANGE_TIMEOUT_MS})
+  const run = (some: readonly BootSlot[]) => door.run(argvFor(some), {env: S6_ENVIRONMENT, timeoutMs: CHANGE_TIMEOUT_MS})
   if ((await run(slots)).code === 0) return
   for (const slot of slots) {
     const result = await run([slot])

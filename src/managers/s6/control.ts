@@ -25,9 +25,12 @@ export function shell(program: string, ...args: readonly string[]): string[] {
 export const LOOK = `for slot; do
   if [ -d "$slot/supervise" ] && [ ! -x "$slot/supervise" ]; then
     echo hidden
+  elif [ ! -f "$slot/supervise/status" ]; then
+    # Of a slot that is its user's this can be a FIFO, which would hold the look at all the others.
+    echo none
   else
     s6-svstat -o up,wantedup,pid,exitcode,signum,updownfor "$slot" 2>/dev/null || echo none
-    s6-svdt -S "$slot" 2>/dev/null
+    [ ! -f "$slot/supervise/death_tally" ] || s6-svdt -S "$slot" 2>/dev/null
   fi
   echo --
 done
@@ -82,7 +85,8 @@ done
 `
 
 /** A service that is up, or waits for its next start, is ended and started anew; -t alone does nothing to one that is down (s6-svc). */
-export const RESTART = `${SCANNED}up=$(s6-svstat -o up "$2") || exit
+export const RESTART = `${SCANNED}[ -f "$2/supervise/status" ] || exit
+up=$(s6-svstat -o up "$2") || exit
 s6-svdt-clear "$2" 2>/dev/null
 s6-svc -u "$2" || exit
 [ "$up" != true ] || [ -n "$fresh" ] || exec s6-svc -t "$2"
@@ -93,32 +97,51 @@ export const STOP = `s6-svok "$2" 2>/dev/null || exit 0
 exec s6-svc -d "$2"
 `
 
-/** -D: down, and its finish script done (s6-svwait). */
+/**
+ * -D: down, and its finish script done (s6-svwait), which puts a FIFO of its own into the slot to be told. Only root may, so its user waits for the
+ * end of the gateway alone.
+ */
 export const ABORT = `s6-svok "$2" 2>/dev/null || exit 0
 s6-svc -d "$2" || exit
 s6-svc -k "$2" || exit
-exec s6-svwait -D -t 10000 "$2"
+[ ! -w "$2/event" ] || exec s6-svwait -D -t 10000 "$2"
+tries=0
+until [ "$(s6-svstat -o up "$2")" = false ]; do
+  [ $((tries += 1)) -le 200 ] || { echo "$2 does not end" >&2; exit 1; }
+  sleep 0.05
+done
 `
 
 /** $3: helpers. $4: memory. Tells the gateway that the end it is about to be sent is meant; one that is not let go yet needs no telling. */
 export const ANNOUNCE = `started=
-[ -r "$4/started" ] && IFS= read -r started <"$4/started"
-[ -n "$started" ] && [ -r "$3/before-stop.sh" ] || exit 0
+[ -f "$4/started" ] && IFS= read -r started <"$4/started"
+[ -n "$started" ] && [ -r "$3/before-stop.sh" ] && [ -f "$2/supervise/status" ] || exit 0
 MAINPID=$(s6-svstat -o pid "$2" 2>/dev/null) || exit 0
 export MAINPID
 exec /bin/sh "$3/before-stop.sh" "$4"
 `
 
-/** $1: scan directory. $2: name of the slot. $3: its memory, or empty. Ends the supervisor and takes the slot away. */
+/**
+ * $1: scan directory. $2: name of the slot. $3: its memory, or empty. Ends the supervisor and takes the slot away. Root takes it back from its user
+ * first, a folder before what is in it, and looks at no supervisor through a link.
+ */
 export const REMOVE = `aside=$1/.$2.removed
+is_supervised() {
+  [ ! -L "$1/supervise" ] && [ ! -L "$1/supervise/control" ] && [ -p "$1/supervise/control" ] && s6-svok "$1" 2>/dev/null
+}
 rm -rf -- "$aside" "$1/.$2.hermes-svc" || exit
 if [ -d "$1/$2" ]; then
   mv -- "$1/$2" "$aside" || exit
+  if [ "$(id -u)" = 0 ] && [ ! -L "$aside" ]; then
+    for at in "$aside" "$aside/supervise" "$aside/log" "$aside/log/supervise"; do
+      if [ -d "$at" ] && [ ! -L "$at" ]; then chown -h -- 0:0 "$at" || exit; fi
+    done
+  fi
   # -n: supervisors whose slot is gone end (s6-svscanctl); without s6-svscan there are none.
   s6-svscanctl -an "$1" 2>/dev/null
   tries=0
   # The logger ends a moment after what it logs.
-  while s6-svok "$aside" 2>/dev/null || s6-svok "$aside/log" 2>/dev/null; do
+  while is_supervised "$aside" || is_supervised "$aside/log"; do
     [ $((tries += 1)) -le 200 ] || { echo "the supervisor of $2 does not end" >&2; exit 1; }
     sleep 0.05
   done
@@ -127,8 +150,10 @@ rm -rf -- "$aside" \${3:+"$3"}
 `
 
 /**
- * $1: uid:gid. $2…: slots. s6-supervise keeps what is there: without it the control FIFO would be root's own, and the service's user could not
- * control its gateway. Modes of fifodirs: s6-mkfifodir. Each program is run once, however many slots there are.
+ * $1: uid:gid. $2…: slots, in which nobody but who runs this can change anything. s6-supervise keeps what is there: of the FIFO its user has what it
+ * takes to control its gateway, and all else stays with root, who opens it by name (as s6-svperms does it). Modes of fifodirs: s6-mkfifodir. What is
+ * given away comes last, since after that its mode is not root's to set without a further capability. Each program is run once, however many slots
+ * there are.
  */
 export const SKELETON = `owner=$1
 shift
@@ -147,7 +172,7 @@ set -f
 IFS=$newline
 mkdir -p -- $events || exit
 [ -z "$missing" ] || mkfifo -- $missing || exit
-chown -- "$owner" $supervise $events $fifos && chmod -- 0755 $supervise && chmod -- 3730 $events && chmod -- 0660 $fifos
+chmod -- 0755 $supervise && chmod -- 3730 $events && chmod -- 0660 $fifos && chown -h -- "$owner" $fifos
 `
 
 /** Arguments in twos: where a slot was built, and its place, where none may be. rename(2) within one folder is atomic. */

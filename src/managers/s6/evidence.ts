@@ -1,15 +1,39 @@
 import path from 'node:path'
-import type {Account, Host} from '../../host/host.js'
-import {readIfAllowed} from '../../host/tolerant-read.js'
+import {type Account, type Door, type Host, HostError} from '../../host/host.js'
+import {readIfAllowed, statIfAllowed} from '../../host/tolerant-read.js'
 import {parseSettings} from '../../service/settings.js'
 import type {DefinitionEvidence, GatewayDefinition, ManagerObservation, OwnFile, UsedProgram} from '../manager.js'
 import {parseEnvironment} from './environment-file.js'
-import {HEARTBEAT_SLOT, type SlotPaths} from './places.js'
+import {containerVariable, HEARTBEAT_SLOT, type SlotPaths} from './places.js'
 
 const HELPERS = ['start.sh', 'before-start.sh', 'before-stop.sh', 'after-exit.sh']
 
+/** s6-overlay sends all processes SIGTERM when its container is stopped, sleeps this many ms, and sends SIGKILL (s6-linux-init-shutdownd). */
+const KILL_GRACE_VARIABLE = 'S6_KILL_GRACETIME'
+const DEFAULT_KILL_GRACE_MS = 3000
+const LONGEST_KILL_GRACE_MS = 300_000
+
+/** How long the end of a container with s6-overlay leaves a gateway; undefined where that cannot be told. `host`: this process's own. */
+export function containerStop(host: Host): DefinitionEvidence['shutdown'] {
+  if (statIfAllowed(host, '/run/s6/basedir') === undefined) return undefined
+  try {
+    const text = containerVariable(host, KILL_GRACE_VARIABLE)?.trim() ?? ''
+    const given = /^\d{1,9}$/.test(text) ? Number(text) : undefined
+    return {
+      limitMs: Math.min(given ?? DEFAULT_KILL_GRACE_MS, LONGEST_KILL_GRACE_MS),
+      evidence: `${KILL_GRACE_VARIABLE} is ${given ?? `not set, so it is ${DEFAULT_KILL_GRACE_MS}`} (ms between SIGTERM and SIGKILL to all)`,
+      cure: [
+        `docker run --env ${KILL_GRACE_VARIABLE}=60000 --stop-timeout 90 …   # or ENV in the image; each stop of the container then takes that long`,
+      ],
+    }
+  } catch (error) {
+    if (error instanceof HostError) return undefined
+    throw error
+  }
+}
+
 /** What a slot says of its gateway's life. Of another tool's script no more is known than what s6 itself does. */
-export function slotEvidence(host: Host, paths: SlotPaths, {installed, settings, environment}: ManagerObservation): DefinitionEvidence {
+export function slotEvidence(host: Door, paths: SlotPaths, {installed, settings, environment}: ManagerObservation): DefinitionEvidence {
   const isOwn = installed === 'own'
   const limit = Number(readIfAllowed(host, path.join(paths.slot, 'timeout-kill'))?.trim() ?? '0')
   const gateway = isOwn ? settings?.command[0] : undefined
@@ -30,7 +54,7 @@ export function slotEvidence(host: Host, paths: SlotPaths, {installed, settings,
 }
 
 /** What a slot of ours sets for the gateway, `NAME=value` each. */
-export function slotVariables(host: Host, paths: SlotPaths): string[] {
+export function slotVariables(host: Door, paths: SlotPaths): string[] {
   const start = readIfAllowed(host, path.join(paths.helpers, 'start.sh')) ?? ''
   return [...parseEnvironment(start)].map(([name, value]) => `${name}=${value}`)
 }

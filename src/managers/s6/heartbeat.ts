@@ -53,27 +53,36 @@ export async function renderHeartbeat(
   return [file('heartbeat.cjs', program, 0o644), file('type', 'longrun\n', 0o644), file('run', run, 0o755)]
 }
 
-/** Steps that make the heartbeat's slot what its files say, and have it run. Nothing if all is so already. `isDown`: s6 does not keep it up. */
-export function heartbeatSteps(host: Host, scan: string, files: readonly DefinitionFile[], isDown: boolean): Step[] {
+/**
+ * Steps that make the heartbeat's slot what its files say, and have it run. Nothing if all is so already. `isDown`: s6 does not keep it up. `as`: whose
+ * it is.
+ */
+export function heartbeatSteps(
+  host: Host,
+  scan: string,
+  files: readonly DefinitionFile[],
+  isDown: boolean,
+  as: Account | undefined,
+): Step[] {
   const slot = path.join(scan, HEARTBEAT_SLOT)
   const differing = files.filter((file) => !isAsWanted(host, file))
-  if (differing.length === 0) return isDown ? [changeStep('start the heartbeat', shell(START, scan, slot))] : []
+  if (differing.length === 0) return isDown ? [changeStep('start the heartbeat', shell(START, scan, slot), as)] : []
   const isNew = host.lstat(slot) === undefined
   // Two commands at once must not build in the same place.
   const folder = isNew ? stagingOf(scan, `${HEARTBEAT_SLOT}-${host.pid}`) : slot
   const write = differing.map((file): Step => {
     const place = path.join(folder, path.basename(file.path))
-    return {kind: 'write-file', why: `write ${place}`, path: place, text: file.text, mode: file.mode, isProgram: file.isProgram}
+    return {kind: 'write-file', why: `write ${place}`, path: place, text: file.text, mode: file.mode, isProgram: file.isProgram, as}
   })
   if (!isNew) {
-    const restart = changeStep('tick from now on as the slot says', shell(RESTART, scan, slot))
+    const restart = changeStep('tick from now on as the slot says', shell(RESTART, scan, slot), as)
     return [...onUndo([restart]), ...write, restart]
   }
   return [
-    ...onUndo([removeSlot(scan, HEARTBEAT_SLOT)]),
-    {kind: 'make-folder', why: `make ${folder}`, path: folder, mode: 0o755},
+    ...onUndo([removeSlot(scan, HEARTBEAT_SLOT, as)]),
+    {kind: 'make-folder', why: `make ${folder}`, path: folder, mode: 0o755, as},
     ...write,
-    changeStep(`put it in place as ${slot}`, shell(PUBLISH_SHARED, folder, slot)),
-    changeStep('start the heartbeat', shell(START, scan, slot)),
+    changeStep(`put it in place as ${slot}`, shell(PUBLISH_SHARED, folder, slot), as),
+    changeStep('start the heartbeat', shell(START, scan, slot), as),
   ]
 }

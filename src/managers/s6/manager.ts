@@ -2,7 +2,7 @@ import {accountDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {readProcess} from '../../gateway/process.js'
-import {type Account, type AccountHost, type Host, HostError} from '../../host/host.js'
+import {type Account, type AccountHost, type Door, type Host, HostError} from '../../host/host.js'
 import type {RunStep, Step} from '../../plan/plan.js'
 import type {Profile} from '../../service/profile.js'
 import {tickWish} from '../../service/recorded-settings.js'
@@ -29,10 +29,11 @@ import {buildSlots, isSlotThere, readChosen, takeUpSlots} from './boot.js'
 import {ABORT, ANNOUNCE, LOGS, LOOK, RESTART, S6_ENVIRONMENT, s6Tool, shell, START, STOP} from './control.js'
 import {isOwn, renderDefinition, slotEnvironment} from './definition.js'
 import {parseEnvironment} from './environment-file.js'
-import {heartbeatPrograms, slotDefinitions, slotEvidence, slotFiles, slotVariables} from './evidence.js'
+import {containerStop, heartbeatPrograms, slotDefinitions, slotEvidence, slotFiles, slotVariables} from './evidence.js'
 import {heartbeatSteps, renderHeartbeat, slotSettings} from './heartbeat.js'
+import {controlAccount, isClosed, slotsAccount} from './ownership.js'
 import {containerVariable, HEARTBEAT_SLOT, scanDirectory, slotName, type SlotPaths, slotPaths} from './places.js'
-import {buildBeside, changeStep, removeSlot} from './slot-steps.js'
+import {buildBeside, changeStep, removeSlot, takeBackStep} from './slot-steps.js'
 import {parseLook, type SlotReading} from './svstat.js'
 
 const READ_TIMEOUT_MS = 20_000
@@ -97,12 +98,23 @@ export class S6Manager implements Manager {
   observe(services: readonly Service[]): ManagerObservation[] {
     if (services.length === 0) return []
     if (!s6Tool(this.host, 's6-svstat')) throw cannotTell('s6-svstat is not here, so s6 cannot be asked')
-    const readings = this.look(services.map((service) => this.paths(service).slot))
-    return services.map((service, index) => this.observation(service, readings[index] ?? 'none'))
+    const groups = new Map<number | undefined, Service[]>()
+    for (const service of services) {
+      const uid = this.controlAccount(service)?.uid
+      groups.set(uid, [...(groups.get(uid) ?? []), service])
+    }
+    const readings = new Map<Service, SlotReading>()
+    for (const some of groups.values()) {
+      const slots = some.map((service) => this.paths(service).slot)
+      const said = this.look(slots, some[0] && this.controlAccount(some[0]))
+      for (const [index, service] of some.entries()) readings.set(service, said[index] ?? 'none')
+    }
+    return services.map((service) => this.observation(service, readings.get(service) ?? 'none'))
   }
 
-  private look(slots: readonly string[]): SlotReading[] {
-    const result = this.host.read(shell(LOOK, ...slots), {env: S6_ENVIRONMENT, timeoutMs: READ_TIMEOUT_MS})
+  /** What s6 says of slots that are all looked at with the same ids, undefined for this process's own. */
+  private look(slots: readonly string[], as: Account | undefined): SlotReading[] {
+    const result = (as ? this.host.as(as) : this.host).read(shell(LOOK, ...slots), {env: S6_ENVIRONMENT, timeoutMs: READ_TIMEOUT_MS})
     const readings = result.code === 0 ? this.parse(result.stdout) : []
     if (readings.length === slots.length) return readings
     throw cannotTell(`s6 answered for ${readings.length} slots instead of ${slots.length}: ${result.failure ?? result.stderr.trim()}`)
@@ -137,22 +149,25 @@ export class S6Manager implements Manager {
     const recorded = orNoAccess(() => slotSettings(this.host, this.scan))
     const {wanting, isAbout} = tickWish(recorded, service.name, settings, service.account)
     const slot = path.join(this.scan, HEARTBEAT_SLOT)
+    const as = this.owner(service)
     const isThere = this.host.lstat(slot) !== undefined
-    if (wanting.length === 0) return {files: [], steps: isThere ? [removeSlot(this.scan, HEARTBEAT_SLOT)] : [], faults: []}
+    if (wanting.length === 0) return {files: [], steps: isThere ? [removeSlot(this.scan, HEARTBEAT_SLOT, as)] : [], faults: []}
     const files = await renderHeartbeat(this.host, this.scan, service.account, wanting)
-    const faults = isThere ? this.slotFaults(slot) : []
-    return {files, steps: isAbout ? heartbeatSteps(this.host, this.scan, files, faults.length > 0) : [], faults}
+    const faults = isThere ? this.slotFaults(slot, as) : []
+    return {files, steps: isAbout ? heartbeatSteps(this.host, this.scan, files, faults.length > 0, as) : [], faults}
   }
 
   /** Why s6 does not keep a slot up; what may not be looked at is no fault. */
-  private slotFaults(slot: string): string[] {
-    const [reading] = this.look([slot])
+  private slotFaults(slot: string, as: Account | undefined): string[] {
+    const [reading] = this.look([slot], as)
     if (reading === 'none') return [`${slot} has no supervisor`]
     return typeof reading === 'object' && !reading.up && !reading.wantedUp ? [`${slot} is down`] : []
   }
 
   evidence(observation: ManagerObservation): DefinitionEvidence {
-    return slotEvidence(this.host, this.paths(observation.service), observation)
+    const {service} = observation
+    const shutdown = observation.installed === 'no' ? undefined : containerStop(this.host)
+    return {...slotEvidence(this.door(service), this.paths(service), observation), ...(shutdown ? {shutdown} : {})}
   }
 
   tickPrograms(): UsedProgram[] {
@@ -220,13 +235,17 @@ export class S6Manager implements Manager {
     })
     return [
       make(paths.support, 0o700, service.account),
-      ...[paths.slot, path.join(paths.slot, 'log'), paths.helpers].map((folder) => make(folder, 0o755)),
+      ...[paths.slot, path.join(paths.slot, 'log'), paths.helpers].map((folder) => make(folder, 0o755, this.owner(service))),
     ]
   }
 
   staged(service: Service, steps: readonly Step[]): Step[] {
-    const isChange = steps.some((step) => 'path' in step && step.path.startsWith(`${this.paths(service).slot}/`))
-    return this.isOnDisk(service) || !isChange ? [...steps] : buildBeside(this.scan, service.name, steps, service.account)
+    const {slot} = this.paths(service)
+    const isChange = steps.some((step) => 'path' in step && step.path.startsWith(`${slot}/`))
+    if (!isChange) return [...steps]
+    if (!this.isOnDisk(service)) return buildBeside(this.scan, service.name, steps, service.account, this.owner(service))
+    const isOpen = this.host.account.uid === 0 && !this.owner(service) && !isClosed(this.host, slot)
+    return isOpen ? [takeBackStep(this.host, slot), ...steps] : [...steps]
   }
 
   settingsFile(service: Service): string {
@@ -256,7 +275,8 @@ export class S6Manager implements Manager {
     const files = orNoAccess(() => [environmentFile, settings].filter((file) => user.lstat(file) !== undefined))
     const hasFolder = orNoAccess(() => user.lstat(support) !== undefined)
     return [
-      ...(isThere && !isOthers ? [removeSlot(this.scan, path.basename(slot), memory)] : []),
+      ...(isThere && !isOthers ? [removeSlot(this.scan, path.basename(slot), this.owner(service), this.owner(service) ? '' : memory)] : []),
+      ...(isThere && !isOthers && this.owner(service) ? [changeStep(`remove ${memory}`, ['rm', '-rf', '--', memory])] : []),
       ...files.map((file): Step => ({kind: 'remove-file', why: `remove ${file}`, path: file, as: service.account})),
       ...(hasFolder
         ? [{kind: 'remove-folder', why: `remove ${support} if it is empty`, path: support, as: service.account} satisfies Step]
@@ -279,27 +299,24 @@ export class S6Manager implements Manager {
 
   enable(service: Service): RunStep[] {
     if (!this.rules(service)) return []
-    return [changeStep('let it start when its slot is taken up', ['rm', '-f', '--', this.paths(service).down])]
+    return [changeStep('let it start when its slot is taken up', ['rm', '-f', '--', this.paths(service).down], this.owner(service))]
   }
 
   disable(service: Service): RunStep[] {
     if (!this.rules(service)) return []
-    return [changeStep('keep it down when its slot is taken up', ['touch', '--', this.paths(service).down])]
+    return [changeStep('keep it down when its slot is taken up', ['touch', '--', this.paths(service).down], this.owner(service))]
   }
 
   start(service: Service): Step[] {
-    return [...this.settle(service), changeStep('start the gateway', shell(START, this.scan, this.paths(service).slot))]
+    return [...this.settle(service), this.control(service, 'start the gateway', START)]
   }
 
   stop(service: Service): RunStep[] {
-    return [this.announce(service), changeStep('stop the gateway', shell(STOP, this.scan, this.paths(service).slot))]
+    return [this.announce(service), this.control(service, 'stop the gateway', STOP)]
   }
 
   abort(service: Service): RunStep[] {
-    return [
-      changeStep('stop the gateway, and kill what is left of it', shell(ABORT, this.scan, this.paths(service).slot)),
-      ...this.settle(service),
-    ]
+    return [this.control(service, 'stop the gateway, and kill what is left of it', ABORT), ...this.settle(service)]
   }
 
   settle(service: Service): RunStep[] {
@@ -314,8 +331,7 @@ export class S6Manager implements Manager {
   }
 
   restart(service: Service): Step[] {
-    const restart = changeStep('restart the gateway', shell(RESTART, this.scan, this.paths(service).slot))
-    return [this.announce(service), ...this.settle(service), restart]
+    return [this.announce(service), ...this.settle(service), this.control(service, 'restart the gateway', RESTART)]
   }
 
   logCommand(service: Service, query: LogQuery): {argv: string[]; env: Record<string, string>} {
@@ -331,9 +347,18 @@ export class S6Manager implements Manager {
     return []
   }
 
-  /** Slots are root's, or of whoever rules the scan directory; what is in the home says so itself. */
-  owner(): undefined {
-    return undefined
+  /** Slots are root's, or of the user to whom upstream's image gives the scan directory; what is in the home says so itself. */
+  owner({account}: Service): Account | undefined {
+    return slotsAccount(this.host, this.scan, account)
+  }
+
+  /** Has programs of s6 act on a slot, with ids that nothing in it can lead astray. */
+  private control(service: Service, why: string, program: string): RunStep {
+    return changeStep(why, shell(program, this.scan, this.paths(service).slot), this.controlAccount(service))
+  }
+
+  private controlAccount(service: Service): Account | undefined {
+    return controlAccount(this.host, this.paths(service).slot, service.account)
   }
 
   /** The files of a slot are not its user's to change: root runs them. What that user wants, the record in the home says at the next boot. */
@@ -351,6 +376,12 @@ export class S6Manager implements Manager {
     const {slot, helpers, memory} = this.paths(service)
     const argv = shell(ANNOUNCE, this.scan, slot, helpers, memory)
     return {...changeStep('tell the gateway that its end is meant', argv, service.account), mayFail: true}
+  }
+
+  /** With whose ids a slot is looked at: of one that its user can change, with that user's. */
+  private door(service: Service): Door {
+    const as = this.controlAccount(service)
+    return as ? this.host.as(as) : this.host
   }
 
   /** As root what lies in a home is read with its owner's ids. */
@@ -374,30 +405,29 @@ export class S6Manager implements Manager {
 
   private observation(service: Service, reading: SlotReading): ManagerObservation {
     const paths = this.paths(service)
+    const door = this.door(service)
     if (reading === 'hidden')
       throw cannotTell(`${paths.slot}/supervise may not be looked at: its owner or root can`, 'no-access', [
         'the same command as that account',
       ])
-    const run = orNoAccess(() => this.host.readText(paths.run))
+    const run = orNoAccess(() => door.readText(paths.run))
     const own = run !== undefined && isOwn(run)
-    const recorded = orNoAccess(() =>
-      parseSettings(own ? this.host.readText(paths.slotSettings) : this.readInHome(service, paths.settings)),
-    )
+    const recorded = orNoAccess(() => parseSettings(own ? door.readText(paths.slotSettings) : this.readInHome(service, paths.settings)))
     // Who changes the file in the home must not gain anybody else's rights by it.
     const settings = recorded && {...recorded, scope: this.scope, home: service.profile.home, account: service.account.name}
     const state = reading === 'none' ? undefined : reading
     const started = this.number(service, 'started')
-    const bootReason = own ? orNoAccess(() => this.host.readText(paths.bootReason))?.trim() : undefined
+    const bootReason = own ? orNoAccess(() => door.readText(paths.bootReason))?.trim() : undefined
     return {
       service,
       installed: run === undefined ? 'no' : own ? 'own' : 'foreign',
       broken: undefined,
-      enabled: run === undefined ? undefined : orNoAccess(() => this.host.lstat(paths.down) === undefined),
+      enabled: run === undefined ? undefined : orNoAccess(() => door.lstat(paths.down) === undefined),
       activity: this.activity(service, reading, own),
       mainPid: state?.pid,
       startedAtMs: state?.pid === undefined || !started ? undefined : started * TICK_MS,
       changedAtMs: state && this.host.monotonicMs() - state.forSec * 1000,
-      environment: own ? slotVariables(this.host, paths) : [],
+      environment: own ? slotVariables(door, paths) : [],
       restarts: state?.deaths ?? 0,
       lastExit: state?.up ? undefined : state?.lastExit,
       failuresInARow: this.number(service, 'failures') ?? 0,
@@ -409,7 +439,7 @@ export class S6Manager implements Manager {
       settings,
       directives: {},
       ...(bootReason ? {bootReason} : {}),
-      ...(own && orNoAccess(() => this.host.lstat(paths.bootFinding) !== undefined) ? {isKeptDown: true} : {}),
+      ...(own && orNoAccess(() => door.lstat(paths.bootFinding) !== undefined) ? {isKeptDown: true} : {}),
       // The first start in a container makes it.
       hasRun: state?.pid !== undefined || orNoAccess(() => this.host.lstat(paths.memory) !== undefined),
     }
@@ -443,9 +473,10 @@ export class S6Manager implements Manager {
     return text && /^\d{1,15}$/.test(text) ? Number(text) : undefined
   }
 
+  /** The memory is its user's, who may put there what they like. */
   private memory(service: Service, name: string): string | undefined {
     try {
-      return this.host.readText(path.join(this.memoryFolder(service), name))
+      return this.userHost(service).readText(path.join(this.memoryFolder(service), name))
     } catch (error) {
       if (error instanceof HostError) return undefined
       throw error

@@ -1,6 +1,8 @@
-import type {Account} from '../../host/host.js'
+import {ExitStatus, ServiceError} from '../../errors.js'
+import type {Account, Host} from '../../host/host.js'
 import {onUndo, type RunStep, type Step} from '../../plan/plan.js'
 import {PUBLISH, REMOVE, S6_ENVIRONMENT, shell, SKELETON} from './control.js'
+import {takeBack} from './ownership.js'
 import {stagingOf} from './places.js'
 
 const CHANGE_TIMEOUT_MS = 60_000
@@ -11,15 +13,31 @@ export function changeStep(why: string, argv: readonly string[], as?: Account): 
 }
 
 /** Ends the supervisor of a slot and takes the slot away, with what is left of an earlier attempt. `memory`: goes with it. */
-export function removeSlot(scan: string, name: string, memory = ''): RunStep {
-  return changeStep(`end the supervision of ${name}, and remove its slot`, shell(REMOVE, scan, name, memory))
+export function removeSlot(scan: string, name: string, as: Account | undefined, memory = ''): RunStep {
+  return changeStep(`end the supervision of ${name}, and remove its slot`, shell(REMOVE, scan, name, memory), as)
+}
+
+/** Takes a slot back to root before anything is written there. What was the user's is not given back by an undo. */
+export function takeBackStep(host: Host, slot: string): Step {
+  const act = () => {
+    if (!takeBack(host, slot)) {
+      const next = ['hermes-svc boot   # replaces it']
+      throw new ServiceError(`${slot}/supervise was changed by others than s6`, {
+        code: 'slot-tampered',
+        exitStatus: ExitStatus.failed,
+        next,
+      })
+    }
+    return Promise.resolve()
+  }
+  return {kind: 'act', why: `let only root change ${slot}`, act}
 }
 
 /**
  * Moves steps that make a slot's files to the place beside it where a new one is built, and has it renamed in when all of it is there, so
- * that s6-svscan never sees half of one. It is `down` until it is started. Steps about other places come first.
+ * that s6-svscan never sees half of one. It is `down` until it is started. Steps about other places come first. `as`: whose the slot will be.
  */
-export function buildBeside(scan: string, name: string, steps: readonly Step[], account: Account): Step[] {
+export function buildBeside(scan: string, name: string, steps: readonly Step[], account: Account, as: Account | undefined): Step[] {
   const slot = `${scan}/${name}`
   const staging = stagingOf(scan, name)
   const isInside = (path: string) => path === slot || path.startsWith(`${slot}/`)
@@ -31,10 +49,10 @@ export function buildBeside(scan: string, name: string, steps: readonly Step[], 
   })
   return [
     ...steps.filter((step) => !inside.includes(step)),
-    ...onUndo([removeSlot(scan, name)]),
+    ...onUndo([removeSlot(scan, name, as)]),
     ...moved,
-    {kind: 'write-file', why: 'keep it down until it is started', path: `${staging}/down`, text: '', mode: 0o644},
-    changeStep(`let ${account.name} control it`, shell(SKELETON, `${account.uid}:${account.gid}`, staging)),
-    changeStep(`put it in place as ${slot}`, shell(PUBLISH, staging, slot)),
+    {kind: 'write-file', why: 'keep it down until it is started', path: `${staging}/down`, text: '', mode: 0o644, as},
+    changeStep(`let ${account.name} control it`, shell(SKELETON, `${account.uid}:${account.gid}`, staging), as),
+    changeStep(`put it in place as ${slot}`, shell(PUBLISH, staging, slot), as),
   ]
 }

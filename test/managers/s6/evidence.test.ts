@@ -43,6 +43,20 @@ describe('what a slot says of the life of its gateway', () => {
   })
 })
 
+describe('the end of a container', () => {
+  const GRACE = '/run/s6/container_environment/S6_KILL_GRACETIME'
+
+  it.each<[string, Record<string, string>, number | undefined]>([
+    ['s6-overlay’s own limit', {}, 3000],
+    ['the one that was set', {[GRACE]: '85000'}, 85_000],
+    ['the longest that s6 takes', {[GRACE]: '900000'}, 300_000],
+    ['s6-overlay’s own for what is no number', {[GRACE]: '60s'}, 3000],
+  ])('has %s', (_, files, limitMs) => {
+    const {manager, seen} = managerOf({...OWN, ...files})
+    expect(manager.evidence(seen).shutdown?.limitMs).toBe(limitMs)
+  })
+})
+
 describe('the slots of gateways', () => {
   it('are found whoever made them, and no others', () => {
     const {manager} = managerOf({

@@ -1,0 +1,133 @@
+import path from 'node:path'
+import {commandLine, type CheckDefinition, defineCheck} from '../../../doctor/check.js'
+import type {Found} from '../../../doctor/finding.js'
+import type {Scene} from '../../../doctor/scene.js'
+import {readProcess} from '../../../gateway/process.js'
+import {HostError} from '../../../host/host.js'
+import {LOOK, S6_ENVIRONMENT, shell} from '../control.js'
+import {controlAccount} from '../ownership.js'
+import {scanDirectory, slotPaths} from '../places.js'
+import {changeStep} from '../slot-steps.js'
+import {parseLook, type SlotReading, type SlotState} from '../svstat.js'
+
+const READ_TIMEOUT_MS = 20_000
+const SETTLE_TIMEOUT_MS = 10_000
+const SETTLE_POLL_MS = 50
+/** What ends so often, and is so young, is started in vain each second. */
+const FAILING_ENDS = 3
+const YOUNG_SEC = 5
+/** timeout(1), whose time is up. */
+const TIMEOUT_STATUS = 124
+
+interface Evidence {
+  readonly folder: string
+  readonly reading: SlotReading
+  /** Its process writes to the container's log alone: what log/run does where the folder cannot be written. */
+  readonly isConsoleOnly: boolean
+  /** What on the way to its files is not the gateway's user's, one sentence each. */
+  readonly foreign: readonly string[]
+}
+
+/** The logger of a slot that does not run, or cannot keep the log. A pipe whose reader is gone takes 64 KB, and then holds whoever writes. */
+export const definition: CheckDefinition<Evidence> = {
+  id: 'logger',
+  title: 'a logger of s6 that does not run, or cannot write the folder of its log',
+  why: 'What the gateway prints is kept nowhere but in the log of the container.',
+  needsService: true,
+  needsManager: true,
+  managers: ['s6'],
+  look: (scene) => ({folder: placesOf(scene).logs, ...lookAt(scene), foreign: foreignPlaces(scene)}),
+  diagnose: (scene, {folder, reading, isConsoleOnly, foreign}) => {
+    const {name, account} = scene.target.service
+    // A slot that nobody supervises, or that may not be looked at, is told elsewhere.
+    if (reading === 'none' || reading === 'hidden') return []
+    const isDown = !reading.up && (!reading.wantedUp || reading.forSec >= YOUNG_SEC)
+    const isFailing = isDown || endsAgainAndAgain(reading)
+    if (!isFailing && !isConsoleOnly) return []
+    const locked = `another logger has ${folder}/lock, such as that of another container on this volume`
+    const cause = foreign.length > 0 ? foreign : [locked]
+    const cure = [`ls -ld ${folder} && ls -l ${folder}   # all of it should be ${account.name}'s`, commandLine(scene, 'fix logger')]
+    const found: Found = isFailing
+      ? {
+          ...{kind: 'down', severity: 'error', what: `the logger of ${name} does not run`},
+          why: 'The pipe to it takes 64 KB; then each of the gateway’s writes blocks, and with it the gateway.',
+          ...{evidence: [...(reading.wantedUp ? cause : ['it was stopped']), `it ended ${reading.deaths} times`], cure},
+        }
+      : {kind: 'console-only', severity: 'warning', what: `the log of ${name} cannot be kept in ${folder}`, evidence: cause, cure}
+    return [found]
+  },
+  fix: {
+    isSafe: true,
+    interrupts: false,
+    plan: (scene, {reading}) => {
+      const {target} = scene
+      const former = pidOf(reading)
+      const place = `${placesOf(scene).slot}/log`
+      const as = controlAccount(target.host, place, target.service.account)
+      return {
+        title: `start the logger of ${target.service.name} anew`,
+        // Its run script gives back what is root's on the way. -t does nothing to one that is down.
+        steps: [
+          changeStep('have it up', ['s6-svc', '-u', place], as),
+          changeStep('have it look at its folder again', ['s6-svc', '-t', place], as),
+        ],
+        verify: async () => {
+          // Until its run script has become what reads the pipe nothing can be said of it.
+          const endMs = target.host.monotonicMs() + SETTLE_TIMEOUT_MS
+          const isSettled = () => {
+            const now = lookAt(scene)
+            return now.isSettled && pidOf(now.reading) !== former
+          }
+          while (!isSettled() && target.host.monotonicMs() < endMs) await target.host.sleep(SETTLE_POLL_MS)
+        },
+        outcome: `the logger of ${target.service.name} was started anew`,
+      }
+    },
+  },
+}
+
+function pidOf(reading: SlotReading): number | undefined {
+  return typeof reading === 'object' ? reading.pid : undefined
+}
+
+/** Started anew by hand it ends with 0, or by a signal. */
+function endsAgainAndAgain({lastExit, deaths, forSec}: SlotState): boolean {
+  const hasFailed = lastExit?.how === 'exited' && ![0, TIMEOUT_STATUS].includes(lastExit.status)
+  return hasFailed && deaths >= FAILING_ENDS && forSec < YOUNG_SEC
+}
+
+function placesOf({target: {host, service}}: Scene) {
+  return slotPaths(scanDirectory(host), service)
+}
+
+function lookAt(scene: Scene): Pick<Evidence, 'reading' | 'isConsoleOnly'> & {readonly isSettled: boolean} {
+  const {host, service} = scene.target
+  const {slot, logs} = placesOf(scene)
+  const as = controlAccount(host, `${slot}/log`, service.account)
+  const result = (as ? host.as(as) : host).read(shell(LOOK, `${slot}/log`), {env: S6_ENVIRONMENT, timeoutMs: READ_TIMEOUT_MS})
+  const [reading = 'none'] = result.code === 0 ? parseLook(result.stdout) : []
+  const pid = pidOf(reading)
+  const argv = pid === undefined ? [] : (readProcess(host, pid)?.argv ?? [])
+  const isReader = argv.some((word) => path.basename(word) === 's6-log')
+  return {reading, isConsoleOnly: isReader && !argv.includes(logs), isSettled: isReader}
+}
+
+/** From the home down to the files that s6-log writes. */
+function foreignPlaces(scene: Scene): string[] {
+  const {host, userHost, service} = scene.target
+  const {logs} = placesOf(scene)
+  const folders = [path.join(service.profile.root, 'logs'), path.dirname(logs), logs]
+  const places = [...folders, ...['current', 'lock', 'state'].map((name) => path.join(logs, name))]
+  return places.flatMap((place) => {
+    try {
+      const stat = userHost.lstat(place)
+      if (!stat || stat.uid === service.account.uid) return []
+      return [`${place} belongs to ${host.accountOf(stat.uid)?.name ?? `uid ${stat.uid}`}`]
+    } catch (error) {
+      if (error instanceof HostError) return [error.message]
+      throw error
+    }
+  })
+}
+
+export const check = defineCheck(definition)

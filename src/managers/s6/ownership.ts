@@ -1,0 +1,86 @@
+import path from 'node:path'
+import type {Account, FileStat, Host} from '../../host/host.js'
+
+const ROOT_UID = 0
+const OTHERS_WRITE = 0o022
+
+/** The parts of a slot in which root's s6-supervise works by name, a folder above what is in it. The logger has a supervisor of its own. */
+const FOLDERS = ['', 'log', 'helpers', 'supervise', 'log/supervise']
+/** s6-supervise opens for writing whatever in it has the name of a subscriber's FIFO, through links too (ftrigw_notify): so only root puts things there. */
+const EVENTS = ['event', 'supervise/event', 'log/event', 'log/supervise/event']
+const FOLDER_MODE = 0o755
+/** As s6-supervise makes them (s6-mkfifodir). */
+const EVENT_MODE = 0o3730
+/** What s6-supervise keeps beside it; without `status` nobody can tell its state, without `lock` a second one could start. */
+const KEPT = ['control', 'status', 'lock']
+
+/** True if only root can change what is there. */
+function isRoots(stat: FileStat | undefined): boolean {
+  return stat === undefined || (stat.uid === ROOT_UID && (stat.mode & OTHERS_WRITE) === 0 && stat.kind === 'folder')
+}
+
+/**
+ * The account with whose ids slots are written, undefined for this process's own. Upstream's image gives the whole scan directory to the gateway's
+ * user, who then decides what stands in it: root writes nothing by name there.
+ */
+export function slotsAccount(host: Host, scan: string, account: Account): Account | undefined {
+  if (host.account.uid !== ROOT_UID || account.uid === ROOT_UID) return undefined
+  return isRoots(host.stat(scan)) ? undefined : account
+}
+
+/**
+ * The account with whose ids s6's programs work on a slot, undefined for this process's own. They open its FIFO and its files by name, so root does
+ * that only where nobody else could have put something in their place.
+ */
+export function controlAccount(host: Host, slot: string, account: Account): Account | undefined {
+  const scan = path.dirname(slot)
+  if (host.account.uid !== ROOT_UID || account.uid === ROOT_UID) return undefined
+  const isOwn = isRoots(host.stat(scan)) && [slot, `${slot}/supervise`].every((folder) => isRoots(host.lstat(folder)))
+  return isOwn ? undefined : account
+}
+
+/** True if root alone can change what root's s6-supervise works with; as s6-svperms has it only the FIFO is the user's, who commands with it. */
+export function isClosed(host: Host, slot: string): boolean {
+  if (!isRoots(host.lstat(slot))) return false
+  const folders = FOLDERS.map((name) => host.lstat(path.join(slot, name)))
+  // The sticky bit keeps others from removing FIFOs, not from putting links beside them.
+  const events = EVENTS.map((name) => host.lstat(path.join(slot, name))).filter((stat) => stat !== undefined)
+  return folders.every(isRoots) && events.every(({uid, gid, kind}) => uid === ROOT_UID && gid === 0 && kind === 'folder')
+}
+
+/**
+ * Takes a slot back to root that its user owned, in a scan directory of root's, while its supervisor goes on. From the slot down, each folder before
+ * what is in it: once it is root's, nothing in it changes any more, and what is no file of root's is taken away. Returns false if its supervisor's own
+ * files are not what they were: then only another slot can take its place. Throws HostError.
+ */
+export function takeBack(host: Host, slot: string): boolean {
+  const root = host.accountOf(ROOT_UID)
+  if (!root || host.lstat(slot)?.kind !== 'folder') return false
+  const own = (folder: string, mode: number, isEvent: boolean): boolean => {
+    const stat = host.lstat(folder)
+    if (stat === undefined) return false
+    if (stat.kind !== 'folder') {
+      host.removeFile(folder)
+      return false
+    }
+    if (stat.uid !== ROOT_UID || stat.gid !== root.gid) host.setOwner(folder, root)
+    if (stat.mode !== mode) host.setMode(folder, mode)
+    for (const name of host.list(folder) ?? []) {
+      const entry = host.lstat(path.join(folder, name))
+      const isKept = isEvent
+        ? entry?.kind === 'other' || entry?.kind === 'folder'
+        : entry?.kind === 'folder' || name === 'control' || (entry?.kind === 'file' && entry.uid === ROOT_UID)
+      if (!isKept) host.removeFile(path.join(folder, name))
+    }
+    return true
+  }
+  let isWhole = true
+  for (const name of FOLDERS) {
+    const folder = path.join(slot, name)
+    if (!own(folder, FOLDER_MODE, false) || path.basename(name) !== 'supervise') continue
+    const has = (kept: string) => host.lstat(path.join(folder, kept))?.kind === (kept === 'control' ? 'other' : 'file')
+    isWhole &&= KEPT.every(has)
+  }
+  for (const name of EVENTS) own(path.join(slot, name), EVENT_MODE, true)
+  return isWhole
+}

@@ -1,0 +1,155 @@
+import fs from 'node:fs'
+import {afterAll, beforeAll, expect, it} from 'vitest'
+import type {BootReport} from '../../src/lifecycle/boot-report.js'
+import {describeInContainer, HERMES_ID, S6Container, Volumes} from '../support/s6-container.js'
+
+const SLOT = '/run/service/gateway-default'
+/** A name that s6-supervise takes for a subscriber's FIFO. */
+const SUBSCRIBER = 'ftrig1:@400000006b0b9ff502e3ebd3:hERnIL'
+
+describeInContainer('root in a slot whose user is hostile', () => {
+  let volumes: Volumes
+
+  beforeAll(async () => {
+    volumes = await Volumes.make()
+  })
+  afterAll(async () => {
+    await volumes.drop()
+  })
+
+  /** A container that has booted, with its gateway up, and files that only root may change. */
+  async function booted(prepare?: (container: S6Container) => Promise<unknown>): Promise<S6Container> {
+    const volume = volumes.volume()
+    volume.profile('default')
+    const container = await S6Container.boot(volume)
+    await container.sh('mkdir -m 700 /etc/victim; echo victim >/etc/victim/file; chmod 600 /etc/victim/file')
+    await prepare?.(container)
+    await container.must(['boot'])
+    await container.comesUp()
+    return container
+  }
+
+  const victim = async (container: S6Container) =>
+    (await container.sh('stat -c "%U:%G %a" /etc/victim /etc/victim/file; cat /etc/victim/file; ls -A /etc/victim')).stdout
+  const UNTOUCHED = 'root:root 700\nroot:root 600\nvictim\nfile\n'
+
+  const asUser = (container: S6Container, program: string) => container.sh(program, {uid: HERMES_ID})
+
+  /** A slot as older versions and upstream made them: its supervision folders are the user's, and a supervisor is at work in them. */
+  const OPENED = `cd ${SLOT} && chown hermes:hermes supervise event supervise/event supervise/control log/supervise log/event log/supervise/event`
+
+  it.concurrent('cannot be led elsewhere by what is new: nothing that s6 opens by name is the user’s', async () => {
+    const container = await booted()
+    const tried = await asUser(
+      container,
+      `cd ${SLOT}; for name in supervise/status.new supervise/death_tally.new event/${SUBSCRIBER} supervise/event/${SUBSCRIBER} log/event/${SUBSCRIBER}; do
+        ln -s /etc/victim/file "$name" 2>/dev/null && echo "made $name"; done
+      mv supervise/control supervise/x 2>/dev/null && echo moved; rm -f supervise/status 2>/dev/null && echo removed; true`,
+    )
+    expect(tried.stdout).toBe('')
+    await asUser(container, `s6-svc -t ${SLOT}`)
+    await container.must(['restart', '--force'])
+    await container.must(['stop'], {uid: HERMES_ID})
+    await container.must(['start'])
+    await container.must(['boot'])
+    expect(await victim(container)).toBe(UNTOUCHED)
+  })
+
+  it.concurrent.each([
+    // Of these s6-supervise itself is led astray by each command, until they are gone.
+    ['event', `mv supervise/event event.x 2>/dev/null; rmdir supervise/event; ln -s /etc/victim supervise/event`, []],
+    ['a subscriber', `ln -s /etc/victim/file event/${SUBSCRIBER}; ln -s /etc/victim/file supervise/event/${SUBSCRIBER}`, []],
+    ['status.new', 'ln -s /etc/victim/file supervise/status.new', []],
+    ['control', 'mv supervise/control supervise/x && ln -s /etc/victim/file supervise/control', ['stop']],
+    ['status', 'rm -f supervise/control supervise/status; mkfifo supervise/status; ln -s /etc/victim/file supervise/control', ['stop']],
+    ['the logger’s control', 'mv log/supervise/control log/supervise/x && ln -s /etc/victim/file log/supervise/control', ['stop']],
+  ])('boot takes a slot back whose user has put something in the place of %s', async (_, attack, commands) => {
+    const container = await booted()
+    await container.sh(OPENED)
+    await asUser(container, `cd ${SLOT} && { ${attack}; }`)
+    // Commands before it work with the user's ids.
+    for (const command of ['status', 'doctor']) await container.hermesSvc([command])
+    for (const command of commands) await container.hermesSvc([command, '--timeout', '5s'])
+    expect(await victim(container)).toBe(UNTOUCHED)
+    const report = (await container.must(['boot', '--json'])).json<BootReport>()
+    expect(report.profiles[0]?.action).not.toBe('failed')
+    await container.hermesSvc(['start'])
+    await container.comesUp()
+    const owners = await container.sh(
+      `cd ${SLOT} && stat -c '%n %U %a %F' . supervise supervise/event event supervise/control log/supervise`,
+    )
+    expect(owners.stdout).toBe(
+      ['. root 755 directory', 'supervise root 755 directory', 'supervise/event root 3730 directory', 'event root 3730 directory']
+        .concat(['supervise/control hermes 660 fifo', 'log/supervise root 755 directory', ''])
+        .join('\n'),
+    )
+    expect((await asUser(container, `s6-svc -t ${SLOT} && s6-svstat ${SLOT}`)).code).toBe(0)
+    expect(await victim(container)).toBe(UNTOUCHED)
+  })
+
+  it.concurrent('boot takes a slot back without an end of the gateway that runs in it', async () => {
+    const container = await booted()
+    await container.sh(OPENED)
+    const {pid} = (await container.status()).verdict
+    await container.must(['boot'])
+    expect((await container.status()).verdict.pid).toBe(pid)
+    expect((await container.sh(`stat -c %U ${SLOT}/supervise`)).stdout).toBe('root\n')
+  })
+
+  it.concurrent('what upstream’s image leaves to the user is done with that user’s ids', async () => {
+    const container = await booted((fresh) =>
+      fresh.sh('chmod 755 /run/service/.s6-svscan && chown hermes:hermes /run/service /run/service/.s6-svscan/control'),
+    )
+    expect((await container.sh(`stat -c %U ${SLOT} ${SLOT}/run ${SLOT}/supervise`)).stdout).toBe('hermes\nhermes\nhermes\n')
+    // He has the whole folder, so he can put another in its place; no command of root's is led elsewhere by it.
+    await asUser(
+      container,
+      `cd /run/service && mv gateway-default .mine && mkdir -p gateway-default/supervise && ln -s /etc/victim/file gateway-default/supervise/control &&
+        ln -s /etc/victim gateway-default/helpers && cp .mine/run gateway-default/`,
+    )
+    for (const args of [
+      ['status'],
+      ['stop', '--timeout', '3s'],
+      ['install', '--timeout', '3s'],
+      ['boot'],
+      ['uninstall', '--yes', '--timeout', '3s'],
+    ]) {
+      await container.hermesSvc(args)
+    }
+    expect(await victim(container)).toBe(UNTOUCHED)
+  })
+
+  it.concurrent.each([
+    ['a FIFO', 'mkfifo started group failed'],
+    ['a link to what only root may read', 'for name in started group failed; do ln -sf /etc/victim/file $name; done'],
+  ])('an end of the gateway is not held up by %s in its memory', async (_, attack) => {
+    const container = await booted()
+    const pid = await container.comesUp()
+    await asUser(container, `cd /run/hermes-svc/gateway-default && rm -f started stopping group failed && ${attack}`)
+    const before = Date.now()
+    await container.sh(`kill -KILL ${pid}`)
+    await container.comesUp('default', pid)
+    // s6-supervise kills a finish script that has not ended after 30 s: the gateway would not be up before that.
+    expect(Date.now() - before).toBeLessThan(25_000)
+    const count = fs.readFileSync(container.path('/run/hermes-svc/gateway-default/failures'), 'utf8').trim()
+    expect(count).toBe('1')
+    expect(await victim(container)).toBe(UNTOUCHED)
+  })
+
+  it.concurrent.each([
+    ['is a link', 'rm -rf gateways/default && ln -s /etc/victim gateways/default'],
+    [
+      'lies behind a link',
+      'rm -rf gateways && mkdir /opt/data/own && ln -s /etc/victim /opt/data/own/default && ln -s /opt/data/own gateways',
+    ],
+  ])('the log’s run script gives nothing away where the folder %s, and somebody reads what the gateway prints', async (_, attack) => {
+    const container = await booted()
+    await asUser(container, `cd /opt/data/logs && { ${attack}; }`)
+    await container.sh(`s6-svc -t ${SLOT}/log; until pgrep -f 's6-log 1$'; do sleep 0.05; done`)
+    expect(await victim(container)).toBe(UNTOUCHED)
+    const {stdout} = await container.hermesSvc(['doctor', '--only', 'logger', '--json'])
+    expect(stdout).toContain('console-only')
+    await container.must(['restart'])
+    expect(container.log).toContain('Gateway running')
+  })
+})
