@@ -6,7 +6,7 @@ import {isObject, readGatewayState, readJson, stateFile} from './records.js'
 const RESTART_PENDING = '.restart_pending.json'
 export const PLANNED_STOP = '.gateway-planned-stop.json'
 /** How a gateway since 0.17 says which way it ended; the next one overwrites it. */
-export const lifecycleFile = (home: string): string => path.join(home, 'state', 'gateway.lifecycle.json')
+const lifecycleFile = (home: string): string => path.join(home, 'state', 'gateway.lifecycle.json')
 /** Its own watchdog found that its event loop did not answer any more; it exits with 75, as for a restart. */
 const LOOP_WATCHDOG = 'loop_liveness_watchdog'
 

@@ -48,7 +48,7 @@ export async function waitUntilUp(
     const elapsedMs = host.monotonicMs() - startMs
     // While the next one starts, the manager says nothing of how the last one ended.
     lastExit = seen.manager.lastExit ?? lastExit
-    const hopeless = whyHopeless({...seen.manager, lastExit}, before)
+    const hopeless = whyHopeless(target, {...seen.manager, lastExit}, before)
     if (hopeless) throw notUp(target, hopeless)
     if (elapsedMs > options.timeoutMs)
       throw notUp(target, `it did not say "running" within ${options.timeoutMs / 1000} s; ${situation(seen)}`)
@@ -106,20 +106,24 @@ function count(number: number, what: string): string {
   return `${number} ${what}${number === 1 ? '' : 's'}`
 }
 
-function whyHopeless(seen: ManagerObservation, before: ManagerObservation): string | undefined {
+function whyHopeless(target: Target, seen: ManagerObservation, before: ManagerObservation): string | undefined {
   if (seen.activity === 'failed') {
     if (seen.lastExit?.how === 'exited' && seen.lastExit.status === FATAL_CONFIGURATION) {
       return `it ended with 78: its configuration is at fault, and starting it again cannot help`
     }
-    return `the service has failed (${describeExit(seen)})`
+    return `the service has failed (${describeExit(target, seen)})`
   }
   // Failures from before are forgotten only once the gateway has ended in good order.
   const ends = Math.max(seen.failuresInARow - before.failuresInARow, seen.restarts - before.restarts)
-  return ends >= HOPELESS_RESTARTS && seen.activity !== 'running' ? `it ended ${ends} times in a row (${describeExit(seen)})` : undefined
+  return ends >= HOPELESS_RESTARTS && seen.activity !== 'running'
+    ? `it ended ${ends} times in a row (${describeExit(target, seen)})`
+    : undefined
 }
 
-/** How the main process last ended, in words. */
-function describeExit(seen: ManagerObservation): string {
+/** How the main process last ended, in words, or why there was none. */
+function describeExit({manager}: Target, seen: ManagerObservation): string {
+  const failure = manager.evidence(seen).startFailure
+  if (failure && failure.kind !== 'limit') return `${manager.title} could not start it: ${failure.text}`
   if (!seen.lastExit) return 'no exit recorded'
   return seen.lastExit.how === 'exited' ? `exit status ${seen.lastExit.status}` : `${seen.lastExit.how} by signal ${seen.lastExit.status}`
 }

@@ -132,8 +132,8 @@ export interface RestartRisk {
 
 /** Why the manager itself could not start the gateway, or will not any more. */
 export interface StartFailure {
-  /** `limit`: it was started too often; the others name what it could not use. */
-  readonly kind: 'limit' | 'folder' | 'program' | 'account'
+  /** `limit`: it was started too often; `setup`: its processes could not be set up as told; the others name what it could not use. */
+  readonly kind: 'limit' | 'folder' | 'program' | 'account' | 'setup'
   /** The manager's own word for it. */
   readonly text: string
 }

@@ -19,7 +19,16 @@ const PROPERTIES = [
     'ExecMainStatus',
   ],
   ...['ExecMainPID', 'ExecMainStartTimestampMonotonic', 'StateChangeTimestampMonotonic', 'FragmentPath', 'DropInPaths', 'NeedDaemonReload'],
-  ...['ControlGroup', 'User', 'Environment', 'WorkingDirectory', 'StartLimitBurst', 'RestartMaxDelayUSec', ...ownedDirectives()],
+  ...[
+    'ControlGroup',
+    'User',
+    'Environment',
+    'WorkingDirectory',
+    'RestartMaxDelayUSec',
+    'ExecStartPre',
+    'ExecStopPost',
+    ...ownedDirectives(),
+  ],
 ]
 
 /** The one look that is taken at services, and what systemctl answers: properties of each unit, in the same order. */

@@ -247,7 +247,7 @@ function existingServices(machine: () => Machine, scope: Scope): void {
     expect(await machine().readText(service.unitFile)).toBe(text)
     expect(await service.mainPid()).toBe(pid)
     expect(await service.status()).toMatchObject({exit: 0, installed: 'adopted', desired: 'running', enabled: true, pid})
-    expect(await service.show('RestartUSec', 'TimeoutStopUSec', 'RestartPreventExitStatus')).toEqual(['100ms', '4min 10s', '78'])
+    expect(await service.show('RestartUSec', 'TimeoutStopUSec', 'RestartPreventExitStatus')).toEqual(['1s', '4min 10s', '78'])
     // What the unit has of itself by its WorkingDirectory= stays so: the file system of the home is mounted first.
     if (scope === 'system') expect((await service.show('RequiresMountsFor'))[0]?.split(' ')).toContain(service.home)
     expect((await service.must('diff')).stdout).toContain('is as rendered')
@@ -301,10 +301,10 @@ function existingServices(machine: () => Machine, scope: Scope): void {
     expect(diff.code).toBe(1)
     expect(diff.json<Drift>()).toMatchObject({
       files: [],
-      drift: [{directive: 'RestartSec', merged: '3s', wanted: '100ms', setBy: own}],
+      drift: [{directive: 'RestartSec', merged: '3s', wanted: '1s', setBy: own}],
       loaded: [service.unitFile, service.dropIn, own],
     })
-    expect((await service.run('diff')).stdout).toMatch(/RestartSec +3s +100ms +.*99-user\.conf/)
+    expect((await service.run('diff')).stdout).toMatch(/RestartSec +3s +1s +.*99-user\.conf/)
 
     for (const command of ['install', 'restart', 'stop', 'start']) await service.must(command)
     await service.must('install', ['--restart-delay', '2s'])

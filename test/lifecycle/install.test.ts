@@ -174,7 +174,7 @@ describe('a unit that another tool wrote', () => {
     machine.comesUp()
     expect(await install(machine)).toContain('is adopted: its own unit is kept')
     expect(files(machine)[machine.unit]).toBe(UNIT)
-    expect(files(machine)[`${machine.unit}.d/10-hermes-svc.conf`]).toContain('RestartSec=100ms')
+    expect(files(machine)[`${machine.unit}.d/10-hermes-svc.conf`]).toContain('RestartSec=1s')
     expect(machine.verbs).not.toContain('restart --no-block')
   })
 

@@ -31,7 +31,7 @@ export const definitionRows: readonly DoctorRow<ServiceOnMachine>[] = [
     what: /is not what was installed/,
     scope: 'system',
     break: async (service) => {
-      await service.sh('sed -i \'s/"restartDelayMs": 100/"restartDelayMs": 250/\' "$1/settings.json"', [service.support])
+      await service.sh('sed -i \'s/"restartDelayMs": 100/"restartDelayMs": 2500/\' "$1/settings.json"', [service.support])
     },
   },
   {

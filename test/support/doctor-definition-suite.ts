@@ -3,7 +3,7 @@ import type {Account} from '../../src/host/host.js'
 import {definitionRows} from './doctor-definition-rows.js'
 import {doctor, type DoctorRow, seeRow} from './doctor-row.js'
 import {addForeignUnit, type ForeignUnit, UPSTREAM_POLICIES} from './foreign-unit.js'
-import {describeOnSystemd, type SystemdVersion, waitFor} from './machines.js'
+import {describeOnSystemd, type SystemdVersion, testHost, waitFor} from './machines.js'
 import {STAND_IN, TestService} from './test-service.js'
 
 /** What systemd alone has: directives, drop-ins, a reload of its own. */
@@ -13,7 +13,7 @@ const rows: DoctorRow[] = [
     kind: 'overridden',
     severity: 'warning',
     how: "a drop-in of the user's own with a start limit",
-    what: /StartLimitIntervalSec, Restart of .* are set by .*90-mine\.conf/,
+    what: /StartLimitIntervalSec, StartLimitBurst, Restart of .* are set by .*90-mine\.conf/,
     break: async (service) => {
       const text = '[Unit]\nStartLimitIntervalSec=600\nStartLimitBurst=5\n[Service]\nRestart=on-failure\n'
       await service.machine.writeText(`${service.unitFile}.d/90-mine.conf`, text, service.actor)
@@ -100,6 +100,31 @@ const rows: DoctorRow[] = [
     cureByHand: async (service) => {
       await service.systemctl('unmask', service.unit)
       await service.must('install')
+    },
+  },
+  {
+    id: 'definition-broken',
+    kind: 'start-failed',
+    severity: 'error',
+    how: 'a drop-in with a group that the user does not have (216/GROUP): not even the helpers run',
+    what: /cannot take on the account, or a group, that it should run as/,
+    break: async (service) => {
+      await service.machine.writeText(`${service.unitFile}.d/90-mine.conf`, '[Service]\nSupplementaryGroups=audio\n', service.actor)
+      await service.systemctl('daemon-reload')
+      const beganMs = testHost.monotonicMs()
+      await service.systemctl('restart', '--no-block', service.unit)
+      const restarts = await waitFor(async () => {
+        const [count, state] = await service.show('NRestarts', 'SubState')
+        return Number(count) >= 4 && state === 'auto-restart' && Number(count)
+      }, 'four restarts')
+      // The unit's own pace is all that is left: each restart came a second after the end before it.
+      expect(testHost.monotonicMs() - beganMs).toBeGreaterThan(restarts * 1000)
+    },
+    fix: null,
+    cureByHand: async (service) => {
+      await service.sh('rm "$1"', [`${service.unitFile}.d/90-mine.conf`])
+      await service.systemctl('daemon-reload')
+      await service.must('restart')
     },
   },
   {

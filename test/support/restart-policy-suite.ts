@@ -5,15 +5,20 @@ import type {StandInBehaviour, StandInConfig, StandInEvent} from '../../src/smok
 import {hermesSvc, waitFor} from './machines.js'
 
 /** Exits that a crash loop has before its cause goes away. */
-const CRASHES = 200
+const CRASHES = 40
 const PLANNED = 50
+/** Restarts that the gateway is asked for, each ended as its version does under systemd. */
+const ASKED = 12
+const BY_HAND = 50
+/** The pause of the unit itself before each restart. */
+const PAUSE_MS = 1000
 /** The loops run side by side; this is for the slowest of them on a busy machine. */
 const LOOP_TIMEOUT_MS = 240_000
 const SETTLE_TIMEOUT_MS = 30_000
 
 /**
- * The four outcomes that the restart policy is for, on one version of systemd, with scaled times: delays of 20 ms to 100 ms, and where a wait is
- * looked at, of a minute. Every service has a gateway that ends as told; those with hundreds of ends run side by side.
+ * The four outcomes that the restart policy is for, on one version of systemd, with scaled times: delays of 20 ms to 100 ms on top of the
+ * unit's own pause, and where a wait is looked at, of a minute. Every service has a gateway that ends as told; those with hundreds of ends run side by side.
  */
 export function restartPolicySuite(machine: () => Machine): void {
   let user: Account
@@ -71,14 +76,19 @@ export function restartPolicySuite(machine: () => Machine): void {
     'by-signal': crashLoop({exit_on_start: {signal: 'SIGSEGV', state: null}}),
   }
 
+  /** Profiles of gateways that are asked to restart: 0.16 ends with 0, and 0.21 with 75. */
+  const ASKED_OF = {'asked-0-16': '0.16', 'asked-0-21': '0.21'} as const
+
   beforeAll(async () => {
     user = await machine().addUser('alice')
     for (const [profile, config] of Object.entries(loops)) await prepare(profile, config, SCALED)
+    for (const [profile, version] of Object.entries(ASKED_OF)) await prepare(profile, {version}, SLOW)
+    await prepare('by-hand', {}, SCALED)
     await prepare('planned', {sequence: [{exit_after_ms: 20, exit: {code: 75}, repeat: PLANNED}]}, SLOW)
     await prepare('fatal', {exit_on_start: {code: 78}}, SCALED)
     await prepare('killed', {existing_pid_record: 'refuse-any'}, SCALED)
     await prepare('waiting', {exit_on_start: {code: 1}}, SLOW)
-    for (const profile of [...Object.keys(loops), 'planned', 'fatal', 'killed', 'waiting']) {
+    for (const profile of [...Object.keys(loops), ...Object.keys(ASKED_OF), 'planned', 'fatal', 'killed', 'waiting']) {
       await run('systemctl', '--user', 'start', '--no-block', unitOf(profile))
     }
   })
@@ -94,6 +104,49 @@ export function restartPolicySuite(machine: () => Machine): void {
     // One wait would have been a minute.
     expect((await helperLines('planned')).filter((line) => /waits/.test(line))).toEqual([])
     expect(await show('planned', 'ActiveState', 'NRestarts')).toEqual({ActiveState: 'active', NRestarts: String(PLANNED)})
+  })
+
+  it.each(Object.keys(ASKED_OF))(
+    `${ASKED} restarts that the gateway is asked for leave no failure, and none waits (%s)`,
+    async (profile) => {
+      const upAgain = async (former: number) =>
+        waitFor(
+          async () => {
+            const running = (await events(profile)).filter(({event}) => event === 'running').at(-1)?.pid
+            return (
+              running !== undefined && running !== former && (await show(profile, 'MainPID', 'SubState')).SubState === 'running' && running
+            )
+          },
+          'the next gateway',
+          SETTLE_TIMEOUT_MS,
+        )
+      let pid = await upAgain(0)
+      for (let asked = 0; asked < ASKED; asked++) {
+        await run('kill', '-s', 'USR1', String(pid))
+        pid = await upAgain(pid)
+      }
+      const status = await hermesSvc(machine(), ['status', '-p', profile, '--json'], {user})
+      expect(status.json()).toMatchObject({actual: 'running', failuresInARow: 0})
+      const ends = (await events(profile)).filter(({event}) => event === 'end')
+      // A gateway that the manager's own restart let go before the gateway's unit came is stopped once more, and that is asked for as well.
+      expect(ends.filter((end) => 'reason' in end && end.reason === 'planned-restart')).toHaveLength(ASKED)
+      const lines = await helperLines(profile)
+      expect(lines.filter((line) => /failure|waits/.test(line))).toEqual([])
+      expect(lines.filter((line) => line.includes('a planned restart, at once')).length).toBeGreaterThan(0)
+    },
+  )
+
+  it(`${BY_HAND} restarts by hand in a row never meet the start limit`, async () => {
+    await run('systemctl', '--user', 'start', unitOf('by-hand'))
+    const loop = `for i in $(seq ${BY_HAND}); do systemctl --user restart ${unitOf('by-hand')} || exit; done`
+    const looped = await machine().exec(['sh', '-c', loop], {user, timeoutMs: LOOP_TIMEOUT_MS})
+    expect(looped).toMatchObject({code: 0, stderr: ''})
+    expect(await show('by-hand', 'ActiveState', 'Result')).toEqual({ActiveState: 'active', Result: 'success'})
+  })
+
+  it('the limit of the unit is one that its own pace cannot reach', async () => {
+    const limit = await show('planned', 'StartLimitIntervalUSec', 'StartLimitBurst', 'RestartUSec')
+    expect(limit).toEqual({StartLimitIntervalUSec: '10s', StartLimitBurst: '200', RestartUSec: '1s'})
   })
 
   it('an exit with 78 is started once, and shows as failed', async () => {
@@ -176,8 +229,8 @@ export function restartPolicySuite(machine: () => Machine): void {
       expect(await starts(profile)).toBe(CRASHES + 1)
       const times = (await events(profile)).filter((event) => event.event === 'start').map((event) => event.ms)
       const gapsMs = times.slice(1).map((ms, index) => ms - (times[index] ?? 0))
-      // No start comes before its wait is over: 20 ms, 40 ms, 80 ms, then the cap. What else a start takes comes on top.
-      const waitsMs = gapsMs.map((_, index) => Math.min(100, 20 * 2 ** index))
+      // No start comes before its wait is over: the unit's pause, and 20 ms, 40 ms, 80 ms, then the cap. What else a start takes comes on top.
+      const waitsMs = gapsMs.map((_, index) => PAUSE_MS + Math.min(100, 20 * 2 ** index))
       expect(gapsMs.filter((ms, index) => ms < (waitsMs[index] ?? 0))).toEqual([])
       // The journal loses who wrote some of the lines, since the writer is gone so soon; no line tells of more than the cap.
       const waits = (await helperLines(profile)).map((line) => /waits ([\d.]+) s/.exec(line)?.[1]).filter((wait) => wait !== undefined)

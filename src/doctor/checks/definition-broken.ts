@@ -169,17 +169,23 @@ function folderFault(scene: Scene, {missingFolder}: Evidence): Fault {
 
 function startFault(scene: Scene, {startFailure}: Evidence): Fault {
   if (startFailure === undefined || startFailure.kind === 'limit') return undefined
-  const {service} = scene.seen.manager
+  const {service, restarts, definitionPaths} = scene.seen.manager
   const whats = {
     folder: 'cannot enter the working directory',
     program: 'cannot execute its program',
-    account: 'cannot take on the account that it should run as',
+    account: 'cannot take on the account, or a group, that it should run as',
+    setup: 'cannot be started: its processes cannot be set up as its definition says',
   }
   return {
     kind: 'start-failed',
     what: `${service.name} ${whats[startFailure.kind]}`,
-    evidence: [`the manager says: ${startFailure.text}`],
-    cure: [commandLine(scene, 'logs'), commandLine(scene, 'install')],
+    evidence: [
+      `the manager says: ${startFailure.text}`,
+      `automatic restarts: ${restarts}`,
+      // It is in one of these, most often in one that is not ours.
+      `its definition: ${definitionPaths.join(', ')}`,
+    ],
+    cure: [commandLine(scene, 'logs'), commandLine(scene, 'diff'), commandLine(scene, 'install')],
     isFixable: false,
   }
 }

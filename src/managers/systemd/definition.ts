@@ -5,7 +5,8 @@ import {gatewayArgv} from '../../service/gateway-argv.js'
 import {renderHelpers, toolPath} from '../../service/helpers.js'
 import {homeMarks} from '../../service/home-mark.js'
 import {DEFAULT_PROFILE} from '../../service/profile.js'
-import {describePolicy, START_LIMIT_BURST} from './policy-comment.js'
+import {describePolicy, limitComment} from './policy-comment.js'
+import {restartPauseText, START_LIMIT} from './start-limit.js'
 import {formatSettings, type ServiceSettings} from '../../service/settings.js'
 import {renderTemplate} from '../../service/template.js'
 import {unitPath} from '../../service/unit-path.js'
@@ -140,10 +141,15 @@ export async function renderDefinition(
     const text = ['# Written by hermes-svc; read by systemd for the gateway alone.', ...entries, ''].join('\n')
     files.push({...file(paths.environmentFile, text, 0o600), secret: true, needsRestart: true})
   }
+  // The unit alone has them too: a drop-in can be switched off, or be read by nobody.
+  const pace = {
+    startLimitIntervalSec: START_LIMIT.intervalSec,
+    startLimitBurst: START_LIMIT.burst,
+    restartSec: restartPauseText(settings.policy),
+  }
   const dropIn = await renderTemplate(host, 'systemd/10-hermes-svc.conf.ejs', {
+    ...pace,
     arithmetic: describePolicy(settings.policy),
-    startLimitBurst: START_LIMIT_BURST,
-    restartSec: `${settings.policy.restartDelayMs}ms`,
     hasRestartSteps: options.systemdVersion >= 254,
     runtimeDirectory: runtimeDirectoryName(service),
     // By its path: the gateway's own variables, PATH among them, hold for the helpers too.
@@ -169,6 +175,8 @@ export async function renderDefinition(
 
   const {account} = service
   const text = await renderTemplate(host, 'systemd/gateway.service.ejs', {
+    ...pace,
+    arithmetic: limitComment(settings.policy),
     dropInName: `${service.name}.d/${DROP_IN_NAME}`,
     description: freeText(
       `Hermes Agent Gateway (${settings.profile === DEFAULT_PROFILE ? 'default profile' : `profile ${settings.profile}`})`,
@@ -206,7 +214,7 @@ function runsOtherwise(before: {unit: string; dropIn: string}, after: {unit: str
 function startsOtherwise(installed: string, wanted: string): boolean {
   const [before, after] = [installed, wanted].map((text) => {
     const section = text.split(/^(?=\[)/m).find((part) => part.startsWith('[Service]')) ?? ''
-    return section.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+    return section.split('\n').filter((line) => !/^(?:#|$|Restart\w*=|SuccessExitStatus=)/.test(line))
   })
   return before?.join('\n') !== after?.join('\n')
 }

@@ -1,5 +1,6 @@
 import {stopTimeoutSec} from '../../gateway/drain.js'
 import type {ServiceSettings} from '../../service/settings.js'
+import {restartPauseMs, restartPauseText, START_LIMIT} from './start-limit.js'
 import {parseSpanMs} from './show.js'
 
 /** A directive that hermes-svc owns: how it is called in a file, the value it must have, and how to tell from systemd's own text. */
@@ -19,6 +20,7 @@ export function ownedDirectives(): string[] {
 
 const PROPERTY_NAMES: Readonly<Record<string, string>> = {
   StartLimitIntervalUSec: 'StartLimitIntervalSec',
+  StartLimitBurst: 'StartLimitBurst',
   Restart: 'Restart',
   RestartUSec: 'RestartSec',
   RestartForceExitStatus: 'RestartForceExitStatus',
@@ -33,12 +35,15 @@ const PROPERTY_NAMES: Readonly<Record<string, string>> = {
 
 /** What each owned property must be for these settings, by property name. */
 export function wantedDirectives(settings: ServiceSettings): Record<string, OwnedDirective> {
+  const pauseMs = restartPauseMs(settings.policy)
   const startMs = Math.ceil(settings.policy.capMs / 1000) * 1000
   const stopMs = stopTimeoutSec(settings) * 1000
   const wanted: Record<string, [string, (shown: string) => boolean]> = {
-    StartLimitIntervalUSec: ['0', (shown) => parseSpanMs(shown) === 0],
+    // A shorter time and more starts are further from ever being reached.
+    StartLimitIntervalUSec: [`${START_LIMIT.intervalSec}s`, (shown) => (parseSpanMs(shown) ?? Infinity) <= START_LIMIT.intervalSec * 1000],
+    StartLimitBurst: [String(START_LIMIT.burst), (shown) => Number(shown) >= START_LIMIT.burst],
     Restart: ['always', (shown) => shown === 'always'],
-    RestartUSec: [`${settings.policy.restartDelayMs}ms`, (shown) => parseSpanMs(shown) === settings.policy.restartDelayMs],
+    RestartUSec: [restartPauseText(settings.policy), (shown) => parseSpanMs(shown) === pauseMs],
     RestartForceExitStatus: ['75', (shown) => statuses(shown).includes('75')],
     SuccessExitStatus: ['75', (shown) => statuses(shown).includes('75')],
     RestartPreventExitStatus: ['78', (shown) => statuses(shown).includes('78')],

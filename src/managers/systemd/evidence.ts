@@ -1,17 +1,61 @@
 import type {DefinitionEvidence, RestartRisk, StartFailure, UsedProgram} from '../manager.js'
 import {DROP_IN_NAME} from './definition.js'
 import type {ExecStart} from './exec-start.js'
+import {startsWithin} from './start-limit.js'
 import {parseSpanMs, type Properties, splitEntries} from './show.js'
 
 /** A pause of at least this makes at most 120 starts an hour, which harms nobody. */
 const HARMLESS_PAUSE_MS = 30_000
-/** Exit statuses that systemd itself ends a process with before it has become the program (systemd.exec(5)). */
-const OWN_STATUSES: Readonly<Record<string, Pick<StartFailure, 'kind' | 'text'>>> = {
-  200: {kind: 'folder', text: '200/CHDIR'},
-  203: {kind: 'program', text: '203/EXEC'},
-  216: {kind: 'account', text: '216/GROUP'},
-  217: {kind: 'account', text: '217/USER'},
+/** A limit beyond so many starts is none. */
+const MAX_COUNTED = 10_000
+/** Exit statuses that systemd itself ends a process with before it has become the program: the table of systemd.exec(5). */
+const OWN_STATUSES: Readonly<Record<string, string>> = {
+  200: 'CHDIR',
+  201: 'NICE',
+  202: 'FDS',
+  203: 'EXEC',
+  204: 'MEMORY',
+  205: 'LIMITS',
+  206: 'OOM_ADJUST',
+  207: 'SIGNAL_MASK',
+  208: 'STDIN',
+  209: 'STDOUT',
+  210: 'CHROOT',
+  211: 'IOPRIO',
+  212: 'TIMERSLACK',
+  213: 'SECUREBITS',
+  214: 'SETSCHEDULER',
+  215: 'CPUAFFINITY',
+  216: 'GROUP',
+  217: 'USER',
+  218: 'CAPABILITIES',
+  219: 'CGROUP',
+  220: 'SETSID',
+  221: 'CONFIRM',
+  222: 'STDERR',
+  224: 'PAM',
+  225: 'NETWORK',
+  226: 'NAMESPACE',
+  227: 'NO_NEW_PRIVILEGES',
+  228: 'SECCOMP',
+  229: 'SELINUX_CONTEXT',
+  230: 'PERSONALITY',
+  231: 'APPARMOR_PROFILE',
+  232: 'ADDRESS_FAMILIES',
+  233: 'RUNTIME_DIRECTORY',
+  235: 'CHOWN',
+  236: 'SMACK_PROCESS_LABEL',
+  237: 'KEYRING',
+  238: 'STATE_DIRECTORY',
+  239: 'CACHE_DIRECTORY',
+  240: 'LOGS_DIRECTORY',
+  241: 'CONFIGURATION_DIRECTORY',
+  242: 'NUMA_POLICY',
+  243: 'CREDENTIALS',
+  245: 'BPF',
 }
+/** What those were about that tell of more than of a setting that cannot be had here. */
+const KINDS: Readonly<Record<string, StartFailure['kind']>> = {200: 'folder', 203: 'program', 216: 'account', 217: 'account'}
 
 /**
  * What the properties of a unit (`systemctl show`) and its command say of its gateway's life; `others`: programs beside the gateway that it
@@ -36,24 +80,24 @@ export function definitionEvidence(shown: Properties, {program, words}: ExecStar
 /**
  * Whether restarts end in a dead unit or in a storm. systemd allows StartLimitBurst= starts within StartLimitIntervalSec=, whatever
  * they were for, and refuses the next (systemd.unit(5), ratelimit.c); RestartSteps= lets the pause grow (systemd.service(5), 254 and
- * later). Where our helper waits before a start (ExecStartPre=) it is the backoff, and our drop-in has switched the limit off.
+ * later). Where our helper waits before a start (ExecStartPre=) it is the backoff on top of that.
  */
 export function restartRisk(shown: Properties): RestartRisk {
   const pauseMs = parseSpanMs(shown.RestartUSec) ?? 0
-  const intervalMs = parseSpanMs(shown.StartLimitIntervalUSec) ?? 0
-  const burst = Number(shown.StartLimitBurst ?? 0)
   if (shown.Restart === undefined || shown.Restart === 'no') {
     return {kind: 'dies', arithmetic: 'Restart=no: whatever ends the gateway ends it for good'}
   }
-  const hasLimit = intervalMs > 0 && burst > 0
-  const pauses = Array.from({length: hasLimit ? Math.min(burst, 1000) : 0}, (_, index) => pauseAfter(shown, index))
-  const untilRefusedMs = pauses.reduce((sum, pause) => sum + pause, 0)
-  if (hasLimit && untilRefusedMs < intervalMs) {
-    const limit = `StartLimitBurst=${burst} starts in StartLimitIntervalSec=${seconds(intervalMs)}`
+  const limit = startLimit(shown)
+  if (limit?.isReached === true) {
+    const {burst, intervalMs} = limit
+    const untilRefusedMs = Array.from({length: burst}, (_, index) => pauseAfter(shown, index)).reduce((sum, pause) => sum + pause, 0)
+    const allowed = `StartLimitBurst=${burst} starts in StartLimitIntervalSec=${seconds(intervalMs)}`
     const pause = `with RestartSec=${seconds(pauseMs)} start ${burst + 1} comes ${seconds(untilRefusedMs)} after the first if each ends at once`
-    return {kind: 'dies', arithmetic: `${limit} are allowed; ${pause}, and is refused for good`}
+    return {kind: 'dies', arithmetic: `${allowed} are allowed; ${pause}, and is refused for good`}
   }
-  const why = hasLimit ? `${burst} starts take longer than StartLimitIntervalSec=${seconds(intervalMs)}` : 'there is no start limit'
+  const why = limit
+    ? `RestartSec=${seconds(pauseMs)} makes at most ${limit.starts} starts in StartLimitIntervalSec=${seconds(limit.intervalMs)}, and StartLimitBurst=${limit.burst} are allowed`
+    : 'there is no start limit'
   const grownMs = pauseAfter(shown, Infinity)
   if (hasOwnBackoff(shown)) return {kind: 'sound', arithmetic: `${why}, and the start waits longer after each failure`}
   if (grownMs >= HARMLESS_PAUSE_MS) return {kind: 'sound', arithmetic: `${why}, and pauses grow to ${seconds(grownMs)}`}
@@ -62,6 +106,16 @@ export function restartRisk(shown: Properties): RestartRisk {
     kind: 'storms',
     arithmetic: `${why}, and RestartSec=${seconds(pauseMs)} never grows: a gateway that ends at once is started up to ${perHour} times an hour, for ever`,
   }
+}
+
+/** The start limit of a unit, and whether its own pace can reach it; undefined if it has none. */
+function startLimit(shown: Properties): {burst: number; intervalMs: number; starts: number; isReached: boolean} | undefined {
+  const intervalMs = parseSpanMs(shown.StartLimitIntervalUSec) ?? 0
+  const burst = Number(shown.StartLimitBurst ?? 0)
+  if (!(intervalMs > 0 && burst > 0)) return undefined
+  const enough = Math.min(burst, MAX_COUNTED) + 1
+  const starts = startsWithin(intervalMs, (restarts) => pauseAfter(shown, restarts), enough)
+  return {burst, intervalMs, starts, isReached: starts === enough && burst <= MAX_COUNTED}
 }
 
 /** The pause before the restart that follows that many others, ms. */
@@ -81,14 +135,27 @@ function hasOwnBackoff({DropInPaths}: Properties): boolean {
 
 function startFailure(shown: Properties): StartFailure | undefined {
   if (shown.Result === 'start-limit-hit') return {kind: 'limit', text: 'start-limit-hit'}
-  const isDown = shown.ActiveState === 'failed' || shown.SubState === 'auto-restart'
-  const own = shown.ExecMainCode === '1' && isDown ? OWN_STATUSES[shown.ExecMainStatus ?? ''] : undefined
-  if (own) return own
+  const status = ownStatus(shown)
+  if (status !== undefined) return {kind: KINDS[status] ?? 'setup', text: `${status}/${OWN_STATUSES[status]}`}
   // systemd does not always say start-limit-hit, but leaves the restarts at the burst.
-  const burst = Number(shown.StartLimitBurst ?? 0)
-  const hasLimit = (parseSpanMs(shown.StartLimitIntervalUSec) ?? 0) > 0 && burst > 0
-  const isAtLimit = shown.ActiveState === 'failed' && hasLimit && Number(shown.NRestarts ?? 0) >= burst
-  return isAtLimit ? {kind: 'limit', text: `failed after ${shown.NRestarts} restarts, StartLimitBurst=${burst}`} : undefined
+  const limit = startLimit(shown)
+  const isAtLimit = shown.ActiveState === 'failed' && limit?.isReached === true && Number(shown.NRestarts ?? 0) >= limit.burst
+  return isAtLimit ? {kind: 'limit', text: `failed after ${shown.NRestarts} restarts, StartLimitBurst=${limit.burst}`} : undefined
+}
+
+/**
+ * The status of systemd's own with which the gateway's process ended, or, where it did not come to that, what runs before or after it: those
+ * are set up like it.
+ */
+function ownStatus(shown: Properties): string | undefined {
+  const isBetween = shown.SubState === 'auto-restart' || shown.SubState === 'start-pre'
+  if (shown.ActiveState !== 'failed' && !isBetween) return undefined
+  const main = shown.ExecMainCode === '1' && shown.SubState !== 'start-pre' ? [shown.ExecMainStatus ?? ''] : []
+  const around = [shown.ExecStartPre ?? '', shown.ExecStopPost ?? ''].flatMap((text) =>
+    [...text.matchAll(/ ; code=exited ; status=(\d+) \}/g)].map(([, status]) => status ?? ''),
+  )
+  // A helper's shell could end with such a number, too, but then the gateway's process is there.
+  return [...main, ...(shown.ExecMainCode === '0' ? around : [])].find((status) => OWN_STATUSES[status] !== undefined)
 }
 
 function seconds(ms: number): string {

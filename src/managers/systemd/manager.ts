@@ -51,7 +51,7 @@ import {gatewayDefinitions} from './rivals.js'
 import type {Properties} from './show.js'
 import {Systemctl} from './systemctl.js'
 
-const READ_PROPERTIES = [...OBSERVED_PROPERTIES, 'StartLimitBurst', 'RestartMaxDelayUSec']
+const READ_PROPERTIES = [...OBSERVED_PROPERTIES, 'RestartMaxDelayUSec', 'ExecStartPre', 'ExecStopPost']
 const USER_MANAGER_TIMEOUT_MS = 10_000
 const LOOK_EVERY_MS = 50
 /** Where the control groups that systemd manages are: alone, or beside those of the first version (cgroups(7)). */

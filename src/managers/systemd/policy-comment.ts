@@ -1,34 +1,49 @@
 import {delayMs, type RestartPolicy} from '../../service/restart-policy.js'
-
-/**
- * StartLimitBurst= of a unit. It has no effect while StartLimitIntervalSec= is 0, and stands beside it so that somebody who sets an
- * interval gets a burst that planned restarts do not use up.
- */
-export const START_LIMIT_BURST = 100
+import {restartPauseMs, START_LIMIT, startsWithin} from './start-limit.js'
 
 const LINE_LENGTH = 120
 
 /** The arithmetic of a policy in plain sentences, as lines of at most 120 characters for the comments of a definition. */
 export function describePolicy(policy: RestartPolicy): string[] {
+  const pauseMs = restartPauseMs(policy)
   const atCap = Math.ceil(Math.log2(policy.capMs / policy.firstMs)) + 1
   const shown = Math.min(atCap - 1, 8)
   const first = Array.from({length: shown}, (_, index) => formatSec(delayMs(policy, index + 1)))
   const growth = [...first, ...(shown < atCap - 1 ? ['…'] : [])].join(', ')
   let untilCapMs = 0
-  for (let failures = 1; failures < atCap; failures++) untilCapMs += delayMs(policy, failures) + policy.restartDelayMs
-  const perHour = Math.floor(3_600_000 / (policy.capMs + policy.restartDelayMs))
+  for (let failures = 1; failures < atCap; failures++) untilCapMs += delayMs(policy, failures) + pauseMs
+  const perHour = Math.floor(3_600_000 / (policy.capMs + pauseMs))
   const cap = `${formatSec(policy.capMs)} s`
   const sentences = [
-    `Every end is followed by a restart ${formatSec(policy.restartDelayMs)} s later (RestartSec); a planned one (exit 75 of a gateway that ran) waits no longer.`,
+    `Every end is followed by a restart ${formatSec(pauseMs)} s later (RestartSec); a planned one waits no longer.`,
     growth === ''
       ? `After a failure the start itself waits (ExecStartPre): ${cap} each time.`
       : `After failures in a row the start itself waits (ExecStartPre): ${growth} s, and ${cap} from failure ${atCap} on.`,
     `The cap is reached after ${formatSec(untilCapMs)} s of waiting; from then on that is at most ${perHour} starts an hour, and the gateway is back within ${cap} of the cause being gone. ${formatSec(policy.forgetAfterMs)} s up, or a stop, and the count is forgotten.`,
-    'systemd counts planned restarts too, so any limit of its own would sooner or later leave a healthy gateway dead:',
-    `StartLimitIntervalSec=0 switches it off, and StartLimitBurst=${START_LIMIT_BURST} counts only where somebody sets an interval again.`,
+    describeLimit(policy),
   ]
+  return inLines(sentences.join(' '))
+}
+
+/** Why the start limit of a unit cannot leave a gateway dead, in one sentence. */
+function describeLimit(policy: RestartPolicy): string {
+  const {intervalSec, burst} = START_LIMIT
+  const pauseMs = restartPauseMs(policy)
+  const starts = startsWithin(intervalSec * 1000, () => pauseMs, burst)
+  return (
+    `systemd counts every start, planned ones and those by hand too: with RestartSec=${formatSec(pauseMs)}s there are at most ${starts} in ` +
+    `StartLimitIntervalSec=${intervalSec}s, and StartLimitBurst=${burst} are allowed, so this unit never reaches the limit by itself.`
+  )
+}
+
+/** The same as lines for the comment of a unit that has the limit alone. */
+export function limitComment(policy: RestartPolicy): string[] {
+  return inLines(describeLimit(policy))
+}
+
+function inLines(text: string): string[] {
   const lines: string[] = []
-  for (const word of sentences.join(' ').split(' ')) {
+  for (const word of text.split(' ')) {
     const line = lines.at(-1)
     if (line !== undefined && line.length + 1 + word.length <= LINE_LENGTH) lines[lines.length - 1] = `${line} ${word}`
     else lines.push(word)

@@ -2,7 +2,7 @@
 
 export type Properties = Readonly<Record<string, string>>
 
-/** Parses the output for one or more units, in the order they were asked for. */
+/** Parses the output for one or more units, in the order they were asked for. A property that is printed several times has as many lines. */
 export function parseShow(output: string): Properties[] {
   return output
     .replace(/\n$/, '')
@@ -12,7 +12,10 @@ export function parseShow(output: string): Properties[] {
       const properties: Record<string, string> = {}
       for (const line of block.split('\n')) {
         const equals = line.indexOf('=')
-        if (equals > 0) properties[line.slice(0, equals)] = line.slice(equals + 1)
+        if (equals <= 0) continue
+        const [name, value] = [line.slice(0, equals), line.slice(equals + 1)]
+        // One line for each command of an Exec…=.
+        properties[name] = properties[name] === undefined ? value : `${properties[name]}\n${value}`
       }
       return properties
     })

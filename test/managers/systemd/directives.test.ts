@@ -12,9 +12,10 @@ describe('the directives that are owned', () => {
   })
 
   it.each([
-    ['StartLimitIntervalUSec', ['0'], ['10s', 'infinity', '']],
+    ['StartLimitIntervalUSec', ['10s', '5s', '0'], ['11s', '10min', 'infinity', '']],
+    ['StartLimitBurst', ['200', '1000'], ['5', '199', '']],
     ['Restart', ['always'], ['on-failure', 'no', '']],
-    ['RestartUSec', ['100ms'], ['5s', '0', '100us', '']],
+    ['RestartUSec', ['1s'], ['5s', '100ms', '0', '100us', '']],
     ['RestartForceExitStatus', ['75', '1 75 SIGHUP'], ['', '175', '7 5']],
     ['SuccessExitStatus', ['75', '75 143'], ['', '143']],
     ['RestartPreventExitStatus', ['78', '77 78'], ['', '75']],
@@ -47,7 +48,7 @@ describe('the directives that are owned', () => {
     const shown = capturedShow('running')
     const short = Object.entries(wantedDirectives(SETTINGS)).filter(([property, wanted]) => !wanted.accepts(shown[property] ?? ''))
     expect(short.map(([, {name}]) => name)).toEqual([
-      ...['RestartSec', 'SuccessExitStatus', 'RestartPreventExitStatus', 'RestartSteps'],
+      ...['StartLimitBurst', 'RestartSec', 'SuccessExitStatus', 'RestartPreventExitStatus', 'RestartSteps'],
       ...['TimeoutStartSec', 'RuntimeDirectoryPreserve'],
     ])
   })

@@ -27,7 +27,7 @@ describe('the risk of a restart policy', () => {
       "systemd's own default, with a pause that outlasts it",
       {RestartUSec: '5s', StartLimitIntervalUSec: '10s'},
       'storms',
-      /5 starts take longer than StartLimitIntervalSec=10s/,
+      /RestartSec=5s makes at most 3 starts in StartLimitIntervalSec=10s, and StartLimitBurst=5 are allowed/,
     ],
     ["systemd's own default for everything", {RestartUSec: '100ms', StartLimitIntervalUSec: '10s'}, 'dies', /start 6 comes 0.5s after/],
     [
@@ -51,7 +51,36 @@ describe('the risk of a restart policy', () => {
     ],
     ['a long pause', {RestartUSec: '1min', StartLimitIntervalUSec: '0'}, 'sound', /no start limit, and pauses grow to 60s/],
     ['none at all', {Restart: 'no'}, 'dies', /Restart=no/],
-    ['ours', {RestartUSec: '100ms', StartLimitIntervalUSec: '0', DropInPaths: OURS}, 'sound', /the start waits longer after each failure/],
+    [
+      'ours',
+      {RestartUSec: '1s', StartLimitIntervalUSec: '10s', StartLimitBurst: '200', DropInPaths: OURS},
+      'sound',
+      /at most 11 starts in StartLimitIntervalSec=10s, and StartLimitBurst=200 are allowed, and the start waits longer after each failure/,
+    ],
+    [
+      'ours of before',
+      {RestartUSec: '100ms', StartLimitIntervalUSec: '0', DropInPaths: OURS},
+      'sound',
+      /the start waits longer after each failure/,
+    ],
+    [
+      'ours with a pause taken away',
+      {RestartUSec: '0', StartLimitIntervalUSec: '10s', StartLimitBurst: '200', DropInPaths: OURS},
+      'dies',
+      /with RestartSec=0s start 201 comes 0s after the first/,
+    ],
+    [
+      'one that is full at the last moment',
+      {RestartUSec: '2s', StartLimitIntervalUSec: '10s', StartLimitBurst: '5'},
+      'dies',
+      /start 6 comes 10s after the first/,
+    ],
+    [
+      'one that has room for one more',
+      {RestartUSec: '2s', StartLimitIntervalUSec: '10s', StartLimitBurst: '6'},
+      'storms',
+      /at most 6 starts in StartLimitIntervalSec=10s, and StartLimitBurst=6 are allowed/,
+    ],
     [
       'ours with a limit set by somebody',
       {RestartUSec: '100ms', StartLimitIntervalUSec: '10min', DropInPaths: OURS},
@@ -65,11 +94,23 @@ describe('the risk of a restart policy', () => {
 
 describe('why the manager itself does not start it', () => {
   const failed = {ActiveState: 'failed', ExecMainCode: '1'}
+  /** As systemd 252 shows them: seen with SupplementaryGroups= of a group that the user does not have. */
+  const around = (first: string, second = first) => ({
+    ...{ActiveState: 'activating', Result: 'exit-code', ExecMainCode: '0', ExecMainStatus: '0'},
+    ExecStartPre: [first, second]
+      .map((status) => `{ path=/bin/sh ; argv[]=/bin/sh -c x ; ignore_errors=yes ; pid=253 ; code=exited ; status=${status} }`)
+      .join('\n'),
+  })
 
   it.each<[string, Record<string, string>, string | undefined]>([
     ['start-limit-hit', {Result: 'start-limit-hit', ActiveState: 'failed'}, 'limit'],
     ['failed with the restarts at the burst', {...failed, ExecMainStatus: '1', NRestarts: '5', StartLimitIntervalUSec: '10min'}, 'limit'],
     ['failed before the burst', {...failed, ExecMainStatus: '1', NRestarts: '4', StartLimitIntervalUSec: '10min'}, undefined],
+    [
+      'failed with 78 after more restarts than the burst of a limit that its pace cannot reach',
+      {...failed, ExecMainStatus: '78', NRestarts: '300', RestartUSec: '1s', StartLimitIntervalUSec: '10s', StartLimitBurst: '200'},
+      undefined,
+    ],
     ['failed without a limit', {...failed, ExecMainStatus: '78', NRestarts: '9', StartLimitIntervalUSec: '0'}, undefined],
     [
       '200/CHDIR between two tries',
@@ -78,6 +119,17 @@ describe('why the manager itself does not start it', () => {
     ],
     ['203/EXEC', {...failed, ExecMainStatus: '203'}, 'program'],
     ['217/USER', {...failed, ExecMainStatus: '217'}, 'account'],
+    ...['201', '209', '222', '226', '233', '243'].map((status): [string, Record<string, string>, string] => [
+      `${status} between two tries`,
+      {ActiveState: 'activating', SubState: 'auto-restart', ExecMainCode: '1', ExecMainStatus: status},
+      'setup',
+    ]),
+    ['216/GROUP of the helpers, with no process of the gateway', {...around('216'), SubState: 'auto-restart'}, 'account'],
+    ['226/NAMESPACE of the helpers', {...around('226'), SubState: 'auto-restart'}, 'setup'],
+    ['233/RUNTIME_DIRECTORY of the first helper, the other one being set up', {...around('233', '0'), SubState: 'start-pre'}, 'setup'],
+    ['an ordinary status of the helpers', {...around('1'), SubState: 'auto-restart'}, undefined],
+    ['a status of the helpers beside an end of the gateway', {...around('216'), SubState: 'auto-restart', ExecMainCode: '1'}, undefined],
+    ['a status of the helpers of a gateway that runs', {...around('216'), ActiveState: 'active', SubState: 'running'}, undefined],
     ['203 from long ago', {ActiveState: 'active', ExecMainCode: '1', ExecMainStatus: '203'}, undefined],
     ['killed by signal 200, which there is not', {ActiveState: 'failed', ExecMainCode: '2', ExecMainStatus: '200'}, undefined],
   ])('%s', (_name, shown, kind) => {

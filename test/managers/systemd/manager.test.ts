@@ -325,7 +325,14 @@ describe('drift', () => {
   const own: Record<string, string> = Object.fromEntries(ownedDirectives().map((name) => [name, '']))
   const good = {
     ...own,
-    ...{StartLimitIntervalUSec: '0', Restart: 'always', RestartUSec: '100ms', RestartForceExitStatus: '75', SuccessExitStatus: '75'},
+    ...{
+      StartLimitIntervalUSec: '10s',
+      StartLimitBurst: '200',
+      Restart: 'always',
+      RestartUSec: '1s',
+      RestartForceExitStatus: '75',
+      SuccessExitStatus: '75',
+    },
     ...{RestartPreventExitStatus: '78', RestartSteps: '0', KillMode: 'mixed', TimeoutStartUSec: '3min', TimeoutStopUSec: '1min 10s'},
     ...{RuntimeDirectoryPreserve: 'restart', LoadState: 'loaded', FragmentPath: UNIT, DropInPaths: `${DROP_IN} /home/user/z.conf`},
   }
@@ -344,10 +351,8 @@ describe('drift', () => {
   })
 
   it('names the last file that sets a directive to something else', () => {
-    const files = {[UNIT]: 'RestartSec=1\n', [DROP_IN]: 'RestartSec=100ms\n', '/home/user/z.conf': '# mine\nRestartSec=9\n'}
-    expect(drift({RestartUSec: '9s'}, files)).toEqual([
-      {directive: 'RestartSec', wanted: '100ms', merged: '9s', setBy: '/home/user/z.conf'},
-    ])
+    const files = {[UNIT]: 'RestartSec=1\n', [DROP_IN]: 'RestartSec=1s\n', '/home/user/z.conf': '# mine\nRestartSec=9\n'}
+    expect(drift({RestartUSec: '9s'}, files)).toEqual([{directive: 'RestartSec', wanted: '1s', merged: '9s', setBy: '/home/user/z.conf'}])
   })
 
   it('finds a directive that was taken away, set by nobody', () => {

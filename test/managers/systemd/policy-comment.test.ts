@@ -1,24 +1,42 @@
 import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
-import {describePolicy} from '../../../src/managers/systemd/policy-comment.js'
+import {describePolicy, limitComment} from '../../../src/managers/systemd/policy-comment.js'
 import {DEFAULT_RESTART_POLICY, delayMs} from '../../../src/service/restart-policy.js'
 import {policies} from '../../support/policies.js'
+
+const LIMIT =
+  'systemd counts every start, planned ones and those by hand too: with RestartSec=1s there are at most 11 in StartLimitIntervalSec=10s, ' +
+  'and StartLimitBurst=200 are allowed, so this unit never reaches the limit by itself.'
 
 describe('describePolicy', () => {
   it('does the arithmetic of the default policy', () => {
     expect(describePolicy(DEFAULT_RESTART_POLICY).join(' ')).toBe(
-      'Every end is followed by a restart 0.1 s later (RestartSec); a planned one (exit 75 of a gateway that ran) waits no longer. ' +
+      'Every end is followed by a restart 1 s later (RestartSec); a planned one waits no longer. ' +
         'After failures in a row the start itself waits (ExecStartPre): 1, 2, 4, 8, 16, 32, 64 s, and 120 s from failure 8 on. ' +
-        'The cap is reached after 127.7 s of waiting; from then on that is at most 29 starts an hour, and the ' +
+        'The cap is reached after 134 s of waiting; from then on that is at most 29 starts an hour, and the ' +
         'gateway is back within 120 s of the cause being gone. 300 s up, or a stop, and the count is forgotten. ' +
-        'systemd counts planned restarts too, so any limit of its own would sooner or later leave a healthy gateway dead: ' +
-        'StartLimitIntervalSec=0 switches it off, and StartLimitBurst=100 counts only where somebody sets an interval again.',
+        LIMIT,
     )
   })
 
   it('says so when the first wait is the cap already', () => {
     expect(describePolicy({...DEFAULT_RESTART_POLICY, firstMs: 500, capMs: 500}).join(' ')).toContain(
       'After a failure the start itself waits (ExecStartPre): 0.5 s each time.',
+    )
+  })
+
+  it('has the arithmetic of the limit for the unit alone, and the starts of the comment are those that fit', () => {
+    expect(limitComment(DEFAULT_RESTART_POLICY).join(' ')).toBe(LIMIT)
+    fc.assert(
+      fc.property(policies, (policy) => {
+        const [, pause, starts, interval, burst] =
+          /RestartSec=([\d.]+)s there are at most (\d+) in StartLimitIntervalSec=(\d+)s, and StartLimitBurst=(\d+)/.exec(
+            limitComment(policy).join(' '),
+          ) ?? []
+        expect(Number(starts)).toBe(Math.floor(Number(interval) / Number(pause)) + 1)
+        // Room for ten times as many by hand.
+        expect(Number(starts) * 10).toBeLessThan(Number(burst))
+      }),
     )
   })
 
