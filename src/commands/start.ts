@@ -2,14 +2,12 @@ import {planStart} from '../lifecycle/start.js'
 import {allFlag, type CommandResult, dryRunFlag, timeoutFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
-const DEFAULT_TIMEOUT_MS = 90_000
-
 export default class Start extends ServiceCommand<typeof Start> {
   static override summary = 'Start the gateway, now and at every boot, and wait until it says that it runs'
   static override examples = ['<%= config.bin %> start', '<%= config.bin %> start --all']
   static override flags = {...allFlag, ...dryRunFlag, ...timeoutFlag}
 
   protected execute(): Promise<CommandResult> {
-    return this.runForAll('start', (target) => planStart(target, {timeoutMs: this.flags.timeout ?? DEFAULT_TIMEOUT_MS}))
+    return this.runForAll('start', (target) => planStart(target, {timeoutMs: this.flags.timeout}))
   }
 }

@@ -16,9 +16,9 @@ export interface Heartbeat {
 /** What the tick socket of the event loop says: it answers from the loop itself. */
 export type TickReading = 'answers' | 'silent' | 'missing'
 
-/** What a heartbeat says about the loop. */
+/** What a heartbeat says about the loop. `process`: that there is somebody who writes it, be it another thread than the loop's. */
 export interface HeartbeatVerdict {
-  readonly loop: 'alive' | 'wedged' | 'unknown'
+  readonly loop: 'alive' | 'wedged' | 'process' | 'unknown'
   readonly evidence: string
 }
 
@@ -69,8 +69,8 @@ export function heartbeatAgeSec(beat: Heartbeat, nowMs: number, monotonicMs: num
 }
 
 /**
- * Upstream's ladder: an answer of the tick socket proves the loop whatever the file's age; a fresh file proves it unless the socket is there
- * and silent; a stale one proves a wedged loop only with a silent socket, or from a writer that had none. `beat` must be of the living pid.
+ * An answer of the tick socket proves the loop whatever the file's age. A fresh file proves the process alone: a loop that has just been
+ * blocked leaves one that looks well for 90 s, and gateways from 0.18 to 0.20 have nothing else. A stale one proves a wedged loop only with a silent socket, or from a writer that had none. `beat` must be of the living pid.
  */
 export function judgeHeartbeat(beat: Heartbeat, ageSec: number | undefined, tick: TickReading): HeartbeatVerdict {
   const age = ageSec === undefined ? 'of unknown age' : `${Math.round(ageSec)} s old`
@@ -79,7 +79,7 @@ export function judgeHeartbeat(beat: Heartbeat, ageSec: number | undefined, tick
   if (ageSec <= FRESH_SEC) {
     return tick === 'silent'
       ? {loop: 'unknown', evidence: `its heartbeat is ${age}, but its event loop does not answer on the tick socket`}
-      : {loop: 'alive', evidence: `its heartbeat is ${age}`}
+      : {loop: 'process', evidence: `its heartbeat is ${age}`}
   }
   if (beat.hasTickSocket === undefined) return {loop: 'wedged', evidence: `its heartbeat is ${age}; it should be renewed every 30 s`}
   if (beat.hasTickSocket && tick === 'silent')

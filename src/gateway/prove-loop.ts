@@ -30,8 +30,8 @@ export async function proveGateway(hosts: Doors, home: string, windowMs = DEFAUL
 }
 
 /**
- * If the process that a verdict is about is alive, asks whether its event loop is too: the control socket, the gateway's own heartbeat, or,
- * for gateways without either, a look at the main thread. A healthy gateway answers at once; only one that does not takes up to `windowMs`.
+ * If the process that a verdict is about is alive, asks whether its event loop is too: the control socket, the tick socket of the gateway's own
+ * heartbeat, and, for gateways without either, a look at the main thread. A healthy gateway answers at once; only one that does not takes up to `windowMs`.
  * Where no process was found the control socket may still answer. Any other verdict is returned as it is. Reads only.
  */
 export async function proveLoop(hosts: Doors, gateway: GatewayObservation, seen: Verdict, windowMs: number): Promise<Verdict> {
@@ -68,6 +68,7 @@ async function askAndWatch(
   }
   const socket = control.kind === 'silent' ? [`its control socket does not answer (${control.why})`] : []
 
+  let isBeating = false
   const beat = readHeartbeat(userHost, home)
   if (beat.kind === 'present' && isSelf(beat.value.pid)) {
     const tick = await askTick(userHost, home, beat.value.pid)
@@ -75,14 +76,17 @@ async function askAndWatch(
     // A heartbeat may be late for other reasons than its loop's: a slow disk, a thread that has died.
     const disagree = judged.loop === 'wedged' && glanceAtLoop(host, pid)
     if (disagree) return verdict('unknown', 'its main thread waits for events', `but ${judged.evidence}`, ...socket)
-    if (judged.loop !== 'unknown') return verdict(judged.loop, judged.evidence, ...socket)
+    if (judged.loop === 'alive' || judged.loop === 'wedged') return verdict(judged.loop, judged.evidence, ...socket)
+    isBeating = judged.loop === 'process' && socket.length === 0
     socket.push(judged.evidence)
   }
 
   const loop = await watched
   // Where no loop is ever seen, lock and identity are all the proof there is, unless something that should answer does not.
-  if (loop.loop === 'hidden') return verdict(socket.length === 0 ? 'alive' : 'unknown', loop.evidence, ...socket)
+  if (loop.loop === 'hidden') return verdict(socket.length === 0 || isBeating ? 'alive' : 'unknown', loop.evidence, ...socket)
   if (loop.loop === 'alive') return verdict('alive', loop.evidence, ...socket)
+  // Busy, but not proved stuck: then what says that all is well counts.
+  if (loop.loop === 'unknown' && isBeating) return verdict('alive', ...socket, loop.evidence)
   if (loop.loop === 'unknown') return verdict('unknown', loop.evidence, ...socket)
   // A gateway that has not said yet that it runs loads its platforms on the loop's thread.
   const state = stateOf(gateway.state)

@@ -155,7 +155,8 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
       ? {
           verify: async (progress) => {
             const timeoutMs = request.timeoutMs ?? (restart ? await restartBudgetMs(target) : START_TIMEOUT_MS)
-            await waitUntilUp(target, {previousPid: restart ? seen.verdict.pid : undefined, timeoutMs, progress})
+            const deadlineMs = request.timeoutMs === undefined ? Infinity : target.host.monotonicMs() + timeoutMs
+            await waitUntilUp(target, {previousPid: restart ? seen.verdict.pid : undefined, timeoutMs, deadlineMs, progress})
           },
         }
       : {}),

@@ -1,5 +1,6 @@
 import {type GatewayObservation, judge, observeGateway, type Verdict} from '../gateway/verdict.js'
 import {ancestorsOf, profileOfCommandLine} from '../gateway/process.js'
+import {type Brake, describeBrake, readBrake} from '../gateway/respawn-brake.js'
 import type {Doors, Host} from '../host/host.js'
 import type {ManagerObservation} from '../managers/manager.js'
 import {type DesiredReading, readDesired} from '../service/desired-state.js'
@@ -16,6 +17,8 @@ export interface Observation {
   readonly gateway: GatewayObservation
   readonly verdict: Verdict
   readonly desired: DesiredReading
+  /** The service's process sleeps by the gateway's own brake, and has no lock and no record for so long. */
+  readonly brake?: Brake
   /** The living gateway is one of the service's own processes; undefined if there is none or it cannot be told. */
   readonly supervised: boolean | undefined
 }
@@ -31,14 +34,28 @@ export function observe(target: Target): Observation {
 export function observeWith(target: Doors, seen: ManagerObservation): Observation {
   const {home} = seen.service.profile
   const gateway = observeGateway(target, home, seen.mainPid, hasRunHere(seen))
-  const verdict = withoutRecord(seen, judge(gateway), target.host.monotonicMs())
+  const judged = judge(gateway)
+  const brake = brakeOf(target, seen, judged)
+  const verdict = brake
+    ? {...judged, evidence: [describeBrake(brake), ...judged.evidence]}
+    : withoutRecord(seen, judged, target.host.monotonicMs())
   return {
     manager: {...seen, failuresInARow: failuresShown(seen, verdict, target.host.monotonicMs())},
     gateway,
     verdict,
     desired: readDesired(target.userHost, home),
+    ...(brake ? {brake} : {}),
     supervised: isSupervised(target.host, seen, gateway, verdict),
   }
+}
+
+function brakeOf(
+  {host, userHost}: Doors,
+  {activity, mainPid, startedAtMs, service}: ManagerObservation,
+  verdict: Verdict,
+): Brake | undefined {
+  if (verdict.state !== 'dead' || activity !== 'running' || mainPid === undefined || startedAtMs === undefined) return undefined
+  return readBrake(userHost, service.profile.home, host.monotonicMs() - startedAtMs)
 }
 
 /**

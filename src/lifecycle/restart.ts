@@ -1,4 +1,5 @@
 import {askTimeoutSec, readDrain} from '../gateway/drain.js'
+import {startsFile} from '../gateway/respawn-brake.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {performSteps} from '../plan/apply.js'
 import {failingLate, onUndo, type Plan, type Progress, type Step} from '../plan/plan.js'
@@ -6,7 +7,7 @@ import {companionsOf, companionsText, endCompanions} from './companions.js'
 import {isInsideGateway, requireManaged} from './inside.js'
 import {recordIntent} from './intent.js'
 import {ANSWER_MS, endGateway, gatewayProcess, KILL_MS, type LadderTimes, notEnded, TERMINATE_MS} from './ladder.js'
-import type {Observation} from './observe.js'
+import {type Observation, observe} from './observe.js'
 import {prove, requireVisible} from './prove.js'
 import {restartIsDoneIfDue} from './restart-due.js'
 import {type GatewayProcess, signalGateway} from './signal-gateway.js'
@@ -69,28 +70,36 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
     }
   }
   const companions = companionsOf(target, seen)
+  // One that is about to come would sleep twice as long if it were started once more.
+  const isHeldBack = seen.brake !== undefined && !options.force && !seen.manager.needsReload
   const readsByRestart = seen.manager.needsReload && manager.reload().length === 0
   const act = async (progress: Progress): Promise<void> => {
     const rung = gateway
       ? await endGateway(target, gateway, {verdict: seen.verdict, times, force: options.force, deadlineMs, progress})
       : 'gone'
     if (rung === 'survived') throw notEnded(target, seen.verdict)
+    // Otherwise it would sleep for a storm of starts that somebody has an end to.
+    if (options.force) target.userHost.removeFile(startsFile(service.profile.home))
     // Asked, a supervised gateway is started again by its manager, without any delay of ours; on the definition that this one knows.
     const isManagers = rung === 'asked' && seen.supervised !== false && !readsByRestart
-    if (!isManagers) await performSteps(host, manager.restart(service), progress)
-    const leftMs = () => Math.max(0, Math.min(START_MS, deadlineMs - host.monotonicMs()))
+    if (!isManagers && !isHeldBack) await performSteps(host, manager.restart(service), progress)
+    const waitForIt = () => waitUntilUp(target, {previousPid: gateway?.pid, timeoutMs: START_MS, deadlineMs, progress})
     try {
-      await waitUntilUp(target, {previousPid: gateway?.pid, timeoutMs: leftMs(), progress})
+      await waitForIt()
     } catch (error) {
-      if (!isManagers || !(error instanceof ServiceError) || error.exitStatus === ExitStatus.cancelled) throw error
+      if (!isManagers || !(error instanceof ServiceError) || error.exitStatus === ExitStatus.cancelled || observe(target).brake) throw error
       await performSteps(host, manager.restart(service), progress)
-      await waitUntilUp(target, {previousPid: gateway?.pid, timeoutMs: leftMs(), progress})
+      await waitForIt()
     }
     await endCompanions(target, companions, progress)
   }
   return {
     title,
-    steps: [...head, {kind: 'act', why: describe(seen, options.force), act, commits: true}, ...restartIsDoneIfDue(target)],
+    steps: [
+      ...head,
+      {kind: 'act', why: isHeldBack ? 'wait until its own brake lets it start' : describe(seen, options.force), act, commits: true},
+      ...restartIsDoneIfDue(target),
+    ],
     lasts: true,
     // Said once it is over, and then what became of them is known.
     outcome: () => `${service.name} is running under a new pid${companionsText(target, companions)}`,

@@ -8,11 +8,13 @@ import {restartIsDoneIfDue} from './restart-due.js'
 import {requireSameHome, type Target} from './target.js'
 import {isUp, waitUntilUp} from './wait.js'
 
+const START_MS = 90_000
+
 /**
  * Plans a start: intent, enablement, and the gateway up under its service. One that does not come up is left to the manager, which goes on
- * trying.
+ * trying. `timeoutMs`: how long it may take in all; undefined: as long as a gateway takes that does not hold itself back.
  */
-export async function planStart(target: Target, options: {timeoutMs: number}): Promise<Plan> {
+export async function planStart(target: Target, options: {timeoutMs: number | undefined}): Promise<Plan> {
   const seen = await askUnseen(target, observe(target))
   requireInstalled(target, seen)
   const {manager, service} = target
@@ -33,7 +35,9 @@ export async function planStart(target: Target, options: {timeoutMs: number}): P
     title: `start ${service.name}`,
     steps,
     verify: async (progress) => {
-      await waitUntilUp(target, {previousPid: isComing ? undefined : verdict.pid, timeoutMs: options.timeoutMs, progress})
+      const {timeoutMs = START_MS} = options
+      const deadlineMs = options.timeoutMs === undefined ? Infinity : target.host.monotonicMs() + timeoutMs
+      await waitUntilUp(target, {previousPid: isComing ? undefined : verdict.pid, timeoutMs, deadlineMs, progress})
     },
     lasts: true,
     outcome: `${service.name} is running`,

@@ -1,5 +1,6 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {stateOf} from '../gateway/verdict.js'
+import {describeBrake} from '../gateway/respawn-brake.js'
 import type {ManagerObservation} from '../managers/manager.js'
 import type {Progress} from '../plan/plan.js'
 import {logTail} from './log-tail.js'
@@ -32,27 +33,35 @@ export function isUp(seen: Observation): boolean {
 
 /**
  * Waits until the gateway itself says `running` under another pid than `previousPid`. Throws (exit 1, with the end of its log) when it
- * fails for good, ends again and again, or does not come up in `timeoutMs`.
+ * fails for good, ends again and again, or does not come up in `timeoutMs`. The time in which it sleeps by its own brake does not count;
+ * `deadlineMs` is the end of it all the same, on the monotonic clock.
  */
 export async function waitUntilUp(
   target: Target,
-  options: {previousPid: number | undefined; timeoutMs: number; progress: Progress},
+  options: {previousPid: number | undefined; timeoutMs: number; deadlineMs?: number; progress: Progress},
 ): Promise<Observation> {
   const {host} = target
-  const startMs = host.monotonicMs()
+  const {deadlineMs = Infinity} = options
+  const beganMs = host.monotonicMs()
+  let [startMs, lookedMs] = [beganMs, beganMs]
   const before = observe(target).manager
   let lastExit = before.lastExit
   for (;;) {
     const seen = observe(target)
     if (isUp(seen) && seen.verdict.pid !== options.previousPid) return seen
-    const elapsedMs = host.monotonicMs() - startMs
+    const nowMs = host.monotonicMs()
+    if (seen.brake) startMs += nowMs - lookedMs
+    lookedMs = nowMs
+    const elapsedMs = nowMs - startMs
     // While the next one starts, the manager says nothing of how the last one ended.
     lastExit = seen.manager.lastExit ?? lastExit
     const hopeless = whyHopeless(target, {...seen.manager, lastExit}, before)
     if (hopeless) throw notUp(target, hopeless)
-    if (elapsedMs > options.timeoutMs)
-      throw notUp(target, `it did not say "running" within ${options.timeoutMs / 1000} s; ${situation(seen)}`)
-    options.progress(`${situation(seen)}; at most ${options.timeoutMs / 1000} s`)
+    if (elapsedMs > options.timeoutMs || nowMs >= deadlineMs) {
+      const limitMs = Math.min(options.timeoutMs, Math.max(0, deadlineMs - beganMs))
+      throw notUp(target, `it did not say "running" within ${Math.round(limitMs / 100) / 10} s; ${situation(seen)}`)
+    }
+    options.progress(seen.brake ? situation(seen) : `${situation(seen)}; at most ${options.timeoutMs / 1000} s`)
     await host.sleep(LOOK_EVERY_MS)
   }
 }
@@ -91,7 +100,8 @@ export async function waitUntilDown(target: Target, options: {timeoutMs: number;
 /** One line on where a gateway stands, e.g. "pid 123, starting" or "the service is waiting (3 failures in a row)". */
 function situation(seen: Observation): string {
   const state = stateOf(seen.gateway.state)
-  const {manager, verdict} = seen
+  const {manager, verdict, brake} = seen
+  if (brake) return describeBrake(brake)
   if (verdict.pid !== undefined && state?.process?.pid === verdict.pid) {
     const agents = state.activeAgents > 0 ? `, ${count(state.activeAgents, 'active agent')}` : ''
     return `pid ${verdict.pid} says ${state.gatewayState ?? 'nothing'}${agents}`

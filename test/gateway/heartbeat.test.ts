@@ -14,7 +14,7 @@ const beat = (fields: Partial<Heartbeat> = {}): Heartbeat => ({
 describe('judgeHeartbeat', () => {
   it.each<[string, number | undefined, boolean | undefined, TickReading, string]>([
     ['its loop answers, however old the file', 9999, true, 'answers', 'alive'],
-    ['it is fresh and there is no socket', 90, undefined, 'missing', 'alive'],
+    ['it is fresh and there is no socket', 90, undefined, 'missing', 'process'],
     ['it is fresh, but the socket is silent', 10, true, 'silent', 'unknown'],
     ['it is stale and its writer has no socket', 91, undefined, 'missing', 'wedged'],
     ['it is stale and the socket is silent', 91, true, 'silent', 'wedged'],

@@ -100,6 +100,81 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     expect(logs.stdout).toContain(`Killing process ${child} (sleep) with signal SIGKILL`)
   })
 
+  describe('of a gateway that holds itself back after too many starts', () => {
+    const BRAKE = {max_starts: 5, window_s: 120, first_s: 10, cap_s: 300}
+    /** Has been started so often that its next start sleeps; the ledger is as the gateway itself keeps it. */
+    const stormed = async (profile: string, starts: number) => {
+      const given = await installed(profile, {version: '0.21', respawn_brake: BRAKE})
+      await sh(
+        `systemctl --user stop ${given.unit}; now=$(date +%s); for i in $(seq ${starts}); do echo $now.5; done >${given.home}/gateway-starts.log`,
+      )
+      await sh(`systemctl --user start --no-block ${given.unit}`)
+      const report = await waitFor(async () => {
+        const {verdict} = await given.status()
+        return verdict.evidence.some((line) => line.includes('backs off by itself')) && verdict
+      }, 'the brake')
+      expect(report.evidence[0]).toMatch(new RegExp(`^it backs off by itself after ${starts + 1} starts within 2 min; \\d+ s left$`))
+      return given
+    }
+    const starts = async ({home}: {home: string}) => Number(await sh(`grep -c '"start"' ${home}/stand-in.starts`))
+
+    it('waits for it, and starts nothing a second time', async () => {
+      const given = await stormed('braking', 5)
+      const before = await starts(given)
+      const result = await given.restart()
+      expect([result.code, result.stderr]).toEqual([
+        0,
+        expect.stringMatching(/it backs off by itself after 6 starts within 2 min; \d+ s left/),
+      ])
+      expect(await starts(given)).toBe(before)
+      expect(await given.status()).toMatchObject({actual: 'running'})
+    })
+
+    it('--force clears the ledger and starts it once', async () => {
+      const given = await stormed('braking-hard', 10)
+      const before = await starts(given)
+      expect((await given.restart('--force', '--timeout', '60s')).code).toBe(0)
+      expect(await starts(given)).toBe(before + 1)
+      expect((await sh(`wc -l <${given.home}/gateway-starts.log`)).trim()).toBe('1')
+    })
+
+    it('says so where there is no time to wait for it, and leaves it to it', async () => {
+      const given = await stormed('braking-long', 10)
+      const before = await starts(given)
+      const result = await given.restart('--timeout', '2s')
+      expect([result.code, result.stderr]).toEqual([
+        1,
+        expect.stringMatching(/within 2 s; it backs off by itself after 11 starts within 2 min; \d+ s left/),
+      ])
+      expect(await starts(given)).toBe(before)
+    })
+  })
+
+  it("counts exit 75 of the gateway's own loop watchdog as a failure, and doctor tells of it", async () => {
+    const exit = {code: 75, lifecycle: 'loop_liveness_watchdog'}
+    const given = await installed('loop-watchdog', {version: '0.21', sequence: [{}, {exit_after_ms: 300, exit}]})
+    await sh(`systemctl --user restart ${given.unit}`)
+    await waitFor(async () => (await given.status()).failuresInARow === 1, 'the failure')
+    await waitFor(async () => (await given.status()).actual === 'running', 'the next gateway')
+    const doctor = await hermesSvc(machine(), ['doctor', '-p', given.profile, '--json', '--only', 'watchdog'], {user})
+    expect(doctor.json<{services: {findings: object[]}[]}>().services[0]?.findings).toMatchObject([
+      {
+        id: 'watchdog',
+        what: 'a watchdog had to restart the gateway once in the last 24 hours',
+        evidence: [expect.stringContaining('its event loop did not answer its own watchdog')],
+      },
+    ])
+  })
+
+  it('leaves no marker behind of a gateway that is stopped before it has its handlers', async () => {
+    const given = await installed('early', {})
+    // Slower than any stop: it is still being read when the signal comes.
+    await sh(`printf '#!/bin/sh\nsleep 1000\n' >${given.home}/bin/hermes`)
+    await sh(`systemctl --user restart ${given.unit}`)
+    expect((await hermesSvc(machine(), ['stop', '-p', given.profile], {user})).code).toBe(0)
+    expect(await sh(`ls -A ${given.home} | grep planned-stop`)).toBe('')
+  })
+
   it('says how to install a service whose unit is missing, and ends with 1', async () => {
     const given = await installed('missing', HEALTHY)
     await sh(

@@ -266,14 +266,22 @@ describeUnless(whyNot({}), 'the verdict by a heartbeat', () => {
     beat(home, pid, 5)
     const {status} = await verdictsOn(testHost, home, WINDOW_MS)
     expect(status).toMatchObject({state: 'alive', pid})
-    expect(status.evidence[0]).toBe('its heartbeat is 5 s old')
+    expect(status.evidence.slice(0, 2)).toEqual(['its event loop waits for events', 'its heartbeat is 5 s old'])
+  })
+
+  it('proves the process and not the loop, however fresh it is', async () => {
+    const {home, pid} = await gateways.start({config: frozen, until: 'freeze'})
+    beat(home, pid, 1)
+    const verdict = await verdictOn(home)
+    expect(verdict).toMatchObject({state: 'wedged', pid})
+    expect(verdict.evidence.slice(0, 2)).toEqual([expect.stringMatching(/^its event loop is blocked/), 'its heartbeat is 1 s old'])
   })
 
   it('goes by the clock that does not jump', async () => {
     const {home, pid} = await gateways.start({config: WITHOUT_SOCKETS})
     for (const hours of [1, -1]) {
       beat(home, pid, 5, {updated_at: new Date(Date.now() + hours * 3_600_000).toISOString()})
-      expect((await verdictsOn(testHost, home, WINDOW_MS)).status.evidence[0]).toBe('its heartbeat is 5 s old')
+      expect((await verdictsOn(testHost, home, WINDOW_MS)).status.evidence[1]).toBe('its heartbeat is 5 s old')
     }
   })
 

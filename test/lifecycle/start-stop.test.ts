@@ -1,6 +1,7 @@
 import {describe, expect, it} from 'vitest'
 import {HostError} from '../../src/host/host.js'
 import {planInstall} from '../../src/lifecycle/install.js'
+import {observe} from '../../src/lifecycle/observe.js'
 import {observeHealth} from '../../src/lifecycle/health.js'
 import {planRestart} from '../../src/lifecycle/restart.js'
 import {planStart} from '../../src/lifecycle/start.js'
@@ -406,6 +407,57 @@ describe('restart', () => {
     expect(machine.host.changes.filter(({kind}) => kind === 'signal')).toEqual([{kind: 'signal', pid, signal: 'SIGUSR1', as: 'user'}])
     expect(machine.verbs).toEqual([])
     expect(machine.shown.MainPID).not.toBe(String(pid))
+  })
+
+  describe('of a gateway that holds itself back', () => {
+    const LEDGER = `${HOME}/gateway-starts.log`
+    /** One whose service was just started, for the seventh time in two minutes: it sleeps for 20 s, and then comes up. */
+    const heldBack = () => {
+      const machine = machineWith('running')
+      machine.comesUp('running', {open: {}})
+      for (const name of ['gateway.pid', 'gateway.lock', 'gateway_state.json']) machine.host.drop(`${HOME}/${name}`)
+      machine.shown.ExecMainStartTimestampMonotonic = String(machine.host.monotonicMs() * 1000)
+      const nowSec = machine.host.nowMs() / 1000
+      machine.host.put(LEDGER, [60, 50, 40, 30, 20, 10, 0].map((second) => `${nowSec - second}\n`).join(''))
+      return machine
+    }
+
+    it('waits for it, for as long as that takes, and starts nothing', async () => {
+      const machine = heldBack()
+      expect(observe(machine.target)).toMatchObject({brake: {starts: 7}, verdict: {state: 'dead'}})
+      machine.host.after(95_000, () => machine.comesUp())
+      const nowSec = machine.host.nowMs() / 1000
+      // Four more: it sleeps for 300 s at most.
+      machine.host.put(LEDGER, Array.from({length: 11}, (_, index) => `${nowSec - 10 + index}\n`).join(''))
+      const plan = await planRestart(machine.target, {timeoutMs: undefined, force: false, wedgeWindowMs: 5000, times: {}})
+      expect(plan.steps.map((step) => step.why)).toContain('wait until its own brake lets it start')
+      expect(await run(machine, plan)).toBe('hermes-gateway.service is running under a new pid')
+      expect(machine.verbs).toEqual([])
+    })
+
+    it('says how long it will be where there is no time for that, and starts nothing either', async () => {
+      const machine = heldBack()
+      await expect(restart(machine)).rejects.toMatchObject({
+        message: expect.stringMatching(
+          /did not say "running" within 10 s; it backs off by itself after 7 starts within 2 min; 10 s left/,
+        ) as string,
+      })
+      expect(machine.verbs).toEqual([])
+    })
+
+    it('clears its ledger and starts it once if that is what was asked for', async () => {
+      const machine = heldBack()
+      expect(await restart(machine, true)).toBe('hermes-gateway.service is running under a new pid')
+      expect(machine.host.texts()[LEDGER]).toBeUndefined()
+      expect(machine.verbs).toEqual(['reset-failed', 'restart --no-block'])
+    })
+
+    it('is waited for by start, too', async () => {
+      const machine = heldBack()
+      machine.host.after(15_000, () => machine.comesUp())
+      expect(await run(machine, await planStart(machine.target, {timeoutMs: undefined}))).toBe('hermes-gateway.service is running')
+      expect(machine.verbs).toEqual([])
+    })
   })
 
   it('has the manager restart it where it does not answer', async () => {

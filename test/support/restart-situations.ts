@@ -201,6 +201,15 @@ export const situations: readonly Situation[] = [
     mac: {actual: 'unknown', flags: SHORT},
   },
   {
+    // Its heartbeat is fresh all the same: it is 30 s old at most while this is looked at.
+    name: 'loop blocked, with a heartbeat file and no socket',
+    before: {version: '0.21', control_socket: false, loop_tick_socket: false, freeze_after_ms: 300, freeze: 'block'},
+    actual: 'wedged',
+    endsBy: 'KILL',
+    limit: 'frozen',
+    mac: {actual: 'running', flags: SHORT},
+  },
+  {
     // A gateway that has not said yet that it runs may load something on its loop's thread: nobody can tell whether it works.
     name: 'cannot tell',
     before: {freeze_after_ms: 300, freeze: 'block'},

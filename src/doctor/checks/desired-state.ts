@@ -133,6 +133,8 @@ function aboutDown(scene: Scene, ageMs: number | undefined): Found | undefined {
     }
     return {kind: 'down', severity: 'error', what: `it should be running, and is ${manager.activity}`, evidence, explains}
   }
+  // It comes when it has slept enough, and to start it once more would make it sleep longer.
+  if (scene.seen.brake) return undefined
   const isLate = manager.activity === 'running' && ageMs !== undefined && ageMs > COMES_UP_MS
   // The verdict itself no longer says so of one that has been up for long without any record.
   const isEmpty = judge(gateway).state === 'dead'
