@@ -150,6 +150,17 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     })
   })
 
+  it('lets systemctl reload restart a gateway behind a wrapper, which is not killed for it', async () => {
+    const given = await installGateway(machine(), user, 'reloaded', HEALTHY, '"$STAND_IN" "$@"; exit $?')
+    expect(await sh(`systemctl --user reload ${given.unit} 2>&1`)).toBe('')
+    await waitFor(async () => {
+      const {actual, verdict} = await given.status()
+      return actual === 'running' && verdict.pid !== given.pid
+    }, 'the new gateway')
+    expect(await sh(`grep '"end"' ${given.home}/stand-in.starts`)).toContain('"reason": "planned-restart"')
+    expect((await given.status()).failuresInARow).toBe(0)
+  })
+
   it("counts exit 75 of the gateway's own loop watchdog as a failure, and doctor tells of it", async () => {
     const exit = {code: 75, lifecycle: 'loop_liveness_watchdog'}
     const given = await installed('loop-watchdog', {version: '0.21', sequence: [{}, {exit_after_ms: 300, exit}]})

@@ -1,3 +1,4 @@
+import {spawnSync} from 'node:child_process'
 import {existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync} from 'node:fs'
 import {join} from 'node:path'
 import {afterEach, expect, it} from 'vitest'
@@ -65,6 +66,25 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       put(made.home, 'gateway.pid', content(gateway))
       expect(stop(made, pid).code).toBe(0)
       expect(marker(made)).toMatchObject({target_pid: gateway, target_start_time: startTime(gateway)})
+    })
+
+    it('asks the gateway that the main process started for a restart, if it is told to reload, and leaves no trace of a stop', async () => {
+      const made = await helperService()
+      // A wrapper that a SIGUSR1 would end, and the gateway, its child, that notes what it gets.
+      const code =
+        'import signal\nr,w=os.pipe()\np=os.fork()\nif p==0:\n signal.signal(signal.SIGUSR1,lambda *_: open(sys.argv[1],"w").write("USR1"))\n os.write(w,b"x")\nelse:\n os.read(r,1)\n print(p,flush=True)'
+      const {pid, line} = await startPython(code.replace('sys.argv[1]', JSON.stringify(join(made.root, 'got'))))
+      killLater(Number(line))
+      put(made.home, 'gateway.pid', record(Number(line), {start_time: startTime(Number(line))}))
+      const [program, ...options] = shell
+      const result = spawnSync(program ?? '', [...options, join(made.folder, 'before-stop.sh'), '', 'reload'], {
+        env: {PATH: '/usr/bin:/bin', MAINPID: String(pid), RUNTIME_DIRECTORY: made.state},
+        encoding: 'utf8',
+      })
+      expect([result.status, result.stderr]).toEqual([0, ''])
+      await expect.poll(() => read(made.root, 'got')).toBe('USR1')
+      expect(startTime(pid)).toBeGreaterThan(0)
+      expect([marker(made), readdirSync(made.state)]).toEqual([null, []])
     })
 
     it.each<[string, (mainPid: number) => Promise<Json | string | number>]>([

@@ -187,7 +187,7 @@ describe('the drop-in', () => {
   it('reloads by SIGUSR1, whatever the unit does', async () => {
     const reload = lines(await textOf(DROP_IN)).filter((line) => line.startsWith('Service.ExecReload'))
     expect(reload[0]).toBe('Service.ExecReload=')
-    expect(reload[1]).toMatch(/-USR1/)
+    expect(reload[1]).toMatch(/-s USR1/)
   })
 })
 
