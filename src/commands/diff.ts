@@ -29,7 +29,7 @@ sets it. Reads only. Ends with 1 if there are differences.`
     }
     const changes: {path: string; diff: string[]}[] = []
     for (const file of [...files, ...heartbeat.files]) {
-      const diff = await fileDiff(target.host, file)
+      const diff = await fileDiff(target.host, {...file, as: file.as ?? target.manager.owner(target.service)})
       if (diff.length > 0) changes.push({path: file.path, diff})
     }
     const drift = target.manager.drift(seen.manager, settings)

@@ -1,4 +1,4 @@
-import type {Door, Doors} from '../host/host.js'
+import type {Doors} from '../host/host.js'
 import {isLockedOnDarwin, readDarwinLock} from './lock-darwin.js'
 import {isLockedOnLinux, readLinuxLock} from './lock-linux.js'
 import {lockFile} from './records.js'
@@ -25,6 +25,6 @@ export function readLock(doors: Doors, home: string, candidatePids: readonly num
 }
 
 /** True if a command of ours other than this one has locked a home (`Door.lock`). Throws HostError where that cannot be seen. */
-export function isLockedByAnother(host: Door, home: string): boolean {
-  return host.platform === 'darwin' ? isLockedOnDarwin(host, home) : isLockedOnLinux(host, home)
+export function isLockedByAnother(doors: Doors, home: string): boolean {
+  return doors.host.platform === 'darwin' ? isLockedOnDarwin(doors.host, home) : isLockedOnLinux(doors, home)
 }

@@ -1,8 +1,9 @@
+import {ownerDoor} from '../host/account-door.js'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {readDrain} from '../gateway/drain.js'
 import {stateFile} from '../gateway/records.js'
 import {isAsWanted} from '../managers/as-wanted.js'
-import {type Host, HostError} from '../host/host.js'
+import {type Door, HostError} from '../host/host.js'
 import {temporariesOf} from '../host/tolerant-read.js'
 import {detectManager} from '../managers/detect.js'
 import type {DefinitionFile, DesiredState, HeartbeatDefinition, Manager} from '../managers/manager.js'
@@ -116,7 +117,7 @@ export async function renderService(
   }
   // A version that would change nothing leaves the record as it is.
   const asBefore = await renderedBy(writtenBy)
-  const isCurrent = writtenBy === version || [...asBefore.files, ...heartbeat.files].every((file) => isAsWanted(target.host, file))
+  const isCurrent = writtenBy === version || [...asBefore.files, ...heartbeat.files].every((file) => isAsWanted(doorOf(target, file), file))
   return isCurrent ? asBefore : renderedBy(version)
 }
 
@@ -192,11 +193,11 @@ interface Decision {
 function decide(target: Target, request: InstallRequest, {seen, files, heartbeat}: Rendered, isManagerDown: boolean): Decision {
   const {manager, service, host} = target
   const desired = desiredAfterInstall(target, seen)
-  const differing = files.filter((file) => !isAsWanted(host, file))
+  const differing = files.filter((file) => !isAsWanted(doorOf(target, file), file))
   const kept = request.force ? [] : [...differing, ...heartbeat.files].filter((file) => file.edited)
   const changed = differing.filter((file) => !kept.includes(file))
   const due = manager.restartDueFile(service)
-  const isDue = host.lstat(due) !== undefined
+  const isDue = ownerDoor(host, manager.owner(service)).lstat(due) !== undefined
   const stale = manager.leftovers(service, [...files.map((file) => file.path), due])
   const {activity} = seen.manager
   const isWaiting = activity === 'waiting'
@@ -215,7 +216,7 @@ function decide(target: Target, request: InstallRequest, {seen, files, heartbeat
 
 /** The steps of an installation, each with what undoes it. */
 function installSteps(target: Target, {seen, settings, heartbeat}: Rendered, decision: Decision, isManagerDown: boolean): Step[] {
-  const {manager, service, host} = target
+  const {manager, service} = target
   const {desired, changed, stale, isDue, start, restart, isPutOff, staysDown} = decision
   const write: Step[] = changed.map((file) => ({
     kind: 'write-file',
@@ -233,7 +234,7 @@ function installSteps(target: Target, {seen, settings, heartbeat}: Rendered, dec
   const needsEnabling = desired === 'running' && (seen.manager.enabled === false || seen.manager.installed === 'no')
   const reload = definition.length > 0 || seen.manager.needsReload ? manager.reload() : []
 
-  const folders = missingFolders(host, definition.length > 0 || restart || isPutOff ? manager.folderSteps(service) : [])
+  const folders = missingFolders(target, definition.length > 0 || restart || isPutOff ? manager.folderSteps(service) : [])
   const inPlace = [...folders, ...settingsFirst, ...rest]
   const placed = manager.staged?.(service, inPlace) ?? inPlace
   const isFirst = (step: Step) => folders.includes(step) || settingsFirst.includes(step)
@@ -284,8 +285,13 @@ function baseEnvironment(target: Target): Record<string, string> {
   return {HOME: account.home, USER: account.name, LOGNAME: account.name, SHELL: '/bin/sh', LANG: 'C.UTF-8'}
 }
 
-function missingFolders(host: Host, steps: readonly Step[]): Step[] {
-  return steps.filter((step) => step.kind !== 'make-folder' || host.stat(step.path) === undefined)
+/** A file of a definition is looked at as whom it is written. */
+function doorOf({host, manager, service}: Target, {as}: Pick<DefinitionFile, 'as'>): Door {
+  return ownerDoor(host, as ?? manager.owner(service))
+}
+
+function missingFolders({host}: Target, steps: readonly Step[]): Step[] {
+  return steps.filter((step) => step.kind !== 'make-folder' || ownerDoor(host, step.as).stat(step.path) === undefined)
 }
 
 /** Ends the gateway that was started on the new definition; the one from before is left to finish what it is doing. */

@@ -1,3 +1,4 @@
+import {ownerDoor} from '../host/account-door.js'
 import type {Step} from '../plan/plan.js'
 import type {Target} from './target.js'
 
@@ -14,5 +15,7 @@ export function restartIsDone({manager, service}: Target): Step {
 
 /** `restartIsDone`, if one was due. */
 export function restartIsDoneIfDue(target: Target): Step[] {
-  return target.host.lstat(target.manager.restartDueFile(target.service)) === undefined ? [] : [restartIsDone(target)]
+  return ownerDoor(target.host, target.manager.owner(target.service)).lstat(target.manager.restartDueFile(target.service)) === undefined
+    ? []
+    : [restartIsDone(target)]
 }

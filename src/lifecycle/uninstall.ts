@@ -1,3 +1,4 @@
+import {ownerDoor} from '../host/account-door.js'
 import {onUndo, type Plan, type Step} from '../plan/plan.js'
 import {desiredStateFile} from '../service/desired-state.js'
 import {prove} from './prove.js'
@@ -15,7 +16,7 @@ export async function planUninstall(target: Target, options: {timeoutMs: number}
   const isInstalled = seen.manager.installed !== 'no'
   const [definition] = seen.manager.definitionPaths
   // Removed by hand, or by an uninstall that was killed, and the manager has not been told.
-  const isGone = isInstalled && definition !== undefined && target.host.lstat(definition) === undefined
+  const isGone = isInstalled && definition !== undefined && ownerDoor(target.host, manager.owner(service)).lstat(definition) === undefined
   const isCreated = seen.manager.settings?.createdDefinition === true && seen.manager.installed !== 'foreign'
   const isOurs = isGone || isCreated || seen.manager.installed === 'own'
   const files = manager.removeSteps(seen.manager)

@@ -1,4 +1,5 @@
-import type {Host} from '../host/host.js'
+import {ownerDoor} from '../host/account-door.js'
+import type {Account, Host} from '../host/host.js'
 import {outcomeOf, type Plan, singleSteps, type Step} from '../plan/plan.js'
 
 /**
@@ -40,11 +41,13 @@ interface WantedFile {
   readonly mode: number
   readonly secret?: boolean
   readonly isProgram?: boolean
+  /** Whose file it is, if not root's or one's own. */
+  readonly as?: Account | undefined
 }
 
 /** The change of one file as a unified diff, and of its mode; of a secret one, or of a program of ours, only that it changes. */
 export async function fileDiff(host: Host, file: WantedFile): Promise<string[]> {
-  const mode = host.lstat(file.path)?.mode
+  const mode = ownerDoor(host, file.as).lstat(file.path)?.mode
   const modeLine = mode === undefined || mode === file.mode ? [] : [`(mode ${octal(mode)} of ${file.path} becomes ${octal(file.mode)})`]
   return [...modeLine, ...(await textDiff(host, file))]
 }
@@ -52,11 +55,13 @@ export async function fileDiff(host: Host, file: WantedFile): Promise<string[]> 
 async function briefDiff(host: Host, file: WantedFile, longestNew: number): Promise<string[]> {
   const diff = await fileDiff(host, file)
   const lines = file.text.split('\n').length - 1
-  return lines > longestNew && host.lstat(file.path) === undefined ? [`(new, ${lines} lines; --dry-run shows them)`] : diff
+  return lines > longestNew && ownerDoor(host, file.as).lstat(file.path) === undefined
+    ? [`(new, ${lines} lines; --dry-run shows them)`]
+    : diff
 }
 
-async function textDiff(host: Host, {path, text: wanted, secret, isProgram}: WantedFile): Promise<string[]> {
-  const installed = host.readText(path)
+async function textDiff(host: Host, {path, text: wanted, secret, isProgram, as}: WantedFile): Promise<string[]> {
+  const installed = ownerDoor(host, as).readText(path)
   if (installed === wanted) return []
   if (isProgram) return [`${path}: ${programText(wanted)}, ${installed === undefined ? 'new' : 'another version'}`]
   if (secret) return [installed === undefined ? `(new; its values are not shown)` : `(changes; its values are not shown)`]

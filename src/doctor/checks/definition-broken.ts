@@ -1,6 +1,6 @@
 import path from 'node:path'
 import {ServiceError} from '../../errors.js'
-import type {Host} from '../../host/host.js'
+import type {Door} from '../../host/host.js'
 import type {StartFailure} from '../../managers/manager.js'
 import {findGatewayCommand, missingInterpreter} from '../../service/gateway-command.js'
 import {TEMPORARY_FOLDERS} from '../../service/home-check.js'
@@ -51,19 +51,19 @@ export const definition: CheckDefinition<Evidence> = {
   needsService: true,
   needsManager: true,
   look: (scene) => {
-    const {host, userHost, manager, service} = scene.target
+    const {userHost, manager, service} = scene.target
     const {programs, requiredFolder, needsHomeMark, startFailure, searchPath = '', ...said} = manager.evidence(scene.seen.manager)
     const program = programs.find(({role}) => role === 'gateway')?.path
     const home = scene.seen.manager.home ?? service.profile.home
-    const programFault = program === undefined ? undefined : faultOf(host, program, searchPath)
+    const programFault = program === undefined ? undefined : faultOf(userHost, program, searchPath)
     return {
       program,
       commandLine: said.commandLine,
       programFault,
       home,
-      isHomeThere: host.stat(home)?.kind === 'folder',
+      isHomeThere: userHost.stat(home)?.kind === 'folder',
       isHomeAnother: needsHomeMark === true && !homeMarks(home).some((mark) => userHost.lstat(mark) !== undefined),
-      missingFolder: requiredFolder !== undefined && host.stat(requiredFolder)?.kind !== 'folder' ? requiredFolder : undefined,
+      missingFolder: requiredFolder !== undefined && userHost.stat(requiredFolder)?.kind !== 'folder' ? requiredFolder : undefined,
       startFailure,
       replacement: programFault === undefined ? undefined : replacementOf(scene, program),
     }
@@ -190,7 +190,7 @@ function startFault(scene: Scene, {startFailure}: Evidence): Fault {
   }
 }
 
-function faultOf(host: Host, program: string, searchPath: string): string | undefined {
+function faultOf(host: Door, program: string, searchPath: string): string | undefined {
   const stat = host.stat(program)
   if (!stat) return `${program} does not exist`
   if (stat.kind !== 'file') return `${program} is no program`

@@ -1,3 +1,4 @@
+import {ownerDoor} from '../../host/account-door.js'
 import type {DirectiveDrift} from '../../managers/manager.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
@@ -23,7 +24,9 @@ export const definition: CheckDefinition<Evidence> = {
     const {settings} = seen.manager
     if (!hasOurPolicy(seen) || !settings) return {drifts: [], edited: [], missing: [], isLimitHit: false}
     const roles = settings.createdDefinition ? ['definition', 'policy'] : ['policy']
-    const missing = manager.ownFiles(service).filter(({role, path}) => roles.includes(role) && host.lstat(path) === undefined)
+    const missing = manager
+      .ownFiles(service)
+      .filter(({role, path}) => roles.includes(role) && ownerDoor(host, manager.owner(service)).lstat(path) === undefined)
     return {
       drifts: manager.drift(seen.manager, settings),
       edited: manager.editedFiles(service),

@@ -1,3 +1,4 @@
+import {ownerDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import type {FileStat} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
@@ -31,10 +32,11 @@ interface Evidence {
   readonly open: readonly {readonly path: string; readonly stat: FileStat}[]
 }
 
-const tickOf = oncePerLook(({target: {manager, host, service}}): Seen[] =>
+const tickOf = oncePerLook(({target: {manager, host, userHost, service}}): Seen[] =>
   manager.tickPrograms(service.account).map((program) => {
-    const stat = host.stat(program.path)
-    const isOther = program.role === 'node' && stat?.kind === 'file' && host.realPath(program.path) !== host.realPath(host.nodePath)
+    // All of it is run as the account.
+    const stat = userHost.stat(program.path)
+    const isOther = program.role === 'node' && stat?.kind === 'file' && userHost.realPath(program.path) !== host.realPath(host.nodePath)
     return {...program, stat, unusable: isOther ? whyTooOld(host, program.path, service.account) : undefined}
   }),
 )
@@ -52,7 +54,7 @@ export const definition: CheckDefinition<Evidence> = {
     const {manager, host, service} = target
     const called = manager.evidence(seen.manager).programs.filter(({role}) => role === 'helper')
     const ticks = seen.manager.settings?.heartbeat.enabled && called.length > 0 ? tickOf(scene, String(service.account.uid)) : []
-    const helpers = called.map((program): Seen => ({...program, stat: host.stat(program.path), unusable: undefined}))
+    const helpers = called.map((program): Seen => ({...program, stat: target.userHost.stat(program.path), unusable: undefined}))
     // Which helpers another version had is not known here; what is not there is named with all else that is out of date.
     const programs = [...(isOfAnotherVersion(scene) ? helpers.filter(({stat}) => stat) : helpers), ...ticks]
     const ours = programs.filter(({role}) => role !== 'node').map((program) => program.path)
@@ -101,6 +103,7 @@ export const definition: CheckDefinition<Evidence> = {
     interrupts: false,
     plan: async (scene, {open, programs}, _found, options) => {
       const {manager, service, host} = scene.target
+      const door = ownerDoor(host, manager.owner(service))
       // What is to be replaced is read first, so that it can be put back.
       const unlock = programs.flatMap(({path: file, role, stat}): Step[] =>
         stat?.kind === 'file' && role !== 'node' && (stat.mode & 0o400) === 0
@@ -108,7 +111,7 @@ export const definition: CheckDefinition<Evidence> = {
               {
                 kind: 'set-access',
                 why: `let ${file} be read`,
-                path: host.realPath(file) ?? file,
+                path: door.realPath(file) ?? file,
                 mode: stat.mode | 0o444,
                 as: manager.owner(service),
               },

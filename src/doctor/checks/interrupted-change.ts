@@ -1,3 +1,4 @@
+import {ownerDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import {isTemporaryPath} from '../../host/host.js'
 import {isLockedByAnother} from '../../gateway/lock.js'
@@ -37,13 +38,14 @@ export const definition: CheckDefinition<Evidence> = {
   needsService: false,
   needsManager: true,
   look: (scene) => {
-    const {manager, service, host} = scene.target
+    const {manager, service, host, userHost} = scene.target
+    const door = ownerDoor(host, manager.owner(service))
     const {home} = service.profile
     const ours = manager.leftovers(service, [])
-    const inHome = (host.list(home) ?? [])
+    const inHome = (userHost.list(home) ?? [])
       .filter(isTemporaryPath)
       .map((name) => path.join(home, name))
-      .filter((file) => host.lstat(file)?.kind !== 'folder')
+      .filter((file) => userHost.lstat(file)?.kind !== 'folder')
     const policy = manager.ownFiles(service).find(({role}) => role === 'policy')?.path ?? ''
     const isAbsent = scene.seen.manager.installed === 'no'
     const evidence = {
@@ -52,9 +54,9 @@ export const definition: CheckDefinition<Evidence> = {
       hasSettings: ours.includes(manager.settingsFile(service)),
       newerWriter:
         hasOurPolicy(scene.seen) && !scene.seen.manager.settings
-          ? newerWriter(readIfAllowed(host, manager.settingsFile(service)))
+          ? newerWriter(readIfAllowed(door, manager.settingsFile(service)))
           : undefined,
-      hasPolicy: isAbsent && host.lstat(policy) !== undefined,
+      hasPolicy: isAbsent && door.lstat(policy) !== undefined,
     }
     const isElsewhere =
       isAbsent &&
@@ -63,7 +65,7 @@ export const definition: CheckDefinition<Evidence> = {
     const seen = {...evidence, isElsewhere}
     const isSuspicious = evidence.temporaries.length > 0 || evidence.isRestartDue || halfDone(scene, seen) !== undefined
     // The table of locks makes every reader wait for all processors, so it is read only where something depends on it.
-    return {...seen, isBusy: isSuspicious && isLockedByAnother(host, home)}
+    return {...seen, isBusy: isSuspicious && isLockedByAnother(scene.target, home)}
   },
   diagnose: (scene, evidence) => {
     const {temporaries, isRestartDue, isBusy: isAtWork} = evidence

@@ -35,11 +35,11 @@ export const definition: CheckDefinition<Evidence> = {
   why: 'A full disk stops the gateway, and can damage its database.',
   needsService: false,
   needsManager: false,
-  look: ({target: {host, service, manager}}) => {
+  look: ({target: {host, userHost, service, manager}}) => {
     const folder = path.join(service.profile.home, 'logs')
     const managers = manager.logFiles(service)
-    const files = [...(host.list(folder) ?? []).map((name) => path.join(folder, name)), ...managers].flatMap((file) => {
-      const stat = host.lstat(file)
+    const files = [...(userHost.list(folder) ?? []).map((name) => path.join(folder, name)), ...managers].flatMap((file) => {
+      const stat = userHost.lstat(file)
       return stat?.kind === 'file' ? [{path: file, bytes: stat.size, mode: stat.mode, isManagers: managers.includes(file)}] : []
     })
     const largest = files.toSorted((a, b) => b.bytes - a.bytes).slice(0, 5)

@@ -1,3 +1,4 @@
+import {ownerDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import type {DefinitionFile} from '../../managers/manager.js'
 import {isTemporaryPath} from '../../host/host.js'
@@ -93,15 +94,16 @@ async function rendered(scene: Scene, settings: ServiceSettings): Promise<Defini
 }
 
 function compare(scene: Scene, files: readonly DefinitionFile[], writtenBy: string | undefined): Evidence {
-  const {manager, service, host} = scene.target
+  const {manager, service} = scene.target
+  const door = ownerDoor(scene.target.host, manager.owner(service))
   const helpers = manager.ownFiles(service).flatMap((file) => (file.role === 'helper' ? [file.path] : []))
   // The record of what was chosen is none of what was made of it.
   const made = files.filter((file) => path.basename(file.path) !== path.basename(manager.settingsFile(service)) && !file.edited)
   const differing = made.filter((file) => {
-    const text = host.readText(file.path)
+    const text = door.readText(file.path)
     return text !== undefined && text !== file.text
   })
-  const added = made.filter((file) => helpers.includes(file.path) && host.lstat(file.path) === undefined)
+  const added = made.filter((file) => helpers.includes(file.path) && door.lstat(file.path) === undefined)
   const wanted = [...files.map((file) => file.path), manager.restartDueFile(service)]
   const leftover = manager.leftovers(service, wanted).filter((file) => !isTemporaryPath(file))
   const paths = (list: readonly DefinitionFile[]) => list.map((file) => file.path)

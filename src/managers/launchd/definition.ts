@@ -1,7 +1,7 @@
 import path from 'node:path'
 import {usageError} from '../../errors.js'
 import {stopTimeoutSec} from '../../gateway/drain.js'
-import type {Account, Host} from '../../host/host.js'
+import type {Account, Door, Host} from '../../host/host.js'
 import {gatewayArgv} from '../../service/gateway-argv.js'
 import {ownPart, renderHelperParts, renderHelpers, toolPath} from '../../service/helpers.js'
 import {UNCOUNTED_MS} from '../../service/restart-policy.js'
@@ -86,6 +86,7 @@ export function exitTimeoutSec(settings: ServiceSettings): number {
 /** Renders the files of a service for a domain. Throws a usage error for a value that a property list cannot carry. */
 export async function renderDefinition(
   host: Host,
+  installed: Door,
   scope: Scope,
   service: Service,
   settings: ServiceSettings,
@@ -140,7 +141,7 @@ export async function renderDefinition(
     openFiles: OPEN_FILES,
     logFile,
   })
-  return [...files, {...file(paths.plist, plist), needsRestart: true, edited: isEdited(host.readText(paths.plist) ?? '')}]
+  return [...files, {...file(paths.plist, plist), needsRestart: true, edited: isEdited(installed.readText(paths.plist) ?? '')}]
 }
 
 /** Renders the launcher alone. */

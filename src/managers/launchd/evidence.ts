@@ -2,7 +2,7 @@ import {accountDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import {pidFile, readProcessRecord} from '../../gateway/records.js'
 import {recordOf} from '../../gateway/verdict.js'
-import {type Host, HostError} from '../../host/host.js'
+import {type Door, type Host, HostError} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
 import {parseSettings, type ServiceSettings} from '../../service/settings.js'
 import type {Activity, LastExit, ManagerObservation, Scope, Service} from '../manager.js'
@@ -60,7 +60,7 @@ const FATAL_CONFIGURATION = 78
 const PROCESS_TIMEOUT_MS = 10_000
 const MAX_DEPTH = 64
 
-export function readOnDisk(host: Host, scope: Scope, service: Service): OnDisk {
+export function readOnDisk(host: Door, scope: Scope, service: Service): OnDisk {
   const paths = definitionPaths(scope, service)
   return {
     plist: host.readText(paths.plist),
@@ -70,7 +70,7 @@ export function readOnDisk(host: Host, scope: Scope, service: Service): OnDisk {
 }
 
 /** Reads the state folder. What may not be read is as if it were not there: another user's service says less. */
-export function readMemory(host: Host, stateFolder: string): Memory {
+export function readMemory(host: Door, stateFolder: string): Memory {
   const text = (name: string) => readIfAllowed(host, path.join(stateFolder, name))?.trim()
   const [how, status] = text('ended')?.split(' ') ?? []
   return {

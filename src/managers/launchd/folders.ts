@@ -1,5 +1,5 @@
 import path from 'node:path'
-import type {Account, Host} from '../../host/host.js'
+import type {Account, Door} from '../../host/host.js'
 import type {Step} from '../../plan/plan.js'
 import type {Scope, Service} from '../manager.js'
 import {definitionPaths, scopeFolders} from './definition.js'
@@ -9,7 +9,7 @@ import {giveStep, logSteps} from './hand-over.js'
  * See Manager.folderSteps. `as`: the account whose ids the definition is written with. In system scope the folders are root's, and the
  * service's account writes its state and its log.
  */
-export function folderSteps(host: Host, scope: Scope, service: Service, as: Account | undefined): Step[] {
+export function folderSteps(host: Door, scope: Scope, service: Service, as: Account | undefined): Step[] {
   const {supportFolder, stateFolder, log} = definitionPaths(scope, service)
   const {plists, support, logs} = scopeFolders(scope, service.account)
   const library = path.dirname(plists)

@@ -1,4 +1,4 @@
-import type {Account, Host} from '../../host/host.js'
+import type {Account, Door} from '../../host/host.js'
 import type {Step} from '../../plan/plan.js'
 import {launchctlEnvironment} from './launchctl.js'
 
@@ -8,7 +8,7 @@ export function giveStep(file: string, {uid, gid, name}: Account): Step {
 }
 
 /** Makes a job's log in a folder of root's: launchd may open it with the job's ids, which may not make a file there. */
-export function logSteps(host: Host, log: string, account: Account): Step[] {
+export function logSteps(host: Door, log: string, account: Account): Step[] {
   const makeLog: Step = {
     kind: 'act',
     why: `make ${log}`,

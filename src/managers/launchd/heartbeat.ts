@@ -1,5 +1,6 @@
+import {ownerDoor} from '../../host/account-door.js'
 import path from 'node:path'
-import type {Account, Host} from '../../host/host.js'
+import type {Account, Door, Host} from '../../host/host.js'
 import {temporariesOf} from '../../host/tolerant-read.js'
 import {onUndo, type Step} from '../../plan/plan.js'
 import {findLastingNode} from '../../service/lasting-node.js'
@@ -43,6 +44,7 @@ export function heartbeatPaths(scope: Scope, account: Account): HeartbeatPaths {
  */
 export async function renderHeartbeat(
   host: Host,
+  files: Door,
   scope: Scope,
   account: Account,
   wanting: readonly ServiceSettings[],
@@ -51,7 +53,7 @@ export async function renderHeartbeat(
   const paths = heartbeatPaths(scope, account)
   const program = host.readText(path.join(host.packageRoot, BUILT_ENTRY))
   if (program === undefined) throw new Error(`the package is incomplete: ${BUILT_ENTRY} is missing`)
-  const installed = host.readText(paths.plist) ?? ''
+  const installed = files.readText(paths.plist) ?? ''
   const node = findLastingNode(host, account, installedNode(installed))
   const text = await renderPlist(host, 'launchd/heartbeat.plist.ejs', {
     label: paths.label,
@@ -107,20 +109,21 @@ export function jobFaults({host, launchctl, paths, domain}: HeartbeatChange): st
 /** Steps that write what differs, and have the job loaded from it. Nothing if all is so already. */
 export function installSteps(files: readonly DefinitionFile[], force: boolean, wanted: HeartbeatChange): Step[] {
   const {host, launchctl, paths, domain, as, account} = wanted
-  const differing = files.filter((file) => (force || !file.edited) && !isAsWanted(host, file))
+  const door = ownerDoor(host, as)
+  const differing = files.filter((file) => (force || !file.edited) && !isAsWanted(door, file))
   const printed = launchctl.print(domain.target, paths.label)
   const isLoaded = typeof printed !== 'string'
-  const onDisk = definitionOf(host.readText(paths.plist))
+  const onDisk = definitionOf(door.readText(paths.plist))
   const isStale = isLoaded && printed.environment.get(DEFINITION_VARIABLE) !== onDisk
   const isPlistNew = differing.some((file) => file.path === paths.plist)
   const reload = reloadStep(wanted, 'tick as the definition says')
   const isToLoad = !isLoaded || isStale || isPlistNew
-  const hadLog = host.lstat(paths.log) !== undefined
+  const hadLog = door.lstat(paths.log) !== undefined
   const removeLog: Step = {
     kind: 'act',
     why: `remove ${paths.log}`,
     act: () => {
-      if (!hadLog) (as && host.account.uid === 0 ? host.as(as) : host).removeFile(paths.log)
+      if (!hadLog) door.removeFile(paths.log)
       return Promise.resolve()
     },
   }
@@ -137,7 +140,8 @@ export function installSteps(files: readonly DefinitionFile[], force: boolean, w
 
 /** Steps that end the tick and take its job away; `withEntry`: its program too. Nothing if there is nothing. */
 export function removalSteps(withEntry: boolean, wanted: HeartbeatChange): Step[] {
-  const {host, launchctl, paths, domain, as} = wanted
+  const {launchctl, paths, domain, as} = wanted
+  const host = ownerDoor(wanted.host, as)
   const isThere = (file: string) => host.lstat(file) !== undefined
   const withTemporary = (names: readonly string[]) => names.flatMap((file) => [...[file].filter(isThere), ...temporariesOf(host, file)])
   const isOurs = isOwn(host.readText(paths.plist) ?? '')

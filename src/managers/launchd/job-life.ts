@@ -1,8 +1,8 @@
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {stopTimeoutSec} from '../../gateway/drain.js'
-import {accountDoor} from '../../host/account-door.js'
-import type {Host} from '../../host/host.js'
+import {accountDoor, ownerDoor} from '../../host/account-door.js'
+import type {Door, Host} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
 import type {Progress, Step} from '../../plan/plan.js'
 import type {Scope, Service} from '../manager.js'
@@ -149,13 +149,17 @@ export class JobLife {
   /** True if launchd has the job where it should be and as it is on disk. An edit by hand cannot be told from what was loaded. */
   private isCurrent(service: Service, {domain, printed}: Loaded, wanted: Domain): boolean {
     const {plist} = definitionPaths(this.scope, service)
-    const text = readIfAllowed(this.host, plist)
+    const text = readIfAllowed(this.files(service), plist)
     if (domain.target !== wanted.target || text === undefined || isEdited(text)) return false
     return !isGivenUp(printed) && !isStale(printed, text)
   }
 
+  private files({account}: Service): Door {
+    return ownerDoor(this.host, this.scope === 'user' ? account : undefined)
+  }
+
   private isOurs(service: Service): boolean {
-    const text = readIfAllowed(this.host, definitionPaths(this.scope, service).plist)
+    const text = readIfAllowed(this.files(service), definitionPaths(this.scope, service).plist)
     return text === undefined ? this.where.recordedSettings(service) !== undefined : isOwn(text)
   }
 

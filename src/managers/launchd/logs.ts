@@ -1,6 +1,6 @@
 import path from 'node:path'
 import {usageError} from '../../errors.js'
-import {type Host, HostError} from '../../host/host.js'
+import {type Door, HostError} from '../../host/host.js'
 import {shellQuote} from '../../service/shell-quote.js'
 import type {LogQuery} from '../manager.js'
 
@@ -20,7 +20,7 @@ export function logCommand(log: string, query: LogQuery): string[] {
 }
 
 /** The log and what rotations have made of it, `<log>.1` and so on. */
-export function logFiles(host: Host, log: string): string[] {
+export function logFiles(host: Door, log: string): string[] {
   try {
     const names = host.list(path.dirname(log)) ?? []
     return names

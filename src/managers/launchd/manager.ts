@@ -1,7 +1,8 @@
+import {accountDoor, ownerDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {ancestorsIn, type ProcessTable} from '../../gateway/process-table.js'
-import {type Account, type Host} from '../../host/host.js'
+import {type Account, type Door, type Host} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
 import {onUndo, type Progress, type RunStep, type Step} from '../../plan/plan.js'
 import {HELPER_NAMES} from '../../service/helpers.js'
@@ -55,12 +56,16 @@ export class LaunchdManager implements Manager {
   private readonly where: Whereabouts
   private readonly life: JobLife
 
+  /** Through which the files of this scope are read: a user's own are, as root too, with that user's ids. */
+  private readonly files: Door
+
   /** `account`: whose session it is (user scope), or who asks (system scope). */
   constructor(
     private readonly host: Host,
     readonly scope: Scope,
     private readonly account: Account,
   ) {
+    this.files = ownerDoor(host, scope === 'user' ? account : undefined)
     this.launchctl = new Launchctl(host)
     this.where = new Whereabouts(host, scope, this.launchctl)
     this.life = new JobLife(host, scope, this.launchctl, this.where, (service) => this.observe([service])[0]?.mainPid)
@@ -80,7 +85,7 @@ export class LaunchdManager implements Manager {
     if (this.scope === 'user') return this.account
     const suffix = profileName === 'default' ? '' : `-${profileName}`
     const file = path.join(scopeFolders('system', this.account).plists, `ai.hermes.gateway${suffix}.plist`)
-    const text = readIfAllowed(this.host, file)
+    const text = readIfAllowed(this.files, file)
     if (text === undefined) return undefined
     // Without UserName a daemon runs as root (launchd.plist(5)).
     const user = member(parsePlist(text), 'UserName')
@@ -88,12 +93,12 @@ export class LaunchdManager implements Manager {
   }
 
   serviceFor(profile: Profile, account: Account): Service {
-    const suffix = serviceSuffix(profile, account.home, (file) => this.host.realPath(file))
+    const suffix = serviceSuffix(profile, account.home, (file) => accountDoor(this.host, account).realPath(file))
     return {profile, account, name: `ai.hermes.gateway${suffix ? `-${suffix}` : ''}`}
   }
 
   isOnDisk(service: Service): boolean {
-    return orNoAccess(() => this.host.lstat(definitionPaths(this.scope, service).plist) !== undefined)
+    return orNoAccess(() => this.files.lstat(definitionPaths(this.scope, service).plist) !== undefined)
   }
 
   observe(services: readonly Service[]): ManagerObservation[] {
@@ -102,7 +107,7 @@ export class LaunchdManager implements Manager {
     let processes: Evidence['processes'] | undefined
     return services.map((service) => {
       const paths = definitionPaths(this.scope, service)
-      const onDisk = orNoAccess(() => readOnDisk(this.host, this.scope, service))
+      const onDisk = orNoAccess(() => readOnDisk(this.files, this.scope, service))
       const {loaded, present} = this.where.find(service, onDisk.settings)
       // Without any session nothing runs in one; of what is not on disk either, that is all there is to know.
       if (present === undefined && onDisk.plist !== undefined) throw noSession(service.account)
@@ -115,7 +120,7 @@ export class LaunchdManager implements Manager {
         job: loaded,
         domain,
         isDisabled: disabledIn(domain && disabled.get(domain.target), service.name),
-        memory: readMemory(this.host, paths.stateFolder),
+        memory: readMemory(this.files, paths.stateFolder),
         processes: processes ?? new Map(),
       })
     })
@@ -139,14 +144,14 @@ export class LaunchdManager implements Manager {
 
   async render(service: Service, settings: ServiceSettings, environment: ReadonlyMap<string, string>): Promise<DefinitionFile[]> {
     const {plist} = definitionPaths(this.scope, service)
-    const text = readIfAllowed(this.host, plist)
+    const text = readIfAllowed(this.files, plist)
     // launchd merges nothing into a property list, so there is no way to add our policy to another tool's.
     if (text !== undefined && !isOwn(text)) throw otherTools(plist)
-    return renderDefinition(this.host, this.scope, service, this.recorded(settings), environment, this.where.domain(service))
+    return renderDefinition(this.host, this.files, this.scope, service, this.recorded(settings), environment, this.where.domain(service))
   }
 
   readEnvironment(service: Service): Map<string, string> {
-    return orNoAccess(() => parseEnvironment(this.host.readText(definitionPaths(this.scope, service).environmentFile) ?? ''))
+    return orNoAccess(() => parseEnvironment(this.files.readText(definitionPaths(this.scope, service).environmentFile) ?? ''))
   }
 
   unitEnvironment(service: Service, settings: ServiceSettings): Record<string, string> {
@@ -161,10 +166,10 @@ export class LaunchdManager implements Manager {
 
   async heartbeat(service: Service, settings: ServiceSettings | undefined, force = false): Promise<HeartbeatDefinition> {
     const {account} = service
-    const recorded = orNoAccess(() => recordedSettings(this.host, scopeFolders(this.scope, account).support))
+    const recorded = orNoAccess(() => recordedSettings(this.files, scopeFolders(this.scope, account).support))
     const {wanting, isAbout, isProgramWanted} = tickWish(recorded, service.name, settings, account)
     if (wanting.length === 0) return {files: [], steps: removalSteps(!isProgramWanted, this.heartbeatChange(service)), faults: []}
-    const files = await renderHeartbeat(this.host, this.scope, account, wanting, this.where.domain(service))
+    const files = await renderHeartbeat(this.host, this.files, this.scope, account, wanting, this.where.domain(service))
     const change = this.heartbeatChange(service)
     return {files, steps: isAbout ? installSteps(files, force, change) : [], faults: jobFaults(change)}
   }
@@ -179,7 +184,7 @@ export class LaunchdManager implements Manager {
 
   tickPrograms(account: Account): UsedProgram[] {
     const {entry, plist} = heartbeatPaths(this.scope, account)
-    const [node] = commandOf(readIfAllowed(this.host, plist) ?? '')
+    const [node] = commandOf(readIfAllowed(this.files, plist) ?? '')
     if (node === undefined) return []
     return [
       {path: node, role: 'node'},
@@ -200,7 +205,7 @@ export class LaunchdManager implements Manager {
 
   editedFiles(service: Service): string[] {
     const {plist} = definitionPaths(this.scope, service)
-    return orNoAccess(() => [plist].filter((file) => isEdited(this.host.readText(file) ?? '')))
+    return orNoAccess(() => [plist].filter((file) => isEdited(this.files.readText(file) ?? '')))
   }
 
   gatewayDefinitions(account: Account): GatewayDefinition[] {
@@ -276,7 +281,7 @@ export class LaunchdManager implements Manager {
   }
 
   folderSteps(service: Service): Step[] {
-    return folderSteps(this.host, this.scope, service, this.owner(service))
+    return folderSteps(this.files, this.scope, service, this.owner(service))
   }
 
   settingsFile(service: Service): string {
@@ -292,7 +297,7 @@ export class LaunchdManager implements Manager {
   }
 
   leftovers(service: Service, wanted: readonly string[]): string[] {
-    return leftovers(this.host, this.scope, service, wanted)
+    return leftovers(this.files, this.scope, service, wanted)
   }
 
   removeSteps({service}: ManagerObservation): Step[] {
@@ -302,7 +307,7 @@ export class LaunchdManager implements Manager {
   traces(service: Service): string[] {
     const {loaded} = this.where.find(service, undefined)
     const known = loaded ? [`${loaded.domain.target} still knows ${service.name} (${loaded.printed.state})`] : []
-    return [...fileTraces(this.host, this.scope, service), ...known]
+    return [...fileTraces(this.files, this.scope, service), ...known]
   }
 
   /** launchd never forgets a disable by itself: whoever installed a job of that name again could not load it. */

@@ -1,6 +1,6 @@
 import path from 'node:path'
-import {accountDoor} from '../../host/account-door.js'
-import type {Account, Host} from '../../host/host.js'
+import {accountDoor, ownerDoor} from '../../host/account-door.js'
+import type {Account, Door, Host} from '../../host/host.js'
 import {readIfAllowed, temporariesOf} from '../../host/tolerant-read.js'
 import type {Step} from '../../plan/plan.js'
 import {recordedSettings, wantingTick} from '../../service/recorded-settings.js'
@@ -12,7 +12,7 @@ import {logFiles} from './logs.js'
 import {isOwn} from './plist.js'
 
 /** See Manager.leftovers. */
-export function leftovers(host: Host, scope: Scope, service: Service, wanted: readonly string[]): string[] {
+export function leftovers(host: Door, scope: Scope, service: Service, wanted: readonly string[]): string[] {
   const paths = definitionPaths(scope, service)
   return orNoAccess(() => {
     // We make no other folder in there than that of the state.
@@ -27,9 +27,10 @@ export function leftovers(host: Host, scope: Scope, service: Service, wanted: re
 /** See Manager.removeSteps. `as`: the account whose ids the definition was written with. */
 export function removeSteps(host: Host, scope: Scope, service: Service, as: Account | undefined): Step[] {
   const paths = definitionPaths(scope, service)
-  const isThere = (file: string) => host.lstat(file) !== undefined
-  const isOurs = isOwn(readIfAllowed(host, paths.plist) ?? '')
-  const files = [...(isOurs ? [paths.plist] : []), ...leftovers(host, scope, service, []), ...logFiles(host, paths.log)].filter(isThere)
+  const door = ownerDoor(host, as)
+  const isThere = (file: string) => door.lstat(file) !== undefined
+  const isOurs = isOwn(readIfAllowed(door, paths.plist) ?? '')
+  const files = [...(isOurs ? [paths.plist] : []), ...leftovers(door, scope, service, []), ...logFiles(door, paths.log)].filter(isThere)
   const {support, logs} = scopeFolders(scope, service.account)
   const folders = [paths.supportFolder, support, logs].filter(isThere)
   return [
@@ -42,17 +43,19 @@ export function removeSteps(host: Host, scope: Scope, service: Service, as: Acco
 /** Takes away what was left by a service that has never come up: what it remembers, and what it has said. */
 export function removeTrace(host: Host, scope: Scope, service: Service): Step {
   const {stateFolder, log} = definitionPaths(scope, service)
-  const hadLog = host.lstat(log) !== undefined
+  const door = ownerDoor(host, scope === 'user' ? service.account : undefined)
+  const user = accountDoor(host, service.account)
+  const hadLog = door.lstat(log) !== undefined
   const act = (): Promise<void> => {
-    for (const name of host.list(stateFolder) ?? []) accountDoor(host, service.account).removeFile(path.join(stateFolder, name))
-    if (!hadLog) (scope === 'user' ? accountDoor(host, service.account) : host).removeFile(log)
+    for (const name of user.list(stateFolder) ?? []) user.removeFile(path.join(stateFolder, name))
+    if (!hadLog) door.removeFile(log)
     return Promise.resolve()
   }
   return {kind: 'act', why: `remove what is in ${stateFolder}`, act}
 }
 
 /** Files of a service, and of a tick that no service wants any more. */
-export function fileTraces(host: Host, scope: Scope, service: Service): string[] {
+export function fileTraces(host: Door, scope: Scope, service: Service): string[] {
   const paths = definitionPaths(scope, service)
   const places = [paths.plist, paths.supportFolder, ...logFiles(host, paths.log), ...heartbeatTraces(host, scope, service)]
   return places.filter((file) => host.lstat(file) !== undefined)
@@ -62,15 +65,16 @@ export function fileTraces(host: Host, scope: Scope, service: Service): string[]
 function removeState(host: Host, scope: Scope, service: Service): Step {
   const {stateFolder} = definitionPaths(scope, service)
   const act = (): Promise<void> => {
-    for (const name of host.list(stateFolder) ?? []) accountDoor(host, service.account).removeFile(path.join(stateFolder, name))
-    host.removeFolder(stateFolder)
+    const user = accountDoor(host, service.account)
+    for (const name of user.list(stateFolder) ?? []) user.removeFile(path.join(stateFolder, name))
+    ownerDoor(host, scope === 'user' ? service.account : undefined).removeFolder(stateFolder)
     return Promise.resolve()
   }
   return {kind: 'act', why: `remove ${stateFolder}`, act}
 }
 
 /** Files of the tick that no service wants any more. */
-function heartbeatTraces(host: Host, scope: Scope, {account}: Service): string[] {
+function heartbeatTraces(host: Door, scope: Scope, {account}: Service): string[] {
   const all = orNoAccess(() => recordedSettings(host, scopeFolders(scope, account).support))
   const {plist, entry, log} = heartbeatPaths(scope, account)
   if (wantingTick(all.values(), account).length > 0) return []

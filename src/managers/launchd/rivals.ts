@@ -1,3 +1,4 @@
+import {accountDoor, ownerDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import {isGatewayCommandLine} from '../../gateway/process.js'
 import type {Account, Host} from '../../host/host.js'
@@ -21,20 +22,21 @@ export function gatewayDefinitions(
   isDisabled: (label: string) => boolean,
 ): GatewayDefinition[] {
   const {plists, support} = scopeFolders(scope, account)
-  return listIfAllowed(host, plists).flatMap((file) => {
+  const files = ownerDoor(host, scope === 'user' ? account : undefined)
+  return listIfAllowed(files, plists).flatMap((file) => {
     if (!file.endsWith('.plist')) return []
     const [name, place] = [file.slice(0, -'.plist'.length), path.join(plists, file)]
-    const text = readIfAllowed(host, place) ?? ''
+    const text = readIfAllowed(files, place) ?? ''
     const plist = parsePlist(text)
     // What ours runs is the launcher; what that runs stands in the settings.
-    const settings = isOwn(text) ? parseSettings(readIfAllowed(host, path.join(support, name, 'settings.json'))) : undefined
+    const settings = isOwn(text) ? parseSettings(readIfAllowed(files, path.join(support, name, 'settings.json'))) : undefined
     const command = settings ? gatewayArgv(settings.command, settings.profile, settings.home) : commandOf(text)
     if (!isGatewayCommandLine(command)) return []
     const user = member(plist, 'UserName')
     const owner = scope === 'user' ? account : host.accountOf(typeof user === 'string' ? user : 0)
     if (owner?.uid !== account.uid) return []
     const named = member(member(plist, 'EnvironmentVariables'), 'HERMES_HOME')
-    const home = homeOfDefinition(host, typeof named === 'string' ? named : '', command, account)
+    const home = homeOfDefinition(accountDoor(host, account), typeof named === 'string' ? named : '', command, account)
     return [{name, scope, path: place, home, isEnabled: !isDisabled(name), command}]
   })
 }

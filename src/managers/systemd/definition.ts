@@ -1,6 +1,6 @@
 import path from 'node:path'
 import {stopTimeoutSec} from '../../gateway/drain.js'
-import type {Account, Host} from '../../host/host.js'
+import type {Account, Door, Host} from '../../host/host.js'
 import {gatewayArgv} from '../../service/gateway-argv.js'
 import {renderHelpers, toolPath} from '../../service/helpers.js'
 import {homeMarks} from '../../service/home-mark.js'
@@ -110,6 +110,7 @@ export function unitEnvironment(host: Host, scope: Scope, service: Service, sett
  */
 export async function renderDefinition(
   host: Host,
+  installed: Door,
   scope: Scope,
   service: Service,
   settings: ServiceSettings,
@@ -130,7 +131,7 @@ export async function renderDefinition(
   const unitFile = (name: string, text: string, needsRestart: boolean): DefinitionFile => ({
     ...file(name, stamped(text)),
     needsRestart,
-    edited: isEdited(host.readText(name) ?? ''),
+    edited: isEdited(installed.readText(name) ?? ''),
   })
 
   const helpers = await renderHelpers(host, {home: settings.home, policy: settings.policy})
@@ -169,7 +170,7 @@ export async function renderDefinition(
     identifier: syslogIdentifier(service),
     environmentFile: entries.length > 0 ? patternSetting(paths.environmentFile) : '',
   })
-  const before = {unit: host.readText(paths.unit) ?? '', dropIn: host.readText(paths.dropIn) ?? ''}
+  const before = {unit: installed.readText(paths.unit) ?? '', dropIn: installed.readText(paths.dropIn) ?? ''}
   const withDropIn = (unit: string) => [...files, unitFile(paths.dropIn, dropIn, runsOtherwise(before, {unit, dropIn}))]
   if (!options.withUnit) return withDropIn(before.unit)
 

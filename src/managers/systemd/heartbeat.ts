@@ -1,5 +1,5 @@
 import path from 'node:path'
-import type {Account, Host} from '../../host/host.js'
+import type {Account, Door, Host} from '../../host/host.js'
 import {temporariesOf} from '../../host/tolerant-read.js'
 import {onUndo, type RunStep, type Step} from '../../plan/plan.js'
 import {findLastingNode} from '../../service/lasting-node.js'
@@ -41,6 +41,7 @@ export function heartbeatPaths(scope: Scope, account: Account): HeartbeatPaths {
  */
 export async function renderHeartbeat(
   host: Host,
+  files: Door,
   scope: Scope,
   account: Account,
   wanting: readonly ServiceSettings[],
@@ -48,7 +49,7 @@ export async function renderHeartbeat(
   const paths = heartbeatPaths(scope, account)
   const program = host.readText(path.join(host.packageRoot, BUILT_ENTRY))
   if (program === undefined) throw new Error(`the package is incomplete: ${BUILT_ENTRY} is missing`)
-  const node = findLastingNode(host, account, installedNode(host, paths.serviceFile))
+  const node = findLastingNode(host, account, installedNode(files, paths.serviceFile))
   const intervalMs = Math.min(...wanting.map((settings) => settings.heartbeat.intervalSec)) * 1000
   const service = await renderTemplate(host, 'systemd/heartbeat.service.ejs', {
     account: freeText(account.name),
@@ -69,7 +70,7 @@ export async function renderHeartbeat(
     secret: false,
     isProgram: false,
     needsRestart: false,
-    edited: isEdited(host.readText(name) ?? ''),
+    edited: isEdited(files.readText(name) ?? ''),
   })
   const units = [file(paths.serviceFile, stamped(service)), file(paths.timerFile, stamped(timer))]
   return [{...file(paths.entry, program), isProgram: true}, ...units]
@@ -101,7 +102,7 @@ export function timerFaults({paths, timer}: HeartbeatChange): string[] {
 }
 
 /** Steps that write what differs, and have the timer run. Nothing if all is so already. */
-export function installSteps(host: Host, files: readonly DefinitionFile[], force: boolean, wanted: HeartbeatChange): Step[] {
+export function installSteps(host: Door, files: readonly DefinitionFile[], force: boolean, wanted: HeartbeatChange): Step[] {
   const {paths, timer, as, change} = wanted
   const differing = files.filter((file) => (force || !file.edited) && !isAsWanted(host, file))
   const isTimerNew = timer.needsReload || differing.some((file) => file.path === paths.timerFile)
@@ -128,7 +129,7 @@ export function installSteps(host: Host, files: readonly DefinitionFile[], force
 }
 
 /** Steps that end the tick and take its units away; `withEntry`: its program too. Nothing if there is nothing. */
-export function removalSteps(host: Host, withEntry: boolean, {paths, timer, as, change}: HeartbeatChange): Step[] {
+export function removalSteps(host: Door, withEntry: boolean, {paths, timer, as, change}: HeartbeatChange): Step[] {
   const isThere = (file: string) => host.lstat(file) !== undefined
   const onDisk = (names: readonly string[]) => names.flatMap((file) => [...[file].filter(isThere), ...temporariesOf(host, file)])
   const units = onDisk([paths.timerFile, paths.serviceFile])
@@ -152,7 +153,7 @@ function span(ms: number): string {
 }
 
 /** The node of the unit that is there, so that another one which happens to run this command changes nothing. */
-export function installedNode(host: Host, serviceFile: string): string | undefined {
+export function installedNode(host: Door, serviceFile: string): string | undefined {
   return /^ExecStart=:"(\/[^"\\%]*)" /m.exec(host.readText(serviceFile) ?? '')?.[1]
 }
 

@@ -1,3 +1,4 @@
+import {ownerDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import type {Account, Host} from '../../host/host.js'
@@ -50,7 +51,7 @@ export function endLinger(host: Host, scope: Scope, service: Service): Step[] {
     .filter((other) => mayWrite(other.scope))
     .flatMap(({scope: where, name}) => {
       const file = definitionPaths(where, {...service, name}).settings
-      const settings = parseSettings(readIfAllowed(host, file))
+      const settings = parseSettings(readIfAllowed(ownerDoor(host, where === 'user' ? account : undefined), file))
       return settings?.account === account.name ? [{scope: where, name, file, settings}] : []
     })
   const [heir] = heirs
@@ -72,7 +73,8 @@ function otherUnits(host: Host, own: Scope, service: Service): UnitPlace[] {
   const {account} = service
   const unitsIn = (scope: Scope) => {
     const {units} = scopeFolders(scope, account)
-    const names = (host.list(units) ?? []).filter((name) => /^hermes-gateway.*\.service$/.test(name)).sort()
+    const files = ownerDoor(host, scope === 'user' ? account : undefined)
+    const names = (files.list(units) ?? []).filter((name) => /^hermes-gateway.*\.service$/.test(name)).sort()
     const others = names.filter((name) => scope !== own || name !== service.name).map((name) => ({scope, name}))
     if (scope === 'user') return others
     return others.filter(({name}) => accountOfUnit(host, readIfAllowed(host, path.join(units, name)) ?? '')?.uid === account.uid)

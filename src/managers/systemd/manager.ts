@@ -1,6 +1,7 @@
+import {accountDoor, ownerDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import type {ProcessTable} from '../../gateway/process-table.js'
-import type {Account, Host} from '../../host/host.js'
+import type {Account, Door, Host} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
 import type {RunStep, Step} from '../../plan/plan.js'
 import {HELPER_NAMES} from '../../service/helpers.js'
@@ -68,6 +69,8 @@ export class SystemdManager implements Manager {
   /** An observation does not change, and many checks ask what its definition says. */
   private readonly evidenceOf = new WeakMap<ManagerObservation, DefinitionEvidence>()
   private readonly systemctl: Systemctl
+  /** Through which the files of this scope are read: a user's own are, as root too, with that user's ids. */
+  private readonly files: Door
   /** Found once: it is the same for all services, and does not change. */
   private cgroupMount: string | undefined
 
@@ -79,23 +82,24 @@ export class SystemdManager implements Manager {
   ) {
     this.title = `systemd (${scope})`
     this.systemctl = new Systemctl(host, scope, account)
+    this.files = ownerDoor(host, scope === 'user' ? account : undefined)
   }
 
   defaultAccount(profileName: string): Account | undefined {
     if (this.scope === 'user') return this.account
     // The installed unit says whose gateway it is; a settings file of ours says so too, but a unit of upstream's has only itself.
     const suffix = profileName === 'default' ? '' : `-${profileName}`
-    const text = readIfAllowed(this.host, path.join(scopeFolders('system', this.account).units, `hermes-gateway${suffix}.service`))
+    const text = readIfAllowed(this.files, path.join(scopeFolders('system', this.account).units, `hermes-gateway${suffix}.service`))
     return text === undefined ? undefined : accountOfUnit(this.host, text)
   }
 
   serviceFor(profile: Profile, account: Account): Service {
-    const suffix = serviceSuffix(profile, account.home, (file) => this.host.realPath(file))
+    const suffix = serviceSuffix(profile, account.home, (file) => accountDoor(this.host, account).realPath(file))
     return {profile, account, name: `hermes-gateway${suffix ? `-${suffix}` : ''}.service`}
   }
 
   isOnDisk(service: Service): boolean {
-    return orNoAccess(() => this.host.lstat(definitionPaths(this.scope, service).unit) !== undefined)
+    return orNoAccess(() => this.files.lstat(definitionPaths(this.scope, service).unit) !== undefined)
   }
 
   observe(services: readonly Service[]): ManagerObservation[] {
@@ -117,20 +121,23 @@ export class SystemdManager implements Manager {
     if (this.systemctl.answers()) return undefined
     const {unit} = definitionPaths(this.scope, service)
     const wanted = path.join(path.dirname(unit), 'default.target.wants', service.name)
-    const UnitFileState = orNoAccess(() => this.host.lstat(wanted)) ? 'enabled' : 'disabled'
+    const UnitFileState = orNoAccess(() => this.files.lstat(wanted)) ? 'enabled' : 'disabled'
     const seen = this.observation(service, {LoadState: 'loaded', FragmentPath: unit, UnitFileState, ActiveState: 'inactive'})
     return seen.installed === 'own' && seen.settings ? {...seen, home: seen.settings.home} : undefined
   }
 
   async render(service: Service, settings: ServiceSettings, environment: ReadonlyMap<string, string>): Promise<DefinitionFile[]> {
-    const text = readIfAllowed(this.host, definitionPaths(this.scope, service).unit)
+    const text = readIfAllowed(this.files, definitionPaths(this.scope, service).unit)
     // Another tool's unit may be in another folder, such as that of a package.
     const withUnit = text === undefined ? settings.createdDefinition : isOwn(text)
-    return renderDefinition(this.host, this.scope, service, settings, environment, {withUnit, systemdVersion: this.systemctl.version()})
+    return renderDefinition(this.host, this.files, this.scope, service, settings, environment, {
+      withUnit,
+      systemdVersion: this.systemctl.version(),
+    })
   }
 
   readEnvironment(service: Service): Map<string, string> {
-    return orNoAccess(() => parseEnvironmentFile(this.host.readText(definitionPaths(this.scope, service).environmentFile) ?? ''))
+    return orNoAccess(() => parseEnvironmentFile(this.files.readText(definitionPaths(this.scope, service).environmentFile) ?? ''))
   }
 
   unitEnvironment(service: Service, settings: ServiceSettings): Record<string, string> {
@@ -143,7 +150,7 @@ export class SystemdManager implements Manager {
     for (const [directive, value] of Object.entries(wanted)) {
       const merged = observation.directives[directive]
       if (merged === undefined || value.accepts(merged)) continue
-      const setBy = observation.definitionPaths.findLast((file) => value.pattern.test(readIfAllowed(this.host, file) ?? ''))
+      const setBy = observation.definitionPaths.findLast((file) => value.pattern.test(readIfAllowed(this.files, file) ?? ''))
       drifts.push({directive: value.name, wanted: value.text, merged, setBy})
     }
     return [...drifts, ...this.commandDrift(observation, settings)]
@@ -152,7 +159,7 @@ export class SystemdManager implements Manager {
   /** A command of ours is ours to hold, whoever rewrites the unit. */
   private commandDrift({service, definitionPaths: loaded}: ManagerObservation, settings: ServiceSettings): DirectiveDrift[] {
     if (!holdsCommand(settings)) return []
-    const texts = loaded.map((file) => readIfAllowed(this.host, file) ?? '')
+    const texts = loaded.map((file) => readIfAllowed(this.files, file) ?? '')
     const wanted = startWords(this.host, service, settings)
     const {words} = execStartOf(texts)
     if (words.length === 0 || words.join('\0') === wanted.join('\0')) return []
@@ -167,7 +174,7 @@ export class SystemdManager implements Manager {
     const needsHomeMark = loaded.includes(definitionPaths(this.scope, service).dropIn)
     const own = needsHomeMark ? this.ownFiles(service) : []
     const helpers = own.filter(({role}) => role === 'helper').map(({path: file}): UsedProgram => ({path: file, role: 'helper'}))
-    const texts = loaded.map((file) => readIfAllowed(this.host, file) ?? '')
+    const texts = loaded.map((file) => readIfAllowed(this.files, file) ?? '')
     const evidence = {...definitionEvidence(observation.directives, execStartOf(texts), helpers), needsHomeMark}
     this.evidenceOf.set(observation, evidence)
     return evidence
@@ -175,7 +182,7 @@ export class SystemdManager implements Manager {
 
   tickPrograms(account: Account): UsedProgram[] {
     const {entry, serviceFile} = heartbeatPaths(this.scope, account)
-    const node = orNoAccess(() => installedNode(this.host, serviceFile))
+    const node = orNoAccess(() => installedNode(this.files, serviceFile))
     return node === undefined
       ? []
       : [
@@ -197,7 +204,7 @@ export class SystemdManager implements Manager {
 
   editedFiles(service: Service): string[] {
     const {unit, dropIn} = definitionPaths(this.scope, service)
-    return orNoAccess(() => [unit, dropIn].filter((file) => isEdited(this.host.readText(file) ?? '')))
+    return orNoAccess(() => [unit, dropIn].filter((file) => isEdited(this.files.readText(file) ?? '')))
   }
 
   gatewayDefinitions(account: Account): GatewayDefinition[] {
@@ -225,10 +232,10 @@ export class SystemdManager implements Manager {
     const own = path.basename(definitionPaths(this.scope, service).supportFolder)
     const {wanting, isAbout, isProgramWanted} = tickWish(this.recorded(), own, settings, account)
     if (wanting.length === 0)
-      return {files: [], steps: removalSteps(this.host, !isProgramWanted, this.heartbeatChange(service)), faults: []}
-    const files = await renderHeartbeat(this.host, this.scope, account, wanting)
+      return {files: [], steps: removalSteps(this.files, !isProgramWanted, this.heartbeatChange(service)), faults: []}
+    const files = await renderHeartbeat(this.host, this.files, this.scope, account, wanting)
     const change = this.heartbeatChange(service)
-    return {files, steps: isAbout ? installSteps(this.host, files, force, change) : [], faults: timerFaults(change)}
+    return {files, steps: isAbout ? installSteps(this.files, files, force, change) : [], faults: timerFaults(change)}
   }
 
   lastTick(service: Service): LastTick | undefined {
@@ -292,11 +299,11 @@ export class SystemdManager implements Manager {
   }
 
   leftovers(service: Service, wanted: readonly string[]): string[] {
-    return leftovers(this.host, this.scope, service, wanted)
+    return leftovers(this.files, this.scope, service, wanted)
   }
 
   removeSteps(observation: ManagerObservation): Step[] {
-    return removeSteps(this.host, this.scope, observation, this.owner(observation.service))
+    return removeSteps(this.files, this.scope, observation, this.owner(observation.service))
   }
 
   traces(service: Service): string[] {
@@ -308,7 +315,7 @@ export class SystemdManager implements Manager {
       runtimeFolderOf(this.scope, service),
       ...this.heartbeatTraces(service),
     ]
-    const files = places.filter((file) => this.host.lstat(file) !== undefined)
+    const files = places.filter((file) => this.files.lstat(file) !== undefined)
     const shown = this.observe([service])[0]
     const known =
       shown && (shown.installed !== 'no' || shown.activity !== 'stopped')
@@ -390,7 +397,7 @@ export class SystemdManager implements Manager {
 
   /** The settings of all services of the scope. */
   private recorded(): Map<string, ServiceSettings> {
-    return orNoAccess(() => recordedSettings(this.host, scopeFolders(this.scope, this.account).support))
+    return orNoAccess(() => recordedSettings(this.files, scopeFolders(this.scope, this.account).support))
   }
 
   /** Files of the tick that no service wants any more. */
@@ -425,20 +432,20 @@ export class SystemdManager implements Manager {
       service,
       installed: isLoaded(shown) ? this.installation(paths.dropIn, shown.FragmentPath ?? '') : 'no',
       failuresInARow: this.failuresInARow(service),
-      settings: orNoAccess(() => parseSettings(readIfAllowed(this.host, paths.settings))),
+      settings: orNoAccess(() => parseSettings(readIfAllowed(this.files, paths.settings))),
     }
   }
 
   private installation(dropIn: string, fragment: string): ManagerObservation['installed'] {
     if (fragment === '') return 'no'
     return orNoAccess(() => {
-      if (isOwn(readIfAllowed(this.host, fragment) ?? '')) return 'own'
-      return this.host.lstat(dropIn) ? 'adopted' : 'foreign'
+      if (isOwn(readIfAllowed(this.files, fragment) ?? '')) return 'own'
+      return this.files.lstat(dropIn) ? 'adopted' : 'foreign'
     })
   }
 
   private failuresInARow(service: Service): number {
-    return positive(readIfAllowed(this.host, path.join(this.memoryFolder(service), 'failures'))?.trim()) ?? 0
+    return positive(readIfAllowed(this.files, path.join(this.memoryFolder(service), 'failures'))?.trim()) ?? 0
   }
 }
 

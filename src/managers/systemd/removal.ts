@@ -1,5 +1,5 @@
 import path from 'node:path'
-import type {Account, Host} from '../../host/host.js'
+import type {Account, Door} from '../../host/host.js'
 import {temporariesOf} from '../../host/tolerant-read.js'
 import type {Step} from '../../plan/plan.js'
 import type {ManagerObservation, Scope, Service} from '../manager.js'
@@ -13,7 +13,7 @@ export function runtimeFolderOf(scope: Scope, service: Service): string {
 }
 
 /** See Manager.leftovers. */
-export function leftovers(host: Host, scope: Scope, service: Service, wanted: readonly string[]): string[] {
+export function leftovers(host: Door, scope: Scope, service: Service, wanted: readonly string[]): string[] {
   const {unit, dropIn, supportFolder} = definitionPaths(scope, service)
   return orNoAccess(() => {
     const support = (host.list(supportFolder) ?? []).map((name) => path.join(supportFolder, name))
@@ -24,7 +24,7 @@ export function leftovers(host: Host, scope: Scope, service: Service, wanted: re
 }
 
 /** See Manager.removeSteps. `as`: the account whose ids the definition was written with. */
-export function removeSteps(host: Host, scope: Scope, {service, installed, settings}: ManagerObservation, as: Account | undefined): Step[] {
+export function removeSteps(host: Door, scope: Scope, {service, installed, settings}: ManagerObservation, as: Account | undefined): Step[] {
   const {unit, dropIn, dropInFolder, supportFolder} = definitionPaths(scope, service)
   // The unit first: our drop-in beside it is what tells that we created it, even if another tool has rewritten it since.
   const isCreated = installed === 'own' || (settings?.createdDefinition && installed !== 'foreign')

@@ -1,3 +1,4 @@
+import {accountDoor, ownerDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import {isGatewayCommandLine} from '../../gateway/process.js'
 import type {Account, Host} from '../../host/host.js'
@@ -13,13 +14,14 @@ import {execStartOf, valuesOf} from './exec-start.js'
  */
 export function gatewayDefinitions(host: Host, scope: Scope, account: Account): GatewayDefinition[] {
   const {units} = scopeFolders(scope, account)
+  const files = ownerDoor(host, scope === 'user' ? account : undefined)
   const enabled = new Set(
-    ['default.target.wants', 'multi-user.target.wants'].flatMap((folder) => listIfAllowed(host, path.join(units, folder))),
+    ['default.target.wants', 'multi-user.target.wants'].flatMap((folder) => listIfAllowed(files, path.join(units, folder))),
   )
-  return listIfAllowed(host, units).flatMap((name) => {
+  return listIfAllowed(files, units).flatMap((name) => {
     if (!name.endsWith('.service')) return []
     const file = path.join(units, name)
-    const text = readIfAllowed(host, file) ?? ''
+    const text = readIfAllowed(files, file) ?? ''
     // Every gateway's command line has this word; most units of a machine have not.
     if (!text.includes('gateway')) return []
     const command = execStartOf([text]).words
@@ -27,7 +29,14 @@ export function gatewayDefinitions(host: Host, scope: Scope, account: Account): 
     const owner = scope === 'user' ? account : ownerOf(host, text, account)
     if (owner?.uid !== account.uid) return []
     return [
-      {name, scope, path: file, home: homeOfDefinition(host, namedHome(text), command, account), isEnabled: enabled.has(name), command},
+      {
+        name,
+        scope,
+        path: file,
+        home: homeOfDefinition(accountDoor(host, account), namedHome(text), command, account),
+        isEnabled: enabled.has(name),
+        command,
+      },
     ]
   })
 }

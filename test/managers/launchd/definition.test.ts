@@ -21,7 +21,7 @@ async function render({scope = 'user', service = LAUNCHD_SERVICE, settings = {},
   const host = new FakeHost({files: {...packageFiles(), ...files}})
   const all = {...SETTINGS, scope, profile: service.profile.name, home: service.profile.home, ...settings}
   const domain = domainOf(scope === 'system' ? 'system' : 'gui', service.account)
-  const rendered = await renderDefinition(host, scope, service, all, new Map(Object.entries(environment)), domain)
+  const rendered = await renderDefinition(host, host, scope, service, all, new Map(Object.entries(environment)), domain)
   expect(host.changes).toEqual([])
   return new Map(rendered.map((file): [string, DefinitionFile] => [file.path, file]))
 }

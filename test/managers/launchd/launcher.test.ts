@@ -74,6 +74,7 @@ async function launch(
   const environment = new Map(Object.entries(options.environment ?? {}))
   for (const file of await renderDefinition(
     on(options.platform ?? HOST.platform),
+    HOST,
     'user',
     service,
     settings,
