@@ -11,8 +11,13 @@ import {isGatewayCommandLine, readProcess} from './process.js'
 export function readLinuxLock({host, userHost}: Doors, lock: string, candidatePids: readonly number[]): LockReading {
   try {
     const file = userHost.stat(lock)
-    for (const pid of candidatePids) {
+    // Root without CAP_SYS_PTRACE, as in a container, sees no open files but its own; the gateway's user sees the gateway's.
+    const lockOf = (pid: number) => {
       const held = lockOfProcess(host, pid, lock, file)
+      return held === 'unseen' ? lockOfProcess(userHost, pid, lock, file) : held
+    }
+    for (const pid of candidatePids) {
+      const held = lockOf(pid)
       if (typeof held === 'object') return held
     }
     if (!file) return {kind: 'absent'}
@@ -23,7 +28,7 @@ export function readLinuxLock({host, userHost}: Doors, lock: string, candidatePi
     const device = sameInode.length > 0 ? kernelDevice({host, userHost}, lock) : undefined
     let untold: number | undefined
     for (const {pid} of sameInode.filter((one) => device === undefined || one.device === device)) {
-      const held = lockOfProcess(host, pid, lock, file)
+      const held = lockOf(pid)
       if (typeof held === 'object') return held
       if (held === 'none') continue
       if (device !== undefined) return {kind: 'held', pid, unlinked: false}

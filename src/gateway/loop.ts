@@ -1,4 +1,5 @@
-import {type Door, HostError} from '../host/host.js'
+import type {Door, Doors} from '../host/host.js'
+import {readIfAllowed} from '../host/tolerant-read.js'
 
 /** The main thread of a process at one moment, from /proc/<pid>/task/<pid>/ (proc_pid_task(5)). */
 export interface LoopSample {
@@ -29,27 +30,25 @@ const TICK_MS = 10
 const SPINNING_SHARE = 0.8
 const SAMPLE_EVERY_MS = 20
 
-/** One look at a process's main thread; undefined if the process is gone, or where the system shows no such thing. */
-function sampleLoop(host: Door, pid: number): LoopSample | undefined {
+/**
+ * One look at a process's main thread; undefined if the process is gone, or where the system shows no such thing. What it waits in the kernel shows
+ * to the process's own user, and to root only with CAP_SYS_PTRACE, which containers are not given: so that is asked with the account's ids.
+ */
+function sampleLoop({host, userHost}: Doors, pid: number): LoopSample | undefined {
   if (showsNoLoops(host)) return undefined
-  const read = (name: string): string | undefined => {
-    try {
-      return host.readText(`/proc/${pid}/task/${pid}/${name}`)
-    } catch (error) {
-      if (error instanceof HostError) return undefined
-      throw error
-    }
-  }
+  const read = (name: string, door: Door = host): string | undefined => readIfAllowed(door, `/proc/${pid}/task/${pid}/${name}`)
   const stat = read('stat')
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
   if (!fields) return undefined
-  const waitsIn = read('wchan')?.trim()
+  const isShown = (text: string | undefined) => text !== undefined && text !== '' && text !== '0'
+  const own = read('wchan')?.trim()
+  const waitsIn = isShown(own) || fields[0] === 'R' ? own : read('wchan', userHost)?.trim()
   return {
     atMs: host.monotonicMs(),
     state: fields[0] ?? '',
     userTicks: Number(fields[11]),
     voluntarySwitches: Number(/^voluntary_ctxt_switches:\s+(\d+)$/m.exec(read('status') ?? '')?.[1]),
-    waitsIn: waitsIn === undefined || waitsIn === '' || waitsIn === '0' ? undefined : waitsIn,
+    waitsIn: isShown(waitsIn) ? waitsIn : undefined,
   }
 }
 
@@ -57,8 +56,8 @@ function sampleLoop(host: Door, pid: number): LoopSample | undefined {
  * True if the main thread waits in epoll at this moment, as the event loop of an idle gateway does nearly always. Stricter than `watchLoop`,
  * since a blocking call to a network library sleeps in poll or select.
  */
-export function glanceAtLoop(host: Door, pid: number): boolean {
-  const sample = sampleLoop(host, pid)
+export function glanceAtLoop(doors: Doors, pid: number): boolean {
+  const sample = sampleLoop(doors, pid)
   return sample?.state === 'S' && /^(?:do_)?(?:ep_poll|epoll_p?wait)/.test(sample.waitsIn ?? '')
 }
 
@@ -66,14 +65,15 @@ export function glanceAtLoop(host: Door, pid: number): boolean {
  * Looks at the main thread until it is seen waiting for events, `windowMs` at most. An idle loop is there nearly always, so a working one
  * takes one look. For gateways that have neither heartbeat nor control socket. `signal` ends it early.
  */
-export async function watchLoop(host: Door, pid: number, windowMs: number, signal?: AbortSignal): Promise<LoopVerdict> {
+export async function watchLoop(doors: Doors, pid: number, windowMs: number, signal?: AbortSignal): Promise<LoopVerdict> {
+  const {host} = doors
   if (showsNoLoops(host)) {
     return {loop: 'hidden', evidence: 'macOS shows no event loops, and this version of the gateway has nothing that could be asked'}
   }
   const samples: LoopSample[] = []
   const endMs = host.monotonicMs() + windowMs
   for (;;) {
-    const sample = sampleLoop(host, pid)
+    const sample = sampleLoop(doors, pid)
     if (!sample) return {loop: 'unknown', evidence: 'the process ended while it was looked at'}
     samples.push(sample)
     if (isEventWait(sample.waitsIn) || sample.atMs >= endMs || signal?.aborted) return judgeLoop(samples)

@@ -1,14 +1,14 @@
 import path from 'node:path'
-import type {Door} from '../host/host.js'
+import type {AccountHost, Door} from '../host/host.js'
 import {readIfAllowed, realPathIfAllowed} from '../host/tolerant-read.js'
 import {isGatewayCommandLine} from './command-line.js'
 import type {ProcessEntry, ProcessInfo} from './process.js'
 
 /**
  * Looks a process up in /proc (proc(5)); undefined if there is none, or none that this user may see. Reading fails with ESRCH where it has
- * ended since its folder was found, with EACCES where it is not shown to this user.
+ * ended since its folder was found, with EACCES where it is not shown to this user. `userHost`: sees what only its own user may.
  */
-export function readLinuxProcess(host: Door, pid: number): ProcessInfo | undefined {
+export function readLinuxProcess(host: Door, pid: number, userHost?: AccountHost): ProcessInfo | undefined {
   const stat = parseStat(readIfAllowed(host, `/proc/${pid}/stat`))
   if (!stat) return undefined
   return {
@@ -19,7 +19,8 @@ export function readLinuxProcess(host: Door, pid: number): ProcessInfo | undefin
       .replace(/\0$/, '')
       .split('\0')
       .filter((word, index) => index > 0 || word !== ''),
-    home: homeOf(host, readIfAllowed(host, `/proc/${pid}/environ`)),
+    // Root without CAP_SYS_PTRACE, as in a container, may not look at it; its own user may.
+    home: homeOf(host, readIfAllowed(host, `/proc/${pid}/environ`) ?? (userHost && readIfAllowed(userHost, `/proc/${pid}/environ`))),
     cgroup: controlGroup(readIfAllowed(host, `/proc/${pid}/cgroup`)),
   }
 }

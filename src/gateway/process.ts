@@ -1,4 +1,4 @@
-import {type Door, HostError} from '../host/host.js'
+import {type AccountHost, type Door, HostError} from '../host/host.js'
 import {darwinName, darwinParents, readDarwinProcesses} from './process-darwin.js'
 import {linuxName, linuxParent, readLinuxProcess} from './process-linux.js'
 
@@ -34,16 +34,19 @@ export const START_UNIT_MS = 10
 
 const MAX_DEPTH = 100
 
-/** Looks a process up; undefined if there is none, or none that this user may see (`isHidden` tells). */
-export function readProcess(host: Door, pid: number): ProcessInfo | undefined {
-  return isDarwin(host) ? readDarwinProcesses(host, [pid])[0] : readLinuxProcess(host, pid)
+/**
+ * Looks a process up; undefined if there is none, or none that this user may see (`isHidden` tells). `userHost`: for what only the process's own user
+ * may see of it.
+ */
+export function readProcess(host: Door, pid: number, userHost?: AccountHost): ProcessInfo | undefined {
+  return isDarwin(host) ? readDarwinProcesses(host, [pid])[0] : readLinuxProcess(host, pid, userHost)
 }
 
 /** Looks processes up, by as few programs as the system needs for it. Those that are not there are left out. */
-export function readProcesses(host: Door, pids: readonly number[]): ProcessInfo[] {
+export function readProcesses(host: Door, pids: readonly number[], userHost?: AccountHost): ProcessInfo[] {
   if (pids.length === 0) return []
   if (isDarwin(host)) return readDarwinProcesses(host, pids)
-  return pids.map((pid) => readLinuxProcess(host, pid)).filter((process) => process !== undefined)
+  return pids.map((pid) => readLinuxProcess(host, pid, userHost)).filter((process) => process !== undefined)
 }
 
 /** The pids of a process's parent, of that one's parent and so on, as far as they can be seen. */

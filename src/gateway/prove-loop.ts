@@ -23,7 +23,7 @@ export interface ProvedGateway {
 export async function proveGateway(hosts: Doors, home: string, windowMs = DEFAULT_WEDGE_WINDOW_MS): Promise<ProvedGateway> {
   const gateway = observeGateway(hosts, home)
   const seen = judge(gateway)
-  if (seen.state === 'alive' && seen.pid !== undefined && glanceAtLoop(hosts.host, seen.pid)) {
+  if (seen.state === 'alive' && seen.pid !== undefined && glanceAtLoop(hosts, seen.pid)) {
     return {gateway, verdict: {...seen, evidence: ['its event loop waits for events', ...seen.evidence]}}
   }
   return {gateway, verdict: await proveLoop(hosts, gateway, seen, windowMs)}
@@ -41,7 +41,7 @@ export async function proveLoop(hosts: Doors, gateway: GatewayObservation, seen:
   // It is watched while it is asked: a wedged one keeps both waiting until the end.
   const watch = new AbortController()
   try {
-    return await askAndWatch(hosts, gateway, {...seen, pid}, watchLoop(hosts.host, pid, windowMs, watch.signal))
+    return await askAndWatch(hosts, gateway, {...seen, pid}, watchLoop(hosts, pid, windowMs, watch.signal))
   } finally {
     watch.abort()
   }
@@ -74,7 +74,7 @@ async function askAndWatch(
     const tick = await askTick(userHost, home, beat.value.pid)
     const judged = judgeHeartbeat(beat.value, heartbeatAgeSec(beat.value, userHost.nowMs(), userHost.monotonicMs()), tick)
     // A heartbeat may be late for other reasons than its loop's: a slow disk, a thread that has died.
-    const disagree = judged.loop === 'wedged' && glanceAtLoop(host, pid)
+    const disagree = judged.loop === 'wedged' && glanceAtLoop({host, userHost}, pid)
     if (disagree) return verdict('unknown', 'its main thread waits for events', `but ${judged.evidence}`, ...socket)
     if (judged.loop === 'alive' || judged.loop === 'wedged') return verdict(judged.loop, judged.evidence, ...socket)
     isBeating = judged.loop === 'process' && socket.length === 0

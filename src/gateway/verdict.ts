@@ -56,7 +56,7 @@ export function observeGateway(doors: Doors, home: string, mainPid?: number, isF
   const hiddenPids = new Set<number>()
   const look = (pids: readonly (number | undefined)[]) => {
     const unseen = [...new Set(pids)].filter((pid) => pid !== undefined && pid !== 0 && !processes.has(pid)) as number[]
-    for (const info of readProcesses(host, unseen)) processes.set(info.pid, info)
+    for (const info of readProcesses(host, unseen, userHost)) processes.set(info.pid, info)
     for (const pid of unseen) if (!processes.has(pid) && !hiddenPids.has(pid) && isHidden(host, pid)) hiddenPids.add(pid)
   }
   look(named)

@@ -131,7 +131,7 @@ function lookAt(places: readonly Place[]): Sight[] {
 /** A gateway whose process lives may answer nothing all the same. What is not proved wedged stays alive: its process was proved to be. */
 async function lookAtLoop({host, userHost}: Place, sight: Sight, windowMs: number): Promise<Sight> {
   const {state, pid} = sight.verdict
-  if (state !== 'alive' || pid === undefined || glanceAtLoop(host, pid)) return sight
+  if (state !== 'alive' || pid === undefined || glanceAtLoop({host, userHost}, pid)) return sight
   const verdict = await proveLoop({host, userHost}, sight.gateway, sight.verdict, windowMs)
   return verdict.state === 'wedged' ? {...sight, verdict} : sight
 }

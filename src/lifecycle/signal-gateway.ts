@@ -20,7 +20,7 @@ export type GatewayProcess = Pick<ProcessInfo, 'pid' | 'startTime' | 'startSlack
 
 /** True while the very process is there and has not ended. */
 export function isStillThere(target: GatewayPlace, {pid, startTime}: GatewayProcess): boolean {
-  const info = readProcess(target.host, pid)
+  const info = readProcess(target.host, pid, target.userHost)
   return info !== undefined && info.startTime === startTime && !hasEnded(info)
 }
 
@@ -29,7 +29,7 @@ export function isStillThere(target: GatewayPlace, {pid, startTime}: GatewayProc
  * hands; where nobody holds that, or who does cannot be told, a gateway's command line and environment that mean this home. Returns false, with nothing sent, if it is not there any more.
  */
 export function signalGateway(target: GatewayPlace, gateway: GatewayProcess, signal: NodeJS.Signals): boolean {
-  const info = readProcess(target.host, gateway.pid)
+  const info = readProcess(target.host, gateway.pid, target.userHost)
   if (!info || info.startTime !== gateway.startTime || hasEnded(info) || !isThisGateway(target, info)) return false
   return target.userHost.signal(gateway.pid, signal)
 }

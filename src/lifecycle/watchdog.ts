@@ -78,7 +78,7 @@ async function killWedged(
   if (!lock) return undefined
   try {
     const place: GatewayPlace = {host, userHost, service: {profile: {home: service.home}}}
-    if (!isStillThere(place, living) || glanceAtLoop(host, living.pid)) return undefined
+    if (!isStillThere(place, living) || glanceAtLoop({host, userHost}, living.pid)) return undefined
     // Before the kill: were this process to end in between, it must not kill again too soon.
     remember(userHost, service, afterKill(memory, host.monotonicMs()))
     if (!signalGateway(place, living, 'SIGKILL')) return undefined

@@ -80,8 +80,8 @@ describe('an event loop on macOS', () => {
 
   it('is not seen, and speaks against nobody who has neither a control socket nor a heartbeat', async () => {
     const host = mac([gateway(locked)])
-    expect(glanceAtLoop(host, 77)).toBe(false)
-    expect(await watchLoop(host, 77, 1000)).toMatchObject({loop: 'hidden', evidence: expect.stringContaining('macOS')})
+    expect(glanceAtLoop({host, userHost: host}, 77)).toBe(false)
+    expect(await watchLoop({host, userHost: host}, 77, 1000)).toMatchObject({loop: 'hidden', evidence: expect.stringContaining('macOS')})
     expect((await prove(host)).verdict).toMatchObject({
       state: 'alive',
       pid: 77,

@@ -2,7 +2,16 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import {STEPS} from '../../src/smoke/steps.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import {waitFor} from '../support/machines.js'
-import {describeInContainer, HERMES_ID, type Ended, S6Container, STAND_IN, type Volume, Volumes} from '../support/s6-container.js'
+import {
+  describeInContainer,
+  DOCKER_CAPABILITIES,
+  HERMES_ID,
+  type Ended,
+  S6Container,
+  STAND_IN,
+  type Volume,
+  Volumes,
+} from '../support/s6-container.js'
 
 const SERVICE_DIRECTORY = '/run/service'
 /** Fast enough for many ends in a test; s6 itself lets a second pass between two starts. */
@@ -135,6 +144,24 @@ describeInContainer('a service under s6', () => {
     expect((await container.status(service.name)).desired).toBe('stopped')
     await asUser('start')
     expect(await service.svstat('up,wantedup')).toEqual(['true', 'true'])
+  })
+
+  describe.concurrent('with the capabilities that Docker gives root', () => {
+    const options = {capabilities: DOCKER_CAPABILITIES}
+
+    it('root sees an idle gateway as its user does, and restarts it', async () => {
+      const service = new Service()
+      const pid = await service.install()
+      expect((await container.sh(`readlink /proc/${pid}/cwd`, options)).code).toBe(1)
+      const status = await container.status(service.name, options)
+      expect(status).toMatchObject({actual: 'running', exit: 0, verdict: {state: 'alive', pid}})
+      expect(status.verdict.evidence).toContain('its event loop waits for events')
+      expect(status.verdict.evidence).toContain(`gateway.lock is held by pid ${pid}`)
+      await container.must(['restart', '-p', service.name], options)
+      await service.up(pid)
+      expect((await container.hermesSvc(['doctor', '-p', service.name], options)).code).toBe(0)
+      await container.must(['uninstall', '-p', service.name, '--yes'], options)
+    })
   })
 
   describe.concurrent('stop, start and restart', () => {

@@ -90,10 +90,14 @@ cd /
 exec env -i PATH=/command:/usr/bin:/bin s6-svscan -d 3 /run/service 3>/run/s6/ready
 `
 
-/** $1: seconds. Enters a container and runs a program as uid $2 in folder $3. */
-const ENTER = `limit=$1 uid=$2
-shift 2
-exec setpriv --reuid="$uid" --regid="$uid" --clear-groups -- timeout --signal=KILL "$limit" "$@"
+/** What Docker gives root in a container unless told otherwise: no CAP_SYS_PTRACE. For setpriv(1). */
+export const DOCKER_CAPABILITIES =
+  '+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_raw,+sys_chroot,+mknod,+audit_write,+setfcap'
+
+/** $1: seconds. $2: uid. $3: capabilities, or empty for all. Enters a container and runs a program. */
+const ENTER = `limit=$1 uid=$2 capabilities=$3
+shift 3
+exec \${capabilities:+setpriv --inh-caps=-all --bounding-set="-all,$capabilities" --} setpriv --reuid="$uid" --regid="$uid" --clear-groups -- timeout --signal=KILL "$limit" "$@"
 `
 
 /** A program's end within a container. */
@@ -108,6 +112,8 @@ export interface Ended {
 export interface ExecOptions {
   /** Default 0. */
   readonly uid?: number
+  /** What root may do, for setpriv(1); default: everything. */
+  readonly capabilities?: string
   readonly env?: Readonly<Record<string, string>>
   readonly timeoutSec?: number
 }
@@ -270,7 +276,7 @@ export class S6Container {
       ...options.env,
     }
     const enter = ['--target', String(this.initPid), '--mount', '--pid', '--', 'sh', '-c', ENTER, 'enter']
-    const child = spawn('nsenter', [...enter, String(options.timeoutSec ?? 60), String(uid), ...argv], {
+    const child = spawn('nsenter', [...enter, String(options.timeoutSec ?? 60), String(uid), options.capabilities ?? '', ...argv], {
       env,
       cwd: '/',
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -46,7 +46,7 @@ export const definition: CheckDefinition<Evidence> = {
     return {
       large: largest
         .filter(({bytes}) => bytes > LARGE_FILE_BYTES)
-        .map((file) => ({...file, heldBy: file.isManagers ? undefined : openerOf(host, file.path)})),
+        .map((file) => ({...file, heldBy: file.isManagers ? undefined : openerOf({host, userHost}, file.path)})),
       totalBytes: files.reduce((sum, {bytes}) => sum + bytes, 0),
       largest,
     }
@@ -118,7 +118,7 @@ const ROTATE_TIMEOUT_MS = 60_000
 
 /** Its last lines take its place at once. A process that had it open would go on writing to the old one, so there must be none. */
 function shorten(host: Host, userHost: AccountHost, {path: file, mode}: LogFile): void {
-  const pid = openerOf(host, file)
+  const pid = openerOf({host, userHost}, file)
   if (pid !== undefined) {
     throw new ServiceError(`${file} is open in pid ${pid} by now`, {
       ...{code: 'log-in-use', exitStatus: ExitStatus.failed, next: ['hermes-svc doctor --only log-size']},
