@@ -152,4 +152,19 @@ describeInContainer('root in a slot whose user is hostile', () => {
     await container.must(['restart'])
     expect(container.log).toContain('Gateway running')
   })
+
+  it.concurrent('boot needs few capabilities, and says which one is missing', async () => {
+    const volume = volumes.volume()
+    volume.profile('default')
+    const container = await S6Container.boot(volume)
+    const with_ = (capabilities: string) => container.hermesSvc(['boot', '--json'], {capabilities})
+    const without = (await with_('+setuid,+setgid,+dac_override,+kill')).json<BootReport>()
+    expect(without.profiles[0]).toMatchObject({action: 'failed', reason: expect.stringMatching(/capabilities CHOWN here/) as string})
+    // Twice: the second one finds a slot whose FIFO is its user's.
+    for (const expected of ['start', 'start']) {
+      const {profiles} = (await with_('+chown,+setuid,+setgid,+dac_override,+kill')).json<BootReport>()
+      expect(profiles[0]?.action).toBe(expected)
+      await container.comesUp()
+    }
+  })
 })

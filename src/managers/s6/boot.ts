@@ -5,6 +5,7 @@ import {parseSettings} from '../../service/settings.js'
 import {type BootFailures, type BootSlot, type BuiltSlots, type ChosenSettings, whyFailed} from '../container.js'
 import type {DefinitionFile, Service} from '../manager.js'
 import {PUBLISH, RELEASE, REMOVE, S6_ENVIRONMENT, SET_ALL, shell, SKELETON, SUPERVISED} from './control.js'
+import {withLacking} from './capabilities.js'
 import {renderDefinition} from './definition.js'
 import {parseEnvironment} from './environment-file.js'
 import {isClosed, slotsAccount, takeBack} from './ownership.js'
@@ -84,6 +85,7 @@ export async function buildSlots(host: Host, scan: string, account: Account, slo
   const fresh = left().filter((slot) => !old.has(slot))
   await forAll(door, fresh, publish, failures)
   door.removeFolder(staging)
+  for (const [slot, why] of failures) failures.set(slot, withLacking(host, why))
   return {done: left(), old, failures}
 }
 

@@ -152,7 +152,7 @@ rm -rf -- "$aside" \${3:+"$3"}
 /**
  * $1: uid:gid. $2…: slots, in which nobody but who runs this can change anything. s6-supervise keeps what is there: of the FIFO its user has what it
  * takes to control its gateway, and all else stays with root, who opens it by name (as s6-svperms does it). Modes of fifodirs: s6-mkfifodir. What is
- * given away comes last, since after that its mode is not root's to set without a further capability. Each program is run once, however many slots
+ * given away is root's until its mode is set: that of another's takes a further capability. Each program is run once, however many slots
  * there are.
  */
 export const SKELETON = `owner=$1
@@ -172,6 +172,7 @@ set -f
 IFS=$newline
 mkdir -p -- $events || exit
 [ -z "$missing" ] || mkfifo -- $missing || exit
+[ "$(id -u)" != 0 ] || chown -h -- 0:0 $fifos || exit
 chmod -- 0755 $supervise && chmod -- 3730 $events && chmod -- 0660 $fifos && chown -h -- "$owner" $fifos
 `
 
