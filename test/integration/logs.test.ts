@@ -90,7 +90,7 @@ await describeOnSystemd('the log of a service', (machine: () => Machine) => {
     })
 
     it('follows until it is interrupted', async () => {
-      const said = await follow(service, ['-n', '5'], async () => void (await service.must('restart')), 'Exiting with code 75')
+      const said = await follow(service, ['-n', '5'], async () => void (await service.must('restart')), '(planned-restart)')
       expect(said.code).toBe(0)
       expect(said.stderr).toBe('')
     })
@@ -130,12 +130,12 @@ await describeOnSystemd('the log of a service', (machine: () => Machine) => {
     })
 
     it('follows the file until it is interrupted', async () => {
-      const said = await follow(service, [], async () => void (await service.must('restart')), 'Exiting with code 75')
+      const said = await follow(service, [], async () => void (await service.must('restart')), '(planned-restart)')
       expect(said.code).toBe(0)
     })
 
     it('follows the file as JSON Lines', async () => {
-      const said = await follow(service, ['--json', '-n', '1'], async () => void (await service.must('restart')), 'Exiting with code 75')
+      const said = await follow(service, ['--json', '-n', '1'], async () => void (await service.must('restart')), '(planned-restart)')
       expect(said.code).toBe(0)
       for (const line of said.stdout.trim().split('\n')) expect(JSON.parse(line)).toHaveProperty('MESSAGE')
     })
