@@ -25,6 +25,15 @@ export interface BootDecision {
 const RUNNING_STATES = ['running', 'draining', 'degraded', 'starting', 'interrupted', 'crashed']
 
 /**
+ * What was asked for, by whoever recorded it: our own record first, else upstream's own field, which its commands write. Undefined if
+ * neither says. Pure.
+ */
+export function recordedWish(desired: DesiredReading, state: FileReading<GatewayState>): DesiredState | undefined {
+  if (desired.kind === 'recorded') return desired.record.desiredState
+  return state.kind === 'present' ? state.value.desiredState : undefined
+}
+
+/**
  * Whether a profile's gateway is to run after a boot. A recorded stop, ours or upstream's, stands over any number of boots; the SIGTERM of a
  * container stop is none, whatever the gateway wrote when it got it. Pure.
  */
@@ -41,9 +50,10 @@ export function decideBoot({desired, state, isStoppedUntilBoot, unrecorded}: Boo
     return decide('running', `it should run (${said})`)
   }
   const doubt = desired.kind === 'unreadable' ? `; the record of hermes-svc cannot be read (${desired.why})` : ''
-  if (seen?.desiredState !== undefined) {
-    const reason = seen.desiredState === 'stopped' ? 'it was stopped' : 'it should run'
-    return decide(seen.desiredState, `${reason} (desired_state in gateway_state.json)${doubt}`)
+  const wish = recordedWish(desired, state)
+  if (wish !== undefined) {
+    const reason = wish === 'stopped' ? 'it was stopped' : 'it should run'
+    return decide(wish, `${reason} (desired_state in gateway_state.json)${doubt}`)
   }
   const guess = (why: string): BootDecision => {
     const meant =

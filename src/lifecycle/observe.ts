@@ -1,7 +1,8 @@
-import {type GatewayObservation, judge, observeGateway, type Verdict} from '../gateway/verdict.js'
+import path from 'node:path'
+import {type GatewayObservation, judge, observeGateway, stateOf, type Verdict} from '../gateway/verdict.js'
 import {ancestorsOf, profileOfCommandLine} from '../gateway/process.js'
 import {type Brake, describeBrake, readBrake} from '../gateway/respawn-brake.js'
-import type {Doors, Host} from '../host/host.js'
+import {type Doors, type Host, HostError} from '../host/host.js'
 import type {ManagerObservation} from '../managers/manager.js'
 import {type DesiredReading, readDesired} from '../service/desired-state.js'
 import {DEFAULT_RESTART_POLICY} from '../service/restart-policy.js'
@@ -9,7 +10,9 @@ import {isOfService} from './membership.js'
 import type {Target} from './target.js'
 
 /** A gateway has written its first record by then, however slow the machine. */
-const RECORD_WITHIN_MS = 120_000
+export const RECORD_WITHIN_MS = 120_000
+/** A gateway that has not said by then that it runs is not going to. */
+export const COMES_UP_MS = 300_000
 
 /** A read-only snapshot of everything known about a service at one moment. */
 export interface Observation {
@@ -21,6 +24,8 @@ export interface Observation {
   readonly brake?: Brake
   /** The living gateway is one of the service's own processes; undefined if there is none or it cannot be told. */
   readonly supervised: boolean | undefined
+  /** It has said that it starts for longer than any start takes. */
+  readonly isOverdue?: true
 }
 
 /** Looks at one service. Throws ServiceError (exit 4) if the manager cannot be reached. */
@@ -34,11 +39,15 @@ export function observe(target: Target): Observation {
 export function observeWith(target: Doors, seen: ManagerObservation): Observation {
   const {home} = seen.service.profile
   const gateway = observeGateway(target, home, seen.mainPid, hasRunHere(seen))
-  const judged = judge(gateway)
-  const brake = brakeOf(target, seen, judged)
-  const verdict = brake
-    ? {...judged, evidence: [describeBrake(brake), ...judged.evidence]}
-    : withoutRecord(seen, judged, target.host.monotonicMs())
+  const upMs = upForMs(seen, target.host.monotonicMs())
+  const told = judge(gateway)
+  const brake = brakeOf(target, seen, told)
+  const judged = brake ? withEvidence(told, describeBrake(brake)) : withoutRecord(target.host, seen, told, upMs)
+  const isOverdue =
+    upMs !== undefined && upMs >= COMES_UP_MS && judged.state === 'alive' && stateOf(gateway.state)?.gatewayState === 'starting'
+  const verdict = isOverdue
+    ? withEvidence(judged, `it has been starting for ${Math.floor((upMs ?? 0) / 1000)} s, and no start takes as long`)
+    : judged
   return {
     manager: {...seen, failuresInARow: failuresShown(seen, verdict, target.host.monotonicMs())},
     gateway,
@@ -46,6 +55,7 @@ export function observeWith(target: Doors, seen: ManagerObservation): Observatio
     desired: readDesired(target.userHost, home),
     ...(brake ? {brake} : {}),
     supervised: isSupervised(target.host, seen, gateway, verdict),
+    ...(isOverdue ? {isOverdue} : {}),
   }
 }
 
@@ -73,13 +83,36 @@ export function hasRunHere({installed, hasRun}: Pick<ManagerObservation, 'instal
   return installed !== 'no' && hasRun !== false
 }
 
+/** How long the main process has been there; undefined without one. Not every manager notes when it was started. */
+function upForMs({activity, mainPid, startedAtMs, changedAtMs}: ManagerObservation, nowMs: number): number | undefined {
+  const sinceMs = startedAtMs ?? changedAtMs
+  return activity !== 'running' || mainPid === undefined || sinceMs === undefined ? undefined : nowMs - sinceMs
+}
+
 /** A main process without any record is a gateway that is about to write one; but not for ever. */
-function withoutRecord({activity, mainPid, startedAtMs}: ManagerObservation, verdict: Verdict, nowMs: number): Verdict {
-  if (verdict.state !== 'dead' || activity !== 'running' || mainPid === undefined || startedAtMs === undefined) return verdict
-  const upMs = nowMs - startedAtMs
-  if (upMs < RECORD_WITHIN_MS) return verdict
+function withoutRecord(host: Host, {mainPid, service}: ManagerObservation, verdict: Verdict, upMs: number | undefined): Verdict {
+  if (verdict.state !== 'dead' || mainPid === undefined || upMs === undefined || upMs < RECORD_WITHIN_MS) return verdict
+  const other = otherHome(host, mainPid, service.profile.home)
   const up = `has been up for ${Math.floor(upMs / 1000)} s and has left no record of a gateway in this home`
-  return {...verdict, state: 'unknown', evidence: [`pid ${mainPid}, the main process of the service, ${up}`, ...verdict.evidence]}
+  const elsewhere = other === undefined ? '' : `: it is the gateway of ${other}`
+  return {...withEvidence(verdict, `pid ${mainPid}, the main process of the service, ${up}${elsewhere}`), state: 'unknown'}
+}
+
+/** Another home whose gateway.lock a process has open; undefined if none is seen. */
+function otherHome(host: Host, pid: number, home: string): string | undefined {
+  if (host.platform !== 'linux') return undefined
+  try {
+    const open = (host.list(`/proc/${pid}/fd`) ?? []).map((fd) => host.readLink(`/proc/${pid}/fd/${fd}`) ?? '')
+    const lock = open.find((file) => path.basename(file) === 'gateway.lock' && path.dirname(file) !== home)
+    return lock === undefined ? undefined : path.dirname(lock)
+  } catch (error) {
+    if (error instanceof HostError) return undefined
+    throw error
+  }
+}
+
+function withEvidence(verdict: Verdict, first: string): Verdict {
+  return {...verdict, evidence: [first, ...verdict.evidence]}
 }
 
 function isSupervised(host: Host, seen: ManagerObservation, gateway: GatewayObservation, {pid}: Verdict): boolean | undefined {

@@ -38,7 +38,9 @@ export function assess(seen: Observation): Assessment {
       if (verdict.state === 'unknown') return {actual: 'unknown', exitStatus: ExitStatus.cannotTell}
       if (state === 'draining') return {actual: 'draining', exitStatus: ExitStatus.ok}
       // The process is there, and its record follows in a moment: after two minutes without one the verdict is no longer dead.
-      if (verdict.state === 'dead' || state === 'starting') return {actual: 'starting', exitStatus: ExitStatus.ok}
+      if (verdict.state === 'dead' || state === 'starting') {
+        return {actual: 'starting', exitStatus: seen.isOverdue ? ExitStatus.failed : ExitStatus.ok}
+      }
       return {actual: 'running', exitStatus: ExitStatus.ok}
     case 'starting':
       return {actual: 'starting', exitStatus: ExitStatus.ok}

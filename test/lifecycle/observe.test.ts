@@ -89,6 +89,17 @@ describe('observe', () => {
       expect(assess(seen)).toEqual({actual: 'starting', exitStatus: 0})
     })
 
+    it('is named as the gateway of another home, if it holds the lock of one', () => {
+      const machine = new FakeSystemd()
+      machine.addUnit('')
+      machine.comesUp('running', {open: {3: {path: `${HOME}/profiles/work/gateway.lock`}}})
+      for (const name of ['gateway.pid', 'gateway.lock', 'gateway_state.json']) machine.host.drop(`${HOME}/${name}`)
+      machine.shown.ExecMainStartTimestampMonotonic = String((machine.host.monotonicMs() - 125_000) * 1000)
+      const seen = observe(machine.target)
+      expect(seen.verdict.evidence[0]).toMatch(/has left no record of a gateway in this home: it is the gateway of \S+\/profiles\/work$/)
+      expect(assess(seen)).toEqual({actual: 'unknown', exitStatus: 4})
+    })
+
     it('is something of which nothing can be told after that, and why is said', () => {
       const seen = seenAfter(125_000)
       expect(seen.verdict).toMatchObject({
@@ -101,6 +112,20 @@ describe('observe', () => {
       })
       expect(assess(seen)).toEqual({actual: 'unknown', exitStatus: 4})
     })
+  })
+
+  it('takes a gateway that has been starting for five minutes for one that does not come up', () => {
+    const seenAfter = (ms: number) => {
+      const machine = new FakeSystemd()
+      machine.addUnit('')
+      machine.comesUp('starting')
+      machine.shown.ExecMainStartTimestampMonotonic = String((machine.host.monotonicMs() - ms) * 1000)
+      return observe(machine.target)
+    }
+    expect(assess(seenAfter(299_000))).toEqual({actual: 'starting', exitStatus: 0})
+    const late = seenAfter(301_000)
+    expect(assess(late)).toEqual({actual: 'starting', exitStatus: 1})
+    expect(late.verdict.evidence[0]).toBe('it has been starting for 301 s, and no start takes as long')
   })
 
   it('names the profile of a gateway by its command line', () => {

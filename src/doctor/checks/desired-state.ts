@@ -2,7 +2,8 @@ import {usageError} from '../../errors.js'
 import {judge, stateOf} from '../../gateway/verdict.js'
 import {stopBudgetMs} from '../../lifecycle/budget.js'
 import {mirrorIntent, recordIntent} from '../../lifecycle/intent.js'
-import type {Observation} from '../../lifecycle/observe.js'
+import {COMES_UP_MS, type Observation, RECORD_WITHIN_MS} from '../../lifecycle/observe.js'
+import {recordedWish} from '../../lifecycle/boot-intent.js'
 import {DEFAULT_WEDGE_WINDOW_MS} from '../../lifecycle/prove.js'
 import {planRestart} from '../../lifecycle/restart.js'
 import {planStart} from '../../lifecycle/start.js'
@@ -23,8 +24,6 @@ interface Evidence {
   readonly isStoppedForNow: boolean
 }
 
-/** A gateway that has not said by then that it runs is not going to. */
-const COMES_UP_MS = 300_000
 const START_MS = 90_000
 
 /** Desired is what was recorded; actual what is seen. A service that is on its way from one to the other is no finding. */
@@ -43,9 +42,9 @@ export const definition: CheckDefinition<Evidence> = {
   diagnose: (scene, {ageMs, isStoppedForNow}) => {
     const {desired, gateway} = scene.seen
     if (desired.kind === 'unreadable') return [aboutUnreadable(scene, desired.why)]
-    if (desired.kind === 'absent') return [aboutUnrecorded(scene)]
+    const wanted = wish(scene.seen)
+    if (wanted === undefined) return [aboutUnrecorded(scene)]
     if (isOnItsWay(scene)) return []
-    const wanted = desired.record.desiredState
     const found = wanted === 'stopped' ? aboutUp(scene) : isStoppedForNow ? undefined : aboutDown(scene, ageMs)
     const mirror = stateOf(gateway.state)?.desiredState
     if (found || mirror === undefined || mirror === wanted) return found ? [found] : []
@@ -84,14 +83,15 @@ export const definition: CheckDefinition<Evidence> = {
   },
 }
 
-/** What is known to have been asked for; a damaged record has a copy. */
+/** What is known to have been asked for, by us or by upstream's own commands. */
 function wish({desired, gateway}: Observation): DesiredState | undefined {
-  if (desired.kind === 'recorded') return desired.record.desiredState
-  return desired.kind === 'unreadable' ? stateOf(gateway.state)?.desiredState : undefined
+  return recordedWish(desired, gateway.state)
 }
 
 function recorded({seen}: Scene): string {
-  if (seen.desired.kind !== 'recorded') return 'desired: not recorded'
+  const wanted = wish(seen)
+  if (seen.desired.kind !== 'recorded')
+    return `desired: ${wanted === undefined ? 'not recorded' : `${wanted} (desired_state in gateway_state.json)`}`
   const {desiredState, since, by} = seen.desired.record
   return `desired: ${desiredState}, since ${since} (${by})`
 }
@@ -135,9 +135,9 @@ function aboutDown(scene: Scene, ageMs: number | undefined): Found | undefined {
   }
   // It comes when it has slept enough, and to start it once more would make it sleep longer.
   if (scene.seen.brake) return undefined
-  const isLate = manager.activity === 'running' && ageMs !== undefined && ageMs > COMES_UP_MS
   // The verdict itself no longer says so of one that has been up for long without any record.
   const isEmpty = judge(gateway).state === 'dead'
+  const isLate = manager.activity === 'running' && ageMs !== undefined && ageMs > (isEmpty ? RECORD_WITHIN_MS : COMES_UP_MS)
   if (!isLate || (!isEmpty && says !== 'starting')) return undefined
   const what = isEmpty
     ? `the service has been up for ${inWords(ageMs)}, and there is no gateway in it`
@@ -188,7 +188,18 @@ function aboutUnreadable(scene: Scene, why: string): Found {
 }
 
 function aboutUnrecorded(scene: Scene): Found {
-  const {installed, activity} = scene.seen.manager
+  const {installed, activity, bootReason, isKeptDown} = scene.seen.manager
+  if (bootReason !== undefined && !isKeptDown && activity !== 'failed') {
+    return {
+      kind: 'unrecorded',
+      severity: 'info',
+      what: `nobody has recorded whether it should run, so each boot of the container decides: ${bootReason}`,
+      why: 'It is as the boot left it; a wish that is recorded stands over any number of boots.',
+      evidence: [actual(scene)],
+      cure: bothWays(scene),
+      isSafe: false,
+    }
+  }
   const isOurs = installed === 'own' || installed === 'adopted'
   return {
     kind: 'unrecorded',

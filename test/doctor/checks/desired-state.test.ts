@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest'
 import {check} from '../../../src/doctor/checks/desired-state.js'
-import {type FakeService, find, found, leave, serviceMachine, cure} from '../../fakes/fake-scene.js'
+import {type FakeService, find, found, leave, sceneOf, serviceMachine, cure} from '../../fakes/fake-scene.js'
 import type {FakeSystemd} from '../../fakes/fake-systemd.js'
 
 const HOME = '/home/user/.hermes'
@@ -105,6 +105,24 @@ const combinations: [name: string, service: FakeService, bring: (machine: FakeSy
     ['unrecorded warning: nobody has recorded whether it should run'],
   ],
   [
+    "upstream's own commands said that it should run, runs",
+    {desired: null},
+    (machine) => {
+      const pid = machine.comesUp()
+      leave(machine, 'gateway_state.json', {pid, start_time: pid * 10, gateway_state: 'running', desired_state: 'running'})
+    },
+    [],
+  ],
+  [
+    "upstream's own commands said that it should run, is down",
+    {desired: null},
+    (machine) => {
+      ended(machine, '1', '1', 'failed')
+      says(machine, 'running', {desired_state: 'running'})
+    },
+    ['down error: it should be running, and is failed'],
+  ],
+  [
     'should run, and the mirror says otherwise',
     {},
     (machine) => {
@@ -114,6 +132,18 @@ const combinations: [name: string, service: FakeService, bring: (machine: FakeSy
     ['mirror warning: it should be running, and gateway_state.json says that it should be stopped'],
   ],
 ]
+
+describe('where each boot of a container decides', () => {
+  it('that nobody has recorded anything is no fault', async () => {
+    const machine = serviceMachine({desired: null})
+    machine.comesUp()
+    const scene = await sceneOf(machine)
+    const bootReason = 'there is no gateway_state.json and no intent is recorded, so it is started'
+    const seen = {...scene.seen, manager: {...scene.seen.manager, bootReason}}
+    const {findings} = await check.examine({...scene, seen})
+    expect(findings).toMatchObject([{kind: 'unrecorded', severity: 'info', what: expect.stringContaining(bootReason)}])
+  })
+})
 
 describe('desired, actual and enabled', () => {
   it.each(combinations)('%s', async (_name, service, bring, expected) => {
