@@ -3,6 +3,7 @@ import {checkModules, loadChecks} from '../doctor/checks/index.js'
 import type {Check} from '../doctor/check.js'
 import {type Diagnosis, examine} from '../doctor/examine.js'
 import {planCure} from '../doctor/fix.js'
+import {confirmed} from '../doctor/look-again.js'
 import {observeScenes} from '../doctor/scene.js'
 import {diagnosisReport, exitStatusOf} from '../doctor/summary.js'
 import {usageError} from '../errors.js'
@@ -69,8 +70,9 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
 
   private async diagnose(targets: readonly Target[], checks: readonly Check[]): Promise<Diagnosis[]> {
     const wedgeWindowMs = this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS
-    const scenes = await observeScenes(targets, {wedgeWindowMs, isNamed: !this.flags.all, anyScope: this.flags.scope === undefined})
-    return Promise.all(scenes.map((scene) => examine(scene, checks)))
+    const options = {wedgeWindowMs, isNamed: !this.flags.all, anyScope: this.flags.scope === undefined}
+    const scenes = await observeScenes(targets, options)
+    return confirmed(await Promise.all(scenes.map((scene) => examine(scene, checks))), checks, options)
   }
 
   /** Applies what is safe, one after the other, each on what the one before has left. */

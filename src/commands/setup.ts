@@ -2,6 +2,7 @@ import {Flags} from '@oclif/core'
 import {checkModules, loadChecks} from '../doctor/checks/index.js'
 import type {Finding} from '../doctor/finding.js'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
+import {typedWithSudo} from '../host/sudo-path.js'
 import {prove} from '../lifecycle/prove.js'
 import {servedBy} from '../lifecycle/served.js'
 import {assess, report, type ServiceReport} from '../lifecycle/status.js'
@@ -102,7 +103,7 @@ Ctrl-C at a question changes nothing; later what was under way is taken back. Wi
     const {findingsText, toldText, whyText} = await import('../ui/setup-text.js')
     if (item.kind === 'told') {
       const found = item.id === 'service' ? findingsText(this.findings, this.notePaint, this.width) : []
-      for (const line of [...toldText(item, this.width), ...found]) this.note(line)
+      for (const line of [...toldText({...item, text: typedWithSudo(item.text)}, this.width), ...found]) this.note(line)
       return {value: item.value, by: item.by}
     }
     if (!this.isAsking) return {value: this.defaultOf(item), by: 'default'}

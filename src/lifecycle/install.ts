@@ -16,6 +16,7 @@ import {ownVersion} from '../service/own-version.js'
 import {DEFAULT_RESTART_POLICY, type RestartPolicy} from '../service/restart-policy.js'
 import {DEFAULT_HEARTBEAT, type HeartbeatSettings, type ServiceSettings} from '../service/settings.js'
 import {restartBudgetMs} from './budget.js'
+import {isFirstHomeOf, makeFirstHome} from './first-home.js'
 import {recordIntent} from './intent.js'
 import {observe, type Observation, observeWith} from './observe.js'
 import {askUnseen, requireVisible} from './prove.js'
@@ -127,7 +128,8 @@ export async function renderService(
  */
 export async function planInstall(target: Target, request: InstallRequest): Promise<Plan> {
   const {manager, service, host} = target
-  requireUsableHome(host, service.profile.home, service.account, target.homeFlag)
+  const isHomeNew = isFirstHomeOf(target)
+  if (!isHomeNew) requireUsableHome(host, service.profile, service.account, target.homeFlag)
   requireNotServed(target)
   requireOnlyOneScope(target)
   const whileDown = observeWhileDown(target, request)
@@ -147,7 +149,7 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
   const {desired, restart, start, staysDown, isPutOff, kept} = decision
   if (start || restart) requireVisible(target, await askUnseen(target, seen))
   if (start) requireNoOrphan(target, seen)
-  const steps = installSteps(target, rendered, decision, whileDown !== undefined)
+  const steps = [...(isHomeNew ? [makeFirstHome(target)] : []), ...installSteps(target, rendered, decision, whileDown !== undefined)]
   const what = isAdopted ? `${service.name} is adopted: its own unit is kept, our policy is added` : `${service.name} is installed`
   return {
     title: `install ${service.name} (${manager.title})`,

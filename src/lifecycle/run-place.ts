@@ -38,7 +38,7 @@ export function requireHome(place: RunPlace): void {
   throw new ServiceError(`${profile.home} is not there, or no folder: the gateway would make an empty home`, {
     code: 'no-home',
     exitStatus: ExitStatus.failed,
-    next: ['hermes-svc run --home FOLDER'],
+    next: ['hermes setup   # makes it', 'hermes-svc run --home FOLDER   # if it is somewhere else'],
   })
 }
 

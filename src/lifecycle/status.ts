@@ -1,5 +1,6 @@
 import {ExitStatus} from '../errors.js'
 import {stateOf} from '../gateway/verdict.js'
+import type {Manager} from '../managers/manager.js'
 import type {Observation} from './observe.js'
 
 /** This many failures in a row, and a service is crash-looping: the next one is at least some seconds away. */
@@ -67,6 +68,8 @@ export interface ServiceReport {
   readonly account: string
   readonly installed: string
   readonly enabled: boolean | null
+  /** What is enabled starts when its user logs in, and not before; absent where it starts at boot. */
+  readonly startsAtLogin?: true
   readonly desired: 'running' | 'stopped' | null
   readonly actual: Assessment['actual']
   readonly verdict: {readonly state: string; readonly pid: number | null; readonly evidence: readonly string[]}
@@ -84,12 +87,14 @@ export interface ServiceReport {
 /** The report of one observation; `nowMonotonicMs` is the same clock as the manager's. `servedBy`: the profile whose gateway serves this one. */
 export function report(
   seen: Observation,
-  {kind: managerKind, scope}: {kind: string; scope: string},
+  ofManager: Pick<Manager, 'kind' | 'scope' | 'runsWithoutLogin'>,
   nowMonotonicMs: number,
   servedBy: string | undefined,
 ): ServiceReport {
   const {manager, verdict} = seen
   const {service} = manager
+  const {kind: managerKind, scope} = ofManager
+  const waitsForLogin = scope === 'user' && !ofManager.runsWithoutLogin(service)
   const isRunning = manager.mainPid !== undefined && manager.startedAtMs !== undefined
   return {
     service: service.name,
@@ -101,6 +106,7 @@ export function report(
     account: manager.accountName ?? service.account.name,
     installed: manager.broken ?? manager.installed,
     enabled: manager.enabled ?? null,
+    ...(manager.enabled && waitsForLogin ? {startsAtLogin: true} : {}),
     desired: seen.desired.kind === 'recorded' ? seen.desired.record.desiredState : null,
     actual: assess(seen).actual,
     verdict: {state: verdict.state, pid: verdict.pid ?? null, evidence: verdict.evidence},

@@ -59,7 +59,11 @@ export function findGatewayCommand(host: Host, root: string, account: Account, s
   throw new ServiceError(`No gateway was found for ${account.name}: nothing executable under ${root} and no hermes on PATH`, {
     code: 'gateway-not-found',
     exitStatus: ExitStatus.failed,
-    next: ['hermes-svc install --command /path/to/hermes'],
+    next: [
+      'install Hermes Agent (https://github.com/NousResearch/hermes-agent), then: hermes setup',
+      'hermes gateway setup   # connects it to a chat',
+      'hermes-svc install --command /path/to/hermes   # if it is somewhere else',
+    ],
     evidence: lookedAt.map((file) => `looked for ${file}`),
   })
 }

@@ -1,6 +1,8 @@
 import path from 'node:path'
 import {usageError} from '../errors.js'
 import {type Account, type Door, type Host, HostError} from '../host/host.js'
+import {DEFAULT_PROFILE, type Profile} from './profile.js'
+import {shellWord} from './shell-quote.js'
 import {refusedPath, shown} from './text-check.js'
 
 /** Folders whose content does not last (hier(7), tmpfs mounts, macOS's private copies). */
@@ -17,16 +19,27 @@ export const TEMPORARY_FOLDERS = [
 const ROOT_UID = 0
 const GROUP_OR_OTHER_WRITE = 0o022
 const STICKY = 0o1000
+const ADMIN_GID = 80
 
 /**
  * Refuses (usage error, naming the flag) a home that a service must not be built on: missing, temporary, writable by another user,
  * or with a path that no definition can carry exactly. `flag` is how the home was named, for the message.
  */
-export function requireUsableHome(host: Host, home: string, account: Account, flag: string): void {
+export function requireUsableHome(host: Host, {home, name}: Pick<Profile, 'home' | 'name'>, account: Account, flag: string): void {
   const reason = unusableHome(host, home, account)
-  if (reason) throw usageError(`${flag} ${shown(home)}: ${reason}`)
+  if (reason) throw usageError(`${flag} ${shown(home)}: ${reason}`, reason === MISSING ? howToMake(name, home, account) : [])
   const refused = refusedPath(account.home)
   if (refused) throw usageError(`--run-as ${account.name}: the home directory of this account, ${shown(account.home)}, ${refused}`)
+}
+
+const MISSING = 'does not exist'
+
+/** What to type where there is no home yet: upstream makes it. */
+function howToMake(profile: string, home: string, account: Account): string[] {
+  if (profile !== DEFAULT_PROFILE) return [`hermes profile create ${profile}   # then the same command again`]
+  const isUsual = home === path.join(account.home, '.hermes')
+  const where = isUsual ? '' : `HERMES_HOME=${shellWord(home)} `
+  return [`${where}hermes setup   # makes it, then the same command again`, `${where}hermes gateway setup   # connects it to a chat`]
 }
 
 /** Why a home cannot carry a service; undefined if it can. */
@@ -43,7 +56,7 @@ export function unusableHome(host: Host, home: string, account: Account): string
     if (!(error instanceof HostError)) throw error
     return `cannot be reached by ${account.name} (${error.code})`
   }
-  if (!stat) return 'does not exist; create it (or run the gateway once by hand), then try again'
+  if (!stat) return MISSING
   if (stat.kind !== 'folder') return 'is not a folder'
   return otherWriterOf(host, home, account)
 }
@@ -76,7 +89,7 @@ export function unusablePath(value: string): string | undefined {
 function otherWriter(host: Door, folder: string, account: Account, isAbove: boolean): string | undefined {
   const stat = host.stat(folder)
   if (!stat) return undefined
-  if (stat.uid !== ROOT_UID && stat.uid !== account.uid) {
+  if (stat.uid !== ROOT_UID && stat.uid !== account.uid && !isAdministrator(host, stat.uid)) {
     const owner = host.accountOf(stat.uid)?.name ?? `uid ${stat.uid}`
     return `${folder} belongs to ${owner}, who could replace what ${account.name} runs; it must belong to ${account.name} or root`
   }
@@ -88,9 +101,16 @@ function otherWriter(host: Door, folder: string, account: Account, isAbove: bool
   return undefined
 }
 
+/** An administrator of macOS can become root anyway, and Homebrew belongs to the one who installed it. */
+function isAdministrator(host: Door, uid: number): boolean {
+  if (host.platform !== 'darwin') return false
+  const {code, stdout} = host.read(['/usr/bin/id', '-G', String(uid)])
+  return code === 0 && stdout.trim().split(' ').includes(String(ADMIN_GID))
+}
+
 /** The group `admin` of macOS, whose members can become root anyway (sudoers(5)), and to whom Homebrew gives all its folders. */
 function isAdministrators({platform}: Door, gid: number): boolean {
-  return platform === 'darwin' && gid === 80
+  return platform === 'darwin' && gid === ADMIN_GID
 }
 
 /** Debian gives each user a group of the same name with nobody else in it, and umask 002 makes homes writable by it. */

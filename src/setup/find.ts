@@ -5,6 +5,7 @@ import {observeScenes} from '../doctor/scene.js'
 import {ServiceError} from '../errors.js'
 import {type Account, type AccountHost, type Host, HostError} from '../host/host.js'
 import {statIfAllowed} from '../host/tolerant-read.js'
+import {isFirstHome} from '../lifecycle/first-home.js'
 import {DEFAULT_WEDGE_WINDOW_MS} from '../lifecycle/prove.js'
 import {servedBy} from '../lifecycle/served.js'
 import {homeOwner, requireAccount, resolveTarget, type Target, type TargetFlags} from '../lifecycle/target.js'
@@ -69,8 +70,10 @@ function profileFound(
   const installedIn = scopes.filter((scope) => isInstalled(host, account, profile, flags.manager, scope))
   const service = {profile, account, name: ''}
   const server = servedBy({service, userHost})
-  const refused = server === undefined ? unusableHome(host, profile.home, account) : `is served by the gateway of profile ${server}`
-  return {name: profile.name, home: profile.home, refused, installedIn}
+  const isNew = isFirstHome(host, userHost, profile, account)
+  const refused =
+    server === undefined ? (isNew ? undefined : unusableHome(host, profile.home, account)) : `is served by the gateway of profile ${server}`
+  return {name: profile.name, home: profile.home, refused, installedIn, ...(isNew ? {isNew} : {})}
 }
 
 /** Of the same name can be the service of another account. */

@@ -43,6 +43,8 @@ export interface ProfileFound {
   readonly refused: string | undefined
   /** The scopes in which it has a service. */
   readonly installedIn: readonly Scope[]
+  /** It is not there yet, and an installation makes it. */
+  readonly isNew?: true
 }
 
 /** One profile in one scope. */

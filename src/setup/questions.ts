@@ -68,7 +68,8 @@ function profileItem({profiles, profile, isOnlyProfile}: OwnerFound, flags: Setu
   const [only] = isOnlyProfile || usable.length === 0 ? profiles.filter(({name}) => name === profile) : usable
   if (isOnlyProfile || usable.length < 2) {
     const name = only?.name ?? profile
-    return told(head, only ? `${name}, ${only.home}` : name, name === profile ? undefined : name)
+    const home = only && `${only.home}${only.isNew ? ', which is made now' : ''}`
+    return told(head, home === undefined ? name : `${name}, ${home}`, name === profile ? undefined : name)
   }
   return {
     ...head,

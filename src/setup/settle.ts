@@ -1,5 +1,6 @@
 import {checkModules, loadChecks} from '../doctor/checks/index.js'
 import type {Host} from '../host/host.js'
+import {isFirstHomeOf} from '../lifecycle/first-home.js'
 import {resolveTarget, type Target} from '../lifecycle/target.js'
 import {managersHere} from '../managers/detect.js'
 import {requireUsableHome} from '../service/home-check.js'
@@ -56,7 +57,7 @@ export async function settle(host: Host, given: SetupFlags, interviewer: Intervi
 async function look(target: Target): Promise<ServiceFound> {
   const {profile, account} = target.service
   // Before anything more is asked about a service that cannot be.
-  requireUsableHome(target.host, profile.home, account, target.homeFlag)
+  if (!isFirstHomeOf(target)) requireUsableHome(target.host, profile, account, target.homeFlag)
   // That there is none yet is what setup is for.
   return findService(target, await loadChecks(Object.keys(checkModules).filter((id) => id !== 'not-installed')))
 }

@@ -1,6 +1,7 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {adviceFor} from '../host/advice.js'
 import {HostError} from '../host/host.js'
+import {typedWithSudo} from '../host/sudo-path.js'
 import {type StandardStream, writeText} from '../host/stdio.js'
 import {writable} from './visible.js'
 
@@ -55,10 +56,13 @@ export function writeDocument(stream: StandardStream, document: string): boolean
 function failureOf(error: unknown): {failure: Failure; exitStatus: ExitStatus} {
   if (error instanceof ServiceError) {
     const {code, message, next, evidence, exitStatus} = error
-    return {failure: {code, message, next, evidence}, exitStatus}
+    return {failure: {code, message, next: typed(next), evidence}, exitStatus}
   }
   if (error instanceof HostError) {
-    return {failure: {code: 'system-call', message: error.message, next: adviceFor(error), evidence: []}, exitStatus: ExitStatus.failed}
+    return {
+      failure: {code: 'system-call', message: error.message, next: typed(adviceFor(error)), evidence: []},
+      exitStatus: ExitStatus.failed,
+    }
   }
   // Thrown by @inquirer/prompts on Ctrl-C, on a closed stdin and when it is told to; told by name, since the library is loaded only for a prompt.
   if (error instanceof Error && ['ExitPromptError', 'AbortPromptError'].includes(error.name)) return failureOf(cancelledError())
@@ -74,6 +78,8 @@ function failureOf(error: unknown): {failure: Failure; exitStatus: ExitStatus} {
     exitStatus: ExitStatus.failed,
   }
 }
+
+const typed = (lines: readonly string[]) => lines.map((line) => typedWithSudo(line))
 
 /** The failure of a command that the user stopped. */
 export function cancelledError(): ServiceError {

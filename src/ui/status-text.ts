@@ -14,7 +14,7 @@ export function statusText(report: ServiceReport, paint: Paint = NO_PAINT, width
     ['home', report.home],
     ['runs as', report.account],
     ['installed', installedText(report.installed)],
-    ['enabled', report.installed === 'no' ? 'no' : report.enabled === null ? 'cannot tell' : report.enabled ? 'yes, starts at boot' : 'no'],
+    ['enabled', enabledText(report)],
     ['desired', report.desired ?? 'not recorded'],
     ['actual', mood(report.actual)],
     ['gateway', `${mood(verdict.state)}${pid}${uptime}`],
@@ -61,6 +61,12 @@ export function listText(reports: readonly ServiceReport[], width?: number): str
 const plain = (text: string) => text
 const isWell = (actual: string) => ['running', 'starting', 'draining'].includes(actual)
 const isIll = (actual: string) => ['wedged', 'orphaned', 'crash-looping', 'waiting', 'failed'].includes(actual)
+
+function enabledText({installed, enabled, startsAtLogin}: ServiceReport): string {
+  if (installed !== 'no' && enabled === null) return 'cannot tell'
+  if (installed === 'no' || !enabled) return 'no'
+  return startsAtLogin ? 'yes, starts when its user logs in' : 'yes, starts at boot'
+}
 
 function installedText(installed: string): string {
   switch (installed) {

@@ -2,9 +2,27 @@ import {describe, expect, it} from 'vitest'
 import {adviceFor} from '../../src/host/advice.js'
 import {HostError} from '../../src/host/host.js'
 
+const USER = {uid: 1000, name: 'ann', home: '/home/ann'}
+
+describe('what to type where one is refused', () => {
+  const refused = (path: string, who = USER) => adviceFor(new HostError('EACCES', path, 'cannot write'), who)
+
+  it("is to give back what is in one's own home, for sudo would make more of it another's", () => {
+    expect(refused('/home/ann/Library/LaunchAgents/x.plist')).toEqual([
+      "ls -ld /home/ann/Library/LaunchAgents /home/ann/Library/LaunchAgents/x.plist   # if it is another's: sudo chown ann /home/ann/Library/LaunchAgents /home/ann/Library/LaunchAgents/x.plist",
+    ])
+  })
+
+  it('is sudo elsewhere, and never to root', () => {
+    expect(refused('/etc/x')).toEqual(['run it as an account that may do that, for example with sudo'])
+    expect(refused('/etc/x', {uid: 0, name: 'root', home: '/root'})[0]).not.toContain('sudo')
+  })
+})
+
 describe('what to type after a system call that failed', () => {
   it.each([
-    ['EACCES', '/etc/x', 'sudo'],
+    ['ENOMEM', 'sh', 'no memory'],
+    ['EAGAIN', 'sh', 'ulimit -u'],
     ['EROFS', '/a b', "findmnt -T '/a b'"],
     ['ENOSPC', '/home/ann', 'df -h /home/ann'],
     ['ENOSPC', 'stdout', 'make room where its output goes'],

@@ -25,6 +25,51 @@ function files(machine: FakeSystemd): Record<string, string> {
   return Object.fromEntries(Object.entries(machine.host.texts()).filter(([file]) => !file.startsWith('/proc/')))
 }
 
+describe('an account without a home of a gateway yet', () => {
+  const fresh = (files: Record<string, FakeFile> = {}) => {
+    const machine = new FakeSystemd(files)
+    machine.host.drop(HOME)
+    return machine
+  }
+
+  it('gets one as upstream makes it, as the first step', async () => {
+    const machine = fresh()
+    const plan = await planInstall(machine.target, REQUEST)
+    expect(plan.steps[0]).toMatchObject({kind: 'make-folder', path: HOME, mode: 0o700, as: {name: 'user'}})
+    expect(await install(machine)).toBe('hermes-gateway.service is installed and running')
+    expect(machine.host.stat(HOME)).toMatchObject({kind: 'folder', mode: 0o700})
+  })
+
+  it('has none if that fails', async () => {
+    const machine = fresh()
+    machine.failing.set('enable', {code: 1, stderr: 'refused'})
+    await expect(install(machine)).rejects.toMatchObject({code: 'command-failed'})
+    expect(machine.host.stat(HOME)).toBeUndefined()
+  })
+
+  it('is told how to come by a gateway where there is none, and nothing is made', async () => {
+    const machine = fresh()
+    machine.host.drop('/usr/bin/hermes')
+    await expect(planInstall(machine.target, REQUEST)).rejects.toMatchObject({
+      code: 'gateway-not-found',
+      next: [
+        expect.stringContaining('then: hermes setup'),
+        expect.stringMatching(/^hermes gateway setup/),
+        expect.stringContaining('--command'),
+      ],
+    })
+  })
+
+  it('gets none that was named: it may be misspelt, or yet to be mounted', async () => {
+    const machine = fresh()
+    await expect(planInstall({...machine.target, homeFlag: 'HERMES_HOME'}, REQUEST)).rejects.toMatchObject({
+      exitStatus: 2,
+      message: 'HERMES_HOME "/home/user/.hermes": does not exist',
+      next: [expect.stringMatching(/^hermes setup/), expect.stringMatching(/^hermes gateway setup/)],
+    })
+  })
+})
+
 describe('a first install', () => {
   it('writes the definition, enables and starts it, and sees the gateway say that it runs', async () => {
     const machine = new FakeSystemd()

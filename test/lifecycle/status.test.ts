@@ -105,7 +105,7 @@ describe('assess', () => {
 })
 
 describe('report', () => {
-  const MANAGER = {kind: 'systemd', scope: 'user'}
+  const MANAGER = {kind: 'systemd', scope: 'user', runsWithoutLogin: () => true} as const
 
   it('shows what is known, with null for what is not', () => {
     const seen = observation({
@@ -159,6 +159,14 @@ describe('report', () => {
 
   it('never shows an uptime below zero', () => {
     expect(report(observation({}), MANAGER, 0, undefined).uptimeMs).toBe(0)
+  })
+
+  it('says that an agent, or a service of a user who does not linger, starts at login', () => {
+    const ofLogin = {...MANAGER, runsWithoutLogin: () => false}
+    expect(report(observation({}), ofLogin, 0, undefined).startsAtLogin).toBe(true)
+    expect(report(observation({manager: {enabled: false}}), ofLogin, 0, undefined).startsAtLogin).toBeUndefined()
+    expect(report(observation({}), {...ofLogin, scope: 'system'}, 0, undefined).startsAtLogin).toBeUndefined()
+    expect(report(observation({}), MANAGER, 0, undefined).startsAtLogin).toBeUndefined()
   })
 
   it('names the profile whose gateway serves this one', () => {

@@ -94,12 +94,58 @@ describe('a home is refused that', () => {
 describe('requireUsableHome', () => {
   it('is a usage error that names the flag, the path and the reason', () => {
     const host = new FakeHost()
-    expect(() => requireUsableHome(host, '/opt/a b', USER, '--home')).toThrow('--home "/opt/a b": does not exist')
+    expect(() => requireUsableHome(host, {name: 'default', home: '/opt/a b'}, USER, '--home')).toThrow('--home "/opt/a b": does not exist')
     try {
-      requireUsableHome(host, '/opt/data', USER, '--home')
+      requireUsableHome(host, {name: 'default', home: '/opt/data'}, USER, '--home')
     } catch (error) {
       expect((error as ServiceError).exitStatus).toBe(2)
     }
+  })
+})
+
+describe('a home that does not exist', () => {
+  const next = (profile: {name: string; home: string}) => {
+    try {
+      requireUsableHome(new FakeHost(), profile, USER, 'home')
+    } catch (error) {
+      return (error as ServiceError).next
+    }
+    return undefined
+  }
+
+  it('is made by upstream, and what to type for it is said', () => {
+    expect(next({name: 'default', home: '/home/user/.hermes'})).toEqual([
+      'hermes setup   # makes it, then the same command again',
+      'hermes gateway setup   # connects it to a chat',
+    ])
+    expect(next({name: 'default', home: '/srv/my agent'})?.[0]).toBe(
+      "HERMES_HOME='/srv/my agent' hermes setup   # makes it, then the same command again",
+    )
+    expect(next({name: 'work', home: '/home/user/.hermes/profiles/work'})).toEqual([
+      'hermes profile create work   # then the same command again',
+    ])
+  })
+})
+
+describe('what Homebrew of another administrator has installed', () => {
+  const ADMIN = {uid: 502, gid: 20, name: 'bob', home: '/Users/bob'}
+  const brew = (groups: string) =>
+    new FakeHost({
+      platform: 'darwin',
+      accounts: [ADMIN],
+      files: {
+        '/opt/homebrew/bin/node': {mode: 0o755, uid: 502, gid: 80},
+        '/opt/homebrew/bin': {folder: true, mode: 0o775, uid: 502, gid: 80},
+      },
+      commands: Array.from({length: 2}, () => ({argv: ['/usr/bin/id', '-G', '502'], via: 'read' as const, stdout: `${groups}\n`})),
+    })
+
+  it('is as good as root, who that one can become', () => {
+    expect(otherWriterOf(brew('20 12 61 80 702'), '/opt/homebrew/bin/node', USER)).toBeUndefined()
+  })
+
+  it("is not, if its owner is none: then it is another user's", () => {
+    expect(otherWriterOf(brew('20 12 61'), '/opt/homebrew/bin/node', USER)).toContain('belongs to bob, who could replace what user runs')
   })
 })
 

@@ -62,6 +62,10 @@ describe('statusText', () => {
     })
   })
 
+  it('says so where it does not start before its user logs in', () => {
+    expect(rows({startsAtLogin: true}).enabled).toBe('yes, starts when its user logs in')
+  })
+
   it('says what is not known or not there', () => {
     const down = rows({
       enabled: null,

@@ -60,11 +60,16 @@ export function enableLingerCommand(account: Account): string {
   return `sudo loginctl enable-linger ${shellWord(account.name)}`
 }
 
+/** What starts a user manager that does not run: of an account that lingers it was stopped, or has failed. */
+export function startManagerCommand(host: Host, account: Account): string {
+  return isLingering(host, account) ? `sudo systemctl restart user@${account.uid}.service` : enableLingerCommand(account)
+}
+
 /** The user manager is not there: exit 4, with what starts it. */
-export function noUserManager(account: Account): ServiceError {
+export function noUserManager(host: Host, account: Account): ServiceError {
   return new ServiceError(
     `The systemd user manager of ${account.name} is not running: neither /run/user/${account.uid}/bus nor /run/user/${account.uid}/systemd/private is there`,
-    {code: 'no-user-manager', exitStatus: ExitStatus.cannotTell, next: [enableLingerCommand(account)]},
+    {code: 'no-user-manager', exitStatus: ExitStatus.cannotTell, next: [startManagerCommand(host, account)]},
   )
 }
 
@@ -73,7 +78,9 @@ export function lookFailed({argv, failure, signal, stderr, code}: RunResult): Se
   const why = failure === 'TIMEOUT' ? 'no answer in time' : failure === 'ENOENT' ? 'the program is missing' : (failure ?? signal)
   const text = stderr.trim()
   const denied = /Failed to connect to|Access denied|Permission denied|authentication required|not been booted with systemd/i.test(text)
-  return new ServiceError(`${argv.join(' ')}: ${why ?? (text || `exit status ${code}`)}`, {
+  // What was asked of it is long, and says nothing.
+  const words = argv.map((word) => (word.startsWith('--property=') ? '--property=…' : word))
+  return new ServiceError(`${words.join(' ')}: ${why ?? (text || `exit status ${code}`)}`, {
     code: denied || why ? 'manager-unreachable' : 'manager-refused',
     exitStatus: ExitStatus.cannotTell,
     next: ['hermes-svc doctor   # looks for what keeps it from answering'],

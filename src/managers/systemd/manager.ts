@@ -259,11 +259,11 @@ export class SystemdManager implements Manager {
     const {account} = service
     const steps = settings.linger ? turnLingerOn(this.host, account) : []
     if (this.systemctl.answers()) return steps
-    if (!settings.linger) throw noUserManager(account)
+    if (!settings.linger) throw noUserManager(this.host, account)
     const act = async (): Promise<boolean> => {
       const endMs = this.host.monotonicMs() + USER_MANAGER_TIMEOUT_MS
       while (!this.systemctl.answers()) {
-        if (this.host.monotonicMs() > endMs) throw noUserManager(account)
+        if (this.host.monotonicMs() > endMs) throw noUserManager(this.host, account)
         await this.host.sleep(LOOK_EVERY_MS)
       }
       return false

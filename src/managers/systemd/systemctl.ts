@@ -51,7 +51,7 @@ export class Systemctl {
   }
 
   private read(words: readonly string[], env: Readonly<Record<string, string>>): RunResult {
-    if (!this.answers()) throw noUserManager(this.account)
+    if (!this.answers()) throw noUserManager(this.host, this.account)
     // Only its own user may talk to a user manager.
     const host = this.scope === 'user' ? this.host.as(this.account) : this.host
     const result = host.read([...this.argv(), ...words], {env: {...this.env, ...env}, timeoutMs: READ_TIMEOUT_MS})

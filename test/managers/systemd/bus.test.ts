@@ -70,7 +70,14 @@ describe('isLingering', () => {
 
 describe('noUserManager', () => {
   it('cannot tell, and names what starts it', () => {
-    expect(noUserManager(USER)).toMatchObject({code: 'no-user-manager', exitStatus: 4, next: ['sudo loginctl enable-linger user']})
+    expect(noUserManager(new FakeHost(), USER)).toMatchObject({
+      code: 'no-user-manager',
+      exitStatus: 4,
+      next: ['sudo loginctl enable-linger user'],
+    })
+    // Lingering that is on need not be turned on.
+    const lingers = new FakeHost({files: {'/var/lib/systemd/linger/user': ''}})
+    expect(noUserManager(lingers, USER).next).toEqual(['sudo systemctl restart user@1000.service'])
   })
 })
 
@@ -100,6 +107,9 @@ describe('lookFailed', () => {
   ])('cannot tell, and says what was run and why it failed: %s', (_, result, code, why) => {
     const error = failed(result)
     expect(error).toMatchObject({code, exitStatus: 4})
+    expect(failed({argv: ['systemctl', 'show', '--property=Id,LoadState', '--', 'x'], ...result}).message).toMatch(
+      /^systemctl show --property=… -- x: /,
+    )
     expect(error.message).toContain('systemctl show: ')
     expect(error.message).toContain(why)
   })

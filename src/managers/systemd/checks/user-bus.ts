@@ -1,7 +1,7 @@
 import {type CheckDefinition, defineCheck} from '../../../doctor/check.js'
 import type {Scene} from '../../../doctor/scene.js'
 import type {Step} from '../../../plan/plan.js'
-import {enableLingerCommand, isLingering, managerEnvironment, noUserManager, userManagerAnswers} from '../bus.js'
+import {isLingering, managerEnvironment, noUserManager, startManagerCommand, userManagerAnswers} from '../bus.js'
 
 const TIMEOUT_MS = 30_000
 const LOOK_EVERY_MS = 50
@@ -29,7 +29,7 @@ export const definition: CheckDefinition<Evidence> = {
     const {account} = target.service
     const explains = ['linger', 'not-installed', 'desired-state', 'stale-state', 'missing-heartbeat', 'orphan-gateway']
     if (unreachable.code !== 'no-user-manager') {
-      return [{kind: 'unreachable', severity: 'unknown', what: unreachable.message, cure: unreachable.next, explains}]
+      return [{kind: 'unreachable', severity: 'unknown', what: unreachable.message, cure: whatToLookAt(scene, unreachable.next), explains}]
     }
     return [
       {
@@ -63,13 +63,23 @@ export const definition: CheckDefinition<Evidence> = {
   },
 }
 
+/** The advice of any other command is to type this one. */
+function whatToLookAt({target: {manager, service}}: Scene, next: readonly string[]): readonly string[] {
+  if (manager.container) return next.filter((line) => !line.startsWith('hermes-svc doctor'))
+  if (manager.scope === 'system') return ['systemctl status   # whether it answers at all']
+  return [
+    'systemctl --user status   # whether it answers at all',
+    `sudo systemctl restart user@${service.account.uid}.service   # ends what it runs, and starts what is enabled`,
+  ]
+}
+
 /** Anybody may ask to linger; to start the manager of one who does takes root. */
 function whoCures({target: {host, service}, seen}: Scene, {isLingering: lingers}: Evidence) {
   const {account} = service
-  const start = `sudo systemctl restart user@${account.uid}.service`
   const isWanted = seen.manager.settings?.linger !== false
   if (host.account.uid === 0) return {}
-  return isWanted && !lingers ? {cure: [enableLingerCommand(account)]} : {cure: [start], isFixable: false}
+  const start = `sudo systemctl restart user@${account.uid}.service`
+  return isWanted && !lingers ? {cure: [startManagerCommand(host, account)]} : {cure: [start], isFixable: false}
 }
 
 function startManager({target: {host, service}}: Scene): Step[] {
@@ -89,7 +99,7 @@ function startManager({target: {host, service}}: Scene): Step[] {
       act: async () => {
         const endMs = host.monotonicMs() + TIMEOUT_MS
         while (!userManagerAnswers(host, account)) {
-          if (host.monotonicMs() > endMs) throw noUserManager(account)
+          if (host.monotonicMs() > endMs) throw noUserManager(host, account)
           await host.sleep(LOOK_EVERY_MS)
         }
       },
