@@ -52,7 +52,7 @@ await describeOnSystemd('setup', (machine) => {
     ]
     const end = await wizard(ann, typed, [], {columns: 100})
     expect(end.screen).toMatch(
-      /^Manager +systemd\nRuns as +ann\nProfile +default, .*\nScope +user; .*\nService +.*not installed yet\nGateway +\/home\/ann\/.hermes\/bin\/hermes/,
+      /^Manager +systemd\nRuns as +ann\nProfile +default, .*\nScope +user; [^]*?\nService +.*not installed yet\nGateway +\/home\/ann\/.hermes\/bin\/hermes/,
     )
     expect(end.screen).toMatch(
       /- When is it to run\? always\n[^]*heartbeat\? Yes\n[^]*watchdog\? Yes\n\nWould install hermes-gateway.service/,
