@@ -109,6 +109,7 @@ export class FakeSystemd {
   }
 
   private read(argv: readonly string[], service: Service): RunResult {
+    if (argv[0] === 'df') return result(argv, 'Filesystem Blocks Used Available Capacity Mounted\n/dev/sda 9000000 1 5000000 1% /\n')
     if (argv[0] === 'journalctl') return result(argv, 'a line of the log\n')
     if (argv.includes('--version')) return result(argv, 'systemd 252 (252.1)\n')
     if (!argv.includes('show')) throw new Error(`unexpected: ${argv.join(' ')}`)

@@ -363,7 +363,10 @@ await describeOnSystemd('root', (machine) => {
   it('finds the service of the machine also for alice, who may look at it but not change it', async () => {
     expect(await svc(['status'], {user: alice})).toMatchObject({...done, scope: 'system', account: 'alice', actual: 'running'})
     for (const command of ['stop', 'restart', 'uninstall', 'install']) {
-      const refused = {code: 1, error: {code: 'needs-root', next: expect.arrayContaining([expect.stringMatching(/^the same command with sudo/)])}}
+      const refused = {
+        code: 1,
+        error: {code: 'needs-root', next: expect.arrayContaining([expect.stringMatching(/^the same command with sudo/)])},
+      }
       expect(await svc([command, '--scope', 'system'], {user: alice})).toMatchObject(refused)
     }
     const onlyRoot = {code: 2, error: {message: expect.stringMatching(/^--run-as root: only root/)}}

@@ -19,6 +19,7 @@ export const checkModules: Readonly<Record<string, () => Promise<{check: Check}>
   outdated: () => import('./outdated.js'),
   'helper-missing': () => import('./helper-missing.js'),
   'definition-drift': () => import('./definition-drift.js'),
+  disk: () => import('./disk.js'),
   'file-access': () => import('./file-access.js'),
   'duplicate-supervisor': () => import('./duplicate-supervisor.js'),
   'start-limit': () => import('./start-limit.js'),
