@@ -16,7 +16,7 @@ const ENOUGH_KB = 1024
 /** A network that does not answer is no full disk. */
 const TIMEOUT_MS = 5000
 
-/** Profiles are folders of their root, and mostly on its file system. */
+/** Asked once a file system and account. */
 const freeOf = oncePerLook(({target: {userHost, service}}: Scene): Pick<Evidence, 'freeKb' | 'freeFiles'> => {
   const available = (flag: string) => {
     const {code, stdout} = userHost.read(['df', '-P', flag, service.profile.home], {timeoutMs: TIMEOUT_MS})
@@ -36,9 +36,10 @@ export const definition: CheckDefinition<Evidence> = {
   needsManager: false,
   look: (scene) => {
     const {host, userHost, service} = scene.target
-    const {home, root} = service.profile
+    const {home} = service.profile
     if (userHost.stat(home)?.kind !== 'folder') return {readOnly: undefined, freeKb: undefined, freeFiles: undefined}
-    return {readOnly: readOnlyMount(host.readText('/proc/self/mountinfo') ?? '', home), ...freeOf(scene, `${service.account.uid} ${root}`)}
+    const mount = mountOf(host.readText('/proc/self/mountinfo') ?? '', home)
+    return {readOnly: mount?.isReadOnly ? mount.place : undefined, ...freeOf(scene, `${service.account.uid} ${mount?.place ?? home}`)}
   },
   diagnose: ({target: {service}}, {readOnly, freeKb, freeFiles}) => {
     const {home} = service.profile
@@ -69,9 +70,15 @@ export const definition: CheckDefinition<Evidence> = {
   },
 }
 
-/** The place where the file system of a path is mounted, if it is read-only; by the text of /proc/self/mountinfo (proc(5)). Pure. */
-export function readOnlyMount(mountinfo: string, file: string): string | undefined {
-  let found: {place: string; isReadOnly: boolean} | undefined
+/** Where the file system of a path is mounted. */
+interface Mount {
+  readonly place: string
+  readonly isReadOnly: boolean
+}
+
+/** The mount of a path by the text of /proc/self/mountinfo (proc(5)); undefined where that has none. Pure. */
+export function mountOf(mountinfo: string, file: string): Mount | undefined {
+  let found: Mount | undefined
   for (const line of mountinfo.split('\n')) {
     const [mount = '', superblock = ''] = line.split(' - ')
     const [, , , , escaped, options = ''] = mount.split(' ')
@@ -83,7 +90,7 @@ export function readOnlyMount(mountinfo: string, file: string): string | undefin
     const all = [...options.split(','), ...(superblock.split(' ')[2] ?? '').split(',')]
     found = {place, isReadOnly: all.includes('ro')}
   }
-  return found?.isReadOnly ? found.place : undefined
+  return found
 }
 
 export const check = defineCheck(definition)

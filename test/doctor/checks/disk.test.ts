@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest'
-import {check, readOnlyMount} from '../../../src/doctor/checks/disk.js'
+import {check, mountOf} from '../../../src/doctor/checks/disk.js'
 import {examined, installed, kinds} from '../../fakes/scene.js'
 import type {FakeSystemd} from '../../fakes/fake-systemd.js'
 
@@ -38,6 +38,11 @@ describe('disk', () => {
     expect(findings[0]?.cure.at(-1)).toBe('sudo mount -o remount,rw /home')
   })
 })
+
+const readOnlyMount = (mountinfo: string, file: string) => {
+  const mount = mountOf(mountinfo, file)
+  return mount?.isReadOnly ? mount.place : undefined
+}
 
 describe('the file system of a path', () => {
   it('is the nearest one above, and of several in one place the last', () => {
