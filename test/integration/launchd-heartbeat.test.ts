@@ -187,10 +187,10 @@ describeOnLaunchd('the heartbeat, under launchd', (there) => {
       expect([result.code, result.json()]).toMatchObject([0, {services: [{findings: []}]}])
     })
 
-    it('is stale where the job was unloaded; the fix loads it, and ticks at once', async () => {
+    it('is off where the job was unloaded; the fix loads it, and ticks at once', async () => {
       const service = oldOne('stale')
       const {findings} = await doctor(service)
-      expect(findings).toMatchObject([{id: 'missing-heartbeat', kind: 'stale', severity: 'warning'}])
+      expect(findings).toMatchObject([{id: 'missing-heartbeat', kind: 'off', severity: 'warning'}])
       expect((await service.must('fix:missing-heartbeat', ['--yes'])).stdout).toMatch(/^Fixed/)
       expect(await doctor(service)).toEqual(CLEAN)
       expect(await interval(service)).toBe('60')

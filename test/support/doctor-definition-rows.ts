@@ -84,7 +84,7 @@ export const definitionRows: readonly DoctorRow<ServiceOnMachine>[] = [
     kind: 'altered',
     severity: 'warning',
     how: 'half of a helper, an empty one, and nothing in the program of the heartbeat',
-    what: /before-stop\.sh is empty; \S+after-exit\.sh is cut off; \S+heartbeat\.cjs is empty$/,
+    what: /(?=.*before-stop\.sh is empty)(?=.*after-exit\.sh is cut off).*heartbeat\.cjs is empty$/,
     break: async (service) => {
       await service.sh('cd "$1" && : >before-stop.sh && truncate -s 900 after-exit.sh && : >../heartbeat.cjs', [service.support])
     },

@@ -79,7 +79,8 @@ export const definition: CheckDefinition<Evidence> = {
         explains: ['missing-heartbeat'],
       })
     }
-    if (altered.length > 0 || lostTick.length > 0) {
+    // What cannot be run is written anew as a whole, and may have the tick's units name another node.
+    if (faults.length === 0 && (altered.length > 0 || lostTick.length > 0)) {
       found.push({
         kind: altered.length > 0 ? 'altered' : 'tick-gone',
         severity: 'warning',

@@ -48,6 +48,13 @@ describe('helper-missing', () => {
     expect(await kinds(machine, check)).toEqual([])
   })
 
+  it('says nothing of contents where one is missing: the cure of that writes all of them', async () => {
+    const machine = await installed()
+    machine.host.put(`${SUPPORT}/before-stop.sh`, '')
+    machine.host.drop(`${SUPPORT}/after-exit.sh`)
+    expect(await kinds(machine, check)).toEqual(['missing warning'])
+  })
+
   it("finds that the heartbeat's timer is gone", async () => {
     const machine = await installed()
     machine.host.drop(TICK_TIMER)
