@@ -1,7 +1,7 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {isInsideGateway} from '../lifecycle/inside.js'
 import type {Target} from '../lifecycle/target.js'
-import {outcomeOf, type Plan, type Progress} from '../plan/plan.js'
+import {outcomeOf, type Plan, type Progress, type Step} from '../plan/plan.js'
 import type {Check, FixOptions} from './check.js'
 import {type Diagnosis, examine} from './examine.js'
 import type {Finding} from './finding.js'
@@ -34,11 +34,17 @@ export async function planCure(target: Target, check: Check, options: FixOptions
   if (!makePlan) throw notCurable(target, findings)
   if (interrupting.has(check.id)) requireOutside(scene, check, findings)
   const plan = await makePlan(options)
+  const {verify: ownVerify, lasts} = plan
+  // A plan that would undo itself where its own outcome does not come does so here too; what came of it stands whatever the check finds then.
+  const isOwnFirst = ownVerify !== undefined && !lasts
+  const see: Step[] = isOwnFirst
+    ? [{kind: 'act', why: 'wait for what it does', act: (progress) => ownVerify(progress).then(() => false)}]
+    : []
   const verify = async (progress: Progress) => {
-    await plan.verify?.(progress)
+    if (!isOwnFirst) await ownVerify?.(progress)
     await seeItGone(target, check, wedgeWindowMs, progress)
   }
-  return {findings, plan: {title, steps: plan.steps, lasts: plan.lasts ?? true, verify, outcome: () => `Fixed: ${outcomeOf(plan)}`}}
+  return {findings, plan: {title, steps: [...plan.steps, ...see], lasts: true, verify, outcome: () => `Fixed: ${outcomeOf(plan)}`}}
 }
 
 async function diagnose(target: Target, check: Check, wedgeWindowMs: number): Promise<Diagnosis> {

@@ -19,8 +19,8 @@ export function forbidColours(): void {
 }
 
 /**
- * Writes text to this process's own stdout or stderr. A reader that has gone away (`… | head`) is no error: what is left to say has no
- * reader, and false tells so. Throws HostError if a direct write fails otherwise.
+ * Writes text to this process's own stdout or stderr. A reader that has gone away (`… | head`, a terminal that was closed) is no
+ * error: what is left to say has no reader, what is left to undo is undone, and false tells so. Throws HostError if a direct write fails otherwise.
  */
 export function writeText(stream: StandardStream, text: string): boolean {
   if (!direct.has(stream)) {
@@ -33,7 +33,7 @@ export function writeText(stream: StandardStream, text: string): boolean {
     while (done < bytes.length) done += fs.writeSync(DESCRIPTORS[stream], bytes, done)
   } catch (error) {
     const {code} = error as NodeJS.ErrnoException
-    if (code === 'EPIPE') return false
+    if (isReaderGone(code, DESCRIPTORS[stream])) return false
     if (code !== 'EAGAIN') throw new HostError(code ?? 'EUNKNOWN', stream, 'cannot write to')
     // A pipe that somebody has set not to block, and that is full: node's stream knows how to wait.
     direct.delete(stream)
@@ -47,8 +47,13 @@ function writeThroughNode(name: StandardStream, data: string | Uint8Array): void
   if (!guarded.has(name)) {
     guarded.add(name)
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
+      if (!isReaderGone(error.code, DESCRIPTORS[name])) throw error
     })
   }
   stream.write(data)
+}
+
+/** EIO is how a terminal answers that was hung up; of a file it is a fault. */
+function isReaderGone(code: string | undefined, descriptor: number): boolean {
+  return code === 'EPIPE' || (code === 'EIO' && !fs.fstatSync(descriptor).isFile())
 }

@@ -1,14 +1,17 @@
+import path from 'node:path'
 import {ownerDoor} from '../host/account-door.js'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {readDrain} from '../gateway/drain.js'
-import {stateFile} from '../gateway/records.js'
+import {PLANNED_STOP} from '../gateway/last-words.js'
+import {pidFile, stateFile} from '../gateway/records.js'
+import {judge, observeGateway} from '../gateway/verdict.js'
 import {isAsWanted} from '../managers/as-wanted.js'
 import {type Door, HostError} from '../host/host.js'
 import {temporariesOf} from '../host/tolerant-read.js'
 import {detectManager} from '../managers/detect.js'
 import type {DefinitionFile, DesiredState, HeartbeatDefinition, Manager} from '../managers/manager.js'
 import {performSteps} from '../plan/apply.js'
-import {onUndo, type Plan, type Step} from '../plan/plan.js'
+import {onUndo, type Plan, singleSteps, type Step} from '../plan/plan.js'
 import {desiredStateFile, isStoppedUntilBoot} from '../service/desired-state.js'
 import {findGatewayCommand, parseCommandFlag, proveGatewayCommand} from '../service/gateway-command.js'
 import {requireUsableHome} from '../service/home-check.js'
@@ -23,6 +26,7 @@ import {askUnseen, requireVisible} from './prove.js'
 import {servedBy} from './served.js'
 import {requireNoOrphan, requireUsableDefinition} from './start.js'
 import {markDue, restartIsDone} from './restart-due.js'
+import {inheriting, plannedAnew, sharedLock, sharedTick, under} from './shared.js'
 import {requireSameHome, type Target} from './target.js'
 import {waitUntilUp} from './wait.js'
 
@@ -57,6 +61,8 @@ export interface Rendered {
   readonly files: readonly DefinitionFile[]
   /** What ticks this service and the others of its account. */
   readonly heartbeat: HeartbeatDefinition
+  /** What was edited by hand is replaced, too. */
+  readonly force: boolean
 }
 
 /** Decides on the settings and renders the definition; reads only. Throws usage errors for a home that cannot carry a service. */
@@ -114,7 +120,7 @@ export async function renderService(
   const heartbeat = await manager.heartbeat(service, settings, force)
   const renderedBy = async (writer: string | undefined): Promise<Rendered> => {
     const signed = writer === undefined ? settings : {...settings, writtenBy: writer}
-    return {seen, settings: signed, environment, files: await manager.render(service, signed, environment), heartbeat}
+    return {seen, settings: signed, environment, files: await manager.render(service, signed, environment), heartbeat, force}
   }
   // A version that would change nothing leaves the record as it is.
   const asBefore = await renderedBy(writtenBy)
@@ -217,7 +223,7 @@ function decide(target: Target, request: InstallRequest, {seen, files, heartbeat
 }
 
 /** The steps of an installation, each with what undoes it. */
-function installSteps(target: Target, {seen, settings, heartbeat}: Rendered, decision: Decision, isManagerDown: boolean): Step[] {
+function installSteps(target: Target, {seen, settings, heartbeat, force}: Rendered, decision: Decision, isManagerDown: boolean): Step[] {
   const {manager, service} = target
   const {desired, changed, stale, isDue, start, restart, isPutOff, staysDown} = decision
   const write: Step[] = changed.map((file) => ({
@@ -241,17 +247,28 @@ function installSteps(target: Target, {seen, settings, heartbeat}: Rendered, dec
   const placed = manager.staged?.(service, inPlace) ?? inPlace
   const isFirst = (step: Step) => folders.includes(step) || settingsFirst.includes(step)
   const later = placed.filter((step) => !isFirst(step))
-  return [
+  const prerequisites = manager.prerequisites(service, settings)
+  const changes: Step[] = [
     ...placed.filter(isFirst),
+    ...onUndo(manager.canLinger && placed.length > 0 ? [leaveInheritance(target, seen)] : []),
     // A manager that comes up starts what is enabled: by then the definition is what it should be.
     ...(isManagerDown ? later : []),
-    ...manager.prerequisites(service, settings),
+    ...(manager.canLinger ? [] : prerequisites),
+  ]
+  const definitionSteps: Step[] = [
     // Undone last: what ran before runs again, on the definition that was there before. It does nothing to a gateway that still runs.
     ...(restart ? onUndo(manager.start(service)) : []),
     ...(definition.length > 0 && !isManagerDown ? onUndo(manager.reload()) : []),
     ...(restart || (isPutOff && !isDue) ? [markDue(target)] : []),
     ...(isManagerDown ? [] : [...later, ...reload]),
-    ...heartbeat.steps,
+  ]
+  const former = seen.manager.settings
+  const tick = sharedTick(target, heartbeat.steps, {settings, former, force})
+  const linger = manager.canLinger ? [plannedAnew('have what the manager needs', () => manager.prerequisites(service, settings))] : []
+  const shared = [...changes, ...linger, ...definitionSteps, tick]
+  return [
+    // What this service wants of what it shares with others is known to them from when its settings are there.
+    ...(singleSteps(shared).length > 0 ? under(sharedLock(target), shared) : []),
     ...recordIntent(target, seen, desired, 'install', {untilBoot: staysDown}),
     ...(needsEnabling ? [...onUndo(manager.disable(service)), ...manager.enable(service)] : []),
     ...(start || restart ? onUndo([abortNew(target, seen)]) : []),
@@ -298,14 +315,40 @@ function missingFolders({host}: Target, steps: readonly Step[]): Step[] {
 
 /** Ends the gateway that was started on the new definition; the one from before is left to finish what it is doing. */
 function abortNew(target: Target, before: Observation): Step {
-  const {manager, service, host} = target
+  const {manager, service, host, userHost} = target
   const why = 'stop the gateway'
+  const {home} = service.profile
+  const files = [pidFile(home), stateFile(home), path.join(home, PLANNED_STOP)]
+  const absent = files.filter((file) => userHost.lstat(file) === undefined)
   return {
     kind: 'act',
     why,
     act: async (progress) => {
       const pid = manager.observe([service])[0]?.mainPid
-      if (pid === undefined || pid !== before.manager.mainPid) await performSteps(host, manager.abort(service), progress)
+      if (pid !== undefined && pid === before.manager.mainPid) return
+      await performSteps(host, manager.abort(service), progress)
+      forgetNew(target, absent)
+    },
+  }
+}
+
+/** Takes away what a gateway that was killed has left of these files in its home, unless one lives there by now. */
+function forgetNew(target: Target, files: readonly string[]): void {
+  // It was this machine's own, so that none runs in another PID namespace.
+  if (judge(observeGateway(target, target.service.profile.home, undefined, true)).state !== 'dead') return
+  for (const file of files) target.userHost.removeFile(file)
+}
+
+/** Ends the account's lingering where another service has left that to this one while it was being installed, and nobody else needs it. */
+function leaveInheritance(target: Target, {manager: before}: Observation): Step {
+  return {
+    kind: 'act',
+    why: 'take back what no other service needs',
+    act: async (progress) => {
+      const now = inheriting(target, before)
+      if (now.settings?.turnedLingerOn && !before.settings?.turnedLingerOn) {
+        await performSteps(target.host, target.manager.afterUninstall(now), progress)
+      }
     },
   }
 }

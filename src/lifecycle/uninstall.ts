@@ -1,8 +1,9 @@
 import {ownerDoor} from '../host/account-door.js'
-import {onUndo, type Plan, type Step} from '../plan/plan.js'
+import {onUndo, type Plan, singleSteps, type Step} from '../plan/plan.js'
 import {desiredStateFile} from '../service/desired-state.js'
 import {prove} from './prove.js'
 import {endAndSeeItGone} from './stop.js'
+import {inheriting, plannedAnew, sharedLock, sharedTick, under} from './shared.js'
 import {requireSameHome, type Target} from './target.js'
 
 /**
@@ -43,8 +44,13 @@ export async function planUninstall(target: Target, options: {timeoutMs: number}
     // A unit that failed would stay known to the manager without its file.
     steps.push(...manager.settle(service))
   }
-  steps.push(...(await manager.heartbeat(service, undefined)).steps)
-  steps.push(...files.filter((step) => !last.includes(step)), ...reload, ...manager.afterUninstall(seen.manager), ...last)
+  const {settings: former} = seen.manager
+  const tick = (await manager.heartbeat(service, undefined)).steps
+  const after = plannedAnew('take back what no other service needs', () => manager.afterUninstall(inheriting(target, seen.manager)))
+  const own = files.filter((step) => !last.includes(step))
+  // Others may come and go meanwhile: who wants what is asked under one lock with the removal of the record of what this one wanted.
+  const shared = [sharedTick(target, tick, {settings: undefined, former}), ...own, ...reload, after, ...last]
+  if (singleSteps(shared).length > 0) steps.push(...under(sharedLock(target), shared))
   if (userHost.lstat(record))
     steps.push({kind: 'remove-file', why: 'remove the record of the desired state', path: record, as: service.account})
   return {

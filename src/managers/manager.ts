@@ -96,6 +96,15 @@ export interface DefinitionFile {
   readonly as?: Account
 }
 
+/**
+ * A folder whose lock is for what services share. `account`: of the service's account, whoever acts for it; `machine`: of root's, made if it is
+ * missing; `own`: that of whoever acts.
+ */
+export interface SharedPlace {
+  readonly kind: 'account' | 'machine' | 'own'
+  readonly path: string
+}
+
 /** What ticks the services of one account. */
 export interface HeartbeatDefinition {
   readonly files: readonly DefinitionFile[]
@@ -277,6 +286,8 @@ export interface Manager {
 
   /** What must be so before a definition is written, e.g. lingering; the steps do nothing if it is so already. */
   prerequisites(service: Service, settings: Pick<ServiceSettings, 'linger'>): Step[]
+  /** The folders that are locked, in this order, to change what this service shares with others. */
+  sharedPlaces(service: Service): SharedPlace[]
   /** Folders of the definition, to be made before its files. */
   folderSteps(service: Service): Step[]
   /**

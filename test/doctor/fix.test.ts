@@ -1,4 +1,5 @@
 import {describe, expect, it} from 'vitest'
+import {ServiceError} from '../../src/errors.js'
 import {defineCheck} from '../../src/doctor/check.js'
 import type {Found} from '../../src/doctor/finding.js'
 import {planCure} from '../../src/doctor/fix.js'
@@ -51,6 +52,22 @@ describe('the cure of a finding', () => {
       ...{code: 'not-fixed', exitStatus: 1, evidence: ['it was seen'], next: ['take it away']},
       message: 'hermes-gateway.service: thing is not fixed: the thing is there',
     })
+  })
+
+  it('is undone where what it does would undo itself, and leaves nothing behind', async () => {
+    const {target, host} = new FakeSystemd({[FILE]: ''})
+    const check = checkOf()
+    const failing: typeof check = {
+      ...check,
+      examine: async (scene) => {
+        const {plan, ...rest} = await check.examine(scene)
+        const verify = () => Promise.reject(new ServiceError('it did not come up', {code: 'not-running', exitStatus: 1}))
+        return {...rest, plan: plan && (async (options) => ({...(await plan(options)), verify}))}
+      },
+    }
+    const {plan} = await planCure(target, failing, OPTIONS)
+    await expect(runPlan(host, plan)).rejects.toMatchObject({code: 'not-running', leftovers: []})
+    expect(host.texts()[FILE]).toBe('')
   })
 
   it('takes what is only information for gone', async () => {

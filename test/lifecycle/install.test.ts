@@ -100,6 +100,24 @@ describe('a first install', () => {
     expect(machine.shown).toMatchObject({LoadState: 'not-found', ActiveState: 'inactive'})
   })
 
+  it('leaves nothing in the home of a gateway that was ended before it said that it runs', async () => {
+    const machine = new FakeSystemd()
+    const before = files(machine)
+    machine.onStart = () => {
+      machine.comesUp('starting')
+      machine.host.put(`${machine.home}/.gateway-planned-stop.json`, '{}')
+    }
+    machine.onStop = () => {
+      // It is killed, and takes nothing away itself.
+      const texts = machine.host.texts()
+      machine.goesDown()
+      machine.host.put(`${machine.home}/gateway.pid`, texts[`${machine.home}/gateway.pid`] ?? '')
+    }
+    await expect(install(machine)).rejects.toMatchObject({code: 'not-running', leftovers: []})
+    machine.host.drop(`${machine.home}/gateway.lock`)
+    expect(files(machine)).toEqual(before)
+  })
+
   it.each(['daemon-reload', 'enable', 'start'])('leaves the machine as it was if systemctl %s fails', async (verb) => {
     const machine = new FakeSystemd()
     machine.failing.set(verb, {code: 1, stderr: 'refused'})

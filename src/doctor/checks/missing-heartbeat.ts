@@ -4,6 +4,7 @@ import {type Heartbeat, heartbeatAgeSec, heartbeatFile, readHeartbeat} from '../
 import {innermostPid} from '../../gateway/pid-namespace.js'
 import {isHeld, readProcess} from '../../gateway/process.js'
 import {type FileReading, stateFile} from '../../gateway/records.js'
+import {sharedLock, sharedTick, under} from '../../lifecycle/shared.js'
 import {tick} from '../../gateway/tick.js'
 import {identify, stateOf} from '../../gateway/verdict.js'
 import {DEFAULT_WEDGE_WINDOW_MS} from '../../lifecycle/prove.js'
@@ -200,7 +201,9 @@ function aboutWedged(scene: Scene, {beat, ownPid}: Evidence): Found {
 /** Starts the tick if it does not run, and ticks once. */
 async function planTick({target, seen}: Scene): Promise<Plan> {
   const {manager, service} = target
-  const {steps} = await manager.heartbeat(service, seen.manager.settings)
+  const {settings} = seen.manager
+  const {steps} = await manager.heartbeat(service, settings)
+  const tickStep = sharedTick(target, steps, {settings, former: settings})
   const now: Step = {
     kind: 'act',
     why: 'refresh the timestamp now',
@@ -209,7 +212,11 @@ async function planTick({target, seen}: Scene): Promise<Plan> {
       if (result.kind !== 'ticked') throw notTicked(target, result.why)
     },
   }
-  return {title: `tick ${service.name}`, steps: [...steps, now], outcome: `the timestamp of ${service.name} is fresh, and is kept so`}
+  return {
+    title: `tick ${service.name}`,
+    steps: [...under(sharedLock(target), [tickStep]), now],
+    outcome: `the timestamp of ${service.name} is fresh, and is kept so`,
+  }
 }
 
 function notTicked({service}: Target, why: string): ServiceError {

@@ -24,6 +24,7 @@ import type {
   OwnFile,
   Scope,
   Service,
+  SharedPlace,
   UsedProgram,
 } from '../manager.js'
 import {orNoAccess} from '../no-access.js'
@@ -278,6 +279,11 @@ export class LaunchdManager implements Manager {
     // What is undone before this disables it, and launchd would remember that.
     const enable = this.launchctl.disabled(domain.target).get(service.name) ? [] : this.enable(service)
     return onUndo([...enable, trace])
+  }
+
+  /** In system scope all accounts have one program of the tick. */
+  sharedPlaces({account}: Service): SharedPlace[] {
+    return this.scope === 'user' ? [{kind: 'account', path: account.home}] : [{kind: 'machine', path: '/var/run/hermes-svc'}]
   }
 
   folderSteps(service: Service): Step[] {

@@ -22,6 +22,7 @@ import type {
   OwnFile,
   Scope,
   Service,
+  SharedPlace,
   UsedProgram,
 } from '../manager.js'
 import {orNoAccess} from '../no-access.js'
@@ -225,6 +226,11 @@ export class S6Manager implements Manager {
 
   prerequisites(): Step[] {
     return []
+  }
+
+  /** All that is shared is a slot beside the others. */
+  sharedPlaces(): SharedPlace[] {
+    return [{kind: 'own', path: this.scan}]
   }
 
   folderSteps(service: Service): Step[] {

@@ -3,7 +3,9 @@ import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import type {Account, Host} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
-import type {RunStep, Step} from '../../plan/plan.js'
+import {performSteps} from '../../plan/apply.js'
+import {onUndo, type RunStep, type Step} from '../../plan/plan.js'
+import {recordedSettings} from '../../service/recorded-settings.js'
 import {formatSettings, parseSettings} from '../../service/settings.js'
 import type {Scope, Service} from '../manager.js'
 import {orNoAccess} from '../no-access.js'
@@ -18,23 +20,33 @@ interface UnitPlace {
   readonly name: string
 }
 
-/** Turns lingering on, and off again if a later step fails; nothing where it is on already. */
-export function turnLingerOn(host: Host, account: Account): Step[] {
+/** Turns lingering on, and off again if a later step fails and nobody else needs it by then; nothing where it is on already. */
+export function turnLingerOn(host: Host, scope: Scope, service: Service): Step[] {
+  const {account} = service
   if (isLingering(host, account)) return []
-  const argv = ['loginctl', '--no-ask-password', 'enable-linger', account.name]
-  const act = async (): Promise<void> => {
-    const result = await host.run(argv, {env: managerEnvironment('system', account), timeoutMs: CHANGE_TIMEOUT_MS})
-    if (result.code === 0 && isLingering(host, account)) return
+  let wasOff = false
+  const act = async (): Promise<boolean> => {
+    wasOff = !isLingering(host, account)
+    if (!wasOff) return false
+    const {argv, env, timeoutMs = CHANGE_TIMEOUT_MS} = enableLinger(account)
+    const result = await host.run(argv, {env, timeoutMs})
+    if (result.code === 0 && isLingering(host, account)) return true
     throw new ServiceError(`Lingering could not be turned on for ${account.name}: ${result.stderr.trim() || 'not allowed'}`, {
       code: 'linger-refused',
       exitStatus: ExitStatus.failed,
       next: [enableLingerCommand(account), 'hermes-svc install --no-linger   # the gateway then runs only while you are logged in'],
     })
   }
-  return [
-    {kind: 'act', why: `let ${account.name}'s services run without a login (lingering)`, act},
-    {kind: 'on-undo', why: 'take lingering back if a later step fails', run: disableLinger(account)},
-  ]
+  const takeBack: Step = {
+    kind: 'act',
+    why: `end lingering of ${account.name}, if nobody else needs it`,
+    act: (progress) => performSteps(host, wasOff ? endLinger(host, scope, service).map(mustWork) : [], progress),
+  }
+  return [...onUndo([takeBack]), {kind: 'act', why: `let ${account.name}'s services run without a login (lingering)`, act}]
+}
+
+function mustWork(step: Step): Step {
+  return step.kind === 'run' ? {...step, mayFail: false} : step
 }
 
 /**
@@ -44,8 +56,8 @@ export function turnLingerOn(host: Host, account: Account): Step[] {
 export function endLinger(host: Host, scope: Scope, service: Service): Step[] {
   const {account} = service
   if (!isLingering(host, account)) return []
-  const others = orNoAccess(() => otherUnits(host, scope, service))
-  if (others.length === 0) return [{...disableLinger(account), mayFail: true}]
+  const others = orNoAccess(() => otherServices(host, scope, service))
+  if (others.length === 0) return [...onUndo([enableLinger(account)]), {...disableLinger(account), mayFail: true}]
   const mayWrite = (other: Scope) => other === 'user' || host.account.uid === 0
   const heirs = others
     .filter((other) => mayWrite(other.scope))
@@ -68,18 +80,35 @@ export function endLinger(host: Host, scope: Scope, service: Service): Step[] {
   ]
 }
 
-/** The gateways of the service's account that have a unit, in either scope, beside this one; those of its own scope first. */
-function otherUnits(host: Host, own: Scope, service: Service): UnitPlace[] {
+/**
+ * The gateways of the service's account that have a unit, or settings of an installation that is under way, in either scope, beside this one; those of
+ * its own scope first.
+ */
+function otherServices(host: Host, own: Scope, service: Service): UnitPlace[] {
   const {account} = service
   const unitsIn = (scope: Scope) => {
-    const {units} = scopeFolders(scope, account)
+    const {units, support} = scopeFolders(scope, account)
     const files = ownerDoor(host, scope === 'user' ? account : undefined)
-    const names = (files.list(units) ?? []).filter((name) => /^hermes-gateway.*\.service$/.test(name)).sort()
-    const others = names.filter((name) => scope !== own || name !== service.name).map((name) => ({scope, name}))
-    if (scope === 'user') return others
-    return others.filter(({name}) => accountOfUnit(host, readIfAllowed(host, path.join(units, name)) ?? '')?.uid === account.uid)
+    const names = (files.list(units) ?? []).filter((name) => /^hermes-gateway.*\.service$/.test(name))
+    const isAccounts = (name: string) => accountOfUnit(host, readIfAllowed(host, path.join(units, name)) ?? '')?.uid === account.uid
+    const ofUnits = scope === 'user' ? names : names.filter(isAccounts)
+    const recorded = [...recordedSettings(files, support)].flatMap(([name, settings]) =>
+      settings.account === account.name ? [`${name}.service`] : [],
+    )
+    const all = [...new Set([...ofUnits, ...recorded])].sort()
+    return all.filter((name) => scope !== own || name !== service.name).map((name) => ({scope, name}))
   }
   return own === 'user' ? [...unitsIn('user'), ...unitsIn('system')] : [...unitsIn('system'), ...unitsIn('user')]
+}
+
+function enableLinger(account: Account): RunStep {
+  return {
+    kind: 'run',
+    why: `let ${account.name}'s services run without a login (lingering)`,
+    argv: ['loginctl', '--no-ask-password', 'enable-linger', account.name],
+    env: managerEnvironment('system', account),
+    timeoutMs: CHANGE_TIMEOUT_MS,
+  }
 }
 
 function disableLinger(account: Account): RunStep {

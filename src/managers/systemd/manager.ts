@@ -24,6 +24,7 @@ import type {
   OwnFile,
   Scope,
   Service,
+  SharedPlace,
   UsedProgram,
 } from '../manager.js'
 import {orNoAccess} from '../no-access.js'
@@ -257,7 +258,7 @@ export class SystemdManager implements Manager {
 
   prerequisites(service: Service, settings: Pick<ServiceSettings, 'linger'>): Step[] {
     const {account} = service
-    const steps = settings.linger ? turnLingerOn(this.host, account) : []
+    const steps = settings.linger ? turnLingerOn(this.host, this.scope, service) : []
     if (this.systemctl.answers()) return steps
     if (!settings.linger) throw noUserManager(this.host, account)
     const act = async (): Promise<boolean> => {
@@ -269,6 +270,12 @@ export class SystemdManager implements Manager {
       return false
     }
     return [...steps, {kind: 'act', why: `wait for the user manager of ${account.name}`, act}]
+  }
+
+  /** Lingering is one account's in both scopes; in system scope all accounts have one program of the tick. */
+  sharedPlaces({account}: Service): SharedPlace[] {
+    const own: SharedPlace = {kind: 'account', path: account.home}
+    return this.scope === 'user' ? [own] : [own, {kind: 'machine', path: '/run/hermes-svc'}]
   }
 
   folderSteps(service: Service): Step[] {

@@ -11,6 +11,7 @@ import {formatSettings} from '../../../src/service/settings.js'
 import {CAPTURED_HOME, capturedShow, upstreamUnit} from '../../fakes/captures.js'
 import {type FakeCommand, type FakeFile, FakeHost, type FakeMachine, USER} from '../../fakes/fake-host.js'
 import {packageFiles} from '../../fakes/package-files.js'
+import {runPlan} from '../../fakes/run-plan.js'
 import {SERVICE, serviceOf, SETTINGS} from '../../fakes/settings.js'
 import {showCommand} from '../../fakes/systemctl.js'
 
@@ -445,8 +446,40 @@ describe('prerequisites', () => {
 
   it('turn lingering on, to be taken back if a later step fails', async () => {
     const steps = await perform({files: BUS, commands: [enable({effect: (host) => host.put(LINGER, '')})]})
-    expect(steps.map(({kind}) => kind)).toEqual(['act', 'on-undo'])
-    expect(steps[1]).toMatchObject({run: {argv: ['loginctl', '--no-ask-password', 'disable-linger', 'user']}})
+    expect(steps.map(({kind}) => kind)).toEqual(['on-undo', 'act'])
+  })
+
+  it.each<[string, Record<string, string>, string[]]>([
+    ['nobody else needs it', {}, ['enable-linger', 'disable-linger']],
+    [
+      'another service of the account has been installed since: it is left to that one',
+      {
+        '/home/user/.config/systemd/user/hermes-gateway-work.service': '',
+        '/home/user/.config/hermes-svc/hermes-gateway-work/settings.json': formatSettings({...SETTINGS, profile: 'work'}),
+      },
+      ['enable-linger'],
+    ],
+  ])('take lingering back if a later step fails and %s', async (_, files, verbs) => {
+    const off: FakeCommand = {
+      argv: ['loginctl', '--no-ask-password', 'disable-linger', 'user'],
+      via: 'run',
+      times: Infinity,
+      effect: (host) => host.drop(LINGER),
+    }
+    const host = new FakeHost({files: {...BUS, [`${UNIT}`]: ''}, commands: [enable({effect: (machine) => machine.put(LINGER, '')}), off]})
+    const steps = new SystemdManager(host, 'user', USER).prerequisites(SERVICE, SETTINGS)
+    const fail: Step = {
+      kind: 'act',
+      why: 'fail',
+      act: () => {
+        for (const [file, text] of Object.entries(files)) host.put(file, text)
+        return Promise.reject(new ServiceError('no', {code: 'no', exitStatus: 1}))
+      },
+    }
+    await expect(runPlan(host, {title: 't', steps: [...steps, fail], outcome: 'o'})).rejects.toMatchObject({leftovers: []})
+    expect(host.changes.flatMap((change) => (change.kind === 'run' ? [change.argv[2]] : []))).toEqual(verbs)
+    const heir = host.texts()['/home/user/.config/hermes-svc/hermes-gateway-work/settings.json']
+    if (heir !== undefined) expect(JSON.parse(heir)).toMatchObject({turnedLingerOn: true})
   })
 
   it('fail with the command to type where lingering may not be turned on', async () => {
@@ -522,7 +555,8 @@ describe('what an uninstall takes away', () => {
   it('ends lingering that an install turned on, once the last service is gone', () => {
     const after = (turnedLingerOn: boolean, files: Record<string, string>) => {
       const manager = new SystemdManager(new FakeHost({files}), 'user', USER)
-      return manager.afterUninstall({...manager.notInstalled(SERVICE), settings: {...SETTINGS, turnedLingerOn}}).length
+      const steps = manager.afterUninstall({...manager.notInstalled(SERVICE), settings: {...SETTINGS, turnedLingerOn}})
+      return steps.filter(({kind}) => kind !== 'on-undo').length
     }
     const lingering = {'/var/lib/systemd/linger/user': '', [UNIT]: ''}
     expect(after(true, lingering)).toBe(1)
@@ -552,6 +586,10 @@ describe('what an uninstall takes away', () => {
       expect(host.texts()[OTHER_SETTINGS]).toBe(settings({turnedLingerOn: true}))
     })
 
+    it('is to leave it to one that is being installed, and has no unit yet', () => {
+      expect(afterwards({[OTHER_SETTINGS]: settings()}).steps).toMatchObject([{kind: 'write-file', path: OTHER_SETTINGS}])
+    })
+
     it('is to leave it to a service of the machine where root does it', () => {
       const files = {[SYSTEM_OTHER]: '[Service]\nUser=user\n', [SYSTEM_SETTINGS]: settings({scope: 'system'})}
       expect(afterwards(files, {account: ROOT}).steps).toMatchObject([{kind: 'write-file', path: SYSTEM_SETTINGS, as: undefined}])
@@ -562,10 +600,6 @@ describe('what an uninstall takes away', () => {
       ['lingering was on before', {[OTHER]: '', [OTHER_SETTINGS]: settings()}, false],
       ['one of them is to end it already', {[OTHER]: '', [OTHER_SETTINGS]: settings({turnedLingerOn: true})}],
       ["they are another tool's", {[OTHER]: ''}],
-      [
-        'it left settings behind, but no unit, and another has none',
-        {[OTHER_SETTINGS]: settings(), [`${UNITS}/hermes-gateway-x.service`]: ''},
-      ],
     ])('is nothing if %s', (_, files, turnedLingerOn = true) => {
       expect(afterwards(files, {turnedLingerOn}).steps).toEqual([])
     })

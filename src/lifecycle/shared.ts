@@ -1,0 +1,118 @@
+import {ExitStatus, ServiceError} from '../errors.js'
+import {ownerDoor} from '../host/account-door.js'
+import {type HeldLock, HostError} from '../host/host.js'
+import {readIfAllowed} from '../host/tolerant-read.js'
+import type {ManagerObservation, SharedPlace} from '../managers/manager.js'
+import type {Progress, SharedLock, Step} from '../plan/plan.js'
+import {parseSettings, type ServiceSettings} from '../service/settings.js'
+import type {Target} from './target.js'
+
+// What the services of one account have in common (the tick, its program, lingering) is no one home's: commands on two homes change it under a lock
+// of its own, and whoever takes something away asks at that moment who else wants it. The order of locks is always home, then this one.
+
+/** What is done under it takes seconds: it is not held while a gateway is waited for. */
+const LOCK_TIMEOUT_MS = 120_000
+const LOOK_EVERY_MS = 100
+
+/** The lock for what the service shares with others of its account, or of its scope. */
+export function sharedLock(target: Target): SharedLock {
+  return {
+    take: async (progress) => {
+      const held: HeldLock[] = []
+      const release = async () => {
+        for (const lock of held.splice(0).reverse()) await lock.release()
+      }
+      try {
+        for (const place of target.manager.sharedPlaces(target.service)) {
+          const lock = await takeOne(target, place, progress)
+          if (lock) held.push(lock)
+        }
+      } catch (error) {
+        await release()
+        throw error
+      }
+      return {release}
+    },
+  }
+}
+
+/** The steps, done under one hold of a lock. */
+export function under(lock: SharedLock, steps: readonly Step[]): Step[] {
+  return steps.map((step) => ({...step, under: lock}))
+}
+
+/**
+ * The tick of the service's account, as it should be with these settings of this service (undefined: without it). `planned`: what that comes to now;
+ * `former`: the settings that it goes back to if a later step fails.
+ */
+export function sharedTick(
+  {manager, service}: Target,
+  planned: readonly Step[],
+  {settings, former, force = false}: {settings: ServiceSettings | undefined; former: ServiceSettings | undefined; force?: boolean},
+): Step {
+  return {
+    kind: 'shared',
+    why: 'have the heartbeat be what its services want',
+    steps: planned,
+    again: async () => (await manager.heartbeat(service, settings, force)).steps,
+    othersWant: async () => {
+      const {files} = await manager.heartbeat(service, undefined)
+      return JSON.stringify(files.map(({path, text, isProgram}) => [path, isProgram ? text.length : text]))
+    },
+    giveBack: async () => (await manager.heartbeat(service, former)).steps,
+  }
+}
+
+/** Steps that are planned anew when they are done, and undone as they were done: they leave to others what those need. */
+export function plannedAnew(why: string, plan: () => readonly Step[]): Step {
+  return {
+    kind: 'shared',
+    why,
+    steps: plan(),
+    again: () => Promise.resolve(plan()),
+    othersWant: () => Promise.resolve(''),
+    giveBack: () => Promise.resolve([]),
+  }
+}
+
+/** What was seen of a service, with what others have left to it since: ending the account's lingering. */
+export function inheriting({host, manager, service}: Target, seen: ManagerObservation): ManagerObservation {
+  if (!manager.canLinger) return seen
+  const settings = parseSettings(readIfAllowed(ownerDoor(host, manager.owner(service)), manager.settingsFile(service)))
+  return settings ? {...seen, settings} : seen
+}
+
+/** Undefined where there is nothing that could be locked: then there is nobody to share with, or the lock of the home is the same one. */
+async function takeOne({host, userHost, service}: Target, place: SharedPlace, progress: Progress): Promise<HeldLock | undefined> {
+  const door = place.kind === 'account' ? userHost : host
+  try {
+    if (place.kind === 'machine') door.makeFolder(place.path, 0o700)
+    const [stat, home] = [door.stat(place.path), userHost.stat(service.profile.home)]
+    if (stat?.kind !== 'folder' || (stat.inode === home?.inode && stat.device === home.device)) return undefined
+    // Anybody may lock what he can read, and a folder that is not the account's own can be read by many.
+    if (place.kind === 'account' && stat.uid !== service.account.uid) return undefined
+    const endMs = host.monotonicMs() + LOCK_TIMEOUT_MS
+    for (;;) {
+      const lock = await door.lock(door.realPath(place.path) ?? place.path)
+      if (lock) return lock
+      if (host.monotonicMs() > endMs) throw isBusy(service.account.name)
+      progress(`waiting for another hermes-svc command that changes what the services of ${service.account.name} have in common`)
+      await host.sleep(LOOK_EVERY_MS)
+    }
+  } catch (error) {
+    // A file system without locks, or a folder that the account itself may not open.
+    if (error instanceof HostError) return undefined
+    throw error
+  }
+}
+
+function isBusy(name: string): ServiceError {
+  return new ServiceError(
+    `Another hermes-svc command has been changing what the services of ${name} have in common for ${LOCK_TIMEOUT_MS / 1000} s`,
+    {
+      code: 'busy',
+      exitStatus: ExitStatus.failed,
+      next: ['the same command again, once the other has finished'],
+    },
+  )
+}

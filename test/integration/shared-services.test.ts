@@ -1,0 +1,107 @@
+import fs from 'node:fs'
+import {fileURLToPath} from 'node:url'
+import {beforeAll, describe, expect, it} from 'vitest'
+import type {Account} from '../../src/host/host.js'
+import {type Machine, MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
+import {TestService} from '../support/test-service.js'
+
+const INTERRUPT = fs.readFileSync(fileURLToPath(new URL('../support/interrupt-on-terminal.py', import.meta.url)), 'utf8')
+const TIMER = 'hermes-svc-heartbeat.timer'
+
+await describeOnSystemd('what several services of one account have in common', (machine: () => Machine) => {
+  let user: Account
+
+  beforeAll(async () => {
+    user = await machine().addUser('shay')
+  })
+
+  const make = (standIn: StandInConfig = {}) => TestService.make(machine(), user, {standIn})
+  const started = (service: TestService) => waitFor(async () => (await service.starts()) > 0, `a start of ${service.unit}`)
+  const timerOf = async (service: TestService) => {
+    const {stdout} = await service.systemctl('show', '--property=UnitFileState,ActiveState', TIMER)
+    return stdout.trim().split('\n').sort()
+  }
+  const TICKING = ['ActiveState=active', 'UnitFileState=enabled']
+
+  it('stays when an installation that began before another one fails, and goes with the last that wants it', async () => {
+    const [failing, other] = [await make({never_running: true}), await make()]
+    const before = await failing.lasting()
+    const fails = failing.run('install', ['--json', '--timeout', '12s'])
+    await started(failing)
+    await other.must('install', ['--watchdog'])
+    expect((await fails).json()).toMatchObject({
+      ok: false,
+      error: {code: 'not-running'},
+    })
+    expect(await timerOf(other)).toEqual(TICKING)
+    expect(await other.status()).toMatchObject({exit: 0, actual: 'running'})
+    await other.must('uninstall')
+    expect(await failing.lasting()).toEqual(before)
+  })
+
+  it('stays when another service is installed while one is uninstalled', async () => {
+    const [leaving, coming] = [await make({stop_takes_ms: 5000}), await make()]
+    await leaving.must('install')
+    const leaves = leaving.must('uninstall')
+    await waitFor(
+      async () => (await machine().readText(`${leaving.home}/gateway_state.json`))?.includes('draining') === true,
+      'a gateway that finishes its work',
+    )
+    await coming.must('install')
+    await leaves
+    expect(await timerOf(coming)).toEqual(TICKING)
+    await coming.must('uninstall')
+    expect((await timerOf(coming))[0]).toBe('ActiveState=inactive')
+  })
+
+  it('is whole whoever writes it: four installations at once, and four uninstallations', async () => {
+    const services = await Promise.all([make(), make(), make(), make()])
+    const before = await services[0]?.lasting()
+    const installed = await Promise.all(services.map((service) => service.run('install', ['--json'])))
+    expect(installed.map(({code, stdout}) => [code, code === 0 ? '' : stdout])).toEqual(services.map(() => [0, '']))
+    const program = await machine().readText(`${user.home}/.config/hermes-svc/heartbeat.cjs`)
+    expect(program).toBe(await machine().readText(`${MACHINE_PACKAGE}/dist/heartbeat.cjs`))
+    const removed = await Promise.all(services.map((service) => service.run('uninstall', ['--json', '--yes'])))
+    expect(removed.map(({code, stdout}) => [code, code === 0 ? '' : stdout])).toEqual(services.map(() => [0, '']))
+    expect(await services[0]?.lasting()).toEqual(before)
+  })
+
+  it('keeps lingering, and the gateway that needs it, when the installation that turned it on fails; the last one ends it', async () => {
+    const lin = await machine().addUser('lin', {linger: false})
+    const asRoot = (service: TestService, command: string, args: readonly string[] = []) =>
+      hermesSvc(machine(), [command, '--profile', service.profile, '--json', '--scope', 'user', '--run-as', lin.name, ...args])
+    const [failing, other] = [
+      await TestService.make(machine(), lin, {standIn: {never_running: true}}),
+      await TestService.make(machine(), lin),
+    ]
+    const lingers = async () => (await machine().readText(`/var/lib/systemd/linger/${lin.name}`)) !== undefined
+    const fails = asRoot(failing, 'install', ['--timeout', '12s'])
+    await started(failing)
+    expect((await asRoot(other, 'install')).json()).toMatchObject({ok: true})
+    const pid = await other.mainPid()
+    expect((await fails).json()).toMatchObject({ok: false, error: {code: 'not-running'}})
+    expect([await lingers(), await other.mainPid()]).toEqual([true, pid])
+    expect((await asRoot(other, 'uninstall', ['--yes'])).json()).toMatchObject({ok: true})
+    expect(await lingers()).toBe(false)
+  })
+
+  describe('a home', () => {
+    it.each([
+      ['Ctrl-C on its terminal', 'key'],
+      ['the end of its terminal', 'hangup'],
+      ['timeout(1), which signals its group', 'group'],
+    ])('stays locked until all is undone after %s', async (_, how) => {
+      const service = await make({never_running: true})
+      const before = await service.lasting()
+      const command = [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...service.argv('install')]
+      const places = [service.home, service.unitFile, `${service.home}/stand-in.starts`]
+      const {stdout, stderr} = await machine().exec(['/usr/bin/python3', '-c', INTERRUPT, how, ...places, ...command], service.actor)
+      const seen = JSON.parse(stdout || `{"stderr": ${JSON.stringify(stderr)}}`) as {refused: number; isLeft: boolean}
+      expect(seen).toMatchObject({isLeft: false, refused: expect.any(Number) as number})
+      expect(seen.refused).toBeGreaterThan(0)
+      expect(await service.lasting()).toEqual(before)
+    })
+  })
+})
