@@ -176,7 +176,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
 
   private async beVerbose(): Promise<void> {
     const [{verboseHost}, {redact}] = await Promise.all([import('../host/verbose-host.js'), import('../doctor/redact.js')])
-    this.ownHost = verboseHost(this.host, (line) => this.note(redact(line, [])))
+    this.ownHost = verboseHost(this.host, (line) => this.note(redact(line, {accounts: []})))
   }
 
   /**

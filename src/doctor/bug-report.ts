@@ -1,7 +1,10 @@
 import {usageError} from '../errors.js'
+import {TOOL_ENVIRONMENT} from '../gateway/process-darwin.js'
 import type {Host} from '../host/host.js'
+import {readIfAllowed} from '../host/tolerant-read.js'
 import {report as statusOf} from '../lifecycle/status.js'
 import {logTail} from '../lifecycle/log-tail.js'
+import {knownSecrets} from './known-secrets.js'
 import {redactValue} from './redact.js'
 import type {Diagnosis} from './examine.js'
 import {diagnosisReport} from './summary.js'
@@ -27,7 +30,18 @@ export function writeReport(host: Host, file: string, diagnoses: readonly Diagno
     }
   })
   const machine = {platform: host.platform, node: process.version, kernel: host.readText('/proc/version')?.trim() ?? null}
-  const accounts = [...new Set(diagnoses.map(({scene}) => scene.target.service.account))]
-  const report = redactValue({schemaVersion: 1, machine, services}, accounts)
+  const targets = diagnoses.map(({scene}) => scene.target)
+  const about = {
+    accounts: [...new Set(targets.map(({service}) => service.account))],
+    values: [...new Set(targets.flatMap(knownSecrets))],
+    machine: nameOf(host),
+  }
+  const report = redactValue({schemaVersion: 1, machine, services}, about)
   host.writeAtomic(file, `${JSON.stringify(report, null, 2)}\n`, MODE)
+}
+
+/** The machine's name, as its logs have it; '' if it cannot be told. */
+function nameOf(host: Host): string {
+  if (host.platform === 'linux') return readIfAllowed(host, '/proc/sys/kernel/hostname')?.trim() ?? ''
+  return host.read(['/bin/hostname', '-s'], {env: TOOL_ENVIRONMENT}).stdout.trim()
 }

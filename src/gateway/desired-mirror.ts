@@ -6,6 +6,9 @@ import {judge, observeGateway} from './verdict.js'
 
 /** Upstream's field for the operator's intent. */
 const FIELD = 'desired_state'
+const SPACE = 0x20
+/** Those of JSON. */
+const BLANKS = [SPACE, 0x09, 0x0a, 0x0d]
 /** The gateway may replace the file right after it was written to: then the new one is written to, some times. */
 const TRIES = 5
 
@@ -99,10 +102,14 @@ function planMirror(content: Buffer, desired: DesiredState, mayInsert: boolean):
  * changed and nobody reads a file that grows while it changes; then, when it is looked at again, the member takes their place in one call.
  */
 function insertion(content: Buffer, desired: DesiredState, isEmpty: boolean): InPlaceWrite {
-  const text = content.toString('latin1')
-  const end = text.search(/[ \t\r\n]*\}[ \t\r\n]*$/)
+  // Only blanks are behind the last bracket, and perhaps before it: counted from the end, since a file may hold any number of them.
+  const bracket = content.lastIndexOf('}')
+  let end = bracket
+  while (BLANKS.includes(content[end - 1] ?? 0)) end--
+  let spaces = 0
+  while (content[content.length - 1 - spaces] === SPACE) spaces++
   const member = Buffer.from(`${isEmpty ? '' : ','}"${FIELD}":"${desired}"`)
-  const missing = member.length - (text.length - text.replace(/ *$/, '').length)
+  const missing = member.length - spaces
   if (missing > 0) return {offset: content.length, bytes: Buffer.alloc(missing, ' ')}
   return {offset: end, bytes: Buffer.concat([member, content.subarray(end, content.length - member.length)])}
 }

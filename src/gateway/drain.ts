@@ -1,6 +1,7 @@
 import path from 'node:path'
 import type {AccountHost} from '../host/host.js'
 import {readIfAllowed} from '../host/tolerant-read.js'
+import {configSection} from './config-file.js'
 
 /** How long the gateway may take to finish its work when it is told to stop, in seconds, as configured in its home. */
 export interface Drain {
@@ -35,9 +36,9 @@ export async function readDrain(host: AccountHost, home: string): Promise<Drain>
  * .env win, as they do in the gateway.
  */
 export async function configuredDrain(host: AccountHost, home: string): Promise<Partial<Drain>> {
-  const agent = await agentSettings(readIfAllowed(host, path.join(home, 'config.yaml')) ?? '')
+  const agent = configSection(readIfAllowed(host, path.join(home, 'config.yaml')) ?? '', 'agent')
   const variables = readIfAllowed(host, path.join(home, '.env')) ?? ''
-  const found = (name: string, key: string) => seconds(variable(variables, name)) ?? seconds(agent[key])
+  const found = (name: string, key: string) => seconds(variable(variables, name)) ?? seconds(agent.get(key))
   const [drainSec, cronDrainSec, afterTurnSec] = [
     found('HERMES_RESTART_DRAIN_TIMEOUT', 'restart_drain_timeout'),
     found('HERMES_CRON_DRAIN_TIMEOUT', 'cron_drain_timeout'),
@@ -47,19 +48,6 @@ export async function configuredDrain(host: AccountHost, home: string): Promise<
     ...(drainSec === undefined ? {} : {drainSec}),
     ...(cronDrainSec === undefined ? {} : {cronDrainSec}),
     ...(afterTurnSec === undefined ? {} : {afterTurnSec}),
-  }
-}
-
-async function agentSettings(config: string): Promise<Record<string, unknown>> {
-  // Parsing a large configuration costs more than all else that is read of a home, and few name any of these.
-  if (!/(?:drain|after_turn)_timeout/.test(config)) return {}
-  const {parse} = await import('yaml')
-  try {
-    const value: unknown = parse(config)
-    return isObject(value) && isObject(value.agent) ? value.agent : {}
-  } catch {
-    // A configuration that is no YAML is the gateway's to complain about; the defaults hold.
-    return {}
   }
 }
 
@@ -83,11 +71,7 @@ function variable(text: string, name: string): string | undefined {
   return [...lines].at(-1)?.[1]
 }
 
-function seconds(value: unknown): number | undefined {
-  const number = typeof value === 'string' && value !== '' ? Number(value) : value
-  return typeof number === 'number' && Number.isFinite(number) && number >= 0 ? number : undefined
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+function seconds(value: string | undefined): number | undefined {
+  const number = value === undefined || value === '' ? undefined : Number(value)
+  return number !== undefined && Number.isFinite(number) && number >= 0 ? number : undefined
 }

@@ -39,7 +39,7 @@ export function readDarwinTable(host: Door): {entries: ProcessEntry[]; gateways:
 
 /** The pids of all processes, each with that of its parent. */
 export function darwinParents(host: Door): ReadonlyMap<number, number> {
-  const rows = ps(host, ['-A', '-o', 'pid=', '-o', 'ppid=']).matchAll(/^\s*(\d+)\s+(\d+)\s*$/gm)
+  const rows = ps(host, ['-A', '-o', 'pid=', '-o', 'ppid=']).matchAll(/^[ \t]*(\d+)[ \t]+(\d+)[ \t]*$/gm)
   return new Map([...rows].map(([, pid, parentPid]) => [Number(pid), Number(parentPid)]))
 }
 
@@ -97,7 +97,7 @@ function withHomes(host: Door, rows: readonly Row[]): ProcessInfo[] {
 }
 
 function parseCommands(text: string): Map<number, string> {
-  const rows = text.matchAll(/^\s*(\d+)\s+(.*)$/gm)
+  const rows = text.matchAll(/^[ \t]*(\d+)[ \t]+(.*)$/gm)
   return new Map([...rows].map(([, pid, command = '']) => [Number(pid), command]))
 }
 
@@ -115,7 +115,7 @@ function environmentOf(text: string | undefined, argv: readonly string[]): strin
  * blank with a name and "=", and one that is not the path of something there was not read right.
  */
 function homeOf(host: Door, environment: string): Pick<ProcessInfo, 'home' | 'isHomeHidden'> {
-  const values = [...environment.matchAll(/\sHERMES_HOME=(.*?)(?=\s+[A-Za-z_][A-Za-z0-9_]*=|\s*$)/g)].map(([, value = '']) => value.trim())
+  const values = [...environment.matchAll(/\sHERMES_HOME=(.*?)(?=\s[A-Za-z_][A-Za-z0-9_]*=|$)/g)].map(([, value = '']) => value.trim())
   if (values.every((value) => value === '')) return {home: undefined}
   const [value = ''] = values
   if (values.length > 1 || !path.isAbsolute(value)) return {home: undefined, isHomeHidden: true}

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {configSection} from '../gateway/config-file.js'
 import {readDrain} from '../gateway/drain.js'
 import {readGatewayState} from '../gateway/records.js'
 import {type AccountHost, type Doors, type Host, HostError} from '../host/host.js'
@@ -178,18 +179,19 @@ async function takenUp(container: Container, built: BuiltSlots): Promise<Readonl
   }
 }
 
+/** What YAML takes for true, as the gateway's parser has it. */
+const YES = ['true', 'yes', 'on']
+
 /** Upstream's rule: the configuration of the root home, or a variable. */
 async function isMultiplexed(userHost: AccountHost, container: Container, root: string): Promise<boolean> {
   const variable = container.variable('GATEWAY_MULTIPLEX_PROFILES')?.trim().toLowerCase()
-  if (variable !== undefined && ['1', 'true', 'yes', 'on'].includes(variable)) return true
+  if (variable !== undefined && ['1', ...YES].includes(variable)) return true
   try {
     const text = userHost.readText(path.join(root, 'config.yaml'))
     if (text?.includes('multiplex_profiles') !== true) return false
-    const {parse} = await import('yaml')
-    const config = parse(text) as {gateway?: {multiplex_profiles?: unknown}} | null
-    return config?.gateway?.multiplex_profiles === true
+    return YES.includes(configSection(text, 'gateway').get('multiplex_profiles')?.toLowerCase() ?? '')
   } catch {
-    // A configuration that cannot be read, or is no YAML, is the gateway's to complain about.
+    // A configuration that cannot be read is the gateway's to complain about.
     return false
   }
 }

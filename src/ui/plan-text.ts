@@ -60,13 +60,19 @@ async function briefDiff(host: Host, file: WantedFile, longestNew: number): Prom
     : diff
 }
 
+/** Lines of a file that differ and are shown; one of ours has some hundred. */
+const MOST_EDITS = 2000
+
 async function textDiff(host: Host, {path, text: wanted, secret, isProgram, as}: WantedFile): Promise<string[]> {
   const installed = ownerDoor(host, as).readText(path)
   if (installed === wanted) return []
   if (isProgram) return [`${path}: ${programText(wanted)}, ${installed === undefined ? 'new' : 'another version'}`]
   if (secret) return [installed === undefined ? `(new; its values are not shown)` : `(changes; its values are not shown)`]
   const {createTwoFilesPatch} = await import('diff')
-  const patch = createTwoFilesPatch(installed === undefined ? '/dev/null' : path, path, installed ?? '', wanted, 'installed', 'rendered')
+  const from = installed === undefined ? '/dev/null' : path
+  const patch = createTwoFilesPatch(from, path, installed ?? '', wanted, 'installed', 'rendered', {maxEditLength: MOST_EDITS})
+  // The work grows with the lines that differ times all lines.
+  if (patch === undefined) return [`${path}: more than ${MOST_EDITS} lines of it differ`]
   // Without the lines above the two names, which say nothing more.
   const lines = patch.split('\n')
   return lines.slice(

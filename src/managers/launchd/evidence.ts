@@ -92,7 +92,9 @@ export function readProcesses(host: Host): ReadonlyMap<number, ProcessRow> {
 export function readProcessGroup(host: Host, group: number): number[] {
   const argv = ['ps', '-ax', '-o', 'pid=', '-o', 'pgid=']
   const {stdout} = host.read(argv, {env: launchctlEnvironment(), timeoutMs: PROCESS_TIMEOUT_MS})
-  return [...stdout.matchAll(/^\s*(\d+)\s+(\d+)\s*$/gm)].filter(([, , pgid]) => Number(pgid) === group).map(([, pid]) => Number(pid))
+  return [...stdout.matchAll(/^[ \t]*(\d+)[ \t]+(\d+)[ \t]*$/gm)]
+    .filter(([, , pgid]) => Number(pgid) === group)
+    .map(([, pid]) => Number(pid))
 }
 
 export function parseProcesses(text: string): Map<number, ProcessRow> {

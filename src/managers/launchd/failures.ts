@@ -53,7 +53,8 @@ export function answerOf(result: RunResult): Answer {
 /** What launchctl said, on one line. */
 function wordsOf({stdout, stderr}: RunResult): string {
   return `${stderr}\n${stdout}`
-    .split(/\s*\n\s*/)
+    .split('\n')
+    .map((line) => line.trim())
     .filter(Boolean)
     .join('; ')
 }

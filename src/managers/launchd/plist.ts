@@ -89,8 +89,7 @@ function escaped(view: PlistView): Record<string, unknown> {
 
 /** A value of a property list in XML; undefined for anything else, a binary one included. Comments are passed over. */
 export function parsePlist(text: string): PlistValue | undefined {
-  const tokens = text.replace(/<!--[^]*?-->|<\?[^]*?\?>|<!DOCTYPE[^>[]*>/g, '').match(/<\/?[A-Za-z][^>]*>|[^<]+/g)
-  if (!tokens) return undefined
+  const tokens = tokensOf(text)
   let at = 0
   const skipBlanks = () => {
     while (at < tokens.length && tokens[at]?.trim() === '') at++
@@ -105,7 +104,15 @@ export function parsePlist(text: string): PlistValue | undefined {
     at++
     return unescaped(content)
   }
+  let depth = 0
   const value = (tag: string): PlistValue | undefined => {
+    if (depth > DEEPEST) return undefined
+    depth++
+    const found = valueOf(tag)
+    depth--
+    return found
+  }
+  const valueOf = (tag: string): PlistValue | undefined => {
     const name = /^<([a-z]+)/.exec(tag)?.[1]
     if (name === undefined) return undefined
     const isEmpty = tag.endsWith('/>')
@@ -149,6 +156,29 @@ export function parsePlist(text: string): PlistValue | undefined {
   return value(next())
 }
 
+/** Levels of a property list that are read; launchd's own have a handful. */
+const DEEPEST = 100
+
+/** Tags, and what stands between them; comments and declarations left out. What is not closed ends it: nothing behind it can be a value. */
+function tokensOf(text: string): string[] {
+  const tokens: string[] = []
+  const SKIPPED = [
+    ['<!--', '-->'],
+    ['<?', '?>'],
+    ['<!', '>'],
+  ] as const
+  for (let at = 0; at < text.length; ) {
+    const isTag = text[at] === '<'
+    const skipped = isTag ? SKIPPED.find(([start]) => text.startsWith(start, at)) : undefined
+    const found = text.indexOf(skipped?.[1] ?? (isTag ? '>' : '<'), at + 1)
+    if (found < 0 && isTag) break
+    const end = found < 0 ? text.length : skipped ? found + skipped[1].length : isTag ? found + 1 : found
+    if (!skipped) tokens.push(text.slice(at, end))
+    at = end
+  }
+  return tokens
+}
+
 /** A value's member if it is a dictionary that has it. */
 export function member(value: PlistValue | undefined, name: string): PlistValue | undefined {
   return isDict(value) && Object.hasOwn(value, name) ? value[name] : undefined
@@ -158,12 +188,21 @@ export function isDict(value: PlistValue | undefined): value is PlistDict {
   return typeof value === 'object' && !Array.isArray(value)
 }
 
+const LAST_CODE_POINT = 0x10ffff
+
 function unescaped(text: string): string {
-  const named: Readonly<Record<string, string>> = {amp: '&', lt: '<', gt: '>', quot: '"', apos: "'"}
+  const named = new Map([
+    ['amp', '&'],
+    ['lt', '<'],
+    ['gt', '>'],
+    ['quot', '"'],
+    ['apos', "'"],
+  ])
   return text
     .replaceAll('\r\n', '\n')
     .replace(/&(?:#(\d+)|#x([0-9a-fA-F]+)|([a-z]+));/g, (whole, decimal?: string, hex?: string, name?: string) => {
-      if (name !== undefined) return named[name] ?? whole
-      return String.fromCodePoint(decimal === undefined ? parseInt(hex ?? '', 16) : Number(decimal))
+      if (name !== undefined) return named.get(name) ?? whole
+      const code = decimal === undefined ? parseInt(hex ?? '', 16) : Number(decimal)
+      return code <= LAST_CODE_POINT ? String.fromCodePoint(code) : whole
     })
 }

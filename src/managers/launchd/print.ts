@@ -79,11 +79,13 @@ export function parsePrint(text: string): PrintedJob | undefined {
  * `true` and `false`, some one tab deeper; what is not listed is enabled. Undefined if it is no such text.
  */
 export function parseDisabled(text: string): ReadonlyMap<string, boolean> | undefined {
-  if (/^\s*\(no disabled services\)\s*$/m.test(text)) return new Map()
-  const block = /^[ \t]*disabled services = \{\n([^]*?)^[ \t]*\}/m.exec(text)?.[1]
-  if (block === undefined) return undefined
+  if (/^[ \t]*\(no disabled services\)[ \t]*$/m.test(text)) return new Map()
+  const lines = text.split('\n')
+  const start = lines.findIndex((line) => line.trimStart() === 'disabled services = {')
+  const end = lines.findIndex((line, index) => index > start && line.trimStart().startsWith('}'))
+  if (start < 0 || end < 0) return undefined
   const found = new Map<string, boolean>()
-  for (const line of block.split('\n').filter((each) => each.trim() !== '')) {
+  for (const line of lines.slice(start + 1, end).filter((each) => each.trim() !== '')) {
     const [, label, word] = /^\s*"(.*)" => (disabled|enabled|true|false)\s*$/.exec(line) ?? []
     if (label === undefined || word === undefined) return undefined
     found.set(label, word === 'disabled' || word === 'true')

@@ -22,7 +22,7 @@ import {
   pathSetting,
   patternSetting,
 } from './escape.js'
-import {execStartOf} from './exec-start.js'
+import {execStartOf, valuesOf} from './exec-start.js'
 import {syslogIdentifier} from './journal.js'
 import {runtimeDirectoryOf} from './tick-places.js'
 
@@ -230,6 +230,6 @@ function carried(host: Host, argv: readonly string[]): readonly string[] {
 
 /** Whom a unit of the machine runs as, by the text of its file: without User= it is root (systemd.exec(5)). */
 export function accountOfUnit(host: Host, text: string): Account | undefined {
-  const user = [...text.matchAll(/^[ \t]*User[ \t]*=[ \t]*(.*?)[ \t]*$/gm)].at(-1)?.[1] || '0'
+  const user = valuesOf(text, 'User').at(-1) || '0'
   return host.accountOf(/^\d+$/.test(user) ? Number(user) : user)
 }

@@ -57,7 +57,7 @@ export function wantedDirectives(settings: ServiceSettings): Record<string, Owne
   return Object.fromEntries(
     Object.entries(wanted).map(([property, [text, accepts]]) => {
       const name = PROPERTY_NAMES[property] ?? property
-      return [property, {name, text, accepts, pattern: new RegExp(`^\\s*${name}\\s*=`, 'm')}]
+      return [property, {name, text, accepts, pattern: new RegExp(`^[ \\t]*${name}[ \\t]*=`, 'm')}]
     }),
   )
 }

@@ -20,8 +20,8 @@ export function execStartOf(texts: readonly string[]): ExecStart {
 
 /** All values that a text gives a directive, in their order; lines that end in a backslash go on (systemd.syntax(7)). */
 export function valuesOf(text: string, directive: string): string[] {
-  const pattern = new RegExp(`^[ \\t]*${directive}[ \\t]*=[ \\t]*(.*?)[ \\t]*$`, 'gm')
-  return [...text.replace(/\\\n/g, ' ').matchAll(pattern)].map(([, value = '']) => value)
+  const pattern = new RegExp(`^[ \\t]*${directive}[ \\t]*=(.*)$`, 'gm')
+  return [...text.replaceAll('\\\n', ' ').matchAll(pattern)].map(([, value = '']) => withoutBlanks(value))
 }
 
 /** The words of a command line, prefixes and quotes taken away. Good enough to tell a program and a gateway; not for running it. */
@@ -29,4 +29,13 @@ function wordsOf(line: string): string[] {
   return [...line.replace(/^[-@:+!|]+/, '').matchAll(/"((?:[^"\\]|\\.)*)"|'([^']*)'|(\S+)/g)].map(([, double, single, plain]) =>
     (double?.replace(/\\(["\\])/g, '$1') ?? single ?? plain ?? '').replace(/%%/g, '%'),
   )
+}
+
+/** Without blanks and tabs at its ends. By an expression it would take quadratic time for a long run of them within. */
+function withoutBlanks(text: string): string {
+  const isBlank = (at: number) => text[at] === ' ' || text[at] === '\t'
+  let [start, end] = [0, text.length]
+  while (isBlank(start)) start++
+  while (end > start && isBlank(end - 1)) end--
+  return text.slice(start, end)
 }

@@ -29,7 +29,7 @@ describe('a platform', () => {
       kind: 'fatal',
       severity: 'warning',
       what: 'the platform "telegram" has given up',
-      evidence: ['telegram is fatal (401): token=<hidden> of ~ refused'],
+      evidence: ['telegram is fatal (401): token=<hidden>'],
       cure: ['hermes-svc logs'],
       isFixable: false,
     })
