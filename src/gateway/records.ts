@@ -1,5 +1,6 @@
 import path from 'node:path'
 import {type AccountHost, HostError} from '../host/host.js'
+import {whyUnreadable} from '../host/tolerant-read.js'
 
 /** What a gateway wrote about its process, from gateway.pid or gateway.lock. Old ones hold a bare integer: then only `pid` is known. */
 export interface ProcessRecord {
@@ -86,7 +87,7 @@ export function readJson<T>(host: AccountHost, file: string, parse: (value: unkn
   try {
     content = host.readText(file)
   } catch (error) {
-    return {kind: 'unreadable', why: error instanceof HostError ? error.code : String(error)}
+    return {kind: 'unreadable', why: error instanceof HostError ? whyUnreadable(error) : String(error)}
   }
   if (content === undefined) return {kind: 'absent'}
   let value: unknown

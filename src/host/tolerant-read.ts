@@ -1,6 +1,11 @@
 import path from 'node:path'
 import {type Door, type FileStat, HostError, isTemporaryOf} from './host.js'
 
+/** Why something cannot be read, in a word or the name of the errno. */
+export function whyUnreadable({code}: HostError): string {
+  return code === 'EFBIG' ? 'too large' : code === 'EINVAL' ? 'not a regular file' : code
+}
+
 /** The text of a file; `undefined` where there is none, and where this user may not read it: what may not be read says nothing. */
 export function readIfAllowed(host: Door, file: string): string | undefined {
   return ifAllowed(() => host.readText(file))

@@ -3,6 +3,8 @@ import {type Door, HostError} from '../host/host.js'
 import type {Target} from './target.js'
 
 const LOG_TIMEOUT_MS = 5000
+/** Of a file that grows without an end. */
+const TAIL_BYTES = 256 * 1024
 
 export const gatewayLogFile = (home: string): string => path.join(home, 'logs', 'gateway.log')
 
@@ -19,7 +21,7 @@ export function logTail(target: Target, lines: number): string[] {
 
 function fileTail(host: Door, file: string, lines: number): string[] {
   try {
-    return nonEmptyLines(host.readText(file) ?? '').slice(-lines)
+    return nonEmptyLines(host.readTail(file, TAIL_BYTES) ?? '').slice(-lines)
   } catch (error) {
     if (error instanceof HostError) return []
     throw error

@@ -3,6 +3,7 @@ import {isObject} from '../gateway/records.js'
 import {parseStat} from '../gateway/process.js'
 import {TOOL_ENVIRONMENT} from '../gateway/process-darwin.js'
 import {type AccountHost, type Host, HostError, type InPlaceWrite} from '../host/host.js'
+import {whyUnreadable} from '../host/tolerant-read.js'
 import type {DesiredState} from '../managers/manager.js'
 
 /**
@@ -39,7 +40,7 @@ export function readDesired(host: AccountHost, home: string): DesiredReading {
   try {
     text = host.readText(desiredStateFile(home))
   } catch (error) {
-    if (error instanceof HostError) return {kind: 'unreadable', why: error.code}
+    if (error instanceof HostError) return {kind: 'unreadable', why: whyUnreadable(error)}
     throw error
   }
   if (text === undefined) return {kind: 'absent'}
