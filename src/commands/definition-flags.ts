@@ -63,7 +63,8 @@ export function definitionRequest(host: Host, flags: DefinitionFlagValues): Defi
     const equals = entry.indexOf('=')
     const name = equals < 0 ? entry : entry.slice(0, equals)
     requireVariableName('--env', name)
-    const value = equals < 0 ? host.env[name] : entry.slice(equals + 1)
+    const own = Object.hasOwn(host.env, name) ? host.env[name] : undefined
+    const value = equals < 0 ? own : entry.slice(equals + 1)
     if (value === undefined) throw usageError(`--env ${name}: it is not set here, so it has no value to take`)
     const refused = refusedVariableValue(value)
     // The value may be a secret: the message leaves it out.

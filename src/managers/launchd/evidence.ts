@@ -172,7 +172,7 @@ export function isLoaded({directives}: ManagerObservation): boolean {
 
 /** Of a loaded job what launchd says of it, in its own words, and of a property list the keys that are ours to set. */
 function directivesOf(plist: PlistValue | undefined, job: Evidence['job']): Record<string, string> {
-  const directives: Record<string, string> = {}
+  const directives = Object.create(null) as Record<string, string>
   if (job) {
     const {state, properties, lastExit, exitReason} = job.printed
     Object.assign(directives, {domain: job.domain.target, state, properties: properties.join(' | ')})

@@ -9,7 +9,7 @@ export function parseShow(output: string): Properties[] {
     .split('\n\n')
     .filter((block) => block !== '')
     .map((block) => {
-      const properties: Record<string, string> = {}
+      const properties = Object.create(null) as Record<string, string>
       for (const line of block.split('\n')) {
         const equals = line.indexOf('=')
         if (equals <= 0) continue
