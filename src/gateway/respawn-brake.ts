@@ -50,7 +50,7 @@ export function judgeBrake(starts: readonly number[], nowMs: number, upMs: numbe
   const sleptMs = nowMs - last * 1000
   // An earlier gateway's start, or a clock that has gone back.
   if (sleptMs > upMs + CLOCK_SLACK_MS || sleptMs < -CLOCK_SLACK_MS) return undefined
-  const recent = starts.filter((start) => last - start <= WINDOW_SEC && start <= last).length
+  const recent = starts.filter((start) => last - start <= WINDOW_SEC).length
   const excess = recent - MAX_STARTS
   if (excess <= 0) return undefined
   const sleepSec = Math.min(CAP_SEC, FIRST_SEC * 2 ** (Math.min(excess, DOUBLINGS) - 1))

@@ -106,7 +106,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     const stormed = async (profile: string, starts: number) => {
       const given = await installed(profile, {version: '0.21', respawn_brake: BRAKE})
       await sh(
-        `systemctl --user stop ${given.unit}; now=$(date +%s); for i in $(seq ${starts}); do echo $now.5; done >${given.home}/gateway-starts.log`,
+        `systemctl --user stop ${given.unit}; now=$(date +%s); for i in $(seq ${starts}); do echo $((now - 1)).5; done >${given.home}/gateway-starts.log`,
       )
       await sh(`systemctl --user start --no-block ${given.unit}`)
       const report = await waitFor(async () => {

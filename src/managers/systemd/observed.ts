@@ -50,7 +50,8 @@ function activity(shown: Properties): Activity {
     case 'deactivating':
       return 'stopping'
     case 'failed':
-      return 'failed'
+      // A restart is under way whose stop ended with an error.
+      return shown.Job ? 'starting' : 'failed'
     default:
       return 'stopped'
   }

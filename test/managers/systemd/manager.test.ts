@@ -151,6 +151,10 @@ describe('observe', () => {
     expect(observeOne({LoadState: 'loaded', ActiveState, SubState, NRestarts}).activity).toBe(activity)
   })
 
+  it('takes a failed service that is being restarted for one that starts', () => {
+    expect(observeOne({LoadState: 'loaded', ActiveState: 'failed', SubState: 'failed', Job: '712'}).activity).toBe('starting')
+  })
+
   it('takes a service that runs, and that systemd is about to restart or stop, for one on its way', () => {
     expect(observeOne({LoadState: 'loaded', ActiveState: 'active', SubState: 'running', Job: '4711'}).activity).toBe('starting')
   })
