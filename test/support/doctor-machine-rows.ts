@@ -74,6 +74,37 @@ export const machineRows: readonly DoctorRow<ServiceOnMachine>[] = [
   },
   {
     id: 'file-access',
+    kind: 'third-owner',
+    severity: 'warning',
+    how: 'a log of the home that belongs to a third account, as root sees it',
+    what: /1 file in the home of .* does not belong to \w+/,
+    scope: 'system',
+    break: async (service) => {
+      await service.sh('touch "$1/logs/errors.log" && chown nobody "$1/logs/errors.log"', [service.home])
+    },
+    fix: null,
+    cureByHand: async (service) => {
+      await service.sh('chown --no-dereference "$2:" "$1/logs/errors.log"', [service.home, service.user.name])
+    },
+  },
+  {
+    id: 'file-access',
+    kind: 'link-out',
+    severity: 'warning',
+    how: 'a log of the home is a link to a file of root’s, as root sees it',
+    what: /a link leads out of the home of .*, to what does not belong to \w+/,
+    scope: 'system',
+    break: async (service) => {
+      await service.sh('rm -f "$1/logs/errors.log"; ln -s /etc/hostname "$1/logs/errors.log"', [service.home], {user: service.user})
+    },
+    fix: null,
+    cureByHand: async (service) => {
+      expect(await service.sh('stat -c %U /etc/hostname')).toBe('root\n')
+      await service.sh('rm "$1/logs/errors.log"', [service.home], {user: service.user})
+    },
+  },
+  {
+    id: 'file-access',
     kind: 'secrets-open',
     severity: 'warning',
     how: 'the file with the variables is made readable to all',

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import type {Account, FileStat} from '../../host/host.js'
+import {type Account, type Door, type FileStat, HostError} from '../../host/host.js'
 import type {Step} from '../../plan/plan.js'
 import {otherWriterOf} from '../../service/home-check.js'
 import {type CheckDefinition, defineCheck} from '../check.js'
@@ -26,11 +26,26 @@ interface SecretPlace extends Place {
   readonly rightful: Account | undefined
 }
 
+/** A link that the account can turn, to what is neither its own nor below its home directory. */
+interface LinkOut {
+  readonly path: string
+  readonly leadsTo: string
+  /** Name of the owner of what is there. */
+  readonly owner: string
+}
+
 interface Evidence {
+  /** Undefined for one that is not there, or that a link leads out of. */
   readonly home: Place | undefined
   readonly isHomeOpen: boolean
-  /** Files of the home with another owner than its account. */
-  readonly foreign: readonly Place[]
+  /** Links out of the home; what lies behind them is nobody's to judge or to mend from here. */
+  readonly linksOut: readonly LinkOut[]
+  /** Files of the home that are root's. */
+  readonly roots: readonly Place[]
+  /** Root may give those back: only root can have put the home where it is, or it lies below the account's home directory. */
+  readonly isGivable: boolean
+  /** Files of the home that a third account has. */
+  readonly others: readonly Place[]
   /** Files of ours that their own account may not read. */
   readonly closed: readonly Place[]
   /** Files with values that others can read. */
@@ -44,41 +59,52 @@ export const definition: CheckDefinition<Evidence> = {
   why: 'The gateway cannot write what belongs to somebody else, and then fails at its next start.',
   needsService: true,
   needsManager: false,
-  look: ({target: {host, service, manager}}) => {
-    const {home} = service.profile
-    const at = (file: string): Place[] => {
-      const stat = host.lstat(file)
-      if (!stat) return []
-      const owner = stat.uid === service.account.uid ? service.account.name : (host.accountOf(stat.uid)?.name ?? `uid ${stat.uid}`)
-      return [{path: file, stat, owner}]
-    }
-    const [homePlace] = at(home)
+  look: ({target: {host, userHost, service, manager}}) => {
+    const {account, profile} = service
+    const homeLinks = linksOnTheWay(userHost, profile.named ?? profile.home)
+    const base = realOf(userHost, account.home)
+    const isBelow = (file: string) => file.startsWith(`${base}/`)
+    const homeOut = homeLinks.flatMap((link) => linkOut(userHost, link, account, isBelow))
     // What lies behind a link to elsewhere is not the home's.
-    const linked = ['state', 'logs'].filter((folder) => host.lstat(path.join(home, folder))?.kind === 'link')
-    const places = NAMES.filter((name) => !linked.includes(path.dirname(name))).flatMap((name) => at(path.join(home, name)))
-    const secrets = manager.ownFiles(service).filter(({role}) => role === 'secrets')
+    if (homeOut.length > 0)
+      return {home: undefined, isHomeOpen: false, linksOut: homeOut, roots: [], isGivable: false, others: [], closed: [], exposed: []}
+    // A link to elsewhere that is the account's own is as good as a folder; the way to it is walked without the link.
+    const home = homeLinks.length > 0 ? profile.home : (profile.named ?? profile.home)
+    const [homePlace] = placesAt(userHost, home, account)
+    const all = NAMES.flatMap((name) => placesAt(userHost, path.join(home, name), account))
+    const links = all.filter(({stat}) => stat.kind === 'link').map((place) => place.path)
+    const places = all.filter((place) => !links.includes(place.path) && !links.includes(path.dirname(place.path)))
+    const inHome = [...(homePlace ? [homePlace] : []), ...places]
+    const owner = manager.owner(service)
+    const eyes: Door = owner ? userHost : host
     return {
       home: homePlace,
       isHomeOpen:
         homePlace !== undefined &&
         (homePlace.stat.mode & WRITE) !== 0 &&
-        otherWriterOf(host, home, service.account)?.startsWith(`${home} can be written`) === true,
-      foreign: [...(homePlace ? [homePlace] : []), ...places].filter(({stat}) => stat.uid !== service.account.uid && stat.kind !== 'link'),
+        otherWriterOf(userHost, home, account)?.startsWith(`${home} can be written`) === true,
+      linksOut: links.flatMap((link) => linkOut(userHost, link, account, isBelow)),
+      roots: inHome.filter(({stat}) => stat.uid === 0 && account.uid !== 0),
+      isGivable: homeLinks.length === 0 || isBelow(realOf(userHost, home)),
+      others: inHome.filter(({stat}) => stat.uid !== 0 && stat.uid !== account.uid),
       closed: places.filter(
-        ({stat, path: file}) => file.endsWith('/.hermes-svc.json') && stat.uid === service.account.uid && (stat.mode & 0o400) === 0,
+        ({stat, path: file}) => file.endsWith('/.hermes-svc.json') && stat.uid === account.uid && (stat.mode & 0o400) === 0,
       ),
-      exposed: secrets
-        .flatMap(({path: file, owner = manager.owner(service) ?? host.accountOf(0)}) =>
-          at(file).map((place): SecretPlace => ({...place, rightful: owner})),
+      exposed: manager
+        .ownFiles(service)
+        .filter(({role}) => role === 'secrets')
+        .flatMap(({path: file, owner: own = owner ?? host.accountOf(0)}) =>
+          placesAt(eyes, file, account).map((place): SecretPlace => ({...place, rightful: own})),
         )
         .filter(({stat, rightful}) => stat.kind === 'file' && (stat.uid !== (rightful?.uid ?? 0) || (stat.mode & OTHERS) !== 0)),
     }
   },
   diagnose: (scene, evidence) => [
+    ...foundLinksOut(scene, evidence),
     ...foundOpenHome(scene, evidence),
     ...foundForeign(scene, evidence),
     ...foundClosed(evidence),
-    ...foundExposed(evidence),
+    ...foundExposed(scene, evidence),
   ],
   fix: {
     isSafe: true,
@@ -91,30 +117,116 @@ export const definition: CheckDefinition<Evidence> = {
   },
 }
 
-function stepsFor({target: {service, manager, host}}: Scene, {home, foreign, closed, exposed}: Evidence, kind: string): Step[] {
-  const {account} = service
-  const set = ({path: file}: Place, change: {mode?: number; owner?: typeof account}, as = manager.owner(service)): Step => ({
-    kind: 'set-access',
-    why: change.owner ? `give ${file} to ${change.owner.name}` : `set the mode of ${file} to ${(change.mode ?? 0).toString(8)}`,
-    // With an account's own ids the links on the way are of no harm; root must not be led anywhere by them.
-    path: as ? path.join(host.realPath(path.dirname(file)) ?? path.dirname(file), path.basename(file)) : file,
-    ...change,
-    as,
-  })
-  switch (kind) {
-    case 'home-open':
-      return home ? [set(home, {mode: home.stat.mode & ~WRITE}, account)] : []
-    case 'foreign-owner':
-      return foreign.map((place) => set(place, {owner: account}, undefined))
-    case 'record-closed':
-      return closed.map((place) => set(place, {mode: 0o600}, account))
-    default:
-      return exposed.map((place) => set(place, {mode: 0o600, ...ownerIfNeeded(place.rightful, place)}, undefined))
+/**
+ * The links on the way to a place that somebody else than root can turn, in order. Those of root's own, in folders that nobody else can write, are as
+ * good as folders.
+ */
+function linksOnTheWay(eyes: Door, named: string): string[] {
+  const links: string[] = []
+  let isRoots = true
+  let place = ''
+  for (const part of named.split('/').filter(Boolean)) {
+    const folder = lookAt(eyes, place || '/')
+    isRoots &&= folder?.uid === 0 && (folder.mode & WRITE) === 0
+    place = `${place}/${part}`
+    if (lookAt(eyes, place)?.kind === 'link' && !isRoots) links.push(place)
+  }
+  return links
+}
+
+/** What a link leads to, if that is a file or folder which is neither the account's nor below its home directory. */
+function linkOut(eyes: Door, link: string, account: Account, isBelow: (file: string) => boolean): LinkOut[] {
+  const leadsTo = realOf(eyes, link)
+  const stat = lookAt(eyes, leadsTo)
+  const isPlain = stat?.kind === 'file' || stat?.kind === 'folder'
+  return isPlain && stat.uid !== account.uid && !isBelow(leadsTo) ? [{path: link, leadsTo, owner: ownerName(eyes, stat, account)}] : []
+}
+
+/** Where a path leads; the path itself where that cannot be told. */
+function realOf(eyes: Door, file: string): string {
+  try {
+    return eyes.realPath(file) ?? file
+  } catch (error) {
+    if (error instanceof HostError) return file
+    throw error
   }
 }
 
-function ownerIfNeeded<A extends {uid: number}>(owner: A | undefined, {stat}: Place): {owner?: A} {
-  return owner && stat.uid !== owner.uid ? {owner} : {}
+/** What is at a path; undefined also for what may not be looked at, of which the folder above is the finding. */
+function lookAt(eyes: Door, file: string): FileStat | undefined {
+  try {
+    return eyes.lstat(file)
+  } catch (error) {
+    if (error instanceof HostError) return undefined
+    throw error
+  }
+}
+
+function placesAt(eyes: Door, file: string, account: Account): Place[] {
+  const stat = lookAt(eyes, file)
+  return stat ? [{path: file, stat, owner: ownerName(eyes, stat, account)}] : []
+}
+
+function ownerName(eyes: Door, {uid}: FileStat, account: Account): string {
+  return uid === account.uid ? account.name : (eyes.accountOf(uid)?.name ?? `uid ${uid}`)
+}
+
+function stepsFor({target: {service}}: Scene, {home, roots, closed, exposed}: Evidence, kind: string): Step[] {
+  const {account} = service
+  const setMode = ({path: file}: Place, mode: number, as: Account | undefined): Step => ({
+    kind: 'set-access',
+    why: `set the mode of ${file} to ${mode.toString(8)}`,
+    path: file,
+    mode,
+    as: as?.uid === 0 ? undefined : as,
+  })
+  const give = ({path: file}: Place, owner: Account): Step => ({
+    kind: 'set-access',
+    why: `give ${file} to ${owner.name}`,
+    path: file,
+    owner,
+    // A home elsewhere: root itself has named it, or put it there.
+    ...(home && owner.uid !== 0 && !home.path.startsWith(`${account.home}/`) && file.startsWith(home.path) ? {within: home.path} : {}),
+    as: owner.uid === 0 ? undefined : owner,
+  })
+  switch (kind) {
+    case 'home-open':
+      return home ? [setMode(home, home.stat.mode & ~WRITE, account)] : []
+    case 'foreign-owner':
+      return roots.map((place) => give(place, account))
+    case 'record-closed':
+      return closed.map((place) => setMode(place, 0o600, account))
+    default:
+      return exposed
+        .filter(isMendable)
+        .flatMap((place) => [
+          ...(place.rightful && place.stat.uid !== place.rightful.uid ? [give(place, place.rightful)] : []),
+          setMode(place, 0o600, place.rightful),
+        ])
+  }
+}
+
+/** Root gives back what is its own, and takes back what it must have; what a third account has is not for it to give. */
+function isMendable({stat, rightful}: SecretPlace): boolean {
+  return rightful === undefined || rightful.uid === 0 || stat.uid === 0 || stat.uid === rightful.uid
+}
+
+function foundLinksOut({target: {service}}: Scene, {linksOut}: Evidence): Found[] {
+  if (linksOut.length === 0) return []
+  return [
+    {
+      kind: 'link-out',
+      severity: 'warning',
+      what: `${linksOut.length === 1 ? 'a link leads' : `${linksOut.length} links lead`} out of the home of ${service.name}, to what does not belong to ${service.account.name}`,
+      why: 'The gateway cannot write there, and nothing that is done for it is done there: whoever can turn such a link would choose where.',
+      evidence: linksOut.map(({path: file, leadsTo, owner}) => `${file} leads to ${leadsTo}, which belongs to ${owner}`),
+      isFixable: false,
+      cure: linksOut.map(
+        ({path: file}) => `ls -ld ${file}   # have it lead to what is ${service.account.name}'s, or put a folder in its place`,
+      ),
+      explains: ['desired-state'],
+    },
+  ]
 }
 
 function foundOpenHome({target: {service}}: Scene, {home, isHomeOpen}: Evidence): Found[] {
@@ -129,23 +241,25 @@ function foundOpenHome({target: {service}}: Scene, {home, isHomeOpen}: Evidence)
   ]
 }
 
-function foundForeign({target: {host, service}}: Scene, {foreign}: Evidence): Found[] {
-  if (foreign.length === 0) return []
-  const owners = foreign.map(({path: file, owner}) => `${file} belongs to ${owner}`)
+/** Root gives back what is root's; what a third account has is for a person to decide. */
+function foundForeign({target: {host, service}}: Scene, {roots, others, isGivable}: Evidence): Found[] {
   const {account} = service
-  return [
-    {
-      kind: 'foreign-owner',
-      severity: 'warning',
-      what: `${foreign.length} ${foreign.length === 1 ? 'file' : 'files'} in the home of ${service.name} do not belong to ${account.name}`,
-      evidence: owners,
-      explains: ['desired-state'],
-      // Only root may give files away.
-      ...(host.account.uid === 0
-        ? {}
-        : {isFixable: false, cure: foreign.map(({path: file}) => `sudo chown --no-dereference ${account.name}: ${file}`)}),
-    },
-  ]
+  const found = (kind: string, places: readonly Place[], isFixable: boolean): Found[] =>
+    places.length === 0
+      ? []
+      : [
+          {
+            kind,
+            severity: 'warning',
+            what: `${places.length === 1 ? '1 file' : `${places.length} files`} in the home of ${service.name} ${places.length === 1 ? 'does' : 'do'} not belong to ${account.name}`,
+            evidence: places.map(({path: file, owner}) => `${file} belongs to ${owner}`),
+            explains: ['desired-state'],
+            ...(isFixable
+              ? {}
+              : {isFixable: false, cure: places.map(({path: file}) => `sudo chown --no-dereference ${account.name}: ${file}`)}),
+          },
+        ]
+  return [...found('foreign-owner', roots, host.account.uid === 0 && isGivable), ...found('third-owner', others, false)]
 }
 
 function foundClosed({closed}: Evidence): Found[] {
@@ -158,12 +272,15 @@ function foundClosed({closed}: Evidence): Found[] {
   }))
 }
 
-function foundExposed({exposed}: Evidence): Found[] {
-  return exposed.map(({path: file, stat, owner}) => ({
+function foundExposed({target: {host}}: Scene, {exposed}: Evidence): Found[] {
+  return exposed.map((place) => ({
     kind: 'secrets-open',
     severity: 'warning',
-    what: `others can read the gateway's variables: ${file} has mode ${stat.mode.toString(8)} and belongs to ${owner}`,
+    what: `others can read the gateway's variables: ${place.path} has mode ${place.stat.mode.toString(8)} and belongs to ${place.owner}`,
     why: 'Tokens in it can be read by every user of the machine.',
+    ...(isMendable(place)
+      ? {}
+      : {isFixable: false, cure: [`sudo chown --no-dereference ${place.rightful?.name ?? host.account.name}: ${place.path}`]}),
   }))
 }
 
