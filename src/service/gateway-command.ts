@@ -119,14 +119,14 @@ export async function proveGatewayCommand(
   const asUser = host.as(account)
   const stat = lookAt(asUser, program)
   if (!stat) throw fail(`${program} does not exist, or ${account.name} cannot see it`)
-  const places = [path.normalize(program), host.realPath(program) ?? program]
+  const places = [path.normalize(program), asUser.realPath(program) ?? program]
   if (TEMPORARY_FOLDERS.some((folder) => places.some((place) => place.startsWith(`${folder}/`)))) {
     throw fail(`${program} is in a temporary folder and would be gone after a restart of the machine`)
   }
   if (stat.kind !== 'file') throw fail(`${program} is a ${stat.kind}, not a program`)
   if (!asUser.isExecutable(program)) throw fail(`${account.name} may not execute ${program} (mode ${stat.mode.toString(8)})`)
   // Who can turn a link elsewhere can replace the program too.
-  const writer = places.map((place) => otherWriterOf(host, place, account)).find((found) => found !== undefined)
+  const writer = places.map((place) => otherWriterOf(asUser, place, account)).find((found) => found !== undefined)
   if (writer) throw fail(writer)
   const interpreter = missingInterpreter(asUser, program, environment.PATH ?? '')
   if (interpreter)

@@ -49,16 +49,17 @@ export function unusableHome(host: Host, home: string, account: Account): string
   if (TEMPORARY_FOLDERS.some((folder) => home === folder || home.startsWith(`${folder}/`))) {
     return 'is in a temporary folder, which a restart of the machine empties; the service would then fail for ever'
   }
+  const asUser = host.as(account)
   let stat
   try {
-    stat = host.as(account).stat(home)
+    stat = asUser.stat(home)
   } catch (error) {
     if (!(error instanceof HostError)) throw error
     return `cannot be reached by ${account.name} (${error.code})`
   }
   if (!stat) return MISSING
   if (stat.kind !== 'folder') return 'is not a folder'
-  return otherWriterOf(host, home, account)
+  return otherWriterOf(asUser, home, account)
 }
 
 /** Why somebody but root and the account could replace what is at an absolute path, its folders included; undefined if nobody can. */

@@ -1,6 +1,8 @@
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../errors.js'
+import {accountDoor} from '../host/account-door.js'
 import {type Account, type Host, HostError} from '../host/host.js'
+import {realPathIfAllowed} from '../host/tolerant-read.js'
 import {otherWriterOf, TEMPORARY_FOLDERS, unusablePath} from './home-check.js'
 
 /** Where a node of the system itself is; the last one is NixOS's. */
@@ -20,9 +22,10 @@ const PROBE_TIMEOUT_MS = 10_000
  * why it is none.
  */
 export function findLastingNode(host: Host, account: Account, inUse?: string): string {
+  const asUser = accountDoor(host, account)
   const own = host.realPath(host.nodePath) ?? host.nodePath
   const links = linkFolders(host, own, account).map((folder) => path.join(folder, 'node'))
-  const stable = VERSION_FOLDER.test(own) ? links.filter((link) => host.realPath(link) === own) : []
+  const stable = VERSION_FOLDER.test(own) ? links.filter((link) => realPathIfAllowed(asUser, link) === own) : []
   const others = systemFolders(host)
     .split(':')
     .map((folder) => path.join(folder, 'node'))
@@ -57,13 +60,14 @@ function systemFolders({platform}: Host): string {
 }
 
 function whyNotLasting(host: Host, file: string, account: Account): string | undefined {
+  const asUser = accountDoor(host, account)
   const unusable = unusablePath(file)
   if (unusable) return unusable
   const isTemporary = TEMPORARY_FOLDERS.some((folder) => file.startsWith(`${folder}/`)) && !file.startsWith(LASTING_IN_RUN)
   if (isTemporary) return 'is in a temporary folder'
   if (file.split('/').includes('_npx')) return 'is in the cache of npx, which is emptied now and then'
   if (!isExecutableBy(host, file, account)) return `cannot be executed by ${account.name}`
-  return otherWriterOf(host, host.realPath(file) ?? file, account)
+  return otherWriterOf(asUser, asUser.realPath(file) ?? file, account)
 }
 
 /**

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import type {Check} from '../doctor/check.js'
+import {accountDoor} from '../host/account-door.js'
 import {type Diagnosis, examine} from '../doctor/examine.js'
 import {observeScenes} from '../doctor/scene.js'
 import {ServiceError} from '../errors.js'
@@ -44,7 +45,7 @@ function accountsWithHome(host: Host): string[] {
   if (names.length > MOST_ACCOUNTS) return []
   return names.filter((name) => {
     const account = name === '' ? undefined : host.accountOf(name)
-    return account !== undefined && statIfAllowed(host, path.join(account.home, '.hermes'))?.kind === 'folder'
+    return account !== undefined && statIfAllowed(accountDoor(host, account), path.join(account.home, '.hermes'))?.kind === 'folder'
   })
 }
 

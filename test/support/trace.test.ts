@@ -6,6 +6,7 @@ const boundary: Boundary = {
   home: '/home/alice',
   theirs: ['/home/alice', '/run/user/1001'],
   ours: [/^\/etc\/systemd\/system\//, /^\/dev\/null$/],
+  seen: [/^\/home\/alice\/seen$/],
   sockets: [/^\/run\/systemd\/private$/],
   secret: 'hunter2',
   unasked: ['/home/alice/node'],
@@ -30,6 +31,7 @@ describe('what a trace shows of a command of root', () => {
     expect(
       found(
         `7 statx(${AT}, "/home/alice/.hermes", AT_STATX_SYNC_AS_STAT, STATX_ALL, {stx_mask=STATX_ALL}) = 0`,
+        `7 statx(${AT}, "/home/alice/seen", AT_STATX_SYNC_AS_STAT, STATX_ALL, {stx_mask=STATX_ALL}) = 0`,
         `7 openat(${AT}, "/tmp/x", O_RDONLY) = 4</home/alice/x>`,
         `7 openat(${AT}, "/home/alice/.hermes", O_RDONLY|O_CREAT|O_NOCTTY, 0666) = 5</etc/nologin>`,
         `7 rename("/home/alice/a", "/home/alice/b") = -1 ENOENT (No such file or directory)`,

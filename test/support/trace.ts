@@ -34,6 +34,8 @@ export interface Boundary {
   readonly theirs: readonly string[]
   /** What root may change: expressions for whole paths. */
   readonly ours: readonly RegExp[]
+  /** What root may look at, and nothing more: expressions for whole paths. */
+  readonly seen: readonly RegExp[]
   /** Sockets to which root may connect. */
   readonly sockets: readonly RegExp[]
   /** A value of root's environment that nobody else may have. */
@@ -220,6 +222,7 @@ function kindsOf(call: Call, {ids, process}: Thread, boundary: Boundary): Violat
     return isTest || args.startsWith('0,') || process.root.has((/^-?(\d+)/.exec(args) ?? [])[1] ?? '') ? [] : ['root-signals']
   }
   // A link that is read, or what a handle is of, leads nowhere.
+  if (places.every((place) => boundary.seen.some((expression) => expression.test(place)))) return []
   return isTheirs && CALLS.looking.some((one) => one.replace('?', '') === name) && !isUnfollowed(call) ? ['root-looks'] : []
 }
 

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
+import {accountDoor} from '../../host/account-door.js'
 import type {Account, Host, RunResult} from '../../host/host.js'
 import {shellWord} from '../../service/shell-quote.js'
 import type {Scope} from '../manager.js'
@@ -33,7 +34,8 @@ export function managerEnvironment(scope: Scope, account: Account): Record<strin
 /** True if the account's user manager can be talked to: by its bus, or by the private socket of one without dbus-user-session. */
 export function userManagerAnswers(host: Host, account: Account): boolean {
   const folder = runtimeFolder('user', account)
-  return ['bus', 'systemd/private'].some((name) => host.stat(path.join(folder, name))?.kind === 'socket')
+  const user = accountDoor(host, account)
+  return ['bus', 'systemd/private'].some((name) => user.stat(path.join(folder, name))?.kind === 'socket')
 }
 
 /** The file whose presence lets an account linger (logind.conf(5), loginctl(1) enable-linger). */
