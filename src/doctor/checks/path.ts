@@ -24,9 +24,9 @@ interface Evidence {
 }
 
 /** Whether there is something at a path; what may not be looked at is not there for the service's user either. */
-const isThere = oncePerLook(({target: {host}}, file): boolean => {
+const isThere = oncePerLook(({target: {userHost}}, file): boolean => {
   try {
-    return host.stat(file) !== undefined
+    return userHost.stat(file) !== undefined
   } catch (error) {
     if (error instanceof HostError) return false
     throw error
