@@ -452,7 +452,7 @@ export class SystemdManager implements Manager {
   }
 
   private failuresInARow(service: Service): number {
-    return positive(readIfAllowed(this.files, path.join(this.memoryFolder(service), 'failures'))?.trim()) ?? 0
+    return positive(readIfAllowed(accountDoor(this.host, service.account), path.join(this.memoryFolder(service), 'failures'))?.trim()) ?? 0
   }
 }
 
