@@ -28,7 +28,7 @@ await describeOnSystemd('what several services of one account have in common', (
   it('stays when an installation that began before another one fails, and goes with the last that wants it', async () => {
     const [failing, other] = [await make({never_running: true}), await make()]
     const before = await failing.lasting()
-    const fails = failing.run('install', ['--json', '--timeout', '12s'])
+    const fails = failing.run('install', ['--json', '--timeout', '9s'])
     await started(failing)
     await other.must('install', ['--watchdog'])
     expect((await fails).json()).toMatchObject({
@@ -77,7 +77,7 @@ await describeOnSystemd('what several services of one account have in common', (
       await TestService.make(machine(), lin),
     ]
     const lingers = async () => (await machine().readText(`/var/lib/systemd/linger/${lin.name}`)) !== undefined
-    const fails = asRoot(failing, 'install', ['--timeout', '12s'])
+    const fails = asRoot(failing, 'install', ['--timeout', '9s'])
     await started(failing)
     expect((await asRoot(other, 'install')).json()).toMatchObject({ok: true})
     const pid = await other.mainPid()

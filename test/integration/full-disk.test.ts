@@ -1,0 +1,55 @@
+import {beforeAll, expect, it} from 'vitest'
+import type {Account} from '../../src/host/host.js'
+import {describeOnSystemd} from '../support/machines.js'
+import {TestService} from '../support/test-service.js'
+
+await describeOnSystemd('a home that takes nothing new', (machine) => {
+  let user: Account
+
+  beforeAll(async () => {
+    user = await machine().addUser('fay')
+  })
+
+  /** A running service whose home is a file system of its own. */
+  const installed = async (): Promise<TestService> => {
+    const service = await TestService.make(machine(), user)
+    await service.sh('mount -t tmpfs -o "size=6m,mode=0700,uid=$2,gid=$3" home "$1"', [service.home, String(user.uid), String(user.gid)])
+    await service.configure({})
+    await service.must('install')
+    return service
+  }
+  const recorded = async ({home}: TestService) =>
+    (JSON.parse((await machine().readText(`${home}/.hermes-svc.json`)) ?? '{}') as {desiredState?: string}).desiredState
+  const end = async (service: TestService) => {
+    await service.must('uninstall', ['--yes'])
+    await service.sh('umount "$1"', [service.home])
+  }
+
+  it('lets its gateway be stopped where the disk is full, and the stop is recorded over the bytes that are there', async () => {
+    const service = await installed()
+    await service.sh('cat /dev/zero >"$1/fill" 2>/dev/null; [ -s "$1/fill" ]', [service.home])
+    await service.must('stop')
+    expect(await service.status()).toMatchObject({actual: 'stopped', desired: 'stopped', enabled: false})
+    expect(await recorded(service)).toBe('stopped')
+    expect(await service.sh('cd "$1" && find . -name ".gateway-planned-stop.json.*" -o -name "*hermes-svc-tmp"', [service.home])).toBe('')
+    await service.sh('rm "$1/fill"', [service.home])
+    await service.must('start')
+    await end(service)
+  })
+
+  // By force: the stand-in ends by itself only where it can say so in its state file.
+  it('lets its gateway be stopped where it is read-only, and the command says what could not be recorded and fails', async () => {
+    const service = await installed()
+    // Over it, since the gateway has files open.
+    await service.sh('mount --bind "$1" "$1" && mount -o remount,bind,ro "$1"', [service.home])
+    const stopped = await service.run('stop', ['--force', '--json'])
+    await service.sh('umount "$1"', [service.home])
+    expect(stopped.code).toBe(1)
+    expect(stopped.json<{error: {message: string}}>().error.message).toMatch(
+      /is stopped, but not all of it could be done: record that it should be stopped: cannot write .*: EROFS/,
+    )
+    expect(await service.status()).toMatchObject({actual: 'stopped', enabled: false})
+    expect(await recorded(service)).toBe('running')
+    await end(service)
+  })
+})
