@@ -11,8 +11,8 @@ import {type Boundary, traceArgv, type Violation, violations} from '../support/t
 
 const SECRET = 'hunter2-of-root'
 const ROOT_SOCKET = '/run/rootonly.sock'
-/** No command may take this long; what it waits for itself is bounded by its flags. */
-const LIMIT_MS = 60_000
+/** No command may take this long, on a machine that does much else too; what it waits for itself is bounded by its flags. */
+const LIMIT_MS = 180_000
 /** Every command at every home instead of some of each: an hour. */
 const IS_WHOLE = process.env.HERMES_SVC_HOSTILE === 'all'
 /** Only the homes whose name has it. */
