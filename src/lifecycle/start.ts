@@ -71,11 +71,17 @@ export function requireUsableDefinition(target: Target, seen: Observation): void
 
 /** Throws (exit 1) if a gateway of this home lives outside its service: a second one beside it could not start. */
 export function requireNoOrphan(target: Target, seen: Observation): void {
-  if (seen.verdict.pid === undefined || seen.supervised !== false) return
-  throw new ServiceError(`A gateway of this home is already running outside ${target.service.name}: pid ${seen.verdict.pid}`, {
+  const {pid} = seen.verdict
+  if (pid === undefined || seen.supervised !== false) return
+  const {manager, service} = target
+  // What another service runs is back as soon as it is killed.
+  const supervisor = manager.supervisorOf?.({pid, cgroup: seen.gateway.processes.get(pid)?.cgroup}, service.account)
+  const by = supervisor ? `, run by ${supervisor.name}` : ''
+  const end = supervisor ? manager.byHand('disable', supervisor.name, supervisor.scope) : `kill ${pid}`
+  throw new ServiceError(`A gateway of this home is already running outside ${service.name}: pid ${pid}${by}`, {
     code: 'orphan-gateway',
     exitStatus: ExitStatus.failed,
     evidence: seen.verdict.evidence,
-    next: [`kill ${seen.verdict.pid}   # then the same command again`],
+    next: [`${end}   # then the same command again`],
   })
 }

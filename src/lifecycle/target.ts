@@ -1,10 +1,11 @@
 import {accountDoor} from '../host/account-door.js'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
-import {type Account, type Doors, type Host, HostError} from '../host/host.js'
+import {type Account, type AccountHost, type Doors, type Host, HostError} from '../host/host.js'
 import type {Container} from '../managers/container.js'
 import {detectManager} from '../managers/detect.js'
 import type {Manager, ManagerObservation, Scope, Service} from '../managers/manager.js'
 import {DEFAULT_PROFILE, resolveProfile} from '../service/profile.js'
+import {shellWord} from '../service/shell-quote.js'
 
 /** The flags that name a service. */
 export interface TargetFlags {
@@ -42,10 +43,10 @@ export function resolveTarget(host: Host, flags: TargetFlags, purpose: 'read' | 
   if (scope === 'user') {
     const target = targetFor(host, manager, userAccount, flags)
     if (flags.scope !== undefined || purpose === 'change' || manager.isOnDisk(target.service)) return target
-    // Somebody who asks about their gateway means the one that is installed, be it in the other scope.
+    // Somebody who asks about their gateway means the one that is installed, be it in the other scope; but no other account's.
     const system = detectManager(host, flags.manager, 'system', userAccount)
-    const owner = system.defaultAccount(flags.profile ?? DEFAULT_PROFILE)
-    const other = targetFor(host, system, owner ?? userAccount, flags)
+    if (system.defaultAccount(flags.profile ?? DEFAULT_PROFILE)?.uid !== userAccount.uid) return target
+    const other = targetFor(host, system, userAccount, flags)
     return system.isOnDisk(other.service) ? other : target
   }
   const account =
@@ -57,6 +58,7 @@ export function resolveTarget(host: Host, flags: TargetFlags, purpose: 'read' | 
       next: ['the same command with sudo', 'or --scope user'],
     })
   }
+  if (!named) requireKnownUser(manager, flags.profile ?? DEFAULT_PROFILE)
   if (!account) {
     throw accountNeeded()
   }
@@ -91,6 +93,20 @@ function containerTarget(
 export function homeOwner(host: Host, home: string | undefined): Account | undefined {
   const uid = home !== undefined && host.account.uid === 0 ? host.stat(home)?.uid : undefined
   return uid === undefined || uid === 0 ? undefined : host.accountOf(uid)
+}
+
+/** A service of somebody whom the user database does not know is nobody else's, least of all root's. */
+function requireKnownUser(manager: Manager, profile: string): void {
+  const user = manager.unknownUser?.(profile)
+  if (user === undefined) return
+  throw new ServiceError(
+    `The service runs as User=${user}, whom the user database does not know at the moment: ${manager.title} cannot start it (217/USER)`,
+    {
+      code: 'unknown-user',
+      exitStatus: ExitStatus.cannotTell,
+      next: [`getent passwd ${shellWord(user)}   # is the account gone, or what looks it up (sssd, winbind) down?`],
+    },
+  )
 }
 
 function accountNeeded(): ServiceError {
@@ -148,7 +164,23 @@ function targetFor(host: Host, manager: Manager, account: Account, flags: Target
   const environmentHome = host.account.uid === account.uid ? host.env.HERMES_HOME : undefined
   const userHost = accountDoor(host, account)
   const profile = resolveProfile(userHost, account.home, {profile: flags.profile, home: flags.home, environmentHome})
-  return {host, userHost, manager, service: manager.serviceFor(profile, account), homeFlag: homeFlag(flags, environmentHome)}
+  const service = manager.serviceFor(profile, account)
+  const target = {host, userHost, manager, service, homeFlag: homeFlag(flags, environmentHome)}
+  if (flags.home !== undefined || flags.profile !== undefined || environmentHome || exists(userHost, profile.home)) return target
+  // There is no home in the usual place, and the unit of that name is about another one: that is the one that is meant.
+  const home = manager.homeOnDisk?.(service)
+  if (home === undefined || home === profile.home || !exists(userHost, home)) return target
+  const pinned = resolveProfile(userHost, account.home, {profile: undefined, home, environmentHome: undefined})
+  return {...target, service: manager.serviceFor(pinned, account), homeFlag: '--home'}
+}
+
+function exists(host: AccountHost, file: string): boolean {
+  try {
+    return host.stat(file) !== undefined
+  } catch (error) {
+    if (error instanceof HostError) return true
+    throw error
+  }
 }
 
 export function requireAccount(host: Host, name: string): Account {

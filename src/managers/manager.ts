@@ -1,3 +1,4 @@
+import type {ProcessInfo} from '../gateway/process.js'
 import type {ProcessTable} from '../gateway/process-table.js'
 import type {Account} from '../host/host.js'
 import type {RunStep, Step} from '../plan/plan.js'
@@ -188,12 +189,20 @@ export interface OwnFile {
 export interface GatewayDefinition {
   readonly name: string
   readonly scope: Scope
+  /** Whom its gateway runs as, where the manager has more than one such place of a name. */
+  readonly account?: Account
   readonly path: string
   /** The home that it names, else the one that its gateway takes. */
   readonly home: string
   /** It starts at boot or login. */
   readonly isEnabled: boolean
   readonly command: readonly string[]
+}
+
+/** A service that runs somebody's process. */
+export interface Supervisor {
+  readonly name: string
+  readonly scope: Scope
 }
 
 export interface LogQuery {
@@ -234,7 +243,11 @@ export interface Manager {
 
   /** The account for which a service of this scope runs when no flag names one; undefined if only a flag can tell. */
   defaultAccount(profileName: string): Account | undefined
+  /** The user that the definition of such a service names, if the user database does not know one of that name (now). */
+  unknownUser?(profileName: string): string | undefined
   serviceFor(profile: Profile, account: Account): Service
+  /** The home that the definition on disk of a service names itself; undefined if it names none, or is not there. The manager is not asked. */
+  homeOnDisk?(service: Service): string | undefined
   /** True if a definition of that service is on disk. Cheap: the manager is not asked. */
   isOnDisk(service: Service): boolean
   /** Snapshots in the order given, by as few calls to the manager as it allows. */
@@ -274,6 +287,13 @@ export interface Manager {
   gatewayDefinitions(account: Account): GatewayDefinition[]
   /** True if a gateway runs under a definition of `gatewayDefinitions`, by what the process table shows or the manager says. */
   isRunning(definition: GatewayDefinition, processes: ProcessTable): boolean
+  /**
+   * The service of another name, as far as the manager knows, that runs a process of the account's and would start it again if it ended. May ask
+   * the manager. Absent where there is no telling.
+   */
+  supervisorOf?(process: Pick<ProcessInfo, 'pid' | 'cgroup'>, account: Account): Supervisor | undefined
+  /** The PATH that a service gets whose definition sets none. May ask the manager. Absent: that of a login. */
+  defaultPath?(): string
   /** Stops the gateway of such a definition in this scope, and keeps it down. */
   endRival(definition: GatewayDefinition): Step[]
   /** The command by which a person has the manager do it to a service, e.g. `sudo systemctl unmask hermes-gateway.service`. */

@@ -6,6 +6,7 @@ import type {Host, RunResult} from '../../src/host/host.js'
 import {lightConfig} from '../../src/light-config.js'
 import {FakeHost, type FakeFile, type FakeMachine} from '../fakes/fake-host.js'
 import {GATEWAY_ARGV, processFiles} from '../fakes/fake-process.js'
+import {ALWAYS_SHOWN} from '../fakes/systemctl.js'
 
 const ROOT = '/home/user/.hermes'
 const WORK = `${ROOT}/profiles/work`
@@ -34,7 +35,7 @@ class Machine extends FakeHost {
     if (this.units === 'silent') return {argv, code: 1, signal: null, stdout: '', stderr: 'Failed to connect to bus: Connection refused'}
     const {units} = this
     const blocks = argv.slice(argv.indexOf('--') + 1).map((name) =>
-      Object.entries(units[name] ?? {LoadState: 'not-found'})
+      Object.entries({...ALWAYS_SHOWN, ...units[name]})
         .map(([property, value]) => `${property}=${value}`)
         .join('\n'),
     )

@@ -40,7 +40,9 @@ export function serviceMachine({
   enabled = true,
 }: FakeService = {}): FakeSystemd {
   const machine = new FakeSystemd()
-  machine.addUnit(`${isOwn ? '# Written by hermes-svc\n' : ''}[Service]\nEnvironment=HERMES_HOME=${machine.home}\n`)
+  machine.addUnit(
+    `${isOwn ? '# Written by hermes-svc\n' : ''}[Service]\nEnvironment=HERMES_HOME=${machine.home}\n[Install]\nWantedBy=default.target\n`,
+  )
   machine.shown = {...machine.shown, UnitFileState: enabled ? 'enabled' : 'disabled'}
   Object.assign(machine.timer, {isEnabled: true, isActive: true})
   if (isOwn) machine.host.put(`${SUPPORT}/settings.json`, formatSettings({...SETTINGS, ...settings}))

@@ -33,6 +33,10 @@ export class FakeSystemd {
   readonly timer = {isEnabled: false, isActive: false}
   /** When the tick last ended, as `show` says it in UTC, and in µs on the monotonic clock. */
   lastTick: {readonly wall: string; readonly monotonic: number} | undefined
+  /** What `show` says of units of other names. */
+  readonly others: Record<string, Readonly<Record<string, string>>> = {}
+  /** What the manager gives its services. */
+  readonly managerEnvironment: Record<string, string> = {}
   onStart: () => void = () => this.comesUp()
   onStop: () => void = () => this.goesDown()
   /** Exit status and words of a verb that fails. */
@@ -112,13 +116,21 @@ export class FakeSystemd {
     if (argv[0] === 'df') return result(argv, 'Filesystem Blocks Used Available Capacity Mounted\n/dev/sda 9000000 1 5000000 1% /\n')
     if (argv[0] === 'journalctl') return result(argv, 'a line of the log\n')
     if (argv.includes('--version')) return result(argv, 'systemd 252 (252.1)\n')
+    if (argv.includes('show-environment')) {
+      return result(
+        argv,
+        Object.entries(this.managerEnvironment)
+          .map(([name, value]) => `${name}=${value}\n`)
+          .join(''),
+      )
+    }
     if (!argv.includes('show')) throw new Error(`unexpected: ${argv.join(' ')}`)
     if (argv.includes(TIMER)) return result(argv, this.showTimer())
     if (argv.includes(TICK)) {
       const {wall, monotonic} = this.lastTick ?? {wall: '', monotonic: 0}
       return result(argv, `ExecMainExitTimestamp=${wall}\nExecMainExitTimestampMonotonic=${monotonic}\n`)
     }
-    const known = {Id: service.name, ...this.shown}
+    const known = {Id: service.name, ...(this.others[argv.at(-1) ?? ''] ?? this.shown)}
     return result(
       argv,
       Object.entries(known)
@@ -129,6 +141,12 @@ export class FakeSystemd {
 
   private run(argv: readonly string[], options: RunOptions | undefined, service: Service): RunResult {
     if (argv.at(-1) === '--version') return result(argv, '')
+    // The links that have a linked unit started at boot are taken away.
+    if (argv[0] === '/bin/sh') {
+      this.verbs.push('remove links')
+      this.shown = {...this.shown, UnitFileState: 'linked'}
+      return result(argv, '')
+    }
     if (argv[0] !== 'systemctl' || argv[1] !== '--user' || options?.env?.XDG_RUNTIME_DIR !== '/run/user/1000')
       throw new Error(`unexpected: ${argv.join(' ')}`)
     const words = argv.slice(2).filter((word) => word !== service.name)
@@ -137,9 +155,12 @@ export class FakeSystemd {
     this.verbs.push(words.join(' '))
     const failure = this.failing.get(verb)
     if (failure) return {...result(argv, ''), ...failure}
-    switch (verb) {
+    switch (words[0] === 'add-wants' ? words.join(' ') : verb) {
       case 'daemon-reload':
         this.load()
+        break
+      case 'add-wants default.target':
+        this.shown = {...this.shown, UnitFileState: 'enabled'}
         break
       case 'enable':
       case 'disable':
@@ -173,7 +194,7 @@ export class FakeSystemd {
   }
 
   private load(): void {
-    const text = this.host.texts()[this.unit]
+    const text = this.host.readText(this.unit)
     if (text === undefined) {
       this.shown = {...GOOD}
       return

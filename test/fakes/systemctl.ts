@@ -24,12 +24,21 @@ const PROPERTIES = [
     'User',
     'Environment',
     'WorkingDirectory',
+    'WantedBy',
+    'RequiredBy',
+    'EnvironmentFiles',
     'RestartMaxDelayUSec',
     'ExecStartPre',
     'ExecStopPost',
     ...ownedDirectives(),
   ],
 ]
+
+/** What systemctl says of every unit, whether there is such a unit or not. */
+export const ALWAYS_SHOWN: Readonly<Record<string, string>> = {
+  ...{LoadState: 'not-found', UnitFileState: '', ActiveState: 'inactive', SubState: 'dead', MainPID: '0', NRestarts: '0'},
+  NeedDaemonReload: 'no',
+}
 
 /** The one look that is taken at services, and what systemctl answers: properties of each unit, in the same order. */
 export function showCommand(
@@ -39,7 +48,7 @@ export function showCommand(
   shown: readonly Readonly<Record<string, string>>[],
 ): FakeCommand {
   const blocks = services.map(({name}, index) =>
-    Object.entries({Id: name, ...shown[index]})
+    Object.entries({Id: name, ...ALWAYS_SHOWN, ...shown[index]})
       .map(([property, value]) => `${property}=${value}\n`)
       .join(''),
   )

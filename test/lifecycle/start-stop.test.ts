@@ -25,7 +25,7 @@ const timeoutMs = 10_000
 /** A machine with an enabled service of ours. */
 function machineWith(desired: 'running' | 'stopped' | undefined): FakeSystemd {
   const machine = new FakeSystemd()
-  machine.addUnit(`# Written by hermes-svc.\n[Service]\nEnvironment="HERMES_HOME=${HOME}"\n`)
+  machine.addUnit(`# Written by hermes-svc.\n[Service]\nEnvironment="HERMES_HOME=${HOME}"\n[Install]\nWantedBy=default.target\n`)
   machine.host.put(`${machine.unit}.d/10-hermes-svc.conf`, '# Written by hermes-svc\n')
   machine.host.put(`${SUPPORT}/settings.json`, formatSettings(SETTINGS))
   if (desired) machine.host.put(RECORD, formatDesired({schemaVersion: 1, desiredState: desired, since: 'x', by: 'y'}))
@@ -123,6 +123,26 @@ describe('a stop that fails', () => {
 })
 
 describe('start', () => {
+  it('starts one that cannot be started at boot, and says so at the end', async () => {
+    const machine = machineWith('stopped')
+    machine.shown.UnitFileState = 'disabled'
+    machine.failing.set('enable', {code: 1, stderr: 'Failed to enable unit: Read-only file system'})
+    await expect(start(machine)).rejects.toThrow('Read-only file system')
+    expect(machine.shown.ActiveState).toBe('active')
+    machine.goesDown()
+    await expect(restart(machine)).rejects.toThrow('Read-only file system')
+    expect(machine.shown.ActiveState).toBe('active')
+  })
+
+  it('has a unit without an [Install] section started at boot, of which systemctl enable would make nothing', async () => {
+    const machine = machineWith('stopped')
+    machine.shown.UnitFileState = 'static'
+    machine.host.put(machine.unit, '[Service]\nExecStart=/usr/bin/hermes gateway run\n')
+    expect(await start(machine)).toBe('hermes-gateway.service is running')
+    expect(machine.verbs).toContain('add-wants default.target')
+    expect(machine.shown.UnitFileState).toBe('enabled')
+  })
+
   it('records the intent, enables the service again, and waits until the gateway says that it runs', async () => {
     const machine = machineWith('stopped')
     machine.shown.UnitFileState = 'disabled'
@@ -217,6 +237,17 @@ describe('start', () => {
 })
 
 describe('stop', () => {
+  it("keeps another tool's unit that is a link, which systemctl disable would take away", async () => {
+    const machine = machineWith('running')
+    machine.comesUp()
+    machine.host.put('/home/user/dot.service', machine.host.texts()[machine.unit] ?? '')
+    machine.host.put(machine.unit, {link: '/home/user/dot.service'})
+    await stop(machine)
+    expect(machine.verbs).not.toContain('disable')
+    expect(machine.verbs).toEqual(expect.arrayContaining(['remove links', 'daemon-reload', 'stop --no-block']))
+    expect(machine.host.lstat(machine.unit)?.kind).toBe('link')
+  })
+
   it('records the intent, keeps the service down over a reboot, and sees the gateway gone', async () => {
     const machine = machineWith('running')
     machine.comesUp()

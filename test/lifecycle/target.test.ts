@@ -88,6 +88,37 @@ describe('the service that the flags mean', () => {
     expect(target({}, {files: both, purpose: 'read'}).title).toBe('systemd (user)')
   })
 
+  it("is never another account's, though that one is installed under the same name", () => {
+    const files = {...SYSTEMD, [SYSTEM_UNIT]: '[Service]\nUser=ann\n'}
+    expect(target({}, {files, purpose: 'read'})).toMatchObject({title: 'systemd (user)', account: 'user'})
+    expect(target({}, {files: {...files, [SYSTEM_UNIT]: '[Service]\n'}, purpose: 'read'})).toMatchObject({title: 'systemd (user)'})
+    expect(target({}, {files: {...files, [SYSTEM_UNIT]: '[Service]\nUser=gone\n'}, purpose: 'read'})).toMatchObject({
+      title: 'systemd (user)',
+    })
+  })
+
+  it("is nobody else's where the user database does not know its user, and not root's", () => {
+    const files = {...SYSTEMD, [SYSTEM_UNIT]: '[Service]\nUser=gone\n'}
+    for (const purpose of ['read', 'change'] as const) {
+      expect(refusal(() => target({}, {files, purpose, account: ROOT}))).toMatchObject({code: 'unknown-user', exitStatus: 4})
+    }
+    expect(target({runAs: 'user'}, {files, purpose: 'read', account: ROOT})).toMatchObject({account: 'user'})
+  })
+
+  it('is found by the home that its unit names, where older gateways gave that the plain name', () => {
+    const unit = '[Service]\nExecStart=/usr/bin/hermes gateway run\nEnvironment="HERMES_HOME=/home/user/agent"\n'
+    const files = {...SYSTEMD, '/home/user/.config/systemd/user/hermes-gateway.service': unit, '/home/user/agent': {folder: true} as const}
+    const found = {name: 'hermes-gateway.service', home: '/home/user/agent'}
+    expect(target({home: '/home/user/agent'}, {files})).toMatchObject(found)
+    expect(target({}, {files, purpose: 'read'})).toMatchObject(found)
+    // The account has a home in the usual place: that is what is asked about.
+    const both = {...files, '/home/user/.hermes': {folder: true} as const}
+    expect(target({}, {files: both, purpose: 'read'})).toMatchObject({home: '/home/user/.hermes'})
+    expect(target({home: '/home/user/other'}, {files: {...files, '/home/user/other': {folder: true}}}).name).toMatch(
+      /^hermes-gateway-[0-9a-f]{8}\.service$/,
+    )
+  })
+
   it("can be asked about in system scope by everybody, and takes root's word for the user", () => {
     const files = {[SYSTEM_UNIT]: '[Service]\nUser=ann\n'}
     expect(target({scope: 'system'}, {files, purpose: 'read'})).toMatchObject({account: 'ann', as: 'user'})

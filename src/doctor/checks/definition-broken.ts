@@ -1,11 +1,11 @@
 import path from 'node:path'
 import {ServiceError} from '../../errors.js'
-import type {Door} from '../../host/host.js'
 import type {StartFailure} from '../../managers/manager.js'
 import {findGatewayCommand, missingInterpreter} from '../../service/gateway-command.js'
 import {TEMPORARY_FOLDERS} from '../../service/home-check.js'
 import {homeMarks} from '../../service/home-mark.js'
 import {shellQuote} from '../../service/shell-quote.js'
+import {SYSTEM_FOLDERS} from '../../service/unit-path.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
 import {reinstall} from '../reinstall.js'
@@ -52,10 +52,10 @@ export const definition: CheckDefinition<Evidence> = {
   needsManager: true,
   look: (scene) => {
     const {userHost, manager, service} = scene.target
-    const {programs, requiredFolder, needsHomeMark, startFailure, searchPath = '', ...said} = manager.evidence(scene.seen.manager)
+    const {programs, requiredFolder, needsHomeMark, startFailure, searchPath, ...said} = manager.evidence(scene.seen.manager)
     const program = programs.find(({role}) => role === 'gateway')?.path
     const home = scene.seen.manager.home ?? service.profile.home
-    const programFault = program === undefined ? undefined : faultOf(userHost, program, searchPath)
+    const programFault = program === undefined ? undefined : faultOf(scene, program, searchPath)
     return {
       program,
       commandLine: said.commandLine,
@@ -190,12 +190,15 @@ function startFault(scene: Scene, {startFailure}: Evidence): Fault {
   }
 }
 
-function faultOf(host: Door, program: string, searchPath: string): string | undefined {
-  const stat = host.stat(program)
+function faultOf({target: {userHost, manager}}: Scene, program: string, searchPath: string | undefined): string | undefined {
+  const stat = userHost.stat(program)
   if (!stat) return `${program} does not exist`
   if (stat.kind !== 'file') return `${program} is no program`
   if ((stat.mode & 0o111) === 0) return `${program} is not executable (mode ${stat.mode.toString(8)})`
-  const interpreter = missingInterpreter(host, program, searchPath)
+  const missing = (given: string) => missingInterpreter(userHost, program, given)
+  let interpreter = missing(searchPath ?? SYSTEM_FOLDERS.join(':'))
+  // A definition that sets no PATH leaves it to the manager, which may have another one.
+  if (interpreter !== undefined && searchPath === undefined && manager.defaultPath) interpreter = missing(manager.defaultPath())
   return interpreter && `${program} needs the interpreter ${interpreter}, which does not exist`
 }
 

@@ -11,6 +11,7 @@ import {isOfService} from '../../lifecycle/membership.js'
 import type {Target} from '../../lifecycle/target.js'
 import {waitUntilUp} from '../../lifecycle/wait.js'
 import type {Plan, Step} from '../../plan/plan.js'
+import type {Supervisor} from '../../managers/manager.js'
 import {type CheckDefinition, commandLine, defineCheck, type FixOptions} from '../check.js'
 import type {Found} from '../finding.js'
 import {oncePerLook} from '../once-per-look.js'
@@ -21,8 +22,8 @@ import {inWords, processAgeMs, SETTLED_MS} from '../situation.js'
 interface Orphan {
   readonly process: ProcessInfo
   readonly ageMs: number | undefined
-  /** The service of a gateway's name that it is a process of. */
-  readonly unit: string | undefined
+  /** The service beside its own that would start it again. */
+  readonly supervisor: Supervisor | undefined
 }
 
 const START_MS = 90_000
@@ -62,8 +63,9 @@ function orphansOf(scene: Scene): Orphan[] {
     return !isLauncher && !all.some((parent) => parent.pid === process.parentPid && isSameCommand(parent, process))
   })
   return [...(named ? [named] : []), ...others]
-    .map((process) => ({process, ageMs: processAgeMs(scene, process), unit: unitOf(process)}))
+    .map((process) => ({process, ageMs: processAgeMs(scene, process)}))
     .filter(({ageMs}) => ageMs === undefined || ageMs >= SETTLED_MS)
+    .map((orphan) => ({...orphan, supervisor: supervisorOf(scene, orphan.process)}))
 }
 
 /** By the homes that each may have, so that a thousand services need not look at a thousand gateways each. */
@@ -115,12 +117,13 @@ function hasOwn({seen: {manager, gateway}}: Scene): boolean {
   return identify({pid: process.pid, startTime: process.startTime, home: undefined, argv: []}, process, gateway.home) === 'gateway'
 }
 
-/** A gateway's unit by its name: upstream's, an old one, or a second one. What a shell runs is in no such unit. */
-function unitOf({cgroup}: ProcessInfo): string | undefined {
-  return /(?:^|\/)(hermes[^/]*\.service)(?:\/|$)/.exec(cgroup ?? '')?.[1]
+/** Whoever would start it again; the service's own definition is not meant, nor what a shell of a login runs. */
+function supervisorOf({target: {manager, service}}: Scene, process: ProcessInfo): Supervisor | undefined {
+  const found = manager.supervisorOf?.(process, service.account)
+  return found?.name === service.name && found.scope === manager.scope ? undefined : found
 }
 
-function about(scene: Scene, {process, ageMs, unit}: Orphan): Found {
+function about(scene: Scene, {process, ageMs, supervisor}: Orphan): Found {
   const {manager} = scene.seen
   const {pid, uid, argv, cgroup, parentPid} = process
   const isSecond = hasOwn(scene)
@@ -142,14 +145,13 @@ function about(scene: Scene, {process, ageMs, unit}: Orphan): Found {
     `uid ${uid ?? '?'}, parent ${parentPid}${group}${ageMs === undefined ? '' : `, running for ${inWords(ageMs)}`}`,
     `the service is ${manager.installed === 'no' ? 'not installed' : manager.activity}`,
   ]
-  if (unit !== undefined && unit !== scene.target.service.name) {
-    const scope = cgroup?.includes('/user@') ? 'user' : 'system'
+  if (supervisor) {
     return {
       kind: 'other-service',
       severity: 'error',
-      what: `a gateway of this home (pid ${pid}) is run by another service, ${unit}`,
+      what: `a gateway of this home (pid ${pid}) is run by another service, ${supervisor.name}`,
       evidence,
-      cure: [scene.target.manager.byHand('disable', unit, scope)],
+      cure: [scene.target.manager.byHand('disable', supervisor.name, supervisor.scope)],
       isFixable: false,
       explains,
     }
@@ -168,7 +170,7 @@ async function planEnd(scene: Scene, orphans: readonly Orphan[], _found: readonl
   // Asked by SIGUSR1 a gateway without a supervisor starts itself again; SIGTERM has it finish its work, and end.
   const times = {drainMs: 0, answerMs: 0, terminateMs: stopTimeoutSec(drain) * 1000, killMs: KILL_MS}
   const end = orphans
-    .filter(({unit}) => unit === undefined || unit === service.name)
+    .filter(({supervisor}) => supervisor === undefined)
     .map(
       ({process}): Step => ({
         kind: 'act',

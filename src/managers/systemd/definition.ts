@@ -230,6 +230,11 @@ function carried(host: Host, argv: readonly string[]): readonly string[] {
 
 /** Whom a unit of the machine runs as, by the text of its file: without User= it is root (systemd.exec(5)). */
 export function accountOfUnit(host: Host, text: string): Account | undefined {
-  const user = valuesOf(text, 'User').at(-1) || '0'
+  const user = userOfUnit(text)
   return host.accountOf(/^\d+$/.test(user) ? Number(user) : user)
+}
+
+/** The value of User= in a unit, a name or a uid; `0` without one. */
+export function userOfUnit(text: string): string {
+  return valuesOf(text, 'User').at(-1) || '0'
 }

@@ -1,10 +1,13 @@
 import {accountDoor, ownerDoor} from '../../host/account-door.js'
 import path from 'node:path'
+import {ServiceError} from '../../errors.js'
+import {type ProcessInfo, readProcess} from '../../gateway/process.js'
 import type {ProcessTable} from '../../gateway/process-table.js'
 import type {Account, Door, Host} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
 import type {RunStep, Step} from '../../plan/plan.js'
 import {HELPER_NAMES} from '../../service/helpers.js'
+import {SYSTEM_FOLDERS} from '../../service/unit-path.js'
 import {serviceSuffix} from '../../service/naming.js'
 import {recordedSettings, tickWish, wantingTick} from '../../service/recorded-settings.js'
 import type {Profile} from '../../service/profile.js'
@@ -25,6 +28,7 @@ import type {
   Scope,
   Service,
   SharedPlace,
+  Supervisor,
   UsedProgram,
 } from '../manager.js'
 import {orNoAccess} from '../no-access.js'
@@ -39,6 +43,7 @@ import {
   scopeFolders,
   startWords,
   unitEnvironment,
+  userOfUnit,
 } from './definition.js'
 import {ownedDirectives, wantedDirectives} from './directives.js'
 import {parseEnvironmentFile} from './escape.js'
@@ -47,15 +52,22 @@ import {definitionEvidence} from './evidence.js'
 import {type HeartbeatChange, heartbeatPaths, installedNode, installSteps, removalSteps, renderHeartbeat, timerFaults} from './heartbeat.js'
 import {journalCommand} from './journal.js'
 import {endLinger, turnLingerOn} from './linger.js'
-import {isLoaded, microsecondsToMs, observed, OBSERVED_PROPERTIES, positive, utcMs} from './observed.js'
+import {environmentFilesOf, isLoaded, microsecondsToMs, observed, OBSERVED_PROPERTIES, positive, utcMs} from './observed.js'
 import {leftovers, removeSteps, runtimeFolderOf} from './removal.js'
-import {gatewayDefinitions} from './rivals.js'
+import {definitionOf, gatewayDefinitions, homeOfEnvironmentFiles} from './rivals.js'
 import type {Properties} from './show.js'
 import {Systemctl} from './systemctl.js'
 
 const READ_PROPERTIES = [...OBSERVED_PROPERTIES, 'RestartMaxDelayUSec', 'ExecStartPre', 'ExecStopPost']
 const USER_MANAGER_TIMEOUT_MS = 10_000
 const LOOK_EVERY_MS = 50
+/** The service of the default profile. */
+const PLAIN_NAME = 'hermes-gateway.service'
+/** Where systemd looks a program up that has no path, and the PATH of a service that is given none (systemd.exec(5)). */
+const SYSTEM_PATH = SYSTEM_FOLDERS.join(':')
+const LINKS_TIMEOUT_MS = 10_000
+/** What a boot, or the start of a user manager, brings up. */
+const BOOT_TARGET: Readonly<Record<Scope, string>> = {user: 'default.target', system: 'multi-user.target'}
 /** Where the control groups that systemd manages are: alone, or beside those of the first version (cgroups(7)). */
 const CGROUP_MOUNTS = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified', '/sys/fs/cgroup/systemd']
 
@@ -89,14 +101,42 @@ export class SystemdManager implements Manager {
   defaultAccount(profileName: string): Account | undefined {
     if (this.scope === 'user') return this.account
     // The installed unit says whose gateway it is; a settings file of ours says so too, but a unit of upstream's has only itself.
-    const suffix = profileName === 'default' ? '' : `-${profileName}`
-    const text = readIfAllowed(this.files, path.join(scopeFolders('system', this.account).units, `hermes-gateway${suffix}.service`))
+    const text = this.textOfSystemUnit(profileName)
     return text === undefined ? undefined : accountOfUnit(this.host, text)
+  }
+
+  unknownUser(profileName: string): string | undefined {
+    const text = this.scope === 'user' ? undefined : this.textOfSystemUnit(profileName)
+    return text === undefined || accountOfUnit(this.host, text) ? undefined : userOfUnit(text)
+  }
+
+  private textOfSystemUnit(profileName: string): string | undefined {
+    const suffix = profileName === 'default' ? '' : `-${profileName}`
+    return readIfAllowed(this.files, path.join(scopeFolders('system', this.account).units, `hermes-gateway${suffix}.service`))
   }
 
   serviceFor(profile: Profile, account: Account): Service {
     const suffix = serviceSuffix(profile, account.home, (file) => accountDoor(this.host, account).realPath(file))
-    return {profile, account, name: `hermes-gateway${suffix ? `-${suffix}` : ''}.service`}
+    const service = {profile, account, name: `hermes-gateway${suffix ? `-${suffix}` : ''}.service`}
+    if (suffix === '' || suffix === profile.name || this.isThere(service)) return service
+    // Older gateways gave the plain name to the unit of any home: it is found by the home that it names.
+    const plain = {...service, name: PLAIN_NAME}
+    return this.homeOnDisk(plain) === profile.home ? plain : service
+  }
+
+  homeOnDisk({account, name}: Service): string | undefined {
+    const {units} = scopeFolders(this.scope, account)
+    const definition = definitionOf(this.host, path.join(units, name), {scope: this.scope, account, name})
+    return definition?.isHomeNamed ? definition.home : undefined
+  }
+
+  private isThere(service: Service): boolean {
+    try {
+      return this.isOnDisk(service)
+    } catch (error) {
+      if (error instanceof ServiceError) return false
+      throw error
+    }
   }
 
   isOnDisk(service: Service): boolean {
@@ -176,7 +216,9 @@ export class SystemdManager implements Manager {
     const own = needsHomeMark ? this.ownFiles(service) : []
     const helpers = own.filter(({role}) => role === 'helper').map(({path: file}): UsedProgram => ({path: file, role: 'helper'}))
     const texts = loaded.map((file) => readIfAllowed(this.files, file) ?? '')
-    const evidence = {...definitionEvidence(observation.directives, execStartOf(texts), helpers), needsHomeMark}
+    const {program, words} = execStartOf(texts, {scope: this.scope, account: this.account, name: service.name})
+    const start = {program: program?.includes('/') ? program : program && this.host.which(program, SYSTEM_PATH), words}
+    const evidence = {...definitionEvidence(observation.directives, start, helpers), needsHomeMark}
     this.evidenceOf.set(observation, evidence)
     return evidence
   }
@@ -212,15 +254,40 @@ export class SystemdManager implements Manager {
     return orNoAccess(() => (['user', 'system'] as const).flatMap((scope) => gatewayDefinitions(this.host, scope, account)))
   }
 
-  isRunning({name, scope}: GatewayDefinition, {gateways}: ProcessTable): boolean {
+  isRunning({name, scope, account}: GatewayDefinition, {gateways}: ProcessTable): boolean {
     return gateways.some(({cgroup}) => {
-      const parts = cgroup?.split('/') ?? []
-      return parts.includes(name) && parts.some((part) => /^user@\d+\.service$/.test(part)) === (scope === 'user')
+      const unit = unitOfGroup(cgroup)
+      if (!cgroup?.split('/').includes(name) || unit === undefined) return false
+      // Units of one name are as many as there are user managers.
+      return unit.managerUid === (scope === 'user' ? (account ?? this.account).uid : undefined)
     })
   }
 
-  endRival({name}: GatewayDefinition): RunStep[] {
-    return [this.change(`stop ${name} and keep it down`, ['disable', '--now', name])]
+  supervisorOf({pid, cgroup}: Pick<ProcessInfo, 'pid' | 'cgroup'>, account: Account): Supervisor | undefined {
+    const unit = unitOfGroup(cgroup)
+    if (unit === undefined) return undefined
+    const {name, managerUid} = unit
+    const scope = managerUid === undefined ? 'system' : 'user'
+    // Of somebody else's user manager nothing more can be asked.
+    if (managerUid !== undefined && managerUid !== account.uid) return {name, scope}
+    try {
+      const [shown = {}] = new Systemctl(this.host, scope, account).show(['Restart', 'MainPID'], [name])
+      // What was started from a terminal's service, or such, ends when it is ended.
+      return (shown.Restart ?? 'no') !== 'no' || positive(shown.MainPID) === pid ? {name, scope} : undefined
+    } catch (error) {
+      if (error instanceof ServiceError) return {name, scope}
+      throw error
+    }
+  }
+
+  defaultPath(): string {
+    return this.scope === 'user' ? (this.systemctl.environment().get('PATH') ?? SYSTEM_PATH) : SYSTEM_PATH
+  }
+
+  endRival({name, path: file}: GatewayDefinition): RunStep[] {
+    const why = `stop ${name} and keep it down`
+    if (!this.isLinked(file)) return [this.change(why, ['disable', '--now', name])]
+    return [this.change(why, ['stop', name]), ...this.disabling(file)]
   }
 
   byHand(act: ByHand, name: string, scope = this.scope): string {
@@ -340,11 +407,35 @@ export class SystemdManager implements Manager {
   }
 
   enable(service: Service): RunStep[] {
-    return [this.change('start it at every boot', ['enable', service.name])]
+    const text = readIfAllowed(this.files, definitionPaths(this.scope, service).unit)
+    // Of a unit that does not say what starts it (no [Install] section) systemctl enable makes nothing, and ends with 0.
+    const isMute = text !== undefined && !/^[ \t]*\[Install\]/m.test(text)
+    const words = isMute ? ['add-wants', BOOT_TARGET[this.scope], service.name] : ['enable', service.name]
+    return [this.change('start it at every boot', words)]
   }
 
   disable(service: Service): RunStep[] {
-    return [this.change('keep it down over a reboot', ['disable', service.name])]
+    return this.disabling(definitionPaths(this.scope, service).unit)
+  }
+
+  /**
+   * Keeps a unit from being started at boot. Of a unit whose file is a link (home-manager, stow, `systemctl link`) systemctl disable takes that away
+   * too, and with it the unit: of such a one only the links that have it started go.
+   */
+  private disabling(unit: string): RunStep[] {
+    const why = 'keep it down over a reboot'
+    const name = path.basename(unit)
+    if (!this.isLinked(unit)) return [this.change(why, ['disable', name])]
+    const links = ['wants', 'requires', 'upholds'].map((kind) => `"$0"/*.${kind}/"$1"`).join(' ')
+    const argv = ['/bin/sh', '-c', `rm -f -- ${links}`, path.dirname(unit), name]
+    return [
+      {kind: 'run', why, argv, env: this.systemctl.env, timeoutMs: LINKS_TIMEOUT_MS, as: this.scope === 'user' ? this.account : undefined},
+      ...this.reload(),
+    ]
+  }
+
+  private isLinked(unit: string): boolean {
+    return orNoAccess(() => this.files.lstat(unit)?.kind === 'link')
   }
 
   start(service: Service): Step[] {
@@ -434,13 +525,25 @@ export class SystemdManager implements Manager {
 
   private observation(service: Service, shown: Properties): ManagerObservation {
     const paths = definitionPaths(this.scope, service)
+    const seen = observed(shown)
     return {
-      ...observed(shown),
+      ...seen,
+      home: this.homeOf(seen, shown),
       service,
       installed: isLoaded(shown) ? this.installation(paths.dropIn, shown.FragmentPath ?? '') : 'no',
       failuresInARow: this.failuresInARow(service),
       settings: orNoAccess(() => parseSettings(readIfAllowed(this.files, paths.settings))),
     }
+  }
+
+  /**
+   * The home that a unit gives its gateway: files of variables come before lines (systemd.exec(5)). What it says nothing of, such as a variable of
+   * the manager's own (environment.d(5), PassEnvironment=), the environment of the process that runs now tells.
+   */
+  private homeOf({home, mainPid}: Pick<ManagerObservation, 'home' | 'mainPid'>, shown: Properties): string | undefined {
+    const files = environmentFilesOf(shown)
+    const inFile = files.length > 0 ? homeOfEnvironmentFiles(this.files, files) : undefined
+    return inFile ?? home ?? (mainPid === undefined ? undefined : readProcess(this.host, mainPid)?.home)
   }
 
   private installation(dropIn: string, fragment: string): ManagerObservation['installed'] {
@@ -459,4 +562,14 @@ export class SystemdManager implements Manager {
 /** The slice in which a user manager puts its services. */
 function userSlice({uid}: Account): string {
   return `/user.slice/user-${uid}.slice/user@${uid}.service/app.slice`
+}
+
+/** The service that a control group is of, and whose user manager's it is; undefined for none, such as a login's. */
+function unitOfGroup(cgroup: string | undefined): {name: string; managerUid: number | undefined} | undefined {
+  const parts = cgroup?.split('/') ?? []
+  const isManager = /^user@(\d+)\.service$/
+  const managerAt = parts.findLastIndex((part) => isManager.test(part))
+  const name = parts.slice(managerAt + 1).findLast((part) => part.endsWith('.service'))
+  if (name === undefined) return undefined
+  return {name, managerUid: managerAt < 0 ? undefined : Number(isManager.exec(parts[managerAt] ?? '')?.[1])}
 }

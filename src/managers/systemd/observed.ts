@@ -6,6 +6,7 @@ export const OBSERVED_PROPERTIES = [
   ...['Id', 'LoadState', 'UnitFileState', 'ActiveState', 'SubState', 'Job', 'Result', 'MainPID', 'NRestarts'],
   ...['ExecMainCode', 'ExecMainStatus', 'ExecMainPID', 'ExecMainStartTimestampMonotonic', 'StateChangeTimestampMonotonic'],
   ...['FragmentPath', 'DropInPaths', 'NeedDaemonReload', 'ControlGroup', 'User', 'Environment', 'WorkingDirectory'],
+  ...['WantedBy', 'RequiredBy', 'EnvironmentFiles'],
 ]
 
 /** What of an observation the properties of a unit say by themselves. Pure. */
@@ -14,7 +15,7 @@ export function observed(shown: Properties): Omit<ManagerObservation, 'service' 
   const environment = splitEntries(shown.Environment ?? '')
   return {
     broken: loaded && shown.LoadState !== 'loaded' ? shown.LoadState : undefined,
-    enabled: enablement(shown.UnitFileState),
+    enabled: enablement(shown),
     activity: activity(shown),
     mainPid: positive(shown.MainPID),
     startedAtMs: microsecondsToMs(shown.ExecMainStartTimestampMonotonic),
@@ -29,6 +30,11 @@ export function observed(shown: Properties): Omit<ManagerObservation, 'service' 
     needsReload: shown.NeedDaemonReload === 'yes',
     directives: shown,
   }
+}
+
+/** The files that a unit reads variables from, each as `PATH (ignore_errors=yes)` in what systemctl shows. */
+export function environmentFilesOf({EnvironmentFiles = ''}: Properties): string[] {
+  return EnvironmentFiles.split('\n').flatMap((line) => /^(.*) \(ignore_errors=(?:yes|no)\)$/.exec(line)?.[1] ?? [])
 }
 
 /** systemd has found a unit of the name that was asked for. */
@@ -57,9 +63,11 @@ function activity(shown: Properties): Activity {
   }
 }
 
-function enablement(state: string | undefined): boolean | undefined {
+function enablement({UnitFileState: state, WantedBy, RequiredBy}: Properties): boolean | undefined {
   if (state === undefined || state === '') return undefined
   if (state === 'enabled') return true
+  // Without an [Install] section (systemctl(1), is-enabled) it is started only where another unit that is loaded asks for it.
+  if (state === 'static' || state === 'indirect') return WantedBy || RequiredBy ? undefined : false
   // enabled-runtime holds until the next boot only.
   return ['disabled', 'enabled-runtime', 'masked', 'masked-runtime', 'linked', 'linked-runtime', 'bad'].includes(state) ? false : undefined
 }

@@ -32,11 +32,11 @@ export function removeSteps(host: Door, scope: Scope, {service, installed, setti
   // systemd itself removes the folder when the service stops, but not during its delay before a restart, nor for a unit that goes on running.
   const runtime = runtimeFolderOf(scope, service)
   const remembered = orNoAccess(() => host.list(runtime) ?? []).map((name) => path.join(runtime, name))
-  const folders = [dropInFolder, supportFolder, runtime].filter((folder) => host.stat(folder) !== undefined)
+  const folders = [dropInFolder, supportFolder, runtime].filter((folder) => host.lstat(folder)?.kind === 'folder')
   // The folders around them go too if nobody else has anything in them.
   if (folders.length > 0) {
     folders.push(path.dirname(supportFolder))
-    if (scope === 'user') folders.push(path.dirname(unit), path.dirname(path.dirname(unit)))
+    if (scope === 'user') folders.push(...ownFoldersAbove(host, unit, service.account))
   }
   return [
     ...files
@@ -45,4 +45,14 @@ export function removeSteps(host: Door, scope: Scope, {service, installed, setti
     ...remembered.map((file): Step => ({kind: 'remove-file', why: `remove ${file}`, path: file, as: service.account})),
     ...folders.map((folder): Step => ({kind: 'remove-folder', why: `remove ${folder} if it is empty`, path: folder, as})),
   ]
+}
+
+/** The folders of a user's units, from the inside out. What is a link, or below one, is somebody's arrangement (stow, home-manager), and stays. */
+function ownFoldersAbove(host: Door, unit: string, account: Account): string[] {
+  const found: string[] = []
+  for (let folder = path.dirname(unit); folder.startsWith(`${account.home}/.config/`); folder = path.dirname(folder)) {
+    if (orNoAccess(() => host.lstat(folder)?.kind) !== 'folder') return []
+    found.push(folder)
+  }
+  return found
 }

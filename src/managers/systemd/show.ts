@@ -14,7 +14,7 @@ export function parseShow(output: string): Properties[] {
         const equals = line.indexOf('=')
         if (equals <= 0) continue
         const [name, value] = [line.slice(0, equals), line.slice(equals + 1)]
-        // One line for each command of an Exec…=.
+        // One line for each command of an Exec…=, and for each file of EnvironmentFile=.
         properties[name] = properties[name] === undefined ? value : `${properties[name]}\n${value}`
       }
       return properties

@@ -3,7 +3,7 @@ import type {Account, Host, RunResult} from '../../host/host.js'
 import type {RunStep} from '../../plan/plan.js'
 import type {Scope} from '../manager.js'
 import {lookFailed, managerEnvironment, noUserManager, userManagerAnswers} from './bus.js'
-import {parseShow, type Properties} from './show.js'
+import {parseShow, type Properties, splitEntries} from './show.js'
 
 const READ_TIMEOUT_MS = 20_000
 const CHANGE_TIMEOUT_MS = 60_000
@@ -30,12 +30,23 @@ export class Systemctl {
   /** The properties of units, in the order given. `env`: beside the usual environment. */
   show(properties: readonly string[], units: readonly string[], env: Readonly<Record<string, string>> = {}): Properties[] {
     const shown = parseShow(this.read(['show', `--property=${properties.join(',')}`, '--', ...units], env).stdout)
-    if (shown.length === units.length) return shown
-    throw new ServiceError(`systemctl show answered for ${shown.length} units instead of ${units.length}`, {
-      code: 'manager-not-understood',
-      exitStatus: ExitStatus.cannotTell,
-      next: ['please report it, with the output of systemctl --version'],
-    })
+    if (shown.length !== units.length) throw notUnderstood(`answered for ${shown.length} units instead of ${units.length}`)
+    for (const [index, unit] of shown.entries()) {
+      const fault = faultOf(unit, properties)
+      if (fault !== undefined) throw notUnderstood(`${fault} of ${units[index]}`)
+    }
+    return shown
+  }
+
+  /** The variables that the manager gives its services; none where it does not say. */
+  environment(): ReadonlyMap<string, string> {
+    try {
+      const lines = this.read(['show-environment'], {}).stdout.split('\n')
+      return new Map(lines.flatMap((line) => splitEntries(line).map((entry) => entry.split(/=(.*)/s).slice(0, 2) as [string, string])))
+    } catch (error) {
+      if (error instanceof ServiceError) return new Map()
+      throw error
+    }
   }
 
   /** One call that changes something, with the ids of the user manager's account. */
@@ -62,4 +73,34 @@ export class Systemctl {
   private argv(): string[] {
     return this.scope === 'user' ? ['systemctl', '--user'] : ['systemctl', '--no-ask-password']
   }
+}
+
+/** What every systemd says of every unit of a service or timer, and how that reads (systemctl(1), org.freedesktop.systemd1(5)). */
+const ALWAYS_SAID: Readonly<Record<string, RegExp>> = {
+  LoadState: /^(stub|loaded|not-found|bad-setting|error|merged|masked)$/,
+  ActiveState: /^(active|reloading|inactive|failed|activating|deactivating|maintenance|refreshing)$/,
+  SubState: /^[a-z-]+$/,
+  UnitFileState: /^[a-z-]*$/,
+  MainPID: /^\d+$/,
+  NRestarts: /^\d+$/,
+  NeedDaemonReload: /^(yes|no)$/,
+}
+
+/** Why an answer is none: a property that was asked for is missing or reads otherwise than it can. A missing one is not "no". */
+function faultOf(shown: Properties, asked: readonly string[]): string | undefined {
+  for (const [name, form] of Object.entries(ALWAYS_SAID)) {
+    if (!asked.includes(name)) continue
+    const value = shown[name]
+    if (value === undefined) return `says no ${name}`
+    if (!form.test(value)) return `says ${name}=${JSON.stringify(value.slice(0, 40))}`
+  }
+  return undefined
+}
+
+function notUnderstood(what: string): ServiceError {
+  return new ServiceError(`systemctl show ${what}`, {
+    code: 'manager-not-understood',
+    exitStatus: ExitStatus.cannotTell,
+    next: ['systemctl --version   # please report it, with what this says'],
+  })
 }

@@ -49,7 +49,7 @@ describe('active-profile', () => {
     expect(await kinds(machine, check)).toEqual(['followed error'])
   })
 
-  it.each(['/usr/bin/bash -lc "exec hermes gateway run"', '%h/bin/hermes gateway run', '/usr/bin/hermes gateway run --verbose'])(
+  it.each(['/usr/bin/bash -lc "exec hermes gateway run"', '/opt/%b/hermes gateway run', '/usr/bin/hermes gateway run --verbose'])(
     'leaves %s to a person',
     async (command) => {
       const machine = foreign({}, command)

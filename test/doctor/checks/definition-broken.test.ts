@@ -1,5 +1,6 @@
 import {describe, expect, it} from 'vitest'
 import {check} from '../../../src/doctor/checks/definition-broken.js'
+import type {FakeFile} from '../../fakes/fake-host.js'
 import {examined, fix, foreign, installed, kinds} from '../../fakes/scene.js'
 
 const OTHER = '/home/user/.hermes/bin/hermes'
@@ -53,6 +54,35 @@ describe('definition-broken', () => {
     expect(findings).toMatchObject([{kind: 'program', severity: 'error', isFixable: false}])
     expect(findings[0]?.what).toMatch(what)
     expect(findings[0]?.explains).toContain('crash-loop')
+  })
+
+  it.each<[string, string, Record<string, FakeFile>]>([
+    ['by the home directory', '%h/.local/bin/hermes gateway run', {'/home/user/.local/bin/hermes': PROGRAM}],
+    ['by name', 'python3 /home/user/x gateway run', {'/usr/bin/python3': PROGRAM}],
+    [
+      'by env, without a PATH',
+      '/opt/hermes gateway run',
+      {'/opt/hermes': {text: '#!/usr/bin/env python3\n', mode: 0o755}, '/usr/bin/python3': PROGRAM},
+    ],
+    ['by a specifier that cannot be told', '/opt/%b/hermes gateway run', {}],
+  ])('says nothing of a program that is named %s', async (_name, command, files) => {
+    const machine = foreign({Environment: 'HERMES_HOME=/home/user/.hermes'}, command)
+    for (const [file, content] of Object.entries(files)) machine.host.put(file, content)
+    expect(await kinds(machine, check)).toEqual([])
+  })
+
+  it("looks for an interpreter on the user manager's own PATH where the unit sets none, and finds that it is missing there too", async () => {
+    const machine = foreign({Environment: ''}, '/opt/hermes gateway run')
+    machine.host.put('/opt/hermes', {text: '#!/usr/bin/env uv\n', mode: 0o755})
+    expect((await examined(machine, check)).findings[0]?.what).toContain('needs the interpreter uv')
+    machine.managerEnvironment.PATH = '/home/user/.cargo/bin:/usr/bin'
+    machine.host.put('/home/user/.cargo/bin/uv', PROGRAM)
+    expect(await kinds(machine, check)).toEqual([])
+  })
+
+  it('finds that a program in the home directory is gone', async () => {
+    const {findings} = await examined(foreign({}, '%h/.local/bin/hermes gateway run'), check)
+    expect(findings[0]?.what).toContain('/home/user/.local/bin/hermes does not exist')
   })
 
   it('renders the definition anew where there is another gateway', async () => {

@@ -54,10 +54,47 @@ describe('a gateway outside its service', () => {
   it('is left to the service that runs it, if that is another one', async () => {
     const machine = serviceMachine()
     const cgroup = '/user.slice/user-1000.slice/user@1000.service/app.slice/hermes.service'
+    machine.others['hermes.service'] = {Restart: 'always', MainPID: '0'}
     machine.putProcess({...holding, cgroup}, 'running')
     expect(await find(machine, check)).toMatchObject([
       {kind: 'other-service', isFixable: false, cure: ['systemctl --user disable --now hermes.service']},
     ])
+  })
+
+  it.each<[string, string, Record<string, string>, string]>([
+    [
+      'a wrapper in a unit of any name',
+      '/user.slice/user-1000.slice/user@1000.service/app.slice/bot.service',
+      {Restart: 'always', MainPID: '7'},
+      '--user disable --now bot.service',
+    ],
+    [
+      'an instance of a template of the machine',
+      '/system.slice/system-hermes.slice/hermes@u.service',
+      {Restart: 'on-failure', MainPID: '7'},
+      'disable --now hermes@u.service',
+    ],
+    [
+      "another user's manager",
+      '/user.slice/user-1001.slice/user@1001.service/app.slice/bot.service',
+      {},
+      '--user disable --now bot.service',
+    ],
+  ])('is left to %s', async (_name, cgroup, shown, cure_) => {
+    const machine = serviceMachine()
+    machine.others[cgroup.slice(cgroup.lastIndexOf('/') + 1)] = {Restart: 'no', MainPID: '0', ...shown}
+    machine.putProcess({...holding, cgroup}, 'running')
+    const found = await find(machine, check)
+    expect(found).toMatchObject([{kind: 'other-service', isFixable: false}])
+    expect(found[0]?.cure[0]).toContain(`systemctl ${cure_}`)
+  })
+
+  it('is ended where no service would start it again, such as in that of a terminal', async () => {
+    const machine = serviceMachine()
+    const cgroup = '/user.slice/user-1000.slice/user@1000.service/app.slice/gnome-terminal-server.service'
+    machine.others['gnome-terminal-server.service'] = {Restart: 'no', MainPID: '7'}
+    machine.putProcess({...holding, cgroup}, 'running')
+    expect(await find(machine, check)).toMatchObject([{kind: 'alone', isFixable: true}])
   })
 
   it('is not hit if its number has gone to another process', async () => {

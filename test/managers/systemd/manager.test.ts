@@ -98,6 +98,23 @@ describe('observe', () => {
     ])
   })
 
+  it.each([
+    ['nothing at all', '', 'answered for 0 units instead of 1'],
+    ['words', 'lorem ipsum\n', 'says no LoadState of hermes-gateway.service'],
+    ['another property', 'lorem=ipsum\n', 'says no LoadState of'],
+    ['half an answer', 'Id=hermes-gateway.service\nLoadState=loaded\n', 'says no ActiveState of'],
+    ['a word of its own', 'LoadState=loaded\nActiveState=lorem\n', 'says ActiveState="lorem" of'],
+    ['a number that is none', 'LoadState=loaded\nActiveState=active\nSubState=running\nUnitFileState=\nMainPID=x\n', 'says MainPID="x" of'],
+    ['two units', 'LoadState=loaded\n\nLoadState=loaded\n', 'answered for 2 units instead of 1'],
+  ])('cannot tell from %s, though systemctl ends with 0: what is missing is not "no"', (_name, stdout, message) => {
+    const host = new FakeHost({files: BUS, commands: [{...showCommand('user', USER, [SERVICE], [{}]), stdout}]})
+    expect(thrown(() => new SystemdManager(host, 'user', USER).observe([SERVICE]))).toMatchObject({
+      code: 'manager-not-understood',
+      exitStatus: 4,
+      message: expect.stringContaining(message) as string,
+    })
+  })
+
   it('does not ask for nothing', () => {
     expect(new SystemdManager(new FakeHost(), 'user', USER).observe([])).toEqual([])
   })
@@ -165,7 +182,8 @@ describe('observe', () => {
     ['disabled', false],
     ['linked', false],
     ['masked', false],
-    ['static', undefined],
+    ['static', false],
+    ['indirect', false],
     ['generated', undefined],
     ['', undefined],
   ])('takes a unit file that is %j for started at boot: %s', (UnitFileState, enabled) => {

@@ -36,6 +36,41 @@ describe('definitions of gateways on disk', () => {
     expect(found).toMatchObject([{name: 'my-bot.service', home: '/home/user/.hermes/profiles/work', isEnabled: true}])
   })
 
+  it('are what systemd would start at the next boot, by its own rules: all of its folders, any target, instances of templates, specifiers', () => {
+    const unit = (home: string) => `[Service]\nExecStart=%h/bin/hermes gateway run\nEnvironment=HERMES_HOME=${home}\n`
+    const found = definitions({
+      '/home/user/.local/share/systemd/user/mine.service': unit('%h/.hermes'),
+      [`${UNITS}/graphical-session.target.wants/mine.service`]: {link: '/home/user/.local/share/systemd/user/mine.service'},
+      [`${UNITS}/hermes@.service`]: unit('/srv/%i'),
+      [`${UNITS}/graphical.target.wants/hermes@a-b.service`]: {link: '../hermes@.service'},
+      '/usr/lib/systemd/user/packaged.service': unit('%h/.hermes'),
+      '/etc/systemd/user/default.target.wants/packaged.service': {link: '/usr/lib/systemd/user/packaged.service'},
+      '/usr/lib/systemd/user/unused.service': unit('%h/.hermes'),
+    })
+    expect(found.map(({name, home, isEnabled, command}) => [name, home, isEnabled, command[0]])).toEqual([
+      ['hermes@a-b.service', '/srv/a-b', true, '/home/user/bin/hermes'],
+      ['mine.service', '/home/user/.hermes', true, '/home/user/bin/hermes'],
+      ['packaged.service', '/home/user/.hermes', true, '/home/user/bin/hermes'],
+    ])
+  })
+
+  it('are of the machine for a user that an instance names, and %h there is of root', () => {
+    const text =
+      '[Service]\nUser=%i\nExecStart=%h/hermes gateway run\nEnvironmentFile=-/etc/default/hermes\nEnvironment=HERMES_HOME=/srv/other\n'
+    const found = definitions(
+      {
+        '/etc/systemd/system/hermes@.service': text,
+        '/etc/systemd/system/multi-user.target.wants/hermes@user.service': {link: '../hermes@.service'},
+        '/etc/systemd/system/multi-user.target.wants/hermes@other.service': {link: '../hermes@.service'},
+        '/etc/default/hermes': '# of the distribution\nHERMES_HOME="/srv/h"\n',
+      },
+      'system',
+    )
+    expect(found).toMatchObject([
+      {name: 'hermes@user.service', home: '/srv/h', isEnabled: true, command: ['/root/hermes', 'gateway', 'run']},
+    ])
+  })
+
   it('are no other programs, timers or masked units', () => {
     const other = '[Service]\nExecStart=/usr/bin/hermes chat\n'
     const found = definitions({

@@ -1,0 +1,187 @@
+import {beforeAll, describe, expect, it} from 'vitest'
+import type {Finding} from '../../src/doctor/finding.js'
+import type {Account} from '../../src/host/host.js'
+import type {ServiceReport} from '../../src/lifecycle/status.js'
+import type {Machine} from '../../src/smoke/machine.js'
+import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
+import {STAND_IN} from '../support/test-service.js'
+
+// What systemd, logind and journald do by rules of their own, and units as people write them by hand.
+
+/** Makes the home of a user with the stand-in, and a unit. $1: stand-in. $2: name of the unit. $3: its text. */
+const MAKE = `set -e
+mkdir -p ~/.hermes/bin ~/.config/systemd/user
+install -m 755 "$1" ~/.hermes/bin/hermes
+[ -n "$2" ] || exit 0
+printf %s "$3" >~/.config/systemd/user/"$2"
+systemctl --user daemon-reload
+`
+const INSTALL = '[Install]\nWantedBy=default.target\n'
+const BY_HAND = `[Service]\nExecStart=%h/.hermes/bin/hermes gateway run\nEnvironment=HERMES_HOME=%h/.hermes\nRestart=always\nRestartSec=1\n`
+
+await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
+  const must = async (user: Account | undefined, program: string, ...args: string[]) => {
+    const result = await machine().exec(['sh', '-c', program, 'sh', ...args], user ? {user} : {})
+    if (result.code !== 0) throw new Error(`${program}: ${result.code}\n${result.stdout}\n${result.stderr}`)
+    return result.stdout
+  }
+  const userWith = async (name: string, unit = '', text = '') => {
+    const user = await machine().addUser(name)
+    await must(user, MAKE, STAND_IN, unit, text)
+    return user
+  }
+  const run = async (user: Account, ...args: string[]) => {
+    const result = await hermesSvc(machine(), args, {user})
+    if (result.code !== 0) throw new Error(`${args.join(' ')}: ${result.code}\n${result.stdout}\n${result.stderr}`)
+    return result
+  }
+  const status = async (user: Account, ...args: string[]) =>
+    (await hermesSvc(machine(), ['status', '--json', ...args], {user})).json<ServiceReport>()
+  const findings = async (user: Account, ...args: string[]) => {
+    const result = await hermesSvc(machine(), ['doctor', '--json', ...args], {user})
+    return result.json<{services: {findings: Finding[]}[]}>().services.flatMap((one) => one.findings)
+  }
+  const ids = async (user: Account) => (await findings(user)).map(({id, kind}) => `${id} ${kind}`)
+
+  describe('a unit that is a link', () => {
+    let user: Account
+    beforeAll(async () => {
+      user = await userWith('linked')
+      const text = BY_HAND + INSTALL
+      await must(
+        user,
+        'mkdir dot; printf %s "$1" >dot/hermes-gateway.service; ln -s ../../../dot/hermes-gateway.service .config/systemd/user/',
+        text,
+      )
+      await must(user, 'systemctl --user daemon-reload && systemctl --user enable --now hermes-gateway.service')
+    })
+
+    it('stays when it is stopped, is started again, and is adopted and given back', async () => {
+      const state = () => must(user, 'ls .config/systemd/user; systemctl --user is-enabled hermes-gateway.service || :')
+      for (const command of [[], ['install']]) {
+        if (command.length > 0) await run(user, ...command)
+        await run(user, 'stop')
+        expect(await state()).toMatch(/hermes-gateway\.service\n[^]*linked\n$/)
+        await run(user, 'start')
+        expect(await state()).toMatch(/enabled\n$/)
+      }
+      await run(user, 'uninstall', '--yes')
+      expect(await state()).toMatch(/hermes-gateway\.service\n[^]*enabled\n$/)
+    })
+  })
+
+  it('a folder of units that is a link stays when the service is uninstalled', async () => {
+    const user = await machine().addUser('stowed')
+    await must(
+      user,
+      'mkdir -p dot/systemd/user .config .hermes/bin; ln -s ../dot/systemd .config/systemd; install -m 755 "$1" .hermes/bin/hermes',
+      STAND_IN,
+    )
+    await run(user, 'install')
+    await run(user, 'uninstall', '--yes')
+    expect(await must(user, 'readlink .config/systemd; find dot/systemd -type f')).toBe('../dot/systemd\n')
+  })
+
+  it('a unit without an [Install] section is not started at boot, and start sees to it', async () => {
+    const user = await userWith('mute', 'hermes-gateway.service', BY_HAND)
+    expect(await status(user)).toMatchObject({enabled: false})
+    await run(user, 'start')
+    expect(await status(user)).toMatchObject({enabled: true, actual: 'running'})
+    // Nothing is said of a program that is named by %h, which runs.
+    expect(await ids(user)).not.toContain('definition-broken program')
+    await run(user, 'stop')
+    expect(await status(user)).toMatchObject({enabled: false})
+  })
+
+  it('a program that is named by its name, and an interpreter by env without a PATH, are found as systemd finds them', async () => {
+    const user = await userWith('named', 'hermes-gateway.service', `${BY_HAND.replace('%h', '/usr/bin/env python3 %h')}${INSTALL}`)
+    for (const start of ['python3 %h/.hermes/bin/hermes', '%h/.hermes/bin/hermes']) {
+      await must(
+        user,
+        'sed -i "s|^ExecStart=.*|ExecStart=$1 gateway run|" .config/systemd/user/hermes-gateway.service; systemctl --user daemon-reload',
+        start,
+      )
+      await must(user, 'systemctl --user restart hermes-gateway.service')
+      await waitFor(async () => (await status(user)).gatewayState === 'running', start)
+      expect(await ids(user), start).not.toContain('definition-broken program')
+    }
+  })
+
+  it('what another unit runs, whatever its name, is left to that unit, which is named', async () => {
+    const user = await userWith('wrapped', 'bot.service', '[Service]\nExecStart=%h/start-bot\nRestart=always\nRestartSec=1\n')
+    await must(
+      user,
+      'printf "#!/bin/sh\\n%s gateway run\\n" "$HOME/.hermes/bin/hermes" >start-bot; chmod 755 start-bot; systemctl --user start bot.service',
+    )
+    const found = await waitFor(async () => (await findings(user)).find(({id}) => id === 'orphan-gateway'), 'the gateway')
+    expect(found).toMatchObject({kind: 'other-service', isFixable: false, cure: ['systemctl --user disable --now bot.service']})
+    const refused = await hermesSvc(machine(), ['install', '--json'], {user})
+    expect(refused.json<{error: {next: string[]}}>().error.next[0]).toContain('systemctl --user disable --now bot.service')
+  })
+
+  it('the home of a unit comes from a file of variables too', async () => {
+    const text = `${BY_HAND.replace('Environment=HERMES_HOME=%h/.hermes', 'EnvironmentFile=%h/variables')}${INSTALL}`
+    const user = await userWith('filed', 'hermes-gateway.service', text)
+    await must(user, 'mkdir agent; echo HERMES_HOME=$HOME/agent >variables; systemctl --user start hermes-gateway.service')
+    const refused = await hermesSvc(machine(), ['install', '--json'], {user})
+    expect([refused.code, refused.json<{error: {code: string}}>().error.code]).toEqual([1, 'other-home'])
+    // Asked about that home it is found under the plain name that older gateways gave it.
+    await waitFor(async () => (await status(user, '--home', `${user.home}/agent`)).actual === 'running', 'the gateway')
+    expect(await status(user, '--home', `${user.home}/agent`)).toMatchObject({service: 'hermes-gateway.service'})
+  })
+
+  it("another account's service is nobody else's", async () => {
+    const [other, user] = [await userWith('other'), await userWith('own')]
+    const text = `[Service]\nUser=other\nExecStart=/home/other/.hermes/bin/hermes gateway run\nEnvironment=HERMES_HOME=/home/other/.hermes\n`
+    await must(
+      undefined,
+      'printf %s "$1" >/etc/systemd/system/hermes-gateway.service; systemctl daemon-reload; systemctl start hermes-gateway',
+      text,
+    )
+    expect(await status(user)).toMatchObject({home: `${user.home}/.hermes`, installed: 'no'})
+    expect(await status(other)).toMatchObject({home: `${other.home}/.hermes`, scope: 'system'})
+    await must(undefined, 'sed -i s/User=other/User=gone/ /etc/systemd/system/hermes-gateway.service; systemctl daemon-reload')
+    const asRoot = await hermesSvc(machine(), ['status', '--json'], {})
+    expect([asRoot.code, asRoot.json<{error: {message: string}}>().error.message]).toEqual([4, expect.stringContaining('User=gone')])
+    await must(undefined, 'systemctl stop hermes-gateway; rm /etc/systemd/system/hermes-gateway.service; systemctl daemon-reload')
+  })
+
+  it.each([
+    ['a letter outside ASCII', 'jörg', ''],
+    ['a backslash', 'CORP\\alice', ''],
+    ['a uid below 1000', 'svcbot', '--system'],
+  ])('an account with %s can install, and root sees its log', async (_what, name, flag) => {
+    await must(undefined, 'useradd --badname --create-home --user-group $2 "$1" && loginctl enable-linger "$1"', name, flag)
+    const [uid, gid] = (await must(undefined, 'id -u "$1"; id -g "$1"', name)).split('\n').map(Number)
+    const user: Account = {name, uid: uid ?? 0, gid: gid ?? 0, home: `/home/${name}`}
+    await waitFor(async () => (await machine().exec(['test', '-S', `/run/user/${uid}/bus`])).code === 0, 'the user manager')
+    await must(user, MAKE, STAND_IN, '', '')
+    await run(user, 'install')
+    expect(await findings(user)).toEqual([])
+    const logs = await hermesSvc(machine(), ['logs', '--scope', 'user', '--run-as', name], {})
+    expect({code: logs.code, stderr: logs.stderr}).toEqual({code: 0, stderr: ''})
+    expect(logs.stdout).toContain('Gateway running')
+  })
+
+  it('a gateway of another file system is not taken for the own one, though their locks have one inode number', async () => {
+    const users = [await machine().addUser('vol1'), await machine().addUser('vol2')]
+    for (const user of users) {
+      await must(
+        undefined,
+        'install -d -o "$1" -g "$1" -m 700 "$2/.hermes"; mount -t tmpfs -o uid="$3",mode=700 tmpfs "$2/.hermes"',
+        user.name,
+        user.home,
+        String(user.uid),
+      )
+      await must(user, MAKE, STAND_IN, '', '')
+      await run(user, 'install')
+    }
+    const inodes = await Promise.all(users.map((user) => must(user, 'stat -c %i .hermes/gateway.lock')))
+    expect(inodes[0]).toBe(inodes[1])
+    const [, second] = users as [Account, Account]
+    await must(second, 'systemctl --user kill -s KILL hermes-gateway.service; systemctl --user stop hermes-gateway.service')
+    const health = await hermesSvc(machine(), ['health', '--probe', 'liveness'], {user: second})
+    expect([health.code, health.json<{alive: boolean}>().alive]).toEqual([1, false])
+    await run(second, 'start')
+  })
+})
