@@ -111,7 +111,7 @@ describe('a command', () => {
     }
     expect(await run(['--json', '--verbose'], body)).toBe(0)
     expect(json()).toEqual({schemaVersion: 1, ok: true})
-    expect(stderr).toMatch(/^\+ curl -H 'Authorization: Bearer <hidden>' .*example\.org'?  \(exit 0, \d+ ms\)\n$/)
+    expect(stderr).toMatch(/^\+ curl -H 'Authorization: <hidden>  \(exit 0, \d+ ms\)\n$/)
     expect(stderr).not.toMatch(/abcdef|word/)
     stderr = ''
     await run([], body)
