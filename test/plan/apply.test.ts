@@ -371,7 +371,8 @@ describe('a step that fails late', () => {
       exitStatus: 1,
       leftovers: [],
       message: 'it is stopped, but not all of it could be done: write /etc/x: cannot write /etc/x: EACCES; it went wrong',
-      next: [expect.stringContaining('sudo'), 'do this'],
+      // What it says depends on who runs this test.
+      next: [expect.stringMatching(/sudo|root is refused too/), 'do this'],
     })
     expect(applied.map(({step}) => step.why)).toEqual([`write ${D}/a`])
     expect(host.texts()).toHaveProperty([`${D}/a`])
