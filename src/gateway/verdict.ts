@@ -28,6 +28,8 @@ export interface GatewayObservation {
   readonly hiddenPids: ReadonlySet<number>
   /** Gateways of this home may run in another PID namespace: that a process is not seen, or is another one here, proves nothing then. */
   readonly isPartial?: true
+  /** When this container booted a gateway that cannot be seen from here held the lock. */
+  readonly isContested?: true
   /** Why the process of gateway.pid is, or may be, in another PID namespace; absent if it is of here. */
   readonly elsewhere?: string
 }
@@ -73,6 +75,9 @@ export function observeGateway(doors: Doors, home: string, mainPid?: number, isF
     ...(elsewhere === undefined ? {} : {elsewhere}),
   }
 }
+
+/** What a gateway that cannot be seen from here most likely is. */
+export const ELSEWHERE = 'such as that of another container on the same volume'
 
 const NOT_OF_HERE = 'only the processes of one PID namespace are seen here, and no service of this home has run in it'
 
@@ -124,8 +129,9 @@ export function judge(seen: GatewayObservation): Verdict {
     ])
   }
   if (seen.lock.kind === 'free') {
-    const holder = seen.elsewhere === undefined ? 'but nobody holds it' : 'and nobody who can be seen from here holds it'
-    files.unshift(`gateway.lock is there, ${holder}`)
+    const isUntold = seen.elsewhere !== undefined || seen.isContested
+    if (seen.isContested) files.unshift(`when this container booted a gateway elsewhere held it, ${ELSEWHERE}`)
+    files.unshift(`gateway.lock is there, ${isUntold ? 'and nobody who can be seen from here holds it' : 'but nobody holds it'}`)
   }
   if (seen.lock.kind === 'unreadable') files.unshift(`who holds gateway.lock cannot be told (${seen.lock.why})`)
 

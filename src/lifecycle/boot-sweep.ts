@@ -38,6 +38,9 @@ const SWEEP = `for home; do
 done 2>/dev/null
 `
 
+/** Why nothing is swept where a gateway holds the lock that cannot be seen from here. */
+export const HELD_ELSEWHERE = 'gateway.lock is held elsewhere'
+
 /** What became of the files of one home. `held`: a gateway lives somewhere, or may; nothing was touched. */
 export interface Swept {
   readonly removed: readonly string[]
@@ -66,7 +69,7 @@ export async function sweepHomes(doors: Doors, homes: readonly string[], dryRun:
   for (const [index, home] of candidates.entries()) {
     const [word, ...removed] = (lines[index] ?? '').split(' ')
     if (word === 'swept') found.set(home, {removed, kept: undefined})
-    else found.set(home, {removed: [], kept: word === 'held' ? 'gateway.lock is held elsewhere' : 'gateway.lock cannot be tried'})
+    else found.set(home, {removed: [], kept: word === 'held' ? HELD_ELSEWHERE : 'gateway.lock cannot be tried'})
   }
   return found
 }

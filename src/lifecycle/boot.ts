@@ -15,7 +15,7 @@ import {ownVersion} from '../service/own-version.js'
 import {DEFAULT_HEARTBEAT, type ServiceSettings} from '../service/settings.js'
 import {decideBoot, isDashboardOnly} from './boot-intent.js'
 import {type BootedProfile, type BootReport, writeDown} from './boot-report.js'
-import {sweepHomes, type Swept} from './boot-sweep.js'
+import {HELD_ELSEWHERE, sweepHomes, type Swept} from './boot-sweep.js'
 import {servedBy} from './served.js'
 import type {Target} from './target.js'
 
@@ -96,6 +96,7 @@ export async function boot(target: Target, container: Container, options: BootOp
   }
   if (!built) return report(services)
   for (const [slot, why] of built.failures) fail(slot, why)
+  for (const slot of built.done) if (swept.get(slot.service.profile.home)?.kept === HELD_ELSEWHERE) container.noteContested(slot)
   // Before s6 takes any of them up: fifty gateways that start leave little time to anybody else.
   const noteDown = (some: readonly Service[]) => {
     try {

@@ -38,7 +38,8 @@ export function observe(target: Target): Observation {
 /** Adds what the home and the process table say to what the manager said. */
 export function observeWith(target: Doors, seen: ManagerObservation): Observation {
   const {home} = seen.service.profile
-  const gateway = observeGateway(target, home, seen.mainPid, hasRunHere(seen))
+  const looked = observeGateway(target, home, seen.mainPid, hasRunHere(seen))
+  const gateway = seen.isContested ? {...looked, isContested: true as const} : looked
   const upMs = upForMs(seen, target.host.monotonicMs())
   const told = judge(gateway)
   const brake = brakeOf(target, seen, told)

@@ -53,6 +53,8 @@ export interface Container {
   chosen(account: Account, services: readonly Service[]): ReadonlyMap<Service, ChosenSettings>
   /** Makes the definitions of services of one account. One that fails is left out, and the others are made all the same. */
   build(account: Account, slots: readonly BootSlot[]): Promise<BuiltSlots>
+  /** Remembers for as long as the container runs that a gateway elsewhere, such as in another container on the same volume, had the lock at its boot. */
+  noteContested(slot: BootSlot): void
   /** Steps that have the heartbeat tick a service; its own start comes with `takeUp` if it is new. */
   tickSteps(slot: BootSlot): Promise<readonly Step[]>
   /** Has the manager take up what was built: what should run starts. Returns those that could not be. */

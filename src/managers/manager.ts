@@ -76,6 +76,8 @@ export interface ManagerObservation {
   readonly bootReason?: string
   /** The last boot of the container kept it down although nobody had stopped it. */
   readonly isKeptDown?: true
+  /** At the boot of this container a gateway that cannot be seen from here held the lock of the home. */
+  readonly isContested?: true
   /** False if it has not run since the container was started: its home's gateway may be another container's. Absent where that cannot be. */
   readonly hasRun?: boolean
 }

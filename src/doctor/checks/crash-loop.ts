@@ -1,3 +1,4 @@
+import {ELSEWHERE} from '../../gateway/verdict.js'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {logTail} from '../../lifecycle/log-tail.js'
 import {observe} from '../../lifecycle/observe.js'
@@ -42,7 +43,12 @@ export const definition: CheckDefinition<Evidence> = {
         kind: 'failing',
         severity: 'error',
         what: `the gateway fails again and again: ${times}`,
-        evidence: [howItEnds(manager), `now it is ${manager.activity}; ${manager.restarts} restarts since it was started`, ...log],
+        evidence: [
+          ...contested(scene),
+          howItEnds(manager),
+          `now it is ${manager.activity}; ${manager.restarts} restarts since it was started`,
+          ...log,
+        ],
         cure: [commandLine(scene, 'logs'), `${commandLine(scene, 'fix crash-loop')}   # once its cause is mended`],
         explains: [
           'stale-state',
@@ -81,6 +87,14 @@ function isLooping({seen, monotonicMs}: Scene): boolean {
   // Without our policy nobody tells a failure from a restart that was meant, but for how the last one ended.
   const isPlanned = lastExit === undefined || (lastExit.how === 'exited' && PLANNED.includes(lastExit.status))
   return seen.manager.settings === undefined && activity === 'waiting' && restarts >= FAILURES && !isPlanned
+}
+
+/** Two gateways on one home: one of them ends at each of its starts. */
+function contested({seen: {manager, gateway}}: Scene): string[] {
+  if (!manager.isContested || gateway.lock.kind === 'held') return []
+  return [
+    `a gateway elsewhere held this home when the container booted, ${ELSEWHERE}: one volume carries one gateway container, so stop one of them`,
+  ]
 }
 
 function howItEnds({lastExit}: ManagerObservation): string {

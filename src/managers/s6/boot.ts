@@ -120,6 +120,15 @@ async function takeOver(
   return old
 }
 
+/** Notes in a slot that a gateway elsewhere holds the lock of its home: what can be seen from here would not tell why the own one does not come up. */
+export function noteContested(host: Host, scan: string, {service}: BootSlot): void {
+  try {
+    slotDoor(host, slotsAccount(host, scan, service.account)).writeAtomic(slotPaths(scan, service).bootContested, '', 0o644)
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error
+  }
+}
+
 /**
  * Has s6 take up what was built. New slots are let go when all have their supervisors: gateways that start leave little time to s6-svscan. One that
  * was there is told. Returns those that could not be.
@@ -162,6 +171,7 @@ async function writeSlot(
   if (slot.isFinding) door.writeAtomic(finding, '', 0o644)
   else door.removeFile(finding)
   const down = path.join(folder, path.basename(paths.down))
+  door.removeFile(path.join(folder, path.basename(paths.bootContested)))
   if (isNew || slot.wanted === 'stopped') door.writeAtomic(down, '', 0o644)
   else door.removeFile(down)
   if (slot.wanted === 'running') makeMemory(host, paths, slot.service.account)

@@ -5,7 +5,7 @@ import {readIfAllowed} from '../../host/tolerant-read.js'
 const NEEDED = {CHOWN: 0, DAC_OVERRIDE: 1, KILL: 5, SETGID: 6, SETUID: 7}
 
 /** The capabilities among them that this process, as root, was not given; none where that cannot be told. */
-export function lackingCapabilities(host: Host): string[] {
+function lackingCapabilities(host: Host): string[] {
   if (host.account.uid !== 0) return []
   const bits = /^CapEff:\s+([0-9a-f]+)$/m.exec(readIfAllowed(host, `/proc/${host.pid}/status`) ?? '')?.[1]
   if (bits === undefined) return []

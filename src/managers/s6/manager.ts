@@ -26,7 +26,7 @@ import type {
   UsedProgram,
 } from '../manager.js'
 import {orNoAccess} from '../no-access.js'
-import {buildSlots, isSlotThere, readChosen, takeUpSlots} from './boot.js'
+import {buildSlots, isSlotThere, noteContested, readChosen, takeUpSlots} from './boot.js'
 import {ABORT, ANNOUNCE, LOGS, LOOK, RESTART, S6_ENVIRONMENT, s6Tool, shell, START, STOP} from './control.js'
 import {isOwn, renderDefinition, slotEnvironment} from './definition.js'
 import {parseEnvironment} from './environment-file.js'
@@ -63,6 +63,7 @@ export class S6Manager implements Manager {
       isThere: (service) => isSlotThere(host, this.scan, service),
       chosen: (account, services) => readChosen(host, this.scan, account, services),
       build: (account, slots) => buildSlots(host, this.scan, account, slots),
+      noteContested: (slot) => noteContested(host, this.scan, slot),
       tickSteps: async ({service, settings}) => {
         const isNew = host.lstat(path.join(this.scan, HEARTBEAT_SLOT)) === undefined
         const {steps} = await this.heartbeat(service, settings)
@@ -445,6 +446,7 @@ export class S6Manager implements Manager {
       settings,
       directives: {},
       ...(bootReason ? {bootReason} : {}),
+      ...(own && orNoAccess(() => door.lstat(paths.bootContested) !== undefined) ? {isContested: true} : {}),
       ...(own && orNoAccess(() => door.lstat(paths.bootFinding) !== undefined) ? {isKeptDown: true} : {}),
       // The first start in a container makes it.
       hasRun: state?.pid !== undefined || orNoAccess(() => this.host.lstat(paths.memory) !== undefined),

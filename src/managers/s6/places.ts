@@ -55,6 +55,8 @@ export interface SlotPaths {
   readonly bootReason: string
   /** There if the last boot kept it down although nobody had stopped it. */
   readonly bootFinding: string
+  /** There if a gateway elsewhere held the home's lock when the container booted. */
+  readonly bootContested: string
   /** What the helpers remember between two starts. */
   readonly memory: string
   readonly memoryParent: string
@@ -77,6 +79,7 @@ export function slotPaths(scan: string, {name, profile}: Pick<Service, 'name' | 
     helpers: path.join(slot, 'helpers'),
     slotSettings: path.join(slot, 'settings.json'),
     bootReason: path.join(slot, 'boot-reason'),
+    bootContested: path.join(slot, 'boot-contested'),
     bootFinding: path.join(slot, 'boot-finding'),
     memory: path.join(MEMORY_FOLDER, name),
     memoryParent: MEMORY_FOLDER,
