@@ -93,10 +93,10 @@ const rows: DoctorRow<S6Service>[] = [
     id: 'stop-timeout',
     kind: 'too-short',
     severity: 'warning',
-    how: 'a drain of 600 s is configured after the slot was made',
-    what: /is cut off after 250 s, and the gateway may need 630 s/,
+    how: 'a drain of 260 s is configured after the slot was made',
+    what: /is cut off after 250 s, and the gateway may need 290 s/,
     break: async (service) => {
-      await service.machine.writeText(`${service.home}/config.yaml`, 'agent:\n  restart_drain_timeout: 600\n', {user: service.user})
+      await service.machine.writeText(`${service.home}/config.yaml`, 'agent:\n  restart_drain_timeout: 260\n', {user: service.user})
     },
   },
   {

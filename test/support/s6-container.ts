@@ -77,7 +77,7 @@ END
 chmod 755 command/with-contenv
 printf '%s' /opt/data >run/s6/container_environment/HERMES_HOME
 printf '%s' /opt/hermes/bin:/command:/usr/local/bin:/usr/bin:/bin >run/s6/container_environment/PATH
-printf '%s' 60000 >run/s6/container_environment/S6_KILL_GRACETIME
+printf '%s' 300000 >run/s6/container_environment/S6_KILL_GRACETIME
 printf '%s' from-the-container >run/s6/container_environment/CONTAINER_VARIABLE
 mkdir -p opt/hermes/bin
 ln -s ${STAND_IN} opt/hermes/bin/hermes
