@@ -1,6 +1,6 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {adviceFor} from '../host/advice.js'
-import {type Account, type Door, type FileStat, type HeldLock, type Host, HostError} from '../host/host.js'
+import {type Account, type Door, type FileStat, type HeldLock, type Host, HostError, MAX_OWN_TEXT_BYTES} from '../host/host.js'
 import {temporariesOf} from '../host/tolerant-read.js'
 import {outcomeOf, type Plan, type Progress, type RunStep, type SharedLock, type Step} from './plan.js'
 
@@ -299,7 +299,8 @@ function snapshot(host: Door, path: string): Snapshot | undefined {
   const stat = host.lstat(path)
   if (!stat) return undefined
   if (stat.kind !== 'file') throw new HostError(stat.kind === 'link' ? 'ELOOP' : 'EEXIST', path, `a ${stat.kind} stands in the place of`)
-  return {text: host.readText(path) ?? '', stat}
+  // What is taken away may be put back, a long log too.
+  return {text: host.readText(path, MAX_OWN_TEXT_BYTES) ?? '', stat}
 }
 
 /** Writes a file; where there is no room for a new one, over the bytes of the one that is there, if that can be. Returns what it then holds. */
@@ -331,7 +332,7 @@ function restore(host: Door, path: string, old: Snapshot | undefined): void {
     if (now) host.removeFile(path)
     return
   }
-  if (now?.kind === 'file' && now.mode === old.stat.mode && host.readText(path) === old.text) return
+  if (now?.kind === 'file' && now.mode === old.stat.mode && host.readText(path, MAX_OWN_TEXT_BYTES) === old.text) return
   const bytes = Buffer.from(old.text)
   const whenFull = (content: Buffer) => (content.length === bytes.length ? {offset: 0, bytes} : undefined)
   write(host, {kind: 'write-file', why: '', path, text: old.text, mode: old.stat.mode, whenFull})

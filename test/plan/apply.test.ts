@@ -306,6 +306,13 @@ describe('undoing', () => {
     )
   })
 
+  it('puts a long log back too', async () => {
+    const text = 'a line of a log\n'.repeat(100_000)
+    const {host, error} = await apply({steps: [remove(`${D}/log`), fails()]}, {files: {[`${D}/log`]: text}})
+    expect(error).toBeInstanceOf(PlanFailed)
+    expect(host.readText(`${D}/log`, Infinity)).toBe(text)
+  })
+
   it('goes backwards, with what was registered for it', async () => {
     const commands = ['reload', 'start', 'stop'].map((word): FakeCommand => ({argv: [word], via: 'run', times: Infinity}))
     const {host, told} = await apply(
