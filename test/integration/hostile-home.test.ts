@@ -128,8 +128,8 @@ if (fs.existsSync('/usr/bin/strace')) {
             /^\/var\/cache\/hermes-svc(\/|$)/,
             /^\/dev\/(null|tty)$/,
             /^\/root\/\.?report\.json(\.|$)/,
-            // A folder in one of root's, for all that is in it is the account's.
-            /^\/run\/hermes-svc-[^/]+$/,
+            // Folders in one of root's: of locks, and one of each service, for all that is in that is the account's.
+            /^\/run\/hermes-svc(-[^/]+)?$/,
           ],
           // The home that a process of the table has as HERMES_HOME is compared with ours; `run` enters it on its way to the gateway.
           seen: [new RegExp(`^${user.home}/\\.hermes(/profiles/work)?$`)],
