@@ -20,7 +20,7 @@ describe('the reference in the README and the man page', () => {
     const {stdout} = run('npm', 'pack', '--dry-run', '--ignore-scripts', '--json')
     const [packed] = JSON.parse(stdout) as {files: {path: string}[]}[]
     expect(packed?.files.map((file) => file.path)).toContain('man/hermes-svc.1')
-    expect(JSON.parse(fs.readFileSync(path.join(PACKAGE_ROOT, 'package.json'), 'utf8'))).toMatchObject({man: 'man/hermes-svc.1'})
+    expect(JSON.parse(fs.readFileSync(path.join(PACKAGE_ROOT, 'package.json'), 'utf8'))).toMatchObject({man: ['./man/hermes-svc.1']})
   })
 })
 

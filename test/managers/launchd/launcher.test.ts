@@ -144,7 +144,7 @@ for (const [name, shell] of Object.entries(SHELLS)) {
       )
       await waitUntil(() => launched.said().includes('up'))
       const [about, leaks, pid] = launched.said()
-      expect(JSON.parse(about ?? '')).toEqual([['gateway', 'run'], launched.home, value, 'mine', null, 0o27])
+      expect(JSON.parse(about ?? '')).toEqual([['gateway', 'run', '--profile=default'], launched.home, value, 'mine', null, 0o27])
       expect(leaks).toBe('False')
       expect(read(launched.state, 'gateway')).toMatch(new RegExp(`^${pid} \\d+$`))
     })
