@@ -12,6 +12,7 @@ export type ControlReading =
   | {readonly kind: 'silent'; readonly why: string}
 
 const TIMEOUT_MS = 2000
+const WHY_SILENT: Readonly<Record<string, string>> = {TIMEOUT: 'no answer in time', EFBIG: 'its answer is too large'}
 
 /**
  * Asks who the gateway is: protocol version 1, one JSON line there, one back. Where the home's path is too long for a socket address,
@@ -37,8 +38,7 @@ export async function identifyBySocket(host: AccountHost, home: string, timeoutM
     if (error instanceof SyntaxError) return {kind: 'silent', why: 'its answer is not JSON'}
     if (!(error instanceof HostError)) throw error
     if (error.code === 'ENOENT') return {kind: 'absent'}
-    return error.code === 'ECONNREFUSED'
-      ? {kind: 'refused'}
-      : {kind: 'silent', why: error.code === 'TIMEOUT' ? 'no answer in time' : error.code}
+    if (error.code === 'ECONNREFUSED') return {kind: 'refused'}
+    return {kind: 'silent', why: WHY_SILENT[error.code] ?? error.code}
   }
 }

@@ -11,6 +11,8 @@ const READ_TIMEOUT_MS = 30_000
 /** A program that does not end when it is asked to at its time limit is killed this much later. */
 const FORCE_AFTER_MS = 2000
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024
+/** Of a line that a program prints while it runs, in characters. */
+const MAX_LINE_LENGTH = 64 * 1024
 /** Where the programs of the system itself are looked for, whatever the caller's PATH says; the last one is NixOS's. */
 export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin'
 
@@ -156,6 +158,11 @@ export abstract class NodePrograms extends NodeFiles {
         if (!onLine) return void process.stdout.write(data)
         const lines = (rest + data).split('\n')
         rest = lines.pop() ?? ''
+        // A line without an end is shown in parts.
+        if (rest.length > MAX_LINE_LENGTH) {
+          lines.push(rest)
+          rest = ''
+        }
         for (const line of lines) onLine(line)
       })
       child.stderr?.on('data', (data: Buffer) => process.stderr.write(data))

@@ -389,6 +389,16 @@ describe('this machine', () => {
   })
 })
 
+describe('attach', () => {
+  it('hands on a line without an end in parts, so that it needs no more memory the longer it is', async () => {
+    const lines: string[] = []
+    await HOST.attach(['sh', '-c', 'head -c 1000000 /dev/zero | tr "\\0" x; echo; echo last'], {onLine: (line) => lines.push(line)})
+    expect(lines.at(-1)).toBe('last')
+    expect(lines.slice(0, -1).join('')).toBe('x'.repeat(1_000_000))
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(200_000)
+  })
+})
+
 describe('exchange', () => {
   /** A server whose connections are given to `serve`. */
   async function listening(serve: (connection: net.Socket) => void): Promise<string> {

@@ -37,12 +37,11 @@ await describeOnSystemd('a home that takes nothing new', (machine) => {
     await end(service)
   })
 
-  // By force: the stand-in ends by itself only where it can say so in its state file.
   it('lets its gateway be stopped where it is read-only, and the command says what could not be recorded and fails', async () => {
     const service = await installed()
     // Over it, since the gateway has files open.
     await service.sh('mount --bind "$1" "$1" && mount -o remount,bind,ro "$1"', [service.home])
-    const stopped = await service.run('stop', ['--force', '--json'])
+    const stopped = await service.run('stop', ['--json'])
     await service.sh('umount "$1"', [service.home])
     expect(stopped.code).toBe(1)
     expect(stopped.json<{error: {message: string}}>().error.message).toMatch(
