@@ -10,6 +10,7 @@ import {ANSWER_MS, endGateway, gatewayProcess, KILL_MS, type LadderTimes, notEnd
 import {type Observation, observe} from './observe.js'
 import {prove, requireVisible} from './prove.js'
 import {restartIsDoneIfDue} from './restart-due.js'
+import {restoredTick} from './shared.js'
 import {type GatewayProcess, signalGateway} from './signal-gateway.js'
 import {requireInstalled} from './start.js'
 import type {Target} from './target.js'
@@ -50,6 +51,7 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
   const head: Step[] = [
     ...recordIntent(target, seen, 'running', 'restart', {failsLate: true}),
     ...(seen.manager.enabled === false ? [...onUndo(manager.disable(service)), ...failingLate(manager.enable(service))] : []),
+    ...(await restoredTick(target, seen.manager)),
   ]
   const gateway = gatewayProcess(seen.gateway, seen.verdict.pid)
   const title = `restart ${service.name}`

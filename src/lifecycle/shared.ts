@@ -3,7 +3,7 @@ import {ownerDoor} from '../host/account-door.js'
 import {type HeldLock, HostError} from '../host/host.js'
 import {readIfAllowed} from '../host/tolerant-read.js'
 import type {ManagerObservation, SharedPlace} from '../managers/manager.js'
-import type {Progress, SharedLock, Step} from '../plan/plan.js'
+import {failingLate, type Progress, type SharedLock, type Step} from '../plan/plan.js'
 import {parseSettings, type ServiceSettings} from '../service/settings.js'
 import type {Target} from './target.js'
 
@@ -60,6 +60,22 @@ export function sharedTick(
       return JSON.stringify(files.map(({path, text, isProgram}) => [path, isProgram ? text.length : text]))
     },
     giveBack: async () => (await manager.heartbeat(service, former)).steps,
+  }
+}
+
+/**
+ * The tick that the service's definition promises and that does not run, brought back: its manager gave it up, for a home that came late say. Nothing
+ * where it runs, and where it cannot be made, which doctor names. That it fails does not keep a gateway from being started.
+ */
+export async function restoredTick(target: Target, {settings, installed}: ManagerObservation): Promise<Step[]> {
+  if (!settings?.heartbeat.enabled || (installed !== 'own' && installed !== 'adopted')) return []
+  try {
+    const {steps, faults} = await target.manager.heartbeat(target.service, settings)
+    if (faults.length === 0) return []
+    return failingLate(under(sharedLock(target), [sharedTick(target, steps, {settings, former: settings})]))
+  } catch (error) {
+    if (error instanceof ServiceError) return []
+    throw error
   }
 }
 

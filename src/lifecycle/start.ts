@@ -5,6 +5,7 @@ import {observe, type Observation} from './observe.js'
 import {askUnseen, requireVisible} from './prove.js'
 import {ownCommand} from './own-command.js'
 import {restartIsDoneIfDue} from './restart-due.js'
+import {restoredTick} from './shared.js'
 import {requireSameHome, type Target} from './target.js'
 import {isUp, waitUntilUp} from './wait.js'
 
@@ -27,7 +28,13 @@ export async function planStart(target: Target, options: {timeoutMs: number | un
   const isComing = seen.manager.activity === 'running' || seen.manager.activity === 'starting'
   // A start that waits after failures goes on waiting when it is started once more; a restart calls the wait off.
   const start = isComing ? [] : seen.manager.activity === 'waiting' ? manager.restart(service) : manager.start(service)
-  const steps = [...intent, ...enable, ...start, ...(start.length > 0 ? restartIsDoneIfDue(target) : [])]
+  const steps = [
+    ...intent,
+    ...enable,
+    ...(await restoredTick(target, seen.manager)),
+    ...start,
+    ...(start.length > 0 ? restartIsDoneIfDue(target) : []),
+  ]
   if (up && steps.length === 0) {
     return {title: `start ${service.name}`, steps, outcome: `${service.name} is running already (pid ${verdict.pid}); nothing was changed`}
   }

@@ -28,6 +28,7 @@ function machineWith(desired: 'running' | 'stopped' | undefined): FakeSystemd {
   machine.addUnit(`# Written by hermes-svc.\n[Service]\nEnvironment="HERMES_HOME=${HOME}"\n[Install]\nWantedBy=default.target\n`)
   machine.host.put(`${machine.unit}.d/10-hermes-svc.conf`, '# Written by hermes-svc\n')
   machine.host.put(`${SUPPORT}/settings.json`, formatSettings(SETTINGS))
+  Object.assign(machine.timer, {isEnabled: true, isActive: true})
   if (desired) machine.host.put(RECORD, formatDesired({schemaVersion: 1, desiredState: desired, since: 'x', by: 'y'}))
   return machine
 }
@@ -150,6 +151,17 @@ describe('start', () => {
     expect(machine.verbs).toEqual(['enable', 'reset-failed', 'start --no-block'])
     expect(desiredOf(machine)).toBe('running')
   })
+
+  it.each(['start', 'restart'] as const)(
+    'has the tick run again that its manager has given up, for a home that came late say: %s',
+    async (command) => {
+      const machine = machineWith('running')
+      machine.comesUp()
+      machine.timer.isActive = false
+      await (command === 'start' ? start(machine) : restart(machine))
+      expect(machine.timer).toEqual({isEnabled: true, isActive: true})
+    },
+  )
 
   it('does nothing to a gateway that runs', async () => {
     const machine = machineWith('running')
