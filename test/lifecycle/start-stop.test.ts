@@ -152,16 +152,17 @@ describe('start', () => {
     expect(desiredOf(machine)).toBe('running')
   })
 
-  it.each(['start', 'restart'] as const)(
-    'has the tick run again that its manager has given up, for a home that came late say: %s',
-    async (command) => {
-      const machine = machineWith('running')
-      machine.comesUp()
-      machine.timer.isActive = false
-      await (command === 'start' ? start(machine) : restart(machine))
-      expect(machine.timer).toEqual({isEnabled: true, isActive: true})
-    },
-  )
+  it('has the tick run again that its manager has given up, for a home that came late say', async () => {
+    const machine = machineWith('running')
+    machine.comesUp()
+    machine.timer.isActive = false
+    const why = 'have the heartbeat be what its services want'
+    expect((await restartPlan(machine)).steps.map((step) => step.why)).toContain(why)
+    await start(machine)
+    expect(machine.timer).toEqual({isEnabled: true, isActive: true})
+    for (const plan of [await restartPlan(machine), await planStart(machine.target, {timeoutMs})])
+      expect(plan.steps.map((step) => step.why)).not.toContain(why)
+  })
 
   it('does nothing to a gateway that runs', async () => {
     const machine = machineWith('running')
