@@ -7,7 +7,7 @@ const CHUNK_BYTES = 64 * 1024
 let procDevice: number | undefined
 
 /**
- * Opens a regular file for reading, links followed; the descriptor is to be closed. Nothing but a regular file is even opened: a FIFO would make a
+ * Opens a regular file for reading, or /dev/null, links followed; the descriptor is to be closed. Nothing else is even opened: a FIFO would make a
  * reader wait, and a device may do something. `isGuarded`: the path is one that others can change, who could have this process look at itself by a link
  * into /proc. Throws errors of system calls: EISDIR, EINVAL for what else is no file.
  */
@@ -26,6 +26,8 @@ export function openPlain(file: string, isGuarded: boolean): number {
 
 function requirePlain(file: string, stat: fs.Stats, isGuarded = true): void {
   if (stat.isDirectory()) throw errnoError('EISDIR')
+  // What nothing is to be read from is a link there: a masked unit (systemctl(1), mask).
+  if (stat.isCharacterDevice() && stat.rdev === fs.statSync('/dev/null').rdev) return
   if (!stat.isFile()) throw errnoError('EINVAL')
   if (isGuarded && !file.startsWith('/proc/') && stat.dev === deviceOfProc()) throw errnoError('EINVAL')
 }

@@ -72,6 +72,7 @@ describe('reading', () => {
     expect(codeOf(() => HOST.readText(newFifo()))).toBe('EINVAL')
     expect(codeOf(() => HOST.readText('/dev/zero'))).toBe('EINVAL')
     expect(codeOf(() => HOST.readTail('/dev/zero', 10))).toBe('EINVAL')
+    expect(HOST.as(HOST.account).readText('/dev/null')).toBe('')
   })
 
   it('reads no more than its limit, whatever size the file says it has', () => {
