@@ -6,6 +6,8 @@ import {lookFailed, managerEnvironment, noUserManager, userManagerAnswers} from 
 import {parseShow, type Properties, splitEntries} from './show.js'
 
 const READ_TIMEOUT_MS = 20_000
+/** A manager that has not answered once is not waited for as long again: what hangs it, a unit that is a device say, hangs it at each look. */
+const NEXT_TIMEOUT_MS = 2000
 const CHANGE_TIMEOUT_MS = 60_000
 
 /** systemctl(1), as it talks to the manager of one scope. All looks throw a ServiceError (exit 4) where it gives no answer. */
@@ -65,7 +67,12 @@ export class Systemctl {
     if (!this.answers()) throw noUserManager(this.host, this.account)
     // Only its own user may talk to a user manager.
     const host = this.scope === 'user' ? this.host.as(this.account) : this.host
-    const result = host.read([...this.argv(), ...words], {env: {...this.env, ...env}, timeoutMs: READ_TIMEOUT_MS})
+    const silent = silentManagers(this.host)
+    const manager = `${this.scope} ${this.account.uid}`
+    const timeoutMs = silent.has(manager) ? NEXT_TIMEOUT_MS : READ_TIMEOUT_MS
+    const result = host.read([...this.argv(), ...words], {env: {...this.env, ...env}, timeoutMs})
+    if (result.failure === 'TIMEOUT') silent.add(manager)
+    else silent.delete(manager)
     if (result.code !== 0) throw lookFailed(result)
     return result
   }
@@ -73,6 +80,15 @@ export class Systemctl {
   private argv(): string[] {
     return this.scope === 'user' ? ['systemctl', '--user'] : ['systemctl', '--no-ask-password']
   }
+}
+
+const silentOn = new WeakMap<Host, Set<string>>()
+
+/** The managers of a machine that did not answer when they were last asked. */
+function silentManagers(host: Host): Set<string> {
+  const known = silentOn.get(host) ?? new Set<string>()
+  silentOn.set(host, known)
+  return known
 }
 
 /** What every systemd says of every unit of a service or timer, and how that reads (systemctl(1), org.freedesktop.systemd1(5)). */
