@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {doorOfUid} from '../host/account-door.js'
 import {type Door, HostError} from '../host/host.js'
 import {isGatewayCommandLine} from './command-line.js'
 import type {ProcessEntry, ProcessInfo} from './process.js'
@@ -92,7 +93,7 @@ function withHomes(host: Door, rows: readonly Row[]): ProcessInfo[] {
     shown.length === 0 ? new Map<number, string>() : parseCommands(ps(host, ['-E', '-ww', '-o', 'pid=', '-o', 'command=', '-p', pids]))
   return rows.map((row) => {
     const environment = environmentOf(texts.get(row.pid), row.argv)
-    return {...row, ...(environment === undefined ? {home: undefined, isHomeHidden: true} : homeOf(host, environment))}
+    return {...row, ...(environment === undefined ? {home: undefined, isHomeHidden: true} : homeOf(doorOfUid(host, row.uid), environment))}
   })
 }
 
@@ -114,13 +115,13 @@ function environmentOf(text: string | undefined, argv: readonly string[]): strin
  * HERMES_HOME of an environment as ps prints it: variables with blanks between them, which values can hold too. So a value goes to the next
  * blank with a name and "=", and one that is not the path of something there was not read right.
  */
-function homeOf(host: Door, environment: string): Pick<ProcessInfo, 'home' | 'isHomeHidden'> {
+function homeOf(door: Door | undefined, environment: string): Pick<ProcessInfo, 'home' | 'isHomeHidden'> {
   const values = [...environment.matchAll(/\sHERMES_HOME=(.*?)(?=\s[A-Za-z_][A-Za-z0-9_]*=|$)/g)].map(([, value = '']) => value.trim())
   if (values.every((value) => value === '')) return {home: undefined}
   const [value = ''] = values
   if (values.length > 1 || !path.isAbsolute(value)) return {home: undefined, isHomeHidden: true}
   try {
-    const home = host.realPath(value)
+    const home = door ? door.realPath(value) : value
     return home === undefined ? {home, isHomeHidden: true} : {home}
   } catch (error) {
     if (error instanceof HostError) return {home: undefined, isHomeHidden: true}

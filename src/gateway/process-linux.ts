@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {doorOfUid} from '../host/account-door.js'
 import type {AccountHost, Door} from '../host/host.js'
 import {readIfAllowed, realPathIfAllowed} from '../host/tolerant-read.js'
 import {isGatewayCommandLine} from './command-line.js'
@@ -11,16 +12,20 @@ import type {ProcessEntry, ProcessInfo} from './process.js'
 export function readLinuxProcess(host: Door, pid: number, userHost?: AccountHost): ProcessInfo | undefined {
   const stat = parseStat(readIfAllowed(host, `/proc/${pid}/stat`))
   if (!stat) return undefined
+  const uid = host.stat(`/proc/${pid}`)?.uid
   return {
     pid,
     ...stat,
-    uid: host.stat(`/proc/${pid}`)?.uid,
+    uid,
     argv: (readIfAllowed(host, `/proc/${pid}/cmdline`) ?? '')
       .replace(/\0$/, '')
       .split('\0')
       .filter((word, index) => index > 0 || word !== ''),
     // Root without CAP_SYS_PTRACE, as in a container, may not look at it; its own user may.
-    home: homeOf(host, readIfAllowed(host, `/proc/${pid}/environ`) ?? (userHost && readIfAllowed(userHost, `/proc/${pid}/environ`))),
+    home: homeOf(
+      userHost ?? doorOfUid(host, uid),
+      readIfAllowed(host, `/proc/${pid}/environ`) ?? (userHost && readIfAllowed(userHost, `/proc/${pid}/environ`)),
+    ),
     cgroup: controlGroup(readIfAllowed(host, `/proc/${pid}/cgroup`)),
   }
 }
@@ -62,12 +67,12 @@ export function parseStat(text: string | undefined): Pick<ProcessInfo, 'state' |
   return {state, parentPid, startTime}
 }
 
-/** HERMES_HOME of an environment as /proc shows it, as upstream understands it: blank is unset. */
-function homeOf(host: Door, environment: string | undefined): string | undefined {
+/** HERMES_HOME of an environment as /proc shows it, as upstream understands it: blank is unset. `door`: with the eyes of whoever set it. */
+function homeOf(door: Door | undefined, environment: string | undefined): string | undefined {
   const entry = environment?.split('\0').find((variable) => variable.startsWith('HERMES_HOME='))
   const home = entry?.slice('HERMES_HOME='.length).trim()
   if (!home) return undefined
-  return path.isAbsolute(home) ? realPathIfAllowed(host, home) : home
+  return door && path.isAbsolute(home) ? realPathIfAllowed(door, home) : home
 }
 
 function controlGroup(text: string | undefined): string | undefined {

@@ -12,3 +12,14 @@ export function accountDoor(host: Host, account: Account): AccountHost {
 export function ownerDoor(host: Host, owner: Account | undefined): Door {
   return owner ? accountDoor(host, owner) : host
 }
+
+/** The door of whoever has this uid, for names that a process of theirs chose; undefined where root finds no such account. */
+export function doorOfUid(door: Door, uid: number | undefined): Door | undefined {
+  if (!isOwn(door) || door.account.uid !== 0 || uid === 0) return door
+  const account = uid === undefined ? undefined : door.accountOf(uid)
+  return account && door.as(account)
+}
+
+function isOwn(door: Door): door is Host {
+  return 'isOwnDoor' in door && 'as' in door
+}

@@ -2,7 +2,7 @@ import {beforeAll, describe, expect, it} from 'vitest'
 import type {Finding} from '../../src/doctor/finding.js'
 import type {Account} from '../../src/host/host.js'
 import type {ServiceReport} from '../../src/lifecycle/status.js'
-import type {Machine} from '../../src/smoke/machine.js'
+import {type Machine, MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
 import {STAND_IN} from '../support/test-service.js'
 
@@ -161,6 +161,26 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
     const logs = await hermesSvc(machine(), ['logs', '--scope', 'user', '--run-as', name], {})
     expect({code: logs.code, stderr: logs.stderr}).toEqual({code: 0, stderr: ''})
     expect(logs.stdout).toContain('Gateway running')
+  })
+
+  it('a home that even root may not read, as on NFS with root_squash, is reached with the ids of its user', async () => {
+    const user = await userWith('squashed')
+    await must(undefined, 'chmod 700 "$1"', user.home)
+    const program = [
+      'setpriv',
+      '--bounding-set=-dac_override,-dac_read_search',
+      '--inh-caps=-all',
+      MACHINE_NODE,
+      `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`,
+    ]
+    const squashed = {program, exec: machine().exec.bind(machine())}
+    const asRoot = (...args: string[]) => hermesSvc(squashed, [...args, '--scope', 'user', '--run-as', user.name])
+    for (const args of [['install'], ['restart'], ['stop'], ['start'], ['doctor']]) {
+      const result = await asRoot(...args)
+      if (result.code !== 0) throw new Error(`${args.join(' ')}: ${result.code}\n${result.stdout}\n${result.stderr}`)
+    }
+    expect((await asRoot('status', '--json')).json<ServiceReport>()).toMatchObject({actual: 'running', home: `${user.home}/.hermes`})
+    expect((await asRoot('uninstall', '--yes')).code).toBe(0)
   })
 
   it('a gateway of another file system is not taken for the own one, though their locks have one inode number', async () => {
