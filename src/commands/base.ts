@@ -11,6 +11,9 @@ import {paintFor, type Paint} from '../ui/paint.js'
 import {during, progressOnStderr, type ProgressPlace} from '../ui/progress.js'
 import {didYouMean} from '../ui/suggest.js'
 
+/** The same signal twice within this time is one wish. */
+const SAME_SIGNAL_MS = 300
+
 /** What a command ends with. */
 export interface CommandResult {
   readonly exitStatus: ExitStatus
@@ -143,7 +146,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
   protected args!: ArgsOf<T>
   private ownHost: Host | undefined
   private canceller: AbortController | undefined
-  private readonly listeners = new Map<NodeJS.Signals, () => void>()
+  private readonly listeners = new Map<NodeJS.Signals, (signal: NodeJS.Signals) => void>()
 
   /** Does the work. A foreseeable failure is a ServiceError. */
   protected abstract execute(): Promise<CommandResult>
@@ -267,7 +270,12 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
   }
 
   private cancelOn(canceller: AbortController, signals: readonly NodeJS.Signals[]): void {
-    const listener = () => {
+    let first: {readonly signal: NodeJS.Signals; readonly atMs: number} | undefined
+    const listener = (signal: NodeJS.Signals) => {
+      const atMs = this.host.monotonicMs()
+      // timeout(1) signals a command and then its group, the command once more.
+      if (first && first.signal === signal && atMs - first.atMs < SAME_SIGNAL_MS) return
+      first ??= {signal, atMs}
       if (canceller.signal.aborted) process.exit(reportFailure(cancelledError(), asksForJson(this.argv)))
       canceller.abort()
     }

@@ -215,9 +215,11 @@ describe('a command that is cancelled', () => {
   it('ends at once on the second', async () => {
     const exit = vi.spyOn(process, 'exit').mockImplementation(() => undefined as never)
     await run(['--json'], ({signalOfCancel}) => {
-      process.emit('SIGTERM')
+      process.emit('SIGTERM', 'SIGTERM')
+      // As timeout(1) does: to the command, and to its group.
+      process.emit('SIGTERM', 'SIGTERM')
       expect({aborted: signalOfCancel.aborted, exits: exit.mock.calls}).toEqual({aborted: true, exits: []})
-      process.emit('SIGINT')
+      process.emit('SIGINT', 'SIGINT')
       return {exitStatus: ExitStatus.ok, json: undefined}
     })
     expect(exit.mock.calls).toEqual([[130]])

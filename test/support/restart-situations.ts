@@ -107,11 +107,14 @@ const signal =
   ({sh, pid}: Installed) =>
     sh(`kill -s ${name} ${pid}`)
 
-/** A start limit, as a user's own drop-in may set one, that systemd runs into: nothing else can make it give up with Restart=always. */
+/**
+ * A start limit, as a user's own drop-in may set one, that systemd runs into: nothing else can make it give up with Restart=always. Soon, since each
+ * daemon-reload of a test beside this one has systemd count anew.
+ */
 async function hitStartLimit({unit, pid, sh}: Installed): Promise<void> {
   const file = `~/.config/systemd/user/${unit}.d/50-limit.conf`
   await sh(
-    `printf '[Unit]\\nStartLimitIntervalSec=1h\\nStartLimitBurst=2\\n' >${file}; systemctl --user daemon-reload; kill -s KILL ${pid}`,
+    `printf '[Unit]\\nStartLimitIntervalSec=1h\\nStartLimitBurst=1\\n[Service]\\nRestartSec=100ms\\n' >${file}; systemctl --user daemon-reload; kill -s KILL ${pid}`,
   )
 }
 
