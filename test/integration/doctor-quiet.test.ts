@@ -120,7 +120,9 @@ await describeOnSystemd('doctor', (machine) => {
       const all = await hermesSvc(machine(), ['doctor', '--all', '--json'], {user: ann})
       const {services: seen} = all.json<{services: {profile: string; findings: object[]}[]}>()
       const side = seen.filter(({profile}) => profile === 'default' || profile.startsWith('side-'))
-      expect([all.code, side.length, side.flatMap(({findings}) => findings)]).toEqual([0, 11, []])
+      // The services of the tests beside this one are its user's too.
+      const isClean = seen.every(({findings}) => findings.length === 0)
+      expect([all.code === 0 || !isClean, side.length, side.flatMap(({findings}) => findings)]).toEqual([true, 11, []])
       for (const service of services) await service.must('uninstall')
     })
   })
