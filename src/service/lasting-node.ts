@@ -75,7 +75,7 @@ function whyNotLasting(host: Host, file: string, account: Account): string | und
  * one that is another's to replace is not run for that, and nothing is said against it.
  */
 export function whyTooOld(host: Host, file: string, account: Account): string | undefined {
-  const actor = host.account.uid === 0 ? host.as(account) : host
+  const actor = accountDoor(host, account)
   if (!mayBeAsked(host, actor, file, account)) return undefined
   const probe = {env: {PATH: systemFolders(host)}, cwd: '/', timeoutMs: PROBE_TIMEOUT_MS}
   const {stdout, stderr, failure} = actor.read([file, '--version'], probe)
