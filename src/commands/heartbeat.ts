@@ -1,3 +1,4 @@
+import {HomeFile} from '../gateway/contract.js'
 import {ExitStatus} from '../errors.js'
 import {DEFAULT_WEDGE_WINDOW_MS} from '../gateway/prove-loop.js'
 import {tick} from '../gateway/tick.js'
@@ -23,7 +24,7 @@ export default class Heartbeat extends ServiceCommand<typeof Heartbeat> {
   static override summary = 'One tick by hand: prove that the gateway is alive, then refresh the timestamp that monitors read'
   static override description =
     `The service's timer does the same. Only a gateway that is proved alive gets a tick: one that is stopped, wedged, a zombie or another
-home's does not, which is no failure: the command says so and ends with 0. Of the gateway's files only \`updated_at\` in gateway_state.json is
+home's does not, which is no failure: the command says so and ends with 0. Of the gateway's files only \`updated_at\` in ${HomeFile.state} is
 touched, in place. The watchdog does not count ticks by hand.`
   static override examples = ['<%= config.bin %> heartbeat', '<%= config.bin %> heartbeat --all --json']
   static override flags = {...allFlag, ...wedgeWindowFlag}

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {HomeFile} from '../gateway/contract.js'
 import {ServiceError} from '../errors.js'
 import {HostError} from '../host/host.js'
 import {readIfAllowed} from '../host/tolerant-read.js'
@@ -15,7 +16,7 @@ const MOST = 500
 export function knownSecrets({manager, userHost, service}: Target): string[] {
   const {home} = service.profile
   const own = [...serviceValues({manager, service})]
-  const text = readIfAllowed(userHost, path.join(home, '.env')) ?? ''
+  const text = readIfAllowed(userHost, path.join(home, HomeFile.environment)) ?? ''
   const values = [...own, ...text.split('\n').flatMap(valueOfLine)]
   const isTelling = (value: string) => value.length >= SHORTEST && !home.startsWith(value) && !value.startsWith(home)
   return [...new Set(values)].filter(isTelling).slice(0, MOST)

@@ -1,3 +1,4 @@
+import {HomeFile} from '../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {mirrorDesired} from '../gateway/desired-mirror.js'
 import {isInnerNamespace} from '../gateway/pid-namespace.js'
@@ -60,7 +61,7 @@ export function releaseSteps({seen, target}: Scene): Step[] {
       const desired = seen.desired.kind === 'recorded' ? seen.desired.record.desiredState : 'running'
       steps.push({
         kind: 'act',
-        why: `keep in gateway_state.json that it should be ${desired}`,
+        why: `keep in ${HomeFile.state} that it should be ${desired}`,
         act: async () => {
           await whileDead(target, () => undefined)
           // It looks for itself whether a gateway lives, and would take our own hold of the lock for one.
@@ -70,7 +71,7 @@ export function releaseSteps({seen, target}: Scene): Step[] {
     }
     steps.push({
       kind: 'act',
-      why: `have gateway_state.json say stopped instead of ${stale.state}`,
+      why: `have ${HomeFile.state} say stopped instead of ${stale.state}`,
       act: () =>
         whileDead(target, () => void target.userHost.editInPlace(stateFile(home), (content) => asStopped(content, state?.process?.pid))),
     })
@@ -79,7 +80,7 @@ export function releaseSteps({seen, target}: Scene): Step[] {
     const judged = target.userHost.readText(pidFile(home))
     steps.push({
       kind: 'act',
-      why: `remove gateway.pid${stale.pid.number === undefined ? '' : `, which names pid ${stale.pid.number}`}`,
+      why: `remove ${HomeFile.pid}${stale.pid.number === undefined ? '' : `, which names pid ${stale.pid.number}`}`,
       act: () =>
         whileDead(target, () => {
           // Only what was judged is removed.
@@ -101,7 +102,7 @@ async function whileDead({host, userHost, service}: Target, work: () => void): P
   if (state !== 'dead' && !isTorn(gateway)) throw cameUp(service.name, pid, evidence)
   const isToBeHeld = isInnerNamespace(host) && userHost.stat(lockFile(home)) !== undefined
   const held = isToBeHeld ? await userHost.lock(lockFile(home)) : undefined
-  if (isToBeHeld && !held) throw cameUp(service.name, undefined, ['gateway.lock is held by a process that cannot be seen from here'])
+  if (isToBeHeld && !held) throw cameUp(service.name, undefined, [`${HomeFile.lock} is held by a process that cannot be seen from here`])
   try {
     work()
   } finally {

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {HomeFile} from './contract.js'
 import {type AccountHost, HostError} from '../host/host.js'
 import {isObject} from './records.js'
 
@@ -20,8 +21,8 @@ const WHY_SILENT: Readonly<Record<string, string>> = {TIMEOUT: 'no answer in tim
  */
 export async function identifyBySocket(host: AccountHost, home: string, timeoutMs = TIMEOUT_MS): Promise<ControlReading> {
   try {
-    const elsewhere = host.readText(path.join(home, 'gateway.sock.path'))?.trim()
-    const socket = elsewhere || path.join(home, 'gateway.sock')
+    const elsewhere = host.readText(path.join(home, HomeFile.controlSocketPlace))?.trim()
+    const socket = elsewhere || path.join(home, HomeFile.controlSocket)
     if (host.stat(socket)?.kind !== 'socket') return {kind: 'absent'}
     const reply: unknown = JSON.parse(await host.exchange(socket, '{"verb":"identify","id":1,"protocol":1}\n', {timeoutMs, until: '\n'}))
     if (!isObject(reply) || reply.ok !== true || !isObject(reply.result) || typeof reply.result.pid !== 'number') {

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {HomeFile} from './contract.js'
 import type {AccountHost} from '../host/host.js'
 import {readIfAllowed} from '../host/tolerant-read.js'
 import {configSection} from './config-file.js'
@@ -36,8 +37,8 @@ export async function readDrain(host: AccountHost, home: string): Promise<Drain>
  * .env win, as they do in the gateway.
  */
 export async function configuredDrain(host: AccountHost, home: string): Promise<Partial<Drain>> {
-  const agent = configSection(readIfAllowed(host, path.join(home, 'config.yaml')) ?? '', 'agent')
-  const variables = readIfAllowed(host, path.join(home, '.env')) ?? ''
+  const agent = configSection(readIfAllowed(host, path.join(home, HomeFile.config)) ?? '', 'agent')
+  const variables = readIfAllowed(host, path.join(home, HomeFile.environment)) ?? ''
   const found = (name: string, key: string) => seconds(variable(variables, name)) ?? seconds(agent.get(key))
   const [drainSec, cronDrainSec, afterTurnSec] = [
     found('HERMES_RESTART_DRAIN_TIMEOUT', 'restart_drain_timeout'),

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {HomeFile, tickSocket} from './contract.js'
 import {type AccountHost, HostError} from '../host/host.js'
 import {type FileReading, isObject, readJson} from './records.js'
 
@@ -28,7 +29,7 @@ const TICK_TIMEOUT_MS = 1000
 const TICK_TRIES = 3
 const TICK_PAUSE_MS = 200
 
-export const heartbeatFile = (home: string): string => path.join(home, 'state', 'gateway.heartbeat')
+export const heartbeatFile = (home: string): string => path.join(home, HomeFile.heartbeat)
 
 /** Reads the heartbeat file. Never throws. */
 export function readHeartbeat(host: AccountHost, home: string): FileReading<Heartbeat> {
@@ -47,7 +48,7 @@ export function readHeartbeat(host: AccountHost, home: string): FileReading<Hear
 
 /** Asks the event loop of a gateway for its one byte. `tries`: how often a silent one is asked again. */
 export async function askTick(host: AccountHost, home: string, pid: number, tries = TICK_TRIES): Promise<TickReading> {
-  const socket = path.join(home, 'state', `gateway.loop-tick.${pid}.sock`)
+  const socket = path.join(home, tickSocket(pid))
   for (let attempt = 1; ; attempt++) {
     try {
       if ((await host.exchange(socket, '', {timeoutMs: TICK_TIMEOUT_MS, until: '1'})).includes('1')) return 'answers'

@@ -1,12 +1,9 @@
 import path from 'node:path'
+import {HomeFile} from './contract.js'
 import {type AccountHost, HostError} from '../host/host.js'
 import {isObject, readGatewayState, readJson, stateFile} from './records.js'
 
-/** Where upstream notes that a restart was requested, in the home; the next gateway removes it. */
-const RESTART_PENDING = '.restart_pending.json'
-export const PLANNED_STOP = '.gateway-planned-stop.json'
-/** How a gateway since 0.17 says which way it ended; the next one overwrites it. */
-const lifecycleFile = (home: string): string => path.join(home, 'state', 'gateway.lifecycle.json')
+const lifecycleFile = (home: string): string => path.join(home, HomeFile.lifecycle)
 /** Its own watchdog found that its event loop did not answer any more; it exits with 75, as for a restart. */
 const LOOP_WATCHDOG = 'loop_liveness_watchdog'
 
@@ -40,11 +37,11 @@ export function readLastWords(host: AccountHost, home: string, run: EndedRun): L
   const isOwn = written !== undefined && run.startTime !== undefined ? written >= run.startTime : isOfRun(stateFile(home))
   const lifecycle = lifecycleFile(home)
   const reason = readJson(host, lifecycle, (read) => (isObject(read) ? (read.exit_reason ?? '') : undefined))
-  const marker = readJson(host, path.join(home, PLANNED_STOP), (read) => (isObject(read) ? (read.target_pid ?? 0) : undefined))
+  const marker = readJson(host, path.join(home, HomeFile.plannedStop), (read) => (isObject(read) ? (read.target_pid ?? 0) : undefined))
   return {
     said: value && isOwn ? {gatewayState: value.gatewayState, restartRequested: value.restartRequested} : undefined,
-    isRestartPending: isOfRun(path.join(home, RESTART_PENDING)),
-    isStopPlanned: marker.kind === 'present' && marker.value === run.pid && isOfRun(path.join(home, PLANNED_STOP)),
+    isRestartPending: isOfRun(path.join(home, HomeFile.restartPending)),
+    isStopPlanned: marker.kind === 'present' && marker.value === run.pid && isOfRun(path.join(home, HomeFile.plannedStop)),
     isLoopWatchdog: reason.kind === 'present' && reason.value === LOOP_WATCHDOG && isOfRun(lifecycle),
   }
 }

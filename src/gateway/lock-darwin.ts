@@ -1,3 +1,4 @@
+import {HomeFile} from './contract.js'
 import {type Door, type Doors, type FileStat, HostError} from '../host/host.js'
 import type {LockReading} from './lock.js'
 import {listOpenFiles, type OpenFile} from './lsof.js'
@@ -48,7 +49,7 @@ export function isLockedOnDarwin(host: Door, folder: string): boolean {
 function isHolding(open: OpenFile, path: string, file: FileStat | undefined): boolean {
   return (
     isLocked(open) &&
-    ((open.inode !== undefined && open.inode === file?.inode && open.name.endsWith('/gateway.lock')) || isUnlinked(open, path))
+    ((open.inode !== undefined && open.inode === file?.inode && open.name.endsWith(`/${HomeFile.lock}`)) || isUnlinked(open, path))
   )
 }
 

@@ -1,3 +1,4 @@
+import {HomeFile} from './contract.js'
 import {type Door, type Doors, type FileStat, HostError} from '../host/host.js'
 import {listIfAllowed, readIfAllowed, statIfAllowed} from '../host/tolerant-read.js'
 import type {LockReading} from './lock.js'
@@ -48,7 +49,7 @@ function lockOfProcess(host: Door, pid: number, path: string, file: FileStat | u
     const fds = host.list(`/proc/${pid}/fd`)
     for (const fd of fds ?? []) {
       const target = host.readLink(`/proc/${pid}/fd/${fd}`)
-      if (!target?.replace(/ \(deleted\)$/, '').endsWith('/gateway.lock')) continue
+      if (!target?.replace(/ \(deleted\)$/, '').endsWith(`/${HomeFile.lock}`)) continue
       const unlinked = target === `${path} (deleted)`
       if (!unlinked && !isSameFile(host.stat(`/proc/${pid}/fd/${fd}`), file)) continue
       if (hasWriteLock(host.readText(`/proc/${pid}/fdinfo/${fd}`) ?? '')) return {kind: 'held', pid, unlinked}

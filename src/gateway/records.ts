@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {HomeFile} from './contract.js'
 import {type AccountHost, HostError} from '../host/host.js'
 import {whyUnreadable} from '../host/tolerant-read.js'
 
@@ -49,9 +50,9 @@ export type FileReading<T> =
   | {readonly kind: 'malformed'; readonly why: string}
   | {readonly kind: 'unreadable'; readonly why: string}
 
-export const pidFile = (home: string): string => path.join(home, 'gateway.pid')
-export const lockFile = (home: string): string => path.join(home, 'gateway.lock')
-export const stateFile = (home: string): string => path.join(home, 'gateway_state.json')
+export const pidFile = (home: string): string => path.join(home, HomeFile.pid)
+export const lockFile = (home: string): string => path.join(home, HomeFile.lock)
+export const stateFile = (home: string): string => path.join(home, HomeFile.state)
 
 /** Reads gateway.pid or gateway.lock. Never throws. */
 export function readProcessRecord(host: AccountHost, file: string): FileReading<ProcessRecord> {

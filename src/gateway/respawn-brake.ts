@@ -1,8 +1,9 @@
 import path from 'node:path'
+import {HomeFile} from './contract.js'
 import {type AccountHost, HostError} from '../host/host.js'
 
 /** Upstream's ledger of starts (gateways since 0.17): one number a line, seconds since the epoch; the next start goes on with it. */
-export const startsFile = (home: string): string => path.join(home, 'gateway-starts.log')
+export const startsFile = (home: string): string => path.join(home, HomeFile.starts)
 /** It keeps the last 40 starts. */
 const LEDGER_BYTES = 4096
 /** Upstream's defaults: more starts than that within that time, and a gateway sleeps before it takes its lock and its pid record. */

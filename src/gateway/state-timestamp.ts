@@ -1,3 +1,4 @@
+import {HomeFile} from './contract.js'
 import type {InPlaceWrite} from '../host/host.js'
 import {type ProcessInfo, startedAt} from './process.js'
 import {isObject} from './records.js'
@@ -43,21 +44,21 @@ export function pythonTimestamp(ms: number): string {
  */
 export function planRefresh(content: Buffer, owner: StateOwner, nowMs: number, mayMove: boolean): Refresh {
   const state = parse(content)
-  if (!isObject(state)) return {kind: 'leave', why: 'gateway_state.json is damaged', isDamaged: true}
+  if (!isObject(state)) return {kind: 'leave', why: `${HomeFile.state} is damaged`, isDamaged: true}
   if (state.pid !== owner.pid || (typeof state.start_time === 'number' && !startedAt(owner, state.start_time))) {
-    return {kind: 'leave', why: `gateway_state.json is not of pid ${owner.pid}`}
+    return {kind: 'leave', why: `${HomeFile.state} is not of pid ${owner.pid}`}
   }
   if (typeof state.gateway_state === 'string' && ENDED_STATES.includes(state.gateway_state)) {
-    return {kind: 'leave', why: `gateway_state.json says ${state.gateway_state}`}
+    return {kind: 'leave', why: `${HomeFile.state} says ${state.gateway_state}`}
   }
   const old = state.updated_at
   if (old !== null && typeof old !== 'string' && typeof old !== 'number') {
-    return {kind: 'leave', why: `gateway_state.json has no updated_at that could be refreshed`}
+    return {kind: 'leave', why: `${HomeFile.state} has no updated_at that could be refreshed`}
   }
   if (typeof old === 'string' && hasZone(old) && Math.abs(nowMs - Date.parse(old)) < FRESH_MS) return {kind: 'fresh', updatedAt: old}
 
   const place = topLevelValue(content, 'updated_at')
-  if (!place) return {kind: 'leave', why: 'gateway_state.json is damaged', isDamaged: true}
+  if (!place) return {kind: 'leave', why: `${HomeFile.state} is damaged`, isDamaged: true}
   const width = place.end - place.start
   const full = pythonTimestamp(nowMs)
   const updatedAt = width < FULL_LENGTH && width >= SHORT_LENGTH ? full.replace(/\.\d{6}/, '') : full

@@ -1,3 +1,4 @@
+import {HomeFile} from './contract.js'
 import {type AccountHost, type Doors, HostError} from '../host/host.js'
 import {DEFAULT_WEDGE_WINDOW_MS, proveGateway, type ProvedGateway} from './prove-loop.js'
 import type {ProcessInfo} from './process.js'
@@ -39,8 +40,8 @@ export async function tick(hosts: Doors, home: string, uid: number, windowMs = D
     return {...proved, result: await refresh(hosts.userHost, home, living)}
   } catch (error) {
     if (!(error instanceof HostError)) throw error
-    if (error.code === 'ELOOP') return nothing('gateway_state.json is a symbolic link')
-    if (error.code === 'EBUSY') return nothing('gateway_state.json is being written all the time')
+    if (error.code === 'ELOOP') return nothing(`${HomeFile.state} is a symbolic link`)
+    if (error.code === 'EBUSY') return nothing(`${HomeFile.state} is being written all the time`)
     return {...proved, result: {kind: 'failed', why: error.message}}
   }
 }
@@ -57,7 +58,7 @@ async function refresh(host: AccountHost, home: string, living: ProcessInfo): Pr
       if (refreshed?.kind !== 'make-room') return resultOf(refreshed, living)
       await host.sleep(READ_WITHIN_MS)
     }
-    return {kind: 'nothing', why: 'gateway_state.json is being written all the time'}
+    return {kind: 'nothing', why: `${HomeFile.state} is being written all the time`}
   } finally {
     await lock.release()
   }
@@ -82,8 +83,8 @@ function resultOf(refreshed: Refresh | undefined, {pid}: StateOwner): TickResult
       return {kind: 'nothing', why: refreshed.why, ...(refreshed.isDamaged ? {isFault: true} : {})}
     case 'make-room':
     case 'too-short':
-      return {kind: 'nothing', why: 'another command changes gateway_state.json'}
+      return {kind: 'nothing', why: `another command changes ${HomeFile.state}`}
     case undefined:
-      return {kind: 'nothing', why: 'there is no gateway_state.json', isFault: true}
+      return {kind: 'nothing', why: `there is no ${HomeFile.state}`, isFault: true}
   }
 }

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {HomeFile} from './contract.js'
 import type {Doors} from '../host/host.js'
 import {DEFAULT_PROFILE} from '../service/profile.js'
 import {type LockReading, readLock} from './lock.js'
@@ -102,7 +103,7 @@ export function identify(record: ProcessRecord, process: ProcessInfo | undefined
  * is HERMES_HOME. Where that is not known a flag alone decides.
  */
 function serves(process: ProcessInfo, home: string): boolean {
-  const isProfile = path.basename(path.dirname(home)) === 'profiles'
+  const isProfile = path.basename(path.dirname(home)) === HomeFile.profiles
   const flag = profileOfCommandLine(process.argv)
   const isNamed = flag === (isProfile ? path.basename(home) : DEFAULT_PROFILE)
   if (process.home === home) return flag === undefined || isNamed
@@ -120,10 +121,10 @@ export function judge(seen: GatewayObservation): Verdict {
       const whose = seen.hiddenPids.has(pid)
         ? `pid ${pid}, a process that this user may not see`
         : 'a process that cannot be seen from here, in another PID namespace such as a container'
-      return {state: 'unknown', pid: undefined, evidence: [`gateway.lock is held by ${whose}`, ...files]}
+      return {state: 'unknown', pid: undefined, evidence: [`${HomeFile.lock} is held by ${whose}`, ...files]}
     }
     return livingVerdict(holder, [
-      `gateway.lock is held by pid ${pid}${seen.lock.unlinked ? ', but the locked file has been deleted' : ''}`,
+      `${HomeFile.lock} is held by pid ${pid}${seen.lock.unlinked ? ', but the locked file has been deleted' : ''}`,
       ...disagreement(seen, pid),
       ...files,
     ])
@@ -131,9 +132,9 @@ export function judge(seen: GatewayObservation): Verdict {
   if (seen.lock.kind === 'free') {
     const isUntold = seen.elsewhere !== undefined || seen.isContested
     if (seen.isContested) files.unshift(`when this container booted a gateway elsewhere held it, ${ELSEWHERE}`)
-    files.unshift(`gateway.lock is there, ${isUntold ? 'and nobody who can be seen from here holds it' : 'but nobody holds it'}`)
+    files.unshift(`${HomeFile.lock} is there, ${isUntold ? 'and nobody who can be seen from here holds it' : 'but nobody holds it'}`)
   }
-  if (seen.lock.kind === 'unreadable') files.unshift(`who holds gateway.lock cannot be told (${seen.lock.why})`)
+  if (seen.lock.kind === 'unreadable') files.unshift(`who holds ${HomeFile.lock} cannot be told (${seen.lock.why})`)
 
   const records = [recordOf(seen.pidRecord), stateOf(seen.state)?.process].filter((record) => record !== undefined)
   for (const record of records) {
@@ -190,8 +191,8 @@ function goneEvidence(record: ProcessRecord, seen: GatewayObservation): string {
 function fileEvidence(seen: GatewayObservation): string[] {
   const evidence: string[] = []
   const readings: [string, FileReading<unknown>][] = [
-    ['gateway.pid', seen.pidRecord],
-    ['gateway_state.json', seen.state],
+    [HomeFile.pid, seen.pidRecord],
+    [HomeFile.state, seen.state],
   ]
   for (const [name, reading] of readings) {
     if (reading.kind === 'unreadable') evidence.push(`${name} cannot be read (${reading.why})`)
@@ -200,14 +201,14 @@ function fileEvidence(seen: GatewayObservation): string[] {
   const state = stateOf(seen.state)
   // Anything but a plain word is quoted: it is shown on terminals.
   const said = state?.gatewayState
-  if (said) evidence.push(`gateway_state.json says ${/^\w+$/.test(said) ? said : JSON.stringify(said)}`)
+  if (said) evidence.push(`${HomeFile.state} says ${/^\w+$/.test(said) ? said : JSON.stringify(said)}`)
   return evidence
 }
 
 function disagreement(seen: GatewayObservation, holder: number): string[] {
   const recorded = recordOf(seen.pidRecord)?.pid
-  if (recorded === undefined) return ['there is no gateway.pid for it']
-  return recorded === holder ? [] : [`gateway.pid names another pid, ${recorded}`]
+  if (recorded === undefined) return [`there is no ${HomeFile.pid} for it`]
+  return recorded === holder ? [] : [`${HomeFile.pid} names another pid, ${recorded}`]
 }
 
 export function recordOf(reading: FileReading<ProcessRecord>): ProcessRecord | undefined {

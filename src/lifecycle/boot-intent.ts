@@ -1,3 +1,4 @@
+import {HomeFile} from '../gateway/contract.js'
 import type {FileReading, GatewayState} from '../gateway/records.js'
 import type {DesiredState} from '../managers/manager.js'
 import type {DesiredReading} from '../service/desired-state.js'
@@ -46,14 +47,14 @@ export function decideBoot({desired, state, isStoppedUntilBoot, unrecorded}: Boo
     if (desiredState === 'stopped') return decide('stopped', `it was stopped (${said})`)
     if (isStoppedUntilBoot) return decide('stopped', `it is stopped until the next boot (${said})`)
     // Upstream's own stop writes only its own field.
-    if (seen?.desiredState === 'stopped') return decide('stopped', 'it was stopped (desired_state in gateway_state.json)')
+    if (seen?.desiredState === 'stopped') return decide('stopped', `it was stopped (desired_state in ${HomeFile.state})`)
     return decide('running', `it should run (${said})`)
   }
   const doubt = desired.kind === 'unreadable' ? `; the record of hermes-svc cannot be read (${desired.why})` : ''
   const wish = recordedWish(desired, state)
   if (wish !== undefined) {
     const reason = wish === 'stopped' ? 'it was stopped' : 'it should run'
-    return decide(wish, `${reason} (desired_state in gateway_state.json)${doubt}`)
+    return decide(wish, `${reason} (desired_state in ${HomeFile.state})${doubt}`)
   }
   const guess = (why: string): BootDecision => {
     const meant =
@@ -70,11 +71,11 @@ export function decideBoot({desired, state, isStoppedUntilBoot, unrecorded}: Boo
   if (word !== undefined && RUNNING_STATES.includes(word)) return decide('running', `it was ${word} when the container ended${doubt}`)
   // A planned restart writes "stopped" too, for the moment until it is up again.
   if (word === 'stopped' && seen.restartRequested) return decide('running', `it was about to restart when the container ended${doubt}`)
-  return guess(word === undefined ? 'gateway_state.json does not say what it did' : `gateway_state.json says ${JSON.stringify(word)}`)
+  return guess(word === undefined ? `${HomeFile.state} does not say what it did` : `${HomeFile.state} says ${JSON.stringify(word)}`)
 }
 
 function whyNoState(state: FileReading<GatewayState>): string {
-  return 'why' in state ? `gateway_state.json cannot be read (${state.why})` : 'there is no gateway_state.json'
+  return 'why' in state ? `${HomeFile.state} cannot be read (${state.why})` : `there is no ${HomeFile.state}`
 }
 
 /**

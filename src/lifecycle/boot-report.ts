@@ -1,10 +1,11 @@
 import path from 'node:path'
+import {HomeFile} from '../gateway/contract.js'
 import {type AccountHost, HostError} from '../host/host.js'
 import {appendJournal} from '../plan/journal.js'
 
 const LONGEST_LOG = 256 * 1024
 
-export const bootLogFile = (root: string): string => path.join(root, 'logs', 'hermes-svc-boot.log')
+export const bootLogFile = (root: string): string => path.join(root, HomeFile.logFolder, 'hermes-svc-boot.log')
 
 /** What a boot made of one profile. */
 export interface BootedProfile {

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {HomeFile} from '../gateway/contract.js'
 import {readLock} from '../gateway/lock.js'
 import {lockFile, pidFile} from '../gateway/records.js'
 import {judge, observeGateway} from '../gateway/verdict.js'
@@ -6,7 +7,7 @@ import type {Doors} from '../host/host.js'
 import {whyFailed} from '../managers/container.js'
 
 /** What names processes of the container that is gone. */
-const NAMES = ['gateway.pid', 'processes.json', 'gateway.lock']
+const NAMES = [HomeFile.pid, HomeFile.toolProcesses, HomeFile.lock]
 const SWEEP_TIMEOUT_MS = 60_000
 const HELD = 75
 
@@ -21,14 +22,14 @@ const SWEEP = `for home; do
     if [ -f "$home/$name" ] || [ -L "$home/$name" ]; then there="$there $name"; fi
   done
   said=unreadable
-  if [ -f "$home/gateway.lock" ]; then
+  if [ -f "$home/${HomeFile.lock}" ]; then
     {
       flock -n -E ${HELD} 9
       case $? in
         0) (cd -- "$home" && rm -f -- $there) && said="swept$there" ;;
         ${HELD}) said=held ;;
       esac
-    } 9<"$home/gateway.lock"
+    } 9<"$home/${HomeFile.lock}"
   elif [ -z "$there" ]; then
     said=swept
   else
@@ -39,7 +40,7 @@ done 2>/dev/null
 `
 
 /** Why nothing is swept where a gateway holds the lock that cannot be seen from here. */
-export const HELD_ELSEWHERE = 'gateway.lock is held elsewhere'
+export const HELD_ELSEWHERE = `${HomeFile.lock} is held elsewhere`
 
 /** What became of the files of one home. `held`: a gateway lives somewhere, or may; nothing was touched. */
 export interface Swept {
@@ -69,7 +70,7 @@ export async function sweepHomes(doors: Doors, homes: readonly string[], dryRun:
   for (const [index, home] of candidates.entries()) {
     const [word, ...removed] = (lines[index] ?? '').split(' ')
     if (word === 'swept') found.set(home, {removed, kept: undefined})
-    else found.set(home, {removed: [], kept: word === 'held' ? HELD_ELSEWHERE : 'gateway.lock cannot be tried'})
+    else found.set(home, {removed: [], kept: word === 'held' ? HELD_ELSEWHERE : `${HomeFile.lock} cannot be tried`})
   }
   return found
 }
@@ -80,7 +81,7 @@ function whyKept(doors: Doors, home: string): string | undefined {
   try {
     if (host.stat(home)?.kind !== 'folder') return 'the home is not there'
     const gateway = observeGateway(doors, home)
-    if (gateway.lock.kind === 'held') return 'gateway.lock is held'
+    if (gateway.lock.kind === 'held') return `${HomeFile.lock} is held`
     if (host.lstat(lockFile(home)) !== undefined) return undefined
     // The oldest gateways have no lock: their record is all there is to go by.
     const {state} = judge(gateway)

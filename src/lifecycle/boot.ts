@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {HomeFile} from '../gateway/contract.js'
 import {configSection} from '../gateway/config-file.js'
 import {readDrain} from '../gateway/drain.js'
 import {readGatewayState} from '../gateway/records.js'
@@ -21,8 +22,6 @@ import type {Target} from './target.js'
 
 /** Upstream's own script that does the same, which its image runs at every boot. */
 const UPSTREAM_SCRIPT = '/etc/cont-init.d/02-reconcile-profiles'
-/** What makes a folder below `profiles` a real profile, for upstream. */
-const PROFILE_MARK = 'SOUL.md'
 
 export interface BootOptions {
   readonly unrecorded: DesiredState
@@ -126,7 +125,7 @@ function bootedProfile({profile, name}: Service, outcome: Outcome, swept: Swept 
 /** The default profile, and those below it that upstream takes for real. */
 function realProfiles(host: AccountHost, root: string): Profile[] {
   return listProfiles(host, root).filter(
-    ({name, home}) => name === DEFAULT_PROFILE || statIfAllowed(host, path.join(home, PROFILE_MARK)) !== undefined,
+    ({name, home}) => name === DEFAULT_PROFILE || statIfAllowed(host, path.join(home, HomeFile.profileMark)) !== undefined,
   )
 }
 
@@ -188,7 +187,7 @@ async function isMultiplexed(userHost: AccountHost, container: Container, root: 
   const variable = container.variable('GATEWAY_MULTIPLEX_PROFILES')?.trim().toLowerCase()
   if (variable !== undefined && ['1', ...YES].includes(variable)) return true
   try {
-    const text = userHost.readText(path.join(root, 'config.yaml'))
+    const text = userHost.readText(path.join(root, HomeFile.config))
     if (text?.includes('multiplex_profiles') !== true) return false
     return YES.includes(configSection(text, 'gateway').get('multiplex_profiles')?.toLowerCase() ?? '')
   } catch {

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {STANDARD_ROOT} from '../gateway/contract.js'
 import type {Account, Host} from '../host/host.js'
 import type {Step} from '../plan/plan.js'
 import {unusableHome} from '../service/home-check.js'
@@ -13,7 +14,7 @@ const HOME_MODE = 0o700
  * was named is not made: it may be misspelt, or its file system yet to be mounted.
  */
 export function isFirstHome(host: Host, userHost: Pick<Host, 'lstat'>, profile: Profile, account: Account): boolean {
-  if (profile.name !== DEFAULT_PROFILE || profile.home !== path.join(account.home, '.hermes')) return false
+  if (profile.name !== DEFAULT_PROFILE || profile.home !== path.join(account.home, STANDARD_ROOT)) return false
   return userHost.lstat(profile.home) === undefined && unusableHome(host, account.home, account) === undefined
 }
 

@@ -1,8 +1,8 @@
 import path from 'node:path'
+import {HomeFile} from '../gateway/contract.js'
 import {ownerDoor} from '../host/account-door.js'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {readDrain} from '../gateway/drain.js'
-import {PLANNED_STOP} from '../gateway/last-words.js'
 import {pidFile, stateFile} from '../gateway/records.js'
 import {judge, observeGateway} from '../gateway/verdict.js'
 import {isAsWanted} from '../managers/as-wanted.js'
@@ -318,7 +318,7 @@ function abortNew(target: Target, before: Observation): Step {
   const {manager, service, host, userHost} = target
   const why = 'stop the gateway'
   const {home} = service.profile
-  const files = [pidFile(home), stateFile(home), path.join(home, PLANNED_STOP)]
+  const files = [pidFile(home), stateFile(home), path.join(home, HomeFile.plannedStop)]
   const absent = files.filter((file) => userHost.lstat(file) === undefined)
   return {
     kind: 'act',

@@ -1,3 +1,4 @@
+import {HomeFile} from '../gateway/contract.js'
 import type {DesiredState} from '../managers/manager.js'
 import type {Step} from '../plan/plan.js'
 import {isMirrorDue, mirrorDesired, mirroredDesired, takeMirrorBack} from '../gateway/desired-mirror.js'
@@ -57,7 +58,7 @@ export function mirrorIntent(target: Target, desired: DesiredState, gatewayRuns:
   let hasWritten = false
   return {
     kind: 'act',
-    why: 'mirror it in gateway_state.json',
+    why: `mirror it in ${HomeFile.state}`,
     act: () => {
       before = mirroredDesired(userHost, home)
       hasWritten = mirrorDesired(target, home, desired, gatewayRuns) && before !== desired

@@ -1,5 +1,6 @@
 import path from 'node:path'
-import {PLANNED_STOP, readLastWords} from '../gateway/last-words.js'
+import {HomeFile} from '../gateway/contract.js'
+import {readLastWords} from '../gateway/last-words.js'
 import {readProcess, type ProcessInfo} from '../gateway/process.js'
 import {readGatewayState} from '../gateway/records.js'
 import {stateOf} from '../gateway/verdict.js'
@@ -112,7 +113,7 @@ export class Keeper {
     // What it left behind would hold its ports and files.
     if (gateway.pid > 0) host.killGroup(gateway.pid)
     const words = readLastWords(userHost, profile.home, {pid: gateway.pid, startTime, startedWallMs})
-    if (words.isStopPlanned) userHost.removeFile(path.join(profile.home, PLANNED_STOP))
+    if (words.isStopPlanned) userHost.removeFile(path.join(profile.home, HomeFile.plannedStop))
     const state = readGatewayState(userHost, profile.home)
     const desired = readDesired(userHost, profile.home)
     return {

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {HomeFile} from '../gateway/contract.js'
 import {type Door, HostError} from '../host/host.js'
 import type {Target} from './target.js'
 
@@ -6,7 +7,7 @@ const LOG_TIMEOUT_MS = 5000
 /** Of a file that grows without an end. */
 const TAIL_BYTES = 256 * 1024
 
-export const gatewayLogFile = (home: string): string => path.join(home, 'logs', 'gateway.log')
+export const gatewayLogFile = (home: string): string => path.join(home, HomeFile.log)
 
 /**
  * The last lines of a service's log: the manager's, or the gateway's own file where the manager's may not be read (a plain user sees

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {HomeFile} from '../gateway/contract.js'
 import {type GatewayObservation, judge, observeGateway, stateOf, type Verdict} from '../gateway/verdict.js'
 import {ancestorsOf, profileOfCommandLine} from '../gateway/process.js'
 import {type Brake, describeBrake, readBrake} from '../gateway/respawn-brake.js'
@@ -104,7 +105,7 @@ function otherHome(host: Host, pid: number, home: string): string | undefined {
   if (host.platform !== 'linux') return undefined
   try {
     const open = (host.list(`/proc/${pid}/fd`) ?? []).map((fd) => host.readLink(`/proc/${pid}/fd/${fd}`) ?? '')
-    const lock = open.find((file) => path.basename(file) === 'gateway.lock' && path.dirname(file) !== home)
+    const lock = open.find((file) => path.basename(file) === HomeFile.lock && path.dirname(file) !== home)
     return lock === undefined ? undefined : path.dirname(lock)
   } catch (error) {
     if (error instanceof HostError) return undefined

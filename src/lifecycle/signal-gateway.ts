@@ -1,6 +1,6 @@
 import path from 'node:path'
+import {HomeFile} from '../gateway/contract.js'
 import {HostError} from '../host/host.js'
-import {PLANNED_STOP} from '../gateway/last-words.js'
 import {readLock} from '../gateway/lock.js'
 import {hasEnded, type ProcessInfo, readProcess, startedAt} from '../gateway/process.js'
 import {pidFile, readProcessRecord} from '../gateway/records.js'
@@ -47,7 +47,7 @@ export function writePlannedStop(target: Target, gateway: GatewayProcess): void 
     // Python before 3.11 does not read a trailing "Z".
     written_at: new Date(host.nowMs()).toISOString().replace('Z', '+00:00'),
   }
-  userHost.writeAtomic(path.join(service.profile.home, PLANNED_STOP), JSON.stringify(marker), 0o600)
+  userHost.writeAtomic(path.join(service.profile.home, HomeFile.plannedStop), JSON.stringify(marker), 0o600)
 }
 
 /**

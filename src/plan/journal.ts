@@ -1,9 +1,10 @@
 import path from 'node:path'
+import {HomeFile} from '../gateway/contract.js'
 import {isObject} from '../gateway/records.js'
 import {type AccountHost, HostError} from '../host/host.js'
 import type {AppliedStep} from './apply.js'
 
-export const journalFile = (home: string): string => path.join(home, 'logs', 'hermes-svc.jsonl')
+export const journalFile = (home: string): string => path.join(home, HomeFile.logFolder, 'hermes-svc.jsonl')
 /** What is recent: some hundred entries. */
 const RECENT_BYTES = 64 * 1024
 
@@ -43,7 +44,7 @@ export function journalStep(applied: AppliedStep): JournalStep {
  */
 export function appendJournal(host: AccountHost, home: string, entry: JournalEntry): string | undefined {
   try {
-    host.makeFolder(path.join(home, 'logs'), 0o700)
+    host.makeFolder(path.join(home, HomeFile.logFolder), 0o700)
     host.appendLine(journalFile(home), JSON.stringify(entry), 0o600)
     return undefined
   } catch (error) {

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {HomeFile, STANDARD_ROOT} from '../gateway/contract.js'
 import {profileOfCommandLine} from '../gateway/process.js'
 import type {Account, Door} from '../host/host.js'
 import {realPathIfAllowed} from '../host/tolerant-read.js'
@@ -8,7 +9,10 @@ import {realPathIfAllowed} from '../host/tolerant-read.js'
  * none; then it is the one upstream derives from the command line's profile and the account's home directory.
  */
 export function homeOfDefinition(host: Door, named: string, command: readonly string[], account: Account): string {
-  const root = path.join(account.home, '.hermes')
+  const root = path.join(account.home, STANDARD_ROOT)
   const profile = profileOfCommandLine(command)
-  return realPathIfAllowed(host, named || (profile === undefined || profile === 'default' ? root : path.join(root, 'profiles', profile)))
+  return realPathIfAllowed(
+    host,
+    named || (profile === undefined || profile === 'default' ? root : path.join(root, HomeFile.profiles, profile)),
+  )
 }

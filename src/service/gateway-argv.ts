@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {STANDARD_ROOT} from '../gateway/contract.js'
 import {DEFAULT_PROFILE} from './profile.js'
 
 /**
@@ -14,5 +15,5 @@ export function gatewayArgv(command: readonly string[], profileName: string, hom
 
 /** Upstream takes whatever lies below `~/.hermes` for a part of that root home, and `default` would name the root itself. */
 function isRootHome(home: string): boolean {
-  return !path.dirname(home).split('/').includes('.hermes')
+  return !path.dirname(home).split('/').includes(STANDARD_ROOT)
 }

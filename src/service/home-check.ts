@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {STANDARD_ROOT} from '../gateway/contract.js'
 import {usageError} from '../errors.js'
 import {type Account, type Door, type Host, HostError} from '../host/host.js'
 import {DEFAULT_PROFILE, type Profile} from './profile.js'
@@ -37,7 +38,7 @@ const MISSING = 'does not exist'
 /** What to type where there is no home yet: upstream makes it. */
 function howToMake(profile: string, home: string, account: Account): string[] {
   if (profile !== DEFAULT_PROFILE) return [`hermes profile create ${profile}   # then the same command again`]
-  const isUsual = home === path.join(account.home, '.hermes')
+  const isUsual = home === path.join(account.home, STANDARD_ROOT)
   const where = isUsual ? '' : `HERMES_HOME=${shellWord(home)} `
   return [`${where}hermes setup   # makes it, then the same command again`, `${where}hermes gateway setup   # connects it to a chat`]
 }

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {STANDARD_ROOT} from '../gateway/contract.js'
 import {DEFAULT_PROFILE, type Profile} from './profile.js'
 
 /** How the name of everything of our own that stands beside gateways' services begins: no profile's name can collide with it. */
@@ -9,7 +10,7 @@ export const OWN_PREFIX = 'hermes-svc-'
  * name below it, else the first 8 hex digits of the sha256 of the resolved home. `accountHome`: home directory of the service's user.
  */
 export function serviceSuffix(profile: Profile, accountHome: string, realPath: (path: string) => string | undefined): string {
-  const standardRoot = path.join(accountHome, '.hermes')
+  const standardRoot = path.join(accountHome, STANDARD_ROOT)
   const root = realPath(standardRoot) ?? standardRoot
   if (profile.root === root) return profile.name === DEFAULT_PROFILE ? '' : profile.name
   // Loaded only here: it costs start-up time, and the usual home needs no hash.

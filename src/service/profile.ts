@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {HomeFile, STANDARD_ROOT} from '../gateway/contract.js'
 import {usageError} from '../errors.js'
 import {type AccountHost, HostError} from '../host/host.js'
 
@@ -38,7 +39,7 @@ export function resolveProfile(host: AccountHost, accountHome: string, selection
   const named = selection.home ?? (selection.environmentHome?.trim() || undefined)
   const flag = selection.home === undefined ? 'HERMES_HOME' : '--home'
   if (named !== undefined && !path.isAbsolute(named)) throw usageError(`${flag} must be an absolute path, not ${JSON.stringify(named)}`)
-  const usualRoot = path.join(accountHome, '.hermes')
+  const usualRoot = path.join(accountHome, STANDARD_ROOT)
   const standardRoot = resolved(host, usualRoot)
   const asNamed = cleaned(named ?? usualRoot)
   const {name, home, root} = locate(host, named === undefined ? standardRoot : asNamed, standardRoot)
@@ -60,7 +61,7 @@ function profileOf(name: string, home: string, root: string, named: string): Pro
 }
 
 function profileBelow(host: AccountHost, root: string, name: string, namedRoot: string): Profile {
-  return profileOf(name, resolved(host, path.join(root, 'profiles', name)), root, path.join(namedRoot, 'profiles', name))
+  return profileOf(name, resolved(host, path.join(root, HomeFile.profiles, name)), root, path.join(namedRoot, HomeFile.profiles, name))
 }
 
 /** Throws a usage error if the name is not one that upstream takes; `told` says which flag it comes from. */
@@ -71,7 +72,7 @@ function requireProfileName(name: string, told: string): void {
 
 /** Profiles below a root that have a home: `default` first, the others in name order. `namedRoot`: the root as it was named. */
 export function listProfiles(host: AccountHost, root: string, namedRoot = root): Profile[] {
-  const folder = path.join(root, 'profiles')
+  const folder = path.join(root, HomeFile.profiles)
   const isProfile = (name: string) =>
     PROFILE_NAME.test(name) && name !== DEFAULT_PROFILE && host.stat(path.join(folder, name))?.kind === 'folder'
   const names = (host.list(folder) ?? []).filter(isProfile).sort((a, b) => (a < b ? -1 : 1))
@@ -104,7 +105,7 @@ function locate(host: AccountHost, named: string, standardRoot: string): Profile
   for (const place of [named, home]) {
     const [folder, name] = [path.dirname(place), path.basename(place)]
     const root = resolved(host, path.dirname(folder))
-    if (path.basename(folder) === 'profiles' && (root === standardRoot || PROFILE_NAME.test(name))) return {name, home, root}
+    if (path.basename(folder) === HomeFile.profiles && (root === standardRoot || PROFILE_NAME.test(name))) return {name, home, root}
   }
   return {name: DEFAULT_PROFILE, home, root: home}
 }

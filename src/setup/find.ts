@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {STANDARD_ROOT} from '../gateway/contract.js'
 import type {Check} from '../doctor/check.js'
 import {accountDoor} from '../host/account-door.js'
 import {type Diagnosis, examine} from '../doctor/examine.js'
@@ -45,7 +46,7 @@ function accountsWithHome(host: Host): string[] {
   if (names.length > MOST_ACCOUNTS) return []
   return names.filter((name) => {
     const account = name === '' ? undefined : host.accountOf(name)
-    return account !== undefined && statIfAllowed(accountDoor(host, account), path.join(account.home, '.hermes'))?.kind === 'folder'
+    return account !== undefined && statIfAllowed(accountDoor(host, account), path.join(account.home, STANDARD_ROOT))?.kind === 'folder'
   })
 }
 

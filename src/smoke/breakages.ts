@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {HomeFile} from '../gateway/contract.js'
 import type {Finding} from '../doctor/finding.js'
 import {performSteps} from '../plan/apply.js'
 import type {ThrowAwayService} from './throw-away.js'
@@ -20,7 +21,7 @@ export interface Breakage {
 export const staleState = (deadRecord: () => string): Breakage => ({
   id: 'stale-state',
   break: async ({userHost, home}) => {
-    const [record, state] = ['gateway.pid', 'gateway_state.json'].map((name) => path.join(home, name)) as [string, string]
+    const [record, state] = [HomeFile.pid, HomeFile.state].map((name) => path.join(home, name)) as [string, string]
     const claimed = {...(JSON.parse(userHost.readText(state) ?? '{}') as object), gateway_state: 'running'}
     userHost.writeAtomic(record, deadRecord(), 0o600)
     userHost.writeAtomic(state, JSON.stringify(claimed), 0o600)
@@ -42,7 +43,7 @@ pid = os.fork()
 if pid == 0:
     os.execv(gateway[0], gateway)
 def runs():
-    with open(home + "/gateway_state.json") as file:
+    with open(home + "/${HomeFile.state}") as file:
         return json.load(file).get("gateway_state") == "running"
 limit = time.monotonic() + 10
 while not runs() and time.monotonic() < limit:

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {HomeFile} from '../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import type {Host} from '../host/host.js'
 import {type Breakage, breakAndCure, DESIRED_STATE, MISSING_HEARTBEAT, staleState, ZOMBIE_PID} from './breakages.js'
@@ -74,8 +75,8 @@ class SelfTest {
     install: async () => outcomeOf(await this.service.install()),
     alive: async () => {
       const {pid, evidence} = await this.service.alivePid()
-      this.deadRecord = this.service.userHost.readText(path.join(this.service.home, 'gateway.pid')) ?? ''
-      if (!this.deadRecord.includes(String(pid))) throw new Error(`gateway.pid does not name pid ${pid}: ${this.deadRecord}`)
+      this.deadRecord = this.service.userHost.readText(path.join(this.service.home, HomeFile.pid)) ?? ''
+      if (!this.deadRecord.includes(String(pid))) throw new Error(`${HomeFile.pid} does not name pid ${pid}: ${this.deadRecord}`)
       return evidence
     },
     reinstall: async () => {

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {HomeFile} from '../../gateway/contract.js'
 import {profileOfCommandLine} from '../../gateway/command-line.js'
 import {DEFAULT_PROFILE} from '../../service/profile.js'
 import {shellQuote} from '../../service/shell-quote.js'
@@ -29,7 +30,7 @@ export const definition: CheckDefinition<Evidence> = {
   managers: ['systemd', 'launchd'],
   look: ({target: {manager, service, userHost}, seen}) => {
     const {commandLine, command} = manager.evidence(seen.manager)
-    const file = path.join(service.profile.root, 'active_profile')
+    const file = path.join(service.profile.root, HomeFile.activeProfile)
     const isPinned = service.profile.name !== DEFAULT_PROFILE || profileOfCommandLine(command) !== undefined
     const isFollowed = !isPinned && !seen.manager.environment.some((entry) => entry.startsWith(NOT_FOLLOWED))
     const named = isFollowed && command.length > 0 ? userHost.readText(file)?.trim() : undefined

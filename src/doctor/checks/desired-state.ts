@@ -1,3 +1,4 @@
+import {HomeFile} from '../../gateway/contract.js'
 import {usageError} from '../../errors.js'
 import {judge, stateOf} from '../../gateway/verdict.js'
 import {stopBudgetMs} from '../../lifecycle/budget.js'
@@ -53,9 +54,9 @@ export const definition: CheckDefinition<Evidence> = {
         kind: 'mirror',
         severity: 'warning',
         interrupts: false,
-        what: `it should be ${wanted}, and gateway_state.json says that it should be ${mirror}`,
+        what: `it should be ${wanted}, and ${HomeFile.state} says that it should be ${mirror}`,
         why: 'Tools that read the wish there, a container at its boot among them, do the opposite of what was asked.',
-        evidence: [recorded(scene), `gateway_state.json: desired_state is ${mirror}`],
+        evidence: [recorded(scene), `${HomeFile.state}: desired_state is ${mirror}`],
       },
     ]
   },
@@ -91,7 +92,7 @@ function wish({desired, gateway}: Observation): DesiredState | undefined {
 function recorded({seen}: Scene): string {
   const wanted = wish(seen)
   if (seen.desired.kind !== 'recorded')
-    return `desired: ${wanted === undefined ? 'not recorded' : `${wanted} (desired_state in gateway_state.json)`}`
+    return `desired: ${wanted === undefined ? 'not recorded' : `${wanted} (desired_state in ${HomeFile.state})`}`
   const {desiredState, since, by} = seen.desired.record
   return `desired: ${desiredState}, since ${since} (${by})`
 }
@@ -180,7 +181,7 @@ function aboutUnreadable(scene: Scene, why: string): Found {
     kind: 'damaged',
     severity: 'warning',
     what: `the record of what was asked for is damaged: ${file}`,
-    evidence: [why, actual(scene), ...(mirror ? [`its copy in gateway_state.json says ${mirror}`] : [])],
+    evidence: [why, actual(scene), ...(mirror ? [`its copy in ${HomeFile.state} says ${mirror}`] : [])],
     ...(mirror ? {} : {cure: bothWays(scene)}),
     // Only where the copy wants what is so anyway.
     isSafe: mirror !== undefined && (mirror === 'running') === (scene.seen.manager.activity === 'running'),

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {HomeFile} from '../../gateway/contract.js'
 import {type Account, type Door, type FileStat, HostError} from '../../host/host.js'
 import type {Step} from '../../plan/plan.js'
 import {otherWriterOf} from '../../service/home-check.js'
@@ -8,8 +9,8 @@ import type {Scene} from '../scene.js'
 
 /** What the gateway itself writes in its home, and we. */
 const NAMES = [
-  ...['gateway.pid', 'gateway.lock', 'gateway_state.json', '.hermes-svc.json', 'state', 'state/gateway.heartbeat'],
-  ...['logs', 'logs/gateway.log', 'logs/agent.log', 'logs/errors.log', 'logs/gateway-exit-diag.log', 'logs/hermes-svc.jsonl'],
+  ...[HomeFile.pid, HomeFile.lock, HomeFile.state, '.hermes-svc.json', HomeFile.stateFolder, HomeFile.heartbeat],
+  ...[HomeFile.logFolder, HomeFile.log, HomeFile.agentLog, HomeFile.errorsLog, HomeFile.exitLog, 'logs/hermes-svc.jsonl'],
 ]
 const OTHERS = 0o077
 const WRITE = 0o022

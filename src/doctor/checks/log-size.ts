@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {HomeFile} from '../../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {openerOf} from '../../gateway/open-files.js'
 import type {Account, AccountHost, Host} from '../../host/host.js'
@@ -36,7 +37,7 @@ export const definition: CheckDefinition<Evidence> = {
   needsService: false,
   needsManager: false,
   look: ({target: {host, userHost, service, manager}}) => {
-    const folder = path.join(service.profile.home, 'logs')
+    const folder = path.join(service.profile.home, HomeFile.logFolder)
     const managers = manager.logFiles(service)
     const files = [...(userHost.list(folder) ?? []).map((name) => path.join(folder, name)), ...managers].flatMap((file) => {
       const stat = userHost.lstat(file)

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {HomeFile} from '../../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {type Heartbeat, heartbeatAgeSec, heartbeatFile, readHeartbeat} from '../../gateway/heartbeat.js'
 import {innermostPid} from '../../gateway/pid-namespace.js'
@@ -151,7 +152,7 @@ function aboutBeat(scene: Scene, {ageMs, beat, ownPid}: Evidence): Found[] | und
         kind: 'foreign',
         severity: 'warning',
         interrupts: false,
-        what: `state/gateway.heartbeat is of pid ${value.pid}, and the gateway that runs is pid ${pid}`,
+        what: `${HomeFile.heartbeat} is of pid ${value.pid}, and the gateway that runs is pid ${pid}`,
         evidence: [`pid ${pid} has been running for ${inWords(ageMs)} and has written none of its own`],
       },
     ]

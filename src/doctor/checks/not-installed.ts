@@ -1,3 +1,4 @@
+import {HomeFile} from '../../gateway/contract.js'
 import {stateOf} from '../../gateway/verdict.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 
@@ -23,7 +24,7 @@ export const definition: CheckDefinition<undefined> = {
         what: `no service is installed for profile ${target.service.profile.name} (${target.manager.title})`,
         evidence: [
           ...(isMeant ? ['it is recorded that its gateway should be running'] : []),
-          ...(isCutOff ? [`a gateway has run here, and was not stopped in good order: gateway_state.json says ${says}`] : []),
+          ...(isCutOff ? [`a gateway has run here, and was not stopped in good order: ${HomeFile.state} says ${says}`] : []),
         ],
         cure: [commandLine(scene, 'install')],
       },

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {HomeFile, STANDARD_ROOT} from '../../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {readDrain, stopTimeoutSec} from '../../gateway/drain.js'
 import {innermostPid} from '../../gateway/pid-namespace.js'
@@ -74,7 +75,7 @@ const gatewaysByHome = oncePerLook(({processes}): Map<string, ProcessInfo[]> => 
   for (const process of processes.gateways) {
     const {home = UNKNOWN_HOME, argv} = process
     const flag = profileOfCommandLine(argv)
-    const homes = flag === undefined || home === UNKNOWN_HOME ? [home] : [home, path.join(home, 'profiles', flag)]
+    const homes = flag === undefined || home === UNKNOWN_HOME ? [home] : [home, path.join(home, HomeFile.profiles, flag)]
     for (const key of homes) byHome.set(key, [...(byHome.get(key) ?? []), process])
   }
   return byHome
@@ -85,7 +86,10 @@ function servesThis({target, seen}: Scene, process: ProcessInfo): boolean {
   const record = {pid: process.pid, startTime: process.startTime, home: undefined, argv: []}
   if (identify(record, process, seen.gateway.home) !== 'gateway') return false
   // Without HERMES_HOME a gateway's home is that of the account that it runs as.
-  return process.home !== undefined || (!process.isHomeHidden && process.uid === account.uid && profile.root === `${account.home}/.hermes`)
+  return (
+    process.home !== undefined ||
+    (!process.isHomeHidden && process.uid === account.uid && profile.root === `${account.home}/${STANDARD_ROOT}`)
+  )
 }
 
 function isInService({seen: {manager}, processes}: Scene, process: ProcessInfo): boolean {

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {PLANNED_STOP} from '../../gateway/last-words.js'
+import {HomeFile} from '../../gateway/contract.js'
 import {hasEnded, readProcess, startedAt} from '../../gateway/process.js'
 import {type FileReading, isObject, readJson} from '../../gateway/records.js'
 import {stateOf} from '../../gateway/verdict.js'
@@ -26,19 +26,19 @@ interface Stale {
 const MARKERS: readonly MarkerKind[] = [
   {
     kind: 'takeover',
-    file: '.gateway-takeover.json',
+    file: HomeFile.takeover,
     ttlMs: 60_000,
     why: 'It stands for a gateway that replaces another one; what replaced it has died half-way.',
   },
   {
     kind: 'planned-stop',
-    file: PLANNED_STOP,
+    file: HomeFile.plannedStop,
     ttlMs: 60_000,
     why: 'It stands for a stop that was meant; a crash of another process with that number could pass for one.',
   },
   {
     kind: 'drain-request',
-    file: '.drain_request.json',
+    file: HomeFile.drainRequest,
     ttlMs: 3_600_000,
     why: 'It asks the gateway to finish its work and take no more; nobody heeds it any longer, and tools still show it.',
   },

@@ -1,3 +1,4 @@
+import {HomeFile} from '../../gateway/contract.js'
 import {pidFile, stateFile} from '../../gateway/records.js'
 import type {Identity} from '../../gateway/verdict.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
@@ -65,17 +66,17 @@ function claimedState({seen}: Scene): string | undefined {
 function aboutDead({seen}: Scene): Found[] {
   const {pid, state} = staleRecords(seen.gateway)
   const evidence = [...seen.verdict.evidence, `the service is ${seen.manager.activity}`]
-  const claim = state === undefined ? '' : `, and gateway_state.json says ${state}`
+  const claim = state === undefined ? '' : `, and ${HomeFile.state} says ${state}`
   if (pid?.what === 'damaged') {
     const kind = 'pid-damaged'
-    return [{kind, severity: 'warning', what: `gateway.pid is damaged${claim}; no gateway runs`, evidence}]
+    return [{kind, severity: 'warning', what: `${HomeFile.pid} is damaged${claim}; no gateway runs`, evidence}]
   }
   if (pid) {
     const [kind, names] = NAMES[pid.what]
-    return [{kind, severity: 'warning', what: `gateway.pid names ${names} (pid ${pid.number})${claim}`, evidence}]
+    return [{kind, severity: 'warning', what: `${HomeFile.pid} names ${names} (pid ${pid.number})${claim}`, evidence}]
   }
   if (state === undefined) return []
-  return [{kind: 'state', severity: 'warning', what: `gateway_state.json says ${state}, and no gateway runs`, evidence}]
+  return [{kind: 'state', severity: 'warning', what: `${HomeFile.state} says ${state}, and no gateway runs`, evidence}]
 }
 
 /** Of before a restart of this container, or of another container on the same home: from here nobody can tell. */
@@ -85,7 +86,7 @@ function aboutElsewhere({seen, target}: Scene, why: string): Found {
   return {
     kind: 'pid-elsewhere',
     severity: 'unknown',
-    what: `gateway.pid names pid ${pid}, which is not of this container as it is now: whether that gateway still runs cannot be told`,
+    what: `${HomeFile.pid} names pid ${pid}, which is not of this container as it is now: whether that gateway still runs cannot be told`,
     evidence: [why, ...seen.verdict.evidence],
     explains: ['desired-state'],
     cure: [`rm ${pidFile(home)}   # if no other container works on ${target.service.profile.home}`],
@@ -102,16 +103,16 @@ function aboutLiving(scene: Scene, pid: number): Found[] {
     {kind, severity: 'warning', what, evidence: verdict.evidence, why, cure: [commandLine(scene, 'restart')], isFixable: false},
   ]
   if (lock.kind === 'held' && lock.unlinked)
-    return found('lock-deleted', `gateway.lock was deleted while the gateway (pid ${pid}) holds it`)
-  if (pidRecord.kind === 'absent') return found('pid-missing', `there is no gateway.pid for the gateway that runs (pid ${pid})`)
+    return found('lock-deleted', `${HomeFile.lock} was deleted while the gateway (pid ${pid}) holds it`)
+  if (pidRecord.kind === 'absent') return found('pid-missing', `there is no ${HomeFile.pid} for the gateway that runs (pid ${pid})`)
   if (lock.kind === 'held' && pidRecord.kind === 'present' && pidRecord.value.pid !== pid) {
-    return found('pid-other', `gateway.pid names pid ${pidRecord.value.pid}, and the gateway that runs is pid ${pid}`)
+    return found('pid-other', `${HomeFile.pid} names pid ${pidRecord.value.pid}, and the gateway that runs is pid ${pid}`)
   }
-  if (pidRecord.kind === 'malformed') return found('pid-unusable', `gateway.pid of the gateway that runs (pid ${pid}) is damaged`)
+  if (pidRecord.kind === 'malformed') return found('pid-unusable', `${HomeFile.pid} of the gateway that runs (pid ${pid}) is damaged`)
   const {state} = gateway
-  if (state.kind === 'absent') return found('state-missing', `there is no gateway_state.json of the gateway that runs (pid ${pid})`, UNSEEN)
+  if (state.kind === 'absent') return found('state-missing', `there is no ${HomeFile.state} of the gateway that runs (pid ${pid})`, UNSEEN)
   if (state.kind === 'malformed')
-    return found('state-damaged', `gateway_state.json of the gateway that runs (pid ${pid}) is damaged`, UNSEEN)
+    return found('state-damaged', `${HomeFile.state} of the gateway that runs (pid ${pid}) is damaged`, UNSEEN)
   return []
 }
 

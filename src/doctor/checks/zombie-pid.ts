@@ -1,3 +1,4 @@
+import {HomeFile} from '../../gateway/contract.js'
 import {innermostPid} from '../../gateway/pid-namespace.js'
 import {childrenOf} from '../../gateway/process-table.js'
 import {type ProcessInfo, programName, readProcess} from '../../gateway/process.js'
@@ -74,7 +75,7 @@ export const definition: CheckDefinition<Evidence> = {
       return [{kind: 'supervised', severity, what, evidence: describe(supervised), explains}]
     }
     if (recorded) {
-      const file = recordOf(seen.gateway.pidRecord)?.pid === recorded.pid ? 'gateway.pid' : 'gateway_state.json'
+      const file = recordOf(seen.gateway.pidRecord)?.pid === recorded.pid ? HomeFile.pid : HomeFile.state
       const what = `${file} names a zombie: pid ${recorded.pid} has ended, and its parent does not reap it`
       return [{kind: 'recorded', severity, what, evidence: describe(recorded), explains}]
     }

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {HomeFile} from '../../gateway/contract.js'
 import {type Account, type Door, type Host, HostError} from '../../host/host.js'
 import {readIfAllowed, statIfAllowed} from '../../host/tolerant-read.js'
 import {parseSettings} from '../../service/settings.js'
@@ -94,7 +95,7 @@ export function slotDefinitions(host: Host, scan: string, root: string): Gateway
     if (readIfAllowed(host, file) === undefined) return []
     const settings = parseSettings(readIfAllowed(host, path.join(scan, name, 'settings.json')))
     const profile = name.slice('gateway-'.length)
-    const home = settings?.home ?? (profile === 'default' ? root : path.join(root, 'profiles', profile))
+    const home = settings?.home ?? (profile === 'default' ? root : path.join(root, HomeFile.profiles, profile))
     const isEnabled = host.lstat(path.join(scan, name, 'down')) === undefined
     return [{name, scope: 'system', path: file, home, isEnabled, command: settings?.command ?? []} satisfies GatewayDefinition]
   })

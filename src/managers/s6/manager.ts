@@ -1,3 +1,4 @@
+import {STANDARD_ROOT} from '../../gateway/contract.js'
 import {accountDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
@@ -186,7 +187,7 @@ export class S6Manager implements Manager {
   }
 
   gatewayDefinitions(account: Account): GatewayDefinition[] {
-    const root = containerVariable(this.host, 'HERMES_HOME')?.trim() || path.join(account.home, '.hermes')
+    const root = containerVariable(this.host, 'HERMES_HOME')?.trim() || path.join(account.home, STANDARD_ROOT)
     return orNoAccess(() => slotDefinitions(this.host, this.scan, root))
   }
 

@@ -1,3 +1,4 @@
+import {HomeFile} from '../../gateway/contract.js'
 import {accountDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import type {Account, Host} from '../../host/host.js'
@@ -86,7 +87,7 @@ export function slotPaths(scan: string, {name, profile}: Pick<Service, 'name' | 
     support,
     settings: path.join(support, 'settings.json'),
     environmentFile: path.join(support, 'gateway.env'),
-    logs: path.join(profile.root, 'logs', 'gateways', name.slice('gateway-'.length)),
+    logs: path.join(profile.root, HomeFile.s6Logs, name.slice('gateway-'.length)),
   }
 }
 

@@ -1,3 +1,4 @@
+import type {HomeFile} from '../../gateway/contract.js'
 /**
  * The shape of `<home>/stand-in.json`, which tells the stand-in gateway (`hermes`, beside this file) how to behave. The
  * table in that program's docstring is the reference; a test keeps the two in step. All times are milliseconds.
@@ -62,7 +63,7 @@ export interface StandInBehaviour {
   /** `block`: sleeps on the loop's thread. `spin`: uses a full core. `stop`: sends itself SIGSTOP. */
   freeze?: 'block' | 'spin' | 'stop'
   /** Files deleted once it runs; the lock stays held on the deleted file. */
-  unlink_after_start?: ('gateway.pid' | 'gateway.lock')[]
+  unlink_after_start?: (typeof HomeFile.pid | typeof HomeFile.lock)[]
   /** 0.21: time between two heartbeats; null: none, and no loop-tick socket. */
   heartbeat_ms?: number | null
   /** 0.21: false leaves gateway.sock out. */

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {HomeFile} from '../../../gateway/contract.js'
 import {commandLine, type CheckDefinition, defineCheck} from '../../../doctor/check.js'
 import type {Found} from '../../../doctor/finding.js'
 import type {Scene} from '../../../doctor/scene.js'
@@ -116,7 +117,7 @@ function lookAt(scene: Scene): Pick<Evidence, 'reading' | 'isConsoleOnly'> & {re
 function foreignPlaces(scene: Scene): string[] {
   const {host, userHost, service} = scene.target
   const {logs} = placesOf(scene)
-  const folders = [path.join(service.profile.root, 'logs'), path.dirname(logs), logs]
+  const folders = [path.join(service.profile.root, HomeFile.logFolder), path.dirname(logs), logs]
   const places = [...folders, ...['current', 'lock', 'state'].map((name) => path.join(logs, name))]
   return places.flatMap((place) => {
     try {

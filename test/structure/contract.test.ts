@@ -1,0 +1,98 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import ts from 'typescript'
+import {describe, expect, it} from 'vitest'
+import {HomeFile, STANDARD_ROOT, tickSocket} from '../../src/gateway/contract.js'
+
+const ROOT = path.resolve(import.meta.dirname, '../..')
+const CONTRACT = 'src/gateway/contract.ts'
+
+/** One piece of text or number that stands in the source, comments aside. */
+interface Literal {
+  readonly file: string
+  readonly line: number
+  readonly text: string
+  /** One of the names that path.join() gets. */
+  readonly isPathPart: boolean
+}
+
+/** A word that may stand somewhere else, and why. */
+interface Exception {
+  readonly file: string
+  readonly text: RegExp
+  readonly why: string
+}
+
+function sources(): string[] {
+  const files = fs.readdirSync(path.join(ROOT, 'src'), {recursive: true, encoding: 'utf8'})
+  return files.filter((file) => file.endsWith('.ts')).map((file) => `src/${file}`)
+}
+
+function literalsOf(file: string): Literal[] {
+  const found: Literal[] = []
+  const source = ts.createSourceFile(file, fs.readFileSync(path.join(ROOT, file), 'utf8'), ts.ScriptTarget.ESNext, true)
+  const visit = (node: ts.Node): void => {
+    const isPiece = ts.isTemplateHead(node) || ts.isTemplateMiddle(node) || ts.isTemplateTail(node)
+    const isText = isPiece || ts.isStringLiteralLike(node) || ts.isRegularExpressionLiteral(node)
+    if (isText || ts.isNumericLiteral(node)) {
+      const line = source.getLineAndCharacterOfPosition(node.getStart(source)).line + 1
+      const {parent} = node
+      found.push({file, line, text: node.text, isPathPart: ts.isCallExpression(parent) && parent.expression.getText() === 'path.join'})
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(source)
+  return found
+}
+
+const LITERALS = sources()
+  .filter((file) => file !== CONTRACT)
+  .flatMap(literalsOf)
+
+/** The places where a literal is one of upstream's words, those that may be left out, and exceptions that except nothing. */
+function strays(isWord: (literal: Literal) => boolean, exceptions: readonly Exception[]): string[] {
+  const used = new Set<Exception>()
+  const found = LITERALS.filter(isWord).filter((literal) => {
+    const exception = exceptions.find(({file, text}) => file === literal.file && text.test(literal.text))
+    if (exception) used.add(exception)
+    return exception === undefined
+  })
+  const unused = exceptions
+    .filter((exception) => !used.has(exception))
+    .map(({file, text}) => `${file}: nothing there needs the exception ${text}`)
+  return [...found.map(({file, line, text}) => `${file}:${line}: ${JSON.stringify(text)}`), ...unused]
+}
+
+function escaped(text: string): string {
+  return text.replace(/[.]/g, '\\.')
+}
+
+/** Also words of ours and of everybody: they count only where a path is made of them. */
+const COMMON = [HomeFile.stateFolder, HomeFile.logFolder, HomeFile.profiles, HomeFile.environment, HomeFile.config]
+
+describe('the contract with upstream', () => {
+  it('says of each entry since which version it holds, and in which file of upstream it stands', () => {
+    const lines = fs.readFileSync(path.join(ROOT, CONTRACT), 'utf8').split('\n')
+    const isEntry = (line: string) => /^(?:export const \w+(?:: [^=]+)? = (?!\{)|  \w+: )/.test(line)
+    const unsaid = lines.flatMap((line, index) => {
+      if (!isEntry(line)) return []
+      return /@holds \d\.\d+(?: to \d\.\d+)? [\w/.-]+ \*\/$/.test(lines[index - 1] ?? '') ? [] : [line]
+    })
+    expect(lines.filter(isEntry).length).toBeGreaterThan(20)
+    expect(unsaid).toEqual([])
+  })
+
+  it('has the names of the files that a gateway reads and writes, and no other file of ours spells one', () => {
+    const names = [...Object.values(HomeFile), STANDARD_ROOT].filter((name) => !COMMON.includes(name as never)).map(escaped)
+    const socket = tickSocket(0).split('0')[0] ?? ''
+    const pattern = new RegExp(`(?<![\\w.-]|~/)(?:${names.join('|')}|${escaped(socket)}\\d*)(?![\\w-])`)
+    const isFile = ({text, isPathPart}: Literal) => pattern.test(text) || (isPathPart && COMMON.includes(text as never))
+    expect(
+      strays(isFile, [
+        {file: 'src/service/gateway-command.ts', text: /^\.hermes\/bin\/hermes$/, why: "a folder of upstream's checkout, which is no home"},
+        {file: 'src/doctor/checks/stale-token-lock.ts', text: /^state$/, why: 'of the XDG Base Directory Specification'},
+        {file: 'src/managers/launchd/tick-places.ts', text: /^state$/, why: 'what we remember of a service, in a folder of ours'},
+      ]),
+    ).toEqual([])
+  })
+})
