@@ -57,7 +57,9 @@ function locate(
 ): {located: Located[]; unreachable: ServiceError | undefined} {
   try {
     // A service that was asked for may be known to the manager without being on disk any more.
-    const located = isNamed ? targets.map((target) => ({target, manager: observeOne(target)})) : locateAll(targets, anyScope)
+    const located = isNamed
+      ? targets.map((target) => ({target, manager: observeOne(target)}))
+      : locateAll(targets, anyScope, {withTick: true})
     return {located, unreachable: undefined}
   } catch (error) {
     if (!(error instanceof ServiceError) || error.exitStatus !== ExitStatus.cannotTell) throw error
@@ -70,5 +72,5 @@ function locate(
 }
 
 function observeOne({manager, service}: Target): ManagerObservation {
-  return manager.observe([service])[0] ?? manager.notInstalled(service)
+  return manager.observe([service], {withTick: true})[0] ?? manager.notInstalled(service)
 }

@@ -59,6 +59,8 @@ export interface Door {
   readLink(path: string): string | undefined
   /** The path with all links resolved; undefined if it does not exist. */
   realPath(path: string): string | undefined
+  /** What is free on the file system of a path that exists (statvfs(3)); undefined if it does not exist. */
+  freeSpace(path: string): FreeSpace | undefined
   /** True if this host's account may execute the file (access(2) X_OK) and it is a regular file. */
   isExecutable(path: string): boolean
 
@@ -180,6 +182,14 @@ export interface FileStat {
   readonly device: number
   /** Modification time, ms since the epoch. */
   readonly modifiedMs: number
+}
+
+/** What may still be written on a file system. */
+export interface FreeSpace {
+  /** Bytes that an account other than root may write. */
+  readonly bytes: number
+  /** Files that can be made; undefined where the file system does not count them. */
+  readonly files: number | undefined
 }
 
 /** Bytes at an offset of a file; beyond its end they make it longer. */

@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import {errnoError, errnoOf} from './errno.js'
 import {withExactly} from './exact-place.js'
-import {type Account, type FileStat, HostError, type InPlaceWrite, MAX_OWN_TEXT_BYTES, MAX_TEXT_BYTES} from './host.js'
+import {type Account, type FileStat, type FreeSpace, HostError, type InPlaceWrite, MAX_OWN_TEXT_BYTES, MAX_TEXT_BYTES} from './host.js'
 import {openPlain, readWhole} from './plain-file.js'
 import {addLine, makeFolderWhole, replaceFile} from './whole-write.js'
 
@@ -56,6 +56,13 @@ export abstract class NodeFiles {
 
   lstat(file: string): FileStat | undefined {
     return this.absentIsUndefined('cannot look at', file, () => fileStat(fs.lstatSync(file, {throwIfNoEntry: false})))
+  }
+
+  freeSpace(file: string): FreeSpace | undefined {
+    return this.absentIsUndefined('cannot look at the file system of', file, () => {
+      const {bavail, bsize, files, ffree} = fs.statfsSync(file)
+      return {bytes: bavail * bsize, files: files > 0 ? ffree : undefined}
+    })
   }
 
   readLink(file: string): string | undefined {

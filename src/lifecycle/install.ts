@@ -117,7 +117,7 @@ export async function renderService(
     if (value === undefined) environment.delete(name)
     else environment.set(name, value)
   }
-  const heartbeat = await manager.heartbeat(service, settings, force)
+  const heartbeat = await manager.heartbeat(service, settings, {force})
   const renderedBy = async (writer: string | undefined): Promise<Rendered> => {
     const signed = writer === undefined ? settings : {...settings, writtenBy: writer}
     return {seen, settings: signed, environment, files: await manager.render(service, signed, environment), heartbeat, force}

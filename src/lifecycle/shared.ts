@@ -54,7 +54,7 @@ export function sharedTick(
     kind: 'shared',
     why: 'have the heartbeat be what its services want',
     steps: planned,
-    again: async () => (await manager.heartbeat(service, settings, force)).steps,
+    again: async () => (await manager.heartbeat(service, settings, {force})).steps,
     othersWant: async () => {
       const {files} = await manager.heartbeat(service, undefined)
       return JSON.stringify(files.map(({path, text, isProgram}) => [path, isProgram ? text.length : text]))

@@ -225,6 +225,18 @@ export interface LogCommand {
   readonly isPlain?: boolean
 }
 
+export interface ObserveOptions {
+  /** Asks in the same call about the tick of the account of the first service, for a later `heartbeat` that is given the observation. */
+  readonly withTick?: boolean
+}
+
+export interface HeartbeatOptions {
+  /** Replaces what was edited by hand. */
+  readonly force?: boolean
+  /** A look of this moment, of which what it says of the tick is taken. */
+  readonly seen?: ManagerObservation
+}
+
 /**
  * One service manager in one scope. Reading methods never write, signal or take a lock; everything that changes something is returned as
  * steps of a plan. All methods throw ServiceError for foreseeable failures, exit 4 if the manager cannot be reached.
@@ -253,7 +265,7 @@ export interface Manager {
   /** True if a definition of that service is on disk. Cheap: the manager is not asked. */
   isOnDisk(service: Service): boolean
   /** Snapshots in the order given, by as few calls to the manager as it allows. */
-  observe(services: readonly Service[]): ManagerObservation[]
+  observe(services: readonly Service[], options?: ObserveOptions): ManagerObservation[]
   /** What an observation of a service is that has nothing on disk; the manager is not asked. */
   notInstalled(service: Service): ManagerObservation
   /**
@@ -272,10 +284,9 @@ export interface Manager {
 
   /**
    * The tick that refreshes the heartbeats of all services of the service's account, as it should be with these settings of this service
-   * (undefined: without it): the files that they share, none if no service wants it, and the steps that make it so. `force`: replace
-   * what was edited by hand.
+   * (undefined: without it): the files that they share, none if no service wants it, and the steps that make it so.
    */
-  heartbeat(service: Service, settings: ServiceSettings | undefined, force?: boolean): Promise<HeartbeatDefinition>
+  heartbeat(service: Service, settings: ServiceSettings | undefined, options?: HeartbeatOptions): Promise<HeartbeatDefinition>
 
   /** What the merged definition says; nothing more is read. */
   evidence(observation: ManagerObservation): DefinitionEvidence

@@ -6,6 +6,7 @@ import {
   type AttachOptions,
   type Doors,
   type FileStat,
+  type FreeSpace,
   type HeldLock,
   type Host,
   HostError,
@@ -125,6 +126,7 @@ interface Machine {
   monotonicMs: number
   inodes: number
   nextPid: number
+  free: FreeSpace
 }
 
 const ROOT: Account = {uid: 0, gid: 0, name: 'root', home: '/root'}
@@ -176,6 +178,7 @@ export class FakeHost implements Host, AccountHost, Doors {
       locked: new Set(given.locked),
       changes: [],
       later: [],
+      free: {bytes: 2 ** 32, files: 2 ** 20},
       nowMs: given.nowMs ?? Date.UTC(2026, 0, 1),
       monotonicMs: given.monotonicMs ?? 1_000_000,
       inodes: 100,
@@ -230,6 +233,11 @@ export class FakeHost implements Host, AccountHost, Doors {
   }
 
   /** Sets the wall clock back or ahead; the monotonic one goes on. */
+  /** What is free on all its file systems from now on. */
+  setFree(free: FreeSpace): void {
+    this.machine.free = free
+  }
+
   setClock(nowMs: number): void {
     this.machine.nowMs = nowMs
   }
@@ -322,6 +330,10 @@ export class FakeHost implements Host, AccountHost, Doors {
   lstat(file: string): FileStat | undefined {
     const found = this.lookUp(file, 'cannot look at', {follow: false})
     return found && fileStat(found.node)
+  }
+
+  freeSpace(file: string): FreeSpace | undefined {
+    return this.lookUp(file, 'cannot look at the file system of') && this.machine.free
   }
 
   readLink(file: string): string | undefined {

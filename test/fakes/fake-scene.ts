@@ -1,3 +1,4 @@
+import {heartbeatPaths} from '../../src/managers/systemd/heartbeat.js'
 import type {Check, FixOptions} from '../../src/doctor/check.js'
 import {examine} from '../../src/doctor/examine.js'
 import type {Finding} from '../../src/doctor/finding.js'
@@ -103,6 +104,7 @@ export function captured(situation: string): {readonly target: Target; readonly 
   const account: Account = {uid: 1001, gid: 1001, name: 'hermes', home: '/home/hermes'}
   const service: Service = {profile: {name: 'default', home: CAPTURED_HOME, root: CAPTURED_HOME}, name: 'hermes-gateway.service', account}
   const shown = capturedShow(situation)
+  const {timer, service: tick} = heartbeatPaths('user', account)
   const changedMs = Math.max(
     ...['StateChangeTimestampMonotonic', 'ExecMainStartTimestampMonotonic'].map((name) => Number(shown[name]) / 1000),
   )
@@ -115,7 +117,10 @@ export function captured(situation: string): {readonly target: Target; readonly 
       '/run/user/1001/bus': {kind: 'socket', uid: 1001, gid: 1001},
       '/run/user/1001': {folder: true, mode: 0o700, uid: 1001, gid: 1001},
     },
-    commands: [{...showCommand('user', account, [service], [shown]), times: Infinity}],
+    commands: [
+      {...showCommand('user', account, [service], [shown]), times: Infinity},
+      {...showCommand('user', account, [service, {name: timer}, {name: tick}], [shown]), times: Infinity},
+    ],
   })
   for (const name of ['gateway.pid', 'gateway_state.json']) {
     const file = `${CAPTURED_HOME}/${name}`

@@ -113,30 +113,27 @@ export class FakeSystemd {
   }
 
   private read(argv: readonly string[], service: Service): RunResult {
-    if (argv[0] === 'df') return result(argv, 'Filesystem Blocks Used Available Capacity Mounted\n/dev/sda 9000000 1 5000000 1% /\n')
     if (argv[0] === 'journalctl') return result(argv, 'a line of the log\n')
     if (argv.includes('--version')) return result(argv, 'systemd 252 (252.1)\n')
     if (argv.includes('show-environment')) {
-      return result(
-        argv,
-        Object.entries(this.managerEnvironment)
-          .map(([name, value]) => `${name}=${value}\n`)
-          .join(''),
-      )
+      return result(argv, properties(this.managerEnvironment))
     }
     if (!argv.includes('show')) throw new Error(`unexpected: ${argv.join(' ')}`)
-    if (argv.includes(TIMER)) return result(argv, this.showTimer())
-    if (argv.includes(TICK)) {
+    const blocks = argv.slice(argv.indexOf('--') + 1).map((unit) => properties(this.known(unit, service)))
+    return result(argv, blocks.join('\n'))
+  }
+
+  /** What systemctl says of one unit. */
+  private known(unit: string, service: Service): Readonly<Record<string, string>> {
+    const {isEnabled, isActive} = this.timer
+    const loaded = {LoadState: 'loaded', SubState: 'dead', NeedDaemonReload: 'no'}
+    if (unit === TIMER) return {...loaded, UnitFileState: isEnabled ? 'enabled' : '', ActiveState: isActive ? 'active' : 'inactive'}
+    if (unit === TICK) {
       const {wall, monotonic} = this.lastTick ?? {wall: '', monotonic: 0}
-      return result(argv, `ExecMainExitTimestamp=${wall}\nExecMainExitTimestampMonotonic=${monotonic}\n`)
+      const times = {ExecMainExitTimestamp: wall, ExecMainExitTimestampMonotonic: String(monotonic)}
+      return {...loaded, UnitFileState: 'static', ActiveState: 'inactive', MainPID: '0', NRestarts: '0', ...times}
     }
-    const known = {Id: service.name, ...(this.others[argv.at(-1) ?? ''] ?? this.shown)}
-    return result(
-      argv,
-      Object.entries(known)
-        .map(([name, value]) => `${name}=${value}\n`)
-        .join(''),
-    )
+    return {Id: service.name, ...(this.others[unit] ?? this.shown)}
   }
 
   private run(argv: readonly string[], options: RunOptions | undefined, service: Service): RunResult {
@@ -182,12 +179,6 @@ export class FakeSystemd {
     return result(argv, '')
   }
 
-  private showTimer(): string {
-    const {isEnabled, isActive} = this.timer
-    const timer = `UnitFileState=${isEnabled ? 'enabled' : ''}\nActiveState=${isActive ? 'active' : 'inactive'}\nNeedDaemonReload=no\n`
-    return `${timer}\nUnitFileState=static\nActiveState=inactive\nNeedDaemonReload=no\n`
-  }
-
   private changeTimer(argv: readonly string[], verb: string): RunResult {
     if (verb === 'enable' || verb === 'disable') Object.assign(this.timer, {isEnabled: verb === 'enable', isActive: verb === 'enable'})
     return result(argv, '')
@@ -210,4 +201,11 @@ export class FakeSystemd {
 
 function result(argv: readonly string[], stdout: string): RunResult {
   return {argv, code: 0, signal: null, stdout, stderr: ''}
+}
+
+/** One line a property, as systemctl prints them. */
+function properties(values: Readonly<Record<string, string>>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('')
 }

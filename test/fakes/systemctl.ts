@@ -44,7 +44,7 @@ export const ALWAYS_SHOWN: Readonly<Record<string, string>> = {
 export function showCommand(
   scope: Scope,
   account: Account,
-  services: readonly Service[],
+  services: readonly Pick<Service, 'name'>[],
   shown: readonly Readonly<Record<string, string>>[],
 ): FakeCommand {
   const blocks = services.map(({name}, index) =>

@@ -1,31 +1,16 @@
+import type {FreeSpace} from '../../host/host.js'
 import {shellWord} from '../../service/shell-quote.js'
 import {type CheckDefinition, defineCheck} from '../check.js'
-import {oncePerLook} from '../once-per-look.js'
-import type {Scene} from '../scene.js'
 
 interface Evidence {
   /** Where the file system of the home is mounted, if it is mounted read-only. */
   readonly readOnly: string | undefined
-  /** KB, and files, that the account may still write there; undefined if that cannot be told. */
-  readonly freeKb: number | undefined
-  readonly freeFiles: number | undefined
+  /** What may still be written there; undefined if that cannot be told. */
+  readonly free: FreeSpace | undefined
 }
 
 /** The records of a gateway, and ours beside them, need no more. */
-const ENOUGH_KB = 1024
-/** A network that does not answer is no full disk. */
-const TIMEOUT_MS = 5000
-
-/** Asked once a file system and account. */
-const freeOf = oncePerLook(({target: {userHost, service}}: Scene): Pick<Evidence, 'freeKb' | 'freeFiles'> => {
-  const available = (flag: string) => {
-    const {code, stdout} = userHost.read(['df', '-P', flag, service.profile.home], {timeoutMs: TIMEOUT_MS})
-    const [, total, , free] = code === 0 ? (stdout.trimEnd().split('\n').at(-1)?.split(/\s+/) ?? []) : []
-    // Some file systems count no files.
-    return free === undefined || !/^\d+$/.test(free) || !(Number(total) > 0) ? undefined : Number(free)
-  }
-  return {freeKb: available('-k'), freeFiles: available('-i')}
-})
+const ENOUGH_BYTES = 1024 * 1024
 
 /** A home in which nothing can be written any more. */
 export const definition: CheckDefinition<Evidence> = {
@@ -34,14 +19,13 @@ export const definition: CheckDefinition<Evidence> = {
   why: 'Neither the gateway nor hermes-svc can record what they do there: messages are lost, and a stop is forgotten at the next boot.',
   needsService: true,
   needsManager: false,
-  look: (scene) => {
-    const {host, userHost, service} = scene.target
+  look: ({target: {host, userHost, service}}) => {
     const {home} = service.profile
-    if (userHost.stat(home)?.kind !== 'folder') return {readOnly: undefined, freeKb: undefined, freeFiles: undefined}
+    if (userHost.stat(home)?.kind !== 'folder') return {readOnly: undefined, free: undefined}
     const mount = mountOf(host.readText('/proc/self/mountinfo') ?? '', home)
-    return {readOnly: mount?.isReadOnly ? mount.place : undefined, ...freeOf(scene, `${service.account.uid} ${mount?.place ?? home}`)}
+    return {readOnly: mount?.isReadOnly ? mount.place : undefined, free: userHost.freeSpace(home)}
   },
-  diagnose: ({target: {service}}, {readOnly, freeKb, freeFiles}) => {
+  diagnose: ({target: {service}}, {readOnly, free}) => {
     const {home} = service.profile
     const place = shellWord(home)
     const found = (kind: string, what: string, evidence: string[], cure: string[]) => [
@@ -56,15 +40,15 @@ export const definition: CheckDefinition<Evidence> = {
       )
     }
     const make = [`df -h ${place}; df -i ${place}`, `du -xsh ${place}/* | sort -h | tail   # make room`]
-    if (freeKb !== undefined && freeKb < ENOUGH_KB) {
+    if (free && free.bytes < ENOUGH_BYTES) {
       return found(
         'full',
         `the disk of the home of ${service.name} is full`,
-        [`${freeKb} KB are free for ${service.account.name} in ${home}`],
+        [`${Math.floor(free.bytes / 1024)} KB are free for ${service.account.name} in ${home}`],
         make,
       )
     }
-    if (freeFiles === 0)
+    if (free?.files === 0)
       return found('no-inodes', `the disk of the home of ${service.name} takes no more files`, [`no inode is free in ${home}`], make)
     return []
   },

@@ -17,6 +17,7 @@ import type {
   DirectiveDrift,
   GatewayDefinition,
   HeartbeatDefinition,
+  HeartbeatOptions,
   LogCommand,
   LogQuery,
   Manager,
@@ -165,7 +166,11 @@ export class LaunchdManager implements Manager {
     return driftOf(this.scope, observation, settings, kind && domainOf(kind, service.account))
   }
 
-  async heartbeat(service: Service, settings: ServiceSettings | undefined, force = false): Promise<HeartbeatDefinition> {
+  async heartbeat(
+    service: Service,
+    settings: ServiceSettings | undefined,
+    {force = false}: HeartbeatOptions = {},
+  ): Promise<HeartbeatDefinition> {
     const {account} = service
     const recorded = orNoAccess(() => recordedSettings(this.files, scopeFolders(this.scope, account).support))
     const {wanting, isAbout, isProgramWanted} = tickWish(recorded, service.name, settings, account)

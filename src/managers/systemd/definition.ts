@@ -106,7 +106,7 @@ export function unitEnvironment(host: Host, scope: Scope, service: Service, sett
 
 /**
  * Renders the files of a service. `withUnit` is false for an adopted service, whose own unit is kept; a command of ours stands in
- * the drop-in, which nobody else writes. `systemdVersion` decides on directives that older versions do not know.
+ * the drop-in, which nobody else writes. `hasRestartSteps`: the running systemd knows RestartSteps=.
  */
 export async function renderDefinition(
   host: Host,
@@ -115,7 +115,7 @@ export async function renderDefinition(
   service: Service,
   settings: ServiceSettings,
   environment: ReadonlyMap<string, string>,
-  options: {withUnit: boolean; systemdVersion: number},
+  options: {withUnit: boolean; hasRestartSteps: boolean},
 ): Promise<DefinitionFile[]> {
   const paths = definitionPaths(scope, service)
   const command = startWords(host, service, settings).map(execWord).join(' ')
@@ -151,7 +151,7 @@ export async function renderDefinition(
   const dropIn = await renderTemplate(host, 'systemd/10-hermes-svc.conf.ejs', {
     ...pace,
     arithmetic: describePolicy(settings.policy),
-    hasRestartSteps: options.systemdVersion >= 254,
+    hasRestartSteps: options.hasRestartSteps,
     runtimeDirectory: runtimeDirectoryName(service),
     // By its path: the gateway's own variables, PATH among them, hold for the helpers too.
     sleep: execWord(toolPath(host, 'sleep')),

@@ -10,6 +10,7 @@ import {isAsWanted} from '../as-wanted.js'
 import type {DefinitionFile, Scope} from '../manager.js'
 import {isEdited, scopeFolders, stamped} from './definition.js'
 import {execWord, freeText} from './escape.js'
+import type {Properties} from './show.js'
 
 /** The built tick, below the package's root. */
 const BUILT_ENTRY = 'dist/heartbeat.cjs'
@@ -82,6 +83,23 @@ export interface TimerState {
   readonly isActive: boolean
   /** It runs by another text than the one on disk: an earlier run was killed between the two. */
   readonly needsReload: boolean
+}
+
+/** The units of a tick, in the order in which `timerState` takes what systemd says of them. */
+export function tickUnits({timer, service}: HeartbeatPaths): readonly [string, string] {
+  return [timer, service]
+}
+
+/** What `timerState` needs to be told. */
+export const TIMER_PROPERTIES = ['UnitFileState', 'ActiveState', 'NeedDaemonReload']
+
+/** Reads what systemd says of the units of a tick; of none, nothing is active. */
+export function timerState(shown: readonly Properties[]): TimerState {
+  return {
+    isEnabled: shown[0]?.UnitFileState === 'enabled',
+    isActive: shown[0]?.ActiveState === 'active',
+    needsReload: shown.some((unit) => unit.NeedDaemonReload === 'yes'),
+  }
 }
 
 /** How the tick's units are brought from what they are to what they should be; `change` makes a call of systemctl. */

@@ -19,11 +19,13 @@ import type {
   DirectiveDrift,
   GatewayDefinition,
   HeartbeatDefinition,
+  HeartbeatOptions,
   LastTick,
   LogCommand,
   LogQuery,
   Manager,
   ManagerObservation,
+  ObserveOptions,
   OwnFile,
   Scope,
   Service,
@@ -49,7 +51,19 @@ import {ownedDirectives, wantedDirectives} from './directives.js'
 import {parseEnvironmentFile} from './escape.js'
 import {execStartOf, valuesOf} from './exec-start.js'
 import {definitionEvidence} from './evidence.js'
-import {type HeartbeatChange, heartbeatPaths, installedNode, installSteps, removalSteps, renderHeartbeat, timerFaults} from './heartbeat.js'
+import {
+  type HeartbeatChange,
+  heartbeatPaths,
+  installedNode,
+  installSteps,
+  removalSteps,
+  renderHeartbeat,
+  tickUnits,
+  TIMER_PROPERTIES,
+  timerFaults,
+  type TimerState,
+  timerState,
+} from './heartbeat.js'
 import {journalCommand} from './journal.js'
 import {endLinger, turnLingerOn} from './linger.js'
 import {environmentFilesOf, isLoaded, microsecondsToMs, observed, OBSERVED_PROPERTIES, positive, utcMs} from './observed.js'
@@ -59,6 +73,8 @@ import type {Properties} from './show.js'
 import {Systemctl} from './systemctl.js'
 
 const READ_PROPERTIES = [...OBSERVED_PROPERTIES, 'RestartMaxDelayUSec', 'ExecStartPre', 'ExecStopPost']
+/** The first systemd that raises its pause between restarts by itself (systemd 254, NEWS: RestartSteps=). */
+const RESTART_STEPS_SINCE = 254
 const USER_MANAGER_TIMEOUT_MS = 10_000
 const LOOK_EVERY_MS = 50
 /** The service of the default profile. */
@@ -81,6 +97,10 @@ export class SystemdManager implements Manager {
   readonly title: string
   /** An observation does not change, and many checks ask what its definition says. */
   private readonly evidenceOf = new WeakMap<ManagerObservation, DefinitionEvidence>()
+  /** What the same look said of the tick's units, where that was asked for. */
+  private readonly timerOf = new WeakMap<ManagerObservation, TimerState>()
+  /** Whether the running systemd has RestartSteps=; undefined until it was asked about a unit. */
+  private knowsRestartSteps: boolean | undefined
   private readonly systemctl: Systemctl
   /** Through which the files of this scope are read: a user's own are, as root too, with that user's ids. */
   private readonly files: Door
@@ -143,15 +163,23 @@ export class SystemdManager implements Manager {
     return orNoAccess(() => this.files.lstat(definitionPaths(this.scope, service).unit) !== undefined)
   }
 
-  observe(services: readonly Service[]): ManagerObservation[] {
-    if (services.length === 0) return []
+  observe(services: readonly Service[], {withTick = false}: ObserveOptions = {}): ManagerObservation[] {
+    const [first] = services
+    if (!first) return []
     // Without a user manager nothing runs under it; of what is not on disk either, that is all there is to know.
     if (!this.systemctl.answers() && !services.some((service) => this.isOnDisk(service))) {
       return services.map((service) => this.notInstalled(service))
     }
     const names = services.map((service) => service.name)
-    const shown = this.systemctl.show([...READ_PROPERTIES, ...ownedDirectives()], names)
-    return services.map((service, index) => this.observation(service, shown[index] ?? {}))
+    const tick = withTick ? tickUnits(heartbeatPaths(this.scope, first.account)) : []
+    const shown = this.systemctl.show([...READ_PROPERTIES, ...ownedDirectives()], [...names, ...tick])
+    this.knowsRestartSteps = shown.some((unit) => unit.RestartMaxDelayUSec !== undefined)
+    const timer = withTick ? timerState(shown.slice(names.length)) : undefined
+    return services.map((service, index) => {
+      const observation = this.observation(service, shown[index] ?? {})
+      if (timer && service.account.uid === first.account.uid) this.timerOf.set(observation, timer)
+      return observation
+    })
   }
 
   notInstalled(service: Service): ManagerObservation {
@@ -173,7 +201,7 @@ export class SystemdManager implements Manager {
     const withUnit = text === undefined ? settings.createdDefinition : isOwn(text)
     return renderDefinition(this.host, this.files, this.scope, service, settings, environment, {
       withUnit,
-      systemdVersion: this.systemctl.version(),
+      hasRestartSteps: this.knowsRestartSteps ?? this.systemctl.version() >= RESTART_STEPS_SINCE,
     })
   }
 
@@ -295,14 +323,18 @@ export class SystemdManager implements Manager {
     return scope === 'user' ? `systemctl --user ${words}` : `sudo systemctl ${words}`
   }
 
-  async heartbeat(service: Service, settings: ServiceSettings | undefined, force = false): Promise<HeartbeatDefinition> {
+  async heartbeat(
+    service: Service,
+    settings: ServiceSettings | undefined,
+    {force = false, seen}: HeartbeatOptions = {},
+  ): Promise<HeartbeatDefinition> {
     const {account} = service
     const own = path.basename(definitionPaths(this.scope, service).supportFolder)
     const {wanting, isAbout, isProgramWanted} = tickWish(this.recorded(), own, settings, account)
     if (wanting.length === 0)
-      return {files: [], steps: removalSteps(this.files, !isProgramWanted, this.heartbeatChange(service)), faults: []}
+      return {files: [], steps: removalSteps(this.files, !isProgramWanted, this.heartbeatChange(service, seen)), faults: []}
     const files = await renderHeartbeat(this.host, this.files, this.scope, account, wanting)
-    const change = this.heartbeatChange(service)
+    const change = this.heartbeatChange(service, seen)
     return {files, steps: isAbout ? installSteps(this.files, files, force, change) : [], faults: timerFaults(change)}
   }
 
@@ -506,16 +538,13 @@ export class SystemdManager implements Manager {
     return [timerFile, serviceFile, ...([...all.values()].some((settings) => settings.heartbeat.enabled) ? [] : [entry])]
   }
 
-  private heartbeatChange(service: Service): HeartbeatChange {
+  private heartbeatChange(service: Service, seen: ManagerObservation | undefined): HeartbeatChange {
     const paths = heartbeatPaths(this.scope, service.account)
-    // Where no user manager runs nothing is active, and other steps say so if one is needed.
-    const properties = ['UnitFileState', 'ActiveState', 'NeedDaemonReload']
-    const states = this.systemctl.answers() ? this.systemctl.show(properties, [paths.timer, paths.service]) : []
-    const timer = {
-      isEnabled: states[0]?.UnitFileState === 'enabled',
-      isActive: states[0]?.ActiveState === 'active',
-      needsReload: states.some((state) => state.NeedDaemonReload === 'yes'),
+    const ask = () => {
+      // Where no user manager runs nothing is active, and other steps say so if one is needed.
+      return this.systemctl.answers() ? this.systemctl.show(TIMER_PROPERTIES, tickUnits(paths)) : []
     }
+    const timer = (seen && this.timerOf.get(seen)) ?? timerState(ask())
     return {paths, timer, as: this.owner(service), change: (why, words) => this.change(why, words)}
   }
 

@@ -33,9 +33,9 @@ export class Systemctl {
   show(properties: readonly string[], units: readonly string[], env: Readonly<Record<string, string>> = {}): Properties[] {
     const shown = parseShow(this.read(['show', `--property=${properties.join(',')}`, '--', ...units], env).stdout)
     if (shown.length !== units.length) throw notUnderstood(`answered for ${shown.length} units instead of ${units.length}`)
-    for (const [index, unit] of shown.entries()) {
-      const fault = faultOf(unit, properties)
-      if (fault !== undefined) throw notUnderstood(`${fault} of ${units[index]}`)
+    for (const [index, unit] of units.entries()) {
+      const fault = faultOf(unit, shown[index] ?? {}, properties)
+      if (fault !== undefined) throw notUnderstood(`${fault} of ${unit}`)
     }
     return shown
   }
@@ -91,20 +91,20 @@ function silentManagers(host: Host): Set<string> {
   return known
 }
 
-/** What every systemd says of every unit of a service or timer, and how that reads (systemctl(1), org.freedesktop.systemd1(5)). */
+/** What every systemd says of every unit, and how that reads (systemctl(1), org.freedesktop.systemd1(5)). */
 const ALWAYS_SAID: Readonly<Record<string, RegExp>> = {
   LoadState: /^(stub|loaded|not-found|bad-setting|error|merged|masked)$/,
   ActiveState: /^(active|reloading|inactive|failed|activating|deactivating|maintenance|refreshing)$/,
   SubState: /^[a-z-]+$/,
   UnitFileState: /^[a-z-]*$/,
-  MainPID: /^\d+$/,
-  NRestarts: /^\d+$/,
   NeedDaemonReload: /^(yes|no)$/,
 }
+/** What it says of services besides. */
+const SAID_OF_SERVICES: Readonly<Record<string, RegExp>> = {MainPID: /^\d+$/, NRestarts: /^\d+$/}
 
 /** Why an answer is none: a property that was asked for is missing or reads otherwise than it can. A missing one is not "no". */
-function faultOf(shown: Properties, asked: readonly string[]): string | undefined {
-  for (const [name, form] of Object.entries(ALWAYS_SAID)) {
+function faultOf(unit: string, shown: Properties, asked: readonly string[]): string | undefined {
+  for (const [name, form] of Object.entries({...(unit.endsWith('.service') ? SAID_OF_SERVICES : {}), ...ALWAYS_SAID})) {
     if (!asked.includes(name)) continue
     const value = shown[name]
     if (value === undefined) return `says no ${name}`

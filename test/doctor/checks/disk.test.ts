@@ -1,32 +1,30 @@
 import {describe, expect, it} from 'vitest'
 import {check, mountOf} from '../../../src/doctor/checks/disk.js'
 import {examined, installed, kinds} from '../../fakes/scene.js'
+import type {FreeSpace} from '../../../src/host/host.js'
 import type {FakeSystemd} from '../../fakes/fake-systemd.js'
 
-const HEAD = 'Filesystem 1024-blocks Used Available Capacity Mounted on\n'
 const MOUNTS = '21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n30 21 8:2 / /home rw - ext4 /dev/sda2 rw,errors=remount-ro\n'
 
-/** A machine whose df(1) says that so much is free, in KB and in files. */
-async function machineWith({kb = '5000000', files = '100'}, mountinfo = MOUNTS): Promise<FakeSystemd> {
+const MB = 1024 * 1024
+
+/** A machine on whose file systems so much is free. */
+async function machineWith(free: Partial<FreeSpace>, mountinfo = MOUNTS): Promise<FakeSystemd> {
   const machine = await installed({'/proc/self/mountinfo': mountinfo})
-  const read = machine.host.read.bind(machine.host)
-  machine.host.read = (argv, options) =>
-    argv[0] === 'df'
-      ? {argv, code: 0, signal: null, stderr: '', stdout: `${HEAD}/dev/sda2 9000000 9 ${argv[2] === '-k' ? kb : files} 100% /home\n`}
-      : read(argv, options)
+  machine.host.setFree({bytes: 5000 * MB, files: 100, ...free})
   return machine
 }
 
 describe('disk', () => {
   it('says nothing where there is room', async () => {
     expect(await kinds(await machineWith({}), check)).toEqual([])
-    expect(await kinds(await machineWith({files: '-'}), check)).toEqual([])
+    expect(await kinds(await machineWith({files: undefined}), check)).toEqual([])
   })
 
   it.each([
-    [{kb: '0'}, 'full error'],
-    [{kb: '1023'}, 'full error'],
-    [{files: '0'}, 'no-inodes error'],
+    [{bytes: 0}, 'full error'],
+    [{bytes: MB - 1}, 'full error'],
+    [{files: 0}, 'no-inodes error'],
   ])('finds one with %j', async (free, expected) => {
     expect(await kinds(await machineWith(free), check)).toEqual([expected])
   })

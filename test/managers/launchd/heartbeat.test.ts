@@ -21,7 +21,7 @@ function machine(settings: ServiceSettings | undefined): FakeLaunchd {
 }
 
 async function install(launchd: FakeLaunchd, settings: ServiceSettings | undefined, force = false): Promise<readonly Step[]> {
-  const {steps} = await launchd.manager.heartbeat(LAUNCHD_SERVICE, settings, force)
+  const {steps} = await launchd.manager.heartbeat(LAUNCHD_SERVICE, settings, {force})
   await launchd.apply(steps)
   return steps
 }

@@ -28,7 +28,10 @@ async function render(wish: Wish = {}): Promise<Map<string, DefinitionFile>> {
   const {scope = 'user', service = SERVICE, settings = {}, environment = {}, withUnit = true, systemdVersion = 252, files = {}} = wish
   const host = new FakeHost({files: {...packageFiles(), ...files}})
   const all = {...SETTINGS, scope, profile: service.profile.name, home: service.profile.home, ...settings}
-  const rendered = await renderDefinition(host, host, scope, service, all, new Map(Object.entries(environment)), {withUnit, systemdVersion})
+  const rendered = await renderDefinition(host, host, scope, service, all, new Map(Object.entries(environment)), {
+    withUnit,
+    hasRestartSteps: systemdVersion >= 254,
+  })
   expect(host.changes).toEqual([])
   return new Map(rendered.map((file) => [file.path, file]))
 }
