@@ -91,21 +91,21 @@ function silentManagers(host: Host): Set<string> {
   return known
 }
 
-/** What every systemd says of every unit, and how that reads (systemctl(1), org.freedesktop.systemd1(5)). */
-const ALWAYS_SAID: Readonly<Record<string, RegExp>> = {
-  LoadState: /^(stub|loaded|not-found|bad-setting|error|merged|masked)$/,
-  ActiveState: /^(active|reloading|inactive|failed|activating|deactivating|maintenance|refreshing)$/,
-  SubState: /^[a-z-]+$/,
-  UnitFileState: /^[a-z-]*$/,
-  NeedDaemonReload: /^(yes|no)$/,
-}
-/** What it says of services besides. */
-const SAID_OF_SERVICES: Readonly<Record<string, RegExp>> = {MainPID: /^\d+$/, NRestarts: /^\d+$/}
+/** What every systemd says of every unit, or of every service, and how that reads (systemctl(1), org.freedesktop.systemd1(5)). */
+const ALWAYS_SAID: readonly {name: string; form: RegExp; ofServices?: true}[] = [
+  {name: 'LoadState', form: /^(stub|loaded|not-found|bad-setting|error|merged|masked)$/},
+  {name: 'ActiveState', form: /^(active|reloading|inactive|failed|activating|deactivating|maintenance|refreshing)$/},
+  {name: 'SubState', form: /^[a-z-]+$/},
+  {name: 'UnitFileState', form: /^[a-z-]*$/},
+  {name: 'MainPID', form: /^\d+$/, ofServices: true},
+  {name: 'NRestarts', form: /^\d+$/, ofServices: true},
+  {name: 'NeedDaemonReload', form: /^(yes|no)$/},
+]
 
 /** Why an answer is none: a property that was asked for is missing or reads otherwise than it can. A missing one is not "no". */
 function faultOf(unit: string, shown: Properties, asked: readonly string[]): string | undefined {
-  for (const [name, form] of Object.entries({...(unit.endsWith('.service') ? SAID_OF_SERVICES : {}), ...ALWAYS_SAID})) {
-    if (!asked.includes(name)) continue
+  for (const {name, form, ofServices} of ALWAYS_SAID) {
+    if (!asked.includes(name) || (ofServices && !unit.endsWith('.service'))) continue
     const value = shown[name]
     if (value === undefined) return `says no ${name}`
     if (!form.test(value)) return `says ${name}=${JSON.stringify(value.slice(0, 40))}`
