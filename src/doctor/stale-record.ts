@@ -1,4 +1,4 @@
-import {HomeFile} from '../gateway/contract.js'
+import {HomeFile, LIVING_STATES, StateWord, stateWordOf} from '../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {mirrorDesired} from '../gateway/desired-mirror.js'
 import {isInnerNamespace} from '../gateway/pid-namespace.js'
@@ -10,9 +10,7 @@ import type {Target} from '../lifecycle/target.js'
 import type {Step} from '../plan/plan.js'
 import type {Scene} from './scene.js'
 
-/** States in which a gateway claims to be there. */
-const CLAIMS = ['running', 'starting', 'draining', 'degraded']
-const STOPPED = Buffer.from('"stopped"')
+const STOPPED = Buffer.from(JSON.stringify(StateWord.stopped))
 
 /** What the runtime files of a home without a living gateway say that is not so. */
 export interface StaleRecords {
@@ -35,7 +33,7 @@ export function staleRecords(gateway: GatewayObservation): StaleRecords {
   const {pidRecord, home, processes} = gateway
   const record = recordOf(pidRecord)
   const what = record && identify(record, processes.get(record.pid), home)
-  const said = stateOf(gateway.state)?.gatewayState
+  const state = stateOf(gateway.state)
   return {
     pid:
       pidRecord.kind === 'malformed'
@@ -43,7 +41,7 @@ export function staleRecords(gateway: GatewayObservation): StaleRecords {
         : record && what && what !== 'gateway'
           ? {number: record.pid, what}
           : undefined,
-    state: said !== undefined && CLAIMS.includes(said) ? said : undefined,
+    state: LIVING_STATES.has(state?.gatewayState) ? state?.says : undefined,
   }
 }
 
@@ -130,7 +128,7 @@ function asStopped(content: Buffer, pid: number | undefined): InPlaceWrite | und
   }
   const place = topLevelValue(content, 'gateway_state')
   if (!isObject(state) || !place || (pid !== undefined && state.pid !== pid)) return undefined
-  if (typeof state.gateway_state !== 'string' || !CLAIMS.includes(state.gateway_state)) return undefined
+  if (!LIVING_STATES.has(stateWordOf(state.gateway_state))) return undefined
   const width = place.end - place.start
   return width < STOPPED.length ? undefined : {offset: place.start, bytes: Buffer.concat([STOPPED], width).fill(' ', STOPPED.length)}
 }

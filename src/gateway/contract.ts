@@ -64,3 +64,76 @@ export const tickSocket = (pid: number): string => `${HomeFile.stateFolder}/gate
 
 /** The usual root home, below the account's home directory. @holds 0.10 hermes_constants.py */
 export const STANDARD_ROOT = '.hermes'
+
+/**
+ * What a gateway says of itself, in the field `gateway_state` of its state file. An enum, so that a comparison with a bare 'running' is
+ * refused (no-unsafe-enum-comparison): a manager's activity and an operator's wish are called so too, and mean something else.
+ */
+export enum StateWord {
+  /** Its platforms are being connected. @holds 0.10 gateway/status.py */
+  starting = 'starting',
+  /** @holds 0.10 gateway/run.py */
+  running = 'running',
+  /** It works, and some of its platforms fail; also what the watchdog of its loop leaves behind. @holds 0.16 gateway/run.py */
+  degraded = 'degraded',
+  /** It finishes its work, and takes no more. @holds 0.10 gateway/run.py */
+  draining = 'draining',
+  /** It ended as it was told to, a planned restart included. @holds 0.10 gateway/run.py */
+  stopped = 'stopped',
+  /** @holds 0.10 gateway/run.py */
+  startupFailed = 'startup_failed',
+  /** In no version that was looked at; containers' boots are told to heed it. @holds 0.16 hermes_cli/container_boot.py */
+  interrupted = 'interrupted',
+  /** As the one before. @holds 0.16 hermes_cli/container_boot.py */
+  crashed = 'crashed',
+}
+
+/** What a state file says: one of the words, or one that is not known. */
+export type SaidState = StateWord | 'unknown'
+
+/** What a word says of the gateway that wrote it. */
+interface StateTraits {
+  /** That it is there, that it has ended by itself, or that it was cut off. */
+  readonly process: 'lives' | 'rests' | 'was-cut-off'
+  /** That it works. */
+  readonly isUp: boolean
+  /** That it got as far as `running`; undefined if it does not tell. */
+  readonly hasRun: boolean | undefined
+}
+
+/** The compiler asks for a row for each word; the sets below, by which decisions are made, follow from it. */
+const STATES: Readonly<Record<StateWord, StateTraits>> = {
+  [StateWord.starting]: {process: 'lives', isUp: false, hasRun: false},
+  [StateWord.running]: {process: 'lives', isUp: true, hasRun: true},
+  [StateWord.degraded]: {process: 'lives', isUp: true, hasRun: true},
+  [StateWord.draining]: {process: 'lives', isUp: false, hasRun: true},
+  [StateWord.stopped]: {process: 'rests', isUp: false, hasRun: true},
+  [StateWord.startupFailed]: {process: 'rests', isUp: false, hasRun: false},
+  [StateWord.interrupted]: {process: 'was-cut-off', isUp: false, hasRun: undefined},
+  [StateWord.crashed]: {process: 'was-cut-off', isUp: false, hasRun: undefined},
+}
+
+type States = ReadonlySet<SaidState | undefined>
+
+function statesWhere(is: (traits: StateTraits) => boolean): States {
+  return new Set(Object.values(StateWord).filter((word) => is(STATES[word])))
+}
+
+/** It says that it is there: of a home without a gateway that is a claim which is not so. */
+export const LIVING_STATES = statesWhere(({process}) => process === 'lives')
+/** It says that it has ended: that must not look like news. */
+export const RESTING_STATES = statesWhere(({process}) => process === 'rests')
+/** It did not end by itself: what caught it there, such as the end of its container, was no stop. */
+export const CUT_OFF_STATES = statesWhere(({process}) => process !== 'rests')
+/** It says that it works. */
+export const UP_STATES = statesWhere(({isUp}) => isUp)
+/** What a gateway that ran writes last. */
+export const RAN_STATES = statesWhere(({hasRun}) => hasRun === true)
+/** What one writes last that never came up. */
+export const UNSTARTED_STATES = statesWhere(({hasRun}) => hasRun === false)
+
+/** The word that the value of `gateway_state` is; undefined where it is no text, or an empty one. */
+export function stateWordOf(value: unknown): SaidState | undefined {
+  if (typeof value !== 'string' || value === '') return undefined
+  return Object.values(StateWord).find((word) => String(word) === value) ?? 'unknown'
+}

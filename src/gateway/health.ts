@@ -1,3 +1,4 @@
+import {StateWord, stateWordOf} from './contract.js'
 import type {DesiredState} from '../managers/manager.js'
 import {formatTimestamp, pythonInt, timestampMicros} from './python-values.js'
 import type {Verdict} from './verdict.js'
@@ -68,11 +69,12 @@ export function healthPayload({verdict, isOwn, stateFile, nowMs}: HealthObservat
   if (stateFile.kind === 'no-access') return conclude(null, 'gateway_status_unavailable', {error: stateFile.error})
   if (!file) return conclude(null, 'gateway_not_configured')
 
+  const word = stateWordOf(file.gateway_state)
   const updatedMicros = typeof file.updated_at === 'string' ? timestampMicros(file.updated_at) : undefined
   const ageMicros = updatedMicros === undefined ? undefined : nowMs * 1000 - updatedMicros
   if (ageMicros !== undefined) {
-    if (file.gateway_state === 'running' && Math.abs(ageMicros) <= FRESH_MICROS) return conclude(true, 'cross_container_freshness')
-    if (file.gateway_state === 'stopped' && ageMicros > FRESH_MICROS) return conclude(null, 'gateway_stale_stopped_state')
+    if (word === StateWord.running && Math.abs(ageMicros) <= FRESH_MICROS) return conclude(true, 'cross_container_freshness')
+    if (word === StateWord.stopped && ageMicros > FRESH_MICROS) return conclude(null, 'gateway_stale_stopped_state')
   }
   return conclude(false, 'gateway_not_running')
 }
@@ -85,8 +87,9 @@ export function isMeantToRun(recorded: DesiredState | undefined, stateFile: Stat
   if (recorded !== undefined) return recorded === 'running'
   const file = stateFile.kind === 'text' ? parseStateFile(stateFile.text) : undefined
   if (file?.desired_state === 'running' || file?.desired_state === 'stopped') return file.desired_state === 'running'
-  if (typeof file?.gateway_state !== 'string' || file.gateway_state === '') return undefined
-  return file.gateway_state !== 'stopped' || file.restart_requested === true
+  const word = stateWordOf(file?.gateway_state)
+  if (word === undefined) return undefined
+  return word !== StateWord.stopped || file?.restart_requested === true
 }
 
 export const PROBES = ['liveness', 'readiness'] as const
@@ -97,7 +100,7 @@ export type Probe = (typeof PROBES)[number]
  * since who asks will kill it; `readiness` succeeds only for one that is alive and says `running`.
  */
 export function answersProbe(probe: Probe, payload: HealthPayload, verdict: Verdict['state'], meantToRun: boolean | undefined): boolean {
-  if (probe === 'readiness') return payload.alive === true && payload.details.gateway_state === 'running'
+  if (probe === 'readiness') return payload.alive === true && stateWordOf(payload.details.gateway_state) === StateWord.running
   const isDown = payload.alive === false && (verdict === 'dead' || verdict === 'wedged')
   return !(meantToRun && isDown)
 }

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {HomeFile} from './contract.js'
+import {HomeFile, type SaidState} from './contract.js'
 import {type AccountHost, HostError} from '../host/host.js'
 import {isObject, readGatewayState, readJson, stateFile} from './records.js'
 
@@ -19,7 +19,7 @@ export interface EndedRun {
 /** What the files of a home say of the run that has just ended; what an earlier one has left there counts for nothing. */
 export interface LastWords {
   /** What it last wrote into its state file; undefined if that is another run's or is not to be read. */
-  readonly said: {readonly gatewayState: string | undefined; readonly restartRequested: boolean} | undefined
+  readonly said: {readonly gatewayState: SaidState | undefined; readonly restartRequested: boolean} | undefined
   /** Upstream's note that a restart was requested is this run's. */
   readonly isRestartPending: boolean
   /** A planned-stop marker names it, which it did not read any more. */

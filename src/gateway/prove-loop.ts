@@ -1,3 +1,4 @@
+import {StateWord} from './contract.js'
 import type {Doors} from '../host/host.js'
 import {identifyBySocket} from './control-socket.js'
 import {askTick, heartbeatAgeSec, judgeHeartbeat, readHeartbeat} from './heartbeat.js'
@@ -90,7 +91,7 @@ async function askAndWatch(
   if (loop.loop === 'unknown') return verdict('unknown', loop.evidence, ...socket)
   // A gateway that has not said yet that it runs loads its platforms on the loop's thread.
   const state = stateOf(gateway.state)
-  const isYoung = state?.gatewayState === 'starting' || !isSelf(state?.process?.pid)
+  const isYoung = state?.gatewayState === StateWord.starting || !isSelf(state?.process?.pid)
   return isYoung
     ? verdict('unknown', `${loop.evidence}; but it has not said yet that it runs`, ...socket)
     : verdict('wedged', loop.evidence, ...socket)

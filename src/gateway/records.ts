@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {HomeFile} from './contract.js'
+import {HomeFile, stateWordOf, type SaidState} from './contract.js'
 import {type AccountHost, HostError} from '../host/host.js'
 import {whyUnreadable} from '../host/tolerant-read.js'
 
@@ -15,7 +15,9 @@ export interface ProcessRecord {
 /** The parts of gateway_state.json that decisions rest on; unknown or malformed fields are left out. */
 export interface GatewayState {
   readonly process: ProcessRecord | undefined
-  readonly gatewayState: string | undefined
+  /** Its own word for what it does, to be shown. Decisions go by `gatewayState`. */
+  readonly says: string | undefined
+  readonly gatewayState: SaidState | undefined
   readonly exitReason: string | undefined
   readonly restartRequested: boolean
   readonly activeAgents: number
@@ -69,7 +71,8 @@ export function readGatewayState(host: AccountHost, home: string): FileReading<G
     const desired = value.desired_state
     return {
       process: parseProcess(value),
-      gatewayState: text(value.gateway_state),
+      says: text(value.gateway_state),
+      gatewayState: stateWordOf(value.gateway_state),
       exitReason: text(value.exit_reason),
       restartRequested: value.restart_requested === true,
       activeAgents: typeof value.active_agents === 'number' && value.active_agents > 0 ? Math.floor(value.active_agents) : 0,

@@ -1,4 +1,4 @@
-import {HomeFile} from './contract.js'
+import {HomeFile, RESTING_STATES, stateWordOf} from './contract.js'
 import type {InPlaceWrite} from '../host/host.js'
 import {type ProcessInfo, startedAt} from './process.js'
 import {isObject} from './records.js'
@@ -22,8 +22,6 @@ export type Refresh =
  * while one of them does.
  */
 const FRESH_MS = 500
-/** States in which a gateway says that it has ended, or is about to: they must not look like news. */
-const ENDED_STATES = ['stopped', 'startup_failed']
 
 /** Tokens, quotes included: with six digits of a second, and without. */
 const FULL_LENGTH = 34
@@ -48,8 +46,9 @@ export function planRefresh(content: Buffer, owner: StateOwner, nowMs: number, m
   if (state.pid !== owner.pid || (typeof state.start_time === 'number' && !startedAt(owner, state.start_time))) {
     return {kind: 'leave', why: `${HomeFile.state} is not of pid ${owner.pid}`}
   }
-  if (typeof state.gateway_state === 'string' && ENDED_STATES.includes(state.gateway_state)) {
-    return {kind: 'leave', why: `${HomeFile.state} says ${state.gateway_state}`}
+  const word = stateWordOf(state.gateway_state)
+  if (RESTING_STATES.has(word)) {
+    return {kind: 'leave', why: `${HomeFile.state} says ${word}`}
   }
   const old = state.updated_at
   if (old !== null && typeof old !== 'string' && typeof old !== 'number') {

@@ -200,7 +200,7 @@ function fileEvidence(seen: GatewayObservation): string[] {
   }
   const state = stateOf(seen.state)
   // Anything but a plain word is quoted: it is shown on terminals.
-  const said = state?.gatewayState
+  const said = state?.says
   if (said) evidence.push(`${HomeFile.state} says ${/^\w+$/.test(said) ? said : JSON.stringify(said)}`)
   return evidence
 }

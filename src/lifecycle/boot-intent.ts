@@ -1,4 +1,4 @@
-import {HomeFile} from '../gateway/contract.js'
+import {CUT_OFF_STATES, HomeFile, StateWord} from '../gateway/contract.js'
 import type {FileReading, GatewayState} from '../gateway/records.js'
 import type {DesiredState} from '../managers/manager.js'
 import type {DesiredReading} from '../service/desired-state.js'
@@ -21,9 +21,6 @@ export interface BootDecision {
   /** It is down although nobody stopped it. */
   readonly isFinding: boolean
 }
-
-/** What a gateway writes while it runs, or is on its way up or down: the end of the container caught it there. */
-const RUNNING_STATES = ['running', 'draining', 'degraded', 'starting', 'interrupted', 'crashed']
 
 /**
  * What was asked for, by whoever recorded it: our own record first, else upstream's own field, which its commands write. Undefined if
@@ -62,16 +59,17 @@ export function decideBoot({desired, state, isStoppedUntilBoot, unrecorded}: Boo
     return decide(unrecorded, `${why} and no intent is recorded, ${meant}${doubt}`)
   }
   if (!seen) return guess(whyNoState(state))
-  const word = seen.gatewayState
-  if (word === 'startup_failed') {
+  const {gatewayState, says} = seen
+  if (gatewayState === StateWord.startupFailed) {
     const why = seen.exitReason === undefined ? '' : `: ${seen.exitReason.replace(/\s+/g, ' ').slice(0, 200)}`
     const reason = `its last start failed${why}; hermes-svc start tries again${doubt}`
     return {wanted: 'stopped', reason, isFinding: true}
   }
-  if (word !== undefined && RUNNING_STATES.includes(word)) return decide('running', `it was ${word} when the container ended${doubt}`)
+  if (CUT_OFF_STATES.has(gatewayState)) return decide('running', `it was ${says} when the container ended${doubt}`)
   // A planned restart writes "stopped" too, for the moment until it is up again.
-  if (word === 'stopped' && seen.restartRequested) return decide('running', `it was about to restart when the container ended${doubt}`)
-  return guess(word === undefined ? `${HomeFile.state} does not say what it did` : `${HomeFile.state} says ${JSON.stringify(word)}`)
+  if (gatewayState === StateWord.stopped && seen.restartRequested)
+    return decide('running', `it was about to restart when the container ended${doubt}`)
+  return guess(says === undefined ? `${HomeFile.state} does not say what it did` : `${HomeFile.state} says ${JSON.stringify(says)}`)
 }
 
 function whyNoState(state: FileReading<GatewayState>): string {

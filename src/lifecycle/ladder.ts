@@ -1,3 +1,4 @@
+import {StateWord} from '../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {whatHolds} from '../gateway/process.js'
 import {readGatewayState} from '../gateway/records.js'
@@ -133,7 +134,7 @@ function answerLimit(target: Target, gateway: GatewayProcess, answerMs: number):
     if (waitedMs < answerMs) return false
     const state = stateOf(readGatewayState(target.userHost, target.service.profile.home))
     if (state?.process?.pid !== gateway.pid) return true
-    return state.gatewayState !== 'draining' && !state.restartRequested && state.activeAgents === 0
+    return state.gatewayState !== StateWord.draining && !state.restartRequested && state.activeAgents === 0
   }
 }
 

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {HomeFile} from '../gateway/contract.js'
+import {HomeFile, StateWord} from '../gateway/contract.js'
 import {type GatewayObservation, judge, observeGateway, stateOf, type Verdict} from '../gateway/verdict.js'
 import {ancestorsOf, profileOfCommandLine} from '../gateway/process.js'
 import {type Brake, describeBrake, readBrake} from '../gateway/respawn-brake.js'
@@ -46,7 +46,7 @@ export function observeWith(target: Doors, seen: ManagerObservation): Observatio
   const brake = brakeOf(target, seen, told)
   const judged = brake ? withEvidence(told, describeBrake(brake)) : withoutRecord(target.host, seen, told, upMs)
   const isOverdue =
-    upMs !== undefined && upMs >= COMES_UP_MS && judged.state === 'alive' && stateOf(gateway.state)?.gatewayState === 'starting'
+    upMs !== undefined && upMs >= COMES_UP_MS && judged.state === 'alive' && stateOf(gateway.state)?.gatewayState === StateWord.starting
   const verdict = isOverdue
     ? withEvidence(judged, `it has been starting for ${Math.floor((upMs ?? 0) / 1000)} s, and no start takes as long`)
     : judged

@@ -1,3 +1,4 @@
+import {StateWord} from '../gateway/contract.js'
 import {ExitStatus} from '../errors.js'
 import {stateOf} from '../gateway/verdict.js'
 import type {Manager} from '../managers/manager.js'
@@ -37,9 +38,9 @@ export function assess(seen: Observation): Assessment {
   switch (manager.activity) {
     case 'running':
       if (verdict.state === 'unknown') return {actual: 'unknown', exitStatus: ExitStatus.cannotTell}
-      if (state === 'draining') return {actual: 'draining', exitStatus: ExitStatus.ok}
+      if (state === StateWord.draining) return {actual: 'draining', exitStatus: ExitStatus.ok}
       // The process is there, and its record follows in a moment: after two minutes without one the verdict is no longer dead.
-      if (verdict.state === 'dead' || state === 'starting') {
+      if (verdict.state === 'dead' || state === StateWord.starting) {
         return {actual: 'starting', exitStatus: seen.isOverdue ? ExitStatus.failed : ExitStatus.ok}
       }
       return {actual: 'running', exitStatus: ExitStatus.ok}
@@ -110,7 +111,7 @@ export function report(
     desired: seen.desired.kind === 'recorded' ? seen.desired.record.desiredState : null,
     actual: assess(seen).actual,
     verdict: {state: verdict.state, pid: verdict.pid ?? null, evidence: verdict.evidence},
-    gatewayState: stateOf(seen.gateway.state)?.gatewayState ?? null,
+    gatewayState: stateOf(seen.gateway.state)?.says ?? null,
     pid: verdict.pid ?? manager.mainPid ?? null,
     uptimeMs: isRunning ? Math.max(0, Math.round(nowMonotonicMs - (manager.startedAtMs ?? 0))) : null,
     restarts: manager.restarts,

@@ -1,3 +1,4 @@
+import {UP_STATES} from '../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {stateOf} from '../gateway/verdict.js'
 import {describeBrake} from '../gateway/respawn-brake.js'
@@ -16,9 +17,6 @@ const HOPELESS_RESTARTS = 3
 export const FATAL_CONFIGURATION = 78
 const LOG_LINES = 10
 
-/** States in which a gateway says of itself that it works; `degraded`: some of its platforms fail. */
-const UP_STATES = ['running', 'degraded']
-
 /** True if the gateway itself says that it runs, as a living process of this service. */
 export function isUp(seen: Observation): boolean {
   const state = stateOf(seen.gateway.state)
@@ -27,7 +25,7 @@ export function isUp(seen: Observation): boolean {
     seen.manager.activity === 'running' &&
     seen.supervised !== false &&
     state?.process?.pid === seen.verdict.pid &&
-    UP_STATES.includes(state?.gatewayState ?? '')
+    UP_STATES.has(state?.gatewayState)
   )
 }
 
@@ -104,7 +102,7 @@ function situation(seen: Observation): string {
   if (brake) return describeBrake(brake)
   if (verdict.pid !== undefined && state?.process?.pid === verdict.pid) {
     const agents = state.activeAgents > 0 ? `, ${count(state.activeAgents, 'active agent')}` : ''
-    return `pid ${verdict.pid} says ${state.gatewayState ?? 'nothing'}${agents}`
+    return `pid ${verdict.pid} says ${state.says ?? 'nothing'}${agents}`
   }
   const failures = manager.failuresInARow > 0 ? ` (${count(manager.failuresInARow, 'failure')} in a row)` : ''
   return verdict.pid === undefined

@@ -1,3 +1,4 @@
+import {RAN_STATES, UNSTARTED_STATES} from '../gateway/contract.js'
 import type {LastWords} from '../gateway/last-words.js'
 import {delayMs, type RestartPolicy} from './restart-policy.js'
 
@@ -27,9 +28,6 @@ export interface AfterEnd {
 
 const PLANNED = 75
 const FATAL = 78
-/** What a gateway that ran writes last, a planned restart included. */
-const RAN = ['running', 'draining', 'degraded', 'stopped']
-const DID_NOT_START = ['starting', 'startup_failed']
 
 /**
  * The rule of the helper `after-exit`, for where no manager calls that: a restart that its files say was requested starts it at once, and so
@@ -56,11 +54,11 @@ export function afterEnd(policy: RestartPolicy, failuresBefore: number, end: Gat
 
 /** Gateways up to 0.16 end a restart with 0 under systemd, and newer ones exit with 75 also when they cannot start. */
 function isPlanned({plannedAfterMs}: RestartPolicy, {code, words: {said, isRestartPending, isStopPlanned}, upMs}: GatewayEnd): boolean {
-  const {gatewayState = '', restartRequested = false} = said ?? {}
-  if (DID_NOT_START.includes(gatewayState)) return false
+  const {gatewayState, restartRequested = false} = said ?? {}
+  if (UNSTARTED_STATES.has(gatewayState)) return false
   if (restartRequested || isRestartPending || isStopPlanned) return true
   if (code !== PLANNED) return false
-  return said ? RAN.includes(gatewayState) : upMs >= plannedAfterMs
+  return said ? RAN_STATES.has(gatewayState) : upMs >= plannedAfterMs
 }
 
 function describeEnd({code, signal, failure, upMs}: GatewayEnd): string {

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {HomeFile} from '../gateway/contract.js'
+import {HomeFile, StateWord} from '../gateway/contract.js'
 import type {Finding} from '../doctor/finding.js'
 import {performSteps} from '../plan/apply.js'
 import type {ThrowAwayService} from './throw-away.js'
@@ -22,7 +22,7 @@ export const staleState = (deadRecord: () => string): Breakage => ({
   id: 'stale-state',
   break: async ({userHost, home}) => {
     const [record, state] = [HomeFile.pid, HomeFile.state].map((name) => path.join(home, name)) as [string, string]
-    const claimed = {...(JSON.parse(userHost.readText(state) ?? '{}') as object), gateway_state: 'running'}
+    const claimed = {...(JSON.parse(userHost.readText(state) ?? '{}') as object), gateway_state: StateWord.running}
     userHost.writeAtomic(record, deadRecord(), 0o600)
     userHost.writeAtomic(state, JSON.stringify(claimed), 0o600)
     // As if that had been a while ago.
@@ -44,7 +44,7 @@ if pid == 0:
     os.execv(gateway[0], gateway)
 def runs():
     with open(home + "/${HomeFile.state}") as file:
-        return json.load(file).get("gateway_state") == "running"
+        return json.load(file).get("gateway_state") == "${StateWord.running}"
 limit = time.monotonic() + 10
 while not runs() and time.monotonic() < limit:
     time.sleep(0.05)

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
+import {StateWord} from '../../src/gateway/contract.js'
 import {readGatewayState, readProcessRecord} from '../../src/gateway/records.js'
 import {FakeHost} from '../fakes/fake-host.js'
 
@@ -81,7 +82,8 @@ describe('readGatewayState', () => {
       kind: 'present',
       value: {
         process: {pid: 468, startTime: 221956, home: undefined, argv: []},
-        gatewayState: 'draining',
+        says: 'draining',
+        gatewayState: StateWord.draining,
         exitReason: 'x',
         restartRequested: true,
         activeAgents: 2,
@@ -106,6 +108,10 @@ describe('readGatewayState', () => {
     })
   })
 
+  it('keeps a word that no version of the gateway had so far to be shown, and has no decision go by it', () => {
+    expect(state('{"gateway_state": "resting"}')).toMatchObject({value: {says: 'resting', gatewayState: 'unknown'}})
+  })
+
   it('takes an integer for the time, as the commands for s6 write it', () => {
     expect(state('{"updated_at": 1790000000}')).toMatchObject({value: {updatedAt: 1790000000}})
   })
@@ -119,6 +125,7 @@ describe('readGatewayState', () => {
       kind: 'present',
       value: {
         process: undefined,
+        says: undefined,
         gatewayState: undefined,
         exitReason: undefined,
         restartRequested: false,

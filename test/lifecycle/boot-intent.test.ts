@@ -3,6 +3,7 @@ import type {FileReading, GatewayState} from '../../src/gateway/records.js'
 import {decideBoot, isDashboardOnly} from '../../src/lifecycle/boot-intent.js'
 import type {DesiredState} from '../../src/managers/manager.js'
 import type {DesiredReading, DesiredRecord} from '../../src/service/desired-state.js'
+import {gatewayState} from '../fakes/gateway-state.js'
 
 const NOTHING: DesiredReading = {kind: 'absent'}
 const SINCE = '2026-05-01T00:00:00.000Z'
@@ -14,17 +15,7 @@ function recorded(desiredState: DesiredState, more: Partial<DesiredRecord> = {})
   }
 }
 
-function state(more: Partial<GatewayState>): FileReading<GatewayState> {
-  const nothing = {
-    platforms: [],
-    process: undefined,
-    exitReason: undefined,
-    updatedAt: undefined,
-    desiredState: undefined,
-    gatewayState: undefined,
-  }
-  return {kind: 'present', value: {...nothing, restartRequested: false, activeAgents: 0, activeWork: [], servedProfiles: [], ...more}}
-}
+const state = (more: Parameters<typeof gatewayState>[0]): FileReading<GatewayState> => ({kind: 'present', value: gatewayState(more)})
 
 const wanted = (desired: DesiredReading, file: FileReading<GatewayState>, unrecorded: DesiredState = 'running') =>
   decideBoot({desired, state: file, isStoppedUntilBoot: false, unrecorded}).wanted
@@ -32,10 +23,10 @@ const wanted = (desired: DesiredReading, file: FileReading<GatewayState>, unreco
 describe('decideBoot', () => {
   it.each(['running', 'stopped', 'draining', 'startup_failed', 'nonsense', undefined])(
     'goes by our record whatever the gateway wrote last (%s)',
-    (gatewayState) => {
+    (says) => {
       for (const desiredState of ['running', undefined] as const) {
-        expect(wanted(recorded('running'), state({gatewayState, desiredState}))).toBe('running')
-        expect(wanted(recorded('stopped'), state({gatewayState, desiredState}))).toBe('stopped')
+        expect(wanted(recorded('running'), state({says, desiredState}))).toBe('running')
+        expect(wanted(recorded('stopped'), state({says, desiredState}))).toBe('stopped')
       }
     },
   )
@@ -44,7 +35,7 @@ describe('decideBoot', () => {
     const {wanted: outcome, reason} = decideBoot({
       isStoppedUntilBoot: false,
       desired: recorded('running'),
-      state: state({gatewayState: 'running', desiredState: 'stopped'}),
+      state: state({says: 'running', desiredState: 'stopped'}),
       unrecorded: 'running',
     })
     expect([outcome, reason]).toEqual(['stopped', 'it was stopped (desired_state in gateway_state.json)'])
@@ -61,32 +52,32 @@ describe('decideBoot', () => {
   })
 
   it.each(['running', 'stopped'] as const)("goes by upstream's desired_state %s where we recorded nothing", (desiredState) => {
-    expect(wanted(NOTHING, state({gatewayState: 'startup_failed', desiredState}))).toBe(desiredState)
+    expect(wanted(NOTHING, state({says: 'startup_failed', desiredState}))).toBe(desiredState)
     expect(wanted({kind: 'unreadable', why: 'EACCES'}, state({desiredState}))).toBe(desiredState)
   })
 
-  it.each(['running', 'draining', 'degraded', 'starting', 'interrupted', 'crashed'])('takes %s for a gateway that ran', (gatewayState) => {
-    expect(decideBoot({isStoppedUntilBoot: false, desired: NOTHING, state: state({gatewayState}), unrecorded: 'stopped'})).toMatchObject({
+  it.each(['running', 'draining', 'degraded', 'starting', 'interrupted', 'crashed'])('takes %s for a gateway that ran', (says) => {
+    expect(decideBoot({isStoppedUntilBoot: false, desired: NOTHING, state: state({says}), unrecorded: 'stopped'})).toMatchObject({
       wanted: 'running',
       isFinding: false,
-      reason: `it was ${gatewayState} when the container ended`,
+      reason: `it was ${says} when the container ended`,
     })
   })
 
   it('keeps down what failed to start, as a finding with its reason on one line', () => {
-    const seen = state({gatewayState: 'startup_failed', exitReason: 'no\ntoken'})
+    const seen = state({says: 'startup_failed', exitReason: 'no\ntoken'})
     const {reason, ...rest} = decideBoot({isStoppedUntilBoot: false, desired: NOTHING, state: seen, unrecorded: 'running'})
     expect(rest).toEqual({wanted: 'stopped', isFinding: true})
     expect(reason).toBe('its last start failed: no token; hermes-svc start tries again')
   })
 
   it('takes a stop in the middle of a planned restart for a gateway that ran', () => {
-    expect(wanted(NOTHING, state({gatewayState: 'stopped', restartRequested: true}), 'stopped')).toBe('running')
+    expect(wanted(NOTHING, state({says: 'stopped', restartRequested: true}), 'stopped')).toBe('running')
   })
 
   it.each<[string, FileReading<GatewayState>, string]>([
-    ['a bare stop', state({gatewayState: 'stopped'}), 'gateway_state.json says "stopped"'],
-    ['a word of a later version', state({gatewayState: 'resting'}), 'gateway_state.json says "resting"'],
+    ['a bare stop', state({says: 'stopped'}), 'gateway_state.json says "stopped"'],
+    ['a word of a later version', state({says: 'resting'}), 'gateway_state.json says "resting"'],
     ['no word', state({}), 'does not say what it did'],
     ['no file', {kind: 'absent'}, 'there is no gateway_state.json'],
     ['a damaged file', {kind: 'malformed', why: 'not JSON'}, 'cannot be read (not JSON)'],

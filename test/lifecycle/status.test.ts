@@ -1,10 +1,10 @@
 import {describe, expect, it} from 'vitest'
-import type {GatewayState} from '../../src/gateway/records.js'
 import type {Verdict} from '../../src/gateway/verdict.js'
 import type {Observation} from '../../src/lifecycle/observe.js'
 import {assess, report} from '../../src/lifecycle/status.js'
 import type {ManagerObservation} from '../../src/managers/manager.js'
 import {SERVICE} from '../fakes/settings.js'
+import {gatewayState} from '../fakes/gateway-state.js'
 
 interface Seen {
   readonly manager?: Partial<ManagerObservation>
@@ -17,18 +17,7 @@ interface Seen {
 
 function observation({manager = {}, verdict = 'dead', says, supervised = true, desired = {kind: 'absent'}, ...rest}: Seen): Observation {
   const pid = 'pid' in rest ? rest.pid : verdict === 'alive' || verdict === 'wedged' ? 468 : undefined
-  const state: GatewayState = {
-    process: undefined,
-    gatewayState: says,
-    exitReason: undefined,
-    restartRequested: false,
-    activeAgents: 0,
-    activeWork: [],
-    updatedAt: undefined,
-    desiredState: undefined,
-    servedProfiles: [],
-    platforms: [],
-  }
+  const state = gatewayState({says})
   return {
     manager: {
       service: SERVICE,

@@ -8,6 +8,7 @@ import type {LastWords} from '../../src/gateway/last-words.js'
 import {afterEnd, type GatewayEnd} from '../../src/service/after-end.js'
 import {renderHelpers} from '../../src/service/helpers.js'
 import {DEFAULT_RESTART_POLICY} from '../../src/service/restart-policy.js'
+import {stateWordOf} from '../../src/gateway/contract.js'
 
 const policy = DEFAULT_RESTART_POLICY
 const HOUR_MS = 3_600_000
@@ -20,7 +21,7 @@ function end(given: Partial<GatewayEnd>): GatewayEnd {
 
 const said = (gatewayState: string | undefined, restartRequested = false): LastWords => ({
   ...SILENT,
-  said: {gatewayState, restartRequested},
+  said: {gatewayState: stateWordOf(gatewayState), restartRequested},
 })
 
 /** Lets a gateway fail again and again on a clock that only this test moves; the times at which it is started, in ms. */

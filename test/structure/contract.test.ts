@@ -2,7 +2,19 @@ import fs from 'node:fs'
 import path from 'node:path'
 import ts from 'typescript'
 import {describe, expect, it} from 'vitest'
-import {HomeFile, STANDARD_ROOT, tickSocket} from '../../src/gateway/contract.js'
+import {
+  CUT_OFF_STATES,
+  HomeFile,
+  LIVING_STATES,
+  RAN_STATES,
+  RESTING_STATES,
+  STANDARD_ROOT,
+  StateWord,
+  stateWordOf,
+  tickSocket,
+  UNSTARTED_STATES,
+  UP_STATES,
+} from '../../src/gateway/contract.js'
 
 const ROOT = path.resolve(import.meta.dirname, '../..')
 const CONTRACT = 'src/gateway/contract.ts'
@@ -14,6 +26,8 @@ interface Literal {
   readonly text: string
   /** One of the names that path.join() gets. */
   readonly isPathPart: boolean
+  /** The text of what it is compared with, or looked up as; empty if it is not. */
+  readonly comparedWith: string
 }
 
 /** A word that may stand somewhere else, and why. */
@@ -36,13 +50,23 @@ function literalsOf(file: string): Literal[] {
     const isText = isPiece || ts.isStringLiteralLike(node) || ts.isRegularExpressionLiteral(node)
     if (isText || ts.isNumericLiteral(node)) {
       const line = source.getLineAndCharacterOfPosition(node.getStart(source)).line + 1
-      const {parent} = node
-      found.push({file, line, text: node.text, isPathPart: ts.isCallExpression(parent) && parent.expression.getText() === 'path.join'})
+      const isPathPart = ts.isCallExpression(node.parent) && node.parent.expression.getText() === 'path.join'
+      found.push({file, line, text: node.text, isPathPart, comparedWith: comparedWith(node)})
     }
     ts.forEachChild(node, visit)
   }
   visit(source)
   return found
+}
+
+function comparedWith(node: ts.Node): string {
+  const {parent} = node
+  if (ts.isBinaryExpression(parent) && /^[!=]==$/.test(parent.operatorToken.getText())) {
+    return (parent.left === node ? parent.right : parent.left).getText()
+  }
+  if (ts.isCaseClause(parent)) return parent.parent.parent.expression.getText()
+  const list = ts.isArrayLiteralExpression(parent) && ts.isPropertyAccessExpression(parent.parent) ? parent.parent.parent : undefined
+  return list && ts.isCallExpression(list) ? list.arguments.map((argument) => argument.getText()).join() : ''
 }
 
 const LITERALS = sources()
@@ -73,7 +97,7 @@ const COMMON = [HomeFile.stateFolder, HomeFile.logFolder, HomeFile.profiles, Hom
 describe('the contract with upstream', () => {
   it('says of each entry since which version it holds, and in which file of upstream it stands', () => {
     const lines = fs.readFileSync(path.join(ROOT, CONTRACT), 'utf8').split('\n')
-    const isEntry = (line: string) => /^(?:export const \w+(?:: [^=]+)? = (?!\{)|  \w+: )/.test(line)
+    const isEntry = (line: string) => /^(?:export const \w+(?:: [^=]+)? = (?!\{|statesWhere)|  \w+(?::| =) )/.test(line)
     const unsaid = lines.flatMap((line, index) => {
       if (!isEntry(line)) return []
       return /@holds \d\.\d+(?: to \d\.\d+)? [\w/.-]+ \*\/$/.test(lines[index - 1] ?? '') ? [] : [line]
@@ -92,6 +116,43 @@ describe('the contract with upstream', () => {
         {file: 'src/service/gateway-command.ts', text: /^\.hermes\/bin\/hermes$/, why: "a folder of upstream's checkout, which is no home"},
         {file: 'src/doctor/checks/stale-token-lock.ts', text: /^state$/, why: 'of the XDG Base Directory Specification'},
         {file: 'src/managers/launchd/tick-places.ts', text: /^state$/, why: 'what we remember of a service, in a folder of ours'},
+      ]),
+    ).toEqual([])
+  })
+
+  it('sorts the words of the state file into sets, by which decisions are made', () => {
+    const words = (set: ReadonlySet<unknown>) => [...set].join(' ')
+    expect(words(LIVING_STATES)).toBe('starting running degraded draining')
+    expect(words(UP_STATES)).toBe('running degraded')
+    expect(words(RESTING_STATES)).toBe('stopped startup_failed')
+    expect(words(RAN_STATES)).toBe('running degraded draining stopped')
+    expect(words(UNSTARTED_STATES)).toBe('starting startup_failed')
+    expect(words(CUT_OFF_STATES)).toBe('starting running degraded draining interrupted crashed')
+  })
+
+  it('takes a word of a later version for unknown, which is in no set', () => {
+    expect([stateWordOf('draining'), stateWordOf('resting'), stateWordOf(''), stateWordOf(5)]).toEqual([
+      StateWord.draining,
+      'unknown',
+      undefined,
+      undefined,
+    ])
+    for (const set of [LIVING_STATES, UP_STATES, RESTING_STATES, RAN_STATES, UNSTARTED_STATES, CUT_OFF_STATES]) {
+      expect([set.has('unknown'), set.has(undefined)]).toEqual([false, false])
+    }
+  })
+
+  it('has the words of the state file, and no other file of ours spells one', () => {
+    // The others are words of managers and operators too: they count where they are compared with what a gateway says.
+    const own = Object.values(StateWord).filter((word) => ![StateWord.running, StateWord.starting, StateWord.stopped].includes(word))
+    const isWord = ({text, comparedWith}: Literal) =>
+      own.includes(text as StateWord) ||
+      (stateWordOf(text) !== 'unknown' && /gatewayState|gateway_state|stateWordOf|\.says\b/.test(comparedWith))
+    expect(
+      strays(isWord, [
+        {file: 'src/lifecycle/status.ts', text: /^draining$/, why: 'what `status` calls a service that drains'},
+        {file: 'src/ui/status-text.ts', text: /^draining$/, why: 'the same'},
+        {file: 'src/smoke/machine.ts', text: /^degraded$/, why: "systemd's word for a machine with a unit that failed"},
       ]),
     ).toEqual([])
   })

@@ -1,4 +1,4 @@
-import {HomeFile} from '../../gateway/contract.js'
+import {HomeFile, StateWord} from '../../gateway/contract.js'
 import {usageError} from '../../errors.js'
 import {judge, stateOf} from '../../gateway/verdict.js'
 import {stopBudgetMs} from '../../lifecycle/budget.js'
@@ -139,7 +139,7 @@ function aboutDown(scene: Scene, ageMs: number | undefined): Found | undefined {
   // The verdict itself no longer says so of one that has been up for long without any record.
   const isEmpty = judge(gateway).state === 'dead'
   const isLate = manager.activity === 'running' && ageMs !== undefined && ageMs > (isEmpty ? RECORD_WITHIN_MS : COMES_UP_MS)
-  if (!isLate || (!isEmpty && says !== 'starting')) return undefined
+  if (!isLate || (!isEmpty && says !== StateWord.starting)) return undefined
   const what = isEmpty
     ? `the service has been up for ${inWords(ageMs)}, and there is no gateway in it`
     : `the gateway has been starting for ${inWords(ageMs)}`
@@ -149,7 +149,7 @@ function aboutDown(scene: Scene, ageMs: number | undefined): Found | undefined {
 /** A gateway that was told to stop says so and ends with 0; one that could not be told by anybody before the boot was kept from starting. */
 function wasStoppedElsewhere({seen}: Scene): boolean {
   const {activity, lastExit, enabled} = seen.manager
-  if (activity !== 'stopped' || stateOf(seen.gateway.state)?.gatewayState !== 'stopped') return false
+  if (activity !== 'stopped' || stateOf(seen.gateway.state)?.gatewayState !== StateWord.stopped) return false
   return lastExit ? lastExit.how === 'exited' && lastExit.status === 0 : enabled === false
 }
 

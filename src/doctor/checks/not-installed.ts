@@ -1,4 +1,4 @@
-import {HomeFile} from '../../gateway/contract.js'
+import {HomeFile, StateWord} from '../../gateway/contract.js'
 import {stateOf} from '../../gateway/verdict.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 
@@ -14,8 +14,8 @@ export const definition: CheckDefinition<undefined> = {
     const {seen, target, isNamed} = scene
     const {installed, broken} = seen.manager
     if (!isNamed || installed !== 'no' || broken !== undefined) return []
-    const says = stateOf(seen.gateway.state)?.gatewayState
-    const isCutOff = says !== undefined && says !== 'stopped'
+    const {gatewayState, says} = stateOf(seen.gateway.state) ?? {}
+    const isCutOff = says !== undefined && gatewayState !== StateWord.stopped
     const isMeant = seen.desired.kind === 'recorded' && seen.desired.record.desiredState === 'running'
     return [
       {

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {HomeFile} from '../../gateway/contract.js'
+import {HomeFile, StateWord} from '../../gateway/contract.js'
 import {hasEnded, readProcess, startedAt} from '../../gateway/process.js'
 import {type FileReading, isObject, readJson} from '../../gateway/records.js'
 import {stateOf} from '../../gateway/verdict.js'
@@ -52,7 +52,7 @@ export const definition: CheckDefinition<readonly Stale[]> = {
   needsManager: true,
   look: (scene) => MARKERS.map((marker) => judgeMarker(scene, marker)).filter((stale) => stale !== undefined),
   diagnose: (scene, stale) => {
-    if (isOnItsWay(scene) || stateOf(scene.seen.gateway.state)?.gatewayState === 'draining') return []
+    if (isOnItsWay(scene) || stateOf(scene.seen.gateway.state)?.gatewayState === StateWord.draining) return []
     return stale.map(
       ({marker, reason}): Found => ({
         kind: marker.kind,

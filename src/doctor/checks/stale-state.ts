@@ -1,4 +1,4 @@
-import {HomeFile} from '../../gateway/contract.js'
+import {HomeFile, StateWord} from '../../gateway/contract.js'
 import {pidFile, stateFile} from '../../gateway/records.js'
 import type {Identity} from '../../gateway/verdict.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
@@ -97,7 +97,7 @@ function aboutLiving(scene: Scene, pid: number): Found[] {
   const {gateway, verdict} = scene.seen
   const {pidRecord, lock} = gateway
   // One that is about to end takes its record away first.
-  if (gateway.state.kind === 'present' && gateway.state.value.gatewayState === 'draining') return []
+  if (gateway.state.kind === 'present' && gateway.state.value.gatewayState === StateWord.draining) return []
   // Only the gateway knows what belongs there: it writes both anew when it is started, at a time that the operator chooses.
   const found = (kind: string, what: string, why = STILL_HELD): Found[] => [
     {kind, severity: 'warning', what, evidence: verdict.evidence, why, cure: [commandLine(scene, 'restart')], isFixable: false},
