@@ -2,7 +2,7 @@ import {stripVTControlCharacters} from 'node:util'
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
-import {doctor, type DoctorRow, seeRow} from '../support/doctor-row.js'
+import {doctor, type DoctorRow, DoctorRows} from '../support/doctor-row.js'
 import {describeOnSystemd} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
 
@@ -28,7 +28,7 @@ await describeOnSystemd('doctor and fix as commands', (machine) => {
   const breakIt = () => DISABLED.break(service)
   const isEnabled = async () => (await service.show('UnitFileState'))[0] === 'enabled'
 
-  it('finds and cures a service that is not enabled', () => seeRow(machine(), ann, DISABLED))
+  it('finds and cures a service that is not enabled', () => DoctorRows.onSystemd(machine).see(DISABLED, ann))
 
   it('writes nothing without --fix', async () => {
     await breakIt()

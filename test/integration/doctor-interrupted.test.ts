@@ -1,7 +1,7 @@
 import {beforeAll, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import {interruptedRows} from '../support/doctor-interrupted-rows.js'
-import {doctor, type DoctorRow, seeRow} from '../support/doctor-row.js'
+import {doctor, type DoctorRow, DoctorRows} from '../support/doctor-row.js'
 import {describeOnSystemd, hermesSvc} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
 
@@ -21,12 +21,13 @@ const rows: DoctorRow[] = [
 ]
 
 await describeOnSystemd('doctor on what was left half-done', (machine) => {
+  const services = DoctorRows.onSystemd(machine)
   let ann: Account
   beforeAll(async () => {
     ann = await machine().addUser('ann')
   })
 
-  it.each([...interruptedRows, ...rows])('$id ($kind): $how', (row) => seeRow(machine(), ann, row))
+  it.each([...interruptedRows, ...rows])('$id ($kind): $how', (row) => services.see(row, ann))
 
   it('interrupted-change (half-uninstalled): an uninstall killed near its end is finished', async () => {
     const service = await TestService.make(machine(), ann)

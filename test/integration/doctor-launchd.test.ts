@@ -2,9 +2,8 @@ import {beforeAll, describe, expect, it} from 'vitest'
 import {definitionRows} from '../support/doctor-definition-rows.js'
 import {homeRows} from '../support/doctor-home-rows.js'
 import {interruptedRows} from '../support/doctor-interrupted-rows.js'
-import {machineRows} from '../support/doctor-machine-rows.js'
 import {processRows} from '../support/doctor-process-rows.js'
-import {doctor, type DoctorRow, seeRowOf, settle} from '../support/doctor-row.js'
+import {doctor, type DoctorRow, DoctorRows, settle} from '../support/doctor-row.js'
 import {describeOnLaunchd} from '../support/launchd-machine.js'
 import {LaunchdService} from '../support/launchd-service.js'
 import {waitFor} from '../support/machines.js'
@@ -318,6 +317,19 @@ const switchedRows: DoctorRow<LaunchdService>[] = [
   },
 ]
 
+/**
+ * Of what is broken under every manager, and seen on a real systemd, that of which launchd or a Mac has a part: processes that ps and lsof
+ * tell of, variables in a property list, jobs that are loaded anew.
+ */
+const SEEN_OTHERWISE = new Set([
+  'stale-state pid-recycled',
+  'stale-token-lock recycled',
+  'zombie-pid recorded',
+  'orphan-gateway alone',
+  'stop-timeout too-short',
+  'interrupted-change temporary-files',
+])
+
 const logsOf = ({log}: LaunchdService) => log.slice(0, log.lastIndexOf('/'))
 
 async function putLogsBack(service: LaunchdService): Promise<void> {
@@ -358,22 +370,18 @@ async function loadForBoth(service: LaunchdService, domain: string): Promise<voi
 describeOnLaunchd('doctor under launchd', (there) => {
   const users = new UserPool()
   beforeAll(async () => {
-    const names = ['ann', 'bea', 'cid', 'dan', 'eva', 'fay']
-    await users.fill(there(), names)
-    for (const name of names) await there().sh('runuser -u "$1" -- mkdir -p "/home/$1/go/bin"', [name])
+    await users.fill(there(), ['ann', 'bea', 'cid'])
   })
-  const see = (row: DoctorRow<LaunchdService>) =>
-    users.with(async (user) => {
-      await seeRowOf(await LaunchdService.make(there(), user, {...row, kind: row.scope === 'system' ? 'system' : 'gui'}), row)
-    })
+  const services = new DoctorRows<LaunchdService>((row, user) =>
+    LaunchdService.make(there(), user, {...row, kind: row.scope === 'system' ? 'system' : 'gui'}),
+  )
+  const see = (row: DoctorRow<LaunchdService>) => users.with((user) => services.see(row, user))
 
   it.concurrent.each(rows)('$id $kind: $how', see)
 
-  // The command itself (doctor-command) says nothing about launchd, nor do systemd's units, drop-ins and control groups.
-  it.concurrent.each([...homeRows, ...processRows, ...definitionRows, ...interruptedRows, ...machineRows])(
-    'as under systemd: $id $kind: $how',
-    see,
-  )
+  it.concurrent.each(
+    [...homeRows, ...processRows, ...definitionRows, ...interruptedRows].filter(({id, kind}) => SEEN_OTHERWISE.has(`${id} ${kind}`)),
+  )('as under systemd: $id $kind: $how', see)
 
   it.each(switchedRows)('$id $kind: $how', see)
 

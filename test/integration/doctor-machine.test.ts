@@ -1,7 +1,7 @@
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import {machineRows} from '../support/doctor-machine-rows.js'
-import {doctor, type DoctorRow, seeRow, settle} from '../support/doctor-row.js'
+import {doctor, type DoctorRow, DoctorRows, settle} from '../support/doctor-row.js'
 import {addForeignUnit, UPSTREAM_POLICIES} from '../support/foreign-unit.js'
 import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
@@ -94,6 +94,7 @@ const rows: DoctorRow[] = [
     id: 'duplicate-supervisor',
     kind: 'replace',
     severity: 'warning',
+    leaves: "a unit of upstream's",
     how: "an adopted unit of upstream's that has --replace",
     what: /starts its gateway with --replace/,
     break: async (service) => {
@@ -125,13 +126,14 @@ async function addDisabledRival(service: TestService, name: string): Promise<voi
 }
 
 await describeOnSystemd('doctor on what is around a service', (machine) => {
+  const services = DoctorRows.onSystemd(machine)
   let ann: Account
   beforeAll(async () => {
     ann = await machine().addUser('ann')
     await machine().exec(['mkdir', '-p', '/home/ann/go/bin'], {user: ann})
   })
 
-  it.each([...machineRows, ...rows])('$id ($kind): $how', (row) => seeRow(machine(), ann, row))
+  it.each([...machineRows, ...rows])('$id ($kind): $how', (row) => services.see(row, ann))
 
   it('finds nothing wrong with ten profiles side by side, in both scopes, whoever asks', async () => {
     const services = []

@@ -1,6 +1,6 @@
 import {beforeAll, expect, it} from 'vitest'
 import {BY_HAND, processRows, ZOMBIE} from '../support/doctor-process-rows.js'
-import {doctor, type DoctorRow, seeRow, settle} from '../support/doctor-row.js'
+import {doctor, type DoctorRow, DoctorRows, settle} from '../support/doctor-row.js'
 import {describeOnSystemd, waitFor} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
 import {UserPool} from '../support/user-pool.js'
@@ -97,10 +97,11 @@ const rows: DoctorRow[] = [
 ]
 
 await describeOnSystemd('doctor on processes', (machine) => {
+  const services = DoctorRows.onSystemd(machine)
   const users = new UserPool()
   beforeAll(() => users.fill(machine(), ['ann', 'bob', 'cid']))
 
-  it.concurrent.each([...processRows, ...rows])('$id ($kind): $how', (row) => users.with((user) => seeRow(machine(), user, row)))
+  it.concurrent.each([...processRows, ...rows])('$id ($kind): $how', (row) => users.with((user) => services.see(row, user)))
 
   it.concurrent('orphan-gateway ends one that has no service at all', () =>
     users.with(async (user) => {

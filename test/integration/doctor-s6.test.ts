@@ -1,9 +1,9 @@
 import {afterAll, beforeAll, expect, it} from 'vitest'
 import {homeRows} from '../support/doctor-home-rows.js'
-import {doctor, type DoctorRow, seeRowOf, settle} from '../support/doctor-row.js'
+import {doctor, type DoctorRow, DoctorRows, settle} from '../support/doctor-row.js'
 import {waitFor} from '../support/machines.js'
 import {describeInContainer, S6Container, Volumes} from '../support/s6-container.js'
-import {S6Service} from '../support/s6-service.js'
+import {HERMES, S6Service} from '../support/s6-service.js'
 
 /** A gateway that somebody starts from a shell. `$1`: the home. */
 const BY_HAND = 'cd /; HERMES_HOME="$1" setsid hermes gateway run >/dev/null 2>&1 &'
@@ -93,6 +93,7 @@ const rows: DoctorRow<S6Service>[] = [
     id: 'stop-timeout',
     kind: 'too-short',
     severity: 'warning',
+    leaves: 'a longer drain',
     how: 'a drain of 260 s is configured after the slot was made',
     what: /is cut off after 250 s, and the gateway may need 290 s/,
     break: async (service) => {
@@ -201,6 +202,7 @@ const rows: DoctorRow<S6Service>[] = [
 describeInContainer('doctor under s6', () => {
   let volumes: Volumes
   let container: S6Container
+  const services = new DoctorRows<S6Service>((row) => S6Service.make(container, row.standIn))
 
   beforeAll(async () => {
     volumes = await Volumes.make()
@@ -212,13 +214,9 @@ describeInContainer('doctor under s6', () => {
     await volumes.drop()
   })
 
-  it.concurrent.each(rows)('$id $kind: $how', async (row) => {
-    await seeRowOf(await S6Service.make(container), row)
-  })
+  it.concurrent.each(rows)('$id $kind: $how', (row) => services.see(row, HERMES))
 
-  it.concurrent.each(homeRows)('as under systemd: $id $kind: $how', async (row) => {
-    await seeRowOf(await S6Service.make(container, row.standIn), row)
-  })
+  it.concurrent.each(homeRows)('as under systemd: $id $kind: $how', (row) => services.see(row, HERMES))
 
   it('a slot that s6-svscan has not taken up is told as that, and as down, and one command cures both', async () => {
     const service = await S6Service.make(container)

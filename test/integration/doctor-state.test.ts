@@ -1,6 +1,6 @@
 import {beforeAll, expect, it} from 'vitest'
 import {GONE, homeRows, recordOf} from '../support/doctor-home-rows.js'
-import {doctor, type DoctorRow, seeRow, settle} from '../support/doctor-row.js'
+import {doctor, type DoctorRow, DoctorRows, settle} from '../support/doctor-row.js'
 import {describeOnSystemd} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
 import {UserPool} from '../support/user-pool.js'
@@ -82,7 +82,8 @@ const desiredState: DoctorRow[] = [
 await describeOnSystemd('doctor on what is recorded', (machine) => {
   const users = new UserPool()
   beforeAll(() => users.fill(machine(), ['ann', 'bob', 'cid']))
-  const see = (row: DoctorRow) => users.with((user) => seeRow(machine(), user, row))
+  const rows = DoctorRows.onSystemd(machine)
+  const see = (row: DoctorRow) => users.with((user) => rows.see(row, user))
 
   it.concurrent.each([...homeRows, ...desiredState])('$id ($kind): $how', see)
 

@@ -9,6 +9,7 @@ export const definitionRows: readonly DoctorRow<ServiceOnMachine>[] = [
     id: 'stop-timeout',
     kind: 'too-short',
     severity: 'warning',
+    leaves: 'a longer drain',
     how: 'a drain of 600 s is configured after the install',
     what: /is cut off after \d+ s, and the gateway may need 630 s/,
     break: async (service) => {

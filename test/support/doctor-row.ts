@@ -29,9 +29,13 @@ export interface DoctorRow<S extends ServiceOnMachine = TestService> {
   readonly cureByHand?: (service: S) => Promise<void>
   /** What the service is in the end; default: running. */
   readonly ends?: 'running' | 'stopped'
+  /** What it leaves that a later row of the same service would see. */
+  readonly leaves?: string
   /** What else must be so after the fix. */
   readonly after?: (service: S) => Promise<void>
 }
+
+const CLEAN = {exit: 0, findings: []}
 
 /** What has just happened is no finding yet. */
 export const settle = () => testHost.sleep(3500)
@@ -43,19 +47,47 @@ export async function doctor(service: ServiceOnMachine, args: readonly string[] 
   return {exit: result.code, findings: services.flatMap(({findings}) => findings)}
 }
 
-/** `seeRowOf` on a service of its own under systemd. */
-export async function seeRow(machine: Machine, user: Account, row: DoctorRow): Promise<void> {
-  const service = await TestService.make(machine, user, {
-    ...(row.scope ? {scope: row.scope} : {}),
-    ...(row.standIn ? {standIn: row.standIn} : {}),
-  })
-  await seeRowOf(service, row)
+/** Sees rows one after the other on the same installed service where that can be: a row leaves it as it found it. */
+export class DoctorRows<S extends ServiceOnMachine = TestService> {
+  /** Installed, running and without a finding; by user and scope. */
+  private readonly clean = new Map<string, S[]>()
+
+  constructor(private readonly make: (row: DoctorRow<S>, user: Account) => Promise<S>) {}
+
+  /** Rows on services under systemd. */
+  static onSystemd(machine: () => Machine): DoctorRows {
+    return new DoctorRows(({scope, standIn}, user) =>
+      TestService.make(machine(), user, {...(scope ? {scope} : {}), ...(standIn ? {standIn} : {})}),
+    )
+  }
+
+  /**
+   * On an installed service of which doctor finds nothing: breaks it, sees doctor name just that, the fix cure it, and doctor clean again.
+   * The service is one that a former row of this user is done with, or a new one. Two rows of one user may run side by side.
+   */
+  async see(row: DoctorRow<S>, user: Account): Promise<void> {
+    const isPlain = row.standIn === undefined && row.install === undefined
+    const key = `${user.name} ${row.scope ?? 'user'}`
+    const free = this.clean.get(key) ?? []
+    this.clean.set(key, free)
+    const used = isPlain ? free.pop() : undefined
+    const service = used ?? (await this.make(row, user))
+    if (!used) {
+      await service.must('install', row.install ?? [])
+      expect(await doctor(service)).toEqual(CLEAN)
+    }
+    await breakAndCure(service, row)
+    if (!used) {
+      // Whatever the check: no finding, no plan.
+      const again = await service.run(`fix:${row.id}`, ['--yes', '--json'])
+      expect({code: again.code, ...again.json<object>()}).toMatchObject({code: 0, changed: false})
+    }
+    if (isPlain && row.ends !== 'stopped' && row.leaves === undefined) free.push(service)
+    else await service.must('uninstall')
+  }
 }
 
-/** Installs a service, sees that doctor finds nothing, breaks it, and sees doctor name just that, the fix cure it, and doctor clean again. */
-export async function seeRowOf<S extends ServiceOnMachine>(service: S, row: DoctorRow<S>): Promise<void> {
-  await service.must('install', row.install ?? [])
-  expect(await doctor(service)).toEqual({exit: 0, findings: []})
+async function breakAndCure<S extends ServiceOnMachine>(service: S, row: DoctorRow<S>): Promise<void> {
   await row.break(service)
   const broken = await doctor(service)
   expect(broken.findings.map(({id, kind, severity}) => ({id, kind, severity}))).toEqual([
@@ -74,10 +106,7 @@ export async function seeRowOf<S extends ServiceOnMachine>(service: S, row: Doct
     })
   }
   await row.cureByHand?.(service)
-  expect(await doctor(service)).toEqual({exit: 0, findings: []})
+  expect(await doctor(service)).toEqual(CLEAN)
   expect(await service.status()).toMatchObject(row.ends === 'stopped' ? {actual: 'stopped', exit: 3} : {actual: 'running', exit: 0})
   await row.after?.(service)
-  const again = await service.run(`fix:${row.id}`, ['--yes', '--json'])
-  expect({code: again.code, ...again.json<object>()}).toMatchObject({code: 0, changed: false})
-  await service.must('uninstall')
 }

@@ -39,10 +39,14 @@ export async function hermesSvc(
   }
 }
 
+/** Between two questions; a question that takes long is asked less often, so that whatever is waited for has the processor. */
+const PAUSE_MS = 50
+
 /** Asks until the answer is neither undefined nor false, and returns it; throws after the time limit, with what the last question threw. */
 export async function waitFor<T>(ask: () => T | Promise<T>, what: string, timeoutMs = 20_000): Promise<Exclude<T, undefined | false>> {
   const limitMs = performance.now() + timeoutMs
   for (;;) {
+    const askedMs = performance.now()
     let cause: unknown
     try {
       const answer = await ask()
@@ -50,7 +54,8 @@ export async function waitFor<T>(ask: () => T | Promise<T>, what: string, timeou
     } catch (error) {
       cause = error
     }
-    if (performance.now() > limitMs) throw new Error(`after ${timeoutMs} ms still waiting for ${what}`, {cause})
-    await setTimeout(50)
+    const nowMs = performance.now()
+    if (nowMs > limitMs) throw new Error(`after ${timeoutMs} ms still waiting for ${what}`, {cause})
+    await setTimeout(Math.max(PAUSE_MS, nowMs - askedMs))
   }
 }

@@ -4,7 +4,8 @@ import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import {CONTAINER_PROGRAM, HERMES_ID, HOME, type S6Container} from './s6-container.js'
 import {newProfile, ServiceOnMachine} from './service-on-machine.js'
 
-const HERMES: Account = {uid: HERMES_ID, gid: HERMES_ID, name: 'hermes', home: HOME}
+/** The user of the image. */
+export const HERMES: Account = {uid: HERMES_ID, gid: HERMES_ID, name: 'hermes', home: HOME}
 
 /** A container in the place of a throw-away machine. */
 class ContainerMachine implements Machine {
