@@ -4,6 +4,13 @@ import {describeOnSystemd, hermesSvc} from '../support/machines.js'
 import {bringAbout, installGateway, situations} from '../support/restart-situations.js'
 import {seeStop} from '../support/state-suites.js'
 
+/** A stop sends no SIGUSR1, and goes by one verdict `wedged` whatever it rests on: each way of its own to end is here once. */
+const SAME_STOP = new Set([
+  ...['healthy 0.10', 'healthy 0.21', 'dying during drain', 'deaf to SIGUSR1', 'loop spinning 0.16', 'loop blocked 0.21'],
+  ...['loop blocked, with a heartbeat file and no socket', 'pid file missing'],
+])
+const stopped = situations.filter(({name}) => !SAME_STOP.has(name))
+
 await describeOnSystemd('hermes-svc stop', (machine) => {
   let user: Account
 
@@ -11,7 +18,7 @@ await describeOnSystemd('hermes-svc stop', (machine) => {
     user = await machine().addUser('alice')
   })
 
-  describe.concurrent.each(situations.map((situation, index) => ({...situation, profile: `state-${index}`})))(
+  describe.concurrent.each(stopped.map((situation, index) => ({...situation, profile: `state-${index}`})))(
     'of a gateway: $name',
     ({profile, ...situation}) => {
       it('leaves no process of the home, the unit inactive, and nothing that brings it back', async () => {
