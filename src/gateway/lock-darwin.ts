@@ -38,11 +38,11 @@ export function readDarwinLock({host, userHost}: Doors, lock: string, candidateP
 }
 
 /**
- * True if another command of ours has a folder open, which none does but to lock it. Editors watch folders by opening them too, so it goes
+ * True if another command of ours has a file or folder open, which none does but to lock it. Editors watch folders by opening them too, so it goes
  * by the command line. Throws HostError.
  */
-export function isLockedOnDarwin(host: Door, folder: string): boolean {
-  const pids = [...new Set(listOpenFiles(host, ['--', folder]).map(({pid}) => pid))].filter((pid) => pid !== host.pid)
+export function isLockedOnDarwin(host: Door, place: string): boolean {
+  const pids = [...new Set(listOpenFiles(host, ['--', place]).map(({pid}) => pid))].filter((pid) => pid !== host.pid)
   return readProcesses(host, pids).some(({argv}) => argv.slice(0, 4).some((word) => /(?:^|\/)hermes-svc(?:$|[/.])/.test(word)))
 }
 

@@ -109,16 +109,16 @@ function isSameFile(one: FileStat | undefined, other: FileStat | undefined): boo
 }
 
 /**
- * True if another process holds a lock on a folder, by what it has open: /proc/locks names the program that took the lock, and that may have handed
- * it on and ended. Processes that this user may not look at are no commands of ours on this folder.
+ * True if another process holds a lock on a file or folder, by what it has open: /proc/locks names the program that took the lock, and that may have handed
+ * it on and ended. Processes that this user may not look at are no commands of ours on it.
  */
-export function isLockedOnLinux({host, userHost}: Doors, folder: string): boolean {
-  const own = userHost.stat(folder)
+export function isLockedOnLinux({host, userHost}: Doors, place: string): boolean {
+  const own = userHost.lstat(place)
   const pids = (host.list('/proc') ?? []).filter((name) => /^\d+$/.test(name) && Number(name) !== host.pid)
   return pids.some((pid) =>
     listIfAllowed(host, `/proc/${pid}/fd`).some((fd) => {
       const open = statIfAllowed(host, `/proc/${pid}/fd/${fd}`)
-      return open?.kind === 'folder' && isSameFile(open, own) && hasWriteLock(readIfAllowed(host, `/proc/${pid}/fdinfo/${fd}`) ?? '')
+      return isSameFile(open, own) && hasWriteLock(readIfAllowed(host, `/proc/${pid}/fdinfo/${fd}`) ?? '')
     }),
   )
 }

@@ -1,4 +1,4 @@
-import type {Doors} from '../host/host.js'
+import {type Doors, folderLock, isPrivate} from '../host/host.js'
 import {isLockedOnDarwin, readDarwinLock} from './lock-darwin.js'
 import {isLockedOnLinux, readLinuxLock} from './lock-linux.js'
 import {lockFile} from './records.js'
@@ -24,7 +24,9 @@ export function readLock(doors: Doors, home: string, candidatePids: readonly num
   return read(doors, lockFile(home), candidatePids)
 }
 
-/** True if a command of ours other than this one has locked a home (`Door.lock`). Throws HostError where that cannot be seen. */
+/** True if a command of ours other than this one has locked a home (`Door.lockWithin`). Throws HostError where that cannot be seen. */
 export function isLockedByAnother(doors: Doors, home: string): boolean {
-  return doors.host.platform === 'darwin' ? isLockedOnDarwin(doors.host, home) : isLockedOnLinux(doors, home)
+  const stat = doors.userHost.lstat(home)
+  const places = [folderLock(home), ...(stat && isPrivate(stat) ? [home] : [])].filter((place) => doors.userHost.lstat(place) !== undefined)
+  return places.some((place) => (doors.host.platform === 'darwin' ? isLockedOnDarwin(doors.host, place) : isLockedOnLinux(doors, place)))
 }

@@ -50,7 +50,7 @@ async function refresh(host: AccountHost, home: string, living: ProcessInfo): Pr
   const first = refreshInPlace(host, home, living, false)
   if (first?.kind !== 'too-short') return resultOf(first, living)
   // Every command of ours that changes something holds this lock, so none of them writes by an offset that this moves.
-  const lock = await host.lock(home)
+  const lock = await host.lockWithin(home)
   if (!lock) return {kind: 'nothing', why: 'another hermes-svc command is at work here'}
   try {
     for (let attempt = 0; attempt < MOVE_TRIES; attempt++) {

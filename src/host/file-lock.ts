@@ -1,7 +1,7 @@
 import type * as ChildProcess from 'node:child_process'
 import fs from 'node:fs'
 import {errnoError, errnoOf} from './errno.js'
-import {type HeldLock, HostError} from './host.js'
+import {folderLock, type HeldLock, HostError} from './host.js'
 
 /** open(2) of macOS: takes flock(2)'s exclusive lock in the same step; with O_NONBLOCK it fails with EAGAIN where another has it. */
 const O_EXLOCK = 0x20
@@ -10,13 +10,21 @@ const HELD_BY_ANOTHER = 75
 /** flock(1) is asked not to wait for the lock, so it takes no longer than any small program. */
 const FLOCK_TIMEOUT_MS = 20_000
 
-/** flock(2) is on the open file, so this is the lock: it ends with `fs.closeSync`, or with this process, however that dies. */
-export function heldBy(fd: number): HeldLock {
+/** Where there is no room for a new file, or no right to make one. */
+const CANNOT_MAKE = ['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM']
+
+/** flock(2) is on the open file, so this is the lock: it ends with `fs.closeSync`, or with this process, however that dies. `before`: done before that. */
+export function heldBy(fd: number, before: () => void = () => undefined): HeldLock {
   let isOpen = true
   return {
     release: () => {
-      if (isOpen) fs.closeSync(fd)
+      if (!isOpen) return Promise.resolve()
       isOpen = false
+      try {
+        before()
+      } finally {
+        fs.closeSync(fd)
+      }
       return Promise.resolve()
     },
   }
@@ -26,11 +34,11 @@ export function heldBy(fd: number): HeldLock {
  * Opens a file or folder to be locked; on macOS it is locked by then, and undefined if another holds it. Whatever else stands in its place is not
  * waited for, and nothing is made. Throws errors of system calls: ELOOP for a link, EINVAL for what is neither file nor folder.
  */
-export function openToLock(file: string): number | undefined {
-  const {O_RDONLY, O_NONBLOCK, O_NOFOLLOW, O_NOCTTY} = fs.constants
+export function openToLock(file: string, flags = fs.constants.O_RDONLY): number | undefined {
+  const {O_NONBLOCK, O_NOFOLLOW, O_NOCTTY} = fs.constants
   let fd: number
   try {
-    fd = fs.openSync(file, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | (process.platform === 'darwin' ? O_EXLOCK : 0))
+    fd = fs.openSync(file, flags | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | (process.platform === 'darwin' ? O_EXLOCK : 0), 0o600)
   } catch (error) {
     if (process.platform === 'darwin' && errnoOf(error) === 'EAGAIN') return undefined
     throw error
@@ -39,6 +47,32 @@ export function openToLock(file: string): number | undefined {
   if (stat.isFile() || stat.isDirectory()) return fd
   fs.closeSync(fd)
   throw errnoError('EINVAL')
+}
+
+/**
+ * Opens the file that is locked for what is in a folder, which is made if it is missing, and is nobody else's; as `openToLock` does it. `unmakeable` if
+ * there is none and none can be made. Throws errors of system calls, ELOOP and ENOTDIR for what is no folder.
+ */
+export function openFolderLock(folder: string): number | undefined | 'unmakeable' {
+  const place = fs.lstatSync(folder)
+  if (!place.isDirectory()) throw errnoError(place.isSymbolicLink() ? 'ELOOP' : 'ENOTDIR')
+  const file = folderLock(folder)
+  const {O_RDWR, O_CREAT} = fs.constants
+  try {
+    // What another account has left there could be locked by it too.
+    const left = fs.lstatSync(file, {throwIfNoEntry: false})
+    if (left && left.uid !== process.geteuid?.()) fs.unlinkSync(file)
+    return openToLock(file, O_RDWR | O_CREAT)
+  } catch (error) {
+    if (CANNOT_MAKE.includes(errnoOf(error))) return 'unmakeable'
+    throw error
+  }
+}
+
+/** True while an open file is the one that is found under this name. */
+export function isStillAt(fd: number, file: string): boolean {
+  const [open, now] = [fs.fstatSync(fd), fs.lstatSync(file, {throwIfNoEntry: false})]
+  return open.ino === now?.ino && open.dev === now.dev
 }
 
 /**

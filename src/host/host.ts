@@ -124,6 +124,13 @@ export interface Door {
    */
   lock(path: string): Promise<HeldLock | undefined>
   /**
+   * Takes the lock for changing what is in a folder of this account's, as `lock` does, and of nothing that another account could open: whoever may read a
+   * folder could lock it too, and keep it. It is a file in the folder (`folderLock`), there only while it is held. Where none can be made it is the folder
+   * itself, if others may not read that, and else nothing: a full or read-only disk keeps nobody from a stop. Throws HostError: ELOOP for a link, ENOTDIR,
+   * EINVAL for what else stands in the file's place.
+   */
+  lockWithin(folder: string): Promise<HeldLock | undefined>
+  /**
    * Connects to a Unix stream socket, sends the text, and returns what comes back until the other side closes; `until` ends it at the first
    * reply that has this text. The whole exchange has one deadline, and an answer ends at MAX_REPLY_BYTES. Throws HostError: ENOENT,
    * ECONNREFUSED, EACCES, EFBIG, or TIMEOUT.
@@ -275,6 +282,17 @@ export const MAX_OWN_TEXT_BYTES = 64 * 1024 * 1024
 /** The longest answer of a gateway's socket. */
 export const MAX_REPLY_BYTES = 64 * 1024
 
+/** The file that is locked for what is in a folder. See `Door.lockWithin`. */
+export function folderLock(folder: string): string {
+  return `${folder === '/' ? '' : folder}/.hermes-svc.lock`
+}
+
+/** True if nobody but its owner, and root, may open this file or folder for reading: an access control list shows in the group's bits (acl(5)). */
+export function isPrivate({mode}: Pick<FileStat, 'mode'>): boolean {
+  return (mode & OTHERS_READ) === 0
+}
+
+const OTHERS_READ = 0o044
 const TEMPORARY_SUFFIX = '.hermes-svc-tmp'
 
 /** A temporary file of an atomic write: beside the file, under a name that no other write has at the same time. `unique`: hexadecimal digits. */

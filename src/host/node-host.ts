@@ -1,9 +1,14 @@
 import os from 'node:os'
 import {errnoOf} from './errno.js'
-import {heldBy, lockByProgram, openToLock} from './file-lock.js'
-import {type Account, type AccountHost, type HeldLock, type Host, HostError, MAX_REPLY_BYTES} from './host.js'
+import fs from 'node:fs'
+import {heldBy, isStillAt, lockByProgram, openFolderLock, openToLock} from './file-lock.js'
+import {type Account, type AccountHost, folderLock, type HeldLock, type Host, HostError, isPrivate, MAX_REPLY_BYTES} from './host.js'
 import {parseMasterPasswd} from './master-passwd.js'
 import {childProcess, NodePrograms, SYSTEM_PATH} from './node-programs.js'
+
+/** One that is let go at each try between opening it and locking it is under siege. */
+const LOCK_TRIES = 20
+const NOT_LOCKED: HeldLock = {release: () => Promise.resolve()}
 
 /** The real host, acting as the user that runs this process. `packageRoot` is the folder of package.json. */
 export function createNodeHost(packageRoot: string): Host {
@@ -111,15 +116,44 @@ class NodeHost extends NodePrograms implements Host, AccountHost {
     // With the account's ids: nothing that it could not lock itself.
     const fd = this.guard('cannot lock', file, () => openToLock(file))
     if (fd === undefined) return undefined
-    const lock = heldBy(fd)
-    if (this.platform === 'darwin') return lock
+    return this.isLocked(fd, file) ? heldBy(fd) : undefined
+  }
+
+  async lockWithin(folder: string): Promise<HeldLock | undefined> {
+    const file = folderLock(folder)
+    for (let attempt = 0; attempt < LOCK_TRIES; attempt++) {
+      const fd = this.guard('cannot lock', file, () => openFolderLock(folder))
+      if (fd === 'unmakeable') {
+        const stat = this.lstat(folder)
+        return stat && isPrivate(stat) ? this.lock(folder) : NOT_LOCKED
+      }
+      if (fd === undefined || !this.isLocked(fd, file)) return undefined
+      // Its holder takes it away before it lets go: what one has waited for is then no longer what the next one opens.
+      if (this.guard('cannot lock', file, () => isStillAt(fd, file))) return heldBy(fd, () => this.removeLock(fd, file))
+      fs.closeSync(fd)
+    }
+    return undefined
+  }
+
+  /** Locks an open file, or closes it. */
+  private isLocked(fd: number, file: string): boolean {
+    if (this.platform === 'darwin') return true
     let isHeld = false
     try {
       isHeld = lockByProgram(childProcess(), fd, file, this.runEnv({}))
     } finally {
-      if (!isHeld) await lock.release()
+      if (!isHeld) fs.closeSync(fd)
     }
-    return isHeld ? lock : undefined
+    return isHeld
+  }
+
+  /** A lock that is left lying is the next one's. */
+  private removeLock(fd: number, file: string): void {
+    try {
+      this.guard('cannot remove', file, () => isStillAt(fd, file) && fs.unlinkSync(file))
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error
+    }
   }
 
   exchange(socket: string, request: string, options: {readonly timeoutMs: number; readonly until?: string}): Promise<string> {

@@ -1,7 +1,7 @@
 import {duration} from '../ui/text.js'
 import {visible} from '../ui/visible.js'
 import {shellWord} from '../service/shell-quote.js'
-import {type AccountHost, type Door, type Host, HostError, type RunResult} from './host.js'
+import {type AccountHost, type Door, folderLock, type Host, HostError, type RunResult} from './host.js'
 
 /** Says a line to whoever asked for --verbose. */
 type Tell = (line: string) => void
@@ -19,7 +19,7 @@ function verboseDoor<D extends Host | AccountHost>(host: D, tell: Tell, actor: s
   const say = (argv: readonly string[], outcome: string, startMs: number) =>
     tell(`+ ${whom}${commandLine(argv)}  (${outcome}, ${took(host.monotonicMs() - startMs)})`)
 
-  const told: Pick<Host, 'as'> & Pick<Door, 'read' | 'run' | 'attach' | 'tether' | 'launch' | 'lock'> = {
+  const told: Pick<Host, 'as'> & Pick<Door, 'read' | 'run' | 'attach' | 'tether' | 'launch' | 'lock' | 'lockWithin'> = {
     as(account) {
       if (!('as' in host)) throw new Error('an account has no door to another one')
       return verboseDoor(host.as(account), tell, account.uid === host.account.uid ? undefined : account.name)
@@ -64,6 +64,12 @@ function verboseDoor<D extends Host | AccountHost>(host: D, tell: Tell, actor: s
       const startMs = host.monotonicMs()
       const lock = await host.lock(file)
       say(['flock', '-n', file], lock ? 'held' : 'held by another', startMs)
+      return lock
+    },
+    async lockWithin(folder) {
+      const startMs = host.monotonicMs()
+      const lock = await host.lockWithin(folder)
+      say(['flock', '-n', folderLock(folder)], lock ? 'held' : 'held by another', startMs)
       return lock
     },
   }

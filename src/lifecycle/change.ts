@@ -67,7 +67,7 @@ export async function change(
   }
 }
 
-/** Locks the home folder itself: it is there, it is one per profile whatever the manager and scope, and nothing has to be cleaned up. */
+/** Locks the home: it is one per profile whatever the manager and scope. */
 async function lockHome(target: Target, command: string) {
   const {home} = target.service.profile
   // A service can be uninstalled after its home has gone; there is nothing then that two could fight over but the service itself.
@@ -75,7 +75,7 @@ async function lockHome(target: Target, command: string) {
   if (statIfAllowed(target.userHost, home)?.kind !== 'folder') return undefined
   let lock
   try {
-    lock = await target.userHost.lock(home)
+    lock = await target.userHost.lockWithin(home)
   } catch (error) {
     if (!(error instanceof HostError)) throw error
     throw new ServiceError(`The home cannot be locked against a second hermes-svc: ${error.message}`, {

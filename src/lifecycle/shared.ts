@@ -1,5 +1,5 @@
 import {ExitStatus, ServiceError} from '../errors.js'
-import {ownerDoor} from '../host/account-door.js'
+import {doorOfUid, ownerDoor} from '../host/account-door.js'
 import {type HeldLock, HostError} from '../host/host.js'
 import {readIfAllowed} from '../host/tolerant-read.js'
 import type {ManagerObservation, SharedPlace} from '../managers/manager.js'
@@ -100,16 +100,19 @@ export function inheriting({host, manager, service}: Target, seen: ManagerObserv
 
 /** Undefined where there is nothing that could be locked: then there is nobody to share with, or the lock of the home is the same one. */
 async function takeOne({host, userHost, service}: Target, place: SharedPlace, progress: Progress): Promise<HeldLock | undefined> {
-  const door = place.kind === 'account' ? userHost : host
   try {
-    if (place.kind === 'machine') door.makeFolder(place.path, 0o700)
+    if (place.kind === 'machine') host.makeFolder(place.path, 0o700)
+    const door = place.kind === 'account' ? userHost : host
     const [stat, home] = [door.stat(place.path), userHost.stat(service.profile.home)]
     if (stat?.kind !== 'folder' || (stat.inode === home?.inode && stat.device === home.device)) return undefined
-    // Anybody may lock what he can read, and a folder that is not the account's own can be read by many.
+    // Who may write a folder may lock what is in it, and one that is not the account's own can be written by others.
     if (place.kind === 'account' && stat.uid !== service.account.uid) return undefined
+    const holder = place.kind === 'own' ? doorOfUid(host, stat.uid) : door
+    if (!holder) return undefined
+    const folder = holder.realPath(place.path) ?? place.path
     const endMs = host.monotonicMs() + LOCK_TIMEOUT_MS
     for (;;) {
-      const lock = await door.lock(door.realPath(place.path) ?? place.path)
+      const lock = await (place.kind === 'machine' ? holder.lock(folder) : holder.lockWithin(folder))
       if (lock) return lock
       if (host.monotonicMs() > endMs) throw isBusy(service.account.name)
       progress(`waiting for another hermes-svc command that changes what the services of ${service.account.name} have in common`)

@@ -74,7 +74,7 @@ async function killWedged(
   memory: WatchdogMemory,
   evidence: string,
 ): Promise<string | undefined> {
-  const lock = await userHost.lock(service.home)
+  const lock = await userHost.lockWithin(service.home)
   if (!lock) return undefined
   try {
     const place: GatewayPlace = {host, userHost, service: {profile: {home: service.home}}}

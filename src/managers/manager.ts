@@ -100,8 +100,8 @@ export interface DefinitionFile {
 }
 
 /**
- * A folder whose lock is for what services share. `account`: of the service's account, whoever acts for it; `machine`: of root's, made if it is
- * missing; `own`: that of whoever acts.
+ * A folder for what services share, which is locked to change it. `account`: of the service's account, whoever acts for it; `machine`: of root's, which no
+ * one else may open, made if it is missing; `own`: of whoever has the folder.
  */
 export interface SharedPlace {
   readonly kind: 'account' | 'machine' | 'own'

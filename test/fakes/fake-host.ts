@@ -531,6 +531,10 @@ export class FakeHost implements Host, AccountHost, Doors {
     }
   }
 
+  lockWithin(folder: string): Promise<HeldLock | undefined> {
+    return this.lock(folder)
+  }
+
   signal(pid: number, signal: NodeJS.Signals | 0): boolean {
     if (this.machine.foreignPids.has(pid)) throw new HostError('EPERM', `process ${pid}`, 'cannot signal')
     if (!this.machine.pids.has(pid)) return false

@@ -4,7 +4,7 @@ import {afterEach, describe, expect, it} from 'vitest'
 import {isLockedByAnother, readLock} from '../../src/gateway/lock.js'
 import {type OpenFile, parseLsof} from '../../src/gateway/lsof.js'
 import {openerOf} from '../../src/gateway/open-files.js'
-import {USER} from '../fakes/fake-host.js'
+import {type FakeFile, USER} from '../fakes/fake-host.js'
 import {FakeMac} from '../fakes/fake-darwin.js'
 import type {FakeProcess} from '../fakes/fake-process.js'
 import {describeUnless} from '../support/describe-unless.js'
@@ -16,7 +16,11 @@ const open = {3: {path: LOCK}}
 
 afterEach(cleanUp)
 
-function mac(processes: readonly FakeProcess[], files: Record<string, string> = {[LOCK]: ''}, account = USER): FakeMac {
+function mac(
+  processes: readonly FakeProcess[],
+  files: Readonly<Record<string, string | FakeFile>> = {[LOCK]: ''},
+  account = USER,
+): FakeMac {
   return new FakeMac({files: {[HOME]: {folder: true}, ...files}, account}, processes)
 }
 
@@ -90,12 +94,23 @@ describe('the lock of a home on macOS', () => {
 })
 
 describe('a home on macOS', () => {
-  it('is locked by another command of ours that has it open, not by this one or an editor', () => {
-    const folder = {9: {path: HOME}}
+  it.each([
+    ['its lock', `${HOME}/.hermes-svc.lock`, 0o755],
+    ['the home itself, where no lock could be made', HOME, 0o700],
+  ])('is locked by another command of ours that has %s open, not by this one or an editor', (_, place, mode) => {
+    const open = {9: {path: place}}
     const ours = ['node', '/opt/homebrew/bin/hermes-svc', 'restart']
-    expect(isLockedByAnother(mac([{pid: 78, argv: ours, open: folder}]), HOME)).toBe(true)
-    expect(isLockedByAnother(mac([{pid: 4242, argv: ours, open: folder}]), HOME)).toBe(false)
-    expect(isLockedByAnother(mac([{pid: 78, argv: ['/Applications/Code.app/Code'], open: folder}]), HOME)).toBe(false)
+    const isLocked = (pid: number, argv: readonly string[]) =>
+      isLockedByAnother(mac([{pid, argv, open}], {[HOME]: {folder: true, mode}, ...(place === HOME ? {} : {[place]: ''})}), HOME)
+    expect(isLocked(78, ours)).toBe(true)
+    expect(isLocked(4242, ours)).toBe(false)
+    expect(isLocked(78, ['/Applications/Code.app/Code'])).toBe(false)
+  })
+
+  it('that others may read is not locked by one who has it open', () => {
+    const ours = ['node', '/opt/homebrew/bin/hermes-svc', 'restart']
+    const machine = mac([{pid: 78, argv: ours, open: {9: {path: HOME}}}], {[HOME]: {folder: true, mode: 0o755}})
+    expect(isLockedByAnother(machine, HOME)).toBe(false)
   })
 })
 

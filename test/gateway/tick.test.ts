@@ -140,7 +140,7 @@ describe('a tick', () => {
   it('does not move what another command of ours may be about to write', async () => {
     const {home} = await running({})
     makeOld(home, 1767225600)
-    const lock = await host.lock(home)
+    const lock = await host.lockWithin(home)
     await expectNoTick(home, 'alive', 'another hermes-svc command')
     await lock?.release()
     expect((await tickOf(home)).result.kind).toBe('ticked')

@@ -53,12 +53,23 @@ describe('a lock on macOS', () => {
     const {O_RDONLY, O_NONBLOCK, O_NOFOLLOW, O_NOCTTY} = fs.constants
     const open = vi.spyOn(fs, 'openSync')
     const lock = await host.lock(folder)
-    expect(open).toHaveBeenCalledWith(folder, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | EXCLUSIVE)
+    expect(open).toHaveBeenCalledWith(folder, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | EXCLUSIVE, 0o600)
     const fd = open.mock.results[0]?.value as number
     expect(fs.fstatSync(fd).isDirectory()).toBe(true)
     await lock?.release()
     expect(() => fs.fstatSync(fd)).toThrow('EBADF')
     await lock?.release()
+  })
+
+  it('of what is in a folder is a file that is opened with it, and taken away when it is released', async () => {
+    const {O_RDWR, O_CREAT, O_NONBLOCK, O_NOFOLLOW, O_NOCTTY} = fs.constants
+    const open = vi.spyOn(fs, 'openSync')
+    const lock = await host.lockWithin(folder)
+    const file = path.join(folder, '.hermes-svc.lock')
+    expect(open).toHaveBeenCalledWith(file, O_RDWR | O_CREAT | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | EXCLUSIVE, 0o600)
+    expect(fs.existsSync(file)).toBe(true)
+    await lock?.release()
+    expect(fs.existsSync(file)).toBe(false)
   })
 
   it('is not had while another has it, and an error is another thing', async () => {

@@ -37,8 +37,8 @@ function newFile(text = 'text', mode = 0o644): string {
   return file
 }
 
-function newFifo(): string {
-  const fifo = path.join(temporaryFolder(), 'fifo')
+function newFifo(name = 'fifo'): string {
+  const fifo = path.join(temporaryFolder(), name)
   execFileSync('mkfifo', [fifo])
   return fifo
 }
@@ -498,6 +498,74 @@ describe('lock', () => {
   })
 })
 
+describe('the lock of what is in a folder', () => {
+  const LOCK = '.hermes-svc.lock'
+  let driver: string
+
+  beforeAll(() => {
+    driver = bundle(`
+      const [folder, file, rounds] = process.argv.slice(2)
+      const fs = process.getBuiltinModule('node:fs')
+      for (let done = 0; done < Number(rounds); ) {
+        const lock = await host.lockWithin(folder)
+        if (!lock) { await host.sleep(5); continue }
+        const count = Number(fs.readFileSync(file, 'utf8'))
+        await host.sleep(2)
+        fs.writeFileSync(file, String(count + 1))
+        if (rounds === '1') process.kill(process.pid, 'SIGKILL')
+        await lock.release()
+        done++
+      }
+    `)
+  })
+
+  const works = (folder: string, file: string, rounds: number) =>
+    new Promise<void>((resolve) => {
+      const child = spawn(process.execPath, [driver, folder, file, String(rounds)], {stdio: ['ignore', 'ignore', 'inherit']})
+      child.once('close', () => resolve())
+    })
+
+  it('is a file that nobody else can open, there while it is held', async () => {
+    const folder = temporaryFolder()
+    const lock = await HOST.lockWithin(folder)
+    expect(fs.readdirSync(folder)).toEqual([LOCK])
+    expect(fs.statSync(path.join(folder, LOCK)).mode & 0o7777).toBe(0o600)
+    expect(await HOST.lockWithin(folder)).toBeUndefined()
+    await lock?.release()
+    await lock?.release()
+    expect(fs.readdirSync(folder)).toEqual([])
+  })
+
+  it('is not kept by whoever has locked the folder itself', async () => {
+    const folder = temporaryFolder()
+    const other = await HOST.lock(folder)
+    const lock = await HOST.lockWithin(folder)
+    expect([other, lock]).toEqual([expect.anything(), expect.anything()])
+    await lock?.release()
+    await other?.release()
+  })
+
+  it('is one at a time of many processes, and what a killed one has left is the next one’s', async () => {
+    const folder = temporaryFolder()
+    const count = newFile('0')
+    await works(folder, count, 1)
+    expect(fs.readdirSync(folder)).toEqual([LOCK])
+    await Promise.all([1, 2, 3].map(() => works(folder, count, 15)))
+    expect(fs.readFileSync(count, 'utf8')).toBe('46')
+    expect(fs.readdirSync(folder)).toEqual([])
+  })
+
+  it('is not taken through a link, nor where something else stands in its place', async () => {
+    const folder = temporaryFolder()
+    fs.symlinkSync(temporaryFolder(), path.join(folder, 'link'))
+    await expect(HOST.lockWithin(path.join(folder, 'link'))).rejects.toMatchObject({code: 'ELOOP'})
+    await expect(HOST.lockWithin(newFile())).rejects.toMatchObject({code: 'ENOTDIR'})
+    fs.symlinkSync(newFile(), path.join(folder, LOCK))
+    await expect(HOST.lockWithin(folder)).rejects.toMatchObject({code: 'ELOOP'})
+    await expect(HOST.lockWithin(path.dirname(newFifo(LOCK)))).rejects.toMatchObject({code: 'EINVAL'})
+  })
+})
+
 /** A program of a few lines that has `host`, bundled for a plain node. */
 function bundle(body: string): string {
   const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'node-host-')))
@@ -556,6 +624,28 @@ describeUnless(NO_ROOT, 'acting as another account', () => {
     asNobody.makeFolder(path.join(folder, 'folder'), 0o700)
     for (const name of ['file', 'log', 'folder'])
       expect(fs.statSync(path.join(folder, name))).toMatchObject({uid: nobody.uid, gid: nobody.gid})
+  })
+
+  it('locks what is in a folder by a file of its own, whatever another account has left there', async () => {
+    const folder = ownFolder()
+    const file = path.join(folder, '.hermes-svc.lock')
+    fs.writeFileSync(file, '', {mode: 0o666})
+    const lock = await asNobody.lockWithin(folder)
+    expect(fs.statSync(file)).toMatchObject({uid: nobody.uid, mode: 0o100600})
+    await lock?.release()
+    expect(fs.readdirSync(folder)).toEqual([])
+  })
+
+  it('locks a folder in which it can make nothing if others may not read that, and nothing if they may', async () => {
+    const folder = ownFolder()
+    fs.chmodSync(folder, 0o500)
+    const lock = await asNobody.lockWithin(folder)
+    expect(await asNobody.lockWithin(folder)).toBeUndefined()
+    await lock?.release()
+    fs.chmodSync(folder, 0o555)
+    const held = await HOST.lock(folder)
+    expect(await asNobody.lockWithin(folder)).toBeDefined()
+    await held?.release()
   })
 
   it('does many things at once with its ids, and fails as it would one by one', () => {

@@ -8,6 +8,26 @@ import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
 
 const INTERRUPT = fs.readFileSync(fileURLToPath(new URL('../support/interrupt-on-terminal.py', import.meta.url)), 'utf8')
+/** python. argv: folders. Locks everything below them that it can open, again and again, and prints the name of each. The gateway's own lock it leaves. */
+const LOCK_ALL = `
+import fcntl, os, sys, time
+held = {}
+def lock(name):
+    if name in held or name.endswith('/gateway.lock'):
+        return
+    try:
+        held[name] = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        fcntl.flock(held[name], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        print(name, flush=True)
+    except OSError:
+        pass
+while True:
+    for top in sys.argv[1:]:
+        for folder, folders, files in os.walk(top):
+            for name in [folder] + [os.path.join(folder, file) for file in files]:
+                lock(name)
+    time.sleep(0.02)
+`
 const TIMER = 'hermes-svc-heartbeat.timer'
 
 await describeOnSystemd('what several services of one account have in common', (machine: () => Machine) => {
@@ -85,6 +105,25 @@ await describeOnSystemd('what several services of one account have in common', (
     expect([await lingers(), await other.mainPid()]).toEqual([true, pid])
     expect((await asRoot(other, 'uninstall', ['--yes'])).json()).toMatchObject({ok: true})
     expect(await lingers()).toBe(false)
+  })
+
+  describe('while another user locks all that he can open, nobody waits for him', () => {
+    it.each(['user', 'system'] as const)('in %s scope', async (scope) => {
+      const mallory = await machine().addUser(`mallory-${scope}`)
+      const service = await TestService.make(machine(), user, {scope})
+      // As it is where others may look in: a home folder of before Debian 12, a gateway's home that a group shares.
+      await service.sh('chmod 755 "$1" "$2"; find "$3" -type d -exec chmod 755 {} +', [user.home, `${user.home}/.hermes`, service.home])
+      const locker = ['/usr/bin/python3', '-c', LOCK_ALL, user.home, '/run', service.home]
+      await machine().exec(['sh', '-c', 'setsid "$@" >/tmp/"$(id -un)".locks 2>&1 &', 'sh', ...locker], {user: mallory})
+      const locks = async () => (await machine().readText(`/tmp/${mallory.name}.locks`)) ?? ''
+      await waitFor(async () => (await locks()).includes(`${service.home}\n`), 'a home that is locked')
+      expect(await locks()).toContain(`${user.home}\n`)
+      for (const command of ['install', 'restart', 'stop', 'start']) await service.must(command)
+      await service.must('uninstall')
+      await machine().exec(['pkill', '-KILL', '-u', mallory.name])
+      expect(await locks()).not.toContain('.hermes-svc.lock')
+      expect(await service.sh('find "$1" "$2" -maxdepth 1 -name .hermes-svc.lock', [user.home, service.home])).toBe('')
+    })
   })
 
   describe('a home', () => {

@@ -33,7 +33,7 @@ elif how == "hangup":
 else:
     os.killpg(pid, signal.SIGTERM)
 refused = 0
-descriptor = os.open(home, os.O_RDONLY)
+descriptor = os.open(os.path.join(home, ".hermes-svc.lock"), os.O_RDWR)
 while True:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
