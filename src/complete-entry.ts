@@ -1,4 +1,4 @@
-import {accountDoor} from './host/account-door.js'
+import {accountDoor, accountNamed} from './host/account-door.js'
 import path from 'node:path'
 import {type Candidate, complete, type LiveValues} from './completion/complete.js'
 import {shellWords} from './completion/shell-words.js'
@@ -44,7 +44,7 @@ export function main(argv: readonly string[], packageRoot: string): void {
 function liveValues(host: Host): LiveValues {
   return {
     profiles: ({home, runAs}): readonly Candidate[] => {
-      const account = runAs === undefined ? host.account : host.accountOf(runAs)
+      const account = runAs === undefined ? host.account : accountNamed(host, runAs)
       if (!account) return []
       const environmentHome = runAs === undefined ? host.env.HERMES_HOME : undefined
       const userHost = accountDoor(host, account)

@@ -20,6 +20,11 @@ export function doorOfUid(door: Door, uid: number | undefined): Door | undefined
   return account && door.as(account)
 }
 
+/** The account that a text means, by its name or by its uid, as User= and --run-as have it; undefined if there is none. */
+export function accountNamed(door: Pick<Door, 'accountOf'>, nameOrUid: string): Account | undefined {
+  return door.accountOf(/^\d+$/.test(nameOrUid) ? Number(nameOrUid) : nameOrUid)
+}
+
 function isOwn(door: Door): door is Host {
   return 'isOwnDoor' in door && 'as' in door
 }

@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import {errnoError} from './errno.js'
 import type {Account} from './host.js'
+import {isRoots} from './roots-alone.js'
 
 /** open(2) of Linux: a descriptor for the place alone; what may not be read has one too. Node has no name for it. */
 const O_PATH = 0o10000000
@@ -9,7 +10,6 @@ const O_PATH = 0o10000000
 const O_NOFOLLOW_ANY = 0x2000_0000
 /** As many links as the kernel follows (path_resolution(7)). */
 const MAX_LINKS = 40
-const OTHERS_WRITE = 0o022
 
 /** What `withExactly` sets: permission bits, or an owner, of what lies in a folder. */
 type Setting = {readonly mode: number} | {readonly owner: Account; readonly within: string | undefined}
@@ -77,14 +77,14 @@ function withPlace(file: string, work: (place: Place) => void): void {
     let parts = path.normalize(file).split('/').filter(Boolean)
     let links = 0
     for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
-      const {uid, mode} = fs.fstatSync(fd)
-      const isRoots = (folders.at(-1)?.isRoots ?? true) && uid === 0 && (mode & OTHERS_WRITE) === 0
-      folders.push({path: at, uid, isRoots})
+      const folder = fs.fstatSync(fd)
+      const isRootsAlone = (folders.at(-1)?.isRoots ?? true) && isRoots(folder)
+      folders.push({path: at, uid: folder.uid, isRoots: isRootsAlone})
       const name = `/proc/self/fd/${fd}/${part}`
-      const next = fs.openSync(name, O_PATH | O_NOFOLLOW | (parts.length > 0 && !isRoots ? O_DIRECTORY : 0))
+      const next = fs.openSync(name, O_PATH | O_NOFOLLOW | (parts.length > 0 && !isRootsAlone ? O_DIRECTORY : 0))
       if (fs.fstatSync(next).isSymbolicLink()) {
         fs.closeSync(next)
-        if (!isRoots || (links += 1) > MAX_LINKS) throw errnoError('ELOOP')
+        if (!isRootsAlone || (links += 1) > MAX_LINKS) throw errnoError('ELOOP')
         // From the start again: what it names may lead anywhere.
         parts = [...path.resolve(at, fs.readlinkSync(name)).split('/').filter(Boolean), ...parts]
         fs.closeSync(fd)
@@ -122,11 +122,11 @@ function setOnDarwin(file: string, setting: Setting): void {
 /** Of a path without a link, by name: macOS has no descriptor for the place alone. */
 function foldersAbove(file: string): Folder[] {
   const parts = path.dirname(file).split('/').filter(Boolean)
-  let isRoots = true
+  let isRootsAlone = true
   return ['/', ...parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`)].map((folder) => {
-    const {uid, mode} = fs.lstatSync(folder)
-    isRoots &&= uid === 0 && (mode & OTHERS_WRITE) === 0
-    return {path: folder, uid, isRoots}
+    const stat = fs.lstatSync(folder)
+    isRootsAlone &&= isRoots(stat)
+    return {path: folder, uid: stat.uid, isRoots: isRootsAlone}
   })
 }
 

@@ -1,4 +1,4 @@
-import {accountDoor} from '../host/account-door.js'
+import {accountDoor, accountNamed} from '../host/account-door.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {type HealthPayload, healthPayload, isMeantToRun, type StateFileText} from '../gateway/health.js'
 import {glanceAtLoop} from '../gateway/loop.js'
@@ -98,7 +98,7 @@ function findPlace(host: Host, flags: TargetFlags): Place {
 }
 
 function namedAccount(host: Host, name: string | undefined): Account | undefined {
-  return name === undefined ? undefined : host.accountOf(/^\d+$/.test(name) ? Number(name) : name)
+  return name === undefined ? undefined : accountNamed(host, name)
 }
 
 /** A gateway as its files, the process table and the manager show it. */

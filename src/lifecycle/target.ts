@@ -1,4 +1,4 @@
-import {accountDoor} from '../host/account-door.js'
+import {accountDoor, accountNamed} from '../host/account-door.js'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {type Account, type AccountHost, type Doors, type Host, HostError} from '../host/host.js'
 import type {Container} from '../managers/container.js'
@@ -184,7 +184,7 @@ function exists(host: AccountHost, file: string): boolean {
 }
 
 export function requireAccount(host: Host, name: string): Account {
-  const account = host.accountOf(/^\d+$/.test(name) ? Number(name) : name)
+  const account = accountNamed(host, name)
   if (!account) throw usageError(`--run-as ${JSON.stringify(name)}: there is no such user`)
   return account
 }

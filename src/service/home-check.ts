@@ -2,6 +2,7 @@ import path from 'node:path'
 import {STANDARD_ROOT} from '../gateway/contract.js'
 import {usageError} from '../errors.js'
 import {type Account, type Door, type Host, HostError} from '../host/host.js'
+import {OTHERS_WRITE} from '../host/roots-alone.js'
 import {DEFAULT_PROFILE, type Profile} from './profile.js'
 import {shellWord} from './shell-quote.js'
 import {refusedPath, shown} from './text-check.js'
@@ -18,7 +19,6 @@ export const TEMPORARY_FOLDERS = [
   '/var/folders',
 ]
 const ROOT_UID = 0
-const GROUP_OR_OTHER_WRITE = 0o022
 const STICKY = 0o1000
 const ADMIN_GID = 80
 
@@ -96,7 +96,7 @@ function otherWriter(host: Door, folder: string, account: Account, isAbove: bool
     return `${folder} belongs to ${owner}, who could replace what ${account.name} runs; it must belong to ${account.name} or root`
   }
   const ownGroup = isAdministrators(host, stat.gid) || (stat.gid === account.gid && isPrivateGroup(host, account))
-  const writable = stat.mode & (ownGroup ? 0o002 : GROUP_OR_OTHER_WRITE)
+  const writable = stat.mode & (ownGroup ? 0o002 : OTHERS_WRITE)
   if (writable && !(isAbove && stat.mode & STICKY)) {
     return `${folder} can be written by other users (mode ${stat.mode.toString(8)}); run: chmod go-w ${folder}`
   }

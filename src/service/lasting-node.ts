@@ -2,6 +2,7 @@ import path from 'node:path'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {accountDoor} from '../host/account-door.js'
 import {type Account, type Host, HostError} from '../host/host.js'
+import {isRootsAlone} from '../host/roots-alone.js'
 import {realPathIfAllowed} from '../host/tolerant-read.js'
 import {otherWriterOf, TEMPORARY_FOLDERS, unusablePath} from './home-check.js'
 
@@ -88,13 +89,6 @@ export function whyTooOld(host: Host, file: string, account: Account): string | 
 /** A program that somebody else can put anything in the place of is none to be run only to learn its version: his unit names it, not we. */
 function mayBeAsked(host: Host, actor: Pick<Host, 'realPath' | 'stat'>, file: string, account: Account): boolean {
   return host.account.uid === account.uid || isRootsAlone(actor, actor.realPath(file) ?? file)
-}
-
-/** Nobody but root can change the file, or put another in its place. */
-function isRootsAlone(actor: Pick<Host, 'stat'>, file: string): boolean {
-  const stat = actor.stat(file)
-  if (!stat || stat.uid !== 0 || (stat.mode & 0o022) !== 0) return false
-  return file === '/' || isRootsAlone(actor, path.dirname(file))
 }
 
 function isExecutableBy(host: Host, file: string, account: Account): boolean {

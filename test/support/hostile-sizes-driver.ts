@@ -143,7 +143,7 @@ const CASES: Readonly<Record<string, () => unknown>> = {
       const text = `ExecStart=/x gateway${fill(unit)}y\nUser=${fill(unit)}y\nEnvironment=${fill(unit)}\n`
       execStartOf([text])
       valuesOf(text, 'ExecStart')
-      accountOfUnit(new FakeHost(), text)
+      accountOfUnit(new FakeHost(), text, {scope: 'system', account: USER, name: 'hermes-gateway.service'})
       for (const {pattern} of Object.values(wantedDirectives(SETTINGS))) pattern.test(text)
       gatewayDefinitions(inUnits(text), 'user', USER)
     }

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import {HomeFile} from '../../gateway/contract.js'
 import {type Account, type Door, type FileStat, HostError} from '../../host/host.js'
+import {closedMode, isRoots, mayOthersWrite} from '../../host/roots-alone.js'
 import type {Step} from '../../plan/plan.js'
 import {otherWriterOf} from '../../service/home-check.js'
 import {type CheckDefinition, defineCheck} from '../check.js'
@@ -13,7 +14,6 @@ const NAMES = [
   ...[HomeFile.logFolder, HomeFile.log, HomeFile.agentLog, HomeFile.errorsLog, HomeFile.exitLog, 'logs/hermes-svc.jsonl'],
 ]
 const OTHERS = 0o077
-const WRITE = 0o022
 
 interface Place {
   readonly path: string
@@ -82,7 +82,7 @@ export const definition: CheckDefinition<Evidence> = {
       home: homePlace,
       isHomeOpen:
         homePlace !== undefined &&
-        (homePlace.stat.mode & WRITE) !== 0 &&
+        mayOthersWrite(homePlace.stat) &&
         otherWriterOf(userHost, home, account)?.startsWith(`${home} can be written`) === true,
       linksOut: links.flatMap((link) => linkOut(userHost, link, account, isBelow)),
       roots: inHome.filter(({stat}) => stat.uid === 0 && account.uid !== 0),
@@ -124,13 +124,13 @@ export const definition: CheckDefinition<Evidence> = {
  */
 function linksOnTheWay(eyes: Door, named: string): string[] {
   const links: string[] = []
-  let isRoots = true
+  let isRootsAlone = true
   let place = ''
   for (const part of named.split('/').filter(Boolean)) {
     const folder = lookAt(eyes, place || '/')
-    isRoots &&= folder?.uid === 0 && (folder.mode & WRITE) === 0
+    isRootsAlone &&= folder !== undefined && isRoots(folder)
     place = `${place}/${part}`
-    if (lookAt(eyes, place)?.kind === 'link' && !isRoots) links.push(place)
+    if (lookAt(eyes, place)?.kind === 'link' && !isRootsAlone) links.push(place)
   }
   return links
 }
@@ -192,7 +192,7 @@ function stepsFor({target: {service}}: Scene, {home, roots, closed, exposed}: Ev
   })
   switch (kind) {
     case 'home-open':
-      return home ? [setMode(home, home.stat.mode & ~WRITE, account)] : []
+      return home ? [setMode(home, closedMode(home.stat), account)] : []
     case 'foreign-owner':
       return roots.map((place) => give(place, account))
     case 'record-closed':

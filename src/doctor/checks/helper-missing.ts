@@ -1,6 +1,7 @@
 import {ownerDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import type {FileStat} from '../../host/host.js'
+import {closedMode, isRoots} from '../../host/roots-alone.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
 import type {DefinitionFile, UsedProgram} from '../../managers/manager.js'
 import type {Step} from '../../plan/plan.js'
@@ -61,7 +62,7 @@ export const definition: CheckDefinition<Evidence> = {
     const places = manager.scope === 'system' ? [...new Set([...ours, ...ours.map((file) => path.dirname(file))])] : []
     const open = places.flatMap((place) => {
       const stat = host.lstat(place)
-      return stat && isOpen(stat) ? [{path: place, stat}] : []
+      return stat && !isRoots(stat) ? [{path: place, stat}] : []
     })
     return {programs, open, ...(await contents(scene, programs))}
   },
@@ -121,7 +122,7 @@ export const definition: CheckDefinition<Evidence> = {
       )
       const root = host.accountOf(0)
       const close = open.map((place): Step => {
-        const mode = place.stat.mode & ~0o022
+        const mode = closedMode(place.stat)
         return {kind: 'set-access', why: `let only root write ${place.path}`, path: place.path, mode, ...(root ? {owner: root} : {})}
       })
       const plan = await reinstall(scene, options, {keepRunning: true})
@@ -190,10 +191,6 @@ function faultOf({target}: Scene, {stat, role, unusable}: Seen): string | undefi
   return may
     ? unusable
     : `cannot be ${role === 'node' ? 'executed' : 'read'} by ${target.service.account.name} (mode ${stat.mode.toString(8)})`
-}
-
-function isOpen({uid, mode}: FileStat): boolean {
-  return uid !== 0 || (mode & 0o022) !== 0
 }
 
 export const check = defineCheck(definition)

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {type Account, type FileStat, type Host, type RunResult} from '../../host/host.js'
+import {mayOthersWrite} from '../../host/roots-alone.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
 import {isDict, member, parsePlist} from './plist.js'
 
@@ -191,7 +192,7 @@ export function whyInsecure(plist: string, stat: FileStat, owner: FailedLoad['ow
   if (stat.kind !== 'file') return {what: `${plist} is a ${stat.kind}, and launchd takes only a file`, next: ['hermes-svc install']}
   if (stat.uid !== owner.uid)
     return {what: `${plist} belongs to uid ${stat.uid}, not to ${owner.name}`, next: [`sudo chown ${owner.uid} '${plist}'`]}
-  if ((stat.mode & 0o022) === 0) return undefined
+  if (!mayOthersWrite(stat)) return undefined
   return {what: `${plist} can be written by others (mode ${stat.mode.toString(8)})`, next: [`chmod 644 '${plist}'`]}
 }
 

@@ -1,8 +1,8 @@
 import path from 'node:path'
 import type {Account, FileStat, Host} from '../../host/host.js'
+import {isRoots} from '../../host/roots-alone.js'
 
 const ROOT_UID = 0
-const OTHERS_WRITE = 0o022
 
 /** The parts of a slot in which root's s6-supervise works by name, a folder above what is in it. The logger has a supervisor of its own. */
 const FOLDERS = ['', 'log', 'helpers', 'supervise', 'log/supervise']
@@ -14,9 +14,9 @@ const EVENT_MODE = 0o3730
 /** What s6-supervise keeps beside it; without `status` nobody can tell its state, without `lock` a second one could start. */
 const KEPT = ['control', 'status', 'lock']
 
-/** True if only root can change what is there. */
-function isRoots(stat: FileStat | undefined): boolean {
-  return stat === undefined || (stat.uid === ROOT_UID && (stat.mode & OTHERS_WRITE) === 0 && stat.kind === 'folder')
+/** True for nothing, and for a folder in which only root can change anything. */
+function isRootsFolder(stat: FileStat | undefined): boolean {
+  return stat === undefined || (stat.kind === 'folder' && isRoots(stat))
 }
 
 /**
@@ -25,7 +25,7 @@ function isRoots(stat: FileStat | undefined): boolean {
  */
 export function slotsAccount(host: Host, scan: string, account: Account): Account | undefined {
   if (host.account.uid !== ROOT_UID || account.uid === ROOT_UID) return undefined
-  return isRoots(host.stat(scan)) ? undefined : account
+  return isRootsFolder(host.stat(scan)) ? undefined : account
 }
 
 /**
@@ -35,17 +35,17 @@ export function slotsAccount(host: Host, scan: string, account: Account): Accoun
 export function controlAccount(host: Host, slot: string, account: Account): Account | undefined {
   const scan = path.dirname(slot)
   if (host.account.uid !== ROOT_UID || account.uid === ROOT_UID) return undefined
-  const isOwn = isRoots(host.stat(scan)) && [slot, `${slot}/supervise`].every((folder) => isRoots(host.lstat(folder)))
+  const isOwn = isRootsFolder(host.stat(scan)) && [slot, `${slot}/supervise`].every((folder) => isRootsFolder(host.lstat(folder)))
   return isOwn ? undefined : account
 }
 
 /** True if root alone can change what root's s6-supervise works with; as s6-svperms has it only the FIFO is the user's, who commands with it. */
 export function isClosed(host: Host, slot: string): boolean {
-  if (!isRoots(host.lstat(slot))) return false
+  if (!isRootsFolder(host.lstat(slot))) return false
   const folders = FOLDERS.map((name) => host.lstat(path.join(slot, name)))
   // The sticky bit keeps others from removing FIFOs, not from putting links beside them.
   const events = EVENTS.map((name) => host.lstat(path.join(slot, name))).filter((stat) => stat !== undefined)
-  return folders.every(isRoots) && events.every(({uid, gid, kind}) => uid === ROOT_UID && gid === 0 && kind === 'folder')
+  return folders.every(isRootsFolder) && events.every(({uid, gid, kind}) => uid === ROOT_UID && gid === 0 && kind === 'folder')
 }
 
 /**

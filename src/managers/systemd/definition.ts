@@ -1,6 +1,7 @@
 import path from 'node:path'
 import {stopTimeoutSec} from '../../gateway/drain.js'
 import type {Account, Door, Host} from '../../host/host.js'
+import {accountNamed} from '../../host/account-door.js'
 import {gatewayArgv} from '../../service/gateway-argv.js'
 import {renderHelpers, toolPath} from '../../service/helpers.js'
 import {homeMarks} from '../../service/home-mark.js'
@@ -24,6 +25,7 @@ import {
 } from './escape.js'
 import {execStartOf, valuesOf} from './exec-start.js'
 import {syslogIdentifier} from './journal.js'
+import {type UnitPlace, withoutSpecifiers} from './specifiers.js'
 import {runtimeDirectoryOf} from './tick-places.js'
 
 /** How each file of systemd's that we wrote begins; upstream's rewriting of the unit takes the line away. */
@@ -228,13 +230,18 @@ function carried(host: Host, argv: readonly string[]): readonly string[] {
   return isSafeProgram(argv[0] ?? '') ? argv : [toolPath(host, 'nice'), '-n', '0', ...argv]
 }
 
-/** Whom a unit of the machine runs as, by the text of its file: without User= it is root (systemd.exec(5)). */
-export function accountOfUnit(host: Host, text: string): Account | undefined {
-  const user = userOfUnit(text)
-  return host.accountOf(/^\d+$/.test(user) ? Number(user) : user)
+/**
+ * Whom a unit of the machine runs as, by the text of its file: without User= it is root (systemd.exec(5)). Undefined if the user database does not know
+ * them; `place.account` is known without asking it.
+ */
+export function accountOfUnit(host: Host, text: string, place: UnitPlace): Account | undefined {
+  const {account} = place
+  const user = userOfUnit(text, place)
+  return user === account.name || user === String(account.uid) ? account : accountNamed(host, user)
 }
 
 /** The value of User= in a unit, a name or a uid; `0` without one. */
-export function userOfUnit(text: string): string {
-  return valuesOf(text, 'User').at(-1) || '0'
+export function userOfUnit(text: string, place: UnitPlace): string {
+  const user = valuesOf(text, 'User').at(-1) || '0'
+  return withoutSpecifiers(user, place) ?? user
 }

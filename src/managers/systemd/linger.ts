@@ -90,7 +90,8 @@ function otherServices(host: Host, own: Scope, service: Service): UnitPlace[] {
     const {units, support} = scopeFolders(scope, account)
     const files = ownerDoor(host, scope === 'user' ? account : undefined)
     const names = (files.list(units) ?? []).filter((name) => /^hermes-gateway.*\.service$/.test(name))
-    const isAccounts = (name: string) => accountOfUnit(host, readIfAllowed(host, path.join(units, name)) ?? '')?.uid === account.uid
+    const isAccounts = (name: string) =>
+      accountOfUnit(host, readIfAllowed(host, path.join(units, name)) ?? '', {scope, account, name})?.uid === account.uid
     const ofUnits = scope === 'user' ? names : names.filter(isAccounts)
     const recorded = [...recordedSettings(files, support)].flatMap(([name, settings]) =>
       settings.account === account.name ? [`${name}.service`] : [],

@@ -70,6 +70,7 @@ import {environmentFilesOf, isLoaded, microsecondsToMs, observed, OBSERVED_PROPE
 import {leftovers, removeSteps, runtimeFolderOf} from './removal.js'
 import {definitionOf, gatewayDefinitions, homeOfEnvironmentFiles} from './rivals.js'
 import type {Properties} from './show.js'
+import type {UnitPlace} from './specifiers.js'
 import {Systemctl} from './systemctl.js'
 
 const READ_PROPERTIES = [...OBSERVED_PROPERTIES, 'RestartMaxDelayUSec', 'ExecStartPre', 'ExecStopPost']
@@ -122,17 +123,22 @@ export class SystemdManager implements Manager {
     if (this.scope === 'user') return this.account
     // The installed unit says whose gateway it is; a settings file of ours says so too, but a unit of upstream's has only itself.
     const text = this.textOfSystemUnit(profileName)
-    return text === undefined ? undefined : accountOfUnit(this.host, text)
+    return text === undefined ? undefined : accountOfUnit(this.host, text, this.systemUnit(profileName))
   }
 
   unknownUser(profileName: string): string | undefined {
     const text = this.scope === 'user' ? undefined : this.textOfSystemUnit(profileName)
-    return text === undefined || accountOfUnit(this.host, text) ? undefined : userOfUnit(text)
+    const place = this.systemUnit(profileName)
+    return text === undefined || accountOfUnit(this.host, text, place) ? undefined : userOfUnit(text, place)
+  }
+
+  private systemUnit(profileName: string): UnitPlace {
+    const suffix = profileName === 'default' ? '' : `-${profileName}`
+    return {scope: 'system', account: this.account, name: `hermes-gateway${suffix}.service`}
   }
 
   private textOfSystemUnit(profileName: string): string | undefined {
-    const suffix = profileName === 'default' ? '' : `-${profileName}`
-    return readIfAllowed(this.files, path.join(scopeFolders('system', this.account).units, `hermes-gateway${suffix}.service`))
+    return readIfAllowed(this.files, path.join(scopeFolders('system', this.account).units, this.systemUnit(profileName).name))
   }
 
   serviceFor(profile: Profile, account: Account): Service {

@@ -5,7 +5,7 @@ import type {Account, Door, Host} from '../../host/host.js'
 import {listIfAllowed, readIfAllowed} from '../../host/tolerant-read.js'
 import {homeOfDefinition} from '../../service/definition-home.js'
 import type {GatewayDefinition, Scope} from '../manager.js'
-import {scopeFolders} from './definition.js'
+import {accountOfUnit, scopeFolders} from './definition.js'
 import {execStartOf, valuesOf} from './exec-start.js'
 import {type UnitPlace, withoutSpecifiers} from './specifiers.js'
 
@@ -67,20 +67,11 @@ export function definitionOf(
   const {scope, account, name} = place
   const command = execStartOf([text], place).words
   if (!isGatewayCommandLine(command)) return undefined
-  const owner = scope === 'user' ? account : ownerOf(host, text, place)
+  const owner = scope === 'user' ? account : accountOfUnit(host, text, place)
   if (owner?.uid !== account.uid) return undefined
   const named = namedHome(files, text, place)
   const home = homeOfDefinition(accountDoor(host, account), named, command, account)
   return {name, scope, account, path: file, home, isEnabled, command, isHomeNamed: named !== ''}
-}
-
-/** Whom a unit of the machine runs as: without User= it is root (systemd.exec(5)). */
-function ownerOf(host: Host, text: string, place: UnitPlace): Account | undefined {
-  const {account} = place
-  const user = withoutSpecifiers(valuesOf(text, 'User').at(-1) || '0', place)
-  if (user === undefined) return undefined
-  if (user === account.name || user === String(account.uid)) return account
-  return host.accountOf(/^\d+$/.test(user) ? Number(user) : user)
 }
 
 /** What the unit makes of HERMES_HOME; empty: nothing. Of several lines the last one counts, and files before lines (systemd.exec(5)). */
