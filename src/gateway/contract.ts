@@ -65,6 +65,9 @@ export const tickSocket = (pid: number): string => `${HomeFile.stateFolder}/gate
 /** The usual root home, below the account's home directory. @holds 0.10 hermes_constants.py */
 export const STANDARD_ROOT = '.hermes'
 
+/** How the name begins of the transient unit that restarts a service after its gateway's end; that one's pid follows. @holds 0.16 gateway/run.py */
+export const plannedRestartUnit = (service: string): string => `${service}-planned-restart-`.replaceAll('.', '-')
+
 /**
  * What a gateway says of itself, in the field `gateway_state` of its state file. An enum, so that a comparison with a bare 'running' is
  * refused (no-unsafe-enum-comparison): a manager's activity and an operator's wish are called so too, and mean something else.

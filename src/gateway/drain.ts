@@ -3,6 +3,7 @@ import {HomeFile} from './contract.js'
 import type {AccountHost} from '../host/host.js'
 import {readIfAllowed} from '../host/tolerant-read.js'
 import {configSection} from './config-file.js'
+import {dotenvVariable} from './dotenv.js'
 
 /** How long the gateway may take to finish its work when it is told to stop, in seconds, as configured in its home. */
 export interface Drain {
@@ -39,7 +40,7 @@ export async function readDrain(host: AccountHost, home: string): Promise<Drain>
 export async function configuredDrain(host: AccountHost, home: string): Promise<Partial<Drain>> {
   const agent = configSection(readIfAllowed(host, path.join(home, HomeFile.config)) ?? '', 'agent')
   const variables = readIfAllowed(host, path.join(home, HomeFile.environment)) ?? ''
-  const found = (name: string, key: string) => seconds(variable(variables, name)) ?? seconds(agent.get(key))
+  const found = (name: string, key: string) => seconds(dotenvVariable(variables, name)) ?? seconds(agent.get(key))
   const [drainSec, cronDrainSec, afterTurnSec] = [
     found('HERMES_RESTART_DRAIN_TIMEOUT', 'restart_drain_timeout'),
     found('HERMES_CRON_DRAIN_TIMEOUT', 'cron_drain_timeout'),
@@ -64,12 +65,6 @@ export function stopTimeoutSec({drainSec, cronDrainSec}: Pick<Drain, 'drainSec' 
 /** How long a working gateway that was asked to restart (SIGUSR1) may take until it ends, in seconds: upstream's own wait. */
 export function askTimeoutSec({drainSec, afterTurnSec}: Drain): number {
   return Math.ceil(drainSec + afterTurnSec + ASK_MARGIN_SEC)
-}
-
-/** Of several lines the last counts, as in the gateway's own reader (python-dotenv). */
-function variable(text: string, name: string): string | undefined {
-  const lines = text.matchAll(new RegExp(`^[ \\t]*(?:export[ \\t]+)?${name}[ \\t]*=[ \\t]*["']?([^"'\\s#]*)`, 'gm'))
-  return [...lines].at(-1)?.[1]
 }
 
 function seconds(value: string | undefined): number | undefined {

@@ -57,8 +57,8 @@ export abstract class NodePrograms extends NodeFiles {
     const [program, ...args] = this.actorArgv(argv)
     const result = childProcess().spawnSync(program ?? '', args, {
       ...this.actorIds(),
-      // Of spawnSync too, whatever its types say.
-      ...{detached: this.actor !== undefined},
+      // Of spawnSync too, whatever its types say: a key pressed on the terminal is for us, and an answer that it broke off would be none.
+      ...{detached: true},
       encoding: 'utf8',
       env: this.runEnv(options),
       cwd: options.cwd ?? this.actorFolder(),

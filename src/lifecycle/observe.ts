@@ -63,11 +63,11 @@ export function observeWith(target: Doors, seen: ManagerObservation): Observatio
 
 function brakeOf(
   {host, userHost}: Doors,
-  {activity, mainPid, startedAtMs, service}: ManagerObservation,
+  {activity, mainPid, startedAtMs, service, environment}: ManagerObservation,
   verdict: Verdict,
 ): Brake | undefined {
   if (verdict.state !== 'dead' || activity !== 'running' || mainPid === undefined || startedAtMs === undefined) return undefined
-  return readBrake(userHost, service.profile.home, host.monotonicMs() - startedAtMs)
+  return readBrake(userHost, service.profile.home, host.monotonicMs() - startedAtMs, environment)
 }
 
 /**

@@ -14,7 +14,7 @@ import {restoredTick} from './shared.js'
 import {type GatewayProcess, signalGateway} from './signal-gateway.js'
 import {requireInstalled} from './start.js'
 import type {Target} from './target.js'
-import {waitUntilUp} from './wait.js'
+import {callOffRestart, waitUntilUp} from './wait.js'
 
 export interface RestartOptions {
   /** Begin at SIGTERM: the gateway does not finish its work first. */
@@ -84,13 +84,17 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
     if (options.force) target.userHost.removeFile(startsFile(service.profile.home))
     // Asked, a supervised gateway is started again by its manager, without any delay of ours; on the definition that this one knows.
     const isManagers = rung === 'asked' && seen.supervised !== false && !readsByRestart
-    if (!isManagers && !isHeldBack) await performSteps(host, manager.restart(service), progress)
+    const startIt = async () => {
+      await callOffRestart(target, progress)
+      await performSteps(host, manager.restart(service), progress)
+    }
+    if (!isManagers && !isHeldBack) await startIt()
     const waitForIt = () => waitUntilUp(target, {previousPid: gateway?.pid, timeoutMs: START_MS, deadlineMs, progress})
     try {
       await waitForIt()
     } catch (error) {
       if (!isManagers || !(error instanceof ServiceError) || error.exitStatus === ExitStatus.cancelled || observe(target).brake) throw error
-      await performSteps(host, manager.restart(service), progress)
+      await startIt()
       await waitForIt()
     }
     await endCompanions(target, companions, progress)

@@ -32,6 +32,8 @@ export async function planStart(target: Target, options: {timeoutMs: number | un
     ...intent,
     ...enable,
     ...(await restoredTick(target, seen.manager)),
+    // The gateway would be started twice.
+    ...(start.length > 0 ? (manager.callOffRestart?.(service) ?? []) : []),
     ...start,
     ...(start.length > 0 ? restartIsDoneIfDue(target) : []),
   ]
@@ -83,8 +85,9 @@ export function requireNoOrphan(target: Target, seen: Observation): void {
   const {manager, service} = target
   // What another service runs is back as soon as it is killed.
   const supervisor = manager.supervisorOf?.({pid, cgroup: seen.gateway.processes.get(pid)?.cgroup}, service.account)
-  const by = supervisor ? `, run by ${supervisor.name}` : ''
-  const end = supervisor ? manager.byHand('disable', supervisor.name, supervisor.scope) : `kill ${pid}`
+  const whose = supervisor?.of === undefined ? '' : ` of user ${supervisor.of}`
+  const by = supervisor ? `, run by ${supervisor.name}${whose}` : ''
+  const end = supervisor?.disable ?? `kill ${pid}`
   throw new ServiceError(`A gateway of this home is already running outside ${service.name}: pid ${pid}${by}`, {
     code: 'orphan-gateway',
     exitStatus: ExitStatus.failed,

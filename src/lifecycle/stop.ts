@@ -31,7 +31,7 @@ export async function planStop(target: Target, options: StopOptions): Promise<Pl
   const seen = await prove(target, options.wedgeWindowMs)
   requireInstalled(target, seen)
   const {manager, service, host} = target
-  const isDown = seen.manager.activity === 'stopped' && seen.verdict.pid === undefined
+  const isDown = seen.manager.activity === 'stopped' && seen.verdict.pid === undefined && !isAboutToRestart(target)
   if (isDown) requireVisible(target, seen)
   const desired = options.untilBoot ? lastingIntent(seen) : 'stopped'
   const intent = desired
@@ -64,6 +64,11 @@ export async function planStop(target: Target, options: StopOptions): Promise<Pl
       return steps.length === 0 ? `${what} already; nothing was changed` : what + companionsText(target, companions)
     },
   }
+}
+
+/** True if the service's gateway has left it to the manager to start it again. */
+export function isAboutToRestart({manager, service}: Target): boolean {
+  return (manager.callOffRestart?.(service) ?? []).length > 0
 }
 
 /** What is wanted beyond the next boot by what is recorded, else by what the manager would do; undefined if a stop says nothing new of it. */

@@ -45,7 +45,10 @@ export function resolveTarget(host: Host, flags: TargetFlags, purpose: 'read' | 
     if (flags.scope !== undefined || purpose === 'change' || manager.isOnDisk(target.service)) return target
     // Somebody who asks about their gateway means the one that is installed, be it in the other scope; but no other account's.
     const system = detectManager(host, flags.manager, 'system', userAccount)
-    if (system.defaultAccount(flags.profile ?? DEFAULT_PROFILE)?.uid !== userAccount.uid) return target
+    const profile = flags.profile ?? DEFAULT_PROFILE
+    const owner = system.defaultAccount(profile)
+    // Without one there may be a unit of another name.
+    if (owner ? owner.uid !== userAccount.uid : system.unknownUser?.(profile) !== undefined) return target
     const other = targetFor(host, system, userAccount, flags)
     return system.isOnDisk(other.service) ? other : target
   }

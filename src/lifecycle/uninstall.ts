@@ -2,7 +2,7 @@ import {ownerDoor} from '../host/account-door.js'
 import {onUndo, type Plan, singleSteps, type Step} from '../plan/plan.js'
 import {desiredStateFile} from '../service/desired-state.js'
 import {prove} from './prove.js'
-import {endAndSeeItGone} from './stop.js'
+import {endAndSeeItGone, isAboutToRestart} from './stop.js'
 import {inheriting, plannedAnew, sharedLock, sharedTick, under} from './shared.js'
 import {requireSameHome, type Target} from './target.js'
 
@@ -25,7 +25,7 @@ export async function planUninstall(target: Target, options: {timeoutMs: number}
   const settings = manager.settingsFile(service)
   const last = files.filter((step) => 'path' in step && (settings === step.path || settings.startsWith(`${step.path}/`)))
   const record = desiredStateFile(service.profile.home)
-  const isDown = seen.manager.activity === 'stopped' || seen.manager.activity === 'failed'
+  const isDown = (seen.manager.activity === 'stopped' || seen.manager.activity === 'failed') && !isAboutToRestart(target)
   const reload = isGone || files.some((step) => step.kind === 'remove-file') ? manager.reload() : []
   const undo =
     isOurs && isInstalled ? [...(seen.manager.enabled ? manager.enable(service) : []), ...(isDown ? [] : manager.start(service))] : []

@@ -3,6 +3,7 @@ import {ExitStatus, ServiceError} from '../errors.js'
 import {stateOf} from '../gateway/verdict.js'
 import {describeBrake} from '../gateway/respawn-brake.js'
 import type {ManagerObservation} from '../managers/manager.js'
+import {performSteps} from '../plan/apply.js'
 import type {Progress} from '../plan/plan.js'
 import {logTail} from './log-tail.js'
 import {type Observation, observe} from './observe.js'
@@ -44,9 +45,17 @@ export async function waitUntilUp(
   let [startMs, lookedMs] = [beganMs, beganMs]
   const before = observe(target).manager
   let lastExit = before.lastExit
+  let settledPid: number | undefined
   for (;;) {
     const seen = observe(target)
-    if (isUp(seen) && seen.verdict.pid !== options.previousPid) return seen
+    if (isUp(seen) && seen.verdict.pid !== options.previousPid) {
+      if (seen.verdict.pid === settledPid || !target.manager.callOffRestart) return seen
+      if (!(await callOffRestart(target, options.progress))) {
+        // Seen once more after that: a restart that was to come may have begun.
+        settledPid = seen.verdict.pid
+        continue
+      }
+    }
     const nowMs = host.monotonicMs()
     if (seen.brake) startMs += nowMs - lookedMs
     lookedMs = nowMs
@@ -64,13 +73,38 @@ export async function waitUntilUp(
   }
 }
 
-/** Waits until the manager says that the service is down and no gateway of its home is left. Throws (exit 1) after `timeoutMs`. */
+/**
+ * Calls off a restart that the service's gateway has left to its manager; false if there is none to come. Whoever waits for a service to stay as it
+ * is asks this, and then looks at the service: a restart that is called off may have begun.
+ */
+export async function callOffRestart({manager, service, host}: Target, progress: Progress): Promise<boolean> {
+  const steps = manager.callOffRestart?.(service) ?? []
+  await performSteps(host, steps, progress)
+  return steps.length > 0
+}
+
+/**
+ * Waits until the manager says that the service is down, no gateway of its home is left, and none left it to the manager to start it again; what comes
+ * of such a restart is stopped. Throws (exit 1) after `timeoutMs`.
+ */
 export async function waitUntilDown(target: Target, options: {timeoutMs: number; progress: Progress}): Promise<Observation> {
   const {host} = target
   const startMs = host.monotonicMs()
+  const {manager, service} = target
+  let wasDown = false
   for (;;) {
+    const isCalledOff = await callOffRestart(target, options.progress)
     const seen = observe(target)
-    const isDown = seen.manager.activity === 'stopped' || seen.manager.activity === 'failed'
+    const {activity} = seen.manager
+    const isDown = !isCalledOff && (activity === 'stopped' || activity === 'failed')
+    if (manager.callOffRestart) {
+      // A restart that came first, between two looks or before it was called off.
+      if (isCalledOff || (!isDown && activity !== 'stopping')) await performSteps(host, manager.stop(service), options.progress)
+      // Only of a gateway that was gone at the look before no restart is to come any more.
+      const isNews = isDown && !wasDown
+      wasDown = isDown
+      if (isNews) continue
+    }
     if (isDown && seen.verdict.state === 'dead') return seen
     if (isDown && seen.verdict.pid !== undefined) {
       throw new ServiceError(`The service is stopped, but a gateway of this home is still there outside it: pid ${seen.verdict.pid}`, {

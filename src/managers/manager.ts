@@ -205,6 +205,10 @@ export interface GatewayDefinition {
 export interface Supervisor {
   readonly name: string
   readonly scope: Scope
+  /** Whose manager it belongs to, where that is another user than the service's: then one of the same name is another one. */
+  readonly of?: string
+  /** The command by which a person stops it and keeps it down. */
+  readonly disable: string
 }
 
 export interface LogQuery {
@@ -353,6 +357,12 @@ export interface Manager {
   start(service: Service): Step[]
   /** Stops it without waiting. */
   stop(service: Service): Step[]
+  /**
+   * The steps that call off a restart of the service that its gateway has left to the manager, and that is still to come: it would bring back what was
+   * stopped, and end what was just started. None if there is none now. What it has told the manager already is not called back. Asks the manager;
+   * absent where gateways leave it none.
+   */
+  callOffRestart?(service: Service): Step[]
   /** Ends it without regard for its work, and waits until it is gone: for a start that failed. */
   abort(service: Service): Step[]
   /** Has the manager forget that the service failed, so that a stopped one counts as stopped. */

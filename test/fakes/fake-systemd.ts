@@ -35,6 +35,8 @@ export class FakeSystemd {
   lastTick: {readonly wall: string; readonly monotonic: number} | undefined
   /** What `show` says of units of other names. */
   readonly others: Record<string, Readonly<Record<string, string>>> = {}
+  /** The restarts of gateways that are left to it, by the names of their transient units; `true`: it is one. */
+  readonly transient = new Map<string, boolean>()
   /** What the manager gives its services. */
   readonly managerEnvironment: Record<string, string> = {}
   onStart: () => void = () => this.comesUp()
@@ -119,8 +121,17 @@ export class FakeSystemd {
       return result(argv, properties(this.managerEnvironment))
     }
     if (!argv.includes('show')) throw new Error(`unexpected: ${argv.join(' ')}`)
-    const blocks = argv.slice(argv.indexOf('--') + 1).map((unit) => properties(this.known(unit, service)))
+    const units = argv.slice(argv.indexOf('--') + 1)
+    const blocks = (units[0]?.includes('*') ? this.fitting(units[0]) : units.map((unit) => this.known(unit, service))).map(properties)
     return result(argv, blocks.join('\n'))
+  }
+
+  /** What systemctl says of the units whose names fit a pattern. */
+  private fitting(pattern: string): Readonly<Record<string, string>>[] {
+    const [before = '', after = ''] = pattern.split('*')
+    return [...this.transient]
+      .filter(([name]) => name.startsWith(before) && name.endsWith(after))
+      .map(([Id, isTransient]) => ({Id, LoadState: 'loaded', Transient: isTransient ? 'yes' : 'no'}))
   }
 
   /** What systemctl says of one unit. */
@@ -170,7 +181,8 @@ export class FakeSystemd {
         this.onStart()
         break
       case 'stop':
-        this.onStop()
+        for (const name of words) this.transient.delete(name)
+        if (words.length === 1 || words[1]?.startsWith('-')) this.onStop()
         break
       case 'reset-failed':
         if (this.shown.ActiveState === 'failed') this.shown = {...this.shown, ActiveState: 'inactive', SubState: 'dead'}

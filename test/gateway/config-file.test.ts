@@ -17,6 +17,16 @@ describe('a section of config.yaml', () => {
     expect(section(text)).toEqual(expected)
   })
 
+  it.each([
+    ['blocks', 'x: 1\nagent:\n  a: 1\n  deep:\n    a: 5\n    # y\n    b: {c: 7}\n  b: 2\n'],
+    ['braces in a block', 'agent:\n    deep: {a: 5, b: {c: 1, d: 2}} # z\n    b: 2\n'],
+    ['braces in braces', 'agent: {a: 1, deep: {a: 5, b: [1, 2]}, b: 2}\n'],
+  ])('is read within another one from %s', (_, text) => {
+    const found = configSection(text, 'agent', 'deep')
+    expect([found.get('a'), [...found.keys()]]).toEqual(['5', ['a', 'b']])
+    expect([configSection(text, 'deep').size, configSection(text, 'agent', 'other').size]).toEqual([0, 0])
+  })
+
   it.each(['', 'agent: 7', 'agents:\n  a: 5', 'x:\n  agent:\n    a: 5', '- agent', 'agent: [a, b]', '\u0000'])(
     'is empty without one: %j',
     (text) => {

@@ -649,6 +649,109 @@ describe('restart', () => {
   })
 })
 
+describe('a restart that the gateway has left to systemd', () => {
+  const PENDING = 'hermes-gateway-planned-restart-501.service'
+  /** Their names fit, and they are others': a profile's service, and what the gateway of such a profile left. */
+  const OTHERS: readonly (readonly [string, boolean])[] = [
+    ['hermes-gateway-planned-restart-7.service', false],
+    ['hermes-gateway-planned-restart-7-planned-restart-9.service', true],
+    ['hermes-gateway-planned-restart-.service', true],
+  ]
+
+  /** A machine on which whatever waits in that unit comes to pass as soon as somebody waits. */
+  function machineWithPending(desired: 'running' | 'stopped'): FakeSystemd {
+    const machine = machineWith(desired)
+    for (const [name, isTransient] of OTHERS) machine.transient.set(name, isTransient)
+    const sleep = machine.host.sleep.bind(machine.host)
+    machine.host.sleep = async (ms) => {
+      if (machine.transient.delete(PENDING)) machine.comesUp()
+      await sleep(ms)
+    }
+    return machine
+  }
+
+  const left = (machine: FakeSystemd) => [...machine.transient]
+
+  it.each([
+    ['stop', stop],
+    ['uninstall', uninstall],
+  ] as const)('%s calls it off, which comes with the end of the gateway, and nothing of others', async (_, command) => {
+    const machine = machineWithPending('running')
+    machine.comesUp('draining')
+    machine.onStop = () => {
+      machine.goesDown()
+      machine.transient.set(PENDING, true)
+      machine.onStop = () => machine.goesDown()
+    }
+    await command(machine)
+    expect([machine.shown.ActiveState, left(machine)]).toEqual(['inactive', OTHERS])
+    expect(machine.verbs).toContain(`stop ${PENDING}`)
+  })
+
+  it.each([
+    ['and is not there any more', false],
+    ['and is still there', true],
+  ])('stop stops also what it has started by then %s', async (_, isStillThere) => {
+    const machine = machineWithPending('running')
+    machine.comesUp('draining')
+    let ends = 0
+    machine.onStop = () => {
+      machine.goesDown()
+      if (++ends > 1) return
+      machine.comesUp('starting')
+      if (isStillThere) machine.transient.set(PENDING, true)
+    }
+    await stop(machine)
+    expect([machine.shown.ActiveState, left(machine), ends]).toEqual(['inactive', OTHERS, 2])
+  })
+
+  it.each([
+    ['stop', stop],
+    ['uninstall', uninstall],
+  ] as const)('%s calls it off for a service that is down', async (_, command) => {
+    const machine = machineWithPending('stopped')
+    machine.transient.set(PENDING, true)
+    await command(machine)
+    expect([machine.shown.ActiveState, left(machine)]).toEqual(['inactive', OTHERS])
+  })
+
+  it.each([
+    ['start', start, 'stopped'],
+    ['restart', restart, 'stopped'],
+    ['restart --force', (machine: FakeSystemd) => restart(machine, true), 'running'],
+  ] as const)('%s calls it off before it starts the gateway, which is started once', async (command, run, desired) => {
+    const machine = machineWithPending(desired)
+    if (command === 'restart --force') {
+      machine.comesUp('draining')
+      machine.host.signal = () => {
+        machine.goesDown()
+        return true
+      }
+    }
+    machine.transient.set(PENDING, true)
+    let starts = 0
+    machine.onStart = () => {
+      starts++
+      expect(left(machine)).toEqual(OTHERS)
+      machine.comesUp()
+    }
+    await run(machine)
+    expect([machine.shown.ActiveState, left(machine), starts]).toEqual(['active', OTHERS, 1])
+  })
+
+  it('restart does not end while one is to come', async () => {
+    const machine = machineWith('running')
+    machine.comesUp()
+    machine.host.signal = () => {
+      machine.comesUp()
+      machine.transient.set(PENDING, true)
+      return true
+    }
+    await restart(machine)
+    expect([left(machine), machine.verbs]).toEqual([[], [`stop ${PENDING}`]])
+  })
+})
+
 describe('a gateway that answers, and whose process cannot be seen from here,', () => {
   /** A machine on which the control socket of the home answers for a gateway of a container. */
   function machineWithUnseen(): FakeSystemd {

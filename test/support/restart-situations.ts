@@ -301,6 +301,13 @@ export async function installGateway(
   const run = (command: string, ...args: readonly string[]) => hermesSvc(machine, [command, '-p', profile, ...args], {user})
   const configure = (standIn: StandInConfig) =>
     machine.writeText(`${home}/stand-in.json`, JSON.stringify({...words.standIn, ...standIn}), {user})
+  // What is there was left by an attempt of the same test that failed.
+  if ((await sh(`test -e ${home} && echo there`)) !== '') {
+    await run('stop', '--force')
+    const removed = await run('uninstall', '--yes')
+    if (removed.code !== 0) throw new Error(`${profile} of a former attempt: ${removed.stderr}`)
+    await sh(`rm -rf ${home}`)
+  }
   await sh(`mkdir -p ${home}/bin ${home}/real && cp ${MACHINE_PACKAGE}/dist/stand-in/hermes ${home}/${wrapper ? 'real' : 'bin'}/hermes`)
   if (wrapper) {
     await machine.writeText(`${home}/bin/hermes`, `#!/bin/sh\nSTAND_IN=${home}/real/hermes\n${wrapper}\n`, {user, mode: 0o755})

@@ -5,10 +5,8 @@ import {oncePerLook} from '../once-per-look.js'
 import {reinstall} from '../reinstall.js'
 import type {Scene} from '../scene.js'
 import {findGatewayCommand} from '../../service/gateway-command.js'
+import {LEGACY_NAME} from '../../service/naming.js'
 import {shellQuote} from '../../service/shell-quote.js'
-
-/** The name that upstream once gave its service; `hermes gateway migrate-legacy` removes it. */
-const LEGACY_NAME = 'hermes.service'
 
 interface Rival extends GatewayDefinition {
   /** A gateway runs under it now. */

@@ -124,7 +124,11 @@ function hasOwn({seen: {manager, gateway}}: Scene): boolean {
 /** Whoever would start it again; the service's own definition is not meant, nor what a shell of a login runs. */
 function supervisorOf({target: {manager, service}}: Scene, process: ProcessInfo): Supervisor | undefined {
   const found = manager.supervisorOf?.(process, service.account)
-  return found?.name === service.name && found.scope === manager.scope ? undefined : found
+  return found?.name === service.name && found.scope === manager.scope && found.of === undefined ? undefined : found
+}
+
+function nameOf({name, of}: Supervisor): string {
+  return of === undefined ? name : `${name} of user ${of}`
 }
 
 function about(scene: Scene, {process, ageMs, supervisor}: Orphan): Found {
@@ -153,9 +157,9 @@ function about(scene: Scene, {process, ageMs, supervisor}: Orphan): Found {
     return {
       kind: 'other-service',
       severity: 'error',
-      what: `a gateway of this home (pid ${pid}) is run by another service, ${supervisor.name}`,
+      what: `a gateway of this home (pid ${pid}) is run by another service, ${nameOf(supervisor)}`,
       evidence,
-      cure: [scene.target.manager.byHand('disable', supervisor.name, supervisor.scope)],
+      cure: [supervisor.disable],
       isFixable: false,
       explains,
     }

@@ -3,14 +3,15 @@ import path from 'node:path'
 import {ServiceError} from '../../errors.js'
 import {type ProcessInfo, readProcess} from '../../gateway/process.js'
 import type {ProcessTable} from '../../gateway/process-table.js'
-import type {Account, Door, Host} from '../../host/host.js'
+import {type Account, type Door, type Host, HostError} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
 import type {RunStep, Step} from '../../plan/plan.js'
 import {HELPER_NAMES} from '../../service/helpers.js'
 import {SYSTEM_FOLDERS} from '../../service/unit-path.js'
-import {serviceSuffix} from '../../service/naming.js'
+import {LEGACY_NAME, serviceSuffix} from '../../service/naming.js'
 import {recordedSettings, tickWish, wantingTick} from '../../service/recorded-settings.js'
 import type {Profile} from '../../service/profile.js'
+import {shellWord} from '../../service/shell-quote.js'
 import {parseSettings, type ServiceSettings} from '../../service/settings.js'
 import type {
   ByHand,
@@ -68,6 +69,7 @@ import {journalCommand} from './journal.js'
 import {endLinger, turnLingerOn} from './linger.js'
 import {environmentFilesOf, isLoaded, microsecondsToMs, observed, OBSERVED_PROPERTIES, positive, utcMs} from './observed.js'
 import {leftovers, removeSteps, runtimeFolderOf} from './removal.js'
+import {PENDING_PROPERTIES, pendingRestartPattern, pendingRestarts} from './pending-restart.js'
 import {definitionOf, gatewayDefinitions, homeOfEnvironmentFiles} from './rivals.js'
 import type {Properties} from './show.js'
 import type {UnitPlace} from './specifiers.js'
@@ -107,6 +109,8 @@ export class SystemdManager implements Manager {
   private readonly files: Door
   /** Found once: it is the same for all services, and does not change. */
   private cgroupMount: string | undefined
+  /** Read once for all profiles: it is asked for each that has no service of the usual name. */
+  private readonly byHandOf = new Map<number, readonly GatewayDefinition[]>()
 
   /** `account`: whose user manager it is (user scope), or who asks (system scope). */
   constructor(
@@ -144,10 +148,36 @@ export class SystemdManager implements Manager {
   serviceFor(profile: Profile, account: Account): Service {
     const suffix = serviceSuffix(profile, account.home, (file) => accountDoor(this.host, account).realPath(file))
     const service = {profile, account, name: `hermes-gateway${suffix ? `-${suffix}` : ''}.service`}
-    if (suffix === '' || suffix === profile.name || this.isThere(service)) return service
-    // Older gateways gave the plain name to the unit of any home: it is found by the home that it names.
-    const plain = {...service, name: PLAIN_NAME}
-    return this.homeOnDisk(plain) === profile.home ? plain : service
+    if (this.isThere(service)) return service
+    const name = this.nameByHome(profile.home, account)
+    return name === undefined ? service : {...service, name}
+  }
+
+  /**
+   * The one unit of another name that runs the gateway of a home: older gateways gave the plain name to the unit of any home, and people name theirs as
+   * they like. Of several that which starts at boot; undefined where that is none or more than one.
+   */
+  private nameByHome(home: string, account: Account): string | undefined {
+    const all = this.definitionsByHand(account).filter((definition) => definition.home === home)
+    const enabled = all.filter(({isEnabled}) => isEnabled)
+    const meant = all.find(({name}) => name === PLAIN_NAME) ?? (enabled.length > 0 ? enabled : all)
+    return 'name' in meant ? meant.name : meant.length === 1 ? meant[0]?.name : undefined
+  }
+
+  /** The units of an account's gateways that stand where we and upstream put ours. What upstream migrates away from is not taken up. */
+  private definitionsByHand(account: Account): readonly GatewayDefinition[] {
+    const known = this.byHandOf.get(account.uid)
+    if (known) return known
+    const {units} = scopeFolders(this.scope, account)
+    let found: GatewayDefinition[] = []
+    try {
+      found = orNoAccess(() => gatewayDefinitions(this.host, this.scope, account))
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error
+    }
+    const standing = found.filter(({name, path: file}) => file === path.join(units, name) && name !== LEGACY_NAME)
+    this.byHandOf.set(account.uid, standing)
+    return standing
   }
 
   homeOnDisk({account, name}: Service): string | undefined {
@@ -156,11 +186,12 @@ export class SystemdManager implements Manager {
     return definition?.isHomeNamed ? definition.home : undefined
   }
 
+  /** Its unit is on disk, or what an install of ours has left of it. */
   private isThere(service: Service): boolean {
     try {
-      return this.isOnDisk(service)
+      return this.isOnDisk(service) || this.files.lstat(definitionPaths(this.scope, service).settings) !== undefined
     } catch (error) {
-      if (error instanceof ServiceError) return false
+      if (error instanceof ServiceError || error instanceof HostError) return false
       throw error
     }
   }
@@ -303,13 +334,18 @@ export class SystemdManager implements Manager {
     const {name, managerUid} = unit
     const scope = managerUid === undefined ? 'system' : 'user'
     // Of somebody else's user manager nothing more can be asked.
-    if (managerUid !== undefined && managerUid !== account.uid) return {name, scope}
+    if (managerUid !== undefined && managerUid !== account.uid) {
+      const of = this.host.accountOf(managerUid)?.name ?? `#${managerUid}`
+      const asThem = `sudo -u ${shellWord(of)} XDG_RUNTIME_DIR=/run/user/${managerUid}`
+      return {name, scope, of, disable: `${asThem} ${this.byHand('disable', name, scope)}`}
+    }
+    const supervisor = {name, scope, disable: this.byHand('disable', name, scope)} as const
     try {
       const [shown = {}] = new Systemctl(this.host, scope, account).show(['Restart', 'MainPID'], [name])
       // What was started from a terminal's service, or such, ends when it is ended.
-      return (shown.Restart ?? 'no') !== 'no' || positive(shown.MainPID) === pid ? {name, scope} : undefined
+      return (shown.Restart ?? 'no') !== 'no' || positive(shown.MainPID) === pid ? supervisor : undefined
     } catch (error) {
-      if (error instanceof ServiceError) return {name, scope}
+      if (error instanceof ServiceError) return supervisor
       throw error
     }
   }
@@ -491,6 +527,16 @@ export class SystemdManager implements Manager {
       this.change('wait until it is gone', ['stop', service.name]),
       ...this.settle(service),
     ]
+  }
+
+  callOffRestart(service: Service): RunStep[] {
+    // Without a user manager nothing waits under it.
+    const shown = this.systemctl.answers() ? this.systemctl.showMatching(PENDING_PROPERTIES, pendingRestartPattern(service)) : []
+    const names = pendingRestarts(service, shown)
+    // One that has done its work meanwhile is not known any more.
+    return names.length === 0
+      ? []
+      : [{...this.change('call off the restart that the gateway was asked for', ['stop', ...names]), mayFail: true}]
   }
 
   settle(service: Service): RunStep[] {

@@ -59,7 +59,8 @@ function activity(shown: Properties): Activity {
       // A restart is under way whose stop ended with an error.
       return shown.Job ? 'starting' : 'failed'
     default:
-      return 'stopped'
+      // Told to start, which has not begun yet.
+      return shown.Job ? 'starting' : 'stopped'
   }
 }
 

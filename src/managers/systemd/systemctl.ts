@@ -40,6 +40,11 @@ export class Systemctl {
     return shown
   }
 
+  /** The properties of the units that the manager has in memory and whose names fit a pattern (glob(7)), in no order; none if it has none. */
+  showMatching(properties: readonly string[], pattern: string): Properties[] {
+    return parseShow(this.read(['show', `--property=${properties.join(',')}`, '--', pattern], {}).stdout)
+  }
+
   /** The variables that the manager gives its services; none where it does not say. */
   environment(): ReadonlyMap<string, string> {
     try {

@@ -89,6 +89,17 @@ describe('a gateway outside its service', () => {
     expect(found[0]?.cure[0]).toContain(`systemctl ${cure_}`)
   })
 
+  it("names whose it is, under another user's manager, and what ends it there", async () => {
+    const machine = serviceMachine()
+    machine.putProcess({...holding, cgroup: '/user.slice/user-0.slice/user@0.service/app.slice/hermes-gateway.service'}, 'running')
+    expect(await find(machine, check)).toMatchObject([
+      {
+        what: expect.stringContaining('is run by another service, hermes-gateway.service of user root') as string,
+        cure: ['sudo -u root XDG_RUNTIME_DIR=/run/user/0 systemctl --user disable --now hermes-gateway.service'],
+      },
+    ])
+  })
+
   it('is ended where no service would start it again, such as in that of a terminal', async () => {
     const machine = serviceMachine()
     const cgroup = '/user.slice/user-1000.slice/user@1000.service/app.slice/gnome-terminal-server.service'

@@ -303,6 +303,37 @@ describe('serviceFor', () => {
     expect(name('/home/user/.hermes/profiles/work', 'work', '/home/user/.hermes')).toBe('hermes-gateway-work.service')
     expect(name('/opt/data', 'default', '/opt/data')).toBe('hermes-gateway-b7dd404e.service')
   })
+
+  describe('where there is no unit of that name', () => {
+    const UNITS = '/home/user/.config/systemd/user'
+    const unit = (home: string) => `[Service]\nExecStart=/usr/bin/hermes gateway run\nEnvironment=HERMES_HOME=${home}\n`
+    const ours = unit('/home/user/.hermes')
+    const wants = (name: string) => ({[`${UNITS}/default.target.wants/${name}`]: {link: `../${name}`}})
+    const name = (files: NonNullable<ConstructorParameters<typeof FakeHost>[0]>['files']) =>
+      new SystemdManager(new FakeHost({files: {...files}}), 'user', USER).serviceFor(SERVICE.profile, USER).name
+
+    it.each<[string, Parameters<typeof name>[0], string]>([
+      ['one of another name runs the home', {[`${UNITS}/my-bot.service`]: ours}, 'my-bot.service'],
+      [
+        'one of several that do is started at boot',
+        {[`${UNITS}/a.service`]: ours, [`${UNITS}/b.service`]: ours, ...wants('b.service')},
+        'b.service',
+      ],
+      ['none of several is', {[`${UNITS}/a.service`]: ours, [`${UNITS}/b.service`]: ours}, 'hermes-gateway.service'],
+      ['others run other homes', {[`${UNITS}/my-bot.service`]: unit('/srv/other')}, 'hermes-gateway.service'],
+      ['one is a legacy of upstream, which migrates it away', {[`${UNITS}/hermes.service`]: ours}, 'hermes-gateway.service'],
+      ['one is in a folder of packages', {'/usr/lib/systemd/user/hermes-x.service': ours}, 'hermes-gateway.service'],
+      ['one is an instance of a template', {[`${UNITS}/h@.service`]: ours, ...wants('h@x.service')}, 'hermes-gateway.service'],
+      [
+        'an install of ours was there, and its unit is gone',
+        {[`${UNITS}/my-bot.service`]: ours, '/home/user/.config/hermes-svc/hermes-gateway/settings.json': '{}'},
+        'hermes-gateway.service',
+      ],
+      ['there is one', {[`${UNITS}/my-bot.service`]: ours, [`${UNITS}/hermes-gateway.service`]: unit('/x')}, 'hermes-gateway.service'],
+    ])('%s', (_, files, expected) => {
+      expect(name(files)).toBe(expected)
+    })
+  })
 })
 
 describe('render', () => {

@@ -1,0 +1,5 @@
+/** The value of a variable in the text of a home's .env; undefined without one. Of several lines the last counts, as in the gateway's own reader (python-dotenv). */
+export function dotenvVariable(text: string, name: string): string | undefined {
+  const lines = text.matchAll(new RegExp(`^[ \\t]*(?:export[ \\t]+)?${name}[ \\t]*=[ \\t]*["']?([^"'\\s#]*)`, 'gm'))
+  return [...lines].at(-1)?.[1]
+}
