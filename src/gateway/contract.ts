@@ -140,3 +140,16 @@ export function stateWordOf(value: unknown): SaidState | undefined {
   if (typeof value !== 'string' || value === '') return undefined
   return Object.values(StateWord).find((word) => String(word) === value) ?? 'unknown'
 }
+
+/** What a gateway ends with; 1 is any other failure. */
+export const GatewayExit = {
+  /** As it was told to. Up to 0.16 also a restart under systemd. @holds 0.10 gateway/run.py */
+  stopped: 0,
+  /** It wants to be started again: a planned restart, or its loop did not answer; newer ones also where they cannot start. @holds 0.16 gateway/restart.py */
+  restart: 75,
+  /** A configuration with which no start can succeed. @holds 0.20 gateway/restart.py */
+  fatalConfiguration: 78,
+} as const
+
+/** The reason of an end with 75 in its lifecycle file that is no restart: its event loop did not answer its own watchdog. @holds 0.20 gateway/shutdown_watchdog.py */
+export const LOOP_WATCHDOG = 'loop_liveness_watchdog'

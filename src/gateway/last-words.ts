@@ -1,11 +1,9 @@
 import path from 'node:path'
-import {HomeFile, type SaidState} from './contract.js'
+import {HomeFile, LOOP_WATCHDOG, type SaidState} from './contract.js'
 import {type AccountHost, HostError} from '../host/host.js'
 import {isObject, readGatewayState, readJson, stateFile} from './records.js'
 
 const lifecycleFile = (home: string): string => path.join(home, HomeFile.lifecycle)
-/** Its own watchdog found that its event loop did not answer any more; it exits with 75, as for a restart. */
-const LOOP_WATCHDOG = 'loop_liveness_watchdog'
 
 /** The run of a gateway that has ended. */
 export interface EndedRun {

@@ -1,8 +1,8 @@
-import {UP_STATES} from '../gateway/contract.js'
+import {GatewayExit, UP_STATES} from '../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {stateOf} from '../gateway/verdict.js'
 import {describeBrake} from '../gateway/respawn-brake.js'
-import type {ManagerObservation} from '../managers/manager.js'
+import {exitedWith, type ManagerObservation} from '../managers/manager.js'
 import {performSteps} from '../plan/apply.js'
 import type {Progress} from '../plan/plan.js'
 import {logTail} from './log-tail.js'
@@ -14,8 +14,6 @@ import type {Target} from './target.js'
 const LOOK_EVERY_MS = 100
 /** This many ends in a row while it should come up, and it is not coming up. */
 const HOPELESS_RESTARTS = 3
-/** Upstream's exit status for a configuration with which no start can succeed. */
-export const FATAL_CONFIGURATION = 78
 const LOG_LINES = 10
 
 /** True if the gateway itself says that it runs, as a living process of this service. */
@@ -150,8 +148,8 @@ function count(number: number, what: string): string {
 
 function whyHopeless(target: Target, seen: ManagerObservation, before: ManagerObservation): string | undefined {
   if (seen.activity === 'failed') {
-    if (seen.lastExit?.how === 'exited' && seen.lastExit.status === FATAL_CONFIGURATION) {
-      return `it ended with 78: its configuration is at fault, and starting it again cannot help`
+    if (exitedWith(seen.lastExit, GatewayExit.fatalConfiguration)) {
+      return `it ended with ${GatewayExit.fatalConfiguration}: its configuration is at fault, and starting it again cannot help`
     }
     return `the service has failed (${describeExit(target, seen)})`
   }

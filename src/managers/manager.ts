@@ -32,6 +32,11 @@ export interface LastExit {
   readonly status: number
 }
 
+/** True if a main process ended by itself with this status. */
+export function exitedWith(end: LastExit | undefined, status: number): boolean {
+  return end?.how === 'exited' && end.status === status
+}
+
 /** A read-only snapshot of what the manager knows of one service. */
 export interface ManagerObservation {
   readonly service: Service

@@ -1,4 +1,4 @@
-import {RAN_STATES, UNSTARTED_STATES} from '../gateway/contract.js'
+import {GatewayExit, RAN_STATES, UNSTARTED_STATES} from '../gateway/contract.js'
 import type {LastWords} from '../gateway/last-words.js'
 import {delayMs, type RestartPolicy} from './restart-policy.js'
 
@@ -26,9 +26,6 @@ export interface AfterEnd {
   readonly text: string
 }
 
-const PLANNED = 75
-const FATAL = 78
-
 /**
  * The rule of the helper `after-exit`, for where no manager calls that: a restart that its files say was requested starts it at once, and so
  * does 75 of a gateway that ran; 78 never. Pure.
@@ -36,13 +33,13 @@ const FATAL = 78
 export function afterEnd(policy: RestartPolicy, failuresBefore: number, end: GatewayEnd): AfterEnd {
   const what = describeEnd(end)
   if (end.isAsked) return {failures: 0, waitMs: null, text: `${what}; the stop was asked for`}
-  if (end.code === FATAL) {
+  if (end.code === GatewayExit.fatalConfiguration) {
     const text = `${what}: its configuration is wrong, and it is not started again before somebody has mended that`
     return {failures: failuresBefore, waitMs: null, text}
   }
   // Without a stop that was asked for 0 is what older gateways end with on any signal, too: only the record tells.
-  if (end.code === 0 && end.isStopped) return {failures: 0, waitMs: null, text: `${what}; the operator has it stopped`}
-  const isLoopWatchdog = end.code === PLANNED && end.words.isLoopWatchdog
+  if (end.code === GatewayExit.stopped && end.isStopped) return {failures: 0, waitMs: null, text: `${what}; the operator has it stopped`}
+  const isLoopWatchdog = end.code === GatewayExit.restart && end.words.isLoopWatchdog
   if (!isLoopWatchdog && isPlanned(policy, end)) {
     return {failures: 0, waitMs: policy.restartDelayMs, text: `${what}: a planned restart, at once`}
   }
@@ -57,7 +54,7 @@ function isPlanned({plannedAfterMs}: RestartPolicy, {code, words: {said, isResta
   const {gatewayState, restartRequested = false} = said ?? {}
   if (UNSTARTED_STATES.has(gatewayState)) return false
   if (restartRequested || isRestartPending || isStopPlanned) return true
-  if (code !== PLANNED) return false
+  if (code !== GatewayExit.restart) return false
   return said ? RAN_STATES.has(gatewayState) : upMs >= plannedAfterMs
 }
 

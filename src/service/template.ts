@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {GatewayExit} from '../gateway/contract.js'
 import {type Host} from '../host/host.js'
 
 type Compiled = (data: Readonly<Record<string, unknown>>) => string
@@ -8,7 +9,7 @@ const compiled = new Map<string, Compiled>()
 
 /**
  * Renders a template of the package. Values arrive in the view already written in the target's syntax, so nothing is escaped here; a name
- * that the view lacks is an error. Templates hold no logic beyond `if` and `for`.
+ * that the view lacks is an error. All have upstream's exit statuses, as `v.exit`. Templates hold no logic beyond `if` and `for`.
  */
 export async function renderTemplate(host: Host, name: string, view: Readonly<Record<string, unknown>>): Promise<string> {
   const file = path.join(host.packageRoot, 'templates', name)
@@ -16,14 +17,20 @@ export async function renderTemplate(host: Host, name: string, view: Readonly<Re
   if (source === undefined) throw new Error(`the package is incomplete: ${file} is missing`)
   // ejs 6 has a default export only; its types, made for version 3, say otherwise.
   const {default: ejs} = (await import('ejs')) as unknown as {default: typeof import('ejs')}
-  const used = new Proxy(view, {
-    get(target, property) {
-      if (typeof property === 'string' && !(property in target)) throw new Error(`template ${name} uses ${property}, which its view lacks`)
-      return Reflect.get(target, property) as unknown
-    },
-  })
+  const used = strict(name, {...view, exit: strict(name, GatewayExit)})
   // One level down, since ejs hands the members of what it is given over one by one.
   const render = compiled.get(source) ?? ejs.compile(source, {strict: true, _with: false, destructuredLocals: ['v'], escape: String})
   compiled.set(source, render)
   return render({v: used})
+}
+
+/** A view whose missing members are errors. */
+function strict(template: string, view: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return new Proxy(view, {
+    get(target, property) {
+      if (typeof property === 'string' && !(property in target))
+        throw new Error(`template ${template} uses ${property}, which its view lacks`)
+      return Reflect.get(target, property) as unknown
+    },
+  })
 }

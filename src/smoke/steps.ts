@@ -1,3 +1,4 @@
+import {GatewayExit} from '../gateway/contract.js'
 import {usageError} from '../errors.js'
 import {didYouMean} from '../ui/suggest.js'
 
@@ -20,7 +21,7 @@ export const STEPS = [
   {id: 'alive', group: 'life-cycle', name: 'the gateway is alive', needs: ['install']},
   {id: 'reinstall', group: 'life-cycle', name: 'a second install changes nothing', needs: ['install']},
   {id: 'killed', group: 'life-cycle', name: 'killed (SIGKILL), it comes back', needs: ['alive']},
-  {id: 'planned-restart', group: 'life-cycle', name: 'a planned restart (exit 75): it comes back', needs: ['alive']},
+  {id: 'planned-restart', group: 'life-cycle', name: `a planned restart (exit ${GatewayExit.restart}): it comes back`, needs: ['alive']},
   {id: 'missing-heartbeat', group: 'doctor', name: 'a gateway without a sign of life: found and cured', needs: ['alive']},
   {id: 'desired-state', group: 'doctor', name: 'stopped behind our back: found and cured', needs: ['alive']},
   {id: 'stop', group: 'life-cycle', name: 'stop', needs: ['alive']},

@@ -4,6 +4,7 @@ import ts from 'typescript'
 import {describe, expect, it} from 'vitest'
 import {
   CUT_OFF_STATES,
+  GatewayExit,
   HomeFile,
   LIVING_STATES,
   RAN_STATES,
@@ -40,6 +41,12 @@ interface Exception {
 function sources(): string[] {
   const files = fs.readdirSync(path.join(ROOT, 'src'), {recursive: true, encoding: 'utf8'})
   return files.filter((file) => file.endsWith('.ts')).map((file) => `src/${file}`)
+}
+
+/** Those that are rendered. */
+function templates(): string[] {
+  const files = fs.readdirSync(path.join(ROOT, 'templates'), {recursive: true, encoding: 'utf8'})
+  return files.filter((file) => file.endsWith('.ejs')).map((file) => `templates/${file}`)
 }
 
 function literalsOf(file: string): Literal[] {
@@ -155,5 +162,28 @@ describe('the contract with upstream', () => {
         {file: 'src/smoke/machine.ts', text: /^degraded$/, why: "systemd's word for a machine with a unit that failed"},
       ]),
     ).toEqual([])
+  })
+
+  it('has the exit statuses, and no other file of ours spells one', () => {
+    const status = new RegExp(`(?<![\\w.])(?:${GatewayExit.restart}|${GatewayExit.fatalConfiguration})(?![\\w.])`)
+    expect(
+      strays(
+        ({text}) => status.test(text),
+        [
+          {file: 'src/doctor/checks/fatal-config.ts', text: /^exit-78$/, why: 'the name of a finding, which does not change'},
+          {file: 'src/managers/launchd/checks/log-path.ts', text: /78/, why: "launchd's own status for what it could not start"},
+          {file: 'src/host/file-lock.ts', text: /^75$/, why: 'what flock(1) is to end with'},
+          {file: 'src/lifecycle/boot-sweep.ts', text: /^75$/, why: 'the same'},
+        ],
+      ),
+    ).toEqual([])
+    const allowed: Readonly<Record<string, string>> = {
+      'templates/launchd/gateway.plist.ejs': 'a comment that is laid out as a table',
+      'templates/launchd/launcher.sh.ejs': 'the rule of restarts in shell, which is compared with the one in TypeScript',
+      'templates/helpers/after-exit.sh.ejs': 'the same',
+      'templates/s6/finish.ejs': 'the same',
+    }
+    const spelling = templates().filter((file) => status.test(fs.readFileSync(path.join(ROOT, file), 'utf8')))
+    expect(spelling.sort()).toEqual(Object.keys(allowed).sort())
   })
 })

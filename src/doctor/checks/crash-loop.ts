@@ -1,12 +1,12 @@
+import {GatewayExit} from '../../gateway/contract.js'
 import {ELSEWHERE} from '../../gateway/verdict.js'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {logTail} from '../../lifecycle/log-tail.js'
 import {observe} from '../../lifecycle/observe.js'
 import {planRestart} from '../../lifecycle/restart.js'
 import {DEFAULT_WEDGE_WINDOW_MS} from '../../lifecycle/prove.js'
-import {FATAL_CONFIGURATION} from '../../lifecycle/wait.js'
 import type {Target} from '../../lifecycle/target.js'
-import type {ManagerObservation} from '../../managers/manager.js'
+import {exitedWith, type ManagerObservation} from '../../managers/manager.js'
 import type {Plan, Progress} from '../../plan/plan.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 import type {Scene} from '../scene.js'
@@ -24,8 +24,6 @@ const UP_MS = 30_000
 /** How long the fix sees a gateway stay up before it calls that a success. */
 const STAYS_MS = 10_000
 const LOG_LINES = 8
-/** Exit statuses of a gateway that was meant to end: it stopped, or wants to be started again. */
-const PLANNED = [0, 75]
 
 export const definition: CheckDefinition<Evidence> = {
   id: 'crash-loop',
@@ -80,12 +78,12 @@ export const definition: CheckDefinition<Evidence> = {
 function isLooping({seen, monotonicMs}: Scene): boolean {
   const {manager, verdict} = seen
   const {activity, failuresInARow, restarts, lastExit} = manager
-  if (lastExit?.how === 'exited' && lastExit.status === FATAL_CONFIGURATION) return false
+  if (exitedWith(lastExit, GatewayExit.fatalConfiguration)) return false
   const isUp = activity === 'running' && verdict.state === 'alive' && monotonicMs - (manager.startedAtMs ?? monotonicMs) >= UP_MS
   if (isUp || activity === 'stopped' || activity === 'stopping' || activity === 'failed') return false
   if (failuresInARow >= FAILURES) return true
   // Without our policy nobody tells a failure from a restart that was meant, but for how the last one ended.
-  const isPlanned = lastExit === undefined || (lastExit.how === 'exited' && PLANNED.includes(lastExit.status))
+  const isPlanned = lastExit === undefined || exitedWith(lastExit, GatewayExit.stopped) || exitedWith(lastExit, GatewayExit.restart)
   return seen.manager.settings === undefined && activity === 'waiting' && restarts >= FAILURES && !isPlanned
 }
 

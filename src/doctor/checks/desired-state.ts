@@ -1,4 +1,4 @@
-import {HomeFile, StateWord} from '../../gateway/contract.js'
+import {GatewayExit, HomeFile, StateWord} from '../../gateway/contract.js'
 import {usageError} from '../../errors.js'
 import {judge, stateOf} from '../../gateway/verdict.js'
 import {stopBudgetMs} from '../../lifecycle/budget.js'
@@ -9,7 +9,7 @@ import {DEFAULT_WEDGE_WINDOW_MS} from '../../lifecycle/prove.js'
 import {planRestart} from '../../lifecycle/restart.js'
 import {planStart} from '../../lifecycle/start.js'
 import {planStop} from '../../lifecycle/stop.js'
-import type {DesiredState} from '../../managers/manager.js'
+import {type DesiredState, exitedWith} from '../../managers/manager.js'
 import {onUndo, type Plan, type Step} from '../../plan/plan.js'
 import {desiredStateFile, isStoppedUntilBoot} from '../../service/desired-state.js'
 import {type CheckDefinition, commandLine, defineCheck, type FixOptions} from '../check.js'
@@ -150,7 +150,7 @@ function aboutDown(scene: Scene, ageMs: number | undefined): Found | undefined {
 function wasStoppedElsewhere({seen}: Scene): boolean {
   const {activity, lastExit, enabled} = seen.manager
   if (activity !== 'stopped' || stateOf(seen.gateway.state)?.gatewayState !== StateWord.stopped) return false
-  return lastExit ? lastExit.how === 'exited' && lastExit.status === 0 : enabled === false
+  return lastExit ? exitedWith(lastExit, GatewayExit.stopped) : enabled === false
 }
 
 /** Should be stopped. */

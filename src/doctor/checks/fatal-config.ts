@@ -1,8 +1,10 @@
+import {GatewayExit} from '../../gateway/contract.js'
 import {stateOf} from '../../gateway/verdict.js'
 import {logTail} from '../../lifecycle/log-tail.js'
-import {FATAL_CONFIGURATION, waitUntilUp} from '../../lifecycle/wait.js'
+import {waitUntilUp} from '../../lifecycle/wait.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 import type {Scene} from '../scene.js'
+import {exitedWith} from '../../managers/manager.js'
 
 interface Evidence {
   /** The end of its log; empty unless there is something to find. */
@@ -14,7 +16,7 @@ const START_MS = 90_000
 
 export const definition: CheckDefinition<Evidence> = {
   id: 'fatal-config',
-  title: 'a gateway that ended with 78: its configuration is at fault',
+  title: `a gateway that ended with ${GatewayExit.fatalConfiguration}: its configuration is at fault`,
   why: 'It stays down, and no restart is tried, until somebody has mended the configuration and starts it.',
   needsService: true,
   needsManager: true,
@@ -26,7 +28,7 @@ export const definition: CheckDefinition<Evidence> = {
       {
         kind: 'exit-78',
         severity: 'error',
-        what: `the gateway ended with ${FATAL_CONFIGURATION}: its configuration is at fault, and starting it again cannot help`,
+        what: `the gateway ended with ${GatewayExit.fatalConfiguration}: its configuration is at fault, and starting it again cannot help`,
         evidence: [...(reason === undefined ? [] : [`it gave as the reason: ${reason}`]), ...log],
         cure: [commandLine(scene, 'logs'), `${commandLine(scene, 'fix fatal-config')}   # once the configuration is mended`],
         explains: ['desired-state', 'stale-state', 'crash-loop', 'stale-marker'],
@@ -54,7 +56,7 @@ function isFatal({seen}: Scene): boolean {
   const {activity, lastExit} = seen.manager
   if (seen.desired.kind === 'recorded' && seen.desired.record.desiredState === 'stopped') return false
   const isDown = activity === 'failed' || activity === 'waiting'
-  return isDown && lastExit?.how === 'exited' && lastExit.status === FATAL_CONFIGURATION
+  return isDown && exitedWith(lastExit, GatewayExit.fatalConfiguration)
 }
 
 export const check = defineCheck(definition)

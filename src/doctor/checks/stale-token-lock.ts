@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {GatewayExit} from '../../gateway/contract.js'
 import {isInnerNamespace} from '../../gateway/pid-namespace.js'
 import {hasEnded, isHeld, isHidden, type ProcessEntry, readProcess, startedAt} from '../../gateway/process.js'
 import {isObject, readJson} from '../../gateway/records.js'
@@ -41,7 +42,7 @@ const locksIn = oncePerLook(({target: {userHost}}, folder) => readLocks(userHost
 export const definition: CheckDefinition<Evidence> = {
   id: 'stale-token-lock',
   title: 'a lock on a platform token whose owner is gone',
-  why: 'The gateway that wants this token takes it for used by another one: the platform stays off, or the gateway ends with 78.',
+  why: `The gateway that wants this token takes it for used by another one: the platform stays off, or the gateway ends with ${GatewayExit.fatalConfiguration}.`,
   needsService: false,
   needsManager: true,
   look: (scene) => ({locks: locksIn(scene, lockFolder(scene))}),

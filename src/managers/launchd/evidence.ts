@@ -1,3 +1,4 @@
+import {GatewayExit} from '../../gateway/contract.js'
 import {accountDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import {pidFile, readProcessRecord} from '../../gateway/records.js'
@@ -5,7 +6,7 @@ import {recordOf} from '../../gateway/verdict.js'
 import {type Door, type Host, HostError} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
 import {parseSettings, type ServiceSettings} from '../../service/settings.js'
-import type {Activity, LastExit, ManagerObservation, Scope, Service} from '../manager.js'
+import {type Activity, exitedWith, type LastExit, type ManagerObservation, type Scope, type Service} from '../manager.js'
 import {definitionPaths} from './definition.js'
 import type {Domain} from './domain.js'
 import {launchctlEnvironment} from './launchctl.js'
@@ -56,7 +57,6 @@ const OWNED_KEYS = [
   ...['ProgramArguments', 'RunAtLoad', 'KeepAlive', 'ThrottleInterval', 'ExitTimeOut', 'LimitLoadToSessionType'],
   ...['StandardOutPath', 'StandardErrorPath', 'ProcessType', 'WorkingDirectory'],
 ] as const
-const FATAL_CONFIGURATION = 78
 const PROCESS_TIMEOUT_MS = 10_000
 const MAX_DEPTH = 64
 
@@ -228,7 +228,7 @@ function activity({state, properties}: PrintedJob, memory: Memory, mainPid: numb
     case 'exited':
     // Older systems: for a reason to start it.
     case 'waiting':
-      return isOurs && memory.ended?.how === 'exited' && memory.ended.status === FATAL_CONFIGURATION ? 'failed' : 'stopped'
+      return isOurs && exitedWith(memory.ended, GatewayExit.fatalConfiguration) ? 'failed' : 'stopped'
   }
 }
 

@@ -1,3 +1,4 @@
+import {GatewayExit} from '../../gateway/contract.js'
 import {stopTimeoutSec} from '../../gateway/drain.js'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import type {Host} from '../../host/host.js'
@@ -124,7 +125,7 @@ function describeDelays(policy: RestartPolicy): string[] {
   const sec = (ms: number) => String(Math.round(ms) / 1000)
   const first = [1, 2, 3, 4].map((failures) => sec(delayMs(policy, failures))).join(', ')
   return [
-    `After failures in a row: ${first} s and so on, ${sec(policy.capMs)} s at most. A planned restart (exit 75 of a gateway that ran) waits for nothing but`,
+    `After failures in a row: ${first} s and so on, ${sec(policy.capMs)} s at most. A planned restart (exit ${GatewayExit.restart} of a gateway that ran) waits for nothing but`,
     `s6's own second. ${sec(policy.forgetAfterMs)} s up, or a stop, and the count is forgotten.`,
   ]
 }

@@ -1,4 +1,4 @@
-import {STANDARD_ROOT} from '../../gateway/contract.js'
+import {GatewayExit, STANDARD_ROOT} from '../../gateway/contract.js'
 import {accountDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
@@ -9,22 +9,23 @@ import type {Profile} from '../../service/profile.js'
 import {tickWish} from '../../service/recorded-settings.js'
 import {parseSettings, type ServiceSettings} from '../../service/settings.js'
 import type {Container} from '../container.js'
-import type {
-  Activity,
-  ByHand,
-  DefinitionEvidence,
-  DefinitionFile,
-  DirectiveDrift,
-  GatewayDefinition,
-  HeartbeatDefinition,
-  LogQuery,
-  Manager,
-  ManagerObservation,
-  OwnFile,
-  Scope,
-  Service,
-  SharedPlace,
-  UsedProgram,
+import {
+  type Activity,
+  type ByHand,
+  type DefinitionEvidence,
+  type DefinitionFile,
+  type DirectiveDrift,
+  exitedWith,
+  type GatewayDefinition,
+  type HeartbeatDefinition,
+  type LogQuery,
+  type Manager,
+  type ManagerObservation,
+  type OwnFile,
+  type Scope,
+  type Service,
+  type SharedPlace,
+  type UsedProgram,
 } from '../manager.js'
 import {orNoAccess} from '../no-access.js'
 import {buildSlots, isSlotThere, noteContested, readChosen, takeUpSlots} from './boot.js'
@@ -39,7 +40,6 @@ import {buildBeside, changeStep, removeSlot, takeBackStep} from './slot-steps.js
 import {parseLook, type SlotReading} from './svstat.js'
 
 const READ_TIMEOUT_MS = 20_000
-const FATAL_CONFIGURATION = 78
 /** Start times in the memory of the helpers are ticks of 10 ms since boot (proc_pid_stat(5), USER_HZ). */
 const TICK_MS = 10
 
@@ -464,7 +464,7 @@ export class S6Manager implements Manager {
     }
     // Its finish script runs, or s6's own second before the next start.
     if (reading.wantedUp) return 'waiting'
-    const isFatal = reading.lastExit?.how === 'exited' && reading.lastExit.status === FATAL_CONFIGURATION
+    const isFatal = exitedWith(reading.lastExit, GatewayExit.fatalConfiguration)
     const hasFailed = own ? this.memory(service, 'failed') !== undefined : isFatal
     return hasFailed ? 'failed' : 'stopped'
   }

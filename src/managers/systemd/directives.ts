@@ -1,3 +1,4 @@
+import {GatewayExit} from '../../gateway/contract.js'
 import {stopTimeoutSec} from '../../gateway/drain.js'
 import type {ServiceSettings} from '../../service/settings.js'
 import {restartPauseMs, restartPauseText, START_LIMIT} from './start-limit.js'
@@ -44,9 +45,9 @@ export function wantedDirectives(settings: ServiceSettings): Record<string, Owne
     StartLimitBurst: [String(START_LIMIT.burst), (shown) => Number(shown) >= START_LIMIT.burst],
     Restart: ['always', (shown) => shown === 'always'],
     RestartUSec: [restartPauseText(settings.policy), (shown) => parseSpanMs(shown) === pauseMs],
-    RestartForceExitStatus: ['75', (shown) => statuses(shown).includes('75')],
-    SuccessExitStatus: ['75', (shown) => statuses(shown).includes('75')],
-    RestartPreventExitStatus: ['78', (shown) => statuses(shown).includes('78')],
+    RestartForceExitStatus: withStatus(GatewayExit.restart),
+    SuccessExitStatus: withStatus(GatewayExit.restart),
+    RestartPreventExitStatus: withStatus(GatewayExit.fatalConfiguration),
     RestartSteps: ['0', (shown) => shown === '0'],
     KillMode: ['mixed', (shown) => shown === 'mixed'],
     // A longer time than ours keeps what ours is for: the start may wait, the stop may drain.
@@ -62,7 +63,7 @@ export function wantedDirectives(settings: ServiceSettings): Record<string, Owne
   )
 }
 
-/** Exit statuses as systemctl prints them: numbers and signal names, blanks between. */
-function statuses(shown: string): string[] {
-  return shown.split(/\s+/)
+/** A list with this exit status in it; systemctl prints numbers and signal names, blanks between. */
+function withStatus(status: number): [string, (shown: string) => boolean] {
+  return [String(status), (shown) => shown.split(/\s+/).includes(String(status))]
 }

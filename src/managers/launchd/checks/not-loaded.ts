@@ -1,8 +1,10 @@
+import {GatewayExit} from '../../../gateway/contract.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../../../doctor/check.js'
 import {shouldRun} from '../../../doctor/reinstall.js'
 import {planStart} from '../../../lifecycle/start.js'
 import {isStoppedUntilBoot} from '../../../service/desired-state.js'
 import {isLoaded} from '../evidence.js'
+import {exitedWith} from '../../manager.js'
 
 interface Evidence {
   readonly isOnDisk: boolean
@@ -26,7 +28,7 @@ export const definition: CheckDefinition<Evidence> = {
   diagnose: (scene, evidence) => {
     const {manager} = scene.seen
     if (!evidence.isOnDisk || evidence.isStoppedUntilBoot || isLoaded(manager) || !shouldRun(scene.seen)) return []
-    const wasStopped = manager.lastExit?.how === 'exited' && manager.lastExit.status === 0
+    const wasStopped = exitedWith(manager.lastExit, GatewayExit.stopped)
     return [
       {
         kind: 'unloaded',
