@@ -111,21 +111,29 @@ describeOnLaunchd('what launchd refuses, delays and says in other words', (there
     }
   }
 
-  describe.each(refusals)('when $how', (refusal) => {
-    it.each(['codes', 'asFive'] as const)('start says so, and what to type next (%s)', async (which) => {
-      const service = await makeInstalled()
+  describe('of a start', () => {
+    let service: LaunchdService
+    beforeAll(async () => {
+      service = await makeInstalled()
       await service.must('stop')
+      await service.sh('cp -a "$1" "$1.kept"', [service.plist])
+    })
+
+    it.each(refusals)('says what is wrong, and what to type next, under its own code and under 5, when $how', async (refusal) => {
       await refusal.break(service)
-      await withSwitches({codes: refusal[which]}, async () => {
-        const failed = await service.run('start', ['--json', '--timeout', '20'])
-        expect(failed.code).toBe(1)
-        const {error} = failed.json<Failure>()
-        expect(error).toMatchObject({code: refusal.code})
-        expect(error.message).toMatch(refusal.what)
-        expect(error.next[0]).toMatch(refusal.next)
-        expect(error.evidence.join('\n')).toContain(`Bootstrap failed: ${Object.values(refusal[which])[0]}: `)
-      })
+      for (const codes of [refusal.codes, refusal.asFive]) {
+        await withSwitches({codes}, async () => {
+          const failed = await service.run('start', ['--json', '--timeout', '20'])
+          expect([codes, failed.code]).toEqual([codes, 1])
+          const {error} = failed.json<Failure>()
+          expect(error).toMatchObject({code: refusal.code})
+          expect(error.message).toMatch(refusal.what)
+          expect(error.next[0]).toMatch(refusal.next)
+          expect(error.evidence.join('\n')).toContain(`Bootstrap failed: ${Object.values(codes)[0]}: `)
+        })
+      }
       expect(await service.isLoaded()).toBe(false)
+      await service.sh('cp -a "$1.kept" "$1"', [service.plist])
     })
   })
 
