@@ -269,6 +269,60 @@ function existingServices(machine: () => Machine, scope: Scope): void {
     expect(await service.sh('ls -d "$@" 2>/dev/null || :', ours)).toBe('')
   })
 
+  it('refuses a unit that belongs to another home, untouched', async () => {
+    const service = await TestService.make(machine(), user, {scope})
+    const other = await TestService.make(machine(), user, {scope})
+    await writeUnit(service, upstreamUnit(service).replaceAll(service.home, other.home))
+    const before = await service.snapshot()
+    for (const command of ['install', 'start', 'stop', 'restart', 'uninstall']) {
+      const result = await service.run(command, ['--json'])
+      expect([command, result.code, result.json<Failure>().error]).toMatchObject([
+        command,
+        1,
+        {code: 'other-home', message: expect.stringContaining(other.home)},
+      ])
+    }
+    expect(await service.snapshot()).toEqual(before)
+    await service.sh('rm "$1"', [service.unitFile])
+    await service.systemctl('daemon-reload')
+  })
+
+  it('does not install over a masked unit, and says how to unmask it', async () => {
+    const service = await TestService.make(machine(), user, {scope})
+    expect((await service.systemctl('mask', service.unit)).code).toBe(0)
+    const before = await service.snapshot()
+    for (const command of ['install', 'start', 'restart']) {
+      const result = await service.run(command, ['--json'])
+      expect(result.code).toBe(1)
+      const {error} = result.json<Failure>()
+      expect(error.message).toContain(`${service.unit} is masked`)
+      expect(error.next).toEqual([expect.stringContaining(`systemctl ${scope === 'user' ? '--user ' : ''}unmask ${service.unit}`)])
+    }
+    expect(await service.status()).toMatchObject({exit: 3, installed: 'masked', actual: 'stopped'})
+    expect(await service.snapshot()).toEqual(before)
+    expect((await service.run('uninstall')).code).toBe(0)
+    expect(await service.show('LoadState')).toEqual(['masked'])
+    await service.systemctl('unmask', service.unit)
+  })
+
+  it('refuses a second service on the same home in the other scope', async () => {
+    const service = await makeInstalled()
+    const other = await TestService.make(machine(), user, {scope: scope === 'user' ? 'system' : 'user', profile: service.profile})
+    const result = await other.run('install', ['--json'])
+    expect(result.code).toBe(1)
+    expect(result.json<Failure>().error).toMatchObject({
+      code: 'duplicate-service',
+      message: expect.stringContaining(`is already installed in systemd (${scope})`),
+    })
+    expect(await machine().readText(other.unitFile)).toBeUndefined()
+    await service.must('uninstall')
+    await other.must('install')
+    await other.must('uninstall')
+  })
+
+  // Whose the file is, and what is in it, is told from one another without the scope.
+  if (scope === 'system') return
+
   it("leaves upstream's unit stopped if it was stopped in good order", async () => {
     const service = await makeUpstream()
     await machine().writeText(
@@ -375,24 +429,6 @@ function existingServices(machine: () => Machine, scope: Scope): void {
     await service.must('uninstall')
   })
 
-  it('refuses a unit that belongs to another home, untouched', async () => {
-    const service = await TestService.make(machine(), user, {scope})
-    const other = await TestService.make(machine(), user, {scope})
-    await writeUnit(service, upstreamUnit(service).replaceAll(service.home, other.home))
-    const before = await service.snapshot()
-    for (const command of ['install', 'start', 'stop', 'restart', 'uninstall']) {
-      const result = await service.run(command, ['--json'])
-      expect([command, result.code, result.json<Failure>().error]).toMatchObject([
-        command,
-        1,
-        {code: 'other-home', message: expect.stringContaining(other.home)},
-      ])
-    }
-    expect(await service.snapshot()).toEqual(before)
-    await service.sh('rm "$1"', [service.unitFile])
-    await service.systemctl('daemon-reload')
-  })
-
   it('works on when upstream rewrites the unit that it created', async () => {
     const service = await makeInstalled()
     await writeUnit(service, upstreamUnit(service))
@@ -421,38 +457,5 @@ function existingServices(machine: () => Machine, scope: Scope): void {
     expect((await service.must('diff')).stdout).toContain('is as rendered')
     expect((await service.must('doctor')).stdout).toContain('no findings')
     await service.must('uninstall')
-  })
-
-  it('does not install over a masked unit, and says how to unmask it', async () => {
-    const service = await TestService.make(machine(), user, {scope})
-    expect((await service.systemctl('mask', service.unit)).code).toBe(0)
-    const before = await service.snapshot()
-    for (const command of ['install', 'start', 'restart']) {
-      const result = await service.run(command, ['--json'])
-      expect(result.code).toBe(1)
-      const {error} = result.json<Failure>()
-      expect(error.message).toContain(`${service.unit} is masked`)
-      expect(error.next).toEqual([expect.stringContaining(`systemctl ${scope === 'user' ? '--user ' : ''}unmask ${service.unit}`)])
-    }
-    expect(await service.status()).toMatchObject({exit: 3, installed: 'masked', actual: 'stopped'})
-    expect(await service.snapshot()).toEqual(before)
-    expect((await service.run('uninstall')).code).toBe(0)
-    expect(await service.show('LoadState')).toEqual(['masked'])
-    await service.systemctl('unmask', service.unit)
-  })
-
-  it('refuses a second service on the same home in the other scope', async () => {
-    const service = await makeInstalled()
-    const other = await TestService.make(machine(), user, {scope: scope === 'user' ? 'system' : 'user', profile: service.profile})
-    const result = await other.run('install', ['--json'])
-    expect(result.code).toBe(1)
-    expect(result.json<Failure>().error).toMatchObject({
-      code: 'duplicate-service',
-      message: expect.stringContaining(`is already installed in systemd (${scope})`),
-    })
-    expect(await machine().readText(other.unitFile)).toBeUndefined()
-    await service.must('uninstall')
-    await other.must('install')
-    await other.must('uninstall')
   })
 }

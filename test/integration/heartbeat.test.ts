@@ -4,7 +4,7 @@ import type {Scope} from '../../src/managers/manager.js'
 import {type Machine, MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import {gatewayState, HeartbeatTimer, NO_TRACES} from '../support/heartbeat-timer.js'
-import {describeOnSystemd, hermesSvc, testHost, waitFor} from '../support/machines.js'
+import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
 
 interface TickJson {
@@ -16,8 +16,6 @@ interface TickJson {
   }[]
 }
 
-/** How long monitors go without a new timestamp before they call a gateway dead, in intervals of the default tick. */
-const STALE_INTERVALS = 2
 const SCOPES: readonly Scope[] = ['user', 'system']
 
 await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
@@ -69,41 +67,60 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
       expect(await heartbeat.traces()).toEqual(NO_TRACES)
     })
 
-    // Once is enough: the timers of both scopes are alike.
-    if (scope === 'user') {
-      it('keeps the timestamp of an idle gateway fresh, and nothing else changes', async () => {
-        const intervalSec = 3
-        const user = await addUser(scope)
-        const make = maker(scope, user)
-        const service = await install(await make({version: '0.16'}), '--heartbeat-interval', `${intervalSec}s`)
-        const newer = await install(await make({version: '0.21'}))
-        const watched = [
-          [service, await gatewayState(service)],
-          [newer, await gatewayState(newer)],
-        ] as const
-        const ages: number[] = []
-        for (let second = 0; second < 18; second++) {
-          for (const [one, before] of watched) {
-            const now = await gatewayState(one)
-            ages.push(Date.now() - Date.parse(now.updated_at))
-            expect(now).toEqual({...before, updated_at: now.updated_at})
-          }
-          await testHost.sleep(1000)
+    it('is one timer for all profiles of a user, as often as one of them asks for, and gone with the last', async () => {
+      const make = maker(scope, await addUser(scope))
+      const [often, seldom] = [await make(), await make()]
+      const heartbeat = new HeartbeatTimer(often)
+      await install(often, '--heartbeat-interval', '5s')
+      await install(seldom)
+      expect(await heartbeat.interval()).toBe('5s')
+      await often.must('uninstall')
+      expect(await heartbeat.interval()).toBe('1min')
+      expect(await heartbeat.show(heartbeat.timer, 'UnitFileState', 'ActiveState')).toEqual(['enabled', 'active'])
+
+      await install(often, '--heartbeat', 'off')
+      expect(await heartbeat.interval()).toBe('1min')
+      await install(seldom, '--heartbeat', 'off')
+      expect(await heartbeat.traces()).toEqual(NO_TRACES)
+      expect((await seldom.must('install', ['--json'])).json()).toMatchObject({changed: false})
+      await install(seldom, '--heartbeat', 'on', '--heartbeat-interval', '90s')
+      expect(await heartbeat.interval()).toBe('1min 30s')
+      for (const service of [often, seldom]) await service.must('uninstall')
+      expect(await heartbeat.traces()).toEqual(NO_TRACES)
+    })
+
+    // Once is enough: the timers of both scopes are alike, and their program is the same.
+    if (scope === 'system') return
+
+    it('keeps the timestamp of an idle gateway fresh, and nothing else changes', async () => {
+      const user = await addUser(scope)
+      const make = maker(scope, user)
+      const service = await install(await make({version: '0.16'}), '--heartbeat-interval', '3s')
+      const newer = await install(await make({version: '0.21'}))
+      const watched = [
+        [service, await gatewayState(service)],
+        [newer, await gatewayState(newer)],
+      ] as const
+      for (let tick = 0; tick < 3; tick++) {
+        const sinceMs = Date.now()
+        await new HeartbeatTimer(service).ticks(1)
+        for (const [one, before] of watched) {
+          const now = await gatewayState(one)
+          expect(now).toEqual({...before, updated_at: now.updated_at})
+          expect(Date.parse(now.updated_at)).toBeGreaterThanOrEqual(sinceMs)
         }
-        expect(Math.max(...ages)).toBeLessThan(STALE_INTERVALS * intervalSec * 1000)
-        // Its own heartbeat, which only the gateway writes, stays as it was: it beats every 30 s.
-        const beat = JSON.parse((await machine().readText(`${newer.home}/state/gateway.heartbeat`)) ?? '') as {
-          pid: number
-          updated_at: string
-        }
-        expect(beat.pid).toBe(await newer.mainPid())
-        expect(Date.parse(beat.updated_at)).toBeLessThan(Date.parse((await gatewayState(newer)).updated_at))
-        // Ticks that go well are no news.
-        const ofTick = 'journalctl --sync; journalctl -q --no-pager -o cat "_UID=$1" "USER_UNIT=$2" + "_UID=$1" "_SYSTEMD_USER_UNIT=$2"'
-        expect(await service.sh(ofTick, [String(user.uid), new HeartbeatTimer(service).tick])).toBe('')
-        for (const one of [service, newer]) await one.must('uninstall')
-      })
-    }
+      }
+      // Its own heartbeat, which only the gateway writes, stays as it was: it beats every 30 s.
+      const beat = JSON.parse((await machine().readText(`${newer.home}/state/gateway.heartbeat`)) ?? '') as {
+        pid: number
+        updated_at: string
+      }
+      expect(beat.pid).toBe(await newer.mainPid())
+      expect(Date.parse(beat.updated_at)).toBeLessThan(Date.parse((await gatewayState(newer)).updated_at))
+      // Ticks that go well are no news.
+      const ofTick = 'journalctl --sync; journalctl -q --no-pager -o cat "_UID=$1" "USER_UNIT=$2" + "_UID=$1" "_SYSTEMD_USER_UNIT=$2"'
+      expect(await service.sh(ofTick, [String(user.uid), new HeartbeatTimer(service).tick])).toBe('')
+    })
 
     it('does not tick a gateway that is stopped by a signal, blocked, or down', async () => {
       const make = maker(scope, await addUser(scope))
@@ -140,31 +157,6 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
       expect(await harmed()).toEqual(before)
       await frozen.sh('kill -CONT "$1"', [pid])
       await waitFor(async () => (await gatewayState(frozen)).updated_at !== before[0]?.updated_at, 'a tick for what works again')
-      for (const service of [frozen, stopped, healthy]) await service.must('uninstall')
-      await blocked.sh('kill -9 "$1"', [String(await blocked.mainPid())])
-      await blocked.must('uninstall')
-    })
-
-    it('is one timer for all profiles of a user, as often as one of them asks for, and gone with the last', async () => {
-      const make = maker(scope, await addUser(scope))
-      const [often, seldom] = [await make(), await make()]
-      const heartbeat = new HeartbeatTimer(often)
-      await install(often, '--heartbeat-interval', '5s')
-      await install(seldom)
-      expect(await heartbeat.interval()).toBe('5s')
-      await often.must('uninstall')
-      expect(await heartbeat.interval()).toBe('1min')
-      expect(await heartbeat.show(heartbeat.timer, 'UnitFileState', 'ActiveState')).toEqual(['enabled', 'active'])
-
-      await install(often, '--heartbeat', 'off')
-      expect(await heartbeat.interval()).toBe('1min')
-      await install(seldom, '--heartbeat', 'off')
-      expect(await heartbeat.traces()).toEqual(NO_TRACES)
-      expect((await seldom.must('install', ['--json'])).json()).toMatchObject({changed: false})
-      await install(seldom, '--heartbeat', 'on', '--heartbeat-interval', '90s')
-      expect(await heartbeat.interval()).toBe('1min 30s')
-      for (const service of [often, seldom]) await service.must('uninstall')
-      expect(await heartbeat.traces()).toEqual(NO_TRACES)
     })
 
     it('leaves those alone that do not want it', async () => {
@@ -174,7 +166,6 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
       const before = await gatewayState(refuses)
       await new HeartbeatTimer(wants).ticks(2)
       expect(await gatewayState(refuses)).toEqual(before)
-      for (const service of [wants, refuses]) await service.must('uninstall')
     })
 
     it('is as before after an install that failed', async () => {
@@ -195,7 +186,6 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
       expect(before.slice(0, 3)).toEqual(['7s', 'enabled', 'active'])
       expect((await failing.run('install', ['--heartbeat-interval', '1s'])).code).toBe(1)
       expect(await look()).toEqual(before)
-      await other.must('uninstall')
     })
 
     it('is not fooled by a clock that is an hour off', async () => {
@@ -213,7 +203,6 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
       expect(ticked).toMatchObject({code: 0, stdout: '', stderr: ''})
       await heartbeat.ticks(3)
       expect(await service.mainPid()).toBe(pid)
-      await service.must('uninstall')
     })
   })
 
