@@ -4,6 +4,7 @@ import {LAUNCHCTL_PATH} from './launchd/launchctl.js'
 import {LaunchdManager} from './launchd/manager.js'
 import {type Manager, MANAGER_KINDS, type ManagerKind, type Scope} from './manager.js'
 import {S6Manager} from './s6/manager.js'
+import {S6_INIT} from './s6/places.js'
 import {SystemdManager} from './systemd/manager.js'
 
 /** Says which manager is meant where it cannot be told by looking, as `--manager` does. */
@@ -12,7 +13,6 @@ const MANAGER_VARIABLE = 'HERMES_SVC_MANAGER'
 const SYSTEMD_BOOTED = '/run/systemd/system'
 /** s6-overlay's own folder; other uses of s6 have none, and no scan directory that we know. */
 const S6_OVERLAY = '/run/s6/basedir'
-const S6_INIT = 's6-svscan'
 
 /**
  * The service manager of this machine in a scope. `account`: whose user manager or session is meant in user scope. `kind`, else

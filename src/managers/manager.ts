@@ -113,6 +113,14 @@ export interface SharedPlace {
   readonly path: string
 }
 
+/** A place of definitions that an account other than root may change. */
+export interface GivenAway {
+  readonly place: string
+  readonly to: Account
+  /** Whoever runs what is there has no other rights than that account. */
+  readonly isOwn: boolean
+}
+
 /** What ticks the services of one account. */
 export interface HeartbeatDefinition {
   readonly files: readonly DefinitionFile[]
@@ -383,4 +391,6 @@ export interface Manager {
   logFiles(service: Service): string[]
   /** The account whose ids the manager's own files are written with. */
   owner(service: Service): Account | undefined
+  /** The place of all definitions, where that was given to an account that is not root; undefined where it was not. */
+  givenAway?(): GivenAway | undefined
 }

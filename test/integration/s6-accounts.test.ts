@@ -7,6 +7,10 @@ const SLOT = '/run/service/gateway-default'
 /** A name that s6-supervise takes for a subscriber's FIFO. */
 const SUBSCRIBER = 'ftrig1:@400000006b0b9ff502e3ebd3:hERnIL'
 
+/** As upstream's image has it (its 02-reconcile-profiles). */
+const GIVEN_AWAY = (fresh: S6Container) =>
+  fresh.sh('chmod 755 /run/service/.s6-svscan && chown hermes:hermes /run/service /run/service/.s6-svscan/control')
+
 describeInContainer('root in a slot whose user is hostile', () => {
   let volumes: Volumes
 
@@ -96,10 +100,38 @@ describeInContainer('root in a slot whose user is hostile', () => {
     expect((await container.sh(`stat -c %U ${SLOT}/supervise`)).stdout).toBe('root\n')
   })
 
+  it.concurrent('install takes back a slot that its user owns also where all else is up to date', async () => {
+    const container = await booted()
+    await container.must(['install'])
+    expect((await container.must(['install'])).stdout).toContain('up to date')
+    await container.sh(OPENED)
+    await asUser(container, `cd ${SLOT} && ln -s /etc/victim/file supervise/status.new`)
+    const {pid} = (await container.status()).verdict
+    expect((await container.must(['install'])).stdout).not.toContain('up to date')
+    const owners = await container.sh(`cd ${SLOT} && stat -c '%U' supervise supervise/event event log/supervise`)
+    expect(owners.stdout).toBe('root\n'.repeat(4))
+    expect((await container.must(['install'])).stdout).toContain('up to date')
+    expect((await container.status()).verdict.pid).toBe(pid)
+    expect(await victim(container)).toBe(UNTOUCHED)
+  })
+
+  it.concurrent('doctor says what upstream’s image gives away as information, to root and to the user himself', async () => {
+    const container = await booted(GIVEN_AWAY)
+    for (const uid of [0, HERMES_ID]) {
+      const {code, stdout} = await container.hermesSvc(['doctor', '--only', 'helper-missing', '--json'], {uid})
+      expect({code, stdout}).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining('whoever is hermes can become root in this container') as string,
+      })
+      expect(stdout).toMatch(/"kind":\s*"given-away",\s*"severity":\s*"info"/)
+    }
+    await container.sh('chown root:root /run/service')
+    await container.must(['boot'])
+    expect((await container.must(['doctor', '--only', 'helper-missing', '--json'])).stdout).not.toContain('given-away')
+  })
+
   it.concurrent('what upstream’s image leaves to the user is done with that user’s ids', async () => {
-    const container = await booted((fresh) =>
-      fresh.sh('chmod 755 /run/service/.s6-svscan && chown hermes:hermes /run/service /run/service/.s6-svscan/control'),
-    )
+    const container = await booted(GIVEN_AWAY)
     expect((await container.sh(`stat -c %U ${SLOT} ${SLOT}/run ${SLOT}/supervise`)).stdout).toBe('hermes\nhermes\nhermes\n')
     // He has the whole folder, so he can put another in its place; no command of root's is led elsewhere by it.
     await asUser(

@@ -3,7 +3,7 @@ import path from 'node:path'
 import type {FileStat} from '../../host/host.js'
 import {closedMode, isRoots} from '../../host/roots-alone.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
-import type {DefinitionFile, UsedProgram} from '../../managers/manager.js'
+import type {DefinitionFile, GivenAway, UsedProgram} from '../../managers/manager.js'
 import type {Step} from '../../plan/plan.js'
 import {type CheckDefinition, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
@@ -31,6 +31,8 @@ interface Evidence {
   readonly lostTick: readonly string[]
   /** Of a service of the machine: what others than root may write, and so have it run; with its mode. */
   readonly open: readonly {readonly path: string; readonly stat: FileStat}[]
+  /** The whole place was given to an account, on purpose; nothing of it is to be taken back from here. */
+  readonly givenAway: GivenAway | undefined
 }
 
 const tickOf = oncePerLook(({target: {manager, host, userHost, service}}): Seen[] =>
@@ -59,14 +61,15 @@ export const definition: CheckDefinition<Evidence> = {
     // Which helpers another version had is not known here; what is not there is named with all else that is out of date.
     const programs = [...(isOfAnotherVersion(scene) ? helpers.filter(({stat}) => stat) : helpers), ...ticks]
     const ours = programs.filter(({role}) => role !== 'node').map((program) => program.path)
-    const places = manager.scope === 'system' ? [...new Set([...ours, ...ours.map((file) => path.dirname(file))])] : []
+    const givenAway = manager.givenAway?.()
+    const places = manager.scope === 'system' && !givenAway ? [...new Set([...ours, ...ours.map((file) => path.dirname(file))])] : []
     const open = places.flatMap((place) => {
       const stat = host.lstat(place)
       return stat && !isRoots(stat) ? [{path: place, stat}] : []
     })
-    return {programs, open, ...(await contents(scene, programs))}
+    return {programs, open, givenAway, ...(await contents(scene, programs))}
   },
-  diagnose: (scene, {programs, open, altered, lostTick}) => {
+  diagnose: (scene, {programs, open, altered, lostTick, givenAway}) => {
     const found: Found[] = []
     const faults = programs.flatMap((program) => {
       const fault = faultOf(scene, program)
@@ -98,6 +101,7 @@ export const definition: CheckDefinition<Evidence> = {
         evidence: open.map((place) => `${place.path} belongs to uid ${place.stat.uid}, mode ${place.stat.mode.toString(8)}`),
       })
     }
+    if (givenAway && !givenAway.isOwn) found.push(foundGivenAway(givenAway))
     return found
   },
   fix: {
@@ -163,6 +167,20 @@ async function contents(scene: Scene, programs: readonly Seen[]): Promise<Pick<E
     return [`${file.path} ${howAltered(text, file.text)}`]
   })
   return {altered, lostTick}
+}
+
+/** As upstream's image has it (its 02-reconcile-profiles), so that its commands can add services without root. */
+function foundGivenAway({place, to: {name}}: GivenAway): Found {
+  return {
+    kind: 'given-away',
+    severity: 'info',
+    what: `${place} belongs to ${name}, and root runs what is there: whoever is ${name} can become root in this container`,
+    why: 'Upstream’s image has it so; a command that the agent is talked into can use it, and gains all that root may do in this container.',
+    isFixable: false,
+    cure: [
+      `chown root:root ${place} && hermes-svc boot   # as root, at each boot after upstream's own step; upstream's commands then add no services as ${name}`,
+    ],
+  }
 }
 
 /** The tick is shared, and may be of the version that another service of the account was installed by. */

@@ -10,6 +10,7 @@ import type {DefinitionFile} from '../manager.js'
 import {PUBLISH_SHARED, RESTART, shell, START} from './control.js'
 import {requireS6Tool, tools} from './definition.js'
 import {heartbeatNode} from './evidence.js'
+import {isClosed} from './ownership.js'
 import {HEARTBEAT_SLOT, stagingOf} from './places.js'
 import {changeStep, removeSlot} from './slot-steps.js'
 
@@ -65,9 +66,11 @@ export function heartbeatSteps(
   as: Account | undefined,
 ): Step[] {
   const slot = path.join(scan, HEARTBEAT_SLOT)
-  const differing = files.filter((file) => !isAsWanted(host, file))
+  // One that its user could change, in a scan directory that is root's by now, is made anew: root would run what is in it.
+  const isOpen = host.account.uid === 0 && !as && host.lstat(slot) !== undefined && !isClosed(host, slot)
+  const differing = isOpen ? files : files.filter((file) => !isAsWanted(host, file))
   if (differing.length === 0) return isDown ? [changeStep('start the heartbeat', shell(START, scan, slot), as)] : []
-  const isNew = host.lstat(slot) === undefined
+  const isNew = isOpen || host.lstat(slot) === undefined
   // Two commands at once must not build in the same place.
   const folder = isNew ? stagingOf(scan, `${HEARTBEAT_SLOT}-${host.pid}`) : slot
   const write = differing.map((file): Step => {
@@ -79,6 +82,7 @@ export function heartbeatSteps(
     return [...onUndo([restart]), ...write, restart]
   }
   return [
+    ...(isOpen ? [removeSlot(scan, HEARTBEAT_SLOT, as)] : []),
     ...onUndo([removeSlot(scan, HEARTBEAT_SLOT, as)]),
     {kind: 'make-folder', why: `make ${folder}`, path: folder, mode: 0o755, as},
     ...write,

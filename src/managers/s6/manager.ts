@@ -17,6 +17,7 @@ import {
   type DirectiveDrift,
   exitedWith,
   type GatewayDefinition,
+  type GivenAway,
   type HeartbeatDefinition,
   type LogQuery,
   type Manager,
@@ -35,7 +36,7 @@ import {parseEnvironment} from './environment-file.js'
 import {containerStop, heartbeatPrograms, slotDefinitions, slotEvidence, slotFiles, slotVariables} from './evidence.js'
 import {heartbeatSteps, renderHeartbeat, slotSettings} from './heartbeat.js'
 import {controlAccount, isClosed, slotsAccount} from './ownership.js'
-import {containerVariable, HEARTBEAT_SLOT, scanDirectory, slotName, type SlotPaths, slotPaths} from './places.js'
+import {containerVariable, HEARTBEAT_SLOT, S6_INIT, scanDirectory, slotName, type SlotPaths, slotPaths} from './places.js'
 import {buildBeside, changeStep, removeSlot, takeBackStep} from './slot-steps.js'
 import {parseLook, type SlotReading} from './svstat.js'
 
@@ -250,8 +251,8 @@ export class S6Manager implements Manager {
   staged(service: Service, steps: readonly Step[]): Step[] {
     const {slot} = this.paths(service)
     const isChange = steps.some((step) => 'path' in step && step.path.startsWith(`${slot}/`))
-    if (!isChange) return [...steps]
-    if (!this.isOnDisk(service)) return buildBeside(this.scan, service.name, steps, service.account, this.owner(service))
+    if (!this.isOnDisk(service))
+      return !isChange ? [...steps] : buildBeside(this.scan, service.name, steps, service.account, this.owner(service))
     const isOpen = this.host.account.uid === 0 && !this.owner(service) && !isClosed(this.host, slot)
     return isOpen ? [takeBackStep(this.host, slot), ...steps] : [...steps]
   }
@@ -358,6 +359,15 @@ export class S6Manager implements Manager {
   /** Slots are root's, or of the user to whom upstream's image gives the scan directory; what is in the home says so itself. */
   owner({account}: Service): Account | undefined {
     return slotsAccount(this.host, this.scan, account)
+  }
+
+  givenAway(): GivenAway | undefined {
+    const stat = this.host.stat(this.scan)
+    const to = stat && stat.uid !== 0 ? this.host.accountOf(stat.uid) : undefined
+    if (!to) return undefined
+    // Of another than the first process of the container it is not known whose it is, and root's is the worse.
+    const isInit = this.host.readText('/proc/1/comm')?.trim() === S6_INIT
+    return {place: this.scan, to, isOwn: isInit && readProcess(this.host, 1)?.uid === to.uid}
   }
 
   /** Has programs of s6 act on a slot, with ids that nothing in it can lead astray. */

@@ -10,6 +10,8 @@ import type {Service} from '../manager.js'
 const SCAN_DIRECTORY = '/run/service'
 /** Upstream's own variable for another one. */
 const SCAN_DIRECTORY_VARIABLE = 'S6_PROFILE_GATEWAY_SCANDIR'
+/** The name of the first process of a container with s6-overlay. */
+export const S6_INIT = 's6-svscan'
 /** One file a variable that the container was started with (s6-overlay, "Container environment"). */
 const CONTAINER_ENVIRONMENT = '/run/s6/container_environment'
 /** What the helpers remember of one boot; a restart of the container empties it. */

@@ -1,3 +1,4 @@
+import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import type {Account, Host} from '../../host/host.js'
 import {onUndo, type RunStep, type Step} from '../../plan/plan.js'
@@ -6,6 +7,7 @@ import {takeBack} from './ownership.js'
 import {stagingOf} from './places.js'
 
 const CHANGE_TIMEOUT_MS = 60_000
+const SCRIPTS = ['run', 'finish', 'log/run']
 
 /** One call of s6's programs, or of a standard tool, that changes something. */
 export function changeStep(why: string, argv: readonly string[], as?: Account): RunStep {
@@ -19,15 +21,13 @@ export function removeSlot(scan: string, name: string, as: Account | undefined, 
 
 /** Takes a slot back to root before anything is written there. What was the user's is not given back by an undo. */
 export function takeBackStep(host: Host, slot: string): Step {
+  const tampered = (what: string) =>
+    new ServiceError(what, {code: 'slot-tampered', exitStatus: ExitStatus.failed, next: ['hermes-svc boot   # replaces it']})
   const act = () => {
-    if (!takeBack(host, slot)) {
-      const next = ['hermes-svc boot   # replaces it']
-      throw new ServiceError(`${slot}/supervise was changed by others than s6`, {
-        code: 'slot-tampered',
-        exitStatus: ExitStatus.failed,
-        next,
-      })
-    }
+    // Those would be taken away, and are not all written anew.
+    const theirs = SCRIPTS.map((name) => path.join(slot, name)).find((file) => (host.lstat(file)?.uid ?? 0) !== 0)
+    if (theirs !== undefined) throw tampered(`${theirs} is not root's, so what it does cannot be known`)
+    if (!takeBack(host, slot)) throw tampered(`${slot}/supervise was changed by others than s6`)
     return Promise.resolve()
   }
   return {kind: 'act', why: `let only root change ${slot}`, act}
@@ -40,12 +40,12 @@ export function takeBackStep(host: Host, slot: string): Step {
 export function buildBeside(scan: string, name: string, steps: readonly Step[], account: Account, as: Account | undefined): Step[] {
   const slot = `${scan}/${name}`
   const staging = stagingOf(scan, name)
-  const isInside = (path: string) => path === slot || path.startsWith(`${slot}/`)
+  const isInside = (place: string) => place === slot || place.startsWith(`${slot}/`)
   const inside = steps.filter((step) => 'path' in step && isInside(step.path))
   const moved = inside.map((step): Step => {
     if (!('path' in step)) return step
-    const path = staging + step.path.slice(slot.length)
-    return {...step, path, why: step.why.replace(step.path, path)}
+    const place = staging + step.path.slice(slot.length)
+    return {...step, path: place, why: step.why.replace(step.path, place)}
   })
   return [
     ...steps.filter((step) => !inside.includes(step)),

@@ -115,6 +115,19 @@ describe('the account of a service', () => {
   })
 })
 
+describe('the place of the slots', () => {
+  const givenAway = (files: Record<string, FakeFile | string>) => new S6Manager(machine(files)).givenAway()
+  const scan = {'/run/service': {folder: true, uid: HERMES.uid}} as const
+
+  it('is given away where it is not root’s, and no matter where its supervisor has no other rights', () => {
+    expect(givenAway({})).toBeUndefined()
+    expect(givenAway({...scan, '/proc/1': {folder: true, uid: 0}})).toEqual({place: '/run/service', to: HERMES, isOwn: false})
+    const own = processFiles({pid: 1, uid: HERMES.uid, argv: ['s6-svscan', '/run/service']})
+    expect(givenAway({...scan, ...own, '/proc/1/comm': 's6-svscan\n'})).toMatchObject({isOwn: true})
+    expect(givenAway({...scan, ...own, '/proc/1/comm': 'init\n'})).toMatchObject({isOwn: false})
+  })
+})
+
 describe('the name of a slot', () => {
   const named = (profile: {name: string; home: string; root: string}, files = {}) =>
     new S6Manager(machine(files)).serviceFor(profile, HERMES).name
