@@ -70,7 +70,15 @@ async function build() {
         outdir: DIST,
         // Read by the entry, which saves it reading package.json.
         banner: {js: `// ${name} ${version}`},
-        plugins: [sharedBuiltins(), slimIndex(), onlyCommands(commands), coldPackages(vendored), coldParts(oclif), lazyRequires(oclif)],
+        plugins: [
+          sharedBuiltins(),
+          compiledTemplates(),
+          slimIndex(),
+          onlyCommands(commands),
+          coldPackages(vendored),
+          coldParts(oclif),
+          lazyRequires(oclif),
+        ],
       }),
     ),
   )
@@ -111,6 +119,28 @@ async function build() {
   copyStandIn()
   copySchemas()
   await writeManifestAndHelp()
+}
+
+/** Puts the templates of the package into a bundle as functions, so that nothing has to be compiled, nor ejs loaded, to render one. */
+function compiledTemplates() {
+  return {
+    name: 'compiled-templates',
+    setup(build) {
+      build.onLoad({filter: /\/src\/service\/compiled-templates\.ts$/}, async () => {
+        const {default: ejs} = await import('ejs')
+        const folder = path.join(ROOT, 'templates')
+        const names = fs.readdirSync(folder, {recursive: true}).filter((name) => name.endsWith('.ejs'))
+        const entries = names.sort().map((name) => {
+          // As src/service/template.ts has it; ejs calls what escapes a value escapeFn.
+          const options = {strict: true, _with: false, destructuredLocals: ['v'], compileDebug: false}
+          const template = new ejs.Template(fs.readFileSync(path.join(folder, name), 'utf8'), options)
+          template.compile()
+          return `${JSON.stringify(name)}(locals) { const escapeFn = String; ${template.source} }`
+        })
+        return {contents: `export const COMPILED_TEMPLATES = {${entries.join(',\n')}}`, loader: 'js'}
+      })
+    },
+  }
 }
 
 /** Leaves all commands but some out of a bundle; none of them if there is nothing said. */

@@ -1,26 +1,19 @@
 import path from 'node:path'
 import {GatewayExit} from '../gateway/contract.js'
 import {type Host} from '../host/host.js'
+import {COMPILED_TEMPLATES, type CompiledTemplate} from './compiled-templates.js'
 
-type Compiled = (data: Readonly<Record<string, unknown>>) => string
-
-/** By their source: a container boots many profiles, all from the same templates. */
-const compiled = new Map<string, Compiled>()
+/** By their source, where the build has not compiled them. */
+const compiled = new Map<string, CompiledTemplate>()
 
 /**
  * Renders a template of the package. Values arrive in the view already written in the target's syntax, so nothing is escaped here; a name
  * that the view lacks is an error. All have upstream's exit statuses, as `v.exit`. Templates hold no logic beyond `if` and `for`.
  */
 export async function renderTemplate(host: Host, name: string, view: Readonly<Record<string, unknown>>): Promise<string> {
-  const file = path.join(host.packageRoot, 'templates', name)
-  const source = host.readText(file)
-  if (source === undefined) throw new Error(`the package is incomplete: ${file} is missing`)
-  // ejs 6 has a default export only; its types, made for version 3, say otherwise.
-  const {default: ejs} = (await import('ejs')) as unknown as {default: typeof import('ejs')}
+  const render = COMPILED_TEMPLATES[name] ?? (await compiledFromSource(host, name))
   const used = strict(name, {...view, exit: strict(name, GatewayExit)})
   // One level down, since ejs hands the members of what it is given over one by one.
-  const render = compiled.get(source) ?? ejs.compile(source, {strict: true, _with: false, destructuredLocals: ['v'], escape: String})
-  compiled.set(source, render)
   return render({v: used})
 }
 
@@ -33,4 +26,17 @@ function strict(template: string, view: Readonly<Record<string, unknown>>): Read
       return Reflect.get(target, property) as unknown
     },
   })
+}
+
+async function compiledFromSource(host: Host, name: string): Promise<CompiledTemplate> {
+  const file = path.join(host.packageRoot, 'templates', name)
+  const source = host.readText(file)
+  if (source === undefined) throw new Error(`the package is incomplete: ${file} is missing`)
+  const known = compiled.get(source)
+  if (known) return known
+  // ejs 6 has a default export only; its types, made for version 3, say otherwise.
+  const {default: ejs} = (await import('ejs')) as unknown as {default: typeof import('ejs')}
+  const render = ejs.compile(source, {strict: true, _with: false, destructuredLocals: ['v'], escape: String}) as CompiledTemplate
+  compiled.set(source, render)
+  return render
 }
