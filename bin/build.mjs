@@ -72,7 +72,8 @@ async function build() {
         banner: {js: `// ${name} ${version}`},
         plugins: [
           sharedBuiltins(),
-          compiledTemplates(),
+          // What looks renders nothing.
+          ...(output === 'look' ? [] : [compiledTemplates()]),
           slimIndex(),
           onlyCommands(commands),
           coldPackages(vendored),

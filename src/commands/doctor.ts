@@ -52,7 +52,7 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
   protected async execute(): Promise<CommandResult> {
     const checks = await loadChecks(this.checkIds())
     const purpose = this.flags.fix ? 'change' : 'read'
-    const targets = this.flags.all ? this.allTargets(purpose) : [this.target(purpose)]
+    const targets = this.flags.all ? await this.allTargets(purpose) : [await this.target(purpose)]
     const fixes = this.flags.fix ? await this.applyFixes(targets, checks) : []
     const diagnoses = await this.during('look for what is wrong', () => this.diagnose(targets, checks))
     const reports = diagnoses.map(diagnosisReport)

@@ -30,7 +30,7 @@ touched, in place. The watchdog does not count ticks by hand.`
   static override flags = {...allFlag, ...wedgeWindowFlag}
 
   protected async execute(): Promise<CommandResult> {
-    const targets = this.flags.all ? this.allTargets('read') : [this.target('read')]
+    const targets = this.flags.all ? await this.allTargets('read') : [await this.target('read')]
     // At once, so that one that does not answer keeps no other waiting.
     const ticked = await this.during('see which gateways are alive', () => Promise.all(targets.map((target) => this.tickOne(target))))
     for (const {report, isFault} of ticked) this.print(`${report.service}: ${textOf(report, isFault)}`)

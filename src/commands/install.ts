@@ -24,9 +24,9 @@ A unit that another tool wrote is adopted: it is kept, and our restart policy is
     force: Flags.boolean({description: 'replace our own files even where they were edited by hand'}),
   }
 
-  protected execute(): Promise<CommandResult> {
+  protected async execute(): Promise<CommandResult> {
     const request = {...definitionRequest(this.host, this.flags), timeoutMs: this.flags.timeout, force: this.flags.force}
-    const target = this.target('change')
+    const target = await this.target('change')
     return this.runChange(target, 'install', () => planInstall(target, request))
   }
 }

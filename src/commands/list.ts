@@ -16,7 +16,7 @@ export default class List extends ServiceCommand<typeof List> {
   static override flags = wedgeWindowFlag
 
   protected async execute(): Promise<CommandResult> {
-    const targets = this.flags.profile === undefined ? this.allTargets('read') : [this.target('read')]
+    const targets = this.flags.profile === undefined ? await this.allTargets('read') : [await this.target('read')]
     const windowMs = this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS
     const found = await this.during('see which gateways are alive', () => proveAll(targets, windowMs, this.flags.scope === undefined))
     const nowMs = this.host.monotonicMs()

@@ -24,7 +24,7 @@ export default class Logs extends ServiceCommand<typeof Logs> {
   private hasNoReader = false
 
   protected async execute(): Promise<CommandResult> {
-    const target = this.target('read')
+    const target = await this.target('read')
     const {since, follow, json} = this.flags
     const lines = this.flags.lines ?? (since === undefined ? DEFAULT_LINES : -1)
     // Refused before anything else is looked at.

@@ -24,8 +24,8 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
     return {profile, home, manager, scope, runAs: this.flags['run-as']}
   }
 
-  protected target(purpose: 'read' | 'change'): Target {
-    const target = resolveTarget(this.host, this.targetFlags, purpose)
+  protected async target(purpose: 'read' | 'change'): Promise<Target> {
+    const target = await resolveTarget(this.host, this.targetFlags, purpose)
     if (this.flags.profile !== undefined) this.hintAtProfile(target)
     return target
   }
@@ -46,8 +46,8 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
   }
 
   /** The services of all profiles that are on disk; `only` decides which of them. */
-  protected allTargets(purpose: 'read' | 'change', only: (target: Target) => boolean = () => true): Target[] {
-    const first = resolveTarget(this.host, {...this.targetFlags, profile: DEFAULT_PROFILE}, purpose)
+  protected async allTargets(purpose: 'read' | 'change', only: (target: Target) => boolean = () => true): Promise<Target[]> {
+    const first = await resolveTarget(this.host, {...this.targetFlags, profile: DEFAULT_PROFILE}, purpose)
     return listProfiles(first.userHost, first.service.profile.root)
       .map((profile) => ({...first, service: first.manager.serviceFor(profile, first.service.account)}))
       .filter(only)
@@ -100,10 +100,10 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
     confirm?: (plan: Plan) => Promise<boolean>,
   ): Promise<CommandResult> {
     if (!this.isForAll) {
-      const target = this.target('change')
+      const target = await this.target('change')
       return this.runChange(target, command, () => makePlan(target), confirm)
     }
-    const targets = this.allTargets('change', (target) => target.manager.isOnDisk(target.service))
+    const targets = await this.allTargets('change', (target) => target.manager.isOnDisk(target.service))
     if (targets.length === 0) throw usageError('--all: no profile has a service here', ['hermes-svc list'])
     let exitStatus: ExitStatus = ExitStatus.ok
     const results: object[] = []

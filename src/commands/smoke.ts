@@ -53,7 +53,7 @@ one that was killed, the next one takes away. Ends with 4 if it can be tried nei
     const startMs = this.host.monotonicMs()
     const steps = selectSteps(this.flags.only)
     const timeoutMs = this.flags.timeout ?? DEFAULT_TIMEOUT_MS
-    const isolated = this.flags.isolated || this.hasNoManager()
+    const isolated = this.flags.isolated || (await this.hasNoManager())
     // Inside, the machine keeps the limit itself, says at which step it was, and cleans up.
     const limitMs = timeoutMs + (isolated ? INSIDE_MS : 0)
     const done = await this.limited(limitMs, (signal) => {
@@ -105,7 +105,7 @@ one that was killed, the next one takes away. Ends with 4 if it can be tried nei
     const [{selfTest}, {whyNoStandIn}] = await Promise.all([import('../smoke/self-test.js'), import('../smoke/throw-away.js')])
     const reason = whyNoStandIn(this.host)
     if (reason) throw new ServiceError(reason, {code: 'no-python', exitStatus: ExitStatus.cannotTell})
-    const {manager, service} = resolveTarget(
+    const {manager, service} = await resolveTarget(
       this.host,
       {...this.targetFlags, profile: undefined, home: undefined, scope: this.flags.scope ?? this.defaultScope()},
       'read',
@@ -117,9 +117,9 @@ one that was killed, the next one takes away. Ends with 4 if it can be tried nei
     return this.host.account.uid === 0 ? 'system' : 'user'
   }
 
-  private hasNoManager(): boolean {
+  private async hasNoManager(): Promise<boolean> {
     try {
-      resolveTarget(this.host, this.targetFlags, 'read')
+      await resolveTarget(this.host, this.targetFlags, 'read')
       return false
     } catch (error) {
       if (error instanceof ServiceError && error.code === 'no-manager') return true

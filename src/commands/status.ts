@@ -16,7 +16,7 @@ export default class Status extends ServiceCommand<typeof Status> {
   static override flags = wedgeWindowFlag
 
   protected async execute(): Promise<CommandResult> {
-    const target = this.target('read')
+    const target = await this.target('read')
     const windowMs = this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS
     const seen = await this.during('see whether the gateway is alive', () => prove(target, windowMs))
     const result = report(seen, target.manager, target.host.monotonicMs(), servedBy(target))

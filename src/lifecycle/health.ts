@@ -41,7 +41,7 @@ interface Place {
  */
 export async function observeHealth(host: Host, flags: TargetFlags, windowMs = DEFAULT_WEDGE_WINDOW_MS): Promise<GatewayHealth> {
   try {
-    const place = findPlace(host, flags)
+    const place = await findPlace(host, flags)
     return await healthOf(place, lookAt([place])[0], windowMs)
   } catch (error) {
     if (error instanceof HostError) return withoutAccess(host, flags, error)
@@ -52,7 +52,7 @@ export async function observeHealth(host: Host, flags: TargetFlags, windowMs = D
 /** Looks at the gateways of all profiles below the root home, by one call of the manager at most. Throws usage errors only. */
 export async function observeAllHealth(host: Host, flags: TargetFlags, windowMs = DEFAULT_WEDGE_WINDOW_MS): Promise<GatewayHealth[]> {
   try {
-    const first = findPlace(host, flags)
+    const first = await findPlace(host, flags)
     const places = profilesBeside(first).map((profile): Place => {
       const {target} = first
       return {...first, profile, target: target && {...target, service: target.manager.serviceFor(profile, target.service.account)}}
@@ -76,10 +76,10 @@ function profilesBeside({userHost, profile}: Place): readonly Profile[] {
 }
 
 /** Finds the home also where there is no manager, or none that can be asked. Throws HostError if the way to it may not be looked at. */
-function findPlace(host: Host, flags: TargetFlags): Place {
+async function findPlace(host: Host, flags: TargetFlags): Promise<Place> {
   const profile = flags.profile ?? (flags.home === undefined ? DEFAULT_PROFILE : undefined)
   try {
-    const target = resolveTarget(host, {...flags, profile}, 'read')
+    const target = await resolveTarget(host, {...flags, profile}, 'read')
     const {service, userHost} = target
     return {host, userHost, profile: service.profile, account: service.account, target}
   } catch (error) {

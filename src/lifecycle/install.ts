@@ -8,8 +8,7 @@ import {judge, observeGateway} from '../gateway/verdict.js'
 import {isAsWanted} from '../managers/as-wanted.js'
 import {type Door, HostError} from '../host/host.js'
 import {temporariesOf} from '../host/tolerant-read.js'
-import {detectManager} from '../managers/detect.js'
-import type {DefinitionFile, DesiredState, HeartbeatDefinition, Manager} from '../managers/manager.js'
+import type {DefinitionFile, DesiredState, HeartbeatDefinition} from '../managers/manager.js'
 import {performSteps} from '../plan/apply.js'
 import {onUndo, type Plan, singleSteps, type Step} from '../plan/plan.js'
 import {desiredStateFile, isStoppedUntilBoot} from '../service/desired-state.js'
@@ -371,9 +370,8 @@ function requireNotServed(target: Target): void {
 
 /** Two services on one home fight over it. */
 function requireOnlyOneScope(target: Target): void {
-  const {manager, service, host} = target
-  const scope = manager.scope === 'user' ? 'system' : 'user'
-  const other: Manager = detectManager(host, manager.kind, scope, service.account)
+  const {manager, service} = target
+  const other = manager.inScope(manager.scope === 'user' ? 'system' : 'user', service.account)
   if (other.scope === manager.scope) return
   try {
     const same = other.serviceFor(service.profile, service.account)
@@ -383,7 +381,7 @@ function requireOnlyOneScope(target: Target): void {
     throw new ServiceError(`${same.name} is already installed in ${other.title}; two services on one home would fight over it`, {
       code: 'duplicate-service',
       exitStatus: ExitStatus.failed,
-      next: [`hermes-svc uninstall --scope ${scope}${scope === 'system' ? '   # with sudo' : ''}`],
+      next: [`hermes-svc uninstall --scope ${other.scope}${other.scope === 'system' ? '   # with sudo' : ''}`],
     })
   } catch (error) {
     // What cannot be looked at cannot be refused for.

@@ -28,7 +28,7 @@ export interface Target extends Doors {
  * Finds the service that the flags mean. `purpose` "change" needs to know for certain whom the gateway runs as, and needs root for system
  * scope; "read" takes what it can get. Throws usage errors, and exit 4 where there is no manager.
  */
-export function resolveTarget(host: Host, flags: TargetFlags, purpose: 'read' | 'change'): Target {
+export async function resolveTarget(host: Host, flags: TargetFlags, purpose: 'read' | 'change'): Promise<Target> {
   const isRoot = host.account.uid === 0
   const named = flags.runAs === undefined ? undefined : requireAccount(host, flags.runAs)
   if (named && !isRoot && named.uid !== host.account.uid) {
@@ -38,13 +38,13 @@ export function resolveTarget(host: Host, flags: TargetFlags, purpose: 'read' | 
 
   const scope = parseScope(flags.scope) ?? (isRoot ? 'system' : 'user')
   const userAccount = named ?? invoker ?? host.account
-  const manager = detectManager(host, flags.manager, scope, userAccount)
+  const manager = await detectManager(host, flags.manager, scope, userAccount)
   if (manager.container) return containerTarget(host, manager, manager.container, named, flags, purpose)
   if (scope === 'user') {
     const target = targetFor(host, manager, userAccount, flags)
     if (flags.scope !== undefined || purpose === 'change' || manager.isOnDisk(target.service)) return target
     // Somebody who asks about their gateway means the one that is installed, be it in the other scope; but no other account's.
-    const system = detectManager(host, flags.manager, 'system', userAccount)
+    const system = manager.inScope('system', userAccount)
     const profile = flags.profile ?? DEFAULT_PROFILE
     const owner = system.defaultAccount(profile)
     // Without one there may be a unit of another name.
@@ -126,8 +126,8 @@ function homeFlag(flags: TargetFlags, environmentHome: string | undefined): stri
 
 /** The same home's service in the other scope; undefined if none of that name is on disk there. */
 export function inOtherScope(target: Target): Target | undefined {
-  const {host, manager, service} = target
-  const other = detectManager(host, manager.kind, manager.scope === 'user' ? 'system' : 'user', service.account)
+  const {manager, service} = target
+  const other = manager.inScope(manager.scope === 'user' ? 'system' : 'user', service.account)
   const there = other.serviceFor(service.profile, service.account)
   try {
     return other.isOnDisk(there) ? {...target, manager: other, service: there} : undefined

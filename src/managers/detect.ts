@@ -1,11 +1,8 @@
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import type {Account, Host} from '../host/host.js'
 import {LAUNCHCTL_PATH} from './launchd/launchctl.js'
-import {LaunchdManager} from './launchd/manager.js'
 import {type Manager, MANAGER_KINDS, type ManagerKind, type Scope} from './manager.js'
-import {S6Manager} from './s6/manager.js'
 import {S6_INIT} from './s6/places.js'
-import {SystemdManager} from './systemd/manager.js'
 
 /** Says which manager is meant where it cannot be told by looking, as `--manager` does. */
 const MANAGER_VARIABLE = 'HERMES_SVC_MANAGER'
@@ -14,26 +11,26 @@ const SYSTEMD_BOOTED = '/run/systemd/system'
 /** s6-overlay's own folder; other uses of s6 have none, and no scan directory that we know. */
 const S6_OVERLAY = '/run/s6/basedir'
 
+/** How each is made; only the one that is used is loaded. */
+const MANAGERS: Readonly<Record<ManagerKind, (host: Host, scope: Scope, account: Account) => Promise<Manager>>> = {
+  systemd: async (host, scope, account) => new (await import('./systemd/manager.js')).SystemdManager(host, scope, account),
+  launchd: async (host, scope, account) => new (await import('./launchd/manager.js')).LaunchdManager(host, scope, account),
+  s6: async (host) => new (await import('./s6/manager.js')).S6Manager(host),
+}
+
 /**
  * The service manager of this machine in a scope. `account`: whose user manager or session is meant in user scope. `kind`, else
- * HERMES_SVC_MANAGER, overrides what is seen. Throws a usage error for an unknown kind, exit 4 if there is no manager here, or not the one
+ * HERMES_SVC_MANAGER, overrides what is seen. Rejects with a usage error for an unknown kind, exit 4 if there is no manager here, or not the one
  * that was asked for.
  */
-export function detectManager(host: Host, kind: string | undefined, scope: Scope, account: Account): Manager {
+export async function detectManager(host: Host, kind: string | undefined, scope: Scope, account: Account): Promise<Manager> {
   const named = namedKind(host, kind)
   const seen = seenKind(host)
   // s6 can be laid out in more ways than can be told by looking; the others leave no doubt.
   const isHere = named === undefined || named === 's6' || named === seen || (named === 'launchd' && hasLaunchd(host))
-  switch (isHere ? (named ?? seen) : undefined) {
-    case 'systemd':
-      return new SystemdManager(host, scope, account)
-    case 'launchd':
-      return new LaunchdManager(host, scope, account)
-    case 's6':
-      return new S6Manager(host)
-    case undefined:
-      throw noManager(host, named, seen)
-  }
+  const meant = isHere ? (named ?? seen) : undefined
+  if (meant === undefined) throw noManager(host, named, seen)
+  return MANAGERS[meant](host, scope, account)
 }
 
 /**

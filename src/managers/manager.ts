@@ -272,6 +272,8 @@ export interface Manager {
   /** The container that it serves all of; undefined where definitions last and each account has its own. */
   readonly container: Container | undefined
 
+  /** The same manager in a scope, which may be its own; where all is one scope, itself. `account`: as the manager of that scope is made for. */
+  inScope(scope: Scope, account: Account): Manager
   /** The account for which a service of this scope runs when no flag names one; undefined if only a flag can tell. */
   defaultAccount(profileName: string): Account | undefined
   /** The user that the definition of such a service names, if the user database does not know one of that name (now). */

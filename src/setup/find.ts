@@ -12,7 +12,7 @@ import {DEFAULT_WEDGE_WINDOW_MS} from '../lifecycle/prove.js'
 import {servedBy} from '../lifecycle/served.js'
 import {homeOwner, requireAccount, resolveTarget, type Target, type TargetFlags} from '../lifecycle/target.js'
 import {detectManager} from '../managers/detect.js'
-import type {Scope} from '../managers/manager.js'
+import type {Manager, Scope} from '../managers/manager.js'
 import {searchGateways} from '../service/gateway-command.js'
 import {unusableHome} from '../service/home-check.js'
 import {DEFAULT_PROFILE, listProfiles, type Profile} from '../service/profile.js'
@@ -23,9 +23,10 @@ const SCOPES: readonly Scope[] = ['user', 'system']
 const MOST_ACCOUNTS = 200
 
 /** Looks at the machine. Reads only. Throws as `detectManager`. */
-export function findMachine(host: Host, {manager: kind, home, profile = DEFAULT_PROFILE}: TargetFlags): MachineFound {
+export async function findMachine(host: Host, {manager: kind, home, profile = DEFAULT_PROFILE}: TargetFlags): Promise<MachineFound> {
   const isRoot = host.account.uid === 0
-  const managers = SCOPES.map((scope) => detectManager(host, kind, scope, host.account))
+  const found = await detectManager(host, kind, 'user', host.account)
+  const managers = SCOPES.map((scope) => found.inScope(scope, host.account))
   const scopes = SCOPES.filter((scope) => managers.some((manager) => manager.scope === scope))
   const isOnlyAccount = scopes.length === 1
   const invoker = isRoot && host.env.SUDO_USER ? host.accountOf(host.env.SUDO_USER) : undefined
@@ -51,11 +52,11 @@ function accountsWithHome(host: Host): string[] {
 }
 
 /** Looks at the profiles of the account that the gateway is to run as. Reads only. Throws usage errors for what the flags name. */
-export function findOwner(host: Host, account: Account, flags: TargetFlags, scopes: readonly Scope[]): OwnerFound {
+export async function findOwner(host: Host, account: Account, flags: TargetFlags, scopes: readonly Scope[]): Promise<OwnerFound> {
   const reading = {...flags, runAs: host.account.uid === 0 ? account.name : flags.runAs}
-  const {userHost, service, homeFlag} = resolveTarget(host, {...reading, profile: undefined, scope: scopes[0]}, 'read')
+  const {manager, userHost, service, homeFlag} = await resolveTarget(host, {...reading, profile: undefined, scope: scopes[0]}, 'read')
   const profiles = listProfiles(userHost, service.profile.root).map((profile) =>
-    profileFound(host, userHost, account, profile, flags, scopes),
+    profileFound(host, userHost, account, profile, manager, scopes),
   )
   const {name} = service.profile
   return {account: account.name, profiles, profile: name, isOnlyProfile: homeFlag === '--home' && name !== DEFAULT_PROFILE}
@@ -66,10 +67,10 @@ function profileFound(
   userHost: AccountHost,
   account: Account,
   profile: Profile,
-  flags: TargetFlags,
+  manager: Manager,
   scopes: readonly Scope[],
 ): ProfileFound {
-  const installedIn = scopes.filter((scope) => isInstalled(host, account, profile, flags.manager, scope))
+  const installedIn = scopes.filter((scope) => isInstalled(manager.inScope(scope, account), account, profile))
   const service = {profile, account, name: ''}
   const server = servedBy({service, userHost})
   const isNew = isFirstHome(host, userHost, profile, account)
@@ -79,9 +80,8 @@ function profileFound(
 }
 
 /** Of the same name can be the service of another account. */
-function isInstalled(host: Host, account: Account, profile: Profile, kind: string | undefined, scope: Scope): boolean {
+function isInstalled(manager: Manager, account: Account, profile: Profile): boolean {
   try {
-    const manager = detectManager(host, kind, scope, account)
     if (!manager.isOnDisk(manager.serviceFor(profile, account))) return false
     const owner = manager.defaultAccount(profile.name)
     return owner === undefined || owner.uid === account.uid

@@ -41,11 +41,11 @@ export async function settle(host: Host, given: SetupFlags, interviewer: Intervi
     }
     const flags = withAnswers(given, answers)
     if (!found.machine) {
-      found = {...found, machine: findMachine(host, flags)}
+      found = {...found, machine: await findMachine(host, flags)}
     } else if (!found.owner) {
-      found = {...found, owner: findOwner(host, ownerOf(host, flags.runAs), flags, found.machine.scopes)}
+      found = {...found, owner: await findOwner(host, ownerOf(host, flags.runAs), flags, found.machine.scopes)}
     } else {
-      const target = resolveTarget(host, flags, 'change')
+      const target = await resolveTarget(host, flags, 'change')
       if (found.service) return {target, service: found.service, flags, answers}
       const service = await look(target)
       interviewer.onService(service)

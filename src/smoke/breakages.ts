@@ -88,7 +88,7 @@ export const MISSING_HEARTBEAT: Breakage = {
 export const DESIRED_STATE: Breakage = {
   id: 'desired-state',
   break: async (service) => {
-    const {manager, service: named, host} = service.target()
+    const {manager, service: named, host} = await service.target()
     await performSteps(host, manager.stop(named), () => undefined)
     return undefined
   },

@@ -96,20 +96,20 @@ class SelfTest {
       if (report.actual !== 'stopped' || report.pid !== null || report.enabled !== false) throw new Error(JSON.stringify(report))
       return 'stopped, and not started at boot'
     },
-    inactive: () => {
-      const {manager, service} = this.service.target()
+    inactive: async () => {
+      const {manager, service} = await this.service.target()
       const seen = manager.observe([service])[0]
       if (seen?.activity !== 'stopped') throw new Error(`${manager.title} says ${seen?.activity}`)
-      return Promise.resolve(`${manager.title}: ${service.name} is inactive`)
+      return `${manager.title}: ${service.name} is inactive`
     },
     'stale-state': () => this.broken(staleState(() => this.deadRecord)),
     'zombie-pid': () => this.broken(ZOMBIE_PID),
     uninstall: async () => outcomeOf(await this.service.hermesSvc('uninstall')),
-    'nothing-left': () => {
-      const {manager, service} = this.service.target()
+    'nothing-left': async () => {
+      const {manager, service} = await this.service.target()
       const left = manager.traces(service)
       if (left.length > 0) throw new Error(left.join(', '))
-      return Promise.resolve('no file, no unit, no process')
+      return 'no file, no unit, no process'
     },
   }
 

@@ -124,7 +124,7 @@ export class ThrowAwayService {
   }
 
   /** As its commands see it. */
-  target(): Target {
+  target(): Promise<Target> {
     const {scope, manager, account} = this.options
     return resolveTarget(
       this.host,

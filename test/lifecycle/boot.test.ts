@@ -37,8 +37,8 @@ class Container extends FakeHost {
     return {argv, code: 0, signal: null, stdout: '', stderr: ''}
   }
 
-  boot(dryRun = false) {
-    const target = resolveTarget(this, {}, 'change')
+  async boot(dryRun = false) {
+    const target = await resolveTarget(this, {}, 'change')
     if (!target.manager.container) throw new Error('no container')
     return boot(target, target.manager.container, {unrecorded: 'running', dryRun})
   }

@@ -9,10 +9,10 @@ const ANN: Account = {uid: 1001, gid: 1001, name: 'ann', home: '/home/ann'}
 const SYSTEMD: Record<string, FakeFile> = {'/run/systemd/system': {folder: true}}
 const SYSTEM_UNIT = '/etc/systemd/system/hermes-gateway.service'
 
-function target(flags: TargetFlags, machine: FakeMachine & {purpose?: 'read' | 'change'} = {}) {
+async function target(flags: TargetFlags, machine: FakeMachine & {purpose?: 'read' | 'change'} = {}) {
   const {purpose = 'change', files, ...rest} = machine
   const host = new FakeHost({accounts: [USER, ANN], ...rest, files: {...SYSTEMD, ...files}})
-  const {manager, service, userHost, homeFlag} = resolveTarget(host, flags, purpose)
+  const {manager, service, userHost, homeFlag} = await resolveTarget(host, flags, purpose)
   return {
     title: manager.title,
     name: service.name,
@@ -23,9 +23,9 @@ function target(flags: TargetFlags, machine: FakeMachine & {purpose?: 'read' | '
   }
 }
 
-function refusal(work: () => unknown): ServiceError {
+async function refusal(work: () => unknown): Promise<ServiceError> {
   try {
-    work()
+    await work()
   } catch (error) {
     if (error instanceof ServiceError) return error
     throw error
@@ -34,118 +34,123 @@ function refusal(work: () => unknown): ServiceError {
 }
 
 describe('the service that the flags mean', () => {
-  it("is the user's own in user scope", () => {
-    expect(target({})).toEqual({
+  it("is the user's own in user scope", async () => {
+    expect(await target({})).toEqual({
       ...{title: 'systemd (user)', name: 'hermes-gateway.service', home: '/home/user/.hermes'},
       ...{account: 'user', as: 'user', homeFlag: 'home'},
     })
   })
 
-  it('is the one of the profile or home that is named, and says how for messages', () => {
-    expect(target({profile: 'work'})).toMatchObject({name: 'hermes-gateway-work.service', homeFlag: '--profile work: home'})
-    expect(target({home: '/opt/data'})).toMatchObject({home: '/opt/data', homeFlag: '--home'})
-    expect(target({}, {env: {HERMES_HOME: '/opt/data'}})).toMatchObject({home: '/opt/data', homeFlag: 'HERMES_HOME'})
+  it('is the one of the profile or home that is named, and says how for messages', async () => {
+    expect(await target({profile: 'work'})).toMatchObject({name: 'hermes-gateway-work.service', homeFlag: '--profile work: home'})
+    expect(await target({home: '/opt/data'})).toMatchObject({home: '/opt/data', homeFlag: '--home'})
+    expect(await target({}, {env: {HERMES_HOME: '/opt/data'}})).toMatchObject({home: '/opt/data', homeFlag: 'HERMES_HOME'})
   })
 
-  it('is in system scope for root, where the user must be named', () => {
-    expect(target({runAs: 'ann'}, {account: ROOT})).toMatchObject({
+  it('is in system scope for root, where the user must be named', async () => {
+    expect(await target({runAs: 'ann'}, {account: ROOT})).toMatchObject({
       title: 'systemd (system)',
       home: '/home/ann/.hermes',
       account: 'ann',
       as: 'ann',
     })
-    expect(target({runAs: '1001'}, {account: ROOT})).toMatchObject({account: 'ann'})
-    const error = refusal(() => target({}, {account: ROOT}))
+    expect(await target({runAs: '1001'}, {account: ROOT})).toMatchObject({account: 'ann'})
+    const error = await refusal(() => target({}, {account: ROOT}))
     expect(error).toMatchObject({exitStatus: 2, message: expect.stringContaining('--run-as is needed') as string})
   })
 
-  it('runs as whoever called sudo, or whom the installed unit names, in that order backwards', () => {
+  it('runs as whoever called sudo, or whom the installed unit names, in that order backwards', async () => {
     const sudo = {account: ROOT, env: {SUDO_USER: 'user'}}
-    expect(target({}, sudo)).toMatchObject({account: 'user', title: 'systemd (system)'})
-    expect(target({}, {...sudo, files: {[SYSTEM_UNIT]: '[Service]\nUser=ann\n'}})).toMatchObject({account: 'ann'})
-    expect(target({runAs: 'user'}, {...sudo, files: {[SYSTEM_UNIT]: '[Service]\nUser=ann\n'}})).toMatchObject({account: 'user'})
+    expect(await target({}, sudo)).toMatchObject({account: 'user', title: 'systemd (system)'})
+    expect(await target({}, {...sudo, files: {[SYSTEM_UNIT]: '[Service]\nUser=ann\n'}})).toMatchObject({account: 'ann'})
+    expect(await target({runAs: 'user'}, {...sudo, files: {[SYSTEM_UNIT]: '[Service]\nUser=ann\n'}})).toMatchObject({account: 'user'})
   })
 
-  it("is in the manager of whoever called sudo where user scope is asked for, with that user's ids", () => {
-    expect(target({scope: 'user'}, {account: ROOT, env: {SUDO_USER: 'user'}})).toMatchObject({
+  it("is in the manager of whoever called sudo where user scope is asked for, with that user's ids", async () => {
+    expect(await target({scope: 'user'}, {account: ROOT, env: {SUDO_USER: 'user'}})).toMatchObject({
       title: 'systemd (user)',
       account: 'user',
       as: 'user',
     })
-    expect(target({scope: 'user', runAs: 'ann'}, {account: ROOT})).toMatchObject({account: 'ann', as: 'ann'})
+    expect(await target({scope: 'user', runAs: 'ann'}, {account: ROOT})).toMatchObject({account: 'ann', as: 'ann'})
   })
 
-  it("is not found by root's own HERMES_HOME where it is somebody else's", () => {
-    expect(target({runAs: 'ann'}, {account: ROOT, env: {HERMES_HOME: '/root/x'}}).home).toBe('/home/ann/.hermes')
+  it("is not found by root's own HERMES_HOME where it is somebody else's", async () => {
+    expect((await target({runAs: 'ann'}, {account: ROOT, env: {HERMES_HOME: '/root/x'}})).home).toBe('/home/ann/.hermes')
   })
 
-  it('is the one that is installed in the other scope, for those who only ask', () => {
+  it('is the one that is installed in the other scope, for those who only ask', async () => {
     const files = {[SYSTEM_UNIT]: '[Service]\nUser=user\n'}
-    expect(target({}, {files, purpose: 'read'}).title).toBe('systemd (system)')
-    expect(target({}, {files, purpose: 'change'}).title).toBe('systemd (user)')
-    expect(target({scope: 'user'}, {files, purpose: 'read'}).title).toBe('systemd (user)')
+    expect((await target({}, {files, purpose: 'read'})).title).toBe('systemd (system)')
+    expect((await target({}, {files, purpose: 'change'})).title).toBe('systemd (user)')
+    expect((await target({scope: 'user'}, {files, purpose: 'read'})).title).toBe('systemd (user)')
     const both = {...files, '/home/user/.config/systemd/user/hermes-gateway.service': ''}
-    expect(target({}, {files: both, purpose: 'read'}).title).toBe('systemd (user)')
+    expect((await target({}, {files: both, purpose: 'read'})).title).toBe('systemd (user)')
   })
 
-  it("is never another account's, though that one is installed under the same name", () => {
+  it("is never another account's, though that one is installed under the same name", async () => {
     const files = {...SYSTEMD, [SYSTEM_UNIT]: '[Service]\nUser=ann\n'}
-    expect(target({}, {files, purpose: 'read'})).toMatchObject({title: 'systemd (user)', account: 'user'})
-    expect(target({}, {files: {...files, [SYSTEM_UNIT]: '[Service]\n'}, purpose: 'read'})).toMatchObject({title: 'systemd (user)'})
-    expect(target({}, {files: {...files, [SYSTEM_UNIT]: '[Service]\nUser=gone\n'}, purpose: 'read'})).toMatchObject({
+    expect(await target({}, {files, purpose: 'read'})).toMatchObject({title: 'systemd (user)', account: 'user'})
+    expect(await target({}, {files: {...files, [SYSTEM_UNIT]: '[Service]\n'}, purpose: 'read'})).toMatchObject({title: 'systemd (user)'})
+    expect(await target({}, {files: {...files, [SYSTEM_UNIT]: '[Service]\nUser=gone\n'}, purpose: 'read'})).toMatchObject({
       title: 'systemd (user)',
     })
   })
 
-  it("is nobody else's where the user database does not know its user, and not root's", () => {
+  it("is nobody else's where the user database does not know its user, and not root's", async () => {
     const files = {...SYSTEMD, [SYSTEM_UNIT]: '[Service]\nUser=gone\n'}
     for (const purpose of ['read', 'change'] as const) {
-      expect(refusal(() => target({}, {files, purpose, account: ROOT}))).toMatchObject({code: 'unknown-user', exitStatus: 4})
+      expect(await refusal(() => target({}, {files, purpose, account: ROOT}))).toMatchObject({code: 'unknown-user', exitStatus: 4})
     }
-    expect(target({runAs: 'user'}, {files, purpose: 'read', account: ROOT})).toMatchObject({account: 'user'})
+    expect(await target({runAs: 'user'}, {files, purpose: 'read', account: ROOT})).toMatchObject({account: 'user'})
   })
 
-  it('is found by the home that its unit names, where older gateways gave that the plain name', () => {
+  it('is found by the home that its unit names, where older gateways gave that the plain name', async () => {
     const unit = '[Service]\nExecStart=/usr/bin/hermes gateway run\nEnvironment="HERMES_HOME=/home/user/agent"\n'
     const files = {...SYSTEMD, '/home/user/.config/systemd/user/hermes-gateway.service': unit, '/home/user/agent': {folder: true} as const}
     const found = {name: 'hermes-gateway.service', home: '/home/user/agent'}
-    expect(target({home: '/home/user/agent'}, {files})).toMatchObject(found)
-    expect(target({}, {files, purpose: 'read'})).toMatchObject(found)
+    expect(await target({home: '/home/user/agent'}, {files})).toMatchObject(found)
+    expect(await target({}, {files, purpose: 'read'})).toMatchObject(found)
     // The account has a home in the usual place: that is what is asked about.
     const both = {...files, '/home/user/.hermes': {folder: true} as const}
-    expect(target({}, {files: both, purpose: 'read'})).toMatchObject({home: '/home/user/.hermes'})
-    expect(target({home: '/home/user/other'}, {files: {...files, '/home/user/other': {folder: true}}}).name).toMatch(
+    expect(await target({}, {files: both, purpose: 'read'})).toMatchObject({home: '/home/user/.hermes'})
+    expect((await target({home: '/home/user/other'}, {files: {...files, '/home/user/other': {folder: true}}})).name).toMatch(
       /^hermes-gateway-[0-9a-f]{8}\.service$/,
     )
   })
 
-  it("can be asked about in system scope by everybody, and takes root's word for the user", () => {
+  it("can be asked about in system scope by everybody, and takes root's word for the user", async () => {
     const files = {[SYSTEM_UNIT]: '[Service]\nUser=ann\n'}
-    expect(target({scope: 'system'}, {files, purpose: 'read'})).toMatchObject({account: 'ann', as: 'user'})
-    expect(target({scope: 'system'}, {purpose: 'read'})).toMatchObject({account: 'user'})
+    expect(await target({scope: 'system'}, {files, purpose: 'read'})).toMatchObject({account: 'ann', as: 'user'})
+    expect(await target({scope: 'system'}, {purpose: 'read'})).toMatchObject({account: 'user'})
   })
 })
 
 describe('what the flags may not mean', () => {
-  it('is changing the machine without root', () => {
-    expect(refusal(() => target({scope: 'system', runAs: 'user'}))).toMatchObject({code: 'needs-root', exitStatus: 1})
+  it('is changing the machine without root', async () => {
+    expect(await refusal(() => target({scope: 'system', runAs: 'user'}))).toMatchObject({code: 'needs-root', exitStatus: 1})
   })
 
-  it("is another user's service without root", () => {
-    expect(refusal(() => target({runAs: 'ann'}))).toMatchObject({exitStatus: 2, message: expect.stringContaining('--run-as ann') as string})
+  it("is another user's service without root", async () => {
+    expect(await refusal(() => target({runAs: 'ann'}))).toMatchObject({
+      exitStatus: 2,
+      message: expect.stringContaining('--run-as ann') as string,
+    })
   })
 
-  it('is a user that there is not', () => {
-    expect(refusal(() => target({runAs: 'nobody-here'}, {account: ROOT})).message).toBe('--run-as "nobody-here": there is no such user')
-    expect(refusal(() => target({runAs: '4711'}, {account: ROOT})).message).toContain('there is no such user')
+  it('is a user that there is not', async () => {
+    expect((await refusal(() => target({runAs: 'nobody-here'}, {account: ROOT}))).message).toBe(
+      '--run-as "nobody-here": there is no such user',
+    )
+    expect((await refusal(() => target({runAs: '4711'}, {account: ROOT}))).message).toContain('there is no such user')
   })
 
-  it('is a scope or a manager that there is not', () => {
-    expect(refusal(() => target({scope: 'global'}))).toMatchObject({
+  it('is a scope or a manager that there is not', async () => {
+    expect(await refusal(() => target({scope: 'global'}))).toMatchObject({
       exitStatus: 2,
       message: expect.stringContaining('--scope global') as string,
     })
-    expect(refusal(() => target({manager: 'upstart'}))).toMatchObject({
+    expect(await refusal(() => target({manager: 'upstart'}))).toMatchObject({
       exitStatus: 2,
       message: expect.stringContaining('--manager upstart') as string,
     })
@@ -153,21 +158,21 @@ describe('what the flags may not mean', () => {
 })
 
 describe('requireSameHome', () => {
-  const check = (home: string | undefined, installed: 'own' | 'no' = 'own', files: Record<string, FakeFile> = {}) => {
+  const check = async (home: string | undefined, installed: 'own' | 'no' = 'own', files: Record<string, FakeFile> = {}) => {
     const host = new FakeHost({files: {...SYSTEMD, '/home/user/.hermes': {folder: true}, ...files}})
-    const meant = resolveTarget(host, {}, 'read')
+    const meant = await resolveTarget(host, {}, 'read')
     requireSameHome(meant, {...meant.manager.notInstalled(meant.service), installed, home})
   }
 
-  it('takes the home that is meant, links and all, and a definition that names none', () => {
-    check('/home/user/.hermes')
-    check('/srv/link', 'own', {'/srv/link': {link: '/home/user/.hermes'}})
-    check(undefined)
-    check('/srv/other', 'no')
+  it('takes the home that is meant, links and all, and a definition that names none', async () => {
+    await check('/home/user/.hermes')
+    await check('/srv/link', 'own', {'/srv/link': {link: '/home/user/.hermes'}})
+    await check(undefined)
+    await check('/srv/other', 'no')
   })
 
-  it('refuses the service of another home, and names it', () => {
-    expect(refusal(() => check('/srv/other'))).toMatchObject({
+  it('refuses the service of another home, and names it', async () => {
+    expect(await refusal(() => check('/srv/other'))).toMatchObject({
       code: 'other-home',
       exitStatus: 1,
       next: ['hermes-svc status --home /srv/other'],
@@ -184,35 +189,38 @@ describe('the service that the flags mean in a container', () => {
     '/opt/data': {folder: true, uid: 10_000, gid: 10_000},
   }
 
-  function inContainer(
+  async function inContainer(
     flags: TargetFlags,
     account: Account,
     files: Record<string, FakeFile | string> = {},
     purpose: 'read' | 'change' = 'change',
   ) {
     const host = new FakeHost({account, accounts: [HERMES, ANN], files: {...CONTAINER, ...files}})
-    const {service, userHost} = resolveTarget(host, flags, purpose)
+    const {service, userHost} = await resolveTarget(host, flags, purpose)
     return {name: service.name, home: service.profile.home, account: service.account.name, as: userHost.account.name}
   }
 
-  it("is the container's own, for root as for its user", () => {
+  it("is the container's own, for root as for its user", async () => {
     const expected = {name: 'gateway-default', home: '/opt/data', account: 'hermes', as: 'hermes'}
-    expect(inContainer({}, ROOT)).toEqual(expected)
-    expect(inContainer({}, HERMES)).toEqual(expected)
-    expect(inContainer({scope: 'user', profile: 'work'}, ROOT)).toMatchObject({name: 'gateway-work', home: '/opt/data/profiles/work'})
+    expect(await inContainer({}, ROOT)).toEqual(expected)
+    expect(await inContainer({}, HERMES)).toEqual(expected)
+    expect(await inContainer({scope: 'user', profile: 'work'}, ROOT)).toMatchObject({name: 'gateway-work', home: '/opt/data/profiles/work'})
   })
 
-  it('is that of whoever owns a home that is named', () => {
-    expect(inContainer({home: '/srv/ann'}, ROOT, {'/srv/ann': {folder: true, uid: 1001}})).toMatchObject({account: 'ann', home: '/srv/ann'})
+  it('is that of whoever owns a home that is named', async () => {
+    expect(await inContainer({home: '/srv/ann'}, ROOT, {'/srv/ann': {folder: true, uid: 1001}})).toMatchObject({
+      account: 'ann',
+      home: '/srv/ann',
+    })
   })
 
-  it("needs a name where the home is root's own", () => {
+  it("needs a name where the home is root's own", async () => {
     const files = {'/opt/data': {folder: true, uid: 0} as const}
-    expect(refusal(() => inContainer({}, ROOT, files))).toMatchObject({
+    expect(await refusal(() => inContainer({}, ROOT, files))).toMatchObject({
       exitStatus: 2,
       message: expect.stringContaining('--run-as') as string,
     })
-    expect(inContainer({}, ROOT, files, 'read').account).toBe('root')
-    expect(inContainer({runAs: 'ann'}, ROOT, files).account).toBe('ann')
+    expect((await inContainer({}, ROOT, files, 'read')).account).toBe('root')
+    expect((await inContainer({runAs: 'ann'}, ROOT, files)).account).toBe('ann')
   })
 })

@@ -23,30 +23,30 @@ const home = (account: Account, place = `${account.home}/.hermes`) => ({
 })
 
 describe('the machine', () => {
-  it('of a plain user has that user alone', () => {
-    expect(findMachine(machine(home(ANN)), {})).toEqual({
+  it('of a plain user has that user alone', async () => {
+    expect(await findMachine(machine(home(ANN)), {})).toEqual({
       ...{scopes: BOTH, isRoot: false, user: 'user', accounts: [], account: 'user', isOnlyAccount: false},
     })
   })
 
-  it('of root has the accounts with the home of a gateway, and the only one of them is meant', () => {
-    const one = findMachine(machine(home(ANN), {account: ROOT}), {})
+  it('of root has the accounts with the home of a gateway, and the only one of them is meant', async () => {
+    const one = await findMachine(machine(home(ANN), {account: ROOT}), {})
     expect(one).toMatchObject({isRoot: true, accounts: ['ann'], account: 'ann'})
-    const two = findMachine(machine({...home(ANN), ...home(USER)}, {account: ROOT}), {})
+    const two = await findMachine(machine({...home(ANN), ...home(USER)}, {account: ROOT}), {})
     expect(two).toMatchObject({accounts: ['user', 'ann'], account: undefined})
   })
 
-  it('of root has the account of the service that is installed before that of sudo', () => {
+  it('of root has the account of the service that is installed before that of sudo', async () => {
     const sudo = {account: ROOT, env: {SUDO_USER: 'user'}}
-    expect(findMachine(machine(home(ANN), sudo), {}).account).toBe('user')
+    expect((await findMachine(machine(home(ANN), sudo), {})).account).toBe('user')
     const files = {'/etc/systemd/system/hermes-gateway.service': unit('ann', '/home/ann/.hermes')}
-    expect(findMachine(machine(files, sudo), {}).account).toBe('ann')
+    expect((await findMachine(machine(files, sudo), {})).account).toBe('ann')
   })
 
-  it('in a container has one scope, and the owner of the home as the only account', () => {
+  it('in a container has one scope, and the owner of the home as the only account', async () => {
     const files = {'/proc/1/comm': 's6-svscan\n', '/run/s6/basedir': {folder: true} as const, ...home(ANN, '/opt/data')}
     const container = new FakeHost({account: ROOT, accounts: [ROOT, ANN], env: {HERMES_HOME: '/opt/data'}, files})
-    expect(findMachine(container, {})).toMatchObject({scopes: ['system'], account: 'ann', isOnlyAccount: true})
+    expect(await findMachine(container, {})).toMatchObject({scopes: ['system'], account: 'ann', isOnlyAccount: true})
   })
 })
 
@@ -54,9 +54,9 @@ describe('the profiles', () => {
   const work = home(USER, '/home/user/.hermes/profiles/work')
   const all = {...home(USER), '/home/user/.hermes/profiles': {folder: true} as const, ...work}
 
-  it('are all those below the root, with where each has a service', () => {
+  it('are all those below the root, with where each has a service', async () => {
     const files = {...all, '/etc/systemd/system/hermes-gateway-work.service': unit('user', '/home/user/.hermes/profiles/work')}
-    expect(findOwner(machine(files), USER, {}, BOTH)).toEqual({
+    expect(await findOwner(machine(files), USER, {}, BOTH)).toEqual({
       account: 'user',
       profile: 'default',
       isOnlyProfile: false,
@@ -67,28 +67,28 @@ describe('the profiles', () => {
     })
   })
 
-  it("are not those of somebody else's service of the same name", () => {
+  it("are not those of somebody else's service of the same name", async () => {
     const files = {...all, '/etc/systemd/system/hermes-gateway.service': unit('ann', '/home/ann/.hermes')}
-    expect(findOwner(machine(files), USER, {}, BOTH).profiles[0]?.installedIn).toEqual([])
+    expect((await findOwner(machine(files), USER, {}, BOTH)).profiles[0]?.installedIn).toEqual([])
   })
 
-  it('are refused where there is no home, and where another gateway serves them', () => {
-    expect(findOwner(machine(), USER, {}, BOTH).profiles[0]?.refused).toMatch(/does not exist/)
+  it('are refused where there is no home, and where another gateway serves them', async () => {
+    expect((await findOwner(machine(), USER, {}, BOTH)).profiles[0]?.refused).toMatch(/does not exist/)
     const state = {text: JSON.stringify({served_profiles: ['work']}), uid: 1000}
-    expect(findOwner(machine({...all, '/home/user/.hermes/gateway_state.json': state}), USER, {}, BOTH).profiles[1]?.refused).toMatch(
-      /profile default/,
-    )
+    expect(
+      (await findOwner(machine({...all, '/home/user/.hermes/gateway_state.json': state}), USER, {}, BOTH)).profiles[1]?.refused,
+    ).toMatch(/profile default/)
   })
 
-  it('are one if --home names it, and its parent has more', () => {
-    const named = findOwner(machine(all), USER, {home: '/home/user/.hermes/profiles/work'}, BOTH)
+  it('are one if --home names it, and its parent has more', async () => {
+    const named = await findOwner(machine(all), USER, {home: '/home/user/.hermes/profiles/work'}, BOTH)
     expect(named).toMatchObject({profile: 'work', isOnlyProfile: true, profiles: [{name: 'default'}, {name: 'work'}]})
     const variable = machine(all, {env: {HERMES_HOME: '/home/user/.hermes/profiles/work'}})
-    expect(findOwner(variable, USER, {}, BOTH)).toMatchObject({profile: 'work', isOnlyProfile: false})
+    expect(await findOwner(variable, USER, {}, BOTH)).toMatchObject({profile: 'work', isOnlyProfile: false})
   })
 
-  it('are those of the account that is named, which must exist', () => {
-    expect(findOwner(machine(home(ANN), {account: ROOT}), ANN, {}, BOTH).profiles[0]?.home).toBe('/home/ann/.hermes')
+  it('are those of the account that is named, which must exist', async () => {
+    expect((await findOwner(machine(home(ANN), {account: ROOT}), ANN, {}, BOTH)).profiles[0]?.home).toBe('/home/ann/.hermes')
     expect(() => ownerOf(machine(), 'nobody-here')).toThrow('there is no such user')
     expect(ownerOf(machine(), undefined)).toEqual(USER)
   })

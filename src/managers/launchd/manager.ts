@@ -83,6 +83,10 @@ export class LaunchdManager implements Manager {
     }
   }
 
+  inScope(scope: Scope, account: Account): Manager {
+    return new LaunchdManager(this.host, scope, account)
+  }
+
   defaultAccount(profileName: string): Account | undefined {
     if (this.scope === 'user') return this.account
     const suffix = profileName === 'default' ? '' : `-${profileName}`

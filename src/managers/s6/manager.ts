@@ -80,6 +80,10 @@ export class S6Manager implements Manager {
     return containerVariable(this.host, 'PATH')
   }
 
+  inScope(): Manager {
+    return this
+  }
+
   defaultAccount(profileName: string): Account | undefined {
     const {account} = this.host
     if (account.uid !== 0) return account

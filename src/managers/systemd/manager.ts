@@ -123,6 +123,10 @@ export class SystemdManager implements Manager {
     this.files = ownerDoor(host, scope === 'user' ? account : undefined)
   }
 
+  inScope(scope: Scope, account: Account): Manager {
+    return new SystemdManager(this.host, scope, account)
+  }
+
   defaultAccount(profileName: string): Account | undefined {
     if (this.scope === 'user') return this.account
     // The installed unit says whose gateway it is; a settings file of ours says so too, but a unit of upstream's has only itself.
