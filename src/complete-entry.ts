@@ -1,3 +1,4 @@
+import {GatewayVariable} from './gateway/contract.js'
 import {accountDoor, accountNamed} from './host/account-door.js'
 import path from 'node:path'
 import {type Candidate, complete, type LiveValues} from './completion/complete.js'
@@ -46,7 +47,7 @@ function liveValues(host: Host): LiveValues {
     profiles: ({home, runAs}): readonly Candidate[] => {
       const account = runAs === undefined ? host.account : accountNamed(host, runAs)
       if (!account) return []
-      const environmentHome = runAs === undefined ? host.env.HERMES_HOME : undefined
+      const environmentHome = runAs === undefined ? host.env[GatewayVariable.home] : undefined
       const userHost = accountDoor(host, account)
       const {root} = resolveProfile(userHost, account.home, {home, environmentHome})
       return listProfiles(userHost, root).map((profile) => ({word: profile.name, about: profile.home}))

@@ -1,3 +1,4 @@
+import {GatewayVariable} from '../gateway/contract.js'
 import {Command} from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'
 import type {Interfaces} from '@oclif/core'
@@ -25,7 +26,7 @@ export interface CommandResult {
 const commonFlags = {
   profile: textFlag({char: 'p', description: 'profile of the gateway (default: the one that the home names)', helpValue: '<name>'}),
   home: textFlag({
-    description: "home of the gateway: the root home or a profile's (default: HERMES_HOME, else ~/.hermes)",
+    description: `home of the gateway: the root home or a profile's (default: ${GatewayVariable.home}, else ~/.hermes)`,
     helpValue: '<folder>',
   }),
   manager: Flags.string({description: 'service manager (default: the one that runs on this machine)', options: [...MANAGER_KINDS]}),

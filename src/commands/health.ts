@@ -1,3 +1,4 @@
+import {GatewayVariable} from '../gateway/contract.js'
 import * as Flags from '@oclif/core/flags'
 import {ExitStatus} from '../errors.js'
 import {answersProbe, type Probe, PROBES} from '../gateway/health.js'
@@ -11,7 +12,7 @@ export default class Health extends ServiceCommand<typeof Health> {
   static override summary = 'Print whether the gateway is alive, in the form of the WebUI; a probe for containers and monitors'
   static override description =
     `Reads only, and needs no service manager. Prints one JSON object, {alive, checked_at, details}, and nothing else, with --json or without.
-Without --profile it is about the root home, also where HERMES_HOME names a profile's. Ends with 0 if the gateway is alive, 1 if it is down, 4 if that
+Without --profile it is about the root home, also where ${GatewayVariable.home} names a profile's. Ends with 0 if the gateway is alive, 1 if it is down, 4 if that
 cannot be told. With --probe it ends with 0 or 1; with --prometheus with 0.`
   static override examples = [
     '<%= config.bin %> health',

@@ -1,4 +1,4 @@
-import {GatewayExit} from '../gateway/contract.js'
+import {GatewayExit, GatewaySignal} from '../gateway/contract.js'
 import {type ExitStatus, usageError} from '../errors.js'
 import {runGateway} from '../lifecycle/run.js'
 import type {CommandResult} from './base.js'
@@ -12,7 +12,7 @@ export default class Run extends ServiceCommand<typeof Run> {
   static override description =
     `For plain containers, WSL without systemd and the like, under the policy of a service: exit ${GatewayExit.restart} starts the gateway again at once, ${GatewayExit.fatalConfiguration} ends it for
 good, a crash loop slows down, and heartbeat and watchdog run within. SIGTERM, SIGINT, SIGHUP and SIGQUIT stop the gateway as a stop that is
-meant; SIGUSR1 (planned restart) and SIGUSR2 are passed on. Ends with the gateway's own code. As PID 1 it needs a small init before it.`
+meant; ${GatewaySignal.restart} (planned restart) and SIGUSR2 are passed on. Ends with the gateway's own code. As PID 1 it needs a small init before it.`
   static override examples = [
     '<%= config.bin %> run',
     'ENTRYPOINT ["tini", "--", "<%= config.bin %>", "run"]',

@@ -153,3 +153,37 @@ export const GatewayExit = {
 
 /** The reason of an end with 75 in its lifecycle file that is no restart: its event loop did not answer its own watchdog. @holds 0.20 gateway/shutdown_watchdog.py */
 export const LOOP_WATCHDOG = 'loop_liveness_watchdog'
+
+/** Environment variables that a gateway heeds or sets. */
+export const GatewayVariable = {
+  /** Names its home. @holds 0.10 hermes_constants.py */
+  home: 'HERMES_HOME',
+  /** It has a supervisor: a second start beside it is refused, and a restart is an end with `GatewayExit.restart`. @holds 0.21 hermes_cli/gateway.py */
+  supervisedChild: 'HERMES_SUPERVISED_CHILD',
+  /** The same of the image's own slots, whose gateways follow no `HomeFile.activeProfile` either. @holds 0.16 hermes_cli/gateway.py */
+  s6SupervisedChild: 'HERMES_S6_SUPERVISED_CHILD',
+  /** Set for whatever it runs itself. @holds 0.16 gateway/run.py */
+  insideGateway: '_HERMES_GATEWAY',
+  /** Folder of the locks of tokens. @holds 0.16 gateway/status.py */
+  tokenLocks: 'HERMES_GATEWAY_LOCK_DIR',
+  /** Seconds for the work in hand at a stop. @holds 0.16 gateway/run.py */
+  drainTimeout: 'HERMES_RESTART_DRAIN_TIMEOUT',
+  /** Seconds for cron turns at a stop. @holds 0.20 gateway/restart.py */
+  cronDrainTimeout: 'HERMES_CRON_DRAIN_TIMEOUT',
+  /** Seconds that a planned restart waits for the turns in hand. @holds 0.20 gateway/restart.py */
+  afterTurnTimeout: 'HERMES_RESTART_AFTER_TURN_TIMEOUT',
+  /** More starts than that, and it sleeps. @holds 0.20 gateway/status.py */
+  maxStarts: 'HERMES_GATEWAY_MAX_STARTS',
+  /** Seconds within which they count. @holds 0.20 gateway/status.py */
+  startWindow: 'HERMES_GATEWAY_START_WINDOW_S',
+  /** The root home's gateway serves the profiles too. @holds 0.20 gateway/config.py */
+  multiplex: 'GATEWAY_MULTIPLEX_PROFILES',
+} as const
+
+/** What a gateway does when it gets a signal. */
+export const GatewaySignal = {
+  /** Finishes what `drainTimeout` allows for and ends; in good order only with a marker of the stop. @holds 0.10 gateway/run.py */
+  stop: 'SIGTERM',
+  /** Finishes the turns in hand, then ends with `GatewayExit.restart`. @holds 0.10 gateway/run.py */
+  restart: 'SIGUSR1',
+} as const

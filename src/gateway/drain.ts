@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {HomeFile} from './contract.js'
+import {GatewayVariable, HomeFile} from './contract.js'
 import type {AccountHost} from '../host/host.js'
 import {readIfAllowed} from '../host/tolerant-read.js'
 import {configSection} from './config-file.js'
@@ -42,9 +42,9 @@ export async function configuredDrain(host: AccountHost, home: string): Promise<
   const variables = readIfAllowed(host, path.join(home, HomeFile.environment)) ?? ''
   const found = (name: string, key: string) => seconds(dotenvVariable(variables, name)) ?? seconds(agent.get(key))
   const [drainSec, cronDrainSec, afterTurnSec] = [
-    found('HERMES_RESTART_DRAIN_TIMEOUT', 'restart_drain_timeout'),
-    found('HERMES_CRON_DRAIN_TIMEOUT', 'cron_drain_timeout'),
-    found('HERMES_RESTART_AFTER_TURN_TIMEOUT', 'restart_after_turn_timeout'),
+    found(GatewayVariable.drainTimeout, 'restart_drain_timeout'),
+    found(GatewayVariable.cronDrainTimeout, 'cron_drain_timeout'),
+    found(GatewayVariable.afterTurnTimeout, 'restart_after_turn_timeout'),
   ]
   return {
     ...(drainSec === undefined ? {} : {drainSec}),

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {GatewayVariable} from './contract.js'
 import {doorOfUid} from '../host/account-door.js'
 import {type Door, HostError} from '../host/host.js'
 import {isGatewayCommandLine} from './command-line.js'
@@ -12,6 +13,8 @@ const TIMEOUT_MS = 10_000
 const START_SLACK = 200
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 const MAX_PIDS = 500
+/** The variable of a home in what ps prints of an environment, up to the next one. */
+const HOME_IN_PS = new RegExp(`\\s${GatewayVariable.home}=(.*?)(?=\\s[A-Za-z_][A-Za-z0-9_]*=|$)`, 'g')
 
 /** The environment in which the system's own tools print what can be read: English, and times in UTC. */
 export const TOOL_ENVIRONMENT: Readonly<Record<string, string>> = {PATH: '/usr/bin:/bin:/usr/sbin:/sbin', LC_ALL: 'C', TZ: 'UTC0'}
@@ -116,7 +119,7 @@ function environmentOf(text: string | undefined, argv: readonly string[]): strin
  * blank with a name and "=", and one that is not the path of something there was not read right.
  */
 function homeOf(door: Door | undefined, environment: string): Pick<ProcessInfo, 'home' | 'isHomeHidden'> {
-  const values = [...environment.matchAll(/\sHERMES_HOME=(.*?)(?=\s[A-Za-z_][A-Za-z0-9_]*=|$)/g)].map(([, value = '']) => value.trim())
+  const values = [...environment.matchAll(HOME_IN_PS)].map(([, value = '']) => value.trim())
   if (values.every((value) => value === '')) return {home: undefined}
   const [value = ''] = values
   if (values.length > 1 || !path.isAbsolute(value)) return {home: undefined, isHomeHidden: true}

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {GatewayVariable} from './contract.js'
 import {doorOfUid} from '../host/account-door.js'
 import type {AccountHost, Door} from '../host/host.js'
 import {readIfAllowed, realPathIfAllowed} from '../host/tolerant-read.js'
@@ -69,8 +70,8 @@ export function parseStat(text: string | undefined): Pick<ProcessInfo, 'state' |
 
 /** HERMES_HOME of an environment as /proc shows it, as upstream understands it: blank is unset. `door`: with the eyes of whoever set it. */
 function homeOf(door: Door | undefined, environment: string | undefined): string | undefined {
-  const entry = environment?.split('\0').find((variable) => variable.startsWith('HERMES_HOME='))
-  const home = entry?.slice('HERMES_HOME='.length).trim()
+  const entry = environment?.split('\0').find((variable) => variable.startsWith(`${GatewayVariable.home}=`))
+  const home = entry?.slice(`${GatewayVariable.home}=`.length).trim()
   if (!home) return undefined
   return door && path.isAbsolute(home) ? realPathIfAllowed(door, home) : home
 }

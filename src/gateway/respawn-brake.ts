@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {HomeFile} from './contract.js'
+import {GatewayVariable, HomeFile} from './contract.js'
 import {type AccountHost, HostError} from '../host/host.js'
 import {readIfAllowed} from '../host/tolerant-read.js'
 import {configSection} from './config-file.js'
@@ -47,8 +47,8 @@ export function readBrakeLimits(host: AccountHost, home: string, environment: re
     return texts.map((text) => (text === undefined || text === '' ? NaN : Number(text))).find(isValid)
   }
   return {
-    maxStarts: found('HERMES_GATEWAY_MAX_STARTS', 'max_starts', Number.isInteger) ?? DEFAULT_BRAKE_LIMITS.maxStarts,
-    windowSec: found('HERMES_GATEWAY_START_WINDOW_S', 'window_seconds', Number.isFinite) ?? DEFAULT_BRAKE_LIMITS.windowSec,
+    maxStarts: found(GatewayVariable.maxStarts, 'max_starts', Number.isInteger) ?? DEFAULT_BRAKE_LIMITS.maxStarts,
+    windowSec: found(GatewayVariable.startWindow, 'window_seconds', Number.isFinite) ?? DEFAULT_BRAKE_LIMITS.windowSec,
   }
 }
 

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {HomeFile} from '../gateway/contract.js'
+import {GatewayVariable, HomeFile} from '../gateway/contract.js'
 import {configSection} from '../gateway/config-file.js'
 import {readDrain} from '../gateway/drain.js'
 import {readGatewayState} from '../gateway/records.js'
@@ -184,7 +184,7 @@ const YES = ['true', 'yes', 'on']
 
 /** Upstream's rule: the configuration of the root home, or a variable. */
 async function isMultiplexed(userHost: AccountHost, container: Container, root: string): Promise<boolean> {
-  const variable = container.variable('GATEWAY_MULTIPLEX_PROFILES')?.trim().toLowerCase()
+  const variable = container.variable(GatewayVariable.multiplex)?.trim().toLowerCase()
   if (variable !== undefined && ['1', ...YES].includes(variable)) return true
   try {
     const text = userHost.readText(path.join(root, HomeFile.config))

@@ -1,3 +1,4 @@
+import {GatewayVariable} from '../gateway/contract.js'
 import {accountDoor, accountNamed} from '../host/account-door.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {type HealthPayload, healthPayload, isMeantToRun, type StateFileText} from '../gateway/health.js'
@@ -85,7 +86,7 @@ async function findPlace(host: Host, flags: TargetFlags): Promise<Place> {
   } catch (error) {
     if (!(error instanceof ServiceError && error.exitStatus === ExitStatus.cannotTell)) throw error
     const account = namedAccount(host, flags.runAs) ?? host.account
-    const environmentHome = account.uid === host.account.uid ? host.env.HERMES_HOME : undefined
+    const environmentHome = account.uid === host.account.uid ? host.env[GatewayVariable.home] : undefined
     const userHost = accountDoor(host, account)
     return {
       host,

@@ -1,3 +1,4 @@
+import {GatewayVariable} from '../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {ancestorsOf, readProcess} from '../gateway/process.js'
 import type {Host} from '../host/host.js'
@@ -5,15 +6,12 @@ import type {Observation} from './observe.js'
 import {ownCommand} from './own-command.js'
 import type {Target} from './target.js'
 
-/** Set by the gateway for what it runs. */
-const MARK = '_HERMES_GATEWAY'
-
 /** True if this very process was started by the gateway of that pid, directly or not: ending the gateway would end it too. */
 export function isInsideGateway(host: Host, gatewayPid: number): boolean {
   // Everybody descends from the first process.
   if (host.pid === gatewayPid || (gatewayPid !== 1 && ancestorsOf(host, host.pid).includes(gatewayPid))) return true
   // A process that was detached has another parent, but is in the gateway's control group all the same, where there are such groups.
-  if (host.env[MARK] === undefined) return false
+  if (host.env[GatewayVariable.insideGateway] === undefined) return false
   const [own, gateway] = [readProcess(host, host.pid)?.cgroup, readProcess(host, gatewayPid)?.cgroup]
   return own !== undefined && own === gateway
 }

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {HomeFile} from '../gateway/contract.js'
+import {GatewaySignal, GatewayVariable, HomeFile} from '../gateway/contract.js'
 import {readLastWords} from '../gateway/last-words.js'
 import {readProcess, type ProcessInfo} from '../gateway/process.js'
 import {readGatewayState} from '../gateway/records.js'
@@ -17,11 +17,9 @@ import {watch} from './watchdog.js'
 
 /** Signals that end the gateway for good, as a stop that is meant, and those that are the gateway's own affair. */
 const STOPPING: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT']
-const PASSED_ON: readonly NodeJS.Signals[] = ['SIGUSR1', 'SIGUSR2']
+const PASSED_ON: readonly NodeJS.Signals[] = [GatewaySignal.restart, 'SIGUSR2']
 /** What a keeper has to be told of. */
 export const KEPT_SIGNALS = [...STOPPING, ...PASSED_ON]
-/** Upstream's signal for a planned restart. */
-const RESTART: NodeJS.Signals = 'SIGUSR1'
 const HELPER_TIMEOUT_MS = 15_000
 const HELPER_PATH = SYSTEM_FOLDERS.join(':')
 
@@ -85,7 +83,7 @@ export class Keeper {
     if (isStop) this.isStopping = true
     if (!gateway) {
       // A wish for a restart ends the wait as well; earlier failures no longer count.
-      if (!isStop && signal !== RESTART) return
+      if (!isStop && signal !== GatewaySignal.restart) return
       this.failures = 0
       this.wait.abort()
       return
@@ -134,7 +132,7 @@ export class Keeper {
     const own = Object.entries(host.env).filter((entry): entry is [string, string] => entry[1] !== undefined)
     const user = account.uid === host.account.uid ? {} : {HOME: account.home, USER: account.name, LOGNAME: account.name}
     // The last one has it end with 75 for a restart, instead of starting the next gateway by itself.
-    return {...Object.fromEntries(own), ...user, HERMES_HOME: profile.home, HERMES_SUPERVISED_CHILD: '1'}
+    return {...Object.fromEntries(own), ...user, [GatewayVariable.home]: profile.home, [GatewayVariable.supervisedChild]: '1'}
   }
 
   /** Has a gateway that does not end in time ended by force. */

@@ -1,4 +1,4 @@
-import {StateWord} from '../gateway/contract.js'
+import {GatewaySignal, StateWord} from '../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {whatHolds} from '../gateway/process.js'
 import {readGatewayState} from '../gateway/records.js'
@@ -57,16 +57,25 @@ export async function endGateway(target: Target, gateway: GatewayProcess, option
   const {times, verdict} = options
   if (verdict.state !== 'wedged') {
     if (!options.force) {
-      if (!signalGateway(target, gateway, 'SIGUSR1')) return 'gone'
+      if (!signalGateway(target, gateway, GatewaySignal.restart)) return 'gone'
       const drainMs = verdict.state === 'alive' ? times.drainMs : times.answerMs
-      if (await ends(target, gateway, drainMs, options, 'to finish its work (SIGUSR1)', answerLimit(target, gateway, times.answerMs)))
+      if (
+        await ends(
+          target,
+          gateway,
+          drainMs,
+          options,
+          `to finish its work (${GatewaySignal.restart})`,
+          answerLimit(target, gateway, times.answerMs),
+        )
+      )
         return 'asked'
       if (target.host.monotonicMs() >= options.deadlineMs) throw outOfTime(target, verdict)
     }
     announceEnd(target, gateway)
     announceStop(target, gateway, options.progress)
-    if (!signalGateway(target, gateway, 'SIGTERM')) return 'gone'
-    if (await ends(target, gateway, times.terminateMs, options, 'to stop (SIGTERM)')) return 'terminated'
+    if (!signalGateway(target, gateway, GatewaySignal.stop)) return 'gone'
+    if (await ends(target, gateway, times.terminateMs, options, `to stop (${GatewaySignal.stop})`)) return 'terminated'
   }
   announceEnd(target, gateway)
   if (!signalGateway(target, gateway, 'SIGKILL')) return 'gone'

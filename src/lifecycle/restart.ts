@@ -1,3 +1,4 @@
+import {GatewaySignal} from '../gateway/contract.js'
 import {askTimeoutSec, readDrain} from '../gateway/drain.js'
 import {startsFile} from '../gateway/respawn-brake.js'
 import {ExitStatus, ServiceError} from '../errors.js'
@@ -120,6 +121,6 @@ function describe(seen: Observation, force: boolean): string {
 }
 
 function handOver(target: Target, gateway: GatewayProcess): Promise<void> {
-  signalGateway(target, gateway, 'SIGUSR1')
+  signalGateway(target, gateway, GatewaySignal.restart)
   return Promise.resolve()
 }

@@ -1,3 +1,4 @@
+import {GatewayVariable} from '../gateway/contract.js'
 import {accountDoor} from '../host/account-door.js'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {proveGateway} from '../gateway/prove-loop.js'
@@ -21,7 +22,7 @@ export function findPlace(host: Host, flags: TargetFlags): RunPlace {
   if (named && !isRoot && named.uid !== host.account.uid) {
     throw usageError(`--run-as ${flags.runAs}: only root can run another user's gateway`)
   }
-  const environmentHome = host.env.HERMES_HOME
+  const environmentHome = host.env[GatewayVariable.home]
   const account = named ?? homeOwner(host, flags.home ?? environmentHome) ?? host.account
   const userHost = accountDoor(host, account)
   const profile = resolveProfile(userHost, account.home, {profile: flags.profile, home: flags.home, environmentHome})

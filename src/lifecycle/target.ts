@@ -1,3 +1,4 @@
+import {GatewayVariable} from '../gateway/contract.js'
 import {accountDoor, accountNamed} from '../host/account-door.js'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {type Account, type AccountHost, type Doors, type Host, HostError} from '../host/host.js'
@@ -80,7 +81,7 @@ function containerTarget(
   flags: TargetFlags,
   purpose: 'read' | 'change',
 ): Target {
-  const home = flags.home ?? container.variable('HERMES_HOME')
+  const home = flags.home ?? container.variable(GatewayVariable.home)
   const account =
     named ??
     homeOwner(host, flags.home) ??
@@ -121,7 +122,7 @@ function accountNeeded(): ServiceError {
 function homeFlag(flags: TargetFlags, environmentHome: string | undefined): string {
   if (flags.home !== undefined) return '--home'
   if (flags.profile !== undefined) return `--profile ${flags.profile}: home`
-  return environmentHome ? 'HERMES_HOME' : 'home'
+  return environmentHome ? GatewayVariable.home : 'home'
 }
 
 /** The same home's service in the other scope; undefined if none of that name is on disk there. */
@@ -164,7 +165,7 @@ export function requireSameHome(target: Target, seen: ManagerObservation): void 
 
 function targetFor(host: Host, manager: Manager, account: Account, flags: TargetFlags): Target {
   // The caller's HERMES_HOME is about the caller's own gateway.
-  const environmentHome = host.account.uid === account.uid ? host.env.HERMES_HOME : undefined
+  const environmentHome = host.account.uid === account.uid ? host.env[GatewayVariable.home] : undefined
   const userHost = accountDoor(host, account)
   const profile = resolveProfile(userHost, account.home, {profile: flags.profile, home: flags.home, environmentHome})
   const service = manager.serviceFor(profile, account)

@@ -1,8 +1,9 @@
+import {GatewayVariable} from '../gateway/contract.js'
 import {refusedText} from './text-check.js'
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 /** Variables that the definition itself decides on. */
-const DECIDED = ['HERMES_HOME', 'HERMES_SUPERVISED_CHILD', 'HOME', 'USER', 'LOGNAME']
+const DECIDED = [GatewayVariable.home, GatewayVariable.supervisedChild, 'HOME', 'USER', 'LOGNAME']
 /**
  * Variables by which a manager tells a process and our helpers about the service (systemd.exec(5)). Those of an environment file would
  * hide them: with another MAINPID the wrong process would be told of a stop.

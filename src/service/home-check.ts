@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {STANDARD_ROOT} from '../gateway/contract.js'
+import {GatewayVariable, STANDARD_ROOT} from '../gateway/contract.js'
 import {usageError} from '../errors.js'
 import {type Account, type Door, type Host, HostError} from '../host/host.js'
 import {OTHERS_WRITE} from '../host/roots-alone.js'
@@ -39,7 +39,7 @@ const MISSING = 'does not exist'
 function howToMake(profile: string, home: string, account: Account): string[] {
   if (profile !== DEFAULT_PROFILE) return [`hermes profile create ${profile}   # then the same command again`]
   const isUsual = home === path.join(account.home, STANDARD_ROOT)
-  const where = isUsual ? '' : `HERMES_HOME=${shellWord(home)} `
+  const where = isUsual ? '' : `${GatewayVariable.home}=${shellWord(home)} `
   return [`${where}hermes setup   # makes it, then the same command again`, `${where}hermes gateway setup   # connects it to a chat`]
 }
 

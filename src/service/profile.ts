@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {HomeFile, STANDARD_ROOT} from '../gateway/contract.js'
+import {GatewayVariable, HomeFile, STANDARD_ROOT} from '../gateway/contract.js'
 import {usageError} from '../errors.js'
 import {type AccountHost, HostError} from '../host/host.js'
 
@@ -37,7 +37,7 @@ export interface ProfileSelection {
  */
 export function resolveProfile(host: AccountHost, accountHome: string, selection: ProfileSelection): Profile {
   const named = selection.home ?? (selection.environmentHome?.trim() || undefined)
-  const flag = selection.home === undefined ? 'HERMES_HOME' : '--home'
+  const flag = selection.home === undefined ? GatewayVariable.home : '--home'
   if (named !== undefined && !path.isAbsolute(named)) throw usageError(`${flag} must be an absolute path, not ${JSON.stringify(named)}`)
   const usualRoot = path.join(accountHome, STANDARD_ROOT)
   const standardRoot = resolved(host, usualRoot)

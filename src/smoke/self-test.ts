@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {HomeFile} from '../gateway/contract.js'
+import {GatewaySignal, HomeFile} from '../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import type {Host} from '../host/host.js'
 import {type Breakage, breakAndCure, DESIRED_STATE, MISSING_HEARTBEAT, staleState, ZOMBIE_PID} from './breakages.js'
@@ -86,7 +86,7 @@ class SelfTest {
       return 'already up to date, no difference'
     },
     killed: () => this.signalled('SIGKILL'),
-    'planned-restart': () => this.signalled('SIGUSR1'),
+    'planned-restart': () => this.signalled(GatewaySignal.restart),
     'missing-heartbeat': () => this.broken(MISSING_HEARTBEAT),
     'desired-state': () => this.broken(DESIRED_STATE),
     stop: async () => outcomeOf(await this.service.hermesSvc('stop')),

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {GatewayVariable} from '../gateway/contract.js'
 import type {DiagnosisReport} from '../doctor/summary.js'
 import type {Finding} from '../doctor/finding.js'
 import {ExitStatus, ServiceError} from '../errors.js'
@@ -56,7 +57,7 @@ export class ThrowAwayService {
 
   /** Variables of a shell of the account's in which the stand-in finds its home. */
   get gatewayEnv(): Record<string, string> {
-    return {HERMES_HOME: this.home, HOME: this.options.account.home, PATH: PROGRAM_PATH}
+    return {[GatewayVariable.home]: this.home, HOME: this.options.account.home, PATH: PROGRAM_PATH}
   }
 
   makeHome(): void {

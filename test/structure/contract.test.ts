@@ -5,6 +5,8 @@ import {describe, expect, it} from 'vitest'
 import {
   CUT_OFF_STATES,
   GatewayExit,
+  GatewaySignal,
+  GatewayVariable,
   HomeFile,
   LIVING_STATES,
   RAN_STATES,
@@ -20,11 +22,13 @@ import {
 const ROOT = path.resolve(import.meta.dirname, '../..')
 const CONTRACT = 'src/gateway/contract.ts'
 
-/** One piece of text or number that stands in the source, comments aside. */
+/** One piece of text, number or name that stands in the source, comments aside. */
 interface Literal {
   readonly file: string
   readonly line: number
   readonly text: string
+  /** A name of the program's own: of a variable, of a member. */
+  readonly isName: boolean
   /** One of the names that path.join() gets. */
   readonly isPathPart: boolean
   /** The text of what it is compared with, or looked up as; empty if it is not. */
@@ -54,11 +58,11 @@ function literalsOf(file: string): Literal[] {
   const source = ts.createSourceFile(file, fs.readFileSync(path.join(ROOT, file), 'utf8'), ts.ScriptTarget.ESNext, true)
   const visit = (node: ts.Node): void => {
     const isPiece = ts.isTemplateHead(node) || ts.isTemplateMiddle(node) || ts.isTemplateTail(node)
-    const isText = isPiece || ts.isStringLiteralLike(node) || ts.isRegularExpressionLiteral(node)
+    const isText = isPiece || ts.isIdentifier(node) || ts.isStringLiteralLike(node) || ts.isRegularExpressionLiteral(node)
     if (isText || ts.isNumericLiteral(node)) {
       const line = source.getLineAndCharacterOfPosition(node.getStart(source)).line + 1
       const isPathPart = ts.isCallExpression(node.parent) && node.parent.expression.getText() === 'path.join'
-      found.push({file, line, text: node.text, isPathPart, comparedWith: comparedWith(node)})
+      found.push({file, line, text: node.text, isName: ts.isIdentifier(node), isPathPart, comparedWith: comparedWith(node)})
     }
     ts.forEachChild(node, visit)
   }
@@ -81,9 +85,9 @@ const LITERALS = sources()
   .flatMap(literalsOf)
 
 /** The places where a literal is one of upstream's words, those that may be left out, and exceptions that except nothing. */
-function strays(isWord: (literal: Literal) => boolean, exceptions: readonly Exception[]): string[] {
+function strays(isWord: (literal: Literal) => boolean, exceptions: readonly Exception[], withNames = false): string[] {
   const used = new Set<Exception>()
-  const found = LITERALS.filter(isWord).filter((literal) => {
+  const found = (withNames ? LITERALS : LITERALS.filter(({isName}) => !isName)).filter(isWord).filter((literal) => {
     const exception = exceptions.find(({file, text}) => file === literal.file && text.test(literal.text))
     if (exception) used.add(exception)
     return exception === undefined
@@ -185,5 +189,11 @@ describe('the contract with upstream', () => {
     }
     const spelling = templates().filter((file) => status.test(fs.readFileSync(path.join(ROOT, file), 'utf8')))
     expect(spelling.sort()).toEqual(Object.keys(allowed).sort())
+  })
+
+  it('has the environment variables and the signal of a restart, and no other file of ours spells one', () => {
+    const names = [...Object.values(GatewayVariable), GatewaySignal.restart]
+    const pattern = new RegExp(`(?<!\\w)(?:${names.join('|')})(?!\\w)`)
+    expect(strays(({text}) => pattern.test(text), [], true)).toEqual([])
   })
 })

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {HomeFile} from '../../gateway/contract.js'
+import {GatewayVariable, HomeFile} from '../../gateway/contract.js'
 import {profileOfCommandLine} from '../../gateway/command-line.js'
 import {DEFAULT_PROFILE} from '../../service/profile.js'
 import {shellQuote} from '../../service/shell-quote.js'
@@ -16,7 +16,7 @@ interface Evidence {
 }
 
 /** A variable of the image's own slots, in which upstream does not look into the file. */
-const NOT_FOLLOWED = 'HERMES_S6_SUPERVISED_CHILD='
+const NOT_FOLLOWED = `${GatewayVariable.s6SupervisedChild}=`
 /** What upstream's own units have behind `gateway run`, and a service of ours does without. */
 const DROPPED_FLAGS = ['--replace']
 

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {GatewayExit} from '../../gateway/contract.js'
+import {GatewayExit, GatewayVariable} from '../../gateway/contract.js'
 import {isInnerNamespace} from '../../gateway/pid-namespace.js'
 import {hasEnded, isHeld, isHidden, type ProcessEntry, readProcess, startedAt} from '../../gateway/process.js'
 import {isObject, readJson} from '../../gateway/records.js'
@@ -84,7 +84,7 @@ function lockFolder({target, seen}: Scene): string {
     return environment.get(name) ?? entry?.slice(name.length + 1)
   }
   const state = variable('XDG_STATE_HOME') ?? path.join(account.home, '.local', 'state')
-  return variable('HERMES_GATEWAY_LOCK_DIR') ?? path.join(state, 'hermes', 'gateway-locks')
+  return variable(GatewayVariable.tokenLocks) ?? path.join(state, 'hermes', 'gateway-locks')
 }
 
 function readLocks(host: AccountHost, folder: string): TokenLock[] {

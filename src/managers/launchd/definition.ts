@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {GatewayVariable} from '../../gateway/contract.js'
 import {usageError} from '../../errors.js'
 import {stopTimeoutSec} from '../../gateway/drain.js'
 import type {Account, Door, Host} from '../../host/host.js'
@@ -72,9 +73,9 @@ export function plistEnvironment(host: Host, service: Service, settings: Service
     USER: account.name,
     LOGNAME: account.name,
     PATH: unitPath(host, settings.home, account, settings.command),
-    HERMES_HOME: settings.home,
+    [GatewayVariable.home]: settings.home,
     // The gateway refuses a second start beside a supervised one if it knows that it is supervised.
-    HERMES_SUPERVISED_CHILD: '1',
+    [GatewayVariable.supervisedChild]: '1',
   }
 }
 

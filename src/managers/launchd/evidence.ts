@@ -1,4 +1,4 @@
-import {GatewayExit} from '../../gateway/contract.js'
+import {GatewayExit, GatewayVariable} from '../../gateway/contract.js'
 import {accountDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import {pidFile, readProcessRecord} from '../../gateway/records.js'
@@ -148,8 +148,8 @@ export function observationOf(host: Host, scope: Scope, service: Service, eviden
     failuresInARow: memory.failures,
     controlGroup: undefined,
     home:
-      textOf(member(variables, 'HERMES_HOME')) ??
-      job?.printed.environment.get('HERMES_HOME') ??
+      textOf(member(variables, GatewayVariable.home)) ??
+      job?.printed.environment.get(GatewayVariable.home) ??
       (isOurs ? onDisk.settings?.home : undefined),
     environment: isDict(variables) ? Object.entries(variables).map(([name, value]) => `${name}=${textOf(value) ?? ''}`) : [],
     accountName: textOf(member(plist, 'UserName')),

@@ -1,3 +1,4 @@
+import {GatewayVariable} from '../../gateway/contract.js'
 import {accountDoor, ownerDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import {isGatewayCommandLine} from '../../gateway/process.js'
@@ -35,7 +36,7 @@ export function gatewayDefinitions(
     const user = member(plist, 'UserName')
     const owner = scope === 'user' ? account : host.accountOf(typeof user === 'string' ? user : 0)
     if (owner?.uid !== account.uid) return []
-    const named = member(member(plist, 'EnvironmentVariables'), 'HERMES_HOME')
+    const named = member(member(plist, 'EnvironmentVariables'), GatewayVariable.home)
     const home = homeOfDefinition(accountDoor(host, account), typeof named === 'string' ? named : '', command, account)
     return [{name, scope, path: place, home, isEnabled: !isDisabled(name), command}]
   })

@@ -1,4 +1,4 @@
-import {GatewayExit} from '../../gateway/contract.js'
+import {GatewayExit, GatewayVariable} from '../../gateway/contract.js'
 import {stopTimeoutSec} from '../../gateway/drain.js'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import type {Host} from '../../host/host.js'
@@ -52,10 +52,10 @@ export function slotEnvironment(host: Host, service: Service, settings: ServiceS
     USER: account.name,
     LOGNAME: account.name,
     PATH: servicePath(host, service, settings),
-    HERMES_HOME: settings.home,
+    [GatewayVariable.home]: settings.home,
     // The image's own launcher would otherwise hand the start over to the slot, which is this one; the other is what all managers set.
-    HERMES_S6_SUPERVISED_CHILD: '1',
-    HERMES_SUPERVISED_CHILD: '1',
+    [GatewayVariable.s6SupervisedChild]: '1',
+    [GatewayVariable.supervisedChild]: '1',
   }
 }
 

@@ -1,4 +1,4 @@
-import {GatewayExit, STANDARD_ROOT} from '../../gateway/contract.js'
+import {GatewayExit, GatewayVariable, STANDARD_ROOT} from '../../gateway/contract.js'
 import {accountDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
@@ -90,7 +90,7 @@ export class S6Manager implements Manager {
     const settings = orNoAccess(() => parseSettings(this.host.readText(path.join(this.scan, `gateway-${profileName}`, 'settings.json'))))
     const installed = settings && this.host.accountOf(settings.account)
     if (installed) return installed
-    const home = containerVariable(this.host, 'HERMES_HOME')?.trim()
+    const home = containerVariable(this.host, GatewayVariable.home)?.trim()
     const owner = home ? this.host.stat(home)?.uid : undefined
     return owner === undefined || owner === 0 ? undefined : this.host.accountOf(owner)
   }
@@ -192,7 +192,7 @@ export class S6Manager implements Manager {
   }
 
   gatewayDefinitions(account: Account): GatewayDefinition[] {
-    const root = containerVariable(this.host, 'HERMES_HOME')?.trim() || path.join(account.home, STANDARD_ROOT)
+    const root = containerVariable(this.host, GatewayVariable.home)?.trim() || path.join(account.home, STANDARD_ROOT)
     return orNoAccess(() => slotDefinitions(this.host, this.scan, root))
   }
 

@@ -1,4 +1,4 @@
-import {HomeFile} from '../../gateway/contract.js'
+import {GatewayVariable, HomeFile} from '../../gateway/contract.js'
 import {accountDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import type {Account, Host} from '../../host/host.js'
@@ -35,7 +35,7 @@ export function containerVariable(host: Host, name: string): string | undefined 
  * gets nobody else's slot.
  */
 export function slotName(host: Host, profile: Profile, account: Account): string {
-  const home = containerVariable(host, 'HERMES_HOME')?.trim()
+  const home = containerVariable(host, GatewayVariable.home)?.trim()
   if (!home || resolveProfile(accountDoor(host, account), account.home, {home}).root === profile.root) return `gateway-${profile.name}`
   return `gateway-${serviceSuffix(profile, account.home, (place) => accountDoor(host, account).realPath(place)) || DEFAULT_PROFILE}`
 }

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import {GatewayVariable} from '../../gateway/contract.js'
 import {stopTimeoutSec} from '../../gateway/drain.js'
 import type {Account, Door, Host} from '../../host/host.js'
 import {accountNamed} from '../../host/account-door.js'
@@ -100,9 +101,9 @@ export function unitEnvironment(host: Host, scope: Scope, service: Service, sett
   return {
     ...(scope === 'system' ? {HOME: account.home, USER: account.name, LOGNAME: account.name} : {}),
     PATH: unitPath(host, settings.home, account, settings.command),
-    HERMES_HOME: settings.home,
+    [GatewayVariable.home]: settings.home,
     // The gateway refuses a second start beside a supervised one if it knows that it is supervised.
-    HERMES_SUPERVISED_CHILD: '1',
+    [GatewayVariable.supervisedChild]: '1',
   }
 }
 

@@ -1,3 +1,4 @@
+import {GatewayVariable} from '../../gateway/contract.js'
 import type {Activity, LastExit, ManagerObservation} from '../manager.js'
 import {type Properties, splitEntries} from './show.js'
 
@@ -23,7 +24,7 @@ export function observed(shown: Properties): Omit<ManagerObservation, 'service' 
     restarts: Number(shown.NRestarts ?? 0),
     lastExit: lastExit(shown),
     controlGroup: shown.ControlGroup || undefined,
-    home: environment.find((entry) => entry.startsWith('HERMES_HOME='))?.slice('HERMES_HOME='.length),
+    home: environment.find((entry) => entry.startsWith(`${GatewayVariable.home}=`))?.slice(`${GatewayVariable.home}=`.length),
     environment,
     accountName: shown.User || undefined,
     definitionPaths: [shown.FragmentPath ?? '', ...splitEntries(shown.DropInPaths ?? '')].filter(Boolean),

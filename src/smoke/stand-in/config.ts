@@ -1,4 +1,4 @@
-import type {HomeFile} from '../../gateway/contract.js'
+import type {GatewaySignal, HomeFile} from '../../gateway/contract.js'
 /**
  * The shape of `<home>/stand-in.json`, which tells the stand-in gateway (`hermes`, beside this file) how to behave. The
  * table in that program's docstring is the reference; a test keeps the two in step. All times are milliseconds.
@@ -73,7 +73,7 @@ export interface StandInBehaviour {
   /** Poll for a planned-stop marker and stop without a signal; null (default): 0.21 does, older ones do not. */
   planned_stop_watcher?: boolean | null
   /** Signals that are caught and ignored. */
-  deaf?: ('SIGTERM' | 'SIGINT' | 'SIGUSR1')[]
+  deaf?: ('SIGINT' | (typeof GatewaySignal)[keyof typeof GatewaySignal])[]
   /** State written after an unexpected SIGTERM; null: the file is not touched. By default it goes by `version`. */
   sigterm_persists?: 'by version' | 'stopped' | 'running' | null
   /** How long a stop by signal or marker takes; `draining` meanwhile. */
