@@ -187,3 +187,35 @@ export const GatewaySignal = {
   /** Finishes the turns in hand, then ends with `GatewayExit.restart`. @holds 0.10 gateway/run.py */
   restart: 'SIGUSR1',
 } as const
+
+/** Upstream's own times and counts. */
+export const GatewayLimit = {
+  /** Between two of its heartbeats. @holds 0.18 gateway/shutdown_watchdog.py */
+  heartbeatEverySec: 30,
+  /** A heartbeat that is older is late: three of them. @holds 0.18 gateway/shutdown_watchdog.py */
+  heartbeatFreshSec: 90,
+  /** A state file that is older says nothing of a process that is not seen; the WebUI's limit too. @holds 0.20 gateway/status.py */
+  stateFreshSec: 120,
+  /** How long a marker of a stop or a takeover is heeded. @holds 0.16 gateway/status.py */
+  markerSec: 60,
+  /** How long a request to drain is. @holds 0.20 gateway/drain_control.py */
+  drainRequestSec: 3600,
+  /** How long a client waits for the control socket. @holds 0.21 gateway/control_socket.py */
+  controlAnswerSec: 2,
+  /** The longest default so far for the work in hand at a stop: it changed from 60 over this to 0. @holds 0.16 gateway/restart.py */
+  longestDrainSec: 180,
+  /** Default for cron turns at a stop. @holds 0.20 gateway/restart.py */
+  cronDrainSec: 30,
+  /** Default for the turns in hand before a planned restart. @holds 0.20 gateway/restart.py */
+  afterTurnSec: 1800,
+  /** What its own restart waits on top of both. @holds 0.20 hermes_cli/gateway.py */
+  askMarginSec: 15,
+  /** Default: more starts than that within `startWindowSec`, and it sleeps. @holds 0.17 gateway/status.py */
+  maxStarts: 5,
+  /** @holds 0.17 gateway/status.py */
+  startWindowSec: 120,
+  /** Its first such sleep; each further start doubles it. @holds 0.17 gateway/status.py */
+  brakeFirstSec: 10,
+  /** Its longest. @holds 0.17 gateway/status.py */
+  brakeLongestSec: 300,
+} as const

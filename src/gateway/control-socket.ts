@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {HomeFile} from './contract.js'
+import {GatewayLimit, HomeFile} from './contract.js'
 import {type AccountHost, HostError} from '../host/host.js'
 import {isObject} from './records.js'
 
@@ -12,14 +12,17 @@ export type ControlReading =
   | {readonly kind: 'refused'}
   | {readonly kind: 'silent'; readonly why: string}
 
-const TIMEOUT_MS = 2000
 const WHY_SILENT: Readonly<Record<string, string>> = {TIMEOUT: 'no answer in time', EFBIG: 'its answer is too large'}
 
 /**
  * Asks who the gateway is: protocol version 1, one JSON line there, one back. Where the home's path is too long for a socket address,
  * `gateway.sock.path` names another place. Never throws.
  */
-export async function identifyBySocket(host: AccountHost, home: string, timeoutMs = TIMEOUT_MS): Promise<ControlReading> {
+export async function identifyBySocket(
+  host: AccountHost,
+  home: string,
+  timeoutMs = GatewayLimit.controlAnswerSec * 1000,
+): Promise<ControlReading> {
   try {
     const elsewhere = host.readText(path.join(home, HomeFile.controlSocketPlace))?.trim()
     const socket = elsewhere || path.join(home, HomeFile.controlSocket)

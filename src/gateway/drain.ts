@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {GatewayVariable, HomeFile} from './contract.js'
+import {GatewayLimit, GatewayVariable, HomeFile} from './contract.js'
 import type {AccountHost} from '../host/host.js'
 import {readIfAllowed} from '../host/tolerant-read.js'
 import {configSection} from './config-file.js'
@@ -14,21 +14,14 @@ export interface Drain {
 }
 
 /**
- * Upstream's default changed from 60 over 180 to 0 between versions. Where nothing is configured the longest is assumed, since a stop
- * timeout that is too short kills a gateway in the middle of its work, and one that is too long costs nothing as long as it answers.
+ * The gateway's times in a home. Where nothing is configured upstream's longest default is assumed, since a stop timeout that is too short
+ * kills a gateway in the middle of its work, and one that is too long costs nothing as long as it answers.
  */
-const LONGEST_DEFAULT_DRAIN_SEC = 180
-const DEFAULT_CRON_DRAIN_SEC = 30
-const DEFAULT_AFTER_TURN_SEC = 1800
-/** What upstream itself waits on top of both. */
-const ASK_MARGIN_SEC = 15
-
-/** The gateway's times in a home, upstream's longest defaults where nothing is configured. */
 export async function readDrain(host: AccountHost, home: string): Promise<Drain> {
   const {
-    drainSec = LONGEST_DEFAULT_DRAIN_SEC,
-    cronDrainSec = DEFAULT_CRON_DRAIN_SEC,
-    afterTurnSec = DEFAULT_AFTER_TURN_SEC,
+    drainSec = GatewayLimit.longestDrainSec,
+    cronDrainSec = GatewayLimit.cronDrainSec,
+    afterTurnSec = GatewayLimit.afterTurnSec,
   } = await configuredDrain(host, home)
   return {drainSec, cronDrainSec, afterTurnSec}
 }
@@ -64,7 +57,7 @@ export function stopTimeoutSec({drainSec, cronDrainSec}: Pick<Drain, 'drainSec' 
 
 /** How long a working gateway that was asked to restart (SIGUSR1) may take until it ends, in seconds: upstream's own wait. */
 export function askTimeoutSec({drainSec, afterTurnSec}: Drain): number {
-  return Math.ceil(drainSec + afterTurnSec + ASK_MARGIN_SEC)
+  return Math.ceil(drainSec + afterTurnSec + GatewayLimit.askMarginSec)
 }
 
 function seconds(value: string | undefined): number | undefined {

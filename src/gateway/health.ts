@@ -1,4 +1,4 @@
-import {StateWord, stateWordOf} from './contract.js'
+import {GatewayLimit, StateWord, stateWordOf} from './contract.js'
 import type {DesiredState} from '../managers/manager.js'
 import {formatTimestamp, pythonInt, timestampMicros} from './python-values.js'
 import type {Verdict} from './verdict.js'
@@ -49,7 +49,7 @@ export type HealthReason =
   | 'gateway_status_unavailable'
 
 /** Not configurable, so that two people who compare what they see compare the same. */
-const FRESH_MICROS = 120 * 1_000_000
+const FRESH_MICROS = GatewayLimit.stateFreshSec * 1_000_000
 
 type StateFile = Readonly<Record<string, unknown>>
 

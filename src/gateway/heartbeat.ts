@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {HomeFile, tickSocket} from './contract.js'
+import {GatewayLimit, HomeFile, tickSocket} from './contract.js'
 import {type AccountHost, HostError} from '../host/host.js'
 import {type FileReading, isObject, readJson} from './records.js'
 
@@ -23,8 +23,6 @@ export interface HeartbeatVerdict {
   readonly evidence: string
 }
 
-/** Upstream's own limit: three beats. */
-const FRESH_SEC = 90
 const TICK_TIMEOUT_MS = 1000
 const TICK_TRIES = 3
 const TICK_PAUSE_MS = 200
@@ -77,12 +75,13 @@ export function judgeHeartbeat(beat: Heartbeat, ageSec: number | undefined, tick
   const age = ageSec === undefined ? 'of unknown age' : `${Math.round(ageSec)} s old`
   if (tick === 'answers') return {loop: 'alive', evidence: 'its event loop answers on the tick socket'}
   if (ageSec === undefined || ageSec < 0) return {loop: 'unknown', evidence: `its heartbeat is ${age}, and the tick socket does not answer`}
-  if (ageSec <= FRESH_SEC) {
+  if (ageSec <= GatewayLimit.heartbeatFreshSec) {
     return tick === 'silent'
       ? {loop: 'unknown', evidence: `its heartbeat is ${age}, but its event loop does not answer on the tick socket`}
       : {loop: 'process', evidence: `its heartbeat is ${age}`}
   }
-  if (beat.hasTickSocket === undefined) return {loop: 'wedged', evidence: `its heartbeat is ${age}; it should be renewed every 30 s`}
+  if (beat.hasTickSocket === undefined)
+    return {loop: 'wedged', evidence: `its heartbeat is ${age}; it should be renewed every ${GatewayLimit.heartbeatEverySec} s`}
   if (beat.hasTickSocket && tick === 'silent')
     return {loop: 'wedged', evidence: `its heartbeat is ${age}, and its event loop does not answer on the tick socket`}
   return {loop: 'unknown', evidence: `its heartbeat is ${age}, and there is no tick socket to ask`}

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {GatewayVariable, HomeFile} from './contract.js'
+import {GatewayLimit, GatewayVariable, HomeFile} from './contract.js'
 import {type AccountHost, HostError} from '../host/host.js'
 import {readIfAllowed} from '../host/tolerant-read.js'
 import {configSection} from './config-file.js'
@@ -17,9 +17,7 @@ export interface BrakeLimits {
   readonly windowSec: number
 }
 
-export const DEFAULT_BRAKE_LIMITS: BrakeLimits = {maxStarts: 5, windowSec: 120}
-const FIRST_SEC = 10
-const CAP_SEC = 300
+export const DEFAULT_BRAKE_LIMITS: BrakeLimits = {maxStarts: GatewayLimit.maxStarts, windowSec: GatewayLimit.startWindowSec}
 /** The sleep grows no further after that many starts too many. */
 const DOUBLINGS = 6
 /** A gateway writes the ledger once it has loaded, some seconds after its process was started; clocks are read to the second. */
@@ -83,7 +81,7 @@ export function judgeBrake(starts: readonly number[], nowMs: number, upMs: numbe
   const recent = starts.filter((start) => last - start <= windowSec).length
   const excess = recent - maxStarts
   if (maxStarts <= 0 || excess <= 0) return undefined
-  const sleepSec = Math.min(CAP_SEC, FIRST_SEC * 2 ** (Math.min(excess, DOUBLINGS) - 1))
+  const sleepSec = Math.min(GatewayLimit.brakeLongestSec, GatewayLimit.brakeFirstSec * 2 ** (Math.min(excess, DOUBLINGS) - 1))
   const leftMs = sleepSec * 1000 - sleptMs
   return leftMs > 0 ? {starts: recent, windowSec, leftMs} : undefined
 }

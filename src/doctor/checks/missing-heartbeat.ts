@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {HomeFile} from '../../gateway/contract.js'
+import {GatewayLimit, HomeFile} from '../../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {type Heartbeat, heartbeatAgeSec, heartbeatFile, readHeartbeat} from '../../gateway/heartbeat.js'
 import {innermostPid} from '../../gateway/pid-namespace.js'
@@ -33,10 +33,8 @@ interface Evidence {
   readonly tickFaults: readonly string[]
 }
 
-/** Upstream's and the WebUI's limit for `updated_at`. */
-const STALE_MS = 120_000
-/** Upstream's limit for its own heartbeat: three beats. */
-const BEAT_MS = 90_000
+const STALE_MS = GatewayLimit.stateFreshSec * 1000
+const BEAT_MS = GatewayLimit.heartbeatFreshSec * 1000
 
 const lastTickOf = oncePerLook(({target: {manager, service}}) => manager.lastTick(service))
 
@@ -133,7 +131,7 @@ function aboutTimestamp(scene: Scene, {ageMs, lastTick}: Evidence): Found[] | un
       kind: 'stale',
       severity: 'warning',
       what: `the gateway lives, but its timestamp is ${inWords(nowMs - updatedMs)} old`,
-      evidence: [...seen.verdict.evidence.slice(0, 1), 'monitors take a gateway for dead after 120 s', ticks],
+      evidence: [...seen.verdict.evidence.slice(0, 1), `monitors take a gateway for dead after ${GatewayLimit.stateFreshSec} s`, ticks],
       interrupts: false,
       // Off is what somebody chose, and without an installation there is nothing that could tick.
       ...(wantsTick ? {} : {isFixable: false, cure: [commandLine(scene, 'install --heartbeat on')]}),
@@ -164,7 +162,10 @@ function aboutBeat(scene: Scene, {ageMs, beat, ownPid}: Evidence): Found[] | und
       kind: 'late',
       severity: 'warning',
       what: `the gateway lives, but its own heartbeat is ${inWords(beatSec * 1000)} old`,
-      evidence: [...seen.verdict.evidence.slice(0, 2), 'it should be renewed every 30 s; what renews it has ended or hangs'],
+      evidence: [
+        ...seen.verdict.evidence.slice(0, 2),
+        `it should be renewed every ${GatewayLimit.heartbeatEverySec} s; what renews it has ended or hangs`,
+      ],
       // It works: when it is restarted is for a person to say.
       isSafe: false,
     },

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {HomeFile, StateWord} from '../../gateway/contract.js'
+import {GatewayLimit, HomeFile, StateWord} from '../../gateway/contract.js'
 import {hasEnded, readProcess, startedAt} from '../../gateway/process.js'
 import {type FileReading, isObject, readJson} from '../../gateway/records.js'
 import {stateOf} from '../../gateway/verdict.js'
@@ -27,19 +27,19 @@ const MARKERS: readonly MarkerKind[] = [
   {
     kind: 'takeover',
     file: HomeFile.takeover,
-    ttlMs: 60_000,
+    ttlMs: GatewayLimit.markerSec * 1000,
     why: 'It stands for a gateway that replaces another one; what replaced it has died half-way.',
   },
   {
     kind: 'planned-stop',
     file: HomeFile.plannedStop,
-    ttlMs: 60_000,
+    ttlMs: GatewayLimit.markerSec * 1000,
     why: 'It stands for a stop that was meant; a crash of another process with that number could pass for one.',
   },
   {
     kind: 'drain-request',
     file: HomeFile.drainRequest,
-    ttlMs: 3_600_000,
+    ttlMs: GatewayLimit.drainRequestSec * 1000,
     why: 'It asks the gateway to finish its work and take no more; nobody heeds it any longer, and tools still show it.',
   },
 ]
