@@ -1,6 +1,6 @@
 import {Flags} from '@oclif/core'
 import {ExitStatus, ServiceError} from '../errors.js'
-import {gatewayLogFile} from '../lifecycle/log-tail.js'
+import {gatewayLogFile, logReader} from '../lifecycle/log-tail.js'
 import type {CommandResult} from './base.js'
 import {writeDocument, writeLine} from '../ui/failure.js'
 import {ServiceCommand} from './service-command.js'
@@ -30,7 +30,7 @@ export default class Logs extends ServiceCommand<typeof Logs> {
     // Refused before anything else is looked at.
     const full = target.manager.logCommand(target.service, {lines, follow, since, json})
     const peek = target.manager.logCommand(target.service, {lines: 1, follow: false, since: undefined, json: false})
-    const journalHost = target.manager.scope === 'system' || full.isMachines ? target.host : target.userHost
+    const journalHost = logReader(target, full)
     const peeked = journalHost.read(peek.argv, {env: peek.env, timeoutMs: PEEK_TIMEOUT_MS})
     if (peeked.stdout.trim() === '') {
       const file = gatewayLogFile(target.service.profile.home)

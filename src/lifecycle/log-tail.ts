@@ -1,6 +1,7 @@
 import path from 'node:path'
 import {HomeFile} from '../gateway/contract.js'
-import {type Door, HostError} from '../host/host.js'
+import {type Door, type Doors, HostError} from '../host/host.js'
+import type {LogCommand} from '../managers/manager.js'
 import type {Target} from './target.js'
 
 const LOG_TIMEOUT_MS = 5000
@@ -9,14 +10,19 @@ const TAIL_BYTES = 256 * 1024
 
 export const gatewayLogFile = (home: string): string => path.join(home, HomeFile.log)
 
+/** The door through which a log is read. */
+export function logReader({host, userHost}: Doors, {reader}: Pick<LogCommand, 'reader'>): Door {
+  return reader === 'machine' ? host : userHost
+}
+
 /**
  * The last lines of a service's log: the manager's, or the gateway's own file where the manager's may not be read (a plain user sees
  * nothing of the journal on a machine without persistent journals). Never throws; empty if there is none.
  */
 export function logTail(target: Target, lines: number): string[] {
-  const {argv, env, isMachines} = target.manager.logCommand(target.service, {lines, follow: false, since: undefined, json: false})
-  const reader = isMachines || target.manager.scope === 'system' ? target.host : target.userHost
-  const printed = nonEmptyLines(reader.read(argv, {env, timeoutMs: LOG_TIMEOUT_MS}).stdout)
+  const command = target.manager.logCommand(target.service, {lines, follow: false, since: undefined, json: false})
+  const {argv, env} = command
+  const printed = nonEmptyLines(logReader(target, command).read(argv, {env, timeoutMs: LOG_TIMEOUT_MS}).stdout)
   return printed.length > 0 ? printed.slice(-lines) : fileTail(target.userHost, gatewayLogFile(target.service.profile.home), lines)
 }
 

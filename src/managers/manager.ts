@@ -236,8 +236,11 @@ export interface LogQuery {
 export interface LogCommand {
   readonly argv: string[]
   readonly env: Record<string, string>
-  /** It reads the log of the machine, and nothing of the account's: it is run with this process's own ids. */
-  readonly isMachines?: boolean
+  /**
+   * With whose ids it is run. `machine`: with this process's own, for it reads nothing of the account's; `account`: through that account's door, so that
+   * root's terminal is none of its.
+   */
+  readonly reader: 'machine' | 'account'
   /** It prints plain lines, whatever was asked for. */
   readonly isPlain?: boolean
 }

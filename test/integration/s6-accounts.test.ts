@@ -1,7 +1,9 @@
 import fs from 'node:fs'
 import {afterAll, beforeAll, expect, it} from 'vitest'
 import type {BootReport} from '../../src/lifecycle/boot-report.js'
-import {describeInContainer, HERMES_ID, S6Container, Volumes} from '../support/s6-container.js'
+import {CONTAINER_PROGRAM, describeInContainer, HERMES_ID, S6Container, Volumes} from '../support/s6-container.js'
+import {PUSHED, PUSHER, pushersSeen, SEEN, TAKE_PLACES} from '../support/pusher.js'
+import {onTerminal, terminalEnd} from '../support/terminal.js'
 
 const SLOT = '/run/service/gateway-default'
 /** A name that s6-supervise takes for a subscriber's FIFO. */
@@ -183,6 +185,28 @@ describeInContainer('root in a slot whose user is hostile', () => {
     expect(stdout).toContain('console-only')
     await container.must(['restart'])
     expect(container.log).toContain('Gateway running')
+  })
+
+  it.concurrent('no program of the user’s has the terminal of root’s status, doctor and logs', async () => {
+    const container = await booted()
+    fs.copyFileSync(PUSHER, container.path('/opt/push-at-terminal.py'))
+    const programs = ['sh', 'cat', 'tail', 'test', 's6-svstat']
+    const placed = await container.exec(['sh', '-c', TAKE_PLACES, 'sh', '/opt/push-at-terminal.py', String(HERMES_ID), ...programs])
+    expect(placed).toMatchObject({code: 0, stderr: ''})
+    const onRootsTerminal = async (argv: readonly string[]) => {
+      await container.sh(`umask 0; : >${SEEN}`)
+      const {stdout, stderr} = await container.exec(onTerminal(['sh', '-c', '"$@"; sleep 2; :', 'sh', ...argv], []))
+      expect(stdout, stderr).not.toBe('')
+      return {output: (await terminalEnd(stdout)).output, seen: pushersSeen(fs.readFileSync(container.path(SEEN), 'utf8'))}
+    }
+    const unguarded = await onRootsTerminal(['s6-setuidgid', 'hermes', 'cat', '/dev/null'])
+    expect(unguarded.output).toContain(PUSHED)
+    for (const args of [['status'], ['doctor'], ['logs']]) {
+      const {output, seen} = await onRootsTerminal([...CONTAINER_PROGRAM, ...args])
+      expect(seen.filter(({reached, pushed}) => reached > 0 || pushed > 0)).toEqual([])
+      expect(seen.length > 0 || args[0] !== 'logs', output).toBe(true)
+      expect(output).not.toContain(PUSHED)
+    }
   })
 
   it.concurrent('boot needs few capabilities, and says which one is missing', async () => {

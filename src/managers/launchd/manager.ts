@@ -380,7 +380,8 @@ export class LaunchdManager implements Manager {
   }
 
   logCommand(service: Service, query: LogQuery): LogCommand {
-    return {argv: logCommand(definitionPaths(this.scope, service).log, query), env: launchctlEnvironment(), isPlain: true}
+    const reader = this.scope === 'system' ? 'machine' : 'account'
+    return {argv: logCommand(definitionPaths(this.scope, service).log, query), env: launchctlEnvironment(), reader, isPlain: true}
   }
 
   logFiles(service: Service): string[] {

@@ -19,6 +19,7 @@ import {
   type GatewayDefinition,
   type GivenAway,
   type HeartbeatDefinition,
+  type LogCommand,
   type LogQuery,
   type Manager,
   type ManagerObservation,
@@ -347,12 +348,11 @@ export class S6Manager implements Manager {
     return [this.announce(service), ...this.settle(service), this.control(service, 'restart the gateway', RESTART)]
   }
 
-  logCommand(service: Service, query: LogQuery): {argv: string[]; env: Record<string, string>} {
+  logCommand(service: Service, query: LogQuery): LogCommand {
     const {logs} = this.paths(service)
     const flags = [String(query.lines), query.since ?? '', query.follow ? '1' : '', query.json ? '1' : '']
     // The folder is the gateway's own: root must not follow what it may have put there.
-    const asUser = this.host.account.uid === 0 ? ['s6-setuidgid', service.account.name] : []
-    return {argv: [...asUser, ...shell(LOGS, logs, ...flags)], env: {...S6_ENVIRONMENT}}
+    return {argv: shell(LOGS, logs, ...flags), env: {...S6_ENVIRONMENT}, reader: 'account'}
   }
 
   /** Its loggers rotate what they write. */

@@ -560,7 +560,7 @@ export class SystemdManager implements Manager {
   }
 
   logCommand(service: Service, query: LogQuery): LogCommand {
-    return {argv: journalCommand(this.scope, service, query), env: managerEnvironment('system', this.account), isMachines: true}
+    return {argv: journalCommand(this.scope, service, query), env: managerEnvironment('system', this.account), reader: 'machine'}
   }
 
   logFiles(): string[] {

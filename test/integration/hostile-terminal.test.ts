@@ -1,0 +1,65 @@
+import {beforeAll, expect, it} from 'vitest'
+import type {Account} from '../../src/host/host.js'
+import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import {describeOnSystemd} from '../support/machines.js'
+import {onTerminal, terminalEnd} from '../support/terminal.js'
+import {PUSHED, PUSHER, pushersSeen, SEEN, TAKE_PLACES} from '../support/pusher.js'
+import {TestService} from '../support/test-service.js'
+
+/** The programs that are started with an account's ids. */
+const PROGRAMS = ['systemctl', 'journalctl', 'test', 'sh', 'kill', 'ps', 'getent', 'df']
+
+await describeOnSystemd(
+  'a program of another account that root’s command starts',
+  (machine) => {
+    let service: TestService
+    let alice: Account
+
+    beforeAll(async () => {
+      alice = await machine().addUser('alice')
+      service = await TestService.make(machine(), alice, {profile: 'default'})
+      await service.must('install')
+      await service.sh(TAKE_PLACES, ['/opt/push-at-terminal.py', String(alice.uid), ...PROGRAMS])
+    }, 120_000)
+
+    /** Runs a program of root's on a terminal of its own; what came of it there, and what the account's programs saw. */
+    const onRootsTerminal = async (argv: readonly string[]) => {
+      await machine().exec(['sh', '-c', `umask 0; : >${SEEN}`])
+      // Whoever sits there looks at it a little longer than it takes.
+      const {stdout, stderr} = await machine().exec(onTerminal(['sh', '-c', '"$@"; sleep 2; :', 'sh', ...argv], []), {timeoutMs: 110_000})
+      if (stdout === '') throw new Error(stderr)
+      const {output} = await terminalEnd(stdout)
+      return {output, seen: pushersSeen(await machine().readText(SEEN))}
+    }
+    const hermesSvc = (...args: readonly string[]) => [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...args]
+    const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+    it('could push characters into root’s terminal if it were started there: this machine lets it', async () => {
+      const asAlice = ['setpriv', `--reuid=${alice.uid}`, `--regid=${alice.gid}`, '--init-groups', '--']
+      const {output, seen: started} = await onRootsTerminal([...asAlice, 'env', PATH, 'test', '-e', '/'])
+      expect(started).toMatchObject([{program: 'test'}])
+      expect(started[0]?.reached).toBeGreaterThan(0)
+      expect(started[0]?.pushed).toBeGreaterThan(0)
+      expect(output).toContain(PUSHED)
+    })
+
+    it.each([
+      ['status', ['status', '--wedge-window', '1s']],
+      ['doctor', ['doctor', '--wedge-window', '1s']],
+      ['diff', ['diff']],
+      ['logs', ['logs', '-n', '5']],
+      ['logs -f', ['logs', '-f'], 3],
+      ['restart', ['restart', '--timeout', '60s']],
+      ['install', ['install']],
+    ] as const)('has no terminal of %s', async (_, args, endAfterSec?: number) => {
+      const command = hermesSvc(...args, '--scope', 'user', '--run-as', alice.name)
+      const bounded = endAfterSec === undefined ? command : ['timeout', '--foreground', '--signal=INT', String(endAfterSec), ...command]
+      const {output, seen: started} = await onRootsTerminal(bounded)
+      // The journal is root's own to read: there no program of the account's is started at all.
+      expect(started.length > 0, output).toBe(args[0] !== 'logs')
+      expect(started.filter(({reached, pushed}) => reached > 0 || pushed > 0)).toEqual([])
+      expect(output).not.toContain(PUSHED)
+    })
+  },
+  {binds: [{source: PUSHER, target: '/opt/push-at-terminal.py'}]},
+)
