@@ -83,8 +83,18 @@ export interface ManagerObservation {
   readonly isKeptDown?: true
   /** At the boot of this container a gateway that cannot be seen from here held the lock of the home. */
   readonly isContested?: true
+  /** What the same look said of the tick of the service's account; only where it was asked for. */
+  readonly tick?: TickState
   /** False if it has not run since the container was started: its home's gateway may be another container's. Absent where that cannot be. */
   readonly hasRun?: boolean
+}
+
+/** What a manager says of the tick that it runs. */
+export interface TickState {
+  readonly isEnabled: boolean
+  readonly isActive: boolean
+  /** It runs by another text than the one on disk: an earlier run was killed between the two. */
+  readonly needsReload: boolean
 }
 
 /** One file of a definition. */
@@ -246,14 +256,14 @@ export interface LogCommand {
 }
 
 export interface ObserveOptions {
-  /** Asks in the same call about the tick of the account of the first service, for a later `heartbeat` that is given the observation. */
+  /** Asks in the same call about the tick of the account of the first service. */
   readonly withTick?: boolean
 }
 
 export interface HeartbeatOptions {
   /** Replaces what was edited by hand. */
   readonly force?: boolean
-  /** A look of this moment, of which what it says of the tick is taken. */
+  /** A look of this moment: where it has a `tick`, the manager is not asked again. */
   readonly seen?: ManagerObservation
 }
 

@@ -1,10 +1,11 @@
 import {describe, expect, it} from 'vitest'
 import {type CheckDefinition, defineCheck} from '../../src/doctor/check.js'
+import {loadChecks} from '../../src/doctor/checks/index.js'
 import {examine} from '../../src/doctor/examine.js'
 import {ExitStatus, ServiceError} from '../../src/errors.js'
 import {HostError} from '../../src/host/host.js'
 import {FakeSystemd} from '../fakes/fake-systemd.js'
-import {sceneOf} from '../fakes/scene.js'
+import {installed, sceneOf} from '../fakes/scene.js'
 
 const QUIET: CheckDefinition<undefined> = {
   ...{id: 'quiet', title: 'nothing', why: 'Nothing comes of it.', needsService: false, needsManager: false},
@@ -29,6 +30,14 @@ async function findingsOf(...checks: Parameters<typeof examine>[1]) {
 }
 
 describe('an examination', () => {
+  it('asks systemd once about all that its checks go by', async () => {
+    const machine = await installed()
+    const before = machine.looks.length
+    const scene = await sceneOf(machine.target)
+    await examine(scene, await loadChecks())
+    expect(machine.looks.slice(before)).toEqual([['hermes-gateway.service', 'hermes-svc-heartbeat.timer', 'hermes-svc-heartbeat.service']])
+  })
+
   it('has the findings of all checks, in the order of the checks', async () => {
     expect((await findingsOf(broken('one'), defineCheck(QUIET), broken('two'))).map(({id}) => id)).toEqual(['one', 'two'])
   })

@@ -29,6 +29,8 @@ export class FakeSystemd {
   shown: Record<string, string> = {...GOOD}
   /** The verbs that systemctl was called with, in their order, looks and the heartbeat aside; with the name of the service left out. */
   readonly verbs: string[] = []
+  /** The looks that systemctl was asked to take, in their order: the units of each. */
+  readonly looks: string[][] = []
   /** The heartbeat's timer. */
   readonly timer = {isEnabled: false, isActive: false}
   /** When the tick last ended, as `show` says it in UTC, and in µs on the monotonic clock. */
@@ -122,6 +124,7 @@ export class FakeSystemd {
     }
     if (!argv.includes('show')) throw new Error(`unexpected: ${argv.join(' ')}`)
     const units = argv.slice(argv.indexOf('--') + 1)
+    this.looks.push(units)
     const blocks = (units[0]?.includes('*') ? this.fitting(units[0]) : units.map((unit) => this.known(unit, service))).map(properties)
     return result(argv, blocks.join('\n'))
   }

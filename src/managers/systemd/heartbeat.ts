@@ -7,7 +7,7 @@ import {OWN_PREFIX} from '../../service/naming.js'
 import type {ServiceSettings} from '../../service/settings.js'
 import {renderTemplate} from '../../service/template.js'
 import {isAsWanted} from '../as-wanted.js'
-import type {DefinitionFile, Scope} from '../manager.js'
+import type {DefinitionFile, Scope, TickState} from '../manager.js'
 import {isEdited, scopeFolders, stamped} from './definition.js'
 import {execWord, freeText} from './escape.js'
 import type {Properties} from './show.js'
@@ -77,24 +77,16 @@ export async function renderHeartbeat(
   return [{...file(paths.entry, program), isProgram: true}, ...units]
 }
 
-/** What systemd says of the timer. */
-export interface TimerState {
-  readonly isEnabled: boolean
-  readonly isActive: boolean
-  /** It runs by another text than the one on disk: an earlier run was killed between the two. */
-  readonly needsReload: boolean
-}
-
-/** The units of a tick, in the order in which `timerState` takes what systemd says of them. */
+/** The units of a tick, in the order in which `tickState` takes what systemd says of them. */
 export function tickUnits({timer, service}: HeartbeatPaths): readonly [string, string] {
   return [timer, service]
 }
 
-/** What `timerState` needs to be told. */
-export const TIMER_PROPERTIES = ['UnitFileState', 'ActiveState', 'NeedDaemonReload']
+/** What `tickState` needs to be told. */
+export const TICK_PROPERTIES = ['UnitFileState', 'ActiveState', 'NeedDaemonReload']
 
 /** Reads what systemd says of the units of a tick; of none, nothing is active. */
-export function timerState(shown: readonly Properties[]): TimerState {
+export function tickState(shown: readonly Properties[]): TickState {
   return {
     isEnabled: shown[0]?.UnitFileState === 'enabled',
     isActive: shown[0]?.ActiveState === 'active',
@@ -105,7 +97,7 @@ export function timerState(shown: readonly Properties[]): TimerState {
 /** How the tick's units are brought from what they are to what they should be; `change` makes a call of systemctl. */
 export interface HeartbeatChange {
   readonly paths: HeartbeatPaths
-  readonly timer: TimerState
+  readonly timer: TickState
   readonly as: Account | undefined
   readonly change: (why: string, words: readonly string[]) => RunStep
 }

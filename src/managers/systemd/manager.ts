@@ -60,10 +60,9 @@ import {
   removalSteps,
   renderHeartbeat,
   tickUnits,
-  TIMER_PROPERTIES,
+  TICK_PROPERTIES,
   timerFaults,
-  type TimerState,
-  timerState,
+  tickState,
 } from './heartbeat.js'
 import {journalCommand} from './journal.js'
 import {endLinger, turnLingerOn} from './linger.js'
@@ -100,8 +99,6 @@ export class SystemdManager implements Manager {
   readonly title: string
   /** An observation does not change, and many checks ask what its definition says. */
   private readonly evidenceOf = new WeakMap<ManagerObservation, DefinitionEvidence>()
-  /** What the same look said of the tick's units, where that was asked for. */
-  private readonly timerOf = new WeakMap<ManagerObservation, TimerState>()
   /** Whether the running systemd has RestartSteps=; undefined until it was asked about a unit. */
   private knowsRestartSteps: boolean | undefined
   private readonly systemctl: Systemctl
@@ -215,11 +212,10 @@ export class SystemdManager implements Manager {
     const tick = withTick ? tickUnits(heartbeatPaths(this.scope, first.account)) : []
     const shown = this.systemctl.show([...READ_PROPERTIES, ...ownedDirectives()], [...names, ...tick])
     this.knowsRestartSteps = shown.some((unit) => unit.RestartMaxDelayUSec !== undefined)
-    const timer = withTick ? timerState(shown.slice(names.length)) : undefined
+    const state = withTick ? tickState(shown.slice(names.length)) : undefined
     return services.map((service, index) => {
       const observation = this.observation(service, shown[index] ?? {})
-      if (timer && service.account.uid === first.account.uid) this.timerOf.set(observation, timer)
-      return observation
+      return state && service.account.uid === first.account.uid ? {...observation, tick: state} : observation
     })
   }
 
@@ -598,9 +594,9 @@ export class SystemdManager implements Manager {
     const paths = heartbeatPaths(this.scope, service.account)
     const ask = () => {
       // Where no user manager runs nothing is active, and other steps say so if one is needed.
-      return this.systemctl.answers() ? this.systemctl.show(TIMER_PROPERTIES, tickUnits(paths)) : []
+      return this.systemctl.answers() ? this.systemctl.show(TICK_PROPERTIES, tickUnits(paths)) : []
     }
-    const timer = (seen && this.timerOf.get(seen)) ?? timerState(ask())
+    const timer = seen?.tick ?? tickState(ask())
     return {paths, timer, as: this.owner(service), change: (why, words) => this.change(why, words)}
   }
 
