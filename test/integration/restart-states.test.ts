@@ -103,8 +103,9 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
   describe('of a gateway that holds itself back after too many starts', () => {
     const BRAKE = {max_starts: 5, window_s: 120, first_s: 10, cap_s: 300}
     /** Has been started so often that its next start sleeps; the ledger is as the gateway itself keeps it. */
-    const stormed = async (profile: string, starts: number) => {
-      const given = await installed(profile, {version: '0.21', respawn_brake: BRAKE})
+    const stormed = async (profile: string, starts: number, brake = BRAKE, config = '') => {
+      const given = await installed(profile, {version: '0.21', respawn_brake: brake})
+      await sh(`printf '${config}' >${given.home}/config.yaml`)
       await sh(
         `systemctl --user stop ${given.unit}; now=$(date +%s); for i in $(seq ${starts}); do echo $((now - 1)).5; done >${given.home}/gateway-starts.log`,
       )
@@ -128,6 +129,11 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
       ])
       expect(await starts(given)).toBe(before)
       expect(await given.status()).toMatchObject({actual: 'running'})
+    })
+
+    it('goes by the limits that its home sets', async () => {
+      const given = await stormed('braking-early', 2, {...BRAKE, max_starts: 2}, 'gateway:\\n  respawn_storm:\\n    max_starts: 2\\n')
+      expect((await given.restart('--force', '--timeout', '60s')).code).toBe(0)
     })
 
     it('--force clears the ledger and starts it once', async () => {

@@ -119,6 +119,125 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
     expect(refused.json<{error: {next: string[]}}>().error.next[0]).toContain('systemctl --user disable --now bot.service')
   })
 
+  it('a unit of any name is found by the home that it runs, and is worked with and adopted under that name', async () => {
+    const user = await userWith('any-name', 'my-bot.service', BY_HAND + INSTALL)
+    await must(user, 'systemctl --user enable --now my-bot.service')
+    await waitFor(async () => (await status(user)).actual === 'running', 'the gateway')
+    expect(await status(user)).toMatchObject({service: 'my-bot.service', installed: 'foreign', enabled: true})
+    expect(await ids(user)).not.toContainEqual(expect.stringMatching(/^(orphan-gateway|not-installed|duplicate-supervisor) /))
+    await run(user, 'install')
+    expect(await status(user)).toMatchObject({service: 'my-bot.service', installed: 'adopted', actual: 'running'})
+    expect(await must(user, 'cd .config/systemd/user; ls; ls my-bot.service.d')).toMatch(
+      /^default.target.wants\n[^]*my-bot.service.d\n[^]*10-hermes-svc.conf\n/,
+    )
+    expect(await findings(user)).toEqual([])
+    for (const command of ['restart', 'stop', 'start']) await run(user, command)
+    expect(await status(user)).toMatchObject({service: 'my-bot.service', actual: 'running', desired: 'running', enabled: true})
+    await run(user, 'uninstall', '--yes')
+    expect(await must(user, 'ls .config/systemd/user; systemctl --user is-active my-bot.service')).toBe(
+      'default.target.wants\nmy-bot.service\nactive\n',
+    )
+  })
+
+  it('a unit of the machine of any name is found by its user, without a flag', async () => {
+    const user = await userWith('machine-bot')
+    const text = `[Service]\nUser=machine-bot\nExecStart=/home/machine-bot/.hermes/bin/hermes gateway run\nRestart=always\n${INSTALL}`
+    await must(
+      undefined,
+      'printf %s "$1" >/etc/systemd/system/bot-of-all.service; systemctl daemon-reload; systemctl start bot-of-all',
+      text.replace('default.target', 'multi-user.target'),
+    )
+    await waitFor(async () => (await status(user)).actual === 'running', 'the gateway')
+    expect(await status(user)).toMatchObject({service: 'bot-of-all.service', scope: 'system', account: 'machine-bot'})
+    await must(undefined, 'systemctl stop bot-of-all; rm /etc/systemd/system/bot-of-all.service; systemctl daemon-reload')
+  })
+
+  it("a gateway of this home in another user's manager is named with its user, though its unit has the same name", async () => {
+    const [user, guest] = [await userWith('host'), await machine().addUser('guest')]
+    await run(user, 'install')
+    await run(user, 'stop')
+    await must(undefined, 'chmod -R a+rwX "$1"; chmod a+x "$2"', `${user.home}/.hermes`, user.home)
+    const unit = BY_HAND.replaceAll('%h', user.home)
+    await must(guest, MAKE, STAND_IN, 'hermes-gateway.service', unit)
+    await must(guest, 'systemctl --user start hermes-gateway.service')
+    const found = await waitFor(async () => (await findings(user)).find(({id}) => id === 'orphan-gateway'), 'the gateway')
+    expect(found).toMatchObject({
+      kind: 'other-service',
+      what: expect.stringContaining('hermes-gateway.service of user guest') as string,
+      isFixable: false,
+    })
+    // As it is printed, but for sudo, which root does without.
+    await must(undefined, `${found?.cure[0]?.replace('sudo -u guest', 'setpriv --reuid=guest --regid=guest --init-groups env')}`)
+    expect(await ids(user)).not.toContainEqual(expect.stringMatching(/^orphan-gateway /))
+  })
+
+  it('a program that only the unit sees is not missing while its gateway runs', async () => {
+    const user = await userWith('bound')
+    const text = `[Service]\nUser=bound\nBindReadOnlyPaths=/home/bound/.hermes/bin:/mnt/bin\nExecStart=/mnt/bin/hermes gateway run\nEnvironment=HERMES_HOME=/home/bound/.hermes\nRestart=always\n${INSTALL}`
+    await must(
+      undefined,
+      'printf %s "$1" >/etc/systemd/system/hermes-gateway.service; systemctl daemon-reload; systemctl start hermes-gateway',
+      text,
+    )
+    await waitFor(async () => (await status(user)).actual === 'running', 'the gateway')
+    // systemd has made the place of what it binds, before it started the gateway.
+    expect(await must(user, 'ls -A /mnt/bin')).toBe('')
+    expect(await ids(user)).not.toContain('definition-broken program')
+    // What was changed since then could have been a program that was taken away.
+    await must(undefined, 'sleep 2; touch /mnt/bin')
+    expect(await ids(user)).toContain('definition-broken program')
+    await must(undefined, 'systemctl stop hermes-gateway; rm /etc/systemd/system/hermes-gateway.service; systemctl daemon-reload')
+  })
+
+  it('an interpreter is looked for on the PATH that a file of variables sets', async () => {
+    const text = `${BY_HAND.replace('ExecStart=%h/.hermes/bin/hermes', 'EnvironmentFile=%h/variables\nExecStart=%h/start')}${INSTALL}`
+    const user = await userWith('pathed', 'hermes-gateway.service', text)
+    await must(
+      user,
+      `mkdir tools; ln -s /usr/bin/python3 tools/snake; echo "PATH=$HOME/tools:/usr/bin:/bin" >variables
+       sed '1s|.*|#!/usr/bin/env snake|' .hermes/bin/hermes >start; chmod 755 start; systemctl --user start hermes-gateway.service`,
+    )
+    await waitFor(async () => (await status(user)).actual === 'running', 'the gateway')
+    await must(user, 'systemctl --user stop hermes-gateway.service')
+    expect(await ids(user)).not.toContain('definition-broken program')
+    await must(user, 'rm tools/snake')
+    expect(await ids(user)).toContain('definition-broken program')
+  })
+
+  it('where /proc is not there doctor cannot tell, as status cannot', async () => {
+    const user = await userWith('blind')
+    await run(user, 'install')
+    const blind = {
+      program: ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs tmpfs /proc && exec "$@"', 'sh'],
+      exec: machine().exec.bind(machine()),
+    }
+    const as = (...args: string[]) =>
+      hermesSvc({...blind, program: [...blind.program, MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`]}, [
+        ...args,
+        '--json',
+        '--scope',
+        'user',
+        '--run-as',
+        'blind',
+      ])
+    // What was started a moment ago is left time by doctor.
+    await must(user, 'sleep 4')
+    const [seen, doctor] = [await as('status'), await as('doctor')]
+    expect([seen.code, seen.json<ServiceReport>().actual, doctor.code]).toEqual([4, 'unknown', 4])
+    expect(doctor.json<{services: {findings: Finding[]}[]}>().services[0]?.findings).toMatchObject([
+      {id: 'desired-state', kind: 'untold', severity: 'unknown'},
+    ])
+  })
+
+  it('the home that the user manager itself sets is seen of a gateway that does not run, too', async () => {
+    const user = await machine().addUser('environ')
+    await must(user, 'mkdir -p .config/environment.d agent .hermes; echo "HERMES_HOME=$HOME/agent" >.config/environment.d/50-hermes.conf')
+    await must(undefined, 'systemctl restart "user@$1.service"', String(user.uid))
+    await must(user, MAKE, STAND_IN, 'hermes-gateway.service', BY_HAND.replace(/Environment=.*\n/, '') + INSTALL)
+    const refused = await hermesSvc(machine(), ['install', '--json'], {user})
+    expect([refused.code, refused.json<{error: {code: string}}>().error.code]).toEqual([1, 'other-home'])
+  })
+
   it('the home of a unit comes from a file of variables too', async () => {
     const text = `${BY_HAND.replace('Environment=HERMES_HOME=%h/.hermes', 'EnvironmentFile=%h/variables')}${INSTALL}`
     const user = await userWith('filed', 'hermes-gateway.service', text)

@@ -135,6 +135,15 @@ describe('start', () => {
     expect(machine.shown.ActiveState).toBe('active')
   })
 
+  it('starts no gateway of another home, which the user manager itself names while the unit names none', async () => {
+    const machine = machineWith('stopped')
+    delete machine.shown.Environment
+    machine.managerEnvironment.HERMES_HOME = '/home/user/agent'
+    await expect(start(machine)).rejects.toMatchObject({code: 'other-home'})
+    machine.managerEnvironment.HERMES_HOME = HOME
+    expect(await start(machine)).toBe('hermes-gateway.service is running')
+  })
+
   it('has a unit without an [Install] section started at boot, of which systemctl enable would make nothing', async () => {
     const machine = machineWith('stopped')
     machine.shown.UnitFileState = 'static'

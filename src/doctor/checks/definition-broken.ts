@@ -10,6 +10,7 @@ import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
 import {reinstall} from '../reinstall.js'
 import type {Scene} from '../scene.js'
+import {isUnchangedSince, startedOnDefinitionMs} from '../started-on.js'
 
 interface Evidence {
   readonly program: string | undefined
@@ -63,7 +64,7 @@ export const definition: CheckDefinition<Evidence> = {
       home,
       isHomeThere: userHost.stat(home)?.kind === 'folder',
       isHomeAnother: needsHomeMark === true && !homeMarks(home).some((mark) => userHost.lstat(mark) !== undefined),
-      missingFolder: requiredFolder !== undefined && userHost.stat(requiredFolder)?.kind !== 'folder' ? requiredFolder : undefined,
+      missingFolder: requiredFolder !== undefined && isFolderMissing(scene, requiredFolder) ? requiredFolder : undefined,
       startFailure,
       replacement: programFault === undefined ? undefined : replacementOf(scene, program),
     }
@@ -190,16 +191,35 @@ function startFault(scene: Scene, {startFailure}: Evidence): Fault {
   }
 }
 
-function faultOf({target: {userHost, manager}}: Scene, program: string, searchPath: string | undefined): string | undefined {
+/** As for a program: where the process was started without it, it is needed elsewhere than where it is looked for. */
+function isFolderMissing(scene: Scene, folder: string): boolean {
+  const {userHost} = scene.target
+  if (userHost.stat(folder)?.kind === 'folder') return false
+  const startedMs = startedOnDefinitionMs(scene)
+  return startedMs === undefined || !isUnchangedSince(userHost, folder, startedMs)
+}
+
+/**
+ * Why the program cannot be run. Nothing where the service's process was started on this very definition, and what it needs has been since then as it
+ * is now: then the text was misread here, such as one with a RootDirectory=.
+ */
+function faultOf(scene: Scene, program: string, searchPath: string | undefined): string | undefined {
+  const {userHost, manager} = scene.target
+  const startedMs = startedOnDefinitionMs(scene)
+  const isMisread = (...files: readonly string[]) =>
+    startedMs !== undefined && files.every((file) => isUnchangedSince(userHost, file, startedMs))
   const stat = userHost.stat(program)
-  if (!stat) return `${program} does not exist`
+  if (!stat) return isMisread(program) ? undefined : `${program} does not exist`
   if (stat.kind !== 'file') return `${program} is no program`
   if ((stat.mode & 0o111) === 0) return `${program} is not executable (mode ${stat.mode.toString(8)})`
   const missing = (given: string) => missingInterpreter(userHost, program, given)
-  let interpreter = missing(searchPath ?? SYSTEM_FOLDERS.join(':'))
+  let given = searchPath ?? SYSTEM_FOLDERS.join(':')
+  let interpreter = missing(given)
   // A definition that sets no PATH leaves it to the manager, which may have another one.
-  if (interpreter !== undefined && searchPath === undefined && manager.defaultPath) interpreter = missing(manager.defaultPath())
-  return interpreter && `${program} needs the interpreter ${interpreter}, which does not exist`
+  if (interpreter !== undefined && searchPath === undefined && manager.defaultPath) interpreter = missing((given = manager.defaultPath()))
+  if (interpreter === undefined) return undefined
+  const places = interpreter.includes('/') ? [interpreter] : given.split(':').map((folder) => path.join(folder, interpreter))
+  return isMisread(program, ...places) ? undefined : `${program} needs the interpreter ${interpreter}, which does not exist`
 }
 
 function replacementOf({target: {host, service}}: Scene, program: string | undefined): readonly string[] | undefined {

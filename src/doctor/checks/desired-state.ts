@@ -138,6 +138,9 @@ function aboutDown(scene: Scene, ageMs: number | undefined): Found | undefined {
   if (scene.seen.brake) return undefined
   // The verdict itself no longer says so of one that has been up for long without any record.
   const isEmpty = judge(gateway).state === 'dead'
+  if (manager.activity === 'running' && verdict.state === 'unknown' && !isEmpty) {
+    return {kind: 'untold', severity: 'unknown', what: 'it should be running, and whether its gateway works cannot be told', evidence}
+  }
   const isLate = manager.activity === 'running' && ageMs !== undefined && ageMs > (isEmpty ? RECORD_WITHIN_MS : COMES_UP_MS)
   if (!isLate || (!isEmpty && says !== StateWord.starting)) return undefined
   const what = isEmpty

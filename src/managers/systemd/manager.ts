@@ -1,6 +1,7 @@
 import {accountDoor, ownerDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import {ServiceError} from '../../errors.js'
+import {GatewayVariable} from '../../gateway/contract.js'
 import {type ProcessInfo, readProcess} from '../../gateway/process.js'
 import type {ProcessTable} from '../../gateway/process-table.js'
 import {type Account, type Door, type Host, HostError} from '../../host/host.js'
@@ -69,7 +70,7 @@ import {endLinger, turnLingerOn} from './linger.js'
 import {environmentFilesOf, isLoaded, microsecondsToMs, observed, OBSERVED_PROPERTIES, positive, utcMs} from './observed.js'
 import {leftovers, removeSteps, runtimeFolderOf} from './removal.js'
 import {PENDING_PROPERTIES, pendingRestartPattern, pendingRestarts} from './pending-restart.js'
-import {definitionOf, gatewayDefinitions, homeOfEnvironmentFiles} from './rivals.js'
+import {definitionOf, gatewayDefinitions, variableOfFiles} from './rivals.js'
 import type {Properties} from './show.js'
 import type {UnitPlace} from './specifiers.js'
 import {Systemctl} from './systemctl.js'
@@ -283,7 +284,9 @@ export class SystemdManager implements Manager {
     const texts = loaded.map((file) => readIfAllowed(this.files, file) ?? '')
     const {program, words} = execStartOf(texts, {scope: this.scope, account: this.account, name: service.name})
     const start = {program: program?.includes('/') ? program : program && this.host.which(program, SYSTEM_PATH), words}
-    const evidence = {...definitionEvidence(observation.directives, start, helpers), needsHomeMark}
+    const said = definitionEvidence(observation.directives, start, helpers)
+    const searchPath = variableOfFiles(this.files, environmentFilesOf(observation.directives), 'PATH') ?? said.searchPath
+    const evidence = {...said, searchPath, needsHomeMark}
     this.evidenceOf.set(observation, evidence)
     return evidence
   }
@@ -619,12 +622,13 @@ export class SystemdManager implements Manager {
 
   /**
    * The home that a unit gives its gateway: files of variables come before lines (systemd.exec(5)). What it says nothing of, such as a variable of
-   * the manager's own (environment.d(5), PassEnvironment=), the environment of the process that runs now tells.
+   * the manager's own (environment.d(5), PassEnvironment=), the environment of the process that runs now tells, else what the manager would give it.
    */
   private homeOf({home, mainPid}: Pick<ManagerObservation, 'home' | 'mainPid'>, shown: Properties): string | undefined {
     const files = environmentFilesOf(shown)
-    const inFile = files.length > 0 ? homeOfEnvironmentFiles(this.files, files) : undefined
-    return inFile ?? home ?? (mainPid === undefined ? undefined : readProcess(this.host, mainPid)?.home)
+    const named = (files.length > 0 ? variableOfFiles(this.files, files, GatewayVariable.home) : undefined) ?? home
+    if (named !== undefined || !isLoaded(shown)) return named
+    return mainPid === undefined ? this.systemctl.environment().get(GatewayVariable.home) : readProcess(this.host, mainPid)?.home
   }
 
   private installation(dropIn: string, fragment: string): ManagerObservation['installed'] {

@@ -11,7 +11,6 @@ import {execStartOf, valuesOf} from './exec-start.js'
 import {type UnitPlace, withoutSpecifiers} from './specifiers.js'
 
 const HOME_IN_UNIT = new RegExp(`^[ \\t]*Environment[ \\t]*=.*?(["']?)${GatewayVariable.home}=(.*)$`, 'gm')
-const HOME_IN_FILE = new RegExp(`^[ \\t]*${GatewayVariable.home}[ \\t]*=[ \\t]*(.*)$`, 'gm')
 
 /** Folders of packages, in which few units are a gateway's: only those are read that are started at boot, or have upstream's name. */
 const PACKAGE_FOLDERS = ['/usr/local/lib/systemd', '/usr/local/share/systemd', '/usr/share/systemd', '/usr/lib/systemd', '/lib/systemd']
@@ -81,17 +80,17 @@ export function definitionOf(
 /** What the unit makes of HERMES_HOME; empty: nothing. Of several lines the last one counts, and files before lines (systemd.exec(5)). */
 function namedHome(reader: Door, text: string, place: UnitPlace): string {
   const files = valuesOf(text, 'EnvironmentFile').flatMap((value) => withoutSpecifiers(value.replace(/^-/, ''), place) ?? [])
-  const inFile = homeOfEnvironmentFiles(reader, files)
+  const inFile = variableOfFiles(reader, files, GatewayVariable.home)
   if (inFile !== undefined) return inFile
   const [, quote, rest = ''] = [...text.matchAll(HOME_IN_UNIT)].at(-1) ?? []
   const value = quote ? rest.slice(0, rest.indexOf(quote)) : (rest.split(/\s/)[0] ?? '')
   return withoutSpecifiers(value, place) ?? value
 }
 
-/** The HERMES_HOME that the last of these files sets (EnvironmentFile=, systemd.exec(5)); undefined if none does, or may be read. */
-export function homeOfEnvironmentFiles(host: Door, files: readonly string[]): string | undefined {
+/** The value that the last of these files to set a variable gives it (EnvironmentFile=, systemd.exec(5)); undefined if none does, or may be read. */
+export function variableOfFiles(host: Door, files: readonly string[], name: string): string | undefined {
   for (const file of files.toReversed()) {
-    const line = [...(readIfAllowed(host, file) ?? '').matchAll(HOME_IN_FILE)].at(-1)?.[1]
+    const line = [...(readIfAllowed(host, file) ?? '').matchAll(new RegExp(`^[ \\t]*${name}[ \\t]*=[ \\t]*(.*)$`, 'gm'))].at(-1)?.[1]
     if (line !== undefined) return /^(["'])(.*)\1[ \t]*$/.exec(line)?.[2] ?? line.trimEnd()
   }
   return undefined

@@ -1,6 +1,8 @@
 import {describe, expect, it} from 'vitest'
 import {check} from '../../../src/doctor/checks/definition-broken.js'
 import type {FakeFile} from '../../fakes/fake-host.js'
+import {processFiles} from '../../fakes/fake-process.js'
+import type {FakeSystemd} from '../../fakes/fake-systemd.js'
 import {examined, fix, foreign, installed, kinds} from '../../fakes/scene.js'
 
 const OTHER = '/home/user/.hermes/bin/hermes'
@@ -77,6 +79,61 @@ describe('definition-broken', () => {
     expect((await examined(machine, check)).findings[0]?.what).toContain('needs the interpreter uv')
     machine.managerEnvironment.PATH = '/home/user/.cargo/bin:/usr/bin'
     machine.host.put('/home/user/.cargo/bin/uv', PROGRAM)
+    expect(await kinds(machine, check)).toEqual([])
+  })
+
+  describe('of a gateway that was started on this very definition', () => {
+    /** It was started a minute after the unit was written, and now is another minute later. */
+    async function started(command: string, files: Record<string, FakeFile | string> = {}): Promise<FakeSystemd> {
+      const machine = foreign({}, command)
+      for (const [file, content] of Object.entries(files)) machine.host.put(file, content)
+      await machine.host.sleep(120_000)
+      const entry = {...processFiles({pid: machine.host.pid, startTime: 100_000, argv: ['node'], env: {}})}
+      for (const [file, content] of Object.entries(entry)) machine.host.put(file, content)
+      machine.comesUp('running', {startTime: 100_000 - 6000})
+      return machine
+    }
+
+    it.each<[string, string, Record<string, FakeFile | string>]>([
+      ['a program that is nowhere, such as one in a RootDirectory=', '/opt/hermes/bin/hermes gateway run', {'/opt': {folder: true}}],
+      [
+        'an interpreter that is nowhere, such as one on a PATH of environment.d',
+        '/opt/hermes gateway run',
+        {'/opt/hermes': {text: '#!/usr/bin/env uv\n', mode: 0o755}, '/usr/local/bin': {folder: true}, '/usr/local/sbin': {folder: true}},
+      ],
+    ])('says nothing of %s', async (_, command, files) => {
+      const machine = await started(command, files)
+      expect(await kinds(machine, check)).toEqual([])
+      // It has ended: that it can start is not proved any more.
+      machine.goesDown('activating', 'auto-restart', 1)
+      expect(await kinds(machine, check)).toEqual(['program error'])
+    })
+
+    it('says nothing of a folder that is nowhere', async () => {
+      const machine = await started('/usr/bin/hermes gateway run', {'/srv': {folder: true}})
+      machine.shown.WorkingDirectory = '/srv/work'
+      expect(await kinds(machine, check)).toEqual([])
+      machine.host.put('/srv', {folder: true})
+      expect(await kinds(machine, check)).toEqual(['folder error'])
+    })
+
+    it.each<[string, (machine: FakeSystemd) => void]>([
+      ['the program was taken away since', (machine) => machine.host.put('/opt', {folder: true})],
+      ['the unit was changed since', (machine) => machine.host.put(machine.unit, machine.host.readText(machine.unit) ?? '')],
+      ['systemd has not read the unit as it is', (machine) => Object.assign(machine.shown, {NeedDaemonReload: 'yes'})],
+    ])('finds it where %s', async (_, change) => {
+      const machine = await started('/opt/hermes/bin/hermes gateway run', {'/opt': {folder: true}})
+      change(machine)
+      expect(await kinds(machine, check)).toEqual(['program error'])
+    })
+  })
+
+  it('looks for an interpreter on the PATH that a file of variables sets', async () => {
+    const machine = foreign({EnvironmentFiles: '/etc/default/hermes (ignore_errors=no)'}, '/opt/hermes gateway run')
+    machine.host.put('/opt/hermes', {text: '#!/usr/bin/env uv\n', mode: 0o755})
+    machine.host.put('/etc/default/hermes', 'PATH="/opt/tools:/usr/bin"\n')
+    expect(await kinds(machine, check)).toEqual(['program error'])
+    machine.host.put('/opt/tools/uv', PROGRAM)
     expect(await kinds(machine, check)).toEqual([])
   })
 

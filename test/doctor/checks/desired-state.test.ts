@@ -20,6 +20,16 @@ const ended = (machine: FakeSystemd, code: string, status: string, activeState =
 /** A service in a state, and what is found of it. */
 const combinations: [name: string, service: FakeService, bring: (machine: FakeSystemd) => void, expected: string[]][] = [
   ['should run, runs', {}, (machine) => machine.comesUp(), []],
+  [
+    'should run, and whoever holds the lock cannot be seen',
+    {},
+    (machine) => {
+      const pid = machine.comesUp()
+      machine.host.drop(`/proc/${pid}`)
+      machine.host.put(`${HOME}/gateway.lock`, {text: '', mode: 0, uid: 0})
+    },
+    ['untold unknown: it should be running, and whether its gateway works cannot be told'],
+  ],
   ['should run, failed', {}, (machine) => ended(machine, '1', '1', 'failed'), ['down error: it should be running, and is failed']],
   ['should run, was killed', {}, (machine) => ended(machine, '2', '9'), ['down error: it should be running, and is stopped']],
   ['should run, was never started since the boot', {}, () => undefined, ['down error: it should be running, and is stopped']],
