@@ -37,6 +37,26 @@ await describeOnSystemd('a home that takes nothing new', (machine) => {
     await end(service)
   })
 
+  it('has its gateway ended by restart --force where the disk is full; the command says that none came up, doctor says why, and a restart with room works', async () => {
+    const service = await installed()
+    const {pid} = (await service.status()).verdict
+    await service.sh('cat /dev/zero >"$1/fill" 2>/dev/null; [ -s "$1/fill" ]', [service.home])
+    const restarted = await service.run('restart', ['--force', '--timeout', '20s', '--json'])
+    expect([restarted.code, restarted.json<{error: {message: string}}>().error.message]).toEqual([
+      1,
+      expect.stringMatching(/^The gateway did not come up: /),
+    ])
+    expect(await service.sh('kill -0 "$1" 2>/dev/null || echo gone', [String(pid)])).toBe('gone\n')
+    const doctor = await service.run('doctor', ['--json'])
+    expect(doctor.json<{services: {findings: {id: string}[]}[]}>().services[0]?.findings).toContainEqual(
+      expect.objectContaining({id: 'disk'}),
+    )
+    await service.sh('rm "$1/fill"', [service.home])
+    await service.must('restart', ['--force'])
+    expect(await service.status()).toMatchObject({actual: 'running', desired: 'running', failuresInARow: 0})
+    await end(service)
+  })
+
   it('lets its gateway be stopped where it is read-only, and the command says what could not be recorded and fails', async () => {
     const service = await installed()
     // Over it, since the gateway has files open.
