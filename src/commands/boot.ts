@@ -1,8 +1,8 @@
+import {DESIRED_STATES, type DesiredState} from '../gateway/contract.js'
 import {Flags} from '@oclif/core'
 import {ExitStatus, usageError} from '../errors.js'
 import {boot} from '../lifecycle/boot.js'
 import {bootLine} from '../lifecycle/boot-report.js'
-import type {DesiredState} from '../managers/manager.js'
 import {type CommandResult, dryRunFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
@@ -16,7 +16,7 @@ taken away. A profile that cannot be started is reported, and the others start: 
   static override flags = {
     ...dryRunFlag,
     unrecorded: Flags.string({
-      options: ['running', 'stopped'],
+      options: [...DESIRED_STATES],
       default: 'running',
       description: 'what becomes of a gateway that was stopped, or never ran, and of which nobody recorded what is wanted',
     }),

@@ -1,3 +1,4 @@
+import {DESIRED_STATES, type DesiredState} from '../gateway/contract.js'
 import {Flags} from '@oclif/core'
 import type {Check} from '../doctor/check.js'
 import {loadChecks} from '../doctor/checks/index.js'
@@ -12,7 +13,7 @@ const fixFlags = {...allFlag, ...dryRunFlag, ...yesFlag, ...timeoutFlag, ...wedg
 const desiredFlag = {
   desired: Flags.string({
     description: 'what should be so from now on (default: what was recorded)',
-    options: ['running', 'stopped'],
+    options: [...DESIRED_STATES],
   }),
 }
 
@@ -34,7 +35,7 @@ Where nothing is found, nothing is changed and it ends with 0.`
 
     protected execute(): Promise<CommandResult> {
       const {timeout: timeoutMs, 'wedge-window': wedgeWindowMs = DEFAULT_WEDGE_WINDOW_MS, yes} = this.flags
-      const {desired} = this.flags as {desired?: 'running' | 'stopped'}
+      const {desired} = this.flags as {desired?: DesiredState}
       const makePlan = async (target: Parameters<typeof planCure>[0]) =>
         (await planCure(target, check, {timeoutMs, wedgeWindowMs, desired})).plan
       return this.runForAll(`fix ${check.id}`, makePlan, (plan) => confirmPlan(this.host, plan, yes))

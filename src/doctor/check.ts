@@ -1,3 +1,4 @@
+import {type DesiredState} from '../gateway/contract.js'
 import {ownCommand} from '../lifecycle/own-command.js'
 import type {Manager} from '../managers/manager.js'
 import type {Plan} from '../plan/plan.js'
@@ -7,7 +8,7 @@ import type {Scene} from './scene.js'
 /** What a fix was told. */
 export interface FixOptions {
   /** What should be so, where a finding leaves that open (`fix desired-state --desired`). */
-  readonly desired?: 'running' | 'stopped' | undefined
+  readonly desired?: DesiredState | undefined
   /** Bounds what waits for a gateway; undefined: as long as it may take. */
   readonly timeoutMs?: number | undefined
 }

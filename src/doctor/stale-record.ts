@@ -1,4 +1,4 @@
-import {HomeFile, LIVING_STATES, StateWord, stateWordOf} from '../gateway/contract.js'
+import {HomeFile, LIVING_STATES, StateField, StateWord, stateWordOf} from '../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {mirrorDesired} from '../gateway/desired-mirror.js'
 import {isInnerNamespace} from '../gateway/pid-namespace.js'
@@ -126,7 +126,7 @@ function asStopped(content: Buffer, pid: number | undefined): InPlaceWrite | und
   } catch {
     return undefined
   }
-  const place = topLevelValue(content, 'gateway_state')
+  const place = topLevelValue(content, StateField.state)
   if (!isObject(state) || !place || (pid !== undefined && state.pid !== pid)) return undefined
   if (!LIVING_STATES.has(stateWordOf(state.gateway_state))) return undefined
   const width = place.end - place.start

@@ -68,8 +68,27 @@ export const STANDARD_ROOT = '.hermes'
 /** How the name begins of the transient unit that restarts a service after its gateway's end; that one's pid follows. @holds 0.16 gateway/run.py */
 export const plannedRestartUnit = (service: string): string => `${service}-planned-restart-`.replaceAll('.', '-')
 
+/** Fields of the state file that are found in its bytes, or named to people. */
+export const StateField = {
+  /** A `StateWord`. @holds 0.10 gateway/status.py */
+  state: 'gateway_state',
+  /** When it last wrote the file: no sign of life, though others take it for one. @holds 0.10 gateway/status.py */
+  updatedAt: 'updated_at',
+  /** What the operator wants; upstream's own commands write it under s6 alone. @holds 0.16 hermes_cli/service_manager.py */
+  desired: 'desired_state',
+} as const
+
+/** What an operator can want of a gateway. @holds 0.16 hermes_cli/service_manager.py */
+export const DESIRED_STATES = ['running', 'stopped'] as const
+export type DesiredState = (typeof DESIRED_STATES)[number]
+
+/** The value of `desired_state`, or of our own record of it; undefined for anything else. */
+export function desiredStateOf(value: unknown): DesiredState | undefined {
+  return DESIRED_STATES.find((word) => word === value)
+}
+
 /**
- * What a gateway says of itself, in the field `gateway_state` of its state file. An enum, so that a comparison with a bare 'running' is
+ * What a gateway says of itself in its state file. An enum, so that a comparison with a bare 'running' is
  * refused (no-unsafe-enum-comparison): a manager's activity and an operator's wish are called so too, and mean something else.
  */
 export enum StateWord {

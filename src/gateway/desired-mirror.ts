@@ -1,11 +1,9 @@
+import {desiredStateOf, StateField, type DesiredState} from './contract.js'
 import {type AccountHost, type Doors, HostError, type InPlaceWrite} from '../host/host.js'
-import type {DesiredState} from '../managers/manager.js'
 import {isObject, stateFile} from './records.js'
 import {topLevelValue} from './state-timestamp.js'
 import {judge, observeGateway} from './verdict.js'
 
-/** Upstream's field for the operator's intent. */
-const FIELD = 'desired_state'
 const SPACE = 0x20
 /** Those of JSON. */
 const BLANKS = [SPACE, 0x09, 0x0a, 0x0d]
@@ -46,8 +44,7 @@ export function mirrorDesired(doors: Doors, home: string, desired: DesiredState,
 export function mirroredDesired(host: AccountHost, home: string): DesiredState | undefined {
   try {
     const state = parse(Buffer.from(host.readText(stateFile(home)) ?? ''))
-    const current = isObject(state) ? state[FIELD] : undefined
-    return current === 'running' || current === 'stopped' ? current : undefined
+    return isObject(state) ? desiredStateOf(state[StateField.desired]) : undefined
   } catch (error) {
     if (error instanceof HostError) return undefined
     throw error
@@ -61,14 +58,14 @@ export function mirroredDesired(host: AccountHost, home: string): DesiredState |
 export function takeMirrorBack(host: AccountHost, home: string, desired: DesiredState, before: DesiredState | undefined): void {
   host.editInPlace(stateFile(home), (content) => {
     const state = parse(content)
-    const place = topLevelValue(content, FIELD)
-    if (!isObject(state) || state[FIELD] !== desired || !place) return undefined
+    const place = topLevelValue(content, StateField.desired)
+    if (!isObject(state) || state[StateField.desired] !== desired || !place) return undefined
     if (before !== undefined) {
       return content.subarray(place.start, place.end).toString() === `"${desired}"`
         ? {offset: place.start + 1, bytes: Buffer.from(before)}
         : undefined
     }
-    const member = `"${FIELD}":"${desired}"`
+    const member = `"${StateField.desired}":"${desired}"`
     const written = [`,${member}`, member].find((text) => content.subarray(0, place.end).toString('latin1').endsWith(text))
     return written === undefined ? undefined : {offset: place.end - written.length, bytes: Buffer.alloc(written.length, ' ')}
   })
@@ -89,10 +86,11 @@ export function isMirrorDue(host: AccountHost, home: string, desired: DesiredSta
 function planMirror(content: Buffer, desired: DesiredState, mayInsert: boolean): {current: unknown; write: InPlaceWrite | undefined} {
   const state = parse(content)
   if (!isObject(state)) return {current: undefined, write: undefined}
-  const current = state[FIELD]
-  const place = topLevelValue(content, FIELD)
+  const current = state[StateField.desired]
+  const place = topLevelValue(content, StateField.desired)
   if (!place) return {current, write: mayInsert ? insertion(content, desired, Object.keys(state).length === 0) : undefined}
-  const isWord = (current === 'running' || current === 'stopped') && content.subarray(place.start, place.end).toString() === `"${current}"`
+  const word = desiredStateOf(current)
+  const isWord = word !== undefined && content.subarray(place.start, place.end).toString() === `"${word}"`
   if (!isWord || current === desired) return {current, write: undefined}
   return {current, write: {offset: place.start + 1, bytes: Buffer.from(desired)}}
 }
@@ -108,7 +106,7 @@ function insertion(content: Buffer, desired: DesiredState, isEmpty: boolean): In
   while (BLANKS.includes(content[end - 1] ?? 0)) end--
   let spaces = 0
   while (content[content.length - 1 - spaces] === SPACE) spaces++
-  const member = Buffer.from(`${isEmpty ? '' : ','}"${FIELD}":"${desired}"`)
+  const member = Buffer.from(`${isEmpty ? '' : ','}"${StateField.desired}":"${desired}"`)
   const missing = member.length - spaces
   if (missing > 0) return {offset: content.length, bytes: Buffer.alloc(missing, ' ')}
   return {offset: end, bytes: Buffer.concat([member, content.subarray(end, content.length - member.length)])}

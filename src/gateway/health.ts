@@ -1,5 +1,4 @@
-import {GatewayLimit, StateWord, stateWordOf} from './contract.js'
-import type {DesiredState} from '../managers/manager.js'
+import {desiredStateOf, GatewayLimit, StateWord, stateWordOf, type DesiredState} from './contract.js'
 import {formatTimestamp, pythonInt, timestampMicros} from './python-values.js'
 import type {Verdict} from './verdict.js'
 
@@ -86,7 +85,8 @@ export function healthPayload({verdict, isOwn, stateFile, nowMs}: HealthObservat
 export function isMeantToRun(recorded: DesiredState | undefined, stateFile: StateFileText): boolean | undefined {
   if (recorded !== undefined) return recorded === 'running'
   const file = stateFile.kind === 'text' ? parseStateFile(stateFile.text) : undefined
-  if (file?.desired_state === 'running' || file?.desired_state === 'stopped') return file.desired_state === 'running'
+  const desired = desiredStateOf(file?.desired_state)
+  if (desired !== undefined) return desired === 'running'
   const word = stateWordOf(file?.gateway_state)
   if (word === undefined) return undefined
   return word !== StateWord.stopped || file?.restart_requested === true

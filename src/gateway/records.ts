@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {HomeFile, stateWordOf, type SaidState} from './contract.js'
+import {desiredStateOf, HomeFile, stateWordOf, type DesiredState, type SaidState} from './contract.js'
 import {type AccountHost, HostError} from '../host/host.js'
 import {whyUnreadable} from '../host/tolerant-read.js'
 
@@ -24,7 +24,7 @@ export interface GatewayState {
   /** What it works on, in words: one entry a unit of `active_work`. */
   readonly activeWork: readonly string[]
   readonly updatedAt: string | number | undefined
-  readonly desiredState: 'running' | 'stopped' | undefined
+  readonly desiredState: DesiredState | undefined
   readonly servedProfiles: readonly string[]
   readonly platforms: readonly PlatformState[]
 }
@@ -68,7 +68,6 @@ export function readProcessRecord(host: AccountHost, file: string): FileReading<
 export function readGatewayState(host: AccountHost, home: string): FileReading<GatewayState> {
   return readJson(host, stateFile(home), (value) => {
     if (!isObject(value)) return undefined
-    const desired = value.desired_state
     return {
       process: parseProcess(value),
       says: text(value.gateway_state),
@@ -78,7 +77,7 @@ export function readGatewayState(host: AccountHost, home: string): FileReading<G
       activeAgents: typeof value.active_agents === 'number' && value.active_agents > 0 ? Math.floor(value.active_agents) : 0,
       activeWork: Array.isArray(value.active_work) ? value.active_work.filter(isObject).map(describeWork) : [],
       updatedAt: time(value.updated_at),
-      desiredState: desired === 'running' || desired === 'stopped' ? desired : undefined,
+      desiredState: desiredStateOf(value.desired_state),
       servedProfiles: Array.isArray(value.served_profiles) ? value.served_profiles.filter((name) => typeof name === 'string') : [],
       platforms: isObject(value.platforms) ? Object.entries(value.platforms).flatMap(([name, said]) => parsePlatform(name, said)) : [],
     }

@@ -1,4 +1,4 @@
-import {HomeFile, RESTING_STATES, stateWordOf} from './contract.js'
+import {HomeFile, RESTING_STATES, StateField, stateWordOf} from './contract.js'
 import type {InPlaceWrite} from '../host/host.js'
 import {type ProcessInfo, startedAt} from './process.js'
 import {isObject} from './records.js'
@@ -56,7 +56,7 @@ export function planRefresh(content: Buffer, owner: StateOwner, nowMs: number, m
   }
   if (typeof old === 'string' && hasZone(old) && Math.abs(nowMs - Date.parse(old)) < FRESH_MS) return {kind: 'fresh', updatedAt: old}
 
-  const place = topLevelValue(content, 'updated_at')
+  const place = topLevelValue(content, StateField.updatedAt)
   if (!place) return {kind: 'leave', why: `${HomeFile.state} is damaged`, isDamaged: true}
   const width = place.end - place.start
   const full = pythonTimestamp(nowMs)

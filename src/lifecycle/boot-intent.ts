@@ -1,6 +1,5 @@
-import {CUT_OFF_STATES, HomeFile, StateWord} from '../gateway/contract.js'
+import {CUT_OFF_STATES, HomeFile, StateField, StateWord, type DesiredState} from '../gateway/contract.js'
 import type {FileReading, GatewayState} from '../gateway/records.js'
-import type {DesiredState} from '../managers/manager.js'
 import type {DesiredReading} from '../service/desired-state.js'
 
 /** What a boot decides on for one profile. */
@@ -44,14 +43,14 @@ export function decideBoot({desired, state, isStoppedUntilBoot, unrecorded}: Boo
     if (desiredState === 'stopped') return decide('stopped', `it was stopped (${said})`)
     if (isStoppedUntilBoot) return decide('stopped', `it is stopped until the next boot (${said})`)
     // Upstream's own stop writes only its own field.
-    if (seen?.desiredState === 'stopped') return decide('stopped', `it was stopped (desired_state in ${HomeFile.state})`)
+    if (seen?.desiredState === 'stopped') return decide('stopped', `it was stopped (${StateField.desired} in ${HomeFile.state})`)
     return decide('running', `it should run (${said})`)
   }
   const doubt = desired.kind === 'unreadable' ? `; the record of hermes-svc cannot be read (${desired.why})` : ''
   const wish = recordedWish(desired, state)
   if (wish !== undefined) {
     const reason = wish === 'stopped' ? 'it was stopped' : 'it should run'
-    return decide(wish, `${reason} (desired_state in ${HomeFile.state})${doubt}`)
+    return decide(wish, `${reason} (${StateField.desired} in ${HomeFile.state})${doubt}`)
   }
   const guess = (why: string): BootDecision => {
     const meant =

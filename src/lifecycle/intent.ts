@@ -1,5 +1,4 @@
-import {HomeFile} from '../gateway/contract.js'
-import type {DesiredState} from '../managers/manager.js'
+import {HomeFile, type DesiredState} from '../gateway/contract.js'
 import type {Step} from '../plan/plan.js'
 import {isMirrorDue, mirrorDesired, mirroredDesired, takeMirrorBack} from '../gateway/desired-mirror.js'
 import {

@@ -1,4 +1,4 @@
-import {StateWord} from '../gateway/contract.js'
+import {StateWord, type DesiredState} from '../gateway/contract.js'
 import {ExitStatus} from '../errors.js'
 import {stateOf} from '../gateway/verdict.js'
 import type {Manager} from '../managers/manager.js'
@@ -71,7 +71,7 @@ export interface ServiceReport {
   readonly enabled: boolean | null
   /** What is enabled starts when its user logs in, and not before; absent where it starts at boot. */
   readonly startsAtLogin?: true
-  readonly desired: 'running' | 'stopped' | null
+  readonly desired: DesiredState | null
   readonly actual: Assessment['actual']
   readonly verdict: {readonly state: string; readonly pid: number | null; readonly evidence: readonly string[]}
   readonly gatewayState: string | null

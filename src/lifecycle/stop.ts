@@ -1,4 +1,4 @@
-import type {DesiredState} from '../managers/manager.js'
+import {type DesiredState} from '../gateway/contract.js'
 import {performSteps} from '../plan/apply.js'
 import {failingLate, onUndo, type Plan, type Progress} from '../plan/plan.js'
 import {companionsOf, companionsText} from './companions.js'

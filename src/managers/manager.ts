@@ -9,7 +9,6 @@ import type {Container} from './container.js'
 export const MANAGER_KINDS = ['systemd', 'launchd', 's6'] as const
 export type ManagerKind = (typeof MANAGER_KINDS)[number]
 export type Scope = 'user' | 'system'
-export type DesiredState = 'running' | 'stopped'
 /** What a person can have a manager do by a command of its own. `disable`: stop it and keep it down; `reload`: read the definition anew. */
 export type ByHand = 'status' | 'reload' | 'unmask' | 'disable'
 

@@ -1,10 +1,10 @@
 import path from 'node:path'
+import {desiredStateOf, type DesiredState} from '../gateway/contract.js'
 import {isObject} from '../gateway/records.js'
 import {parseStat} from '../gateway/process.js'
 import {TOOL_ENVIRONMENT} from '../gateway/process-darwin.js'
 import {type AccountHost, type Host, HostError, type InPlaceWrite} from '../host/host.js'
 import {whyUnreadable} from '../host/tolerant-read.js'
-import type {DesiredState} from '../managers/manager.js'
 
 /**
  * The operator's intent for one profile, the truth for every manager: `<home>/.hermes-svc.json`. Written only by start, stop, restart,
@@ -56,8 +56,9 @@ export function readDesired(host: AccountHost, home: string): DesiredReading {
 /** Who may write to the home can write anything there. What was asked for is all that has to be said; what else is damaged is left out. */
 function parseDesired(value: unknown): DesiredRecord | undefined {
   if (!isObject(value)) return undefined
-  const {desiredState, since, by, stoppedInBoot} = value
-  if (desiredState !== 'running' && desiredState !== 'stopped') return undefined
+  const {since, by, stoppedInBoot} = value
+  const desiredState = desiredStateOf(value.desiredState)
+  if (desiredState === undefined) return undefined
   const text = (said: unknown, instead: string) => (typeof said === 'string' && said !== '' ? said.slice(0, LONGEST_TEXT) : instead)
   return {
     schemaVersion: 1,

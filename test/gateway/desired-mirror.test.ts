@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
 import {mirrorDesired, takeMirrorBack} from '../../src/gateway/desired-mirror.js'
-import type {DesiredState} from '../../src/managers/manager.js'
 import {captured} from '../fakes/captures.js'
 import {type FakeFile, FakeHost} from '../fakes/fake-host.js'
+import type {DesiredState} from '../../src/gateway/contract.js'
 
 const HOME = '/home/user/.hermes'
 const FILE = `${HOME}/gateway_state.json`

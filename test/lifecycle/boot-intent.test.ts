@@ -1,9 +1,9 @@
 import {describe, expect, it} from 'vitest'
 import type {FileReading, GatewayState} from '../../src/gateway/records.js'
 import {decideBoot, isDashboardOnly} from '../../src/lifecycle/boot-intent.js'
-import type {DesiredState} from '../../src/managers/manager.js'
 import type {DesiredReading, DesiredRecord} from '../../src/service/desired-state.js'
 import {gatewayState} from '../fakes/gateway-state.js'
+import type {DesiredState} from '../../src/gateway/contract.js'
 
 const NOTHING: DesiredReading = {kind: 'absent'}
 const SINCE = '2026-05-01T00:00:00.000Z'

@@ -5,6 +5,7 @@ import {describe, expect, it} from 'vitest'
 import {
   CUT_OFF_STATES,
   GatewayExit,
+  GatewayLimit,
   GatewaySignal,
   GatewayVariable,
   HomeFile,
@@ -12,6 +13,7 @@ import {
   RAN_STATES,
   RESTING_STATES,
   STANDARD_ROOT,
+  StateField,
   StateWord,
   stateWordOf,
   tickSocket,
@@ -195,5 +197,40 @@ describe('the contract with upstream', () => {
     const names = [...Object.values(GatewayVariable), GatewaySignal.restart]
     const pattern = new RegExp(`(?<!\\w)(?:${names.join('|')})(?!\\w)`)
     expect(strays(({text}) => pattern.test(text), [], true)).toEqual([])
+  })
+
+  it('has the fields of the state file that are named, and no other file of ours spells one', () => {
+    const pattern = new RegExp(`(?<!\\w)(?:${Object.values(StateField).join('|')})(?!\\w)`)
+    expect(
+      strays(
+        ({text}) => pattern.test(text),
+        [
+          {file: 'src/commands/heartbeat.ts', text: /updated_at/, why: 'help and output, in which a person reads it beside its value'},
+          {file: 'src/gateway/state-timestamp.ts', text: /no updated_at/, why: 'the same'},
+          {file: 'src/smoke/breakages.ts', text: /get\("gateway_state"\)/, why: 'a program in Python'},
+        ],
+      ),
+    ).toEqual([])
+  })
+
+  it("is what the stand-in for a gateway goes by: its files, states, statuses and limits are upstream's", () => {
+    const text = fs.readFileSync(path.join(ROOT, 'src/smoke/stand-in/hermes'), 'utf8')
+    const all = (pattern: RegExp) => [...new Set([...text.matchAll(pattern)].map(([, found = '']) => found))]
+    const files = all(/self\.path\(((?:"[^"]+"(?:, )?)+)/g).map((words) => words.replace(/", "/g, '/').replace(/"/g, ''))
+    const known: readonly string[] = [...Object.values(HomeFile), tickSocket(0).replace('.0.', '.%d.')]
+    expect(files.length).toBeGreaterThan(10)
+    // What nothing of ours reads is no part of the contract.
+    expect(files.filter((file) => !known.includes(file) && !file.startsWith('stand-in.'))).toEqual(['cron', 'cron/.tick.lock'])
+    const states = all(/gateway_state(?:=|": )"(\w+)"/g)
+    expect(states.length).toBeGreaterThan(3)
+    expect(states.filter((word) => stateWordOf(word) === 'unknown')).toEqual([])
+    expect(all(/self\.leave\("requires-env", (\d+)\)/g)).toEqual([String(GatewayExit.fatalConfiguration)])
+    expect(all(/"exit": \{"code": (\d+)\}/g)).toEqual([String(GatewayExit.restart)])
+    expect(all(/^MARKER_TTL_SEC = (\d+)$/gm)).toEqual([String(GatewayLimit.markerSec)])
+    expect(all(/"heartbeat_ms": (\d+)/g)).toEqual([String(GatewayLimit.heartbeatEverySec * 1000)])
+    const variables: readonly string[] = Object.values(GatewayVariable)
+    const heeded = all(/"(_?HERMES_\w+)"/g)
+    expect(heeded.length).toBeGreaterThan(1)
+    expect(heeded.filter((name) => !variables.includes(name))).toEqual([])
   })
 })

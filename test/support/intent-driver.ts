@@ -4,10 +4,10 @@ import {createNodeHost} from '../../src/host/node-host.js'
 import {recordIntent} from '../../src/lifecycle/intent.js'
 import type {Observation} from '../../src/lifecycle/observe.js'
 import type {Target} from '../../src/lifecycle/target.js'
-import type {DesiredState} from '../../src/managers/manager.js'
 import {performSteps} from '../../src/plan/apply.js'
 import {readDesired} from '../../src/service/desired-state.js'
 import {ownDoors} from './doors.js'
+import type {DesiredState} from '../../src/gateway/contract.js'
 
 /**
  * Program for tests that need many changes of intent: does what start and stop do about it, in turn, by the real steps, until it is killed.

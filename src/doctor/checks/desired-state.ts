@@ -1,4 +1,4 @@
-import {GatewayExit, HomeFile, StateWord} from '../../gateway/contract.js'
+import {GatewayExit, HomeFile, StateField, StateWord, type DesiredState} from '../../gateway/contract.js'
 import {usageError} from '../../errors.js'
 import {judge, stateOf} from '../../gateway/verdict.js'
 import {stopBudgetMs} from '../../lifecycle/budget.js'
@@ -9,7 +9,7 @@ import {DEFAULT_WEDGE_WINDOW_MS} from '../../lifecycle/prove.js'
 import {planRestart} from '../../lifecycle/restart.js'
 import {planStart} from '../../lifecycle/start.js'
 import {planStop} from '../../lifecycle/stop.js'
-import {type DesiredState, exitedWith} from '../../managers/manager.js'
+import {exitedWith} from '../../managers/manager.js'
 import {onUndo, type Plan, type Step} from '../../plan/plan.js'
 import {desiredStateFile, isStoppedUntilBoot} from '../../service/desired-state.js'
 import {type CheckDefinition, commandLine, defineCheck, type FixOptions} from '../check.js'
@@ -56,7 +56,7 @@ export const definition: CheckDefinition<Evidence> = {
         interrupts: false,
         what: `it should be ${wanted}, and ${HomeFile.state} says that it should be ${mirror}`,
         why: 'Tools that read the wish there, a container at its boot among them, do the opposite of what was asked.',
-        evidence: [recorded(scene), `${HomeFile.state}: desired_state is ${mirror}`],
+        evidence: [recorded(scene), `${HomeFile.state}: ${StateField.desired} is ${mirror}`],
       },
     ]
   },
@@ -92,7 +92,7 @@ function wish({desired, gateway}: Observation): DesiredState | undefined {
 function recorded({seen}: Scene): string {
   const wanted = wish(seen)
   if (seen.desired.kind !== 'recorded')
-    return `desired: ${wanted === undefined ? 'not recorded' : `${wanted} (desired_state in ${HomeFile.state})`}`
+    return `desired: ${wanted === undefined ? 'not recorded' : `${wanted} (${StateField.desired} in ${HomeFile.state})`}`
   const {desiredState, since, by} = seen.desired.record
   return `desired: ${desiredState}, since ${since} (${by})`
 }
