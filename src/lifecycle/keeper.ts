@@ -1,18 +1,18 @@
 import path from 'node:path'
 import {GatewaySignal, GatewayVariable, HomeFile} from '../gateway/contract.js'
 import {readLastWords} from '../gateway/last-words.js'
-import {readProcess, type ProcessInfo} from '../gateway/process.js'
-import {readGatewayState} from '../gateway/records.js'
-import {stateOf} from '../gateway/verdict.js'
+import {ancestorsOf, hasEnded, type ProcessInfo, readProcess, startedAt} from '../gateway/process.js'
+import {pidFile, readGatewayState, readProcessRecord} from '../gateway/records.js'
+import {recordOf, stateOf} from '../gateway/verdict.js'
 import {tick} from '../gateway/tick.js'
 import {HostError, type Launched, type LaunchEnd} from '../host/host.js'
 import {afterEnd, type GatewayEnd} from '../service/after-end.js'
 import {readDesired} from '../service/desired-state.js'
-import type {HelperName} from '../service/helpers.js'
 import type {RestartPolicy} from '../service/restart-policy.js'
 import type {HeartbeatSettings} from '../service/settings.js'
+import {clearDeadRecord} from './dead-record.js'
 import type {RunPlace} from './run-place.js'
-import {SYSTEM_FOLDERS} from '../service/unit-path.js'
+import {writePlannedStop} from './signal-gateway.js'
 import {watch} from './watchdog.js'
 
 /** Signals that end the gateway for good, as a stop that is meant, and those that are the gateway's own affair. */
@@ -20,15 +20,12 @@ const STOPPING: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIG
 const PASSED_ON: readonly NodeJS.Signals[] = [GatewaySignal.restart, 'SIGUSR2']
 /** What a keeper has to be told of. */
 export const KEPT_SIGNALS = [...STOPPING, ...PASSED_ON]
-const HELPER_TIMEOUT_MS = 15_000
-const HELPER_PATH = SYSTEM_FOLDERS.join(':')
 
 export interface KeeperOptions {
   readonly policy: RestartPolicy
   readonly heartbeat: HeartbeatSettings
   readonly argv: readonly string[]
   readonly folder: string
-  readonly helper: (name: HelperName) => string
   /** The longest that the gateway may take to end. */
   readonly stopMs: number
   readonly say: (line: string) => void
@@ -89,15 +86,29 @@ export class Keeper {
       return
     }
     if (isFirst) {
-      await this.callHelper('before-stop.sh', {MAINPID: String(gateway.pid)})
+      this.announceStop(gateway)
       void this.endInTime(gateway)
     }
     this.pass(gateway, signal)
   }
 
-  /** Clears a pid record that a dead gateway left, after the same checks as under a manager. The wait is this program's own. */
+  /** As a manager's helper does before each start; the wait is this program's own. */
   private async prepare(): Promise<void> {
-    await this.callHelper('before-start.sh', {})
+    const said = await clearDeadRecord(this.place, this.place.profile.home)
+    if (said !== undefined) this.options.say(said)
+  }
+
+  /** Tells the gateway that the stop is meant, as a manager's helper does before each stop. */
+  private announceStop({pid}: Launched): void {
+    const {host, userHost, profile} = this.place
+    const gateway = gatewayOf(this.place, pid)
+    if (!gateway) return
+    try {
+      writePlannedStop({host, userHost, service: {profile}}, gateway)
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error
+      this.options.say('the planned-stop marker could not be written: the gateway will take the stop for an accident')
+    }
   }
 
   private async runOnce(): Promise<{end: LaunchEnd; seen: GatewayEnd}> {
@@ -178,14 +189,18 @@ export class Keeper {
     const own = this.gateway?.pid
     return !this.isStopping && own !== undefined && (pid === own || parentPid === own)
   }
+}
 
-  private async callHelper(name: HelperName, variables: Readonly<Record<string, string>>): Promise<void> {
-    const {userHost, host} = this.place
-    const shell = host.which('sh') ?? '/bin/sh'
-    const result = await userHost.run([shell, '-c', this.options.helper(name), 'hermes-svc', this.options.folder], {
-      env: {PATH: HELPER_PATH, ...variables},
-      timeoutMs: HELPER_TIMEOUT_MS,
-    })
-    for (const line of result.stderr.split('\n').filter(Boolean)) this.options.say(line.replace(/^hermes-svc: /, ''))
-  }
+/** The gateway that the pid record names if the process that was launched started it, as a wrapper does; else that process itself. */
+function gatewayOf({host, userHost, profile}: RunPlace, pid: number): ProcessInfo | undefined {
+  const launched = readProcess(host, pid, userHost)
+  if (!launched || hasEnded(launched)) return undefined
+  const record = recordOf(readProcessRecord(userHost, pidFile(profile.home)))
+  const named = record && readProcess(host, record.pid, userHost)
+  const isItsOwn = named && !hasEnded(named) && identifiesStart(named, record.startTime) && ancestorsOf(host, named.pid).includes(pid)
+  return isItsOwn ? named : launched
+}
+
+function identifiesStart(process: ProcessInfo, startTime: number | undefined): boolean {
+  return startTime === undefined || startedAt(process, startTime)
 }

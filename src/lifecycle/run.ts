@@ -3,7 +3,6 @@ import {readDrain, stopTimeoutSec} from '../gateway/drain.js'
 import type {Host} from '../host/host.js'
 import {gatewayArgv} from '../service/gateway-argv.js'
 import {parseCommandFlag} from '../service/gateway-command.js'
-import {renderHelpers} from '../service/helpers.js'
 import {DEFAULT_RESTART_POLICY, type RestartPolicy} from '../service/restart-policy.js'
 import {DEFAULT_HEARTBEAT, type HeartbeatSettings} from '../service/settings.js'
 import type {DefinitionRequest} from './install.js'
@@ -38,12 +37,10 @@ export async function runGateway(host: Host, request: RunRequest): Promise<numbe
   requireHome(place)
   await requireAlone(place)
   const program = request.command === undefined ? findProgram(place) : parseCommandFlag(host, request.command)
-  const helpers = await renderHelpers(host, {home: place.profile.home, policy})
   const folder = makeRunFolder(place)
   const keeper = new Keeper(place, {
     ...{policy, heartbeat, folder, say: request.say},
     argv: gatewayArgv(program, place.profile.name, place.profile.home),
-    helper: (name) => helpers.find((helper) => helper.name === name)?.text ?? '',
     stopMs: stopTimeoutSec(await readDrain(place.userHost, place.profile.home)) * 1000,
   })
   const release = host.onSignals(KEPT_SIGNALS, (signal) => void keeper.onSignal(signal))

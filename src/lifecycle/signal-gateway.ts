@@ -38,7 +38,7 @@ export function signalGateway(target: GatewayPlace, gateway: GatewayProcess, sig
  * Tells the gateway that the stop it is about to be sent is meant (upstream's marker, valid for 60 s), so that it ends with 0. Written with the
  * service's user's ids, since the gateway removes it.
  */
-export function writePlannedStop(target: Target, gateway: GatewayProcess): void {
+export function writePlannedStop(target: GatewayPlace, gateway: GatewayProcess): void {
   const {userHost, service, host} = target
   const marker = {
     target_pid: gateway.pid,
@@ -65,7 +65,7 @@ export function announceEnd({userHost, manager, service}: Target, gateway: Gatew
 }
 
 /** Upstream compares for equality, so what is known less exactly is taken from the gateway's own record; without that null, which it accepts. */
-function ownStartTime({userHost, service}: Target, gateway: GatewayProcess): number | null {
+function ownStartTime({userHost, service}: GatewayPlace, gateway: GatewayProcess): number | null {
   if (gateway.startSlack === undefined) return gateway.startTime
   const record = recordOf(readProcessRecord(userHost, pidFile(service.profile.home)))
   const isOwn = record?.pid === gateway.pid && record.startTime !== undefined && startedAt(gateway, record.startTime)

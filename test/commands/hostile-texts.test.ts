@@ -64,7 +64,7 @@ interface Case {
 const failing = (verb: string) => (machine: FakeSystemd) => void machine.failing.set(verb, {code: 1, stderr: HOSTILE})
 /** Each command that prints, with a case that brings the text of others to where it prints. */
 const CASES: Readonly<Record<string, readonly Case[]>> = {
-  diff: [{shows: true, prepare: ({host}) => host.put('/home/user/.config/hermes-svc/hermes-gateway/before-start.sh', HOSTILE)}],
+  diff: [{shows: true, prepare: ({host}) => host.put('/home/user/.config/hermes-svc/hermes-gateway/service-helper.sh', HOSTILE)}],
   doctor: [
     {shows: true, gateway: 'runs'},
     {shows: true, gateway: 'failed'},
@@ -89,7 +89,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     {
       shows: true,
       args: ['--dry-run'],
-      prepare: ({host}) => host.put('/home/user/.config/hermes-svc/hermes-gateway/before-start.sh', HOSTILE),
+      prepare: ({host}) => host.put('/home/user/.config/hermes-svc/hermes-gateway/service-helper.sh', HOSTILE),
     },
     {shows: true, args: ['--command', HOSTILE]},
     {shows: true, args: ['--env', HOSTILE]},

@@ -12,9 +12,9 @@ export function packageFiles(packageRoot = '/usr/lib/node_modules/hermes-svc'): 
     [`${packageRoot}/dist/heartbeat.cjs`]: {text: '// the tick\n'},
     [`${packageRoot}/package.json`]: {text: JSON.stringify({version: PACKAGE_VERSION})},
   }
-  for (const name of readdirSync(TEMPLATES, {recursive: true, encoding: 'utf8'}).filter((entry) => entry.endsWith('.ejs'))) {
+  for (const name of readdirSync(TEMPLATES, {recursive: true, encoding: 'utf8'}).filter((entry) => /\.(?:ejs|sh)$/.test(entry))) {
     files[`${packageRoot}/templates/${name}`] = {text: readFileSync(join(TEMPLATES, name), 'utf8')}
   }
-  for (const tool of ['date', 'head', 'ls', 'mv', 'nice', 'rm', 'sleep', 'tr']) files[`/usr/bin/${tool}`] = {text: '', mode: 0o755}
+  for (const tool of ['head', 'nice', 'rm', 'sleep']) files[`/usr/bin/${tool}`] = {text: '', mode: 0o755}
   return files
 }

@@ -36,13 +36,13 @@ const rows: DoctorRow<LaunchdService>[] = [
     id: 'outdated',
     kind: 'older',
     severity: 'warning',
-    how: 'helpers and launcher of an older version, under launchd',
-    what: /is as hermes-svc 0\.0\.9 wrote it, and this is \S+: (?=.*after-exit\.sh)(?=.*hermes-gateway-launcher).* differ$/,
+    how: 'a service helper and a launcher of an older version, under launchd',
+    what: /is as hermes-svc 0\.0\.9 wrote it, and this is \S+: (?=.*service-helper\.sh)(?=.*hermes-gateway-launcher).* differ$/,
     break: async (service) => {
       const {pid} = await service.status()
       await service.sh(
         'cd "$1" && sed -i "s/\\"writtenBy\\": \\".*\\"/\\"writtenBy\\": \\"0.0.9\\"/" settings.json && ' +
-          'echo "# old" >>after-exit.sh && echo "# old" >>hermes-gateway-launcher && echo "$2" >"$1.before"',
+          'echo "# old" >>service-helper.sh && echo "# old" >>hermes-gateway-launcher && echo "$2" >"$1.before"',
         [service.support, String(pid)],
       )
     },

@@ -62,20 +62,20 @@ const rows: DoctorRow<S6Service>[] = [
     id: 'helper-missing',
     kind: 'missing',
     severity: 'warning',
-    how: 'a helper of a slot is removed',
-    what: /before-start\.sh is gone/,
+    how: 'the service helper of a slot is removed',
+    what: /service-helper\.sh is gone/,
     break: async (service) => {
-      await service.sh('rm "$1/helpers/before-start.sh"', [service.slot])
+      await service.sh('rm "$1/helpers/service-helper.sh"', [service.slot])
     },
   },
   {
     id: 'helper-missing',
     kind: 'writable',
     severity: 'warning',
-    how: 'a helper of a slot is given to the user of the gateway',
-    what: /others than root can change what .* runs: .*after-exit\.sh/,
+    how: 'the service helper of a slot is given to the user of the gateway',
+    what: /others than root can change what .* runs: .*service-helper\.sh/,
     break: async (service) => {
-      await service.sh('chown hermes "$1/helpers/after-exit.sh"', [service.slot])
+      await service.sh('chown hermes "$1/helpers/service-helper.sh"', [service.slot])
     },
   },
   {

@@ -309,7 +309,7 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     const installed = await service.must('install', ['--restart-delay', '2s'])
     expect(installed.stdout).toContain('stopped as before')
     expect(await service.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'stopped', enabled: false})
-    expect(await machine().readText(`${service.support}/before-start.sh`)).toContain('delay=2000\n')
+    expect(await machine().readText(service.dropIn)).toContain('"first-ms=2000"')
     expect((await service.must('diff')).stdout).toContain('is as rendered')
   })
 

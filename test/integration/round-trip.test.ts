@@ -5,9 +5,12 @@ import {build} from 'esbuild'
 import fc from 'fast-check'
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
+import {runtimeFolder} from '../../src/managers/systemd/bus.js'
 import {environmentAssignment, execWord} from '../../src/managers/systemd/escape.js'
 import {parseShow, splitEntries} from '../../src/managers/systemd/show.js'
 import type {Scope} from '../../src/managers/manager.js'
+import {DEFAULT_RESTART_POLICY} from '../../src/service/restart-policy.js'
+import {HELPER_NAME, type HelperVerb, helperWords} from '../../src/service/service-helper.js'
 import {shellQuote} from '../../src/service/shell-quote.js'
 import {refusedText} from '../../src/service/text-check.js'
 import {type Machine, MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
@@ -246,6 +249,8 @@ function suite(machine: () => Machine, numRuns: number): void {
         accepted.flatMap(({one, service}) => {
           const properties = bus.get(service)
           const support = path.join(definitionFolders(scope, alice).support, service.replace('.service', ''))
+          const state = path.join(runtimeFolder(scope, alice), `hermes-svc-${service.replace('.service', '')}`)
+          const call = (verb: HelperVerb) => helperWords(verb, {home: one.home, state, policy: DEFAULT_RESTART_POLICY})
           const seen = [
             properties?.WorkingDirectory?.data,
             argvOf(properties, 'ExecStartPre')?.slice(3),
@@ -256,10 +261,10 @@ function suite(machine: () => Machine, numRuns: number): void {
           const wanted = [
             // systemd's own mark for a folder that may be missing.
             `!${one.home}`,
-            [`${support}/before-start.sh`, '/usr/bin/sleep'],
+            [`${support}/${HELPER_NAME}`, '/usr/bin/sleep', ...call('before-start')],
             [one.home],
-            ['/bin/sh', `${support}/before-stop.sh`],
-            ['/bin/sh', `${support}/after-exit.sh`],
+            ['/bin/sh', `${support}/${HELPER_NAME}`, ...call('before-stop')],
+            ['/bin/sh', `${support}/${HELPER_NAME}`, ...call('after-exit')],
           ]
           return differs(seen, wanted) ? [{seen, wanted}] : []
         }),

@@ -3,13 +3,14 @@ import type {Account} from '../../src/host/host.js'
 import {type Machine, MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import {doctor} from '../support/doctor-row.js'
 import {describeOnSystemd} from '../support/machines.js'
+import {stamped} from '../../src/managers/systemd/definition.js'
 import {nodeOfVersion} from '../support/node-versions.js'
 import {TestService} from '../support/test-service.js'
 
 const VERSION = '0.1.0'
 /** Helper, drop-in and tick as another version might have them; nothing in it has to do with the gateway's own process. */
 const OTHER_HELPERS = `
-sed -i '1,/^$/s/^$/# of another version\\n/' templates/helpers/common.sh.ejs
+sed -i '2i # Of another version.' templates/service-helper.sh
 sed -i 's/^KillMode=mixed/SendSIGHUP=no\\n&/' templates/systemd/10-hermes-svc.conf.ejs
 echo '// of another version' >>dist/heartbeat.cjs
 `
@@ -17,6 +18,20 @@ const OTHER_ENVIRONMENT = "sed -i 's/^StandardOutput=/Environment=HERMES_OF_ANOT
 /** A unit that says the same of the process in other words. */
 const OTHER_COMMENTS =
   "sed -i 's/^\\[Unit\\]/# Of another version.\\n&\\nDocumentation=man:hermes-svc(1)/' templates/systemd/gateway.service.ejs"
+
+/** $1: support folder. Helpers of each service's own, as they were before there was one for all. */
+const FORMER_HELPERS = `set -e
+for verb in before-start before-stop after-exit; do
+  printf '#!/bin/sh\\necho %s >>"%s/said"\\n' "$verb" "$1" >"$1/$verb.sh"
+done
+rm "$1/service-helper.sh"
+`
+
+/** A drop-in that calls those. */
+function callingFormerHelpers(dropIn: string, support: string): string {
+  const line = /^(Exec\w+=-?:\/bin\/sh) .*"[^"]*\/service-helper\.sh".* "(before-start|before-stop|after-exit)" .*$/gm
+  return dropIn.replace(line, (_, program: string, verb: string) => `${program} "${support}/${verb}.sh"`)
+}
 
 /** The machine, with another package of hermes-svc, or one run by another node. */
 function withProgram(machine: Machine, folder: string, node = MACHINE_NODE): Machine {
@@ -91,14 +106,14 @@ await describeOnSystemd(
         await service.must('uninstall')
       })
 
-      it('in place, to other helpers, another drop-in and another tick: doctor names them, its fix writes them, the gateway goes on', async () => {
+      it('in place, to another helper, another drop-in and another tick: doctor names them, its fix writes them, the gateway goes on', async () => {
         const after = await otherPackage(machine(), '0.2.0', OTHER_HELPERS)
         const {service, pid} = await installedBy(machine(), after.machine)
         const {exit, findings} = await doctor(service)
         expect({exit, findings}).toMatchObject({exit: 1, findings: [{id: 'outdated', kind: 'older', severity: 'warning', isSafe: true}]})
         expect(findings[0]?.what).toBe(
           `${service.unit} is as hermes-svc ${VERSION} wrote it, and this is 0.2.0: ` +
-            'before-start.sh, before-stop.sh, after-exit.sh, 10-hermes-svc.conf, heartbeat.cjs differ',
+            'service-helper.sh, 10-hermes-svc.conf, heartbeat.cjs differ',
         )
         expect(findings[0]?.evidence.at(-1)).toBe('no restart is needed')
         const fixed = await service.must('fix:outdated', ['--yes'])
@@ -147,23 +162,31 @@ await describeOnSystemd(
         expect(findings[0]?.cure[1]).toMatch(/^npm install -g hermes-svc@0\.10\.0 /)
         await service.must('fix:outdated', ['--yes'])
         expect(await doctor(service)).toEqual({exit: 0, findings: []})
-        expect(await service.sh('ls "$1"', [service.support])).toBe('after-exit.sh\nbefore-start.sh\nbefore-stop.sh\nsettings.json\n')
+        expect(await service.sh('ls "$1"', [service.support])).toBe('service-helper.sh\nsettings.json\n')
         expect(await service.mainPid()).toBe(pid)
         await service.must('uninstall')
       })
 
-      it('from a version with fewer helpers, which recorded no version: the new one is none that is missing, and is written', async () => {
+      it('from one with helpers of each service’s own, which recorded no version: they do until the fix, which leaves just the one', async () => {
         const {service, pid} = await installedBy(machine(), machine())
         const recorded = {...(await settings(service)), writtenBy: undefined}
         await service.machine.writeText(`${service.support}/settings.json`, JSON.stringify(recorded), service.actor)
-        await service.sh('rm "$1/before-stop.sh"', [service.support])
+        const dropIn = (await service.machine.readText(service.dropIn)) ?? ''
+        await service.machine.writeText(service.dropIn, stamped(callingFormerHelpers(dropIn, service.support)), service.actor)
+        await service.sh(FORMER_HELPERS, [service.support], service.actor)
+        await service.systemctl('daemon-reload')
+        await service.sh('kill -9 "$1"', [String(pid)])
+        const next = await service.comesUp(pid)
+        expect(await service.sh('cat "$1/said"', [service.support])).toBe('after-exit\nbefore-start\n')
+        await service.sh('rm "$1/said"', [service.support], service.actor)
         const {findings} = await doctor(service)
         expect(findings).toMatchObject([{id: 'outdated', kind: 'older', isSafe: true}])
         expect(findings[0]?.what).toContain('is as an earlier hermes-svc wrote it')
-        expect(findings[0]?.evidence).toContain(`${service.support}/before-stop.sh is not there; that version had none`)
+        expect(findings[0]?.evidence).toContain(`${service.support}/service-helper.sh is not there; that version had none`)
         await service.must('fix:outdated', ['--yes'])
         expect(await doctor(service)).toEqual({exit: 0, findings: []})
-        expect(await service.mainPid()).toBe(pid)
+        expect(await service.mainPid()).toBe(next)
+        expect(await service.sh('ls "$1"', [service.support])).toBe('service-helper.sh\nsettings.json\n')
         await service.must('uninstall')
       })
     })

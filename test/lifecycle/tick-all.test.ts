@@ -55,7 +55,7 @@ describe('a run of the tick', () => {
     ['wants none', {[`${SUPPORT}/hermes-gateway/settings.json`]: settings({heartbeat: {...DEFAULT_HEARTBEAT, enabled: false}})}],
     ['is another account’s', {[`${SUPPORT}/hermes-gateway/settings.json`]: settings({account: 'somebody'})}],
     ['has settings that are damaged', {[`${SUPPORT}/hermes-gateway/settings.json`]: '{'}],
-    ['has no settings yet', {[`${SUPPORT}/hermes-gateway/before-start.sh`]: ''}],
+    ['has no settings yet', {[`${SUPPORT}/hermes-gateway/service-helper.sh`]: ''}],
   ])('passes over a service that %s', async (_, files) => {
     const host = machine(files)
     expect(await tickOn(host)).toEqual([])

@@ -1,12 +1,6 @@
-import {spawnSync} from 'node:child_process'
-import fs from 'node:fs'
-import os from 'node:os'
-import path from 'node:path'
-import {afterAll, beforeAll, describe, expect, it} from 'vitest'
-import {createNodeHost} from '../../src/host/node-host.js'
+import {describe, expect, it} from 'vitest'
 import type {LastWords} from '../../src/gateway/last-words.js'
 import {afterEnd, type GatewayEnd} from '../../src/service/after-end.js'
-import {renderHelpers} from '../../src/service/helpers.js'
 import {DEFAULT_RESTART_POLICY} from '../../src/service/restart-policy.js'
 import {stateWordOf} from '../../src/gateway/contract.js'
 
@@ -94,81 +88,5 @@ describe('what its files say', () => {
       waitMs: 4000,
       text: 'gateway exited with 75 after 1 s, since its event loop did not answer its own watchdog; failure 3 in a row, the next start waits 4 s',
     })
-  })
-})
-
-describe.runIf(process.platform === 'linux')('the same rule as the helper that managers call', () => {
-  let folder: string
-  let helper: string
-  const packageRoot = path.join(import.meta.dirname, '../..')
-
-  beforeAll(async () => {
-    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-test-'))
-    fs.mkdirSync(path.join(folder, 'state'))
-    const rendered = await renderHelpers(createNodeHost(packageRoot), {home: folder, policy})
-    helper = rendered.find(({name}) => name === 'after-exit.sh')?.text ?? ''
-  })
-  afterAll(() => {
-    fs.rmSync(folder, {recursive: true})
-  })
-
-  const cases: [string, Partial<GatewayEnd>, number][] = [
-    ['75 of a gateway that ran', {code: 75, words: said('stopped', true)}, 3],
-    ['75 while it drained', {code: 75, words: said('draining')}, 3],
-    ['75 during the start', {code: 75, words: said('starting', true)}, 3],
-    ['75 of a start that failed', {code: 75, words: said('startup_failed')}, 0],
-    ['75 with a state that says nothing', {code: 75, words: said('strange')}, 0],
-    ['75 that was asked for by itself', {code: 75, words: said('strange', true)}, 2],
-    ['75 soon, and no word', {code: 75, upMs: 1000}, 1],
-    ['75 late, and no word', {code: 75, upMs: policy.plannedAfterMs + 1000}, 1],
-    ['0 after a restart was requested, as of 0.16 under systemd', {code: 0, words: said('stopped', true)}, 5],
-    ['1 after a restart was requested', {code: 1, words: said('draining', true)}, 5],
-    ['a SIGKILL at the end of a drain for a restart', {code: null, signal: 'SIGKILL', words: said('draining', true)}, 5],
-    ['1 during the start, whatever stands there', {code: 1, words: said('starting', true)}, 5],
-    ["0 with upstream's note of a restart", {code: 0, words: {...SILENT, isRestartPending: true}}, 5],
-    ['0 with a marker of a planned stop that it did not read', {code: 0, words: {...SILENT, isStopPlanned: true}}, 5],
-    ['a SIGTERM with such a marker', {code: null, signal: 'SIGTERM', words: {...SILENT, isStopPlanned: true}}, 5],
-    ['75 of its own loop watchdog', {code: 75, words: {...said('running'), isLoopWatchdog: true}}, 5],
-    ['75 of its own loop watchdog after long', {code: 75, upMs: policy.plannedAfterMs + 1000, words: {...SILENT, isLoopWatchdog: true}}, 5],
-    ['1', {code: 1, words: said('running')}, 6],
-    ['0', {code: 0, words: said('stopped')}, 0],
-    ['1 after long', {code: 1, upMs: policy.forgetAfterMs + 1000}, 6],
-    ['a signal', {code: null, signal: 'SIGKILL'}, 1],
-    ['a stop', {code: 0, isAsked: true}, 4],
-  ]
-
-  it.each(cases)('%s', (_, given, before) => {
-    const seen = end(given)
-    const ticks = Math.round(Number(fs.readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 100)
-    const started = ticks - seen.upMs / 10
-    fs.writeFileSync(path.join(folder, 'failures'), `${before}\n`)
-    fs.writeFileSync(path.join(folder, 'started'), `${started}\n`)
-    fs.utimesSync(path.join(folder, 'started'), Date.now() / 1000 - 10, Date.now() / 1000 - 10)
-    if (seen.isAsked) fs.writeFileSync(path.join(folder, 'stopping'), '1\n')
-    const state = {
-      start_time: started + 1,
-      gateway_state: seen.words.said?.gatewayState,
-      restart_requested: seen.words.said?.restartRequested,
-    }
-    const {said: saidBy, isRestartPending, isStopPlanned, isLoopWatchdog} = seen.words
-    const files: [string, boolean, unknown][] = [
-      ['gateway_state.json', saidBy !== undefined, state],
-      ['.restart_pending.json', isRestartPending, {requested_at: 1, via_service: true, detached: false}],
-      ['.gateway-planned-stop.json', isStopPlanned, {target_pid: 999_999_999, target_start_time: null}],
-      ['state/gateway.lifecycle.json', isLoopWatchdog, {phase: 'exited', exit_code: 75, exit_reason: 'loop_liveness_watchdog'}],
-    ]
-    for (const [name, isThere, content] of files) {
-      fs.rmSync(path.join(folder, name), {force: true})
-      if (isThere) fs.writeFileSync(path.join(folder, name), JSON.stringify(content))
-    }
-    const how =
-      seen.code === null
-        ? {EXIT_CODE: 'killed', EXIT_STATUS: (seen.signal ?? '').replace('SIG', '')}
-        : {EXIT_CODE: 'exited', EXIT_STATUS: String(seen.code)}
-    const result = spawnSync('sh', ['-c', helper, 'helper', folder], {env: {PATH: '/usr/bin:/bin', ...how}, encoding: 'utf8'})
-    const failures = Number(fs.readFileSync(path.join(folder, 'failures'), 'utf8'))
-    expect({failures, said: result.stderr}).toMatchObject({failures: afterEnd(policy, before, seen).failures})
-    // Nobody reads it any more.
-    expect(fs.existsSync(path.join(folder, '.gateway-planned-stop.json'))).toBe(false)
   })
 })

@@ -8,6 +8,7 @@ import {describeUnless} from '../support/describe-unless.js'
 import {
   cleanUp,
   HANGS_MS,
+  helperCall,
   helperService,
   HOST,
   type Json,
@@ -40,17 +41,16 @@ interface End {
   readonly pretty?: boolean
 }
 
-/** A state file with what else stands in a real one: the same keys further down. */
+/** A state file with what else stands in a real one, in the order in which gateways write it. */
 function stateText({startsAfter, ...fields}: Json, started: number, pretty: boolean): string {
-  const error_message = 'he said "restart_requested": true, \\'
+  const error_message = 'he said "restart_requested": true, "start_time": 7 \\'
   return JSON.stringify(
     {
-      kind: 'hermes-gateway',
-      pid: 12,
-      platforms: {'ops:telegram': {gateway_state: 'running', restart_requested: true, start_time: 1, error_message}},
-      ...fields,
+      ...{pid: 12, kind: 'hermes-gateway', argv: ['/x/hermes', 'gateway']},
       ...(typeof startsAfter === 'number' ? {start_time: started + startsAfter} : {}),
-      active_work: [{kind: 'chat', pid: 9, start_time: 2, restart_requested: true, gateway_state: 'starting'}, [], {}],
+      ...fields,
+      platforms: {'ops:telegram': {state: 'running', error_message, writer_pid: 9, writer_start_time: 1}},
+      active_work: [{kind: 'chat', id: 9}, [], {}],
     },
     null,
     pretty ? 2 : 0,
@@ -60,7 +60,7 @@ function stateText({startsAfter, ...fields}: Json, started: number, pretty: bool
 for (const [shellName, shell] of Object.entries(SHELLS)) {
   describeUnless(lacks(shell[0] ?? ''), `after-exit.sh under ${shellName}`, () => {
     const ends = async (end: End): Promise<{failures: string | undefined; said: string}> => {
-      const made = await helperService()
+      const made = helperService()
       const up = end.up ?? 0
       const started = nowTicks() - up * 100
       if (end.up !== undefined) {
@@ -74,7 +74,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       if (stateFile !== undefined) {
         put(made.home, 'gateway_state.json', typeof stateFile === 'string' ? stateFile : stateText(stateFile, started, end.pretty ?? false))
       }
-      const {code, stderr} = runHelper(shell, made, 'after-exit.sh', {
+      const {code, stderr} = runHelper(shell, made, 'after-exit', {
         ...(end.code === undefined ? {} : {EXIT_CODE: end.code}),
         ...(end.status === undefined ? {} : {EXIT_STATUS: end.status}),
         ...(end.result === undefined ? {} : {SERVICE_RESULT: end.result}),
@@ -148,7 +148,6 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       ['in a state of a later version', {gateway_state: 'resting', startsAfter: 1}],
       ['running, but an earlier one', {gateway_state: 'running', startsAfter: -1}],
       ['running, but before a reboot', {gateway_state: 'running', startsAfter: 1_000_000}],
-      ['writing half a file', '{"gateway_state":"running","start_'],
       ['writing nothing', ''],
     ])('takes exit 75 of a gateway that was %s for a failure', async (_, stateFile) => {
       expect(await after75(stateFile)).toBe('6')
@@ -173,7 +172,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
 
     /** The count after an end two seconds after the start, with another file in the home that is so many seconds old. */
     const withFile = async (name: string, content: Json | string, age: number, status: string) => {
-      const made = await helperService()
+      const made = helperService()
       mkdirSync(join(made.home, 'state'))
       mkdirSync(join(made.home, 'logs'))
       put(made.state, 'failures', 5)
@@ -182,7 +181,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       put(made.home, name, content)
       utimesSync(join(made.home, name), Date.now() / 1000 - age, Date.now() / 1000 - age)
       put(made.home, 'gateway_state.json', {gateway_state: 'running', start_time: nowTicks() - 200, restart_requested: false})
-      const {stderr} = runHelper(shell, made, 'after-exit.sh', {EXIT_CODE: 'exited', EXIT_STATUS: status})
+      const {stderr} = runHelper(shell, made, 'after-exit', {EXIT_CODE: 'exited', EXIT_STATUS: status})
       return {failures: read(made.state, 'failures'), said: stderr, made}
     }
 
@@ -210,7 +209,6 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       ['a living process', {target_pid: process.pid, target_start_time: startTime(process.pid)}],
       ['a living process, and not since when', {target_pid: process.pid, target_start_time: null}],
       ['nobody', {}],
-      ['half of one', '{"target_pid": 99'],
     ])('leaves a planned-stop marker of %s alone', async (_, content) => {
       const {failures, made} = await withFile('.gateway-planned-stop.json', content, 1, '1')
       expect(failures).toBe('6')
@@ -243,17 +241,17 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
     it('judges a state file without a start time by its age', async () => {
       const stateFile = {gateway_state: 'running', start_time: null}
       expect(await after75(stateFile)).toBe('0')
-      const made = await helperService()
+      const made = helperService()
       put(made.state, 'failures', 5)
       put(made.state, 'started', nowTicks())
       put(made.home, 'gateway_state.json', stateFile)
       utimesSync(join(made.home, 'gateway_state.json'), 1000, 1000)
-      runHelper(shell, made, 'after-exit.sh', {EXIT_CODE: 'exited', EXIT_STATUS: '75'})
+      runHelper(shell, made, 'after-exit', {EXIT_CODE: 'exited', EXIT_STATUS: '75'})
       expect(read(made.state, 'failures')).toBe('6')
     })
 
     it('reads the large state file of a gateway that serves many profiles', async () => {
-      const one = {state: 'connected', pid: 1, note: 'a "b" \\ c'}
+      const one = {state: 'connected', writer_pid: 1, note: 'a "b" \\ c'}
       const platforms = Object.fromEntries(Array.from({length: 1500}, (_, index) => [`p${index}:telegram`, one]))
       expect(await after75({platforms, gateway_state: 'running', startsAfter: 1})).toBe('0')
     })
@@ -264,7 +262,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       ['backslashes', `{"${'\\'.repeat(100_001)}`],
       ['escaped quotes', `{"${'\\"'.repeat(50_000)}`],
       ['quotes', '"'.repeat(100_000)],
-      ['more than 1 MiB', `{"gateway_state":"running","x":"${'x'.repeat(1_048_576)}"}`],
+      ['more than 1 MiB', `{"x":"${'x'.repeat(1_048_576)}","gateway_state":"running"}`],
     ])(
       'ends on a state file full of %s',
       async (_, stateFile) => {
@@ -295,16 +293,16 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
     })
 
     it('says so if it cannot count, and ends', async () => {
-      const made = await helperService()
-      expect(runHelper(shell, made, 'after-exit.sh', {EXIT_CODE: 'exited', EXIT_STATUS: '1'}, '/nowhere/at/all')).toEqual({
+      const made = helperService()
+      expect(runHelper(shell, made, 'after-exit', {EXIT_CODE: 'exited', EXIT_STATUS: '1'}, '/nowhere/at/all')).toEqual({
         code: 0,
         stderr: 'hermes-svc: gateway exited with 1; not counted, the next start waits 5 s\n',
       })
     })
 
     it('ends with 0 when nobody reads what it says', async () => {
-      const made = await helperService()
-      const command = [...shell, join(made.folder, 'after-exit.sh'), made.state].map(shellQuote).join(' ')
+      const made = helperService()
+      const command = [...shell, ...helperCall(made, 'after-exit')].map(shellQuote).join(' ')
       const script = `{ sleep 0.2; ${command}; } 2>&1 | true; echo "\${PIPESTATUS[0]}"`
       const env = {PATH: '/usr/bin:/bin', EXIT_CODE: 'exited', EXIT_STATUS: '1'}
       const result = spawnSync('bash', ['-c', script], {env, encoding: 'utf8', timeout: HANGS_MS})
@@ -313,17 +311,17 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
     })
 
     it('is not misled by variables of the environment that are called like its own', async () => {
-      const made = await helperService({policy: {firstMs: 10}})
+      const made = helperService({policy: {firstMs: 10}})
       const env: Record<string, string> = {IFS: '7', EXIT_CODE: 'exited', EXIT_STATUS: '1'}
       for (const name of readdirSync(made.folder)) {
         for (const [, variable] of (read(made.folder, name) ?? '').matchAll(/\b([a-z_]+)=/g)) env[variable ?? ''] = 'nothing'
       }
       expect(Object.keys(env).length).toBeGreaterThan(30)
-      expect(runHelper(shell, made, 'after-exit.sh', env).stderr).toBe(
-        'hermes-svc: gateway exited with 1; failure 1 in a row, the next start waits 0.01 s\n',
+      expect(runHelper(shell, made, 'after-exit', env).stderr).toBe(
+        'hermes-svc: gateway exited with 1; failure 1 in a row, the next start waits 0.010 s\n',
       )
       put(made.home, 'gateway.pid', NO_PROCESS)
-      expect(runHelper(shell, made, 'before-start.sh', env).stderr).toBe(
+      expect(runHelper(shell, made, 'before-start', env).stderr).toBe(
         `hermes-svc: gateway.pid was cleared: process ${NO_PROCESS} is gone\n`,
       )
     })

@@ -53,21 +53,21 @@ export const definitionRows: readonly DoctorRow<ServiceOnMachine>[] = [
     id: 'helper-missing',
     kind: 'missing',
     severity: 'warning',
-    how: 'a helper is removed',
-    what: /before-start\.sh is gone/,
+    how: 'the service helper is removed',
+    what: /service-helper\.sh is gone/,
     break: async (service) => {
-      await service.sh('rm "$1/before-start.sh"', [service.support])
+      await service.sh('rm "$1/service-helper.sh"', [service.support])
     },
   },
   {
     id: 'helper-missing',
     kind: 'missing',
     severity: 'warning',
-    how: 'a helper that its user cannot read, in system scope',
-    what: /before-stop\.sh cannot be read by \w+/,
+    how: 'a service helper that its user cannot read, in system scope',
+    what: /service-helper\.sh cannot be read by \w+/,
     scope: 'system',
     break: async (service) => {
-      await service.sh('chmod 600 "$1/before-stop.sh"', [service.support])
+      await service.sh('chmod 600 "$1/service-helper.sh"', [service.support])
     },
   },
   {
@@ -84,24 +84,24 @@ export const definitionRows: readonly DoctorRow<ServiceOnMachine>[] = [
     id: 'helper-missing',
     kind: 'altered',
     severity: 'warning',
-    how: 'half of a helper, an empty one, and nothing in the program of the heartbeat',
-    what: /(?=.*before-stop\.sh is empty)(?=.*after-exit\.sh is cut off).*heartbeat\.cjs is empty$/,
+    how: 'half of the service helper, and nothing in the program of the heartbeat',
+    what: /service-helper\.sh is cut off.*heartbeat\.cjs is empty$/,
     break: async (service) => {
-      await service.sh('cd "$1" && : >before-stop.sh && truncate -s 900 after-exit.sh && : >../heartbeat.cjs', [service.support])
+      await service.sh('cd "$1" && truncate -s 900 service-helper.sh && : >../heartbeat.cjs', [service.support])
     },
   },
   {
     id: 'helper-missing',
     kind: 'writable',
     severity: 'warning',
-    how: 'a helper of a service of the machine is given to its user',
-    what: /others than root can change what .* runs: .*after-exit\.sh/,
+    how: 'the helper of a service of the machine is given to its user',
+    what: /others than root can change what .* runs: .*service-helper\.sh/,
     scope: 'system',
     break: async (service) => {
-      await service.sh('chown "$2" "$1/after-exit.sh" && chmod 775 "$1/after-exit.sh"', [service.support, service.user.name])
+      await service.sh('chown "$2" "$1/service-helper.sh" && chmod 775 "$1/service-helper.sh"', [service.support, service.user.name])
     },
     after: async (service) => {
-      expect(await service.sh('stat -c "%U %a" "$1/after-exit.sh"', [service.support])).toBe('root 755\n')
+      expect(await service.sh('stat -c "%U %a" "$1/service-helper.sh"', [service.support])).toBe('root 755\n')
     },
   },
 ]

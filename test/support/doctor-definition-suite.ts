@@ -106,7 +106,7 @@ const rows: DoctorRow[] = [
     id: 'definition-broken',
     kind: 'start-failed',
     severity: 'error',
-    how: 'a drop-in with a group that the user does not have (216/GROUP): not even the helpers run',
+    how: 'a drop-in with a group that the user does not have (216/GROUP): not even the helper runs',
     what: /cannot take on the account, or a group, that it should run as/,
     break: async (service) => {
       await service.machine.writeText(`${service.unitFile}.d/90-mine.conf`, '[Service]\nSupplementaryGroups=audio\n', service.actor)

@@ -4,12 +4,11 @@ import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {createInterface} from 'node:readline'
 import {parseStat} from '../../src/gateway/process.js'
-import type {Host} from '../../src/host/host.js'
 import {createNodeHost} from '../../src/host/node-host.js'
-import {type HelperName, renderHelpers} from '../../src/service/helpers.js'
+import {HELPER_NAME, helperText, type HelperVerb, helperWords} from '../../src/service/service-helper.js'
 import {DEFAULT_RESTART_POLICY, type RestartPolicy} from '../../src/service/restart-policy.js'
 
-/** Runs the rendered helpers of a service under real shells, beside real processes. */
+/** Runs the helper of a service under real shells, beside real processes. */
 
 export const HOST = createNodeHost(join(import.meta.dirname, '../..'))
 export const PYTHON = '/usr/bin/python3'
@@ -25,12 +24,15 @@ export const NO_PROCESS = 999_999_999
 /** A helper that takes longer than that, in ms, hangs. */
 export const HANGS_MS = 20_000
 
-/** Folders of one service, with its helpers rendered into `folder`. */
+/** Folders of one service, with its helper in `folder`. */
 export interface HelperService {
   readonly root: string
   readonly home: string
   readonly state: string
   readonly folder: string
+  /** The helper. */
+  readonly file: string
+  readonly policy: RestartPolicy
 }
 
 export type Json = Record<string, unknown>
@@ -60,24 +62,25 @@ export function temporaryFolder(): string {
   return folder
 }
 
-/** Renders the helpers for a new home and state folder. `tools` replaces the programs that they call by scripts in `root`. */
-export async function helperService(
+/** Makes a home, a state folder and the helper. `tools` replaces the programs that it calls by scripts in `root`. */
+export function helperService(
   options: {policy?: Partial<RestartPolicy>; homeName?: string; tools?: Record<string, string>; platform?: NodeJS.Platform} = {},
-): Promise<HelperService> {
+): HelperService {
   const root = temporaryFolder()
-  const made = {root, home: join(root, options.homeName ?? 'home'), state: join(root, 'state'), folder: join(root, 'helpers')}
-  for (const folder of [made.home, made.state, made.folder]) mkdirSync(folder, {recursive: true})
-  const tools = options.tools ?? {}
+  const folder = join(root, 'helpers')
+  const policy = {...DEFAULT_RESTART_POLICY, ...options.policy}
+  const file = join(folder, HELPER_NAME)
+  const made = {root, home: join(root, options.homeName ?? 'home'), state: join(root, 'state'), folder, file, policy}
+  for (const each of [made.home, made.state, made.folder]) mkdirSync(each, {recursive: true})
+  const tools = {...options.tools, ...(options.platform === 'darwin' ? {uname: 'echo Darwin'} : {})}
   for (const [name, body] of Object.entries(tools)) {
     writeFileSync(join(root, name), `#!/bin/sh\n${body}\n`)
     chmodSync(join(root, name), 0o755)
   }
-  const which: Host['which'] = (program, path) => (program in tools ? join(root, program) : HOST.which(program, path))
-  const own: Partial<Host> = {which, platform: options.platform ?? HOST.platform}
-  const host = new Proxy(HOST, {get: (target, name) => Reflect.get(name in own ? own : target, name) as unknown})
-  for (const helper of await renderHelpers(host, {home: made.home, policy: {...DEFAULT_RESTART_POLICY, ...options.policy}})) {
-    writeFileSync(join(made.folder, helper.name), helper.text)
-  }
+  const text = helperText(HOST)
+  const ours = text.replace('export PATH="', () => `export PATH="${root}:`)
+  if (ours === text) throw new Error('the helper sets no PATH')
+  writeFileSync(file, Object.keys(tools).length > 0 ? ours : text)
   return made
 }
 
@@ -90,15 +93,20 @@ export function read(folder: string, name: string): string | undefined {
   return existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8').trim() : undefined
 }
 
+/** The words behind the shell in a call of the helper. */
+export function helperCall(made: HelperService, verb: HelperVerb, state = made.state): string[] {
+  return [made.file, ...helperWords(verb, {home: made.home, state, policy: made.policy})]
+}
+
 export function runHelper(
   shell: readonly string[],
   made: HelperService,
-  name: HelperName,
+  verb: HelperVerb,
   env: Record<string, string> = {},
   state = made.state,
 ): {code: number | null; stderr: string} {
   const [program, ...options] = shell
-  const result = spawnSync(program ?? '', [...options, join(made.folder, name), state], {
+  const result = spawnSync(program ?? '', [...options, ...helperCall(made, verb, state)], {
     env: {PATH: '/usr/bin:/bin', ...env},
     encoding: 'utf8',
     timeout: HANGS_MS,

@@ -17,8 +17,7 @@ export const HOME_FILES = [
 const OWN_FILES = [
   ...['systemd/user/hermes-gateway.service', 'systemd/user/hermes-gateway.service.d/10-hermes-svc.conf'],
   ...['systemd/user/hermes-svc-heartbeat.service', 'systemd/user/hermes-svc-heartbeat.timer', 'hermes-svc/heartbeat.cjs'],
-  ...['hermes-svc/hermes-gateway/settings.json', 'hermes-svc/hermes-gateway/gateway.env', 'hermes-svc/hermes-gateway/before-start.sh'],
-  ...['hermes-svc/hermes-gateway/before-stop.sh', 'hermes-svc/hermes-gateway/after-exit.sh'],
+  ...['hermes-svc/hermes-gateway/settings.json', 'hermes-svc/hermes-gateway/gateway.env', 'hermes-svc/hermes-gateway/service-helper.sh'],
 ] as const
 
 export interface HostileHome {

@@ -4,7 +4,7 @@ import {usageError} from '../../errors.js'
 import {stopTimeoutSec} from '../../gateway/drain.js'
 import type {Account, Door, Host} from '../../host/host.js'
 import {gatewayArgv} from '../../service/gateway-argv.js'
-import {ownPart, renderHelperParts, renderHelpers, toolPath} from '../../service/helpers.js'
+import {HELPER_NAME, helperText, helperWords, toolPath} from '../../service/service-helper.js'
 import {UNCOUNTED_MS} from '../../service/restart-policy.js'
 import {formatSettings, type ServiceSettings} from '../../service/settings.js'
 import {shellQuote} from '../../service/shell-quote.js'
@@ -29,8 +29,10 @@ const OPEN_FILES = 8192
 /** Where a service's files are. */
 export interface DefinitionPaths {
   readonly plist: string
-  /** Helpers, launcher, settings and environment; root-owned in system scope. */
+  /** Helper, launcher, settings and environment; root-owned in system scope. */
   readonly supportFolder: string
+  readonly helper: string
+  readonly startGateway: string
   readonly launcher: string
   readonly settings: string
   readonly environmentFile: string
@@ -56,6 +58,8 @@ export function definitionPaths(scope: Scope, service: Service): DefinitionPaths
   return {
     plist: path.join(plists, `${service.name}.plist`),
     supportFolder,
+    helper: path.join(supportFolder, HELPER_NAME),
+    startGateway: path.join(supportFolder, 'start-gateway.sh'),
     launcher: path.join(supportFolder, LAUNCHER),
     settings: path.join(supportFolder, 'settings.json'),
     environmentFile: path.join(supportFolder, 'gateway.env'),
@@ -108,10 +112,7 @@ export async function renderDefinition(
     needsRestart: false,
     edited: false,
   })
-  const helperView = {home: settings.home, policy: settings.policy}
-  const helpers = await renderHelpers(host, helperView)
-  const files = helpers.map((helper) => file(path.join(paths.supportFolder, helper.name), helper.text, 0o755))
-  files.push(file(paths.settings, formatSettings({...settings, domain: domain.kind})))
+  const files = [file(paths.helper, helperText(host), 0o755), file(paths.settings, formatSettings({...settings, domain: domain.kind}))]
   if (environment.size > 0)
     files.push({...file(paths.environmentFile, formatEnvironment(environment), 0o600), secret: true, needsRestart: true})
   const startGateway = await renderTemplate(host, 'launchd/start-gateway.sh.ejs', {
@@ -120,9 +121,9 @@ export async function renderDefinition(
     environmentFile: environment.size > 0 ? shellQuote(paths.environmentFile) : '',
     command: gatewayArgv(settings.command, service.profile.name, settings.home).map(shellQuote).join(' '),
   })
-  files.push({...file(path.join(paths.supportFolder, 'start-gateway.sh'), startGateway, 0o755), needsRestart: true})
+  files.push({...file(paths.startGateway, startGateway, 0o755), needsRestart: true})
   // It needs no restart: a running launcher goes on as the new one when the gateway next ends.
-  files.push(file(paths.launcher, await renderLauncher(host, paths.supportFolder, settings), 0o755))
+  files.push(file(paths.launcher, await renderLauncher(host, paths, settings), 0o755))
 
   const variables = Object.entries(plistEnvironment(host, service, settings))
   const [logFile, workingDirectory] = [paths.log, paths.supportFolder]
@@ -146,16 +147,21 @@ export async function renderDefinition(
 }
 
 /** Renders the launcher alone. */
-async function renderLauncher(host: Host, supportFolder: string, settings: ServiceSettings): Promise<string> {
-  const view = {home: settings.home, policy: settings.policy}
-  const head = await renderHelperParts(host, view, ['common', 'delay', ownPart(host, 'own-process')])
-  const {restartDelayMs, capMs} = settings.policy
-  const launcher = await renderTemplate(host, 'launchd/launcher.sh.ejs', {
-    support: shellQuote(supportFolder),
+function renderLauncher(
+  host: Host,
+  {helper, startGateway}: DefinitionPaths,
+  {home, policy, ...settings}: ServiceSettings,
+): Promise<string> {
+  const {restartDelayMs, capMs} = policy
+  const isDelay = (word: string) => /^[a-z]+-ms=/.test(word)
+  return renderTemplate(host, 'launchd/launcher.sh.ejs', {
+    helper: shellQuote(helper),
+    startGateway: shellQuote(startGateway),
+    home: shellQuote(home),
+    delays: helperWords('after-exit', {home, state: '', policy}).filter(isDelay).join(' '),
     stopTimeoutSec: stopTimeoutSec(settings),
     restartDelaySec: String(restartDelayMs / 1000),
     uncountedSec: String(Math.min(UNCOUNTED_MS, capMs) / 1000),
-    ...Object.fromEntries(['ls', 'rm', 'sleep'].map((tool) => [tool, shellQuote(toolPath(host, tool))])),
+    sleep: shellQuote(toolPath(host, 'sleep')),
   })
-  return head + launcher
 }

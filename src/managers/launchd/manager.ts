@@ -5,7 +5,6 @@ import {ancestorsIn, type ProcessTable} from '../../gateway/process-table.js'
 import {type Account, type Door, type Host} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
 import {onUndo, type Progress, type RunStep, type Step} from '../../plan/plan.js'
-import {HELPER_NAMES} from '../../service/helpers.js'
 import {serviceSuffix} from '../../service/naming.js'
 import type {Profile} from '../../service/profile.js'
 import {recordedSettings, tickWish} from '../../service/recorded-settings.js'
@@ -203,8 +202,8 @@ export class LaunchdManager implements Manager {
   }
 
   ownFiles(service: Service): OwnFile[] {
-    const {plist, supportFolder, launcher, settings, environmentFile} = definitionPaths(this.scope, service)
-    const scripts = [launcher, ...[...HELPER_NAMES, 'start-gateway.sh'].map((name) => path.join(supportFolder, name))]
+    const {plist, launcher, helper, startGateway, settings, environmentFile} = definitionPaths(this.scope, service)
+    const scripts = [launcher, helper, startGateway]
     return [
       {path: plist, role: 'definition'},
       {path: settings, role: 'settings'},

@@ -1,4 +1,5 @@
 import {type Host} from '../../host/host.js'
+import {HELPER_NAME} from '../../service/service-helper.js'
 
 /** s6-overlay keeps the programs of s6 here, which is not always on PATH. */
 const TOOLS_FOLDER = '/command'
@@ -112,13 +113,15 @@ until [ "$(s6-svstat -o up "$2")" = false ]; do
 done
 `
 
-/** $3: helpers. $4: memory. Tells the gateway that the end it is about to be sent is meant; one that is not let go yet needs no telling. */
+/** $3: helpers. $4: memory. $5: home. Tells the gateway that the end it is about to be sent is meant; one that is not let go yet needs no telling. */
 export const ANNOUNCE = `started=
 [ -f "$4/started" ] && IFS= read -r started <"$4/started"
-[ -n "$started" ] && [ -r "$3/before-stop.sh" ] && [ -f "$2/supervise/status" ] || exit 0
+[ -n "$started" ] && [ -f "$2/supervise/status" ] || exit 0
 MAINPID=$(s6-svstat -o pid "$2" 2>/dev/null) || exit 0
 export MAINPID
-exec /bin/sh "$3/before-stop.sh" "$4"
+[ ! -r "$3/${HELPER_NAME}" ] || exec /bin/sh "$3/${HELPER_NAME}" before-stop "home=$5" "state=$4"
+# A slot that an earlier hermes-svc made, until the next install or boot.
+[ ! -r "$3/before-stop.sh" ] || exec /bin/sh "$3/before-stop.sh" "$4"
 `
 
 /**

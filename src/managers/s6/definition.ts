@@ -2,7 +2,7 @@ import {GatewayExit, GatewayVariable} from '../../gateway/contract.js'
 import {stopTimeoutSec} from '../../gateway/drain.js'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import type {Host} from '../../host/host.js'
-import {renderHelpers, toolPath} from '../../service/helpers.js'
+import {HELPER_NAME, helperText, type HelperVerb, helperWords, toolPath} from '../../service/service-helper.js'
 import {gatewayArgv} from '../../service/gateway-argv.js'
 import {delayMs, type RestartPolicy} from '../../service/restart-policy.js'
 import {formatSettings, type ServiceSettings} from '../../service/settings.js'
@@ -72,7 +72,8 @@ export async function renderDefinition(
   const slotFile = (name: string, text: string, mode = 0o644): DefinitionFile => ({...common, path: `${paths.slot}/${name}`, text, mode})
   const homeFile = (path: string, text: string): DefinitionFile => ({...common, path, text, mode: 0o600, as: account})
   const text = formatSettings(settings)
-  const helpers = await renderHelpers(host, {home: settings.home, policy: settings.policy})
+  const helper = (verb: HelperVerb) =>
+    helperWords(verb, {home: settings.home, state: paths.memory, policy: settings.policy}).map(shellQuote).join(' ')
   const view = {
     interpreter: host.isExecutable(WITH_CONTENV) ? `${WITH_CONTENV} sh` : '/bin/sh',
     support: oneLine(paths.support),
@@ -90,8 +91,9 @@ export async function renderDefinition(
     ...tools(host, ['chmod', 'chown', 'head', 'mkdir', 'rm', 'sleep', 'stat', 'timeout']),
     root: shellQuote(service.profile.root),
     start: shellQuote(`${paths.helpers}/start.sh`),
-    beforeStart: shellQuote(`${paths.helpers}/before-start.sh`),
-    afterExit: shellQuote(`${paths.helpers}/after-exit.sh`),
+    helper: shellQuote(`${paths.helpers}/${HELPER_NAME}`),
+    beforeStart: helper('before-start'),
+    afterExit: helper('after-exit'),
     arithmetic: describeDelays(settings.policy),
     environment: Object.entries(slotEnvironment(host, service, settings)).map(([name, value]) => `${name}=${shellQuote(value)}`),
     environmentFile: environment.size > 0 ? shellQuote(paths.environmentFile) : '',
@@ -107,7 +109,7 @@ export async function renderDefinition(
     slotFile('type', 'longrun\n'),
     slotFile('timeout-kill', `${stopTimeoutSec(settings) * 1000}\n`),
     slotFile('timeout-finish', `${FINISH_TIMEOUT_MS}\n`),
-    ...helpers.map((helper) => slotFile(`helpers/${helper.name}`, helper.text, 0o755)),
+    slotFile(`helpers/${HELPER_NAME}`, helperText(host), 0o755),
     {...(await script('helpers/start.sh', 'start.sh')), needsRestart: true},
     await script('log/run', 'log-run'),
     await script('finish', 'finish'),

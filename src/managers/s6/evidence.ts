@@ -2,12 +2,13 @@ import path from 'node:path'
 import {HomeFile} from '../../gateway/contract.js'
 import {type Account, type Door, type Host, HostError} from '../../host/host.js'
 import {readIfAllowed, statIfAllowed} from '../../host/tolerant-read.js'
+import {HELPER_NAME} from '../../service/service-helper.js'
 import {parseSettings} from '../../service/settings.js'
 import type {DefinitionEvidence, GatewayDefinition, ManagerObservation, OwnFile, UsedProgram} from '../manager.js'
 import {parseEnvironment} from './environment-file.js'
 import {containerVariable, HEARTBEAT_SLOT, type SlotPaths} from './places.js'
 
-const HELPERS = ['start.sh', 'before-start.sh', 'before-stop.sh', 'after-exit.sh']
+const HELPERS = ['start.sh', HELPER_NAME]
 
 /** s6-overlay sends all processes SIGTERM when its container is stopped, sleeps this many ms, and sends SIGKILL (s6-linux-init-shutdownd). */
 const KILL_GRACE_VARIABLE = 'S6_KILL_GRACETIME'

@@ -396,7 +396,7 @@ export class S6Manager implements Manager {
   /** Tells the gateway that the end that it is about to be sent is meant. */
   private announce(service: Service): RunStep {
     const {slot, helpers, memory} = this.paths(service)
-    const argv = shell(ANNOUNCE, this.scan, slot, helpers, memory)
+    const argv = shell(ANNOUNCE, this.scan, slot, helpers, memory, service.profile.home)
     return {...changeStep('tell the gateway that its end is meant', argv, service.account), mayFail: true}
   }
 

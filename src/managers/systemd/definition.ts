@@ -4,7 +4,7 @@ import {stopTimeoutSec} from '../../gateway/drain.js'
 import type {Account, Door, Host} from '../../host/host.js'
 import {accountNamed} from '../../host/account-door.js'
 import {gatewayArgv} from '../../service/gateway-argv.js'
-import {renderHelpers, toolPath} from '../../service/helpers.js'
+import {HELPER_NAME, helperText, type HelperVerb, helperWords, toolPath} from '../../service/service-helper.js'
 import {homeMarks} from '../../service/home-mark.js'
 import {DEFAULT_PROFILE} from '../../service/profile.js'
 import {describePolicy, limitComment} from './policy-comment.js'
@@ -46,8 +46,9 @@ export interface DefinitionPaths {
   readonly unit: string
   readonly dropInFolder: string
   readonly dropIn: string
-  /** Helpers, settings and environment of this service; root-owned for system scope. */
+  /** Helper, settings and environment of this service; root-owned for system scope. */
   readonly supportFolder: string
+  readonly helper: string
   readonly settings: string
   readonly environmentFile: string
 }
@@ -67,6 +68,7 @@ export function definitionPaths(scope: Scope, service: Service): DefinitionPaths
     dropInFolder: `${unit}.d`,
     dropIn: path.join(`${unit}.d`, DROP_IN_NAME),
     supportFolder,
+    helper: path.join(supportFolder, HELPER_NAME),
     settings: path.join(supportFolder, 'settings.json'),
     environmentFile: path.join(supportFolder, 'gateway.env'),
   }
@@ -137,9 +139,7 @@ export async function renderDefinition(
     edited: isEdited(installed.readText(name) ?? ''),
   })
 
-  const helpers = await renderHelpers(host, {home: settings.home, policy: settings.policy})
-  const files = helpers.map((helper) => file(path.join(paths.supportFolder, helper.name), helper.text, 0o755))
-  files.push(file(paths.settings, formatSettings(settings)))
+  const files = [file(paths.helper, helperText(host), 0o755), file(paths.settings, formatSettings(settings))]
   const entries = [...environment].map(([name, value]) => environmentFileLine(name, value))
   if (entries.length > 0) {
     const text = ['# Written by hermes-svc; read by systemd for the gateway alone.', ...entries, ''].join('\n')
@@ -158,9 +158,11 @@ export async function renderDefinition(
     runtimeDirectory: runtimeDirectoryName(service),
     // By its path: the gateway's own variables, PATH among them, hold for the helpers too.
     sleep: execWord(toolPath(host, 'sleep')),
-    beforeStart: execWord(path.join(paths.supportFolder, 'before-start.sh')),
-    beforeStop: execWord(path.join(paths.supportFolder, 'before-stop.sh')),
-    afterExit: execWord(path.join(paths.supportFolder, 'after-exit.sh')),
+    helper: execWord(paths.helper),
+    beforeStart: helperCall('before-start', service, settings),
+    beforeStop: helperCall('before-stop', service, settings),
+    reload: helperCall('reload', service, settings),
+    afterExit: helperCall('after-exit', service, settings),
     home: execWord(settings.home),
     timeoutStartSec: Math.ceil(settings.policy.capMs / 1000) + START_MARGIN_SEC,
     stopArithmetic: `the gateway's own drain (${settings.drainSec} s, cron ${settings.cronDrainSec} s) and what it needs around it`,
@@ -195,6 +197,14 @@ export async function renderDefinition(
     wantedBy: scope === 'system' ? 'multi-user.target' : 'default.target',
   })
   return [...withDropIn(text), unitFile(paths.unit, text, startsOtherwise(before.unit, text))]
+}
+
+/** The words behind the helper's name in an Exec line. `%t` is the folder of runtime folders, of the machine or of the user (systemd.unit(5)). */
+function helperCall(verb: HelperVerb, service: Service, {home, policy}: ServiceSettings): string {
+  const state = `%t/${runtimeDirectoryName(service)}`
+  return helperWords(verb, {home, state, policy})
+    .map((word) => (word === `state=${state}` ? `"${word}"` : execWord(word)))
+    .join(' ')
 }
 
 /** Our drop-in says what the gateway is started by: another tool's unit keeps its own command, unless one was given. */

@@ -7,7 +7,6 @@ import type {ProcessTable} from '../../gateway/process-table.js'
 import {type Account, type Door, type Host, HostError} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
 import type {RunStep, Step} from '../../plan/plan.js'
-import {HELPER_NAMES} from '../../service/helpers.js'
 import {SYSTEM_FOLDERS} from '../../service/unit-path.js'
 import {LEGACY_NAME, serviceSuffix} from '../../service/naming.js'
 import {recordedSettings, tickWish, wantingTick} from '../../service/recorded-settings.js'
@@ -303,13 +302,13 @@ export class SystemdManager implements Manager {
   }
 
   ownFiles(service: Service): OwnFile[] {
-    const {unit, dropIn, supportFolder, settings, environmentFile} = definitionPaths(this.scope, service)
+    const {unit, dropIn, helper, settings, environmentFile} = definitionPaths(this.scope, service)
     return [
       {path: unit, role: 'definition'},
       {path: dropIn, role: 'policy'},
       {path: settings, role: 'settings'},
       {path: environmentFile, role: 'secrets'},
-      ...HELPER_NAMES.map((name): OwnFile => ({path: path.join(supportFolder, name), role: 'helper'})),
+      {path: helper, role: 'helper'},
     ]
   }
 

@@ -9,7 +9,7 @@ describe('helper-missing', () => {
   })
 
   it.each([
-    ['a helper', `${SUPPORT}/after-exit.sh`],
+    ['the helper', `${SUPPORT}/service-helper.sh`],
     ["the heartbeat's program", '/home/user/.config/hermes-svc/heartbeat.cjs'],
     ['the node that runs it', '/usr/bin/node'],
   ])('finds that %s is gone', async (_name, file) => {
@@ -22,17 +22,17 @@ describe('helper-missing', () => {
 
   it('finds one that may not be read, and writes it again', async () => {
     const machine = await installed()
-    machine.host.put(`${SUPPORT}/before-start.sh`, {text: 'x', mode: 0o200})
-    expect((await examined(machine, check)).findings[0]?.what).toContain('before-start.sh cannot be read by user (mode 200)')
+    machine.host.put(`${SUPPORT}/service-helper.sh`, {text: 'x', mode: 0o200})
+    expect((await examined(machine, check)).findings[0]?.what).toContain('service-helper.sh cannot be read by user (mode 200)')
     await fix(machine, check)
     expect(await kinds(machine, check)).toEqual([])
   })
 
   const TICK_TIMER = '/home/user/.config/systemd/user/hermes-svc-heartbeat.timer'
   it.each([
-    ['a helper', 'is empty', `${SUPPORT}/before-stop.sh`, () => ''],
-    ['a helper', 'is cut off', `${SUPPORT}/after-exit.sh`, (text: string) => text.slice(0, text.length / 2)],
-    ['a helper', 'is not what hermes-svc wrote', `${SUPPORT}/before-start.sh`, (text: string) => `${text}exit 0\n`],
+    ['the helper', 'is empty', `${SUPPORT}/service-helper.sh`, () => ''],
+    ['the helper', 'is cut off', `${SUPPORT}/service-helper.sh`, (text: string) => text.slice(0, text.length / 2)],
+    ['the helper', 'is not what hermes-svc wrote', `${SUPPORT}/service-helper.sh`, (text: string) => `${text}exit 0\n`],
     ["the heartbeat's program", 'is empty', '/home/user/.config/hermes-svc/heartbeat.cjs', () => ''],
     ["the heartbeat's timer", 'is empty', TICK_TIMER, () => '\n'],
     ["the heartbeat's service", 'is empty', '/home/user/.config/systemd/user/hermes-svc-heartbeat.service', () => ''],
@@ -50,8 +50,8 @@ describe('helper-missing', () => {
 
   it('says nothing of contents where one is missing: the cure of that writes all of them', async () => {
     const machine = await installed()
-    machine.host.put(`${SUPPORT}/before-stop.sh`, '')
-    machine.host.drop(`${SUPPORT}/after-exit.sh`)
+    machine.host.put(`${SUPPORT}/service-helper.sh`, '')
+    machine.host.drop('/home/user/.config/hermes-svc/heartbeat.cjs')
     expect(await kinds(machine, check)).toEqual(['missing warning'])
   })
 

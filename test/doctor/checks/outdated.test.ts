@@ -34,21 +34,21 @@ describe('outdated', () => {
 
   it('does not render anything where the version is the same', async () => {
     const machine = await installed()
-    update(machine.host, PACKAGE_VERSION, 'helpers/common.sh.ejs')
+    update(machine.host, PACKAGE_VERSION, 'service-helper.sh')
     expect(await kinds(machine, check)).toEqual([])
   })
 
   it('names both versions and what differs, and its fix writes that and the version', async () => {
     const machine = await installed()
     const pid = machine.shown.MainPID
-    update(machine.host, '1.10.0', 'helpers/after-exit.sh.ejs', 'systemd/10-hermes-svc.conf.ejs')
+    update(machine.host, '1.10.0', 'service-helper.sh', 'systemd/10-hermes-svc.conf.ejs')
     const {findings} = await examined(machine, check)
     expect(findings).toMatchObject([
       {
         kind: 'older',
         severity: 'warning',
         isSafe: true,
-        what: `hermes-gateway.service is as hermes-svc ${PACKAGE_VERSION} wrote it, and this is 1.10.0: after-exit.sh, 10-hermes-svc.conf differ`,
+        what: `hermes-gateway.service is as hermes-svc ${PACKAGE_VERSION} wrote it, and this is 1.10.0: service-helper.sh, 10-hermes-svc.conf differ`,
         cure: ['hermes-svc fix outdated'],
       },
     ])
@@ -76,7 +76,7 @@ describe('outdated', () => {
 
   it('tells a newer version from an older one by its numbers, and how to go back to it', async () => {
     const machine = await installed()
-    update(machine.host, '1.2.0', 'helpers/common.sh.ejs')
+    update(machine.host, '1.2.0', 'service-helper.sh')
     const {findings} = await examined(machine, check)
     expect(findings).toMatchObject([{kind: 'newer'}])
     expect(findings[0]?.cure[1]).toBe(`npm install -g hermes-svc@${PACKAGE_VERSION}   # or go back to the version that wrote it`)
@@ -94,23 +94,27 @@ describe('outdated', () => {
     const machine = await installed()
     update(machine.host, '2.0.0')
     machine.shown.RestartUSec = '5s'
-    machine.host.drop(`${SUPPORT}/before-stop.sh`)
+    machine.host.drop(`${SUPPORT}/service-helper.sh`)
     expect(await kinds(machine, driftCheck)).toEqual([])
     expect(await kinds(machine, helperCheck)).toEqual([])
-    expect((await examined(machine, check)).findings[0]?.evidence[0]).toBe(`${SUPPORT}/before-stop.sh is not there; that version had none`)
+    expect((await examined(machine, check)).findings[0]?.evidence[0]).toBe(
+      `${SUPPORT}/service-helper.sh is not there; that version had none`,
+    )
   })
 
-  it('finds what only that version had', async () => {
+  it('finds what only that version had, such as the helpers of a service each of before there was one for all', async () => {
     const machine = await installed()
-    machine.host.put(`${SUPPORT}/after-start.sh`, '')
-    update(machine.host, '1.0.0')
+    const former = ['after-exit.sh', 'before-start.sh', 'before-stop.sh'].map((name) => `${SUPPORT}/${name}`)
+    for (const file of former) machine.host.put(file, '')
+    update(machine.host, '2.0.0')
     expect((await examined(machine, check)).findings[0]?.evidence).toEqual([
-      `${SUPPORT}/after-start.sh is of that version alone`,
+      ...former.map((file) => `${file} is of that version alone`),
       'no restart is needed',
     ])
     await fix(machine, check)
-    expect(machine.host.texts()[`${SUPPORT}/after-start.sh`]).toBeUndefined()
+    for (const file of former) expect(machine.host.texts()[file]).toBeUndefined()
     expect(machine.host.texts()[UNIT]).toBeDefined()
+    expect(await kinds(machine, check)).toEqual([])
   })
 
   describe('under launchd', () => {
@@ -118,7 +122,7 @@ describe('outdated', () => {
       const machine = await LaunchdTarget.installed()
       update(machine.host, '2.0.0')
       expect(await machine.find(check)).toEqual([])
-      update(machine.host, '2.0.0', 'helpers/common.sh.ejs', 'launchd/launcher.sh.ejs')
+      update(machine.host, '2.0.0', 'service-helper.sh', 'launchd/launcher.sh.ejs')
       expect(await machine.find(check)).toMatchObject([{kind: 'older', isSafe: true}])
       expect(await machine.fix(check)).toEqual([])
       expect(await machine.find(check)).toEqual([])

@@ -36,7 +36,7 @@ describe('the files of a definition', () => {
         `${AGENT} 644`,
         `${SUPPORT}/hermes-gateway-launcher 755`,
         `${SUPPORT}/start-gateway.sh 755`,
-        ...['before-start', 'before-stop', 'after-exit'].map((name) => `${SUPPORT}/${name}.sh 755`),
+        `${SUPPORT}/service-helper.sh 755`,
         `${SUPPORT}/settings.json 644`,
       ].sort(),
     )

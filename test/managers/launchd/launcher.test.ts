@@ -85,8 +85,13 @@ async function launch(
     // The launcher starts its own next version by the path of this line.
     const [interpreter = '', ...words] = shell
     const line = `#!${[HOST.which(interpreter) ?? interpreter, ...words].join(' ')}\n`
-    writeFileSync(file.path, file.path === paths.launcher ? file.text.replace('#!/bin/sh\n', line) : file.text)
+    const text = file.path === paths.launcher ? file.text.replace('#!/bin/sh\n', line) : file.text
+    writeFileSync(file.path, options.platform === 'darwin' ? text.replace('export PATH="', `export PATH="${root}:`) : text)
     chmodSync(file.path, file.mode)
+  }
+  if (options.platform === 'darwin') {
+    writeFileSync(join(root, 'uname'), '#!/bin/sh\necho Darwin\n')
+    chmodSync(join(root, 'uname'), 0o755)
   }
   options.prepare?.({state, home})
   // With another umask than this process's own, as launchd would give it.
@@ -147,6 +152,23 @@ for (const [name, shell] of Object.entries(SHELLS)) {
       expect(JSON.parse(about ?? '')).toEqual([['gateway', 'run', '--profile=default'], launched.home, value, 'mine', null, 0o27])
       expect(leaks).toBe('False')
       expect(read(launched.state, 'gateway')).toMatch(new RegExp(`^${pid} \\d+$`))
+    })
+
+    it('goes on by a helper that took the place of its own, under the same pid', async () => {
+      const launched = await launch(shell, 'say("up")\nos._exit(1)')
+      await waitUntil(() => launched.said().length >= 1)
+      const helper = join(launched.folder, 'service-helper.sh')
+      const text = readFileSync(helper, 'utf8').replace('\numask', () => `\nprintf 'new helper %s %s\\n' "$$" "$0" >&2\numask`)
+      writeFileSync(`${helper}.new`, text)
+      spawnSync('mv', [`${helper}.new`, helper])
+      await waitUntil(() => launched.stderr().includes(`new helper ${launched.child.pid} ${launched.folder}/hermes-gateway-launcher\n`))
+    })
+
+    it('starts the gateway by itself, after a pause, where the helper is gone', async () => {
+      const launched = await launch(shell, STOPS, {prepare: ({state}) => spawnSync('rm', [join(state, '../service-helper.sh')])})
+      await waitUntil(() => launched.said().includes('up'))
+      process.kill(launched.child.pid ?? 0, 'SIGTERM')
+      expect(await launched.exit).toEqual({code: 0, signal: null})
     })
 
     it.each(SIGNALS)('passes SIG%s on', async (signal) => {
@@ -256,7 +278,7 @@ for (const [name, shell] of Object.entries(SHELLS)) {
       const launched = await launch(shell, 'say("up")\nos._exit(1)')
       await waitUntil(() => launched.said().length >= 1)
       const launcher = join(launched.folder, 'hermes-gateway-launcher')
-      const text = readFileSync(launcher, 'utf8').replace('# --- launcher:', () => `printf 'new %s\\n' "$$" >&2\n# --- launcher:`)
+      const text = readFileSync(launcher, 'utf8').replace('\nhelper=', () => `\nprintf 'new %s\\n' "$$" >&2\nhelper=`)
       writeFileSync(`${launcher}.new`, text)
       chmodSync(`${launcher}.new`, 0o755)
       spawnSync('mv', [`${launcher}.new`, launcher])

@@ -55,7 +55,7 @@ describe('the evidence of a definition', () => {
       expect.arrayContaining([
         {path: '/usr/bin/hermes', role: 'gateway'},
         {path: `${SUPPORT}/hermes-gateway-launcher`, role: 'helper'},
-        {path: `${SUPPORT}/before-start.sh`, role: 'helper'},
+        {path: `${SUPPORT}/service-helper.sh`, role: 'helper'},
       ]),
     )
     for (const {path, role} of launchd.manager.ownFiles(LAUNCHD_SERVICE))

@@ -28,7 +28,7 @@ describe('what a slot says of the life of its gateway', () => {
       stopTimeoutMs: 70_000,
       requiredFolder: '/opt/data',
       searchPath: '/opt/hermes/bin:/usr/bin',
-      programs: [{path: '/opt/hermes/bin/hermes', role: 'gateway'}, ...Array.from({length: 4}, () => ({role: 'helper'}))],
+      programs: [{path: '/opt/hermes/bin/hermes', role: 'gateway'}, ...Array.from({length: 2}, () => ({role: 'helper'}))],
     })
   })
 

@@ -50,17 +50,10 @@ function lines(text: string | undefined): string[] {
 const textOf = async (path: string, wish?: Wish) => (await render(wish)).get(path)?.text ?? ''
 
 describe('the files of a definition', () => {
-  it('are the unit, the drop-in, the settings and the helpers, readable by everyone', async () => {
+  it('are the unit, the drop-in, the settings and the helper, readable by everyone', async () => {
     const files = [...(await render()).values()]
     expect(files.map(({path, mode}) => `${path} ${mode.toString(8)}`).sort()).toEqual(
-      [
-        `${UNIT} 644`,
-        `${DROP_IN} 644`,
-        `${SUPPORT}/settings.json 644`,
-        `${SUPPORT}/before-start.sh 755`,
-        `${SUPPORT}/before-stop.sh 755`,
-        `${SUPPORT}/after-exit.sh 755`,
-      ].sort(),
+      [`${UNIT} 644`, `${DROP_IN} 644`, `${SUPPORT}/settings.json 644`, `${SUPPORT}/service-helper.sh 755`].sort(),
     )
     expect(files.filter(({secret}) => secret)).toEqual([])
   })
@@ -153,9 +146,16 @@ describe('the drop-in', () => {
     expect(missing).toEqual(systemdVersion < 254 ? ['RestartSteps'] : [])
   })
 
-  it('calls the helpers by their absolute paths', async () => {
-    const dropIn = await textOf(DROP_IN)
-    for (const helper of ['before-start', 'before-stop', 'after-exit']) expect(dropIn).toContain(`"${SUPPORT}/${helper}.sh"`)
+  it('calls the helper by its absolute path, and says there what it goes by', async () => {
+    const set = lines(await textOf(DROP_IN, {settings: {policy: {...SETTINGS.policy, firstMs: 250}}}))
+    const [helper, places] = [`"${SUPPORT}/service-helper.sh"`, '"home=/home/user/.hermes" "state=%t/hermes-svc-hermes-gateway"']
+    expect(set).toContainEqual(
+      expect.stringContaining(`${helper} "/usr/bin/sleep" "before-start" ${places} "first-ms=250" "cap-ms=120000"`),
+    )
+    expect(set).toContain(`Service.ExecStop=-:/bin/sh ${helper} "before-stop" ${places}`)
+    expect(set).toContain(
+      `Service.ExecStopPost=-:/bin/sh ${helper} "after-exit" ${places} "first-ms=250" "cap-ms=120000" "forget-ms=300000" "planned-ms=30000"`,
+    )
   })
 
   it('remembers failures in a folder that no other service has', async () => {

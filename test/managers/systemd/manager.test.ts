@@ -568,13 +568,13 @@ describe('what an uninstall takes away', () => {
       .removeSteps({...manager.notInstalled(SERVICE), installed: 'own', ...observation})
       .map((step) => `${step.kind} ${'path' in step ? step.path : ''}`)
   }
-  const installed = {[UNIT]: '', [DROP_IN]: '', [`${SUPPORT}/settings.json`]: '', [`${SUPPORT}/before-start.sh`]: '', [FAILURES]: ''}
+  const installed = {[UNIT]: '', [DROP_IN]: '', [`${SUPPORT}/settings.json`]: '', [`${SUPPORT}/service-helper.sh`]: '', [FAILURES]: ''}
 
   it('is every file that is there of ours, then their folders if they are empty', () => {
     const found = steps(installed)
     expect(found).toEqual(
       expect.arrayContaining(
-        [UNIT, DROP_IN, `${SUPPORT}/settings.json`, `${SUPPORT}/before-start.sh`, FAILURES].map((file) => `remove-file ${file}`),
+        [UNIT, DROP_IN, `${SUPPORT}/settings.json`, `${SUPPORT}/service-helper.sh`, FAILURES].map((file) => `remove-file ${file}`),
       ),
     )
     expect(found).toEqual(
