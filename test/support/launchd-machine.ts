@@ -145,7 +145,7 @@ mkdir -p "$1/bin"
 chmod 755 "$1"
 printf '{"guiUids": [], "userUids": [0]}' >"$1/switches.json"
 install -m 755 "$2/launchctl" "$1/bin/launchctl"
-printf '#!/bin/sh\\nexec "%s/bin/launchctl" "$@"\\n' "$1" >/usr/local/bin/launchctl
+ln -s "$1/bin/launchctl" /usr/local/bin/launchctl
 chmod 755 /usr/local/bin/launchctl
 systemd-run --quiet --unit=launchd-double --property=KillMode=process sh -c 'sleep infinity | exec /usr/bin/python3 -IS "$2/launchd" "$1"' sh "$1" "$2"
 `
