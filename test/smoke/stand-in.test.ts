@@ -281,7 +281,8 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       const beforeMs = Date.now()
       const {pid, child} = await running(home, {config: {platform: 'darwin'}})
       const started = Number(json(home, 'gateway.pid')['start_time']) * 10
-      expect(started).toBeGreaterThan(beforeMs - 20)
+      // No later than ps says, which on Linux may be the second before.
+      expect(started).toBeGreaterThan(beforeMs - 2000)
       expect(started).toBeLessThan(Date.now())
       const second = launch(home, {config: {platform: 'darwin'}})
       expect(await second.ended).toEqual({code: 1, signal: null})
