@@ -53,6 +53,10 @@ export class LiveGateways {
         `a gateway in ${home}`,
       )
     const pid = this.events(home).at(-1)?.pid ?? child.pid ?? 0
+    if (until === 'freeze' && (config.freeze ?? 'block') === 'block' && within.length === 0) {
+      // It says so just before it blocks.
+      await waitFor(() => fs.readFileSync(`/proc/${pid}/wchan`, 'utf8').includes('nanosleep'), `a blocked gateway in ${home}`)
+    }
     return {home, pid, child}
   }
 
