@@ -1,4 +1,5 @@
 import {defineConfig} from 'vitest/config'
+import {BaseSequencer, type TestSpecification} from 'vitest/node'
 
 /** Suites that start many programs of their own: shells, gateways, the built command. */
 const PROGRAMS = [
@@ -14,6 +15,33 @@ const INTEGRATION = ['test/integration/**/*.test.ts']
 /** They watch real processes against the clock: what fails once on a CI machine that paused for a while is looked at once more. */
 const RETRY = process.env.CI === 'true' ? 1 : 0
 
+/** Suites of more than a minute, longest first: begun last, one of them would be waited for alone. vitest itself begins with the largest file. */
+const LONG = [
+  ...[
+    'launchd-lifecycle',
+    'doctor-launchd',
+    'launchd-errors',
+    'launchd-commands',
+    'install-transaction',
+    'restart-policy-252',
+    'restart-policy-257',
+  ],
+  ...['user-scope', 'doctor-definition', 'doctor-definition-257', 'lifecycle', 'heartbeat', 'doctor-s6'],
+]
+
+/** A line that fails shows all of what was there. */
+const CHAI = {truncateThreshold: 0}
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({moduleId}: TestSpecification) => {
+      const index = LONG.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`))
+      return index === -1 ? LONG.length : index
+    }
+    return (await super.sort(files)).sort((one, other) => rank(one) - rank(other))
+  }
+}
+
 /**
  * Three projects, one after the other: `unit` needs nothing but node and runs in seconds; `programs` starts real processes on this machine;
  * `integration` boots real service managers.
@@ -21,6 +49,7 @@ const RETRY = process.env.CI === 'true' ? 1 : 0
 export default defineConfig({
   test: {
     disableConsoleIntercept: true,
+    sequence: {sequencer: LongestFirst},
     projects: [
       {
         test: {
@@ -30,6 +59,7 @@ export default defineConfig({
           isolate: false,
           // Some run a process or two, which takes long on a machine that does much else.
           testTimeout: 30_000,
+          chaiConfig: CHAI,
           sequence: {groupOrder: 0},
         },
       },
@@ -43,6 +73,7 @@ export default defineConfig({
           // Some build the program first.
           hookTimeout: 60_000,
           retry: RETRY,
+          chaiConfig: CHAI,
           sequence: {groupOrder: 1},
         },
       },
@@ -56,6 +87,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 180_000,
           retry: RETRY,
+          chaiConfig: CHAI,
           sequence: {groupOrder: 2},
         },
       },

@@ -115,15 +115,15 @@ describeUnless(
       return {...changed, ...(JSON.parse(stdout) as GatewayResult)}
     }
 
-    it('is never lost, nor a field of the gateway: 6,000 changes where the mirror is there', async () => {
+    it('is never lost, nor a field of the gateway: 2,000 changes where the mirror is there', async () => {
       const home = makeHome({desired_state: 'running'})
-      const {done, kills, writes, mirrored, problems} = await race(home, 6000, {desired_state: 'kept', rounds: null, pause_us: 500})
+      const {done, kills, writes, mirrored, problems} = await race(home, 2000, {desired_state: 'kept', rounds: null, pause_us: 500})
       expect(problems).toEqual([])
-      expect(done).toBeGreaterThanOrEqual(6000)
-      expect(kills).toBeGreaterThan(10)
-      expect(writes).toBeGreaterThan(1000)
+      expect(done).toBeGreaterThanOrEqual(2000)
+      expect(kills).toBeGreaterThan(3)
+      expect(writes).toBeGreaterThan(300)
       // The gateway saw our writes between its own.
-      expect(mirrored).toBeGreaterThan(200)
+      expect(mirrored).toBeGreaterThan(60)
       // With the gateway gone the mirror can be made to say what the record says.
       const recorded = readRecord(home)?.desiredState ?? 'stopped'
       expect(mirrorDesired(ownDoors(testHost), home, recorded, false)).toBe(true)

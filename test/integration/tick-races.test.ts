@@ -52,12 +52,12 @@ describeUnless(fs.existsSync(PYTHON) ? undefined : `needs ${PYTHON}`, 'a tick wh
   }
 
   // Side by side: where the timestamp has to become longer a tick mostly waits for the gateway.
-  it.concurrent('loses nothing of what it writes, and nobody ever reads half a file, in 1,000 ticks', async () => {
-    const result = await race({mode: 'rename', stamp: 'old', pause_ms: 2}, 1000)
+  it.concurrent('loses nothing of what it writes, and nobody ever reads half a file, in 400 ticks', async () => {
+    const result = await race({mode: 'rename', stamp: 'old', pause_ms: 2}, 400)
     expect(result).toMatchObject({lost: [], broken: []})
     // There was a race at all: the gateway wrote between the ticks, and read what they wrote.
-    expect(result.writes).toBeGreaterThan(500)
-    expect(result.ticks).toBeGreaterThan(100)
+    expect(result.writes).toBeGreaterThan(200)
+    expect(result.ticks).toBeGreaterThan(40)
   })
 
   it.concurrent.each(['epoch', 'zulu'])('loses nothing where the timestamp has to become longer (%s)', async (stamp) => {
