@@ -13,7 +13,10 @@ const SECRET = 'hunter2-of-root'
 const ROOT_SOCKET = '/run/rootonly.sock'
 /** No command may take this long, on a machine that does much else too; what it waits for itself is bounded by its flags. */
 const LIMIT_MS = 180_000
-/** Every command at every home instead of some of each: an hour. */
+/**
+ * Every command at every home instead of some of each: thousands of runs under strace(1), an hour. A home that one command is not tried on is tried by
+ * another, and all of them reach it through the same few readers.
+ */
 const IS_WHOLE = process.env.HERMES_SVC_HOSTILE === 'all'
 /** Only the homes whose name has it. */
 const ONLY = process.env.HERMES_SVC_HOSTILE_HOME ?? ''

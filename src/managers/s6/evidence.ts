@@ -85,7 +85,7 @@ export function heartbeatPrograms(host: Host, scan: string): UsedProgram[] {
 
 /** The node that the heartbeat's run script names. */
 export function heartbeatNode(run: string): string | undefined {
-  return /^\$as_user '(\/[^']*)' /m.exec(run)?.[1]
+  return /^(?:'[^']*' -s KILL \d+ )?\$as_user '(\/[^']*)' /m.exec(run)?.[1]
 }
 
 /** All slots that run a gateway. Those of other tools name no home: it is the profile's below `root`. */

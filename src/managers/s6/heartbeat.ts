@@ -16,6 +16,8 @@ import {changeStep, removeSlot} from './slot-steps.js'
 
 /** The built tick, below the package's root. */
 const BUILT_ENTRY = 'dist/heartbeat.cjs'
+/** As long as systemd gives it (TimeoutStartSec= of its unit). */
+const TICK_LIMIT_SEC = 60
 
 /** The settings of all slots of ours, by their names. */
 export function slotSettings(host: Host, scan: string): Map<string, ServiceSettings> {
@@ -45,7 +47,8 @@ export async function renderHeartbeat(
     asUser: shellQuote(`${requireS6Tool(host, 's6-setuidgid')} ${account.name}`),
     node: shellQuote(findLastingNode(host, account, inUse)),
     entry: shellQuote(entry),
-    ...tools(host, ['sleep']),
+    ...tools(host, ['sleep', 'timeout']),
+    limit: String(TICK_LIMIT_SEC),
   })
   const file = (name: string, text: string, mode: number): DefinitionFile => ({
     ...{path: path.join(slot, name), text, mode, secret: false, needsRestart: false, edited: false},

@@ -34,6 +34,16 @@ describe('the definition of a slot', () => {
     for (const [place, file] of files) if (!inHome.includes(file)) expect(place.startsWith(`${SLOT}/`)).toBe(true)
   })
 
+  it('waits for nothing of the user’s without an end: a limit, or it is what the script becomes', async () => {
+    const files = await render()
+    const calls = (name: string, program: RegExp) =>
+      (files.get(`${SLOT}/${name}`)?.text ?? '').split('\n').filter((line) => program.test(line) && !line.startsWith('#'))
+    const found = [...calls('log/run', /\$as_user ['/]/), ...calls('finish', /head' /)]
+    expect(found.length).toBe(6)
+    for (const line of found)
+      expect(line.trim()).toMatch(/^(exec |case \$\()?('\/usr\/bin\/timeout' (-s KILL (10|5)|300) |\$as_user '\/command\/s6-log' 1 n10)/)
+  })
+
   it('holds no value of the environment', async () => {
     for (const [place, {text}] of await render({environment: [['TOKEN', 'secret']]})) {
       if (!place.endsWith('gateway.env')) expect(text).not.toContain('secret')

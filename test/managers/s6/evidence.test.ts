@@ -97,7 +97,13 @@ describe('the heartbeat of a container', () => {
     const machine = host()
     machine.put('/run/service/hermes-svc-heartbeat/run', "#!/bin/sh\n$as_user '/usr/bin/node' '/run/service/x' s6\n")
     const manager = new S6Manager(machine)
+    // Of an earlier version.
     expect(manager.tickPrograms()).toMatchObject([{path: '/usr/bin/node', role: 'node'}, {role: 'tick'}])
+    machine.put(
+      '/run/service/hermes-svc-heartbeat/run',
+      `#!/bin/sh\n'/usr/bin/timeout' -s KILL 60 $as_user '/opt/node' '/run/service/x' s6\n`,
+    )
+    expect(manager.tickPrograms()).toMatchObject([{path: '/opt/node', role: 'node'}, {role: 'tick'}])
     const {files, steps} = await manager.heartbeat(S6_SERVICE, undefined)
     expect([files, steps.map(({why}) => why)]).toEqual([[], ['end the supervision of hermes-svc-heartbeat, and remove its slot']])
   })
