@@ -106,6 +106,8 @@ export class SystemdManager implements Manager {
   private readonly files: Door
   /** Found once: it is the same for all services, and does not change. */
   private cgroupMount: string | undefined
+  /** What the manager gives its services, asked once for all of them. */
+  private ownEnvironment: ReadonlyMap<string, string> | undefined
   /** Read once for all profiles: it is asked for each that has no service of the usual name. */
   private readonly byHandOf = new Map<number, readonly GatewayDefinition[]>()
 
@@ -627,7 +629,9 @@ export class SystemdManager implements Manager {
     const files = environmentFilesOf(shown)
     const named = (files.length > 0 ? variableOfFiles(this.files, files, GatewayVariable.home) : undefined) ?? home
     if (named !== undefined || !isLoaded(shown)) return named
-    return mainPid === undefined ? this.systemctl.environment().get(GatewayVariable.home) : readProcess(this.host, mainPid)?.home
+    if (mainPid !== undefined) return readProcess(this.host, mainPid)?.home
+    this.ownEnvironment ??= this.systemctl.environment()
+    return this.ownEnvironment.get(GatewayVariable.home)
   }
 
   private installation(dropIn: string, fragment: string): ManagerObservation['installed'] {

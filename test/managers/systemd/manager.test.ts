@@ -33,13 +33,22 @@ function thrown(work: () => unknown): ServiceError {
   throw new Error('it did not throw')
 }
 
+/** What the user manager gives its services is asked once at most, for units that name no home. */
+const environment = (stdout = ''): FakeCommand => ({
+  argv: ['systemctl', '--user', 'show-environment'],
+  via: 'read',
+  env: managerEnvironment('user', USER),
+  stdout,
+  times: Infinity,
+})
+
 /** What a user manager says of services, seen on a machine with those files. */
 function observe(
   shown: readonly Record<string, string>[],
   files: Record<string, FakeFile | string> = {},
   services: readonly Service[] = [SERVICE],
 ): ManagerObservation[] {
-  const host = new FakeHost({files: {...BUS, ...files}, commands: [showCommand('user', USER, services, shown)]})
+  const host = new FakeHost({files: {...BUS, ...files}, commands: [showCommand('user', USER, services, shown), environment()]})
   const seen = new SystemdManager(host, 'user', USER).observe(services)
   host.assertAllUsed()
   expect(host.changes).toEqual([])
@@ -48,6 +57,16 @@ function observe(
 
 const observeOne = (shown: Record<string, string>, files: Record<string, FakeFile | string> = {}) =>
   observe([shown], files)[0] as ManagerObservation
+
+it('a unit that names no home, and does not run, has the home that the manager itself sets', () => {
+  const home = (shown: Record<string, string>) => {
+    const commands = [showCommand('user', USER, [SERVICE], [shown]), environment('LANG=C\nHERMES_HOME=/home/user/agent\n')]
+    return new SystemdManager(new FakeHost({files: BUS, commands}), 'user', USER).observe([SERVICE])[0]?.home
+  }
+  expect(home({LoadState: 'loaded'})).toBe('/home/user/agent')
+  expect(home({LoadState: 'loaded', Environment: 'HERMES_HOME=/home/user/.hermes'})).toBe('/home/user/.hermes')
+  expect(home({LoadState: 'not-found'})).toBeUndefined()
+})
 
 describe('observing real situations', () => {
   const hermes: Account = {uid: 1001, gid: 1001, name: 'hermes', home: '/home/hermes'}
@@ -394,7 +413,7 @@ describe('drift', () => {
     const {RestartSteps, ...older} = {...good, ...changed}
     const host = new FakeHost({
       files: {...BUS, ...files},
-      commands: [showCommand('user', USER, [SERVICE], [RestartSteps === 'none' ? older : {...older, RestartSteps}])],
+      commands: [showCommand('user', USER, [SERVICE], [RestartSteps === 'none' ? older : {...older, RestartSteps}]), environment()],
     })
     const manager = new SystemdManager(host, 'user', USER)
     return manager.drift(manager.observe([SERVICE])[0] as ManagerObservation, settings)
