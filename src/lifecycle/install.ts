@@ -235,7 +235,9 @@ function installSteps(target: Target, {seen, settings, heartbeat, force}: Render
     as: file.as ?? manager.owner(service),
   }))
   const remove: Step[] = stale.map((path) => ({kind: 'remove-file', why: `remove ${path}`, path, as: manager.owner(service)}))
-  const definition = [...write, ...remove]
+  // What runs may call what it was started with; in a container nothing but the slot itself does, which is changed as a whole.
+  const isInUse = !manager.container && (restart || isPutOff)
+  const definition = isInUse ? write : [...write, ...remove]
   const settingsFirst = definition.filter((step) => 'path' in step && step.path === manager.settingsFile(service))
   const rest = definition.filter((step) => !settingsFirst.includes(step))
   const needsEnabling = desired === 'running' && (seen.manager.enabled === false || seen.manager.installed === 'no')
@@ -273,6 +275,7 @@ function installSteps(target: Target, {seen, settings, heartbeat, force}: Render
     ...(start || restart ? onUndo([abortNew(target, seen)]) : []),
     ...(start ? manager.start(service) : []),
     ...(restart ? manager.restart(service) : []),
+    ...(isInUse && !isPutOff ? remove : []),
     ...(restart || (isDue && !isPutOff) ? [restartIsDone(target)] : []),
     ...homeLeftovers(target),
   ]

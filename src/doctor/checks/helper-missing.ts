@@ -12,6 +12,8 @@ import {oncePerLook} from '../once-per-look.js'
 import {hasOurPolicy, reinstall} from '../reinstall.js'
 import type {Scene} from '../scene.js'
 import {whyTooOld} from '../../service/lasting-node.js'
+import {HELPER_NAME, helperText} from '../../service/service-helper.js'
+import type {ServiceSettings} from '../../service/settings.js'
 import {isOfAnotherVersion} from './outdated.js'
 
 /** How the program of the tick begins, before the version that it is of. */
@@ -142,7 +144,7 @@ export const definition: CheckDefinition<Evidence> = {
 /** What is in the files that the definition calls, against what was installed; what another version wrote has a check of its own. */
 async function contents(scene: Scene, programs: readonly Seen[]): Promise<Pick<Evidence, 'altered' | 'lostTick'>> {
   const {seen, target} = scene
-  const {manager, service} = target
+  const {manager} = target
   const {settings} = seen.manager
   // A user's own units and helpers are read as that user.
   const host = manager.scope === 'user' ? target.userHost : target.host
@@ -152,21 +154,30 @@ async function contents(scene: Scene, programs: readonly Seen[]): Promise<Pick<E
   const lostTick = tick.filter((file) => !isNamed(file) && host.lstat(file.path) === undefined).map((file) => file.path)
   // What drifts is named directive by directive, and its cure writes all of this anew.
   if (isOfAnotherVersion(scene) || manager.drift(seen.manager, settings).length > 0) return {altered: [], lostTick}
-  const kept = manager
-    .ownFiles(service)
-    .filter(({role}) => role !== 'helper' && !(manager.container && role !== 'settings' && role !== 'secrets'))
-  const own = (await manager.render(service, settings, manager.readEnvironment(service))).filter(
-    (file) =>
-      !file.secret &&
-      path.basename(file.path) !== path.basename(manager.settingsFile(service)) &&
-      !kept.some((one) => one.path === file.path),
-  )
-  const altered = [...own, ...tick].flatMap((file) => {
+  const altered = [...(await wantedFiles(scene, settings)), ...tick].flatMap((file) => {
     const text = file.edited ? undefined : readIfAllowed(host, file.path)
     if (text === undefined || text === file.text || isOtherVersionsTick(text, file)) return []
     return [`${file.path} ${howAltered(text, file.text)}`]
   })
   return {altered, lostTick}
+}
+
+type WantedFile = Pick<DefinitionFile, 'path' | 'text' | 'edited' | 'isProgram'>
+
+/** What the manager calls, as it should be. Where that is the service helper alone it is the package's own, byte for byte, and nothing is rendered. */
+async function wantedFiles({target: {manager, service, host}}: Scene, settings: ServiceSettings): Promise<WantedFile[]> {
+  const own = manager.ownFiles(service)
+  const kept = own.filter(({role}) => role !== 'helper' && !(manager.container && role !== 'settings' && role !== 'secrets'))
+  const looked = own.filter((file) => !kept.includes(file))
+  if (looked.every((file) => path.basename(file.path) === HELPER_NAME)) {
+    return looked.map((file) => ({path: file.path, text: helperText(host), edited: false, isProgram: false}))
+  }
+  return (await manager.render(service, settings, manager.readEnvironment(service))).filter(
+    (file) =>
+      !file.secret &&
+      path.basename(file.path) !== path.basename(manager.settingsFile(service)) &&
+      !kept.some((one) => one.path === file.path),
+  )
 }
 
 /** As upstream's image has it (its 02-reconcile-profiles), so that its commands can add services without root. */
@@ -184,7 +195,7 @@ function foundGivenAway({place, to: {name}}: GivenAway): Found {
 }
 
 /** The tick is shared, and may be of the version that another service of the account was installed by. */
-function isOtherVersionsTick(text: string, {isProgram, text: wanted}: DefinitionFile): boolean {
+function isOtherVersionsTick(text: string, {isProgram, text: wanted}: WantedFile): boolean {
   const [first, ours] = [text, wanted].map((one) => one.split('\n', 1)[0] ?? '')
   return isProgram && first !== ours && first?.startsWith(TICK_MARK) === true
 }

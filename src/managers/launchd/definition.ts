@@ -21,6 +21,8 @@ import {stateFolderOf} from './tick-places.js'
 const LAUNCHER = 'hermes-gateway-launcher'
 /** The launcher stays when the gateway ends, so this holds back only one that was killed. */
 const THROTTLE_SEC = 1
+/** What a launcher calls that was written before there was one helper for all of it. */
+const FORMER_HELPER = '/before-start.sh'
 /** How much longer launchd waits than the launcher, which kills the gateway when its time is up. */
 const EXIT_MARGIN_SEC = 10
 /** The most that a soft limit may be where the hard one is unlimited is 10240 (setrlimit(2) of macOS, OPEN_MAX). */
@@ -122,8 +124,10 @@ export async function renderDefinition(
     command: gatewayArgv(settings.command, service.profile.name, settings.home).map(shellQuote).join(' '),
   })
   files.push({...file(paths.startGateway, startGateway, 0o755), needsRestart: true})
-  // It needs no restart: a running launcher goes on as the new one when the gateway next ends.
-  files.push(file(paths.launcher, await renderLauncher(host, paths, settings), 0o755))
+  // It needs no restart: a running launcher goes on as the new one when the gateway next ends. One of before there was the service helper calls
+  // scripts that are not there any more by then.
+  const needsRestart = installed.readText(paths.launcher)?.includes(FORMER_HELPER) === true
+  files.push({...file(paths.launcher, await renderLauncher(host, paths, settings), 0o755), needsRestart})
 
   const variables = Object.entries(plistEnvironment(host, service, settings))
   const [logFile, workingDirectory] = [paths.log, paths.supportFolder]

@@ -141,6 +141,27 @@ describe('outdated', () => {
     })
   })
 
+  it('a launcher of before there was one helper needs a restart under launchd, and has its own helpers until that is over', async () => {
+    const machine = await LaunchdTarget.installed()
+    const [launcher, former] = [`${LAUNCHD_SUPPORT}/hermes-gateway-launcher`, `${LAUNCHD_SUPPORT}/before-start.sh`]
+    machine.host.put(launcher, {text: '#!/bin/sh\nbefore_start=$support/before-start.sh\n', mode: 0o755})
+    machine.host.put(former, {text: '', mode: 0o755})
+    machine.host.drop(`${LAUNCHD_SUPPORT}/service-helper.sh`)
+    update(machine.host, '2.0.0')
+    expect(await machine.find(check)).toMatchObject([{kind: 'older', isSafe: false}])
+    const wasThere: boolean[] = []
+    const run = machine.host.run.bind(machine.host)
+    machine.host.run = (argv, options) => {
+      wasThere.push(machine.host.texts()[former] !== undefined)
+      return run(argv, options)
+    }
+    expect(await machine.fix(check)).not.toEqual([])
+    expect([wasThere.length > 0, wasThere.includes(false)]).toEqual([true, false])
+    expect(machine.host.texts()[former]).toBeUndefined()
+    expect(machine.host.texts()[launcher]).toContain('service-helper.sh')
+    expect(await machine.find(check)).toEqual([])
+  })
+
   describe('under s6', () => {
     const slot = (files: readonly DefinitionFile[]) => Object.fromEntries(files.map(({path, text, mode}) => [path, {text, mode}]))
 
