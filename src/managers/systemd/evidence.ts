@@ -143,12 +143,15 @@ function startFailure(shown: Properties): StartFailure | undefined {
   return isAtLimit ? {kind: 'limit', text: `failed after ${shown.NRestarts} restarts, StartLimitBurst=${limit.burst}`} : undefined
 }
 
+/** Where a unit is that fails before its gateway's process is there: systemd.service(5) starts what comes after a run then, too. */
+const BETWEEN_TRIES = new Set(['auto-restart', 'auto-restart-queued', 'start-pre', 'stop-post'])
+
 /**
  * The status of systemd's own with which the gateway's process ended, or, where it did not come to that, what runs before or after it: those
  * are set up like it.
  */
 function ownStatus(shown: Properties): string | undefined {
-  const isBetween = shown.SubState === 'auto-restart' || shown.SubState === 'start-pre'
+  const isBetween = BETWEEN_TRIES.has(shown.SubState ?? '')
   if (shown.ActiveState !== 'failed' && !isBetween) return undefined
   const main = shown.ExecMainCode === '1' && shown.SubState !== 'start-pre' ? [shown.ExecMainStatus ?? ''] : []
   const around = [shown.ExecStartPre ?? '', shown.ExecStopPost ?? ''].flatMap((text) =>

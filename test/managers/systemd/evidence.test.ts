@@ -125,6 +125,12 @@ describe('why the manager itself does not start it', () => {
       'setup',
     ]),
     ['216/GROUP of the helpers, with no process of the gateway', {...around('216'), SubState: 'auto-restart'}, 'account'],
+    ['216/GROUP of the helpers, while the one after a run is tried', {...around('216'), SubState: 'stop-post'}, 'account'],
+    [
+      '216/GROUP of the helpers, where the next try waits for its turn (257)',
+      {...around('216'), SubState: 'auto-restart-queued'},
+      'account',
+    ],
     ['226/NAMESPACE of the helpers', {...around('226'), SubState: 'auto-restart'}, 'setup'],
     ['233/RUNTIME_DIRECTORY of the first helper, the other one being set up', {...around('233', '0'), SubState: 'start-pre'}, 'setup'],
     ['an ordinary status of the helpers', {...around('1'), SubState: 'auto-restart'}, undefined],
