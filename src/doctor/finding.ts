@@ -1,3 +1,5 @@
+import type {CheckId} from './checks/index.js'
+
 /**
  * How much a finding matters. error: the gateway is down, or about to be; warning: it will be, or something that relies on it is misled;
  * info: worth knowing; unknown: it cannot be told, which is neither well nor broken.
@@ -24,7 +26,7 @@ export interface Finding {
   /** `doctor --fix` applies that fix unasked: it ends nothing that works, loses nothing, and decides nothing that is the operator's. */
   readonly isSafe: boolean
   /** Ids of findings that are but consequences of this one, and not shown beside it. */
-  readonly explains: readonly string[]
+  readonly explains: readonly CheckId[]
 }
 
 /** A check's own part of a finding; the rest comes from the check. */
@@ -43,11 +45,11 @@ export interface Found {
   readonly isSafe?: boolean
   /** Whether its cure ends or restarts the gateway. Default: what the check's fix says. */
   readonly interrupts?: boolean
-  readonly explains?: readonly string[]
+  readonly explains?: readonly CheckId[]
 }
 
 /** The findings without those that another one explains. */
 export function unexplained(findings: readonly Finding[]): Finding[] {
-  const explained = new Set(findings.flatMap((finding) => finding.explains))
+  const explained = new Set<string>(findings.flatMap((finding) => finding.explains))
   return findings.filter((finding) => !explained.has(finding.id))
 }

@@ -6,6 +6,7 @@ import {ExitStatus, ServiceError} from '../../src/errors.js'
 import {HostError} from '../../src/host/host.js'
 import {FakeSystemd} from '../fakes/fake-systemd.js'
 import {installed, sceneOf} from '../fakes/scene.js'
+import type {CheckId} from '../../src/doctor/checks/index.js'
 
 const QUIET: CheckDefinition<undefined> = {
   ...{id: 'quiet', title: 'nothing', why: 'Nothing comes of it.', needsService: false, needsManager: false},
@@ -13,7 +14,7 @@ const QUIET: CheckDefinition<undefined> = {
   diagnose: () => [],
 }
 
-const broken = (id: string, explains: readonly string[] = []) =>
+const broken = (id: string, explains: readonly CheckId[] = []) =>
   defineCheck({...QUIET, id, diagnose: () => [{kind: 'broken', severity: 'error', what: `${id} is broken`, explains}]})
 
 const throwing = (error: unknown) =>
@@ -43,7 +44,7 @@ describe('an examination', () => {
   })
 
   it('leaves out what is only a consequence of another finding, whichever check came first', async () => {
-    const findings = await findingsOf(broken('consequence'), broken('cause', ['consequence']), broken('other'))
+    const findings = await findingsOf(broken('stale-state'), broken('cause', ['stale-state']), broken('other'))
     expect(findings.map(({id}) => id)).toEqual(['cause', 'other'])
   })
 

@@ -11,6 +11,7 @@ import type {Found} from '../finding.js'
 import {reinstall} from '../reinstall.js'
 import type {Scene} from '../scene.js'
 import {isUnchangedSince, startedOnDefinitionMs} from '../started-on.js'
+import type {CheckId} from './index.js'
 
 interface Evidence {
   readonly program: string | undefined
@@ -29,19 +30,21 @@ interface Evidence {
 }
 
 /** What all comes of a definition that cannot start a gateway. */
-const EXPLAINS = [
-  ...[
-    'crash-loop',
-    'desired-state',
-    'start-limit',
-    'outdated',
-    'helper-missing',
-    'definition-drift',
-    'path',
-    'stop-timeout',
-    'not-enabled',
-  ],
-  ...['stale-state', 'missing-heartbeat', 'fatal-config', 'not-installed', 'file-access'],
+const EXPLAINS: readonly CheckId[] = [
+  'crash-loop',
+  'desired-state',
+  'start-limit',
+  'outdated',
+  'helper-missing',
+  'definition-drift',
+  'path',
+  'stop-timeout',
+  'not-enabled',
+  'stale-state',
+  'missing-heartbeat',
+  'fatal-config',
+  'not-installed',
+  'file-access',
 ]
 
 /** A definition that names what is not there, or that the manager refuses. */

@@ -5,6 +5,7 @@ import type {Found} from '../finding.js'
 import {hasOurPolicy, reinstall} from '../reinstall.js'
 import type {Scene} from '../scene.js'
 import {isOfAnotherVersion} from './outdated.js'
+import type {CheckId} from './index.js'
 
 interface Evidence {
   readonly drifts: readonly DirectiveDrift[]
@@ -37,7 +38,7 @@ export const definition: CheckDefinition<Evidence> = {
   diagnose: (scene, {drifts, edited, missing, isLimitHit}) => {
     const {service, broken, needsReload} = scene.seen.manager
     if (broken !== undefined) return []
-    const explains = ['stop-timeout', ...(isLimitHit ? [] : ['start-limit'])]
+    const explains: readonly CheckId[] = isLimitHit ? ['stop-timeout'] : ['stop-timeout', 'start-limit']
     if (missing.length > 0) {
       const what = `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} gone`
       return [{kind: 'file-missing', severity: 'warning', what, evidence: drifts.map(inWords), explains}]
@@ -56,7 +57,7 @@ export const definition: CheckDefinition<Evidence> = {
 }
 
 /** Somebody's own file has the last word; or ours is of another version of hermes-svc. */
-function overridden(scene: Scene, drifts: readonly DirectiveDrift[], edited: readonly string[], explains: readonly string[]): Found[] {
+function overridden(scene: Scene, drifts: readonly DirectiveDrift[], edited: readonly string[], explains: readonly CheckId[]): Found[] {
   const {seen, target} = scene
   const own = target.manager.ownFiles(target.service).map(({path}) => path)
   const theirs = drifts.filter(({setBy}) => setBy !== undefined && !own.includes(setBy))
@@ -90,7 +91,7 @@ function overridden(scene: Scene, drifts: readonly DirectiveDrift[], edited: rea
   return found
 }
 
-function editedByHand(scene: Scene, drifts: readonly DirectiveDrift[], edited: readonly string[], explains: readonly string[]): Found[] {
+function editedByHand(scene: Scene, drifts: readonly DirectiveDrift[], edited: readonly string[], explains: readonly CheckId[]): Found[] {
   if (edited.length === 0) return []
   const broken = drifts.filter(({setBy}) => edited.includes(setBy ?? ''))
   return [

@@ -17,6 +17,7 @@ import type {Found} from '../finding.js'
 import type {Scene} from '../scene.js'
 import {gatewayAgeMs, inWords, isOnItsWay} from '../situation.js'
 import {releaseSteps} from '../stale-record.js'
+import type {CheckId} from './index.js'
 
 interface Evidence {
   /** How long the gateway, or what the manager takes for it, has been there. */
@@ -113,7 +114,7 @@ function aboutDown(scene: Scene, ageMs: number | undefined): Found | undefined {
   const {manager, verdict, gateway} = scene.seen
   const says = stateOf(gateway.state)?.gatewayState
   const evidence = [recorded(scene), actual(scene), ...verdict.evidence.slice(0, 2)]
-  const explains = ['stale-state', 'stale-marker', 'not-enabled']
+  const explains: readonly CheckId[] = ['stale-state', 'stale-marker', 'not-enabled']
   if (manager.activity === 'stopped' || manager.activity === 'failed') {
     if (verdict.state === 'unknown') {
       const what = `it should be running, and its service is ${manager.activity}; whether a gateway runs elsewhere cannot be told`

@@ -4,7 +4,7 @@ import type {Check} from '../check.js'
  * Check id to the module that exports it: one line a check, in the order in which they are shown and in which `doctor --fix` works: first
  * what keeps others from being seen or cured.
  */
-export const checkModules: Readonly<Record<string, () => Promise<{check: Check}>>> = {
+export const checkModules = {
   'user-bus': () => import('../../managers/systemd/checks/user-bus.js'),
   'wrong-domain': () => import('../../managers/launchd/checks/wrong-domain.js'),
   'interrupted-change': () => import('./interrupted-change.js'),
@@ -45,11 +45,15 @@ export const checkModules: Readonly<Record<string, () => Promise<{check: Check}>
   'not-installed': () => import('./not-installed.js'),
 }
 
+/** The id of a check, which is that of its findings and of its `fix`. */
+export type CheckId = keyof typeof checkModules
+
 /** Loads the checks with these ids; all of them without any. */
 export function loadChecks(ids: readonly string[] = Object.keys(checkModules)): Promise<Check[]> {
   return Promise.all(
     ids.map(async (id) => {
-      const module = await checkModules[id]?.()
+      const modules: Readonly<Record<string, () => Promise<{check: Check}>>> = checkModules
+      const module = await modules[id]?.()
       if (!module) throw new Error(`there is no check ${id}`)
       return module.check
     }),

@@ -11,6 +11,7 @@ import type {Found} from '../finding.js'
 import {oncePerLook} from '../once-per-look.js'
 import {hasOurPolicy, reinstall} from '../reinstall.js'
 import type {Scene} from '../scene.js'
+import type {CheckId} from './index.js'
 
 const UNINSTALL_TIMEOUT_MS = 90_000
 
@@ -114,7 +115,7 @@ export const definition: CheckDefinition<Evidence> = {
 
 function halfDone(scene: Scene, {hasSettings, hasPolicy, newerWriter: newer, isElsewhere}: Omit<Evidence, 'isBusy'>): Found | undefined {
   const {installed, service, settings} = scene.seen.manager
-  const explains = ['not-installed', 'desired-state']
+  const explains: readonly CheckId[] = ['not-installed', 'desired-state']
   if (installed === 'no' && (hasSettings || hasPolicy)) {
     const isInstall = isHalfInstalled(scene, hasPolicy)
     return {

@@ -18,6 +18,7 @@ import type {Found} from '../finding.js'
 import {oncePerLook} from '../once-per-look.js'
 import type {Scene} from '../scene.js'
 import {inWords, processAgeMs, SETTLED_MS} from '../situation.js'
+import type {CheckId} from './index.js'
 
 /** A gateway of the home outside its service. */
 interface Orphan {
@@ -137,7 +138,7 @@ function about(scene: Scene, {process, ageMs, supervisor}: Orphan): Found {
   const isSecond = hasOwn(scene)
   // In a container all processes are in the root of what it can see.
   const group = cgroup === undefined || cgroup === '/' ? '' : `, control group ${cgroup}`
-  const explains = [
+  const explains: readonly CheckId[] = [
     'desired-state',
     'crash-loop',
     'stale-state',

@@ -12,6 +12,7 @@ import {type CheckDefinition, commandLine, defineCheck, type FixOptions} from '.
 import type {Found} from '../finding.js'
 import type {Scene} from '../scene.js'
 import {releaseSteps, staleRecords} from '../stale-record.js'
+import type {CheckId} from './index.js'
 
 /** A process that has ended, and the one that should have reaped it. */
 interface Zombie {
@@ -69,7 +70,7 @@ export const definition: CheckDefinition<Evidence> = {
     const {seen} = scene
     const shouldRun = seen.desired.kind === 'recorded' && seen.desired.record.desiredState === 'running'
     const severity = shouldRun ? 'error' : 'warning'
-    const explains = ['stale-state', 'desired-state', 'crash-loop', 'leftover-processes', 'not-enabled']
+    const explains: readonly CheckId[] = ['stale-state', 'desired-state', 'crash-loop', 'leftover-processes', 'not-enabled']
     if (supervised) {
       const what = `the service's main process (pid ${supervised.pid}) has ended, and was not reaped: it is a zombie`
       return [{kind: 'supervised', severity, what, evidence: describe(supervised), explains}]

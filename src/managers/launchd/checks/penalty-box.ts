@@ -31,8 +31,17 @@ export const definition: CheckDefinition<Evidence> = {
         ...missing.map((program) => `${program} is gone`),
       ],
       explains: [
-        ...['helper-missing', 'definition-broken', 'definition-drift', 'crash-loop', 'fatal-config', 'desired-state', 'stale-state'],
-        ...['stale-marker', 'missing-heartbeat', 'start-limit', 'log-path'],
+        'helper-missing',
+        'definition-broken',
+        'definition-drift',
+        'crash-loop',
+        'fatal-config',
+        'desired-state',
+        'stale-state',
+        'stale-marker',
+        'missing-heartbeat',
+        'start-limit',
+        'log-path',
       ],
     }
     return [{...found, ...(manager.installed === 'own' ? {} : othersCure(scene, missing))}]

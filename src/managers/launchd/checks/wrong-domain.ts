@@ -8,6 +8,7 @@ import type {Step} from '../../../plan/plan.js'
 import {type Domain, domainsOf, parseDomainKind} from '../domain.js'
 import {Launchctl} from '../launchctl.js'
 import {unload} from '../load.js'
+import type {CheckId} from '../../../doctor/checks/index.js'
 
 interface Evidence {
   readonly isOnDisk: boolean
@@ -74,7 +75,14 @@ function placeOf(launchctl: Launchctl, domain: Domain, label: string): Evidence[
 function foundUnreachable({unreachable, isNamed}: Scene, {isOnDisk}: Evidence): Found[] | undefined {
   if (!unreachable) return undefined
   if (!isNamed && !isOnDisk) return []
-  const explains = ['not-installed', 'desired-state', 'stale-state', 'missing-heartbeat', 'helper-missing', 'orphan-gateway']
+  const explains: readonly CheckId[] = [
+    'not-installed',
+    'desired-state',
+    'stale-state',
+    'missing-heartbeat',
+    'helper-missing',
+    'orphan-gateway',
+  ]
   const isNoSession = unreachable.code === 'no-user-manager'
   return [
     {
@@ -92,7 +100,15 @@ function foundUnreachable({unreachable, isNamed}: Scene, {isOnDisk}: Evidence): 
 function foundElsewhere(scene: Scene, {places, recorded}: Evidence): Found[] {
   const {service} = scene.seen.manager
   const loaded = places.filter(({isLoaded}) => isLoaded).map(({domain}) => domain.target)
-  const explains = ['not-loaded', 'desired-state', 'definition-drift', 'stale-state', 'stale-marker', 'missing-heartbeat', 'helper-missing']
+  const explains: readonly CheckId[] = [
+    'not-loaded',
+    'desired-state',
+    'definition-drift',
+    'stale-state',
+    'stale-marker',
+    'missing-heartbeat',
+    'helper-missing',
+  ]
   if (loaded.length > 1) {
     return [
       {

@@ -2,6 +2,7 @@ import {type CheckDefinition, defineCheck} from '../../../doctor/check.js'
 import type {Scene} from '../../../doctor/scene.js'
 import type {Step} from '../../../plan/plan.js'
 import {isLingering, managerEnvironment, noUserManager, startManagerCommand, userManagerAnswers} from '../bus.js'
+import type {CheckId} from '../../../doctor/checks/index.js'
 
 const TIMEOUT_MS = 30_000
 const LOOK_EVERY_MS = 50
@@ -27,7 +28,7 @@ export const definition: CheckDefinition<Evidence> = {
     const {unreachable, target, isNamed} = scene
     if (!unreachable || !(isNamed || evidence.isOnDisk)) return []
     const {account} = target.service
-    const explains = ['linger', 'not-installed', 'desired-state', 'stale-state', 'missing-heartbeat', 'orphan-gateway']
+    const explains: readonly CheckId[] = ['linger', 'not-installed', 'desired-state', 'stale-state', 'missing-heartbeat', 'orphan-gateway']
     if (unreachable.code !== 'no-user-manager') {
       return [{kind: 'unreachable', severity: 'unknown', what: unreachable.message, cure: whatToLookAt(scene, unreachable.next), explains}]
     }
