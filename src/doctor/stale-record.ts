@@ -1,11 +1,11 @@
 import {HomeFile, LIVING_STATES, StateField, StateWord, stateWordOf} from '../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {mirrorDesired} from '../gateway/desired-mirror.js'
-import {isInnerNamespace} from '../gateway/pid-namespace.js'
-import {isObject, lockFile, pidFile, stateFile} from '../gateway/records.js'
+import {isObject, pidFile, stateFile} from '../gateway/records.js'
 import {topLevelValue} from '../gateway/state-timestamp.js'
-import {type GatewayObservation, identify, type Identity, judge, observeGateway, recordOf, stateOf} from '../gateway/verdict.js'
+import {type GatewayObservation, identify, type Identity, recordOf, stateOf} from '../gateway/verdict.js'
 import type {InPlaceWrite} from '../host/host.js'
+import {whileAlone} from '../lifecycle/dead-record.js'
 import type {Target} from '../lifecycle/target.js'
 import type {Step} from '../plan/plan.js'
 import type {Scene} from './scene.js'
@@ -89,23 +89,10 @@ export function releaseSteps({seen, target}: Scene): Step[] {
   return steps
 }
 
-/**
- * Does something to the files of a home in which no gateway lives; throws (exit 1) if one does by now. In an inner PID namespace /proc/locks leaves
- * out what other ones hold, so the lock itself is held meanwhile.
- */
+/** Does something to the files of a home in which no gateway lives; throws (exit 1) if one does by now. */
 async function whileDead({host, userHost, service}: Target, work: () => void): Promise<void> {
-  const {home} = service.profile
-  const gateway = observeGateway({host, userHost}, home, undefined, true)
-  const {state, evidence, pid} = judge(gateway)
-  if (state !== 'dead' && !isTorn(gateway)) throw cameUp(service.name, pid, evidence)
-  const isToBeHeld = isInnerNamespace(host) && userHost.stat(lockFile(home)) !== undefined
-  const held = isToBeHeld ? await userHost.lock(lockFile(home)) : undefined
-  if (isToBeHeld && !held) throw cameUp(service.name, undefined, [`${HomeFile.lock} is held by a process that cannot be seen from here`])
-  try {
-    work()
-  } finally {
-    await held?.release()
-  }
+  const {isAlone, pid, evidence} = await whileAlone({host, userHost}, service.profile.home, work, isTorn)
+  if (!isAlone) throw cameUp(service.name, pid, evidence)
 }
 
 function cameUp(name: string, pid: number | undefined, evidence: readonly string[]): ServiceError {
