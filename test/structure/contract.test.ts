@@ -10,6 +10,7 @@ import {
   GatewayVariable,
   HomeFile,
   LIVING_STATES,
+  LOOP_WATCHDOG,
   RAN_STATES,
   RESTING_STATES,
   STANDARD_ROOT,
@@ -232,5 +233,20 @@ describe('the contract with upstream', () => {
     const heeded = all(/"(_?HERMES_\w+)"/g)
     expect(heeded.length).toBeGreaterThan(1)
     expect(heeded.filter((name) => !variables.includes(name))).toEqual([])
+  })
+
+  it('is what the programs in shell go by, which have no values of ours: their files, and the rule of restarts', () => {
+    const shells = ['service-helper.sh', ...['launchd/launcher.sh.ejs', 's6/finish.ejs', 's6/log-run.ejs', 's6/start.sh.ejs']]
+    const text = shells.map((file) => fs.readFileSync(path.join(ROOT, 'templates', file), 'utf8')).join('\n')
+    const all = (pattern: RegExp) => [...new Set([...text.matchAll(pattern)].map(([, found = '']) => found))].sort()
+    const files: readonly string[] = Object.values(HomeFile)
+    const named = all(/\$home\/([\w./-]+)/g)
+    expect(named.filter((file) => files.includes(file)).length).toBeGreaterThan(5)
+    expect(named.filter((file) => !files.includes(file))).toEqual(['.hermes-svc.json', 'logs/hermes-svc.jsonl'])
+    expect(all(/case \$stuck\$said in 1\* \| ([\w |]+)\)/g)).toEqual([[...UNSTARTED_STATES].join(' | ')])
+    const ran = all(/case \$said in ([\w |]+)\)/g).map((words) => words.split(' | ').sort())
+    expect(ran).toEqual([[...RAN_STATES].sort()])
+    expect(all(/\[ "\$value" = (\w+) \] && stuck=1/g)).toEqual([LOOP_WATCHDOG])
+    expect(all(/'exited (\d+)'/g)).toEqual(Object.values(GatewayExit).map(String).sort())
   })
 })
