@@ -6,7 +6,7 @@ const PROGRAMS = [
   'test/bin/**/*.test.ts',
   'test/completion/shells.test.ts',
   'test/fakes/launchd/*.test.ts',
-  'test/gateway/tick.test.ts',
+  'test/tick/tick.test.ts',
   'test/managers/launchd/launcher.test.ts',
   'test/service/helper-*.test.ts',
   'test/smoke/{junit,stand-in}.test.ts',

@@ -1,12 +1,12 @@
 import type {Command} from '@oclif/core/command'
 import {asksForJson, hasFlag} from './commands/base.js'
-import {findCommand} from './command-words.js'
+import {findCommand} from './commands/command-words.js'
 import {type CommandModules, commandModules} from './commands/index.js'
 import {type ExitStatus, ExitStatus as Status, usageError} from './errors.js'
 import {forbidColours, writeDirectly} from './host/stdio.js'
 import {lightConfig} from './light-config.js'
 import {reportFailure} from './ui/failure.js'
-import {didYouMean} from './ui/suggest.js'
+import {didYouMean} from './text/suggest.js'
 
 /** The command classes by id, for oclif's "explicit" strategy. Empty until `loadCommands` has filled it: help works from the manifest. */
 export const COMMANDS: Record<string, Command.Class> = {}

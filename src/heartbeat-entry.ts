@@ -1,11 +1,11 @@
 import path from 'node:path'
 import type {Host} from './host/host.js'
 import {createNodeHost} from './host/node-host.js'
-import {tickAll, type TickPlaces} from './lifecycle/tick-all.js'
+import {tickAll, type TickPlaces} from './tick/tick-all.js'
 import {launchdTickPlaces} from './managers/launchd/tick-places.js'
 import {s6TickPlaces} from './managers/s6/tick-places.js'
 import {systemdTickPlaces} from './managers/systemd/tick-places.js'
-import {visible} from './ui/visible.js'
+import {visible} from './text/visible.js'
 
 /**
  * The program of the heartbeat's timer, run once a minute for as long as there is a gateway: so nothing is loaded here that a tick does

@@ -10,7 +10,7 @@ import {MANAGER_KINDS} from '../managers/manager.js'
 import {cancelledError, reportFailure, writeJson, writeLine} from '../ui/failure.js'
 import {paintFor, type Paint} from '../ui/paint.js'
 import {during, progressOnStderr, type ProgressPlace} from '../ui/progress.js'
-import {didYouMean} from '../ui/suggest.js'
+import {didYouMean} from '../text/suggest.js'
 
 /** The same signal twice within this time is one wish. */
 const SAME_SIGNAL_MS = 300

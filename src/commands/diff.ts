@@ -1,7 +1,7 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {renderService} from '../lifecycle/install.js'
 import {fileDiff} from '../ui/plan-text.js'
-import {prepareWidths, table} from '../ui/text.js'
+import {prepareWidths, table} from '../text/layout.js'
 import type {CommandResult} from './base.js'
 import {bareDefinitionFlags, definitionFlags, definitionRequest} from './definition-flags.js'
 import {ServiceCommand} from './service-command.js'

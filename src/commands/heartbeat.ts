@@ -1,7 +1,7 @@
 import {HomeFile} from '../gateway/contract.js'
 import {ExitStatus} from '../errors.js'
 import {DEFAULT_WEDGE_WINDOW_MS} from '../gateway/prove-loop.js'
-import {tick} from '../gateway/tick.js'
+import {tick} from '../tick/tick.js'
 import {servedBy} from '../lifecycle/served.js'
 import type {Target} from '../lifecycle/target.js'
 import {allFlag, type CommandResult, wedgeWindowFlag} from './base.js'

@@ -3,7 +3,7 @@ import {DEFAULT_WEDGE_WINDOW_MS, proveAll} from '../lifecycle/prove.js'
 import {servedBy} from '../lifecycle/served.js'
 import {report} from '../lifecycle/status.js'
 import {listText} from '../ui/status-text.js'
-import {prepareWidths} from '../ui/text.js'
+import {prepareWidths} from '../text/layout.js'
 import {type CommandResult, wedgeWindowFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 

@@ -5,10 +5,10 @@ import {change, type ChangeOptions} from '../lifecycle/change.js'
 import {resolveTarget, type Target, type TargetFlags} from '../lifecycle/target.js'
 import {outcomeOf, type Plan} from '../plan/plan.js'
 import {DEFAULT_PROFILE, listProfiles} from '../service/profile.js'
-import type {Annotation} from '../ui/annotations.js'
+import type {Annotation} from './annotations.js'
 import {writeDocument} from '../ui/failure.js'
 import {stepReporter} from '../ui/progress.js'
-import {didYouMean} from '../ui/suggest.js'
+import {didYouMean} from '../text/suggest.js'
 import {BaseCommand, type CommandResult} from './base.js'
 
 /** What a change of one service ended with. */
@@ -54,9 +54,9 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
   }
 
   /** Prints annotations, where --annotations asks for them. With --json they go to stderr, beside the document. */
-  protected async annotate(make: (annotations: typeof import('../ui/annotations.js')) => readonly Annotation[]): Promise<void> {
+  protected async annotate(make: (annotations: typeof import('./annotations.js')) => readonly Annotation[]): Promise<void> {
     if ((this.flags as {annotations?: string}).annotations === undefined) return
-    const annotations = await import('../ui/annotations.js')
+    const annotations = await import('./annotations.js')
     for (const one of make(annotations)) writeDocument(this.flags.json ? 'stderr' : 'stdout', annotations.githubCommand(one))
   }
 

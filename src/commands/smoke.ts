@@ -4,7 +4,7 @@ import {resolveTarget} from '../lifecycle/target.js'
 import type {Scope} from '../managers/manager.js'
 import {selectSteps, type SmokeStep, type Step, type StepOutcome} from '../smoke/steps.js'
 import {cancelledError} from '../ui/failure.js'
-import {duration} from '../ui/text.js'
+import {duration} from '../text/layout.js'
 import {annotationsFlag, type CommandResult, durationFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 

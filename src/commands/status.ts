@@ -2,7 +2,7 @@ import {DEFAULT_WEDGE_WINDOW_MS, prove} from '../lifecycle/prove.js'
 import {servedBy} from '../lifecycle/served.js'
 import {assess, report} from '../lifecycle/status.js'
 import {statusText} from '../ui/status-text.js'
-import {prepareWidths} from '../ui/text.js'
+import {prepareWidths} from '../text/layout.js'
 import {type CommandResult, wedgeWindowFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 

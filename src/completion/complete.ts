@@ -1,4 +1,4 @@
-import {findCommand} from '../command-words.js'
+import {findCommand} from '../commands/command-words.js'
 import type {CommandShape, CommandTree, FlagShape} from './tree.js'
 
 /** One word that could stand in the place of the one under the cursor, and what it means. */

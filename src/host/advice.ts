@@ -1,4 +1,4 @@
-import {shellWord} from '../service/shell-quote.js'
+import {shellWord} from '../text/shell-quote.js'
 import os from 'node:os'
 import path from 'node:path'
 import type {HostError} from './host.js'

@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import {shellWord} from '../service/shell-quote.js'
+import {shellWord} from '../text/shell-quote.js'
 
 /** Where sudo looks for a program whatever PATH says: secure_path of sudoers(5), as the distributions of Linux set it. macOS sets none. */
 const SECURE_FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']

@@ -1,6 +1,6 @@
-import {duration} from '../ui/text.js'
-import {visible} from '../ui/visible.js'
-import {shellWord} from '../service/shell-quote.js'
+import {duration} from '../text/layout.js'
+import {visible} from '../text/visible.js'
+import {shellWord} from '../text/shell-quote.js'
 import {type AccountHost, type Door, folderLock, type Host, HostError, type RunResult} from './host.js'
 
 /** Says a line to whoever asked for --verbose. */

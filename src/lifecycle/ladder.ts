@@ -5,7 +5,7 @@ import {readGatewayState} from '../gateway/records.js'
 import {type GatewayObservation, stateOf, type Verdict} from '../gateway/verdict.js'
 import {HostError} from '../host/host.js'
 import type {Progress} from '../plan/plan.js'
-import {announceEnd, type GatewayProcess, isStillThere, signalGateway, writePlannedStop} from './signal-gateway.js'
+import {announceEnd, type GatewayProcess, isStillThere, signalGateway, writePlannedStop} from '../gateway/signal-gateway.js'
 import type {Target} from './target.js'
 
 /** How long each rung may take, in ms. */

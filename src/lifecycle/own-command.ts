@@ -1,4 +1,4 @@
-import {shellWord} from '../service/shell-quote.js'
+import {shellWord} from '../text/shell-quote.js'
 import type {Target} from './target.js'
 
 /** A command of ours about one service, as it is typed in a shell, e.g. `hermes-svc logs -p work`. */

@@ -6,7 +6,7 @@ import type {Container} from '../managers/container.js'
 import {detectManager} from '../managers/detect.js'
 import type {Manager, ManagerObservation, Scope, Service} from '../managers/manager.js'
 import {DEFAULT_PROFILE, resolveProfile} from '../service/profile.js'
-import {shellWord} from '../service/shell-quote.js'
+import {shellWord} from '../text/shell-quote.js'
 
 /** The flags that name a service. */
 export interface TargetFlags {

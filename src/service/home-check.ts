@@ -4,7 +4,7 @@ import {usageError} from '../errors.js'
 import {type Account, type Door, type Host, HostError} from '../host/host.js'
 import {OTHERS_WRITE} from '../host/roots-alone.js'
 import {DEFAULT_PROFILE, type Profile} from './profile.js'
-import {shellWord} from './shell-quote.js'
+import {shellWord} from '../text/shell-quote.js'
 import {refusedPath, shown} from './text-check.js'
 
 /** Folders whose content does not last (hier(7), tmpfs mounts, macOS's private copies). */

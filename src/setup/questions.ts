@@ -2,7 +2,7 @@ import type {DefinitionFlagValues} from '../commands/definition-flags.js'
 import type {TargetFlags} from '../lifecycle/target.js'
 import type {Scope} from '../managers/manager.js'
 import {DEFAULT_HEARTBEAT} from '../service/settings.js'
-import {shellQuote} from '../service/shell-quote.js'
+import {shellQuote} from '../text/shell-quote.js'
 import type {Found, MachineFound, OwnerFound, ProfileFound, ServiceFound} from './found.js'
 import {type Answers, type Choice, type Item, type ItemId, type Question, type Told, UNSAID} from './item.js'
 

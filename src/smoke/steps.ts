@@ -1,6 +1,6 @@
 import {GatewayExit} from '../gateway/contract.js'
 import {usageError} from '../errors.js'
-import {didYouMean} from '../ui/suggest.js'
+import {didYouMean} from '../text/suggest.js'
 
 /** What a step is about: the life of a service, or what doctor finds wrong with it. */
 export type StepGroup = 'life-cycle' | 'doctor'

@@ -7,7 +7,7 @@ import {type Account, type AccountHost, type Host, HostError, type RunResult} fr
 import type {ServiceReport} from '../lifecycle/status.js'
 import {resolveTarget, type Target} from '../lifecycle/target.js'
 import type {Scope} from '../managers/manager.js'
-import {shellQuote} from '../service/shell-quote.js'
+import {shellQuote} from '../text/shell-quote.js'
 import type {Failure} from '../ui/failure.js'
 import type {StandInConfig} from './stand-in/config.js'
 

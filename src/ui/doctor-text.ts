@@ -1,7 +1,7 @@
 import type {Finding, Severity} from '../doctor/finding.js'
 import type {DiagnosisReport} from '../doctor/summary.js'
 import {NO_PAINT, type Paint} from './paint.js'
-import {table, wrapped} from './text.js'
+import {table, wrapped} from '../text/layout.js'
 
 /** A severity in words. */
 export const SEVERITY_WORDS: Readonly<Record<Severity, string>> = {error: 'ERROR', warning: 'warning', info: 'info', unknown: 'cannot tell'}

@@ -3,7 +3,7 @@ import {adviceFor} from '../host/advice.js'
 import {HostError} from '../host/host.js'
 import {typedWithSudo} from '../host/sudo-path.js'
 import {type StandardStream, writeText} from '../host/stdio.js'
-import {writable} from './visible.js'
+import {writable} from '../text/visible.js'
 
 /** What a command tells about why it failed. In a JSON document it is the member `error`. */
 export interface Failure {

@@ -1,4 +1,4 @@
-import {ownColours, visible} from './visible.js'
+import {ownColours, visible} from '../text/visible.js'
 
 /** Colours for words that carry their meaning without them. */
 export interface Paint {

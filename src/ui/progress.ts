@@ -1,8 +1,8 @@
 import type {Host} from '../host/host.js'
 import {writeText} from '../host/stdio.js'
 import type {ApplyListener} from '../plan/apply.js'
-import {duration, truncated} from './text.js'
-import {visible, writable} from './visible.js'
+import {duration, truncated} from '../text/layout.js'
+import {visible, writable} from '../text/visible.js'
 
 /** Without a terminal, what is being waited for is said this often. */
 const QUIET_EVERY_MS = 5000

@@ -1,7 +1,7 @@
 import type {HealthDetails} from '../gateway/health.js'
 import {timestampMicros} from '../gateway/python-values.js'
 import type {GatewayHealth} from '../lifecycle/health.js'
-import {visible} from './visible.js'
+import {visible} from '../text/visible.js'
 
 type Labels = Readonly<Record<string, string>>
 

@@ -1,8 +1,8 @@
 import type {Host} from '../host/host.js'
 import type {Choice, Question} from '../setup/item.js'
 import {type Paint, paintFor} from './paint.js'
-import {wrapped} from './text.js'
-import {visible, writable} from './visible.js'
+import {wrapped} from '../text/layout.js'
+import {visible, writable} from '../text/visible.js'
 
 /** How a prompt is run. */
 export interface AskOptions {

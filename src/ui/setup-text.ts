@@ -2,7 +2,7 @@ import type {Finding} from '../doctor/finding.js'
 import type {Question, Told} from '../setup/item.js'
 import {SEVERITY_WORDS} from './doctor-text.js'
 import type {Paint} from './paint.js'
-import {wrapped} from './text.js'
+import {wrapped} from '../text/layout.js'
 
 /** Width of the words before what is told. */
 const LABEL_WIDTH = 11

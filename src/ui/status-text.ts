@@ -1,6 +1,6 @@
 import type {ServiceReport} from '../lifecycle/status.js'
 import {NO_PAINT, type Paint} from './paint.js'
-import {duration, table, widthOf, wrapped} from './text.js'
+import {duration, table, widthOf, wrapped} from '../text/layout.js'
 
 const MARGIN = '  '
 

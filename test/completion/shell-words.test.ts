@@ -2,7 +2,7 @@ import {spawnSync} from 'node:child_process'
 import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
 import {shellWords} from '../../src/completion/shell-words.js'
-import {shellQuote} from '../../src/service/shell-quote.js'
+import {shellQuote} from '../../src/text/shell-quote.js'
 
 const words = (line: string) => shellWords(line, '/home/ann')
 

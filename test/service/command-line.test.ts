@@ -2,7 +2,7 @@ import {execFileSync} from 'node:child_process'
 import fc from 'fast-check'
 import {expect, it} from 'vitest'
 import {splitCommandLine} from '../../src/service/command-line.js'
-import {shellQuote} from '../../src/service/shell-quote.js'
+import {shellQuote} from '../../src/text/shell-quote.js'
 
 /** What /bin/sh makes of the words that stand behind a command. */
 function wordsOfShell(text: string): string[] {

@@ -3,7 +3,7 @@ import {describe, expect, it} from 'vitest'
 import {ServiceError} from '../../src/errors.js'
 import type {Account} from '../../src/host/host.js'
 import {findGatewayCommand, parseCommandFlag, proveGatewayCommand, searchGateways} from '../../src/service/gateway-command.js'
-import {shellQuote} from '../../src/service/shell-quote.js'
+import {shellQuote} from '../../src/text/shell-quote.js'
 import {type FakeCommand, type FakeFile, FakeHost, type FakeMachine, USER} from '../fakes/fake-host.js'
 
 const HOME = '/home/user/.hermes'

@@ -3,7 +3,7 @@ import {mkdirSync, readdirSync, utimesSync} from 'node:fs'
 import {join} from 'node:path'
 import {afterEach, expect, it} from 'vitest'
 import {recentEntries} from '../../src/plan/journal.js'
-import {shellQuote} from '../../src/service/shell-quote.js'
+import {shellQuote} from '../../src/text/shell-quote.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {
   cleanUp,

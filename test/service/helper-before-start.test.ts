@@ -3,7 +3,7 @@ import {existsSync, lstatSync, mkdirSync, readFileSync, symlinkSync} from 'node:
 import {join} from 'node:path'
 import {afterEach, expect, it} from 'vitest'
 import {DEFAULT_RESTART_POLICY, delayMs, type RestartPolicy, UNCOUNTED_MS} from '../../src/service/restart-policy.js'
-import {shellQuote} from '../../src/service/shell-quote.js'
+import {shellQuote} from '../../src/text/shell-quote.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {
   cleanUp,

@@ -3,7 +3,7 @@ import {readdirSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import fc from 'fast-check'
 import {afterEach, describe, expect, it} from 'vitest'
-import {shellQuote} from '../../src/service/shell-quote.js'
+import {shellQuote} from '../../src/text/shell-quote.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {
   cleanUp,

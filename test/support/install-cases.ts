@@ -2,7 +2,7 @@ import path from 'node:path'
 import fc from 'fast-check'
 import type {Account} from '../../src/host/host.js'
 import type {Scope} from '../../src/managers/manager.js'
-import {shellQuote} from '../../src/service/shell-quote.js'
+import {shellQuote} from '../../src/text/shell-quote.js'
 import type {InstallRequest} from './install-driver.js'
 import {nastyPath, nastyText, nastyValue} from './nasty-values.js'
 

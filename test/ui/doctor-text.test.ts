@@ -3,8 +3,8 @@ import {describe, expect, it} from 'vitest'
 import type {Finding} from '../../src/doctor/finding.js'
 import type {DiagnosisReport} from '../../src/doctor/summary.js'
 import {doctorText} from '../../src/ui/doctor-text.js'
-import {ownColours, writable} from '../../src/ui/visible.js'
-import {widthOf} from '../../src/ui/text.js'
+import {ownColours, writable} from '../../src/text/visible.js'
+import {widthOf} from '../../src/text/layout.js'
 
 const finding = (rest: Partial<Finding>): Finding => ({
   ...{id: 'one', kind: 'broken', severity: 'error', what: 'it is broken', why: 'It falls.', evidence: [], cure: [], explains: []},

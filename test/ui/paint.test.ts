@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest'
-import {writable} from '../../src/ui/visible.js'
+import {writable} from '../../src/text/visible.js'
 import {NO_PAINT, paintFor} from '../../src/ui/paint.js'
 
 describe('colours', () => {

@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest'
 import type {ServiceReport} from '../../src/lifecycle/status.js'
 import {listText, statusText} from '../../src/ui/status-text.js'
-import {widthOf} from '../../src/ui/text.js'
+import {widthOf} from '../../src/text/layout.js'
 
 const REPORT: ServiceReport = {
   service: 'hermes-gateway.service',

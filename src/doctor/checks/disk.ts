@@ -1,5 +1,5 @@
 import type {FreeSpace} from '../../host/host.js'
-import {shellWord} from '../../service/shell-quote.js'
+import {shellWord} from '../../text/shell-quote.js'
 import {type CheckDefinition, defineCheck} from '../check.js'
 
 interface Evidence {

@@ -6,7 +6,7 @@ import {reinstall} from '../reinstall.js'
 import type {Scene} from '../scene.js'
 import {findGatewayCommand} from '../../service/gateway-command.js'
 import {LEGACY_NAME} from '../../service/naming.js'
-import {shellQuote} from '../../service/shell-quote.js'
+import {shellQuote} from '../../text/shell-quote.js'
 
 interface Rival extends GatewayDefinition {
   /** A gateway runs under it now. */

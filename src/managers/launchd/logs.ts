@@ -1,7 +1,7 @@
 import path from 'node:path'
 import {usageError} from '../../errors.js'
 import {type Door, HostError} from '../../host/host.js'
-import {shellQuote} from '../../service/shell-quote.js'
+import {shellQuote} from '../../text/shell-quote.js'
 import type {LogQuery} from '../manager.js'
 
 /**

@@ -6,7 +6,7 @@ import {HELPER_NAME, helperText, type HelperVerb, helperWords, toolPath} from '.
 import {gatewayArgv} from '../../service/gateway-argv.js'
 import {delayMs, type RestartPolicy} from '../../service/restart-policy.js'
 import {formatSettings, type ServiceSettings} from '../../service/settings.js'
-import {shellQuote} from '../../service/shell-quote.js'
+import {shellQuote} from '../../text/shell-quote.js'
 import {renderTemplate} from '../../service/template.js'
 import {unitPath} from '../../service/unit-path.js'
 import type {DefinitionFile, Service} from '../manager.js'

@@ -1,4 +1,4 @@
-import {shellQuote} from '../../service/shell-quote.js'
+import {shellQuote} from '../../text/shell-quote.js'
 
 const HEAD = '# Written by hermes-svc; read for the gateway alone, by a shell that runs as its user.'
 

@@ -2,7 +2,7 @@ import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {accountDoor} from '../../host/account-door.js'
 import type {Account, Host, RunResult} from '../../host/host.js'
-import {shellWord} from '../../service/shell-quote.js'
+import {shellWord} from '../../text/shell-quote.js'
 import type {Scope} from '../manager.js'
 
 /** Where systemd's programs are, whatever the caller's PATH says; the last one is NixOS's. */

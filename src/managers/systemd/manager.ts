@@ -11,7 +11,7 @@ import {SYSTEM_FOLDERS} from '../../service/unit-path.js'
 import {LEGACY_NAME, serviceSuffix} from '../../service/naming.js'
 import {recordedSettings, tickWish, wantingTick} from '../../service/recorded-settings.js'
 import type {Profile} from '../../service/profile.js'
-import {shellWord} from '../../service/shell-quote.js'
+import {shellWord} from '../../text/shell-quote.js'
 import {parseSettings, type ServiceSettings} from '../../service/settings.js'
 import type {
   ByHand,

@@ -1,6 +1,6 @@
 import path from 'node:path'
 import type {Account} from '../../host/host.js'
-import type {TickPlaces} from '../../lifecycle/tick-all.js'
+import type {TickPlaces} from '../../tick/tick-all.js'
 import {OWN_PREFIX} from '../../service/naming.js'
 import {runtimeFolder} from './bus.js'
 

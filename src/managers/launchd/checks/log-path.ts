@@ -4,7 +4,7 @@ import type {Found} from '../../../doctor/finding.js'
 import type {Scene} from '../../../doctor/scene.js'
 import {waitUntilUp} from '../../../lifecycle/wait.js'
 import type {Step} from '../../../plan/plan.js'
-import {shellWord} from '../../../service/shell-quote.js'
+import {shellWord} from '../../../text/shell-quote.js'
 import {isExternal, whyNoLog} from '../failures.js'
 import {logSteps} from '../hand-over.js'
 

@@ -2,11 +2,11 @@ import path from 'node:path'
 import {glanceAtLoop} from '../gateway/loop.js'
 import type {ProvedGateway} from '../gateway/prove-loop.js'
 import {ageMs, type ProcessInfo} from '../gateway/process.js'
-import {afterKill, afterTick, parseMemory, type Sighting, type WatchdogMemory} from '../gateway/watchdog.js'
+import {afterKill, afterTick, parseMemory, type Sighting, type WatchdogMemory} from './watchdog-memory.js'
 import {type AccountHost, type Doors, type Host, HostError} from '../host/host.js'
 import {appendJournal} from '../plan/journal.js'
 import {readDesired} from '../service/desired-state.js'
-import {type GatewayPlace, isStillThere, signalGateway} from './signal-gateway.js'
+import {type GatewayPlace, isStillThere, signalGateway} from '../gateway/signal-gateway.js'
 
 /** A service whose gateway is killed when it is wedged, so that its manager starts it again. */
 export interface WatchedService {

@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest'
-import {closest} from '../../src/ui/suggest.js'
+import {closest} from '../../src/text/suggest.js'
 
 describe('closest', () => {
   it.each([

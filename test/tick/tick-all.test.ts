@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest'
-import {tickAll} from '../../src/lifecycle/tick-all.js'
+import {tickAll} from '../../src/tick/tick-all.js'
 import {systemdTickPlaces} from '../../src/managers/systemd/tick-places.js'
 import {DEFAULT_HEARTBEAT, formatSettings, type HeartbeatSettings} from '../../src/service/settings.js'
 import {type FakeFile, FakeHost, USER} from '../fakes/fake-host.js'

@@ -1,4 +1,4 @@
-import {isObject} from './records.js'
+import {isObject} from '../gateway/records.js'
 
 /** What the watchdog remembers of one service from tick to tick, in the service's runtime folder: a stop by hand or a reboot forgets it. */
 export interface WatchdogMemory {

@@ -1,11 +1,11 @@
 import path from 'node:path'
-import {HomeFile} from '../gateway/contract.js'
+import {HomeFile} from './contract.js'
 import {HostError} from '../host/host.js'
-import {readLock} from '../gateway/lock.js'
-import {hasEnded, type ProcessInfo, readProcess, startedAt} from '../gateway/process.js'
-import {pidFile, readProcessRecord} from '../gateway/records.js'
-import {identify, recordOf} from '../gateway/verdict.js'
-import type {Target} from './target.js'
+import {readLock} from './lock.js'
+import {hasEnded, type ProcessInfo, readProcess, startedAt} from './process.js'
+import {pidFile, readProcessRecord} from './records.js'
+import {identify, recordOf} from './verdict.js'
+import type {Target} from '../lifecycle/target.js'
 
 /** Of the helpers' memory: there while a stop that somebody asked for is under way. */
 const STOPPING = 'stopping'

@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest'
-import {signalGateway} from '../../src/lifecycle/signal-gateway.js'
+import {signalGateway} from '../../src/gateway/signal-gateway.js'
 import type {FakeProcess} from '../fakes/fake-process.js'
 import {GATEWAY_ARGV, ONE_MOUNT} from '../fakes/fake-process.js'
 import {FakeSystemd} from '../fakes/fake-systemd.js'

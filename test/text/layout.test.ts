@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import {beforeAll, describe, expect, it} from 'vitest'
-import {columns, duration, prepareWidths, table, truncated, widthOf} from '../../src/ui/text.js'
+import {columns, duration, prepareWidths, table, truncated, widthOf} from '../../src/text/layout.js'
 
 const TABLE = fc.integer({min: 1, max: 4}).chain((width) =>
   fc.array(

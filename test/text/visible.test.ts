@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
 import {paintFor} from '../../src/ui/paint.js'
-import {table, truncated, widthOf, wrapped} from '../../src/ui/text.js'
-import {ownColours, visible, writable} from '../../src/ui/visible.js'
+import {table, truncated, widthOf, wrapped} from '../../src/text/layout.js'
+import {ownColours, visible, writable} from '../../src/text/visible.js'
 import {UNPRINTABLE} from '../support/unprintable.js'
 
 /** Text in which what is not printable is not rare. */

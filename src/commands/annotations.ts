@@ -1,7 +1,7 @@
 import type {Severity} from '../doctor/finding.js'
 import type {DiagnosisReport} from '../doctor/summary.js'
 import type {SmokeStep} from '../smoke/steps.js'
-import {visible} from './visible.js'
+import {visible} from '../text/visible.js'
 
 /** Something that a CI server shows beside the run. */
 export interface Annotation {

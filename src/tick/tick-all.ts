@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {tick} from '../gateway/tick.js'
+import {tick} from './tick.js'
 import type {ProcessInfo} from '../gateway/process.js'
 import {type Host, HostError} from '../host/host.js'
 import {parseSettings, type ServiceSettings} from '../service/settings.js'

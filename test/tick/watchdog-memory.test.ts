@@ -1,6 +1,14 @@
 import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
-import {afterKill, afterTick, parseMemory, pauseAfter, type Sighting, type WatchdogMemory, YOUNG_MS} from '../../src/gateway/watchdog.js'
+import {
+  afterKill,
+  afterTick,
+  parseMemory,
+  pauseAfter,
+  type Sighting,
+  type WatchdogMemory,
+  YOUNG_MS,
+} from '../../src/tick/watchdog-memory.js'
 
 const MINUTE_MS = 60_000
 

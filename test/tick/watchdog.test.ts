@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest'
 import type {ProvedGateway} from '../../src/gateway/prove-loop.js'
 import {judge, observeGateway} from '../../src/gateway/verdict.js'
-import {watch, type WatchedService} from '../../src/lifecycle/watchdog.js'
+import {watch, type WatchedService} from '../../src/tick/watchdog.js'
 import {systemdTickPlaces} from '../../src/managers/systemd/tick-places.js'
 import {type FakeFile, FakeHost, USER} from '../fakes/fake-host.js'
 
