@@ -1,3 +1,4 @@
+import type {DefinitionFlagValues} from '../setup/definition-flag-values.js'
 import {Flags} from '@oclif/core'
 import {usageError} from '../errors.js'
 import type {Host} from '../host/host.js'
@@ -42,19 +43,6 @@ export const definitionFlags = {
 
 /** See BaseCommand.bareFlags. */
 export const bareDefinitionFlags = {watchdog: '3'}
-
-/** The parsed values of `definitionFlags`. */
-export interface DefinitionFlagValues {
-  readonly command?: string | undefined
-  readonly env?: readonly string[] | undefined
-  readonly 'unset-env'?: readonly string[] | undefined
-  readonly linger?: boolean | undefined
-  readonly 'restart-delay'?: string | undefined
-  readonly 'restart-delay-max'?: string | undefined
-  readonly heartbeat?: string | undefined
-  readonly 'heartbeat-interval'?: string | undefined
-  readonly watchdog?: string | undefined
-}
 
 /** Turns the flags into a request. Throws usage errors that name the flag and the reason. */
 export function definitionRequest(host: Host, flags: DefinitionFlagValues): DefinitionRequest {

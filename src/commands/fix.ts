@@ -1,3 +1,4 @@
+import type {CommandClass} from './command-class.js'
 import {DESIRED_STATES, type DesiredState} from '../gateway/contract.js'
 import {Flags} from '@oclif/core'
 import type {Check} from '../doctor/check.js'
@@ -6,7 +7,6 @@ import {planCure} from '../doctor/fix.js'
 import {DEFAULT_WEDGE_WINDOW_MS} from '../lifecycle/prove.js'
 import {confirmPlan} from '../ui/confirm.js'
 import {allFlag, type CommandResult, dryRunFlag, timeoutFlag, wedgeWindowFlag, yesFlag} from './base.js'
-import type {CommandClass} from './index.js'
 import {ServiceCommand} from './service-command.js'
 
 const fixFlags = {...allFlag, ...dryRunFlag, ...yesFlag, ...timeoutFlag, ...wedgeWindowFlag}

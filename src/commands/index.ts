@@ -1,12 +1,5 @@
+import type {CommandClass} from './command-class.js'
 import {checkModules} from '../doctor/checks/index.js'
-import type {Config} from '@oclif/core/config'
-import type {ExitStatus} from '../errors.js'
-
-/** The class of a command, as the dispatcher sees it. */
-export interface CommandClass {
-  new (argv: string[], config: Config): {run(): Promise<ExitStatus>}
-  id: string
-}
 
 export type CommandModules = Readonly<Record<string, () => Promise<{default: CommandClass}>>>
 

@@ -1,5 +1,6 @@
+import type {ProcessEntry, ProcessInfo} from '../gateway/process-info.js'
 import {timestampMicros} from '../gateway/python-values.js'
-import {type ProcessEntry, type ProcessInfo, START_UNIT_MS} from '../gateway/process.js'
+import {START_UNIT_MS} from '../gateway/process.js'
 import type {Scene} from './scene.js'
 
 /** What began or ended this short a time ago is still on its way: what it leaves or lacks is no finding yet. */

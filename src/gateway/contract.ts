@@ -238,3 +238,6 @@ export const GatewayLimit = {
   /** Its longest. @holds 0.17 gateway/status.py */
   brakeLongestSec: 300,
 } as const
+
+/** The name of the profile that is the root home itself. @holds 0.10 hermes_cli/profiles.py */
+export const DEFAULT_PROFILE = 'default'

@@ -1,6 +1,6 @@
+import type {LockReading} from './lock-reading.js'
 import {HomeFile} from './contract.js'
 import {type Door, type Doors, type FileStat, HostError} from '../host/host.js'
-import type {LockReading} from './lock.js'
 import {listOpenFiles, type OpenFile} from './lsof.js'
 import {isGatewayCommandLine, readProcesses} from './process.js'
 

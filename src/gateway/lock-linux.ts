@@ -1,7 +1,7 @@
+import type {LockReading} from './lock-reading.js'
 import {HomeFile} from './contract.js'
 import {type Door, type Doors, type FileStat, HostError} from '../host/host.js'
 import {listIfAllowed, readIfAllowed, statIfAllowed} from '../host/tolerant-read.js'
-import type {LockReading} from './lock.js'
 import {isGatewayCommandLine, readProcess} from './process.js'
 
 /**

@@ -1,22 +1,10 @@
+import type {LockReading} from './lock-reading.js'
 import {type Doors, folderLock, isPrivate} from '../host/host.js'
 import {isLockedOnDarwin, readDarwinLock} from './lock-darwin.js'
 import {isLockedOnLinux, readLinuxLock} from './lock-linux.js'
 import {lockFile} from './records.js'
 
 export {parseLocks} from './lock-linux.js'
-
-/** Who holds the lock on gateway.lock, as far as it can be told without touching it. */
-export type LockReading =
-  | {
-      readonly kind: 'held'
-      /** 0: held from a PID namespace that cannot be seen from here. */
-      readonly pid: number
-      /** The locked file has been deleted since; a second gateway could lock a new one beside it. */
-      readonly unlinked: boolean
-    }
-  | {readonly kind: 'free'}
-  | {readonly kind: 'absent'}
-  | {readonly kind: 'unreadable'; readonly why: string}
 
 /** Tells who holds the lock of a home without trying it. `candidatePids`: of the processes that the records name. Never throws. */
 export function readLock(doors: Doors, home: string, candidatePids: readonly number[]): LockReading {

@@ -1,9 +1,9 @@
+import type {ProcessEntry, ProcessInfo} from './process-info.js'
 import path from 'node:path'
 import {GatewayVariable} from './contract.js'
 import {doorOfUid} from '../host/account-door.js'
 import {type Door, HostError} from '../host/host.js'
 import {isGatewayCommandLine} from './command-line.js'
-import type {ProcessEntry, ProcessInfo} from './process.js'
 
 const PS = '/bin/ps'
 /** Each with an -o of its own: what follows "=" is the header, to the end of the word (ps(1)). The command comes last, as it has blanks. */

@@ -1,10 +1,10 @@
+import type {ProcessEntry, ProcessInfo} from './process-info.js'
 import path from 'node:path'
 import {GatewayVariable} from './contract.js'
 import {doorOfUid} from '../host/account-door.js'
 import type {AccountHost, Door} from '../host/host.js'
 import {readIfAllowed, realPathIfAllowed} from '../host/tolerant-read.js'
 import {isGatewayCommandLine} from './command-line.js'
-import type {ProcessEntry, ProcessInfo} from './process.js'
 
 /**
  * Looks a process up in /proc (proc(5)); undefined if there is none, or none that this user may see. Reading fails with ESRCH where it has

@@ -1,5 +1,6 @@
+import type {ProcessEntry, ProcessInfo} from './process-info.js'
 import type {Door} from '../host/host.js'
-import {followParents, type ProcessEntry, type ProcessInfo} from './process.js'
+import {followParents} from './process.js'
 import {readDarwinTable} from './process-darwin.js'
 import {readLinuxTable} from './process-linux.js'
 

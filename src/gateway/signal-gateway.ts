@@ -1,17 +1,14 @@
+import type {ProcessInfo} from './process-info.js'
 import path from 'node:path'
 import {HomeFile} from './contract.js'
-import {HostError} from '../host/host.js'
+import {type Doors} from '../host/host.js'
 import {readLock} from './lock.js'
-import {hasEnded, type ProcessInfo, readProcess, startedAt} from './process.js'
+import {hasEnded, readProcess, startedAt} from './process.js'
 import {pidFile, readProcessRecord} from './records.js'
 import {identify, recordOf} from './verdict.js'
-import type {Target} from '../lifecycle/target.js'
-
-/** Of the helpers' memory: there while a stop that somebody asked for is under way. */
-const STOPPING = 'stopping'
 
 /** What signalling a gateway needs of a target. */
-export interface GatewayPlace extends Pick<Target, 'host' | 'userHost'> {
+export interface GatewayPlace extends Doors {
   readonly service: {readonly profile: {readonly home: string}}
 }
 
@@ -48,20 +45,6 @@ export function writePlannedStop(target: GatewayPlace, gateway: GatewayProcess):
     written_at: new Date(host.nowMs()).toISOString().replace('Z', '+00:00'),
   }
   userHost.writeAtomic(path.join(service.profile.home, HomeFile.plannedStop), JSON.stringify(marker), 0o600)
-}
-
-/**
- * Tells the helper that counts failures that the end which is about to come was asked for, whatever it will be: once the gateway is gone the
- * manager may be quicker with the next start than any command. Where the helpers have no memory nobody counts.
- */
-export function announceEnd({userHost, manager, service}: Target, gateway: GatewayProcess): void {
-  try {
-    const memory = manager.memoryFolder(service)
-    if (userHost.stat(memory)?.kind === 'folder') userHost.writeAtomic(path.join(memory, STOPPING), `${gateway.pid}\n`, 0o600)
-  } catch (error) {
-    // A full disk must not keep a gateway from being stopped; it costs a failure in the count.
-    if (!(error instanceof HostError)) throw error
-  }
 }
 
 /** Upstream compares for equality, so what is known less exactly is taken from the gateway's own record; without that null, which it accepts. */

@@ -1,6 +1,7 @@
+import type {ProcessInfo} from './process-info.js'
 import {HomeFile, RESTING_STATES, StateField, stateWordOf} from './contract.js'
 import type {InPlaceWrite} from '../host/host.js'
-import {type ProcessInfo, startedAt} from './process.js'
+import {startedAt} from './process.js'
 import {isObject} from './records.js'
 
 /** The living gateway that a state file must belong to before its timestamp is refreshed. */

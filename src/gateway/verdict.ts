@@ -1,19 +1,11 @@
+import type {LockReading} from './lock-reading.js'
+import type {ProcessInfo} from './process-info.js'
 import path from 'node:path'
-import {HomeFile} from './contract.js'
+import {HomeFile, DEFAULT_PROFILE} from './contract.js'
 import type {Doors} from '../host/host.js'
-import {DEFAULT_PROFILE} from '../service/profile.js'
-import {type LockReading, readLock} from './lock.js'
+import {readLock} from './lock.js'
 import {isInnerNamespace, whyElsewhere} from './pid-namespace.js'
-import {
-  hasEnded,
-  isGatewayCommandLine,
-  isHeld,
-  isHidden,
-  type ProcessInfo,
-  profileOfCommandLine,
-  readProcesses,
-  startedAt,
-} from './process.js'
+import {hasEnded, isGatewayCommandLine, isHeld, isHidden, profileOfCommandLine, readProcesses, startedAt} from './process.js'
 import {type FileReading, type GatewayState, lockFile, pidFile, type ProcessRecord, readGatewayState, readProcessRecord} from './records.js'
 
 /** What a home's runtime files and the process table say about its gateway at one moment. */

@@ -1,5 +1,6 @@
+import type {ProcessInfo} from '../gateway/process-info.js'
 import {ExitStatus, ServiceError} from '../errors.js'
-import {hasEnded, type ProcessInfo, readProcesses} from '../gateway/process.js'
+import {hasEnded, readProcesses} from '../gateway/process.js'
 import {HostError} from '../host/host.js'
 import type {Progress} from '../plan/plan.js'
 import {endProcess} from './end-process.js'

@@ -1,5 +1,6 @@
+import type {ProcessInfo} from '../gateway/process-info.js'
 import {ExitStatus, ServiceError} from '../errors.js'
-import {hasEnded, type ProcessInfo, readProcess, whatHolds} from '../gateway/process.js'
+import {hasEnded, readProcess, whatHolds} from '../gateway/process.js'
 import type {Progress} from '../plan/plan.js'
 import type {Target} from './target.js'
 

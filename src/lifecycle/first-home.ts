@@ -1,9 +1,9 @@
 import path from 'node:path'
-import {STANDARD_ROOT} from '../gateway/contract.js'
+import {STANDARD_ROOT, DEFAULT_PROFILE} from '../gateway/contract.js'
 import type {Account, Host} from '../host/host.js'
 import type {Step} from '../plan/plan.js'
 import {unusableHome} from '../service/home-check.js'
-import {DEFAULT_PROFILE, type Profile} from '../service/profile.js'
+import type {Profile} from '../service/profile.js'
 import type {Target} from './target.js'
 
 /** As upstream's own first start makes it. */

@@ -1,4 +1,4 @@
-import {GatewayVariable} from '../gateway/contract.js'
+import {GatewayVariable, DEFAULT_PROFILE} from '../gateway/contract.js'
 import {accountDoor, accountNamed} from '../host/account-door.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {type HealthPayload, healthPayload, isMeantToRun, type StateFileText} from '../gateway/health.js'
@@ -10,7 +10,7 @@ import {type GatewayObservation, judge, observeGateway, recordOf, stateOf, type 
 import {type Account, type AccountHost, type Host, HostError} from '../host/host.js'
 import type {ManagerObservation} from '../managers/manager.js'
 import {isStoppedUntilBoot, readDesired} from '../service/desired-state.js'
-import {DEFAULT_PROFILE, listProfiles, type Profile, resolveProfile} from '../service/profile.js'
+import {listProfiles, type Profile, resolveProfile} from '../service/profile.js'
 import {hasRunHere} from './observe.js'
 import {resolveTarget, type Target, type TargetFlags} from './target.js'
 

@@ -1,3 +1,4 @@
+import {announceEnd} from './announce-end.js'
 import {GatewaySignal, StateWord} from '../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {whatHolds} from '../gateway/process.js'
@@ -5,7 +6,7 @@ import {readGatewayState} from '../gateway/records.js'
 import {type GatewayObservation, stateOf, type Verdict} from '../gateway/verdict.js'
 import {HostError} from '../host/host.js'
 import type {Progress} from '../plan/plan.js'
-import {announceEnd, type GatewayProcess, isStillThere, signalGateway, writePlannedStop} from '../gateway/signal-gateway.js'
+import {type GatewayProcess, isStillThere, signalGateway, writePlannedStop} from '../gateway/signal-gateway.js'
 import type {Target} from './target.js'
 
 /** How long each rung may take, in ms. */

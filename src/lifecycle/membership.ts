@@ -1,4 +1,4 @@
-import type {ProcessInfo} from '../gateway/process.js'
+import type {ProcessInfo} from '../gateway/process-info.js'
 import type {ManagerObservation} from '../managers/manager.js'
 
 /**

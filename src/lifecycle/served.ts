@@ -1,6 +1,6 @@
+import {DEFAULT_PROFILE} from '../gateway/contract.js'
 import {readGatewayState} from '../gateway/records.js'
 import {stateOf} from '../gateway/verdict.js'
-import {DEFAULT_PROFILE} from '../service/profile.js'
 import type {Target} from './target.js'
 
 /** The profile whose gateway serves this one (upstream's multiplexing: `served_profiles` of the default's state); undefined if none does. */

@@ -1,11 +1,12 @@
-import {GatewayVariable} from '../gateway/contract.js'
+import type {Scope, Service} from '../service/service.js'
+import {GatewayVariable, DEFAULT_PROFILE} from '../gateway/contract.js'
 import {accountDoor, accountNamed} from '../host/account-door.js'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {type Account, type AccountHost, type Doors, type Host, HostError} from '../host/host.js'
 import type {Container} from '../managers/container.js'
 import {detectManager} from '../managers/detect.js'
-import type {Manager, ManagerObservation, Scope, Service} from '../managers/manager.js'
-import {DEFAULT_PROFILE, resolveProfile} from '../service/profile.js'
+import type {Manager, ManagerObservation} from '../managers/manager.js'
+import {resolveProfile} from '../service/profile.js'
 import {shellWord} from '../text/shell-quote.js'
 
 /** The flags that name a service. */

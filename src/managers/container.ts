@@ -1,9 +1,9 @@
-import {type DesiredState} from '../gateway/contract.js'
+import type {Service} from '../service/service.js'
+import type {DesiredState} from '../gateway/contract.js'
 import {ServiceError} from '../errors.js'
 import {type Account, HostError} from '../host/host.js'
 import type {Step} from '../plan/plan.js'
 import type {ServiceSettings} from '../service/settings.js'
-import type {Service} from './manager.js'
 
 /** What a boot wants of one service. */
 export interface BootSlot {

@@ -1,7 +1,8 @@
+import {MANAGER_KINDS, type ManagerKind, type Scope} from '../service/service.js'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import type {Account, Host} from '../host/host.js'
 import {LAUNCHCTL_PATH} from './launchd/launchctl.js'
-import {type Manager, MANAGER_KINDS, type ManagerKind, type Scope} from './manager.js'
+import type {Manager} from './manager.js'
 import {S6_INIT} from './s6/places.js'
 
 /** Says which manager is meant where it cannot be told by looking, as `--manager` does. */

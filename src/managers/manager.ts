@@ -1,4 +1,5 @@
-import type {ProcessInfo} from '../gateway/process.js'
+import type {ProcessInfo} from '../gateway/process-info.js'
+import type {Scope, Service} from '../service/service.js'
 import type {ProcessTable} from '../gateway/process-table.js'
 import type {Account} from '../host/host.js'
 import type {RunStep, Step} from '../plan/plan.js'
@@ -6,20 +7,8 @@ import type {Profile} from '../service/profile.js'
 import type {ServiceSettings} from '../service/settings.js'
 import type {Container} from './container.js'
 
-export const MANAGER_KINDS = ['systemd', 'launchd', 's6'] as const
-export type ManagerKind = (typeof MANAGER_KINDS)[number]
-export type Scope = 'user' | 'system'
 /** What a person can have a manager do by a command of its own. `disable`: stop it and keep it down; `reload`: read the definition anew. */
 export type ByHand = 'status' | 'reload' | 'unmask' | 'disable'
-
-/** One profile's gateway under one service manager. */
-export interface Service {
-  readonly profile: Profile
-  /** The manager's own name for it, e.g. `hermes-gateway-work.service`. */
-  readonly name: string
-  /** Whose gateway it is: the account it runs as. */
-  readonly account: Account
-}
 
 /** What the manager says the service is doing. `waiting`: it ended, and the next start is delayed. */
 export type Activity = 'running' | 'starting' | 'waiting' | 'stopping' | 'stopped' | 'failed'

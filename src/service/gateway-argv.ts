@@ -1,6 +1,5 @@
 import path from 'node:path'
-import {STANDARD_ROOT} from '../gateway/contract.js'
-import {DEFAULT_PROFILE} from './profile.js'
+import {STANDARD_ROOT, DEFAULT_PROFILE} from '../gateway/contract.js'
 
 /**
  * The gateway's whole command line: its program with leading arguments, what it is to do, and always the profile. Without a profile flag

@@ -1,9 +1,9 @@
 import path from 'node:path'
-import {GatewayVariable, STANDARD_ROOT} from '../gateway/contract.js'
+import {GatewayVariable, STANDARD_ROOT, DEFAULT_PROFILE} from '../gateway/contract.js'
 import {usageError} from '../errors.js'
 import {type Account, type Door, type Host, HostError} from '../host/host.js'
 import {OTHERS_WRITE} from '../host/roots-alone.js'
-import {DEFAULT_PROFILE, type Profile} from './profile.js'
+import type {Profile} from './profile.js'
 import {shellWord} from '../text/shell-quote.js'
 import {refusedPath, shown} from './text-check.js'
 

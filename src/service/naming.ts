@@ -1,6 +1,6 @@
 import path from 'node:path'
-import {STANDARD_ROOT} from '../gateway/contract.js'
-import {DEFAULT_PROFILE, type Profile} from './profile.js'
+import {STANDARD_ROOT, DEFAULT_PROFILE} from '../gateway/contract.js'
+import type {Profile} from './profile.js'
 
 /** How the name of everything of our own that stands beside gateways' services begins: no profile's name can collide with it. */
 export const OWN_PREFIX = 'hermes-svc-'

@@ -1,13 +1,10 @@
 import path from 'node:path'
-import {GatewayVariable, HomeFile, STANDARD_ROOT} from '../gateway/contract.js'
+import {GatewayVariable, HomeFile, STANDARD_ROOT, DEFAULT_PROFILE} from '../gateway/contract.js'
 import {usageError} from '../errors.js'
 import {type AccountHost, HostError} from '../host/host.js'
 
 /** Upstream's own rule for profile names. */
 const PROFILE_NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/
-
-/** The name of the profile that is the root home itself. */
-export const DEFAULT_PROFILE = 'default'
 
 /** One profile: a name and its home directory. `default` is the root home, others are `<root>/profiles/<name>`. */
 export interface Profile {

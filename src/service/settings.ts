@@ -1,5 +1,5 @@
+import type {Scope} from './service.js'
 import {isObject} from '../gateway/records.js'
-import type {Scope} from '../managers/manager.js'
 import {requireValidPolicy, type RestartPolicy} from './restart-policy.js'
 
 /** Whether and how often the gateway's `updated_at` is refreshed, and what is done about a gateway that does not deserve it. */

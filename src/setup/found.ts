@@ -1,5 +1,6 @@
+import type {ManagerKind, Scope} from '../service/service.js'
 import type {Finding} from '../doctor/finding.js'
-import type {ManagerKind, ManagerObservation, Scope} from '../managers/manager.js'
+import type {ManagerObservation} from '../managers/manager.js'
 import type {GatewayCommand} from '../service/gateway-command.js'
 import type {ServiceSettings} from '../service/settings.js'
 

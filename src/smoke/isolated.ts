@@ -1,6 +1,6 @@
+import type {Scope} from '../service/service.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import type {Host} from '../host/host.js'
-import type {Scope} from '../managers/manager.js'
 import type {Failure} from '../ui/failure.js'
 import {bootMachine, type Machine, MACHINE_NODE, MACHINE_PACKAGE} from './machine.js'
 import type {SmokeStep} from './steps.js'

@@ -1,4 +1,4 @@
-import type {Service} from '../../src/managers/manager.js'
+import type {Service} from '../../src/service/service.js'
 import {DEFAULT_RESTART_POLICY} from '../../src/service/restart-policy.js'
 import {DEFAULT_HEARTBEAT, type ServiceSettings} from '../../src/service/settings.js'
 import {USER} from './fake-host.js'

@@ -1,5 +1,5 @@
+import type {Scope, Service} from '../../src/service/service.js'
 import type {Account} from '../../src/host/host.js'
-import type {Scope, Service} from '../../src/managers/manager.js'
 import {managerEnvironment} from '../../src/managers/systemd/bus.js'
 import {ownedDirectives} from '../../src/managers/systemd/directives.js'
 import type {FakeCommand} from './fake-host.js'

@@ -1,5 +1,5 @@
+import type {ProcessInfo} from '../../src/gateway/process-info.js'
 import {describe, expect, it} from 'vitest'
-import type {ProcessInfo} from '../../src/gateway/process.js'
 import type {ProcessRecord} from '../../src/gateway/records.js'
 import {identify, judge, observeGateway, type Verdict} from '../../src/gateway/verdict.js'
 import {CAPTURED_HOME, capturedFiles, capturedLocks, capturedShow, SITUATIONS} from '../fakes/captures.js'

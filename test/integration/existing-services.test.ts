@@ -1,7 +1,7 @@
+import type {Scope} from '../../src/service/service.js'
 import fs from 'node:fs'
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
-import type {Scope} from '../../src/managers/manager.js'
 import type {Machine} from '../../src/smoke/machine.js'
 import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
 import {STAND_IN, TestService} from '../support/test-service.js'

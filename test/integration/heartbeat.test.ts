@@ -1,6 +1,6 @@
+import type {Scope} from '../../src/service/service.js'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
-import type {Scope} from '../../src/managers/manager.js'
 import {type Machine, MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import {gatewayState, HeartbeatTimer, NO_TRACES} from '../support/heartbeat-timer.js'

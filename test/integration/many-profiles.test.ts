@@ -1,8 +1,8 @@
+import type {Scope} from '../../src/service/service.js'
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import type {ServiceReport} from '../../src/lifecycle/status.js'
-import type {Scope} from '../../src/managers/manager.js'
-import {type Machine} from '../../src/smoke/machine.js'
+import type {Machine} from '../../src/smoke/machine.js'
 import {describeOnSystemd, hermesSvc} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
 

@@ -1,7 +1,7 @@
+import type {Scope} from '../../src/service/service.js'
 import fs from 'node:fs'
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
-import type {Scope} from '../../src/managers/manager.js'
 import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import {describeUnless} from '../support/describe-unless.js'

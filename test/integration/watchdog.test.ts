@@ -1,5 +1,5 @@
+import type {Scope} from '../../src/service/service.js'
 import {describe, expect, it} from 'vitest'
-import type {Scope} from '../../src/managers/manager.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import {journalLines} from '../support/heartbeat-timer.js'
 import {describeOnSystemd, waitFor} from '../support/machines.js'

@@ -136,12 +136,14 @@ describe('start', () => {
   })
 
   it('starts no gateway of another home, which the user manager itself names while the unit names none', async () => {
-    const machine = machineWith('stopped')
-    delete machine.shown.Environment
-    machine.managerEnvironment.HERMES_HOME = '/home/user/agent'
-    await expect(start(machine)).rejects.toMatchObject({code: 'other-home'})
-    machine.managerEnvironment.HERMES_HOME = HOME
-    expect(await start(machine)).toBe('hermes-gateway.service is running')
+    const given = (home: string) => {
+      const machine = machineWith('stopped')
+      delete machine.shown.Environment
+      machine.managerEnvironment.HERMES_HOME = home
+      return machine
+    }
+    await expect(start(given('/home/user/agent'))).rejects.toMatchObject({code: 'other-home'})
+    expect(await start(given(HOME))).toBe('hermes-gateway.service is running')
   })
 
   it('has a unit without an [Install] section started at boot, of which systemctl enable would make nothing', async () => {

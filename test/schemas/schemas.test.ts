@@ -1,9 +1,9 @@
+import {MANAGER_KINDS} from '../../src/service/service.js'
 import fs from 'node:fs'
 import path from 'node:path'
 import {fileURLToPath} from 'node:url'
 import {describe, expect, it} from 'vitest'
 import {commandModules} from '../../src/commands/index.js'
-import {MANAGER_KINDS} from '../../src/managers/manager.js'
 import {SCHEMA_VERSION} from '../../src/ui/failure.js'
 import {DEFINITIONS, DOCUMENT_OF_COMMAND, schemaErrors, schemas} from '../support/json-schemas.js'
 

@@ -1,7 +1,7 @@
+import type {Scope} from '../../src/service/service.js'
 import {expect} from 'vitest'
 import type {Finding, Severity} from '../../src/doctor/finding.js'
 import type {Account} from '../../src/host/host.js'
-import type {Scope} from '../../src/managers/manager.js'
 import type {Machine} from '../../src/smoke/machine.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import {testHost} from './machines.js'

@@ -1,7 +1,7 @@
+import type {Scope} from '../../src/service/service.js'
 import path from 'node:path'
 import fc from 'fast-check'
 import type {Account} from '../../src/host/host.js'
-import type {Scope} from '../../src/managers/manager.js'
 import {shellQuote} from '../../src/text/shell-quote.js'
 import type {InstallRequest} from './install-driver.js'
 import {nastyPath, nastyText, nastyValue} from './nasty-values.js'

@@ -1,5 +1,5 @@
+import type {Scope} from '../../src/service/service.js'
 import type {Account} from '../../src/host/host.js'
-import type {Scope} from '../../src/managers/manager.js'
 import {MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import type {LaunchdEvent} from '../fakes/launchd/double.js'

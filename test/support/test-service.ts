@@ -1,5 +1,5 @@
+import type {Scope} from '../../src/service/service.js'
 import type {Account, RunResult} from '../../src/host/host.js'
-import type {Scope} from '../../src/managers/manager.js'
 import {type Machine, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import {newProfile, ServiceOnMachine} from './service-on-machine.js'

@@ -1,4 +1,4 @@
-import type {LockReading} from '../../src/gateway/lock.js'
+import type {LockReading} from '../../src/gateway/lock-reading.js'
 import {proveGateway, proveLoop} from '../../src/gateway/prove-loop.js'
 import {judge, observeGateway, type Verdict} from '../../src/gateway/verdict.js'
 import type {Host} from '../../src/host/host.js'

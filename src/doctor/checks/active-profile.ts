@@ -1,7 +1,6 @@
 import path from 'node:path'
-import {GatewayVariable, HomeFile} from '../../gateway/contract.js'
+import {GatewayVariable, HomeFile, DEFAULT_PROFILE} from '../../gateway/contract.js'
 import {profileOfCommandLine} from '../../gateway/command-line.js'
-import {DEFAULT_PROFILE} from '../../service/profile.js'
 import {shellQuote} from '../../text/shell-quote.js'
 import {type CheckDefinition, defineCheck} from '../check.js'
 import {reinstall} from '../reinstall.js'

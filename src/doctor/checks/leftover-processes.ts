@@ -1,4 +1,5 @@
-import {hasEnded, type ProcessInfo, readProcesses} from '../../gateway/process.js'
+import type {ProcessInfo} from '../../gateway/process-info.js'
+import {hasEnded, readProcesses} from '../../gateway/process.js'
 import {endProcess} from '../../lifecycle/end-process.js'
 import {type CheckDefinition, defineCheck} from '../check.js'
 import type {Scene} from '../scene.js'

@@ -1,6 +1,6 @@
+import type {Scope} from '../../service/service.js'
 import {usageError} from '../../errors.js'
 import type {Account} from '../../host/host.js'
-import type {Scope} from '../manager.js'
 import {noSession} from './failures.js'
 import type {Launchctl} from './launchctl.js'
 

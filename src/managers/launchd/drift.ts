@@ -1,6 +1,7 @@
+import type {Scope} from '../../service/service.js'
 import {stopTimeoutSec} from '../../gateway/drain.js'
 import type {ServiceSettings} from '../../service/settings.js'
-import type {DirectiveDrift, ManagerObservation, Scope} from '../manager.js'
+import type {DirectiveDrift, ManagerObservation} from '../manager.js'
 import {definitionPaths, exitTimeoutSec} from './definition.js'
 import type {Domain} from './domain.js'
 

@@ -1,8 +1,9 @@
+import type {Scope, Service} from '../../service/service.js'
 import {accountDoor, ownerDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {ancestorsIn, type ProcessTable} from '../../gateway/process-table.js'
-import {type Account, type Door, type Host} from '../../host/host.js'
+import type {Account, Door, Host} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
 import {onUndo, type Progress, type RunStep, type Step} from '../../plan/plan.js'
 import {serviceSuffix} from '../../service/naming.js'
@@ -22,8 +23,6 @@ import type {
   Manager,
   ManagerObservation,
   OwnFile,
-  Scope,
-  Service,
   SharedPlace,
   UsedProgram,
 } from '../manager.js'

@@ -1,7 +1,7 @@
+import type {TickPlaces} from '../tick-places.js'
 import path from 'node:path'
 import {ancestorsOf} from '../../gateway/process.js'
 import type {Host} from '../../host/host.js'
-import type {TickPlaces} from '../../tick/tick-all.js'
 
 /** The folder of what a service's launcher and helpers remember. launchd has no runtime folder that a user's job could have. */
 export function stateFolderOf(supportFolder: string, serviceName: string): string {

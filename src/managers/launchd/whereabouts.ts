@@ -1,7 +1,7 @@
+import type {Scope, Service} from '../../service/service.js'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import type {Host} from '../../host/host.js'
 import type {ServiceSettings} from '../../service/settings.js'
-import type {Scope, Service} from '../manager.js'
 import {orNoAccess} from '../no-access.js'
 import {chooseDomain, type Domain, domainsOf, parseDomainKind, requireNotRoot} from './domain.js'
 import {readOnDisk} from './evidence.js'

@@ -1,3 +1,4 @@
+import type {Scope, Service} from '../../service/service.js'
 import {GatewayExit, GatewayVariable, STANDARD_ROOT} from '../../gateway/contract.js'
 import {accountDoor} from '../../host/account-door.js'
 import path from 'node:path'
@@ -24,8 +25,6 @@ import {
   type Manager,
   type ManagerObservation,
   type OwnFile,
-  type Scope,
-  type Service,
   type SharedPlace,
   type UsedProgram,
 } from '../manager.js'

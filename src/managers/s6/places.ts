@@ -1,10 +1,10 @@
-import {GatewayVariable, HomeFile} from '../../gateway/contract.js'
+import type {Service} from '../../service/service.js'
+import {GatewayVariable, HomeFile, DEFAULT_PROFILE} from '../../gateway/contract.js'
 import {accountDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import type {Account, Host} from '../../host/host.js'
 import {OWN_PREFIX, serviceSuffix} from '../../service/naming.js'
-import {DEFAULT_PROFILE, type Profile, resolveProfile} from '../../service/profile.js'
-import type {Service} from '../manager.js'
+import {type Profile, resolveProfile} from '../../service/profile.js'
 
 /** Where s6-overlay has s6-svscan look for services (its "live" scan directory); rebuilt at every boot. */
 const SCAN_DIRECTORY = '/run/service'

@@ -1,7 +1,7 @@
+import type {TickPlaces} from '../tick-places.js'
 import path from 'node:path'
 import {readProcess} from '../../gateway/process.js'
 import type {Host} from '../../host/host.js'
-import type {TickPlaces} from '../../tick/tick-all.js'
 
 const MEMORY_FOLDER = '/run/hermes-svc'
 

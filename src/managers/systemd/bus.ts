@@ -1,9 +1,9 @@
+import type {Scope} from '../../service/service.js'
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {accountDoor} from '../../host/account-door.js'
 import type {Account, Host, RunResult} from '../../host/host.js'
 import {shellWord} from '../../text/shell-quote.js'
-import type {Scope} from '../manager.js'
 
 /** Where systemd's programs are, whatever the caller's PATH says; the last one is NixOS's. */
 const PROGRAM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin'

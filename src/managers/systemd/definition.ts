@@ -1,19 +1,19 @@
+import type {Scope, Service} from '../../service/service.js'
 import path from 'node:path'
-import {GatewayVariable} from '../../gateway/contract.js'
+import {GatewayVariable, DEFAULT_PROFILE} from '../../gateway/contract.js'
 import {stopTimeoutSec} from '../../gateway/drain.js'
 import type {Account, Door, Host} from '../../host/host.js'
 import {accountNamed} from '../../host/account-door.js'
 import {gatewayArgv} from '../../service/gateway-argv.js'
 import {HELPER_NAME, helperText, type HelperVerb, helperWords, toolPath} from '../../service/service-helper.js'
 import {homeMarks} from '../../service/home-mark.js'
-import {DEFAULT_PROFILE} from '../../service/profile.js'
 import {describePolicy, limitComment} from './policy-comment.js'
 import {restartPauseText, START_LIMIT} from './start-limit.js'
 import {formatSettings, type ServiceSettings} from '../../service/settings.js'
 import {renderTemplate} from '../../service/template.js'
 import {unitPath} from '../../service/unit-path.js'
 import {checksum} from '../../service/checksum.js'
-import type {DefinitionFile, Scope, Service} from '../manager.js'
+import type {DefinitionFile} from '../manager.js'
 import {
   environmentAssignment,
   environmentFileLine,

@@ -1,4 +1,5 @@
-import type {LogQuery, Scope, Service} from '../manager.js'
+import type {Scope, Service} from '../../service/service.js'
+import type {LogQuery} from '../manager.js'
 
 /** What the lines of a service's processes are marked with (SyslogIdentifier=, systemd.exec(5)). */
 export function syslogIdentifier(service: Service): string {

@@ -1,8 +1,10 @@
+import type {ProcessInfo} from '../../gateway/process-info.js'
+import type {Scope, Service} from '../../service/service.js'
 import {accountDoor, ownerDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import {ServiceError} from '../../errors.js'
 import {GatewayVariable} from '../../gateway/contract.js'
-import {type ProcessInfo, readProcess} from '../../gateway/process.js'
+import {readProcess} from '../../gateway/process.js'
 import type {ProcessTable} from '../../gateway/process-table.js'
 import {type Account, type Door, type Host, HostError} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
@@ -28,8 +30,6 @@ import type {
   ManagerObservation,
   ObserveOptions,
   OwnFile,
-  Scope,
-  Service,
   SharedPlace,
   Supervisor,
   UsedProgram,

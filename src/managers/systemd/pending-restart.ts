@@ -1,5 +1,5 @@
+import type {Service} from '../../service/service.js'
 import {plannedRestartUnit} from '../../gateway/contract.js'
-import type {Service} from '../manager.js'
 import type {Properties} from './show.js'
 
 /** What is asked of a unit to tell that it is one. */

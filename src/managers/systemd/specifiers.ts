@@ -1,5 +1,5 @@
+import type {Scope} from '../../service/service.js'
 import type {Account} from '../../host/host.js'
-import type {Scope} from '../manager.js'
 
 /** Where a unit is read, which is what its specifiers are about. */
 export interface UnitPlace {

@@ -1,7 +1,7 @@
+import type {Scope} from '../../service/service.js'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import type {Account, Host, RunResult} from '../../host/host.js'
 import type {RunStep} from '../../plan/plan.js'
-import type {Scope} from '../manager.js'
 import {lookFailed, managerEnvironment, noUserManager, userManagerAnswers} from './bus.js'
 import {parseShow, type Properties, splitEntries} from './show.js'
 

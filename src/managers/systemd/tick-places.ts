@@ -1,6 +1,6 @@
+import type {TickPlaces} from '../tick-places.js'
 import path from 'node:path'
 import type {Account} from '../../host/host.js'
-import type {TickPlaces} from '../../tick/tick-all.js'
 import {OWN_PREFIX} from '../../service/naming.js'
 import {runtimeFolder} from './bus.js'
 

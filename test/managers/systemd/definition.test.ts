@@ -1,5 +1,6 @@
+import type {Scope, Service} from '../../../src/service/service.js'
 import {describe, expect, it} from 'vitest'
-import type {DefinitionFile, Scope, Service} from '../../../src/managers/manager.js'
+import type {DefinitionFile} from '../../../src/managers/manager.js'
 import {definitionPaths, isEdited, isOwn, renderDefinition, runtimeDirectoryName} from '../../../src/managers/systemd/definition.js'
 import {wantedDirectives} from '../../../src/managers/systemd/directives.js'
 import {parseSettings, type ServiceSettings} from '../../../src/service/settings.js'

@@ -1,5 +1,6 @@
+import type {Scope} from '../../../src/service/service.js'
 import {describe, expect, it} from 'vitest'
-import type {LogQuery, Scope} from '../../../src/managers/manager.js'
+import type {LogQuery} from '../../../src/managers/manager.js'
 import {journalCommand} from '../../../src/managers/systemd/journal.js'
 import {SERVICE} from '../../fakes/settings.js'
 

@@ -1,7 +1,8 @@
+import type {Service} from '../../../service/service.js'
 import {type CheckDefinition, defineCheck} from '../../../doctor/check.js'
 import type {Account, FileStat} from '../../../host/host.js'
 import type {Step} from '../../../plan/plan.js'
-import type {Manager, Service} from '../../manager.js'
+import type {Manager} from '../../manager.js'
 import {isLoaded} from '../evidence.js'
 import {whyInsecure} from '../failures.js'
 

@@ -1,0 +1,15 @@
+import type {Account} from '../host/host.js'
+import type {Profile} from './profile.js'
+
+export const MANAGER_KINDS = ['systemd', 'launchd', 's6'] as const
+export type ManagerKind = (typeof MANAGER_KINDS)[number]
+export type Scope = 'user' | 'system'
+
+/** One profile's gateway under one service manager. */
+export interface Service {
+  readonly profile: Profile
+  /** The manager's own name for it, e.g. `hermes-gateway-work.service`. */
+  readonly name: string
+  /** Whose gateway it is: the account it runs as. */
+  readonly account: Account
+}
