@@ -1,8 +1,8 @@
 /**
- * Upstream's words, in one place: whatever its gateway and we must agree on, and nothing of ours. A new version of the gateway is an edit of this file,
- * and of the readers of what it says anew. Each entry says where it is from: `@holds`, the first version in which it was seen (what older ones have
- * was not looked at where that is 0.16), to the last if it ended, and upstream's own file. test/structure/contract.test.ts keeps these words out of
- * all other files.
+ * Upstream's words, in one place: whatever its gateway and we must agree on, and nothing of ours. A new version of the gateway is an edit of
+ * this file, and of the readers of what it says anew. Each entry says where it is from: `@holds`, the first version in which it was seen (what
+ * older ones have was not looked at where that is 0.16), to the last if it ended, and upstream's own file; or `none`.
+ * test/structure/contract.test.ts keeps these words out of all other files.
  */
 
 /** Files of a home, by their paths below it. */
@@ -104,9 +104,9 @@ export enum StateWord {
   stopped = 'stopped',
   /** @holds 0.10 gateway/run.py */
   startupFailed = 'startup_failed',
-  /** In no version that was looked at; containers' boots are told to heed it. @holds 0.16 hermes_cli/container_boot.py */
+  /** In no version that was looked at; containers' boots are told to heed it. @holds none */
   interrupted = 'interrupted',
-  /** As the one before. @holds 0.16 hermes_cli/container_boot.py */
+  /** As the one before. @holds none */
   crashed = 'crashed',
 }
 
@@ -187,13 +187,13 @@ export const GatewayVariable = {
   tokenLocks: 'HERMES_GATEWAY_LOCK_DIR',
   /** Seconds for the work in hand at a stop. @holds 0.16 gateway/run.py */
   drainTimeout: 'HERMES_RESTART_DRAIN_TIMEOUT',
-  /** Seconds for cron turns at a stop. @holds 0.20 gateway/restart.py */
+  /** Seconds for cron turns at a stop. @holds 0.20 gateway/run.py */
   cronDrainTimeout: 'HERMES_CRON_DRAIN_TIMEOUT',
-  /** Seconds that a planned restart waits for the turns in hand. @holds 0.20 gateway/restart.py */
+  /** Seconds that a planned restart waits for the turns in hand. @holds 0.20 gateway/run.py */
   afterTurnTimeout: 'HERMES_RESTART_AFTER_TURN_TIMEOUT',
-  /** More starts than that, and it sleeps. @holds 0.20 gateway/status.py */
+  /** More starts than that, and it sleeps. @holds 0.20 hermes_cli/gateway.py */
   maxStarts: 'HERMES_GATEWAY_MAX_STARTS',
-  /** Seconds within which they count. @holds 0.20 gateway/status.py */
+  /** Seconds within which they count. @holds 0.20 hermes_cli/gateway.py */
   startWindow: 'HERMES_GATEWAY_START_WINDOW_S',
   /** The root home's gateway serves the profiles too. @holds 0.20 gateway/config.py */
   multiplex: 'GATEWAY_MULTIPLEX_PROFILES',
@@ -211,7 +211,7 @@ export const GatewaySignal = {
 export const GatewayLimit = {
   /** Between two of its heartbeats. @holds 0.18 gateway/shutdown_watchdog.py */
   heartbeatEverySec: 30,
-  /** A heartbeat that is older is late: three of them. @holds 0.18 gateway/shutdown_watchdog.py */
+  /** A heartbeat that is older is late: three of them. @holds 0.18 hermes_cli/gateway.py */
   heartbeatFreshSec: 90,
   /** A state file that is older says nothing of a process that is not seen; the WebUI's limit too. @holds 0.20 gateway/status.py */
   stateFreshSec: 120,
@@ -221,11 +221,11 @@ export const GatewayLimit = {
   drainRequestSec: 3600,
   /** How long a client waits for the control socket. @holds 0.21 gateway/control_socket.py */
   controlAnswerSec: 2,
-  /** The longest default so far for the work in hand at a stop: it changed from 60 over this to 0. @holds 0.16 gateway/restart.py */
+  /** The longest default so far for the work in hand at a stop: it changed from 60 over this to 0. @holds 0.16 to 0.16 hermes_cli/config.py */
   longestDrainSec: 180,
-  /** Default for cron turns at a stop. @holds 0.20 gateway/restart.py */
+  /** Default for cron turns at a stop. @holds 0.20 hermes_cli/config_defaults.py */
   cronDrainSec: 30,
-  /** Default for the turns in hand before a planned restart. @holds 0.20 gateway/restart.py */
+  /** Default for the turns in hand before a planned restart. @holds 0.20 hermes_cli/config_defaults.py */
   afterTurnSec: 1800,
   /** What its own restart waits on top of both. @holds 0.20 hermes_cli/gateway.py */
   askMarginSec: 15,
