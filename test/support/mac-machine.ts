@@ -9,7 +9,7 @@ const PRELOAD = `--require=${INSIDE}/preload.cjs`
 export const macJobs: Readonly<Record<string, string>> = {NODE_OPTIONS: PRELOAD}
 
 /**
- * A throw-away Linux machine that node takes for a Mac: ps, lsof, id and sysctl stand where a Mac has them and print what they print there,
+ * A throw-away Linux machine that node takes for a Mac: ps, lsof, id, uname and sysctl stand where a Mac has them and print what they print there,
  * and of /proc and systemd nothing is seen (test/fakes/mac). Whatever else runs there sees a Linux.
  */
 export class MacMachine implements Machine {
@@ -49,8 +49,8 @@ export function turnIntoMac(source: string): string {
   return `set -e
 ln -s '${source}' ${INSIDE}
 mkdir /opt/linux
-for tool in ps id lsof flock; do mv "/usr/bin/$tool" /opt/linux/; done
-for tool in ps id; do install -m 755 "${INSIDE}/$tool" "/usr/bin/$tool"; done
+for tool in ps id uname lsof flock; do mv "/usr/bin/$tool" /opt/linux/; done
+for tool in ps id uname; do install -m 755 "${INSIDE}/$tool" "/usr/bin/$tool"; done
 for tool in lsof sysctl; do install -m 755 "${INSIDE}/$tool" "/usr/sbin/$tool"; done
 `
 }
