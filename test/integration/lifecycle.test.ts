@@ -164,8 +164,8 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
 
     expect(said.install).toContain(`+++ ${fresh.unitFile}`)
     expect(said.install).toMatch(/^ +\+Restart=always$/m)
-    expect(said.reinstall).toMatch(/^ +-.*delay=1000$/m)
-    expect(said.reinstall).toMatch(/^ +\+.*delay=3000$/m)
+    expect(said.reinstall).toMatch(/^ +-.*"first-ms=1000"/m)
+    expect(said.reinstall).toMatch(/^ +\+.*"first-ms=3000"/m)
     expect(said.start).toMatch(/\$ systemctl .*enable .*\.service/)
     expect(said.stop).toMatch(/\$ systemctl .*disable .*\.service/)
     expect(said['restart by force']).toMatch(/end the gateway \(pid \d+; stop it\)/)
