@@ -48,6 +48,7 @@ describe('a check that is written as CONTRIBUTING.md says', () => {
     const all = samples()
     expect(all.map(({file}) => file)).toEqual([
       'src/doctor/checks/core-dump.ts',
+      'src/doctor/checks/ids.ts',
       'src/doctor/checks/index.ts',
       'README.md',
       'docs/doctor.md',

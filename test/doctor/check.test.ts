@@ -5,6 +5,8 @@ import type {Plan} from '../../src/plan/plan.js'
 import {FakeSystemd} from '../fakes/fake-systemd.js'
 import {sceneOf} from '../fakes/scene.js'
 import {serviceOf} from '../fakes/settings.js'
+import {CHECK_IDS} from '../../src/doctor/checks/ids.js'
+import {checkModules} from '../../src/doctor/checks/index.js'
 
 const FOUND: Found = {kind: 'broken', severity: 'error', what: 'it is broken'}
 const PLAN: Plan = {title: 'mend it', steps: [], outcome: 'it is mended'}
@@ -90,4 +92,8 @@ describe('a command in a cure', () => {
     const host = Object.assign(Object.create(target.host) as typeof target.host, {account: asRoot})
     expect(commandLine({target: {...target, host}}, 'status')).toBe('hermes-svc status --scope user')
   })
+})
+
+it('has the checks in the order of their ids, wherever they are listed', () => {
+  expect(Object.keys(checkModules)).toEqual(CHECK_IDS)
 })

@@ -1,10 +1,8 @@
 import type {Check} from '../check.js'
+import {CHECK_IDS, type CheckId} from './ids.js'
 
-/**
- * Check id to the module that exports it: one line a check, in the order in which they are shown and in which `doctor --fix` works: first
- * what keeps others from being seen or cured.
- */
-export const checkModules = {
+/** Check id to the module that exports it: one line a check, in the order of the ids. */
+export const checkModules: Readonly<Record<CheckId, () => Promise<{check: Check}>>> = {
   'user-bus': () => import('../../managers/systemd/checks/user-bus.js'),
   'wrong-domain': () => import('../../managers/launchd/checks/wrong-domain.js'),
   'interrupted-change': () => import('./interrupted-change.js'),
@@ -45,11 +43,8 @@ export const checkModules = {
   'not-installed': () => import('./not-installed.js'),
 }
 
-/** The id of a check, which is that of its findings and of its `fix`. */
-export type CheckId = keyof typeof checkModules
-
 /** Loads the checks with these ids; all of them without any. */
-export function loadChecks(ids: readonly string[] = Object.keys(checkModules)): Promise<Check[]> {
+export function loadChecks(ids: readonly string[] = CHECK_IDS): Promise<Check[]> {
   return Promise.all(
     ids.map(async (id) => {
       const modules: Readonly<Record<string, () => Promise<{check: Check}>>> = checkModules
