@@ -77,7 +77,11 @@ await describeOnSystemd('services and files that are there already', (machine: (
     })
 
     const listing = async () =>
-      (await service.sh('find /home/bob /etc/systemd /etc/hermes-svc -not -path "*/.cache*" -printf "%p %T@\\n" 2>/dev/null || :'))
+      (
+        await service.sh(
+          'find /home/bob /etc/systemd /etc/hermes-svc -not -path "*/.cache*" "(" -type d -printf "%p\\n" -o -printf "%p %T@\\n" ")" 2>/dev/null || :',
+        )
+      )
         .split('\n')
         .sort()
 
