@@ -1,3 +1,4 @@
+import {parseDurationMs} from './duration.js'
 import {MANAGER_KINDS} from '../service/service.js'
 import {GatewayVariable} from '../gateway/contract.js'
 import {Command} from '@oclif/core/command'
@@ -64,18 +65,24 @@ export const annotationsFlag = {
   }),
 }
 
+const DAY_MS = 24 * 3_600_000
+
+function timeoutMs(text: string, flag: string): number {
+  return parseDurationMs(text, {flag, leastMs: 1, mostMs: DAY_MS})
+}
+
 /** For commands that wait. The value is in ms. */
 export const timeoutFlag = {
   timeout: Flags.custom<number>({
-    description: 'how long to wait for the gateway, in seconds or as 90s, 2m, 1h',
-    helpValue: '<seconds>',
-    parse: (text) => Promise.resolve(parseTimeoutMs(text)),
+    description: 'how long to wait for the gateway, as 90s, 2m or 1h',
+    helpValue: '<time>',
+    parse: (text) => Promise.resolve(timeoutMs(text, '--timeout')),
   })(),
 }
 
 /** A flag with a time as its value, which is in ms. */
 export function durationFlag(flag: string, description: string) {
-  return Flags.custom<number>({description, helpValue: '<seconds>', parse: (text) => Promise.resolve(parseTimeoutMs(text, flag))})()
+  return Flags.custom<number>({description, helpValue: '<time>', parse: (text) => Promise.resolve(timeoutMs(text, flag))})()
 }
 
 /** For commands that judge whether a gateway still works. The value is in ms. */
@@ -84,18 +91,6 @@ export const wedgeWindowFlag = {
     '--wedge-window',
     'call a gateway wedged when its event loop was not seen working for this long (default: 5s)',
   ),
-}
-
-const MS_OF_UNIT: Readonly<Record<string, number>> = {s: 1000, m: 60_000, h: 3_600_000}
-const MAX_TIMEOUT_MS = 24 * 3_600_000
-
-/** `90`, `90s`, `2m` or `1h` in ms. Throws a usage error for anything else, for zero, and above a day. */
-export function parseTimeoutMs(text: string, flag = '--timeout'): number {
-  const [, digits, unit = 's'] = /^(\d{1,6})([smh])?$/.exec(text) ?? []
-  const ms = Number(digits) * (MS_OF_UNIT[unit] ?? NaN)
-  if (!(ms > 0 && ms <= MAX_TIMEOUT_MS))
-    throw usageError(`${flag} must be seconds or a time such as 90s, 2m or 1h, at most a day: '${text}'`)
-  return ms
 }
 
 /** A flag with a value that must not be empty: an unset shell variable is not a value. */

@@ -1,5 +1,6 @@
 import type {DefinitionFlagValues} from '../setup/definition-flag-values.js'
 import {Flags} from '@oclif/core'
+import {parseDurationMs} from './duration.js'
 import {usageError} from '../errors.js'
 import type {Host} from '../host/host.js'
 import type {DefinitionRequest} from '../lifecycle/install.js'
@@ -67,14 +68,15 @@ export function definitionRequest(host: Host, flags: DefinitionFlagValues): Defi
 }
 
 function policyOf(flags: DefinitionFlagValues): Partial<RestartPolicy> {
-  const firstMs = timeMs('--restart-delay', flags['restart-delay'])
-  const capMs = timeMs('--restart-delay-max', flags['restart-delay-max'])
+  const firstMs = delayMs('--restart-delay', flags['restart-delay'])
+  const capMs = delayMs('--restart-delay-max', flags['restart-delay-max'])
   return {...(firstMs === undefined ? {} : {firstMs}), ...(capMs === undefined ? {} : {capMs})}
 }
 
 /** Monitors call a timestamp stale after 120 s. */
-const LONGEST_INTERVAL_SEC = 90
+const LONGEST_INTERVAL_MS = 90_000
 const MOST_TICKS = 100
+const LONGEST_DELAY_MS = 3_600_000
 
 function heartbeatOf({heartbeat, 'heartbeat-interval': interval, watchdog}: DefinitionFlagValues): Partial<HeartbeatSettings> {
   const isOff = heartbeat === 'off'
@@ -87,14 +89,8 @@ function heartbeatOf({heartbeat, 'heartbeat-interval': interval, watchdog}: Defi
 }
 
 function intervalSec(text: string): number {
-  const [, digits, unit] = /^(\d{1,3})([sm])?$/.exec(text) ?? []
-  const seconds = Number(digits) * (unit === 'm' ? 60 : 1)
-  if (!(seconds >= 1 && seconds <= LONGEST_INTERVAL_SEC)) {
-    throw usageError(
-      `--heartbeat-interval ${JSON.stringify(text)}: it must be 1s to ${LONGEST_INTERVAL_SEC}s; monitors call a gateway dead after 120 s`,
-    )
-  }
-  return seconds
+  const why = 'monitors call a gateway dead after 120 s'
+  return parseDurationMs(text, {flag: '--heartbeat-interval', leastMs: 1000, mostMs: LONGEST_INTERVAL_MS, why}) / 1000
 }
 
 function watchdogTicks(text: string): number | null {
@@ -105,14 +101,8 @@ function watchdogTicks(text: string): number | null {
   return ticks
 }
 
-/** `500ms`, `1s`, `2m`, `1h`, at most an hour. */
-function timeMs(flag: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  const [, digits, unit] = /^(\d{1,7})(ms|s|m|h)$/.exec(text) ?? []
-  const ms = Number(digits) * ({ms: 1, s: 1000, m: 60_000, h: 3_600_000}[unit ?? ''] ?? NaN)
-  if (!(ms > 0 && ms <= 3_600_000))
-    throw usageError(`${flag} ${JSON.stringify(text)}: it must be a time such as 500ms, 1s or 2m, at most 1h`)
-  return ms
+function delayMs(flag: string, text: string | undefined): number | undefined {
+  return text === undefined ? undefined : parseDurationMs(text, {flag, leastMs: 1, mostMs: LONGEST_DELAY_MS})
 }
 
 function requireVariableName(flag: string, name: string): void {

@@ -46,7 +46,7 @@ one that was killed, the next one takes away. Ends with 4 if it can be tried nei
       delimiter: ',',
     }),
     junit: Flags.string({description: 'write the result as JUnit XML too', helpValue: '<file>'}),
-    timeout: durationFlag('--timeout', 'how long it may take, in seconds or as 90s, 2m, 1h (default: 5m)'),
+    timeout: durationFlag('--timeout', 'how long it may take (default: 5m)'),
   }
 
   protected async execute(): Promise<CommandResult> {
