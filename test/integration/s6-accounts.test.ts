@@ -153,6 +153,41 @@ describeInContainer('root in a slot whose user is hostile', () => {
     expect(await victim(container)).toBe(UNTOUCHED)
   })
 
+  it.concurrent('what its user has put in the place of a slot’s files is not read with root’s ids', async () => {
+    const container = await booted(GIVEN_AWAY)
+    const SETTINGS = 'gateway-default/settings.json gateway-work/settings.json'
+    const put = (how: string) =>
+      asUser(
+        container,
+        `cd /run/service && mkdir -p gateway-work && for file in ${SETTINGS} hermes-svc-heartbeat/run; do rm -f $file; ${how}; done`,
+      )
+    const forget = () => container.sh('touch -a -d @0 /etc/victim/file')
+    const whenRead = async () => (await container.sh('stat -c %X /etc/victim/file')).stdout
+    const commands = [['status'], ['list'], ['doctor'], ['diff'], ['heartbeat'], ['install', '--timeout', '20s']]
+
+    // Links are followed here, and a read shows.
+    expect(await put('ln -s /etc/victim/file $file')).toMatchObject({code: 0, stderr: ''})
+    await forget()
+    await container.sh('cat /run/service/gateway-work/settings.json')
+    expect(await whenRead()).not.toBe('0\n')
+    for (const command of commands) {
+      await put('ln -s /etc/victim/file $file')
+      await forget()
+      await container.hermesSvc(command)
+      expect([command, await whenRead()]).toEqual([command, '0\n'])
+    }
+    for (const how of ['mkfifo -m 755 $file', 'truncate -s 400M $file; chmod 755 $file']) {
+      for (const command of commands) {
+        await put(how)
+        // One that is held up is killed (137), one that meets what it does not know says that it is a bug.
+        const {code, stderr} = await container.hermesSvc(command)
+        expect([0, 1, 3, 4], `${how}: ${command.join(' ')}: ${code} ${stderr}`).toContain(code)
+        expect(stderr).not.toContain('bug')
+      }
+    }
+    expect(await victim(container)).toBe(UNTOUCHED)
+  })
+
   it.concurrent.each([
     ['a FIFO', 'mkfifo started group failed'],
     ['a link to what only root may read', 'for name in started group failed; do ln -sf /etc/victim/file $name; done'],

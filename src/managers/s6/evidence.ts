@@ -1,11 +1,12 @@
 import path from 'node:path'
 import {HomeFile} from '../../gateway/contract.js'
-import {type Account, type Door, type Host, HostError} from '../../host/host.js'
+import {type Account, type AccountHost, type Host, HostError} from '../../host/host.js'
 import {readIfAllowed, statIfAllowed} from '../../host/tolerant-read.js'
 import {HELPER_NAME} from '../../service/service-helper.js'
 import {parseSettings} from '../../service/settings.js'
 import type {DefinitionEvidence, GatewayDefinition, ManagerObservation, OwnFile, UsedProgram} from '../manager.js'
 import {parseEnvironment} from './environment-file.js'
+import type {SlotsDoor} from './ownership.js'
 import {containerVariable, HEARTBEAT_SLOT, type SlotPaths} from './places.js'
 
 const HELPERS = ['start.sh', HELPER_NAME]
@@ -35,7 +36,11 @@ export function containerStop(host: Host): DefinitionEvidence['shutdown'] {
 }
 
 /** What a slot says of its gateway's life. Of another tool's script no more is known than what s6 itself does. */
-export function slotEvidence(host: Door, paths: SlotPaths, {installed, settings, environment}: ManagerObservation): DefinitionEvidence {
+export function slotEvidence(
+  host: AccountHost,
+  paths: SlotPaths,
+  {installed, settings, environment}: ManagerObservation,
+): DefinitionEvidence {
   const isOwn = installed === 'own'
   const limit = Number(readIfAllowed(host, path.join(paths.slot, 'timeout-kill'))?.trim() ?? '0')
   const gateway = isOwn ? settings?.command[0] : undefined
@@ -56,7 +61,7 @@ export function slotEvidence(host: Door, paths: SlotPaths, {installed, settings,
 }
 
 /** What a slot of ours sets for the gateway, `NAME=value` each. */
-export function slotVariables(host: Door, paths: SlotPaths): string[] {
+export function slotVariables(host: AccountHost, paths: SlotPaths): string[] {
   const start = readIfAllowed(host, path.join(paths.helpers, 'start.sh')) ?? ''
   return [...parseEnvironment(start)].map(([name, value]) => `${name}=${value}`)
 }
@@ -73,9 +78,9 @@ export function slotFiles(paths: SlotPaths, owner: Account): OwnFile[] {
 }
 
 /** The programs of the heartbeat's slot; none if it is not there. */
-export function heartbeatPrograms(host: Host, scan: string): UsedProgram[] {
+export function heartbeatPrograms(slots: SlotsDoor, scan: string): UsedProgram[] {
   const slot = path.join(scan, HEARTBEAT_SLOT)
-  const node = heartbeatNode(readIfAllowed(host, path.join(slot, 'run')) ?? '')
+  const node = heartbeatNode(readIfAllowed(slots.of(HEARTBEAT_SLOT), path.join(slot, 'run')) ?? '')
   if (node === undefined) return []
   return [
     {path: node, role: 'node'},
@@ -89,15 +94,16 @@ export function heartbeatNode(run: string): string | undefined {
 }
 
 /** All slots that run a gateway. Those of other tools name no home: it is the profile's below `root`. */
-export function slotDefinitions(host: Host, scan: string, root: string): GatewayDefinition[] {
-  const names = (host.list(scan) ?? []).filter((name) => /^gateway-[a-z0-9]/.test(name))
+export function slotDefinitions(slots: SlotsDoor, scan: string, root: string): GatewayDefinition[] {
+  const names = slots.names().filter((name) => /^gateway-[a-z0-9]/.test(name))
   return names.flatMap((name) => {
+    const door = slots.of(name)
     const file = path.join(scan, name, 'run')
-    if (readIfAllowed(host, file) === undefined) return []
-    const settings = parseSettings(readIfAllowed(host, path.join(scan, name, 'settings.json')))
+    if (readIfAllowed(door, file) === undefined) return []
+    const settings = parseSettings(readIfAllowed(door, path.join(scan, name, 'settings.json')))
     const profile = name.slice('gateway-'.length)
     const home = settings?.home ?? (profile === 'default' ? root : path.join(root, HomeFile.profiles, profile))
-    const isEnabled = host.lstat(path.join(scan, name, 'down')) === undefined
+    const isEnabled = door.lstat(path.join(scan, name, 'down')) === undefined
     return [{name, scope: 'system', path: file, home, isEnabled, command: settings?.command ?? []} satisfies GatewayDefinition]
   })
 }

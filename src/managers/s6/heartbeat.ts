@@ -1,5 +1,6 @@
 import path from 'node:path'
 import type {Account, Host} from '../../host/host.js'
+import {readIfAllowed} from '../../host/tolerant-read.js'
 import {onUndo, type Step} from '../../plan/plan.js'
 import {findLastingNode} from '../../service/lasting-node.js'
 import {parseSettings, type ServiceSettings} from '../../service/settings.js'
@@ -10,7 +11,7 @@ import type {DefinitionFile} from '../manager.js'
 import {PUBLISH_SHARED, RESTART, shell, START} from './control.js'
 import {requireS6Tool, tools} from './definition.js'
 import {heartbeatNode} from './evidence.js'
-import {isClosed} from './ownership.js'
+import {isClosed, type SlotsDoor} from './ownership.js'
 import {HEARTBEAT_SLOT, stagingOf} from './places.js'
 import {changeStep, removeSlot} from './slot-steps.js'
 
@@ -19,12 +20,12 @@ const BUILT_ENTRY = 'dist/heartbeat.cjs'
 /** As long as systemd gives it (TimeoutStartSec= of its unit). */
 const TICK_LIMIT_SEC = 60
 
-/** The settings of all slots of ours, by their names. */
-export function slotSettings(host: Host, scan: string): Map<string, ServiceSettings> {
+/** The settings of all slots of ours, by their names. One whose own user may not read them, or who put something else there, has none. Throws HostError. */
+export function slotSettings(slots: SlotsDoor, scan: string): Map<string, ServiceSettings> {
   const found = new Map<string, ServiceSettings>()
-  for (const name of host.list(scan) ?? []) {
+  for (const name of slots.names()) {
     if (!name.startsWith('gateway-')) continue
-    const settings = parseSettings(host.readText(path.join(scan, name, 'settings.json')))
+    const settings = parseSettings(readIfAllowed(slots.of(name), path.join(scan, name, 'settings.json')))
     if (settings) found.set(name, settings)
   }
   return found
@@ -32,7 +33,7 @@ export function slotSettings(host: Host, scan: string): Map<string, ServiceSetti
 
 /** Renders the slot that ticks every gateway of an account, as often as the most demanding asks for. Throws a ServiceError where no node lasts. */
 export async function renderHeartbeat(
-  host: Host,
+  {host, slots}: {readonly host: Host; readonly slots: SlotsDoor},
   scan: string,
   account: Account,
   wanting: readonly ServiceSettings[],
@@ -41,7 +42,7 @@ export async function renderHeartbeat(
   const program = host.readText(path.join(host.packageRoot, BUILT_ENTRY))
   if (program === undefined) throw new Error(`the package is incomplete: ${BUILT_ENTRY} is missing`)
   const entry = path.join(slot, 'heartbeat.cjs')
-  const inUse = heartbeatNode(host.readText(path.join(slot, 'run')) ?? '')
+  const inUse = heartbeatNode(readIfAllowed(slots.of(HEARTBEAT_SLOT), path.join(slot, 'run')) ?? '')
   const run = await renderTemplate(host, 's6/heartbeat-run.ejs', {
     interval: String(Math.min(...wanting.map((settings) => settings.heartbeat.intervalSec))),
     asUser: shellQuote(`${requireS6Tool(host, 's6-setuidgid')} ${account.name}`),
@@ -62,7 +63,7 @@ export async function renderHeartbeat(
  * it is.
  */
 export function heartbeatSteps(
-  host: Host,
+  {host, slots}: {readonly host: Host; readonly slots: SlotsDoor},
   scan: string,
   files: readonly DefinitionFile[],
   isDown: boolean,
@@ -71,7 +72,7 @@ export function heartbeatSteps(
   const slot = path.join(scan, HEARTBEAT_SLOT)
   // One that its user could change, in a scan directory that is root's by now, is made anew: root would run what is in it.
   const isOpen = host.account.uid === 0 && !as && host.lstat(slot) !== undefined && !isClosed(host, slot)
-  const differing = isOpen ? files : files.filter((file) => !isAsWanted(host, file))
+  const differing = isOpen ? files : files.filter((file) => !isAsWanted(slots.of(HEARTBEAT_SLOT), file))
   if (differing.length === 0) return isDown ? [changeStep('start the heartbeat', shell(START, scan, slot), as)] : []
   const isNew = isOpen || host.lstat(slot) === undefined
   // Two commands at once must not build in the same place.

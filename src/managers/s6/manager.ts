@@ -4,7 +4,8 @@ import {accountDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {readProcess} from '../../gateway/process.js'
-import {type Account, type AccountHost, type Door, type Host, HostError} from '../../host/host.js'
+import {type Account, type AccountHost, type Host, HostError} from '../../host/host.js'
+import {readIfAllowed} from '../../host/tolerant-read.js'
 import type {RunStep, Step} from '../../plan/plan.js'
 import type {Profile} from '../../service/profile.js'
 import {tickWish} from '../../service/recorded-settings.js'
@@ -35,7 +36,7 @@ import {isOwn, renderDefinition, slotEnvironment} from './definition.js'
 import {parseEnvironment} from './environment-file.js'
 import {containerStop, heartbeatPrograms, slotDefinitions, slotEvidence, slotFiles, slotVariables} from './evidence.js'
 import {heartbeatSteps, renderHeartbeat, slotSettings} from './heartbeat.js'
-import {controlAccount, isClosed, slotsAccount} from './ownership.js'
+import {controlAccount, isClosed, slotsAccount, type SlotsDoor, slotsDoor} from './ownership.js'
 import {containerVariable, HEARTBEAT_SLOT, S6_INIT, scanDirectory, slotName, type SlotPaths, slotPaths} from './places.js'
 import {buildBeside, changeStep, removeSlot, takeBackStep} from './slot-steps.js'
 import {parseLook, type SlotReading} from './svstat.js'
@@ -56,9 +57,11 @@ export class S6Manager implements Manager {
   readonly title: string
   readonly container: Container
   private readonly scan: string
+  private readonly slots: SlotsDoor
 
   constructor(private readonly host: Host) {
     this.scan = scanDirectory(host)
+    this.slots = slotsDoor(host, this.scan)
     this.title = `s6 (${this.scan})`
     this.container = {
       variable: (name) => containerVariable(host, name),
@@ -87,12 +90,19 @@ export class S6Manager implements Manager {
   defaultAccount(profileName: string): Account | undefined {
     const {account} = this.host
     if (account.uid !== 0) return account
-    const settings = orNoAccess(() => parseSettings(this.host.readText(path.join(this.scan, `gateway-${profileName}`, 'settings.json'))))
-    const installed = settings && this.host.accountOf(settings.account)
+    const installed = orNoAccess(() => this.recordedAccount(`gateway-${profileName}`))
     if (installed) return installed
     const home = containerVariable(this.host, GatewayVariable.home)?.trim()
     const owner = home ? this.host.stat(home)?.uid : undefined
     return owner === undefined || owner === 0 ? undefined : this.host.accountOf(owner)
+  }
+
+  /** Whom a slot's settings name. Who can change them must not gain another's rights by it: of a slot that is not root's only its owner is believed. */
+  private recordedAccount(slot: string): Account | undefined {
+    const door = this.slots.of(slot)
+    const settings = parseSettings(readIfAllowed(door, path.join(this.scan, slot, 'settings.json')))
+    const account = settings && this.host.accountOf(settings.account)
+    return door.account.uid === 0 || account?.uid === door.account.uid ? account : undefined
   }
 
   serviceFor(profile: Profile, account: Account): Service {
@@ -100,7 +110,7 @@ export class S6Manager implements Manager {
   }
 
   isOnDisk(service: Service): boolean {
-    return orNoAccess(() => this.host.lstat(this.paths(service).run) !== undefined)
+    return orNoAccess(() => this.door(service).lstat(this.paths(service).run) !== undefined)
   }
 
   observe(services: readonly Service[]): ManagerObservation[] {
@@ -154,15 +164,19 @@ export class S6Manager implements Manager {
   }
 
   async heartbeat(service: Service, settings: ServiceSettings | undefined): Promise<HeartbeatDefinition> {
-    const recorded = orNoAccess(() => slotSettings(this.host, this.scan))
+    const recorded = orNoAccess(() => slotSettings(this.slots, this.scan))
     const {wanting, isAbout} = tickWish(recorded, service.name, settings, service.account)
     const slot = path.join(this.scan, HEARTBEAT_SLOT)
     const as = this.owner(service)
     const isThere = this.host.lstat(slot) !== undefined
     if (wanting.length === 0) return {files: [], steps: isThere ? [removeSlot(this.scan, HEARTBEAT_SLOT, as)] : [], faults: []}
-    const files = await renderHeartbeat(this.host, this.scan, service.account, wanting)
+    const files = await renderHeartbeat({host: this.host, slots: this.slots}, this.scan, service.account, wanting)
     const faults = isThere ? this.slotFaults(slot, as) : []
-    return {files, steps: isAbout ? heartbeatSteps(this.host, this.scan, files, faults.length > 0, as) : [], faults}
+    return {
+      files,
+      steps: isAbout ? heartbeatSteps({host: this.host, slots: this.slots}, this.scan, files, faults.length > 0, as) : [],
+      faults,
+    }
   }
 
   /** Why s6 does not keep a slot up; what may not be looked at is no fault. */
@@ -179,7 +193,7 @@ export class S6Manager implements Manager {
   }
 
   tickPrograms(): UsedProgram[] {
-    return heartbeatPrograms(this.host, this.scan)
+    return heartbeatPrograms(this.slots, this.scan)
   }
 
   ownFiles(service: Service): OwnFile[] {
@@ -193,7 +207,7 @@ export class S6Manager implements Manager {
 
   gatewayDefinitions(account: Account): GatewayDefinition[] {
     const root = containerVariable(this.host, GatewayVariable.home)?.trim() || path.join(account.home, STANDARD_ROOT)
-    return orNoAccess(() => slotDefinitions(this.host, this.scan, root))
+    return orNoAccess(() => slotDefinitions(this.slots, this.scan, root))
   }
 
   /** Nothing tells it of a process: which slot a gateway is of, only its supervisor's arguments say. */
@@ -275,7 +289,7 @@ export class S6Manager implements Manager {
 
   leftovers(service: Service, wanted: readonly string[]): string[] {
     const {helpers} = this.paths(service)
-    const names = orNoAccess(() => this.host.list(helpers) ?? [])
+    const names = orNoAccess(() => this.door(service).list(helpers) ?? [])
     return names.map((name) => path.join(helpers, name)).filter((file) => !wanted.includes(file))
   }
 
@@ -299,7 +313,8 @@ export class S6Manager implements Manager {
 
   traces(service: Service): string[] {
     const {slot, staging, memory, support} = this.paths(service)
-    return [slot, staging, memory, support].filter((place) => this.host.lstat(place) !== undefined)
+    const user = this.userHost(service)
+    return [slot, staging, memory, support].filter((place) => (place === support ? user : this.host).lstat(place) !== undefined)
   }
 
   afterUninstall(): Step[] {
@@ -400,9 +415,9 @@ export class S6Manager implements Manager {
   }
 
   /** With whose ids a slot is looked at: of one that its user can change, with that user's. */
-  private door(service: Service): Door {
+  private door(service: Service): AccountHost {
     const as = this.controlAccount(service)
-    return as ? this.host.as(as) : this.host
+    return as ? this.host.as(as) : this.slots.of(service.name)
   }
 
   /** As root what lies in a home is read with its owner's ids. */

@@ -1,8 +1,10 @@
 import path from 'node:path'
-import type {Account, FileStat, Host} from '../../host/host.js'
+import type {Account, AccountHost, FileStat, Host} from '../../host/host.js'
 import {isRoots} from '../../host/roots-alone.js'
 
 const ROOT_UID = 0
+/** Has no rights of its own, so it sees of slots what all may see, which is all that s6 needs of them (user_namespaces(7), overflowuid). */
+const NOBODY: Account = {uid: 65_534, gid: 65_534, name: 'nobody', home: '/'}
 
 /** The parts of a slot in which root's s6-supervise works by name, a folder above what is in it. The logger has a supervisor of its own. */
 const FOLDERS = ['', 'log', 'helpers', 'supervise', 'log/supervise']
@@ -26,6 +28,38 @@ function isRootsFolder(stat: FileStat | undefined): boolean {
 export function slotsAccount(host: Host, scan: string, account: Account): Account | undefined {
   if (host.account.uid !== ROOT_UID || account.uid === ROOT_UID) return undefined
   return isRootsFolder(host.stat(scan)) ? undefined : account
+}
+
+/** What stands in a scan directory, read by ids that whoever may change it has too. */
+export interface SlotsDoor {
+  /** The names in the scan directory, unsorted; none where there is no such folder. Throws HostError. */
+  names(): string[]
+  /** The door to what is in the slot of this name. Throws HostError. */
+  of(name: string): AccountHost
+}
+
+/**
+ * The door to the slots of a scan directory, for those who do not ask for one service of a known account. Root looks with its own ids only where nobody
+ * else can change the folder, else as its owner: in a scan directory that upstream's image gave away that is the gateway's user, who can put a link in
+ * the place of any file. Of a folder that others may write, or whose owner is unknown, nobody can tell who did: that is looked at as nobody.
+ */
+export function slotsDoor(host: Host, scan: string): SlotsDoor {
+  const own = host.as(host.account)
+  const known = new Map<number, AccountHost>()
+  const doorTo = ({uid}: FileStat): AccountHost => {
+    const door = known.get(uid) ?? host.as((uid === ROOT_UID ? undefined : host.accountOf(uid)) ?? NOBODY)
+    known.set(uid, door)
+    return door
+  }
+  const of = (name: string): AccountHost => {
+    if (host.account.uid !== ROOT_UID) return own
+    const folder = host.stat(scan)
+    if (folder && !isRootsFolder(folder)) return doorTo(folder)
+    // Only root can have put it there, so a link is root's too.
+    const slot = host.stat(path.join(scan, name))
+    return slot && !isRootsFolder(slot) ? doorTo(slot) : own
+  }
+  return {names: () => of('').list(scan) ?? [], of}
 }
 
 /**
