@@ -1,3 +1,4 @@
+import {waitUntil} from '../host/wait-until.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {isInsideGateway} from '../lifecycle/inside.js'
 import type {Target} from '../lifecycle/target.js'
@@ -55,15 +56,14 @@ async function diagnose(target: Target, check: Check, wedgeWindowMs: number): Pr
 }
 
 async function seeItGone(target: Target, check: Check, wedgeWindowMs: number, progress: Progress): Promise<void> {
-  const endMs = target.host.monotonicMs() + SETTLE_MS
-  for (;;) {
+  let left: readonly Finding[] = []
+  const onWait = () => progress(`${check.id} still finds: ${left[0]?.what}`)
+  const isGone = await waitUntil(target.host, {limitMs: SETTLE_MS, everyMs: LOOK_EVERY_MS, onWait}, async () => {
     const {findings} = await diagnose(target, check, wedgeWindowMs)
-    const left = findings.filter(({severity}) => severity !== 'info')
-    if (left.length === 0) return
-    if (target.host.monotonicMs() >= endMs) throw notFixed(target, check, left)
-    progress(`${check.id} still finds: ${left[0]?.what}`)
-    await target.host.sleep(LOOK_EVERY_MS)
-  }
+    left = findings.filter(({severity}) => severity !== 'info')
+    return left.length === 0
+  })
+  if (!isGone) throw notFixed(target, check, left)
 }
 
 function requireOutside({target, seen}: Scene, check: Check, findings: readonly Finding[]): void {

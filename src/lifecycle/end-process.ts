@@ -1,3 +1,4 @@
+import {waitUntil} from '../host/wait-until.js'
 import type {ProcessInfo} from '../gateway/process-info.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {hasEnded, readProcess, whatHolds} from '../gateway/process.js'
@@ -17,11 +18,8 @@ export async function endProcess({host, userHost}: Target, {pid, startTime}: Pro
   for (const [signal, limitMs] of [['SIGTERM', TERMINATE_MS] as const, ['SIGKILL', KILL_MS] as const]) {
     if (!isThere()) return
     userHost.signal(pid, signal)
-    const endMs = host.monotonicMs() + limitMs
-    while (isThere() && host.monotonicMs() < endMs) {
-      progress(`waiting for pid ${pid} to end (${signal})`)
-      await host.sleep(LOOK_EVERY_MS)
-    }
+    const onWait = () => progress(`waiting for pid ${pid} to end (${signal})`)
+    await waitUntil(host, {limitMs, everyMs: LOOK_EVERY_MS, onWait}, () => !isThere())
   }
   if (!isThere()) return
   throw new ServiceError(`pid ${pid} is still there after SIGKILL`, {

@@ -1,3 +1,4 @@
+import {waitUntil} from '../host/wait-until.js'
 import {announceEnd} from './announce-end.js'
 import {GatewaySignal, StateWord} from '../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../errors.js'
@@ -128,14 +129,13 @@ async function ends(
 ): Promise<boolean> {
   const {host} = target
   const startMs = host.monotonicMs()
-  const endMs = Math.min(startMs + limitMs, deadlineMs)
-  for (;;) {
-    if (!isStillThere(target, gateway)) return true
-    const nowMs = host.monotonicMs()
-    if (nowMs >= endMs || giveUp(nowMs - startMs)) return false
-    progress(`waiting for pid ${gateway.pid} ${what}${work(target)}; ${Math.ceil((endMs - nowMs) / 1000)} s left`)
-    await host.sleep(LOOK_EVERY_MS)
-  }
+  const onWait = (leftMs: number) => progress(`waiting for pid ${gateway.pid} ${what}${work(target)}; ${Math.ceil(leftMs / 1000)} s left`)
+  const limits = {limitMs: Math.min(limitMs, deadlineMs - startMs), everyMs: LOOK_EVERY_MS, onWait}
+  const outcome = await waitUntil(host, limits, () => {
+    if (!isStillThere(target, gateway)) return 'ended'
+    return giveUp(host.monotonicMs() - startMs) && 'given up'
+  })
+  return outcome === 'ended'
 }
 
 /** In vain is the wait for a gateway that was asked and neither says so nor has work in hand. */

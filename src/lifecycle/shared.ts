@@ -1,3 +1,4 @@
+import {waitUntil} from '../host/wait-until.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {doorOfUid, ownerDoor} from '../host/account-door.js'
 import {type HeldLock, HostError} from '../host/host.js'
@@ -110,14 +111,13 @@ async function takeOne({host, userHost, service}: Target, place: SharedPlace, pr
     const holder = place.kind === 'own' ? doorOfUid(host, stat.uid) : door
     if (!holder) return undefined
     const folder = holder.realPath(place.path) ?? place.path
-    const endMs = host.monotonicMs() + LOCK_TIMEOUT_MS
-    for (;;) {
-      const lock = await (place.kind === 'machine' ? holder.lock(folder) : holder.lockWithin(folder))
-      if (lock) return lock
-      if (host.monotonicMs() > endMs) throw isBusy(service.account.name)
+    const onWait = () =>
       progress(`waiting for another hermes-svc command that changes what the services of ${service.account.name} have in common`)
-      await host.sleep(LOOK_EVERY_MS)
-    }
+    const lock = await waitUntil(host, {limitMs: LOCK_TIMEOUT_MS, everyMs: LOOK_EVERY_MS, onWait}, () =>
+      place.kind === 'machine' ? holder.lock(folder) : holder.lockWithin(folder),
+    )
+    if (!lock) throw isBusy(service.account.name)
+    return lock
   } catch (error) {
     // A file system without locks, or a folder that the account itself may not open.
     if (error instanceof HostError) return undefined

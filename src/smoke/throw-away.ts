@@ -1,3 +1,4 @@
+import {waitUntil} from '../host/wait-until.js'
 import type {Scope} from '../service/service.js'
 import path from 'node:path'
 import {GatewayVariable} from '../gateway/contract.js'
@@ -121,7 +122,7 @@ export class ThrowAwayService {
 
   /** Asks again and again until there is an answer; undefined if there is none in that time. Throws as soon as the self-test is to end. */
   poll<T>(limitMs: number, ask: () => Promise<T | undefined>): Promise<T | undefined> {
-    return pollFor(this.host, limitMs, ask, this.options.signal)
+    return waitUntil(this.host, {limitMs, everyMs: LOOK_EVERY_MS, signal: this.options.signal}, ask)
   }
 
   /** As its commands see it. */
@@ -146,7 +147,7 @@ export class ThrowAwayService {
   async remove(home = this.home): Promise<void> {
     if (this.userHost.lstat(home) === undefined) return
     // A command of a self-test that was killed may be at work yet.
-    const result = await pollFor(this.host, REMOVE_TIMEOUT_MS, async () => {
+    const result = await waitUntil(this.host, {limitMs: REMOVE_TIMEOUT_MS, everyMs: LOOK_EVERY_MS}, async () => {
       const tried = await this.command(home, 'uninstall', ['--timeout', '30'])
       return failureOf(tried)?.code === 'busy' ? undefined : tried
     })
@@ -186,16 +187,6 @@ export class ThrowAwayService {
     } catch (error) {
       return error instanceof HostError && error.code === 'EPERM'
     }
-  }
-}
-
-async function pollFor<T>(host: Host, limitMs: number, ask: () => Promise<T | undefined>, signal?: AbortSignal): Promise<T | undefined> {
-  const endMs = host.monotonicMs() + limitMs
-  for (;;) {
-    const answer = await ask()
-    if (answer !== undefined || host.monotonicMs() > endMs) return answer
-    await host.sleep(LOOK_EVERY_MS, signal)
-    signal?.throwIfAborted()
   }
 }
 

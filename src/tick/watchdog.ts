@@ -1,3 +1,4 @@
+import {waitUntil} from '../host/wait-until.js'
 import type {ProcessInfo} from '../gateway/process-info.js'
 import path from 'node:path'
 import {glanceAtLoop} from '../gateway/loop.js'
@@ -101,13 +102,8 @@ async function killWedged(
 }
 
 async function ends(place: GatewayPlace, living: ProcessInfo): Promise<boolean> {
-  const {host} = place
-  const limitMs = host.monotonicMs() + GONE_WITHIN_MS
-  while (isStillThere(place, living)) {
-    if (host.monotonicMs() > limitMs) return false
-    await host.sleep(LOOK_EVERY_MS)
-  }
-  return true
+  const isGone = () => !isStillThere(place, living)
+  return (await waitUntil(place.host, {limitMs: GONE_WITHIN_MS, everyMs: LOOK_EVERY_MS}, isGone)) ?? false
 }
 
 function remember(userHost: AccountHost, {runtimeFolder}: WatchedService, memory: WatchdogMemory): void {

@@ -1,3 +1,4 @@
+import {waitUntil} from '../../host/wait-until.js'
 import type {Host, RunResult} from '../../host/host.js'
 import type {Progress} from '../../plan/plan.js'
 import type {Domain} from './domain.js'
@@ -45,11 +46,8 @@ async function bootstrap(host: Host, launchctl: Launchctl, domain: Domain, job: 
 }
 
 async function seeItLoaded(host: Host, launchctl: Launchctl, domain: Domain, job: FailedLoad, result: RunResult): Promise<void> {
-  const endMs = host.monotonicMs() + APPEAR_LIMIT_MS
-  while (!isLoaded(launchctl, domain, job)) {
-    if (host.monotonicMs() >= endMs) throw loadFailed(host, result, job)
-    await host.sleep(LOOK_EVERY_MS)
-  }
+  const isSeen = await waitUntil(host, {limitMs: APPEAR_LIMIT_MS, everyMs: LOOK_EVERY_MS}, () => isLoaded(launchctl, domain, job))
+  if (!isSeen) throw loadFailed(host, result, job)
 }
 
 /**
@@ -63,13 +61,9 @@ export async function unload(host: Host, launchctl: Launchctl, domain: Domain, j
   const answer = answerOf(result)
   if (answer === 'denied' || answer === 'unknown') throw changeFailed(result, `${job.label} could not be unloaded`)
   const limitMs = (before.exitTimeoutSec ?? 0) * 1000 + UNLOAD_MARGIN_MS
-  const endMs = host.monotonicMs() + limitMs
-  while (isLoaded(launchctl, domain, job)) {
-    if (host.monotonicMs() >= endMs)
-      throw changeFailed(result, `launchd still knows ${job.label} ${limitMs / 1000} s after it was told to forget it`)
-    progress(`waiting until launchd has forgotten ${job.label}`)
-    await host.sleep(LOOK_EVERY_MS)
-  }
+  const onWait = () => progress(`waiting until launchd has forgotten ${job.label}`)
+  const isGone = await waitUntil(host, {limitMs, everyMs: LOOK_EVERY_MS, onWait}, () => !isLoaded(launchctl, domain, job))
+  if (!isGone) throw changeFailed(result, `launchd still knows ${job.label} ${limitMs / 1000} s after it was told to forget it`)
 }
 
 /** Waits until launchd has no process of the job any more; false if it still has one after `limitMs`. */
@@ -82,14 +76,12 @@ export async function waitUntilEnded(
   limitMs: number,
   progress: Progress,
 ): Promise<boolean> {
-  const endMs = host.monotonicMs() + limitMs
-  for (;;) {
+  const onWait = () => progress(`waiting for ${job.label} to end`)
+  const isEnded = await waitUntil(host, {limitMs, everyMs: LOOK_EVERY_MS, onWait}, () => {
     const shown = launchctl.print(domain.target, job.label)
-    if (typeof shown === 'string' || shown.pid !== pid) return true
-    if (host.monotonicMs() >= endMs) return false
-    progress(`waiting for ${job.label} to end`)
-    await host.sleep(LOOK_EVERY_MS)
-  }
+    return typeof shown === 'string' || shown.pid !== pid
+  })
+  return isEnded ?? false
 }
 
 /** Makes a change that has to succeed. Throws exit 1 with what launchd said. */

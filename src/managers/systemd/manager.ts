@@ -1,3 +1,4 @@
+import {waitUntil} from '../../host/wait-until.js'
 import type {ProcessInfo} from '../../gateway/process-info.js'
 import type {Scope, Service} from '../../service/service.js'
 import {accountDoor, ownerDoor} from '../../host/account-door.js'
@@ -407,11 +408,8 @@ export class SystemdManager implements Manager {
     if (this.systemctl.answers()) return steps
     if (!settings.linger) throw noUserManager(this.host, account)
     const act = async (): Promise<boolean> => {
-      const endMs = this.host.monotonicMs() + USER_MANAGER_TIMEOUT_MS
-      while (!this.systemctl.answers()) {
-        if (this.host.monotonicMs() > endMs) throw noUserManager(this.host, account)
-        await this.host.sleep(LOOK_EVERY_MS)
-      }
+      const limits = {limitMs: USER_MANAGER_TIMEOUT_MS, everyMs: LOOK_EVERY_MS}
+      if (!(await waitUntil(this.host, limits, () => this.systemctl.answers()))) throw noUserManager(this.host, account)
       return false
     }
     return [...steps, {kind: 'act', why: `wait for the user manager of ${account.name}`, act}]

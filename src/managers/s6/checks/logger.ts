@@ -1,3 +1,4 @@
+import {waitUntil} from '../../../host/wait-until.js'
 import path from 'node:path'
 import {HomeFile} from '../../../gateway/contract.js'
 import {commandLine, type CheckDefinition, defineCheck} from '../../../doctor/check.js'
@@ -74,12 +75,10 @@ export const definition: CheckDefinition<Evidence> = {
         ],
         verify: async () => {
           // Until its run script has become what reads the pipe nothing can be said of it.
-          const endMs = target.host.monotonicMs() + SETTLE_TIMEOUT_MS
-          const isSettled = () => {
+          await waitUntil(target.host, {limitMs: SETTLE_TIMEOUT_MS, everyMs: SETTLE_POLL_MS}, () => {
             const now = lookAt(scene)
             return now.isSettled && pidOf(now.reading) !== former
-          }
-          while (!isSettled() && target.host.monotonicMs() < endMs) await target.host.sleep(SETTLE_POLL_MS)
+          })
         },
         outcome: `the logger of ${target.service.name} was started anew`,
       }

@@ -1,3 +1,4 @@
+import {waitUntil} from '../../../host/wait-until.js'
 import {type CheckDefinition, defineCheck} from '../../../doctor/check.js'
 import type {Scene} from '../../../doctor/scene.js'
 import type {Step} from '../../../plan/plan.js'
@@ -98,11 +99,8 @@ function startManager({target: {host, service}}: Scene): Step[] {
       kind: 'act',
       why: `wait for the user manager of ${account.name}`,
       act: async () => {
-        const endMs = host.monotonicMs() + TIMEOUT_MS
-        while (!userManagerAnswers(host, account)) {
-          if (host.monotonicMs() > endMs) throw noUserManager(host, account)
-          await host.sleep(LOOK_EVERY_MS)
-        }
+        const isUp = await waitUntil(host, {limitMs: TIMEOUT_MS, everyMs: LOOK_EVERY_MS}, () => userManagerAnswers(host, account))
+        if (!isUp) throw noUserManager(host, account)
       },
     },
   ]
