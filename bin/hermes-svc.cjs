@@ -10,6 +10,8 @@ const OLDEST_NODE = [20, 17]
 const ROOT = path.dirname(__dirname)
 /** Bundles of commands that are typed most, and that look: the less is in one, the sooner it runs. All others are in `cli`. */
 const BUNDLE_OF = {status: 'look', list: 'look', health: 'look', doctor: 'doctor'}
+/** How a run ends that did its work, be it that what it found is bad. Wrong usage, and what was broken off, has used next to nothing of it. */
+const CACHED_AFTER = [0, 1, 3, 4]
 const WRITABLE_BY_OTHERS = 0o022
 const MOST_CACHE_FILES = 60
 
@@ -63,7 +65,7 @@ function packageVersion() {
   return JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8')).version
 }
 
-/** Loads the bundle as `require` would, but compiled from a cache, which is written after a run that had none and ended well. */
+/** Loads the bundle as `require` would, but compiled from a cache, which is written after a run that had none and did its work. */
 function loadThroughCache(bundleFile, stat, argv) {
   const vm = require('vm')
   const Module = module.constructor
@@ -80,7 +82,7 @@ function loadThroughCache(bundleFile, stat, argv) {
   script.runInThisContext()(bundle.exports, Module.createRequire(bundleFile), bundle, bundleFile, path.dirname(bundleFile))
   if (file && (!cachedData || script.cachedDataRejected)) {
     process.on('exit', (status) => {
-      if (status === 0) writeCache(file, script)
+      if (CACHED_AFTER.includes(status)) writeCache(file, script)
     })
   }
   return bundle.exports

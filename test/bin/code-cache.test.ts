@@ -9,7 +9,7 @@ import {describeUnless} from '../support/describe-unless.js'
 // A package with the real entry and a bundle that says which source it was compiled from. V8 takes a cache for a source of the same
 // length, so a cache of the other one shows in what is printed.
 const bundle = (word: 'mine' | 'evil') => `// hermes-svc 9.9.9
-exports.run = async (argv) => { console.log('${word} ' + argv.join(' ')); return argv.includes('--fail') ? 3 : 0 }
+exports.run = async (argv) => { console.log('${word} ' + argv.join(' ')); return Number(argv.find((word) => /^\\d+$/.test(word)) ?? 0) }
 `
 /** One for all commands, and those of the quick ones. */
 const BUNDLES = ['cli.cjs', 'look.cjs', 'doctor.cjs']
@@ -84,7 +84,15 @@ function plantEvil(): string {
 const whyNoUser = statusOfEmptyRun() === 0 ? undefined : `user ${uid} may not run ${process.execPath}`
 
 describeUnless(whyNoUser, 'the code cache of a user', () => {
-  it('is written after a run that ended well, for its owner alone, and then kept', () => {
+  it.each([0, 1, 3, 4])(
+    'is written after a run that ended with %i: a service that is down is looked at more often than one that is up',
+    (status) => {
+      expect(run(mine, ['x', String(status)]).status).toBe(status)
+      expect(cacheFiles()).toHaveLength(1)
+    },
+  )
+
+  it('is for its owner alone, and then kept', () => {
     expect(run(mine, ['x', 'y'])).toEqual({status: 0, stdout: 'mine x y\n', stderr: ''})
     const [file, ...others] = cacheFiles()
     expect(others).toEqual([])
@@ -101,8 +109,8 @@ describeUnless(whyNoUser, 'the code cache of a user', () => {
     expect(run(mine, ['x']).stdout).toBe('evil x\n')
   })
 
-  it('is not written after a run that failed', () => {
-    expect(run(mine, ['x', '--fail']).status).toBe(3)
+  it.each([2, 130])('is not written after a run that ended with %i, before it did anything', (status) => {
+    expect(run(mine, ['x', String(status)]).status).toBe(status)
     expect(cacheFiles()).toEqual([])
   })
 
