@@ -18,6 +18,7 @@ const RETRY = process.env.CI === 'true' ? 1 : 0
 /** Suites of more than a minute, longest first: begun last, one of them would be waited for alone. vitest itself begins with the largest file. */
 const LONG = [
   ...[
+    'hostile-home',
     'launchd-lifecycle',
     'doctor-launchd',
     'launchd-errors',

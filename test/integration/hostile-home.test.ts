@@ -18,6 +18,8 @@ const LIMIT_MS = 180_000
  * another, and all of them reach it through the same few readers.
  */
 const IS_WHOLE = process.env.HERMES_SVC_HOSTILE === 'all'
+/** How many of the commands, beside doctor, each home is tried with: in both scopes together every one has its turn twice at least. */
+const TURN = 2
 /** Only the homes whose name has it. */
 const ONLY = process.env.HERMES_SVC_HOSTILE_HOME ?? ''
 /** A file that gets a line of JSON for each run. */
@@ -182,7 +184,7 @@ if (fs.existsSync('/usr/bin/strace')) {
       const chosenFor = (index: number) => {
         if (IS_WHOLE) return commands
         const [look, mend, ...others] = commands
-        const turn = Array.from({length: 4}, (_, place) => others[(index * 4 + place) % others.length])
+        const turn = Array.from({length: TURN}, (_, place) => others[(index * TURN + place) % others.length])
         return [look, ...(index % 3 === 0 ? [mend] : []), ...turn].filter((one) => one !== undefined)
       }
 
