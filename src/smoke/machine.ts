@@ -58,7 +58,7 @@ export interface Machine {
    */
   addUser(name: string, options?: {readonly linger?: boolean}): Promise<Account>
   /** Text of a file inside; undefined if it does not exist. */
-  readText(path: string): Promise<string | undefined>
+  readText(path: string, options?: {readonly timeoutMs?: number}): Promise<string | undefined>
   /** Writes a file inside, as that user (default root); the folder must exist. Mode 0644 unless told otherwise. */
   writeText(path: string, text: string, options?: {readonly user?: Account; readonly mode?: number}): Promise<void>
   /** Ends the machine and waits until nothing of it is left on the host. May be called again. */
@@ -274,9 +274,9 @@ class RunningMachine implements Machine {
     return {name, uid: Number(uid), gid: Number(gid), home: home ?? '/'}
   }
 
-  async readText(path: string): Promise<string | undefined> {
+  async readText(path: string, options: {readonly timeoutMs?: number} = {}): Promise<string | undefined> {
     const absent = 66
-    const result = await this.exec(['sh', '-c', `[ -e "$1" ] || exit ${absent}; exec cat -- "$1"`, 'read', path])
+    const result = await this.exec(['sh', '-c', `[ -e "$1" ] || exit ${absent}; exec cat -- "$1"`, 'read', path], options)
     if (result.code === absent) return undefined
     if (result.code !== 0) throw failure(`read ${path}`, result)
     return result.stdout

@@ -143,7 +143,7 @@ if (fs.existsSync('/usr/bin/strace')) {
           unasked: [`${user.home}/node`],
         }
         // The trace of a command that waits is long, and reading it takes its time on a busy machine.
-        const seen = (await machine().exec(['cat', trace], {timeoutMs: LIMIT_MS})).stdout
+        const seen = (await machine().readText(trace, {timeoutMs: LIMIT_MS})) ?? ''
         if (!seen.includes('execve(')) throw new Error(`nothing was traced of ${command.name}: ${result.stderr}`)
         const found = violations(seen, boundary)
         // What `run` starts is the gateway itself, in the environment that was given to it for that: a container's own variables.
