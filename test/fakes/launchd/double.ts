@@ -227,6 +227,8 @@ export class Launchd {
   async stop(): Promise<void> {
     const gone = this.daemon.exitCode === null && this.daemon.signalCode === null ? once(this.daemon, 'exit') : undefined
     this.daemon.ref()
+    // One that has refused a switch may have ended between these lines.
+    this.daemon.stdin?.on('error', () => undefined)
     // Whatever it hears before the end, it leaves the folder to be read here.
     this.daemon.stdin?.end('stop')
     await gone
