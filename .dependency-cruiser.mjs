@@ -6,6 +6,7 @@ const LAYERS = [
   {name: 'gateway', path: '^src/gateway/'},
   {name: 'service and plan', path: '^src/(service|plan)/'},
   {name: 'managers', path: '^src/managers/(?!\\w+/checks/)'},
+  {name: 'observe', path: '^src/observe/'},
   {name: 'tick', path: '^src/tick/'},
   {name: 'lifecycle', path: '^src/lifecycle/'},
   {name: 'doctor', path: '^src/doctor/|^src/managers/\\w+/checks/'},

@@ -1,9 +1,9 @@
 import {HomeFile} from '../gateway/contract.js'
 import {ExitStatus} from '../errors.js'
-import {DEFAULT_WEDGE_WINDOW_MS} from '../gateway/prove-loop.js'
+import {DEFAULT_WEDGE_WINDOW_MS} from '../observe/prove-loop.js'
 import {tick} from '../tick/tick.js'
-import {servedBy} from '../lifecycle/served.js'
-import type {Target} from '../lifecycle/target.js'
+import {servedBy} from '../observe/served.js'
+import type {Target} from '../observe/where.js'
 import {allFlag, type CommandResult, wedgeWindowFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 

@@ -1,7 +1,7 @@
 import type {Scope} from '../service/service.js'
 import {Flags} from '@oclif/core'
 import {ExitStatus, ServiceError} from '../errors.js'
-import {resolveTarget} from '../lifecycle/target.js'
+import {resolveTarget} from '../observe/where.js'
 import {selectSteps, type SmokeStep, type Step, type StepOutcome} from '../smoke/steps.js'
 import {cancelledError} from '../ui/failure.js'
 import {duration} from '../text/layout.js'

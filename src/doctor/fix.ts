@@ -1,7 +1,7 @@
 import {waitUntil} from '../host/wait-until.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {isInsideGateway} from '../lifecycle/inside.js'
-import type {Target} from '../lifecycle/target.js'
+import type {Target} from '../observe/where.js'
 import {outcomeOf, type Plan, type Progress, type Step} from '../plan/plan.js'
 import type {Check, FixOptions} from './check.js'
 import {type Diagnosis, examine} from './examine.js'

@@ -3,7 +3,7 @@ import {HomeFile} from '../gateway/contract.js'
 import {ServiceError} from '../errors.js'
 import {HostError} from '../host/host.js'
 import {readIfAllowed} from '../host/tolerant-read.js'
-import type {Target} from '../lifecycle/target.js'
+import type {Target} from '../observe/where.js'
 
 /** A shorter one is found in too many words. */
 const SHORTEST = 6

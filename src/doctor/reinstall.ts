@@ -1,5 +1,5 @@
 import type {InstallRequest} from '../lifecycle/install.js'
-import type {Observation} from '../lifecycle/observe.js'
+import type {Observation} from '../observe/look.js'
 import type {Plan} from '../plan/plan.js'
 import type {FixOptions} from './check.js'
 import type {Scene} from './scene.js'

@@ -1,10 +1,10 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {type ProcessTable, readProcessTable} from '../gateway/process-table.js'
-import {type Located, locateAll} from '../lifecycle/locate.js'
-import {type Observation, observeWith} from '../lifecycle/observe.js'
-import {proveSeen} from '../lifecycle/prove.js'
-import {servedBy} from '../lifecycle/served.js'
-import type {Target} from '../lifecycle/target.js'
+import {type Located, locateAll} from '../observe/locate.js'
+import {type Observation, observeWith} from '../observe/look.js'
+import {proveSeen} from '../observe/prove.js'
+import {servedBy} from '../observe/served.js'
+import type {Target} from '../observe/where.js'
 import type {ManagerObservation} from '../managers/manager.js'
 
 /** One service at one moment, with all that checks share. */

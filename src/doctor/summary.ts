@@ -1,5 +1,5 @@
+import {report, type ServiceReport} from '../observe/report.js'
 import {ExitStatus} from '../errors.js'
-import {report, type ServiceReport} from '../lifecycle/status.js'
 import type {Diagnosis} from './examine.js'
 import type {Finding} from './finding.js'
 

@@ -5,7 +5,7 @@ import {type Doors} from '../host/host.js'
 import {readLock} from './lock.js'
 import {hasEnded, readProcess, startedAt} from './process.js'
 import {pidFile, readProcessRecord} from './records.js'
-import {identify, recordOf} from './verdict.js'
+import {identify, recordOf} from './observation.js'
 
 /** What signalling a gateway needs of a target. */
 export interface GatewayPlace extends Doors {

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import type {GatewayProcess} from '../gateway/signal-gateway.js'
 import {HostError} from '../host/host.js'
-import type {Target} from './target.js'
+import type {Target} from '../observe/where.js'
 
 /** Of the helpers' memory: there while a stop that somebody asked for is under way. */
 const STOPPING = 'stopping'

@@ -1,8 +1,9 @@
+import {judge} from '../observe/judge.js'
 import path from 'node:path'
 import {HomeFile} from '../gateway/contract.js'
 import {readLock} from '../gateway/lock.js'
 import {lockFile, pidFile} from '../gateway/records.js'
-import {judge, observeGateway} from '../gateway/verdict.js'
+import {observeGateway} from '../gateway/observation.js'
 import type {Doors} from '../host/host.js'
 import {whyFailed} from '../managers/container.js'
 

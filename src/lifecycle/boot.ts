@@ -17,8 +17,8 @@ import {DEFAULT_HEARTBEAT, type ServiceSettings} from '../service/settings.js'
 import {decideBoot, isDashboardOnly} from './boot-intent.js'
 import {type BootedProfile, type BootReport, writeDown} from './boot-report.js'
 import {HELD_ELSEWHERE, sweepHomes, type Swept} from './boot-sweep.js'
-import {servedBy} from './served.js'
-import type {Target} from './target.js'
+import {servedBy} from '../observe/served.js'
+import type {Target} from '../observe/where.js'
 
 /** Upstream's own script that does the same, which its image runs at every boot. */
 const UPSTREAM_SCRIPT = '/etc/cont-init.d/02-reconcile-profiles'

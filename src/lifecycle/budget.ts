@@ -1,5 +1,5 @@
 import {readDrain, stopTimeoutSec} from '../gateway/drain.js'
-import type {Target} from './target.js'
+import type {Target} from '../observe/where.js'
 
 /** What a manager needs on top of the gateway's own time to end it by force. */
 const MANAGER_MARGIN_MS = 15_000

@@ -5,7 +5,7 @@ import {statIfAllowed} from '../host/tolerant-read.js'
 import {type AppliedStep, type ApplyListener, applyPlan, PlanFailed} from '../plan/apply.js'
 import {appendJournal, journalStep} from '../plan/journal.js'
 import type {Plan} from '../plan/plan.js'
-import type {Target} from './target.js'
+import type {Target} from '../observe/where.js'
 
 /** How a change is run. */
 export interface ChangeOptions {

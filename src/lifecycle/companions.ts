@@ -4,8 +4,8 @@ import {hasEnded, readProcesses} from '../gateway/process.js'
 import {HostError} from '../host/host.js'
 import type {Progress} from '../plan/plan.js'
 import {endProcess} from './end-process.js'
-import type {Observation} from './observe.js'
-import type {Target} from './target.js'
+import type {Observation} from '../observe/look.js'
+import type {Target} from '../observe/where.js'
 
 /** The processes of a service beside its gateway and main process: what the gateway has started and not ended. */
 export function companionsOf({host, manager}: Target, {manager: seen, verdict}: Observation): ProcessInfo[] {

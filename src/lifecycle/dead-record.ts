@@ -1,7 +1,8 @@
+import {judge} from '../observe/judge.js'
 import {HomeFile} from '../gateway/contract.js'
 import {isInnerNamespace} from '../gateway/pid-namespace.js'
 import {lockFile, pidFile} from '../gateway/records.js'
-import {type GatewayObservation, type Identity, identify, judge, observeGateway, recordOf} from '../gateway/verdict.js'
+import {type GatewayObservation, type Identity, identify, observeGateway, recordOf} from '../gateway/observation.js'
 import {type Doors, HostError} from '../host/host.js'
 
 /** What was seen of a home: nobody lives there, and the work was done; or somebody does, or may, and it was not. */

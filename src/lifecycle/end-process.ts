@@ -3,7 +3,7 @@ import type {ProcessInfo} from '../gateway/process-info.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {hasEnded, readProcess, whatHolds} from '../gateway/process.js'
 import type {Progress} from '../plan/plan.js'
-import type {Target} from './target.js'
+import type {Target} from '../observe/where.js'
 
 const TERMINATE_MS = 5000
 const KILL_MS = 5000

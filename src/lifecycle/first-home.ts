@@ -4,7 +4,7 @@ import type {Account, Host} from '../host/host.js'
 import type {Step} from '../plan/plan.js'
 import {unusableHome} from '../service/home-check.js'
 import type {Profile} from '../service/profile.js'
-import type {Target} from './target.js'
+import type {Target} from '../observe/where.js'
 
 /** As upstream's own first start makes it. */
 const HOME_MODE = 0o700

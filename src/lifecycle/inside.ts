@@ -2,9 +2,9 @@ import {GatewayVariable} from '../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {ancestorsOf, readProcess} from '../gateway/process.js'
 import type {Host} from '../host/host.js'
-import type {Observation} from './observe.js'
+import type {Observation} from '../observe/look.js'
 import {ownCommand} from './own-command.js'
-import type {Target} from './target.js'
+import type {Target} from '../observe/where.js'
 
 /** True if this very process was started by the gateway of that pid, directly or not: ending the gateway would end it too. */
 export function isInsideGateway(host: Host, gatewayPid: number): boolean {

@@ -1,6 +1,6 @@
 import {HomeFile, type DesiredState} from '../gateway/contract.js'
 import type {Step} from '../plan/plan.js'
-import {isMirrorDue, mirrorDesired, mirroredDesired, takeMirrorBack} from '../gateway/desired-mirror.js'
+import {isMirrorDue, mirrorDesired, mirroredDesired, takeMirrorBack} from './desired-mirror.js'
 import {
   bootId,
   type DesiredRecord,
@@ -9,8 +9,8 @@ import {
   isStoppedUntilBoot,
   overwriteDesired,
 } from '../service/desired-state.js'
-import type {Observation} from './observe.js'
-import type {Target} from './target.js'
+import type {Observation} from '../observe/look.js'
+import type {Target} from '../observe/where.js'
 
 /**
  * Records the operator's intent, and mirrors it where upstream looks. What is so already is no step; a mirror that a kill between the two

@@ -1,14 +1,15 @@
+import type {Verdict} from '../observe/judge.js'
 import {waitUntil} from '../host/wait-until.js'
 import {announceEnd} from './announce-end.js'
 import {GatewaySignal, StateWord} from '../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {whatHolds} from '../gateway/process.js'
 import {readGatewayState} from '../gateway/records.js'
-import {type GatewayObservation, stateOf, type Verdict} from '../gateway/verdict.js'
+import {type GatewayObservation, stateOf} from '../gateway/observation.js'
 import {HostError} from '../host/host.js'
 import type {Progress} from '../plan/plan.js'
 import {type GatewayProcess, isStillThere, signalGateway, writePlannedStop} from '../gateway/signal-gateway.js'
-import type {Target} from './target.js'
+import type {Target} from '../observe/where.js'
 
 /** How long each rung may take, in ms. */
 export interface LadderTimes {

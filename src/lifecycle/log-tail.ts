@@ -2,7 +2,7 @@ import path from 'node:path'
 import {HomeFile} from '../gateway/contract.js'
 import {type Door, type Doors, HostError} from '../host/host.js'
 import type {LogCommand} from '../managers/manager.js'
-import type {Target} from './target.js'
+import type {Target} from '../observe/where.js'
 
 const LOG_TIMEOUT_MS = 5000
 /** Of a file that grows without an end. */

@@ -1,5 +1,5 @@
 import {shellWord} from '../text/shell-quote.js'
-import type {Target} from './target.js'
+import type {Target} from '../observe/where.js'
 
 /** A command of ours about one service, as it is typed in a shell, e.g. `hermes-svc logs -p work`. */
 export function ownCommand({service, manager, host, homeFlag}: Target, words: string): string {

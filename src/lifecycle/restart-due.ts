@@ -1,6 +1,6 @@
 import {ownerDoor} from '../host/account-door.js'
 import type {Step} from '../plan/plan.js'
-import type {Target} from './target.js'
+import type {Target} from '../observe/where.js'
 
 /** Notes that the gateway does not run on its definition yet, so that a restart that was cut off is made good (doctor: interrupted-change). */
 export function markDue({manager, service}: Target): Step {

@@ -1,12 +1,12 @@
 import {GatewayVariable} from '../gateway/contract.js'
 import {accountDoor} from '../host/account-door.js'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
-import {proveGateway} from '../gateway/prove-loop.js'
+import {proveGateway} from '../observe/prove-loop.js'
 import type {Account, AccountHost, Host} from '../host/host.js'
 import {findGatewayCommand} from '../service/gateway-command.js'
 import {type Profile, resolveProfile} from '../service/profile.js'
-import {servedBy} from './served.js'
-import {homeOwner, requireAccount, type TargetFlags} from './target.js'
+import {servedBy} from '../observe/served.js'
+import {homeOwner, requireAccount, type TargetFlags} from '../observe/where.js'
 
 /** Whose gateway of which home. */
 export interface RunPlace {

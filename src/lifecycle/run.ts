@@ -9,7 +9,7 @@ import type {DefinitionRequest} from './install.js'
 import {Keeper, KEPT_SIGNALS} from './keeper.js'
 import {makeRunFolder, removeRunFolder} from './run-folder.js'
 import {findPlace, findProgram, requireAlone, requireHome} from './run-place.js'
-import type {TargetFlags} from './target.js'
+import type {TargetFlags} from '../observe/where.js'
 
 /** How `run` is asked for. */
 export interface RunRequest extends Pick<DefinitionRequest, 'command' | 'policy' | 'heartbeat'> {

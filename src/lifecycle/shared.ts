@@ -6,7 +6,7 @@ import {readIfAllowed} from '../host/tolerant-read.js'
 import type {ManagerObservation, SharedPlace} from '../managers/manager.js'
 import {failingLate, type Progress, type SharedLock, type Step} from '../plan/plan.js'
 import {parseSettings, type ServiceSettings} from '../service/settings.js'
-import type {Target} from './target.js'
+import type {Target} from '../observe/where.js'
 
 // What the services of one account have in common (the tick, its program, lingering) is no one home's: commands on two homes change it under a lock
 // of its own, and whoever takes something away asks at that moment who else wants it. The order of locks is always home, then this one.

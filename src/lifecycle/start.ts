@@ -1,12 +1,12 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {failingLate, onUndo, type Plan} from '../plan/plan.js'
 import {recordIntent} from './intent.js'
-import {observe, type Observation} from './observe.js'
-import {askUnseen, requireVisible} from './prove.js'
+import {observe, type Observation} from '../observe/look.js'
+import {askUnseen, requireVisible} from '../observe/prove.js'
 import {ownCommand} from './own-command.js'
 import {restartIsDoneIfDue} from './restart-due.js'
 import {restoredTick} from './shared.js'
-import {requireSameHome, type Target} from './target.js'
+import {requireSameHome, type Target} from '../observe/where.js'
 import {isUp, waitUntilUp} from './wait.js'
 
 const START_MS = 90_000

@@ -5,10 +5,10 @@ import {companionsOf, companionsText} from './companions.js'
 import {isInsideGateway, requireManaged} from './inside.js'
 import {mirrorIntent, recordIntent} from './intent.js'
 import {endGateway, gatewayProcess, KILL_MS, type LadderTimes, notEnded, TERMINATE_MS} from './ladder.js'
-import type {Observation} from './observe.js'
-import {askUnseen, isUnseen, prove, requireVisible} from './prove.js'
+import type {Observation} from '../observe/look.js'
+import {askUnseen, isUnseen, prove, requireVisible} from '../observe/prove.js'
 import {requireInstalled} from './start.js'
-import type {Target} from './target.js'
+import type {Target} from '../observe/where.js'
 import {waitUntilDown} from './wait.js'
 
 export interface StopOptions {

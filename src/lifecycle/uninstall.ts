@@ -1,10 +1,10 @@
 import {ownerDoor} from '../host/account-door.js'
 import {onUndo, type Plan, singleSteps, type Step} from '../plan/plan.js'
 import {desiredStateFile} from '../service/desired-state.js'
-import {prove} from './prove.js'
+import {prove} from '../observe/prove.js'
 import {endAndSeeItGone, isAboutToRestart} from './stop.js'
 import {inheriting, plannedAnew, sharedLock, sharedTick, under} from './shared.js'
-import {requireSameHome, type Target} from './target.js'
+import {requireSameHome, type Target} from '../observe/where.js'
 
 /**
  * Plans the removal of a service: stopped, disabled, and nothing of ours left but the home's journal. A definition that another tool wrote

@@ -1,14 +1,14 @@
 import {GatewayExit, UP_STATES} from '../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../errors.js'
-import {stateOf} from '../gateway/verdict.js'
+import {stateOf} from '../gateway/observation.js'
 import {describeBrake} from '../gateway/respawn-brake.js'
 import {exitedWith, type ManagerObservation} from '../managers/manager.js'
 import {performSteps} from '../plan/apply.js'
 import type {Progress} from '../plan/plan.js'
 import {logTail} from './log-tail.js'
-import {type Observation, observe} from './observe.js'
+import {type Observation, observe} from '../observe/look.js'
 import {ownCommand} from './own-command.js'
-import type {Target} from './target.js'
+import type {Target} from '../observe/where.js'
 
 /** How often a waiting command looks again. */
 const LOOK_EVERY_MS = 100

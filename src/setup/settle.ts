@@ -1,7 +1,7 @@
 import {checkModules, loadChecks} from '../doctor/checks/index.js'
 import type {Host} from '../host/host.js'
 import {isFirstHomeOf} from '../lifecycle/first-home.js'
-import {resolveTarget, type Target} from '../lifecycle/target.js'
+import {resolveTarget, type Target} from '../observe/where.js'
 import {managersHere} from '../managers/detect.js'
 import {requireUsableHome} from '../service/home-check.js'
 import {withAnswers} from './answers.js'

@@ -2,8 +2,8 @@ import type {Check} from '../doctor/check.js'
 import {planCure} from '../doctor/fix.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {type InstallRequest, planInstall} from '../lifecycle/install.js'
-import {DEFAULT_WEDGE_WINDOW_MS} from '../lifecycle/prove.js'
-import type {Target} from '../lifecycle/target.js'
+import {DEFAULT_WEDGE_WINDOW_MS} from '../observe/prove.js'
+import type {Target} from '../observe/where.js'
 import type {Plan, Step} from '../plan/plan.js'
 
 /** One of the changes that make up a setup: a repair, or the installation. */

@@ -1,7 +1,7 @@
 import type {ProcessInfo} from '../gateway/process-info.js'
 import {HomeFile} from '../gateway/contract.js'
 import {type AccountHost, type Doors, HostError} from '../host/host.js'
-import {DEFAULT_WEDGE_WINDOW_MS, proveGateway, type ProvedGateway} from '../gateway/prove-loop.js'
+import {DEFAULT_WEDGE_WINDOW_MS, proveGateway, type ProvedGateway} from '../observe/prove-loop.js'
 import {stateFile} from '../gateway/records.js'
 import {planRefresh, type Refresh, type StateOwner} from '../gateway/state-timestamp.js'
 

@@ -1,6 +1,6 @@
-import type {HealthDetails} from '../gateway/health.js'
+import type {HealthDetails} from '../observe/health-payload.js'
 import {timestampMicros} from '../gateway/python-values.js'
-import type {GatewayHealth} from '../lifecycle/health.js'
+import type {GatewayHealth} from '../observe/health.js'
 import {visible} from '../text/visible.js'
 
 type Labels = Readonly<Record<string, string>>

@@ -1,4 +1,4 @@
-import type {ServiceReport} from '../lifecycle/status.js'
+import type {ServiceReport} from '../observe/report.js'
 import {NO_PAINT, type Paint} from './paint.js'
 import {duration, table, widthOf, wrapped} from '../text/layout.js'
 

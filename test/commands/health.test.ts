@@ -1,6 +1,6 @@
 import {afterEach, beforeEach, describe, expect, it, vi} from 'vitest'
 import Health from '../../src/commands/health.js'
-import type {HealthPayload} from '../../src/gateway/health.js'
+import type {HealthPayload} from '../../src/observe/health-payload.js'
 import {formatTimestamp} from '../../src/gateway/python-values.js'
 import type {Host, RunResult} from '../../src/host/host.js'
 import {lightConfig} from '../../src/light-config.js'

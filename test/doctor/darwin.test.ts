@@ -10,7 +10,7 @@ import {check as staleTokenLock} from '../../src/doctor/checks/stale-token-lock.
 import {check as zombiePid} from '../../src/doctor/checks/zombie-pid.js'
 import {loadChecks} from '../../src/doctor/checks/index.js'
 import {examine} from '../../src/doctor/examine.js'
-import type {Target} from '../../src/lifecycle/target.js'
+import type {Target} from '../../src/observe/where.js'
 import type {FakeProcess} from '../fakes/fake-process.js'
 import {AGENT, FakeLaunchd, LABEL, LAUNCHD_SERVICE} from '../fakes/fake-launchd.js'
 import {runPlan} from '../fakes/run-plan.js'

@@ -1,7 +1,7 @@
 import type {Check, Examination, FixOptions} from '../../src/doctor/check.js'
 import {observeScenes, type Scene} from '../../src/doctor/scene.js'
 import {planInstall} from '../../src/lifecycle/install.js'
-import type {Target} from '../../src/lifecycle/target.js'
+import type {Target} from '../../src/observe/where.js'
 import {upstreamUnit} from './captures.js'
 import type {FakeFile} from './fake-host.js'
 import {FakeSystemd} from './fake-systemd.js'

@@ -1,5 +1,5 @@
 import {beforeAll, describe, expect, it} from 'vitest'
-import type {HealthPayload} from '../../src/gateway/health.js'
+import type {HealthPayload} from '../../src/observe/health-payload.js'
 import type {Account} from '../../src/host/host.js'
 import {MACHINE_NODE, MACHINE_PACKAGE, type MachineExecOptions} from '../../src/smoke/machine.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'

@@ -1,6 +1,6 @@
+import type {ServiceReport} from '../../src/observe/report.js'
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
-import type {ServiceReport} from '../../src/lifecycle/status.js'
 import {type SmokeStep, STEPS} from '../../src/smoke/steps.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import {describeOnLaunchd, type LaunchdMachine} from '../support/launchd-machine.js'

@@ -1,7 +1,7 @@
+import type {ServiceReport} from '../../src/observe/report.js'
 import type {Scope} from '../../src/service/service.js'
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
-import type {ServiceReport} from '../../src/lifecycle/status.js'
 import type {Machine} from '../../src/smoke/machine.js'
 import {describeOnSystemd, hermesSvc} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'

@@ -1,7 +1,7 @@
+import type {ServiceReport} from '../../src/observe/report.js'
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Finding} from '../../src/doctor/finding.js'
 import type {Account} from '../../src/host/host.js'
-import type {ServiceReport} from '../../src/lifecycle/status.js'
 import {type Machine, MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
 import {STAND_IN} from '../support/test-service.js'

@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest'
 import {mirrorIntent, recordIntent} from '../../src/lifecycle/intent.js'
-import {observe} from '../../src/lifecycle/observe.js'
+import {observe} from '../../src/observe/look.js'
 import {performSteps} from '../../src/plan/apply.js'
 import {formatDesired} from '../../src/service/desired-state.js'
 import type {FakeFile} from '../fakes/fake-host.js'

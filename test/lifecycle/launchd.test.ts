@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest'
 import {planInstall} from '../../src/lifecycle/install.js'
-import {observe} from '../../src/lifecycle/observe.js'
+import {observe} from '../../src/observe/look.js'
 import {planRestart} from '../../src/lifecycle/restart.js'
 import {planStart} from '../../src/lifecycle/start.js'
 import {planStop} from '../../src/lifecycle/stop.js'

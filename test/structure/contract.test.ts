@@ -164,7 +164,7 @@ describe('the contract with upstream', () => {
       (stateWordOf(text) !== 'unknown' && /gatewayState|gateway_state|stateWordOf|\.says\b/.test(comparedWith))
     expect(
       strays(isWord, [
-        {file: 'src/lifecycle/status.ts', text: /^draining$/, why: 'what `status` calls a service that drains'},
+        {file: 'src/observe/assess.ts', text: /^draining$/, why: 'what `status` calls a service that drains'},
         {file: 'src/ui/status-text.ts', text: /^draining$/, why: 'the same'},
         {file: 'src/smoke/machine.ts', text: /^degraded$/, why: "systemd's word for a machine with a unit that failed"},
       ]),

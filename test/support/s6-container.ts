@@ -1,7 +1,7 @@
+import type {ServiceReport} from '../../src/observe/report.js'
 import {type ChildProcess, spawn, spawnSync} from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
-import type {ServiceReport} from '../../src/lifecycle/status.js'
 import type {StandInConfig, StandInEvent} from '../../src/smoke/stand-in/config.js'
 import {describeUnless} from './describe-unless.js'
 import {testHost, waitFor} from './machines.js'

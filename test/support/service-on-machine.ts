@@ -1,6 +1,6 @@
+import type {ServiceReport} from '../../src/observe/report.js'
 import type {Scope} from '../../src/service/service.js'
 import type {Account} from '../../src/host/host.js'
-import type {ServiceReport} from '../../src/lifecycle/status.js'
 import type {Machine, MachineExecOptions} from '../../src/smoke/machine.js'
 import type {StandInConfig, StandInEvent} from '../../src/smoke/stand-in/config.js'
 import {type CommandResult, hermesSvc, waitFor} from './hermes-svc.js'

@@ -1,6 +1,7 @@
+import {judge, type Verdict} from '../../src/observe/judge.js'
 import type {LockReading} from '../../src/gateway/lock-reading.js'
-import {proveGateway, proveLoop} from '../../src/gateway/prove-loop.js'
-import {judge, observeGateway, type Verdict} from '../../src/gateway/verdict.js'
+import {proveGateway, proveLoop} from '../../src/observe/prove-loop.js'
+import {observeGateway} from '../../src/gateway/observation.js'
 import type {Host} from '../../src/host/host.js'
 import {ownDoors} from './doors.js'
 

@@ -1,5 +1,5 @@
+import type {ServiceReport} from '../../src/observe/report.js'
 import {describe, expect, it} from 'vitest'
-import type {ServiceReport} from '../../src/lifecycle/status.js'
 import {listText, statusText} from '../../src/ui/status-text.js'
 import {widthOf} from '../../src/text/layout.js'
 

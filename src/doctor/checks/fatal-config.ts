@@ -1,5 +1,5 @@
 import {GatewayExit} from '../../gateway/contract.js'
-import {stateOf} from '../../gateway/verdict.js'
+import {stateOf} from '../../gateway/observation.js'
 import {logTail} from '../../lifecycle/log-tail.js'
 import {waitUntilUp} from '../../lifecycle/wait.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'

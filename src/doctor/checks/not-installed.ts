@@ -1,5 +1,5 @@
 import {HomeFile, StateWord} from '../../gateway/contract.js'
-import {stateOf} from '../../gateway/verdict.js'
+import {stateOf} from '../../gateway/observation.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 
 /** Somebody asks about a profile that has no service. */

@@ -1,5 +1,5 @@
 import type {PlatformState} from '../../gateway/records.js'
-import {stateOf} from '../../gateway/verdict.js'
+import {stateOf} from '../../gateway/observation.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
 import {knownSecrets} from '../known-secrets.js'

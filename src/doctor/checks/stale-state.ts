@@ -1,6 +1,6 @@
 import {HomeFile, StateWord} from '../../gateway/contract.js'
 import {pidFile, stateFile} from '../../gateway/records.js'
-import type {Identity} from '../../gateway/verdict.js'
+import type {Identity} from '../../gateway/observation.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
 import type {Scene} from '../scene.js'

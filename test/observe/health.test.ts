@@ -4,7 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import {afterEach, beforeEach, describe, expect, it} from 'vitest'
 import {createNodeHost} from '../../src/host/node-host.js'
-import {observeHealth} from '../../src/lifecycle/health.js'
+import {observeHealth} from '../../src/observe/health.js'
 import {describeUnless} from '../support/describe-unless.js'
 
 const PYTHON = '/usr/bin/python3'

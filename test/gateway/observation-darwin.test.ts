@@ -1,7 +1,8 @@
+import {judge} from '../../src/observe/judge.js'
 import {describe, expect, it} from 'vitest'
 import {glanceAtLoop, watchLoop} from '../../src/gateway/loop.js'
-import {proveGateway} from '../../src/gateway/prove-loop.js'
-import {judge, observeGateway} from '../../src/gateway/verdict.js'
+import {proveGateway} from '../../src/observe/prove-loop.js'
+import {observeGateway} from '../../src/gateway/observation.js'
 import {FakeMac} from '../fakes/fake-darwin.js'
 import type {FakeProcess} from '../fakes/fake-process.js'
 

@@ -1,6 +1,6 @@
-import {desiredStateOf, GatewayLimit, StateWord, stateWordOf, type DesiredState} from './contract.js'
-import {formatTimestamp, pythonInt, timestampMicros} from './python-values.js'
-import type {Verdict} from './verdict.js'
+import type {Verdict} from './judge.js'
+import {desiredStateOf, GatewayLimit, StateWord, stateWordOf, type DesiredState} from '../gateway/contract.js'
+import {formatTimestamp, pythonInt, timestampMicros} from '../gateway/python-values.js'
 
 /** What the payload is built from, all seen at one moment. */
 export interface HealthObservation {

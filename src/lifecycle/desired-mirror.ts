@@ -1,8 +1,9 @@
-import {desiredStateOf, StateField, type DesiredState} from './contract.js'
+import {judge} from '../observe/judge.js'
+import {desiredStateOf, StateField, type DesiredState} from '../gateway/contract.js'
 import {type AccountHost, type Doors, HostError, type InPlaceWrite} from '../host/host.js'
-import {isObject, stateFile} from './records.js'
-import {topLevelValue} from './state-timestamp.js'
-import {judge, observeGateway} from './verdict.js'
+import {isObject, stateFile} from '../gateway/records.js'
+import {topLevelValue} from '../gateway/state-timestamp.js'
+import {observeGateway} from '../gateway/observation.js'
 
 const SPACE = 0x20
 /** Those of JSON. */

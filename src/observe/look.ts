@@ -1,6 +1,7 @@
+import {judge, type Verdict} from './judge.js'
 import path from 'node:path'
 import {HomeFile, StateWord} from '../gateway/contract.js'
-import {type GatewayObservation, judge, observeGateway, stateOf, type Verdict} from '../gateway/verdict.js'
+import {type GatewayObservation, observeGateway, stateOf} from '../gateway/observation.js'
 import {ancestorsOf, profileOfCommandLine} from '../gateway/process.js'
 import {type Brake, describeBrake, readBrake} from '../gateway/respawn-brake.js'
 import {type Doors, type Host, HostError} from '../host/host.js'
@@ -8,7 +9,7 @@ import type {ManagerObservation} from '../managers/manager.js'
 import {type DesiredReading, readDesired} from '../service/desired-state.js'
 import {DEFAULT_RESTART_POLICY} from '../service/restart-policy.js'
 import {isOfService} from './membership.js'
-import type {Target} from './target.js'
+import type {Target} from './where.js'
 
 /** A gateway has written its first record by then, however slow the machine. */
 export const RECORD_WITHIN_MS = 120_000

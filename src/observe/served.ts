@@ -1,7 +1,7 @@
 import {DEFAULT_PROFILE} from '../gateway/contract.js'
 import {readGatewayState} from '../gateway/records.js'
-import {stateOf} from '../gateway/verdict.js'
-import type {Target} from './target.js'
+import {stateOf} from '../gateway/observation.js'
+import type {Target} from './where.js'
 
 /** The profile whose gateway serves this one (upstream's multiplexing: `served_profiles` of the default's state); undefined if none does. */
 export function servedBy({service, userHost}: Pick<Target, 'service' | 'userHost'>): string | undefined {

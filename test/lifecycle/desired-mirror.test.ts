@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
-import {mirrorDesired, takeMirrorBack} from '../../src/gateway/desired-mirror.js'
+import {mirrorDesired, takeMirrorBack} from '../../src/lifecycle/desired-mirror.js'
 import {captured} from '../fakes/captures.js'
 import {type FakeFile, FakeHost} from '../fakes/fake-host.js'
 import type {DesiredState} from '../../src/gateway/contract.js'

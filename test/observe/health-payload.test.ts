@@ -8,7 +8,7 @@ import {
   healthPayload,
   isMeantToRun,
   type StateFileText,
-} from '../../src/gateway/health.js'
+} from '../../src/observe/health-payload.js'
 import {formatTimestamp} from '../../src/gateway/python-values.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {noPython, python} from '../support/python.js'

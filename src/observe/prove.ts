@@ -1,9 +1,9 @@
 import {ExitStatus, ServiceError} from '../errors.js'
-import {DEFAULT_WEDGE_WINDOW_MS, proveLoop} from '../gateway/prove-loop.js'
+import {DEFAULT_WEDGE_WINDOW_MS, proveLoop} from './prove-loop.js'
 import type {Doors} from '../host/host.js'
 import {locateAll} from './locate.js'
-import {observe, type Observation, observeWith} from './observe.js'
-import type {Target} from './target.js'
+import {observe, type Observation, observeWith} from './look.js'
+import type {Target} from './where.js'
 
 export {DEFAULT_WEDGE_WINDOW_MS}
 

@@ -1,6 +1,6 @@
 import {ServiceError} from '../errors.js'
 import type {ManagerObservation, ObserveOptions} from '../managers/manager.js'
-import {inOtherScope, isOfTarget, type Target} from './target.js'
+import {inOtherScope, isOfTarget, type Target} from './where.js'
 
 /** A service in the scope in which it is installed, as its manager sees it. */
 export interface Located {

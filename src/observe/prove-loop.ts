@@ -1,11 +1,12 @@
-import {StateWord} from './contract.js'
+import {judge, type Verdict} from './judge.js'
+import {StateWord} from '../gateway/contract.js'
 import type {Doors} from '../host/host.js'
-import {identifyBySocket} from './control-socket.js'
-import {askTick, heartbeatAgeSec, judgeHeartbeat, readHeartbeat} from './heartbeat.js'
-import {glanceAtLoop, type LoopVerdict, watchLoop} from './loop.js'
-import {innermostPid} from './pid-namespace.js'
-import {readProcess, startedAt} from './process.js'
-import {type GatewayObservation, judge, observeGateway, stateOf, type Verdict} from './verdict.js'
+import {identifyBySocket} from '../gateway/control-socket.js'
+import {askTick, heartbeatAgeSec, judgeHeartbeat, readHeartbeat} from '../gateway/heartbeat.js'
+import {glanceAtLoop, type LoopVerdict, watchLoop} from '../gateway/loop.js'
+import {innermostPid} from '../gateway/pid-namespace.js'
+import {readProcess, startedAt} from '../gateway/process.js'
+import {type GatewayObservation, observeGateway, stateOf} from '../gateway/observation.js'
 
 /** How long a loop must not be seen working before it is called wedged, unless told otherwise. */
 export const DEFAULT_WEDGE_WINDOW_MS = 5000
