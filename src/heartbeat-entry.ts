@@ -3,9 +3,9 @@ import path from 'node:path'
 import type {Host} from './host/host.js'
 import {createNodeHost} from './host/node-host.js'
 import {tickAll} from './tick/tick-all.js'
-import {launchdTickPlaces} from './managers/launchd/tick-places.js'
-import {s6TickPlaces} from './managers/s6/tick-places.js'
-import {systemdTickPlaces} from './managers/systemd/tick-places.js'
+import {launchdTickPlaces} from './managers/launchd/paths.js'
+import {s6TickPlaces} from './managers/s6/paths.js'
+import {systemdTickPlaces} from './managers/systemd/paths.js'
 import {visible} from './text/visible.js'
 
 /**

@@ -1,7 +1,7 @@
 import type {Scope, Service} from '../../src/service/service.js'
 import type {Account, RunResult} from '../../src/host/host.js'
 import {launchctlEnvironment} from '../../src/managers/launchd/launchctl.js'
-import {LaunchdManager} from '../../src/managers/launchd/manager.js'
+import {LaunchdManager} from '../../src/managers/launchd/index.js'
 import {DEFINITION_VARIABLE, member, parsePlist} from '../../src/managers/launchd/plist.js'
 import {applyPlan} from '../../src/plan/apply.js'
 import type {Step} from '../../src/plan/plan.js'

@@ -1,7 +1,7 @@
 import type {Service} from '../../src/service/service.js'
 import type {RunOptions, RunResult} from '../../src/host/host.js'
 import type {Target} from '../../src/observe/where.js'
-import {SystemdManager} from '../../src/managers/systemd/manager.js'
+import {SystemdManager} from '../../src/managers/systemd/index.js'
 import {type FakeFile, FakeHost, USER} from './fake-host.js'
 import {type FakeProcess, processFiles} from './fake-process.js'
 import {packageFiles} from './package-files.js'

@@ -129,7 +129,7 @@ describe('the contract with upstream', () => {
       strays(isFile, [
         {file: 'src/service/gateway-command.ts', text: /^\.hermes\/bin\/hermes$/, why: "a folder of upstream's checkout, which is no home"},
         {file: 'src/doctor/checks/stale-token-lock.ts', text: /^state$/, why: 'of the XDG Base Directory Specification'},
-        {file: 'src/managers/launchd/tick-places.ts', text: /^state$/, why: 'what we remember of a service, in a folder of ours'},
+        {file: 'src/managers/launchd/paths.ts', text: /^state$/, why: 'what we remember of a service, in a folder of ours'},
       ]),
     ).toEqual([])
   })

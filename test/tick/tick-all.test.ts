@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest'
 import {tickAll} from '../../src/tick/tick-all.js'
-import {systemdTickPlaces} from '../../src/managers/systemd/tick-places.js'
+import {systemdTickPlaces} from '../../src/managers/systemd/paths.js'
 import {DEFAULT_HEARTBEAT, formatSettings, type HeartbeatSettings} from '../../src/service/settings.js'
 import {type FakeFile, FakeHost, USER} from '../fakes/fake-host.js'
 import {SETTINGS} from '../fakes/settings.js'

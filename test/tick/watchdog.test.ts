@@ -3,7 +3,7 @@ import {describe, expect, it} from 'vitest'
 import type {ProvedGateway} from '../../src/observe/prove-loop.js'
 import {observeGateway} from '../../src/gateway/observation.js'
 import {watch, type WatchedService} from '../../src/tick/watchdog.js'
-import {systemdTickPlaces} from '../../src/managers/systemd/tick-places.js'
+import {systemdTickPlaces} from '../../src/managers/systemd/paths.js'
 import {type FakeFile, FakeHost, USER} from '../fakes/fake-host.js'
 
 const HOME = '/home/user/.hermes'

@@ -2,7 +2,7 @@ import type {Scope} from '../../service/service.js'
 import {stopTimeoutSec} from '../../gateway/drain.js'
 import type {ServiceSettings} from '../../service/settings.js'
 import type {DirectiveDrift, ManagerObservation} from '../manager.js'
-import {definitionPaths, exitTimeoutSec} from './definition.js'
+import {definitionPaths, exitTimeoutSec} from './render.js'
 import type {Domain} from './domain.js'
 
 /** Keys of a property list that we own and whose value on disk is not the wanted one. */

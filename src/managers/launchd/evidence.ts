@@ -1,254 +1,68 @@
-import type {Scope, Service} from '../../service/service.js'
-import {GatewayExit, GatewayVariable} from '../../gateway/contract.js'
-import {accountDoor} from '../../host/account-door.js'
-import path from 'node:path'
-import {pidFile, readProcessRecord} from '../../gateway/records.js'
-import {recordOf} from '../../gateway/observation.js'
-import {type Door, type Host, HostError} from '../../host/host.js'
-import {readIfAllowed} from '../../host/tolerant-read.js'
-import {parseSettings, type ServiceSettings} from '../../service/settings.js'
-import {type Activity, exitedWith, type LastExit, type ManagerObservation} from '../manager.js'
-import {definitionPaths} from './definition.js'
-import type {Domain} from './domain.js'
-import {launchctlEnvironment} from './launchctl.js'
-import {DEFINITION_VARIABLE, isDict, isOwn, member, parsePlist, type PlistValue} from './plist.js'
-import type {PrintedJob} from './print.js'
+import {gatewayArgv} from '../../service/gateway-argv.js'
+import type {DefinitionEvidence, ManagerObservation, RestartRisk, StartFailure, UsedProgram} from '../manager.js'
+import {parsePlist} from './plist.js'
 
-/** One row of the process table. */
-export interface ProcessRow {
-  readonly parentPid: number
-  readonly hasEnded: boolean
-  readonly ageMs: number
-}
+/** A pause of at least this makes at most 120 starts an hour, which harms nobody. */
+const HARMLESS_PAUSE_SEC = 30
+/** launchd.plist(5), ThrottleInterval. */
+const DEFAULT_THROTTLE_SEC = 10
 
-/** What the launcher and the helpers of a service have left in its state folder. */
-export interface Memory {
-  readonly gatewayPid: number | undefined
-  readonly ended: LastExit | undefined
-  readonly restarts: number
-  readonly failures: number
-  /** A stop was asked for, and the gateway has not ended yet. */
-  readonly isStopping: boolean
-}
-
-/** A service's files, as far as they may be read. */
-export interface OnDisk {
-  /** Text of the property list; undefined if there is none. */
-  readonly plist: string | undefined
-  /** Text of the launcher; undefined if there is none. */
-  readonly launcher: string | undefined
-  readonly settings: ServiceSettings | undefined
-}
-
-/** All that one observation is made of. */
-export interface Evidence {
-  readonly onDisk: OnDisk
-  /** The job and where it is loaded; undefined if it is loaded nowhere. */
-  readonly job: {readonly printed: PrintedJob; readonly domain: Domain} | undefined
-  /** Where it would be loaded; undefined if that is nowhere. */
-  readonly domain: Domain | undefined
-  /** Undefined if that cannot be told. */
-  readonly isDisabled: boolean | undefined
-  readonly memory: Memory
-  readonly processes: ReadonlyMap<number, ProcessRow>
-}
-
-/** Keys of a property list that are among the `directives` of an observation. */
-const OWNED_KEYS = [
-  ...['ProgramArguments', 'RunAtLoad', 'KeepAlive', 'ThrottleInterval', 'ExitTimeOut', 'LimitLoadToSessionType'],
-  ...['StandardOutPath', 'StandardErrorPath', 'ProcessType', 'WorkingDirectory'],
-] as const
-const PROCESS_TIMEOUT_MS = 10_000
-const MAX_DEPTH = 64
-
-export function readOnDisk(host: Door, scope: Scope, service: Service): OnDisk {
-  const paths = definitionPaths(scope, service)
+/** What a property list, as the directives of an observation have it, says of its gateway's life; `scripts`: ours that it needs. Pure. */
+export function definitionEvidence(seen: ManagerObservation, scripts: readonly UsedProgram[]): DefinitionEvidence {
+  const {directives, settings, installed, environment} = seen
+  const isOwn = installed === 'own'
+  const words = isOwn && settings ? gatewayArgv(settings.command, settings.profile, settings.home) : listOf(directives.ProgramArguments)
+  const program = words[0]
   return {
-    plist: host.readText(paths.plist),
-    launcher: readIfAllowed(host, paths.launcher),
-    settings: parseSettings(readIfAllowed(host, paths.settings)),
+    restartRisk: isOwn ? OWN_RISK : restartRisk(directives),
+    startFailure: startFailure(directives),
+    stopTimeoutMs: directives.ExitTimeOut === undefined ? undefined : Number(directives.ExitTimeOut) * 1000,
+    programs: [...(program?.startsWith('/') ? [{path: program, role: 'gateway' as const}] : []), ...(isOwn ? scripts : [])],
+    commandLine: words.join(' '),
+    command: words,
+    requiredFolder: directives.WorkingDirectory,
+    searchPath: environment.findLast((entry) => entry.startsWith('PATH='))?.slice('PATH='.length),
   }
 }
 
-/** Reads the state folder. What may not be read is as if it were not there: another user's service says less. */
-export function readMemory(host: Door, stateFolder: string): Memory {
-  const text = (name: string) => readIfAllowed(host, path.join(stateFolder, name))?.trim()
-  const [how, status] = text('ended')?.split(' ') ?? []
-  return {
-    gatewayPid: positive(text('gateway')?.split(' ')[0]),
-    ended: (how === 'exited' || how === 'killed') && /^\d+$/.test(status ?? '') ? {how, status: Number(status)} : undefined,
-    restarts: positive(text('restarts')) ?? 0,
-    failures: positive(text('failures')) ?? 0,
-    isStopping: text('stopping') !== undefined || text('stop') !== undefined,
-  }
-}
-
-/** The process table by ps(1), whose words are the same on every system. Empty if it cannot be had. */
-export function readProcesses(host: Host): ReadonlyMap<number, ProcessRow> {
-  const argv = ['ps', '-ax', '-o', 'pid=', '-o', 'ppid=', '-o', 'state=', '-o', 'etime=']
-  return parseProcesses(host.read(argv, {env: launchctlEnvironment(), timeoutMs: PROCESS_TIMEOUT_MS}).stdout)
-}
-
-/** The pids of a process group. */
-export function readProcessGroup(host: Host, group: number): number[] {
-  const argv = ['ps', '-ax', '-o', 'pid=', '-o', 'pgid=']
-  const {stdout} = host.read(argv, {env: launchctlEnvironment(), timeoutMs: PROCESS_TIMEOUT_MS})
-  return [...stdout.matchAll(/^[ \t]*(\d+)[ \t]+(\d+)[ \t]*$/gm)]
-    .filter(([, , pgid]) => Number(pgid) === group)
-    .map(([, pid]) => Number(pid))
-}
-
-export function parseProcesses(text: string): Map<number, ProcessRow> {
-  const found = new Map<number, ProcessRow>()
-  for (const line of text.split('\n')) {
-    const [, pid, parentPid, state, days, hours, minutes, seconds] =
-      /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)\s*$/.exec(line) ?? []
-    if (pid === undefined) continue
-    const elapsedSec = ((Number(days ?? 0) * 24 + Number(hours ?? 0)) * 60 + Number(minutes)) * 60 + Number(seconds)
-    found.set(Number(pid), {parentPid: Number(parentPid), hasEnded: state?.startsWith('Z') ?? false, ageMs: elapsedSec * 1000})
-  }
-  return found
-}
-
-/** True if `pid` is `ancestor` or was started by it, directly or not. */
-export function descends(processes: ReadonlyMap<number, ProcessRow>, pid: number, ancestor: number): boolean {
-  for (let [at, depth] = [pid, 0]; depth < MAX_DEPTH; depth++) {
-    if (at === ancestor) return true
-    const parent = processes.get(at)?.parentPid
-    if (parent === undefined || parent < 2) return false
-    at = parent
-  }
-  return false
-}
-
-/** Makes an observation of what was seen. Reads the gateway's record, to tell which of the job's processes is the gateway. */
-export function observationOf(host: Host, scope: Scope, service: Service, evidence: Evidence): ManagerObservation {
-  const {onDisk, job, memory, processes, isDisabled} = evidence
-  const paths = definitionPaths(scope, service)
-  const plist = onDisk.plist === undefined ? undefined : parsePlist(onDisk.plist)
-  const variables = member(plist, 'EnvironmentVariables')
-  const isOurs = onDisk.plist === undefined ? onDisk.settings !== undefined : isOwn(onDisk.plist)
-  const isInstalled = onDisk.plist !== undefined || job !== undefined
-  const launchdPid = job?.printed.pid
-  const mainPid = launchdPid === undefined ? undefined : gatewayPid(host, service, launchdPid, isOurs, evidence)
-  const age = mainPid === undefined ? undefined : processes.get(mainPid)?.ageMs
-  const launchdExit = job?.printed.lastExit
-  return {
-    service,
-    domain: isInstalled ? (job?.domain ?? evidence.domain)?.target : undefined,
-    installed: !isInstalled ? 'no' : isOurs ? 'own' : 'foreign',
-    broken: undefined,
-    enabled: onDisk.plist === undefined || isDisabled === undefined ? undefined : !isDisabled,
-    activity: job === undefined ? 'stopped' : activity(job.printed, memory, mainPid, isOurs),
-    mainPid,
-    launcherPid: launchdPid,
-    startedAtMs: age === undefined ? undefined : host.monotonicMs() - age,
-    changedAtMs: age === undefined ? endedAtMs(host, paths.stateFolder) : host.monotonicMs() - age,
-    restarts: isOurs ? memory.restarts : Math.max(0, (job?.printed.runs ?? 1) - 1),
-    lastExit: isOurs ? (memory.ended ?? launchdExit) : launchdExit,
-    failuresInARow: memory.failures,
-    controlGroup: undefined,
-    home:
-      textOf(member(variables, GatewayVariable.home)) ??
-      job?.printed.environment.get(GatewayVariable.home) ??
-      (isOurs ? onDisk.settings?.home : undefined),
-    environment: isDict(variables) ? Object.entries(variables).map(([name, value]) => `${name}=${textOf(value) ?? ''}`) : [],
-    accountName: textOf(member(plist, 'UserName')),
-    definitionPaths: isInstalled ? [onDisk.plist === undefined ? (job?.printed.path ?? paths.plist) : paths.plist] : [],
-    needsReload: job !== undefined && onDisk.plist !== undefined && isStale(job.printed, onDisk.plist),
-    settings: onDisk.settings,
-    directives: {...directivesOf(plist, job), ...launcherTimes(onDisk.launcher)},
-  }
-}
-
-/** True if launchd goes by another text than the one on disk; of another tool's it cannot be told. */
-export function isStale({environment}: PrintedJob, plist: string): boolean {
-  return environment.get(DEFINITION_VARIABLE) !== member(member(parsePlist(plist), 'EnvironmentVariables'), DEFINITION_VARIABLE)
-}
-
-/** True if launchd knows the service's job. */
-export function isLoaded({directives}: ManagerObservation): boolean {
-  return directives.state !== undefined
-}
-
-/** Of a loaded job what launchd says of it, in its own words, and of a property list the keys that are ours to set. */
-function directivesOf(plist: PlistValue | undefined, job: Evidence['job']): Record<string, string> {
-  const directives = Object.create(null) as Record<string, string>
-  if (job) {
-    const {state, properties, lastExit, exitReason} = job.printed
-    Object.assign(directives, {domain: job.domain.target, state, properties: properties.join(' | ')})
-    if (lastExit?.how === 'exited') directives['last exit code'] = String(lastExit.status)
-    if (exitReason !== undefined) directives['last exit reason'] = exitReason
-  }
-  for (const key of OWNED_KEYS) {
-    const value = member(plist, key)
-    if (value !== undefined) directives[key] = typeof value === 'string' ? value : JSON.stringify(value)
-  }
-  return directives
-}
-
-/** The times by which a launcher goes, in seconds. */
-function launcherTimes(text: string | undefined): Record<string, string> {
-  const [, RestartDelay, StopTimeout] = /^restart_delay=(\S+) stop_timeout=(\S+)$/m.exec(text ?? '') ?? []
-  return RestartDelay === undefined || StopTimeout === undefined ? {} : {RestartDelay, StopTimeout}
+const OWN_RISK: RestartRisk = {
+  kind: 'sound',
+  arithmetic: 'the launcher starts the gateway again by itself, and waits longer after each failure',
 }
 
 /**
- * Which process of a job is the gateway. launchd knows only the one that it started: our launcher, or a wrapper of another tool's. The
- * gateway's own record says more, if it names a descendant of that one. Undefined if the launcher has none at this moment.
+ * Whether restarts end in a dead job or in a storm. launchd knows neither a limit nor a growing pause, only ThrottleInterval between two
+ * starts (launchd.plist(5), KeepAlive).
  */
-function gatewayPid(host: Host, service: Service, launchdPid: number, isOurs: boolean, {memory, processes}: Evidence): number | undefined {
-  const isLiving = (pid: number | undefined): pid is number =>
-    pid !== undefined && processes.get(pid)?.hasEnded === false && descends(processes, pid, launchdPid)
-  const recorded = recordOf(readProcessRecord(accountDoor(host, service.account), pidFile(service.profile.home)))?.pid
-  if (isLiving(recorded) && recorded !== launchdPid) return recorded
-  if (!isOurs) return launchdPid
-  return isLiving(memory.gatewayPid) ? memory.gatewayPid : undefined
-}
-
-function activity({state, properties}: PrintedJob, memory: Memory, mainPid: number | undefined, isOurs: boolean): Activity {
-  switch (state) {
-    case 'running':
-    case 'xpcproxy':
-      if (!isOurs) return 'running'
-      if (memory.isStopping) return 'stopping'
-      if (mainPid !== undefined) return 'running'
-      return memory.failures > 0 ? 'waiting' : 'starting'
-    case 'spawning':
-      return 'starting'
-    case 'spawn scheduled':
-      // launchd has given it up until something changes.
-      return properties.includes('penalty box') ? 'failed' : 'waiting'
-    case 'spawn failed':
-      return 'failed'
-    case 'SIGTERMed':
-    case 'SIGKILLed':
-    case 'languishing':
-      return 'stopping'
-    case 'not running':
-    case 'exited':
-    // Older systems: for a reason to start it.
-    case 'waiting':
-      return isOurs && exitedWith(memory.ended, GatewayExit.fatalConfiguration) ? 'failed' : 'stopped'
+export function restartRisk(directives: Readonly<Record<string, string>>): RestartRisk {
+  const {KeepAlive} = directives
+  if (KeepAlive === undefined || KeepAlive === 'false') {
+    return {kind: 'dies', arithmetic: 'there is no KeepAlive: whatever ends the gateway ends it for good'}
   }
-}
-
-/** When the gateway last ended, ms on the monotonic clock, by the file that its launcher then wrote. */
-function endedAtMs(host: Host, stateFolder: string): number | undefined {
-  try {
-    const ended = host.stat(path.join(stateFolder, 'ended'))
-    return ended && host.monotonicMs() - (host.nowMs() - ended.modifiedMs)
-  } catch (error) {
-    if (error instanceof HostError) return undefined
-    throw error
+  if (KeepAlive === '{"SuccessfulExit":true}') {
+    return {kind: 'dies', arithmetic: 'KeepAlive is for a successful exit only: a gateway that fails stays down'}
   }
+  const throttleSec = Number(directives.ThrottleInterval ?? DEFAULT_THROTTLE_SEC)
+  const why = `KeepAlive starts it again ${throttleSec} s after the start before at the soonest (ThrottleInterval), and that never grows`
+  if (throttleSec >= HARMLESS_PAUSE_SEC) return {kind: 'sound', arithmetic: why}
+  const perHour = Math.floor(3600 / Math.max(throttleSec, 1))
+  return {kind: 'storms', arithmetic: `${why}: a gateway that ends at once is started up to ${perHour} times an hour, for ever`}
 }
 
-function textOf(value: PlistValue | undefined): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined
+function startFailure({properties, state}: Readonly<Record<string, string>>): StartFailure | undefined {
+  if (properties?.split(' | ').includes('penalty box')) return {kind: 'program', text: 'penalty box'}
+  return state === 'spawn failed' ? {kind: 'program', text: 'spawn failed'} : undefined
 }
 
-function positive(text: string | undefined): number | undefined {
-  const value = Number(text)
-  return Number.isInteger(value) && value > 0 ? value : undefined
+/** The words of an array as the directives have it. */
+function listOf(text: string | undefined): string[] {
+  const value: unknown = text === undefined ? [] : JSON.parse(text)
+  return Array.isArray(value) ? value.map(String) : []
+}
+
+/** The words of the command of a property list; none if it has none that can be read. */
+export function commandOf(text: string): string[] {
+  const value = parsePlist(text)
+  const words = typeof value === 'object' && 'ProgramArguments' in value ? value.ProgramArguments : []
+  return Array.isArray(words) ? words.map(String) : []
 }

@@ -2,7 +2,7 @@ import type {Scope, Service} from '../../service/service.js'
 import path from 'node:path'
 import type {Account, Door} from '../../host/host.js'
 import type {Step} from '../../plan/plan.js'
-import {definitionPaths, scopeFolders} from './definition.js'
+import {definitionPaths, scopeFolders} from './render.js'
 import {giveStep, logSteps} from './hand-over.js'
 
 /**

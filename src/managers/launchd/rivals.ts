@@ -9,8 +9,8 @@ import {homeOfDefinition} from '../../service/definition-home.js'
 import {gatewayArgv} from '../../service/gateway-argv.js'
 import {parseSettings} from '../../service/settings.js'
 import type {GatewayDefinition} from '../manager.js'
-import {scopeFolders} from './definition.js'
-import {commandOf} from './life.js'
+import {scopeFolders} from './render.js'
+import {commandOf} from './evidence.js'
 import {isOwn, member, parsePlist} from './plist.js'
 
 /**

@@ -4,7 +4,7 @@ import type {Host} from '../../host/host.js'
 import type {ServiceSettings} from '../../service/settings.js'
 import {orNoAccess} from '../no-access.js'
 import {chooseDomain, type Domain, domainsOf, parseDomainKind, requireNotRoot} from './domain.js'
-import {readOnDisk} from './evidence.js'
+import {readOnDisk} from './observe.js'
 import type {Launchctl} from './launchctl.js'
 import type {PrintedJob} from './print.js'
 

@@ -7,10 +7,10 @@ import {type BootFailures, type BootSlot, type BuiltSlots, type ChosenSettings, 
 import type {DefinitionFile} from '../manager.js'
 import {PUBLISH, RELEASE, REMOVE, S6_ENVIRONMENT, SET_ALL, shell, SKELETON, SUPERVISED} from './control.js'
 import {withLacking} from './capabilities.js'
-import {renderDefinition} from './definition.js'
+import {renderDefinition} from './render.js'
 import {parseEnvironment} from './environment-file.js'
 import {isClosed, slotsAccount, takeBack} from './ownership.js'
-import {type SlotPaths, slotPaths} from './places.js'
+import {type SlotPaths, slotPaths} from './paths.js'
 
 const CHANGE_TIMEOUT_MS = 60_000
 /** A supervisor is there some ms after its slot was seen; whoever waits longer starts what there is. */

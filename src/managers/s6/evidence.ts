@@ -7,7 +7,7 @@ import {parseSettings} from '../../service/settings.js'
 import type {DefinitionEvidence, GatewayDefinition, ManagerObservation, OwnFile, UsedProgram} from '../manager.js'
 import {parseEnvironment} from './environment-file.js'
 import type {SlotsDoor} from './ownership.js'
-import {containerVariable, HEARTBEAT_SLOT, type SlotPaths} from './places.js'
+import {containerVariable, HEARTBEAT_SLOT, type SlotPaths} from './paths.js'
 
 const HELPERS = ['start.sh', HELPER_NAME]
 

@@ -1,5 +1,5 @@
 import type {DefinitionEvidence, RestartRisk, StartFailure, UsedProgram} from '../manager.js'
-import {DROP_IN_NAME} from './definition.js'
+import {DROP_IN_NAME} from './render.js'
 import type {ExecStart} from './exec-start.js'
 import {startsWithin} from './start-limit.js'
 import {parseSpanMs, type Properties, splitEntries} from './show.js'

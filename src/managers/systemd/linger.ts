@@ -10,7 +10,7 @@ import {recordedSettings} from '../../service/recorded-settings.js'
 import {formatSettings, parseSettings} from '../../service/settings.js'
 import {orNoAccess} from '../no-access.js'
 import {enableLingerCommand, isLingering, managerEnvironment} from './bus.js'
-import {accountOfUnit, definitionPaths, scopeFolders} from './definition.js'
+import {accountOfUnit, definitionPaths, scopeFolders} from './render.js'
 
 const CHANGE_TIMEOUT_MS = 60_000
 

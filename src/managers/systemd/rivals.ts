@@ -7,7 +7,7 @@ import type {Account, Door, Host} from '../../host/host.js'
 import {listIfAllowed, readIfAllowed} from '../../host/tolerant-read.js'
 import {homeOfDefinition} from '../../service/definition-home.js'
 import type {GatewayDefinition} from '../manager.js'
-import {accountOfUnit, scopeFolders} from './definition.js'
+import {accountOfUnit, scopeFolders} from './render.js'
 import {execStartOf, valuesOf} from './exec-start.js'
 import {type UnitPlace, withoutSpecifiers} from './specifiers.js'
 

@@ -4,7 +4,7 @@ import {check as driftCheck} from '../../../src/doctor/checks/definition-drift.j
 import {check as helperCheck} from '../../../src/doctor/checks/helper-missing.js'
 import type {Scene} from '../../../src/doctor/scene.js'
 import type {DefinitionFile} from '../../../src/managers/manager.js'
-import {S6Manager} from '../../../src/managers/s6/manager.js'
+import {S6Manager} from '../../../src/managers/s6/index.js'
 import {FakeHost} from '../../fakes/fake-host.js'
 import {AGENT, SUPPORT as LAUNCHD_SUPPORT} from '../../fakes/fake-launchd.js'
 import {LaunchdTarget} from '../../fakes/launchd-scene.js'

@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest'
 import type {ManagerObservation} from '../../../src/managers/manager.js'
-import {S6Manager} from '../../../src/managers/s6/manager.js'
+import {S6Manager} from '../../../src/managers/s6/index.js'
 import {formatSettings} from '../../../src/service/settings.js'
 import {type FakeFile, FakeHost} from '../../fakes/fake-host.js'
 import {HERMES, lookCommand, ROOT, S6_SERVICE, S6_SETTINGS, s6Files, SLOT} from '../../fakes/s6.js'

@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest'
 import {MAX_TEXT_BYTES} from '../../../src/host/host.js'
 import {LOOK, shell} from '../../../src/managers/s6/control.js'
-import {S6Manager} from '../../../src/managers/s6/manager.js'
+import {S6Manager} from '../../../src/managers/s6/index.js'
 import {slotsDoor} from '../../../src/managers/s6/ownership.js'
 import {formatSettings} from '../../../src/service/settings.js'
 import {type FakeFile, FakeHost, USER} from '../../fakes/fake-host.js'

@@ -1,7 +1,7 @@
 import {type CheckDefinition, commandLine, defineCheck} from '../../../doctor/check.js'
 import {planStart} from '../../../lifecycle/start.js'
 import {onUndo} from '../../../plan/plan.js'
-import {isLoaded} from '../evidence.js'
+import {isLoaded} from '../observe.js'
 
 const START_MS = 90_000
 

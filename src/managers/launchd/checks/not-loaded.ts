@@ -3,7 +3,7 @@ import {type CheckDefinition, commandLine, defineCheck} from '../../../doctor/ch
 import {shouldRun} from '../../../doctor/reinstall.js'
 import {planStart} from '../../../lifecycle/start.js'
 import {isStoppedUntilBoot} from '../../../service/desired-state.js'
-import {isLoaded} from '../evidence.js'
+import {isLoaded} from '../observe.js'
 import {exitedWith} from '../../manager.js'
 
 interface Evidence {

@@ -3,7 +3,7 @@ import {type CheckDefinition, defineCheck} from '../../../doctor/check.js'
 import type {Account, FileStat} from '../../../host/host.js'
 import type {Step} from '../../../plan/plan.js'
 import type {Manager} from '../../manager.js'
-import {isLoaded} from '../evidence.js'
+import {isLoaded} from '../observe.js'
 import {whyInsecure} from '../failures.js'
 
 interface Evidence {

@@ -8,8 +8,8 @@ import {readProcess} from '../../../gateway/process.js'
 import {HostError} from '../../../host/host.js'
 import {LOOK, S6_ENVIRONMENT, shell} from '../control.js'
 import {controlAccount} from '../ownership.js'
-import {scanDirectory, slotPaths} from '../places.js'
-import {changeStep} from '../slot-steps.js'
+import {scanDirectory, slotPaths} from '../paths.js'
+import {changeStep} from '../install.js'
 import {parseLook, type SlotReading, type SlotState} from '../svstat.js'
 
 const READ_TIMEOUT_MS = 20_000

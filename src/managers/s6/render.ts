@@ -13,7 +13,7 @@ import {unitPath} from '../../service/unit-path.js'
 import type {DefinitionFile} from '../manager.js'
 import {S6_PATH, s6Tool} from './control.js'
 import {formatEnvironment} from './environment-file.js'
-import {containerVariable, type SlotPaths} from './places.js'
+import {containerVariable, type SlotPaths} from './paths.js'
 
 /** The second line of each script of ours, after the line that names its interpreter. */
 const OWN_MARK = '# Written by hermes-svc'

@@ -1,8 +1,8 @@
 import {describe, expect, it} from 'vitest'
-import {parseLook} from '../../../src/managers/s6/svstat.js'
-import {definition} from '../../../src/managers/s6/checks/logger.js'
-import type {Scene} from '../../../src/doctor/scene.js'
-import {S6_SERVICE} from '../../fakes/s6.js'
+import {parseLook} from '../../../../src/managers/s6/svstat.js'
+import {definition} from '../../../../src/managers/s6/checks/logger.js'
+import type {Scene} from '../../../../src/doctor/scene.js'
+import {S6_SERVICE} from '../../../fakes/s6.js'
 
 const FOLDER = '/opt/data/logs/gateways/default'
 const scene = {

@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest'
 import type {ManagerObservation} from '../../../src/managers/manager.js'
-import {S6Manager} from '../../../src/managers/s6/manager.js'
+import {S6Manager} from '../../../src/managers/s6/index.js'
 import type {Step} from '../../../src/plan/plan.js'
 import {formatSettings} from '../../../src/service/settings.js'
 import {type FakeFile, FakeHost, type FakeMachine} from '../../fakes/fake-host.js'

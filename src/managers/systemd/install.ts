@@ -6,7 +6,7 @@ import type {Step} from '../../plan/plan.js'
 import type {ManagerObservation} from '../manager.js'
 import {orNoAccess} from '../no-access.js'
 import {runtimeFolder} from './bus.js'
-import {definitionPaths, runtimeDirectoryName} from './definition.js'
+import {definitionPaths, runtimeDirectoryName} from './render.js'
 
 /** Where the helpers keep what they remember between two starts. */
 export function runtimeFolderOf(scope: Scope, service: Service): string {

@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest'
 import {readProcess} from '../../../src/gateway/process.js'
-import {s6TickPlaces} from '../../../src/managers/s6/tick-places.js'
+import {s6TickPlaces} from '../../../src/managers/s6/paths.js'
 import {FakeHost} from '../../fakes/fake-host.js'
 
 function hostWith(supervisor: string): FakeHost {

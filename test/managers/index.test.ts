@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest'
 import {ServiceError} from '../../src/errors.js'
-import {detectManager, managersHere} from '../../src/managers/detect.js'
+import {detectManager, managersHere} from '../../src/managers/index.js'
 import {type FakeFile, FakeHost, USER} from '../fakes/fake-host.js'
 
 const SYSTEMD: Record<string, FakeFile> = {'/run/systemd/system': {folder: true}}

@@ -1,6 +1,6 @@
 import type {Scope, Service} from '../../../src/service/service.js'
 import {describe, expect, it} from 'vitest'
-import {definitionPaths, renderDefinition} from '../../../src/managers/launchd/definition.js'
+import {definitionPaths, renderDefinition} from '../../../src/managers/launchd/render.js'
 import {domainOf} from '../../../src/managers/launchd/domain.js'
 import {DEFINITION_VARIABLE, parsePlist} from '../../../src/managers/launchd/plist.js'
 import type {DefinitionFile} from '../../../src/managers/manager.js'

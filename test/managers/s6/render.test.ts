@@ -3,7 +3,7 @@ import {mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync} from 'node:
 import {tmpdir} from 'node:os'
 import path from 'node:path'
 import {afterEach, describe, expect, it} from 'vitest'
-import {S6Manager} from '../../../src/managers/s6/manager.js'
+import {S6Manager} from '../../../src/managers/s6/index.js'
 import type {ServiceSettings} from '../../../src/service/settings.js'
 import {describeUnless} from '../../support/describe-unless.js'
 import {lacks} from '../../support/helper-scripts.js'

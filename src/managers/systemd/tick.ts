@@ -9,7 +9,7 @@ import type {ServiceSettings} from '../../service/settings.js'
 import {renderTemplate} from '../../service/template.js'
 import {isAsWanted} from '../as-wanted.js'
 import type {DefinitionFile, TickState} from '../manager.js'
-import {isEdited, scopeFolders, stamped} from './definition.js'
+import {isEdited, scopeFolders, stamped} from './render.js'
 import {execWord, freeText} from './escape.js'
 import type {Properties} from './show.js'
 

@@ -3,7 +3,7 @@ import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import type {Account, Host} from '../host/host.js'
 import {LAUNCHCTL_PATH} from './launchd/launchctl.js'
 import type {Manager} from './manager.js'
-import {S6_INIT} from './s6/places.js'
+import {S6_INIT} from './s6/paths.js'
 
 /** Says which manager is meant where it cannot be told by looking, as `--manager` does. */
 const MANAGER_VARIABLE = 'HERMES_SVC_MANAGER'
@@ -14,9 +14,9 @@ const S6_OVERLAY = '/run/s6/basedir'
 
 /** How each is made; only the one that is used is loaded. */
 const MANAGERS: Readonly<Record<ManagerKind, (host: Host, scope: Scope, account: Account) => Promise<Manager>>> = {
-  systemd: async (host, scope, account) => new (await import('./systemd/manager.js')).SystemdManager(host, scope, account),
-  launchd: async (host, scope, account) => new (await import('./launchd/manager.js')).LaunchdManager(host, scope, account),
-  s6: async (host) => new (await import('./s6/manager.js')).S6Manager(host),
+  systemd: async (host, scope, account) => new (await import('./systemd/index.js')).SystemdManager(host, scope, account),
+  launchd: async (host, scope, account) => new (await import('./launchd/index.js')).LaunchdManager(host, scope, account),
+  s6: async (host) => new (await import('./s6/index.js')).S6Manager(host),
 }
 
 /**

@@ -4,7 +4,7 @@ import type {Account, Host} from '../../host/host.js'
 import {onUndo, type RunStep, type Step} from '../../plan/plan.js'
 import {PUBLISH, REMOVE, S6_ENVIRONMENT, shell, SKELETON} from './control.js'
 import {takeBack} from './ownership.js'
-import {stagingOf} from './places.js'
+import {stagingOf} from './paths.js'
 
 const CHANGE_TIMEOUT_MS = 60_000
 const SCRIPTS = ['run', 'finish', 'log/run']

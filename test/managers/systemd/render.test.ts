@@ -1,7 +1,7 @@
 import type {Scope, Service} from '../../../src/service/service.js'
 import {describe, expect, it} from 'vitest'
 import type {DefinitionFile} from '../../../src/managers/manager.js'
-import {definitionPaths, isEdited, isOwn, renderDefinition, runtimeDirectoryName} from '../../../src/managers/systemd/definition.js'
+import {definitionPaths, isEdited, isOwn, renderDefinition, runtimeDirectoryName} from '../../../src/managers/systemd/render.js'
 import {wantedDirectives} from '../../../src/managers/systemd/directives.js'
 import {parseSettings, type ServiceSettings} from '../../../src/service/settings.js'
 import {upstreamUnit} from '../../fakes/captures.js'

@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest'
 import {ServiceError} from '../../../src/errors.js'
-import {LaunchdManager} from '../../../src/managers/launchd/manager.js'
+import {LaunchdManager} from '../../../src/managers/launchd/index.js'
 import type {ManagerObservation} from '../../../src/managers/manager.js'
 import {parseSettings} from '../../../src/service/settings.js'
 import {FakeHost, USER} from '../../fakes/fake-host.js'

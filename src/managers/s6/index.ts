@@ -32,13 +32,13 @@ import {
 import {orNoAccess} from '../no-access.js'
 import {buildSlots, isSlotThere, noteContested, readChosen, takeUpSlots} from './boot.js'
 import {ABORT, ANNOUNCE, LOGS, LOOK, RESTART, S6_ENVIRONMENT, s6Tool, shell, START, STOP} from './control.js'
-import {isOwn, renderDefinition, slotEnvironment} from './definition.js'
+import {isOwn, renderDefinition, slotEnvironment} from './render.js'
 import {parseEnvironment} from './environment-file.js'
 import {containerStop, heartbeatPrograms, slotDefinitions, slotEvidence, slotFiles, slotVariables} from './evidence.js'
-import {heartbeatSteps, renderHeartbeat, slotSettings} from './heartbeat.js'
+import {heartbeatSteps, renderHeartbeat, slotSettings} from './tick.js'
 import {controlAccount, isClosed, slotsAccount, type SlotsDoor, slotsDoor} from './ownership.js'
-import {containerVariable, HEARTBEAT_SLOT, S6_INIT, scanDirectory, slotName, type SlotPaths, slotPaths} from './places.js'
-import {buildBeside, changeStep, removeSlot, takeBackStep} from './slot-steps.js'
+import {containerVariable, HEARTBEAT_SLOT, S6_INIT, scanDirectory, slotName, type SlotPaths, slotPaths} from './paths.js'
+import {buildBeside, changeStep, removeSlot, takeBackStep} from './install.js'
 import {parseLook, type SlotReading} from './svstat.js'
 
 const READ_TIMEOUT_MS = 20_000

@@ -48,7 +48,7 @@ import {
   startWords,
   unitEnvironment,
   userOfUnit,
-} from './definition.js'
+} from './render.js'
 import {ownedDirectives, wantedDirectives} from './directives.js'
 import {parseEnvironmentFile} from './escape.js'
 import {execStartOf, valuesOf} from './exec-start.js'
@@ -64,11 +64,11 @@ import {
   TICK_PROPERTIES,
   timerFaults,
   tickState,
-} from './heartbeat.js'
-import {journalCommand} from './journal.js'
+} from './tick.js'
+import {journalCommand} from './logs.js'
 import {endLinger, turnLingerOn} from './linger.js'
-import {environmentFilesOf, isLoaded, microsecondsToMs, observed, OBSERVED_PROPERTIES, positive, utcMs} from './observed.js'
-import {leftovers, removeSteps, runtimeFolderOf} from './removal.js'
+import {environmentFilesOf, isLoaded, microsecondsToMs, observed, OBSERVED_PROPERTIES, positive, utcMs} from './observe.js'
+import {leftovers, removeSteps, runtimeFolderOf} from './install.js'
 import {PENDING_PROPERTIES, pendingRestartPattern, pendingRestarts} from './pending-restart.js'
 import {definitionOf, gatewayDefinitions, variableOfFiles} from './rivals.js'
 import type {Properties} from './show.js'

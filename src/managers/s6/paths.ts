@@ -1,7 +1,9 @@
+import type {TickPlaces} from '../tick-places.js'
 import type {Service} from '../../service/service.js'
 import {GatewayVariable, HomeFile, DEFAULT_PROFILE} from '../../gateway/contract.js'
 import {accountDoor} from '../../host/account-door.js'
 import path from 'node:path'
+import {readProcess} from '../../gateway/process.js'
 import type {Account, Host} from '../../host/host.js'
 import {OWN_PREFIX, serviceSuffix} from '../../service/naming.js'
 import {type Profile, resolveProfile} from '../../service/profile.js'
@@ -95,4 +97,19 @@ export function slotPaths(scan: string, {name, profile}: Pick<Service, 'name' | 
 
 export function stagingOf(scan: string, name: string): string {
   return path.join(scan, `.${name}.hermes-svc`)
+}
+
+/** Where s6's definition has what the tick needs. */
+export function s6TickPlaces(host: Host, scan: string): TickPlaces {
+  return {
+    supportFolder: scan,
+    isService: (folder) => /^gateway-[a-z0-9]/.test(folder),
+    serviceName: (folder) => folder,
+    runtimeFolder: (folder) => path.join(MEMORY_FOLDER, folder),
+    // s6 has no control groups; what it starts again is the child of the supervisor that has the slot's name as its argument.
+    isOwn: (folder, {parentPid}) => {
+      const [program, name] = readProcess(host, parentPid)?.argv ?? []
+      return path.basename(program ?? '') === 's6-supervise' && name === folder
+    },
+  }
 }

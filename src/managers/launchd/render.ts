@@ -16,7 +16,7 @@ import type {DefinitionFile} from '../manager.js'
 import type {Domain} from './domain.js'
 import {formatEnvironment, refusedVariable} from './environment-file.js'
 import {DEFINITION_VARIABLE, isEdited, refusedPlistText, renderPlist} from './plist.js'
-import {stateFolderOf} from './tick-places.js'
+import {stateFolderOf} from './paths.js'
 
 /** What people read in System Settings, Login Items: the base name of what launchd runs. */
 const LAUNCHER = 'hermes-gateway-launcher'

@@ -25,9 +25,9 @@ import {
   patternSetting,
 } from './escape.js'
 import {execStartOf, valuesOf} from './exec-start.js'
-import {syslogIdentifier} from './journal.js'
+import {syslogIdentifier} from './logs.js'
 import {type UnitPlace, withoutSpecifiers} from './specifiers.js'
-import {runtimeDirectoryOf} from './tick-places.js'
+import {runtimeDirectoryOf} from './paths.js'
 
 /** How each file of systemd's that we wrote begins; upstream's rewriting of the unit takes the line away. */
 const OWN_MARK = '# Written by hermes-svc'

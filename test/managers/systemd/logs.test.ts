@@ -1,7 +1,7 @@
 import type {Scope} from '../../../src/service/service.js'
 import {describe, expect, it} from 'vitest'
 import type {LogQuery} from '../../../src/managers/manager.js'
-import {journalCommand} from '../../../src/managers/systemd/journal.js'
+import {journalCommand} from '../../../src/managers/systemd/logs.js'
 import {SERVICE} from '../../fakes/settings.js'
 
 const command = (scope: Scope, query: Partial<LogQuery> = {}) =>
