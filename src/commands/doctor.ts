@@ -75,14 +75,15 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
     return confirmed(await Promise.all(scenes.map((scene) => examine(scene, checks))), checks, options)
   }
 
-  /** Applies what is safe, one after the other, each on what the one before has left. */
+  /** Applies what is safe, one after the other, each on what the one before has left; what no fix has touched is not looked at again. */
   private async applyFixes(targets: readonly Target[], checks: readonly Check[]): Promise<FixReport[]> {
     const reports: FixReport[] = []
     for (const target of targets) {
+      let [diagnosis] = await this.diagnose([target], checks)
       for (const check of checks.filter(({hasFix}) => hasFix)) {
-        const [diagnosis] = await this.diagnose([target], checks)
-        const safe = diagnosis?.findings.filter(({id, isSafe}) => id === check.id && isSafe) ?? []
-        if (diagnosis && safe.length > 0) reports.push(await this.applyFix(diagnosis.scene.target, check))
+        if (!diagnosis?.findings.some(({id, isSafe}) => id === check.id && isSafe)) continue
+        reports.push(await this.applyFix(diagnosis.scene.target, check))
+        ;[diagnosis] = await this.diagnose([target], checks)
       }
     }
     return reports
