@@ -4,6 +4,7 @@ import {beforeAll, expect, it} from 'vitest'
 import {checkModules} from '../../src/doctor/checks/index.js'
 import type {Account} from '../../src/host/host.js'
 import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import {isCampaign} from '../support/campaign.js'
 import {HOME_FILES, type HostileHome, hostileHomes, VICTIM} from '../support/hostile-homes.js'
 import {describeOnSystemd} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
@@ -13,14 +14,7 @@ const SECRET = 'hunter2-of-root'
 const ROOT_SOCKET = '/run/rootonly.sock'
 /** No command may take this long, on a machine that does much else too; what it waits for itself is bounded by its flags. */
 const LIMIT_MS = 180_000
-/**
- * Every command at every home instead of some of each: thousands of runs under strace(1), an hour. A home that one command is not tried on is tried by
- * another, and all of them reach it through the same few readers.
- */
-const IS_WHOLE = process.env.HERMES_SVC_HOSTILE === 'all'
-/** How many of the commands, beside doctor, each home is tried with: in both scopes together every one has its turn twice at least. */
-const TURN = 2
-/** Only the homes whose name has it. */
+/** Only the homes whose name has it, for the one who looks at a violation. */
 const ONLY = process.env.HERMES_SVC_HOSTILE_HOME ?? ''
 /** A file that gets a line of JSON for each run. */
 const REPORT = process.env.HERMES_SVC_HOSTILE_REPORT
@@ -64,6 +58,46 @@ const commands: readonly HostileCommand[] = [
   {name: 'run', argv: ['run'], endAfterSec: 3},
   ...Object.keys(checkModules).map((id) => ({name: `fix ${id}`, argv: ['fix', id, '--yes', ...TIMEOUT, ...WINDOW]})),
 ]
+
+/** What was seen once: these commands at these homes. */
+const SEEN: Readonly<Record<string, readonly string[]>> = {
+  '~/.hermes is a link to /etc': ['doctor --fix', 'doctor'],
+  'a profile is a link to /root': ['fix file-access', 'setup', 'doctor --fix --all'],
+  'the home is swapped for a link': ['start'],
+  'the home is swapped for a FIFO': ['stop'],
+  "each file is a link to a file of root's": ['status'],
+  'each file is a link to a device': ['heartbeat'],
+  "the socket is one of root's, by its path file": ['health'],
+  'the units name programs of theirs': ['diff'],
+}
+
+type Runs = readonly {readonly home: HostileHome; readonly chosen: readonly HostileCommand[]}[]
+
+/**
+ * What one lane tries. A campaign: every command at every home that the scope has, thousands of runs under strace(1), an hour. Else each home and each
+ * command once, between the lanes: all commands reach a home through the same few readers.
+ */
+function runsOf(scope: Scope): Runs {
+  if (isCampaign) return hostileHomes.filter((home) => scope === 'user' || !home.onlyUserScope).map((home) => ({home, chosen: commands}))
+  const named = (name: string) => {
+    const command = commands.find((one) => one.name === name)
+    if (!command) throw new Error(`no such command: ${name}`)
+    return command
+  }
+  const seen = Object.values(SEEN).flat()
+  const others = commands.filter(({name}) => !seen.includes(name))
+  const chosen = hostileHomes.map((home) => (SEEN[home.name] ?? []).map(named))
+  // Those that have none yet first, and then from the beginning again.
+  const order = [...chosen.filter((some) => some.length === 0), ...chosen]
+  order.slice(0, Math.max(others.length, hostileHomes.length - Object.keys(SEEN).length)).forEach((some, index) => {
+    const next = others[index % others.length]
+    if (next) some.push(next)
+  })
+  return hostileHomes.flatMap((home, index) => {
+    const lane = home.onlyUserScope || index % 2 === 1 ? 'user' : 'system'
+    return lane === scope ? [{home, chosen: chosen[index] ?? []}] : []
+  })
+}
 
 /** A user whose service root looks after, in one scope. */
 interface Lane {
@@ -181,31 +215,19 @@ if (fs.existsSync('/usr/bin/strace')) {
         return faults
       }
 
-      /** Some commands at each home: doctor always, what it mends at every third, the others in turn. */
-      const chosenFor = (index: number) => {
-        if (IS_WHOLE) return commands
-        const [look, mend, ...others] = commands
-        const turn = Array.from({length: TURN}, (_, place) => others[(index * TURN + place) % others.length])
-        return [look, ...(index % 3 === 0 ? [mend] : []), ...turn].filter((one) => one !== undefined)
-      }
-
       it('never does anything there that the owner could turn against the machine', async () => {
         const attack = async (lane: Lane) => {
           const faults: Fault[] = []
-          const homes = hostileHomes.filter((home) => home.name.includes(ONLY) && (lane.scope === 'user' || !home.onlyUserScope))
-          let number = 0
-          for (const [index, home] of homes.entries()) {
-            // Those that one lane leaves out the other one takes.
-            const chosen = chosenFor(lane.scope === 'user' ? index : index + 7)
-            faults.push(...(await assault(lane, home, chosen)))
-            number += chosen.length
-          }
-          return {faults, number, homes: homes.length}
+          const tried = runsOf(lane.scope).filter(({home}) => home.name.includes(ONLY))
+          for (const {home, chosen} of tried) faults.push(...(await assault(lane, home, chosen)))
+          return {faults, tried}
         }
         const all = await Promise.all(lanes.map(attack))
         const faults = all.flatMap((one) => one.faults)
-        const total = all.reduce((sum, one) => sum + one.number, 0)
-        console.log(`${commands.length} commands × ${hostileHomes.length} hostile homes (${total} runs): ${faults.length} violations`)
+        const names = all.flatMap(({tried}) => tried.flatMap(({home, chosen}) => chosen.map(({name}) => [home.name, name] as const)))
+        const [homes, commandsTried] = [new Set(names.map(([home]) => home)), new Set(names.map(([, command]) => command))]
+        console.log(`${commandsTried.size} commands × ${homes.size} hostile homes (${names.length} runs): ${faults.length} violations`)
+        if (ONLY === '') expect([homes.size, commandsTried.size]).toEqual([hostileHomes.length, commands.length])
         expect(faults.map(({kind, home, command, call}) => `${kind}: ${command}, where ${home}: ${call}`)).toEqual([])
       }, 3_600_000)
     },

@@ -5,6 +5,7 @@ import {fileURLToPath} from 'node:url'
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account, RunResult} from '../../src/host/host.js'
 import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import {inCampaign} from '../support/campaign.js'
 import {DOCUMENT_OF_COMMAND, type DocumentKind, SCHEMA_FOLDER, schemaErrors} from '../support/json-schemas.js'
 import {describeOnSystemd, hermesSvc} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
@@ -44,7 +45,12 @@ function messagesOf({code, stdout, stderr}: Ended): string[] {
 
 /** Their output is not a document of ours: the gateway's own, a script for a shell. */
 const undocumented = ['run', 'autocomplete']
-const documented = Object.keys(DOCUMENT_OF_COMMAND).filter((command) => !undocumented.includes(command))
+const everyCommand = Object.keys(DOCUMENT_OF_COMMAND).filter((command) => !undocumented.includes(command))
+/** The commands of `fix` are one class: outside of a campaign one stands for all. */
+const documented = inCampaign(
+  everyCommand,
+  everyCommand.filter((command) => !command.startsWith('fix:') || command === 'fix:stale-state'),
+)
 
 await describeOnSystemd('what --json prints', (machine) => {
   let ann: Account

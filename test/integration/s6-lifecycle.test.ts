@@ -1,6 +1,7 @@
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import {STEPS} from '../../src/smoke/steps.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import {inCampaign} from '../support/campaign.js'
 import {waitFor} from '../support/machines.js'
 import {
   describeInContainer,
@@ -16,6 +17,8 @@ import {
 const SERVICE_DIRECTORY = '/run/service'
 /** Fast enough for many ends in a test; s6 itself lets a second pass between two starts. */
 const SHORT = ['--restart-delay', '1s', '--restart-delay-max', '2s']
+/** Planned restarts in a row, a second each; more than the failures after which it would wait longest. */
+const PLANNED = inCampaign(50, 8)
 
 describeInContainer('a service under s6', () => {
   let volumes: Volumes
@@ -246,12 +249,12 @@ describeInContainer('a service under s6', () => {
   })
 
   describe.concurrent('an end of the gateway', () => {
-    it('with 75 is followed by a start, and 50 in a row leave it up', async () => {
+    it(`with 75 is followed by a start, and ${PLANNED} in a row leave it up`, async () => {
       const service = new Service()
       const pid = await service.install()
       service.configure({exit_after_ms: 0, exit: {code: 75}})
       await container.sh(`kill -USR1 ${pid}`)
-      await waitFor(() => service.ends() >= 50, '50 planned restarts', 170_000)
+      await waitFor(() => service.ends() >= PLANNED, 'the last planned restart', 170_000)
       service.configure({})
       await service.up(pid)
       expect(await container.status(service.name)).toMatchObject({actual: 'running', failuresInARow: 0})

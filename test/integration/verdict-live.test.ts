@@ -10,6 +10,7 @@ import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest'
 import {askTick} from '../../src/gateway/heartbeat.js'
 import {DEFAULT_WEDGE_WINDOW_MS} from '../../src/observe/prove-loop.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import {inCampaign} from '../support/campaign.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {LiveGateways, processState, PYTHON, STAND_IN_SOURCE} from '../support/live-gateway.js'
 import {testHost, waitFor} from '../support/machines.js'
@@ -33,6 +34,9 @@ const FAKETIME = fs
   .readdirSync('/usr/lib')
   .map((folder) => `/usr/lib/${folder}/faketime/libfaketime.so.1`)
   .find((file) => fs.existsSync(file))
+
+/** What goes before a program whose clock is another one. */
+const CLOCK = ['env', `LD_PRELOAD=${FAKETIME}`]
 
 function whyNot(needs: {readonly root?: boolean; readonly faketime?: boolean}): string | undefined {
   if (process.platform !== 'linux') return 'needs Linux'
@@ -557,12 +561,11 @@ describe('the verdict from elsewhere', () => {
     const shifts = ['+1h', '-1h'] as const
     /** As when somebody sets the clock, and as in a machine whose clocks all differ. */
     const clocks = shifts.flatMap((shift) => [
-      ['env', `LD_PRELOAD=${FAKETIME}`, `FAKETIME=${shift}`, 'FAKETIME_DONT_FAKE_MONOTONIC=1'],
-      ['env', `LD_PRELOAD=${FAKETIME}`, `FAKETIME=${shift}`],
+      {shift, which: 'the clock that is set', within: [...CLOCK, `FAKETIME=${shift}`, 'FAKETIME_DONT_FAKE_MONOTONIC=1']},
+      {shift, which: 'all clocks', within: [...CLOCK, `FAKETIME=${shift}`]},
     ])
 
-    it.each(clocks)('is the same for us: %s %s %s %s', async (...words) => {
-      const within = words.filter((word) => word !== undefined)
+    it.each(inCampaign(clocks, clocks.slice(1, 3)))('is the same where $which of ours are off by $shift', async ({within}) => {
       const withoutControl: StandInConfig = {version: '0.21', control_socket: false}
       for (const config of [...VERSIONS.map((version) => ({version})), withoutControl, WITHOUT_SOCKETS]) {
         const {home, pid} = await gateways.start({config})
@@ -577,8 +580,7 @@ describe('the verdict from elsewhere', () => {
       expect((await verdictsWithin(within, home)).status).toMatchObject({state: 'dead'})
     })
 
-    it.each(clocks)('is the same for the gateway: %s %s %s %s', async (...words) => {
-      const within = words.filter((word) => word !== undefined)
+    it.each(inCampaign(clocks, clocks.slice(1, 3)))('is the same where $which of the gateway are off by $shift', async ({within}) => {
       for (const config of [{version: '0.10'}, {version: '0.16'}, {version: '0.21'}, {version: '0.21', control_socket: false}] as const) {
         const {home, pid} = await gateways.start({config, within})
         // Whoever fakes one clock only has threads that wait for the other one spin, which slows the loop down.
