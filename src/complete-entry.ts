@@ -1,5 +1,3 @@
-import {GatewayVariable} from './gateway/contract.js'
-import {accountDoor, accountNamed} from './host/account-door.js'
 import path from 'node:path'
 import {type Candidate, complete, type LiveValues} from './completion/complete.js'
 import {shellWords} from './completion/shell-words.js'
@@ -7,7 +5,8 @@ import {type CommandTree, commandTree} from './completion/tree.js'
 import {createNodeHost} from './host/node-host.js'
 import type {Host} from './host/host.js'
 import {writeDirectly, writeText} from './host/stdio.js'
-import {listProfiles, resolveProfile} from './service/profile.js'
+import {resolvePlace} from './observe/place.js'
+import {listProfiles} from './service/profile.js'
 
 // What templates/completion asks as `hermes-svc __complete`. It stands alone, without oclif: a shell asks at each press of the Tab key.
 
@@ -45,12 +44,8 @@ export function main(argv: readonly string[], packageRoot: string): void {
 function liveValues(host: Host): LiveValues {
   return {
     profiles: ({home, runAs}): readonly Candidate[] => {
-      const account = runAs === undefined ? host.account : accountNamed(host, runAs)
-      if (!account) return []
-      const environmentHome = runAs === undefined ? host.env[GatewayVariable.home] : undefined
-      const userHost = accountDoor(host, account)
-      const {root} = resolveProfile(userHost, account.home, {home, environmentHome})
-      return listProfiles(userHost, root).map((profile) => ({word: profile.name, about: profile.home}))
+      const {userHost, profile} = resolvePlace(host, {home, runAs})
+      return listProfiles(userHost, profile.root).map(({name, home: about}) => ({word: name, about}))
     },
     variables: () => Object.keys(host.env).filter((name) => /^[A-Za-z_]\w*$/.test(name)),
   }

@@ -1,6 +1,6 @@
+import {DEFAULT_WEDGE_WINDOW_MS} from '../observe/ask-loop.js'
 import {HomeFile} from '../gateway/contract.js'
 import {ExitStatus} from '../errors.js'
-import {DEFAULT_WEDGE_WINDOW_MS} from '../observe/prove-loop.js'
 import {tick} from '../tick/tick.js'
 import {servedBy} from '../observe/served.js'
 import type {Target} from '../observe/where.js'

@@ -1,6 +1,7 @@
+import {DEFAULT_WEDGE_WINDOW_MS} from '../observe/ask-loop.js'
+import {proveAll} from '../observe/look.js'
 import {report} from '../observe/report.js'
 import {ExitStatus} from '../errors.js'
-import {DEFAULT_WEDGE_WINDOW_MS, proveAll} from '../observe/prove.js'
 import {servedBy} from '../observe/served.js'
 import {listText} from '../ui/status-text.js'
 import {prepareWidths} from '../text/layout.js'

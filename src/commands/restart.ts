@@ -1,6 +1,6 @@
+import {DEFAULT_WEDGE_WINDOW_MS} from '../observe/ask-loop.js'
 import {Flags} from '@oclif/core'
 import type {LadderTimes} from '../lifecycle/ladder.js'
-import {DEFAULT_WEDGE_WINDOW_MS} from '../observe/prove.js'
 import {planRestart} from '../lifecycle/restart.js'
 import {allFlag, type CommandResult, dryRunFlag, durationFlag, timeoutFlag, wedgeWindowFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'

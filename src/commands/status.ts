@@ -1,5 +1,6 @@
+import {DEFAULT_WEDGE_WINDOW_MS} from '../observe/ask-loop.js'
+import {prove} from '../observe/look.js'
 import {report} from '../observe/report.js'
-import {DEFAULT_WEDGE_WINDOW_MS, prove} from '../observe/prove.js'
 import {servedBy} from '../observe/served.js'
 import {assess} from '../observe/assess.js'
 import {statusText} from '../ui/status-text.js'

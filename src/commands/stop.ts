@@ -1,6 +1,6 @@
+import {DEFAULT_WEDGE_WINDOW_MS} from '../observe/ask-loop.js'
 import {Flags} from '@oclif/core'
 import {stopBudgetMs} from '../lifecycle/budget.js'
-import {DEFAULT_WEDGE_WINDOW_MS} from '../observe/prove.js'
 import {planStop} from '../lifecycle/stop.js'
 import {allFlag, type CommandResult, dryRunFlag, timeoutFlag, wedgeWindowFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'

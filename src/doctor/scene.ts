@@ -1,8 +1,7 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {type ProcessTable, readProcessTable} from '../gateway/process-table.js'
 import {type Located, locateAll} from '../observe/locate.js'
-import {type Observation, observeWith} from '../observe/look.js'
-import {proveSeen} from '../observe/prove.js'
+import {type Observation, proveLocated} from '../observe/look.js'
 import {servedBy} from '../observe/served.js'
 import type {Target} from '../observe/where.js'
 import type {ManagerObservation} from '../managers/manager.js'
@@ -42,12 +41,11 @@ export async function observeScenes(targets: readonly Target[], {wedgeWindowMs, 
   if (!first) return []
   const {located, unreachable} = locate(targets, isNamed, anyScope)
   const processes = readProcessTable(first.host)
-  const scenes = located.map(async ({target, manager}): Promise<Scene> => {
-    const seen = await proveSeen(target, observeWith(target, manager), wedgeWindowMs)
+  const found = await proveLocated(located, wedgeWindowMs)
+  return found.map(({target, seen}): Scene => {
     const [nowMs, monotonicMs] = [target.host.nowMs(), target.host.monotonicMs()]
     return {target, seen, unreachable, processes, nowMs, monotonicMs, isNamed, servedBy: servedBy(target)}
   })
-  return Promise.all(scenes)
 }
 
 function locate(

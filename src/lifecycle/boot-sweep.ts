@@ -1,9 +1,8 @@
-import {judge} from '../observe/judge.js'
+import {lookAtHome} from '../observe/look.js'
 import path from 'node:path'
 import {HomeFile} from '../gateway/contract.js'
 import {readLock} from '../gateway/lock.js'
 import {lockFile, pidFile} from '../gateway/records.js'
-import {observeGateway} from '../gateway/observation.js'
 import type {Doors} from '../host/host.js'
 import {whyFailed} from '../managers/container.js'
 
@@ -81,12 +80,11 @@ function whyKept(doors: Doors, home: string): string | undefined {
   const {userHost: host} = doors
   try {
     if (host.stat(home)?.kind !== 'folder') return 'the home is not there'
-    const gateway = observeGateway(doors, home)
+    const {gateway, verdict} = lookAtHome(doors, home)
     if (gateway.lock.kind === 'held') return `${HomeFile.lock} is held`
     if (host.lstat(lockFile(home)) !== undefined) return undefined
     // The oldest gateways have no lock: their record is all there is to go by.
-    const {state} = judge(gateway)
-    return host.lstat(pidFile(home)) === undefined || state === 'dead' ? undefined : `the gateway is ${state}`
+    return host.lstat(pidFile(home)) === undefined || verdict.state === 'dead' ? undefined : `the gateway is ${verdict.state}`
   } catch (error) {
     return whyFailed(error)
   }

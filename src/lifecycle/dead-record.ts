@@ -1,8 +1,8 @@
-import {judge} from '../observe/judge.js'
+import {lookAtHome} from '../observe/look.js'
 import {HomeFile} from '../gateway/contract.js'
 import {isInnerNamespace} from '../gateway/pid-namespace.js'
 import {lockFile, pidFile} from '../gateway/records.js'
-import {type GatewayObservation, type Identity, identify, observeGateway, recordOf} from '../gateway/observation.js'
+import {type GatewayObservation, type Identity, identify, recordOf} from '../gateway/observation.js'
 import {type Doors, HostError} from '../host/host.js'
 
 /** What was seen of a home: nobody lives there, and the work was done; or somebody does, or may, and it was not. */
@@ -25,8 +25,8 @@ export async function whileAlone(
   mayBe: (gateway: GatewayObservation) => boolean = () => false,
 ): Promise<Alone> {
   const {host, userHost} = doors
-  const gateway = observeGateway(doors, home, undefined, true)
-  const {state, evidence, pid} = judge(gateway)
+  const {gateway, verdict} = lookAtHome(doors, home, true)
+  const {state, evidence, pid} = verdict
   if (state !== 'dead' && !mayBe(gateway)) return {isAlone: false, gateway, pid, evidence}
   const isToBeHeld = isInnerNamespace(host) && userHost.stat(lockFile(home)) !== undefined
   const held = isToBeHeld ? await userHost.lock(lockFile(home)) : undefined

@@ -1,9 +1,8 @@
-import {judge} from '../observe/judge.js'
+import {lookAtHome} from '../observe/look.js'
 import {desiredStateOf, StateField, type DesiredState} from '../gateway/contract.js'
 import {type AccountHost, type Doors, HostError, type InPlaceWrite} from '../host/host.js'
 import {isObject, stateFile} from '../gateway/records.js'
 import {topLevelValue} from '../gateway/state-timestamp.js'
-import {observeGateway} from '../gateway/observation.js'
 
 const SPACE = 0x20
 /** Those of JSON. */
@@ -23,7 +22,7 @@ export function mirrorDesired(doors: Doors, home: string, desired: DesiredState,
   let hasWritten = true
   let saysDesired = false
   // Whoever says that it does not run has seen to it that none runs in another PID namespace.
-  const mayInsert = !gatewayRuns && judge(observeGateway(doors, home, undefined, true)).state === 'dead'
+  const mayInsert = !gatewayRuns && lookAtHome(doors, home, true).verdict.state === 'dead'
   const edit = (content: Buffer): InPlaceWrite | undefined => {
     const {current, write} = planMirror(content, desired, mayInsert)
     saysDesired = current === desired

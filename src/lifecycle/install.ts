@@ -1,11 +1,9 @@
-import {judge} from '../observe/judge.js'
 import path from 'node:path'
 import {HomeFile, type DesiredState} from '../gateway/contract.js'
 import {ownerDoor} from '../host/account-door.js'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {readDrain} from '../gateway/drain.js'
 import {pidFile, stateFile} from '../gateway/records.js'
-import {observeGateway} from '../gateway/observation.js'
 import {isAsWanted} from '../managers/as-wanted.js'
 import {type Door, HostError} from '../host/host.js'
 import {temporariesOf} from '../host/tolerant-read.js'
@@ -21,8 +19,7 @@ import {DEFAULT_HEARTBEAT, type HeartbeatSettings, type ServiceSettings} from '.
 import {restartBudgetMs} from './budget.js'
 import {isFirstHomeOf, makeFirstHome} from './first-home.js'
 import {recordIntent} from './intent.js'
-import {observe, type Observation, observeWith} from '../observe/look.js'
-import {askUnseen, requireVisible} from '../observe/prove.js'
+import {observe, type Observation, observeWith, askUnseen, requireVisible, lookAtHome} from '../observe/look.js'
 import {servedBy} from '../observe/served.js'
 import {requireNoOrphan, requireUsableDefinition} from './start.js'
 import {markDue, restartIsDone} from './restart-due.js'
@@ -338,7 +335,7 @@ function abortNew(target: Target, before: Observation): Step {
 /** Takes away what a gateway that was killed has left of these files in its home, unless one lives there by now. */
 function forgetNew(target: Target, files: readonly string[]): void {
   // It was this machine's own, so that none runs in another PID namespace.
-  if (judge(observeGateway(target, target.service.profile.home, undefined, true)).state !== 'dead') return
+  if (lookAtHome(target, target.service.profile.home, true).verdict.state !== 'dead') return
   for (const file of files) target.userHost.removeFile(file)
 }
 

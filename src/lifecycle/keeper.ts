@@ -12,7 +12,7 @@ import {readDesired} from '../service/desired-state.js'
 import type {RestartPolicy} from '../service/restart-policy.js'
 import type {HeartbeatSettings} from '../service/settings.js'
 import {clearDeadRecord} from './dead-record.js'
-import type {RunPlace} from './run-place.js'
+import type {Place} from '../observe/place.js'
 import {writePlannedStop} from '../gateway/signal-gateway.js'
 import {watch} from '../tick/watchdog.js'
 
@@ -43,7 +43,7 @@ export class Keeper {
   private readonly over = new AbortController()
 
   constructor(
-    private readonly place: RunPlace,
+    private readonly place: Place,
     private readonly options: KeeperOptions,
   ) {}
 
@@ -193,7 +193,7 @@ export class Keeper {
 }
 
 /** The gateway that the pid record names if the process that was launched started it, as a wrapper does; else that process itself. */
-function gatewayOf({host, userHost, profile}: RunPlace, pid: number): ProcessInfo | undefined {
+function gatewayOf({host, userHost, profile}: Place, pid: number): ProcessInfo | undefined {
   const launched = readProcess(host, pid, userHost)
   if (!launched || hasEnded(launched)) return undefined
   const record = recordOf(readProcessRecord(userHost, pidFile(profile.home)))

@@ -1,10 +1,10 @@
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {HostError} from '../host/host.js'
-import type {RunPlace} from './run-place.js'
+import type {Place} from '../observe/place.js'
 
 /** Where the helpers and the watchdog remember what they must; its name is nobody else's. */
-export function makeRunFolder({host, userHost, profile}: RunPlace): string {
+export function makeRunFolder({host, userHost, profile}: Place): string {
   const {XDG_RUNTIME_DIR, TMPDIR} = host.env
   // The home comes last: a container may have nothing else to write to.
   const places = [XDG_RUNTIME_DIR, TMPDIR, '/tmp', profile.home].filter((folder) => folder !== undefined && path.isAbsolute(folder))
@@ -28,7 +28,7 @@ export function makeRunFolder({host, userHost, profile}: RunPlace): string {
   })
 }
 
-export function removeRunFolder({userHost}: RunPlace, folder: string): void {
+export function removeRunFolder({userHost}: Place, folder: string): void {
   try {
     for (const name of userHost.list(folder) ?? []) userHost.removeFile(path.join(folder, name))
     userHost.removeFolder(folder)

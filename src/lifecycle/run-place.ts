@@ -1,36 +1,11 @@
-import {GatewayVariable} from '../gateway/contract.js'
-import {accountDoor} from '../host/account-door.js'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
-import {proveGateway} from '../observe/prove-loop.js'
-import type {Account, AccountHost, Host} from '../host/host.js'
+import {isUnseen, proveHome} from '../observe/look.js'
+import type {Place} from '../observe/place.js'
 import {findGatewayCommand} from '../service/gateway-command.js'
-import {type Profile, resolveProfile} from '../service/profile.js'
 import {servedBy} from '../observe/served.js'
-import {homeOwner, requireAccount, type TargetFlags} from '../observe/where.js'
-
-/** Whose gateway of which home. */
-export interface RunPlace {
-  readonly host: Host
-  readonly userHost: AccountHost
-  readonly profile: Profile
-  readonly account: Account
-}
-
-export function findPlace(host: Host, flags: TargetFlags): RunPlace {
-  const isRoot = host.account.uid === 0
-  const named = flags.runAs === undefined ? undefined : requireAccount(host, flags.runAs)
-  if (named && !isRoot && named.uid !== host.account.uid) {
-    throw usageError(`--run-as ${flags.runAs}: only root can run another user's gateway`)
-  }
-  const environmentHome = host.env[GatewayVariable.home]
-  const account = named ?? homeOwner(host, flags.home ?? environmentHome) ?? host.account
-  const userHost = accountDoor(host, account)
-  const profile = resolveProfile(userHost, account.home, {profile: flags.profile, home: flags.home, environmentHome})
-  return {host, userHost, profile, account}
-}
 
 /** Throws a ServiceError where there is no home to run a gateway of. */
-export function requireHome(place: RunPlace): void {
+export function requireHome(place: Place): void {
   const {userHost, profile} = place
   const server = servedBy({userHost, service: {...place, name: profile.name}})
   if (server !== undefined)
@@ -44,7 +19,7 @@ export function requireHome(place: RunPlace): void {
 }
 
 /** The gateway's own command. Throws a ServiceError that names the flag for it where there is none. */
-export function findProgram({host, profile, account}: RunPlace): readonly string[] {
+export function findProgram({host, profile, account}: Place): readonly string[] {
   try {
     return findGatewayCommand(host, profile.root, account, host.env.PATH).argv
   } catch (error) {
@@ -55,10 +30,10 @@ export function findProgram({host, profile, account}: RunPlace): readonly string
 }
 
 /** A second gateway beside one that runs would fail again and again. */
-export async function requireAlone({host, userHost, profile}: RunPlace): Promise<void> {
-  const {gateway, verdict} = await proveGateway({host, userHost}, profile.home, 0)
-  const {pid, evidence} = verdict
-  if (pid === undefined && gateway.lock.kind !== 'held' && verdict.state !== 'alive') return
+export async function requireAlone({host, userHost, profile}: Place): Promise<void> {
+  const seen = await proveHome({host, userHost}, profile.home, 0)
+  const {pid, evidence} = seen.verdict
+  if (pid === undefined && !isUnseen(seen)) return
   const where = pid === undefined ? 'where it cannot be seen from here, probably in another container' : `as pid ${pid}`
   throw new ServiceError(`A gateway of ${profile.home} runs already, ${where}`, {
     code: 'already-running',

@@ -1,3 +1,5 @@
+import {resolvePlace} from '../observe/place.js'
+import type {TargetFlags} from '../observe/place.js'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {readDrain, stopTimeoutSec} from '../gateway/drain.js'
 import type {Host} from '../host/host.js'
@@ -8,8 +10,7 @@ import {DEFAULT_HEARTBEAT, type HeartbeatSettings} from '../service/settings.js'
 import type {DefinitionRequest} from './install.js'
 import {Keeper, KEPT_SIGNALS} from './keeper.js'
 import {makeRunFolder, removeRunFolder} from './run-folder.js'
-import {findPlace, findProgram, requireAlone, requireHome} from './run-place.js'
-import type {TargetFlags} from '../observe/where.js'
+import {findProgram, requireAlone, requireHome} from './run-place.js'
 
 /** How `run` is asked for. */
 export interface RunRequest extends Pick<DefinitionRequest, 'command' | 'policy' | 'heartbeat'> {
@@ -25,7 +26,7 @@ export interface RunRequest extends Pick<DefinitionRequest, 'command' | 'policy'
  */
 export async function runGateway(host: Host, request: RunRequest): Promise<number> {
   requireInit(host)
-  const place = findPlace(host, request.flags)
+  const place = resolvePlace(host, request.flags)
   const policy: RestartPolicy = {...DEFAULT_RESTART_POLICY, ...request.policy}
   if (policy.firstMs > policy.capMs) {
     throw usageError(`--restart-delay (${policy.firstMs} ms) must not be longer than --restart-delay-max (${policy.capMs} ms)`)

@@ -1,7 +1,7 @@
+import {prove} from '../observe/look.js'
 import {ownerDoor} from '../host/account-door.js'
 import {onUndo, type Plan, singleSteps, type Step} from '../plan/plan.js'
 import {desiredStateFile} from '../service/desired-state.js'
-import {prove} from '../observe/prove.js'
 import {endAndSeeItGone, isAboutToRestart} from './stop.js'
 import {inheriting, plannedAnew, sharedLock, sharedTick, under} from './shared.js'
 import {requireSameHome, type Target} from '../observe/where.js'

@@ -1,19 +1,18 @@
-import {judge, type Verdict} from './judge.js'
-import {GatewayVariable, DEFAULT_PROFILE} from '../gateway/contract.js'
-import {accountDoor, accountNamed} from '../host/account-door.js'
-import {ExitStatus, ServiceError} from '../errors.js'
+import {DEFAULT_WEDGE_WINDOW_MS, glance} from './ask-loop.js'
+import type {TargetFlags} from './place.js'
+import {type Verdict} from './judge.js'
+import {DEFAULT_PROFILE} from '../gateway/contract.js'
+import {ServiceError} from '../errors.js'
 import {type HealthPayload, healthPayload, isMeantToRun, type StateFileText} from './health-payload.js'
-import {glanceAtLoop} from '../gateway/loop.js'
 import {hasEnded, startedAt} from '../gateway/process.js'
-import {DEFAULT_WEDGE_WINDOW_MS, proveLoop} from './prove-loop.js'
 import {type FileReading, type ProcessRecord, stateFile} from '../gateway/records.js'
-import {type GatewayObservation, observeGateway, recordOf, stateOf} from '../gateway/observation.js'
-import {type Account, type AccountHost, type Host, HostError} from '../host/host.js'
+import {type GatewayObservation, recordOf, stateOf} from '../gateway/observation.js'
+import {type AccountHost, type Host, HostError} from '../host/host.js'
 import type {ManagerObservation} from '../managers/manager.js'
 import {isStoppedUntilBoot, readDesired} from '../service/desired-state.js'
-import {listProfiles, type Profile, resolveProfile} from '../service/profile.js'
-import {hasRunHere} from './look.js'
-import {resolveTarget, type Target, type TargetFlags} from './where.js'
+import {listProfiles, type Profile} from '../service/profile.js'
+import {hasRunHere, lookAtHome, lookWith, proveSeen, type SeenGateway} from './look.js'
+import {resolveAnyPlace} from './where.js'
 
 /** The health of one profile's gateway. */
 export interface GatewayHealth {
@@ -27,13 +26,11 @@ export interface GatewayHealth {
 }
 
 /** Where a gateway's files are, and its service if there is a manager here that could have one. */
-interface Place {
-  readonly host: Host
-  /** Reads what lies in the home. */
-  readonly userHost: AccountHost
-  readonly profile: Profile
-  readonly account: Account
-  readonly target: Target | undefined
+type Place = Awaited<ReturnType<typeof resolveAnyPlace>>
+
+/** Without a profile and a home that of the root home is meant, whatever profile HERMES_HOME names. */
+function findPlace(host: Host, flags: TargetFlags): Promise<Place> {
+  return resolveAnyPlace(host, {...flags, profile: flags.profile ?? (flags.home === undefined ? DEFAULT_PROFILE : undefined)})
 }
 
 /**
@@ -57,7 +54,7 @@ export async function observeAllHealth(host: Host, flags: TargetFlags, windowMs 
     const first = await findPlace(host, flags)
     const places = profilesBeside(first).map((profile): Place => {
       const {target} = first
-      return {...first, profile, target: target && {...target, service: target.manager.serviceFor(profile, target.service.account)}}
+      return {...first, profile, ...(target && {target: {...target, service: target.manager.serviceFor(profile, target.service.account)}})}
     })
     const seen = lookAt(places)
     return await Promise.all(places.map((place, index) => healthOf(place, seen[index], windowMs)))
@@ -77,65 +74,29 @@ function profilesBeside({userHost, profile}: Place): readonly Profile[] {
   }
 }
 
-/** Finds the home also where there is no manager, or none that can be asked. Throws HostError if the way to it may not be looked at. */
-async function findPlace(host: Host, flags: TargetFlags): Promise<Place> {
-  const profile = flags.profile ?? (flags.home === undefined ? DEFAULT_PROFILE : undefined)
-  try {
-    const target = await resolveTarget(host, {...flags, profile}, 'read')
-    const {service, userHost} = target
-    return {host, userHost, profile: service.profile, account: service.account, target}
-  } catch (error) {
-    if (!(error instanceof ServiceError && error.exitStatus === ExitStatus.cannotTell)) throw error
-    const account = namedAccount(host, flags.runAs) ?? host.account
-    const environmentHome = account.uid === host.account.uid ? host.env[GatewayVariable.home] : undefined
-    const userHost = accountDoor(host, account)
-    return {
-      host,
-      userHost,
-      profile: resolveProfile(userHost, account.home, {profile, home: flags.home, environmentHome}),
-      account,
-      target: undefined,
-    }
-  }
-}
-
-function namedAccount(host: Host, name: string | undefined): Account | undefined {
-  return name === undefined ? undefined : accountNamed(host, name)
-}
-
 /** A gateway as its files, the process table and the manager show it. */
 interface Sight {
-  readonly gateway: GatewayObservation
-  readonly verdict: Verdict
+  readonly seen: SeenGateway
   /** The profile's own service under a manager here; undefined if it has none, if that cannot be told, or if it was not needed. */
   readonly service: ManagerObservation | undefined
 }
 
 /** The manager is asked only about gateways that are not proved alive or wedged without it: it takes longer than all the rest. */
 function lookAt(places: readonly Place[]): Sight[] {
-  const first = places.map((place): Sight => {
-    const gateway = observeGateway(place, place.profile.home)
-    return {gateway, verdict: judge(gateway), service: undefined}
-  })
-  const doubtful = places.filter((_, index) => ['dead', 'unknown'].includes(first[index]?.verdict.state ?? ''))
-  const services = askManager(doubtful)
-  return first.map((sight, index) => {
-    const place = places[index]
-    const service = place && services.get(place)
-    if (!place || !service) return sight
-    const isFromHere = hasRunHere(service)
-    const isSame = service.mainPid === undefined && !(isFromHere && sight.gateway.isPartial)
-    const gateway = isSame ? sight.gateway : observeGateway(place, place.profile.home, service.mainPid, isFromHere)
-    return {gateway, verdict: judge(gateway), service}
+  const first = places.map((place) => ({place, seen: lookAtHome(place, place.profile.home)}))
+  const doubtful = first.filter(({seen}) => seen.verdict.state === 'dead' || seen.verdict.state === 'unknown')
+  const services = askManager(doubtful.map(({place}) => place))
+  return first.map(({place, seen}) => {
+    const service = services.get(place)
+    return {service, seen: service ? lookWith(place, service) : seen}
   })
 }
 
 /** A gateway whose process lives may answer nothing all the same. What is not proved wedged stays alive: its process was proved to be. */
-async function lookAtLoop({host, userHost}: Place, sight: Sight, windowMs: number): Promise<Sight> {
-  const {state, pid} = sight.verdict
-  if (state !== 'alive' || pid === undefined || glanceAtLoop({host, userHost}, pid)) return sight
-  const verdict = await proveLoop({host, userHost}, sight.gateway, sight.verdict, windowMs)
-  return verdict.state === 'wedged' ? {...sight, verdict} : sight
+async function lookAtLoop(place: Place, seen: SeenGateway, windowMs: number): Promise<SeenGateway> {
+  if (seen.verdict.state !== 'alive' || glance(place, seen.verdict)) return seen
+  const proved = await proveSeen(place, seen, windowMs)
+  return proved.verdict.state === 'wedged' ? proved : seen
 }
 
 /** What the manager says of the services that are their profiles' own. One that cannot be asked says nothing. */
@@ -162,14 +123,14 @@ function runsHome({userHost, profile}: Place, {home}: ManagerObservation): boole
 async function healthOf(place: Place, found: Sight | undefined, windowMs: number): Promise<GatewayHealth> {
   if (!found) throw new Error('every place is looked at')
   const {host, userHost, profile, account} = place
-  const sight = await lookAtLoop(place, found, windowMs)
-  const {gateway, service} = sight
+  const {service} = found
+  const {gateway, verdict: proved} = await lookAtLoop(place, found.seen, windowMs)
   const stateFile = readStateFile(userHost, gateway)
   const desired = readDesired(userHost, profile.home)
   const isStopped = isStoppedUntilBoot(host, desired)
   const recorded = isStopped ? 'stopped' : desired.kind === 'recorded' ? desired.record.desiredState : undefined
-  const verdict = provedState(sight)
-  const isOwn = (service !== undefined && hasRunHere(service)) || isSeen(gateway, sight.verdict.pid) || hasZombie(gateway)
+  const verdict = provedState(proved, service)
+  const isOwn = (service !== undefined && hasRunHere(service)) || isSeen(gateway, proved.pid) || hasZombie(gateway)
   return {
     profile: profile.name,
     account: account.name,
@@ -180,7 +141,7 @@ async function healthOf(place: Place, found: Sight | undefined, windowMs: number
 }
 
 /** A service that has just been started has not left its record yet: what the files of the run before say is no proof. */
-function provedState({verdict, service}: Sight): Verdict['state'] {
+function provedState(verdict: Verdict, service: ManagerObservation | undefined): Verdict['state'] {
   const isUnderWay = service?.activity === 'running' || service?.activity === 'starting'
   return verdict.state === 'dead' && isUnderWay ? 'unknown' : verdict.state
 }

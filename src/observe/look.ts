@@ -1,33 +1,52 @@
-import {judge, type Verdict} from './judge.js'
 import path from 'node:path'
-import {HomeFile, StateWord} from '../gateway/contract.js'
-import {type GatewayObservation, observeGateway, stateOf} from '../gateway/observation.js'
+import {ExitStatus, ServiceError} from '../errors.js'
+import {HomeFile} from '../gateway/contract.js'
+import {type GatewayObservation, observeGateway} from '../gateway/observation.js'
 import {ancestorsOf, profileOfCommandLine} from '../gateway/process.js'
-import {type Brake, describeBrake, readBrake} from '../gateway/respawn-brake.js'
+import {readBrake} from '../gateway/respawn-brake.js'
 import {type Doors, type Host, HostError} from '../host/host.js'
 import type {ManagerObservation} from '../managers/manager.js'
 import {type DesiredReading, readDesired} from '../service/desired-state.js'
 import {DEFAULT_RESTART_POLICY} from '../service/restart-policy.js'
+import {askLoop, DEFAULT_WEDGE_WINDOW_MS, glance} from './ask-loop.js'
+import {isRecordless, judge, type Judgement, type MainProcess, RECORD_WITHIN_MS, type Snapshot, type Verdict} from './judge.js'
+import {type Located, locateAll} from './locate.js'
 import {isOfService} from './membership.js'
 import type {Target} from './where.js'
 
-/** A gateway has written its first record by then, however slow the machine. */
-export const RECORD_WITHIN_MS = 120_000
-/** A gateway that has not said by then that it runs is not going to. */
-export const COMES_UP_MS = 300_000
+/** The gateway of a home as it was seen, and what is to be thought of it. */
+export interface SeenGateway extends Snapshot, Judgement {}
 
-/** A read-only snapshot of everything known about a service at one moment. */
-export interface Observation {
+/** A read-only snapshot of everything known about a service at one moment, and the verdict on its gateway. */
+export interface Observation extends SeenGateway {
   readonly manager: ManagerObservation
-  readonly gateway: GatewayObservation
-  readonly verdict: Verdict
   readonly desired: DesiredReading
-  /** The service's process sleeps by the gateway's own brake, and has no lock and no record for so long. */
-  readonly brake?: Brake
   /** The living gateway is one of the service's own processes; undefined if there is none or it cannot be told. */
   readonly supervised: boolean | undefined
-  /** It has said that it starts for longer than any start takes. */
-  readonly isOverdue?: true
+}
+
+/** A service as it was seen, in the scope in which it was found. */
+export interface Found {
+  readonly target: Target
+  readonly seen: Observation
+}
+
+/**
+ * Looks at the gateway of a home by its files and the process table alone. Reads only. `isFromHere`: a service of this home has run in this PID
+ * namespace, or whoever asks has seen to it that none runs in another one. Throws HostError for a home that may not be looked at.
+ */
+export function lookAtHome(doors: Doors, home: string, isFromHere = false): SeenGateway {
+  return judged({gateway: observeGateway(doors, home, undefined, isFromHere)})
+}
+
+/**
+ * The same, and its event loop is asked. One whose main thread is seen in epoll at the first glance is not asked any more, which costs a
+ * process as small as the tick a quarter of its time and says the same.
+ */
+export async function proveHome(doors: Doors, home: string, windowMs = DEFAULT_WEDGE_WINDOW_MS): Promise<SeenGateway> {
+  const seen = lookAtHome(doors, home)
+  const loop = glance(doors, seen.verdict)
+  return loop ? judged({...seen, loop}) : proveSeen(doors, seen, windowMs)
 }
 
 /** Looks at one service. Throws ServiceError (exit 4) if the manager cannot be reached. */
@@ -39,36 +58,95 @@ export function observe(target: Target): Observation {
 
 /** Adds what the home and the process table say to what the manager said. */
 export function observeWith(target: Doors, seen: ManagerObservation): Observation {
-  const {home} = seen.service.profile
-  const looked = observeGateway(target, home, seen.mainPid, hasRunHere(seen))
-  const gateway = seen.isContested ? {...looked, isContested: true as const} : looked
-  const upMs = upForMs(seen, target.host.monotonicMs())
-  const told = judge(gateway)
-  const brake = brakeOf(target, seen, told)
-  const judged = brake ? withEvidence(told, describeBrake(brake)) : withoutRecord(target.host, seen, told, upMs)
-  const isOverdue =
-    upMs !== undefined && upMs >= COMES_UP_MS && judged.state === 'alive' && stateOf(gateway.state)?.gatewayState === StateWord.starting
-  const verdict = isOverdue
-    ? withEvidence(judged, `it has been starting for ${Math.floor((upMs ?? 0) / 1000)} s, and no start takes as long`)
-    : judged
+  const gateway = lookWith(target, seen)
+  const {verdict} = gateway
   return {
+    ...gateway,
     manager: {...seen, failuresInARow: failuresShown(seen, verdict, target.host.monotonicMs())},
-    gateway,
-    verdict,
-    desired: readDesired(target.userHost, home),
-    ...(brake ? {brake} : {}),
-    supervised: isSupervised(target.host, seen, gateway, verdict),
-    ...(isOverdue ? {isOverdue} : {}),
+    desired: readDesired(target.userHost, seen.service.profile.home),
+    supervised: isSupervised(target.host, seen, gateway.gateway, verdict),
   }
 }
 
-function brakeOf(
-  {host, userHost}: Doors,
-  {activity, mainPid, startedAtMs, service, environment}: ManagerObservation,
-  verdict: Verdict,
-): Brake | undefined {
-  if (verdict.state !== 'dead' || activity !== 'running' || mainPid === undefined || startedAtMs === undefined) return undefined
-  return readBrake(userHost, service.profile.home, host.monotonicMs() - startedAtMs, environment)
+/** Looks at the gateway of a home whose service a manager has just told about. */
+export function lookWith(doors: Doors, seen: ManagerObservation): SeenGateway {
+  const {home} = seen.service.profile
+  const looked = observeGateway(doors, home, seen.mainPid, hasRunHere(seen))
+  const gateway = seen.isContested ? {...looked, isContested: true as const} : looked
+  const {mainPid, activity} = seen
+  const upMs = upForMs(seen, doors.host.monotonicMs())
+  const main: MainProcess | undefined = activity === 'running' && mainPid !== undefined ? {pid: mainPid, upMs} : undefined
+  const first = judged({gateway, ...(main && {main})})
+  if (!main || !isRecordless(first)) return first
+  // A process that has left nothing: is it asleep, or another home's?
+  const {startedAtMs, environment} = seen
+  const brake = startedAtMs === undefined ? undefined : readBrake(doors.userHost, home, doors.host.monotonicMs() - startedAtMs, environment)
+  if (brake) return judged({...first, brake})
+  return (upMs ?? 0) < RECORD_WITHIN_MS ? first : judged({...first, main: {...main, otherHome: otherHome(doors.host, main.pid, home)}})
+}
+
+/** Observes a service and, if its gateway's process is alive, proves or disproves its event loop. Reads only. */
+export function prove(target: Target, windowMs = DEFAULT_WEDGE_WINDOW_MS): Promise<Observation> {
+  return proveSeen(target, observe(target), windowMs)
+}
+
+/** The same for a gateway that was looked at already. */
+export async function proveSeen<T extends SeenGateway>(doors: Doors, seen: T, windowMs: number): Promise<T> {
+  const loop = await askLoop(doors, seen.gateway, seen.verdict, windowMs)
+  return loop ? {...seen, ...judged({...seen, loop})} : seen
+}
+
+/**
+ * The same for many services of one manager: that is asked once at most, and all gateways at once, so that however many are wedged it takes
+ * no longer than for one. `anyScope`: what is not installed there is looked for in the other scope, by one call more.
+ */
+export function proveAll(targets: readonly Target[], windowMs: number, anyScope: boolean): Promise<Found[]> {
+  return proveLocated(locateAll(targets, anyScope), windowMs)
+}
+
+/** The same for services that the manager was asked about already. */
+export function proveLocated(located: readonly Located[], windowMs: number): Promise<Found[]> {
+  return Promise.all(
+    located.map(async ({target, manager}) => ({target, seen: await proveSeen(target, observeWith(target, manager), windowMs)})),
+  )
+}
+
+/** Asks the control socket where no process was found; what was seen stays as it is else. */
+export async function askUnseen(target: Target, seen: Observation): Promise<Observation> {
+  return seen.verdict.pid === undefined ? proveSeen(target, seen, 0) : seen
+}
+
+/** True if a gateway is there without a process that could be seen: it holds the lock, or its control socket answers. */
+export function isUnseen({gateway, verdict}: SeenGateway): boolean {
+  return verdict.pid === undefined && (gateway.lock.kind === 'held' || verdict.state === 'alive')
+}
+
+/**
+ * Throws (exit 1) if a gateway of this home runs where its process cannot be seen: it can be neither asked nor waited for, and no other one
+ * starts beside it. For an observation that was proved: by its control socket alone may it have been found.
+ */
+export function requireVisible(target: Target, seen: Observation): void {
+  if (!isUnseen(seen)) return
+  throw new ServiceError(`The gateway of ${target.service.profile.home} runs where it cannot be seen from here, probably in a container`, {
+    code: 'gateway-unseen',
+    exitStatus: ExitStatus.failed,
+    evidence: seen.verdict.evidence,
+    next: ['the same command where it runs'],
+  })
+}
+
+/** True if a gateway of this service has run under the manager here, or may have. */
+export function hasRunHere({installed, hasRun}: Pick<ManagerObservation, 'installed' | 'hasRun'>): boolean {
+  return installed !== 'no' && hasRun !== false
+}
+
+/** The name that a gateway's command line gives its profile; used in messages about a gateway outside its service. */
+export function commandLineProfile(gateway: GatewayObservation, pid: number): string | undefined {
+  return profileOfCommandLine(gateway.processes.get(pid)?.argv ?? [])
+}
+
+function judged(snapshot: Snapshot): SeenGateway {
+  return {...snapshot, ...judge(snapshot)}
 }
 
 /**
@@ -81,24 +159,10 @@ function failuresShown(seen: ManagerObservation, verdict: Verdict, nowMs: number
   return upMs >= forgetAfterMs ? 0 : seen.failuresInARow
 }
 
-/** True if a gateway of this service has run under the manager here, or may have. */
-export function hasRunHere({installed, hasRun}: Pick<ManagerObservation, 'installed' | 'hasRun'>): boolean {
-  return installed !== 'no' && hasRun !== false
-}
-
-/** How long the main process has been there; undefined without one. Not every manager notes when it was started. */
-function upForMs({activity, mainPid, startedAtMs, changedAtMs}: ManagerObservation, nowMs: number): number | undefined {
+/** How long the main process has been there; undefined where it is not known. Not every manager notes when it was started. */
+function upForMs({startedAtMs, changedAtMs}: ManagerObservation, nowMs: number): number | undefined {
   const sinceMs = startedAtMs ?? changedAtMs
-  return activity !== 'running' || mainPid === undefined || sinceMs === undefined ? undefined : nowMs - sinceMs
-}
-
-/** A main process without any record is a gateway that is about to write one; but not for ever. */
-function withoutRecord(host: Host, {mainPid, service}: ManagerObservation, verdict: Verdict, upMs: number | undefined): Verdict {
-  if (verdict.state !== 'dead' || mainPid === undefined || upMs === undefined || upMs < RECORD_WITHIN_MS) return verdict
-  const other = otherHome(host, mainPid, service.profile.home)
-  const up = `has been up for ${Math.floor(upMs / 1000)} s and has left no record of a gateway in this home`
-  const elsewhere = other === undefined ? '' : `: it is the gateway of ${other}`
-  return {...withEvidence(verdict, `pid ${mainPid}, the main process of the service, ${up}${elsewhere}`), state: 'unknown'}
+  return sinceMs === undefined ? undefined : nowMs - sinceMs
 }
 
 /** Another home whose gateway.lock a process has open; undefined if none is seen. */
@@ -114,16 +178,7 @@ function otherHome(host: Host, pid: number, home: string): string | undefined {
   }
 }
 
-function withEvidence(verdict: Verdict, first: string): Verdict {
-  return {...verdict, evidence: [first, ...verdict.evidence]}
-}
-
 function isSupervised(host: Host, seen: ManagerObservation, gateway: GatewayObservation, {pid}: Verdict): boolean | undefined {
   if (pid === undefined) return undefined
   return isOfService(seen, {pid, cgroup: gateway.processes.get(pid)?.cgroup}, () => ancestorsOf(host, pid))
-}
-
-/** The name that a gateway's command line gives its profile; used in messages about a gateway outside its service. */
-export function commandLineProfile(gateway: GatewayObservation, pid: number): string | undefined {
-  return profileOfCommandLine(gateway.processes.get(pid)?.argv ?? [])
 }

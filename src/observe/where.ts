@@ -1,22 +1,13 @@
 import type {Scope, Service} from '../service/service.js'
 import {GatewayVariable, DEFAULT_PROFILE} from '../gateway/contract.js'
-import {accountDoor, accountNamed} from '../host/account-door.js'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {type Account, type AccountHost, type Doors, type Host, HostError} from '../host/host.js'
+import {homeOwner, namedAccount, type Place, placeOf, resolvePlace, type TargetFlags} from './place.js'
 import type {Container} from '../managers/container.js'
 import {detectManager} from '../managers/index.js'
 import type {Manager, ManagerObservation} from '../managers/manager.js'
 import {resolveProfile} from '../service/profile.js'
 import {shellWord} from '../text/shell-quote.js'
-
-/** The flags that name a service. */
-export interface TargetFlags {
-  readonly profile?: string | undefined
-  readonly home?: string | undefined
-  readonly manager?: string | undefined
-  readonly scope?: string | undefined
-  readonly runAs?: string | undefined
-}
 
 /** One service, and what is needed to work on it. */
 export interface Target extends Doors {
@@ -32,10 +23,7 @@ export interface Target extends Doors {
  */
 export async function resolveTarget(host: Host, flags: TargetFlags, purpose: 'read' | 'change'): Promise<Target> {
   const isRoot = host.account.uid === 0
-  const named = flags.runAs === undefined ? undefined : requireAccount(host, flags.runAs)
-  if (named && !isRoot && named.uid !== host.account.uid) {
-    throw usageError(`--run-as ${flags.runAs}: only root can manage another user's service`, ['sudo hermes-svc …'])
-  }
+  const named = namedAccount(host, flags, "manage another user's service")
   const invoker = isRoot && host.env.SUDO_USER ? host.accountOf(host.env.SUDO_USER) : undefined
 
   const scope = parseScope(flags.scope) ?? (isRoot ? 'system' : 'user')
@@ -89,15 +77,23 @@ function containerTarget(
     manager.defaultAccount(flags.profile ?? DEFAULT_PROFILE) ??
     (purpose === 'read' ? host.account : undefined)
   if (!account) throw accountNeeded()
-  const userHost = accountDoor(host, account)
-  const profile = resolveProfile(userHost, account.home, {profile: flags.profile, home: flags.home, environmentHome: home})
-  return {host, userHost, manager, service: manager.serviceFor(profile, account), homeFlag: homeFlag(flags, home)}
+  return targetAt(manager, placeOf(host, account, flags, home))
 }
 
-/** Whoever has the home is whom its gateway runs as. */
-export function homeOwner(host: Host, home: string | undefined): Account | undefined {
-  const uid = home !== undefined && host.account.uid === 0 ? host.stat(home)?.uid : undefined
-  return uid === undefined || uid === 0 ? undefined : host.accountOf(uid)
+/** The place of a target, or, where no manager is here or it cannot be asked, the one without it. Throws as `resolvePlace`. */
+export async function resolveAnyPlace(host: Host, flags: TargetFlags): Promise<Place & {readonly target?: Target}> {
+  try {
+    const target = await resolveTarget(host, flags, 'read')
+    const {userHost, service, homeFlag} = target
+    return {host, userHost, profile: service.profile, account: service.account, homeFlag, target}
+  } catch (error) {
+    if (!(error instanceof ServiceError && error.exitStatus === ExitStatus.cannotTell)) throw error
+    return resolvePlace(host, flags)
+  }
+}
+
+function targetAt(manager: Manager, {host, userHost, profile, account, homeFlag}: Place): Target {
+  return {host, userHost, manager, service: manager.serviceFor(profile, account), homeFlag}
 }
 
 /** A service of somebody whom the user database does not know is nobody else's, least of all root's. */
@@ -118,12 +114,6 @@ function accountNeeded(): ServiceError {
   return usageError('--run-as is needed: as root, say which user the gateway runs as', [
     'hermes-svc install --run-as USER   # root is possible, and not advised',
   ])
-}
-
-function homeFlag(flags: TargetFlags, environmentHome: string | undefined): string {
-  if (flags.home !== undefined) return '--home'
-  if (flags.profile !== undefined) return `--profile ${flags.profile}: home`
-  return environmentHome ? GatewayVariable.home : 'home'
 }
 
 /** The same home's service in the other scope; undefined if none of that name is on disk there. */
@@ -167,10 +157,9 @@ export function requireSameHome(target: Target, seen: ManagerObservation): void 
 function targetFor(host: Host, manager: Manager, account: Account, flags: TargetFlags): Target {
   // The caller's HERMES_HOME is about the caller's own gateway.
   const environmentHome = host.account.uid === account.uid ? host.env[GatewayVariable.home] : undefined
-  const userHost = accountDoor(host, account)
-  const profile = resolveProfile(userHost, account.home, {profile: flags.profile, home: flags.home, environmentHome})
-  const service = manager.serviceFor(profile, account)
-  const target = {host, userHost, manager, service, homeFlag: homeFlag(flags, environmentHome)}
+  const target = targetAt(manager, placeOf(host, account, flags, environmentHome))
+  const {userHost, service} = target
+  const {profile} = service
   if (flags.home !== undefined || flags.profile !== undefined || environmentHome || exists(userHost, profile.home)) return target
   // There is no home in the usual place, and the unit of that name is about another one: that is the one that is meant.
   const home = manager.homeOnDisk?.(service)
@@ -186,12 +175,6 @@ function exists(host: AccountHost, file: string): boolean {
     if (error instanceof HostError) return true
     throw error
   }
-}
-
-export function requireAccount(host: Host, name: string): Account {
-  const account = accountNamed(host, name)
-  if (!account) throw usageError(`--run-as ${JSON.stringify(name)}: there is no such user`)
-  return account
 }
 
 function parseScope(scope: string | undefined): Scope | undefined {

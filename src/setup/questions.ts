@@ -1,6 +1,6 @@
+import type {TargetFlags} from '../observe/place.js'
 import type {DefinitionFlagValues} from './definition-flag-values.js'
 import type {Scope} from '../service/service.js'
-import type {TargetFlags} from '../observe/where.js'
 import {DEFAULT_HEARTBEAT} from '../service/settings.js'
 import {shellQuote} from '../text/shell-quote.js'
 import type {Found, MachineFound, OwnerFound, ProfileFound, ServiceFound} from './found.js'

@@ -1,8 +1,8 @@
+import {DEFAULT_WEDGE_WINDOW_MS} from '../observe/ask-loop.js'
 import type {Check} from '../doctor/check.js'
 import {planCure} from '../doctor/fix.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {type InstallRequest, planInstall} from '../lifecycle/install.js'
-import {DEFAULT_WEDGE_WINDOW_MS} from '../observe/prove.js'
 import type {Target} from '../observe/where.js'
 import type {Plan, Step} from '../plan/plan.js'
 

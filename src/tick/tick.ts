@@ -1,7 +1,8 @@
+import {DEFAULT_WEDGE_WINDOW_MS} from '../observe/ask-loop.js'
 import type {ProcessInfo} from '../gateway/process-info.js'
 import {HomeFile} from '../gateway/contract.js'
 import {type AccountHost, type Doors, HostError} from '../host/host.js'
-import {DEFAULT_WEDGE_WINDOW_MS, proveGateway, type ProvedGateway} from '../observe/prove-loop.js'
+import {proveHome, type SeenGateway} from '../observe/look.js'
 import {stateFile} from '../gateway/records.js'
 import {planRefresh, type Refresh, type StateOwner} from '../gateway/state-timestamp.js'
 
@@ -18,7 +19,7 @@ const READ_WITHIN_MS = 100
 /** The gateway may write in between, and its file has no room again. */
 const MOVE_TRIES = 4
 
-export interface Tick extends ProvedGateway {
+export interface Tick extends SeenGateway {
   readonly result: TickResult
 }
 
@@ -28,7 +29,7 @@ export interface Tick extends ProvedGateway {
  * tick. The gateway's own heartbeat file is never written. `uid`: whom the gateway belongs to. Never throws for what it finds.
  */
 export async function tick(hosts: Doors, home: string, uid: number, windowMs = DEFAULT_WEDGE_WINDOW_MS): Promise<Tick> {
-  const proved = await proveGateway(hosts, home, windowMs)
+  const proved = await proveHome(hosts, home, windowMs)
   const {verdict, gateway} = proved
   const nothing = (why: string): Tick => ({...proved, result: {kind: 'nothing', why}})
   if (verdict.state !== 'alive' || verdict.pid === undefined)

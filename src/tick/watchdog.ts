@@ -2,7 +2,7 @@ import {waitUntil} from '../host/wait-until.js'
 import type {ProcessInfo} from '../gateway/process-info.js'
 import path from 'node:path'
 import {glanceAtLoop} from '../gateway/loop.js'
-import type {ProvedGateway} from '../observe/prove-loop.js'
+import type {SeenGateway} from '../observe/look.js'
 import {ageMs} from '../gateway/process.js'
 import {afterKill, afterTick, parseMemory, type Sighting, type WatchdogMemory} from './watchdog-memory.js'
 import {type AccountHost, type Doors, type Host, HostError} from '../host/host.js'
@@ -35,7 +35,7 @@ const LOOK_EVERY_MS = 50
  * no command of ours is at work on it; its identity is checked once more just before. Returns a line for the log if it did something or
  * would have liked to. Never throws for what it finds.
  */
-export async function watch(doors: Doors, service: WatchedService, proved: ProvedGateway): Promise<string | undefined> {
+export async function watch(doors: Doors, service: WatchedService, proved: SeenGateway): Promise<string | undefined> {
   const {host, userHost} = doors
   const nowMs = host.monotonicMs()
   const living = proved.verdict.pid === undefined ? undefined : proved.gateway.processes.get(proved.verdict.pid)
@@ -57,7 +57,7 @@ export async function watch(doors: Doors, service: WatchedService, proved: Prove
   }
 }
 
-function sighting(host: Host, {verdict}: ProvedGateway, living: ProcessInfo): Sighting {
+function sighting(host: Host, {verdict}: SeenGateway, living: ProcessInfo): Sighting {
   const {pid, startTime} = living
   return {pid, startTime, isWedged: verdict.state === 'wedged', ageMs: ageMs(host, living)}
 }

@@ -20,6 +20,8 @@ function observation({manager = {}, verdict = 'dead', says, supervised = true, d
   const pid = 'pid' in rest ? rest.pid : verdict === 'alive' || verdict === 'wedged' ? 468 : undefined
   const state = gatewayState({says})
   return {
+    by: 'process',
+    isOverdue: false,
     manager: {
       service: SERVICE,
       installed: 'own',

@@ -1,7 +1,8 @@
+import type {TargetFlags} from '../../src/observe/place.js'
 import {describe, expect, it} from 'vitest'
 import {ServiceError} from '../../src/errors.js'
 import type {Account} from '../../src/host/host.js'
-import {requireSameHome, resolveTarget, type TargetFlags} from '../../src/observe/where.js'
+import {requireSameHome, resolveTarget} from '../../src/observe/where.js'
 import {type FakeFile, FakeHost, type FakeMachine, USER} from '../fakes/fake-host.js'
 
 const ROOT: Account = {uid: 0, gid: 0, name: 'root', home: '/root'}

@@ -1,9 +1,7 @@
-import {judge} from '../../src/observe/judge.js'
 import fs from 'node:fs'
-import {observeGateway} from '../../src/gateway/observation.js'
 import {createNodeHost} from '../../src/host/node-host.js'
 import {recordIntent} from '../../src/lifecycle/intent.js'
-import type {Observation} from '../../src/observe/look.js'
+import {type Observation, lookAtHome} from '../../src/observe/look.js'
 import type {Target} from '../../src/observe/where.js'
 import {performSteps} from '../../src/plan/apply.js'
 import {readDesired} from '../../src/service/desired-state.js'
@@ -26,7 +24,7 @@ async function main(home: string): Promise<void> {
     const next: DesiredState = desiredState === 'running' ? 'stopped' : 'running'
     const number = Number(by.split(' ')[1]) + 1
     say(`begin ${number} ${next}`)
-    const seen = {desired, verdict: judge(observeGateway(doors, home))} as unknown as Observation
+    const seen = {desired, verdict: lookAtHome(doors, home).verdict} as unknown as Observation
     const steps = recordIntent(target, seen, next, `${next === 'running' ? 'start' : 'stop'} ${number}`)
     await performSteps(host, steps, () => undefined)
     say(`done ${number} ${next}`)

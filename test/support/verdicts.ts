@@ -1,7 +1,6 @@
-import {judge, type Verdict} from '../../src/observe/judge.js'
+import {lookAtHome, proveHome, proveSeen} from '../../src/observe/look.js'
+import {type Verdict} from '../../src/observe/judge.js'
 import type {LockReading} from '../../src/gateway/lock-reading.js'
-import {proveGateway, proveLoop} from '../../src/observe/prove-loop.js'
-import {observeGateway} from '../../src/gateway/observation.js'
 import type {Host} from '../../src/host/host.js'
 import {ownDoors} from './doors.js'
 
@@ -20,8 +19,7 @@ export interface Verdicts {
  */
 export async function verdictsOn(host: Host, home: string, windowMs: number, isFromHere = false): Promise<Verdicts> {
   const hosts = ownDoors(host)
-  const gateway = observeGateway(hosts, home, undefined, isFromHere)
-  const proofs = [proveLoop(hosts, gateway, judge(gateway), windowMs), proveGateway(hosts, home, windowMs)] as const
-  const [status, {verdict: tick}] = await Promise.all(proofs)
-  return {status, tick, lock: gateway.lock}
+  const seen = lookAtHome(hosts, home, isFromHere)
+  const [{verdict: status}, {verdict: tick}] = await Promise.all([proveSeen(hosts, seen, windowMs), proveHome(hosts, home, windowMs)])
+  return {status, tick, lock: seen.gateway.lock}
 }

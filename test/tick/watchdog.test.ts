@@ -1,7 +1,5 @@
-import {judge} from '../../src/observe/judge.js'
+import {lookAtHome, type SeenGateway} from '../../src/observe/look.js'
 import {describe, expect, it} from 'vitest'
-import type {ProvedGateway} from '../../src/observe/prove-loop.js'
-import {observeGateway} from '../../src/gateway/observation.js'
 import {watch, type WatchedService} from '../../src/tick/watchdog.js'
 import {systemdTickPlaces} from '../../src/managers/systemd/paths.js'
 import {type FakeFile, FakeHost, USER} from '../fakes/fake-host.js'
@@ -52,9 +50,8 @@ function machine({cgroup = '/user.slice/hermes-gateway.service', files = {}, loc
   })
 }
 
-function proved(host: FakeHost): ProvedGateway {
-  const gateway = observeGateway(host, HOME)
-  return {gateway, verdict: judge(gateway)}
+function proved(host: FakeHost): SeenGateway {
+  return lookAtHome(host, HOME)
 }
 
 /** Ticks so often; the line of the last one. */

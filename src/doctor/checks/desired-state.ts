@@ -1,12 +1,12 @@
-import {judge} from '../../observe/judge.js'
+import {DEFAULT_WEDGE_WINDOW_MS} from '../../observe/ask-loop.js'
+import {COMES_UP_MS, RECORD_WITHIN_MS, isRecordless} from '../../observe/judge.js'
 import {GatewayExit, HomeFile, StateField, StateWord, type DesiredState} from '../../gateway/contract.js'
 import {usageError} from '../../errors.js'
 import {stateOf} from '../../gateway/observation.js'
 import {stopBudgetMs} from '../../lifecycle/budget.js'
 import {mirrorIntent, recordIntent} from '../../lifecycle/intent.js'
-import {COMES_UP_MS, type Observation, RECORD_WITHIN_MS} from '../../observe/look.js'
+import type {Observation} from '../../observe/look.js'
 import {recordedWish} from '../../lifecycle/boot-intent.js'
-import {DEFAULT_WEDGE_WINDOW_MS} from '../../observe/prove.js'
 import {planRestart} from '../../lifecycle/restart.js'
 import {planStart} from '../../lifecycle/start.js'
 import {planStop} from '../../lifecycle/stop.js'
@@ -139,7 +139,7 @@ function aboutDown(scene: Scene, ageMs: number | undefined): Found | undefined {
   // It comes when it has slept enough, and to start it once more would make it sleep longer.
   if (scene.seen.brake) return undefined
   // The verdict itself no longer says so of one that has been up for long without any record.
-  const isEmpty = judge(gateway).state === 'dead'
+  const isEmpty = isRecordless(scene.seen)
   if (manager.activity === 'running' && verdict.state === 'unknown' && !isEmpty) {
     return {kind: 'untold', severity: 'unknown', what: 'it should be running, and whether its gateway works cannot be told', evidence}
   }

@@ -1,5 +1,5 @@
+import {proveAll} from '../../src/observe/look.js'
 import {describe, expect, it} from 'vitest'
-import {proveAll} from '../../src/observe/prove.js'
 import {assess} from '../../src/observe/assess.js'
 import type {Target} from '../../src/observe/where.js'
 import {SystemdManager} from '../../src/managers/systemd/index.js'

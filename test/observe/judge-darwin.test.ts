@@ -1,7 +1,7 @@
+import {lookAtHome, proveHome} from '../../src/observe/look.js'
 import {judge} from '../../src/observe/judge.js'
 import {describe, expect, it} from 'vitest'
 import {glanceAtLoop, watchLoop} from '../../src/gateway/loop.js'
-import {proveGateway} from '../../src/observe/prove-loop.js'
 import {observeGateway} from '../../src/gateway/observation.js'
 import {FakeMac} from '../fakes/fake-darwin.js'
 import type {FakeProcess} from '../fakes/fake-process.js'
@@ -26,14 +26,14 @@ function mac(processes: readonly FakeProcess[], {startTime = START, files = {}, 
 }
 
 const gateway = (given: Partial<FakeProcess> = {}): FakeProcess => ({pid: 77, startTime: START, env: ENV, ...given})
-const verdict = (host: FakeMac) => judge(observeGateway(host, HOME))
+const verdict = (host: FakeMac) => lookAtHome({host, userHost: host}, HOME).verdict
 const locked = {open: {3: {path: `${HOME}/gateway.lock`}}}
 
 describe('a verdict on macOS', () => {
   it('is alive for the gateway that has the lock file open, by three programs', () => {
     const host = mac([gateway(locked), {pid: 500}])
     const seen = observeGateway(host, HOME, 500)
-    expect(judge(seen)).toMatchObject({state: 'alive', pid: 77})
+    expect(judge({gateway: seen}).verdict).toMatchObject({state: 'alive', pid: 77})
     expect([...seen.processes.keys()]).toEqual([77, 500])
     expect(host.processes.ran.map((line) => line.split(' ')[0])).toEqual(['ps', 'ps', 'lsof'])
   })
@@ -77,7 +77,7 @@ describe('a verdict on macOS', () => {
 })
 
 describe('an event loop on macOS', () => {
-  const prove = (host: FakeMac) => proveGateway({host, userHost: host}, HOME, 1000)
+  const prove = (host: FakeMac) => proveHome({host, userHost: host}, HOME, 1000)
 
   it('is not seen, and speaks against nobody who has neither a control socket nor a heartbeat', async () => {
     const host = mac([gateway(locked)])

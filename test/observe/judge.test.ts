@@ -35,7 +35,7 @@ function verdict({processes = [], pid, lock, state, locks = () => '', files, hid
   const host = new FakeHost({files: all, ...(hidden ? {foreignPids: hidden} : {})})
   host.put('/proc/self/mountinfo', ONE_MOUNT)
   host.put('/proc/locks', locks(lock === undefined ? 0 : (host.stat(`${HOME}/gateway.lock`)?.inode ?? 0)))
-  const judged = judge(observeGateway(host, HOME))
+  const judged = judge({gateway: observeGateway(host, HOME)}).verdict
   expect(host.changes).toEqual([])
   return judged
 }
@@ -60,7 +60,7 @@ describe('the verdict on real situations', () => {
     const host = new FakeHost({files: capturedFiles(situation), account: {uid: 1001, gid: 1001, name: 'hermes', home: '/home/hermes'}})
     host.put('/proc/locks', capturedLocks(situation, host.stat(`${CAPTURED_HOME}/gateway.lock`)?.inode ?? 0))
     const mainPid = Number(capturedShow(situation).MainPID)
-    const judged = judge(observeGateway(host, CAPTURED_HOME, mainPid === 0 ? undefined : mainPid))
+    const {verdict: judged} = judge({gateway: observeGateway(host, CAPTURED_HOME, mainPid === 0 ? undefined : mainPid)})
     expect(judged).toMatchObject({state, pid})
     expect(judged.evidence).not.toEqual([])
   })
@@ -222,7 +222,7 @@ describe('what cannot be read', () => {
 
   it('leaves the state unknown: the table of locks', () => {
     const host = new FakeHost({files: {[`${HOME}/gateway.lock`]: record()}})
-    expect(judge(observeGateway(host, HOME))).toMatchObject({state: 'unknown', pid: undefined})
+    expect(judge({gateway: observeGateway(host, HOME)}).verdict).toMatchObject({state: 'unknown', pid: undefined})
   })
 
   it('leaves the state unknown: a process that /proc hides', () => {
