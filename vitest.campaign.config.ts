@@ -4,7 +4,17 @@ import {defineConfig} from 'vitest/config'
  * Proofs by mass, which `npm test` has one representative of each for: test/campaign, and the suites that take more where
  * test/support/campaign.ts says so.
  */
-const WITH_MORE = ['desired-state-races', 'hostile-home', 'json-documents', 'node-versions', 's6-lifecycle', 'verdict-live']
+const WITH_MORE = [
+  'desired-state-races',
+  'doctor-launchd',
+  'doctor-s6',
+  'hostile-home',
+  'json-documents',
+  'launchd-states',
+  'node-versions',
+  's6-lifecycle',
+  'verdict-live',
+]
 
 export default defineConfig({
   test: {

@@ -1,4 +1,5 @@
 import {afterAll, beforeAll, expect, it} from 'vitest'
+import {inCampaign} from '../support/campaign.js'
 import {homeRows} from '../support/doctor-home-rows.js'
 import {doctor, type DoctorRow, DoctorRows, settle} from '../support/doctor-row.js'
 import {waitFor} from '../support/machines.js'
@@ -199,6 +200,16 @@ const rows: DoctorRow<S6Service>[] = [
   },
 ]
 
+/**
+ * Of what is broken in a home, and is the same under every manager: what is found is replayed from what s6 said (test/doctor/home-replay.test.ts);
+ * outside of a campaign one row shows that a fix reaches the files of a slot that is down, and one that a restart renews those of one that is up.
+ */
+const seen = new Set(['stale-state pid-gone', 'stale-state state-missing'])
+const rowsOfHomes = inCampaign(
+  homeRows,
+  homeRows.filter(({id, kind}) => seen.has(`${id} ${kind}`)),
+)
+
 describeInContainer('doctor under s6', () => {
   let volumes: Volumes
   let container: S6Container
@@ -216,7 +227,7 @@ describeInContainer('doctor under s6', () => {
 
   it.concurrent.each(rows)('$id $kind: $how', (row) => services.see(row, HERMES))
 
-  it.concurrent.each(homeRows)('as under systemd: $id $kind: $how', (row) => services.see(row, HERMES))
+  it.concurrent.each(rowsOfHomes)('as under systemd: $id $kind: $how', (row) => services.see(row, HERMES))
 
   it('a slot that s6-svscan has not taken up is told as that, and as down, and one command cures both', async () => {
     const service = await S6Service.make(container)

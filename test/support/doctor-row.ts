@@ -82,8 +82,12 @@ export class DoctorRows<S extends ServiceOnMachine = TestService> {
       const again = await service.run(`fix:${row.id}`, ['--yes', '--json'])
       expect({code: again.code, ...again.json<object>()}).toMatchObject({code: 0, changed: false})
     }
-    if (isPlain && row.ends !== 'stopped' && row.leaves === undefined) free.push(service)
-    else await service.must('uninstall')
+    if (!isPlain || row.leaves !== undefined) {
+      await service.must('uninstall')
+      return
+    }
+    if (row.ends === 'stopped') await service.must('start')
+    free.push(service)
   }
 }
 

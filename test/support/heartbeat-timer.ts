@@ -1,4 +1,5 @@
 import {waitFor} from './machines.js'
+import {readInside} from './read-inside.js'
 import type {ServiceOnMachine} from './service-on-machine.js'
 import type {TestService} from './test-service.js'
 
@@ -87,7 +88,7 @@ export class HeartbeatTimer {
 export const NO_TRACES = ['', 'not-found', 'inactive', 'not-found']
 
 export async function gatewayState(service: ServiceOnMachine): Promise<GatewayState> {
-  return JSON.parse((await service.machine.readText(`${service.home}/gateway_state.json`)) ?? '{}') as GatewayState
+  return JSON.parse((await readInside(service.machine, `${service.home}/gateway_state.json`)) ?? '{}') as GatewayState
 }
 
 /** Lines of the machine's journal that match. */

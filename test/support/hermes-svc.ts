@@ -56,6 +56,6 @@ export async function waitFor<T>(ask: () => T | Promise<T>, what: string, timeou
     }
     const nowMs = performance.now()
     if (nowMs > limitMs) throw new Error(`after ${timeoutMs} ms still waiting for ${what}`, {cause})
-    await setTimeout(Math.max(PAUSE_MS, nowMs - askedMs))
+    await setTimeout(Math.max(PAUSE_MS, 2 * (nowMs - askedMs)))
   }
 }

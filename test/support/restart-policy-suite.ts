@@ -3,6 +3,7 @@ import type {Account} from '../../src/host/host.js'
 import type {Machine} from '../../src/smoke/machine.js'
 import type {StandInBehaviour, StandInConfig, StandInEvent} from '../../src/smoke/stand-in/config.js'
 import {hermesSvc, waitFor} from './machines.js'
+import {readInside} from './read-inside.js'
 
 /** Exits that a crash loop has before its cause goes away: more than systemd's own limit of five, and than the steps up to the cap. */
 const CRASHES = 12
@@ -37,7 +38,7 @@ export function restartPolicySuite(machine: () => Machine): void {
     )
   }
   const events = async (profile: string): Promise<StandInEvent[]> => {
-    const text = (await machine().readText(`${homeOf(profile)}/stand-in.starts`)) ?? ''
+    const text = (await readInside(machine(), `${homeOf(profile)}/stand-in.starts`)) ?? ''
     return text
       .slice(0, text.lastIndexOf('\n') + 1)
       .split('\n')

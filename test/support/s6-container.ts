@@ -320,11 +320,15 @@ export class S6Container {
   }
 
   /** The pid inside of the gateway that says that it runs, once it is another one than `formerPid`. */
-  comesUp(profile = 'default', formerPid = 0): Promise<number> {
+  async comesUp(profile = 'default', formerPid = 0): Promise<number> {
+    const what = () => `a gateway of ${profile} other than ${formerPid}; the container says: ${this.log}`
+    // What it notes itself is cheaper to ask for than a whole status.
+    const home = profile === 'default' ? '.' : `profiles/${profile}`
+    await waitFor(() => this.volume.events(home).some(({event, pid}) => event === 'running' && pid !== formerPid), what())
     return waitFor(async () => {
       const {actual, verdict} = await this.status(profile)
       return actual === 'running' && verdict.pid !== null && verdict.pid !== formerPid && verdict.pid
-    }, `a gateway of ${profile} other than ${formerPid}; the container says: ${this.log}`)
+    }, what())
   }
 
   /** What `docker stop` does: SIGTERM to PID 1, and SIGKILL to all if that is not enough within the time. */

@@ -4,6 +4,7 @@ import type {Account} from '../../src/host/host.js'
 import type {Machine, MachineExecOptions} from '../../src/smoke/machine.js'
 import type {StandInConfig, StandInEvent} from '../../src/smoke/stand-in/config.js'
 import {type CommandResult, hermesSvc, waitFor} from './hermes-svc.js'
+import {readInside} from './read-inside.js'
 
 let profiles = 0
 
@@ -86,7 +87,7 @@ export abstract class ServiceOnMachine {
 
   /** What the stand-in has noted, oldest first; whole lines only. */
   async events(): Promise<StandInEvent[]> {
-    const text = (await this.machine.readText(`${this.home}/stand-in.starts`)) ?? ''
+    const text = (await readInside(this.machine, `${this.home}/stand-in.starts`)) ?? ''
     return text
       .split('\n')
       .slice(0, -1)
@@ -114,7 +115,12 @@ export abstract class ServiceOnMachine {
   }
 
   /** The pid of the gateway that says that it runs, once it is another one than `formerPid`. */
-  comesUp(formerPid = 0): Promise<number> {
+  async comesUp(formerPid = 0): Promise<number> {
+    // What it notes itself is cheaper to ask for than a whole status.
+    await waitFor(
+      async () => (await this.events()).some(({event, pid}) => event === 'running' && pid !== formerPid),
+      `another gateway in ${this.home} than ${formerPid}`,
+    )
     return waitFor(async () => {
       const {actual, verdict, exit} = await this.status()
       return actual === 'running' && exit === 0 && verdict.pid !== formerPid && verdict.pid !== null && verdict.pid

@@ -132,17 +132,4 @@ describeOnLaunchd('the heartbeat, under launchd', (there) => {
       expect([...answers]).toEqual([JSON.stringify(CLEAN)])
     }
   })
-
-  it('is off where the job was unloaded; the fix loads it, and ticks at once', async () => {
-    const service = await install(await make())
-    await service.launchctl('bootout', `${service.domain}/${LABEL}`)
-    await waitFor(async () => (await interval(service)) === undefined, 'the end of the job')
-    const {findings} = await doctor(service)
-    expect(findings).toMatchObject([{id: 'missing-heartbeat', kind: 'off', severity: 'warning'}])
-    const {updated_at} = await gatewayState(service)
-    expect((await service.must('fix:missing-heartbeat', ['--yes'])).stdout).toMatch(/^Fixed/)
-    expect((await gatewayState(service)).updated_at).not.toBe(updated_at)
-    expect(await doctor(service)).toEqual(CLEAN)
-    expect(await interval(service)).toBe('60')
-  })
 })
