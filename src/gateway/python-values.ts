@@ -1,41 +1,17 @@
 /** Values of gateway_state.json as the Python programs that share the file understand them. */
 
-/** What int() takes around digits: Unicode white space (str.isspace), but of ASCII only what isspace(3) knows. */
-const SPACE = '[\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]*'
-const ASCII_INTEGER = /^[\t-\r ]*([+-]?)(\d+(?:_\d+)*)[\t-\r ]*$/
 /** Longer ones are refused by CPython (sys.int_info.default_max_str_digits). */
-const MOST_DIGITS = 4300
+const MOST_CHARACTERS = 4300
 
 /**
- * Python's `int(value)` of a value that came from JSON; undefined where it raises. Texts are decimal, with a sign, single underscores
- * between digits, white space around and the digits of any script; floats lose their fraction. Beyond 2^53 the result is not exact.
+ * Python's `int(value)` of a value that came from JSON; undefined where it raises, and for digits of other scripts, which no gateway writes. Texts
+ * are decimal, with a sign, single underscores between digits and white space around; floats lose their fraction. Beyond 2^53 the result is not exact.
  */
 export function pythonInt(value: unknown): number | undefined {
   if (typeof value === 'boolean') return Number(value)
   if (typeof value === 'number') return Number.isFinite(value) ? Math.trunc(value) : undefined
-  return typeof value === 'string' ? intOfText(value) : undefined
-}
-
-function intOfText(text: string): number | undefined {
-  const [, sign, written = ''] = ASCII_INTEGER.exec(text) ?? unicodeInteger(text) ?? []
-  if (sign === undefined) return undefined
-  const digits = [...written.replaceAll('_', '')]
-  if (digits.length > MOST_DIGITS) return undefined
-  return Number(`${sign}${digits.map(decimalDigit).join('')}`)
-}
-
-/** Made only when it is needed: to compile a class of Unicode costs some tenths of a ms. */
-function unicodeInteger(text: string): RegExpExecArray | null {
-  return new RegExp(`^${SPACE}([+-]?)(\\p{Nd}+(?:_\\p{Nd}+)*)${SPACE}$`, 'u').exec(text)
-}
-
-/** The value of a digit of any script: in each they follow one another from zero, in blocks of ten (Unicode standard, section 4.6). */
-function decimalDigit(digit: string): number {
-  const code = digit.codePointAt(0) ?? 0
-  if (code < 0x80) return code - 0x30
-  let first = code
-  while (/^\p{Nd}$/u.test(String.fromCodePoint(first - 1))) first--
-  return (code - first) % 10
+  const isInteger = typeof value === 'string' && value.length <= MOST_CHARACTERS && /^[\t-\r ]*[+-]?\d+(?:_\d+)*[\t-\r ]*$/.test(value)
+  return isInteger ? Number(value.trim().replaceAll('_', '')) : undefined
 }
 
 /** ISO 8601: a calendar date and a time, each extended or basic, with any one character between them. */

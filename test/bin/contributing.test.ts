@@ -65,7 +65,7 @@ describe('a check that is written as CONTRIBUTING.md says', () => {
     }
     for (const sample of all) put(sample)
 
-    execFileSync(process.execPath, ['bin/build.mjs'], {cwd: root, stdio: ['ignore', 'ignore', 'inherit']})
+    execFileSync(process.execPath, ['bin/build/index.mjs'], {cwd: root, stdio: ['ignore', 'ignore', 'inherit']})
     expect(run('bin/hermes-svc.cjs', 'fix', '--help').output).toContain('fix core-dump')
     expect(run('bin/hermes-svc.cjs', 'fix', 'core-dump', '--help').output).toMatch(/Cure a core dump that a crash left in the home/)
 

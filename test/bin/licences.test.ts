@@ -19,7 +19,9 @@ describe('the licences of what is bundled', () => {
 
   beforeAll(() => {
     const file = path.join(scratch, 'metafiles.json')
-    execFileSync(process.execPath, [path.join(PACKAGE_ROOT, 'bin/build.mjs'), '--metafile', file], {stdio: ['ignore', 'ignore', 'inherit']})
+    execFileSync(process.execPath, [path.join(PACKAGE_ROOT, 'bin/build/index.mjs'), '--metafile', file], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
     const metafiles = JSON.parse(fs.readFileSync(file, 'utf8')) as Metafile[]
     const inputs = metafiles.flatMap(({outputs}) => Object.values(outputs).flatMap((output) => Object.keys(output.inputs)))
     const parts = inputs.map((input) => input.split('node_modules/')).filter((split) => split.length > 1)

@@ -15,9 +15,6 @@ describe('pythonInt', () => {
     ['-7', -7],
     ['007', 7],
     ['1_000', 1000],
-    ['\x857\xa0', 7],
-    ['٣٤', 34],
-    ['\u{1d7d9}\u{1d7e2}', 10],
     ['0'.repeat(MAX_DIGITS), 0],
     [2.9, 2],
     [-2.9, -2],
@@ -30,7 +27,8 @@ describe('pythonInt', () => {
   it.each(
     [
       ['', ' ', '1e3', '0x10', '2.0', '1__0', '_1', '1_', '+ 1', '--1', '5 6', '7\0', 'seven'],
-      ['²', '−7', '\ufeff7', '\x1c7', '0'.repeat(MAX_DIGITS + 1)],
+      // What int() takes beyond ASCII no gateway writes.
+      ['²', '−7', '٣٤', '\u{1d7d9}\u{1d7e2}', '\x857\xa0', '\ufeff7', '\x1c7', '0'.repeat(MAX_DIGITS + 1)],
       [NaN, Infinity, -Infinity],
       [null, undefined, [], [1], {}, {a: 1}],
     ].flat(),
@@ -127,9 +125,8 @@ def read(text):
 json.dump([read(text) for text in json.load(sys.stdin)], sys.stdout)
 `
 
-/** Digits that Unicode had before the versions of Python and Node in use. */
-const digit = fc.constantFrom(...'0123456789', '٠', '٩', '०', '९', '０', '９', '\u{1d7ce}', '\u{1d7ff}')
-const space = fc.constantFrom(' ', '\t', '\n', '\v', '\f', '\r', '\x1c', '\x85', '\xa0', '\u2003', '\u2028', '\u3000', '\ufeff', '\u200b')
+const digit = fc.constantFrom(...'0123456789')
+const space = fc.constantFrom(' ', '\t', '\n', '\v', '\f', '\r', '\x1c', '\ufeff', '\u200b')
 const spaces = fc.array(space, {maxLength: 2})
 const sign = fc.constantFrom('+', '-', '_')
 const stray = fc.constantFrom('.', 'e', 'x', '²', '\0')

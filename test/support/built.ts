@@ -10,7 +10,7 @@ let isBuilt = false
 /** Builds dist/ from the source as it is now, once in a process. */
 export function ensureBuilt(): void {
   if (isBuilt) return
-  execFileSync(process.execPath, [path.join(PACKAGE_ROOT, 'bin', 'build.mjs')], {stdio: ['ignore', 'ignore', 'inherit']})
+  execFileSync(process.execPath, [path.join(PACKAGE_ROOT, 'bin', 'build', 'index.mjs')], {stdio: ['ignore', 'ignore', 'inherit']})
   isBuilt = true
 }
 
