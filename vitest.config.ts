@@ -12,6 +12,8 @@ const PROGRAMS = [
   'test/smoke/{junit,stand-in}.test.ts',
 ]
 const INTEGRATION = ['test/integration/**/*.test.ts']
+/** Proofs by mass: vitest.campaign.config.ts. */
+const CAMPAIGN = ['test/campaign/**/*.test.ts']
 /** They watch real processes against the clock: what fails once on a CI machine that paused for a while is looked at once more. */
 const RETRY = process.env.CI === 'true' ? 1 : 0
 
@@ -56,7 +58,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [...PROGRAMS, ...INTEGRATION],
+          exclude: [...PROGRAMS, ...INTEGRATION, ...CAMPAIGN],
           isolate: false,
           // Some run a process or two, which takes long on a machine that does much else.
           testTimeout: 30_000,
