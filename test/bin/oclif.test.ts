@@ -3,17 +3,9 @@ import {createRequire} from 'node:module'
 import path from 'node:path'
 import vm from 'node:vm'
 import {describe, expect, it} from 'vitest'
-// @ts-expect-error: the build is plain JavaScript.
-import * as untyped from '../../bin/build/oclif.mjs'
+import {COLD_OCLIF_PARTS, OCLIF_VERSION, oclifFolder, withLazyRequires, withoutStdout} from '../../bin/build/oclif.mjs'
 import {PACKAGE_ROOT} from '../support/built.js'
 
-const {COLD_OCLIF_PARTS, OCLIF_VERSION, oclifFolder, withLazyRequires, withoutStdout} = untyped as {
-  COLD_OCLIF_PARTS: readonly string[]
-  OCLIF_VERSION: string
-  oclifFolder: () => string
-  withLazyRequires: (file: string, source: string) => string
-  withoutStdout: (file: string, source: string) => string
-}
 const require = createRequire(import.meta.url)
 const filesOf = (folder: string) => (fs.readdirSync(folder, {recursive: true}) as string[]).filter((name) => name.endsWith('.js'))
 
