@@ -39,7 +39,7 @@ export async function planCure(target: Target, check: Check, options: FixOptions
   // A plan that would undo itself where its own outcome does not come does so here too; what came of it stands whatever the check finds then.
   const isOwnFirst = ownVerify !== undefined && !lasts
   const see: Step[] = isOwnFirst
-    ? [{kind: 'act', why: 'wait for what it does', act: (progress) => ownVerify(progress).then(() => false)}]
+    ? [{kind: 'wait-until', why: 'wait for what it does', limitMs: undefined, until: (progress) => ownVerify(progress).then(() => true)}]
     : []
   const verify = async (progress: Progress) => {
     if (!isOwnFirst) await ownVerify?.(progress)

@@ -1,13 +1,14 @@
 import {HomeFile, LIVING_STATES, StateField, StateWord, stateWordOf} from '../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../errors.js'
-import {mirrorDesired} from '../lifecycle/desired-mirror.js'
+import {parseJson} from '../gateway/edit-json.js'
 import {isObject, pidFile, stateFile} from '../gateway/records.js'
 import {topLevelValue} from '../gateway/state-timestamp.js'
 import {type GatewayObservation, identify, type Identity, recordOf, stateOf} from '../gateway/observation.js'
 import type {InPlaceWrite} from '../host/host.js'
-import {whileAlone} from '../lifecycle/dead-record.js'
+import {findAlone, NOTHING_HELD} from '../lifecycle/dead-record.js'
+import {mirrorIntent} from '../lifecycle/intent.js'
 import type {Target} from '../observe/where.js'
-import type {Step} from '../plan/plan.js'
+import type {SharedLock, Step} from '../plan/plan.js'
 import type {Scene} from './scene.js'
 
 const STOPPED = Buffer.from(JSON.stringify(StateWord.stopped))
@@ -47,52 +48,58 @@ export function staleRecords(gateway: GatewayObservation): StaleRecords {
 
 /**
  * Steps that set the files right: gateway.pid goes, and the state is `stopped`, in place, every other field kept. What the state file alone
- * told of what was wanted is written down in it first. Each step looks again before it acts, and throws if a gateway has come up.
+ * told of what was wanted is written down in it first. Each step looks again before it is done, and fails if a gateway has come up.
  */
 export function releaseSteps({seen, target}: Scene): Step[] {
+  const {userHost, service} = target
+  const {account, profile} = service
+  const {home} = profile
   const stale = staleRecords(seen.gateway)
-  const {home} = target.service.profile
-  const steps: Step[] = []
   const state = stateOf(seen.gateway.state)
-  if (stale.state !== undefined) {
-    if (state?.desiredState === undefined) {
-      const desired = seen.desired.kind === 'recorded' ? seen.desired.record.desiredState : 'running'
-      steps.push({
-        kind: 'act',
+  const judged = stale.pid && userHost.readText(pidFile(home))
+  const desired = seen.desired.kind === 'recorded' ? seen.desired.record.desiredState : 'running'
+  const steps: (Step | false)[] = [
+    stale.state !== undefined &&
+      state?.desiredState === undefined && {
+        ...mirrorIntent(target, desired, false),
         why: `keep in ${HomeFile.state} that it should be ${desired}`,
-        act: async () => {
-          await whileDead(target, () => undefined)
-          // It looks for itself whether a gateway lives, and would take our own hold of the lock for one.
-          mirrorDesired(target, home, desired, false)
-        },
-      })
-    }
-    steps.push({
-      kind: 'act',
+        // It looks for itself whether a gateway lives, and would take our own hold of the lock for one.
+        under: whileDead(target, false),
+      },
+    stale.state !== undefined && {
+      kind: 'edit-json',
       why: `have ${HomeFile.state} say stopped instead of ${stale.state}`,
-      act: () =>
-        whileDead(target, () => void target.userHost.editInPlace(stateFile(home), (content) => asStopped(content, state?.process?.pid))),
-    })
-  }
-  if (stale.pid) {
-    const judged = target.userHost.readText(pidFile(home))
-    steps.push({
-      kind: 'act',
+      path: stateFile(home),
+      field: StateField.state,
+      value: StateWord.stopped,
+      as: account,
+      under: whileDead(target),
+      edit: () => (content) => asStopped(content, state?.process?.pid),
+    },
+    stale.pid !== undefined && {
+      kind: 'remove-file',
       why: `remove ${HomeFile.pid}${stale.pid.number === undefined ? '' : `, which names pid ${stale.pid.number}`}`,
-      act: () =>
-        whileDead(target, () => {
-          // Only what was judged is removed.
-          if (target.userHost.readText(pidFile(home)) === judged) target.userHost.removeFile(pidFile(home))
-        }),
-    })
-  }
-  return steps
+      path: pidFile(home),
+      forGood: true,
+      as: account,
+      under: whileDead(target),
+      onlyIf: {when: 'it is the same still', holds: () => userHost.readText(pidFile(home)) === judged},
+    },
+  ]
+  return steps.filter((step) => step !== false)
 }
 
-/** Does something to the files of a home in which no gateway lives; throws (exit 1) if one does by now. */
-async function whileDead({host, userHost, service}: Target, work: () => void): Promise<void> {
-  const {isAlone, pid, evidence} = await whileAlone({host, userHost}, service.profile.home, work, isTorn)
-  if (!isAlone) throw cameUp(service.name, pid, evidence)
+/** Held while no gateway lives in the home; throws (exit 1) if one does by now. `isHeld`: as long as the step takes. */
+function whileDead({host, userHost, service}: Target, isHeld = true): SharedLock {
+  return {
+    take: async () => {
+      const {evidence, pid, hold} = await findAlone({host, userHost}, service.profile.home, isTorn)
+      if (!hold) throw cameUp(service.name, pid, evidence)
+      if (isHeld) return hold
+      await hold.release()
+      return NOTHING_HELD
+    },
+  }
 }
 
 function cameUp(name: string, pid: number | undefined, evidence: readonly string[]): ServiceError {
@@ -107,12 +114,7 @@ function cameUp(name: string, pid: number | undefined, evidence: readonly string
 
 /** The shorter word gets blanks after it, which JSON permits: no other byte moves. Nothing if the file is not what it was. */
 function asStopped(content: Buffer, pid: number | undefined): InPlaceWrite | undefined {
-  let state: unknown
-  try {
-    state = JSON.parse(content.toString())
-  } catch {
-    return undefined
-  }
+  const state = parseJson(content)
   const place = topLevelValue(content, StateField.state)
   if (!isObject(state) || !place || (pid !== undefined && state.pid !== pid)) return undefined
   if (!LIVING_STATES.has(stateWordOf(state.gateway_state))) return undefined

@@ -2,9 +2,9 @@ import {ExitStatus, ServiceError} from '../errors.js'
 import {adviceFor} from '../host/advice.js'
 import {HostError} from '../host/host.js'
 import {statIfAllowed} from '../host/tolerant-read.js'
-import {type AppliedStep, type ApplyListener, applyPlan, PlanFailed} from '../plan/apply.js'
+import {type ApplyListener, applyPlan, PlanFailed} from '../plan/apply.js'
 import {appendJournal, journalStep} from '../plan/journal.js'
-import type {Plan} from '../plan/plan.js'
+import type {AppliedStep, Plan} from '../plan/plan.js'
 import type {Target} from '../observe/where.js'
 
 /** How a change is run. */

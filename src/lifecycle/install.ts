@@ -8,8 +8,7 @@ import {isAsWanted} from '../managers/as-wanted.js'
 import {type Door, HostError} from '../host/host.js'
 import {temporariesOf} from '../host/tolerant-read.js'
 import type {DefinitionFile, HeartbeatDefinition} from '../managers/manager.js'
-import {performSteps} from '../plan/apply.js'
-import {onUndo, type Plan, singleSteps, type Step} from '../plan/plan.js'
+import {onUndo, type Plan, plannedAnew, singleSteps, type Step} from '../plan/plan.js'
 import {desiredStateFile, isStoppedUntilBoot} from '../service/desired-state.js'
 import {findGatewayCommand, parseCommandFlag, proveGatewayCommand} from '../service/gateway-command.js'
 import {requireUsableHome} from '../service/home-check.js'
@@ -23,7 +22,7 @@ import {observe, type Observation, observeWith, askUnseen, requireVisible, lookA
 import {servedBy} from '../observe/served.js'
 import {requireNoOrphan, requireUsableDefinition} from './start.js'
 import {markDue, restartIsDone} from './restart-due.js'
-import {inheriting, plannedAnew, sharedLock, sharedTick, under} from './shared.js'
+import {inheriting, sharedLock, sharedTick, under} from './shared.js'
 import {requireSameHome, type Target} from '../observe/where.js'
 import {waitUntilUp} from './wait.js'
 
@@ -313,44 +312,33 @@ function missingFolders({host}: Target, steps: readonly Step[]): Step[] {
   return steps.filter((step) => step.kind !== 'make-folder' || ownerDoor(host, step.as).stat(step.path) === undefined)
 }
 
-/** Ends the gateway that was started on the new definition; the one from before is left to finish what it is doing. */
+/** Ends the gateway that was started on the new definition, with what it has left in the home; the one from before may finish what it is doing. */
 function abortNew(target: Target, before: Observation): Step {
-  const {manager, service, host, userHost} = target
-  const why = 'stop the gateway'
+  const {manager, service, userHost} = target
   const {home} = service.profile
   const files = [pidFile(home), stateFile(home), path.join(home, HomeFile.plannedStop)]
-  const absent = files.filter((file) => userHost.lstat(file) === undefined)
-  return {
-    kind: 'act',
-    why,
-    act: async (progress) => {
-      const pid = manager.observe([service])[0]?.mainPid
-      if (pid !== undefined && pid === before.manager.mainPid) return
-      await performSteps(host, manager.abort(service), progress)
-      forgetNew(target, absent)
-    },
+  // None runs in another PID namespace: it was this machine's own.
+  const isDead = () => lookAtHome(target, home, true).verdict.state === 'dead'
+  const forget = files
+    .filter((file) => userHost.lstat(file) === undefined)
+    .map((file): Step => {
+      const onlyIf = {when: 'no gateway lives there by now', holds: isDead}
+      return {kind: 'remove-file', why: `remove ${file}`, path: file, forGood: true, as: service.account, onlyIf}
+    })
+  const steps = () => {
+    const pid = manager.observe([service])[0]?.mainPid
+    return pid !== undefined && pid === before.manager.mainPid ? [] : [...manager.abort(service), ...forget]
   }
-}
-
-/** Takes away what a gateway that was killed has left of these files in its home, unless one lives there by now. */
-function forgetNew(target: Target, files: readonly string[]): void {
-  // It was this machine's own, so that none runs in another PID namespace.
-  if (lookAtHome(target, target.service.profile.home, true).verdict.state !== 'dead') return
-  for (const file of files) target.userHost.removeFile(file)
+  return plannedAnew('stop the gateway', steps, [])
 }
 
 /** Ends the account's lingering where another service has left that to this one while it was being installed, and nobody else needs it. */
 function leaveInheritance(target: Target, {manager: before}: Observation): Step {
-  return {
-    kind: 'act',
-    why: 'take back what no other service needs',
-    act: async (progress) => {
-      const now = inheriting(target, before)
-      if (now.settings?.turnedLingerOn && !before.settings?.turnedLingerOn) {
-        await performSteps(target.host, target.manager.afterUninstall(now), progress)
-      }
-    },
+  const steps = () => {
+    const now = inheriting(target, before)
+    return now.settings?.turnedLingerOn && !before.settings?.turnedLingerOn ? target.manager.afterUninstall(now) : []
   }
+  return plannedAnew('take back what no other service needs', steps, [])
 }
 
 /** Takes away what a kill -9 left of files that are written in the home. */

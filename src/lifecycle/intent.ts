@@ -1,6 +1,7 @@
-import {HomeFile, type DesiredState} from '../gateway/contract.js'
+import {HomeFile, StateField, type DesiredState} from '../gateway/contract.js'
 import type {Step} from '../plan/plan.js'
-import {isMirrorDue, mirrorDesired, mirroredDesired, takeMirrorBack} from './desired-mirror.js'
+import {isMirrorDue, mirrorBackEdit, mirrorEdit} from './desired-mirror.js'
+import {stateFile} from '../gateway/records.js'
 import {
   bootId,
   type DesiredRecord,
@@ -51,20 +52,17 @@ export function recordIntent(
 
 /** Mirrors the intent; `gatewayRuns`: then only a field that is there already is touched. */
 export function mirrorIntent(target: Target, desired: DesiredState, gatewayRuns: boolean): Step {
-  const {userHost} = target
-  const {home} = target.service.profile
-  let before: DesiredState | undefined
-  let hasWritten = false
+  const {profile, account} = target.service
   return {
-    kind: 'act',
+    kind: 'edit-json',
     why: `mirror it in ${HomeFile.state}`,
-    act: () => {
-      before = mirroredDesired(userHost, home)
-      hasWritten = mirrorDesired(target, home, desired, gatewayRuns) && before !== desired
-      return Promise.resolve(hasWritten)
-    },
-    undo: () => {
-      if (hasWritten) takeMirrorBack(userHost, home, desired, before)
-    },
+    path: stateFile(profile.home),
+    field: StateField.desired,
+    value: desired,
+    as: account,
+    edit: () => mirrorEdit(target, profile.home, desired, gatewayRuns),
+    takeBack: (before) => mirrorBackEdit(desired, before),
+    // It is a copy: what cannot be written there is recorded all the same.
+    mayFail: true,
   }
 }

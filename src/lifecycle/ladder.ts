@@ -1,14 +1,12 @@
-import type {Verdict} from '../observe/judge.js'
-import {waitUntil} from '../host/wait-until.js'
-import {announceEnd} from './announce-end.js'
-import {GatewaySignal, StateWord} from '../gateway/contract.js'
+import {GatewaySignal} from '../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../errors.js'
+import type {ProcessInfo} from '../gateway/process-info.js'
 import {whatHolds} from '../gateway/process.js'
-import {readGatewayState} from '../gateway/records.js'
-import {type GatewayObservation, stateOf} from '../gateway/observation.js'
-import {HostError} from '../host/host.js'
-import type {Progress} from '../plan/plan.js'
-import {type GatewayProcess, isStillThere, signalGateway, writePlannedStop} from '../gateway/signal-gateway.js'
+import type {GatewayProcess} from '../gateway/signal-gateway.js'
+import type {GatewayObservation} from '../gateway/observation.js'
+import type {Verdict} from '../observe/judge.js'
+import type {AppliedStep, Condition, SignalStep} from '../plan/plan.js'
+import {workOf} from '../plan/signal.js'
 import type {Target} from '../observe/where.js'
 
 /** How long each rung may take, in ms. */
@@ -24,20 +22,16 @@ export interface LadderTimes {
 export const ANSWER_MS = 30_000
 export const TERMINATE_MS = 10_000
 export const KILL_MS = 5000
-
-const LOOK_EVERY_MS = 50
-
-/** The rung on which a gateway ended; `survived`: none of them ended it. */
-export type Rung = 'gone' | 'asked' | 'terminated' | 'killed' | 'survived'
+/** For what the gateway has started, which has no work of its own to finish. */
+const COMPANION_MS = 5000
 
 export interface LadderOptions {
   readonly verdict: Verdict
   readonly times: LadderTimes
   /** Begin at SIGTERM. */
   readonly force: boolean
-  /** On the monotonic clock; Infinity for none. */
-  readonly deadlineMs: number
-  readonly progress: Progress
+  /** When all waiting ends, on the monotonic clock; but after SIGKILL, since the kernel needs a moment. */
+  readonly deadlineMs?: number
 }
 
 /** The process that a verdict is about; undefined if there is none. */
@@ -52,107 +46,95 @@ export function gatewayOf({pid, startTime, startSlack}: GatewayProcess): Gateway
 }
 
 /**
- * Ends a gateway, as gently as its state allows: ask it to finish its work (SIGUSR1), then SIGTERM with the planned-stop marker, then SIGKILL.
- * A wedged one runs no handler, so it is killed at once; one that works is never killed while its drain lasts: where the deadline comes
- * before that, it is left alone (ServiceError `not-ended`, exit 1).
+ * The rungs by which a gateway is ended, as gently as its state allows: ask it to finish its work (SIGUSR1), then SIGTERM with the planned-stop marker,
+ * then SIGKILL. A wedged one runs no handler, so it is killed at once; one that works is never killed while its drain lasts: where the deadline comes
+ * before that, it is left alone (ServiceError `not-ended`, exit 1, as for one that survives it all).
  */
-export async function endGateway(target: Target, gateway: GatewayProcess, options: LadderOptions): Promise<Rung> {
-  const {times, verdict} = options
-  if (verdict.state !== 'wedged') {
-    if (!options.force) {
-      if (!signalGateway(target, gateway, GatewaySignal.restart)) return 'gone'
-      const drainMs = verdict.state === 'alive' ? times.drainMs : times.answerMs
-      if (
-        await ends(
-          target,
-          gateway,
-          drainMs,
-          options,
-          `to finish its work (${GatewaySignal.restart})`,
-          answerLimit(target, gateway, times.answerMs),
-        )
-      )
-        return 'asked'
-      if (target.host.monotonicMs() >= options.deadlineMs) throw outOfTime(target, verdict)
-    }
-    announceEnd(target, gateway)
-    announceStop(target, gateway, options.progress)
-    if (!signalGateway(target, gateway, GatewaySignal.stop)) return 'gone'
-    if (await ends(target, gateway, times.terminateMs, options, `to stop (${GatewaySignal.stop})`)) return 'terminated'
+export function ladder(target: Target, gateway: GatewayProcess, options: LadderOptions): SignalStep[] {
+  const {times, verdict, force, deadlineMs} = options
+  const {manager, service} = target
+  const {home} = service.profile
+  const isWedged = verdict.state === 'wedged'
+  const which = `the gateway (pid ${gateway.pid})`
+  const rung = {
+    ...({kind: 'signal', process: gateway, home, as: service.account} as const),
+    ...(deadlineMs === undefined ? {} : {deadlineMs}),
   }
-  announceEnd(target, gateway)
-  if (!signalGateway(target, gateway, 'SIGKILL')) return 'gone'
-  // However late it is: the kernel needs a moment.
-  return (await ends(target, gateway, times.killMs, {...options, deadlineMs: Infinity}, 'to be gone (SIGKILL)')) ? 'killed' : 'survived'
+  const ask: SignalStep = {
+    ...rung,
+    why: `ask ${which} to finish its work (${GatewaySignal.restart})`,
+    signal: GatewaySignal.restart,
+    waitMs: verdict.state === 'alive' ? times.drainMs : times.answerMs,
+    answerMs: times.answerMs,
+    survived: (isTimeUp) => (isTimeUp ? outOfTime(target, verdict) : undefined),
+  }
+  const end = {...rung, memory: manager.memoryFolder(service)}
+  const stop: SignalStep = {
+    ...end,
+    why: `stop ${which} (${GatewaySignal.stop})`,
+    signal: GatewaySignal.stop,
+    waitMs: times.terminateMs,
+    isPlannedStop: true,
+    ...(force ? {} : {onlyIf: notEnded(gateway)}),
+  }
+  const kill: SignalStep = {
+    ...end,
+    why: `kill ${which}${isWedged ? ', which answers nothing' : ''} (SIGKILL)`,
+    signal: 'SIGKILL',
+    waitMs: times.killMs,
+    deadlineMs: Infinity,
+    survived: () => survived(target, verdict),
+    ...(isWedged ? {} : {onlyIf: notEnded(gateway)}),
+  }
+  return isWedged ? [kill] : force ? [stop, kill] : [ask, stop, kill]
 }
 
-/** Without the marker the gateway takes the stop for an accident, which is counted as a failure; but it stops. */
-function announceStop(target: Target, gateway: GatewayProcess, progress: Progress): void {
-  try {
-    writePlannedStop(target, gateway)
-  } catch (error) {
-    if (!(error instanceof HostError)) throw error
-    progress(`stopping pid ${gateway.pid} without the planned-stop marker: ${error.message}`)
-  }
+/** The rungs for what is no gateway: SIGTERM, then SIGKILL, to the very process only. `not-ended` (exit 1) for one that is there all the same. */
+export function endSteps({host, service}: Target, {pid, startTime, argv}: ProcessInfo): SignalStep[] {
+  const process = {pid, startTime}
+  const which = `pid ${pid} (${programOf(argv)})`
+  const rung = {kind: 'signal', process, as: service.account, waitMs: COMPANION_MS} as const
+  const failure = () => new ServiceError(`pid ${pid} is still there after SIGKILL`, notEndedNext(whatHolds(host, pid)))
+  return [
+    {...rung, why: `end ${which}`, signal: 'SIGTERM'},
+    {...rung, why: `kill ${which}`, signal: 'SIGKILL', survived: failure, onlyIf: notEnded(process)},
+  ]
+}
+
+/** What a process runs, in a word. */
+export function programOf(argv: readonly string[]): string | undefined {
+  return (argv[0] ?? '?').split('/').at(-1)
+}
+
+/** A rung is for what the ones before it have not ended. */
+function notEnded({pid}: GatewayProcess): Condition {
+  return {when: 'it is still there', holds: (before) => lastSignal(before, pid)?.came !== true}
+}
+
+/** True if a gateway was asked to restart, and has ended for that. */
+export function hasEndedAsked(before: readonly AppliedStep[], {pid}: GatewayProcess): boolean {
+  const last = lastSignal(before, pid)
+  return last?.came === true && last.step.kind === 'signal' && last.step.signal === GatewaySignal.restart
+}
+
+/** The last signal that was sent to a process. */
+function lastSignal(before: readonly AppliedStep[], pid: number): AppliedStep | undefined {
+  return before.findLast(({step, changed}) => changed && step.kind === 'signal' && step.process.pid === pid)
+}
+
+function notEndedNext(...next: string[]) {
+  return {code: 'not-ended', exitStatus: ExitStatus.failed, next} as const
 }
 
 /** What is left to say of a gateway that is not done with its work when the time is up: it is not killed for that. */
 function outOfTime(target: Target, {pid, evidence}: Verdict): ServiceError {
-  return new ServiceError(`The gateway (pid ${pid}) was asked to restart${work(target)}, and did not end in time; it is left to it`, {
-    code: 'not-ended',
-    exitStatus: ExitStatus.failed,
-    evidence,
-    next: ['hermes-svc restart --force'],
-  })
+  const work = workOf(target, target.service.profile.home)
+  const what = `The gateway (pid ${pid}) was asked to restart${work}, and did not end in time; it is left to it`
+  return new ServiceError(what, {...notEndedNext('hermes-svc restart --force'), evidence})
 }
 
 /** What is left to say of a gateway that survived SIGKILL. */
-export function notEnded({host}: Target, {pid, evidence}: Verdict): ServiceError {
-  return new ServiceError(
-    `The gateway (pid ${pid}) is still there after SIGKILL: the kernel holds it, usually in a stuck disk or network operation`,
-    {
-      code: 'not-ended',
-      exitStatus: ExitStatus.failed,
-      evidence,
-      next: [`${whatHolds(host, pid ?? 0)}; only a reboot may end it`],
-    },
-  )
-}
-
-/** Waits until the process has ended, at most `limitMs`, or until `giveUp` says that waiting is in vain. */
-async function ends(
-  target: Target,
-  gateway: GatewayProcess,
-  limitMs: number,
-  {deadlineMs, progress}: LadderOptions,
-  what: string,
-  giveUp: (waitedMs: number) => boolean = () => false,
-): Promise<boolean> {
-  const {host} = target
-  const startMs = host.monotonicMs()
-  const onWait = (leftMs: number) => progress(`waiting for pid ${gateway.pid} ${what}${work(target)}; ${Math.ceil(leftMs / 1000)} s left`)
-  const limits = {limitMs: Math.min(limitMs, deadlineMs - startMs), everyMs: LOOK_EVERY_MS, onWait}
-  const outcome = await waitUntil(host, limits, () => {
-    if (!isStillThere(target, gateway)) return 'ended'
-    return giveUp(host.monotonicMs() - startMs) && 'given up'
-  })
-  return outcome === 'ended'
-}
-
-/** In vain is the wait for a gateway that was asked and neither says so nor has work in hand. */
-function answerLimit(target: Target, gateway: GatewayProcess, answerMs: number): (waitedMs: number) => boolean {
-  return (waitedMs) => {
-    if (waitedMs < answerMs) return false
-    const state = stateOf(readGatewayState(target.userHost, target.service.profile.home))
-    if (state?.process?.pid !== gateway.pid) return true
-    return state.gatewayState !== StateWord.draining && !state.restartRequested && state.activeAgents === 0
-  }
-}
-
-/** What the gateway says it still works on. */
-function work(target: Target): string {
-  const state = stateOf(readGatewayState(target.userHost, target.service.profile.home))
-  if (!state) return ''
-  const units = state.activeWork.length > 0 ? ` on ${state.activeWork.slice(0, 3).join(', ')}` : ''
-  return state.activeAgents > 0 || units !== '' ? ` (${state.activeAgents} active agents${units})` : ''
+function survived({host}: Target, {pid, evidence}: Verdict): ServiceError {
+  const what = `The gateway (pid ${pid}) is still there after SIGKILL: the kernel holds it, usually in a stuck disk or network operation`
+  return new ServiceError(what, {...notEndedNext(`${whatHolds(host, pid ?? 0)}; only a reboot may end it`), evidence})
 }

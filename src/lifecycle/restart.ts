@@ -1,20 +1,29 @@
 import {GatewaySignal} from '../gateway/contract.js'
 import {askTimeoutSec, readDrain} from '../gateway/drain.js'
 import {startsFile} from '../gateway/respawn-brake.js'
-import {ExitStatus, ServiceError} from '../errors.js'
-import {performSteps} from '../plan/apply.js'
-import {failingLate, onUndo, type Plan, type Progress, type Step} from '../plan/plan.js'
-import {companionsOf, companionsText, endCompanions} from './companions.js'
+import {
+  type AppliedStep,
+  committing,
+  failingLate,
+  isFailure,
+  onUndo,
+  type Plan,
+  plannedAnew,
+  type Progress,
+  type SignalStep,
+  type Step,
+} from '../plan/plan.js'
+import {companionsOf, companionsText} from './companions.js'
 import {isInsideGateway, requireManaged} from './inside.js'
 import {recordIntent} from './intent.js'
-import {ANSWER_MS, endGateway, gatewayProcess, KILL_MS, type LadderTimes, notEnded, TERMINATE_MS} from './ladder.js'
+import {ANSWER_MS, endSteps, gatewayProcess, hasEndedAsked, KILL_MS, ladder, type LadderTimes, TERMINATE_MS} from './ladder.js'
 import {type Observation, observe, prove, requireVisible} from '../observe/look.js'
 import {restartIsDoneIfDue} from './restart-due.js'
 import {restoredTick} from './shared.js'
-import {type GatewayProcess, signalGateway} from '../gateway/signal-gateway.js'
+import type {GatewayProcess} from '../gateway/signal-gateway.js'
 import {requireInstalled} from './start.js'
 import type {Target} from '../observe/where.js'
-import {callOffRestart, waitUntilUp} from './wait.js'
+import {waitUntilUp} from './wait.js'
 
 export interface RestartOptions {
   /** Begin at SIGTERM: the gateway does not finish its work first. */
@@ -57,53 +66,23 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
   const title = `restart ${service.name}`
   if (gateway && isInsideGateway(host, gateway.pid)) {
     requireManaged(target, seen, 'restart')
+    const why = `ask the gateway (pid ${gateway.pid}), which runs this command, to restart once its work is done`
+    const {home} = service.profile
     return {
       title,
-      steps: [
-        ...head,
-        {
-          kind: 'act',
-          why: `ask the gateway (pid ${gateway.pid}), which runs this command, to restart once its work is done`,
-          act: () => handOver(target, gateway),
-        },
-      ],
+      steps: [...head, {kind: 'signal', why, as: service.account, process: gateway, home, signal: GatewaySignal.restart, waitMs: 0}],
       lasts: true,
       outcome: `${service.name} was asked to restart; as this command runs inside it, that happens when the present turn is over`,
     }
   }
+  const rungs = gateway ? ladder(target, gateway, {verdict: seen.verdict, times, force: options.force, deadlineMs}) : []
   const companions = companionsOf(target, seen)
-  // One that is about to come would sleep twice as long if it were started once more.
-  const isHeldBack = seen.brake !== undefined && !options.force && !seen.manager.needsReload
-  const readsByRestart = seen.manager.needsReload && manager.reload().length === 0
-  const act = async (progress: Progress): Promise<void> => {
-    const rung = gateway
-      ? await endGateway(target, gateway, {verdict: seen.verdict, times, force: options.force, deadlineMs, progress})
-      : 'gone'
-    if (rung === 'survived') throw notEnded(target, seen.verdict)
-    // Otherwise it would sleep for a storm of starts that somebody has an end to.
-    if (options.force) target.userHost.removeFile(startsFile(service.profile.home))
-    // Asked, a supervised gateway is started again by its manager, without any delay of ours; on the definition that this one knows.
-    const isManagers = rung === 'asked' && seen.supervised !== false && !readsByRestart
-    const startIt = async () => {
-      await callOffRestart(target, progress)
-      await performSteps(host, manager.restart(service), progress)
-    }
-    if (!isManagers && !isHeldBack) await startIt()
-    const waitForIt = () => waitUntilUp(target, {previousPid: gateway?.pid, timeoutMs: START_MS, deadlineMs, progress})
-    try {
-      await waitForIt()
-    } catch (error) {
-      if (!isManagers || !(error instanceof ServiceError) || error.exitStatus === ExitStatus.cancelled || observe(target).brake) throw error
-      await startIt()
-      await waitForIt()
-    }
-    await endCompanions(target, companions, progress)
-  }
   return {
     title,
     steps: [
       ...head,
-      {kind: 'act', why: isHeldBack ? 'wait until its own brake lets it start' : describe(seen, options.force), act, commits: true},
+      ...committing([...rungs, ...comeBack(target, seen, {gateway, rungs, force: options.force, deadlineMs})]),
+      ...companions.flatMap((process) => endSteps(target, process)).map((step) => ({...step, mayFail: true})),
       ...restartIsDoneIfDue(target),
     ],
     lasts: true,
@@ -112,14 +91,63 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
   }
 }
 
-function describe(seen: Observation, force: boolean): string {
-  const {pid, state} = seen.verdict
-  if (pid === undefined) return 'restart the service, earlier failures forgotten, and wait until the gateway runs'
-  const first = state === 'wedged' ? 'kill it: it answers nothing' : force ? 'stop it' : 'let it finish its work'
-  return `end the gateway (pid ${pid}; ${first}) and wait until it runs again`
+interface Ended {
+  readonly gateway: GatewayProcess | undefined
+  readonly rungs: readonly SignalStep[]
+  readonly force: boolean
+  readonly deadlineMs: number
 }
 
-function handOver(target: Target, gateway: GatewayProcess): Promise<void> {
-  signalGateway(target, gateway, GatewaySignal.restart)
-  return Promise.resolve()
+/** The steps by which the gateway comes back once it is gone, or was not there: by its manager's own doing, by the manager's restart, or by itself. */
+function comeBack(target: Target, seen: Observation, {gateway, rungs, force, deadlineMs}: Ended): Step[] {
+  const {manager, service} = target
+  const up = (progress: Progress) => waitUntilUp(target, {previousPid: gateway?.pid, timeoutMs: START_MS, deadlineMs, progress})
+  const isAsked = rungs.some(({signal}) => signal === GatewaySignal.restart)
+  const readsByRestart = seen.manager.needsReload && manager.reload().length === 0
+  // Asked, a supervised gateway is started again by its manager, without any delay of ours; on the definition that this one knows.
+  const isManagers = gateway !== undefined && isAsked && seen.supervised !== false && !readsByRestart
+  const byManager: Step = {
+    kind: 'wait-until',
+    why: `wait until ${manager.title} has started it again by itself`,
+    limitMs: START_MS,
+    onlyIf: {when: 'it has ended because it was asked to', holds: (before) => isManagers && hasEndedAsked(before, gateway)},
+    until: async (progress) => {
+      try {
+        await up(progress)
+        return true
+      } catch (error) {
+        if (!isFailure(error) || observe(target).brake) throw error
+        return false
+      }
+    },
+  }
+  const isBack = (before: readonly AppliedStep[]) => before.some(({step, came}) => step === byManager && came === true)
+  const notBack = {when: 'it is not back by then', holds: (before: readonly AppliedStep[]) => !isBack(before)}
+  // One that is about to come would sleep twice as long if it were started once more.
+  const isHeldBack = seen.brake !== undefined && !force && !seen.manager.needsReload
+  const restart = plannedAnew(
+    'restart the service',
+    () => [...(manager.callOffRestart?.(service) ?? []), ...manager.restart(service)],
+    manager.restart(service),
+  )
+  const forget: Step = {
+    kind: 'remove-file',
+    why: 'forget how often it was started',
+    path: startsFile(service.profile.home),
+    forGood: true,
+    as: service.account,
+  }
+  return [
+    // Otherwise it would sleep for a storm of starts that somebody has an end to.
+    ...(force ? [forget] : []),
+    ...(isManagers ? [byManager] : []),
+    ...(isHeldBack ? [] : [{...restart, ...(isManagers ? {onlyIf: notBack} : {})}]),
+    {
+      kind: 'wait-until',
+      why: isHeldBack ? 'wait until its own brake lets it start' : 'wait until it runs under a new pid',
+      limitMs: isHeldBack ? undefined : START_MS,
+      ...(isManagers ? {onlyIf: notBack} : {}),
+      until: async (progress) => (await up(progress)) !== undefined,
+    },
+  ]
 }

@@ -80,18 +80,6 @@ export async function restoredTick(target: Target, {settings, installed}: Manage
   }
 }
 
-/** Steps that are planned anew when they are done, and undone as they were done: they leave to others what those need. */
-export function plannedAnew(why: string, plan: () => readonly Step[]): Step {
-  return {
-    kind: 'shared',
-    why,
-    steps: plan(),
-    again: () => Promise.resolve(plan()),
-    othersWant: () => Promise.resolve(''),
-    giveBack: () => Promise.resolve([]),
-  }
-}
-
 /** What was seen of a service, with what others have left to it since: ending the account's lingering. */
 export function inheriting({host, manager, service}: Target, seen: ManagerObservation): ManagerObservation {
   if (!manager.canLinger) return seen

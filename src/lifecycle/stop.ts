@@ -1,10 +1,10 @@
-import type {DesiredState} from '../gateway/contract.js'
-import {performSteps} from '../plan/apply.js'
-import {failingLate, onUndo, type Plan, type Progress} from '../plan/plan.js'
+import {type DesiredState} from '../gateway/contract.js'
+import {performSteps} from '../plan/perform.js'
+import {committing, failingLate, onUndo, type Plan, type Progress, type SignalStep} from '../plan/plan.js'
 import {companionsOf, companionsText} from './companions.js'
 import {isInsideGateway, requireManaged} from './inside.js'
 import {mirrorIntent, recordIntent} from './intent.js'
-import {endGateway, gatewayProcess, KILL_MS, type LadderTimes, notEnded, TERMINATE_MS} from './ladder.js'
+import {gatewayProcess, KILL_MS, ladder, TERMINATE_MS} from './ladder.js'
 import {type Observation, askUnseen, isUnseen, prove, requireVisible} from '../observe/look.js'
 import {requireInstalled} from './start.js'
 import type {Target} from '../observe/where.js'
@@ -51,12 +51,12 @@ export async function planStop(target: Target, options: StopOptions): Promise<Pl
       outcome: `${manager.title} was told to stop ${service.name}, which also ends this command: it runs inside`,
     }
   }
-  const steps = [...intent, ...disable, ...(isDown ? [] : manager.stop(service))]
+  const steps = [...intent, ...disable, ...(isDown ? [] : [...manager.stop(service), ...committing(endOthers(target, seen, options))])]
   const companions = companionsOf(target, seen)
   return {
     title,
     steps,
-    ...(isDown ? {} : {verify: (progress) => seeItGone(target, seen, {...options, desired}, progress)}),
+    ...(isDown ? {} : {verify: (progress) => seeItGone(target, {...options, desired}, progress)}),
     lasts: true,
     outcome: () => {
       const what = `${service.name} is stopped${howLong(seen, options)}`
@@ -83,39 +83,24 @@ function howLong({manager}: Observation, {untilBoot}: StopOptions): string {
 
 async function seeItGone(
   target: Target,
-  seen: Observation,
   options: StopOptions & {readonly desired: DesiredState | undefined},
   progress: Progress,
 ): Promise<void> {
-  const down = await askUnseen(target, await endAndSeeItGone(target, seen, options, progress))
+  const down = await askUnseen(target, await waitUntilDown(target, {timeoutMs: options.timeoutMs, progress}))
   // Only now may the field be inserted: nobody else writes the file any more.
   const mirror = options.desired ? [mirrorIntent(target, options.desired, isUnseen(down))] : []
   await performSteps(target.host, [...target.manager.settle(target.service), ...mirror], progress)
   requireVisible(target, down)
 }
 
-/** Waits until a gateway that its manager was told to stop is gone, what would keep it waiting ended. Throws (exit 1) if it stays. */
-export async function endAndSeeItGone(
-  target: Target,
-  seen: Observation,
-  options: Pick<StopOptions, 'timeoutMs' | 'force'>,
-  progress: Progress,
-): Promise<Observation> {
-  await endWhatTheManagerWouldNot(target, seen, options, progress)
-  return waitUntilDown(target, {timeoutMs: options.timeoutMs, progress})
-}
-
-/** The manager's stop waits for the whole drain even where nothing can answer, and knows nothing of a gateway outside its service. */
-async function endWhatTheManagerWouldNot(
-  target: Target,
-  seen: Observation,
-  options: Pick<StopOptions, 'timeoutMs' | 'force'>,
-  progress: Progress,
-): Promise<void> {
-  const gateway = gatewayProcess(seen.gateway, seen.verdict.pid)
-  if (!gateway || (seen.verdict.state !== 'wedged' && seen.supervised !== false && !options.force)) return
-  const times: LadderTimes = {drainMs: 0, answerMs: 0, terminateMs: TERMINATE_MS, killMs: KILL_MS}
-  const deadlineMs = target.host.monotonicMs() + options.timeoutMs
-  const rung = await endGateway(target, gateway, {verdict: seen.verdict, times, force: true, deadlineMs, progress})
-  if (rung === 'survived') throw notEnded(target, seen.verdict)
+/**
+ * The rungs for a gateway that the manager's stop does not end, or not at once: it waits for the whole drain even where nothing can answer, and knows
+ * nothing of a gateway outside its service.
+ */
+export function endOthers(target: Target, seen: Observation, {timeoutMs, force}: Pick<StopOptions, 'timeoutMs' | 'force'>): SignalStep[] {
+  const {verdict} = seen
+  const gateway = gatewayProcess(seen.gateway, verdict.pid)
+  if (!gateway || (verdict.state !== 'wedged' && seen.supervised !== false && !force)) return []
+  const times = {drainMs: 0, answerMs: 0, terminateMs: Math.min(TERMINATE_MS, timeoutMs), killMs: KILL_MS}
+  return ladder(target, gateway, {verdict, times, force: true})
 }

@@ -1,10 +1,11 @@
 import {prove} from '../observe/look.js'
 import {ownerDoor} from '../host/account-door.js'
-import {onUndo, type Plan, singleSteps, type Step} from '../plan/plan.js'
+import {onUndo, type Plan, plannedAnew, singleSteps, type Step} from '../plan/plan.js'
 import {desiredStateFile} from '../service/desired-state.js'
-import {endAndSeeItGone, isAboutToRestart} from './stop.js'
-import {inheriting, plannedAnew, sharedLock, sharedTick, under} from './shared.js'
+import {endOthers, isAboutToRestart} from './stop.js'
+import {inheriting, sharedLock, sharedTick, under} from './shared.js'
 import {requireSameHome, type Target} from '../observe/where.js'
+import {waitUntilDown} from './wait.js'
 
 /**
  * Plans the removal of a service: stopped, disabled, and nothing of ours left but the home's journal. A definition that another tool wrote
@@ -32,12 +33,12 @@ export async function planUninstall(target: Target, options: {timeoutMs: number}
   const steps: Step[] = onUndo([...reload, ...undo])
   if (isOurs && isInstalled) {
     if (!isDown) {
-      steps.push(...manager.stop(service), {
-        kind: 'act',
+      const {timeoutMs} = options
+      steps.push(...manager.stop(service), ...endOthers(target, seen, {timeoutMs, force: false}), {
+        kind: 'wait-until',
         why: 'wait until the gateway is gone',
-        act: async (progress) => {
-          await endAndSeeItGone(target, seen, {timeoutMs: options.timeoutMs, force: false}, progress)
-        },
+        limitMs: timeoutMs,
+        until: async (progress) => (await waitUntilDown(target, {timeoutMs, progress})) !== undefined,
       })
     }
     if (seen.manager.enabled) steps.push(...manager.disable(service))

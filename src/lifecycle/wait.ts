@@ -3,7 +3,7 @@ import {ExitStatus, ServiceError} from '../errors.js'
 import {stateOf} from '../gateway/observation.js'
 import {describeBrake} from '../gateway/respawn-brake.js'
 import {exitedWith, type ManagerObservation} from '../managers/manager.js'
-import {performSteps} from '../plan/apply.js'
+import {performSteps} from '../plan/perform.js'
 import type {Progress} from '../plan/plan.js'
 import {logTail} from './log-tail.js'
 import {type Observation, observe} from '../observe/look.js'
@@ -75,7 +75,7 @@ export async function waitUntilUp(
  * Calls off a restart that the service's gateway has left to its manager; false if there is none to come. Whoever waits for a service to stay as it
  * is asks this, and then looks at the service: a restart that is called off may have begun.
  */
-export async function callOffRestart({manager, service, host}: Target, progress: Progress): Promise<boolean> {
+async function callOffRestart({manager, service, host}: Target, progress: Progress): Promise<boolean> {
   const steps = manager.callOffRestart?.(service) ?? []
   await performSteps(host, steps, progress)
   return steps.length > 0

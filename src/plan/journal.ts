@@ -2,7 +2,7 @@ import path from 'node:path'
 import {HomeFile} from '../gateway/contract.js'
 import {isObject} from '../gateway/records.js'
 import {type AccountHost, HostError} from '../host/host.js'
-import type {AppliedStep} from './apply.js'
+import type {AppliedStep} from './plan.js'
 
 export const journalFile = (home: string): string => path.join(home, HomeFile.logFolder, 'hermes-svc.jsonl')
 /** What is recent: some hundred entries. */

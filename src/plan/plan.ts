@@ -1,9 +1,21 @@
-import type {Account, HeldLock, InPlaceWrite} from '../host/host.js'
+import type {GatewayProcess} from '../gateway/signal-gateway.js'
+import type {JsonEdit} from '../gateway/edit-json.js'
+import {ExitStatus, ServiceError} from '../errors.js'
+import type {Account, HeldLock, Host, InPlaceWrite} from '../host/host.js'
+import {waitUntil} from '../host/wait-until.js'
 
-/** What keeps two commands from changing at once what several services have in common. */
+/** What keeps two commands from changing at once what several services have in common, or what must be so while a step is done. */
 export interface SharedLock {
   /** Waits until it is ours. Throws a ServiceError (exit 1) if that takes too long. */
   take(progress: Progress): Promise<HeldLock>
+}
+
+/** When a step is done that is not always done. */
+export interface Condition {
+  /** For people, the end of "only if …". */
+  readonly when: string
+  /** Asked in the moment in which the step would be done, with what came of the steps before it; false: nothing is done. */
+  readonly holds: (before: readonly AppliedStep[]) => boolean
 }
 
 interface StepHead {
@@ -13,8 +25,13 @@ interface StepHead {
   readonly as?: Account | undefined
   /** The lock under which it is done, and undone; steps in a row that have the same one are done without letting go of it. */
   readonly under?: SharedLock | undefined
+  readonly onlyIf?: Condition | undefined
+  /** A failure is noted and passed over. */
+  readonly mayFail?: boolean
   /** The others do without it: its failure ends nothing, and makes the command fail once all is done. */
   readonly failsLate?: boolean
+  /** Once it has begun nothing is undone any more: what it does cannot be taken back, and stands on what was done before. */
+  readonly commits?: boolean
 }
 
 /** A step that runs a program. */
@@ -23,12 +40,10 @@ export type RunStep = StepHead & {
   readonly argv: readonly string[]
   readonly env: Readonly<Record<string, string>>
   readonly timeoutMs?: number
-  /** A failure is noted and passed over. */
-  readonly mayFail?: boolean
 }
 
 /** One change, as data: it can be printed, applied and undone. */
-export type Step = RunStep | (StepHead & OtherStep)
+export type Step = RunStep | SignalStep | (StepHead & OtherStep)
 
 interface FileStep {
   readonly path: string
@@ -55,11 +70,41 @@ export interface SharedStep {
   readonly giveBack: () => Promise<readonly Step[]>
 }
 
+/** Signals a process, if it is the very one in that moment, and waits for its end. */
+export type SignalStep = StepHead & {
+  readonly kind: 'signal'
+  readonly signal: NodeJS.Signals
+  readonly process: GatewayProcess
+  /** The home whose gateway it must be then; undefined: pid and start time are all that is known of it. */
+  readonly home?: string | undefined
+  /** How long its end is waited for; 0: not at all. */
+  readonly waitMs: number
+  /** After so long a gateway that shows no sign of having been asked is waited for no longer. */
+  readonly answerMs?: number
+  /** When all waiting ends, on the monotonic clock. */
+  readonly deadlineMs?: number
+  /** Tells the gateway that the stop is meant (upstream's marker). */
+  readonly isPlannedStop?: boolean
+  /** The helpers' memory, where they are told that an end which comes now was asked for. */
+  readonly memory?: string
+  /** The failure if it is still there then, and whether that is because all waiting had to end; undefined: none, the next step is for that. */
+  readonly survived?: (isTimeUp: boolean) => ServiceError | undefined
+}
+
+/** What a manager is asked by other means than a program of its own that says it all. */
+export type ManagerRequest = 'start' | 'stop' | 'restart' | 'kill' | 'load' | 'unload'
+
+/** What an act has come to: what it has changed, or that it found nothing to do. */
+export type Done = {readonly changed: true; readonly what: string} | {readonly changed: false}
+
 type OtherStep =
   | SharedStep
   | {readonly kind: 'make-folder'; readonly path: string; readonly mode: number}
   | (FileStep & {readonly kind: 'write-file'})
-  | {readonly kind: 'remove-file'; readonly path: string}
+  /** `forGood`: it is not put back by an undo, since what it said was not so. */
+  | {readonly kind: 'remove-file'; readonly path: string; readonly forGood?: boolean}
+  /** Removes files of a folder, those of these names, or all; the folder stays. They cannot be put back. */
+  | {readonly kind: 'empty-folder'; readonly path: string; readonly names?: readonly string[]}
   /** Sets who may do what with a file or folder. No part of the path may be a link. */
   | {
       readonly kind: 'set-access'
@@ -72,18 +117,50 @@ type OtherStep =
     }
   /** Removes it only if it is empty. */
   | {readonly kind: 'remove-folder'; readonly path: string}
+  /** Has a member of a JSON file that others write say something, in place, no other byte changed; see `editJson`. */
+  | {
+      readonly kind: 'edit-json'
+      readonly path: string
+      readonly field: string
+      readonly value: string
+      /** Made in the moment in which it is done, so that it goes by what then is so. */
+      readonly edit: () => JsonEdit
+      /** Takes it back, by what the member said before; absent: it stays. */
+      readonly takeBack?: (before: unknown) => JsonEdit
+    }
+  /** Asks a service manager that has no one program for it, and sees that it did. `name`, `domain`: the manager's own for what is meant. */
+  | {
+      readonly kind: 'ask-manager'
+      readonly request: ManagerRequest
+      readonly name: string
+      readonly domain?: string
+      /** Resolves with false if there was nothing to do. Throws a ServiceError if it did not. */
+      readonly ask: (progress: Progress) => Promise<boolean>
+    }
+  /** Waits for what others do. `limitMs`: at most so long; undefined where that depends on what is seen. */
+  | {
+      readonly kind: 'wait-until'
+      readonly limitMs: number | undefined
+      /** Resolves with false if it has not come, and the next steps are for that. Throws a ServiceError if that is a failure. */
+      readonly until: (progress: Progress) => Promise<boolean>
+    }
   /** Does nothing when applied; run when a later step fails. Undoing goes backwards, so it comes after the undoing of all later steps. */
   | {readonly kind: 'on-undo'; readonly run: Step}
-  /** An act that is no file and no program, e.g. signalling a process after its identity was checked again. */
-  | {
-      readonly kind: 'act'
-      /** Resolves with false if there was nothing to do. */
-      readonly act: (progress: Progress) => Promise<unknown>
-      /** Takes back what it has done of it; it does nothing where that is nothing. Throws if it cannot. */
-      readonly undo?: () => void
-      /** Once it has begun nothing before it is undone any more: what it does cannot be taken back, and stands on what they did. */
-      readonly commits?: boolean
-    }
+  /** What is none of the other kinds. */
+  | {readonly kind: 'act'; readonly act: (progress: Progress) => Promise<Done>}
+
+/** What came of one step. `before`, `after`: sha256 of a file's content, null if there was none. */
+export interface AppliedStep {
+  readonly step: Step
+  readonly durationMs: number
+  readonly changed: boolean
+  /** What was waited for has come: a process has ended, say. */
+  readonly came?: boolean
+  readonly before?: string | null
+  readonly after?: string | null
+  /** What an act has changed, or the failure that was passed over. */
+  readonly note?: string
+}
 
 /** Tells the user what is being waited for; the text replaces the former one. */
 export type Progress = (text: string) => void
@@ -98,9 +175,43 @@ export function failingLate(steps: readonly Step[]): Step[] {
   return steps.map((step) => ({...step, failsLate: true}))
 }
 
+/** The same steps, from the first of which on nothing is undone. */
+export function committing([first, ...others]: readonly Step[]): Step[] {
+  return first ? [{...first, commits: true}, ...others] : []
+}
+
 /** Each step by itself, those of shared ones too, as far as can be told before. */
 export function singleSteps(steps: readonly Step[]): Exclude<Step, SharedStep>[] {
-  return steps.flatMap((step) => (step.kind === 'shared' ? singleSteps(step.steps) : [step]))
+  return steps.flatMap((step) =>
+    step.kind === 'shared' ? singleSteps(step.steps).map((one) => ({...one, onlyIf: one.onlyIf ?? step.onlyIf})) : [step],
+  )
+}
+
+/** Steps that are planned anew when they are done, and undone as they were done: they leave to others what those need. `shown`: what they come to now. */
+export function plannedAnew(why: string, plan: () => readonly Step[], shown = plan()): Step {
+  return {
+    kind: 'shared',
+    why,
+    steps: shown,
+    again: () => Promise.resolve(plan()),
+    othersWant: () => Promise.resolve(''),
+    giveBack: () => Promise.resolve([]),
+  }
+}
+
+/** A step that waits, asking again and again, and fails if it does not come. */
+export function waitStep(
+  host: Pick<Host, 'monotonicMs' | 'sleep'>,
+  {why, limitMs, everyMs}: {readonly why: string; readonly limitMs: number; readonly everyMs: number},
+  isSo: () => boolean,
+  failure: () => ServiceError,
+): Step {
+  const until = async (progress: Progress): Promise<boolean> => {
+    const onWait = () => progress(why)
+    if (await waitUntil(host, {limitMs, everyMs, onWait}, isSo)) return true
+    throw failure()
+  }
+  return {kind: 'wait-until', why, limitMs, until}
 }
 
 /** What a command would change, and how it sees that it worked. */
@@ -119,4 +230,9 @@ export interface Plan {
 /** What is said of a plan that has succeeded, or has nothing to do. */
 export function outcomeOf({outcome}: Pick<Plan, 'outcome'>): string {
   return typeof outcome === 'string' ? outcome : outcome()
+}
+
+/** True for a failure of the thing itself, which another way may be tried for; a cancellation is none. */
+export function isFailure(error: unknown): error is ServiceError {
+  return error instanceof ServiceError && error.exitStatus !== ExitStatus.cancelled
 }

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import {HomeFile, StateWord} from '../gateway/contract.js'
 import type {Finding} from '../doctor/finding.js'
-import {performSteps} from '../plan/apply.js'
+import {performSteps} from '../plan/perform.js'
 import type {ThrowAwayService} from './throw-away.js'
 
 /** What has just happened is no finding for some seconds. */

@@ -11,10 +11,29 @@ export async function planText(host: Host, plan: Plan, longestNew = Infinity): P
   const lines = [`Would ${plan.title}:`]
   for (const step of shownSteps(plan)) {
     lines.push(`  ${step.why}`)
-    if (step.kind === 'run') lines.push(`      $ ${step.argv.join(' ')}`)
+    lines.push(...howText(step).map((line) => `      ${line}`))
     if (step.kind === 'write-file') lines.push(...(await briefDiff(host, step, longestNew)).map((line) => `      ${line}`))
   }
   return lines
+}
+
+/** How a step is done, beyond what it is for. */
+function howText(step: ShownStep): string[] {
+  const lines = step.onlyIf ? [`only if ${step.onlyIf.when}`] : []
+  if (step.kind === 'run') lines.push(`$ ${step.argv.join(' ')}`)
+  if (step.kind === 'edit-json') lines.push(`${step.field}: ${JSON.stringify(step.value)}`)
+  if (step.kind === 'signal' && step.waitMs > 0) {
+    const isCutShort = step.answerMs !== undefined && step.answerMs < step.waitMs
+    lines.push(
+      `waits at most ${inSeconds(step.waitMs)} for its end${isCutShort ? `, ${inSeconds(step.answerMs)} if it shows no sign of it` : ''}`,
+    )
+  }
+  if (step.kind === 'wait-until' && step.limitMs !== undefined) lines.push(`at most ${inSeconds(step.limitMs)}`)
+  return lines
+}
+
+function inSeconds(ms: number): string {
+  return `${Math.round(ms / 100) / 10} s`
 }
 
 /** A plan as --dry-run --json shows it (src/schemas/change.schema.json). Secrets are never shown. */
@@ -89,23 +108,36 @@ function shownSteps(plan: Plan): ShownStep[] {
 }
 
 async function stepJson(host: Host, step: ShownStep): Promise<object> {
-  const {kind, why} = step
+  return {kind: step.kind, why: step.why, when: step.onlyIf?.when ?? null, ...(await membersOf(host, step))}
+}
+
+async function membersOf(host: Host, step: ShownStep): Promise<object> {
   switch (step.kind) {
     case 'run':
-      return {kind, why, argv: step.argv}
+      return {argv: step.argv}
     case 'write-file': {
       const {path, mode, text, secret = false, isProgram = false} = step
       const shown = secret ? null : isProgram ? programText(text) : text
-      return {kind, why, path, mode: octal(mode), secret, text: shown, diff: await fileDiff(host, step)}
+      return {path, mode: octal(mode), secret, text: shown, diff: await fileDiff(host, step)}
     }
     case 'make-folder':
-      return {kind, why, path: step.path, mode: octal(step.mode)}
+      return {path: step.path, mode: octal(step.mode)}
     case 'set-access':
-      return {kind, why, path: step.path, mode: step.mode === undefined ? null : octal(step.mode), owner: step.owner?.name ?? null}
+      return {path: step.path, mode: step.mode === undefined ? null : octal(step.mode), owner: step.owner?.name ?? null}
     case 'remove-file':
     case 'remove-folder':
-      return {kind, why, path: step.path}
+      return {path: step.path}
+    case 'empty-folder':
+      return {path: step.path, names: step.names ?? null}
+    case 'edit-json':
+      return {path: step.path, field: step.field, value: step.value}
+    case 'signal':
+      return {pid: step.process.pid, signal: step.signal, waitMs: step.waitMs, answerMs: step.answerMs ?? null}
+    case 'ask-manager':
+      return {request: step.request, name: step.name, domain: step.domain ?? null}
+    case 'wait-until':
+      return {limitMs: step.limitMs ?? null}
     case 'act':
-      return {kind, why}
+      return {}
   }
 }

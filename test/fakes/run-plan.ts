@@ -1,5 +1,5 @@
-import {type AppliedStep, applyPlan} from '../../src/plan/apply.js'
-import type {Plan} from '../../src/plan/plan.js'
+import {applyPlan} from '../../src/plan/apply.js'
+import type {AppliedStep, Plan} from '../../src/plan/plan.js'
 import type {FakeHost} from './fake-host.js'
 
 const SILENT = {begin: () => undefined, progress: () => undefined, end: () => undefined}

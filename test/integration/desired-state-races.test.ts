@@ -4,11 +4,11 @@ import os from 'node:os'
 import path from 'node:path'
 import {build} from 'esbuild'
 import {afterAll, afterEach, beforeAll, expect, it} from 'vitest'
-import {mirrorDesired} from '../../src/lifecycle/desired-mirror.js'
 import type {DesiredRecord} from '../../src/service/desired-state.js'
 import {inCampaign, isCampaign} from '../support/campaign.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {testHost, waitFor} from '../support/machines.js'
+import {mirror} from '../support/mirror.js'
 import {ownDoors} from '../support/doors.js'
 
 const PYTHON = '/usr/bin/python3'
@@ -136,7 +136,7 @@ describeUnless(
         expect(mirrored).toBeGreaterThan(CHANGES / 40)
         // With the gateway gone the mirror can be made to say what the record says.
         const recorded = readRecord(home)?.desiredState ?? 'stopped'
-        expect(mirrorDesired(ownDoors(testHost), home, recorded, false)).toBe(true)
+        expect(mirror(ownDoors(testHost), home, recorded, false)).toBe(true)
         expect(mirrorIn(home)).toBe(recorded)
       },
       RACE_TIMEOUT_MS,

@@ -168,7 +168,14 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     expect(said.reinstall).toMatch(/^ +\+.*"first-ms=3000"/m)
     expect(said.start).toMatch(/\$ systemctl .*enable .*\.service/)
     expect(said.stop).toMatch(/\$ systemctl .*disable .*\.service/)
-    expect(said['restart by force']).toMatch(/end the gateway \(pid \d+; stop it\)/)
+    const kill = / kill the gateway \(pid \d+\) \(SIGKILL\)\n +only if it is still there\n +waits at most 5 s for its end\n/
+    expect(said.restart).toMatch(/ ask the gateway \(pid \d+\) to finish its work \(SIGUSR1\)\n +waits at most \d+ s for its end, 30 s if/)
+    expect(said.restart).toMatch(kill)
+    expect(said.restart).toMatch(
+      /only if it has ended because it was asked to\n +at most 90 s\n(.*\n)+ +only if it is not back by then\n +\$ systemctl .*restart/,
+    )
+    expect(said['restart by force']).toMatch(/ stop the gateway \(pid \d+\) \(SIGTERM\)\n +waits at most 10 s for its end\n/)
+    expect(said['restart by force']).toMatch(kill)
     expect(said.uninstall).toContain(`remove ${running.unitFile}`)
     for (const service of [running, stopped]) await service.must('uninstall')
   })

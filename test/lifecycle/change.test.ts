@@ -60,7 +60,11 @@ describe('change', () => {
   it('needs no lock where the home has gone', async () => {
     const machine = new FakeSystemd()
     machine.host.drop(HOME)
-    const {note} = await change(machine.target, () => plan([{kind: 'act', why: 'act', act: () => Promise.resolve()}]), OPTIONS)
+    const {note} = await change(
+      machine.target,
+      () => plan([{kind: 'act', why: 'act', act: () => Promise.resolve({changed: false})}]),
+      OPTIONS,
+    )
     expect(note).toContain('ENOENT')
   })
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
-import {mirrorDesired, takeMirrorBack} from '../../src/lifecycle/desired-mirror.js'
+import {mirrorBackEdit} from '../../src/lifecycle/desired-mirror.js'
+import {mirror as mirrored} from '../support/mirror.js'
 import {captured} from '../fakes/captures.js'
 import {type FakeFile, FakeHost} from '../fakes/fake-host.js'
 import type {DesiredState} from '../../src/gateway/contract.js'
@@ -10,10 +11,15 @@ const FILE = `${HOME}/gateway_state.json`
 
 const machine = (state: string | FakeFile) => new FakeHost({files: {[FILE]: state}})
 
+const mirrorIn = (host: FakeHost, desired: DesiredState, gatewayRuns: boolean) =>
+  mirrored({host, userHost: host}, HOME, desired, gatewayRuns)
+const takeBack = (host: FakeHost, desired: DesiredState, before: DesiredState | undefined) =>
+  host.editInPlace(FILE, mirrorBackEdit(desired, before))
+
 /** Mirrors into a state file; its text afterwards and what was returned. */
 function mirror(state: string | FakeFile, desired: DesiredState, gatewayRuns: boolean) {
   const host = machine(state)
-  const said = mirrorDesired(host, HOME, desired, gatewayRuns)
+  const said = mirrorIn(host, desired, gatewayRuns)
   return {said, text: host.texts()[FILE], changes: host.changes}
 }
 
@@ -120,7 +126,7 @@ describe('a field that is missing', () => {
     const text = '{"n":12345678901234567890,"f":1.0}'
     const host = machine({text, mode: 0o640})
     const before = host.stat(FILE)
-    expect(mirrorDesired(host, HOME, 'stopped', false)).toBe(true)
+    expect(mirrorIn(host, 'stopped', false)).toBe(true)
     expect(host.texts()[FILE]).toBe('{"n":12345678901234567890,"f":1.0,"desired_state":"stopped"}')
     expect(host.stat(FILE)).toMatchObject({mode: 0o640, inode: before?.inode, uid: before?.uid})
   })
@@ -135,7 +141,7 @@ describe('a field that is missing', () => {
       texts.push(host.texts()[FILE] ?? '')
       return isThere
     }
-    mirrorDesired(host, HOME, 'stopped', false)
+    mirrorIn(host, 'stopped', false)
     const documents = texts.map((text) => JSON.parse(text) as unknown)
     const old: unknown = JSON.parse(before)
     expect(documents[0]).toEqual(old)
@@ -158,7 +164,7 @@ describe('a field that is missing', () => {
 describe('a file that must be left alone', () => {
   it('is never created', () => {
     const host = new FakeHost({files: {[HOME]: {folder: true}}})
-    expect(mirrorDesired(host, HOME, 'stopped', false)).toBe(false)
+    expect(mirrorIn(host, 'stopped', false)).toBe(false)
     expect(host.changes).toEqual([])
   })
 
@@ -168,7 +174,7 @@ describe('a file that must be left alone', () => {
 
   it('is not touched if it may not be', () => {
     const host = machine({text: '{"desired_state":"running"}', mode: 0o444, uid: 0})
-    expect(mirrorDesired(host, HOME, 'stopped', false)).toBe(false)
+    expect(() => mirrorIn(host, 'stopped', false)).toThrow('EACCES')
     expect(host.changes).toEqual([])
   })
 })
@@ -190,13 +196,13 @@ describe('a gateway that writes at the same time', () => {
 
   it('has its new file written to as well', () => {
     const host = racing(['{"gateway_state":"draining","desired_state":"running"}'])
-    expect(mirrorDesired(host, HOME, 'stopped', true)).toBe(true)
+    expect(mirrorIn(host, 'stopped', true)).toBe(true)
     expect(host.texts()[FILE]).toBe('{"gateway_state":"draining","desired_state":"stopped"}')
   })
 
   it('wins in the end if it never stops', () => {
     const host = racing(Array.from({length: 99}, (_, index) => `{${' '.repeat(index + 1)}"desired_state":"running"}`))
-    expect(mirrorDesired(host, HOME, 'stopped', true)).toBe(false)
+    expect(mirrorIn(host, 'stopped', true)).toBe(false)
   })
 })
 
@@ -207,8 +213,8 @@ describe('taking the mirror back', () => {
     ['a field that was added to nothing', '{}', undefined, false],
   ] as const)('leaves the document as it was: %s', (_, state, before, gatewayRuns) => {
     const host = machine(state)
-    expect(mirrorDesired(host, HOME, 'stopped', gatewayRuns)).toBe(true)
-    takeMirrorBack(host, HOME, 'stopped', before)
+    expect(mirrorIn(host, 'stopped', gatewayRuns)).toBe(true)
+    takeBack(host, 'stopped', before)
     expect(JSON.parse(host.texts()[FILE] ?? '')).toEqual(JSON.parse(state))
   })
 
@@ -218,7 +224,7 @@ describe('taking the mirror back', () => {
     ['is damaged', '{"desired_state":"stop'],
   ])('leaves a file alone that %s', (_, state) => {
     const host = machine(state)
-    takeMirrorBack(host, HOME, 'stopped', undefined)
+    takeBack(host, 'stopped', undefined)
     expect(host.changes).toEqual([])
   })
 })

@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest'
 import {mirrorIntent, recordIntent} from '../../src/lifecycle/intent.js'
 import {observe} from '../../src/observe/look.js'
-import {performSteps} from '../../src/plan/apply.js'
+import {performSteps} from '../../src/plan/perform.js'
 import {formatDesired} from '../../src/service/desired-state.js'
 import type {FakeFile} from '../fakes/fake-host.js'
 import {FakeSystemd} from '../fakes/fake-systemd.js'

@@ -449,6 +449,94 @@ describe('stop', () => {
   })
 })
 
+describe('the rungs of a restart', () => {
+  const rungs = (plan: Plan) =>
+    plan.steps.map((step) => {
+      if (step.kind === 'signal') return [step.signal, step.waitMs, step.onlyIf?.when]
+      return [step.kind, step.kind === 'wait-until' ? step.limitMs : undefined, step.onlyIf?.when]
+    })
+  const KILL = ['SIGKILL', 5000, 'it is still there']
+  const START = ['shared', undefined, undefined]
+  const UP = ['wait-until', 90_000, undefined]
+
+  it.each<[string, (machine: FakeSystemd) => unknown, boolean, unknown[]]>([
+    [
+      'one that works is asked, and given its drain',
+      (machine) => machine.comesUp(),
+      false,
+      [
+        ['SIGUSR1', 1_995_000, undefined],
+        ['SIGTERM', 10_000, 'it is still there'],
+        KILL,
+        ['wait-until', 90_000, 'it has ended because it was asked to'],
+        ['shared', undefined, 'it is not back by then'],
+        ['wait-until', 90_000, 'it is not back by then'],
+      ],
+    ],
+    [
+      'one that is forced is told to stop',
+      (machine) => machine.comesUp(),
+      true,
+      [['SIGTERM', 10_000, undefined], KILL, ['remove-file', undefined, undefined], START, UP],
+    ],
+    [
+      'one that is wedged is killed',
+      (machine) => machine.comesUp('running', {state: 'T'}),
+      false,
+      [['SIGKILL', 5000, undefined], START, UP],
+    ],
+    ['one that is down is started', () => undefined, false, [START, UP]],
+  ])('are in its plan: %s', async (_, prepare, force, expected) => {
+    const machine = machineWith('running')
+    prepare(machine)
+    expect(rungs(await restartPlan(machine, force))).toEqual(expected)
+    expect(machine.host.changes).toEqual([])
+  })
+
+  it('are as long as the options have them', async () => {
+    const machine = machineWith('running')
+    machine.comesUp()
+    const times = {drainMs: 1, answerMs: 2, terminateMs: 3, killMs: 4}
+    const plan = await planRestart(machine.target, {timeoutMs, force: false, wedgeWindowMs: 5000, times})
+    const signals = plan.steps.flatMap((step) => (step.kind === 'signal' ? [[step.waitMs, step.answerMs]] : []))
+    expect(signals).toEqual([
+      [1, 2],
+      [3, undefined],
+      [4, undefined],
+    ])
+  })
+
+  it('say what each came to, and only the ones that did something have changed anything', async () => {
+    const machine = machineWith('running')
+    const pid = machine.comesUp()
+    const signal = machine.host.signal.bind(machine.host)
+    machine.host.signal = (target, name) => {
+      if (name === 'SIGUSR1') machine.host.after(2000, () => machine.comesUp())
+      return signal(target, name)
+    }
+    const applied = await runPlan(machine.host, await restartPlan(machine))
+    expect(applied.map(({step, changed, came}) => [step.why, changed, came])).toEqual([
+      [`ask the gateway (pid ${pid}) to finish its work (SIGUSR1)`, true, true],
+      [`stop the gateway (pid ${pid}) (SIGTERM)`, false, undefined],
+      [`kill the gateway (pid ${pid}) (SIGKILL)`, false, undefined],
+      ['wait until systemd (user) has started it again by itself', false, true],
+      ['wait until it runs under a new pid', false, undefined],
+    ])
+  })
+
+  it('have the manager start it if it does not by itself after one that was asked has ended', async () => {
+    const machine = machineWith('running')
+    machine.comesUp()
+    machine.host.signal = () => {
+      machine.goesDown('inactive', 'dead')
+      return true
+    }
+    const options = {timeoutMs: 200_000, force: false, wedgeWindowMs: 5000, times: {}}
+    await run(machine, await planRestart(machine.target, options))
+    expect(machine.verbs.at(-1)).toBe('restart --no-block')
+  })
+})
+
 describe('restart', () => {
   it('asks a gateway that works, and sees it come back under another pid', async () => {
     const machine = machineWith('running')

@@ -2,9 +2,10 @@ import {createHash} from 'node:crypto'
 import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
 import {ExitStatus, ServiceError} from '../../src/errors.js'
-import {type Account, HostError} from '../../src/host/host.js'
-import {type AppliedStep, applyPlan, PlanFailed, performSteps} from '../../src/plan/apply.js'
-import {onUndo, type Plan, type RunStep, type Step} from '../../src/plan/plan.js'
+import type {Account} from '../../src/host/host.js'
+import {applyPlan, PlanFailed} from '../../src/plan/apply.js'
+import {performSteps} from '../../src/plan/perform.js'
+import {type AppliedStep, onUndo, type Plan, type RunStep, type Step} from '../../src/plan/plan.js'
 import {type FakeCommand, type FakeFile, FakeHost, USER} from '../fakes/fake-host.js'
 import {type Faults, faultyHost} from '../fakes/faulty-host.js'
 
@@ -19,6 +20,7 @@ const act = (work: (progress: (text: string) => void) => Promise<void> | void): 
   why: 'act',
   act: async (progress) => {
     await work(progress)
+    return {changed: true, what: 'something'}
   },
 })
 const fails = (): Step =>
@@ -416,24 +418,13 @@ describe('a file on a full disk', () => {
 
 describe('an act', () => {
   it('that had nothing to do has changed nothing', async () => {
-    const idle: Step = {kind: 'act', why: 'act', act: () => Promise.resolve(false)}
-    expect((await apply({steps: [idle, act(() => undefined)]})).applied.map(({changed}) => changed)).toEqual([false, true])
-  })
-
-  it('is taken back, also where it has failed itself', async () => {
-    const undone: string[] = []
-    const withUndo = (name: string, work: () => Promise<void>): Step => ({
-      kind: 'act',
-      why: name,
-      act: work,
-      undo: () => void undone.push(name),
-    })
-    const steps = [
-      withUndo('first', () => Promise.resolve()),
-      withUndo('second', () => Promise.reject(new HostError('EIO', '/x', 'cannot write'))),
-    ]
-    expect((await apply({steps})).error).toMatchObject({leftovers: []})
-    expect(undone).toEqual(['second', 'first'])
+    const idle: Step = {kind: 'act', why: 'act', act: () => Promise.resolve({changed: false})}
+    const {applied, told} = await apply({steps: [idle, act(() => undefined)]})
+    expect(applied.map(({changed, note}) => [changed, note])).toEqual([
+      [false, undefined],
+      [true, 'something'],
+    ])
+    expect(told).toEqual(['begin act', 'unchanged act', 'begin act', 'done act'])
   })
 })
 
@@ -461,7 +452,7 @@ describe('cancelling', () => {
   })
 
   it.each<[string, Partial<Plan>]>([
-    ['a step that commits has begun', {steps: [write(`${D}/a`, ''), {kind: 'act', why: 'wait', act: waits, commits: true}]}],
+    ['a step that commits has begun', {steps: [write(`${D}/a`, ''), {...act(waits), commits: true}]}],
     ['all of a plan that lasts is done', {steps: [write(`${D}/a`, '')], verify: waits, lasts: true}],
   ])('undoes nothing once %s, and says so', async (_, plan) => {
     const {host, error} = await apply(plan, {cancelled: cancelAfter(5)})

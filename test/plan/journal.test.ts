@@ -39,7 +39,11 @@ describe('journalStep', () => {
   })
 
   it('says what any other step was for', () => {
-    expect(entry({kind: 'act', why: 'wait', act: () => Promise.resolve()})).toEqual({kind: 'act', target: 'wait', changed: true})
+    expect(entry({kind: 'act', why: 'wait', act: () => Promise.resolve({changed: false})})).toEqual({
+      kind: 'act',
+      target: 'wait',
+      changed: true,
+    })
   })
 })
 

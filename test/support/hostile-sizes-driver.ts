@@ -2,7 +2,7 @@ import path from 'node:path'
 import {redact, redactLines, redactValue} from '../../src/doctor/redact.js'
 import {definition as platforms} from '../../src/doctor/checks/platforms.js'
 import {configSection} from '../../src/gateway/config-file.js'
-import {isMirrorDue, mirrorDesired} from '../../src/lifecycle/desired-mirror.js'
+import {isMirrorDue} from '../../src/lifecycle/desired-mirror.js'
 import {configuredDrain} from '../../src/gateway/drain.js'
 import {readGatewayState} from '../../src/gateway/records.js'
 import {pythonInt, timestampMicros} from '../../src/gateway/python-values.js'
@@ -25,6 +25,7 @@ import {visible, writable} from '../../src/text/visible.js'
 import {FakeHost, USER} from '../fakes/fake-host.js'
 import {SETTINGS} from '../fakes/settings.js'
 import type {Scene} from '../../src/doctor/scene.js'
+import {mirror} from './mirror.js'
 
 /**
  * A program that gives each function which reads text of others the text that is worst for it, in the size that it can have. In time that grows
@@ -114,7 +115,7 @@ const CASES: Readonly<Record<string, () => unknown>> = {
     for (const text of [`{"a":1${fill(' ')}}`, `{"a":1}${fill(' ')}`, `{"a":1${fill('\n')}}${fill('\n')}`, fill('{'), fill(' ')]) {
       const host = inHome('gateway_state.json', text)
       isMirrorDue(host, HOME, 'running', false)
-      mirrorDesired(host, HOME, 'running', false)
+      mirror({host, userHost: host}, HOME, 'running', false)
     }
   },
   'the timestamp of the state': () => {

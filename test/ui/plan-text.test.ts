@@ -1,7 +1,8 @@
 import {describe, expect, it} from 'vitest'
-import {onUndo, type Plan, type Step} from '../../src/plan/plan.js'
+import {onUndo, plannedAnew, type Plan, type Step} from '../../src/plan/plan.js'
 import {fileDiff, planJson, planText} from '../../src/ui/plan-text.js'
 import {type FakeFile, FakeHost} from '../fakes/fake-host.js'
+import {schemaErrors} from '../support/json-schemas.js'
 
 const RUN: Step = {kind: 'run', why: 'start the gateway', argv: ['systemctl', 'start', 'x'], env: {TOKEN: 'hunter2'}}
 const write = (path: string, text: string, secret?: boolean): Step => ({
@@ -12,7 +13,7 @@ const write = (path: string, text: string, secret?: boolean): Step => ({
   mode: 0o600,
   ...(secret === undefined ? {} : {secret}),
 })
-const ACT: Step = {kind: 'act', why: 'wait', act: () => Promise.resolve()}
+const ACT: Step = {kind: 'act', why: 'wait', act: () => Promise.resolve({changed: false})}
 
 const plan = (steps: readonly Step[]): Plan => ({title: 'install x', steps, outcome: 'nothing to do'})
 const host = (files: Record<string, FakeFile | string> = {}) => new FakeHost({files})
@@ -60,6 +61,49 @@ describe('planText', () => {
     expect(await planText(host(), plan([...onUndo([RUN]), ACT]))).toEqual(['Would install x:', '  wait'])
   })
 
+  it('shows of each kind what it does, when, and how long it waits', async () => {
+    const gateway = {pid: 5, startTime: 7}
+    const onlyIf = {when: 'it is still there', holds: () => true}
+    const steps: Step[] = [
+      {kind: 'signal', why: 'ask it', signal: 'SIGUSR1', process: gateway, waitMs: 630_000, answerMs: 30_000},
+      {kind: 'signal', why: 'kill it', signal: 'SIGKILL', process: gateway, waitMs: 5000, onlyIf},
+      {kind: 'signal', why: 'tell its parent', signal: 'SIGCHLD', process: gateway, waitMs: 0},
+      {kind: 'edit-json', why: 'mirror it', path: '/h/s.json', field: 'desired_state', value: 'running', edit: () => () => undefined},
+      {kind: 'ask-manager', why: 'load it', request: 'load', name: 'job', domain: 'gui/501', ask: () => Promise.resolve(true)},
+      {kind: 'wait-until', why: 'wait for it', limitMs: 1500, until: () => Promise.resolve(true)},
+      {kind: 'wait-until', why: 'wait for its brake', limitMs: undefined, until: () => Promise.resolve(true)},
+      {kind: 'empty-folder', why: 'forget', path: '/h/d', names: ['a']},
+      {...plannedAnew('restart it', () => [RUN]), onlyIf: {when: 'it is not back by then', holds: () => true}},
+    ]
+    expect(await planText(host(), plan(steps))).toEqual([
+      'Would install x:',
+      ...['  ask it', '      waits at most 630 s for its end, 30 s if it shows no sign of it'],
+      ...['  kill it', '      only if it is still there', '      waits at most 5 s for its end'],
+      '  tell its parent',
+      ...['  mirror it', '      desired_state: "running"'],
+      '  load it',
+      ...['  wait for it', '      at most 1.5 s'],
+      '  wait for its brake',
+      '  forget',
+      ...['  start the gateway', '      only if it is not back by then', '      $ systemctl start x'],
+    ])
+    expect(await planJson(host(), plan(steps))).toMatchObject({
+      steps: [
+        {kind: 'signal', when: null, pid: 5, signal: 'SIGUSR1', waitMs: 630_000, answerMs: 30_000},
+        {kind: 'signal', when: 'it is still there', pid: 5, signal: 'SIGKILL', waitMs: 5000, answerMs: null},
+        {kind: 'signal', pid: 5, signal: 'SIGCHLD', waitMs: 0},
+        {kind: 'edit-json', path: '/h/s.json', field: 'desired_state', value: 'running'},
+        {kind: 'ask-manager', request: 'load', name: 'job', domain: 'gui/501'},
+        {kind: 'wait-until', limitMs: 1500},
+        {kind: 'wait-until', limitMs: null},
+        {kind: 'empty-folder', path: '/h/d', names: ['a']},
+        {kind: 'run', when: 'it is not back by then', argv: ['systemctl', 'start', 'x']},
+      ],
+    })
+    const document = {schemaVersion: 1, ok: true, service: 's', profile: 'p', dryRun: true, changed: false}
+    expect(schemaErrors('change', {...document, plan: await planJson(host(), plan(steps))})).toEqual([])
+  })
+
   it('never shows a secret, neither the old nor the new one', async () => {
     const files = {'/etc/gateway.env': 'A="hunter1"'}
     const steps = [write('/etc/gateway.env', 'A="hunter2"', true), write('/etc/new.env', 'A="hunter2"', true)]
@@ -87,9 +131,9 @@ describe('planJson', () => {
       title: 'install x',
       steps: [
         expect.objectContaining({kind: 'write-file', path: '/etc/a', mode: '0600', text: 'x\n', secret: false}),
-        {kind: 'run', why: 'start the gateway', argv: ['systemctl', 'start', 'x']},
-        {kind: 'act', why: 'wait'},
-        {kind: 'remove-file', why: 'remove', path: '/etc/b'},
+        {kind: 'run', why: 'start the gateway', when: null, argv: ['systemctl', 'start', 'x']},
+        {kind: 'act', why: 'wait', when: null},
+        {kind: 'remove-file', why: 'remove', when: null, path: '/etc/b'},
       ],
     })
   })

@@ -1,6 +1,6 @@
 import type {ProcessInfo} from '../../gateway/process-info.js'
 import {hasEnded, readProcesses} from '../../gateway/process.js'
-import {endProcess} from '../../lifecycle/end-process.js'
+import {endSteps} from '../../lifecycle/ladder.js'
 import {type CheckDefinition, defineCheck} from '../check.js'
 import type {Scene} from '../scene.js'
 import {isOnItsWay} from '../situation.js'
@@ -44,11 +44,7 @@ export const definition: CheckDefinition<Evidence> = {
     interrupts: false,
     plan: ({target}, {left}) => ({
       title: `end what is left of former gateways of ${target.service.name}`,
-      steps: left.map((process) => ({
-        kind: 'act',
-        why: `end pid ${process.pid} (${(process.argv[0] ?? '?').split('/').at(-1)})`,
-        act: (progress) => endProcess(target, process, progress),
-      })),
+      steps: left.flatMap((process) => endSteps(target, process)),
       outcome: `nothing of a former gateway is left in ${target.service.name}`,
     }),
   },

@@ -3,7 +3,7 @@ import {HomeFile} from '../../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {openerOf} from '../../gateway/open-files.js'
 import type {Account, AccountHost, Host} from '../../host/host.js'
-import type {Step} from '../../plan/plan.js'
+import type {Done, Step} from '../../plan/plan.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
 
@@ -87,10 +87,7 @@ export const definition: CheckDefinition<Evidence> = {
             : {
                 kind: 'act',
                 why: `keep only the last ${megabytes(KEPT_BYTES)} of ${file.path}`,
-                act: () => {
-                  shorten(host, userHost, file)
-                  return Promise.resolve()
-                },
+                act: () => Promise.resolve(shorten(host, userHost, file)),
               },
       ),
       outcome: `the logs of ${service.name} are short; what a process wrote while that was done may be lost`,
@@ -118,7 +115,7 @@ const ROTATE = 'umask 077; [ -f "$1" ] && [ ! -L "$1" ] && tail -c "$2" "$1" | s
 const ROTATE_TIMEOUT_MS = 60_000
 
 /** Its last lines take its place at once. A process that had it open would go on writing to the old one, so there must be none. */
-function shorten(host: Host, userHost: AccountHost, {path: file, mode}: LogFile): void {
+function shorten(host: Host, userHost: AccountHost, {path: file, mode, bytes}: LogFile): Done {
   const pid = openerOf({host, userHost}, file)
   if (pid !== undefined) {
     throw new ServiceError(`${file} is open in pid ${pid} by now`, {
@@ -126,7 +123,9 @@ function shorten(host: Host, userHost: AccountHost, {path: file, mode}: LogFile)
     })
   }
   const tail = userHost.readTail(file, KEPT_BYTES)
-  if (tail !== undefined) userHost.writeAtomic(file, tail, mode)
+  if (tail === undefined || bytes <= Buffer.byteLength(tail)) return {changed: false}
+  userHost.writeAtomic(file, tail, mode)
+  return {changed: true, what: `${file} had ${megabytes(bytes)}`}
 }
 
 function megabytes(bytes: number): string {

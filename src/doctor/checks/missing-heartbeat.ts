@@ -212,6 +212,7 @@ async function planTick({target, seen}: Scene): Promise<Plan> {
     act: async () => {
       const {result} = await tick(target, service.profile.home, service.account.uid)
       if (result.kind !== 'ticked') throw notTicked(target, result.why)
+      return {changed: true, what: `the timestamp of ${stateFile(service.profile.home)}`}
     },
   }
   return {
@@ -237,16 +238,21 @@ function planRemoval({host, userHost, service}: Target, beat: FileReading<Heartb
     title: `remove another gateway's heartbeat from ${home}`,
     steps: [
       {
-        kind: 'act',
+        kind: 'remove-file',
         why: `remove ${path.relative(home, file)} of a gateway that is gone`,
-        act: () => {
-          const now = readHeartbeat(userHost, home)
-          if (now.kind !== 'present' || beat.kind !== 'present' || now.value.pid !== beat.value.pid) return Promise.resolve()
-          const {pid} = now.value
-          const record = {pid, startTime: undefined, home: undefined, argv: []}
-          if (identify(record, readProcess(host, pid), home) === 'gateway') throw stillThere(service.name, pid)
-          userHost.removeFile(file)
-          return Promise.resolve()
+        path: file,
+        forGood: true,
+        as: service.account,
+        onlyIf: {
+          when: 'it is the same still',
+          holds: () => {
+            const now = readHeartbeat(userHost, home)
+            if (now.kind !== 'present' || beat.kind !== 'present' || now.value.pid !== beat.value.pid) return false
+            const {pid} = now.value
+            const record = {pid, startTime: undefined, home: undefined, argv: []}
+            if (identify(record, readProcess(host, pid), home) === 'gateway') throw stillThere(service.name, pid)
+            return true
+          },
         },
       },
     ],

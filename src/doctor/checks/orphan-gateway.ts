@@ -1,18 +1,16 @@
 import type {ProcessInfo} from '../../gateway/process-info.js'
 import path from 'node:path'
 import {HomeFile, STANDARD_ROOT} from '../../gateway/contract.js'
-import {ExitStatus, ServiceError} from '../../errors.js'
 import {readDrain, stopTimeoutSec} from '../../gateway/drain.js'
 import {innermostPid} from '../../gateway/pid-namespace.js'
-import {profileOfCommandLine, whatHolds} from '../../gateway/process.js'
+import {profileOfCommandLine} from '../../gateway/process.js'
 import {ancestorsIn} from '../../gateway/process-table.js'
 import {identify} from '../../gateway/observation.js'
 import {HostError} from '../../host/host.js'
-import {endGateway, gatewayOf, KILL_MS} from '../../lifecycle/ladder.js'
+import {gatewayOf, KILL_MS, ladder} from '../../lifecycle/ladder.js'
 import {isOfService} from '../../observe/membership.js'
-import type {Target} from '../../observe/where.js'
 import {waitUntilUp} from '../../lifecycle/wait.js'
-import type {Plan, Step} from '../../plan/plan.js'
+import type {Plan} from '../../plan/plan.js'
 import type {Supervisor} from '../../managers/manager.js'
 import {type CheckDefinition, commandLine, defineCheck, type FixOptions} from '../check.js'
 import type {Found} from '../finding.js'
@@ -175,25 +173,18 @@ function about(scene: Scene, {process, ageMs, supervisor}: Orphan): Found {
 
 async function planEnd(scene: Scene, orphans: readonly Orphan[], _found: readonly Found[], {timeoutMs}: FixOptions): Promise<Plan> {
   const {target, seen} = scene
-  const {host, manager, service} = target
+  const {manager, service} = target
   const drain = await readDrain(target.userHost, service.profile.home)
   // Asked by SIGUSR1 a gateway without a supervisor starts itself again; SIGTERM has it finish its work, and end.
-  const times = {drainMs: 0, answerMs: 0, terminateMs: stopTimeoutSec(drain) * 1000, killMs: KILL_MS}
+  const terminateMs = Math.min(stopTimeoutSec(drain) * 1000, timeoutMs ?? Infinity)
+  const times = {drainMs: 0, answerMs: 0, terminateMs, killMs: KILL_MS}
   const end = orphans
     .filter(({supervisor}) => supervisor === undefined)
-    .map(
-      ({process}): Step => ({
-        kind: 'act',
-        why: `end the gateway outside the service (pid ${process.pid})`,
-        act: async (progress) => {
-          const {pid} = process
-          const verdict = seen.verdict.pid === pid ? seen.verdict : {...seen.verdict, state: 'alive' as const, pid}
-          const deadlineMs = timeoutMs === undefined ? Infinity : host.monotonicMs() + timeoutMs
-          const rung = await endGateway(target, gatewayOf(process), {verdict, times, force: true, deadlineMs, progress})
-          if (rung === 'survived') throw notEnded(target, pid)
-        },
-      }),
-    )
+    .flatMap(({process}) => {
+      const {pid} = process
+      const verdict = seen.verdict.pid === pid ? seen.verdict : {...seen.verdict, state: 'alive' as const, pid}
+      return ladder(target, gatewayOf(process), {verdict, times, force: true})
+    })
   const isWanted = seen.desired.kind === 'recorded' && seen.desired.record.desiredState === 'running' && seen.manager.installed !== 'no'
   // The service's own gateway is never the one that is ended.
   const start = isWanted && !hasOwn(scene)
@@ -211,14 +202,6 @@ async function planEnd(scene: Scene, orphans: readonly Orphan[], _found: readonl
     lasts: true,
     outcome: `no gateway runs outside ${service.name}${start ? ', which is running' : ''}`,
   }
-}
-
-function notEnded({host}: Target, pid: number): ServiceError {
-  return new ServiceError(`The gateway outside the service (pid ${pid}) is still there after SIGKILL`, {
-    code: 'not-ended',
-    exitStatus: ExitStatus.failed,
-    next: [whatHolds(host, pid)],
-  })
 }
 
 export const check = defineCheck(definition)

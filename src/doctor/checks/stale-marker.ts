@@ -69,13 +69,12 @@ export const definition: CheckDefinition<readonly Stale[]> = {
     plan: (scene, stale) => ({
       title: `remove markers that were left behind in ${scene.target.service.profile.home}`,
       steps: stale.map(({marker}) => ({
-        kind: 'act',
+        kind: 'remove-file',
         why: `remove ${marker.file}`,
-        act: () => {
-          // Another one may have been written in its place.
-          if (judgeMarker(scene, marker)) scene.target.userHost.removeFile(path.join(scene.target.service.profile.home, marker.file))
-          return Promise.resolve()
-        },
+        path: path.join(scene.target.service.profile.home, marker.file),
+        forGood: true,
+        as: scene.target.service.account,
+        onlyIf: {when: 'no other one was written in its place', holds: () => judgeMarker(scene, marker) !== undefined},
       })),
       outcome: `no marker is left behind in ${scene.target.service.profile.home}`,
     }),

@@ -59,14 +59,18 @@ export const definition: CheckDefinition<Evidence> = {
       return {
         title: `remove token locks that ${service.name} would stumble over`,
         steps: stale.map((lock) => ({
-          kind: 'act',
+          kind: 'remove-file',
           why: `remove ${lock.file}, whose owner (pid ${lock.pid}) is gone`,
-          act: () => {
-            // Somebody may have taken it over.
-            const now = readTokenLock(userHost, lock.file)
-            const isSame = now?.pid === lock.pid && now.startTime === lock.startTime
-            if (isSame && staleness(now, readProcess(host, now.pid))) userHost.removeFile(lock.file)
-            return Promise.resolve()
+          path: lock.file,
+          forGood: true,
+          as: service.account,
+          onlyIf: {
+            when: 'nobody has taken it over',
+            holds: () => {
+              const now = readTokenLock(userHost, lock.file)
+              const isSame = now?.pid === lock.pid && now.startTime === lock.startTime
+              return isSame && staleness(now, readProcess(host, now.pid)) !== undefined
+            },
           },
         })),
         outcome: `every token lock of ${service.profile.home} has a living owner`,

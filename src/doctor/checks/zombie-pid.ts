@@ -141,16 +141,19 @@ function aboutChildren(scene: Scene, count: number, isInit: boolean): Found {
 function nudge({target}: Scene, {pid, startTime, parent}: Zombie): Step[] {
   // Nobody else's process is signalled, and a first process reaps or is beyond asking.
   if (!parent || parent.pid === 1 || parent.uid !== target.service.account.uid) return []
+  const isSame = () => {
+    const zombie = readProcess(target.host, pid)
+    return zombie?.state === 'Z' && zombie.startTime === startTime && zombie.parentPid === parent.pid
+  }
   return [
     {
-      kind: 'act',
+      kind: 'signal',
       why: `ask its parent (pid ${parent.pid}) to reap pid ${pid} (SIGCHLD)`,
-      act: () => {
-        const zombie = readProcess(target.host, pid)
-        const isSame = zombie?.state === 'Z' && zombie.startTime === startTime && zombie.parentPid === parent.pid
-        if (isSame && readProcess(target.host, parent.pid)?.startTime === parent.startTime) target.userHost.signal(parent.pid, 'SIGCHLD')
-        return Promise.resolve()
-      },
+      as: target.service.account,
+      signal: 'SIGCHLD',
+      process: parent,
+      waitMs: 0,
+      onlyIf: {when: 'it is its parent still', holds: isSame},
     },
   ]
 }

@@ -5,7 +5,7 @@ import {stopTimeoutSec} from '../../gateway/drain.js'
 import {accountDoor, ownerDoor} from '../../host/account-door.js'
 import type {Door, Host} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
-import type {Progress, Step} from '../../plan/plan.js'
+import type {ManagerRequest, Progress, Step} from '../../plan/plan.js'
 import {definitionPaths} from './render.js'
 import type {Domain} from './domain.js'
 import {isStale} from './observe.js'
@@ -36,32 +36,52 @@ export class JobLife {
 
   /** A start by hand must not wait for a delay that earlier failures earned. What there is to forget shows only when it comes to that. */
   forget(service: Service): Step {
-    const {stateFolder} = definitionPaths(this.scope, service)
-    const act = (): Promise<void> => {
-      for (const name of FORGOTTEN) accountDoor(this.host, service.account).removeFile(path.join(stateFolder, name))
-      return Promise.resolve()
-    }
-    return {kind: 'act', why: 'forget earlier failures', act}
+    const {stateFolder: path} = definitionPaths(this.scope, service)
+    return {kind: 'empty-folder', why: 'forget earlier failures', path, names: FORGOTTEN, as: service.account}
+  }
+
+  start(service: Service): Step {
+    return this.asking('start', 'start the gateway', service, (progress) => this.bringUp(service, progress))
+  }
+
+  restart(service: Service): Step {
+    return this.asking('restart', 'restart the gateway', service, (progress) => this.bringUpAnew(service, progress))
+  }
+
+  stop(service: Service): Step {
+    return this.asking('stop', 'stop the gateway', service, (progress) => this.tellToStop(service, progress))
+  }
+
+  kill(service: Service): Step {
+    return this.asking('kill', 'kill the gateway, and unload its job', service, (progress) => this.killAndUnload(service, progress))
+  }
+
+  forgetEnded(service: Service): Step {
+    return this.asking('unload', 'have launchd forget a job that has ended', service, (progress) => this.unloadEnded(service, progress))
+  }
+
+  private asking(request: ManagerRequest, why: string, {name}: Service, ask: (progress: Progress) => Promise<boolean>): Step {
+    return {kind: 'ask-manager', request, why, name, ask}
   }
 
   /**
    * Has it loaded in the domain and from the text that it should be, and running. One that is being booted out is still known, and is gone
    * in a moment: then it is loaded anew.
    */
-  async bringUp(service: Service, progress: Progress): Promise<void> {
+  private async bringUp(service: Service, progress: Progress): Promise<boolean> {
     const domain = this.where.domain(service)
     const endMs = this.host.monotonicMs() + this.stopLimitMs(service)
     for (;;) {
       const {loaded} = this.where.find(service, undefined)
-      if (!loaded) return load(this.host, this.launchctl, domain, this.job(service), progress)
+      if (!loaded) return this.loadIn(domain, service, progress)
       const {pid, state} = loaded.printed
-      if (pid !== undefined && !ENDING.includes(state)) return
+      if (pid !== undefined && !ENDING.includes(state)) return false
       if (pid === undefined) {
         if (!this.isCurrent(service, loaded, domain)) {
           await unload(this.host, this.launchctl, loaded.domain, this.job(service), progress)
-          return load(this.host, this.launchctl, domain, this.job(service), progress)
+          return this.loadIn(domain, service, progress)
         }
-        if (await this.kickstart(loaded.domain, service, [], progress)) return
+        if (await this.kickstart(loaded.domain, service, [], progress)) return true
       }
       if (this.host.monotonicMs() >= endMs) throw neverDone(service)
       progress(`waiting until launchd is done with ${service.name}`)
@@ -70,10 +90,10 @@ export class JobLife {
   }
 
   /** Ends what runs, and starts it by the text that is on disk, in the domain where it should be. */
-  async bringUpAnew(service: Service, progress: Progress): Promise<void> {
+  private async bringUpAnew(service: Service, progress: Progress): Promise<boolean> {
     const domain = this.where.domain(service)
     const {loaded} = this.where.find(service, undefined)
-    if (!loaded) return load(this.host, this.launchctl, domain, this.job(service), progress)
+    if (!loaded) return this.loadIn(domain, service, progress)
     if (loaded.printed.pid !== undefined && this.isOurs(service)) {
       const {domain: where, printed} = loaded
       try {
@@ -84,42 +104,48 @@ export class JobLife {
       }
     }
     if (this.isCurrent(service, loaded, domain)) {
-      if (!(await this.kickstart(domain, service, ['-k'], progress))) await this.bringUp(service, progress)
-      return
+      return (await this.kickstart(domain, service, ['-k'], progress)) || this.bringUp(service, progress)
     }
     await unload(this.host, this.launchctl, loaded.domain, this.job(service), progress)
+    return this.loadIn(domain, service, progress)
+  }
+
+  private async loadIn(domain: Domain, service: Service, progress: Progress): Promise<boolean> {
     await load(this.host, this.launchctl, domain, this.job(service), progress)
+    return true
   }
 
   /**
    * Has the launcher end the gateway, and itself for good. Not by bootout: launchd gives a user's job 60 s at most, whatever its definition
    * says, and a drain may take longer. What has no process, or is not ours, is unloaded.
    */
-  async tellToStop(service: Service, progress: Progress): Promise<void> {
+  private async tellToStop(service: Service, progress: Progress): Promise<boolean> {
     const {loaded} = this.where.find(service, undefined)
-    if (!loaded) return
+    if (!loaded) return false
     if (this.isOurs(service) && loaded.printed.pid !== undefined) {
       this.mark(service, true)
       const result = await this.launchctl.change(['kill', 'SIGTERM', `${loaded.domain.target}/${service.name}`])
-      if (result.code === 0) return
+      if (result.code === 0) return true
     }
     progress(`unloading ${service.name}`)
     const result = await this.launchctl.change(['bootout', `${loaded.domain.target}/${service.name}`])
     const answer = answerOf(result)
     if (answer === 'denied' || answer === 'unknown') throw changeFailed(result, `${service.name} could not be unloaded`)
+    return true
   }
 
-  async killAndUnload(service: Service, progress: Progress): Promise<void> {
+  private async killAndUnload(service: Service, progress: Progress): Promise<boolean> {
     const {loaded} = this.where.find(service, undefined)
-    if (!loaded) return
+    if (!loaded) return false
     const pid = this.gatewayOf(service)
     if (pid !== undefined) accountDoor(this.host, service.account).signal(pid, 'SIGKILL')
-    await unload(this.host, this.launchctl, loaded.domain, this.job(service), progress)
+    return unload(this.host, this.launchctl, loaded.domain, this.job(service), progress)
   }
 
-  async unloadEnded(service: Service, progress: Progress): Promise<void> {
+  private async unloadEnded(service: Service, progress: Progress): Promise<boolean> {
     const {loaded} = this.where.find(service, undefined)
-    if (loaded && loaded.printed.pid === undefined) await unload(this.host, this.launchctl, loaded.domain, this.job(service), progress)
+    if (!loaded || loaded.printed.pid !== undefined) return false
+    return unload(this.host, this.launchctl, loaded.domain, this.job(service), progress)
   }
 
   job(service: Service): Job {

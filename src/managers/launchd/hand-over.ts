@@ -10,12 +10,12 @@ export function giveStep(file: string, {uid, gid, name}: Account): Step {
 /** Makes a job's log in a folder of root's: launchd may open it with the job's ids, which may not make a file there. */
 export function logSteps(host: Door, log: string, account: Account): Step[] {
   const makeLog: Step = {
-    kind: 'act',
+    kind: 'write-file',
     why: `make ${log}`,
-    act: () => {
-      if (host.lstat(log) === undefined) host.writeAtomic(log, '', 0o600)
-      return Promise.resolve()
-    },
+    path: log,
+    text: '',
+    mode: 0o600,
+    onlyIf: {when: 'there is none', holds: () => host.lstat(log) === undefined},
   }
   return [makeLog, giveStep(log, account)]
 }

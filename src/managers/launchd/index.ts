@@ -5,7 +5,7 @@ import {ExitStatus, ServiceError} from '../../errors.js'
 import {ancestorsIn, type ProcessTable} from '../../gateway/process-table.js'
 import type {Account, Door, Host} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
-import {onUndo, type Progress, type RunStep, type Step} from '../../plan/plan.js'
+import {onUndo, type RunStep, type Step} from '../../plan/plan.js'
 import {serviceSuffix} from '../../service/naming.js'
 import type {Profile} from '../../service/profile.js'
 import {recordedSettings, tickWish} from '../../service/recorded-settings.js'
@@ -38,7 +38,7 @@ import {type HeartbeatChange, heartbeatPaths, installSteps, jobFaults, removalSt
 import {JobLife} from './control.js'
 import {Launchctl, launchctlEnvironment} from './launchctl.js'
 import {commandOf, definitionEvidence} from './evidence.js'
-import {type Job, unload} from './load.js'
+import {type Job, unloadStep} from './load.js'
 import {logCommand} from './logs.js'
 import {isEdited, isOwn, member, parsePlist} from './plist.js'
 import {fileTraces, leftovers, removeSteps, removeTrace} from './install.js'
@@ -268,12 +268,11 @@ export class LaunchdManager implements Manager {
   endRival({name, path: plist}: GatewayDefinition): Step[] {
     const domains = domainsOf(this.scope, this.account)
     const job: Job = {label: name, plist, owner: this.scope === 'system' ? {uid: 0, name: 'root'} : this.account}
-    const act = async (progress: Progress): Promise<void> => {
-      for (const domain of domains) await unload(this.host, this.launchctl, domain, job, progress)
-    }
     return [
       this.launchctl.step(`keep ${name} down over a reboot`, ['disable', `${domains[0]?.target}/${name}`]),
-      {kind: 'act', why: `unload ${name}, which ends its gateway`, act},
+      ...domains.map((domain) =>
+        unloadStep(`unload ${name} from ${domain.target}, which ends its gateway`, this.host, this.launchctl, domain, job),
+      ),
     ]
   }
 
@@ -285,7 +284,7 @@ export class LaunchdManager implements Manager {
     const trace = removeTrace(this.host, this.scope, service)
     // What is undone before this disables it, and launchd would remember that.
     const enable = this.launchctl.disabled(domain.target).get(service.name) ? [] : this.enable(service)
-    return onUndo([...enable, trace])
+    return onUndo([...enable, ...trace])
   }
 
   /** In system scope all accounts have one program of the tick. */
@@ -345,25 +344,19 @@ export class LaunchdManager implements Manager {
   }
 
   start(service: Service): Step[] {
-    return [this.life.forget(service), {kind: 'act', why: 'start the gateway', act: (progress) => this.life.bringUp(service, progress)}]
+    return [this.life.forget(service), this.life.start(service)]
   }
 
   stop(service: Service): Step[] {
-    return [{kind: 'act', why: 'stop the gateway', act: (progress) => this.life.tellToStop(service, progress)}]
+    return [this.life.stop(service)]
   }
 
   abort(service: Service): Step[] {
-    return [
-      {kind: 'act', why: 'kill the gateway, and unload its job', act: (progress) => this.life.killAndUnload(service, progress)},
-      ...this.settle(service),
-    ]
+    return [this.life.kill(service), ...this.settle(service)]
   }
 
   settle(service: Service): Step[] {
-    return [
-      {kind: 'act', why: 'have launchd forget a job that has ended', act: (progress) => this.life.unloadEnded(service, progress)},
-      this.life.forget(service),
-    ]
+    return [this.life.forgetEnded(service), this.life.forget(service)]
   }
 
   runsWithoutLogin(): boolean {
@@ -371,10 +364,7 @@ export class LaunchdManager implements Manager {
   }
 
   restart(service: Service): Step[] {
-    return [
-      this.life.forget(service),
-      {kind: 'act', why: 'restart the gateway', act: (progress) => this.life.bringUpAnew(service, progress)},
-    ]
+    return [this.life.forget(service), this.life.restart(service)]
   }
 
   logCommand(service: Service, query: LogQuery): LogCommand {

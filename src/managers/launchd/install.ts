@@ -1,6 +1,6 @@
 import type {Scope, Service} from '../../service/service.js'
 import path from 'node:path'
-import {accountDoor, ownerDoor} from '../../host/account-door.js'
+import {ownerDoor} from '../../host/account-door.js'
 import type {Account, Door, Host} from '../../host/host.js'
 import {readIfAllowed, temporariesOf} from '../../host/tolerant-read.js'
 import type {Step} from '../../plan/plan.js'
@@ -35,23 +35,18 @@ export function removeSteps(host: Host, scope: Scope, service: Service, as: Acco
   const folders = [paths.supportFolder, support, logs].filter(isThere)
   return [
     ...files.map((file): Step => ({kind: 'remove-file', why: `remove ${file}`, path: file, as})),
-    ...(isThere(paths.stateFolder) ? [removeState(host, scope, service)] : []),
+    ...(isThere(paths.stateFolder) ? removeState(paths.stateFolder, service.account, as) : []),
     ...folders.map((folder): Step => ({kind: 'remove-folder', why: `remove ${folder} if it is empty`, path: folder, as})),
   ]
 }
 
 /** Takes away what was left by a service that has never come up: what it remembers, and what it has said. */
-export function removeTrace(host: Host, scope: Scope, service: Service): Step {
+export function removeTrace(host: Host, scope: Scope, service: Service): Step[] {
   const {stateFolder, log} = definitionPaths(scope, service)
-  const door = ownerDoor(host, scope === 'user' ? service.account : undefined)
-  const user = accountDoor(host, service.account)
-  const hadLog = door.lstat(log) !== undefined
-  const act = (): Promise<void> => {
-    for (const name of user.list(stateFolder) ?? []) user.removeFile(path.join(stateFolder, name))
-    if (!hadLog) door.removeFile(log)
-    return Promise.resolve()
-  }
-  return {kind: 'act', why: `remove what is in ${stateFolder}`, act}
+  const as = scope === 'user' ? service.account : undefined
+  const hadLog = ownerDoor(host, as).lstat(log) !== undefined
+  const trace: Step = {kind: 'empty-folder', why: `remove what is in ${stateFolder}`, path: stateFolder, as: service.account}
+  return [trace, ...(hadLog ? [] : [{kind: 'remove-file', why: `remove ${log}`, path: log, forGood: true, as} as const])]
 }
 
 /** Files of a service, and of a tick that no service wants any more. */
@@ -62,15 +57,11 @@ export function fileTraces(host: Door, scope: Scope, service: Service): string[]
 }
 
 /** What a stop leaves there is not there yet when it is planned. */
-function removeState(host: Host, scope: Scope, service: Service): Step {
-  const {stateFolder} = definitionPaths(scope, service)
-  const act = (): Promise<void> => {
-    const user = accountDoor(host, service.account)
-    for (const name of user.list(stateFolder) ?? []) user.removeFile(path.join(stateFolder, name))
-    ownerDoor(host, scope === 'user' ? service.account : undefined).removeFolder(stateFolder)
-    return Promise.resolve()
-  }
-  return {kind: 'act', why: `remove ${stateFolder}`, act}
+function removeState(stateFolder: string, account: Account, as: Account | undefined): Step[] {
+  return [
+    {kind: 'empty-folder', why: `remove what is in ${stateFolder}`, path: stateFolder, as: account},
+    {kind: 'remove-folder', why: `remove ${stateFolder}`, path: stateFolder, as},
+  ]
 }
 
 /** Files of the tick that no service wants any more. */

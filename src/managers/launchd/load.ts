@@ -1,6 +1,6 @@
 import {waitUntil} from '../../host/wait-until.js'
 import type {Host, RunResult} from '../../host/host.js'
-import type {Progress} from '../../plan/plan.js'
+import type {Progress, Step} from '../../plan/plan.js'
 import type {Domain} from './domain.js'
 import {answerOf, causesOf, changeFailed, type FailedLoad, loadFailed} from './failures.js'
 import type {Launchctl} from './launchctl.js'
@@ -52,11 +52,11 @@ async function seeItLoaded(host: Host, launchctl: Launchctl, domain: Domain, job
 
 /**
  * Unloads a job (bootout) and waits until launchd does not know it any more: bootout itself ends at once. Does nothing to one that is not
- * loaded. Throws exit 1 if it stays.
+ * loaded, and says false. Throws exit 1 if it stays.
  */
-export async function unload(host: Host, launchctl: Launchctl, domain: Domain, job: Job, progress: Progress): Promise<void> {
+export async function unload(host: Host, launchctl: Launchctl, domain: Domain, job: Job, progress: Progress): Promise<boolean> {
   const before = launchctl.print(domain.target, job.label)
-  if (typeof before === 'string') return
+  if (typeof before === 'string') return false
   const result = await launchctl.change(['bootout', `${domain.target}/${job.label}`])
   const answer = answerOf(result)
   if (answer === 'denied' || answer === 'unknown') throw changeFailed(result, `${job.label} could not be unloaded`)
@@ -64,6 +64,23 @@ export async function unload(host: Host, launchctl: Launchctl, domain: Domain, j
   const onWait = () => progress(`waiting until launchd has forgotten ${job.label}`)
   const isGone = await waitUntil(host, {limitMs, everyMs: LOOK_EVERY_MS, onWait}, () => !isLoaded(launchctl, domain, job))
   if (!isGone) throw changeFailed(result, `launchd still knows ${job.label} ${limitMs / 1000} s after it was told to forget it`)
+  return true
+}
+
+/** A step that unloads a job. */
+export function unloadStep(why: string, host: Host, launchctl: Launchctl, domain: Domain, job: Job): Step {
+  const ask = (progress: Progress) => unload(host, launchctl, domain, job, progress)
+  return {kind: 'ask-manager', request: 'unload', why, name: job.label, domain: domain.target, ask}
+}
+
+/** A step that has a job loaded by the property list that is on disk now. */
+export function reloadStep(why: string, host: Host, launchctl: Launchctl, domain: Domain, job: Job): Step {
+  const ask = async (progress: Progress): Promise<boolean> => {
+    await unload(host, launchctl, domain, job, progress)
+    await load(host, launchctl, domain, job, progress)
+    return true
+  }
+  return {kind: 'ask-manager', request: 'load', why, name: job.label, domain: domain.target, ask}
 }
 
 /** Waits until launchd has no process of the job any more; false if it still has one after `limitMs`. */

@@ -12,7 +12,7 @@ import {scopeFolders} from './render.js'
 import type {Domain} from './domain.js'
 import {logSteps} from './hand-over.js'
 import type {Launchctl} from './launchctl.js'
-import {type Job, load, unload} from './load.js'
+import {type Job, reloadStep, unloadStep} from './load.js'
 import {DEFINITION_VARIABLE, isEdited, isOwn, member, parsePlist, renderPlist} from './plist.js'
 
 const LABEL = 'ai.hermes-svc.heartbeat'
@@ -117,20 +117,14 @@ export function installSteps(files: readonly DefinitionFile[], force: boolean, w
   const onDisk = definitionOf(door.readText(paths.plist))
   const isStale = isLoaded && printed.environment.get(DEFINITION_VARIABLE) !== onDisk
   const isPlistNew = differing.some((file) => file.path === paths.plist)
-  const reload = reloadStep(wanted, 'tick as the definition says')
+  const reload = reloadStep('tick as the definition says', host, launchctl, domain, jobOf(wanted))
   const isToLoad = !isLoaded || isStale || isPlistNew
+  const end = unloadStep(END, host, launchctl, domain, jobOf(wanted))
   const hadLog = door.lstat(paths.log) !== undefined
-  const removeLog: Step = {
-    kind: 'act',
-    why: `remove ${paths.log}`,
-    act: () => {
-      if (!hadLog) door.removeFile(paths.log)
-      return Promise.resolve()
-    },
-  }
+  const removeLog: Step[] = hadLog ? [] : [{kind: 'remove-file', why: `remove ${paths.log}`, path: paths.log, forGood: true, as}]
   return [
     // Undoing goes backwards: first the files are as before, then launchd goes by them again.
-    ...(isToLoad ? onUndo(isLoaded ? [reload] : [unloadStep(wanted), removeLog]) : []),
+    ...(isToLoad ? onUndo(isLoaded ? [reload] : [end, ...removeLog]) : []),
     ...(isToLoad && as === undefined && !hadLog ? logSteps(host, paths.log, account) : []),
     ...differing.map(
       ({path: name, text, mode, isProgram}): Step => ({kind: 'write-file', why: `write ${name}`, path: name, text, mode, isProgram, as}),
@@ -149,27 +143,16 @@ export function removalSteps(withEntry: boolean, wanted: HeartbeatChange): Step[
   const files = withTemporary([...(isOurs ? [paths.plist] : []), ...(withEntry ? [paths.entry] : []), paths.log])
   const isLoaded = typeof launchctl.print(domain.target, paths.label) !== 'string'
   return [
-    ...(isLoaded ? onUndo([reloadStep(wanted, 'start the heartbeat again')]) : []),
-    ...(isLoaded ? [unloadStep(wanted)] : []),
+    ...(isLoaded ? onUndo([reloadStep('start the heartbeat again', wanted.host, launchctl, domain, jobOf(wanted))]) : []),
+    ...(isLoaded ? [unloadStep(END, wanted.host, launchctl, domain, jobOf(wanted))] : []),
     ...files.map((file): Step => ({kind: 'remove-file', why: `remove ${file}`, path: file, as})),
   ]
 }
 
-function reloadStep({host, launchctl, paths, domain, owner}: HeartbeatChange, why: string): Step {
-  const job: Job = {label: paths.label, plist: paths.plist, owner}
-  return {
-    kind: 'act',
-    why,
-    act: async (progress) => {
-      await unload(host, launchctl, domain, job, progress)
-      await load(host, launchctl, domain, job, progress)
-    },
-  }
-}
+const END = 'end the heartbeat'
 
-function unloadStep({host, launchctl, paths, domain, owner}: HeartbeatChange): Step {
-  const job: Job = {label: paths.label, plist: paths.plist, owner}
-  return {kind: 'act', why: 'end the heartbeat', act: (progress) => unload(host, launchctl, domain, job, progress)}
+function jobOf({paths, owner}: HeartbeatChange): Job {
+  return {label: paths.label, plist: paths.plist, owner}
 }
 
 function definitionOf(plist: string | undefined): string | undefined {

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import type {Account, Host} from '../../host/host.js'
-import {onUndo, type RunStep, type Step} from '../../plan/plan.js'
+import {type Done, onUndo, type RunStep, type Step} from '../../plan/plan.js'
 import {PUBLISH, REMOVE, S6_ENVIRONMENT, shell, SKELETON} from './control.js'
 import {takeBack} from './ownership.js'
 import {stagingOf} from './paths.js'
@@ -23,12 +23,12 @@ export function removeSlot(scan: string, name: string, as: Account | undefined, 
 export function takeBackStep(host: Host, slot: string): Step {
   const tampered = (what: string) =>
     new ServiceError(what, {code: 'slot-tampered', exitStatus: ExitStatus.failed, next: ['hermes-svc boot   # replaces it']})
-  const act = () => {
+  const act = async (): Promise<Done> => {
     // Those would be taken away, and are not all written anew.
     const theirs = SCRIPTS.map((name) => path.join(slot, name)).find((file) => (host.lstat(file)?.uid ?? 0) !== 0)
     if (theirs !== undefined) throw tampered(`${theirs} is not root's, so what it does cannot be known`)
     if (!takeBack(host, slot)) throw tampered(`${slot}/supervise was changed by others than s6`)
-    return Promise.resolve()
+    return {changed: true, what: slot}
   }
   return {kind: 'act', why: `let only root change ${slot}`, act}
 }

@@ -3,7 +3,10 @@ import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {accountDoor} from '../../host/account-door.js'
 import type {Account, Host, RunResult} from '../../host/host.js'
+import {type Step, waitStep} from '../../plan/plan.js'
 import {shellWord} from '../../text/shell-quote.js'
+
+const LOOK_EVERY_MS = 50
 
 /** Where systemd's programs are, whatever the caller's PATH says; the last one is NixOS's. */
 const PROGRAM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin'
@@ -65,6 +68,12 @@ export function enableLingerCommand(account: Account): string {
 /** What starts a user manager that does not run: of an account that lingers it was stopped, or has failed. */
 export function startManagerCommand(host: Host, account: Account): string {
   return isLingering(host, account) ? `sudo systemctl restart user@${account.uid}.service` : enableLingerCommand(account)
+}
+
+/** A step that waits until the account's user manager answers. */
+export function waitForUserManager(host: Host, account: Account, limitMs: number, answers: () => boolean): Step {
+  const why = `wait for the user manager of ${account.name}`
+  return waitStep(host, {why, limitMs, everyMs: LOOK_EVERY_MS}, answers, () => noUserManager(host, account))
 }
 
 /** The user manager is not there: exit 4, with what starts it. */

@@ -1,4 +1,3 @@
-import {waitUntil} from '../../host/wait-until.js'
 import type {ProcessInfo} from '../../gateway/process-info.js'
 import type {Scope, Service} from '../../service/service.js'
 import {accountDoor, ownerDoor} from '../../host/account-door.js'
@@ -36,7 +35,7 @@ import type {
   UsedProgram,
 } from '../manager.js'
 import {orNoAccess} from '../no-access.js'
-import {isLingering, managerEnvironment, noUserManager} from './bus.js'
+import {isLingering, managerEnvironment, noUserManager, waitForUserManager} from './bus.js'
 import {
   accountOfUnit,
   definitionPaths,
@@ -79,7 +78,6 @@ const READ_PROPERTIES = [...OBSERVED_PROPERTIES, 'RestartMaxDelayUSec', 'ExecSta
 /** The first systemd that raises its pause between restarts by itself (systemd 254, NEWS: RestartSteps=). */
 const RESTART_STEPS_SINCE = 254
 const USER_MANAGER_TIMEOUT_MS = 10_000
-const LOOK_EVERY_MS = 50
 /** The service of the default profile. */
 const PLAIN_NAME = 'hermes-gateway.service'
 /** Where systemd looks a program up that has no path, and the PATH of a service that is given none (systemd.exec(5)). */
@@ -407,12 +405,7 @@ export class SystemdManager implements Manager {
     const steps = settings.linger ? turnLingerOn(this.host, this.scope, service) : []
     if (this.systemctl.answers()) return steps
     if (!settings.linger) throw noUserManager(this.host, account)
-    const act = async (): Promise<boolean> => {
-      const limits = {limitMs: USER_MANAGER_TIMEOUT_MS, everyMs: LOOK_EVERY_MS}
-      if (!(await waitUntil(this.host, limits, () => this.systemctl.answers()))) throw noUserManager(this.host, account)
-      return false
-    }
-    return [...steps, {kind: 'act', why: `wait for the user manager of ${account.name}`, act}]
+    return [...steps, waitForUserManager(this.host, account, USER_MANAGER_TIMEOUT_MS, () => this.systemctl.answers())]
   }
 
   /** Lingering is one account's in both scopes; in system scope all accounts have one program of the tick. */

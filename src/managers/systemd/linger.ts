@@ -4,8 +4,7 @@ import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import type {Account, Host} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
-import {performSteps} from '../../plan/apply.js'
-import {onUndo, type RunStep, type Step} from '../../plan/plan.js'
+import {type Done, onUndo, plannedAnew, type RunStep, type Step} from '../../plan/plan.js'
 import {recordedSettings} from '../../service/recorded-settings.js'
 import {formatSettings, parseSettings} from '../../service/settings.js'
 import {orNoAccess} from '../no-access.js'
@@ -25,24 +24,21 @@ export function turnLingerOn(host: Host, scope: Scope, service: Service): Step[]
   const {account} = service
   if (isLingering(host, account)) return []
   let wasOff = false
-  const act = async (): Promise<boolean> => {
+  const why = `let ${account.name}'s services run without a login (lingering)`
+  const act = async (): Promise<Done> => {
     wasOff = !isLingering(host, account)
-    if (!wasOff) return false
+    if (!wasOff) return {changed: false}
     const {argv, env, timeoutMs = CHANGE_TIMEOUT_MS} = enableLinger(account)
     const result = await host.run(argv, {env, timeoutMs})
-    if (result.code === 0 && isLingering(host, account)) return true
+    if (result.code === 0 && isLingering(host, account)) return {changed: true, what: `${account.name} lingers`}
     throw new ServiceError(`Lingering could not be turned on for ${account.name}: ${result.stderr.trim() || 'not allowed'}`, {
       code: 'linger-refused',
       exitStatus: ExitStatus.failed,
       next: [enableLingerCommand(account), 'hermes-svc install --no-linger   # the gateway then runs only while you are logged in'],
     })
   }
-  const takeBack: Step = {
-    kind: 'act',
-    why: `end lingering of ${account.name}, if nobody else needs it`,
-    act: (progress) => performSteps(host, wasOff ? endLinger(host, scope, service).map(mustWork) : [], progress),
-  }
-  return [...onUndo([takeBack]), {kind: 'act', why: `let ${account.name}'s services run without a login (lingering)`, act}]
+  const takeBack = () => (wasOff ? endLinger(host, scope, service).map(mustWork) : [])
+  return [...onUndo([plannedAnew(`end lingering of ${account.name}, if nobody else needs it`, takeBack)]), {kind: 'act', why, act}]
 }
 
 function mustWork(step: Step): Step {

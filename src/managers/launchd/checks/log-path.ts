@@ -3,7 +3,7 @@ import {type CheckDefinition, commandLine, defineCheck} from '../../../doctor/ch
 import type {Found} from '../../../doctor/finding.js'
 import type {Scene} from '../../../doctor/scene.js'
 import {waitUntilUp} from '../../../lifecycle/wait.js'
-import type {Step} from '../../../plan/plan.js'
+import type {Done, Step} from '../../../plan/plan.js'
 import {shellWord} from '../../../text/shell-quote.js'
 import {isExternal, whyNoLog} from '../failures.js'
 import {logSteps} from '../hand-over.js'
@@ -79,13 +79,13 @@ export const definition: CheckDefinition<Evidence> = {
 function renewSteps({target: {host, userHost, manager, service}}: Scene, log: string): Step[] {
   const isUsers = manager.owner(service) !== undefined
   const doer = isUsers ? userHost : host
-  const act = (): Promise<void> => {
-    if (host.lstat(log)?.kind !== 'folder') doer.removeFile(log)
-    else if (!doer.removeFolder(log))
+  const act = async (): Promise<Done> => {
+    if (host.lstat(log)?.kind !== 'folder') return doer.removeFile(log) ? {changed: true, what: log} : {changed: false}
+    if (!doer.removeFolder(log))
       throw new ServiceError(`${log} is a folder that is not empty`, {
         ...{code: 'log-path', exitStatus: ExitStatus.failed, next: [`ls -la ${shellWord(log)}   # move what is in it away`]},
       })
-    return Promise.resolve()
+    return {changed: true, what: log}
   }
   return [{kind: 'act', why: `take ${log} away`, act}, ...(isUsers ? [] : logSteps(host, log, service.account))]
 }

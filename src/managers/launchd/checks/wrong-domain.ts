@@ -7,7 +7,7 @@ import {waitUntilUp} from '../../../lifecycle/wait.js'
 import type {Step} from '../../../plan/plan.js'
 import {type Domain, domainsOf, parseDomainKind} from '../domain.js'
 import {Launchctl} from '../launchctl.js'
-import {unload} from '../load.js'
+import {unloadStep} from '../load.js'
 import type {CheckId} from '../../../doctor/checks/ids.js'
 
 interface Evidence {
@@ -149,11 +149,7 @@ function foundElsewhere(scene: Scene, {places, recorded}: Evidence): Found[] {
 function unloadFrom({target: {host, manager, service}}: Scene, domain: Domain): Step {
   const plist = manager.ownFiles(service).find(({role}) => role === 'definition')?.path ?? ''
   const job = {label: service.name, plist, owner: service.account}
-  return {
-    kind: 'act',
-    why: `unload it from ${domain.target}`,
-    act: (progress) => unload(host, new Launchctl(host), domain, job, progress),
-  }
+  return unloadStep(`unload it from ${domain.target}`, host, new Launchctl(host), domain, job)
 }
 
 export const check = defineCheck(definition)

@@ -1,12 +1,10 @@
-import {waitUntil} from '../../../host/wait-until.js'
 import {type CheckDefinition, defineCheck} from '../../../doctor/check.js'
 import type {Scene} from '../../../doctor/scene.js'
 import type {Step} from '../../../plan/plan.js'
-import {isLingering, managerEnvironment, noUserManager, startManagerCommand, userManagerAnswers} from '../bus.js'
+import {isLingering, managerEnvironment, startManagerCommand, userManagerAnswers, waitForUserManager} from '../bus.js'
 import type {CheckId} from '../../../doctor/checks/ids.js'
 
 const TIMEOUT_MS = 30_000
-const LOOK_EVERY_MS = 50
 
 interface Evidence {
   readonly isOnDisk: boolean
@@ -95,14 +93,7 @@ function startManager({target: {host, service}}: Scene): Step[] {
       env: managerEnvironment('system', account),
       timeoutMs: TIMEOUT_MS,
     },
-    {
-      kind: 'act',
-      why: `wait for the user manager of ${account.name}`,
-      act: async () => {
-        const isUp = await waitUntil(host, {limitMs: TIMEOUT_MS, everyMs: LOOK_EVERY_MS}, () => userManagerAnswers(host, account))
-        if (!isUp) throw noUserManager(host, account)
-      },
-    },
+    waitForUserManager(host, account, TIMEOUT_MS, () => userManagerAnswers(host, account)),
   ]
 }
 
