@@ -1,5 +1,5 @@
 import {ExitStatus, ServiceError} from '../errors.js'
-import {renderService} from '../lifecycle/install.js'
+import {renderService} from '../lifecycle/definition.js'
 import {fileDiff} from '../ui/plan-text.js'
 import {prepareWidths, table} from '../text/layout.js'
 import type {CommandResult} from './base.js'

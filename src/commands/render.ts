@@ -1,5 +1,5 @@
 import {ExitStatus} from '../errors.js'
-import {renderService} from '../lifecycle/install.js'
+import {renderService} from '../lifecycle/definition.js'
 import {octal, programText} from '../ui/plan-text.js'
 import type {CommandResult} from './base.js'
 import {bareDefinitionFlags, definitionFlags, definitionRequest} from './definition-flags.js'

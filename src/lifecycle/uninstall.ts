@@ -1,9 +1,10 @@
 import {prove} from '../observe/look.js'
 import {ownerDoor} from '../host/account-door.js'
-import {onUndo, type Plan, plannedAnew, singleSteps, type Step} from '../plan/plan.js'
+import {type Plan, singleSteps} from '../plan/plan.js'
 import {desiredStateFile} from '../service/desired-state.js'
+import {takeBackShared, undoUninstall} from './install-undo.js'
 import {endOthers, isAboutToRestart} from './stop.js'
-import {inheriting, sharedLock, sharedTick, under} from './shared.js'
+import {sharedLock, sharedTick, under} from './shared.js'
 import {requireSameHome, type Target} from '../observe/where.js'
 import {waitUntilDown} from './wait.js'
 
@@ -28,9 +29,7 @@ export async function planUninstall(target: Target, options: {timeoutMs: number}
   const record = desiredStateFile(service.profile.home)
   const isDown = (seen.manager.activity === 'stopped' || seen.manager.activity === 'failed') && !isAboutToRestart(target)
   const reload = isGone || files.some((step) => step.kind === 'remove-file') ? manager.reload() : []
-  const undo =
-    isOurs && isInstalled ? [...(seen.manager.enabled ? manager.enable(service) : []), ...(isDown ? [] : manager.start(service))] : []
-  const steps: Step[] = onUndo([...reload, ...undo])
+  const steps = undoUninstall(target, seen.manager, {isOurs: isOurs && isInstalled, isDown, reload})
   if (isOurs && isInstalled) {
     if (!isDown) {
       const {timeoutMs} = options
@@ -47,10 +46,9 @@ export async function planUninstall(target: Target, options: {timeoutMs: number}
   }
   const {settings: former} = seen.manager
   const tick = (await manager.heartbeat(service, undefined)).steps
-  const after = plannedAnew('take back what no other service needs', () => manager.afterUninstall(inheriting(target, seen.manager)))
   const own = files.filter((step) => !last.includes(step))
   // Others may come and go meanwhile: who wants what is asked under one lock with the removal of the record of what this one wanted.
-  const shared = [sharedTick(target, tick, {settings: undefined, former}), ...own, ...reload, after, ...last]
+  const shared = [sharedTick(target, tick, {settings: undefined, former}), ...own, ...reload, takeBackShared(target, seen.manager), ...last]
   if (singleSteps(shared).length > 0) steps.push(...under(sharedLock(target), shared))
   if (userHost.lstat(record))
     steps.push({kind: 'remove-file', why: 'remove the record of the desired state', path: record, as: service.account})

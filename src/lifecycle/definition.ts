@@ -1,0 +1,107 @@
+import {ownerDoor} from '../host/account-door.js'
+import {usageError} from '../errors.js'
+import {readDrain} from '../gateway/drain.js'
+import {isAsWanted} from '../managers/as-wanted.js'
+import type {Door} from '../host/host.js'
+import type {DefinitionFile, HeartbeatDefinition} from '../managers/manager.js'
+import {findGatewayCommand, parseCommandFlag} from '../service/gateway-command.js'
+import {ownVersion} from '../service/own-version.js'
+import {DEFAULT_RESTART_POLICY, type RestartPolicy} from '../service/restart-policy.js'
+import {DEFAULT_HEARTBEAT, type HeartbeatSettings, type ServiceSettings} from '../service/settings.js'
+import {observe, type Observation} from '../observe/look.js'
+import type {Target} from '../observe/where.js'
+
+/** What a definition was asked to be; undefined means "as before, else the default". */
+export interface DefinitionRequest {
+  readonly command?: string | undefined
+  /** Variables for the gateway; a value of undefined takes the variable away. */
+  readonly environment: ReadonlyMap<string, string | undefined>
+  readonly linger?: boolean | undefined
+  readonly policy: Partial<RestartPolicy>
+  readonly heartbeat: Partial<HeartbeatSettings>
+}
+
+/** A definition as this machine would get it, and the settings it was rendered from. */
+export interface Rendered {
+  readonly seen: Observation
+  readonly settings: ServiceSettings
+  readonly environment: ReadonlyMap<string, string>
+  readonly files: readonly DefinitionFile[]
+  /** What ticks this service and the others of its account. */
+  readonly heartbeat: HeartbeatDefinition
+  /** What was edited by hand is replaced, too. */
+  readonly force: boolean
+}
+
+/** Decides on the settings and renders the definition; reads only. Throws usage errors for a home that cannot carry a service. */
+export async function renderService(
+  target: Target,
+  request: DefinitionRequest,
+  {seen = observe(target), force = false}: {seen?: Observation | undefined; force?: boolean} = {},
+): Promise<Rendered> {
+  const {manager, service, userHost} = target
+  const {home} = service.profile
+  const recorded = seen.manager.settings
+  const isOthers = isOfAnotherTool(target, seen)
+  const given = request.command !== undefined ? parseCommandFlag(target.host, request.command) : undefined
+  const kept = recorded?.commandIsGiven ? recorded.command : undefined
+  // Another tool's definition keeps its own command, so none has to be found.
+  const command =
+    given ??
+    kept ??
+    (isOthers
+      ? (recorded?.command ?? [])
+      : findGatewayCommand(target.host, service.profile.root, service.account, manager.commandPath).argv)
+  const policy = {...DEFAULT_RESTART_POLICY, ...recorded?.policy, ...request.policy}
+  if (policy.firstMs > policy.capMs) {
+    throw usageError(`--restart-delay (${policy.firstMs} ms) must not be longer than --restart-delay-max (${policy.capMs} ms)`)
+  }
+  const drain = await readDrain(userHost, home)
+  const linger = request.linger ?? recorded?.linger ?? true
+  const settings: ServiceSettings = {
+    schemaVersion: 1,
+    scope: manager.scope,
+    profile: service.profile.name,
+    home,
+    account: service.account.name,
+    command,
+    commandIsGiven: given !== undefined || kept !== undefined,
+    // Without our drop-in beside it a unit is another tool's, whatever an install that was killed has recorded.
+    createdDefinition: !isOthers || (recorded?.createdDefinition === true && seen.manager.installed !== 'foreign'),
+    linger,
+    turnedLingerOn: recorded?.turnedLingerOn === true || (linger && !manager.runsWithoutLogin(service)),
+    policy,
+    drainSec: drain.drainSec,
+    cronDrainSec: drain.cronDrainSec,
+    heartbeat: {...DEFAULT_HEARTBEAT, ...recorded?.heartbeat, ...request.heartbeat},
+  }
+  const version = ownVersion(target.host)
+  const writtenBy = recorded ? recorded.writtenBy : version
+  if (request.heartbeat.watchdogTicks && !settings.heartbeat.enabled) {
+    throw usageError('--watchdog: it is the heartbeat that finds out, so --heartbeat must be on')
+  }
+  const environment = manager.readEnvironment(service)
+  for (const [name, value] of request.environment) {
+    if (value === undefined) environment.delete(name)
+    else environment.set(name, value)
+  }
+  const heartbeat = await manager.heartbeat(service, settings, {force})
+  const renderedBy = async (writer: string | undefined): Promise<Rendered> => {
+    const signed = writer === undefined ? settings : {...settings, writtenBy: writer}
+    return {seen, settings: signed, environment, files: await manager.render(service, signed, environment), heartbeat, force}
+  }
+  // A version that would change nothing leaves the record as it is.
+  const asBefore = await renderedBy(writtenBy)
+  const isCurrent = writtenBy === version || [...asBefore.files, ...heartbeat.files].every((file) => isAsWanted(doorOf(target, file), file))
+  return isCurrent ? asBefore : renderedBy(version)
+}
+
+/** The definition is another tool's, and stays so. */
+export function isOfAnotherTool({manager}: Target, seen: Observation): boolean {
+  return !manager.replacesForeign && (seen.manager.installed === 'foreign' || seen.manager.installed === 'adopted')
+}
+
+/** A file of a definition is looked at as whom it is written. */
+export function doorOf({host, manager, service}: Target, {as}: Pick<DefinitionFile, 'as'>): Door {
+  return ownerDoor(host, as ?? manager.owner(service))
+}
