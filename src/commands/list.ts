@@ -24,6 +24,8 @@ export default class List extends ServiceCommand<typeof List> {
     const reports = found.map(({target, seen}) => report(seen, target.manager, nowMs, servedBy(target)))
     await prepareWidths(reports)
     for (const line of listText(reports, this.textWidth)) this.print(line)
-    return {exitStatus: ExitStatus.ok, json: {services: reports}}
+    const untold = found.flatMap(({seen}) => (seen.unreachable ? [seen.unreachable.message] : []))
+    for (const why of untold) this.note(`hermes-svc: ${why}`)
+    return {exitStatus: untold.length > 0 ? ExitStatus.cannotTell : ExitStatus.ok, json: {services: reports}}
   }
 }

@@ -1,10 +1,9 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {type ProcessTable, readProcessTable} from '../gateway/process-table.js'
-import {type Located, locateAll} from '../observe/locate.js'
+import {type Located, locateAll, askAlone} from '../observe/locate.js'
 import {type Observation, proveLocated} from '../observe/look.js'
 import {servedBy} from '../observe/served.js'
 import type {Target} from '../observe/where.js'
-import type {ManagerObservation} from '../managers/manager.js'
 
 /** One service at one moment, with all that checks share. */
 export interface Scene {
@@ -39,36 +38,25 @@ export interface SceneOptions {
 export async function observeScenes(targets: readonly Target[], {wedgeWindowMs, isNamed, anyScope}: SceneOptions): Promise<Scene[]> {
   const [first] = targets
   if (!first) return []
-  const {located, unreachable} = locate(targets, isNamed, anyScope)
+  const located = locate(targets, isNamed, anyScope)
   const processes = readProcessTable(first.host)
   const found = await proveLocated(located, wedgeWindowMs)
   return found.map(({target, seen}): Scene => {
     const [nowMs, monotonicMs] = [target.host.nowMs(), target.host.monotonicMs()]
-    return {target, seen, unreachable, processes, nowMs, monotonicMs, isNamed, servedBy: servedBy(target)}
+    return {target, seen, unreachable: seen.unreachable, processes, nowMs, monotonicMs, isNamed, servedBy: servedBy(target)}
   })
 }
 
-function locate(
-  targets: readonly Target[],
-  isNamed: boolean,
-  anyScope: boolean,
-): {located: Located[]; unreachable: ServiceError | undefined} {
+function locate(targets: readonly Target[], isNamed: boolean, anyScope: boolean): readonly Located[] {
+  // A service that was asked for may be known to the manager without being on disk any more.
+  if (isNamed) return targets.map((target) => askAlone(target, {withTick: true}))
   try {
-    // A service that was asked for may be known to the manager without being on disk any more.
-    const located = isNamed
-      ? targets.map((target) => ({target, manager: observeOne(target)}))
-      : locateAll(targets, anyScope, {withTick: true})
-    return {located, unreachable: undefined}
+    return locateAll(targets, anyScope, {withTick: true})
   } catch (error) {
     if (!(error instanceof ServiceError) || error.exitStatus !== ExitStatus.cannotTell) throw error
-    const onDisk = targets.map((target) => {
+    return targets.map((target) => {
       const {manager, service} = target
-      return {target, manager: manager.whileDown(service) ?? manager.notInstalled(service)}
+      return {target, manager: manager.whileDown(service) ?? manager.notInstalled(service), unreachable: error}
     })
-    return {located: onDisk, unreachable: error}
   }
-}
-
-function observeOne({manager, service}: Target): ManagerObservation {
-  return manager.observe([service], {withTick: true})[0] ?? manager.notInstalled(service)
 }

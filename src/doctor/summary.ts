@@ -35,9 +35,8 @@ export function diagnosisReport({scene, examined, findings}: Diagnosis): Diagnos
     profile: profile.name,
     home: profile.home,
     desired,
-    // Without an answer of the manager it is only known what lies on disk.
-    actual: scene.unreachable ? 'unknown' : actual,
-    enabled: scene.unreachable ? null : enabled,
+    actual,
+    enabled,
     checks: examined,
     findings,
   }

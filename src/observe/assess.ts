@@ -28,6 +28,7 @@ export interface Assessment {
 export function assess(seen: Observation): Assessment {
   const {manager, verdict} = seen
   const state = stateOf(seen.gateway.state)?.gatewayState
+  if (seen.unreachable) return {actual: 'unknown', exitStatus: ExitStatus.cannotTell}
   if (verdict.pid !== undefined && seen.supervised === false) return {actual: 'orphaned', exitStatus: ExitStatus.failed}
   if (manager.installed === 'no' && manager.broken === undefined) return {actual: 'not-installed', exitStatus: ExitStatus.cannotTell}
   if (verdict.state === 'wedged') return {actual: 'wedged', exitStatus: ExitStatus.failed}

@@ -1,4 +1,4 @@
-import {ServiceError} from '../errors.js'
+import {ExitStatus, ServiceError} from '../errors.js'
 import type {ManagerObservation, ObserveOptions} from '../managers/manager.js'
 import {inOtherScope, isOfTarget, type Target} from './where.js'
 
@@ -6,11 +6,13 @@ import {inOtherScope, isOfTarget, type Target} from './where.js'
 export interface Located {
   readonly target: Target
   readonly manager: ManagerObservation
+  /** Why the manager could not tell of it; `manager` then has only what is on disk. */
+  readonly unreachable?: ServiceError
 }
 
 /**
  * Asks the manager about many services, once at most. `anyScope`: what is not installed there is looked for in the other scope, by one call
- * more. The results are in the order of the targets. Throws ServiceError (exit 4) if the manager cannot be reached.
+ * more. The results are in the order of the targets. Throws ServiceError (exit 4) if the manager cannot tell of any of them.
  */
 export function locateAll(targets: readonly Target[], anyScope: boolean, options: ObserveOptions = {}): Located[] {
   const here = askManager(targets, options)
@@ -21,24 +23,51 @@ export function locateAll(targets: readonly Target[], anyScope: boolean, options
       )
     : new Map<Target, Located>()
   return targets.map(
-    (target) => elsewhere.get(target) ?? {target, manager: here.get(target) ?? target.manager.notInstalled(target.service)},
+    (target) => elsewhere.get(target) ?? here.get(target) ?? {target, manager: target.manager.notInstalled(target.service)},
   )
 }
 
 /** What the manager says of those that are on disk: an unknown unit would cost it a search of all its folders. */
-function askManager(targets: readonly Target[], options: ObserveOptions): Map<Target, ManagerObservation> {
+function askManager(targets: readonly Target[], options: ObserveOptions): Map<Target, Located> {
   const onDisk = targets.filter((target) => target.manager.isOnDisk(target.service))
+  try {
+    return askAtOnce(onDisk, options)
+  } catch (error) {
+    if (!isUntold(error) || onDisk.length < 2) throw error
+    // One service of which it cannot tell hides no other one.
+    const each = onDisk.map((target): Located => askAlone(target, options))
+    if (each.every(({unreachable}) => unreachable)) throw error
+    return new Map(each.map((located) => [located.target, located]))
+  }
+}
+
+function askAtOnce(targets: readonly Target[], options: ObserveOptions): Map<Target, Located> {
   const observations =
-    onDisk[0]?.manager.observe(
-      onDisk.map((target) => target.service),
+    targets[0]?.manager.observe(
+      targets.map((target) => target.service),
       options,
     ) ?? []
   return new Map(
-    onDisk.flatMap((target, index) => {
-      const observation = observations[index]
-      return observation ? [[target, observation]] : []
+    targets.flatMap((target, index) => {
+      const manager = observations[index]
+      return manager ? [[target, {target, manager}]] : []
     }),
   )
+}
+
+/** What a manager says of one service; what lies on disk of it, and why, where the manager cannot tell. */
+export function askAlone(target: Target, options: ObserveOptions): Located {
+  const {manager, service} = target
+  try {
+    return {target, manager: manager.observe([service], options)[0] ?? manager.notInstalled(service)}
+  } catch (error) {
+    if (!isUntold(error)) throw error
+    return {target, manager: manager.whileDown(service) ?? manager.notInstalled(service), unreachable: error}
+  }
+}
+
+function isUntold(error: unknown): error is ServiceError {
+  return error instanceof ServiceError && error.exitStatus === ExitStatus.cannotTell
 }
 
 /** Which of these are installed in the other scope, for the same account and home. A manager that cannot be asked has nothing to show. */
@@ -54,8 +83,8 @@ function lookElsewhere(targets: readonly Target[], options: ObserveOptions): Map
     )
     return new Map(
       others.flatMap(({meant, target}) => {
-        const manager = seen.get(target)
-        return manager && isOfTarget(target, manager) ? [[meant, {target, manager}]] : []
+        const located = seen.get(target)
+        return located && isOfTarget(target, located.manager) ? [[meant, located]] : []
       }),
     )
   } catch (error) {

@@ -23,6 +23,8 @@ export interface Observation extends SeenGateway {
   readonly desired: DesiredReading
   /** The living gateway is one of the service's own processes; undefined if there is none or it cannot be told. */
   readonly supervised: boolean | undefined
+  /** Why the manager could not tell of it; `manager` then has only what is on disk. */
+  readonly unreachable?: ServiceError
 }
 
 /** A service as it was seen, in the scope in which it was found. */
@@ -107,8 +109,18 @@ export function proveAll(targets: readonly Target[], windowMs: number, anyScope:
 /** The same for services that the manager was asked about already. */
 export function proveLocated(located: readonly Located[], windowMs: number): Promise<Found[]> {
   return Promise.all(
-    located.map(async ({target, manager}) => ({target, seen: await proveSeen(target, observeWith(target, manager), windowMs)})),
+    located.map(async ({target, manager, unreachable}) => {
+      const seen = await proveSeen(target, observeWith(target, manager), windowMs)
+      return {target, seen: unreachable ? untold(seen, unreachable) : seen}
+    }),
   )
+}
+
+/** What was seen of a service of which its manager cannot tell. That a gateway is dead is no proof then: it may be about to be started. */
+function untold(seen: Observation, unreachable: ServiceError): Observation {
+  const {verdict} = seen
+  const evidence = [unreachable.message, ...verdict.evidence]
+  return {...seen, unreachable, verdict: verdict.state === 'dead' ? {...verdict, state: 'unknown', evidence} : {...verdict, evidence}}
 }
 
 /** Asks the control socket where no process was found; what was seen stays as it is else. */

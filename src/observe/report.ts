@@ -53,7 +53,7 @@ export function report(
     home: service.profile.home,
     account: manager.accountName ?? service.account.name,
     installed: manager.broken ?? manager.installed,
-    enabled: manager.enabled ?? null,
+    enabled: seen.unreachable ? null : (manager.enabled ?? null),
     ...(manager.enabled && waitsForLogin ? {startsAtLogin: true} : {}),
     desired: seen.desired.kind === 'recorded' ? seen.desired.record.desiredState : null,
     actual: assess(seen).actual,
