@@ -14,22 +14,17 @@ const PROGRAMS = [
 const INTEGRATION = ['test/integration/**/*.test.ts']
 /** Proofs by mass: vitest.campaign.config.ts. */
 const CAMPAIGN = ['test/campaign/**/*.test.ts']
-/** They watch real processes against the clock: what fails once on a CI machine that paused for a while is looked at once more. */
-const RETRY = process.env.CI === 'true' ? 1 : 0
+/** Of the suites that start processes: they wait for half of the time. */
+const WORKERS = 4
 
-/** Suites of more than a minute, longest first: begun last, one of them would be waited for alone. vitest itself begins with the largest file. */
+/**
+ * What takes longest on two cores, longest first: begun last, one of them would be waited for alone. vitest itself begins with the largest file.
+ * Measured by the time each file took alone; see `npm test -- --project integration --reporter=json`.
+ */
 const LONG = [
-  ...[
-    'hostile-home',
-    'launchd-lifecycle',
-    'doctor-launchd',
-    'launchd-errors',
-    'launchd-commands',
-    'install-transaction',
-    'restart-policy-252',
-    'restart-policy-257',
-  ],
-  ...['user-scope', 'doctor-definition', 'doctor-definition-257', 'lifecycle', 'heartbeat', 'doctor-s6'],
+  ...['lifecycle', 'launchd-lifecycle', 'doctor-launchd', 'restart-states', 'watchdog', 'install-transaction', 'read-only'],
+  ...['existing-services', 'systemd-rules', 'stop-states', 's6-lifecycle', 'doctor-s6', 'doctor-state', 'doctor-process', 'heartbeat'],
+  ...['restart-policy', 'smoke', 'launchd-reboot', 'launchd-errors', 'hostile-home', 'verdict-live', 'desired-state-reboot'],
 ]
 
 /** A line that fails shows all of what was there. */
@@ -46,8 +41,8 @@ class LongestFirst extends BaseSequencer {
 }
 
 /**
- * Three projects, one after the other: `unit` needs nothing but node and runs in seconds; `programs` starts real processes on this machine;
- * `integration` boots real service managers.
+ * Three projects: `unit` needs nothing but node and runs in seconds; then, side by side, `programs`, which starts real processes on this machine, and
+ * `integration`, which boots real service managers. None is tried twice. A fourth, of proofs by mass, is vitest.campaign.config.ts.
  */
 export default defineConfig({
   test: {
@@ -71,11 +66,10 @@ export default defineConfig({
           name: 'programs',
           include: PROGRAMS,
           pool: 'forks',
-          maxWorkers: 2,
-          testTimeout: 60_000,
+          maxWorkers: WORKERS,
+          testTimeout: 120_000,
           // Some build the program first.
-          hookTimeout: 60_000,
-          retry: RETRY,
+          hookTimeout: 120_000,
           chaiConfig: CHAI,
           sequence: {groupOrder: 1},
         },
@@ -85,13 +79,12 @@ export default defineConfig({
           name: 'integration',
           include: INTEGRATION,
           pool: 'forks',
-          // They wait for half of the time.
-          maxWorkers: 3,
-          testTimeout: 120_000,
-          hookTimeout: 180_000,
-          retry: RETRY,
+          maxWorkers: WORKERS,
+          // Far more than any takes: nothing is proved by a time.
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
           chaiConfig: CHAI,
-          sequence: {groupOrder: 2},
+          sequence: {groupOrder: 1},
         },
       },
     ],

@@ -132,6 +132,59 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     ).toBe('')
   })
 
+  it('gives the gateway its secrets exactly, and shows them nowhere', async () => {
+    const word = `geheim${scope}wort`
+    const secret = `${word} "quoted" 'too' $HOME %h \\n \\ \`x\` #no ; ü€\ttab\nline two=${word}`
+    const service = await makeService({dump_env: ['BOT_TOKEN', 'OTHER_TOKEN']})
+    const fromHere = {env: {OTHER_TOKEN: `${word}2`}}
+    const flags = ['--env', `BOT_TOKEN=${secret}`, '--env', 'OTHER_TOKEN']
+    const outputs = [await service.must('install', flags, fromHere)]
+    // What is printed is the same in both scopes.
+    const shown = async () => [
+      await service.must('install', ['--dry-run', ...flags], fromHere),
+      await service.must('install', ['--dry-run', '--json', ...flags], fromHere),
+      await service.must('render', flags, fromHere),
+      await service.must('render', ['--json', ...flags], fromHere),
+      await service.must('install', ['--dry-run', '--env', `BOT_TOKEN=${word} changed`]),
+      await service.must('install', ['--dry-run', '--json', '--env', `BOT_TOKEN=${word} changed`]),
+      await service.run('diff', ['--env', `BOT_TOKEN=${word} changed`]),
+      await service.run('diff', ['--json', '--env', `BOT_TOKEN=${word} changed`]),
+      await service.must('status'),
+      await service.must('render', []),
+      await service.run('install', ['--env', `BAD=${word}\u0007`]),
+      await service.run('install', ['--env', `BAD NAME=${word}`]),
+      await service.run('install', ['--command', '/no/such', ...flags], fromHere),
+    ]
+    if (scope === 'user') outputs.push(...(await shown()))
+    for (const output of outputs) expect(output.stdout + output.stderr).not.toContain(word)
+
+    const dumped = JSON.parse((await machine().readText(`${service.home}/stand-in.env.json`)) ?? '{}') as Record<string, string>
+    expect(dumped).toMatchObject({BOT_TOKEN: secret, OTHER_TOKEN: `${word}2`, HERMES_HOME: service.home})
+    const environmentFile = `${service.support}/gateway.env`
+    const owner = scope === 'user' ? alice.name : 'root'
+    expect(await service.sh('stat -c "%a %U" "$1"', [environmentFile])).toBe(`600 ${owner}\n`)
+    const found = await service.sh(
+      'grep -rlF "$1" /etc/systemd /etc/hermes-svc "$2" /run/systemd /run/user /run/hermes* 2>/dev/null || :',
+      [word, alice.home],
+    )
+    expect(found.trim().split('\n').sort()).toEqual([environmentFile, `${service.home}/stand-in.env.json`].sort())
+    await service.sh('journalctl --sync')
+    expect(await service.sh('journalctl --no-pager | grep -cF "$1" || :', [word])).toBe('0\n')
+
+    // Kept by an install that does not name them, gone when asked.
+    await service.must('install', ['--unset-env', 'OTHER_TOKEN'])
+    expect(JSON.parse((await machine().readText(`${service.home}/stand-in.env.json`)) ?? '{}')).toMatchObject({
+      BOT_TOKEN: secret,
+      OTHER_TOKEN: null,
+    })
+    await service.must('install', ['--unset-env', 'BOT_TOKEN'])
+    expect(await machine().readText(environmentFile)).toBeUndefined()
+    await service.must('uninstall')
+  })
+
+  // What follows is decided without the scope; system scope costs twice the time.
+  if (scope === 'system') return
+
   it('changes nothing with --dry-run, whatever the command', async () => {
     const running = await makeInstalled()
     const stopped = await makeInstalled()
@@ -179,57 +232,6 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     expect(said.uninstall).toContain(`remove ${running.unitFile}`)
     for (const service of [running, stopped]) await service.must('uninstall')
   })
-
-  it('gives the gateway its secrets exactly, and shows them nowhere', async () => {
-    const word = `geheim${scope}wort`
-    const secret = `${word} "quoted" 'too' $HOME %h \\n \\ \`x\` #no ; ü€\ttab\nline two=${word}`
-    const service = await makeService({dump_env: ['BOT_TOKEN', 'OTHER_TOKEN']})
-    const fromHere = {env: {OTHER_TOKEN: `${word}2`}}
-    const flags = ['--env', `BOT_TOKEN=${secret}`, '--env', 'OTHER_TOKEN']
-    const outputs = [
-      await service.must('install', ['--dry-run', ...flags], fromHere),
-      await service.must('install', ['--dry-run', '--json', ...flags], fromHere),
-      await service.must('render', flags, fromHere),
-      await service.must('render', ['--json', ...flags], fromHere),
-      await service.must('install', flags, fromHere),
-      await service.must('install', ['--dry-run', '--env', `BOT_TOKEN=${word} changed`]),
-      await service.must('install', ['--dry-run', '--json', '--env', `BOT_TOKEN=${word} changed`]),
-      await service.run('diff', ['--env', `BOT_TOKEN=${word} changed`]),
-      await service.run('diff', ['--json', '--env', `BOT_TOKEN=${word} changed`]),
-      await service.must('status'),
-      await service.must('render', []),
-      await service.run('install', ['--env', `BAD=${word}\u0007`]),
-      await service.run('install', ['--env', `BAD NAME=${word}`]),
-      await service.run('install', ['--command', '/no/such', ...flags], fromHere),
-    ]
-    for (const output of outputs) expect(output.stdout + output.stderr).not.toContain(word)
-
-    const dumped = JSON.parse((await machine().readText(`${service.home}/stand-in.env.json`)) ?? '{}') as Record<string, string>
-    expect(dumped).toMatchObject({BOT_TOKEN: secret, OTHER_TOKEN: `${word}2`, HERMES_HOME: service.home})
-    const environmentFile = `${service.support}/gateway.env`
-    const owner = scope === 'user' ? alice.name : 'root'
-    expect(await service.sh('stat -c "%a %U" "$1"', [environmentFile])).toBe(`600 ${owner}\n`)
-    const found = await service.sh(
-      'grep -rlF "$1" /etc/systemd /etc/hermes-svc "$2" /run/systemd /run/user /run/hermes* 2>/dev/null || :',
-      [word, alice.home],
-    )
-    expect(found.trim().split('\n').sort()).toEqual([environmentFile, `${service.home}/stand-in.env.json`].sort())
-    await service.sh('journalctl --sync')
-    expect(await service.sh('journalctl --no-pager | grep -cF "$1" || :', [word])).toBe('0\n')
-
-    // Kept by an install that does not name them, gone when asked.
-    await service.must('install', ['--unset-env', 'OTHER_TOKEN'])
-    expect(JSON.parse((await machine().readText(`${service.home}/stand-in.env.json`)) ?? '{}')).toMatchObject({
-      BOT_TOKEN: secret,
-      OTHER_TOKEN: null,
-    })
-    await service.must('install', ['--unset-env', 'BOT_TOKEN'])
-    expect(await machine().readText(environmentFile)).toBeUndefined()
-    await service.must('uninstall')
-  })
-
-  // What follows is decided without the scope; system scope costs twice the time.
-  if (scope === 'system') return
 
   it('tells by list, diff and render what status tells', async () => {
     const service = await makeInstalled()

@@ -43,7 +43,7 @@ export async function hermesSvc(
 const PAUSE_MS = 50
 
 /** Asks until the answer is neither undefined nor false, and returns it; throws after the time limit, with what the last question threw. */
-export async function waitFor<T>(ask: () => T | Promise<T>, what: string, timeoutMs = 20_000): Promise<Exclude<T, undefined | false>> {
+export async function waitFor<T>(ask: () => T | Promise<T>, what: string, timeoutMs = 60_000): Promise<Exclude<T, undefined | false>> {
   const limitMs = performance.now() + timeoutMs
   for (;;) {
     const askedMs = performance.now()
