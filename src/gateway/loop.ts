@@ -28,6 +28,11 @@ const TICK_MS = 10
  * what counts is that it was ready to run in this share of the samples.
  */
 const SPINNING_SHARE = 0.8
+/**
+ * A loop that works sleeps after each event. On a machine that leaves it hardly a core it is ready to run nearly always all the same, so what it ran for
+ * between two sleeps tells it from one that spins, which only the interpreter's lock makes sleep, every 5 ms at most.
+ */
+const SPINNING_MS_A_SWITCH = 3
 const SAMPLE_EVERY_MS = 20
 
 /**
@@ -101,7 +106,9 @@ export function judgeLoop(samples: readonly LoopSample[]): LoopVerdict {
     return {loop: 'blocked', evidence: `its event loop is blocked (in ${last.waitsIn}): ${numbers}`}
   }
   const ready = samples.filter((sample) => sample.state === 'R').length / samples.length
-  if (ready >= SPINNING_SHARE) return {loop: 'spinning', evidence: `its event loop spins without waiting for events: ${numbers}`}
+  const isOneRun = cpuMs > 0 && cpuMs >= switches * SPINNING_MS_A_SWITCH
+  if (ready >= SPINNING_SHARE && isOneRun)
+    return {loop: 'spinning', evidence: `its event loop spins without waiting for events: ${numbers}`}
   return {loop: 'unknown', evidence: `its event loop was not seen waiting for events: ${numbers}`}
 }
 

@@ -39,6 +39,8 @@ describe('judgeLoop', () => {
       'it was ready to run only now and then',
       [...samples({waitsIn: 'futex_wait_queue'}, {voluntarySwitches: 103}), ...samples({state: 'R'}, {}, 2).slice(0, 1)],
     ],
+    // Seen of a healthy gateway on two cores with a load of 19: it slept 271 times in 5 s, and had to wait for a core after each.
+    ['it was ready each time, and slept often for the little that it ran', samples({state: 'R'}, {voluntarySwitches: 371, userTicks: 71})],
     ['there is one sample', samples({waitsIn: 'hrtimer_nanosleep'}, {}, 2).slice(0, 1)],
     ['there is none', []],
   ])('cannot tell where %s', (_, seen) => {
