@@ -1,30 +1,20 @@
-import type {TickPlaces} from './managers/tick-places.js'
 import path from 'node:path'
-import type {Host} from './host/host.js'
 import {createNodeHost} from './host/node-host.js'
+import {tickPlacesOf} from './managers/index.js'
 import {tickAll} from './tick/tick-all.js'
-import {launchdTickPlaces} from './managers/launchd/paths.js'
-import {s6TickPlaces} from './managers/s6/paths.js'
-import {systemdTickPlaces} from './managers/systemd/paths.js'
 import {visible} from './text/visible.js'
 
 /**
  * The program of the heartbeat's timer, run once a minute for as long as there is a gateway: so nothing is loaded here that a tick does
- * not need. `install` copies it into the folder of our own files, and the services that it ticks are those with a folder beside it; with
- * the argument `s6` it lies in a slot, and the services are the slots beside that one. It
- * prints only what somebody should read, each line with its priority (sd-daemon(3)), and ends with 1 if it failed itself.
+ * not need. `install` copies it into the folder of our own files, and the services that it ticks are those with a folder beside it; the
+ * argument names the manager. It prints only what somebody should read, each line with its priority (sd-daemon(3)), and ends with 1 if it failed itself.
  */
 async function main(): Promise<void> {
   const folder = path.dirname(process.argv[1] ?? '')
   const host = createNodeHost(folder)
-  const lines = await tickAll(host, placesOf(host, process.argv[2], folder))
+  const lines = await tickAll(host, await tickPlacesOf(host, process.argv[2], folder))
   for (const {failed, text} of lines) process.stderr.write(`${failed ? '<3>' : '<4>'}hermes-svc: ${visible(text)}\n`)
   if (lines.some(({failed}) => failed)) process.exitCode = 1
-}
-
-function placesOf(host: Host, manager: string | undefined, folder: string): TickPlaces {
-  if (manager === 'launchd') return launchdTickPlaces(host, folder)
-  return manager === 's6' ? s6TickPlaces(host, path.dirname(folder)) : systemdTickPlaces(folder, host.account)
 }
 
 main().catch((error: unknown) => {

@@ -1,5 +1,5 @@
 import {parseDurationMs} from './duration.js'
-import {MANAGER_KINDS} from '../service/service.js'
+import {MANAGER_KINDS} from '../managers/index.js'
 import {GatewayVariable} from '../gateway/contract.js'
 import {Command} from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'

@@ -29,10 +29,10 @@ sets it. Reads only. Ends with 1 if there are differences.`
     }
     const changes: {path: string; diff: string[]}[] = []
     for (const file of [...files, ...heartbeat.files]) {
-      const diff = await fileDiff(target.host, {...file, as: file.as ?? target.manager.owner(target.service)})
+      const diff = await fileDiff(target.host, {...file, as: file.as ?? target.manager.placement.owner(target.service)})
       if (diff.length > 0) changes.push({path: file.path, diff})
     }
-    const drift = target.manager.drift(seen.manager, settings)
+    const drift = target.manager.definition.drift?.(seen.manager, settings) ?? []
     const ours = new Set(files.map((file) => file.path))
     const others = seen.manager.definitionPaths.filter((path) => !ours.has(path))
     if (others.length > 0) this.print(`Merged from: ${seen.manager.definitionPaths.join(', ')}`)

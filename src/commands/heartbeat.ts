@@ -57,7 +57,7 @@ touched, in place. The watchdog does not count ticks by hand.`
   private whyNot(target: Target, why: string): string {
     const server = servedBy(target)
     if (server !== undefined) return `the gateway of profile ${server} serves this profile, and is ticked in its stead`
-    return target.manager.isOnDisk(target.service) ? why : `${why} (and no service is installed)`
+    return target.manager.observer.isOnDisk(target.service) ? why : `${why} (and no service is installed)`
   }
 }
 

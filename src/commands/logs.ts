@@ -28,8 +28,8 @@ export default class Logs extends ServiceCommand<typeof Logs> {
     const {since, follow, json} = this.flags
     const lines = this.flags.lines ?? (since === undefined ? DEFAULT_LINES : -1)
     // Refused before anything else is looked at.
-    const full = target.manager.logCommand(target.service, {lines, follow, since, json})
-    const peek = target.manager.logCommand(target.service, {lines: 1, follow: false, since: undefined, json: false})
+    const full = target.manager.logs.command(target.service, {lines, follow, since, json})
+    const peek = target.manager.logs.command(target.service, {lines: 1, follow: false, since: undefined, json: false})
     const journalHost = logReader(target, full)
     const peeked = journalHost.read(peek.argv, {env: peek.env, timeoutMs: PEEK_TIMEOUT_MS})
     if (peeked.stdout.trim() === '') {

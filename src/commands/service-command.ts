@@ -51,7 +51,7 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
   protected async allTargets(purpose: 'read' | 'change', only: (target: Target) => boolean = () => true): Promise<Target[]> {
     const first = await resolveTarget(this.host, {...this.targetFlags, profile: DEFAULT_PROFILE}, purpose)
     return listProfiles(first.userHost, first.service.profile.root)
-      .map((profile) => ({...first, service: first.manager.serviceFor(profile, first.service.account)}))
+      .map((profile) => ({...first, service: first.manager.placement.serviceFor(profile, first.service.account)}))
       .filter(only)
   }
 
@@ -105,7 +105,7 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
       const target = await this.target('change')
       return this.runChange(target, command, () => makePlan(target), confirm)
     }
-    const targets = await this.allTargets('change', (target) => target.manager.isOnDisk(target.service))
+    const targets = await this.allTargets('change', (target) => target.manager.observer.isOnDisk(target.service))
     if (targets.length === 0) throw usageError('--all: no profile has a service here', ['hermes-svc list'])
     let exitStatus: ExitStatus = ExitStatus.ok
     const results: object[] = []

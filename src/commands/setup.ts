@@ -67,7 +67,7 @@ Ctrl-C at a question changes nothing; later what was under way is taken back. Wi
 
   protected async execute(): Promise<CommandResult> {
     this.requireKnownFixes()
-    managersHere(this.host)
+    await managersHere(this.host)
     if (!this.isAsking && !this.flags.yes && !this.flags['dry-run']) {
       throw usageError('There is no terminal to ask on', [
         'hermes-svc setup --yes   # every question answered by its flag, else as its default',

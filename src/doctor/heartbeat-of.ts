@@ -9,7 +9,7 @@ import type {Scene} from './scene.js'
  */
 const definitionOf = oncePerLook(async ({target: {manager, service}, seen}): Promise<HeartbeatDefinition | undefined> => {
   try {
-    return await manager.heartbeat(service, seen.manager.settings, {seen: seen.manager})
+    return await manager.tick.heartbeat(service, seen.manager.settings, {seen: seen.manager})
   } catch (error) {
     if (error instanceof ServiceError) return undefined
     throw error

@@ -25,7 +25,7 @@ export function knownSecrets({manager, userHost, service}: Target): string[] {
 function serviceValues({manager, service}: Pick<Target, 'manager' | 'service'>): string[] {
   try {
     // A value of several lines is found line by line.
-    return [...manager.readEnvironment(service).values()].flatMap((value) => value.split('\n'))
+    return [...manager.definition.readEnvironment(service).values()].flatMap((value) => value.split('\n'))
   } catch (error) {
     if (error instanceof HostError || error instanceof ServiceError) return []
     throw error

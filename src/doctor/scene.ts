@@ -56,7 +56,7 @@ function locate(targets: readonly Target[], isNamed: boolean, anyScope: boolean)
     if (!(error instanceof ServiceError) || error.exitStatus !== ExitStatus.cannotTell) throw error
     return targets.map((target) => {
       const {manager, service} = target
-      return {target, manager: manager.whileDown(service) ?? manager.notInstalled(service), unreachable: error}
+      return {target, manager: manager.observer.whileDown?.(service) ?? manager.observer.notInstalled(service), unreachable: error}
     })
   }
 }

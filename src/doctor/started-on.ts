@@ -15,7 +15,7 @@ export function startedOnDefinitionMs(scene: Scene): number | undefined {
   const ageMs = process && processAgeMs(scene, process)
   if (activity !== 'running' || needsReload || ageMs === undefined || definitionPaths.length === 0) return undefined
   const startedMs = nowMs - ageMs
-  const door = ownerDoor(target.host, target.manager.owner(target.service))
+  const door = ownerDoor(target.host, target.manager.placement.owner(target.service))
   return definitionPaths.every((file) => (modifiedMs(door, file) ?? Infinity) <= startedMs) ? startedMs : undefined
 }
 

@@ -41,7 +41,7 @@ export async function boot(target: Target, container: Container, options: BootOp
     return {dryRun, reconciliation: 'instead-of-upstream', skipped, profiles: [], notes: []}
   }
   const profiles = realProfiles(userHost, first.root)
-  const services = profiles.map((profile) => manager.serviceFor(profile, account))
+  const services = profiles.map((profile) => manager.placement.serviceFor(profile, account))
   const isUpstreams = services.some((service) => container.isThere(service)) || host.stat(UPSTREAM_SCRIPT) !== undefined
   const reconciliation = isUpstreams ? 'after-upstream' : 'instead-of-upstream'
   // Beside the work on the slots; it is over before anything is started.
@@ -73,7 +73,8 @@ export async function boot(target: Target, container: Container, options: BootOp
         outcomes.set(service, failure(chosen.failure))
         continue
       }
-      if (!chosen?.settings?.commandIsGiven) command ??= findGatewayCommand(host, first.root, account, manager.commandPath).argv
+      if (!chosen?.settings?.commandIsGiven)
+        command ??= findGatewayCommand(host, first.root, account, manager.container?.variable('PATH')).argv
       const settings = await settingsFor(target, service, chosen?.settings, command ?? [])
       slots.push({service, settings, environment: chosen?.environment ?? new Map(), wanted, reason, isFinding})
       outcomes.set(service, {action: wanted === 'running' ? 'start' : 'keep-down', reason, isFinding})

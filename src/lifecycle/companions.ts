@@ -6,7 +6,7 @@ import type {Target} from '../observe/where.js'
 
 /** The processes of a service beside its gateway and main process: what the gateway has started and not ended. */
 export function companionsOf({host, manager}: Target, {manager: seen, verdict}: Observation): ProcessInfo[] {
-  const pids = manager.processesOf(seen) ?? []
+  const pids = manager.observer.processesOf?.(seen) ?? []
   const others = pids.filter((pid) => pid !== seen.mainPid && pid !== verdict.pid)
   return readProcesses(host, others).filter((process) => !hasEnded(process))
 }

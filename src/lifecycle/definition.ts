@@ -1,7 +1,7 @@
 import {ownerDoor} from '../host/account-door.js'
 import {usageError} from '../errors.js'
 import {readDrain} from '../gateway/drain.js'
-import {isAsWanted} from '../managers/as-wanted.js'
+import {isAsWanted} from '../managers/definition-file.js'
 import type {Door} from '../host/host.js'
 import type {DefinitionFile, HeartbeatDefinition} from '../managers/manager.js'
 import {findGatewayCommand, parseCommandFlag} from '../service/gateway-command.js'
@@ -51,7 +51,7 @@ export async function renderService(
     kept ??
     (isOthers
       ? (recorded?.command ?? [])
-      : findGatewayCommand(target.host, service.profile.root, service.account, manager.commandPath).argv)
+      : findGatewayCommand(target.host, service.profile.root, service.account, manager.container?.variable('PATH')).argv)
   const policy = {...DEFAULT_RESTART_POLICY, ...recorded?.policy, ...request.policy}
   if (policy.firstMs > policy.capMs) {
     throw usageError(`--restart-delay (${policy.firstMs} ms) must not be longer than --restart-delay-max (${policy.capMs} ms)`)
@@ -69,7 +69,7 @@ export async function renderService(
     // Without our drop-in beside it a unit is another tool's, whatever an install that was killed has recorded.
     createdDefinition: !isOthers || (recorded?.createdDefinition === true && seen.manager.installed !== 'foreign'),
     linger,
-    turnedLingerOn: recorded?.turnedLingerOn === true || (linger && !manager.runsWithoutLogin(service)),
+    turnedLingerOn: recorded?.turnedLingerOn === true || (linger && manager.linger?.isOn(service) === false),
     policy,
     drainSec: drain.drainSec,
     cronDrainSec: drain.cronDrainSec,
@@ -80,15 +80,15 @@ export async function renderService(
   if (request.heartbeat.watchdogTicks && !settings.heartbeat.enabled) {
     throw usageError('--watchdog: it is the heartbeat that finds out, so --heartbeat must be on')
   }
-  const environment = manager.readEnvironment(service)
+  const environment = manager.definition.readEnvironment(service)
   for (const [name, value] of request.environment) {
     if (value === undefined) environment.delete(name)
     else environment.set(name, value)
   }
-  const heartbeat = await manager.heartbeat(service, settings, {force})
+  const heartbeat = await manager.tick.heartbeat(service, settings, {force})
   const renderedBy = async (writer: string | undefined): Promise<Rendered> => {
     const signed = writer === undefined ? settings : {...settings, writtenBy: writer}
-    return {seen, settings: signed, environment, files: await manager.render(service, signed, environment), heartbeat, force}
+    return {seen, settings: signed, environment, files: await manager.definition.render(service, signed, environment), heartbeat, force}
   }
   // A version that would change nothing leaves the record as it is.
   const asBefore = await renderedBy(writtenBy)
@@ -98,10 +98,10 @@ export async function renderService(
 
 /** The definition is another tool's, and stays so. */
 export function isOfAnotherTool({manager}: Target, seen: Observation): boolean {
-  return !manager.replacesForeign && (seen.manager.installed === 'foreign' || seen.manager.installed === 'adopted')
+  return !manager.container && (seen.manager.installed === 'foreign' || seen.manager.installed === 'adopted')
 }
 
 /** A file of a definition is looked at as whom it is written. */
 export function doorOf({host, manager, service}: Target, {as}: Pick<DefinitionFile, 'as'>): Door {
-  return ownerDoor(host, as ?? manager.owner(service))
+  return ownerDoor(host, as ?? manager.placement.owner(service))
 }

@@ -28,22 +28,22 @@ export function installSteps(
     text: file.text,
     mode: file.mode,
     secret: file.secret,
-    as: file.as ?? manager.owner(service),
+    as: file.as ?? manager.placement.owner(service),
   }))
-  const remove: Step[] = stale.map((path) => ({kind: 'remove-file', why: `remove ${path}`, path, as: manager.owner(service)}))
+  const remove: Step[] = stale.map((path) => ({kind: 'remove-file', why: `remove ${path}`, path, as: manager.placement.owner(service)}))
   // What runs may call what it was started with; in a container nothing but the slot itself does, which is changed as a whole.
   const isInUse = !manager.container && (restart || isPutOff)
   const definition = isInUse ? write : [...write, ...remove]
-  const settingsFirst = definition.filter((step) => 'path' in step && step.path === manager.settingsFile(service))
+  const settingsFirst = definition.filter((step) => 'path' in step && step.path === manager.placement.placesOf(service).settings)
   const rest = definition.filter((step) => !settingsFirst.includes(step))
-  const reload = definition.length > 0 || seen.manager.needsReload ? manager.reload() : []
+  const reload = definition.length > 0 || seen.manager.needsReload ? (manager.installer.reload?.() ?? []) : []
 
-  const folders = missingFolders(target, definition.length > 0 || restart || isPutOff ? manager.folderSteps(service) : [])
+  const folders = missingFolders(target, definition.length > 0 || restart || isPutOff ? manager.installer.folderSteps(service) : [])
   const inPlace = [...folders, ...settingsFirst, ...rest]
-  const placed = manager.staged?.(service, inPlace) ?? inPlace
+  const placed = manager.installer.staged?.(service, inPlace) ?? inPlace
   const isFirst = (step: Step) => folders.includes(step) || settingsFirst.includes(step)
   const later = placed.filter((step) => !isFirst(step))
-  const prerequisites = manager.prerequisites(service, settings)
+  const prerequisites = manager.installer.prerequisites?.(service, settings) ?? []
   const hasChanged = {anything: placed.length > 0, definition: definition.length > 0 && !isManagerDown}
   const undo = undoInstall(target, seen, decision, hasChanged)
   const changes: Step[] = [
@@ -51,7 +51,7 @@ export function installSteps(
     ...undo.beforeFiles,
     // A manager that comes up starts what is enabled: by then the definition is what it should be.
     ...(isManagerDown ? later : []),
-    ...(manager.canLinger ? [] : prerequisites),
+    ...(manager.linger ? [] : prerequisites),
   ]
   const definitionSteps: Step[] = [
     ...undo.beforeDefinition,
@@ -60,17 +60,19 @@ export function installSteps(
   ]
   const former = seen.manager.settings
   const tick = sharedTick(target, heartbeat.steps, {settings, former, force})
-  const linger = manager.canLinger ? [plannedAnew('have what the manager needs', () => manager.prerequisites(service, settings))] : []
+  const linger = manager.linger
+    ? [plannedAnew('have what the manager needs', () => manager.installer.prerequisites?.(service, settings) ?? [])]
+    : []
   const shared = [...changes, ...linger, ...definitionSteps, tick]
   return [
     // What this service wants of what it shares with others is known to them from when its settings are there.
     ...(singleSteps(shared).length > 0 ? under(sharedLock(target), shared) : []),
     ...recordIntent(target, seen, desired, 'install', {untilBoot: staysDown}),
     ...undo.beforeEnabling,
-    ...(enable ? manager.enable(service) : []),
+    ...(enable ? manager.control.enable(service) : []),
     ...undo.beforeStart,
-    ...(start ? manager.start(service) : []),
-    ...(restart ? manager.restart(service) : []),
+    ...(start ? manager.control.start(service) : []),
+    ...(restart ? manager.control.restart(service) : []),
     ...(isInUse && !isPutOff ? remove : []),
     ...(restart || (isDue && !isPutOff) ? [restartIsDone(target)] : []),
     ...homeLeftovers(target),

@@ -31,10 +31,13 @@ export function undoInstall(
 ): InstallUndo {
   const {manager, service} = target
   return {
-    beforeFiles: onUndo(manager.canLinger && hasChanged.anything ? [leaveInheritance(target, seen)] : []),
+    beforeFiles: onUndo(manager.linger && hasChanged.anything ? [leaveInheritance(target, seen)] : []),
     // A start does nothing to a gateway that still runs.
-    beforeDefinition: [...(restart ? onUndo(manager.start(service)) : []), ...(hasChanged.definition ? onUndo(manager.reload()) : [])],
-    beforeEnabling: enable ? onUndo(manager.disable(service)) : [],
+    beforeDefinition: [
+      ...(restart ? onUndo(manager.control.start(service)) : []),
+      ...(hasChanged.definition ? onUndo(manager.installer.reload?.() ?? []) : []),
+    ],
+    beforeEnabling: enable ? onUndo(manager.control.disable(service)) : [],
     beforeStart: start || restart ? onUndo([abortNew(target, seen)]) : [],
   }
 }
@@ -45,13 +48,16 @@ export function undoUninstall(
   {enabled}: ManagerObservation,
   {isOurs, isDown, reload}: {isOurs: boolean; isDown: boolean; reload: readonly Step[]},
 ): Step[] {
-  const again = [...(enabled ? manager.enable(service) : []), ...(isDown ? [] : manager.start(service))]
+  const again = [...(enabled ? manager.control.enable(service) : []), ...(isDown ? [] : manager.control.start(service))]
   return onUndo([...reload, ...(isOurs ? again : [])])
 }
 
 /** What a removal leaves to nobody: what `install` did beside the definition, as far as no other service needs it by then. */
 export function takeBackShared(target: Target, seen: ManagerObservation): Step {
-  return plannedAnew('take back what no other service needs', () => target.manager.afterUninstall(inheriting(target, seen)))
+  return plannedAnew(
+    'take back what no other service needs',
+    () => target.manager.installer.afterUninstall?.(inheriting(target, seen)) ?? [],
+  )
 }
 
 /** Ends the gateway that was started on the new definition, with what it has left in the home; the one from before may finish what it is doing. */
@@ -68,8 +74,8 @@ function abortNew(target: Target, before: Observation): Step {
       return {kind: 'remove-file', why: `remove ${file}`, path: file, forGood: true, as: service.account, onlyIf}
     })
   const steps = () => {
-    const pid = manager.observe([service])[0]?.mainPid
-    return pid !== undefined && pid === before.manager.mainPid ? [] : [...manager.abort(service), ...forget]
+    const pid = manager.observer.observe([service])[0]?.mainPid
+    return pid !== undefined && pid === before.manager.mainPid ? [] : [...manager.control.abort(service), ...forget]
   }
   return plannedAnew('stop the gateway', steps, [])
 }
@@ -78,7 +84,7 @@ function abortNew(target: Target, before: Observation): Step {
 function leaveInheritance(target: Target, {manager: before}: Observation): Step {
   const steps = () => {
     const now = inheriting(target, before)
-    return now.settings?.turnedLingerOn && !before.settings?.turnedLingerOn ? target.manager.afterUninstall(now) : []
+    return now.settings?.turnedLingerOn && !before.settings?.turnedLingerOn ? (target.manager.installer.afterUninstall?.(now) ?? []) : []
   }
   return plannedAnew('take back what no other service needs', steps, [])
 }

@@ -1,7 +1,7 @@
 import {ownerDoor} from '../host/account-door.js'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {HostError} from '../host/host.js'
-import {isAsWanted} from '../managers/as-wanted.js'
+import {isAsWanted} from '../managers/definition-file.js'
 import {askUnseen, type Observation, observeWith, requireVisible} from '../observe/look.js'
 import {servedBy} from '../observe/served.js'
 import {requireSameHome, type Target} from '../observe/where.js'
@@ -45,7 +45,11 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
   requireSameHome(target, seen.manager)
   const isAdopted = isOfAnotherTool(target, seen)
   if (!isAdopted || settings.commandIsGiven) {
-    const variables = {...baseEnvironment(target), ...manager.unitEnvironment(service, settings), ...Object.fromEntries(environment)}
+    const variables = {
+      ...baseEnvironment(target),
+      ...manager.definition.unitEnvironment(service, settings),
+      ...Object.fromEntries(environment),
+    }
     await proveGatewayCommand(host, settings.command, service.account, variables)
   }
 
@@ -80,15 +84,15 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
 /** What it is decided by. Reads only. */
 function factsOf(target: Target, {seen, files, heartbeat}: Rendered, isManagerDown: boolean): InstallFacts {
   const {manager, service, host} = target
-  const due = manager.restartDueFile(service)
+  const due = manager.placement.placesOf(service).restartDue
   return {
     seen,
     isOthers: isOfAnotherTool(target, seen),
     differing: files.filter((file) => !isAsWanted(doorOf(target, file), file)),
     tickFiles: heartbeat.files,
-    leftovers: manager.leftovers(service, [...files.map((file) => file.path), due]),
-    secrets: manager.ownFiles(service).flatMap(({role, path}) => (role === 'secrets' ? [path] : [])),
-    isDue: ownerDoor(host, manager.owner(service)).lstat(due) !== undefined,
+    leftovers: manager.installer.leftovers(service, [...files.map((file) => file.path), due]),
+    secrets: manager.definition.ownFiles(service).flatMap(({role, path}) => (role === 'secrets' ? [path] : [])),
+    isDue: ownerDoor(host, manager.placement.owner(service)).lstat(due) !== undefined,
     isStoppedUntilBoot: isStoppedUntilBoot(host, seen.desired),
     isManagerDown,
   }
@@ -96,7 +100,7 @@ function factsOf(target: Target, {seen, files, heartbeat}: Rendered, isManagerDo
 
 /** The service as it is on disk, if its manager is down and the installation will bring it up. */
 function observeWhileDown(target: Target, request: DefinitionRequest): Observation | undefined {
-  const seen = target.manager.whileDown(target.service)
+  const seen = target.manager.observer.whileDown?.(target.service)
   return seen && (request.linger ?? seen.settings?.linger) ? observeWith(target, seen) : undefined
 }
 
@@ -120,9 +124,9 @@ function requireOnlyOneScope(target: Target): void {
   const other = manager.inScope(manager.scope === 'user' ? 'system' : 'user', service.account)
   if (other.scope === manager.scope) return
   try {
-    const same = other.serviceFor(service.profile, service.account)
-    if (!other.isOnDisk(same)) return
-    const owner = other.defaultAccount(service.profile.name)
+    const same = other.placement.serviceFor(service.profile, service.account)
+    if (!other.observer.isOnDisk(same)) return
+    const owner = other.placement.defaultAccount(service.profile.name)
     if (owner && owner.uid !== service.account.uid) return
     throw new ServiceError(`${same.name} is already installed in ${other.title}; two services on one home would fight over it`, {
       code: 'duplicate-service',

@@ -68,7 +68,7 @@ export function ladder(target: Target, gateway: GatewayProcess, options: LadderO
     answerMs: times.answerMs,
     survived: (isTimeUp) => (isTimeUp ? outOfTime(target, verdict) : undefined),
   }
-  const end = {...rung, memory: manager.memoryFolder(service)}
+  const end = {...rung, memory: manager.placement.placesOf(service).memory}
   const stop: SignalStep = {
     ...end,
     why: `stop ${which} (${GatewaySignal.stop})`,

@@ -59,7 +59,9 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
   }
   const head: Step[] = [
     ...recordIntent(target, seen, 'running', 'restart', {failsLate: true}),
-    ...(seen.manager.enabled === false ? [...onUndo(manager.disable(service)), ...failingLate(manager.enable(service))] : []),
+    ...(seen.manager.enabled === false
+      ? [...onUndo(manager.control.disable(service)), ...failingLate(manager.control.enable(service))]
+      : []),
     ...(await restoredTick(target, seen.manager)),
   ]
   const gateway = gatewayProcess(seen.gateway, seen.verdict.pid)
@@ -103,7 +105,7 @@ function comeBack(target: Target, seen: Observation, {gateway, rungs, force, dea
   const {manager, service} = target
   const up = (progress: Progress) => waitUntilUp(target, {previousPid: gateway?.pid, timeoutMs: START_MS, deadlineMs, progress})
   const isAsked = rungs.some(({signal}) => signal === GatewaySignal.restart)
-  const readsByRestart = seen.manager.needsReload && manager.reload().length === 0
+  const readsByRestart = seen.manager.needsReload && !manager.installer.reload
   // Asked, a supervised gateway is started again by its manager, without any delay of ours; on the definition that this one knows.
   const isManagers = gateway !== undefined && isAsked && seen.supervised !== false && !readsByRestart
   const byManager: Step = {
@@ -127,8 +129,8 @@ function comeBack(target: Target, seen: Observation, {gateway, rungs, force, dea
   const isHeldBack = seen.brake !== undefined && !force && !seen.manager.needsReload
   const restart = plannedAnew(
     'restart the service',
-    () => [...(manager.callOffRestart?.(service) ?? []), ...manager.restart(service)],
-    manager.restart(service),
+    () => [...(manager.control.callOffRestart?.(service) ?? []), ...manager.control.restart(service)],
+    manager.control.restart(service),
   )
   const forget: Step = {
     kind: 'remove-file',

@@ -24,7 +24,7 @@ export function sharedLock(target: Target): SharedLock {
         for (const lock of held.splice(0).reverse()) await lock.release()
       }
       try {
-        for (const place of target.manager.sharedPlaces(target.service)) {
+        for (const place of target.manager.placement.sharedPlaces(target.service)) {
           const lock = await takeOne(target, place, progress)
           if (lock) held.push(lock)
         }
@@ -55,12 +55,12 @@ export function sharedTick(
     kind: 'shared',
     why: 'have the heartbeat be what its services want',
     steps: planned,
-    again: async () => (await manager.heartbeat(service, settings, {force})).steps,
+    again: async () => (await manager.tick.heartbeat(service, settings, {force})).steps,
     othersWant: async () => {
-      const {files} = await manager.heartbeat(service, undefined)
+      const {files} = await manager.tick.heartbeat(service, undefined)
       return JSON.stringify(files.map(({path, text, isProgram}) => [path, isProgram ? text.length : text]))
     },
-    giveBack: async () => (await manager.heartbeat(service, former)).steps,
+    giveBack: async () => (await manager.tick.heartbeat(service, former)).steps,
   }
 }
 
@@ -71,7 +71,7 @@ export function sharedTick(
 export async function restoredTick(target: Target, {settings, installed}: ManagerObservation): Promise<Step[]> {
   if (!settings?.heartbeat.enabled || (installed !== 'own' && installed !== 'adopted')) return []
   try {
-    const {steps, faults} = await target.manager.heartbeat(target.service, settings)
+    const {steps, faults} = await target.manager.tick.heartbeat(target.service, settings)
     if (faults.length === 0) return []
     return failingLate(under(sharedLock(target), [sharedTick(target, steps, {settings, former: settings})]))
   } catch (error) {
@@ -82,8 +82,10 @@ export async function restoredTick(target: Target, {settings, installed}: Manage
 
 /** What was seen of a service, with what others have left to it since: ending the account's lingering. */
 export function inheriting({host, manager, service}: Target, seen: ManagerObservation): ManagerObservation {
-  if (!manager.canLinger) return seen
-  const settings = parseSettings(readIfAllowed(ownerDoor(host, manager.owner(service)), manager.settingsFile(service)))
+  if (!manager.linger) return seen
+  const settings = parseSettings(
+    readIfAllowed(ownerDoor(host, manager.placement.owner(service)), manager.placement.placesOf(service).settings),
+  )
   return settings ? {...seen, settings} : seen
 }
 

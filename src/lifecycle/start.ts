@@ -23,16 +23,17 @@ export async function planStart(target: Target, options: {timeoutMs: number | un
   requireNoOrphan(target, seen)
   const up = isUp(seen)
   const intent = recordIntent(target, seen, 'running', 'start', {failsLate: true})
-  const enable = seen.manager.enabled === false ? [...onUndo(manager.disable(service)), ...failingLate(manager.enable(service))] : []
+  const enable =
+    seen.manager.enabled === false ? [...onUndo(manager.control.disable(service)), ...failingLate(manager.control.enable(service))] : []
   const isComing = seen.manager.activity === 'running' || seen.manager.activity === 'starting'
   // A start that waits after failures goes on waiting when it is started once more; a restart calls the wait off.
-  const start = isComing ? [] : seen.manager.activity === 'waiting' ? manager.restart(service) : manager.start(service)
+  const start = isComing ? [] : seen.manager.activity === 'waiting' ? manager.control.restart(service) : manager.control.start(service)
   const steps = [
     ...intent,
     ...enable,
     ...(await restoredTick(target, seen.manager)),
     // The gateway would be started twice.
-    ...(start.length > 0 ? (manager.callOffRestart?.(service) ?? []) : []),
+    ...(start.length > 0 ? (manager.control.callOffRestart?.(service) ?? []) : []),
     ...start,
     ...(start.length > 0 ? restartIsDoneIfDue(target) : []),
   ]
@@ -83,7 +84,7 @@ export function requireNoOrphan(target: Target, seen: Observation): void {
   if (pid === undefined || seen.supervised !== false) return
   const {manager, service} = target
   // What another service runs is back as soon as it is killed.
-  const supervisor = manager.supervisorOf?.({pid, cgroup: seen.gateway.processes.get(pid)?.cgroup}, service.account)
+  const supervisor = manager.rivals.supervisorOf?.({pid, cgroup: seen.gateway.processes.get(pid)?.cgroup}, service.account)
   const whose = supervisor?.of === undefined ? '' : ` of user ${supervisor.of}`
   const by = supervisor ? `, run by ${supervisor.name}${whose}` : ''
   const end = supervisor?.disable ?? `kill ${pid}`

@@ -40,18 +40,24 @@ export async function planStop(target: Target, options: StopOptions): Promise<Pl
       })
     : []
   const disable =
-    seen.manager.enabled && !options.untilBoot ? [...onUndo(manager.enable(service)), ...failingLate(manager.disable(service))] : []
+    seen.manager.enabled && !options.untilBoot
+      ? [...onUndo(manager.control.enable(service)), ...failingLate(manager.control.disable(service))]
+      : []
   const title = `stop ${service.name}`
   if (seen.verdict.pid !== undefined && isInsideGateway(host, seen.verdict.pid)) {
     requireManaged(target, seen, 'stop')
     return {
       title,
-      steps: [...intent, ...disable, ...manager.stop(service)],
+      steps: [...intent, ...disable, ...manager.control.stop(service)],
       lasts: true,
       outcome: `${manager.title} was told to stop ${service.name}, which also ends this command: it runs inside`,
     }
   }
-  const steps = [...intent, ...disable, ...(isDown ? [] : [...manager.stop(service), ...committing(endOthers(target, seen, options))])]
+  const steps = [
+    ...intent,
+    ...disable,
+    ...(isDown ? [] : [...manager.control.stop(service), ...committing(endOthers(target, seen, options))]),
+  ]
   const companions = companionsOf(target, seen)
   return {
     title,
@@ -67,7 +73,7 @@ export async function planStop(target: Target, options: StopOptions): Promise<Pl
 
 /** True if the service's gateway has left it to the manager to start it again. */
 export function isAboutToRestart({manager, service}: Target): boolean {
-  return (manager.callOffRestart?.(service) ?? []).length > 0
+  return (manager.control.callOffRestart?.(service) ?? []).length > 0
 }
 
 /** What is wanted beyond the next boot by what is recorded, else by what the manager would do; undefined if a stop says nothing new of it. */
@@ -89,7 +95,7 @@ async function seeItGone(
   const down = await askUnseen(target, await waitUntilDown(target, {timeoutMs: options.timeoutMs, progress}))
   // Only now may the field be inserted: nobody else writes the file any more.
   const mirror = options.desired ? [mirrorIntent(target, options.desired, isUnseen(down))] : []
-  await performSteps(target.host, [...target.manager.settle(target.service), ...mirror], progress)
+  await performSteps(target.host, [...target.manager.control.settle(target.service), ...mirror], progress)
   requireVisible(target, down)
 }
 

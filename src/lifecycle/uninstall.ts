@@ -19,33 +19,34 @@ export async function planUninstall(target: Target, options: {timeoutMs: number}
   const isInstalled = seen.manager.installed !== 'no'
   const [definition] = seen.manager.definitionPaths
   // Removed by hand, or by an uninstall that was killed, and the manager has not been told.
-  const isGone = isInstalled && definition !== undefined && ownerDoor(target.host, manager.owner(service)).lstat(definition) === undefined
+  const isGone =
+    isInstalled && definition !== undefined && ownerDoor(target.host, manager.placement.owner(service)).lstat(definition) === undefined
   const isCreated = seen.manager.settings?.createdDefinition === true && seen.manager.installed !== 'foreign'
   const isOurs = isGone || isCreated || seen.manager.installed === 'own'
-  const files = manager.removeSteps(seen.manager)
+  const files = manager.installer.removeSteps(seen.manager)
   // As long as the settings are there, a run that is killed can be completed by the next.
-  const settings = manager.settingsFile(service)
+  const settings = manager.placement.placesOf(service).settings
   const last = files.filter((step) => 'path' in step && (settings === step.path || settings.startsWith(`${step.path}/`)))
   const record = desiredStateFile(service.profile.home)
   const isDown = (seen.manager.activity === 'stopped' || seen.manager.activity === 'failed') && !isAboutToRestart(target)
-  const reload = isGone || files.some((step) => step.kind === 'remove-file') ? manager.reload() : []
+  const reload = isGone || files.some((step) => step.kind === 'remove-file') ? (manager.installer.reload?.() ?? []) : []
   const steps = undoUninstall(target, seen.manager, {isOurs: isOurs && isInstalled, isDown, reload})
   if (isOurs && isInstalled) {
     if (!isDown) {
       const {timeoutMs} = options
-      steps.push(...manager.stop(service), ...endOthers(target, seen, {timeoutMs, force: false}), {
+      steps.push(...manager.control.stop(service), ...endOthers(target, seen, {timeoutMs, force: false}), {
         kind: 'wait-until',
         why: 'wait until the gateway is gone',
         limitMs: timeoutMs,
         until: async (progress) => (await waitUntilDown(target, {timeoutMs, progress})) !== undefined,
       })
     }
-    if (seen.manager.enabled) steps.push(...manager.disable(service))
+    if (seen.manager.enabled) steps.push(...manager.control.disable(service))
     // A unit that failed would stay known to the manager without its file.
-    steps.push(...manager.settle(service))
+    steps.push(...manager.control.settle(service))
   }
   const {settings: former} = seen.manager
-  const tick = (await manager.heartbeat(service, undefined)).steps
+  const tick = (await manager.tick.heartbeat(service, undefined)).steps
   const own = files.filter((step) => !last.includes(step))
   // Others may come and go meanwhile: who wants what is asked under one lock with the removal of the record of what this one wanted.
   const shared = [sharedTick(target, tick, {settings: undefined, former}), ...own, ...reload, takeBackShared(target, seen.manager), ...last]

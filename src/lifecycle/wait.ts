@@ -47,7 +47,7 @@ export async function waitUntilUp(
   for (;;) {
     const seen = observe(target)
     if (isUp(seen) && seen.verdict.pid !== options.previousPid) {
-      if (seen.verdict.pid === settledPid || !target.manager.callOffRestart) return seen
+      if (seen.verdict.pid === settledPid || !target.manager.control.callOffRestart) return seen
       if (!(await callOffRestart(target, options.progress))) {
         // Seen once more after that: a restart that was to come may have begun.
         settledPid = seen.verdict.pid
@@ -76,7 +76,7 @@ export async function waitUntilUp(
  * is asks this, and then looks at the service: a restart that is called off may have begun.
  */
 async function callOffRestart({manager, service, host}: Target, progress: Progress): Promise<boolean> {
-  const steps = manager.callOffRestart?.(service) ?? []
+  const steps = manager.control.callOffRestart?.(service) ?? []
   await performSteps(host, steps, progress)
   return steps.length > 0
 }
@@ -95,9 +95,9 @@ export async function waitUntilDown(target: Target, options: {timeoutMs: number;
     const seen = observe(target)
     const {activity} = seen.manager
     const isDown = !isCalledOff && (activity === 'stopped' || activity === 'failed')
-    if (manager.callOffRestart) {
+    if (manager.control.callOffRestart) {
       // A restart that came first, between two looks or before it was called off.
-      if (isCalledOff || (!isDown && activity !== 'stopping')) await performSteps(host, manager.stop(service), options.progress)
+      if (isCalledOff || (!isDown && activity !== 'stopping')) await performSteps(host, manager.control.stop(service), options.progress)
       // Only of a gateway that was gone at the look before no restart is to come any more.
       const isNews = isDown && !wasDown
       wasDown = isDown
@@ -162,7 +162,7 @@ function whyHopeless(target: Target, seen: ManagerObservation, before: ManagerOb
 
 /** How the main process last ended, in words, or why there was none. */
 function describeExit({manager}: Target, seen: ManagerObservation): string {
-  const failure = manager.evidence(seen).startFailure
+  const failure = manager.definition.evidence(seen).startFailure
   if (failure && failure.kind !== 'limit') return `${manager.title} could not start it: ${failure.text}`
   if (!seen.lastExit) return 'no exit recorded'
   return seen.lastExit.how === 'exited' ? `exit status ${seen.lastExit.status}` : `${seen.lastExit.how} by signal ${seen.lastExit.status}`

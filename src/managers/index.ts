@@ -1,23 +1,31 @@
-import {MANAGER_KINDS, type ManagerKind, type Scope} from '../service/service.js'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import type {Account, Host} from '../host/host.js'
-import {LAUNCHCTL_PATH} from './launchd/launchctl.js'
-import type {Manager} from './manager.js'
-import {S6_INIT} from './s6/paths.js'
+import type {Scope} from '../service/service.js'
+import type {CreateManager, Manager} from './manager.js'
+import type {TickPlaces} from './tick-places.js'
+
+/** What the registry has of a manager. None of it is loaded before it is asked for. */
+interface ManagerEntry {
+  /** How it is seen on a machine. `isNamed`: the operator says that it is there. */
+  readonly detect: () => Promise<{readonly isHere: (host: Host, isNamed: boolean) => boolean}>
+  readonly load: () => Promise<{readonly create: CreateManager}>
+  /** Where the tick finds what it needs; all that the tick loads of a manager. */
+  readonly paths: () => Promise<{readonly tickPlaces: (host: Host, folder: string) => TickPlaces}>
+}
+
+/** The managers, in the order in which a machine is asked for them: one line a manager. */
+// biome-ignore format: one line a manager
+const MANAGERS = {
+  systemd: {detect: () => import('./systemd/detect.js'), load: () => import('./systemd/index.js'), paths: () => import('./systemd/paths.js')},
+  launchd: {detect: () => import('./launchd/detect.js'), load: () => import('./launchd/index.js'), paths: () => import('./launchd/paths.js')},
+  s6: {detect: () => import('./s6/detect.js'), load: () => import('./s6/index.js'), paths: () => import('./s6/paths.js')},
+} as const satisfies Record<string, ManagerEntry>
+
+export type ManagerKind = keyof typeof MANAGERS
+export const MANAGER_KINDS = Object.keys(MANAGERS) as readonly ManagerKind[]
 
 /** Says which manager is meant where it cannot be told by looking, as `--manager` does. */
 const MANAGER_VARIABLE = 'HERMES_SVC_MANAGER'
-/** A systemd that runs as PID 1 shows itself by this folder (sd_booted(3)). */
-const SYSTEMD_BOOTED = '/run/systemd/system'
-/** s6-overlay's own folder; other uses of s6 have none, and no scan directory that we know. */
-const S6_OVERLAY = '/run/s6/basedir'
-
-/** How each is made; only the one that is used is loaded. */
-const MANAGERS: Readonly<Record<ManagerKind, (host: Host, scope: Scope, account: Account) => Promise<Manager>>> = {
-  systemd: async (host, scope, account) => new (await import('./systemd/index.js')).SystemdManager(host, scope, account),
-  launchd: async (host, scope, account) => new (await import('./launchd/index.js')).LaunchdManager(host, scope, account),
-  s6: async (host) => new (await import('./s6/index.js')).S6Manager(host),
-}
 
 /**
  * The service manager of this machine in a scope. `account`: whose user manager or session is meant in user scope. `kind`, else
@@ -26,24 +34,30 @@ const MANAGERS: Readonly<Record<ManagerKind, (host: Host, scope: Scope, account:
  */
 export async function detectManager(host: Host, kind: string | undefined, scope: Scope, account: Account): Promise<Manager> {
   const named = namedKind(host, kind)
-  const seen = seenKind(host)
-  // s6 can be laid out in more ways than can be told by looking; the others leave no doubt.
-  const isHere = named === undefined || named === 's6' || named === seen || (named === 'launchd' && hasLaunchd(host))
-  const meant = isHere ? (named ?? seen) : undefined
-  if (meant === undefined) throw noManager(host, named, seen)
-  return MANAGERS[meant](host, scope, account)
+  const meant = named === undefined ? await seenKind(host) : (await isHere(host, named, true)) ? named : undefined
+  if (meant === undefined) throw noManager(host, named, named && (await seenKind(host)))
+  return (await MANAGERS[meant].load()).create(host, scope, account)
 }
 
 /**
  * The managers that could be meant: the one that HERMES_SVC_MANAGER names, else all that are seen. Throws exit 4, with what there is to do
  * instead, if there is none.
  */
-export function managersHere(host: Host): readonly ManagerKind[] {
+export async function managersHere(host: Host): Promise<readonly ManagerKind[]> {
   const named = namedKind(host, undefined)
   if (named) return [named]
-  const seen = [seenKind(host), ...(hasLaunchd(host) ? (['launchd'] as const) : [])].filter((kind) => kind !== undefined)
+  const seen: ManagerKind[] = []
+  for (const kind of MANAGER_KINDS) if (await isHere(host, kind, false)) seen.push(kind)
   if (seen.length === 0) throw noManager(host, undefined, undefined)
-  return [...new Set(seen)]
+  return seen
+}
+
+/** Where the tick of a manager, whose program is in `folder`, finds what it needs. `kind`: as its definition says it, in the words of any version. */
+export async function tickPlacesOf(host: Host, kind: string | undefined, folder: string): Promise<TickPlaces> {
+  // The units of systemd say nothing of it.
+  const known = MANAGER_KINDS.find((one) => one === (kind ?? 'systemd'))
+  if (known === undefined) throw new Error(`there is no manager ${kind}`)
+  return (await MANAGERS[known].paths()).tickPlaces(host, folder)
 }
 
 function namedKind(host: Host, flag: string | undefined): ManagerKind | undefined {
@@ -55,23 +69,19 @@ function namedKind(host: Host, flag: string | undefined): ManagerKind | undefine
   throw usageError(`${named} is not known; it is one of: ${MANAGER_KINDS.join(', ')}`)
 }
 
-function seenKind(host: Host): ManagerKind | undefined {
-  if (host.stat(SYSTEMD_BOOTED)?.kind === 'folder') return 'systemd'
-  if (hasLaunchd(host)) return 'launchd'
-  return readInit(host) === S6_INIT && host.stat(S6_OVERLAY)?.kind === 'folder' ? 's6' : undefined
+/** The first that is seen; those behind it are not even asked. */
+async function seenKind(host: Host): Promise<ManagerKind | undefined> {
+  for (const kind of MANAGER_KINDS) if (await isHere(host, kind, false)) return kind
+  return undefined
 }
 
-/** launchd is PID 1 wherever there is one, and nothing but it has a launchctl. */
-function hasLaunchd(host: Host): boolean {
-  return host.which('launchctl', LAUNCHCTL_PATH) !== undefined
-}
-
-function readInit(host: Host): string | undefined {
-  return host.readText('/proc/1/comm')?.trim()
+async function isHere(host: Host, kind: ManagerKind, isNamed: boolean): Promise<boolean> {
+  const entry: ManagerEntry = MANAGERS[kind]
+  return (await entry.detect()).isHere(host, isNamed)
 }
 
 function noManager(host: Host, named: ManagerKind | undefined, seen: ManagerKind | undefined): ServiceError {
-  const init = readInit(host)
+  const init = host.readText('/proc/1/comm')?.trim()
   const here = seen ? `${seen} runs here` : `systemd is not running${init ? ` (PID 1 is ${init})` : ''}`
   return new ServiceError(
     named === 'launchd'

@@ -1,7 +1,7 @@
 import type {ProcessInfo} from '../gateway/process-info.js'
 import type {Scope, Service} from '../service/service.js'
 import type {ProcessTable} from '../gateway/process-table.js'
-import type {Account} from '../host/host.js'
+import type {Account, Host} from '../host/host.js'
 import type {RunStep, Step} from '../plan/plan.js'
 import type {Profile} from '../service/profile.js'
 import type {ServiceSettings} from '../service/settings.js'
@@ -98,8 +98,18 @@ export interface DefinitionFile {
   readonly needsRestart: boolean
   /** Somebody changed by hand what we wrote there; it is kept unless that is overruled. */
   readonly edited: boolean
-  /** Whose ids it is written with, where that is not the manager's `owner`. */
+  /** Whose ids it is written with, where that is not the `owner` of its placement. */
   readonly as?: Account
+}
+
+/** Files of a service of ours beside what the manager reads. */
+export interface ServicePlaces {
+  /** With the recorded settings: the first to be written and the last to be removed, since it says what there is to take back. */
+  readonly settings: string
+  /** There while a changed definition waits for the restart that it needs. */
+  readonly restartDue: string
+  /** The folder of what the helpers remember from one start to the next; not there while the service has never run, or is not ours. */
+  readonly memory: string
 }
 
 /**
@@ -194,7 +204,7 @@ export interface DefinitionEvidence {
 export interface OwnFile {
   readonly path: string
   readonly role: 'definition' | 'policy' | 'helper' | 'settings' | 'secrets'
-  /** Whose it is, where that is somebody else than whose the definition is (`Manager.owner`). */
+  /** Whose it is, where that is somebody else than whose the definition is (`Placement.owner`). */
   readonly owner?: Account
 }
 
@@ -255,92 +265,65 @@ export interface HeartbeatOptions {
   readonly seen?: ManagerObservation
 }
 
-/**
- * One service manager in one scope. Reading methods never write, signal or take a lock; everything that changes something is returned as
- * steps of a plan. All methods throw ServiceError for foreseeable failures, exit 4 if the manager cannot be reached.
- */
-export interface Manager {
-  readonly kind: 'systemd' | 'launchd' | 's6'
-  readonly scope: Scope
-  /** How the manager is shown, e.g. "systemd (user)". */
-  readonly title: string
-  /** `install` replaces a definition of another tool's, which has no lasting place here anyway. */
-  readonly replacesForeign: boolean
-  /** An account's services end with its last session unless it is let run services without one (lingering). */
-  readonly canLinger: boolean
-  /** A PATH on which the gateway's program may be, beside the usual places; undefined if the manager knows of none. */
-  readonly commandPath: string | undefined
-  /** The container that it serves all of; undefined where definitions last and each account has its own. */
-  readonly container: Container | undefined
-
-  /** The same manager in a scope, which may be its own; where all is one scope, itself. `account`: as the manager of that scope is made for. */
-  inScope(scope: Scope, account: Account): Manager
+/** Where a service is: its name, whose it is, and its files beside the definition. */
+export interface Placement {
+  serviceFor(profile: Profile, account: Account): Service
   /** The account for which a service of this scope runs when no flag names one; undefined if only a flag can tell. */
   defaultAccount(profileName: string): Account | undefined
   /** The user that the definition of such a service names, if the user database does not know one of that name (now). */
   unknownUser?(profileName: string): string | undefined
-  serviceFor(profile: Profile, account: Account): Service
-  /** The home that the definition on disk of a service names itself; undefined if it names none, or is not there. The manager is not asked. */
-  homeOnDisk?(service: Service): string | undefined
-  /** True if a definition of that service is on disk. Cheap: the manager is not asked. */
-  isOnDisk(service: Service): boolean
+  /** The account whose ids the manager's own files are written with; undefined for this process's own. */
+  owner(service: Service): Account | undefined
+  placesOf(service: Service): ServicePlaces
+  /** The folders that are locked, in this order, to change what this service shares with others. */
+  sharedPlaces(service: Service): SharedPlace[]
+  /** The place of all definitions, where that was given to an account that is not root; undefined where it was not. */
+  givenAway?(): GivenAway | undefined
+}
+
+/** What there is of a service now. Reads only. */
+export interface Observer {
   /** Snapshots in the order given, by as few calls to the manager as it allows. */
   observe(services: readonly Service[], options?: ObserveOptions): ManagerObservation[]
+  /** True if a definition of that service is on disk. Cheap: the manager is not asked. */
+  isOnDisk(service: Service): boolean
+  /** The home that the definition on disk of a service names itself; undefined if it names none, or is not there. The manager is not asked. */
+  homeOnDisk?(service: Service): string | undefined
   /** What an observation of a service is that has nothing on disk; the manager is not asked. */
   notInstalled(service: Service): ManagerObservation
   /**
    * What an observation of a service is whose manager does not run, but will once its account lingers: its own definition as it is on
    * disk. Undefined if the manager runs, or if there is no such definition.
    */
-  whileDown(service: Service): ManagerObservation | undefined
+  whileDown?(service: Service): ManagerObservation | undefined
+  /** The pids in the service's control group, running or left behind; undefined if it has none. The manager is not asked. */
+  processesOf?(observation: ManagerObservation): readonly number[] | undefined
+}
+
+/** The files that make a service: as they should be, and what they say as they are. */
+export interface Definition {
   /** The rendered definition that a service with these settings gets on this machine. */
   render(service: Service, settings: ServiceSettings, environment: ReadonlyMap<string, string>): Promise<DefinitionFile[]>
   /** The environment values that the installed definition carries. */
   readEnvironment(service: Service): Map<string, string>
   /** The variables that the definition sets for the gateway, so that a command can be proved in them. */
   unitEnvironment(service: Service, settings: ServiceSettings): Record<string, string>
-  /** Directives whose merged value differs from what we want. */
-  drift(observation: ManagerObservation, settings: ServiceSettings): DirectiveDrift[]
-
-  /**
-   * The tick that refreshes the heartbeats of all services of the service's account, as it should be with these settings of this service
-   * (undefined: without it): the files that they share, none if no service wants it, and the steps that make it so.
-   */
-  heartbeat(service: Service, settings: ServiceSettings | undefined, options?: HeartbeatOptions): Promise<HeartbeatDefinition>
-
   /** What the merged definition says; nothing more is read. */
   evidence(observation: ManagerObservation): DefinitionEvidence
-  /** The programs of the tick of an account, as it is installed; none if it is not. */
-  tickPrograms(account: Account): UsedProgram[]
+  /** Directives whose merged value differs from what we want. Absent where there is nothing that another file could merge into one. */
+  drift?(observation: ManagerObservation, settings: ServiceSettings): DirectiveDrift[]
   /** The files that a definition of ours consists of. */
   ownFiles(service: Service): OwnFile[]
-  /** Of those the ones that somebody changed by hand. */
-  editedFiles(service: Service): string[]
-  /** All definitions of gateways of this manager for an account, in both scopes. */
-  gatewayDefinitions(account: Account): GatewayDefinition[]
-  /** True if a gateway runs under a definition of `gatewayDefinitions`, by what the process table shows or the manager says. */
-  isRunning(definition: GatewayDefinition, processes: ProcessTable): boolean
-  /**
-   * The service of another name, as far as the manager knows, that runs a process of the account's and would start it again if it ended. May ask
-   * the manager. Absent where there is no telling.
-   */
-  supervisorOf?(process: Pick<ProcessInfo, 'pid' | 'cgroup'>, account: Account): Supervisor | undefined
+  /** Of those the ones that somebody changed by hand. Absent where such an edit is nothing that could be kept. */
+  editedFiles?(service: Service): string[]
   /** The PATH that a service gets whose definition sets none. May ask the manager. Absent: that of a login. */
   defaultPath?(): string
-  /** Stops the gateway of such a definition in this scope, and keeps it down. */
-  endRival(definition: GatewayDefinition): Step[]
-  /** The command by which a person has the manager do it to a service, e.g. `sudo systemctl unmask hermes-gateway.service`. */
-  byHand(act: ByHand, name: string, scope?: Scope): string
+}
 
-  /** When the heartbeats of the service's account were last ticked; undefined if they never were, or if the manager notes no such thing. One call of it. */
-  lastTick(service: Service): LastTick | undefined
-  /** The pids in the service's control group, running or left behind; undefined if it has none. The manager is not asked. */
-  processesOf(observation: ManagerObservation): readonly number[] | undefined
-
+/** The steps that put a definition in place, and take it away. */
+export interface Installer {
   /** What must be so before a definition is written, e.g. lingering; the steps do nothing if it is so already. */
-  prerequisites(service: Service, settings: Pick<ServiceSettings, 'linger'>): Step[]
-  /** The folders that are locked, in this order, to change what this service shares with others. */
-  sharedPlaces(service: Service): SharedPlace[]
+  prerequisites?(service: Service, settings: Pick<ServiceSettings, 'linger'>): Step[]
   /** Folders of the definition, to be made before its files. */
   folderSteps(service: Service): Step[]
   /**
@@ -348,12 +331,8 @@ export interface Manager {
    * Only of a manager that could take up half of one.
    */
   staged?(service: Service, steps: readonly Step[]): Step[]
-  /** The file with the recorded settings: the first to be written and the last to be removed, since it says what there is to take back. */
-  settingsFile(service: Service): string
-  /** A file of ours that is there while a changed definition waits for the restart that it needs. */
-  restartDueFile(service: Service): string
-  /** The folder of what the helpers remember from one start to the next; not there while the service has never run, or is not ours. */
-  memoryFolder(service: Service): string
+  /** Has it read definitions that were changed. Absent where it does so at a restart alone. */
+  reload?(): RunStep[]
   /** Files of ours on disk that a definition of the `wanted` files does not have, e.g. of an older version or of a run that was killed. */
   leftovers(service: Service, wanted: readonly string[]): string[]
   /** Takes what is on disk of our definition away, helpers included; none if there is nothing. */
@@ -364,36 +343,100 @@ export interface Manager {
    * Takes back what `install` did beside the definition, once the files are gone; what other services still need is left to the last of
    * them to take back.
    */
-  afterUninstall(observation: ManagerObservation): Step[]
-  /** Has it read definitions that were changed, where it does so by itself at no time. */
-  reload(): Step[]
+  afterUninstall?(observation: ManagerObservation): Step[]
+}
+
+/** The steps that have the manager change what the service does. */
+export interface Control {
   enable(service: Service): RunStep[]
   disable(service: Service): RunStep[]
   /** Starts it without waiting, past failures and delays forgotten. */
   start(service: Service): Step[]
   /** Stops it without waiting. */
   stop(service: Service): Step[]
+  /** Stops whatever is left and starts it, without waiting, past failures forgotten. */
+  restart(service: Service): Step[]
+  /** Ends it without regard for its work, and waits until it is gone: for a start that failed. */
+  abort(service: Service): Step[]
+  /** Has the manager forget that the service failed, so that a stopped one counts as stopped. */
+  settle(service: Service): Step[]
   /**
    * The steps that call off a restart of the service that its gateway has left to the manager, and that is still to come: it would bring back what was
    * stopped, and end what was just started. None if there is none now. What it has told the manager already is not called back. Asks the manager;
    * absent where gateways leave it none.
    */
   callOffRestart?(service: Service): Step[]
-  /** Ends it without regard for its work, and waits until it is gone: for a start that failed. */
-  abort(service: Service): Step[]
-  /** Has the manager forget that the service failed, so that a stopped one counts as stopped. */
-  settle(service: Service): Step[]
-  /** True if the service's account needs no login for its services to run. */
-  runsWithoutLogin(service: Service): boolean
-  /** Stops whatever is left and starts it, without waiting, past failures forgotten. */
-  restart(service: Service): Step[]
-
-  /** How the service's log is printed. Throws a usage error for what this manager's log cannot be asked. */
-  logCommand(service: Service, query: LogQuery): LogCommand
-  /** Files to which the manager appends what the service and its tick print, and which it never rotates; none if it keeps that itself. */
-  logFiles(service: Service): string[]
-  /** The account whose ids the manager's own files are written with. */
-  owner(service: Service): Account | undefined
-  /** The place of all definitions, where that was given to an account that is not root; undefined where it was not. */
-  givenAway?(): GivenAway | undefined
 }
+
+/** Who else runs gateways here. */
+export interface Rivals {
+  /** All definitions of gateways of this manager for an account, in both scopes. */
+  definitions(account: Account): GatewayDefinition[]
+  /** True if a gateway runs under one of them, by what the process table shows or the manager says. Absent where nothing tells. */
+  isRunning?(definition: GatewayDefinition, processes: ProcessTable): boolean
+  /** Stops the gateway of such a definition in this scope, and keeps it down. Absent where none has a name of upstream's. */
+  end?(definition: GatewayDefinition): Step[]
+  /**
+   * The service of another name, as far as the manager knows, that runs a process of the account's and would start it again if it ended. May ask
+   * the manager. Absent where there is no telling.
+   */
+  supervisorOf?(process: Pick<ProcessInfo, 'pid' | 'cgroup'>, account: Account): Supervisor | undefined
+}
+
+/** What refreshes the heartbeats of an account's services. */
+export interface Tick {
+  /**
+   * The tick of all services of the service's account, as it should be with these settings of this service (undefined: without it): the files
+   * that they share, none if no service wants it, and the steps that make it so.
+   */
+  heartbeat(service: Service, settings: ServiceSettings | undefined, options?: HeartbeatOptions): Promise<HeartbeatDefinition>
+  /** The programs of the tick of an account, as it is installed; none if it is not. */
+  programs(account: Account): UsedProgram[]
+  /** When the heartbeats of the service's account were last ticked; undefined if they never were. One call of the manager; absent where it notes no times. */
+  last?(service: Service): LastTick | undefined
+}
+
+/** What the service and its tick have printed. */
+export interface Logs {
+  /** How the service's log is printed. Throws a usage error for what this manager's log cannot be asked. */
+  command(service: Service, query: LogQuery): LogCommand
+  /** Files to which the manager appends, and which it never rotates. Absent where it keeps that itself. */
+  files?(service: Service): string[]
+}
+
+/** An account's services end with its last session unless it lingers. */
+export interface Linger {
+  isOn(service: Service): boolean
+}
+
+/**
+ * One service manager in one scope, by its roles. What a manager cannot do is absent. Reading methods never write, signal or take a lock;
+ * everything that changes something is returned as steps of a plan. All methods throw ServiceError for foreseeable failures, exit 4 if the
+ * manager cannot be reached.
+ */
+export interface Manager {
+  /** Its name in the registry. */
+  readonly kind: string
+  readonly scope: Scope
+  /** How the manager is shown, e.g. "systemd (user)". */
+  readonly title: string
+  /** The command by which a person has the manager do it to a service, e.g. `sudo systemctl unmask hermes-gateway.service`. */
+  byHand(act: ByHand, name: string, scope?: Scope): string
+  /** The same manager in a scope, which may be its own; where all is one scope, itself. `account`: as the manager of that scope is made for. */
+  inScope(scope: Scope, account: Account): Manager
+
+  readonly placement: Placement
+  readonly observer: Observer
+  readonly definition: Definition
+  readonly installer: Installer
+  readonly control: Control
+  readonly rivals: Rivals
+  readonly tick: Tick
+  readonly logs: Logs
+  readonly linger?: Linger
+  /** The container that it serves all of: its definitions end with it, so one of another tool's is replaced. Absent where definitions last. */
+  readonly container?: Container
+}
+
+/** What the `index` of a manager's folder exports as `create`. `account`: whose manager or session is meant in user scope, else who asks. */
+export type CreateManager = (host: Host, scope: Scope, account: Account) => Manager

@@ -54,7 +54,11 @@ export async function observeAllHealth(host: Host, flags: TargetFlags, windowMs 
     const first = await findPlace(host, flags)
     const places = profilesBeside(first).map((profile): Place => {
       const {target} = first
-      return {...first, profile, ...(target && {target: {...target, service: target.manager.serviceFor(profile, target.service.account)}})}
+      return {
+        ...first,
+        profile,
+        ...(target && {target: {...target, service: target.manager.placement.serviceFor(profile, target.service.account)}}),
+      }
     })
     const seen = lookAt(places)
     return await Promise.all(places.map((place, index) => healthOf(place, seen[index], windowMs)))
@@ -103,8 +107,10 @@ async function lookAtLoop(place: Place, seen: SeenGateway, windowMs: number): Pr
 function askManager(places: readonly Place[]): Map<Place, ManagerObservation> {
   const found = new Map<Place, ManagerObservation>()
   try {
-    const onDisk = places.flatMap((place) => (place.target?.manager.isOnDisk(place.target.service) ? [{place, target: place.target}] : []))
-    const observations = onDisk[0]?.target.manager.observe(onDisk.map(({target}) => target.service)) ?? []
+    const onDisk = places.flatMap((place) =>
+      place.target?.manager.observer.isOnDisk(place.target.service) ? [{place, target: place.target}] : [],
+    )
+    const observations = onDisk[0]?.target.manager.observer.observe(onDisk.map(({target}) => target.service)) ?? []
     for (const [index, {place}] of onDisk.entries()) {
       const seen = observations[index]
       if (seen && seen.installed !== 'no' && runsHome(place, seen)) found.set(place, seen)

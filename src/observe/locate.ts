@@ -23,13 +23,13 @@ export function locateAll(targets: readonly Target[], anyScope: boolean, options
       )
     : new Map<Target, Located>()
   return targets.map(
-    (target) => elsewhere.get(target) ?? here.get(target) ?? {target, manager: target.manager.notInstalled(target.service)},
+    (target) => elsewhere.get(target) ?? here.get(target) ?? {target, manager: target.manager.observer.notInstalled(target.service)},
   )
 }
 
 /** What the manager says of those that are on disk: an unknown unit would cost it a search of all its folders. */
 function askManager(targets: readonly Target[], options: ObserveOptions): Map<Target, Located> {
-  const onDisk = targets.filter((target) => target.manager.isOnDisk(target.service))
+  const onDisk = targets.filter((target) => target.manager.observer.isOnDisk(target.service))
   try {
     return askAtOnce(onDisk, options)
   } catch (error) {
@@ -43,7 +43,7 @@ function askManager(targets: readonly Target[], options: ObserveOptions): Map<Ta
 
 function askAtOnce(targets: readonly Target[], options: ObserveOptions): Map<Target, Located> {
   const observations =
-    targets[0]?.manager.observe(
+    targets[0]?.manager.observer.observe(
       targets.map((target) => target.service),
       options,
     ) ?? []
@@ -59,10 +59,10 @@ function askAtOnce(targets: readonly Target[], options: ObserveOptions): Map<Tar
 export function askAlone(target: Target, options: ObserveOptions): Located {
   const {manager, service} = target
   try {
-    return {target, manager: manager.observe([service], options)[0] ?? manager.notInstalled(service)}
+    return {target, manager: manager.observer.observe([service], options)[0] ?? manager.observer.notInstalled(service)}
   } catch (error) {
     if (!isUntold(error)) throw error
-    return {target, manager: manager.whileDown(service) ?? manager.notInstalled(service), unreachable: error}
+    return {target, manager: manager.observer.whileDown?.(service) ?? manager.observer.notInstalled(service), unreachable: error}
   }
 }
 

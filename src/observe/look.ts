@@ -53,7 +53,7 @@ export async function proveHome(doors: Doors, home: string, windowMs = DEFAULT_W
 
 /** Looks at one service. Throws ServiceError (exit 4) if the manager cannot be reached. */
 export function observe(target: Target): Observation {
-  const seen = target.manager.observe([target.service])[0]
+  const seen = target.manager.observer.observe([target.service])[0]
   if (!seen) throw new Error('the manager answered for no service')
   return observeWith(target, seen)
 }

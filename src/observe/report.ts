@@ -35,14 +35,14 @@ export interface ServiceReport {
 /** The report of one observation; `nowMonotonicMs` is the same clock as the manager's. `servedBy`: the profile whose gateway serves this one. */
 export function report(
   seen: Observation,
-  ofManager: Pick<Manager, 'kind' | 'scope' | 'runsWithoutLogin'>,
+  ofManager: Pick<Manager, 'kind' | 'scope' | 'linger'>,
   nowMonotonicMs: number,
   servedBy: string | undefined,
 ): ServiceReport {
   const {manager, verdict} = seen
   const {service} = manager
   const {kind: managerKind, scope} = ofManager
-  const waitsForLogin = scope === 'user' && !ofManager.runsWithoutLogin(service)
+  const waitsForLogin = scope === 'user' && ofManager.linger?.isOn(service) !== true
   const isRunning = manager.mainPid !== undefined && manager.startedAtMs !== undefined
   return {
     service: service.name,

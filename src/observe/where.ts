@@ -32,18 +32,21 @@ export async function resolveTarget(host: Host, flags: TargetFlags, purpose: 're
   if (manager.container) return containerTarget(host, manager, manager.container, named, flags, purpose)
   if (scope === 'user') {
     const target = targetFor(host, manager, userAccount, flags)
-    if (flags.scope !== undefined || purpose === 'change' || manager.isOnDisk(target.service)) return target
+    if (flags.scope !== undefined || purpose === 'change' || manager.observer.isOnDisk(target.service)) return target
     // Somebody who asks about their gateway means the one that is installed, be it in the other scope; but no other account's.
     const system = manager.inScope('system', userAccount)
     const profile = flags.profile ?? DEFAULT_PROFILE
-    const owner = system.defaultAccount(profile)
+    const owner = system.placement.defaultAccount(profile)
     // Without one there may be a unit of another name.
-    if (owner ? owner.uid !== userAccount.uid : system.unknownUser?.(profile) !== undefined) return target
+    if (owner ? owner.uid !== userAccount.uid : system.placement.unknownUser?.(profile) !== undefined) return target
     const other = targetFor(host, system, userAccount, flags)
-    return system.isOnDisk(other.service) ? other : target
+    return system.observer.isOnDisk(other.service) ? other : target
   }
   const account =
-    named ?? manager.defaultAccount(flags.profile ?? DEFAULT_PROFILE) ?? invoker ?? (purpose === 'read' ? host.account : undefined)
+    named ??
+    manager.placement.defaultAccount(flags.profile ?? DEFAULT_PROFILE) ??
+    invoker ??
+    (purpose === 'read' ? host.account : undefined)
   if (purpose === 'change' && !isRoot) {
     throw new ServiceError('A service in system scope can only be changed by root', {
       code: 'needs-root',
@@ -74,7 +77,7 @@ function containerTarget(
   const account =
     named ??
     homeOwner(host, flags.home) ??
-    manager.defaultAccount(flags.profile ?? DEFAULT_PROFILE) ??
+    manager.placement.defaultAccount(flags.profile ?? DEFAULT_PROFILE) ??
     (purpose === 'read' ? host.account : undefined)
   if (!account) throw accountNeeded()
   return targetAt(manager, placeOf(host, account, flags, home))
@@ -93,12 +96,12 @@ export async function resolveAnyPlace(host: Host, flags: TargetFlags): Promise<P
 }
 
 function targetAt(manager: Manager, {host, userHost, profile, account, homeFlag}: Place): Target {
-  return {host, userHost, manager, service: manager.serviceFor(profile, account), homeFlag}
+  return {host, userHost, manager, service: manager.placement.serviceFor(profile, account), homeFlag}
 }
 
 /** A service of somebody whom the user database does not know is nobody else's, least of all root's. */
 function requireKnownUser(manager: Manager, profile: string): void {
-  const user = manager.unknownUser?.(profile)
+  const user = manager.placement.unknownUser?.(profile)
   if (user === undefined) return
   throw new ServiceError(
     `The service runs as User=${user}, whom the user database does not know at the moment: ${manager.title} cannot start it (217/USER)`,
@@ -120,9 +123,9 @@ function accountNeeded(): ServiceError {
 export function inOtherScope(target: Target): Target | undefined {
   const {manager, service} = target
   const other = manager.inScope(manager.scope === 'user' ? 'system' : 'user', service.account)
-  const there = other.serviceFor(service.profile, service.account)
+  const there = other.placement.serviceFor(service.profile, service.account)
   try {
-    return other.isOnDisk(there) ? {...target, manager: other, service: there} : undefined
+    return other.observer.isOnDisk(there) ? {...target, manager: other, service: there} : undefined
   } catch (error) {
     // What may not be looked at is nothing that could be shown.
     if (error instanceof ServiceError) return undefined
@@ -162,10 +165,10 @@ function targetFor(host: Host, manager: Manager, account: Account, flags: Target
   const {profile} = service
   if (flags.home !== undefined || flags.profile !== undefined || environmentHome || exists(userHost, profile.home)) return target
   // There is no home in the usual place, and the unit of that name is about another one: that is the one that is meant.
-  const home = manager.homeOnDisk?.(service)
+  const home = manager.observer.homeOnDisk?.(service)
   if (home === undefined || home === profile.home || !exists(userHost, home)) return target
   const pinned = resolveProfile(userHost, account.home, {profile: undefined, home, environmentHome: undefined})
-  return {...target, service: manager.serviceFor(pinned, account), homeFlag: '--home'}
+  return {...target, service: manager.placement.serviceFor(pinned, account), homeFlag: '--home'}
 }
 
 function exists(host: AccountHost, file: string): boolean {

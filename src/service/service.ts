@@ -1,9 +1,8 @@
 import type {Account} from '../host/host.js'
 import type {Profile} from './profile.js'
 
-export const MANAGER_KINDS = ['systemd', 'launchd', 's6'] as const
-export type ManagerKind = (typeof MANAGER_KINDS)[number]
-export type Scope = 'user' | 'system'
+export const SCOPES = ['user', 'system'] as const
+export type Scope = (typeof SCOPES)[number]
 
 /** One profile's gateway under one service manager. */
 export interface Service {

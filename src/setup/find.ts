@@ -1,6 +1,6 @@
 import {DEFAULT_WEDGE_WINDOW_MS} from '../observe/ask-loop.js'
 import {homeOwner, requireAccount, type TargetFlags} from '../observe/place.js'
-import type {Scope} from '../service/service.js'
+import {type Scope, SCOPES} from '../service/service.js'
 import path from 'node:path'
 import {STANDARD_ROOT, DEFAULT_PROFILE} from '../gateway/contract.js'
 import type {Check} from '../doctor/check.js'
@@ -20,7 +20,6 @@ import {unusableHome} from '../service/home-check.js'
 import {listProfiles, type Profile} from '../service/profile.js'
 import type {MachineFound, OwnerFound, ProfileFound, ServiceFound} from './found.js'
 
-const SCOPES: readonly Scope[] = ['user', 'system']
 /** On a machine with more accounts than these, their homes are not looked into: each may be on another machine. */
 const MOST_ACCOUNTS = 200
 
@@ -33,7 +32,9 @@ export async function findMachine(host: Host, {manager: kind, home, profile = DE
   const isOnlyAccount = scopes.length === 1
   const invoker = isRoot && host.env.SUDO_USER ? host.accountOf(host.env.SUDO_USER) : undefined
   const accounts = isRoot && !isOnlyAccount ? accountsWithHome(host) : []
-  const installed = managers.map((manager) => (manager.scope === 'system' ? manager.defaultAccount(profile) : undefined)).find(Boolean)
+  const installed = managers
+    .map((manager) => (manager.scope === 'system' ? manager.placement.defaultAccount(profile) : undefined))
+    .find(Boolean)
   const account = (isOnlyAccount ? homeOwner(host, home) : undefined) ?? installed ?? invoker
   // Of several none is likelier than another.
   const likely = account?.name ?? (accounts.length === 1 ? accounts[0] : undefined)
@@ -84,8 +85,8 @@ function profileFound(
 /** Of the same name can be the service of another account. */
 function isInstalled(manager: Manager, account: Account, profile: Profile): boolean {
   try {
-    if (!manager.isOnDisk(manager.serviceFor(profile, account))) return false
-    const owner = manager.defaultAccount(profile.name)
+    if (!manager.observer.isOnDisk(manager.placement.serviceFor(profile, account))) return false
+    const owner = manager.placement.defaultAccount(profile.name)
     return owner === undefined || owner.uid === account.uid
   } catch (error) {
     // What may not be looked at is nothing that could be shown.
@@ -107,20 +108,20 @@ export async function findService(target: Target, checks: readonly Check[]): Pro
   const diagnosis = await examine(scene, checks)
   const {manager: seen, desired} = scene.seen
   const {settings, installed} = seen
-  const isOthers = !manager.replacesForeign && (installed === 'foreign' || installed === 'adopted')
+  const isOthers = !manager.container && (installed === 'foreign' || installed === 'adopted')
   const ownCommand = settings?.commandIsGiven ? settings.command.join(' ') : undefined
   return {
     name: service.name,
     manager: manager.title,
     account: service.account.name,
     installed,
-    replacesForeign: manager.replacesForeign,
+    replacesForeign: manager.container !== undefined,
     isMeantStopped: desired.kind === 'recorded' && desired.record.desiredState === 'stopped',
     settings,
-    startsAtBoot: manager.scope === 'system' || manager.runsWithoutLogin(service),
-    canLinger: manager.canLinger,
-    keptCommand: ownCommand ?? (isOthers ? manager.evidence(seen).commandLine : undefined),
-    gateways: searchGateways(host, service.profile.root, service.account, manager.commandPath).found,
+    startsAtBoot: manager.scope === 'system' || manager.linger?.isOn(service) === true,
+    canLinger: manager.linger !== undefined,
+    keptCommand: ownCommand ?? (isOthers ? manager.definition.evidence(seen).commandLine : undefined),
+    gateways: searchGateways(host, service.profile.root, service.account, manager.container?.variable('PATH')).found,
     root: service.profile.root,
     findings: diagnosis.findings,
     repairs: await repairsOf(diagnosis),

@@ -1,4 +1,5 @@
-import type {ManagerKind, Scope} from '../service/service.js'
+import type {ManagerKind} from '../managers/index.js'
+import type {Scope} from '../service/service.js'
 import type {Finding} from '../doctor/finding.js'
 import type {ManagerObservation} from '../managers/manager.js'
 import type {GatewayCommand} from '../service/gateway-command.js'

@@ -31,7 +31,7 @@ export interface Settled {
  * no service, and what `interviewer` throws.
  */
 export async function settle(host: Host, given: SetupFlags, interviewer: Interviewer): Promise<Settled> {
-  let found: Found = {managers: managersHere(host)}
+  let found: Found = {managers: await managersHere(host)}
   let answers: Answers = {}
   for (;;) {
     const item = itemsOf(found, given, answers).find(({id}) => !(id in answers))

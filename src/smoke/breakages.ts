@@ -89,7 +89,7 @@ export const DESIRED_STATE: Breakage = {
   id: 'desired-state',
   break: async (service) => {
     const {manager, service: named, host} = await service.target()
-    await performSteps(host, manager.stop(named), () => undefined)
+    await performSteps(host, manager.control.stop(named), () => undefined)
     return undefined
   },
   fix: ['--desired', 'running'],

@@ -98,7 +98,7 @@ class SelfTest {
     },
     inactive: async () => {
       const {manager, service} = await this.service.target()
-      const seen = manager.observe([service])[0]
+      const seen = manager.observer.observe([service])[0]
       if (seen?.activity !== 'stopped') throw new Error(`${manager.title} says ${seen?.activity}`)
       return `${manager.title}: ${service.name} is inactive`
     },
@@ -107,7 +107,7 @@ class SelfTest {
     uninstall: async () => outcomeOf(await this.service.hermesSvc('uninstall')),
     'nothing-left': async () => {
       const {manager, service} = await this.service.target()
-      const left = manager.traces(service)
+      const left = manager.installer.traces(service)
       if (left.length > 0) throw new Error(left.join(', '))
       return 'no file, no unit, no process'
     },

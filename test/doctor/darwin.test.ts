@@ -45,7 +45,7 @@ class Mac extends FakeLaunchd {
 
   static async boot(): Promise<Mac> {
     const maker = new FakeLaunchd()
-    const files = await maker.manager.render(LAUNCHD_SERVICE, SETTINGS, new Map())
+    const files = await maker.manager.definition.render(LAUNCHD_SERVICE, SETTINGS, new Map())
     const mac = new Mac(files.find(({path}) => path === AGENT)?.text ?? '')
     mac.put(files)
     await mac.host.sleep(60_000)
@@ -191,7 +191,7 @@ describe('another service for the same home on macOS', () => {
     const rival = {name: 'old', scope: 'user', path: path('old'), home: HOME, isEnabled: true, command: []} as const
     mac.load('gui/1000/old')
     mac.changes.splice(0)
-    await runPlan(mac.host, {title: 'x', steps: mac.manager.endRival(rival), outcome: 'x'})
+    await runPlan(mac.host, {title: 'x', steps: mac.manager.rivals.end(rival), outcome: 'x'})
     expect(mac.changes).toEqual(['disable gui/1000/old', 'bootout gui/1000/old'])
     expect(mac.jobs.has('gui/1000/old')).toBe(false)
   })

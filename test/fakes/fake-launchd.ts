@@ -1,7 +1,7 @@
 import type {Scope, Service} from '../../src/service/service.js'
 import type {Account, RunResult} from '../../src/host/host.js'
 import {launchctlEnvironment} from '../../src/managers/launchd/launchctl.js'
-import {LaunchdManager} from '../../src/managers/launchd/index.js'
+import {launchdManager, type WholeManager} from './managers.js'
 import {DEFINITION_VARIABLE, member, parsePlist} from '../../src/managers/launchd/plist.js'
 import {applyPlan} from '../../src/plan/apply.js'
 import type {Step} from '../../src/plan/plan.js'
@@ -36,7 +36,7 @@ export const LAUNCHD_SERVICE: Service = {...SERVICE, name: LABEL}
  */
 export class FakeLaunchd {
   readonly host: FakeHost
-  readonly manager: LaunchdManager
+  readonly manager: WholeManager
   /** Domains that are there; others have no session. */
   readonly domains = new Set(['gui/1000', 'user/1000', 'system'])
   readonly jobs = new Map<string, FakeJob>()
@@ -84,7 +84,7 @@ export class FakeLaunchd {
       requireEnvironment(given?.env)
       return this.change(argv.slice(1), argv)
     }
-    this.manager = new LaunchdManager(this.host, options.scope ?? 'user', account)
+    this.manager = launchdManager(this.host, options.scope ?? 'user', account)
   }
 
   /** The service's files as an install writes them, loaded and running or not. */

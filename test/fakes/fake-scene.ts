@@ -1,12 +1,12 @@
 import type {Service} from '../../src/service/service.js'
-import {heartbeatPaths} from '../../src/managers/systemd/tick.js'
+import {heartbeatPaths} from '../../src/managers/systemd/paths.js'
 import type {Check, FixOptions} from '../../src/doctor/check.js'
 import {examine} from '../../src/doctor/examine.js'
 import type {Finding} from '../../src/doctor/finding.js'
 import type {Scene} from '../../src/doctor/scene.js'
 import type {Account} from '../../src/host/host.js'
 import type {Target} from '../../src/observe/where.js'
-import {SystemdManager} from '../../src/managers/systemd/index.js'
+import {systemdManager} from './managers.js'
 import {formatSettings, type ServiceSettings} from '../../src/service/settings.js'
 import {CAPTURED_HOME, capturedFiles, capturedLocks, capturedShow} from './captures.js'
 import {FakeHost} from './fake-host.js'
@@ -128,5 +128,5 @@ export function captured(situation: string): {readonly target: Target; readonly 
     if (text !== undefined) host.put(file, {text, modifiedMs: host.nowMs() - OLD_MS})
   }
   host.put('/proc/locks', capturedLocks(situation, host.stat(`${CAPTURED_HOME}/gateway.lock`)?.inode ?? 0))
-  return {host, target: {host, userHost: host, manager: new SystemdManager(host, 'user', account), service, homeFlag: 'home'}}
+  return {host, target: {host, userHost: host, manager: systemdManager(host, 'user', account), service, homeFlag: 'home'}}
 }

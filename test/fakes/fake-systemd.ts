@@ -1,7 +1,7 @@
 import type {Service} from '../../src/service/service.js'
 import type {RunOptions, RunResult} from '../../src/host/host.js'
 import type {Target} from '../../src/observe/where.js'
-import {SystemdManager} from '../../src/managers/systemd/index.js'
+import {systemdManager} from './managers.js'
 import {type FakeFile, FakeHost, USER} from './fake-host.js'
 import {type FakeProcess, processFiles} from './fake-process.js'
 import {packageFiles} from './package-files.js'
@@ -72,7 +72,7 @@ export class FakeSystemd {
       await Promise.resolve()
       return this.run(argv, options, service)
     }
-    this.target = {host: this.host, userHost: this.host, manager: new SystemdManager(this.host, 'user', USER), service, homeFlag: 'home'}
+    this.target = {host: this.host, userHost: this.host, manager: systemdManager(this.host, 'user', USER), service, homeFlag: 'home'}
   }
 
   /** Puts a unit there as another tool would, enabled and stopped. */

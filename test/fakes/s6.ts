@@ -1,6 +1,6 @@
 import type {Service} from '../../src/service/service.js'
 import type {Account} from '../../src/host/host.js'
-import {LOOK, S6_ENVIRONMENT, shell} from '../../src/managers/s6/control.js'
+import {LOOK, S6_ENVIRONMENT, shell} from '../../src/managers/s6/programs.js'
 import {DEFAULT_RESTART_POLICY} from '../../src/service/restart-policy.js'
 import {DEFAULT_HEARTBEAT, type ServiceSettings} from '../../src/service/settings.js'
 import type {FakeCommand, FakeFile} from './fake-host.js'

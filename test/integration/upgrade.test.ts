@@ -3,7 +3,7 @@ import type {Account} from '../../src/host/host.js'
 import {type Machine, MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import {doctor} from '../support/doctor-row.js'
 import {describeOnSystemd} from '../support/machines.js'
-import {stamped} from '../../src/managers/systemd/render.js'
+import {stamped} from '../../src/managers/systemd/unit-file.js'
 import {nodeOfVersion} from '../support/node-versions.js'
 import {TestService} from '../support/test-service.js'
 

@@ -5,7 +5,7 @@ import {observe} from '../../src/observe/look.js'
 import {isStillThere, signalGateway, writePlannedStop} from '../../src/gateway/signal-gateway.js'
 import type {Target} from '../../src/observe/where.js'
 import {tickAll} from '../../src/tick/tick-all.js'
-import {launchdTickPlaces} from '../../src/managers/launchd/paths.js'
+import {tickPlaces} from '../../src/managers/launchd/paths.js'
 import {bootId} from '../../src/service/desired-state.js'
 import {findLastingNode} from '../../src/service/lasting-node.js'
 import {formatSettings} from '../../src/service/settings.js'
@@ -22,7 +22,7 @@ const ENV = {HERMES_HOME: HOME}
 /** A Mac with a service that runs. */
 async function running(): Promise<{launchd: FakeLaunchd; target: Target; launcher: number; gateway: number}> {
   const launchd = new FakeLaunchd()
-  launchd.put(await launchd.manager.render(LAUNCHD_SERVICE, SETTINGS, new Map()))
+  launchd.put(await launchd.manager.definition.render(LAUNCHD_SERVICE, SETTINGS, new Map()))
   launchd.leavesRecords = true
   launchd.load(GUI)
   const {host, manager} = launchd
@@ -139,7 +139,7 @@ describe('a command on macOS', () => {
 })
 
 describe('the watchdog on macOS', () => {
-  const tick = ({host}: FakeLaunchd) => tickAll(host, launchdTickPlaces(host, SUPPORT.slice(0, SUPPORT.lastIndexOf('/'))))
+  const tick = ({host}: FakeLaunchd) => tickAll(host, tickPlaces(host, SUPPORT.slice(0, SUPPORT.lastIndexOf('/'))))
 
   async function wedged(): Promise<Awaited<ReturnType<typeof running>>> {
     const machine = await running()

@@ -45,7 +45,7 @@ describe('a service under launchd', () => {
     expect(await machine.go(planUninstall(machine.target, {timeoutMs: 3000}))).toContain('is uninstalled')
     expect(machine.calls()).toEqual([`kill SIGTERM ${GUI}`, `disable ${GUI}`, `bootout ${GUI}`, `enable ${GUI}`])
     expect(machine.actual).toBe('not-installed')
-    expect(machine.manager.traces(LAUNCHD_SERVICE)).toEqual([])
+    expect(machine.manager.installer.traces(LAUNCHD_SERVICE)).toEqual([])
     expect(machine.disabled.size).toBe(0)
     expect(Object.keys(machine.host.texts()).filter((file) => file.startsWith('/home/user/Library'))).toEqual([])
   })

@@ -84,10 +84,10 @@ describe('managersHere', () => {
   const launchctl = {'/bin/launchctl': {mode: 0o755}}
 
   it('has all that are seen, and the one alone that the environment names', async () => {
-    expect(managersHere(new FakeHost({files: SYSTEMD}))).toEqual(['systemd'])
-    expect(managersHere(new FakeHost({files: launchctl}))).toEqual(['launchd'])
-    expect(managersHere(new FakeHost({files: {...SYSTEMD, ...launchctl}}))).toEqual(['systemd', 'launchd'])
-    expect(managersHere(new FakeHost({files: SYSTEMD, env: {HERMES_SVC_MANAGER: 's6'}}))).toEqual(['s6'])
+    expect(await managersHere(new FakeHost({files: SYSTEMD}))).toEqual(['systemd'])
+    expect(await managersHere(new FakeHost({files: launchctl}))).toEqual(['launchd'])
+    expect(await managersHere(new FakeHost({files: {...SYSTEMD, ...launchctl}}))).toEqual(['systemd', 'launchd'])
+    expect(await managersHere(new FakeHost({files: SYSTEMD, env: {HERMES_SVC_MANAGER: 's6'}}))).toEqual(['s6'])
   })
 
   it('says what keeps a gateway alive where there is none', async () => {

@@ -97,7 +97,7 @@ describe('assess', () => {
 })
 
 describe('report', () => {
-  const MANAGER = {kind: 'systemd', scope: 'user', runsWithoutLogin: () => true} as const
+  const MANAGER = {kind: 'systemd', scope: 'user', linger: {isOn: () => true}} as const
 
   it('shows what is known, with null for what is not', () => {
     const seen = observation({
@@ -154,7 +154,7 @@ describe('report', () => {
   })
 
   it('says that an agent, or a service of a user who does not linger, starts at login', () => {
-    const ofLogin = {...MANAGER, runsWithoutLogin: () => false}
+    const ofLogin = {...MANAGER, linger: {isOn: () => false}}
     expect(report(observation({}), ofLogin, 0, undefined).startsAtLogin).toBe(true)
     expect(report(observation({manager: {enabled: false}}), ofLogin, 0, undefined).startsAtLogin).toBeUndefined()
     expect(report(observation({}), {...ofLogin, scope: 'system'}, 0, undefined).startsAtLogin).toBeUndefined()

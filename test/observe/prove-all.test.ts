@@ -2,7 +2,7 @@ import {proveAll} from '../../src/observe/look.js'
 import {describe, expect, it} from 'vitest'
 import {assess} from '../../src/observe/assess.js'
 import type {Target} from '../../src/observe/where.js'
-import {SystemdManager} from '../../src/managers/systemd/index.js'
+import {systemdManager} from '../fakes/managers.js'
 import {type FakeFile, FakeHost, USER} from '../fakes/fake-host.js'
 import {type FakeProcess, processFiles} from '../fakes/fake-process.js'
 import {serviceOf} from '../fakes/settings.js'
@@ -34,7 +34,7 @@ function machineWith(gateways: Readonly<Record<string, Partial<FakeProcess>>>, o
     shown.push({...state, MainPID: String(pid), ControlGroup: `/s/${unit}`})
   }
   const host = new FakeHost({files, commands: names.length > 0 ? [showCommand('user', USER, names.map(serviceOf), shown)] : []})
-  const manager = new SystemdManager(host, 'user', USER)
+  const manager = systemdManager(host, 'user', USER)
   const targets = [...names, ...others].map((name): Target => {
     return {host, userHost: host, manager, service: serviceOf(name), homeFlag: 'home'}
   })

@@ -162,7 +162,7 @@ describe('requireSameHome', () => {
   const check = async (home: string | undefined, installed: 'own' | 'no' = 'own', files: Record<string, FakeFile> = {}) => {
     const host = new FakeHost({files: {...SYSTEMD, '/home/user/.hermes': {folder: true}, ...files}})
     const meant = await resolveTarget(host, {}, 'read')
-    requireSameHome(meant, {...meant.manager.notInstalled(meant.service), installed, home})
+    requireSameHome(meant, {...meant.manager.observer.notInstalled(meant.service), installed, home})
   }
 
   it('takes the home that is meant, links and all, and a definition that names none', async () => {

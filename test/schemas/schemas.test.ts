@@ -1,4 +1,4 @@
-import {MANAGER_KINDS} from '../../src/service/service.js'
+import {MANAGER_KINDS} from '../../src/managers/index.js'
 import fs from 'node:fs'
 import path from 'node:path'
 import {fileURLToPath} from 'node:url'

@@ -4,7 +4,7 @@ import {resolveTarget} from '../../src/observe/where.js'
 /** Program that prints, as JSON, what the manager says of a profile's service, tick included. argv: profile, scope. */
 async function main(profile: string, scope: string): Promise<void> {
   const {manager, service} = await resolveTarget(createNodeHost('/'), {profile, scope}, 'read')
-  console.log(JSON.stringify(manager.observe([service], {withTick: true})[0]))
+  console.log(JSON.stringify(manager.observer.observe([service], {withTick: true})[0]))
 }
 
 void main(process.argv[2] ?? '', process.argv[3] ?? '')

@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest'
 import {tickAll} from '../../src/tick/tick-all.js'
-import {systemdTickPlaces} from '../../src/managers/systemd/paths.js'
+import {tickPlaces} from '../../src/managers/systemd/paths.js'
 import {DEFAULT_HEARTBEAT, formatSettings, type HeartbeatSettings} from '../../src/service/settings.js'
 import {type FakeFile, FakeHost, USER} from '../fakes/fake-host.js'
 import {SETTINGS} from '../fakes/settings.js'
@@ -40,7 +40,7 @@ function machine(files: Readonly<Record<string, string | FakeFile>>): FakeHost {
   })
 }
 
-const tickOn = (host: FakeHost) => tickAll(host, systemdTickPlaces(SUPPORT, USER))
+const tickOn = (host: FakeHost) => tickAll(host, tickPlaces(host, SUPPORT))
 const isTicked = (host: FakeHost) => !host.texts()[`${HOME}/gateway_state.json`]?.includes(OLD)
 
 describe('a run of the tick', () => {

@@ -1,7 +1,7 @@
 import {lookAtHome, type SeenGateway} from '../../src/observe/look.js'
 import {describe, expect, it} from 'vitest'
 import {watch, type WatchedService} from '../../src/tick/watchdog.js'
-import {systemdTickPlaces} from '../../src/managers/systemd/paths.js'
+import {tickPlaces} from '../../src/managers/systemd/paths.js'
 import {type FakeFile, FakeHost, USER} from '../fakes/fake-host.js'
 
 const HOME = '/home/user/.hermes'
@@ -11,7 +11,7 @@ const PID = 777
 const START_TIME = 5000
 const SERVICE: WatchedService = {
   ...{name: 'hermes-gateway.service', home: HOME, runtimeFolder: RUNTIME, limit: 2},
-  isOwn: (process) => systemdTickPlaces('/unused', USER).isOwn('hermes-gateway', process),
+  isOwn: (process) => tickPlaces(new FakeHost(), '/unused').isOwn('hermes-gateway', process),
 }
 
 interface Options {

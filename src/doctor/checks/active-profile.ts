@@ -28,7 +28,7 @@ export const definition: CheckDefinition<Evidence> = {
   needsManager: true,
   managers: ['systemd', 'launchd'],
   look: ({target: {manager, service, userHost}, seen}) => {
-    const {commandLine, command} = manager.evidence(seen.manager)
+    const {commandLine, command} = manager.definition.evidence(seen.manager)
     const file = path.join(service.profile.root, HomeFile.activeProfile)
     const isPinned = service.profile.name !== DEFAULT_PROFILE || profileOfCommandLine(command) !== undefined
     const isFollowed = !isPinned && !seen.manager.environment.some((entry) => entry.startsWith(NOT_FOLLOWED))

@@ -56,7 +56,7 @@ export const definition: CheckDefinition<Evidence> = {
   needsManager: true,
   look: (scene) => {
     const {userHost, manager, service} = scene.target
-    const {programs, requiredFolder, needsHomeMark, startFailure, searchPath, ...said} = manager.evidence(scene.seen.manager)
+    const {programs, requiredFolder, needsHomeMark, startFailure, searchPath, ...said} = manager.definition.evidence(scene.seen.manager)
     const program = programs.find(({role}) => role === 'gateway')?.path
     const home = scene.seen.manager.home ?? service.profile.home
     const programFault = program === undefined ? undefined : faultOf(scene, program, searchPath)
@@ -219,7 +219,8 @@ function faultOf(scene: Scene, program: string, searchPath: string | undefined):
   let given = searchPath ?? SYSTEM_FOLDERS.join(':')
   let interpreter = missing(given)
   // A definition that sets no PATH leaves it to the manager, which may have another one.
-  if (interpreter !== undefined && searchPath === undefined && manager.defaultPath) interpreter = missing((given = manager.defaultPath()))
+  if (interpreter !== undefined && searchPath === undefined && manager.definition.defaultPath)
+    interpreter = missing((given = manager.definition.defaultPath()))
   if (interpreter === undefined) return undefined
   const places = interpreter.includes('/') ? [interpreter] : given.split(':').map((folder) => path.join(folder, interpreter))
   return isMisread(program, ...places) ? undefined : `${program} needs the interpreter ${interpreter}, which does not exist`

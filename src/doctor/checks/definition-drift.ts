@@ -25,14 +25,14 @@ export const definition: CheckDefinition<Evidence> = {
     const {settings} = seen.manager
     if (!hasOurPolicy(seen) || !settings) return {drifts: [], edited: [], missing: [], isLimitHit: false}
     const roles = settings.createdDefinition ? ['definition', 'policy'] : ['policy']
-    const missing = manager
+    const missing = manager.definition
       .ownFiles(service)
-      .filter(({role, path}) => roles.includes(role) && ownerDoor(host, manager.owner(service)).lstat(path) === undefined)
+      .filter(({role, path}) => roles.includes(role) && ownerDoor(host, manager.placement.owner(service)).lstat(path) === undefined)
     return {
-      drifts: manager.drift(seen.manager, settings),
-      edited: manager.editedFiles(service),
+      drifts: manager.definition.drift?.(seen.manager, settings) ?? [],
+      edited: manager.definition.editedFiles?.(service) ?? [],
       missing: missing.map(({path}) => path),
-      isLimitHit: manager.evidence(seen.manager).startFailure?.kind === 'limit',
+      isLimitHit: manager.definition.evidence(seen.manager).startFailure?.kind === 'limit',
     }
   },
   diagnose: (scene, {drifts, edited, missing, isLimitHit}) => {
@@ -59,7 +59,7 @@ export const definition: CheckDefinition<Evidence> = {
 /** Somebody's own file has the last word; or ours is of another version of hermes-svc. */
 function overridden(scene: Scene, drifts: readonly DirectiveDrift[], edited: readonly string[], explains: readonly CheckId[]): Found[] {
   const {seen, target} = scene
-  const own = target.manager.ownFiles(target.service).map(({path}) => path)
+  const own = target.manager.definition.ownFiles(target.service).map(({path}) => path)
   const theirs = drifts.filter(({setBy}) => setBy !== undefined && !own.includes(setBy))
   const ours = drifts.filter((drift) => !theirs.includes(drift) && !edited.includes(drift.setBy ?? ''))
   const named = (list: readonly DirectiveDrift[]) => list.map(({directive}) => directive).join(', ')

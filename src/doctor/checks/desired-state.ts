@@ -237,7 +237,8 @@ async function planRunning(scene: Scene, {timeoutMs}: FixOptions, isStuck: boole
   if (isStuck) return planRestart(target, {force: true, timeoutMs, wedgeWindowMs: DEFAULT_WEDGE_WINDOW_MS, times: {}})
   if (seen.verdict.pid !== undefined && seen.supervised !== false) {
     // It runs: only what was asked for, and the boot, have to follow.
-    const enable: Step[] = seen.manager.enabled === false ? [...onUndo(manager.disable(service)), ...manager.enable(service)] : []
+    const enable: Step[] =
+      seen.manager.enabled === false ? [...onUndo(manager.control.disable(service)), ...manager.control.enable(service)] : []
     return {title: `keep ${service.name} running`, steps: [...recordIntent(target, seen, 'running', 'fix'), ...enable], outcome: ''}
   }
   const plan = await planStart(target, {timeoutMs: timeoutMs ?? START_MS})

@@ -18,7 +18,7 @@ interface Evidence {
   readonly commandLine: string
 }
 
-const definitionsOf = oncePerLook(({target: {manager, service}}): GatewayDefinition[] => manager.gatewayDefinitions(service.account))
+const definitionsOf = oncePerLook(({target: {manager, service}}): GatewayDefinition[] => manager.rivals.definitions(service.account))
 
 /** Two services that each want to be the one that runs the gateway of a home. */
 export const definition: CheckDefinition<Evidence> = {
@@ -34,9 +34,9 @@ export const definition: CheckDefinition<Evidence> = {
     )
     return {
       rivals: rivals
-        .map((rival) => ({...rival, isActive: manager.isRunning(rival, scene.processes)}))
+        .map((rival) => ({...rival, isActive: manager.rivals.isRunning?.(rival, scene.processes) ?? false}))
         .filter((rival) => rival.isEnabled || rival.isActive),
-      commandLine: manager.evidence(scene.seen.manager).commandLine,
+      commandLine: manager.definition.evidence(scene.seen.manager).commandLine,
     }
   },
   diagnose: (scene, {rivals, commandLine}) => {
@@ -50,7 +50,7 @@ export const definition: CheckDefinition<Evidence> = {
     plan: async (scene, {rivals}, found, options) => {
       const {manager, service, host} = scene.target
       const legacy = rivals.filter((rival) => rival.name === LEGACY_NAME && found.some(({kind}) => kind === 'legacy'))
-      const steps = legacy.flatMap((rival) => manager.endRival(rival))
+      const steps = legacy.flatMap((rival) => manager.rivals.end?.(rival) ?? [])
       if (!found.some(({kind}) => kind === 'replace'))
         return {title: 'end the legacy service', steps, outcome: `${service.name} is the only one`}
       const {argv} = findGatewayCommand(host, service.profile.root, service.account)

@@ -41,7 +41,7 @@ export const definition: CheckDefinition<Evidence> = {
     interrupts: false,
     plan: ({target}, _evidence, _found, {timeoutMs}) => ({
       title: `start ${target.service.name} on its mended configuration`,
-      steps: target.manager.restart(target.service),
+      steps: target.manager.control.restart(target.service),
       verify: async (progress) => {
         await waitUntilUp(target, {previousPid: undefined, timeoutMs: timeoutMs ?? START_MS, progress})
       },

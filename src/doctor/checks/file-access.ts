@@ -76,7 +76,7 @@ export const definition: CheckDefinition<Evidence> = {
     const links = all.filter(({stat}) => stat.kind === 'link').map((place) => place.path)
     const places = all.filter((place) => !links.includes(place.path) && !links.includes(path.dirname(place.path)))
     const inHome = [...(homePlace ? [homePlace] : []), ...places]
-    const owner = manager.owner(service)
+    const owner = manager.placement.owner(service)
     const eyes: Door = owner ? userHost : host
     return {
       home: homePlace,
@@ -91,7 +91,7 @@ export const definition: CheckDefinition<Evidence> = {
       closed: places.filter(
         ({stat, path: file}) => file.endsWith('/.hermes-svc.json') && stat.uid === account.uid && (stat.mode & 0o400) === 0,
       ),
-      exposed: manager
+      exposed: manager.definition
         .ownFiles(service)
         .filter(({role}) => role === 'secrets')
         .flatMap(({path: file, owner: own = owner ?? host.accountOf(0)}) =>

@@ -38,7 +38,7 @@ interface Evidence {
 }
 
 const tickOf = oncePerLook(({target: {manager, host, userHost, service}}): Seen[] =>
-  manager.tickPrograms(service.account).map((program) => {
+  manager.tick.programs(service.account).map((program) => {
     // All of it is run as the account.
     const stat = userHost.stat(program.path)
     const isOther = program.role === 'node' && stat?.kind === 'file' && userHost.realPath(program.path) !== host.realPath(host.nodePath)
@@ -57,13 +57,13 @@ export const definition: CheckDefinition<Evidence> = {
   look: async (scene) => {
     const {target, seen} = scene
     const {manager, host, service} = target
-    const called = manager.evidence(seen.manager).programs.filter(({role}) => role === 'helper')
+    const called = manager.definition.evidence(seen.manager).programs.filter(({role}) => role === 'helper')
     const ticks = seen.manager.settings?.heartbeat.enabled && called.length > 0 ? tickOf(scene, String(service.account.uid)) : []
     const helpers = called.map((program): Seen => ({...program, stat: target.userHost.stat(program.path), unusable: undefined}))
     // Which helpers another version had is not known here; what is not there is named with all else that is out of date.
     const programs = [...(isOfAnotherVersion(scene) ? helpers.filter(({stat}) => stat) : helpers), ...ticks]
     const ours = programs.filter(({role}) => role !== 'node').map((program) => program.path)
-    const givenAway = manager.givenAway?.()
+    const givenAway = manager.placement.givenAway?.()
     const places = manager.scope === 'system' && !givenAway ? [...new Set([...ours, ...ours.map((file) => path.dirname(file))])] : []
     const open = places.flatMap((place) => {
       const stat = host.lstat(place)
@@ -111,7 +111,7 @@ export const definition: CheckDefinition<Evidence> = {
     interrupts: false,
     plan: async (scene, {open, programs}, _found, options) => {
       const {manager, service, host} = scene.target
-      const door = ownerDoor(host, manager.owner(service))
+      const door = ownerDoor(host, manager.placement.owner(service))
       // What is to be replaced is read first, so that it can be put back.
       const unlock = programs.flatMap(({path: file, role, stat}): Step[] =>
         stat?.kind === 'file' && role !== 'node' && (stat.mode & 0o400) === 0
@@ -121,7 +121,7 @@ export const definition: CheckDefinition<Evidence> = {
                 why: `let ${file} be read`,
                 path: door.realPath(file) ?? file,
                 mode: stat.mode | 0o444,
-                as: manager.owner(service),
+                as: manager.placement.owner(service),
               },
             ]
           : [],
@@ -153,7 +153,7 @@ async function contents(scene: Scene, programs: readonly Seen[]): Promise<Pick<E
   const isNamed = (file: DefinitionFile) => programs.some(({path, stat}) => path === file.path && !stat)
   const lostTick = tick.filter((file) => !isNamed(file) && host.lstat(file.path) === undefined).map((file) => file.path)
   // What drifts is named directive by directive, and its cure writes all of this anew.
-  if (isOfAnotherVersion(scene) || manager.drift(seen.manager, settings).length > 0) return {altered: [], lostTick}
+  if (isOfAnotherVersion(scene) || (manager.definition.drift?.(seen.manager, settings) ?? []).length > 0) return {altered: [], lostTick}
   const altered = [...(await wantedFiles(scene, settings)), ...tick].flatMap((file) => {
     const text = file.edited ? undefined : readIfAllowed(host, file.path)
     if (text === undefined || text === file.text || isOtherVersionsTick(text, file)) return []
@@ -166,16 +166,16 @@ type WantedFile = Pick<DefinitionFile, 'path' | 'text' | 'edited' | 'isProgram'>
 
 /** What the manager calls, as it should be. Where that is the service helper alone it is the package's own, byte for byte, and nothing is rendered. */
 async function wantedFiles({target: {manager, service, host}}: Scene, settings: ServiceSettings): Promise<WantedFile[]> {
-  const own = manager.ownFiles(service)
+  const own = manager.definition.ownFiles(service)
   const kept = own.filter(({role}) => role !== 'helper' && !(manager.container && role !== 'settings' && role !== 'secrets'))
   const looked = own.filter((file) => !kept.includes(file))
   if (looked.every((file) => path.basename(file.path) === HELPER_NAME)) {
     return looked.map((file) => ({path: file.path, text: helperText(host), edited: false, isProgram: false}))
   }
-  return (await manager.render(service, settings, manager.readEnvironment(service))).filter(
+  return (await manager.definition.render(service, settings, manager.definition.readEnvironment(service))).filter(
     (file) =>
       !file.secret &&
-      path.basename(file.path) !== path.basename(manager.settingsFile(service)) &&
+      path.basename(file.path) !== path.basename(manager.placement.placesOf(service).settings) &&
       !kept.some((one) => one.path === file.path),
   )
 }

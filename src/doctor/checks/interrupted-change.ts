@@ -29,7 +29,7 @@ interface Evidence {
   readonly isElsewhere: boolean
 }
 
-const definitionsOf = oncePerLook(({target: {manager, service}}): GatewayDefinition[] => manager.gatewayDefinitions(service.account))
+const definitionsOf = oncePerLook(({target: {manager, service}}): GatewayDefinition[] => manager.rivals.definitions(service.account))
 
 /** What a kill -9, or a machine that went down, left of a command of ours. */
 export const definition: CheckDefinition<Evidence> = {
@@ -40,22 +40,22 @@ export const definition: CheckDefinition<Evidence> = {
   needsManager: true,
   look: (scene) => {
     const {manager, service, host, userHost} = scene.target
-    const door = ownerDoor(host, manager.owner(service))
+    const door = ownerDoor(host, manager.placement.owner(service))
     const {home} = service.profile
-    const ours = manager.leftovers(service, [])
+    const ours = manager.installer.leftovers(service, [])
     const inHome = (userHost.list(home) ?? [])
       .filter(isTemporaryPath)
       .map((name) => path.join(home, name))
       .filter((file) => userHost.lstat(file)?.kind !== 'folder')
-    const policy = manager.ownFiles(service).find(({role}) => role === 'policy')?.path ?? ''
+    const policy = manager.definition.ownFiles(service).find(({role}) => role === 'policy')?.path ?? ''
     const isAbsent = scene.seen.manager.installed === 'no'
     const evidence = {
       temporaries: [...ours.filter(isTemporaryPath), ...inHome],
-      isRestartDue: ours.includes(manager.restartDueFile(service)),
-      hasSettings: ours.includes(manager.settingsFile(service)),
+      isRestartDue: ours.includes(manager.placement.placesOf(service).restartDue),
+      hasSettings: ours.includes(manager.placement.placesOf(service).settings),
       newerWriter:
         hasOurPolicy(scene.seen) && !scene.seen.manager.settings
-          ? newerWriter(readIfAllowed(door, manager.settingsFile(service)))
+          ? newerWriter(readIfAllowed(door, manager.placement.placesOf(service).settings))
           : undefined,
       hasPolicy: isAbsent && door.lstat(policy) !== undefined,
     }
@@ -175,7 +175,7 @@ async function completion(scene: Scene, found: readonly Found[], options: FixOpt
 }
 
 function removal({target: {manager, service}}: Scene, file: string): Step {
-  const as = file.startsWith(`${service.profile.home}/`) ? service.account : manager.owner(service)
+  const as = file.startsWith(`${service.profile.home}/`) ? service.account : manager.placement.owner(service)
   return {kind: 'remove-file', why: `remove ${file}`, path: file, as}
 }
 

@@ -57,7 +57,7 @@ function leftIn(scene: Scene): ProcessInfo[] {
   const main = manager.mainPid === undefined ? undefined : processes.entries.get(manager.mainPid)
   // Whether anything is left is only known of a service that is down, or whose main process is seen.
   if (manager.activity === 'running' ? !main : verdict.state !== 'dead') return []
-  const pids = target.manager.processesOf(manager) ?? []
+  const pids = target.manager.observer.processesOf?.(manager) ?? []
   const left = pids.filter((pid) => {
     const entry = processes.entries.get(pid)
     return entry !== undefined && pid !== main?.pid && !hasEnded(entry) && (main === undefined || entry.startTime < main.startTime)

@@ -36,7 +36,7 @@ interface Evidence {
 const STALE_MS = GatewayLimit.stateFreshSec * 1000
 const BEAT_MS = GatewayLimit.heartbeatFreshSec * 1000
 
-const lastTickOf = oncePerLook(({target: {manager, service}}) => manager.lastTick(service))
+const lastTickOf = oncePerLook(({target: {manager, service}}) => manager.tick.last?.(service))
 
 /**
  * `off`: the tick itself does not run. What others read as a sign of life and is none: `stale` the timestamp of the state file, `late` and `foreign` the gateway's own heartbeat
@@ -204,7 +204,7 @@ function aboutWedged(scene: Scene, {beat, ownPid}: Evidence): Found {
 async function planTick({target, seen}: Scene): Promise<Plan> {
   const {manager, service} = target
   const {settings} = seen.manager
-  const {steps} = await manager.heartbeat(service, settings)
+  const {steps} = await manager.tick.heartbeat(service, settings)
   const tickStep = sharedTick(target, steps, {settings, former: settings})
   const now: Step = {
     kind: 'act',

@@ -29,7 +29,7 @@ export const definition: CheckDefinition<undefined> = {
     interrupts: false,
     plan: ({target: {manager, service}}) => ({
       title: `enable ${service.name}`,
-      steps: [...onUndo(manager.disable(service)), ...manager.enable(service)],
+      steps: [...onUndo(manager.control.disable(service)), ...manager.control.enable(service)],
       outcome: `${service.name} starts at boot`,
     }),
   },

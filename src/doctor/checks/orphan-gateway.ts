@@ -123,7 +123,7 @@ function hasOwn({seen: {manager, gateway}}: Scene): boolean {
 
 /** Whoever would start it again; the service's own definition is not meant, nor what a shell of a login runs. */
 function supervisorOf({target: {manager, service}}: Scene, process: ProcessInfo): Supervisor | undefined {
-  const found = manager.supervisorOf?.(process, service.account)
+  const found = manager.rivals.supervisorOf?.(process, service.account)
   return found?.name === service.name && found.scope === manager.scope && found.of === undefined ? undefined : found
 }
 
@@ -191,7 +191,7 @@ async function planEnd(scene: Scene, orphans: readonly Orphan[], _found: readonl
   return {
     title: `end what runs beside ${service.name}`,
     // Whatever the service waits for, a start that was called off included, began with the orphan.
-    steps: [...end, ...(start ? manager.restart(service) : [])],
+    steps: [...end, ...(start ? manager.control.restart(service) : [])],
     ...(start
       ? {
           verify: async (progress) => {

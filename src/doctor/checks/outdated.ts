@@ -89,23 +89,25 @@ export const definition: CheckDefinition<Evidence | undefined> = {
 /** The files of a service as this version writes them, from what was chosen when it was installed. */
 async function rendered(scene: Scene, settings: ServiceSettings): Promise<DefinitionFile[]> {
   const {manager, service} = scene.target
-  const files = await manager.render(service, settings, manager.readEnvironment(service))
+  const files = await manager.definition.render(service, settings, manager.definition.readEnvironment(service))
   return settings.heartbeat.enabled ? [...files, ...((await heartbeatOf(scene))?.files ?? [])] : files
 }
 
 function compare(scene: Scene, files: readonly DefinitionFile[], writtenBy: string | undefined): Evidence {
   const {manager, service} = scene.target
-  const door = ownerDoor(scene.target.host, manager.owner(service))
-  const helpers = manager.ownFiles(service).flatMap((file) => (file.role === 'helper' ? [file.path] : []))
+  const door = ownerDoor(scene.target.host, manager.placement.owner(service))
+  const helpers = manager.definition.ownFiles(service).flatMap((file) => (file.role === 'helper' ? [file.path] : []))
   // The record of what was chosen is none of what was made of it.
-  const made = files.filter((file) => path.basename(file.path) !== path.basename(manager.settingsFile(service)) && !file.edited)
+  const made = files.filter(
+    (file) => path.basename(file.path) !== path.basename(manager.placement.placesOf(service).settings) && !file.edited,
+  )
   const differing = made.filter((file) => {
     const text = door.readText(file.path)
     return text !== undefined && text !== file.text
   })
   const added = made.filter((file) => helpers.includes(file.path) && door.lstat(file.path) === undefined)
-  const wanted = [...files.map((file) => file.path), manager.restartDueFile(service)]
-  const leftover = manager.leftovers(service, wanted).filter((file) => !isTemporaryPath(file))
+  const wanted = [...files.map((file) => file.path), manager.placement.placesOf(service).restartDue]
+  const leftover = manager.installer.leftovers(service, wanted).filter((file) => !isTemporaryPath(file))
   const paths = (list: readonly DefinitionFile[]) => list.map((file) => file.path)
   return {
     writtenBy,

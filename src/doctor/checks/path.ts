@@ -43,8 +43,8 @@ export const definition: CheckDefinition<Evidence> = {
   look: (scene) => {
     const {manager, host, service} = scene.target
     const {settings} = scene.seen.manager
-    const given = manager.readEnvironment(service).get('PATH')
-    const searchPath = given ?? manager.evidence(scene.seen.manager).searchPath
+    const given = manager.definition.readEnvironment(service).get('PATH')
+    const searchPath = given ?? manager.definition.evidence(scene.seen.manager).searchPath
     const wanted = unitPath(host, service.profile.home, service.account, settings?.command ?? [])
     const folders = (searchPath ?? '').split(':').filter((folder) => folder.startsWith('/'))
     const has = (list: readonly string[], tool: string) => list.find((folder) => isThere(scene, `${folder}/${tool}`))

@@ -82,7 +82,7 @@ export const definition: CheckDefinition<Evidence> = {
 /** Upstream's place, in the environment that the gateway has. */
 function lockFolder({target, seen}: Scene): string {
   const {account} = target.service
-  const environment = target.manager.readEnvironment(target.service)
+  const environment = target.manager.definition.readEnvironment(target.service)
   const variable = (name: string) => {
     const entry = seen.manager.environment.findLast((one) => one.startsWith(`${name}=`))
     return environment.get(name) ?? entry?.slice(name.length + 1)

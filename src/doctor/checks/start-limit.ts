@@ -13,7 +13,7 @@ export const definition: CheckDefinition<DefinitionEvidence> = {
   why: 'Some quick exits in a row, planned restarts among them, and the gateway stays down until somebody starts it by hand.',
   needsService: true,
   needsManager: true,
-  look: ({target: {manager}, seen}) => manager.evidence(seen.manager),
+  look: ({target: {manager}, seen}) => manager.definition.evidence(seen.manager),
   diagnose: (scene, {restartRisk, startFailure}) => {
     const {seen} = scene
     const {service, installed, restarts, activity, broken} = seen.manager

@@ -23,8 +23,8 @@ export const definition: CheckDefinition<Evidence> = {
   needsService: true,
   needsManager: true,
   look: async ({target: {manager, userHost, service}, seen}) => ({
-    stopTimeoutMs: manager.evidence(seen.manager).stopTimeoutMs,
-    shutdown: manager.evidence(seen.manager).shutdown,
+    stopTimeoutMs: manager.definition.evidence(seen.manager).stopTimeoutMs,
+    shutdown: manager.definition.evidence(seen.manager).shutdown,
     configured: await configuredDrain(userHost, service.profile.home),
   }),
   diagnose: ({seen}, {stopTimeoutMs, shutdown, configured}) => {

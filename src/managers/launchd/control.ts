@@ -1,20 +1,20 @@
-import type {Scope, Service} from '../../service/service.js'
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {stopTimeoutSec} from '../../gateway/drain.js'
-import {accountDoor, ownerDoor} from '../../host/account-door.js'
-import type {Door, Host} from '../../host/host.js'
+import {accountDoor} from '../../host/account-door.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
 import type {ManagerRequest, Progress, Step} from '../../plan/plan.js'
-import {definitionPaths} from './render.js'
+import type {Service} from '../../service/service.js'
+import type {Control, Observer} from '../manager.js'
+import {ownerIn} from '../two-scopes.js'
 import type {Domain} from './domain.js'
-import {isStale} from './observe.js'
 import {answerOf, changeFailed} from './failures.js'
-import type {Launchctl} from './launchctl.js'
 import {type Job, load, unload, waitUntilEnded} from './load.js'
+import {isStale} from './observe.js'
+import {definitionPaths} from './paths.js'
 import {isEdited, isOwn} from './plist.js'
 import type {PrintedJob} from './print.js'
-import type {Loaded, Whereabouts} from './whereabouts.js'
+import type {Launchd, Loaded} from './whereabouts.js'
 
 /** What a stop or a start by hand makes the launcher and the helpers forget. */
 const FORGOTTEN = ['failures', 'restarts', 'started', 'stop', 'stopping'] as const
@@ -24,94 +24,105 @@ const LOOK_EVERY_MS = 100
 /** States of a job whose process was told to end. */
 const ENDING: readonly string[] = ['SIGTERMed', 'SIGKILLed', 'languishing']
 
-/** Starts, restarts and stops a service's job. `gatewayOf`: the pid of its gateway, if it has one. */
-export class JobLife {
-  constructor(
-    private readonly host: Host,
-    private readonly scope: Scope,
-    private readonly launchctl: Launchctl,
-    private readonly where: Whereabouts,
-    private readonly gatewayOf: (service: Service) => number | undefined,
-  ) {}
+/** See Control. */
+export function control(launchd: Launchd, seen: Observer): Control {
+  const {host, launchctl, where} = launchd
+  const {forget, bringUp, bringUpAnew, tellToStop, job} = jobLife(launchd)
+  const asking = (request: ManagerRequest, why: string, {name}: Service, ask: (progress: Progress) => Promise<boolean>): Step => ({
+    ...{kind: 'ask-manager', request, why, name, ask},
+  })
+  const change = (why: string, word: string, service: Service) =>
+    launchctl.step(why, [word, `${where.domain(service).target}/${service.name}`])
+  const settle = (service: Service) => [
+    asking('unload', 'have launchd forget a job that has ended', service, async (progress) => {
+      const {loaded} = where.find(service, undefined)
+      if (!loaded || loaded.printed.pid !== undefined) return false
+      return unload(host, launchctl, loaded.domain, job(service), progress)
+    }),
+    forget(service),
+  ]
+  return {
+    enable: (service) => [change('start it at every login or boot', 'enable', service)],
+    disable: (service) => [change('keep it down over a reboot', 'disable', service)],
+    start: (service) => [forget(service), asking('start', 'start the gateway', service, (progress) => bringUp(service, progress))],
+    stop: (service) => [asking('stop', 'stop the gateway', service, (progress) => tellToStop(service, progress))],
+    restart: (service) => [
+      forget(service),
+      asking('restart', 'restart the gateway', service, (progress) => bringUpAnew(service, progress)),
+    ],
+    abort: (service) => [
+      asking('kill', 'kill the gateway, and unload its job', service, async (progress) => {
+        const {loaded} = where.find(service, undefined)
+        if (!loaded) return false
+        const pid = seen.observe([service])[0]?.mainPid
+        if (pid !== undefined) accountDoor(host, service.account).signal(pid, 'SIGKILL')
+        return unload(host, launchctl, loaded.domain, job(service), progress)
+      }),
+      ...settle(service),
+    ],
+    settle,
+  }
+}
+
+/** Starts, restarts and stops a service's job. */
+function jobLife(launchd: Launchd) {
+  const {host, scope, files, launchctl, where} = launchd
+  return {forget, bringUp, bringUpAnew, tellToStop, job}
 
   /** A start by hand must not wait for a delay that earlier failures earned. What there is to forget shows only when it comes to that. */
-  forget(service: Service): Step {
-    const {stateFolder: path} = definitionPaths(this.scope, service)
+  function forget(service: Service): Step {
+    const {stateFolder: path} = definitionPaths(scope, service)
     return {kind: 'empty-folder', why: 'forget earlier failures', path, names: FORGOTTEN, as: service.account}
-  }
-
-  start(service: Service): Step {
-    return this.asking('start', 'start the gateway', service, (progress) => this.bringUp(service, progress))
-  }
-
-  restart(service: Service): Step {
-    return this.asking('restart', 'restart the gateway', service, (progress) => this.bringUpAnew(service, progress))
-  }
-
-  stop(service: Service): Step {
-    return this.asking('stop', 'stop the gateway', service, (progress) => this.tellToStop(service, progress))
-  }
-
-  kill(service: Service): Step {
-    return this.asking('kill', 'kill the gateway, and unload its job', service, (progress) => this.killAndUnload(service, progress))
-  }
-
-  forgetEnded(service: Service): Step {
-    return this.asking('unload', 'have launchd forget a job that has ended', service, (progress) => this.unloadEnded(service, progress))
-  }
-
-  private asking(request: ManagerRequest, why: string, {name}: Service, ask: (progress: Progress) => Promise<boolean>): Step {
-    return {kind: 'ask-manager', request, why, name, ask}
   }
 
   /**
    * Has it loaded in the domain and from the text that it should be, and running. One that is being booted out is still known, and is gone
    * in a moment: then it is loaded anew.
    */
-  private async bringUp(service: Service, progress: Progress): Promise<boolean> {
-    const domain = this.where.domain(service)
-    const endMs = this.host.monotonicMs() + this.stopLimitMs(service)
+  async function bringUp(service: Service, progress: Progress): Promise<boolean> {
+    const domain = where.domain(service)
+    const endMs = host.monotonicMs() + stopLimitMs(service)
     for (;;) {
-      const {loaded} = this.where.find(service, undefined)
-      if (!loaded) return this.loadIn(domain, service, progress)
+      const {loaded} = where.find(service, undefined)
+      if (!loaded) return loadIn(domain, service, progress)
       const {pid, state} = loaded.printed
       if (pid !== undefined && !ENDING.includes(state)) return false
       if (pid === undefined) {
-        if (!this.isCurrent(service, loaded, domain)) {
-          await unload(this.host, this.launchctl, loaded.domain, this.job(service), progress)
-          return this.loadIn(domain, service, progress)
+        if (!isCurrent(service, loaded, domain)) {
+          await unload(host, launchctl, loaded.domain, job(service), progress)
+          return loadIn(domain, service, progress)
         }
-        if (await this.kickstart(loaded.domain, service, [], progress)) return true
+        if (await kickstart(loaded.domain, service, [], progress)) return true
       }
-      if (this.host.monotonicMs() >= endMs) throw neverDone(service)
+      if (host.monotonicMs() >= endMs) throw neverDone(service)
       progress(`waiting until launchd is done with ${service.name}`)
-      await this.host.sleep(LOOK_EVERY_MS)
+      await host.sleep(LOOK_EVERY_MS)
     }
   }
 
   /** Ends what runs, and starts it by the text that is on disk, in the domain where it should be. */
-  private async bringUpAnew(service: Service, progress: Progress): Promise<boolean> {
-    const domain = this.where.domain(service)
-    const {loaded} = this.where.find(service, undefined)
-    if (!loaded) return this.loadIn(domain, service, progress)
-    if (loaded.printed.pid !== undefined && this.isOurs(service)) {
-      const {domain: where, printed} = loaded
+  async function bringUpAnew(service: Service, progress: Progress): Promise<boolean> {
+    const domain = where.domain(service)
+    const {loaded} = where.find(service, undefined)
+    if (!loaded) return loadIn(domain, service, progress)
+    const {domain: loadedIn, printed} = loaded
+    if (printed.pid !== undefined && isOurs(service)) {
       try {
-        await this.tellToStop(service, progress)
-        await waitUntilEnded(this.host, this.launchctl, where, this.job(service), printed.pid ?? 0, this.stopLimitMs(service), progress)
+        await tellToStop(service, progress)
+        await waitUntilEnded(host, launchctl, loadedIn, job(service), printed.pid, stopLimitMs(service), progress)
       } finally {
-        this.mark(service, false)
+        mark(service, false)
       }
     }
-    if (this.isCurrent(service, loaded, domain)) {
-      return (await this.kickstart(domain, service, ['-k'], progress)) || this.bringUp(service, progress)
+    if (isCurrent(service, loaded, domain)) {
+      return (await kickstart(domain, service, ['-k'], progress)) || bringUp(service, progress)
     }
-    await unload(this.host, this.launchctl, loaded.domain, this.job(service), progress)
-    return this.loadIn(domain, service, progress)
+    await unload(host, launchctl, loadedIn, job(service), progress)
+    return loadIn(domain, service, progress)
   }
 
-  private async loadIn(domain: Domain, service: Service, progress: Progress): Promise<boolean> {
-    await load(this.host, this.launchctl, domain, this.job(service), progress)
+  async function loadIn(domain: Domain, service: Service, progress: Progress): Promise<boolean> {
+    await load(host, launchctl, domain, job(service), progress)
     return true
   }
 
@@ -119,78 +130,59 @@ export class JobLife {
    * Has the launcher end the gateway, and itself for good. Not by bootout: launchd gives a user's job 60 s at most, whatever its definition
    * says, and a drain may take longer. What has no process, or is not ours, is unloaded.
    */
-  private async tellToStop(service: Service, progress: Progress): Promise<boolean> {
-    const {loaded} = this.where.find(service, undefined)
+  async function tellToStop(service: Service, progress: Progress): Promise<boolean> {
+    const {loaded} = where.find(service, undefined)
     if (!loaded) return false
-    if (this.isOurs(service) && loaded.printed.pid !== undefined) {
-      this.mark(service, true)
-      const result = await this.launchctl.change(['kill', 'SIGTERM', `${loaded.domain.target}/${service.name}`])
+    if (isOurs(service) && loaded.printed.pid !== undefined) {
+      mark(service, true)
+      const result = await launchctl.change(['kill', 'SIGTERM', `${loaded.domain.target}/${service.name}`])
       if (result.code === 0) return true
     }
     progress(`unloading ${service.name}`)
-    const result = await this.launchctl.change(['bootout', `${loaded.domain.target}/${service.name}`])
+    const result = await launchctl.change(['bootout', `${loaded.domain.target}/${service.name}`])
     const answer = answerOf(result)
     if (answer === 'denied' || answer === 'unknown') throw changeFailed(result, `${service.name} could not be unloaded`)
     return true
   }
 
-  private async killAndUnload(service: Service, progress: Progress): Promise<boolean> {
-    const {loaded} = this.where.find(service, undefined)
-    if (!loaded) return false
-    const pid = this.gatewayOf(service)
-    if (pid !== undefined) accountDoor(this.host, service.account).signal(pid, 'SIGKILL')
-    return unload(this.host, this.launchctl, loaded.domain, this.job(service), progress)
-  }
-
-  private async unloadEnded(service: Service, progress: Progress): Promise<boolean> {
-    const {loaded} = this.where.find(service, undefined)
-    if (!loaded || loaded.printed.pid !== undefined) return false
-    return unload(this.host, this.launchctl, loaded.domain, this.job(service), progress)
-  }
-
-  job(service: Service): Job {
-    const owner = this.scope === 'system' ? {uid: 0, name: 'root'} : service.account
-    return {label: service.name, plist: definitionPaths(this.scope, service).plist, owner}
+  function job(service: Service): Job {
+    return {label: service.name, plist: definitionPaths(scope, service).plist, owner: ownerIn(launchd, service) ?? {uid: 0, name: 'root'}}
   }
 
   /** Starts a loaded job, or loads one that was unloaded meanwhile. False if launchd is still busy with it, be it starting or ending. */
-  private async kickstart(domain: Domain, service: Service, flags: readonly string[], progress: Progress): Promise<boolean> {
-    const result = await this.launchctl.change(['kickstart', ...flags, `${domain.target}/${service.name}`], this.stopLimitMs(service))
+  async function kickstart(domain: Domain, service: Service, flags: readonly string[], progress: Progress): Promise<boolean> {
+    const result = await launchctl.change(['kickstart', ...flags, `${domain.target}/${service.name}`], stopLimitMs(service))
     const answer = answerOf(result)
     if (answer === 'done' || answer === 'busy') return answer === 'done'
     if (answer === 'not-loaded') {
-      await load(this.host, this.launchctl, domain, this.job(service), progress)
+      await load(host, launchctl, domain, job(service), progress)
       return true
     }
     throw changeFailed(result, `${service.name} could not be started`)
   }
 
   /** Tells the launcher that a stop is meant to last, or takes that back. */
-  private mark(service: Service, isStop: boolean): void {
-    const file = path.join(definitionPaths(this.scope, service).stateFolder, 'stop')
-    if (isStop) accountDoor(this.host, service.account).writeAtomic(file, '', 0o600)
-    else accountDoor(this.host, service.account).removeFile(file)
+  function mark(service: Service, isStop: boolean): void {
+    const file = path.join(definitionPaths(scope, service).stateFolder, 'stop')
+    if (isStop) accountDoor(host, service.account).writeAtomic(file, '', 0o600)
+    else accountDoor(host, service.account).removeFile(file)
   }
 
   /** True if launchd has the job where it should be and as it is on disk. An edit by hand cannot be told from what was loaded. */
-  private isCurrent(service: Service, {domain, printed}: Loaded, wanted: Domain): boolean {
-    const {plist} = definitionPaths(this.scope, service)
-    const text = readIfAllowed(this.files(service), plist)
+  function isCurrent(service: Service, {domain, printed}: Loaded, wanted: Domain): boolean {
+    const {plist} = definitionPaths(scope, service)
+    const text = readIfAllowed(files, plist)
     if (domain.target !== wanted.target || text === undefined || isEdited(text)) return false
     return !isGivenUp(printed) && !isStale(printed, text)
   }
 
-  private files({account}: Service): Door {
-    return ownerDoor(this.host, this.scope === 'user' ? account : undefined)
+  function isOurs(service: Service): boolean {
+    const text = readIfAllowed(files, definitionPaths(scope, service).plist)
+    return text === undefined ? where.recordedSettings(service) !== undefined : isOwn(text)
   }
 
-  private isOurs(service: Service): boolean {
-    const text = readIfAllowed(this.files(service), definitionPaths(this.scope, service).plist)
-    return text === undefined ? this.where.recordedSettings(service) !== undefined : isOwn(text)
-  }
-
-  private stopLimitMs(service: Service): number {
-    const settings = this.where.recordedSettings(service)
+  function stopLimitMs(service: Service): number {
+    const settings = where.recordedSettings(service)
     return (settings ? stopTimeoutSec(settings) : 60) * 1000 + STOP_MARGIN_MS
   }
 }

@@ -1,7 +1,15 @@
+import {stopTimeoutSec} from '../../gateway/drain.js'
 import {gatewayArgv} from '../../service/gateway-argv.js'
-import type {DefinitionEvidence, ManagerObservation, RestartRisk, StartFailure, UsedProgram} from '../manager.js'
+import type {Scope, Service} from '../../service/service.js'
+import type {ServiceSettings} from '../../service/settings.js'
+import type {DefinitionEvidence, DirectiveDrift, ManagerObservation, OwnFile, RestartRisk, StartFailure, UsedProgram} from '../manager.js'
+import {domainOf, parseDomainKind} from './domain.js'
+import {definitionPaths} from './paths.js'
 import {parsePlist} from './plist.js'
+import type {Launchd} from './whereabouts.js'
 
+/** How much longer launchd waits than the launcher, which kills the gateway when its time is up. */
+const EXIT_MARGIN_SEC = 10
 /** A pause of at least this makes at most 120 starts an hour, which harms nobody. */
 const HARMLESS_PAUSE_SEC = 30
 /** launchd.plist(5), ThrottleInterval. */
@@ -65,4 +73,55 @@ export function commandOf(text: string): string[] {
   const value = parsePlist(text)
   const words = typeof value === 'object' && 'ProgramArguments' in value ? value.ProgramArguments : []
   return Array.isArray(words) ? words.map(String) : []
+}
+
+/** Longest that a stop of the service may take, in seconds. */
+export function exitTimeoutSec(settings: ServiceSettings): number {
+  return stopTimeoutSec(settings) + EXIT_MARGIN_SEC
+}
+
+/** The files of a service of ours. */
+export function ownFiles(scope: Scope, service: Service): OwnFile[] {
+  const {plist, launcher, helper, startGateway, settings, environmentFile} = definitionPaths(scope, service)
+  return [
+    {path: plist, role: 'definition'},
+    {path: settings, role: 'settings'},
+    {path: environmentFile, role: 'secrets'},
+    ...[launcher, helper, startGateway].map((path): OwnFile => ({path, role: 'helper'})),
+  ]
+}
+
+/** See Definition.drift: keys of a property list that we own and whose value on disk is not the wanted one. */
+export function driftOf({scope}: Launchd, observation: ManagerObservation, settings: ServiceSettings): DirectiveDrift[] {
+  const {service} = observation
+  const kind = parseDomainKind(observation.settings?.domain)
+  const domain = kind && domainOf(kind, service.account)
+  const paths = definitionPaths(scope, service)
+  const [setBy] = observation.definitionPaths
+  const equal = (text: string) => ({text, accepts: (shown: string | undefined) => shown === text})
+  const exitSec = exitTimeoutSec(settings)
+  const wanted: Record<string, {text: string; accepts: (shown: string | undefined) => boolean}> = {
+    ProgramArguments: equal(JSON.stringify([paths.launcher, paths.stateFolder])),
+    RunAtLoad: equal('true'),
+    KeepAlive: equal('{"SuccessfulExit":false}'),
+    // A longer time than ours keeps what ours is for: the gateway may drain.
+    ExitTimeOut: {text: `${exitSec} or more`, accepts: (shown) => Number(shown) >= exitSec},
+    ...(domain?.sessionType === undefined ? {} : {LimitLoadToSessionType: equal(domain.sessionType)}),
+    StandardOutPath: equal(paths.log),
+    StandardErrorPath: equal(paths.log),
+  }
+  const drifts = Object.entries(wanted).flatMap(([directive, {text, accepts}]) => {
+    const merged = observation.directives[directive]
+    return accepts(merged) ? [] : [{directive, wanted: text, merged: merged ?? '', setBy}]
+  })
+  return [...drifts, ...launcherDrift(paths.launcher, observation, settings)]
+}
+
+/** What the launcher of another version of ours, or for other settings, goes by. One that is gone is another check's. */
+function launcherDrift(launcher: string, {directives}: ManagerObservation, settings: ServiceSettings): DirectiveDrift[] {
+  const wanted = {RestartDelay: String(settings.policy.restartDelayMs / 1000), StopTimeout: String(stopTimeoutSec(settings))}
+  return Object.entries(wanted).flatMap(([directive, text]) => {
+    const merged = directives[directive]
+    return merged === undefined || merged === text ? [] : [{directive, wanted: text, merged, setBy: launcher}]
+  })
 }

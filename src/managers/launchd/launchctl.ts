@@ -1,10 +1,9 @@
 import type {Account, Host, RunResult} from '../../host/host.js'
 import type {RunStep} from '../../plan/plan.js'
+import {LAUNCHCTL_PATH} from './detect.js'
 import {answerOf, lookFailed, notUnderstood} from './failures.js'
 import {parseDisabled, parsePrint, type PrintedJob} from './print.js'
 
-/** Where launchctl is, whatever the caller's PATH says: the system's own folders come first. */
-export const LAUNCHCTL_PATH = '/bin:/usr/bin:/sbin:/usr/sbin:/usr/local/bin'
 const READ_TIMEOUT_MS = 20_000
 const CHANGE_TIMEOUT_MS = 60_000
 

@@ -1,18 +1,20 @@
-import type {Scope, Service} from '../../service/service.js'
-import {GatewayExit, GatewayVariable} from '../../gateway/contract.js'
-import {accountDoor} from '../../host/account-door.js'
 import path from 'node:path'
-import {pidFile, readProcessRecord} from '../../gateway/records.js'
+import {GatewayExit, GatewayVariable} from '../../gateway/contract.js'
 import {recordOf} from '../../gateway/observation.js'
+import {pidFile, readProcessRecord} from '../../gateway/records.js'
+import {accountDoor} from '../../host/account-door.js'
 import {type Door, type Host, HostError} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
-import {parseSettings, type ServiceSettings} from '../../service/settings.js'
-import {type Activity, exitedWith, type LastExit, type ManagerObservation} from '../manager.js'
-import {definitionPaths} from './render.js'
+import type {Scope, Service} from '../../service/service.js'
+import {type Activity, exitedWith, type LastExit, type ManagerObservation, type Observer} from '../manager.js'
+import {orNoAccess} from '../no-access.js'
 import type {Domain} from './domain.js'
+import {noSession} from './failures.js'
 import {launchctlEnvironment} from './launchctl.js'
+import {definitionPaths} from './paths.js'
 import {DEFINITION_VARIABLE, isDict, isOwn, member, parsePlist, type PlistValue} from './plist.js'
 import type {PrintedJob} from './print.js'
+import {type Launchd, type OnDisk, readOnDisk} from './whereabouts.js'
 
 /** One row of the process table. */
 export interface ProcessRow {
@@ -29,15 +31,6 @@ export interface Memory {
   readonly failures: number
   /** A stop was asked for, and the gateway has not ended yet. */
   readonly isStopping: boolean
-}
-
-/** A service's files, as far as they may be read. */
-export interface OnDisk {
-  /** Text of the property list; undefined if there is none. */
-  readonly plist: string | undefined
-  /** Text of the launcher; undefined if there is none. */
-  readonly launcher: string | undefined
-  readonly settings: ServiceSettings | undefined
 }
 
 /** All that one observation is made of. */
@@ -61,12 +54,55 @@ const OWNED_KEYS = [
 const PROCESS_TIMEOUT_MS = 10_000
 const MAX_DEPTH = 64
 
-export function readOnDisk(host: Door, scope: Scope, service: Service): OnDisk {
-  const paths = definitionPaths(scope, service)
+/** See Observer. */
+export function observer({host, scope, files, where}: Launchd): Observer {
   return {
-    plist: host.readText(paths.plist),
-    launcher: readIfAllowed(host, paths.launcher),
-    settings: parseSettings(readIfAllowed(host, paths.settings)),
+    observe: (services) => {
+      const disabled = new Map<string, ReadonlyMap<string, boolean> | undefined>()
+      let processes: Evidence['processes'] | undefined
+      return services.map((service) => {
+        const onDisk = orNoAccess(() => readOnDisk(files, scope, service))
+        const {loaded, present} = where.find(service, onDisk.settings)
+        // Without any session nothing runs in one; of what is not on disk either, that is all there is to know.
+        if (present === undefined && onDisk.plist !== undefined) throw noSession(service.account)
+        const domain = loaded?.domain ?? present
+        // All domains of a user go by one record.
+        if (domain && !disabled.has(domain.target)) disabled.set(domain.target, where.disabled(domain))
+        const records = domain && disabled.get(domain.target)
+        if (loaded?.printed.pid !== undefined) processes ??= readProcesses(host)
+        return observationOf(host, scope, service, {
+          onDisk,
+          job: loaded,
+          domain,
+          isDisabled: records && (records.get(service.name) ?? false),
+          memory: readMemory(files, definitionPaths(scope, service).stateFolder),
+          processes: processes ?? new Map(),
+        })
+      })
+    },
+    isOnDisk: (service) => orNoAccess(() => files.lstat(definitionPaths(scope, service).plist) !== undefined),
+    notInstalled: (service) =>
+      observationOf(host, scope, service, {
+        onDisk: {plist: undefined, launcher: undefined, settings: undefined},
+        job: undefined,
+        domain: undefined,
+        isDisabled: undefined,
+        memory: {gatewayPid: undefined, ended: undefined, restarts: 0, failures: 0, isStopping: false},
+        processes: new Map(),
+      }),
+    /**
+     * The gateway and what it has started. What a former one has left behind has another parent by now, but is in the process group of the
+     * job, if it has not left that: a job's first process leads a group of its own (launchd.plist(5), AbandonProcessGroup).
+     */
+    processesOf: ({mainPid, launcherPid}) => {
+      if (launcherPid === undefined) return undefined
+      const processes = readProcesses(host)
+      const group = readProcessGroup(host, launcherPid)
+      return [...processes.keys()].filter((pid) => {
+        if (mainPid !== undefined && descends(processes, pid, mainPid)) return true
+        return group.includes(pid) && !descends(processes, pid, launcherPid)
+      })
+    },
   }
 }
 
@@ -90,7 +126,7 @@ export function readProcesses(host: Host): ReadonlyMap<number, ProcessRow> {
 }
 
 /** The pids of a process group. */
-export function readProcessGroup(host: Host, group: number): number[] {
+function readProcessGroup(host: Host, group: number): number[] {
   const argv = ['ps', '-ax', '-o', 'pid=', '-o', 'pgid=']
   const {stdout} = host.read(argv, {env: launchctlEnvironment(), timeoutMs: PROCESS_TIMEOUT_MS})
   return [...stdout.matchAll(/^[ \t]*(\d+)[ \t]+(\d+)[ \t]*$/gm)]
@@ -122,7 +158,7 @@ export function descends(processes: ReadonlyMap<number, ProcessRow>, pid: number
 }
 
 /** Makes an observation of what was seen. Reads the gateway's record, to tell which of the job's processes is the gateway. */
-export function observationOf(host: Host, scope: Scope, service: Service, evidence: Evidence): ManagerObservation {
+function observationOf(host: Host, scope: Scope, service: Service, evidence: Evidence): ManagerObservation {
   const {onDisk, job, memory, processes, isDisabled} = evidence
   const paths = definitionPaths(scope, service)
   const plist = onDisk.plist === undefined ? undefined : parsePlist(onDisk.plist)

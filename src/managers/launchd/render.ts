@@ -1,78 +1,35 @@
-import type {Scope, Service} from '../../service/service.js'
-import path from 'node:path'
+import {ExitStatus, ServiceError, usageError} from '../../errors.js'
 import {GatewayVariable} from '../../gateway/contract.js'
-import {usageError} from '../../errors.js'
 import {stopTimeoutSec} from '../../gateway/drain.js'
-import type {Account, Door, Host} from '../../host/host.js'
+import type {Host} from '../../host/host.js'
+import {readIfAllowed} from '../../host/tolerant-read.js'
 import {gatewayArgv} from '../../service/gateway-argv.js'
-import {HELPER_NAME, helperText, helperWords, toolPath} from '../../service/service-helper.js'
 import {UNCOUNTED_MS} from '../../service/restart-policy.js'
+import type {Service} from '../../service/service.js'
+import {helperText, helperWords, toolPath} from '../../service/service-helper.js'
 import {formatSettings, type ServiceSettings} from '../../service/settings.js'
-import {shellQuote} from '../../text/shell-quote.js'
 import {renderTemplate} from '../../service/template.js'
 import {shown} from '../../service/text-check.js'
 import {unitPath} from '../../service/unit-path.js'
-import type {DefinitionFile} from '../manager.js'
-import type {Domain} from './domain.js'
-import {formatEnvironment, refusedVariable} from './environment-file.js'
-import {DEFINITION_VARIABLE, isEdited, refusedPlistText, renderPlist} from './plist.js'
-import {stateFolderOf} from './paths.js'
+import {shellQuote} from '../../text/shell-quote.js'
+import {definitionFile} from '../definition-file.js'
+import type {Definition, DefinitionFile, UsedProgram} from '../manager.js'
+import {orNoAccess} from '../no-access.js'
+import {formatEnvironment, parseEnvironment, refusedVariable} from './environment-file.js'
+import {definitionEvidence, driftOf, exitTimeoutSec, ownFiles} from './evidence.js'
+import {type DefinitionPaths, definitionPaths} from './paths.js'
+import {DEFINITION_VARIABLE, isEdited, isOwn, refusedPlistText, renderPlist} from './plist.js'
+import type {Launchd} from './whereabouts.js'
 
-/** What people read in System Settings, Login Items: the base name of what launchd runs. */
-const LAUNCHER = 'hermes-gateway-launcher'
 /** The launcher stays when the gateway ends, so this holds back only one that was killed. */
 const THROTTLE_SEC = 1
 /** What a launcher calls that was written before there was one helper for all of it. */
 const FORMER_HELPER = '/before-start.sh'
-/** How much longer launchd waits than the launcher, which kills the gateway when its time is up. */
-const EXIT_MARGIN_SEC = 10
 /** The most that a soft limit may be where the hard one is unlimited is 10240 (setrlimit(2) of macOS, OPEN_MAX). */
 const OPEN_FILES = 8192
 
-/** Where a service's files are. */
-export interface DefinitionPaths {
-  readonly plist: string
-  /** Helper, launcher, settings and environment; root-owned in system scope. */
-  readonly supportFolder: string
-  readonly helper: string
-  readonly startGateway: string
-  readonly launcher: string
-  readonly settings: string
-  readonly environmentFile: string
-  /** What the launcher and the helpers remember; the service's account writes there. */
-  readonly stateFolder: string
-  /** What the launcher and the gateway print. */
-  readonly log: string
-}
-
-/** The folders of property lists, of our own files and of logs, for a scope and the account whose session it is. */
-export function scopeFolders(scope: Scope, account: Account): {plists: string; support: string; logs: string} {
-  const library = scope === 'system' ? '/Library' : path.join(account.home, 'Library')
-  return {
-    plists: path.join(library, scope === 'system' ? 'LaunchDaemons' : 'LaunchAgents'),
-    support: path.join(library, 'Application Support/hermes-svc'),
-    logs: path.join(library, 'Logs/hermes-svc'),
-  }
-}
-
-export function definitionPaths(scope: Scope, service: Service): DefinitionPaths {
-  const {plists, support, logs} = scopeFolders(scope, service.account)
-  const supportFolder = path.join(support, service.name)
-  return {
-    plist: path.join(plists, `${service.name}.plist`),
-    supportFolder,
-    helper: path.join(supportFolder, HELPER_NAME),
-    startGateway: path.join(supportFolder, 'start-gateway.sh'),
-    launcher: path.join(supportFolder, LAUNCHER),
-    settings: path.join(supportFolder, 'settings.json'),
-    environmentFile: path.join(supportFolder, 'gateway.env'),
-    stateFolder: stateFolderOf(support, service.name),
-    log: path.join(logs, `${service.name}.log`),
-  }
-}
-
 /** The variables of the property list; those of the environment file come on top. */
-export function plistEnvironment(host: Host, service: Service, settings: ServiceSettings): Record<string, string> {
+function plistEnvironment(host: Host, service: Service, settings: ServiceSettings): Record<string, string> {
   const {account} = service
   return {
     // launchd promises none of the three.
@@ -86,49 +43,63 @@ export function plistEnvironment(host: Host, service: Service, settings: Service
   }
 }
 
-/** Longest that a stop of the service may take, in seconds. */
-export function exitTimeoutSec(settings: ServiceSettings): number {
-  return stopTimeoutSec(settings) + EXIT_MARGIN_SEC
+/** See Definition. */
+export function definition(launchd: Launchd): Definition {
+  const {host, scope, files} = launchd
+  const paths = (service: Service) => definitionPaths(scope, service)
+  return {
+    render: (service, settings, environment) => renderDefinition(launchd, service, settings, environment),
+    readEnvironment: (service) => orNoAccess(() => parseEnvironment(files.readText(paths(service).environmentFile) ?? '')),
+    unitEnvironment: (service, settings) => plistEnvironment(host, service, settings),
+    evidence: (observation) => {
+      const scripts = ownFiles(scope, observation.service).filter(({role}) => role === 'helper')
+      return definitionEvidence(
+        observation,
+        scripts.map(({path}): UsedProgram => ({path, role: 'helper'})),
+      )
+    },
+    drift: (observation, settings) => driftOf(launchd, observation, settings),
+    ownFiles: (service) => ownFiles(scope, service),
+    editedFiles: (service) => {
+      const {plist} = paths(service)
+      return orNoAccess(() => [plist].filter((file) => isEdited(files.readText(file) ?? '')))
+    },
+  }
 }
 
 /** Renders the files of a service for a domain. Throws a usage error for a value that a property list cannot carry. */
-export async function renderDefinition(
-  host: Host,
-  installed: Door,
-  scope: Scope,
+async function renderDefinition(
+  {host, files: installed, scope, where}: Launchd,
   service: Service,
-  settings: ServiceSettings,
+  wanted: ServiceSettings,
   environment: ReadonlyMap<string, string>,
-  domain: Domain,
 ): Promise<DefinitionFile[]> {
   const paths = definitionPaths(scope, service)
+  const installedPlist = readIfAllowed(installed, paths.plist)
+  // launchd merges nothing into a property list, so there is no way to add our policy to another tool's.
+  if (installedPlist !== undefined && !isOwn(installedPlist)) throw otherTools(paths.plist)
+  const domain = where.domain(service)
+  // launchd has no lingering: what a user's agent needs is a login, and what a daemon needs is none.
+  const settings: ServiceSettings = {...wanted, linger: scope === 'system', turnedLingerOn: false, domain: domain.kind}
   for (const name of environment.keys()) {
     const refused = refusedVariable(name)
     if (refused !== undefined) throw usageError(`--env ${name}: this name ${refused}`)
   }
-  const file = (name: string, text: string, mode = 0o644): DefinitionFile => ({
-    path: name,
-    text,
-    mode,
-    secret: false,
-    isProgram: false,
-    needsRestart: false,
-    edited: false,
-  })
-  const files = [file(paths.helper, helperText(host), 0o755), file(paths.settings, formatSettings({...settings, domain: domain.kind}))]
+  const script = (name: string, text: string, needsRestart = false) => definitionFile(name, text, {mode: 0o755, needsRestart})
+  const files = [script(paths.helper, helperText(host)), definitionFile(paths.settings, formatSettings(settings))]
   if (environment.size > 0)
-    files.push({...file(paths.environmentFile, formatEnvironment(environment), 0o600), secret: true, needsRestart: true})
+    files.push(definitionFile(paths.environmentFile, formatEnvironment(environment), {mode: 0o600, secret: true, needsRestart: true}))
   const startGateway = await renderTemplate(host, 'launchd/start-gateway.sh.ejs', {
     definitionVariable: DEFINITION_VARIABLE,
     home: shellQuote(settings.home),
     environmentFile: environment.size > 0 ? shellQuote(paths.environmentFile) : '',
     command: gatewayArgv(settings.command, service.profile.name, settings.home).map(shellQuote).join(' '),
   })
-  files.push({...file(paths.startGateway, startGateway, 0o755), needsRestart: true})
+  files.push(script(paths.startGateway, startGateway, true))
   // It needs no restart: a running launcher goes on as the new one when the gateway next ends. One of before there was the service helper calls
   // scripts that are not there any more by then.
   const needsRestart = installed.readText(paths.launcher)?.includes(FORMER_HELPER) === true
-  files.push({...file(paths.launcher, await renderLauncher(host, paths, settings), 0o755), needsRestart})
+  files.push(script(paths.launcher, await renderLauncher(host, paths, settings), needsRestart))
 
   const variables = Object.entries(plistEnvironment(host, service, settings))
   const [logFile, workingDirectory] = [paths.log, paths.supportFolder]
@@ -148,7 +119,7 @@ export async function renderDefinition(
     openFiles: OPEN_FILES,
     logFile,
   })
-  return [...files, {...file(paths.plist, plist), needsRestart: true, edited: isEdited(installed.readText(paths.plist) ?? '')}]
+  return [...files, definitionFile(paths.plist, plist, {needsRestart: true, edited: isEdited(installedPlist ?? '')})]
 }
 
 /** Renders the launcher alone. */
@@ -168,5 +139,13 @@ function renderLauncher(
     restartDelaySec: String(restartDelayMs / 1000),
     uncountedSec: String(Math.min(UNCOUNTED_MS, capMs) / 1000),
     sleep: shellQuote(toolPath(host, 'sleep')),
+  })
+}
+
+function otherTools(plist: string): ServiceError {
+  return new ServiceError(`${plist} is another tool's, and launchd has no way to add our policy to it`, {
+    code: 'foreign-definition',
+    exitStatus: ExitStatus.failed,
+    next: ["hermes gateway uninstall   # upstream's own; then the same command again"],
   })
 }

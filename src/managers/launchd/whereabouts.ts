@@ -1,12 +1,43 @@
-import type {Scope, Service} from '../../service/service.js'
 import {ExitStatus, ServiceError} from '../../errors.js'
-import type {Host} from '../../host/host.js'
-import type {ServiceSettings} from '../../service/settings.js'
+import type {Account, Door, Host} from '../../host/host.js'
+import {readIfAllowed} from '../../host/tolerant-read.js'
+import type {Scope, Service} from '../../service/service.js'
+import {parseSettings, type ServiceSettings} from '../../service/settings.js'
 import {orNoAccess} from '../no-access.js'
+import {type OneScope, oneScope} from '../two-scopes.js'
 import {chooseDomain, type Domain, domainsOf, parseDomainKind, requireNotRoot} from './domain.js'
-import {readOnDisk} from './observe.js'
-import type {Launchctl} from './launchctl.js'
+import {Launchctl} from './launchctl.js'
+import {definitionPaths} from './paths.js'
 import type {PrintedJob} from './print.js'
+
+/** One scope of the launchd of this machine: daemons of the system, or agents of one account's session. */
+export interface Launchd extends OneScope {
+  readonly launchctl: Launchctl
+  readonly where: Whereabouts
+}
+
+export function launchdOf(host: Host, scope: Scope, account: Account): Launchd {
+  const launchctl = new Launchctl(host)
+  return {...oneScope(host, scope, account), launchctl, where: new Whereabouts(host, scope, launchctl)}
+}
+
+/** A service's files, as far as they may be read. */
+export interface OnDisk {
+  /** Text of the property list; undefined if there is none. */
+  readonly plist: string | undefined
+  /** Text of the launcher; undefined if there is none. */
+  readonly launcher: string | undefined
+  readonly settings: ServiceSettings | undefined
+}
+
+export function readOnDisk(host: Door, scope: Scope, service: Service): OnDisk {
+  const paths = definitionPaths(scope, service)
+  return {
+    plist: host.readText(paths.plist),
+    launcher: readIfAllowed(host, paths.launcher),
+    settings: parseSettings(readIfAllowed(host, paths.settings)),
+  }
+}
 
 /** Where a service is loaded, and what launchd says of it there. */
 export interface Loaded {

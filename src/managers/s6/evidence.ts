@@ -1,13 +1,11 @@
 import path from 'node:path'
-import {HomeFile} from '../../gateway/contract.js'
 import {type Account, type AccountHost, type Host, HostError} from '../../host/host.js'
 import {readIfAllowed, statIfAllowed} from '../../host/tolerant-read.js'
 import {HELPER_NAME} from '../../service/service-helper.js'
-import {parseSettings} from '../../service/settings.js'
-import type {DefinitionEvidence, GatewayDefinition, ManagerObservation, OwnFile, UsedProgram} from '../manager.js'
+import type {DefinitionEvidence, ManagerObservation, OwnFile, UsedProgram} from '../manager.js'
 import {parseEnvironment} from './environment-file.js'
-import type {SlotsDoor} from './ownership.js'
-import {containerVariable, HEARTBEAT_SLOT, type SlotPaths} from './paths.js'
+import {doorTo, type S6} from './ownership.js'
+import {containerVariable, type SlotPaths, slotPaths} from './paths.js'
 
 const HELPERS = ['start.sh', HELPER_NAME]
 
@@ -17,7 +15,7 @@ const DEFAULT_KILL_GRACE_MS = 3000
 const LONGEST_KILL_GRACE_MS = 300_000
 
 /** How long the end of a container with s6-overlay leaves a gateway; undefined where that cannot be told. `host`: this process's own. */
-export function containerStop(host: Host): DefinitionEvidence['shutdown'] {
+function containerStop(host: Host): DefinitionEvidence['shutdown'] {
   if (statIfAllowed(host, '/run/s6/basedir') === undefined) return undefined
   try {
     const text = containerVariable(host, KILL_GRACE_VARIABLE)?.trim() ?? ''
@@ -35,12 +33,15 @@ export function containerStop(host: Host): DefinitionEvidence['shutdown'] {
   }
 }
 
+/** See Definition.evidence. */
+export function evidence(s6: S6, observation: ManagerObservation): DefinitionEvidence {
+  const shutdown = observation.installed === 'no' ? undefined : containerStop(s6.host)
+  const {service} = observation
+  return {...slotEvidence(doorTo(s6, service), slotPaths(s6.scan, service), observation), ...(shutdown ? {shutdown} : {})}
+}
+
 /** What a slot says of its gateway's life. Of another tool's script no more is known than what s6 itself does. */
-export function slotEvidence(
-  host: AccountHost,
-  paths: SlotPaths,
-  {installed, settings, environment}: ManagerObservation,
-): DefinitionEvidence {
+function slotEvidence(host: AccountHost, paths: SlotPaths, {installed, settings, environment}: ManagerObservation): DefinitionEvidence {
   const isOwn = installed === 'own'
   const limit = Number(readIfAllowed(host, path.join(paths.slot, 'timeout-kill'))?.trim() ?? '0')
   const gateway = isOwn ? settings?.command[0] : undefined
@@ -75,35 +76,4 @@ export function slotFiles(paths: SlotPaths, owner: Account): OwnFile[] {
     {path: paths.environmentFile, role: 'secrets', owner},
     ...HELPERS.map((name): OwnFile => ({path: path.join(paths.helpers, name), role: 'helper'})),
   ]
-}
-
-/** The programs of the heartbeat's slot; none if it is not there. */
-export function heartbeatPrograms(slots: SlotsDoor, scan: string): UsedProgram[] {
-  const slot = path.join(scan, HEARTBEAT_SLOT)
-  const node = heartbeatNode(readIfAllowed(slots.of(HEARTBEAT_SLOT), path.join(slot, 'run')) ?? '')
-  if (node === undefined) return []
-  return [
-    {path: node, role: 'node'},
-    {path: path.join(slot, 'heartbeat.cjs'), role: 'tick'},
-  ]
-}
-
-/** The node that the heartbeat's run script names. */
-export function heartbeatNode(run: string): string | undefined {
-  return /^(?:'[^']*' -s KILL \d+ )?\$as_user '(\/[^']*)' /m.exec(run)?.[1]
-}
-
-/** All slots that run a gateway. Those of other tools name no home: it is the profile's below `root`. */
-export function slotDefinitions(slots: SlotsDoor, scan: string, root: string): GatewayDefinition[] {
-  const names = slots.names().filter((name) => /^gateway-[a-z0-9]/.test(name))
-  return names.flatMap((name) => {
-    const door = slots.of(name)
-    const file = path.join(scan, name, 'run')
-    if (readIfAllowed(door, file) === undefined) return []
-    const settings = parseSettings(readIfAllowed(door, path.join(scan, name, 'settings.json')))
-    const profile = name.slice('gateway-'.length)
-    const home = settings?.home ?? (profile === 'default' ? root : path.join(root, HomeFile.profiles, profile))
-    const isEnabled = door.lstat(path.join(scan, name, 'down')) === undefined
-    return [{name, scope: 'system', path: file, home, isEnabled, command: settings?.command ?? []} satisfies GatewayDefinition]
-  })
 }

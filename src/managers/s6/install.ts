@@ -1,18 +1,17 @@
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
+import {accountDoor} from '../../host/account-door.js'
 import type {Account, Host} from '../../host/host.js'
 import {type Done, onUndo, type RunStep, type Step} from '../../plan/plan.js'
-import {PUBLISH, REMOVE, S6_ENVIRONMENT, shell, SKELETON} from './control.js'
-import {takeBack} from './ownership.js'
-import {stagingOf} from './paths.js'
+import type {Service} from '../../service/service.js'
+import {makeFolderStep, removeFileStep, removeFolderStep} from '../definition-file.js'
+import type {Installer, ManagerObservation} from '../manager.js'
+import {orNoAccess} from '../no-access.js'
+import {doorTo, isClosed, type S6, slotsAccount, takeBack} from './ownership.js'
+import {slotPaths, stagingOf} from './paths.js'
+import {changeStep, PUBLISH, REMOVE, shell, SKELETON} from './programs.js'
 
-const CHANGE_TIMEOUT_MS = 60_000
 const SCRIPTS = ['run', 'finish', 'log/run']
-
-/** One call of s6's programs, or of a standard tool, that changes something. */
-export function changeStep(why: string, argv: readonly string[], as?: Account): RunStep {
-  return {kind: 'run', why, argv, env: S6_ENVIRONMENT, timeoutMs: CHANGE_TIMEOUT_MS, ...(as ? {as} : {})}
-}
 
 /** Ends the supervisor of a slot and takes the slot away, with what is left of an earlier attempt. `memory`: goes with it. */
 export function removeSlot(scan: string, name: string, as: Account | undefined, memory = ''): RunStep {
@@ -20,7 +19,7 @@ export function removeSlot(scan: string, name: string, as: Account | undefined, 
 }
 
 /** Takes a slot back to root before anything is written there. What was the user's is not given back by an undo. */
-export function takeBackStep(host: Host, slot: string): Step {
+function takeBackStep(host: Host, slot: string): Step {
   const tampered = (what: string) =>
     new ServiceError(what, {code: 'slot-tampered', exitStatus: ExitStatus.failed, next: ['hermes-svc boot   # replaces it']})
   const act = async (): Promise<Done> => {
@@ -37,7 +36,7 @@ export function takeBackStep(host: Host, slot: string): Step {
  * Moves steps that make a slot's files to the place beside it where a new one is built, and has it renamed in when all of it is there, so
  * that s6-svscan never sees half of one. It is `down` until it is started. Steps about other places come first. `as`: whose the slot will be.
  */
-export function buildBeside(scan: string, name: string, steps: readonly Step[], account: Account, as: Account | undefined): Step[] {
+function buildBeside(scan: string, name: string, steps: readonly Step[], account: Account, as: Account | undefined): Step[] {
   const slot = `${scan}/${name}`
   const staging = stagingOf(scan, name)
   const isInside = (place: string) => place === slot || place.startsWith(`${slot}/`)
@@ -54,5 +53,54 @@ export function buildBeside(scan: string, name: string, steps: readonly Step[], 
     {kind: 'write-file', why: 'keep it down until it is started', path: `${staging}/down`, text: '', mode: 0o644, as},
     changeStep(`let ${account.name} control it`, shell(SKELETON, `${account.uid}:${account.gid}`, staging), as),
     changeStep(`put it in place as ${slot}`, shell(PUBLISH, staging, slot), as),
+  ]
+}
+
+/** See Installer. */
+export function installer(s6: S6): Installer {
+  const {host, scan} = s6
+  const paths = (service: Service) => slotPaths(scan, service)
+  const owner = ({account}: Service) => slotsAccount(host, scan, account)
+  return {
+    folderSteps: (service) => {
+      const {slot, support, helpers} = paths(service)
+      const folders = [slot, path.join(slot, 'log'), helpers]
+      return [makeFolderStep(support, service.account, 0o700), ...folders.map((folder) => makeFolderStep(folder, owner(service)))]
+    },
+    staged: (service, steps) => {
+      const {slot, run} = paths(service)
+      const isChange = steps.some((step) => 'path' in step && step.path.startsWith(`${slot}/`))
+      if (orNoAccess(() => doorTo(s6, service).lstat(run) === undefined))
+        return !isChange ? [...steps] : buildBeside(scan, service.name, steps, service.account, owner(service))
+      const isOpen = host.account.uid === 0 && !owner(service) && !isClosed(host, slot)
+      return isOpen ? [takeBackStep(host, slot), ...steps] : [...steps]
+    },
+    reload: () => [changeStep('have s6 look for new slots', ['s6-svscanctl', '-a', scan])],
+    leftovers: (service, wanted) => {
+      const {helpers} = paths(service)
+      const names = orNoAccess(() => doorTo(s6, service).list(helpers) ?? [])
+      return names.map((name) => path.join(helpers, name)).filter((file) => !wanted.includes(file))
+    },
+    removeSteps: (observation) => removeSteps(s6, observation),
+    traces: (service) => {
+      const {slot, staging, memory, support} = paths(service)
+      const user = accountDoor(host, service.account)
+      return [slot, staging, memory, support].filter((place) => (place === support ? user : host).lstat(place) !== undefined)
+    },
+  }
+}
+
+function removeSteps({host, scan}: S6, {service, installed}: ManagerObservation): Step[] {
+  const {slot, staging, memory, support, settings, environmentFile} = slotPaths(scan, service)
+  const owner = slotsAccount(host, scan, service.account)
+  const user = accountDoor(host, service.account)
+  const isThere = installed === 'own' || [staging, memory].some((place) => host.lstat(place) !== undefined)
+  const isOurs = isThere && installed !== 'foreign'
+  const files = orNoAccess(() => [environmentFile, settings].filter((file) => user.lstat(file) !== undefined))
+  return [
+    ...(isOurs ? [removeSlot(scan, path.basename(slot), owner, owner ? '' : memory)] : []),
+    ...(isOurs && owner ? [changeStep(`remove ${memory}`, ['rm', '-rf', '--', memory])] : []),
+    ...files.map((file) => removeFileStep(file, service.account)),
+    ...(orNoAccess(() => user.lstat(support) !== undefined) ? [removeFolderStep(support, service.account)] : []),
   ]
 }

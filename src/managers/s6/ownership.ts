@@ -1,6 +1,8 @@
 import path from 'node:path'
 import type {Account, AccountHost, FileStat, Host} from '../../host/host.js'
 import {isRoots} from '../../host/roots-alone.js'
+import type {Service} from '../../service/service.js'
+import {scanDirectory, slotPaths} from './paths.js'
 
 const ROOT_UID = 0
 /** Has no rights of its own, so it sees of slots what all may see, which is all that s6 needs of them (user_namespaces(7), overflowuid). */
@@ -71,6 +73,24 @@ export function controlAccount(host: Host, slot: string, account: Account): Acco
   if (host.account.uid !== ROOT_UID || account.uid === ROOT_UID) return undefined
   const isOwn = isRootsFolder(host.stat(scan)) && [slot, `${slot}/supervise`].every((folder) => isRootsFolder(host.lstat(folder)))
   return isOwn ? undefined : account
+}
+
+/** The s6 of a container, whose slots are those of one scan directory. */
+export interface S6 {
+  readonly host: Host
+  readonly scan: string
+  readonly slots: SlotsDoor
+}
+
+export function s6Of(host: Host): S6 {
+  const scan = scanDirectory(host)
+  return {host, scan, slots: slotsDoor(host, scan)}
+}
+
+/** With whose ids a slot is looked at: of one that its user can change, with that user's. */
+export function doorTo({host, scan, slots}: S6, service: Service): AccountHost {
+  const as = controlAccount(host, slotPaths(scan, service).slot, service.account)
+  return as ? host.as(as) : slots.of(service.name)
 }
 
 /** True if root alone can change what root's s6-supervise works with; as s6-svperms has it only the FIFO is the user's, who commands with it. */

@@ -12,12 +12,15 @@ import {type Profile, resolveProfile} from '../../service/profile.js'
 const SCAN_DIRECTORY = '/run/service'
 /** Upstream's own variable for another one. */
 const SCAN_DIRECTORY_VARIABLE = 'S6_PROFILE_GATEWAY_SCANDIR'
-/** The name of the first process of a container with s6-overlay. */
-export const S6_INIT = 's6-svscan'
 /** One file a variable that the container was started with (s6-overlay, "Container environment"). */
 const CONTAINER_ENVIRONMENT = '/run/s6/container_environment'
 /** What the helpers remember of one boot; a restart of the container empties it. */
 const MEMORY_FOLDER = '/run/hermes-svc'
+
+/** True for the name of a gateway's slot. */
+export function isGatewaySlot(name: string): boolean {
+  return /^gateway-[a-z0-9]/.test(name)
+}
 
 /** The slot that ticks all gateways of the container. */
 export const HEARTBEAT_SLOT = `${OWN_PREFIX}heartbeat`
@@ -99,17 +102,17 @@ export function stagingOf(scan: string, name: string): string {
   return path.join(scan, `.${name}.hermes-svc`)
 }
 
-/** Where s6's definition has what the tick needs. */
-export function s6TickPlaces(host: Host, scan: string): TickPlaces {
+/** Where the tick, whose program is in `folder`, a slot of its own, finds what it needs. */
+export function tickPlaces(host: Host, folder: string): TickPlaces {
   return {
-    supportFolder: scan,
-    isService: (folder) => /^gateway-[a-z0-9]/.test(folder),
-    serviceName: (folder) => folder,
-    runtimeFolder: (folder) => path.join(MEMORY_FOLDER, folder),
+    supportFolder: path.dirname(folder),
+    isService: isGatewaySlot,
+    serviceName: (name) => name,
+    runtimeFolder: (name) => path.join(MEMORY_FOLDER, name),
     // s6 has no control groups; what it starts again is the child of the supervisor that has the slot's name as its argument.
-    isOwn: (folder, {parentPid}) => {
+    isOwn: (slot, {parentPid}) => {
       const [program, name] = readProcess(host, parentPid)?.argv ?? []
-      return path.basename(program ?? '') === 's6-supervise' && name === folder
+      return path.basename(program ?? '') === 's6-supervise' && name === slot
     },
   }
 }

@@ -1,19 +1,24 @@
-import type {Service} from '../../service/service.js'
+import {ExitStatus, ServiceError} from '../../errors.js'
 import {GatewayExit, GatewayVariable} from '../../gateway/contract.js'
 import {stopTimeoutSec} from '../../gateway/drain.js'
-import {ExitStatus, ServiceError} from '../../errors.js'
+import {accountDoor} from '../../host/account-door.js'
 import type {Host} from '../../host/host.js'
-import {HELPER_NAME, helperText, type HelperVerb, helperWords, toolPath} from '../../service/service-helper.js'
 import {gatewayArgv} from '../../service/gateway-argv.js'
 import {delayMs, type RestartPolicy} from '../../service/restart-policy.js'
+import type {Service} from '../../service/service.js'
+import {HELPER_NAME, helperText, type HelperVerb, helperWords, toolPath} from '../../service/service-helper.js'
 import {formatSettings, type ServiceSettings} from '../../service/settings.js'
-import {shellQuote} from '../../text/shell-quote.js'
 import {renderTemplate} from '../../service/template.js'
 import {unitPath} from '../../service/unit-path.js'
-import type {DefinitionFile} from '../manager.js'
-import {S6_PATH, s6Tool} from './control.js'
-import {formatEnvironment} from './environment-file.js'
-import {containerVariable, type SlotPaths} from './paths.js'
+import {shellQuote} from '../../text/shell-quote.js'
+import {definitionFile} from '../definition-file.js'
+import type {Definition, DefinitionFile} from '../manager.js'
+import {orNoAccess} from '../no-access.js'
+import {formatEnvironment, parseEnvironment} from './environment-file.js'
+import {evidence, slotFiles} from './evidence.js'
+import type {S6} from './ownership.js'
+import {containerVariable, type SlotPaths, slotPaths} from './paths.js'
+import {S6_PATH, s6Tool} from './programs.js'
 
 /** The second line of each script of ours, after the line that names its interpreter. */
 const OWN_MARK = '# Written by hermes-svc'
@@ -46,7 +51,7 @@ function servicePath(host: Host, service: Service, settings: ServiceSettings): s
 }
 
 /** The variables of the slot itself; those of the container are beneath, those of the environment file on top. */
-export function slotEnvironment(host: Host, service: Service, settings: ServiceSettings): Record<string, string> {
+function slotEnvironment(host: Host, service: Service, settings: ServiceSettings): Record<string, string> {
   const {account} = service
   return {
     HOME: account.home,
@@ -60,6 +65,24 @@ export function slotEnvironment(host: Host, service: Service, settings: ServiceS
   }
 }
 
+/** See Definition. There is nothing that another file could merge into a slot, and one is made anew at every boot: no edit by hand could be kept. */
+export function definition(s6: S6): Definition {
+  const {host, scan} = s6
+  const paths = (service: Service) => slotPaths(scan, service)
+  return {
+    render: (service, settings, environment) => renderDefinition(host, paths(service), service, settings, environment),
+    readEnvironment: (service) => orNoAccess(() => parseEnvironment(readInHome(host, service, paths(service).environmentFile) ?? '')),
+    unitEnvironment: (service, settings) => slotEnvironment(host, service, settings),
+    evidence: (observation) => evidence(s6, observation),
+    ownFiles: (service) => slotFiles(paths(service), service.account),
+  }
+}
+
+/** Whether it is there root can see without taking on anybody's ids, which costs a boot of many profiles a millisecond each time. */
+export function readInHome(host: Host, {account}: Service, file: string): string | undefined {
+  return host.lstat(file) === undefined ? undefined : accountDoor(host, account).readText(file)
+}
+
 /** Renders the files of a service, at their final places. */
 export async function renderDefinition(
   host: Host,
@@ -69,9 +92,8 @@ export async function renderDefinition(
   environment: ReadonlyMap<string, string>,
 ): Promise<DefinitionFile[]> {
   const {account} = service
-  const common = {secret: false, isProgram: false, needsRestart: false, edited: false}
-  const slotFile = (name: string, text: string, mode = 0o644): DefinitionFile => ({...common, path: `${paths.slot}/${name}`, text, mode})
-  const homeFile = (path: string, text: string): DefinitionFile => ({...common, path, text, mode: 0o600, as: account})
+  const slotFile = (name: string, text: string, mode = 0o644) => definitionFile(`${paths.slot}/${name}`, text, {mode})
+  const homeFile = (path: string, text: string) => definitionFile(path, text, {mode: 0o600, as: account})
   const text = formatSettings(settings)
   const helper = (verb: HelperVerb) =>
     helperWords(verb, {home: settings.home, state: paths.memory, policy: settings.policy}).map(shellQuote).join(' ')

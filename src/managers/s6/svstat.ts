@@ -1,4 +1,10 @@
+import {ExitStatus, ServiceError} from '../../errors.js'
+import type {Account} from '../../host/host.js'
 import type {LastExit} from '../manager.js'
+import type {S6} from './ownership.js'
+import {LOOK, S6_ENVIRONMENT, shell} from './programs.js'
+
+const READ_TIMEOUT_MS = 20_000
 
 /** What s6 says of one slot; undefined members: it does not say. */
 export interface SlotState {
@@ -15,8 +21,34 @@ export interface SlotState {
 /** `none`: no supervisor has it. `hidden`: this user may not look. */
 export type SlotReading = SlotState | 'none' | 'hidden'
 
+/** What s6 says of slots that are all looked at with the same ids, undefined for this process's own. Throws exit 4 for an answer that is none. */
+export function lookAt({host}: Pick<S6, 'host'>, slots: readonly string[], as: Account | undefined): SlotReading[] {
+  const result = (as ? host.as(as) : host).read(shell(LOOK, ...slots), {env: S6_ENVIRONMENT, timeoutMs: READ_TIMEOUT_MS})
+  const readings = result.code === 0 ? parsed(result.stdout) : []
+  if (readings.length === slots.length) return readings
+  throw cannotTell(`s6 answered for ${readings.length} slots instead of ${slots.length}: ${result.failure ?? result.stderr.trim()}`)
+}
+
+function parsed(output: string): SlotReading[] {
+  try {
+    return parseLook(output)
+  } catch (error) {
+    if (error instanceof RangeError) throw cannotTell(error.message)
+    throw error
+  }
+}
+
+/** What s6 says of a slot cannot be told: exit 4. */
+export function cannotTell(
+  message: string,
+  code = 'manager-not-understood',
+  next: readonly string[] = ['hermes-svc doctor'],
+): ServiceError {
+  return new ServiceError(message, {code, exitStatus: ExitStatus.cannotTell, next})
+}
+
 /**
- * Parses what LOOK (control.ts) prints: the fields up, wantedup, pid, exitcode, signum and updownfor of `s6-svstat -o` on one line, then
+ * Parses what LOOK (programs.ts) prints: the fields up, wantedup, pid, exitcode, signum and updownfor of `s6-svstat -o` on one line, then
  * the lines of `s6-svdt -S`, the last end last. Throws a RangeError for a line of another form.
  */
 export function parseLook(output: string): SlotReading[] {

@@ -1,75 +1,98 @@
 import path from 'node:path'
-import type {Account, Host} from '../../host/host.js'
+import type {Account} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
 import {onUndo, type Step} from '../../plan/plan.js'
 import {findLastingNode} from '../../service/lasting-node.js'
+import type {Service} from '../../service/service.js'
 import {parseSettings, type ServiceSettings} from '../../service/settings.js'
-import {shellQuote} from '../../text/shell-quote.js'
 import {renderTemplate} from '../../service/template.js'
-import {isAsWanted} from '../as-wanted.js'
-import type {DefinitionFile} from '../manager.js'
-import {PUBLISH_SHARED, RESTART, shell, START} from './control.js'
+import {shellQuote} from '../../text/shell-quote.js'
+import {definitionFile, isAsWanted, makeFolderStep, writeStep} from '../definition-file.js'
+import {heartbeatOf, TICK_PROGRAM, tickIntervalSec, tickProgram, tickPrograms} from '../heartbeat.js'
+import type {DefinitionFile, Tick} from '../manager.js'
+import {orNoAccess} from '../no-access.js'
+import {removeSlot} from './install.js'
+import {lookAt} from './svstat.js'
+import {isClosed, type S6, slotsAccount} from './ownership.js'
+import {HEARTBEAT_SLOT, isGatewaySlot, stagingOf} from './paths.js'
+import {changeStep, PUBLISH_SHARED, RESTART, shell, START} from './programs.js'
 import {requireS6Tool, tools} from './render.js'
-import {heartbeatNode} from './evidence.js'
-import {isClosed, type SlotsDoor} from './ownership.js'
-import {HEARTBEAT_SLOT, stagingOf} from './paths.js'
-import {changeStep, removeSlot} from './install.js'
 
-/** The built tick, below the package's root. */
-const BUILT_ENTRY = 'dist/heartbeat.cjs'
 /** As long as systemd gives it (TimeoutStartSec= of its unit). */
 const TICK_LIMIT_SEC = 60
 
+/** See Tick: a slot beside the others. s6 notes only when a slot went up or down, and this one is up between two ticks too. */
+export function tick(s6: S6): Tick {
+  const {host, scan} = s6
+  const slot = tickSlot(s6)
+  return {
+    heartbeat: heartbeatOf({
+      recorded: () => orNoAccess(() => slotSettings(s6)),
+      nameOf: ({name}) => name,
+      render: (service, wanting) => renderHeartbeat(s6, service, wanting),
+      now: ({account}) => {
+        const as = slotsAccount(host, scan, account)
+        const isThere = host.lstat(slot) !== undefined
+        return {
+          get faults() {
+            return isThere ? slotFaults(s6, as) : []
+          },
+          install: (files, faults) => installSteps(s6, files, faults.length > 0, as),
+          remove: () => (isThere ? [removeSlot(scan, HEARTBEAT_SLOT, as)] : []),
+        }
+      },
+    }),
+    programs: () => tickPrograms(installedNode(s6), path.join(slot, TICK_PROGRAM)),
+  }
+}
+
+const tickSlot = ({scan}: S6) => path.join(scan, HEARTBEAT_SLOT)
+
+/** The node that the run script of the slot names; undefined if there is none. */
+function installedNode(s6: S6): string | undefined {
+  const run = readIfAllowed(s6.slots.of(HEARTBEAT_SLOT), path.join(tickSlot(s6), 'run')) ?? ''
+  return /^(?:'[^']*' -s KILL \d+ )?\$as_user '(\/[^']*)' /m.exec(run)?.[1]
+}
+
 /** The settings of all slots of ours, by their names. One whose own user may not read them, or who put something else there, has none. Throws HostError. */
-export function slotSettings(slots: SlotsDoor, scan: string): Map<string, ServiceSettings> {
+function slotSettings({slots, scan}: S6): Map<string, ServiceSettings> {
   const found = new Map<string, ServiceSettings>()
   for (const name of slots.names()) {
-    if (!name.startsWith('gateway-')) continue
+    if (!isGatewaySlot(name)) continue
     const settings = parseSettings(readIfAllowed(slots.of(name), path.join(scan, name, 'settings.json')))
     if (settings) found.set(name, settings)
   }
   return found
 }
 
-/** Renders the slot that ticks every gateway of an account, as often as the most demanding asks for. Throws a ServiceError where no node lasts. */
-export async function renderHeartbeat(
-  {host, slots}: {readonly host: Host; readonly slots: SlotsDoor},
-  scan: string,
-  account: Account,
-  wanting: readonly ServiceSettings[],
-): Promise<DefinitionFile[]> {
-  const slot = path.join(scan, HEARTBEAT_SLOT)
-  const program = host.readText(path.join(host.packageRoot, BUILT_ENTRY))
-  if (program === undefined) throw new Error(`the package is incomplete: ${BUILT_ENTRY} is missing`)
-  const entry = path.join(slot, 'heartbeat.cjs')
-  const inUse = heartbeatNode(readIfAllowed(slots.of(HEARTBEAT_SLOT), path.join(slot, 'run')) ?? '')
+/** Renders the slot that ticks every gateway of an account. Throws a ServiceError where no node lasts. */
+async function renderHeartbeat(s6: S6, {account}: Service, wanting: readonly ServiceSettings[]): Promise<DefinitionFile[]> {
+  const {host} = s6
+  const slot = tickSlot(s6)
+  const program = tickProgram(host, path.join(slot, TICK_PROGRAM))
   const run = await renderTemplate(host, 's6/heartbeat-run.ejs', {
-    interval: String(Math.min(...wanting.map((settings) => settings.heartbeat.intervalSec))),
+    interval: String(tickIntervalSec(wanting)),
     asUser: shellQuote(`${requireS6Tool(host, 's6-setuidgid')} ${account.name}`),
-    node: shellQuote(findLastingNode(host, account, inUse)),
-    entry: shellQuote(entry),
+    node: shellQuote(findLastingNode(host, account, installedNode(s6))),
+    entry: shellQuote(program.path),
     ...tools(host, ['sleep', 'timeout']),
     limit: String(TICK_LIMIT_SEC),
   })
-  const file = (name: string, text: string, mode: number): DefinitionFile => ({
-    ...{path: path.join(slot, name), text, mode, secret: false, needsRestart: false, edited: false},
-    isProgram: name === 'heartbeat.cjs',
-  })
-  return [file('heartbeat.cjs', program, 0o644), file('type', 'longrun\n', 0o644), file('run', run, 0o755)]
+  return [program, definitionFile(path.join(slot, 'type'), 'longrun\n'), definitionFile(path.join(slot, 'run'), run, {mode: 0o755})]
 }
 
-/**
- * Steps that make the heartbeat's slot what its files say, and have it run. Nothing if all is so already. `isDown`: s6 does not keep it up. `as`: whose
- * it is.
- */
-export function heartbeatSteps(
-  {host, slots}: {readonly host: Host; readonly slots: SlotsDoor},
-  scan: string,
-  files: readonly DefinitionFile[],
-  isDown: boolean,
-  as: Account | undefined,
-): Step[] {
-  const slot = path.join(scan, HEARTBEAT_SLOT)
+/** Why s6 does not keep the slot up; what may not be looked at is no fault. */
+function slotFaults(s6: S6, as: Account | undefined): string[] {
+  const slot = tickSlot(s6)
+  const [reading] = lookAt(s6, [slot], as)
+  if (reading === 'none') return [`${slot} has no supervisor`]
+  return typeof reading === 'object' && !reading.up && !reading.wantedUp ? [`${slot} is down`] : []
+}
+
+/** Steps that make the heartbeat's slot what its files say, and have it run. `isDown`: s6 does not keep it up. `as`: whose it is. */
+function installSteps(s6: S6, files: readonly DefinitionFile[], isDown: boolean, as: Account | undefined): Step[] {
+  const {host, scan, slots} = s6
+  const slot = tickSlot(s6)
   // One that its user could change, in a scan directory that is root's by now, is made anew: root would run what is in it.
   const isOpen = host.account.uid === 0 && !as && host.lstat(slot) !== undefined && !isClosed(host, slot)
   const differing = isOpen ? files : files.filter((file) => !isAsWanted(slots.of(HEARTBEAT_SLOT), file))
@@ -77,10 +100,7 @@ export function heartbeatSteps(
   const isNew = isOpen || host.lstat(slot) === undefined
   // Two commands at once must not build in the same place.
   const folder = isNew ? stagingOf(scan, `${HEARTBEAT_SLOT}-${host.pid}`) : slot
-  const write = differing.map((file): Step => {
-    const place = path.join(folder, path.basename(file.path))
-    return {kind: 'write-file', why: `write ${place}`, path: place, text: file.text, mode: file.mode, isProgram: file.isProgram, as}
-  })
+  const write = differing.map((file) => writeStep({...file, path: path.join(folder, path.basename(file.path))}, as))
   if (!isNew) {
     const restart = changeStep('tick from now on as the slot says', shell(RESTART, scan, slot), as)
     return [...onUndo([restart]), ...write, restart]
@@ -88,7 +108,7 @@ export function heartbeatSteps(
   return [
     ...(isOpen ? [removeSlot(scan, HEARTBEAT_SLOT, as)] : []),
     ...onUndo([removeSlot(scan, HEARTBEAT_SLOT, as)]),
-    {kind: 'make-folder', why: `make ${folder}`, path: folder, mode: 0o755, as},
+    makeFolderStep(folder, as),
     ...write,
     changeStep(`put it in place as ${slot}`, shell(PUBLISH_SHARED, folder, slot), as),
     changeStep('start the heartbeat', shell(START, scan, slot), as),

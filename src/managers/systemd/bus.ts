@@ -3,6 +3,7 @@ import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {accountDoor} from '../../host/account-door.js'
 import type {Account, Host, RunResult} from '../../host/host.js'
+import {runtimeFolder} from './paths.js'
 import {type Step, waitStep} from '../../plan/plan.js'
 import {shellWord} from '../../text/shell-quote.js'
 
@@ -10,11 +11,6 @@ const LOOK_EVERY_MS = 50
 
 /** Where systemd's programs are, whatever the caller's PATH says; the last one is NixOS's. */
 const PROGRAM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin'
-
-/** The folder of a user's runtime files, as pam_systemd(8) makes it. */
-export function runtimeFolder(scope: Scope, account: Account): string {
-  return scope === 'system' ? '/run' : `/run/user/${account.uid}`
-}
 
 /**
  * The environment in which systemctl and journalctl find the right manager. Nothing of the caller's is passed on: under sudo, su, cron

@@ -1,8 +1,17 @@
 import {GatewayExit} from '../../gateway/contract.js'
 import {stopTimeoutSec} from '../../gateway/drain.js'
+import type {Host} from '../../host/host.js'
+import {readIfAllowed} from '../../host/tolerant-read.js'
+import {gatewayArgv} from '../../service/gateway-argv.js'
+import type {Service} from '../../service/service.js'
+import {toolPath} from '../../service/service-helper.js'
 import type {ServiceSettings} from '../../service/settings.js'
+import type {DirectiveDrift, ManagerObservation} from '../manager.js'
+import {isSafeProgram} from './escape.js'
 import {restartPauseMs, restartPauseText, START_LIMIT} from './start-limit.js'
 import {parseSpanMs} from './show.js'
+import type {Systemd} from './systemctl.js'
+import {execStartOf, valuesOf} from './unit-file.js'
 
 /** A directive that hermes-svc owns: how it is called in a file, the value it must have, and how to tell from systemd's own text. */
 interface OwnedDirective {
@@ -66,4 +75,45 @@ export function wantedDirectives(settings: ServiceSettings): Record<string, Owne
 /** A list with this exit status in it; systemctl prints numbers and signal names, blanks between. */
 function withStatus(status: number): [string, (shown: string) => boolean] {
   return [String(status), (shown) => shown.split(/\s+/).includes(String(status))]
+}
+
+/** Our drop-in says what the gateway is started by: another tool's unit keeps its own command, unless one was given. */
+export function holdsCommand({commandIsGiven, createdDefinition}: ServiceSettings): boolean {
+  return commandIsGiven || createdDefinition
+}
+
+/** The words that a unit of a service with these settings starts. */
+export function startWords(host: Host, service: Service, settings: ServiceSettings): readonly string[] {
+  return carried(host, gatewayArgv(settings.command, service.profile.name, settings.home))
+}
+
+/**
+ * A command whose program systemd would not take is started by one that it takes, and which replaces itself with it and changes nothing
+ * else (a shell would set variables, and env take a path with "=" for one).
+ */
+function carried(host: Host, argv: readonly string[]): readonly string[] {
+  return isSafeProgram(argv[0] ?? '') ? argv : [toolPath(host, 'nice'), '-n', '0', ...argv]
+}
+
+/** See Definition.drift. */
+export function driftOf(systemd: Systemd, observation: ManagerObservation, settings: ServiceSettings): DirectiveDrift[] {
+  const drifts: DirectiveDrift[] = []
+  for (const [directive, value] of Object.entries(wantedDirectives(settings))) {
+    const merged = observation.directives[directive]
+    if (merged === undefined || value.accepts(merged)) continue
+    const setBy = observation.definitionPaths.findLast((file) => value.pattern.test(readIfAllowed(systemd.files, file) ?? ''))
+    drifts.push({directive: value.name, wanted: value.text, merged, setBy})
+  }
+  return [...drifts, ...commandDrift(systemd, observation, settings)]
+}
+
+/** A command of ours is ours to hold, whoever rewrites the unit. */
+function commandDrift({host, files}: Systemd, {service, definitionPaths}: ManagerObservation, settings: ServiceSettings): DirectiveDrift[] {
+  if (!holdsCommand(settings)) return []
+  const texts = definitionPaths.map((file) => readIfAllowed(files, file) ?? '')
+  const wanted = startWords(host, service, settings)
+  const {words} = execStartOf(texts)
+  if (words.length === 0 || words.join('\0') === wanted.join('\0')) return []
+  const setBy = definitionPaths.findLast((_, index) => valuesOf(texts[index] ?? '', 'ExecStart').some((value) => value !== ''))
+  return [{directive: 'ExecStart', wanted: wanted.join(' '), merged: words.join(' '), setBy}]
 }

@@ -1,8 +1,11 @@
-import type {DefinitionEvidence, RestartRisk, StartFailure, UsedProgram} from '../manager.js'
-import {DROP_IN_NAME} from './render.js'
-import type {ExecStart} from './exec-start.js'
+import {readIfAllowed} from '../../host/tolerant-read.js'
+import type {Scope, Service} from '../../service/service.js'
+import type {Definition, DefinitionEvidence, ManagerObservation, OwnFile, RestartRisk, StartFailure, UsedProgram} from '../manager.js'
+import {definitionPaths, DROP_IN_NAME} from './paths.js'
+import {environmentFilesOf, parseSpanMs, type Properties, splitEntries} from './show.js'
 import {startsWithin} from './start-limit.js'
-import {parseSpanMs, type Properties, splitEntries} from './show.js'
+import type {Systemd} from './systemctl.js'
+import {type ExecStart, execStartOf, SYSTEM_PATH, variableOfFiles} from './unit-file.js'
 
 /** A pause of at least this makes at most 120 starts an hour, which harms nobody. */
 const HARMLESS_PAUSE_MS = 30_000
@@ -56,6 +59,40 @@ const OWN_STATUSES: Readonly<Record<string, string>> = {
 }
 /** What those were about that tell of more than of a setting that cannot be had here. */
 const KINDS: Readonly<Record<string, StartFailure['kind']>> = {200: 'folder', 203: 'program', 216: 'account', 217: 'account'}
+
+/** The files of a service of ours. */
+export function ownFiles(scope: Scope, service: Service): OwnFile[] {
+  const {unit, dropIn, helper, settings, environmentFile} = definitionPaths(scope, service)
+  return [
+    {path: unit, role: 'definition'},
+    {path: dropIn, role: 'policy'},
+    {path: settings, role: 'settings'},
+    {path: environmentFile, role: 'secrets'},
+    {path: helper, role: 'helper'},
+  ]
+}
+
+/** See Definition.evidence. An observation does not change, and many checks ask what its definition says. */
+export function evidence({host, scope, account, files}: Systemd): Definition['evidence'] {
+  const known = new WeakMap<ManagerObservation, DefinitionEvidence>()
+  const look = (observation: ManagerObservation): DefinitionEvidence => {
+    const {service, definitionPaths: loaded, directives} = observation
+    const needsHomeMark = loaded.includes(definitionPaths(scope, service).dropIn)
+    const own = needsHomeMark ? ownFiles(scope, service) : []
+    const helpers = own.filter(({role}) => role === 'helper').map(({path}): UsedProgram => ({path, role: 'helper'}))
+    const texts = loaded.map((file) => readIfAllowed(files, file) ?? '')
+    const {program, words} = execStartOf(texts, {scope, account, name: service.name})
+    const start = {program: program?.includes('/') ? program : program && host.which(program, SYSTEM_PATH), words}
+    const said = definitionEvidence(directives, start, helpers)
+    const searchPath = variableOfFiles(files, environmentFilesOf(directives), 'PATH') ?? said.searchPath
+    return {...said, searchPath, needsHomeMark}
+  }
+  return (observation) => {
+    const found = known.get(observation) ?? look(observation)
+    known.set(observation, found)
+    return found
+  }
+}
 
 /**
  * What the properties of a unit (`systemctl show`) and its command say of its gateway's life; `others`: programs beside the gateway that it

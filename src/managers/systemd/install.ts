@@ -1,20 +1,62 @@
-import type {Scope, Service} from '../../service/service.js'
 import path from 'node:path'
 import type {Account, Door} from '../../host/host.js'
 import {temporariesOf} from '../../host/tolerant-read.js'
 import type {Step} from '../../plan/plan.js'
-import type {ManagerObservation} from '../manager.js'
+import type {Service} from '../../service/service.js'
+import type {ServiceSettings} from '../../service/settings.js'
+import {makeFolderStep, removeFileStep, removeFolderStep} from '../definition-file.js'
+import {unwantedTick} from '../heartbeat.js'
+import type {Installer, ManagerObservation, Observer} from '../manager.js'
 import {orNoAccess} from '../no-access.js'
-import {runtimeFolder} from './bus.js'
-import {definitionPaths, runtimeDirectoryName} from './render.js'
+import {ownerIn} from '../two-scopes.js'
+import {noUserManager, waitForUserManager} from './bus.js'
+import {reload} from './control.js'
+import {endLinger, turnLingerOn} from './linger.js'
+import {definitionPaths, heartbeatPaths, runtimeFolderOf} from './paths.js'
+import type {Systemd} from './systemctl.js'
+import {recorded} from './tick.js'
 
-/** Where the helpers keep what they remember between two starts. */
-export function runtimeFolderOf(scope: Scope, service: Service): string {
-  return path.join(runtimeFolder(scope, service.account), runtimeDirectoryName(service))
+const USER_MANAGER_TIMEOUT_MS = 10_000
+
+/** See Installer. */
+export function installer(systemd: Systemd, seen: Observer): Installer {
+  const {host, scope, account, files} = systemd
+  return {
+    prerequisites: (service, settings) => prerequisites(systemd, service, settings),
+    folderSteps: (service) => {
+      const {supportFolder, dropInFolder} = definitionPaths(scope, service)
+      const around = scope === 'system' ? [] : ['.config', '.config/systemd', '.config/systemd/user']
+      const folders = [...around.map((folder) => path.join(account.home, folder)), path.dirname(supportFolder), supportFolder, dropInFolder]
+      return folders.map((folder) => makeFolderStep(folder, ownerIn(systemd, service)))
+    },
+    reload: () => reload(systemd),
+    leftovers: (service, wanted) => leftovers(systemd, service, wanted),
+    removeSteps: (observation) => removeSteps(systemd, observation),
+    traces: (service) => {
+      const {unit, dropInFolder, supportFolder} = definitionPaths(scope, service)
+      const {timerFile, serviceFile, entry} = heartbeatPaths(scope, service.account)
+      const tick = unwantedTick(recorded(systemd), service.account, [timerFile, serviceFile], entry)
+      const places = [unit, dropInFolder, supportFolder, runtimeFolderOf(scope, service), ...tick]
+      const [now] = seen.observe([service])
+      const isKnown = now && (now.installed !== 'no' || now.activity !== 'stopped')
+      return [
+        ...places.filter((file) => files.lstat(file) !== undefined),
+        ...(isKnown ? [`systemd (${scope}) still knows ${service.name} (${now.activity})`] : []),
+      ]
+    },
+    afterUninstall: ({service, settings}) => (settings?.turnedLingerOn ? endLinger(host, scope, service) : []),
+  }
 }
 
-/** See Manager.leftovers. */
-export function leftovers(host: Door, scope: Scope, service: Service, wanted: readonly string[]): string[] {
+function prerequisites({host, scope, systemctl}: Systemd, service: Service, {linger}: Pick<ServiceSettings, 'linger'>): Step[] {
+  const {account} = service
+  const steps = linger ? turnLingerOn(host, scope, service) : []
+  if (systemctl.answers()) return steps
+  if (!linger) throw noUserManager(host, account)
+  return [...steps, waitForUserManager(host, account, USER_MANAGER_TIMEOUT_MS, () => systemctl.answers())]
+}
+
+function leftovers({files: host, scope}: Systemd, service: Service, wanted: readonly string[]): string[] {
   const {unit, dropIn, supportFolder} = definitionPaths(scope, service)
   return orNoAccess(() => {
     const support = (host.list(supportFolder) ?? []).map((name) => path.join(supportFolder, name))
@@ -24,12 +66,13 @@ export function leftovers(host: Door, scope: Scope, service: Service, wanted: re
   })
 }
 
-/** See Manager.removeSteps. `as`: the account whose ids the definition was written with. */
-export function removeSteps(host: Door, scope: Scope, {service, installed, settings}: ManagerObservation, as: Account | undefined): Step[] {
+function removeSteps(systemd: Systemd, {service, installed, settings}: ManagerObservation): Step[] {
+  const {files: host, scope} = systemd
+  const as = ownerIn(systemd, service)
   const {unit, dropIn, dropInFolder, supportFolder} = definitionPaths(scope, service)
   // The unit first: our drop-in beside it is what tells that we created it, even if another tool has rewritten it since.
   const isCreated = installed === 'own' || (settings?.createdDefinition && installed !== 'foreign')
-  const files = [...(isCreated ? [unit] : []), dropIn, ...leftovers(host, scope, service, [])]
+  const files = [...(isCreated ? [unit] : []), dropIn, ...leftovers(systemd, service, [])]
   // systemd itself removes the folder when the service stops, but not during its delay before a restart, nor for a unit that goes on running.
   const runtime = runtimeFolderOf(scope, service)
   const remembered = orNoAccess(() => host.list(runtime) ?? []).map((name) => path.join(runtime, name))
@@ -40,11 +83,9 @@ export function removeSteps(host: Door, scope: Scope, {service, installed, setti
     if (scope === 'user') folders.push(...ownFoldersAbove(host, unit, service.account))
   }
   return [
-    ...files
-      .filter((file) => host.lstat(file) !== undefined)
-      .map((file): Step => ({kind: 'remove-file', why: `remove ${file}`, path: file, as})),
-    ...remembered.map((file): Step => ({kind: 'remove-file', why: `remove ${file}`, path: file, as: service.account})),
-    ...folders.map((folder): Step => ({kind: 'remove-folder', why: `remove ${folder} if it is empty`, path: folder, as})),
+    ...files.filter((file) => host.lstat(file) !== undefined).map((file) => removeFileStep(file, as)),
+    ...remembered.map((file) => removeFileStep(file, service.account)),
+    ...folders.map((folder) => removeFolderStep(folder, as)),
   ]
 }
 

@@ -9,7 +9,8 @@ import {recordedSettings} from '../../service/recorded-settings.js'
 import {formatSettings, parseSettings} from '../../service/settings.js'
 import {orNoAccess} from '../no-access.js'
 import {enableLingerCommand, isLingering, managerEnvironment} from './bus.js'
-import {accountOfUnit, definitionPaths, scopeFolders} from './render.js'
+import {definitionPaths, scopeFolders} from './paths.js'
+import {accountOfUnit} from './unit-file.js'
 
 const CHANGE_TIMEOUT_MS = 60_000
 

@@ -1,9 +1,22 @@
 import type {Scope, Service} from '../../service/service.js'
-import type {LogQuery} from '../manager.js'
+import type {LogQuery, Logs} from '../manager.js'
+import {managerEnvironment} from './bus.js'
+import {stemOf} from './paths.js'
+import type {Systemd} from './systemctl.js'
+
+/** See Logs: the journal, which rotates itself. */
+export function logs({scope, account}: Systemd): Logs {
+  return {
+    command: (service, query) => ({
+      ...{argv: journalCommand(scope, service, query), env: managerEnvironment('system', account)},
+      reader: 'machine',
+    }),
+  }
+}
 
 /** What the lines of a service's processes are marked with (SyslogIdentifier=, systemd.exec(5)). */
 export function syslogIdentifier(service: Service): string {
-  return service.name.replace(/\.service$/, '')
+  return stemOf(service.name)
 }
 
 /**

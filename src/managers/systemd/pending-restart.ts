@@ -1,5 +1,6 @@
 import type {Service} from '../../service/service.js'
 import {plannedRestartUnit} from '../../gateway/contract.js'
+import {stemOf} from './paths.js'
 import type {Properties} from './show.js'
 
 /** What is asked of a unit to tell that it is one. */
@@ -11,17 +12,17 @@ export const PENDING_PROPERTIES = ['Id', 'LoadState', 'Transient']
  * is named after the service and the gateway's pid. The pattern fits the names of other services' too.
  */
 export function pendingRestartPattern(service: Service): string {
-  return `${stemOf(service)}*.service`
+  return `${unitStem(service)}*.service`
 }
 
 /** The names of those units that are about just this service; a profile may be called `planned-restart-1`, but no service of one is transient. */
 export function pendingRestarts(service: Service, shown: readonly Properties[]): string[] {
-  const stem = stemOf(service)
+  const stem = unitStem(service)
   return shown
     .filter(({Transient, LoadState}) => Transient === 'yes' && LoadState !== 'not-found')
     .flatMap(({Id = ''}) => (Id.startsWith(stem) && /^\d+\.service$/.test(Id.slice(stem.length)) ? [Id] : []))
 }
 
-function stemOf({name}: Service): string {
-  return plannedRestartUnit(name.replace(/\.service$/, ''))
+function unitStem({name}: Service): string {
+  return plannedRestartUnit(stemOf(name))
 }

@@ -1,38 +1,35 @@
-import type {Scope, Service} from '../../service/service.js'
-import path from 'node:path'
-import {GatewayVariable, DEFAULT_PROFILE} from '../../gateway/contract.js'
+import {DEFAULT_PROFILE, GatewayVariable} from '../../gateway/contract.js'
 import {stopTimeoutSec} from '../../gateway/drain.js'
-import type {Account, Door, Host} from '../../host/host.js'
-import {accountNamed} from '../../host/account-door.js'
-import {gatewayArgv} from '../../service/gateway-argv.js'
-import {HELPER_NAME, helperText, type HelperVerb, helperWords, toolPath} from '../../service/service-helper.js'
+import type {Host} from '../../host/host.js'
+import {readIfAllowed} from '../../host/tolerant-read.js'
 import {homeMarks} from '../../service/home-mark.js'
-import {describePolicy, limitComment} from './policy-comment.js'
-import {restartPauseText, START_LIMIT} from './start-limit.js'
+import type {Scope, Service} from '../../service/service.js'
+import {helperText, type HelperVerb, helperWords, toolPath} from '../../service/service-helper.js'
 import {formatSettings, type ServiceSettings} from '../../service/settings.js'
 import {renderTemplate} from '../../service/template.js'
 import {unitPath} from '../../service/unit-path.js'
-import {checksum} from '../../service/checksum.js'
-import type {DefinitionFile} from '../manager.js'
+import {definitionFile} from '../definition-file.js'
+import type {Definition, DefinitionFile} from '../manager.js'
+import {orNoAccess} from '../no-access.js'
+import {driftOf, holdsCommand, startWords} from './directives.js'
 import {
   environmentAssignment,
   environmentFileLine,
   execWord,
   freeText,
-  isSafeProgram,
+  parseEnvironmentFile,
   pathListEntry,
   pathSetting,
   patternSetting,
 } from './escape.js'
-import {execStartOf, valuesOf} from './exec-start.js'
+import {evidence, ownFiles} from './evidence.js'
 import {syslogIdentifier} from './logs.js'
-import {type UnitPlace, withoutSpecifiers} from './specifiers.js'
-import {runtimeDirectoryOf} from './paths.js'
+import {definitionPaths, DROP_IN_NAME, runtimeDirectoryName, stemOf} from './paths.js'
+import {describePolicy, limitComment} from './policy-comment.js'
+import {restartPauseText, START_LIMIT} from './start-limit.js'
+import type {Systemd} from './systemctl.js'
+import {execStartOf, isEdited, isOwn, stamped, SYSTEM_PATH} from './unit-file.js'
 
-/** How each file of systemd's that we wrote begins; upstream's rewriting of the unit takes the line away. */
-const OWN_MARK = '# Written by hermes-svc'
-const CHECKSUM_MARK = '# Checksum: '
-export const DROP_IN_NAME = '10-hermes-svc.conf'
 /** A start may wait for the longest delay; this much more is for the start itself. */
 const START_MARGIN_SEC = 60
 /** sh: fails, and says why, where $0 is not the home that was installed. */
@@ -41,64 +38,8 @@ const HOME_TEST =
     .map((mark) => `test -e "$0${mark}" || `)
     .join('') + '{ echo "hermes-svc: $0 is not there, or not the home that was installed: is its file system mounted?" >&2; exit 1; }'
 
-/** Where a service's files are. */
-export interface DefinitionPaths {
-  readonly unit: string
-  readonly dropInFolder: string
-  readonly dropIn: string
-  /** Helper, settings and environment of this service; root-owned for system scope. */
-  readonly supportFolder: string
-  readonly helper: string
-  readonly settings: string
-  readonly environmentFile: string
-}
-
-/** The folders that hold units and our own files, for a scope and the account whose user manager it is. */
-export function scopeFolders(scope: Scope, account: Account): {units: string; support: string} {
-  if (scope === 'system') return {units: '/etc/systemd/system', support: '/etc/hermes-svc'}
-  return {units: path.join(account.home, '.config/systemd/user'), support: path.join(account.home, '.config/hermes-svc')}
-}
-
-export function definitionPaths(scope: Scope, service: Service): DefinitionPaths {
-  const {units, support} = scopeFolders(scope, service.account)
-  const unit = path.join(units, service.name)
-  const supportFolder = path.join(support, service.name.replace(/\.service$/, ''))
-  return {
-    unit,
-    dropInFolder: `${unit}.d`,
-    dropIn: path.join(`${unit}.d`, DROP_IN_NAME),
-    supportFolder,
-    helper: path.join(supportFolder, HELPER_NAME),
-    settings: path.join(supportFolder, 'settings.json'),
-    environmentFile: path.join(supportFolder, 'gateway.env'),
-  }
-}
-
-/** The folder of the helpers' memory below the runtime folder (RuntimeDirectory=, systemd.exec(5)). */
-export function runtimeDirectoryName(service: Service): string {
-  return runtimeDirectoryOf(service.name.replace(/\.service$/, ''))
-}
-
-/** True for a file of systemd's that we wrote, edited since or not. */
-export function isOwn(text: string): boolean {
-  return text.startsWith(OWN_MARK)
-}
-
-/** True for a file that we wrote and somebody changed by hand: its second line no longer fits the rest. */
-export function isEdited(text: string): boolean {
-  return isOwn(text) && stamped(text) !== text
-}
-
-/** Puts a checksum of the text into its second line, in place of one that is there. */
-export function stamped(text: string): string {
-  const [first = '', ...rest] = text.split('\n')
-  const body = rest.filter((line, index) => index > 0 || !line.startsWith(CHECKSUM_MARK))
-  const sum = checksum([first, ...body].join('\n'))
-  return [first, `${CHECKSUM_MARK}${sum} (an edit by hand is told by it, and kept)`, ...body].join('\n')
-}
-
 /** The variables of the unit itself; those of the environment file come on top. */
-export function unitEnvironment(host: Host, scope: Scope, service: Service, settings: ServiceSettings): Record<string, string> {
+function unitEnvironment(host: Host, scope: Scope, service: Service, settings: ServiceSettings): Record<string, string> {
   const {account} = service
   return {
     ...(scope === 'system' ? {HOME: account.home, USER: account.name, LOGNAME: account.name} : {}),
@@ -109,41 +50,45 @@ export function unitEnvironment(host: Host, scope: Scope, service: Service, sett
   }
 }
 
+/** See Definition. */
+export function definition(systemd: Systemd): Definition {
+  const {host, scope, files, systemctl} = systemd
+  const paths = (service: Service) => definitionPaths(scope, service)
+  return {
+    render: (service, settings, environment) => renderDefinition(systemd, service, settings, environment),
+    readEnvironment: (service) => orNoAccess(() => parseEnvironmentFile(files.readText(paths(service).environmentFile) ?? '')),
+    unitEnvironment: (service, settings) => unitEnvironment(host, scope, service, settings),
+    evidence: evidence(systemd),
+    drift: (observation, settings) => driftOf(systemd, observation, settings),
+    ownFiles: (service) => ownFiles(scope, service),
+    editedFiles: (service) => {
+      const {unit, dropIn} = paths(service)
+      return orNoAccess(() => [unit, dropIn].filter((file) => isEdited(files.readText(file) ?? '')))
+    },
+    defaultPath: () => (scope === 'user' ? (systemctl.environment().get('PATH') ?? SYSTEM_PATH) : SYSTEM_PATH),
+  }
+}
+
 /**
- * Renders the files of a service. `withUnit` is false for an adopted service, whose own unit is kept; a command of ours stands in
- * the drop-in, which nobody else writes. `hasRestartSteps`: the running systemd knows RestartSteps=.
+ * Renders the files of a service. For an adopted service, whose own unit is kept, there is none; a command of ours stands in the drop-in, which
+ * nobody else writes.
  */
-export async function renderDefinition(
-  host: Host,
-  installed: Door,
-  scope: Scope,
+async function renderDefinition(
+  {host, files: installed, scope, systemctl}: Systemd,
   service: Service,
   settings: ServiceSettings,
   environment: ReadonlyMap<string, string>,
-  options: {withUnit: boolean; hasRestartSteps: boolean},
 ): Promise<DefinitionFile[]> {
   const paths = definitionPaths(scope, service)
   const command = startWords(host, service, settings).map(execWord).join(' ')
-  const file = (name: string, text: string, mode = 0o644): DefinitionFile => ({
-    path: name,
-    text,
-    mode,
-    secret: false,
-    isProgram: false,
-    needsRestart: false,
-    edited: false,
-  })
-  const unitFile = (name: string, text: string, needsRestart: boolean): DefinitionFile => ({
-    ...file(name, stamped(text)),
-    needsRestart,
-    edited: isEdited(installed.readText(name) ?? ''),
-  })
+  const unitFile = (name: string, text: string, needsRestart: boolean): DefinitionFile =>
+    definitionFile(name, stamped(text), {needsRestart, edited: isEdited(installed.readText(name) ?? '')})
 
-  const files = [file(paths.helper, helperText(host), 0o755), file(paths.settings, formatSettings(settings))]
+  const files = [definitionFile(paths.helper, helperText(host), {mode: 0o755}), definitionFile(paths.settings, formatSettings(settings))]
   const entries = [...environment].map(([name, value]) => environmentFileLine(name, value))
   if (entries.length > 0) {
     const text = ['# Written by hermes-svc; read by systemd for the gateway alone.', ...entries, ''].join('\n')
-    files.push({...file(paths.environmentFile, text, 0o600), secret: true, needsRestart: true})
+    files.push(definitionFile(paths.environmentFile, text, {mode: 0o600, secret: true, needsRestart: true}))
   }
   // The unit alone has them too: a drop-in can be switched off, or be read by nobody.
   const pace = {
@@ -154,8 +99,8 @@ export async function renderDefinition(
   const dropIn = await renderTemplate(host, 'systemd/10-hermes-svc.conf.ejs', {
     ...pace,
     arithmetic: describePolicy(settings.policy),
-    hasRestartSteps: options.hasRestartSteps,
-    runtimeDirectory: runtimeDirectoryName(service),
+    hasRestartSteps: systemctl.hasRestartSteps(),
+    runtimeDirectory: runtimeDirectoryName(stemOf(service.name)),
     // By its path: the gateway's own variables, PATH among them, hold for the helpers too.
     sleep: execWord(toolPath(host, 'sleep')),
     helper: execWord(paths.helper),
@@ -177,7 +122,9 @@ export async function renderDefinition(
   })
   const before = {unit: installed.readText(paths.unit) ?? '', dropIn: installed.readText(paths.dropIn) ?? ''}
   const withDropIn = (unit: string) => [...files, unitFile(paths.dropIn, dropIn, runsOtherwise(before, {unit, dropIn}))]
-  if (!options.withUnit) return withDropIn(before.unit)
+  const onDisk = readIfAllowed(installed, paths.unit)
+  // Another tool's unit may be in another folder, such as that of a package.
+  if (onDisk === undefined ? !settings.createdDefinition : !isOwn(onDisk)) return withDropIn(before.unit)
 
   const {account} = service
   const text = await renderTemplate(host, 'systemd/gateway.service.ejs', {
@@ -201,20 +148,10 @@ export async function renderDefinition(
 
 /** The words behind the helper's name in an Exec line. `%t` is the folder of runtime folders, of the machine or of the user (systemd.unit(5)). */
 function helperCall(verb: HelperVerb, service: Service, {home, policy}: ServiceSettings): string {
-  const state = `%t/${runtimeDirectoryName(service)}`
+  const state = `%t/${runtimeDirectoryName(stemOf(service.name))}`
   return helperWords(verb, {home, state, policy})
     .map((word) => (word === `state=${state}` ? `"${word}"` : execWord(word)))
     .join(' ')
-}
-
-/** Our drop-in says what the gateway is started by: another tool's unit keeps its own command, unless one was given. */
-export function holdsCommand({commandIsGiven, createdDefinition}: ServiceSettings): boolean {
-  return commandIsGiven || createdDefinition
-}
-
-/** The words that a unit of a service with these settings starts. */
-export function startWords(host: Host, service: Service, settings: ServiceSettings): readonly string[] {
-  return carried(host, gatewayArgv(settings.command, service.profile.name, settings.home))
 }
 
 /** A drop-in that gives, or gave, the gateway's command makes it another one. `unit`: its text before and after. */
@@ -231,28 +168,4 @@ function startsOtherwise(installed: string, wanted: string): boolean {
     return section.split('\n').filter((line) => !/^(?:#|$|Restart\w*=|SuccessExitStatus=)/.test(line))
   })
   return before?.join('\n') !== after?.join('\n')
-}
-
-/**
- * A command whose program systemd would not take is started by one that it takes, and which replaces itself with it and changes nothing
- * else (a shell would set variables, and env take a path with "=" for one).
- */
-function carried(host: Host, argv: readonly string[]): readonly string[] {
-  return isSafeProgram(argv[0] ?? '') ? argv : [toolPath(host, 'nice'), '-n', '0', ...argv]
-}
-
-/**
- * Whom a unit of the machine runs as, by the text of its file: without User= it is root (systemd.exec(5)). Undefined if the user database does not know
- * them; `place.account` is known without asking it.
- */
-export function accountOfUnit(host: Host, text: string, place: UnitPlace): Account | undefined {
-  const {account} = place
-  const user = userOfUnit(text, place)
-  return user === account.name || user === String(account.uid) ? account : accountNamed(host, user)
-}
-
-/** The value of User= in a unit, a name or a uid; `0` without one. */
-export function userOfUnit(text: string, place: UnitPlace): string {
-  const user = valuesOf(text, 'User').at(-1) || '0'
-  return withoutSpecifiers(user, place) ?? user
 }

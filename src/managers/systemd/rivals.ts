@@ -1,20 +1,73 @@
-import type {Scope} from '../../service/service.js'
-import {GatewayVariable} from '../../gateway/contract.js'
-import {accountDoor, ownerDoor} from '../../host/account-door.js'
 import path from 'node:path'
+import {ServiceError} from '../../errors.js'
+import {GatewayVariable} from '../../gateway/contract.js'
 import {isGatewayCommandLine} from '../../gateway/process.js'
+import {accountDoor, ownerDoor} from '../../host/account-door.js'
 import type {Account, Door, Host} from '../../host/host.js'
 import {listIfAllowed, readIfAllowed} from '../../host/tolerant-read.js'
 import {homeOfDefinition} from '../../service/definition-home.js'
-import type {GatewayDefinition} from '../manager.js'
-import {accountOfUnit, scopeFolders} from './render.js'
-import {execStartOf, valuesOf} from './exec-start.js'
+import {type Scope, SCOPES} from '../../service/service.js'
+import {shellWord} from '../../text/shell-quote.js'
+import type {ByHand, GatewayDefinition, Rivals, Supervisor} from '../manager.js'
+import {orNoAccess} from '../no-access.js'
+import {disabling, isLinked} from './control.js'
+import {scopeFolders} from './paths.js'
+import {positive} from './show.js'
 import {type UnitPlace, withoutSpecifiers} from './specifiers.js'
+import {Systemctl, type Systemd} from './systemctl.js'
+import {accountOfUnit, execStartOf, valuesOf, variableOfFiles} from './unit-file.js'
 
 const HOME_IN_UNIT = new RegExp(`^[ \\t]*Environment[ \\t]*=.*?(["']?)${GatewayVariable.home}=(.*)$`, 'gm')
 
 /** Folders of packages, in which few units are a gateway's: only those are read that are started at boot, or have upstream's name. */
 const PACKAGE_FOLDERS = ['/usr/local/lib/systemd', '/usr/local/share/systemd', '/usr/share/systemd', '/usr/lib/systemd', '/lib/systemd']
+
+/** The command by which a person has systemd do something to a unit. */
+export function byHand(act: ByHand, name: string, scope: Scope): string {
+  const words = {status: `status ${name}`, reload: 'daemon-reload', unmask: `unmask ${name}`, disable: `disable --now ${name}`}[act]
+  return scope === 'user' ? `systemctl --user ${words}` : `sudo systemctl ${words}`
+}
+
+/** See Rivals. */
+export function rivals(systemd: Systemd): Rivals {
+  const {host, account: own, systemctl} = systemd
+  return {
+    definitions: (account) => orNoAccess(() => SCOPES.flatMap((scope) => gatewayDefinitions(host, scope, account))),
+    isRunning: ({name, scope, account}, {gateways}) =>
+      gateways.some(({cgroup}) => {
+        const unit = unitOfGroup(cgroup)
+        if (!cgroup?.split('/').includes(name) || unit === undefined) return false
+        // Units of one name are as many as there are user managers.
+        return unit.managerUid === (scope === 'user' ? (account ?? own).uid : undefined)
+      }),
+    end: ({name, path: file}) => {
+      const why = `stop ${name} and keep it down`
+      if (!isLinked(systemd, file)) return [systemctl.change(why, ['disable', '--now', name])]
+      return [systemctl.change(why, ['stop', name]), ...disabling(systemd, file)]
+    },
+    supervisorOf: ({pid, cgroup}, account) => {
+      const unit = unitOfGroup(cgroup)
+      if (unit === undefined) return undefined
+      const {name, managerUid} = unit
+      const scope = managerUid === undefined ? 'system' : 'user'
+      // Of somebody else's user manager nothing more can be asked.
+      if (managerUid !== undefined && managerUid !== account.uid) {
+        const of = host.accountOf(managerUid)?.name ?? `#${managerUid}`
+        const asThem = `sudo -u ${shellWord(of)} XDG_RUNTIME_DIR=/run/user/${managerUid}`
+        return {name, scope, of, disable: `${asThem} ${byHand('disable', name, scope)}`}
+      }
+      const supervisor: Supervisor = {name, scope, disable: byHand('disable', name, scope)}
+      try {
+        const [shown = {}] = new Systemctl(host, scope, account).show(['Restart', 'MainPID'], [name])
+        // What was started from a terminal's service, or such, ends when it is ended.
+        return (shown.Restart ?? 'no') !== 'no' || positive(shown.MainPID) === pid ? supervisor : undefined
+      } catch (error) {
+        if (error instanceof ServiceError) return supervisor
+        throw error
+      }
+    },
+  }
+}
 
 /**
  * The units of a scope on disk that run a gateway as an account, read as text: which of them systemd has loaded does not matter for what
@@ -88,11 +141,12 @@ function namedHome(reader: Door, text: string, place: UnitPlace): string {
   return withoutSpecifiers(value, place) ?? value
 }
 
-/** The value that the last of these files to set a variable gives it (EnvironmentFile=, systemd.exec(5)); undefined if none does, or may be read. */
-export function variableOfFiles(host: Door, files: readonly string[], name: string): string | undefined {
-  for (const file of files.toReversed()) {
-    const line = [...(readIfAllowed(host, file) ?? '').matchAll(new RegExp(`^[ \\t]*${name}[ \\t]*=[ \\t]*(.*)$`, 'gm'))].at(-1)?.[1]
-    if (line !== undefined) return /^(["'])(.*)\1[ \t]*$/.exec(line)?.[2] ?? line.trimEnd()
-  }
-  return undefined
+/** The service that a control group is of, and whose user manager's it is; undefined for none, such as a login's. */
+function unitOfGroup(cgroup: string | undefined): {name: string; managerUid: number | undefined} | undefined {
+  const parts = cgroup?.split('/') ?? []
+  const isManager = /^user@(\d+)\.service$/
+  const managerAt = parts.findLastIndex((part) => isManager.test(part))
+  const name = parts.slice(managerAt + 1).findLast((part) => part.endsWith('.service'))
+  if (name === undefined) return undefined
+  return {name, managerUid: managerAt < 0 ? undefined : Number(isManager.exec(parts[managerAt] ?? '')?.[1])}
 }

@@ -88,3 +88,20 @@ function cEscape(value: string, index: number): [string, number] {
   if (octal) return [String.fromCharCode(parseInt(octal[0], 8)), 2]
   return [character, 0]
 }
+
+/** The files that a unit reads variables from, each as `PATH (ignore_errors=yes)` in what systemctl shows. */
+export function environmentFilesOf({EnvironmentFiles = ''}: Properties): string[] {
+  return EnvironmentFiles.split('\n').flatMap((line) => /^(.*) \(ignore_errors=(?:yes|no)\)$/.exec(line)?.[1] ?? [])
+}
+
+/** A timestamp of the monotonic clock in ms; undefined for 0, which is never. */
+export function microsecondsToMs(text: string | undefined): number | undefined {
+  const value = positive(text)
+  return value === undefined ? undefined : value / 1000
+}
+
+/** A number above 0; undefined for anything else. */
+export function positive(text: string | undefined): number | undefined {
+  const value = Number(text)
+  return Number.isInteger(value) && value > 0 ? value : undefined
+}

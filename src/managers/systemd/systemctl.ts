@@ -2,6 +2,7 @@ import type {Scope} from '../../service/service.js'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import type {Account, Host, RunResult} from '../../host/host.js'
 import type {RunStep} from '../../plan/plan.js'
+import {type OneScope, oneScope} from '../two-scopes.js'
 import {lookFailed, managerEnvironment, noUserManager, userManagerAnswers} from './bus.js'
 import {parseShow, type Properties, splitEntries} from './show.js'
 
@@ -9,9 +10,24 @@ const READ_TIMEOUT_MS = 20_000
 /** A manager that has not answered once is not waited for as long again: what hangs it, a unit that is a device say, hangs it at each look. */
 const NEXT_TIMEOUT_MS = 2000
 const CHANGE_TIMEOUT_MS = 60_000
+/** What a systemd that raises its pause between restarts by itself says of each service (RestartSteps=), and the first one that does (254, NEWS). */
+const STEPS_PROPERTY = 'RestartMaxDelayUSec'
+const RESTART_STEPS_SINCE = 254
+
+/** One scope of the systemd of this machine: system services, or those of one account's user manager. */
+export interface Systemd extends OneScope {
+  readonly systemctl: Systemctl
+}
+
+export function systemdOf(host: Host, scope: Scope, account: Account): Systemd {
+  return {...oneScope(host, scope, account), systemctl: new Systemctl(host, scope, account)}
+}
 
 /** systemctl(1), as it talks to the manager of one scope. All looks throw a ServiceError (exit 4) where it gives no answer. */
 export class Systemctl {
+  /** Whether the running systemd has RestartSteps=; undefined until it was asked about a unit. */
+  private knowsRestartSteps: boolean | undefined
+
   /** `account`: whose user manager it is (user scope), or who asks (system scope). */
   constructor(
     private readonly host: Host,
@@ -37,6 +53,7 @@ export class Systemctl {
       const fault = faultOf(unit, shown[index] ?? {}, properties)
       if (fault !== undefined) throw notUnderstood(`${fault} of ${unit}`)
     }
+    if (properties.includes(STEPS_PROPERTY)) this.knowsRestartSteps = shown.some((unit) => unit[STEPS_PROPERTY] !== undefined)
     return shown
   }
 
@@ -62,8 +79,13 @@ export class Systemctl {
     return {kind: 'run', why, argv: [...this.argv(), ...words], env: this.env, timeoutMs: CHANGE_TIMEOUT_MS, as}
   }
 
+  /** The running systemd knows RestartSteps=. */
+  hasRestartSteps(): boolean {
+    return this.knowsRestartSteps ?? this.version() >= RESTART_STEPS_SINCE
+  }
+
   /** The version of systemd, e.g. 252; 0 if it does not say. */
-  version(): number {
+  private version(): number {
     const result = this.host.read(['systemctl', '--version'], {env: this.env, timeoutMs: READ_TIMEOUT_MS})
     return Number(/^systemd (\d+)/.exec(result.stdout)?.[1] ?? 0)
   }

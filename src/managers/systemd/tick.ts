@@ -1,58 +1,67 @@
-import type {Scope} from '../../service/service.js'
 import path from 'node:path'
-import type {Account, Door, Host} from '../../host/host.js'
-import {temporariesOf} from '../../host/tolerant-read.js'
-import {onUndo, type RunStep, type Step} from '../../plan/plan.js'
+import type {Door} from '../../host/host.js'
+import {onUndo, type RunStep} from '../../plan/plan.js'
 import {findLastingNode} from '../../service/lasting-node.js'
-import {OWN_PREFIX} from '../../service/naming.js'
+import {recordedSettings} from '../../service/recorded-settings.js'
+import type {Service} from '../../service/service.js'
 import type {ServiceSettings} from '../../service/settings.js'
 import {renderTemplate} from '../../service/template.js'
-import {isAsWanted} from '../as-wanted.js'
-import type {DefinitionFile, TickState} from '../manager.js'
-import {isEdited, scopeFolders, stamped} from './render.js'
+import {definitionFile, isAsWanted, onDisk, removeFileStep, writeStep} from '../definition-file.js'
+import {heartbeatOf, tickIntervalSec, type TickNow, tickProgram, tickPrograms} from '../heartbeat.js'
+import type {DefinitionFile, HeartbeatOptions, Tick, TickState} from '../manager.js'
+import {orNoAccess} from '../no-access.js'
+import {ownerIn} from '../two-scopes.js'
 import {execWord, freeText} from './escape.js'
-import type {Properties} from './show.js'
+import {definitionPaths, type HeartbeatPaths, heartbeatPaths, scopeFolders} from './paths.js'
+import {microsecondsToMs, type Properties} from './show.js'
+import type {Systemd} from './systemctl.js'
+import {isEdited, stamped} from './unit-file.js'
 
-/** The built tick, below the package's root. */
-const BUILT_ENTRY = 'dist/heartbeat.cjs'
 /** How soon after its start the timer ticks first. */
 const FIRST_MS = 1000
 const MOST_INACCURATE_MS = 1000
 
-/** The units and files that tick all services of one account in one scope. */
-export interface HeartbeatPaths {
-  readonly timer: string
-  readonly service: string
-  readonly timerFile: string
-  readonly serviceFile: string
-  /** The program; in system scope one for all accounts. */
-  readonly entry: string
+/** See Tick: a timer and its service, one for all services of an account. */
+export function tick(systemd: Systemd): Tick {
+  const {scope, files, systemctl} = systemd
+  return {
+    heartbeat: heartbeatOf({
+      recorded: () => recorded(systemd),
+      nameOf: (service) => path.basename(definitionPaths(scope, service).supportFolder),
+      render: (service, wanting) => renderHeartbeat(systemd, service, wanting),
+      now: (service, options) => now(systemd, service, options),
+    }),
+    programs: (account) => {
+      const {entry, serviceFile} = heartbeatPaths(scope, account)
+      return tickPrograms(
+        orNoAccess(() => installedNode(files, serviceFile)),
+        entry,
+      )
+    },
+    last: ({account}) => {
+      const properties = ['ExecMainExitTimestamp', 'ExecMainExitTimestampMonotonic']
+      const shown = systemctl.show(properties, [heartbeatPaths(scope, account).service], {TZ: 'UTC'})[0] ?? {}
+      const [monotonicMs, wallMs] = [microsecondsToMs(shown.ExecMainExitTimestampMonotonic), utcMs(shown.ExecMainExitTimestamp)]
+      return monotonicMs === undefined || wallMs === undefined ? undefined : {monotonicMs, wallMs}
+    },
+  }
 }
 
-export function heartbeatPaths(scope: Scope, account: Account): HeartbeatPaths {
-  const {units, support} = scopeFolders(scope, account)
-  const name = `${OWN_PREFIX}heartbeat${scope === 'system' ? `-${unitNamePart(account.name)}` : ''}`
-  const [timer, service] = [`${name}.timer`, `${name}.service`]
-  const [timerFile, serviceFile] = [path.join(units, timer), path.join(units, service)]
-  return {timer, service, timerFile, serviceFile, entry: path.join(support, 'heartbeat.cjs')}
+/** The settings of all services of the scope. */
+export function recorded({scope, account, files}: Systemd): Map<string, ServiceSettings> {
+  return orNoAccess(() => recordedSettings(files, scopeFolders(scope, account).support))
 }
 
-/**
- * Renders the tick of an account whose services have these settings, all of which want it: as often as the most demanding asks for.
- * Throws a ServiceError where no node lasts.
- */
-export async function renderHeartbeat(
-  host: Host,
-  files: Door,
-  scope: Scope,
-  account: Account,
+/** Renders the tick of an account whose services have these settings, all of which want it. Throws a ServiceError where no node lasts. */
+async function renderHeartbeat(
+  {host, files, scope}: Systemd,
+  {account}: Service,
   wanting: readonly ServiceSettings[],
 ): Promise<DefinitionFile[]> {
   const paths = heartbeatPaths(scope, account)
-  const program = host.readText(path.join(host.packageRoot, BUILT_ENTRY))
-  if (program === undefined) throw new Error(`the package is incomplete: ${BUILT_ENTRY} is missing`)
+  const program = tickProgram(host, paths.entry)
   const node = findLastingNode(host, account, installedNode(files, paths.serviceFile))
-  const intervalMs = Math.min(...wanting.map((settings) => settings.heartbeat.intervalSec)) * 1000
+  const intervalMs = tickIntervalSec(wanting) * 1000
   const service = await renderTemplate(host, 'systemd/heartbeat.service.ejs', {
     account: freeText(account.name),
     user: scope === 'system' ? freeText(account.name) : '',
@@ -65,17 +74,8 @@ export async function renderHeartbeat(
     interval: span(intervalMs),
     accuracy: span(Math.min(MOST_INACCURATE_MS, intervalMs / 10)),
   })
-  const file = (name: string, text: string): DefinitionFile => ({
-    path: name,
-    text,
-    mode: 0o644,
-    secret: false,
-    isProgram: false,
-    needsRestart: false,
-    edited: isEdited(files.readText(name) ?? ''),
-  })
-  const units = [file(paths.serviceFile, stamped(service)), file(paths.timerFile, stamped(timer))]
-  return [{...file(paths.entry, program), isProgram: true}, ...units]
+  const unit = (name: string, text: string) => definitionFile(name, stamped(text), {edited: isEdited(files.readText(name) ?? '')})
+  return [program, unit(paths.serviceFile, service), unit(paths.timerFile, timer)]
 }
 
 /** The units of a tick, in the order in which `tickState` takes what systemd says of them. */
@@ -84,7 +84,7 @@ export function tickUnits({timer, service}: HeartbeatPaths): readonly [string, s
 }
 
 /** What `tickState` needs to be told. */
-export const TICK_PROPERTIES = ['UnitFileState', 'ActiveState', 'NeedDaemonReload']
+const TICK_PROPERTIES = ['UnitFileState', 'ActiveState', 'NeedDaemonReload']
 
 /** Reads what systemd says of the units of a tick; of none, nothing is active. */
 export function tickState(shown: readonly Properties[]): TickState {
@@ -95,67 +95,59 @@ export function tickState(shown: readonly Properties[]): TickState {
   }
 }
 
-/** How the tick's units are brought from what they are to what they should be; `change` makes a call of systemctl. */
-export interface HeartbeatChange {
-  readonly paths: HeartbeatPaths
-  readonly timer: TickState
-  readonly as: Account | undefined
-  readonly change: (why: string, words: readonly string[]) => RunStep
-}
-
-/** Why systemd does not tick, or not as the units on disk say. */
-export function timerFaults({paths, timer}: HeartbeatChange): string[] {
-  return [
-    ...(timer.isEnabled ? [] : [`${paths.timer} is not enabled`]),
-    ...(timer.isActive ? [] : [`${paths.timer} is not active`]),
-    ...(timer.needsReload ? [`${paths.timer} was changed on disk, and systemd has not read it since`] : []),
-  ]
-}
-
-/** Steps that write what differs, and have the timer run. Nothing if all is so already. */
-export function installSteps(host: Door, files: readonly DefinitionFile[], force: boolean, wanted: HeartbeatChange): Step[] {
-  const {paths, timer, as, change} = wanted
-  const differing = files.filter((file) => (force || !file.edited) && !isAsWanted(host, file))
-  const isTimerNew = timer.needsReload || differing.some((file) => file.path === paths.timerFile)
-  const restart = change('tick from now on at the new interval', ['restart', paths.timer])
-  const reload = change('have systemd read the heartbeat', ['daemon-reload'])
-  const units = timer.needsReload || differing.some((file) => !file.isProgram)
-  return [
-    // Undoing goes backwards: first the units are as before, then systemd reads them, then the timer runs by them.
-    ...(isTimerNew && timer.isActive ? onUndo([restart]) : []),
-    ...(units ? onUndo([reload]) : []),
-    ...differing.map(
-      ({path: name, text, mode, isProgram}): Step => ({kind: 'write-file', why: `write ${name}`, path: name, text, mode, isProgram, as}),
-    ),
-    ...(units ? [reload] : []),
-    ...(timer.isEnabled && timer.isActive
-      ? isTimerNew
-        ? [restart]
-        : []
-      : [
-          ...onUndo([change('end the heartbeat', timer.isEnabled ? ['stop', paths.timer] : ['disable', '--now', paths.timer])]),
-          change('start the heartbeat, now and at every boot', ['enable', '--now', paths.timer]),
-        ]),
-  ]
-}
-
-/** Steps that end the tick and take its units away; `withEntry`: its program too. Nothing if there is nothing. */
-export function removalSteps(host: Door, withEntry: boolean, {paths, timer, as, change}: HeartbeatChange): Step[] {
-  const isThere = (file: string) => host.lstat(file) !== undefined
-  const onDisk = (names: readonly string[]) => names.flatMap((file) => [...[file].filter(isThere), ...temporariesOf(host, file)])
-  const units = onDisk([paths.timerFile, paths.serviceFile])
-  const files = [...units, ...(withEntry ? onDisk([paths.entry]) : [])]
-  const reload = change('have systemd forget the heartbeat', ['daemon-reload'])
-  const forget: RunStep = {...change('reset a failed state of the heartbeat', ['reset-failed', paths.service]), mayFail: true}
-  const wasOn = timer.isEnabled || timer.isActive
-  return [
-    ...(wasOn ? onUndo([change('start the heartbeat again', [...(timer.isEnabled ? ['enable', '--now'] : ['start']), paths.timer])]) : []),
-    ...(units.length > 0 ? onUndo([reload]) : []),
-    ...(wasOn ? [change('end the heartbeat', ['disable', '--now', paths.timer])] : []),
-    ...(units.length > 0 ? [{...change('end a tick that is under way', ['stop', paths.service]), mayFail: true}] : []),
-    ...files.map((file): Step => ({kind: 'remove-file', why: `remove ${file}`, path: file, as})),
-    ...(units.length > 0 ? [reload, forget] : []),
-  ]
+function now(systemd: Systemd, service: Service, {force = false, seen}: HeartbeatOptions): TickNow {
+  const {scope, files: door, systemctl} = systemd
+  const paths = heartbeatPaths(scope, service.account)
+  // Where no user manager runs nothing is active, and other steps say so if one is needed.
+  const timer = seen?.tick ?? tickState(systemctl.answers() ? systemctl.show(TICK_PROPERTIES, tickUnits(paths)) : [])
+  const as = ownerIn(systemd, service)
+  const change = (why: string, words: readonly string[]) => systemctl.change(why, words)
+  return {
+    faults: [
+      ...(timer.isEnabled ? [] : [`${paths.timer} is not enabled`]),
+      ...(timer.isActive ? [] : [`${paths.timer} is not active`]),
+      ...(timer.needsReload ? [`${paths.timer} was changed on disk, and systemd has not read it since`] : []),
+    ],
+    install: (files) => {
+      const differing = files.filter((file) => (force || !file.edited) && !isAsWanted(door, file))
+      const isTimerNew = timer.needsReload || differing.some((file) => file.path === paths.timerFile)
+      const restart = change('tick from now on at the new interval', ['restart', paths.timer])
+      const reload = change('have systemd read the heartbeat', ['daemon-reload'])
+      const units = timer.needsReload || differing.some((file) => !file.isProgram)
+      return [
+        // Undoing goes backwards: first the units are as before, then systemd reads them, then the timer runs by them.
+        ...(isTimerNew && timer.isActive ? onUndo([restart]) : []),
+        ...(units ? onUndo([reload]) : []),
+        ...differing.map((file) => writeStep(file, as)),
+        ...(units ? [reload] : []),
+        ...(timer.isEnabled && timer.isActive
+          ? isTimerNew
+            ? [restart]
+            : []
+          : [
+              ...onUndo([change('end the heartbeat', timer.isEnabled ? ['stop', paths.timer] : ['disable', '--now', paths.timer])]),
+              change('start the heartbeat, now and at every boot', ['enable', '--now', paths.timer]),
+            ]),
+      ]
+    },
+    remove: (withProgram) => {
+      const units = onDisk(door, [paths.timerFile, paths.serviceFile])
+      const files = [...units, ...(withProgram ? onDisk(door, [paths.entry]) : [])]
+      const reload = change('have systemd forget the heartbeat', ['daemon-reload'])
+      const forget: RunStep = {...change('reset a failed state of the heartbeat', ['reset-failed', paths.service]), mayFail: true}
+      const wasOn = timer.isEnabled || timer.isActive
+      return [
+        ...(wasOn
+          ? onUndo([change('start the heartbeat again', [...(timer.isEnabled ? ['enable', '--now'] : ['start']), paths.timer])])
+          : []),
+        ...(units.length > 0 ? onUndo([reload]) : []),
+        ...(wasOn ? [change('end the heartbeat', ['disable', '--now', paths.timer])] : []),
+        ...(units.length > 0 ? [{...change('end a tick that is under way', ['stop', paths.service]), mayFail: true}] : []),
+        ...files.map((file) => removeFileStep(file, as)),
+        ...(units.length > 0 ? [reload, forget] : []),
+      ]
+    },
+  }
 }
 
 /** A time as systemd.time(7) writes it. */
@@ -163,17 +155,13 @@ function span(ms: number): string {
   return ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`
 }
 
-/** The node of the unit that is there, so that another one which happens to run this command changes nothing. */
-export function installedNode(host: Door, serviceFile: string): string | undefined {
-  return /^ExecStart=:"(\/[^"\\%]*)" /m.exec(host.readText(serviceFile) ?? '')?.[1]
+/** A timestamp as systemd writes it in UTC, e.g. "Thu 2026-01-01 12:00:00 UTC" (systemd.time(7)). */
+function utcMs(text: string | undefined): number | undefined {
+  const match = /^\w+ (\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC$/.exec(text ?? '')
+  return match ? Date.parse(`${match[1]}T${match[2]}Z`) : undefined
 }
 
-/**
- * A name as a part of a unit's name: what may not stand there, and "@", which would make it an instance, as systemd-escape(1) writes
- * it.
- */
-function unitNamePart(name: string): string {
-  return Buffer.from(name)
-    .toString('latin1')
-    .replace(/[^A-Za-z0-9_.-]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`)
+/** The node of the unit that is there, so that another one which happens to run this command changes nothing. */
+function installedNode(host: Door, serviceFile: string): string | undefined {
+  return /^ExecStart=:"(\/[^"\\%]*)" /m.exec(host.readText(serviceFile) ?? '')?.[1]
 }

@@ -4,11 +4,11 @@ import {check as driftCheck} from '../../../src/doctor/checks/definition-drift.j
 import {check as helperCheck} from '../../../src/doctor/checks/helper-missing.js'
 import type {Scene} from '../../../src/doctor/scene.js'
 import type {DefinitionFile} from '../../../src/managers/manager.js'
-import {S6Manager} from '../../../src/managers/s6/index.js'
 import {FakeHost} from '../../fakes/fake-host.js'
 import {AGENT, SUPPORT as LAUNCHD_SUPPORT} from '../../fakes/fake-launchd.js'
 import {LaunchdTarget} from '../../fakes/launchd-scene.js'
 import {PACKAGE_VERSION} from '../../fakes/package-files.js'
+import {s6Manager} from '../../fakes/managers.js'
 import {HERMES, ROOT, S6_SERVICE, S6_SETTINGS, s6Files, SLOT} from '../../fakes/s6.js'
 import {DROP_IN, examined, fix, foreign, installed, kinds, SUPPORT, UNIT} from '../../fakes/scene.js'
 
@@ -169,10 +169,10 @@ describe('outdated', () => {
     async function findings(...templates: readonly string[]) {
       const settings = {...S6_SETTINGS, heartbeat: {...S6_SETTINGS.heartbeat, enabled: false}, writtenBy: '1.0.0'}
       const before = new FakeHost({account: ROOT, accounts: [HERMES], files: s6Files()})
-      const files = slot(await new S6Manager(before).render(S6_SERVICE, settings, new Map()))
+      const files = slot(await s6Manager(before).definition.render(S6_SERVICE, settings, new Map()))
       const host = new FakeHost({account: ROOT, accounts: [HERMES], files: {...s6Files(), ...files}})
       update(host, '1.1.0', ...templates)
-      const manager = new S6Manager(host)
+      const manager = s6Manager(host)
       const seen = {manager: {service: S6_SERVICE, installed: 'own', settings}, verdict: {pid: 167}}
       const target = {host, userHost: host, manager, service: S6_SERVICE, homeFlag: 'home'}
       return (await check.examine({target, seen, processes: {}} as unknown as Scene)).findings

@@ -15,14 +15,14 @@ const UPSTREAM = [
 ].join('')
 
 function observed(launchd: FakeLaunchd): ManagerObservation {
-  const [seen] = launchd.manager.observe([LAUNCHD_SERVICE])
+  const [seen] = launchd.manager.observer.observe([LAUNCHD_SERVICE])
   if (!seen) throw new Error('nothing was observed')
   return seen
 }
 
 async function installed(): Promise<FakeLaunchd> {
   const launchd = new FakeLaunchd()
-  launchd.put(await launchd.manager.render(LAUNCHD_SERVICE, SETTINGS, new Map()))
+  launchd.put(await launchd.manager.definition.render(LAUNCHD_SERVICE, SETTINGS, new Map()))
   launchd.load(GUI)
   return launchd
 }
@@ -42,7 +42,7 @@ describe('what comes of a gateway that fails again and again', () => {
 describe('the evidence of a definition', () => {
   it('of ours names the gateway, our scripts and the time of a stop', async () => {
     const launchd = await installed()
-    const evidence = launchd.manager.evidence(observed(launchd))
+    const evidence = launchd.manager.definition.evidence(observed(launchd))
     expect(evidence).toMatchObject({
       restartRisk: {kind: 'sound'},
       startFailure: undefined,
@@ -58,14 +58,14 @@ describe('the evidence of a definition', () => {
         {path: `${SUPPORT}/service-helper.sh`, role: 'helper'},
       ]),
     )
-    for (const {path, role} of launchd.manager.ownFiles(LAUNCHD_SERVICE))
+    for (const {path, role} of launchd.manager.definition.ownFiles(LAUNCHD_SERVICE))
       if (role === 'helper') expect(launchd.host.stat(path), path).toBeDefined()
   })
 
   it("of another tool's names what it runs", () => {
     const launchd = new FakeLaunchd({[AGENT]: UPSTREAM})
     launchd.load(GUI)
-    expect(launchd.manager.evidence(observed(launchd))).toMatchObject({
+    expect(launchd.manager.definition.evidence(observed(launchd))).toMatchObject({
       restartRisk: {kind: 'storms'},
       stopTimeoutMs: 25_000,
       programs: [{path: '/opt/hermes', role: 'gateway'}],
@@ -78,14 +78,14 @@ describe('the evidence of a definition', () => {
     const launchd = await installed()
     launchd.ends(GUI)
     Object.assign(launchd.jobs.get(GUI) ?? {}, {state: 'spawn scheduled', properties: 'keepalive | penalty box'})
-    expect(launchd.manager.evidence(observed(launchd)).startFailure).toEqual({kind: 'program', text: 'penalty box'})
+    expect(launchd.manager.definition.evidence(observed(launchd)).startFailure).toEqual({kind: 'program', text: 'penalty box'})
   })
 
   it('tells an edit by hand', async () => {
     const launchd = await installed()
-    expect(launchd.manager.editedFiles(LAUNCHD_SERVICE)).toEqual([])
+    expect(launchd.manager.definition.editedFiles(LAUNCHD_SERVICE)).toEqual([])
     launchd.host.put(AGENT, `${launchd.host.texts()[AGENT]}<!-- mine -->\n`)
-    expect(launchd.manager.editedFiles(LAUNCHD_SERVICE)).toEqual([AGENT])
+    expect(launchd.manager.definition.editedFiles(LAUNCHD_SERVICE)).toEqual([AGENT])
   })
 })
 
@@ -102,7 +102,7 @@ describe('the definitions of gateways of an account', () => {
       UPSTREAM.replace('gateway', 'other').replace('>gateway<', '>x<'),
     )
     launchd.disabled.add('x')
-    expect(launchd.manager.gatewayDefinitions(USER)).toEqual([
+    expect(launchd.manager.rivals.definitions(USER)).toEqual([
       {
         name: LABEL,
         scope: 'user',
@@ -127,9 +127,9 @@ describe('the processes of a service', () => {
   it('are the gateway and what it has started', async () => {
     const launchd = await installed()
     const seen = observed(launchd)
-    expect(launchd.manager.processesOf(seen)).toEqual([seen.mainPid])
-    expect(launchd.manager.processesOf({...seen, mainPid: undefined})).toEqual([])
-    expect(launchd.manager.processesOf({...seen, mainPid: undefined, launcherPid: undefined})).toBeUndefined()
+    expect(launchd.manager.observer.processesOf(seen)).toEqual([seen.mainPid])
+    expect(launchd.manager.observer.processesOf({...seen, mainPid: undefined})).toEqual([])
+    expect(launchd.manager.observer.processesOf({...seen, mainPid: undefined, launcherPid: undefined})).toBeUndefined()
   })
 
   it('are also what a former gateway has left in the process group of the job', async () => {
@@ -137,7 +137,7 @@ describe('the processes of a service', () => {
     const seen = observed(launchd)
     launchd.addOrphan(700, seen.launcherPid ?? 0, 0)
     launchd.addOrphan(701, 1, 0)
-    expect(launchd.manager.processesOf(seen)).toEqual([seen.mainPid, 700])
+    expect(launchd.manager.observer.processesOf(seen)).toEqual([seen.mainPid, 700])
   })
 })
 

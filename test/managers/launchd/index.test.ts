@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest'
 import {ServiceError} from '../../../src/errors.js'
-import {LaunchdManager} from '../../../src/managers/launchd/index.js'
+import {launchdManager} from '../../fakes/managers.js'
 import type {ManagerObservation} from '../../../src/managers/manager.js'
 import {parseSettings} from '../../../src/service/settings.js'
 import {FakeHost, USER} from '../../fakes/fake-host.js'
@@ -20,13 +20,13 @@ async function installed({
   environment?: Record<string, string>
 } = {}): Promise<FakeLaunchd> {
   const launchd = new FakeLaunchd()
-  launchd.put(await launchd.manager.render(LAUNCHD_SERVICE, SETTINGS, new Map(Object.entries(environment))))
+  launchd.put(await launchd.manager.definition.render(LAUNCHD_SERVICE, SETTINGS, new Map(Object.entries(environment))))
   if (isLoaded) launchd.load(GUI)
   return launchd
 }
 
 function observed(launchd: FakeLaunchd): ManagerObservation {
-  const [seen] = launchd.manager.observe([LAUNCHD_SERVICE])
+  const [seen] = launchd.manager.observer.observe([LAUNCHD_SERVICE])
   if (!seen) throw new Error('nothing was observed')
   return seen
 }
@@ -45,7 +45,7 @@ describe('an observation', () => {
   it('of what is nowhere is that it is not installed', () => {
     const launchd = new FakeLaunchd()
     expect(observed(launchd)).toMatchObject({installed: 'no', activity: 'stopped', mainPid: undefined, definitionPaths: []})
-    expect(observed(launchd)).toEqual(launchd.manager.notInstalled(LAUNCHD_SERVICE))
+    expect(observed(launchd)).toEqual(launchd.manager.observer.notInstalled(LAUNCHD_SERVICE))
   })
 
   it('of a running service names the gateway, not the launcher', async () => {
@@ -133,7 +133,7 @@ describe('an observation', () => {
 
   it('sees that a changed definition is not what launchd goes by', async () => {
     const launchd = await installed()
-    launchd.put(await launchd.manager.render(LAUNCHD_SERVICE, {...SETTINGS, drainSec: 900}, new Map()))
+    launchd.put(await launchd.manager.definition.render(LAUNCHD_SERVICE, {...SETTINGS, drainSec: 900}, new Map()))
     expect(observed(launchd).needsReload).toBe(true)
   })
 
@@ -188,7 +188,7 @@ describe('the account', () => {
   it('is never root in user scope, not even under sudo', () => {
     const root = {uid: 0, gid: 0, name: 'root', home: '/root'}
     const host = new FakeHost({account: root})
-    const error = refusal(() => new LaunchdManager(host, 'user', root).observe([{...LAUNCHD_SERVICE, account: root}]))
+    const error = refusal(() => launchdManager(host, 'user', root).observer.observe([{...LAUNCHD_SERVICE, account: root}]))
     expect(error.exitStatus).toBe(2)
     expect(error.message).toContain('root')
   })
@@ -197,11 +197,11 @@ describe('the account', () => {
     const daemon = (user: string) => `<plist version="1.0"><dict>${user}</dict></plist>`
     const of = (text: string) => {
       const host = new FakeHost({files: {'/Library/LaunchDaemons/ai.hermes.gateway.plist': text}})
-      return new LaunchdManager(host, 'system', USER).defaultAccount('default')?.name
+      return launchdManager(host, 'system', USER).placement.defaultAccount('default')?.name
     }
     expect(of(daemon('<key>UserName</key><string>user</string>'))).toBe('user')
     expect(of(daemon(''))).toBe('root')
-    expect(new LaunchdManager(new FakeHost(), 'system', USER).defaultAccount('default')).toBeUndefined()
+    expect(launchdManager(new FakeHost(), 'system', USER).placement.defaultAccount('default')).toBeUndefined()
   })
 })
 
@@ -215,32 +215,34 @@ describe('a definition', () => {
   it('is one for the session without a desktop where there is no other, and stays so', async () => {
     const launchd = new FakeLaunchd()
     launchd.domains.delete('gui/1000')
-    launchd.put(await launchd.manager.render(LAUNCHD_SERVICE, SETTINGS, new Map()))
+    launchd.put(await launchd.manager.definition.render(LAUNCHD_SERVICE, SETTINGS, new Map()))
     const text = launchd.host.texts()[AGENT]
     expect(text).toContain('<string>Background</string>')
     launchd.domains.add('gui/1000')
-    launchd.put(await launchd.manager.render(LAUNCHD_SERVICE, SETTINGS, new Map()))
+    launchd.put(await launchd.manager.definition.render(LAUNCHD_SERVICE, SETTINGS, new Map()))
     expect(launchd.host.texts()[AGENT]).toBe(text)
   })
 
   it("of another tool's is left alone", async () => {
     const launchd = new FakeLaunchd({[AGENT]: '<plist version="1.0"><dict/></plist>'})
-    await expect(launchd.manager.render(LAUNCHD_SERVICE, SETTINGS, new Map())).rejects.toMatchObject({code: 'foreign-definition'})
+    await expect(launchd.manager.definition.render(LAUNCHD_SERVICE, SETTINGS, new Map())).rejects.toMatchObject({
+      code: 'foreign-definition',
+    })
   })
 
   it('carries the values of the environment, and reads them again', async () => {
     const values = {TOKEN: 'a "b"\n\\0134 $x `y`\u2028', EMPTY: ''}
     const launchd = await installed({environment: values})
-    expect(Object.fromEntries(launchd.manager.readEnvironment(LAUNCHD_SERVICE))).toEqual(values)
+    expect(Object.fromEntries(launchd.manager.definition.readEnvironment(LAUNCHD_SERVICE))).toEqual(values)
     expect(launchd.host.texts()[AGENT]).not.toContain('TOKEN')
     expect(launchd.host.stat(`${SUPPORT}/gateway.env`)?.mode).toBe(0o600)
   })
 
   it('has no drift as it was written, and shows what was changed', async () => {
     const launchd = await installed()
-    expect(launchd.manager.drift(observed(launchd), SETTINGS)).toEqual([])
+    expect(launchd.manager.definition.drift(observed(launchd), SETTINGS)).toEqual([])
     launchd.host.put(AGENT, (launchd.host.texts()[AGENT] ?? '').replace('<false/>', '<true/>').replace('>Aqua<', '>Background<'))
-    expect(launchd.manager.drift(observed(launchd), SETTINGS)).toEqual([
+    expect(launchd.manager.definition.drift(observed(launchd), SETTINGS)).toEqual([
       {directive: 'KeepAlive', wanted: '{"SuccessfulExit":false}', merged: '{"SuccessfulExit":true}', setBy: AGENT},
       {directive: 'LimitLoadToSessionType', wanted: 'Aqua', merged: 'Background', setBy: AGENT},
     ])
@@ -250,17 +252,17 @@ describe('a definition', () => {
 describe('start', () => {
   it('loads the job, and does nothing to one that runs', async () => {
     const launchd = await installed({isLoaded: false})
-    await launchd.apply(launchd.manager.start(LAUNCHD_SERVICE))
+    await launchd.apply(launchd.manager.control.start(LAUNCHD_SERVICE))
     expect(launchd.changes).toEqual([`bootstrap gui/1000 ${AGENT}`])
     expect(observed(launchd).activity).toBe('running')
-    await launchd.apply(launchd.manager.start(LAUNCHD_SERVICE))
+    await launchd.apply(launchd.manager.control.start(LAUNCHD_SERVICE))
     expect(launchd.changes).toHaveLength(1)
   })
 
   it('kicks a job that is loaded and has ended', async () => {
     const launchd = await installed()
     launchd.ends(GUI)
-    await launchd.apply(launchd.manager.start(LAUNCHD_SERVICE))
+    await launchd.apply(launchd.manager.control.start(LAUNCHD_SERVICE))
     expect(launchd.changes).toEqual([`kickstart ${GUI}`])
   })
 
@@ -269,8 +271,8 @@ describe('start', () => {
       const launchd = await installed()
       launchd.ends(GUI)
       if (change === 'edit') launchd.host.put(AGENT, (launchd.host.texts()[AGENT] ?? '').replace('<integer>63<', '<integer>18<'))
-      else launchd.put(await launchd.manager.render(LAUNCHD_SERVICE, {...SETTINGS, drainSec: 900}, new Map()))
-      await launchd.apply(launchd.manager.start(LAUNCHD_SERVICE))
+      else launchd.put(await launchd.manager.definition.render(LAUNCHD_SERVICE, {...SETTINGS, drainSec: 900}, new Map()))
+      await launchd.apply(launchd.manager.control.start(LAUNCHD_SERVICE))
       expect(launchd.changes, change).toEqual([`bootout ${GUI}`, `bootstrap gui/1000 ${AGENT}`])
       expect(launchd.jobs.get(GUI)?.text).toBe(launchd.host.texts()[AGENT])
     }
@@ -280,21 +282,21 @@ describe('start', () => {
     const launchd = await installed({isLoaded: false})
     launchd.load(SSH)
     launchd.ends(SSH)
-    await launchd.apply(launchd.manager.start(LAUNCHD_SERVICE))
+    await launchd.apply(launchd.manager.control.start(LAUNCHD_SERVICE))
     expect(launchd.changes).toEqual([`bootout ${SSH}`, `bootstrap gui/1000 ${AGENT}`])
   })
 
   it('forgets earlier failures, and a stop that was recorded', async () => {
     const launchd = await installed({isLoaded: false})
     for (const name of ['failures', 'restarts', 'stop']) launchd.host.put(`${STATE}/${name}`, '1')
-    await launchd.apply(launchd.manager.start(LAUNCHD_SERVICE))
+    await launchd.apply(launchd.manager.control.start(LAUNCHD_SERVICE))
     expect(Object.keys(launchd.host.texts()).filter((file) => /\/(failures|restarts|stop)$/.test(file))).toEqual([])
   })
 
   it('keeps a disable that it needs to lift for a moment', async () => {
     const launchd = await installed({isLoaded: false})
     launchd.disabled.add(LABEL)
-    await launchd.apply(launchd.manager.start(LAUNCHD_SERVICE))
+    await launchd.apply(launchd.manager.control.start(LAUNCHD_SERVICE))
     expect(launchd.changes).toEqual([`enable ${GUI}`, `bootstrap gui/1000 ${AGENT}`, `disable ${GUI}`])
     expect(observed(launchd)).toMatchObject({activity: 'running', enabled: false})
   })
@@ -302,14 +304,14 @@ describe('start', () => {
   it('tries again while launchd is not ready', async () => {
     const launchd = await installed({isLoaded: false})
     launchd.failedLoads = 3
-    await launchd.apply(launchd.manager.start(LAUNCHD_SERVICE))
+    await launchd.apply(launchd.manager.control.start(LAUNCHD_SERVICE))
     expect(launchd.changes).toHaveLength(4)
   })
 
   it('gives up in the end, with what launchd said', async () => {
     const launchd = await installed({isLoaded: false})
     launchd.failedLoads = Infinity
-    await expect(launchd.apply(launchd.manager.start(LAUNCHD_SERVICE))).rejects.toThrow('Bootstrap failed: 5: Input/output error')
+    await expect(launchd.apply(launchd.manager.control.start(LAUNCHD_SERVICE))).rejects.toThrow('Bootstrap failed: 5: Input/output error')
     expect(launchd.changes.length).toBeGreaterThan(10)
     expect(launchd.changes.length).toBeLessThan(100)
   })
@@ -319,7 +321,7 @@ describe('start', () => {
     launchd.disabled.add(LABEL)
     launchd.failedLoads = Infinity
     launchd.host.put(AGENT, {text: launchd.host.texts()[AGENT] ?? '', mode: 0o666})
-    await expect(launchd.apply(launchd.manager.start(LAUNCHD_SERVICE))).rejects.toMatchObject({code: 'plist-permissions'})
+    await expect(launchd.apply(launchd.manager.control.start(LAUNCHD_SERVICE))).rejects.toMatchObject({code: 'plist-permissions'})
     expect(launchd.changes).toEqual([`enable ${GUI}`, `bootstrap gui/1000 ${AGENT}`, `disable ${GUI}`])
   })
 })
@@ -328,10 +330,10 @@ describe('stop', () => {
   it('has the launcher end for good, and settle unloads it', async () => {
     const launchd = await installed()
     const before = observed(launchd).mainPid
-    await launchd.apply(launchd.manager.stop(LAUNCHD_SERVICE))
+    await launchd.apply(launchd.manager.control.stop(LAUNCHD_SERVICE))
     expect(launchd.host.stat(`${STATE}/stop`)).toBeDefined()
     expect(observed(launchd)).toMatchObject({mainPid: undefined})
-    await launchd.apply(launchd.manager.settle(LAUNCHD_SERVICE))
+    await launchd.apply(launchd.manager.control.settle(LAUNCHD_SERVICE))
     expect(launchd.changes).toEqual([`kill SIGTERM ${GUI}`, `bootout ${GUI}`])
     expect(observed(launchd)).toMatchObject({activity: 'stopped', installed: 'own'})
     expect(launchd.host.stat(`${STATE}/stop`)).toBeUndefined()
@@ -341,9 +343,9 @@ describe('stop', () => {
   it('is still under way while the gateway drains, and settle leaves it alone', async () => {
     const launchd = await installed()
     launchd.onTerm = () => undefined
-    await launchd.apply(launchd.manager.stop(LAUNCHD_SERVICE))
+    await launchd.apply(launchd.manager.control.stop(LAUNCHD_SERVICE))
     expect(observed(launchd).activity).toBe('stopping')
-    await launchd.apply(launchd.manager.settle(LAUNCHD_SERVICE))
+    await launchd.apply(launchd.manager.control.settle(LAUNCHD_SERVICE))
     expect(launchd.changes).toEqual([`kill SIGTERM ${GUI}`])
   })
 
@@ -351,20 +353,20 @@ describe('stop', () => {
     const launchd = await installed()
     launchd.ends(GUI)
     Object.assign(launchd.jobs.get(GUI) ?? {}, {state: 'spawn scheduled'})
-    await launchd.apply(launchd.manager.stop(LAUNCHD_SERVICE))
+    await launchd.apply(launchd.manager.control.stop(LAUNCHD_SERVICE))
     expect(launchd.changes).toEqual([`bootout ${GUI}`])
   })
 
   it("unloads another tool's job, whose process would be started again", async () => {
     const launchd = new FakeLaunchd({[AGENT]: '<plist version="1.0"><dict/></plist>'})
     launchd.load(GUI)
-    await launchd.apply(launchd.manager.stop(LAUNCHD_SERVICE))
+    await launchd.apply(launchd.manager.control.stop(LAUNCHD_SERVICE))
     expect(launchd.changes).toEqual([`bootout ${GUI}`])
   })
 
   it('does nothing to what is not loaded', async () => {
     const launchd = await installed({isLoaded: false})
-    await launchd.apply([...launchd.manager.stop(LAUNCHD_SERVICE), ...launchd.manager.settle(LAUNCHD_SERVICE)])
+    await launchd.apply([...launchd.manager.control.stop(LAUNCHD_SERVICE), ...launchd.manager.control.settle(LAUNCHD_SERVICE)])
     expect(launchd.changes).toEqual([])
   })
 
@@ -372,7 +374,7 @@ describe('stop', () => {
     const launchd = await installed()
     launchd.answers.set('kill', {code: 1, stderr: 'Not privileged to signal service.\n'})
     launchd.answers.set('bootout', {code: 1, stderr: 'Boot-out failed: 1: Operation not permitted\n'})
-    await expect(launchd.apply(launchd.manager.stop(LAUNCHD_SERVICE))).rejects.toMatchObject({code: 'manager-denied'})
+    await expect(launchd.apply(launchd.manager.control.stop(LAUNCHD_SERVICE))).rejects.toMatchObject({code: 'manager-denied'})
   })
 })
 
@@ -380,7 +382,7 @@ describe('restart', () => {
   it('ends the gateway in good order, then starts the job again', async () => {
     const launchd = await installed()
     const before = observed(launchd).mainPid
-    await launchd.apply(launchd.manager.restart(LAUNCHD_SERVICE))
+    await launchd.apply(launchd.manager.control.restart(LAUNCHD_SERVICE))
     expect(launchd.changes).toEqual([`kill SIGTERM ${GUI}`, `kickstart -k ${GUI}`])
     expect(observed(launchd).mainPid).not.toBe(before)
     expect(observed(launchd).activity).toBe('running')
@@ -389,7 +391,7 @@ describe('restart', () => {
   it('kills a launcher that does not end', async () => {
     const launchd = await installed()
     launchd.onTerm = () => undefined
-    await launchd.apply(launchd.manager.restart(LAUNCHD_SERVICE))
+    await launchd.apply(launchd.manager.control.restart(LAUNCHD_SERVICE))
     expect(launchd.changes).toEqual([`kill SIGTERM ${GUI}`, `kickstart -k ${GUI}`])
     expect(observed(launchd).activity).toBe('running')
   })
@@ -397,8 +399,8 @@ describe('restart', () => {
   it('loads a changed definition, and waits until launchd has forgotten the old one', async () => {
     const launchd = await installed()
     launchd.teardownLooks = 20
-    launchd.put(await launchd.manager.render(LAUNCHD_SERVICE, {...SETTINGS, drainSec: 900}, new Map()))
-    await launchd.apply(launchd.manager.restart(LAUNCHD_SERVICE))
+    launchd.put(await launchd.manager.definition.render(LAUNCHD_SERVICE, {...SETTINGS, drainSec: 900}, new Map()))
+    await launchd.apply(launchd.manager.control.restart(LAUNCHD_SERVICE))
     expect(launchd.changes).toEqual([`kill SIGTERM ${GUI}`, `bootout ${GUI}`, `bootstrap gui/1000 ${AGENT}`])
     expect(observed(launchd)).toMatchObject({activity: 'running', needsReload: false})
   })
@@ -406,13 +408,13 @@ describe('restart', () => {
   it('gives up on a job that launchd does not forget', async () => {
     const launchd = await installed()
     launchd.teardownLooks = Infinity
-    launchd.put(await launchd.manager.render(LAUNCHD_SERVICE, {...SETTINGS, drainSec: 900}, new Map()))
-    await expect(launchd.apply(launchd.manager.restart(LAUNCHD_SERVICE))).rejects.toThrow('still knows')
+    launchd.put(await launchd.manager.definition.render(LAUNCHD_SERVICE, {...SETTINGS, drainSec: 900}, new Map()))
+    await expect(launchd.apply(launchd.manager.control.restart(LAUNCHD_SERVICE))).rejects.toThrow('still knows')
   })
 
   it('loads a job that is not loaded', async () => {
     const launchd = await installed({isLoaded: false})
-    await launchd.apply(launchd.manager.restart(LAUNCHD_SERVICE))
+    await launchd.apply(launchd.manager.control.restart(LAUNCHD_SERVICE))
     expect(launchd.changes).toEqual([`bootstrap gui/1000 ${AGENT}`])
   })
 })
@@ -421,7 +423,7 @@ describe('abort', () => {
   it('kills the gateway, and waits until its job is gone', async () => {
     const launchd = await installed()
     const pid = observed(launchd).mainPid
-    await launchd.apply(launchd.manager.abort(LAUNCHD_SERVICE))
+    await launchd.apply(launchd.manager.control.abort(LAUNCHD_SERVICE))
     expect(launchd.host.changes).toContainEqual({kind: 'signal', pid, signal: 'SIGKILL', as: 'user'})
     expect(launchd.changes).toEqual([`bootout ${GUI}`])
     expect(launchd.jobs.size).toBe(0)
@@ -431,7 +433,7 @@ describe('abort', () => {
 describe('enable and disable', () => {
   it('are records of launchd, for the domain of the service', async () => {
     const launchd = await installed()
-    await launchd.apply([...launchd.manager.disable(LAUNCHD_SERVICE), ...launchd.manager.enable(LAUNCHD_SERVICE)])
+    await launchd.apply([...launchd.manager.control.disable(LAUNCHD_SERVICE), ...launchd.manager.control.enable(LAUNCHD_SERVICE)])
     expect(launchd.changes).toEqual([`disable ${GUI}`, `enable ${GUI}`])
   })
 })
@@ -441,23 +443,23 @@ describe('an uninstall', () => {
     const launchd = await installed({environment: {A: '1'}})
     launchd.host.put(LOG, 'x')
     launchd.host.put(`${LOG}.1`, 'x')
-    const steps = launchd.manager.removeSteps(observed(launchd))
-    await launchd.apply(launchd.manager.stop(LAUNCHD_SERVICE))
-    await launchd.apply(launchd.manager.settle(LAUNCHD_SERVICE))
+    const steps = launchd.manager.installer.removeSteps(observed(launchd))
+    await launchd.apply(launchd.manager.control.stop(LAUNCHD_SERVICE))
+    await launchd.apply(launchd.manager.control.settle(LAUNCHD_SERVICE))
     launchd.host.put(`${STATE}/ended`, 'exited 0')
     await launchd.apply(steps)
     expect(Object.keys(launchd.host.texts()).filter((file) => file.startsWith('/home/user/Library'))).toEqual([])
-    expect(launchd.manager.traces(LAUNCHD_SERVICE)).toEqual([])
+    expect(launchd.manager.installer.traces(LAUNCHD_SERVICE)).toEqual([])
   })
 
   it("leaves another tool's property list", () => {
     const launchd = new FakeLaunchd({[AGENT]: '<plist version="1.0"><dict/></plist>'})
-    expect(launchd.manager.removeSteps(observed(launchd))).toEqual([])
+    expect(launchd.manager.installer.removeSteps(observed(launchd))).toEqual([])
   })
 
   it('names what is left', async () => {
     const launchd = await installed()
-    expect(launchd.manager.traces(LAUNCHD_SERVICE)).toEqual(
+    expect(launchd.manager.installer.traces(LAUNCHD_SERVICE)).toEqual(
       expect.arrayContaining([AGENT, SUPPORT, `gui/1000 still knows ${LABEL} (running)`]),
     )
   })
@@ -467,7 +469,7 @@ describe('the log', () => {
   it('is a file, which is followed by its name', () => {
     const {manager} = new FakeLaunchd()
     const argv = (query: {lines?: number; follow?: boolean; since?: string}) =>
-      manager.logCommand(LAUNCHD_SERVICE, {lines: 10, follow: false, since: undefined, json: false, ...query}).argv
+      manager.logs.command(LAUNCHD_SERVICE, {lines: 10, follow: false, since: undefined, json: false, ...query}).argv
     expect(argv({})).toEqual(['tail', '-n', '10', '--', LOG])
     expect(argv({follow: true})).toEqual(['tail', '-n', '10', '-F', '--', LOG])
     expect(argv({lines: -1})).toEqual(['tail', '-n', '+1', '--', LOG])
@@ -482,8 +484,10 @@ describe('the folders of a daemon', () => {
   it('are root’s, but for its memory and its log', async () => {
     const root = {uid: 0, gid: 0, name: 'root', home: '/root'}
     const launchd = new FakeLaunchd({}, {scope: 'system', asker: root})
-    await launchd.apply(launchd.manager.folderSteps(LAUNCHD_SERVICE).filter((step) => step.kind !== 'run'))
-    const given = launchd.manager.folderSteps(LAUNCHD_SERVICE).flatMap((step) => (step.kind === 'run' ? [step.argv.join(' ')] : []))
+    await launchd.apply(launchd.manager.installer.folderSteps(LAUNCHD_SERVICE).filter((step) => step.kind !== 'run'))
+    const given = launchd.manager.installer
+      .folderSteps(LAUNCHD_SERVICE)
+      .flatMap((step) => (step.kind === 'run' ? [step.argv.join(' ')] : []))
     expect(given).toEqual([
       `chown -h 1000:1000 /Library/Application Support/hermes-svc/${LABEL}/state`,
       `chown -h 1000:1000 /Library/Logs/hermes-svc/${LABEL}.log`,

@@ -5,7 +5,9 @@ import {join} from 'node:path'
 import {afterEach, describe, expect, it} from 'vitest'
 import type {Host} from '../../../src/host/host.js'
 import {formatEnvironment} from '../../../src/managers/launchd/environment-file.js'
-import {definitionPaths, renderDefinition} from '../../../src/managers/launchd/render.js'
+import {definitionPaths} from '../../../src/managers/launchd/paths.js'
+import {definition} from '../../../src/managers/launchd/render.js'
+import {launchdOf, type Whereabouts} from '../../../src/managers/launchd/whereabouts.js'
 import {domainOf} from '../../../src/managers/launchd/domain.js'
 import {DEFAULT_RESTART_POLICY} from '../../../src/service/restart-policy.js'
 import type {ServiceSettings} from '../../../src/service/settings.js'
@@ -72,15 +74,9 @@ async function launch(
     ...options.settings,
   }
   const environment = new Map(Object.entries(options.environment ?? {}))
-  for (const file of await renderDefinition(
-    on(options.platform ?? HOST.platform),
-    HOST,
-    'user',
-    service,
-    settings,
-    environment,
-    domainOf('gui', account),
-  )) {
+  const where = {domain: () => domainOf('gui', account)} as unknown as Whereabouts
+  const launchd = {...launchdOf(on(options.platform ?? HOST.platform), 'user', account), files: HOST, where}
+  for (const file of await definition(launchd).render(service, settings, environment)) {
     if (!file.path.startsWith(folder)) continue
     // The launcher starts its own next version by the path of this line.
     const [interpreter = '', ...words] = shell

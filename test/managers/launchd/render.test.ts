@@ -1,7 +1,9 @@
 import type {Scope, Service} from '../../../src/service/service.js'
 import {describe, expect, it} from 'vitest'
-import {definitionPaths, renderDefinition} from '../../../src/managers/launchd/render.js'
+import {definitionPaths} from '../../../src/managers/launchd/paths.js'
+import {definition} from '../../../src/managers/launchd/render.js'
 import {domainOf} from '../../../src/managers/launchd/domain.js'
+import {launchdOf, type Whereabouts} from '../../../src/managers/launchd/whereabouts.js'
 import {DEFINITION_VARIABLE, parsePlist} from '../../../src/managers/launchd/plist.js'
 import type {DefinitionFile} from '../../../src/managers/manager.js'
 import type {ServiceSettings} from '../../../src/service/settings.js'
@@ -22,7 +24,10 @@ async function render({scope = 'user', service = LAUNCHD_SERVICE, settings = {},
   const host = new FakeHost({files: {...packageFiles(), ...files}})
   const all = {...SETTINGS, scope, profile: service.profile.name, home: service.profile.home, ...settings}
   const domain = domainOf(scope === 'system' ? 'system' : 'gui', service.account)
-  const rendered = await renderDefinition(host, host, scope, service, all, new Map(Object.entries(environment)), domain)
+  const rendered = await definition({
+    ...launchdOf(host, scope, service.account),
+    where: {domain: () => domain} as unknown as Whereabouts,
+  }).render(service, all, new Map(Object.entries(environment)))
   expect(host.changes).toEqual([])
   return new Map(rendered.map((file): [string, DefinitionFile] => [file.path, file]))
 }

@@ -21,7 +21,7 @@ function machine(settings: ServiceSettings | undefined): FakeLaunchd {
 }
 
 async function install(launchd: FakeLaunchd, settings: ServiceSettings | undefined, force = false): Promise<readonly Step[]> {
-  const {steps} = await launchd.manager.heartbeat(LAUNCHD_SERVICE, settings, {force})
+  const {steps} = await launchd.manager.tick.heartbeat(LAUNCHD_SERVICE, settings, {force})
   await launchd.apply(steps)
   return steps
 }
@@ -89,7 +89,7 @@ describe("the heartbeat's job", () => {
 
   it('is as it was when a later step fails', async () => {
     const launchd = machine(ON)
-    const {steps} = await launchd.manager.heartbeat(LAUNCHD_SERVICE, ON)
+    const {steps} = await launchd.manager.tick.heartbeat(LAUNCHD_SERVICE, ON)
     const fails: Step = {kind: 'act', why: 'fail', act: () => Promise.reject(new Error('as it was meant to'))}
     await expect(launchd.apply([...steps, fails])).rejects.toThrow('as it was meant to')
     expect(launchd.jobs.size).toBe(0)

@@ -1,8 +1,8 @@
 import {describe, expect, it} from 'vitest'
 import type {ManagerObservation} from '../../../src/managers/manager.js'
-import {S6Manager} from '../../../src/managers/s6/index.js'
 import {formatSettings} from '../../../src/service/settings.js'
 import {type FakeFile, FakeHost} from '../../fakes/fake-host.js'
+import {s6Manager, type WholeManager} from '../../fakes/managers.js'
 import {HERMES, lookCommand, ROOT, S6_SERVICE, S6_SETTINGS, s6Files, SLOT} from '../../fakes/s6.js'
 
 const OWN: Record<string, string> = {
@@ -12,18 +12,18 @@ const OWN: Record<string, string> = {
   [`${SLOT}/helpers/start.sh`]: "export PATH='/opt/hermes/bin:/usr/bin'\nexport HERMES_HOME='/opt/data'\n",
 }
 
-function managerOf(files: Record<string, FakeFile | string>): {manager: S6Manager; seen: ManagerObservation} {
+function managerOf(files: Record<string, FakeFile | string>): {manager: WholeManager; seen: ManagerObservation} {
   const host = new FakeHost({account: ROOT, accounts: [HERMES], files: {...s6Files(), ...files}})
   host.expect(lookCommand([S6_SERVICE], ['true true 167 -1 -1 12']))
-  const manager = new S6Manager(host)
-  return {manager, seen: manager.observe([S6_SERVICE])[0] as ManagerObservation}
+  const manager = s6Manager(host)
+  return {manager, seen: manager.observer.observe([S6_SERVICE])[0] as ManagerObservation}
 }
 
 describe('what a slot says of the life of its gateway', () => {
   it('is all that ours is made of', () => {
     const {manager, seen} = managerOf(OWN)
     expect(seen.environment).toEqual(['PATH=/opt/hermes/bin:/usr/bin', 'HERMES_HOME=/opt/data'])
-    expect(manager.evidence(seen)).toMatchObject({
+    expect(manager.definition.evidence(seen)).toMatchObject({
       restartRisk: {kind: 'sound'},
       stopTimeoutMs: 70_000,
       requiredFolder: '/opt/data',
@@ -34,7 +34,7 @@ describe('what a slot says of the life of its gateway', () => {
 
   it("is little for another tool's, which is started again for ever and never killed", () => {
     const {manager, seen} = managerOf({[`${SLOT}/run`]: '#!/bin/sh\nexec hermes gateway run --replace\n'})
-    expect(manager.evidence(seen)).toMatchObject({
+    expect(manager.definition.evidence(seen)).toMatchObject({
       restartRisk: {kind: 'storms'},
       stopTimeoutMs: Infinity,
       programs: [],
@@ -53,7 +53,7 @@ describe('the end of a container', () => {
     ['s6-overlay’s own for what is no number', {[GRACE]: '60s'}, 3000],
   ])('has %s', (_, files, limitMs) => {
     const {manager, seen} = managerOf({...OWN, ...files})
-    expect(manager.evidence(seen).shutdown?.limitMs).toBe(limitMs)
+    expect(manager.definition.evidence(seen).shutdown?.limitMs).toBe(limitMs)
   })
 })
 
@@ -66,7 +66,7 @@ describe('the slots of gateways', () => {
       '/run/service/gateway-half/type': 'longrun\n',
       '/run/service/dashboard/run': '#!/bin/sh\n',
     })
-    expect(manager.gatewayDefinitions(HERMES).map(({name, home, isEnabled}) => [name, home, isEnabled])).toEqual([
+    expect(manager.rivals.definitions(HERMES).map(({name, home, isEnabled}) => [name, home, isEnabled])).toEqual([
       ['gateway-default', '/opt/data', true],
       ['gateway-work', '/opt/data/profiles/work', false],
     ])
@@ -74,8 +74,8 @@ describe('the slots of gateways', () => {
 
   it('may lie in another folder, as upstream lets one say', () => {
     const host = new FakeHost({env: {S6_PROFILE_GATEWAY_SCANDIR: '/srv/scan/'}, files: s6Files()})
-    expect(new S6Manager(host).title).toBe('s6 (/srv/scan)')
-    expect(new S6Manager(new FakeHost({env: {S6_PROFILE_GATEWAY_SCANDIR: 'scan'}, files: s6Files()})).title).toBe('s6 (/run/service)')
+    expect(s6Manager(host).title).toBe('s6 (/srv/scan)')
+    expect(s6Manager(new FakeHost({env: {S6_PROFILE_GATEWAY_SCANDIR: 'scan'}, files: s6Files()})).title).toBe('s6 (/run/service)')
   })
 })
 
@@ -87,7 +87,7 @@ describe('the heartbeat of a container', () => {
     const machine = host()
     machine.put('/run/service/gateway-work/settings.json', formatSettings({...hurried, profile: 'work'}))
     machine.expect({argv: ['test', '-x', '/usr/bin/node'], times: Infinity})
-    const {files, steps} = await new S6Manager(machine).heartbeat(S6_SERVICE, S6_SETTINGS)
+    const {files, steps} = await s6Manager(machine).tick.heartbeat(S6_SERVICE, S6_SETTINGS)
     expect(files.map(({path}) => path)).toEqual(['heartbeat.cjs', 'type', 'run'].map((name) => `/run/service/hermes-svc-heartbeat/${name}`))
     expect(files.at(-1)?.text).toMatch(/\nexec '\/usr\/bin\/sleep' 20\n$/)
     expect(steps.some((step) => 'path' in step && step.path.startsWith('/run/service/hermes-svc-heartbeat/'))).toBe(false)
@@ -96,15 +96,15 @@ describe('the heartbeat of a container', () => {
   it('goes with the last that wants it', async () => {
     const machine = host()
     machine.put('/run/service/hermes-svc-heartbeat/run', "#!/bin/sh\n$as_user '/usr/bin/node' '/run/service/x' s6\n")
-    const manager = new S6Manager(machine)
+    const manager = s6Manager(machine)
     // Of an earlier version.
-    expect(manager.tickPrograms()).toMatchObject([{path: '/usr/bin/node', role: 'node'}, {role: 'tick'}])
+    expect(manager.tick.programs(HERMES)).toMatchObject([{path: '/usr/bin/node', role: 'node'}, {role: 'tick'}])
     machine.put(
       '/run/service/hermes-svc-heartbeat/run',
       `#!/bin/sh\n'/usr/bin/timeout' -s KILL 60 $as_user '/opt/node' '/run/service/x' s6\n`,
     )
-    expect(manager.tickPrograms()).toMatchObject([{path: '/opt/node', role: 'node'}, {role: 'tick'}])
-    const {files, steps} = await manager.heartbeat(S6_SERVICE, undefined)
+    expect(manager.tick.programs(HERMES)).toMatchObject([{path: '/opt/node', role: 'node'}, {role: 'tick'}])
+    const {files, steps} = await manager.tick.heartbeat(S6_SERVICE, undefined)
     expect([files, steps.map(({why}) => why)]).toEqual([[], ['end the supervision of hermes-svc-heartbeat, and remove its slot']])
   })
 })

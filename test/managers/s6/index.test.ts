@@ -1,10 +1,10 @@
 import {describe, expect, it} from 'vitest'
 import type {ManagerObservation} from '../../../src/managers/manager.js'
-import {S6Manager} from '../../../src/managers/s6/index.js'
 import type {Step} from '../../../src/plan/plan.js'
 import {formatSettings} from '../../../src/service/settings.js'
 import {type FakeFile, FakeHost, type FakeMachine} from '../../fakes/fake-host.js'
 import {processFiles} from '../../fakes/fake-process.js'
+import {s6Manager} from '../../fakes/managers.js'
 import {HERMES, lookCommand, MEMORY, ROOT, S6_SERVICE, S6_SETTINGS, s6Files, SLOT} from '../../fakes/s6.js'
 
 const OWN = '#!/bin/sh\n# Written by hermes-svc, anew at every boot.\n'
@@ -18,7 +18,7 @@ function machine(files: Record<string, FakeFile | string> = {}, more: FakeMachin
 function observe(answer: string, files: Record<string, FakeFile | string> = {[`${SLOT}/run`]: OWN}): ManagerObservation {
   const host = machine(files)
   host.expect(lookCommand([S6_SERVICE], [answer]))
-  const [seen] = new S6Manager(host).observe([S6_SERVICE])
+  const [seen] = s6Manager(host).observer.observe([S6_SERVICE])
   expect(host.changes).toEqual([])
   return seen as ManagerObservation
 }
@@ -83,8 +83,12 @@ describe('observing a slot', () => {
     const services = ['b', 'a'].map((name) => ({...S6_SERVICE, name: `gateway-${name}`, profile: {...S6_SERVICE.profile, name}}))
     const host = machine()
     host.expect(lookCommand(services, [UP, DOWN]))
-    expect(new S6Manager(host).observe(services).map(({mainPid}) => mainPid)).toEqual([167, undefined])
-    expect(new S6Manager(machine()).observe([])).toEqual([])
+    expect(
+      s6Manager(host)
+        .observer.observe(services)
+        .map(({mainPid}) => mainPid),
+    ).toEqual([167, undefined])
+    expect(s6Manager(machine()).observer.observe([])).toEqual([])
   })
 
   it.each([
@@ -97,12 +101,12 @@ describe('observing a slot', () => {
   it('cannot tell where the programs of s6 are missing', () => {
     const host = machine()
     host.drop('/command/s6-svstat')
-    expect(() => new S6Manager(host).observe([S6_SERVICE])).toThrow(expect.objectContaining({exitStatus: 4}) as Error)
+    expect(() => s6Manager(host).observer.observe([S6_SERVICE])).toThrow(expect.objectContaining({exitStatus: 4}) as Error)
   })
 })
 
 describe('the account of a service', () => {
-  const account = (host: FakeHost) => new S6Manager(host).defaultAccount('default')?.name
+  const account = (host: FakeHost) => s6Manager(host).placement.defaultAccount('default')?.name
 
   it("is that of whoever asks, unless that is root, then the slot's or the home's", () => {
     expect(account(machine({}, {account: HERMES}))).toBe('hermes')
@@ -116,7 +120,7 @@ describe('the account of a service', () => {
 })
 
 describe('the place of the slots', () => {
-  const givenAway = (files: Record<string, FakeFile | string>) => new S6Manager(machine(files)).givenAway()
+  const givenAway = (files: Record<string, FakeFile | string>) => s6Manager(machine(files)).placement.givenAway()
   const scan = {'/run/service': {folder: true, uid: HERMES.uid}} as const
 
   it('is given away where it is not root’s, and no matter where its supervisor has no other rights', () => {
@@ -130,7 +134,7 @@ describe('the place of the slots', () => {
 
 describe('the name of a slot', () => {
   const named = (profile: {name: string; home: string; root: string}, files = {}) =>
-    new S6Manager(machine(files)).serviceFor(profile, HERMES).name
+    s6Manager(machine(files)).placement.serviceFor(profile, HERMES).name
 
   it("is upstream's", () => {
     expect(named({name: 'default', home: '/opt/data', root: '/opt/data'})).toBe('gateway-default')
@@ -147,12 +151,12 @@ describe('steps', () => {
 
   it('of a new slot are done beside it, and end with it in its place', async () => {
     const host = machine({'/run/s6/container_environment/PATH': '/opt/hermes/bin:/usr/bin'})
-    const manager = new S6Manager(host)
-    const files = await manager.render(S6_SERVICE, S6_SETTINGS, new Map([['TOKEN', 'secret']]))
+    const manager = s6Manager(host)
+    const files = await manager.definition.render(S6_SERVICE, S6_SETTINGS, new Map([['TOKEN', 'secret']]))
     const writes = files.map(
       (file): Step => ({kind: 'write-file', why: `write ${file.path}`, path: file.path, text: file.text, mode: file.mode}),
     )
-    const staged = manager.staged(S6_SERVICE, [...manager.folderSteps(S6_SERVICE), ...writes]).map(describeStep)
+    const staged = manager.installer.staged(S6_SERVICE, [...manager.installer.folderSteps(S6_SERVICE), ...writes]).map(describeStep)
     expect(staged.filter((line) => line.includes('/run/service/gateway-default/'))).toEqual([])
     expect(staged.slice(0, 3)).toEqual([
       'make-folder /opt/data/.hermes-svc',
@@ -165,35 +169,35 @@ describe('steps', () => {
 
   it('of a slot that is there are done in place', () => {
     const steps: Step[] = [{kind: 'write-file', why: '', path: `${SLOT}/run`, text: '', mode: 0o755}]
-    expect(new S6Manager(machine({[`${SLOT}/run`]: OWN})).staged(S6_SERVICE, steps)).toEqual(steps)
+    expect(s6Manager(machine({[`${SLOT}/run`]: OWN})).installer.staged(S6_SERVICE, steps)).toEqual(steps)
   })
 
   it('leave the slot’s own files to whoever rules them', () => {
     const files = {[`${SLOT}/run`]: OWN}
-    expect(new S6Manager(machine(files, {account: HERMES})).disable(S6_SERVICE)).toEqual([])
-    expect(new S6Manager(machine(files)).disable(S6_SERVICE)).toMatchObject([{argv: ['touch', '--', `${SLOT}/down`]}])
+    expect(s6Manager(machine(files, {account: HERMES})).control.disable(S6_SERVICE)).toEqual([])
+    expect(s6Manager(machine(files)).control.disable(S6_SERVICE)).toMatchObject([{argv: ['touch', '--', `${SLOT}/down`]}])
   })
 
   it("take away what is ours, and of another tool's nothing", () => {
     const own = machine({[`${SLOT}/run`]: OWN, '/opt/data/.hermes-svc/settings.json': {text: formatSettings(S6_SETTINGS), uid: 10_000}})
     own.expect(lookCommand([S6_SERVICE], [UP]))
-    const manager = new S6Manager(own)
-    const [seen] = manager.observe([S6_SERVICE])
-    expect(manager.removeSteps(seen as ManagerObservation).map(describeStep)).toEqual([
+    const manager = s6Manager(own)
+    const [seen] = manager.observer.observe([S6_SERVICE])
+    expect(manager.installer.removeSteps(seen as ManagerObservation).map(describeStep)).toEqual([
       'end the supervision of gateway-default, and remove its slot',
       'remove-file /opt/data/.hermes-svc/settings.json',
       'remove-folder /opt/data/.hermes-svc',
     ])
     const foreign = machine({[`${SLOT}/run`]: '#!/bin/sh\nexec true\n'})
     foreign.expect(lookCommand([S6_SERVICE], [UP]))
-    const [others] = new S6Manager(foreign).observe([S6_SERVICE])
-    expect(new S6Manager(foreign).removeSteps(others as ManagerObservation)).toEqual([])
+    const [others] = s6Manager(foreign).observer.observe([S6_SERVICE])
+    expect(s6Manager(foreign).installer.removeSteps(others as ManagerObservation)).toEqual([])
   })
 })
 
 describe('the command of a person', () => {
   it('is one that s6 has', () => {
-    const manager = new S6Manager(new FakeHost({account: ROOT, files: {...s6Files(), '/command/s6-svc': {mode: 0o755}}}))
+    const manager = s6Manager(new FakeHost({account: ROOT, files: {...s6Files(), '/command/s6-svc': {mode: 0o755}}}))
     expect(manager.byHand('reload', 'gateway-work')).toBe('s6-svscanctl -a /run/service')
     expect(manager.byHand('status', 'gateway-work')).toBe('/command/s6-svstat /run/service/gateway-work')
     expect(manager.byHand('disable', 'gateway-work')).toBe(

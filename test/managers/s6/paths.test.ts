@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest'
 import {readProcess} from '../../../src/gateway/process.js'
-import {s6TickPlaces} from '../../../src/managers/s6/paths.js'
+import {tickPlaces} from '../../../src/managers/s6/paths.js'
 import {FakeHost} from '../../fakes/fake-host.js'
 
 function hostWith(supervisor: string): FakeHost {
@@ -17,7 +17,7 @@ function hostWith(supervisor: string): FakeHost {
 
 describe('the places of a tick under s6', () => {
   it('are the slots of gateways, with their memory in /run', () => {
-    const places = s6TickPlaces(new FakeHost(), '/run/service')
+    const places = tickPlaces(new FakeHost(), '/run/service/hermes-svc-heartbeat')
     expect(
       ['gateway-default', 'gateway-work', '.gateway-work.hermes-svc', 'dashboard', 'hermes-svc-heartbeat'].filter(
         places.isService ?? (() => true),
@@ -36,6 +36,6 @@ describe('the places of a tick under s6', () => {
   ])('takes a child of %j for the own one of gateway-work: %s', (supervisor, isOwn) => {
     const host = hostWith(supervisor)
     const gateway = readProcess(host, 30)
-    expect(gateway && s6TickPlaces(host, '/run/service').isOwn('gateway-work', gateway)).toBe(isOwn)
+    expect(gateway && tickPlaces(host, '/run/service/hermes-svc-heartbeat').isOwn('gateway-work', gateway)).toBe(isOwn)
   })
 })

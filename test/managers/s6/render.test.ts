@@ -3,18 +3,18 @@ import {mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync} from 'node:
 import {tmpdir} from 'node:os'
 import path from 'node:path'
 import {afterEach, describe, expect, it} from 'vitest'
-import {S6Manager} from '../../../src/managers/s6/index.js'
 import type {ServiceSettings} from '../../../src/service/settings.js'
 import {describeUnless} from '../../support/describe-unless.js'
 import {lacks} from '../../support/helper-scripts.js'
 import {FakeHost} from '../../fakes/fake-host.js'
+import {s6Manager} from '../../fakes/managers.js'
 import {HERMES, ROOT, S6_SERVICE, S6_SETTINGS, s6Files, SLOT} from '../../fakes/s6.js'
 
 async function render(
   options: {settings?: Partial<ServiceSettings>; files?: Record<string, string | {mode: number}>; environment?: [string, string][]} = {},
 ) {
   const host = new FakeHost({account: ROOT, accounts: [HERMES], files: {...s6Files(), ...options.files}})
-  const files = await new S6Manager(host).render(S6_SERVICE, {...S6_SETTINGS, ...options.settings}, new Map(options.environment))
+  const files = await s6Manager(host).definition.render(S6_SERVICE, {...S6_SETTINGS, ...options.settings}, new Map(options.environment))
   return new Map(files.map((file) => [file.path, file]))
 }
 

@@ -1,10 +1,10 @@
 import {describe, expect, it} from 'vitest'
 import {MAX_TEXT_BYTES} from '../../../src/host/host.js'
-import {LOOK, shell} from '../../../src/managers/s6/control.js'
-import {S6Manager} from '../../../src/managers/s6/index.js'
+import {LOOK, shell} from '../../../src/managers/s6/programs.js'
 import {slotsDoor} from '../../../src/managers/s6/ownership.js'
 import {formatSettings} from '../../../src/service/settings.js'
 import {type FakeFile, FakeHost, USER} from '../../fakes/fake-host.js'
+import {s6Manager} from '../../fakes/managers.js'
 import {HERMES, ROOT, S6_SERVICE, S6_SETTINGS, s6Files, SLOT} from '../../fakes/s6.js'
 
 const SCAN = '/run/service'
@@ -58,12 +58,12 @@ describe.each<[string, FakeFile, FakeFile]>([
   ])('says nothing, and holds nothing up: %s', async (_name, open) => {
     const files = {...open, [`${SLOT}/settings.json`]: settings, [`${SLOT}/run`]: OWN_RUN, [`${BEAT}/run`]: run}
     const host = machine(files)
-    const manager = new S6Manager(host)
-    expect(manager.defaultAccount('default')?.name).toBe('hermes')
-    expect(manager.gatewayDefinitions(HERMES)).toMatchObject([{name: 'gateway-default', home: '/opt/data', command: []}])
-    expect(manager.tickPrograms()).toEqual([])
+    const manager = s6Manager(host)
+    expect(manager.placement.defaultAccount('default')?.name).toBe('hermes')
+    expect(manager.rivals.definitions(HERMES)).toMatchObject([{name: 'gateway-default', home: '/opt/data', command: []}])
+    expect(manager.tick.programs(HERMES)).toEqual([])
     // Nobody is recorded who would want one.
-    const {files: none} = await manager.heartbeat(S6_SERVICE, undefined)
+    const {files: none} = await manager.tick.heartbeat(S6_SERVICE, undefined)
     expect(none).toEqual([])
   })
 
@@ -71,7 +71,7 @@ describe.each<[string, FakeFile, FakeFile]>([
     const host = machine({...GIVEN_AWAY, [BEAT]: {folder: true, ...HERMES_OWNED}, [`${BEAT}/run`]: run})
     host.expect({argv: ['test', '-x', '/usr/bin/node'], times: Infinity})
     host.expect({argv: shell(LOOK, BEAT), via: 'read', stdout: 'true true 9 -1 -1 12\n--\n'})
-    const {steps} = await new S6Manager(host).heartbeat(S6_SERVICE, S6_SETTINGS)
+    const {steps} = await s6Manager(host).tick.heartbeat(S6_SERVICE, S6_SETTINGS)
     expect(steps).toContainEqual(expect.objectContaining({kind: 'write-file', path: `${BEAT}/run`, as: HERMES}))
     expect(JSON.stringify(steps)).not.toContain('/root/secret')
   })
@@ -79,24 +79,24 @@ describe.each<[string, FakeFile, FakeFile]>([
 
 it('the account that a user wrote into their own slot is believed only if it is that user’s', () => {
   const account = (name: string) =>
-    new S6Manager(
+    s6Manager(
       machine({
         ...GIVEN_AWAY,
         '/opt/data': {folder: true, uid: 0},
         [`${SLOT}/settings.json`]: formatSettings({...S6_SETTINGS, account: name}),
       }),
-    ).defaultAccount('default')?.name
+    ).placement.defaultAccount('default')?.name
   expect([account('hermes'), account('user'), account('root')]).toEqual(['hermes', undefined, undefined])
 })
 
 it('what lies behind a link in the place of a slot’s helpers is not listed with root’s ids', () => {
   const files = {...GIVEN_AWAY, [`${SLOT}/run`]: OWN_RUN, [`${SLOT}/helpers`]: {link: '/etc/victim/helpers', ...HERMES_OWNED}}
-  expect(() => new S6Manager(machine(files)).leftovers(S6_SERVICE, [])).toThrow(expect.objectContaining({exitStatus: 4}) as Error)
+  expect(() => s6Manager(machine(files)).installer.leftovers(S6_SERVICE, [])).toThrow(expect.objectContaining({exitStatus: 4}) as Error)
   const ofRoot = {...S6_SERVICE, account: ROOT}
-  expect(() => new S6Manager(machine(files)).leftovers(ofRoot, [])).toThrow(expect.objectContaining({exitStatus: 4}) as Error)
+  expect(() => s6Manager(machine(files)).installer.leftovers(ofRoot, [])).toThrow(expect.objectContaining({exitStatus: 4}) as Error)
 })
 
 it('whether anything is behind a link in the place of a slot is not asked with root’s ids', () => {
   const host = machine({...GIVEN_AWAY, [SLOT]: {link: '/etc/victim', ...HERMES_OWNED}})
-  expect(() => new S6Manager(host).isOnDisk(S6_SERVICE)).toThrow(expect.objectContaining({exitStatus: 4}) as Error)
+  expect(() => s6Manager(host).observer.isOnDisk(S6_SERVICE)).toThrow(expect.objectContaining({exitStatus: 4}) as Error)
 })

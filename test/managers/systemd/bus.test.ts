@@ -6,9 +6,9 @@ import {
   lookFailed,
   managerEnvironment,
   noUserManager,
-  runtimeFolder,
   userManagerAnswers,
 } from '../../../src/managers/systemd/bus.js'
+import {runtimeFolder} from '../../../src/managers/systemd/paths.js'
 import {type FakeFile, FakeHost, USER} from '../../fakes/fake-host.js'
 
 describe('managerEnvironment', () => {

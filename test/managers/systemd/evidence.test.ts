@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest'
-import {execStartOf} from '../../../src/managers/systemd/exec-start.js'
+import {execStartOf} from '../../../src/managers/systemd/unit-file.js'
 import {definitionEvidence, restartRisk} from '../../../src/managers/systemd/evidence.js'
 import {capturedShow, upstreamUnit} from '../../fakes/captures.js'
 

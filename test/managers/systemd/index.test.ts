@@ -5,7 +5,7 @@ import type {Account} from '../../../src/host/host.js'
 import type {ManagerObservation} from '../../../src/managers/manager.js'
 import {managerEnvironment} from '../../../src/managers/systemd/bus.js'
 import {ownedDirectives} from '../../../src/managers/systemd/directives.js'
-import {SystemdManager} from '../../../src/managers/systemd/index.js'
+import {systemdManager} from '../../fakes/managers.js'
 import {performSteps} from '../../../src/plan/perform.js'
 import type {Step} from '../../../src/plan/plan.js'
 import {formatSettings} from '../../../src/service/settings.js'
@@ -50,7 +50,7 @@ function observe(
   services: readonly Service[] = [SERVICE],
 ): ManagerObservation[] {
   const host = new FakeHost({files: {...BUS, ...files}, commands: [showCommand('user', USER, services, shown), environment()]})
-  const seen = new SystemdManager(host, 'user', USER).observe(services)
+  const seen = systemdManager(host, 'user', USER).observer.observe(services)
   host.assertAllUsed()
   expect(host.changes).toEqual([])
   return seen
@@ -62,7 +62,7 @@ const observeOne = (shown: Record<string, string>, files: Record<string, FakeFil
 it('a unit that names no home, and does not run, has the home that the manager itself sets', () => {
   const home = (shown: Record<string, string>) => {
     const commands = [showCommand('user', USER, [SERVICE], [shown]), environment('LANG=C\nHERMES_HOME=/home/user/agent\n')]
-    return new SystemdManager(new FakeHost({files: BUS, commands}), 'user', USER).observe([SERVICE])[0]?.home
+    return systemdManager(new FakeHost({files: BUS, commands}), 'user', USER).observer.observe([SERVICE])[0]?.home
   }
   expect(home({LoadState: 'loaded'})).toBe('/home/user/agent')
   expect(home({LoadState: 'loaded', Environment: 'HERMES_HOME=/home/user/.hermes'})).toBe('/home/user/.hermes')
@@ -81,7 +81,7 @@ describe('observing real situations', () => {
     const shown = capturedShow(situation)
     const files = {'/run/user/1001/bus': {kind: 'socket'} as const, [shown.FragmentPath ?? '/x']: upstreamUnit()}
     const host = new FakeHost({account: hermes, files, commands: [showCommand('user', hermes, [service], [shown])]})
-    return new SystemdManager(host, 'user', hermes).observe([service])[0] as ManagerObservation
+    return systemdManager(host, 'user', hermes).observer.observe([service])[0] as ManagerObservation
   }
 
   it.each<[string, Partial<ManagerObservation>]>([
@@ -128,7 +128,7 @@ describe('observe', () => {
     ['two units', 'LoadState=loaded\n\nLoadState=loaded\n', 'answered for 2 units instead of 1'],
   ])('cannot tell from %s, though systemctl ends with 0: what is missing is not "no"', (_name, stdout, message) => {
     const host = new FakeHost({files: BUS, commands: [{...showCommand('user', USER, [SERVICE], [{}]), stdout}]})
-    expect(thrown(() => new SystemdManager(host, 'user', USER).observe([SERVICE]))).toMatchObject({
+    expect(thrown(() => systemdManager(host, 'user', USER).observer.observe([SERVICE]))).toMatchObject({
       code: 'manager-not-understood',
       exitStatus: 4,
       message: expect.stringContaining(message) as string,
@@ -136,27 +136,30 @@ describe('observe', () => {
   })
 
   it('does not ask for nothing', () => {
-    expect(new SystemdManager(new FakeHost(), 'user', USER).observe([])).toEqual([])
+    expect(systemdManager(new FakeHost(), 'user', USER).observer.observe([])).toEqual([])
   })
 
   it("asks another user's manager as that user", () => {
     const command = {...showCommand('user', USER, [SERVICE], [{}]), as: 'user'}
     const host = new FakeHost({account: ROOT, accounts: [USER], files: BUS, commands: [command]})
-    expect(new SystemdManager(host, 'user', USER).observe([SERVICE])).toHaveLength(1)
+    expect(systemdManager(host, 'user', USER).observer.observe([SERVICE])).toHaveLength(1)
   })
 
   it("asks the machine's manager without ever asking for a password", () => {
     const host = new FakeHost({commands: [showCommand('system', USER, [SERVICE], [{}])]})
-    expect(new SystemdManager(host, 'system', USER).observe([SERVICE])).toHaveLength(1)
+    expect(systemdManager(host, 'system', USER).observer.observe([SERVICE])).toHaveLength(1)
   })
 
   it('cannot tell without a user manager, and names what starts it', () => {
     const host = new FakeHost({files: {[UNIT]: ''}})
-    expect(thrown(() => new SystemdManager(host, 'user', USER).observe([SERVICE]))).toMatchObject({code: 'no-user-manager', exitStatus: 4})
+    expect(thrown(() => systemdManager(host, 'user', USER).observer.observe([SERVICE]))).toMatchObject({
+      code: 'no-user-manager',
+      exitStatus: 4,
+    })
   })
 
   it('knows that what is not on disk does not run, without a user manager too', () => {
-    expect(new SystemdManager(new FakeHost(), 'user', USER).observe([SERVICE])).toMatchObject([{installed: 'no', activity: 'stopped'}])
+    expect(systemdManager(new FakeHost(), 'user', USER).observer.observe([SERVICE])).toMatchObject([{installed: 'no', activity: 'stopped'}])
   })
 
   it.each<[string, Partial<FakeCommand>]>([
@@ -167,7 +170,7 @@ describe('observe', () => {
   ])('cannot tell where systemctl %s', (_, answer) => {
     const services = [SERVICE, serviceOf('a')]
     const host = new FakeHost({files: BUS, commands: [{...showCommand('user', USER, services, []), ...answer}]})
-    expect(thrown(() => new SystemdManager(host, 'user', USER).observe(services)).exitStatus).toBe(4)
+    expect(thrown(() => systemdManager(host, 'user', USER).observer.observe(services)).exitStatus).toBe(4)
   })
 
   it.each([
@@ -267,7 +270,7 @@ describe('observe', () => {
     const env = {...managerEnvironment('user', USER), TZ: 'UTC'}
     const command: FakeCommand = {argv: [...argv, 'hermes-svc-heartbeat.service'], via: 'read', env, stdout}
     const host = new FakeHost({files: BUS, commands: [command]})
-    expect(new SystemdManager(host, 'user', USER).lastTick(SERVICE)).toEqual(expected)
+    expect(systemdManager(host, 'user', USER).tick.last(SERVICE)).toEqual(expected)
   })
 
   it.each([
@@ -292,11 +295,11 @@ describe('defaultAccount', () => {
   const account = (unit: string | undefined, profile = 'default') => {
     const files =
       unit === undefined ? {} : {[`/etc/systemd/system/hermes-gateway${profile === 'default' ? '' : `-${profile}`}.service`]: unit}
-    return new SystemdManager(new FakeHost({files, accounts: [ann]}), 'system', USER).defaultAccount(profile)
+    return systemdManager(new FakeHost({files, accounts: [ann]}), 'system', USER).placement.defaultAccount(profile)
   }
 
   it("is the user manager's own", () => {
-    expect(new SystemdManager(new FakeHost(), 'user', USER).defaultAccount('default')).toEqual(USER)
+    expect(systemdManager(new FakeHost(), 'user', USER).placement.defaultAccount('default')).toEqual(USER)
   })
 
   it('is the one that the installed unit names', () => {
@@ -317,8 +320,8 @@ describe('defaultAccount', () => {
 
 describe('serviceFor', () => {
   it('has the names that upstream gives', () => {
-    const manager = new SystemdManager(new FakeHost(), 'user', USER)
-    const name = (home: string, profile: string, root: string) => manager.serviceFor({name: profile, home, root}, USER).name
+    const manager = systemdManager(new FakeHost(), 'user', USER)
+    const name = (home: string, profile: string, root: string) => manager.placement.serviceFor({name: profile, home, root}, USER).name
     expect(name('/home/user/.hermes', 'default', '/home/user/.hermes')).toBe('hermes-gateway.service')
     expect(name('/home/user/.hermes/profiles/work', 'work', '/home/user/.hermes')).toBe('hermes-gateway-work.service')
     expect(name('/opt/data', 'default', '/opt/data')).toBe('hermes-gateway-b7dd404e.service')
@@ -330,7 +333,7 @@ describe('serviceFor', () => {
     const ours = unit('/home/user/.hermes')
     const wants = (name: string) => ({[`${UNITS}/default.target.wants/${name}`]: {link: `../${name}`}})
     const name = (files: NonNullable<ConstructorParameters<typeof FakeHost>[0]>['files']) =>
-      new SystemdManager(new FakeHost({files: {...files}}), 'user', USER).serviceFor(SERVICE.profile, USER).name
+      systemdManager(new FakeHost({files: {...files}}), 'user', USER).placement.serviceFor(SERVICE.profile, USER).name
 
     it.each<[string, Parameters<typeof name>[0], string]>([
       ['one of another name runs the home', {[`${UNITS}/my-bot.service`]: ours}, 'my-bot.service'],
@@ -360,7 +363,9 @@ describe('render', () => {
   const version: FakeCommand = {argv: ['systemctl', '--version'], stdout: 'systemd 257 (257.1-1)\n+PAM\n'}
   const paths = async (files: Record<string, string>, createdDefinition: boolean) => {
     const host = new FakeHost({files: {...packageFiles(), ...files}, commands: [version]})
-    return (await new SystemdManager(host, 'user', USER).render(SERVICE, {...SETTINGS, createdDefinition}, new Map())).map(({path}) => path)
+    return (await systemdManager(host, 'user', USER).definition.render(SERVICE, {...SETTINGS, createdDefinition}, new Map())).map(
+      ({path}) => path,
+    )
   }
 
   it("writes the unit where there is none, and over our own, but never over another tool's", async () => {
@@ -376,14 +381,14 @@ describe('render', () => {
 
   it('asks systemd for its version', async () => {
     const host = new FakeHost({files: packageFiles(), commands: [version]})
-    const files = await new SystemdManager(host, 'user', USER).render(SERVICE, SETTINGS, new Map())
+    const files = await systemdManager(host, 'user', USER).definition.render(SERVICE, SETTINGS, new Map())
     expect(files.find(({path}) => path === DROP_IN)?.text).toContain('\nRestartSteps=0\n')
   })
 })
 
 describe('readEnvironment', () => {
   const read = (file?: FakeFile) =>
-    new SystemdManager(new FakeHost({files: file ? {[`${SUPPORT}/gateway.env`]: file} : {}}), 'user', USER).readEnvironment(SERVICE)
+    systemdManager(new FakeHost({files: file ? {[`${SUPPORT}/gateway.env`]: file} : {}}), 'user', USER).definition.readEnvironment(SERVICE)
 
   it('gives the values that an install wrote', () => {
     expect([...read({text: '# x\nA="1 \\"2\\""\n'})]).toEqual([['A', '1 "2"']])
@@ -416,8 +421,8 @@ describe('drift', () => {
       files: {...BUS, ...files},
       commands: [showCommand('user', USER, [SERVICE], [RestartSteps === 'none' ? older : {...older, RestartSteps}]), environment()],
     })
-    const manager = new SystemdManager(host, 'user', USER)
-    return manager.drift(manager.observe([SERVICE])[0] as ManagerObservation, settings)
+    const manager = systemdManager(host, 'user', USER)
+    return manager.definition.drift(manager.observer.observe([SERVICE])[0] as ManagerObservation, settings)
   }
 
   it('finds nothing where the merged unit is as wanted', () => {
@@ -458,23 +463,28 @@ describe('steps that change something', () => {
     steps.map((step) => (step.kind === 'run' ? step.argv.join(' ') : `${step.kind} ${'path' in step ? step.path : ''}`))
 
   it("go to the user's own manager with the user's ids and session", () => {
-    const manager = new SystemdManager(new FakeHost(), 'user', USER)
-    for (const step of [...manager.reload(), ...manager.enable(SERVICE), ...manager.disable(SERVICE), ...manager.stop(SERVICE)]) {
+    const manager = systemdManager(new FakeHost(), 'user', USER)
+    for (const step of [
+      ...manager.installer.reload(),
+      ...manager.control.enable(SERVICE),
+      ...manager.control.disable(SERVICE),
+      ...manager.control.stop(SERVICE),
+    ]) {
       expect(step).toMatchObject({as: USER, env: managerEnvironment('user', USER)})
-      expect(step.argv.slice(0, 2)).toEqual(['systemctl', '--user'])
+      expect('argv' in step && step.argv.slice(0, 2)).toEqual(['systemctl', '--user'])
     }
   })
 
   it("go to the machine's manager with our own, without asking for a password", () => {
-    const manager = new SystemdManager(new FakeHost({account: ROOT}), 'system', ROOT)
-    for (const step of [...manager.reload(), ...manager.enable(SERVICE)]) {
+    const manager = systemdManager(new FakeHost({account: ROOT}), 'system', ROOT)
+    for (const step of [...manager.installer.reload(), ...manager.control.enable(SERVICE)]) {
       expect(step.as).toBeUndefined()
       expect(step.argv.slice(0, 2)).toEqual(['systemctl', '--no-ask-password'])
     }
   })
 
   it.each(['start', 'restart'] as const)('forget earlier failures before a %s, and do not wait for it', (verb) => {
-    const steps = new SystemdManager(new FakeHost(), 'user', USER)[verb](SERVICE)
+    const steps = systemdManager(new FakeHost(), 'user', USER).control[verb](SERVICE)
     expect(argvOf(steps)).toEqual([
       'systemctl --user reset-failed hermes-gateway.service',
       `remove-file ${FAILURES}`,
@@ -484,7 +494,7 @@ describe('steps that change something', () => {
   })
 
   it('end a start that failed by force, and wait until it is gone', () => {
-    const steps = argvOf(new SystemdManager(new FakeHost(), 'user', USER).abort(SERVICE))
+    const steps = argvOf(systemdManager(new FakeHost(), 'user', USER).control.abort(SERVICE))
     expect(steps.slice(0, 3)).toEqual([
       'systemctl --user stop --no-block hermes-gateway.service',
       'systemctl --user kill --signal=SIGKILL hermes-gateway.service',
@@ -503,7 +513,7 @@ describe('prerequisites', () => {
   const perform = async (machine: FakeMachine, linger = true, prepare: (host: FakeHost) => void = () => undefined) => {
     const host = new FakeHost(machine)
     prepare(host)
-    const steps = new SystemdManager(host, 'user', USER).prerequisites(SERVICE, {...SETTINGS, linger})
+    const steps = systemdManager(host, 'user', USER).installer.prerequisites(SERVICE, {...SETTINGS, linger})
     await performSteps(host, steps, () => undefined)
     host.assertAllUsed()
     return steps
@@ -540,7 +550,7 @@ describe('prerequisites', () => {
       effect: (host) => host.drop(LINGER),
     }
     const host = new FakeHost({files: {...BUS, [`${UNIT}`]: ''}, commands: [enable({effect: (machine) => machine.put(LINGER, '')}), off]})
-    const steps = new SystemdManager(host, 'user', USER).prerequisites(SERVICE, SETTINGS)
+    const steps = systemdManager(host, 'user', USER).installer.prerequisites(SERVICE, SETTINGS)
     const fail: Step = {
       kind: 'act',
       why: 'fail',
@@ -571,7 +581,7 @@ describe('prerequisites', () => {
   it('wait until the user manager answers', async () => {
     const host = new FakeHost({files: {[LINGER]: ''}})
     host.after(3000, (machine) => machine.put('/run/user/1000/systemd/private', {kind: 'socket', uid: 1000}))
-    await performSteps(host, new SystemdManager(host, 'user', USER).prerequisites(SERVICE, SETTINGS), () => undefined)
+    await performSteps(host, systemdManager(host, 'user', USER).installer.prerequisites(SERVICE, SETTINGS), () => undefined)
     expect(host.stat('/run/user/1000/systemd/private')?.kind).toBe('socket')
   })
 
@@ -583,9 +593,9 @@ describe('prerequisites', () => {
 describe('what an uninstall takes away', () => {
   const steps = (files: Record<string, string>, observation: Partial<ManagerObservation> = {}) => {
     const host = new FakeHost({files: {...BUS, ...files}})
-    const manager = new SystemdManager(host, 'user', USER)
-    return manager
-      .removeSteps({...manager.notInstalled(SERVICE), installed: 'own', ...observation})
+    const manager = systemdManager(host, 'user', USER)
+    return manager.installer
+      .removeSteps({...manager.observer.notInstalled(SERVICE), installed: 'own', ...observation})
       .map((step) => `${step.kind} ${'path' in step ? step.path : ''}`)
   }
   const installed = {[UNIT]: '', [DROP_IN]: '', [`${SUPPORT}/settings.json`]: '', [`${SUPPORT}/service-helper.sh`]: '', [FAILURES]: ''}
@@ -627,8 +637,8 @@ describe('what an uninstall takes away', () => {
 
   it('ends lingering that an install turned on, once the last service is gone', () => {
     const after = (turnedLingerOn: boolean, files: Record<string, string>) => {
-      const manager = new SystemdManager(new FakeHost({files}), 'user', USER)
-      const steps = manager.afterUninstall({...manager.notInstalled(SERVICE), settings: {...SETTINGS, turnedLingerOn}})
+      const manager = systemdManager(new FakeHost({files}), 'user', USER)
+      const steps = manager.installer.afterUninstall({...manager.observer.notInstalled(SERVICE), settings: {...SETTINGS, turnedLingerOn}})
       return steps.filter(({kind}) => kind !== 'on-undo').length
     }
     const lingering = {'/var/lib/systemd/linger/user': '', [UNIT]: ''}
@@ -648,8 +658,11 @@ describe('what an uninstall takes away', () => {
 
     const afterwards = (files: Record<string, FakeFile | string>, {turnedLingerOn = true, account = USER} = {}) => {
       const host = new FakeHost({account, accounts: [USER], files: {[linger]: '', [UNIT]: '', ...files}})
-      const manager = new SystemdManager(host, 'user', USER)
-      return {host, steps: manager.afterUninstall({...manager.notInstalled(SERVICE), settings: {...SETTINGS, turnedLingerOn}})}
+      const manager = systemdManager(host, 'user', USER)
+      return {
+        host,
+        steps: manager.installer.afterUninstall({...manager.observer.notInstalled(SERVICE), settings: {...SETTINGS, turnedLingerOn}}),
+      }
     }
 
     it('is to leave it to one of them to end it', async () => {

@@ -1,7 +1,11 @@
 import type {Scope, Service} from '../../../src/service/service.js'
 import {describe, expect, it} from 'vitest'
 import type {DefinitionFile} from '../../../src/managers/manager.js'
-import {definitionPaths, isEdited, isOwn, renderDefinition, runtimeDirectoryName} from '../../../src/managers/systemd/render.js'
+import {definitionPaths, runtimeFolderOf} from '../../../src/managers/systemd/paths.js'
+import {isEdited, isOwn} from '../../../src/managers/systemd/unit-file.js'
+import {managerEnvironment} from '../../../src/managers/systemd/bus.js'
+import {definition} from '../../../src/managers/systemd/render.js'
+import {systemdOf} from '../../../src/managers/systemd/systemctl.js'
 import {wantedDirectives} from '../../../src/managers/systemd/directives.js'
 import {parseSettings, type ServiceSettings} from '../../../src/service/settings.js'
 import {upstreamUnit} from '../../fakes/captures.js'
@@ -27,12 +31,15 @@ interface Wish {
 /** Renders a definition; its files by path. */
 async function render(wish: Wish = {}): Promise<Map<string, DefinitionFile>> {
   const {scope = 'user', service = SERVICE, settings = {}, environment = {}, withUnit = true, systemdVersion = 252, files = {}} = wish
-  const host = new FakeHost({files: {...packageFiles(), ...files}})
-  const all = {...SETTINGS, scope, profile: service.profile.name, home: service.profile.home, ...settings}
-  const rendered = await renderDefinition(host, host, scope, service, all, new Map(Object.entries(environment)), {
-    withUnit,
-    hasRestartSteps: systemdVersion >= 254,
+  const {account} = service
+  const version = {argv: ['systemctl', '--version'], via: 'read', env: managerEnvironment(scope, account), times: Infinity} as const
+  const others = withUnit ? {} : {[definitionPaths(scope, service).unit]: {text: '[Service]\nExecStart=/opt/hermes gateway run\n'}}
+  const host = new FakeHost({
+    files: {...packageFiles(), ...others, ...files},
+    commands: [{...version, stdout: `systemd ${systemdVersion} (${systemdVersion})\n`}],
   })
+  const all = {...SETTINGS, scope, profile: service.profile.name, home: service.profile.home, ...settings}
+  const rendered = await definition(systemdOf(host, scope, account)).render(service, all, new Map(Object.entries(environment)))
   expect(host.changes).toEqual([])
   return new Map(rendered.map((file) => [file.path, file]))
 }
@@ -160,7 +167,7 @@ describe('the drop-in', () => {
   })
 
   it('remembers failures in a folder that no other service has', async () => {
-    expect(runtimeDirectoryName(serviceOf('work'))).toBe('hermes-svc-hermes-gateway-work')
+    expect(runtimeFolderOf('system', serviceOf('work'))).toBe('/run/hermes-svc-hermes-gateway-work')
     expect(lines(await textOf(DROP_IN))).toContain('Service.RuntimeDirectory=hermes-svc-hermes-gateway')
   })
 

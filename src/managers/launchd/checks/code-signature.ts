@@ -42,7 +42,7 @@ export const definition: CheckDefinition<undefined> = {
     interrupts: true,
     plan: ({target, seen}, _evidence, _found, {timeoutMs}) => ({
       title: `load ${target.service.name} anew`,
-      steps: target.manager.restart(target.service),
+      steps: target.manager.control.restart(target.service),
       verify: async (progress) => {
         await waitUntilUp(target, {previousPid: seen.verdict.pid, timeoutMs: timeoutMs ?? START_MS, progress})
       },

@@ -40,7 +40,7 @@ export const definition: CheckDefinition<undefined> = {
       if (!isLoaded(seen.manager)) return planStart(target, {timeoutMs: timeoutMs ?? START_MS})
       return {
         title: `enable ${service.name}`,
-        steps: [...onUndo(manager.disable(service)), ...manager.enable(service)],
+        steps: [...onUndo(manager.control.disable(service)), ...manager.control.enable(service)],
         outcome: `${service.name} starts at every login or boot`,
       }
     },

@@ -60,7 +60,7 @@ export const definition: CheckDefinition<Evidence> = {
       const isDown = seen.verdict.state === 'dead'
       return {
         title: `have launchd make the log of ${target.service.name} anew`,
-        steps: [...faults.flatMap(({log}) => renewSteps(scene, log)), ...(isDown ? target.manager.restart(target.service) : [])],
+        steps: [...faults.flatMap(({log}) => renewSteps(scene, log)), ...(isDown ? target.manager.control.restart(target.service) : [])],
         ...(isDown
           ? {
               verify: async (progress) => {
@@ -77,7 +77,7 @@ export const definition: CheckDefinition<Evidence> = {
 
 /** launchd makes it anew, but not in a folder of root's. A folder that holds something is not ours to remove. */
 function renewSteps({target: {host, userHost, manager, service}}: Scene, log: string): Step[] {
-  const isUsers = manager.owner(service) !== undefined
+  const isUsers = manager.placement.owner(service) !== undefined
   const doer = isUsers ? userHost : host
   const act = async (): Promise<Done> => {
     if (host.lstat(log)?.kind !== 'folder') return doer.removeFile(log) ? {changed: true, what: log} : {changed: false}

@@ -22,7 +22,7 @@ export const definition: CheckDefinition<Evidence> = {
   needsManager: true,
   managers: ['launchd'],
   look: ({target: {host, manager, service}, seen}) => ({
-    isOnDisk: manager.isOnDisk(service),
+    isOnDisk: manager.observer.isOnDisk(service),
     isStoppedUntilBoot: isStoppedUntilBoot(host, seen.desired),
   }),
   diagnose: (scene, evidence) => {

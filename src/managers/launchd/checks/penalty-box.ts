@@ -15,7 +15,7 @@ export const definition: CheckDefinition<Evidence> = {
   needsManager: true,
   managers: ['launchd'],
   look: ({target: {manager, host}, seen}) =>
-    manager
+    manager.definition
       .evidence(seen.manager)
       .programs.map((program) => program.path)
       .filter((program) => host.stat(program)?.kind !== 'file'),

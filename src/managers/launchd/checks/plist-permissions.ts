@@ -22,7 +22,7 @@ export const definition: CheckDefinition<Evidence> = {
   needsManager: false,
   managers: ['launchd'],
   look: ({target: {host, manager, service}}) => {
-    const plist = manager.ownFiles(service).find(({role}) => role === 'definition')?.path ?? ''
+    const plist = manager.definition.ownFiles(service).find(({role}) => role === 'definition')?.path ?? ''
     const stat = host.lstat(plist)
     return {plist, stat, fault: stat && whyInsecure(plist, stat, ownerOf(manager, service))}
   },
@@ -47,7 +47,7 @@ export const definition: CheckDefinition<Evidence> = {
     isSafe: true,
     interrupts: false,
     plan: ({target: {manager, service, host}}, {plist, stat}) => {
-      const owner = manager.owner(service)
+      const owner = manager.placement.owner(service)
       const rightful = owner ?? host.accountOf(0)
       const isForeign = rightful !== undefined && stat?.uid !== rightful.uid
       // Only root gives it away, and sets nothing else in a user's folder: what is there by then is for the user's own ids.
@@ -59,7 +59,7 @@ export const definition: CheckDefinition<Evidence> = {
 }
 
 function ownerOf(manager: Manager, service: Service): Pick<Account, 'uid' | 'name'> {
-  return manager.owner(service) ?? {uid: 0, name: 'root'}
+  return manager.placement.owner(service) ?? {uid: 0, name: 'root'}
 }
 
 export const check = defineCheck(definition)

@@ -33,7 +33,7 @@ export const definition: CheckDefinition<Evidence> = {
     const launchctl = new Launchctl(host)
     const kind = parseDomainKind(seen.manager.settings?.domain)
     return {
-      isOnDisk: manager.isOnDisk(service),
+      isOnDisk: manager.observer.isOnDisk(service),
       // A daemon has one place only.
       places: (domains.length > 1 ? domains : []).flatMap((domain) => placeOf(launchctl, domain, service.name)),
       recorded: domains.find((domain) => domain.kind === kind),
@@ -51,7 +51,7 @@ export const definition: CheckDefinition<Evidence> = {
       const surplus = recorded === undefined ? loaded.slice(1) : wrong
       return {
         title: `have ${target.service.name} in one domain of launchd`,
-        steps: [...surplus.map((domain) => unloadFrom(scene, domain)), ...target.manager.restart(target.service)],
+        steps: [...surplus.map((domain) => unloadFrom(scene, domain)), ...target.manager.control.restart(target.service)],
         verify: async (progress) => {
           await waitUntilUp(target, {previousPid: seen.verdict.pid, timeoutMs: options.timeoutMs ?? START_MS, progress})
         },
@@ -147,7 +147,7 @@ function foundElsewhere(scene: Scene, {places, recorded}: Evidence): Found[] {
 }
 
 function unloadFrom({target: {host, manager, service}}: Scene, domain: Domain): Step {
-  const plist = manager.ownFiles(service).find(({role}) => role === 'definition')?.path ?? ''
+  const plist = manager.definition.ownFiles(service).find(({role}) => role === 'definition')?.path ?? ''
   const job = {label: service.name, plist, owner: service.account}
   return unloadStep(`unload it from ${domain.target}`, host, new Launchctl(host), domain, job)
 }

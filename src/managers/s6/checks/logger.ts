@@ -6,13 +6,11 @@ import type {Found} from '../../../doctor/finding.js'
 import type {Scene} from '../../../doctor/scene.js'
 import {readProcess} from '../../../gateway/process.js'
 import {HostError} from '../../../host/host.js'
-import {LOOK, S6_ENVIRONMENT, shell} from '../control.js'
 import {controlAccount} from '../ownership.js'
 import {scanDirectory, slotPaths} from '../paths.js'
-import {changeStep} from '../install.js'
-import {parseLook, type SlotReading, type SlotState} from '../svstat.js'
+import {changeStep} from '../programs.js'
+import {lookAt, type SlotReading, type SlotState} from '../svstat.js'
 
-const READ_TIMEOUT_MS = 20_000
 const SETTLE_TIMEOUT_MS = 10_000
 const SETTLE_POLL_MS = 50
 /** What ends so often, and is so young, is started in vain each second. */
@@ -38,7 +36,7 @@ export const definition: CheckDefinition<Evidence> = {
   needsService: true,
   needsManager: true,
   managers: ['s6'],
-  look: (scene) => ({folder: placesOf(scene).logs, ...lookAt(scene), foreign: foreignPlaces(scene)}),
+  look: (scene) => ({folder: placesOf(scene).logs, ...look(scene), foreign: foreignPlaces(scene)}),
   diagnose: (scene, {folder, reading, isConsoleOnly, foreign}) => {
     const {name, account} = scene.target.service
     // A slot that nobody supervises, or that may not be looked at, is told elsewhere.
@@ -76,7 +74,7 @@ export const definition: CheckDefinition<Evidence> = {
         verify: async () => {
           // Until its run script has become what reads the pipe nothing can be said of it.
           await waitUntil(target.host, {limitMs: SETTLE_TIMEOUT_MS, everyMs: SETTLE_POLL_MS}, () => {
-            const now = lookAt(scene)
+            const now = look(scene)
             return now.isSettled && pidOf(now.reading) !== former
           })
         },
@@ -100,12 +98,11 @@ function placesOf({target: {host, service}}: Scene) {
   return slotPaths(scanDirectory(host), service)
 }
 
-function lookAt(scene: Scene): Pick<Evidence, 'reading' | 'isConsoleOnly'> & {readonly isSettled: boolean} {
+function look(scene: Scene): Pick<Evidence, 'reading' | 'isConsoleOnly'> & {readonly isSettled: boolean} {
   const {host, service} = scene.target
   const {slot, logs} = placesOf(scene)
   const as = controlAccount(host, `${slot}/log`, service.account)
-  const result = (as ? host.as(as) : host).read(shell(LOOK, `${slot}/log`), {env: S6_ENVIRONMENT, timeoutMs: READ_TIMEOUT_MS})
-  const [reading = 'none'] = result.code === 0 ? parseLook(result.stdout) : []
+  const [reading = 'none'] = lookAt({host}, [`${slot}/log`], as)
   const pid = pidOf(reading)
   const argv = pid === undefined ? [] : (readProcess(host, pid)?.argv ?? [])
   const isReader = argv.some((word) => path.basename(word) === 's6-log')

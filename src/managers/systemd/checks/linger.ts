@@ -10,7 +10,7 @@ export const definition: CheckDefinition<boolean> = {
   needsService: true,
   needsManager: true,
   managers: ['systemd'],
-  look: ({target: {manager, service}}) => manager.runsWithoutLogin(service),
+  look: ({target: {manager, service}}) => manager.linger?.isOn(service) === true,
   diagnose: (scene, isLingering) => {
     const {seen, target} = scene
     const {settings, service, installed} = seen.manager
@@ -35,7 +35,7 @@ export const definition: CheckDefinition<boolean> = {
     interrupts: false,
     plan: ({target: {manager, service}}) => ({
       title: `let ${service.account.name} linger`,
-      steps: manager.prerequisites(service, {linger: true}),
+      steps: manager.installer.prerequisites?.(service, {linger: true}) ?? [],
       outcome: `${service.name} runs without a login`,
     }),
   },

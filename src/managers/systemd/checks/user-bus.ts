@@ -20,7 +20,7 @@ export const definition: CheckDefinition<Evidence> = {
   needsManager: false,
   managers: ['systemd', 's6'],
   look: ({target: {manager, host, service}}) => ({
-    isOnDisk: manager.isOnDisk(service),
+    isOnDisk: manager.observer.isOnDisk(service),
     isLingering: isLingering(host, service.account),
   }),
   diagnose: (scene, evidence) => {
@@ -56,7 +56,7 @@ export const definition: CheckDefinition<Evidence> = {
       const isWanted = scene.seen.manager.settings?.linger !== false
       return {
         title: `have the user manager of ${account.name} run`,
-        steps: isWanted && !evidence.isLingering ? manager.prerequisites(service, {linger: true}) : startManager(scene),
+        steps: isWanted && !evidence.isLingering ? (manager.installer.prerequisites?.(service, {linger: true}) ?? []) : startManager(scene),
         outcome: `the user manager of ${account.name} runs`,
       }
     },

@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest'
-import {execStartOf} from '../../../src/managers/systemd/exec-start.js'
+import {execStartOf} from '../../../src/managers/systemd/unit-file.js'
 import {upstreamUnit} from '../../fakes/captures.js'
 
 describe('what a unit starts', () => {
