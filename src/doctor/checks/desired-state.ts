@@ -17,7 +17,7 @@ import {type CheckDefinition, commandLine, defineCheck, type FixOptions} from '.
 import type {Found} from '../finding.js'
 import type {Scene} from '../scene.js'
 import {gatewayAgeMs, inWords, isOnItsWay} from '../situation.js'
-import {releaseSteps} from '../stale-record.js'
+import {releaseSteps} from '../../lifecycle/stale-record.js'
 import type {CheckId} from './ids.js'
 
 interface Evidence {

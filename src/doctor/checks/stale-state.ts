@@ -5,7 +5,7 @@ import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
 import type {Scene} from '../scene.js'
 import {gatewayAgeMs, isJustWritten, isOnItsWay, SETTLED_MS} from '../situation.js'
-import {isTorn, releaseSteps, staleRecords} from '../stale-record.js'
+import {isTorn, releaseSteps, staleRecords} from '../../lifecycle/stale-record.js'
 
 interface Evidence {
   /** One of the files was written a moment ago. */

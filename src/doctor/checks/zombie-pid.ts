@@ -12,7 +12,7 @@ import type {Plan, Step} from '../../plan/plan.js'
 import {type CheckDefinition, commandLine, defineCheck, type FixOptions} from '../check.js'
 import type {Found} from '../finding.js'
 import type {Scene} from '../scene.js'
-import {releaseSteps, staleRecords} from '../stale-record.js'
+import {releaseSteps, staleRecords} from '../../lifecycle/stale-record.js'
 import type {CheckId} from './ids.js'
 
 /** A process that has ended, and the one that should have reaped it. */

@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest'
-import {clearDeadRecord} from '../../src/lifecycle/dead-record.js'
+import {clearDeadRecord} from '../../src/lifecycle/stale-record.js'
 import {type FakeProcess, ONE_MOUNT} from '../fakes/fake-process.js'
 import {FakeSystemd} from '../fakes/fake-systemd.js'
 

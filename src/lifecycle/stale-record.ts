@@ -1,15 +1,15 @@
-import {HomeFile, LIVING_STATES, StateField, StateWord, stateWordOf} from '../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../errors.js'
+import {HomeFile, LIVING_STATES, StateField, StateWord, stateWordOf} from '../gateway/contract.js'
 import {parseJson} from '../gateway/edit-json.js'
-import {isObject, pidFile, stateFile} from '../gateway/records.js'
-import {topLevelValue} from '../gateway/state-timestamp.js'
 import {type GatewayObservation, identify, type Identity, recordOf, stateOf} from '../gateway/observation.js'
-import type {InPlaceWrite} from '../host/host.js'
-import {findAlone, NOTHING_HELD} from '../lifecycle/dead-record.js'
-import {mirrorIntent} from '../lifecycle/intent.js'
+import {isInnerNamespace} from '../gateway/pid-namespace.js'
+import {isObject, lockFile, pidFile, stateFile} from '../gateway/records.js'
+import {topLevelValue} from '../gateway/state-timestamp.js'
+import {type Doors, type HeldLock, HostError, type InPlaceWrite} from '../host/host.js'
+import {type Found, lookAtHome} from '../observe/look.js'
 import type {Target} from '../observe/where.js'
 import type {SharedLock, Step} from '../plan/plan.js'
-import type {Scene} from './scene.js'
+import {mirrorIntent} from './intent.js'
 
 const STOPPED = Buffer.from(JSON.stringify(StateWord.stopped))
 
@@ -50,7 +50,7 @@ export function staleRecords(gateway: GatewayObservation): StaleRecords {
  * Steps that set the files right: gateway.pid goes, and the state is `stopped`, in place, every other field kept. What the state file alone
  * told of what was wanted is written down in it first. Each step looks again before it is done, and fails if a gateway has come up.
  */
-export function releaseSteps({seen, target}: Scene): Step[] {
+export function releaseSteps({seen, target}: Found): Step[] {
   const {userHost, service} = target
   const {account, profile} = service
   const {home} = profile
@@ -120,4 +120,69 @@ function asStopped(content: Buffer, pid: number | undefined): InPlaceWrite | und
   if (!LIVING_STATES.has(stateWordOf(state.gateway_state))) return undefined
   const width = place.end - place.start
   return width < STOPPED.length ? undefined : {offset: place.start, bytes: Buffer.concat([STOPPED], width).fill(' ', STOPPED.length)}
+}
+
+/** What was seen of a home. `hold`: nobody lives there, and until it is let go nobody comes; undefined if somebody does, or may. */
+interface Alone {
+  readonly gateway: GatewayObservation
+  /** The gateway that lives there, where it can be seen. */
+  readonly pid: number | undefined
+  readonly evidence: readonly string[]
+  readonly hold: HeldLock | undefined
+}
+
+/** Of a home in which /proc/locks shows all that is held. */
+const NOTHING_HELD: HeldLock = {release: () => Promise.resolve()}
+
+/**
+ * Looks whether no gateway lives in a home, so that its files may be changed; `mayBe` accepts more than a verdict of dead. In an inner PID namespace
+ * /proc/locks leaves out what other ones hold, so there the lock itself is held.
+ */
+async function findAlone(doors: Doors, home: string, mayBe: (gateway: GatewayObservation) => boolean = () => false): Promise<Alone> {
+  const {host, userHost} = doors
+  const {gateway, verdict} = lookAtHome(doors, home, true)
+  const {state, evidence, pid} = verdict
+  if (state !== 'dead' && !mayBe(gateway)) return {gateway, pid, evidence, hold: undefined}
+  if (!isInnerNamespace(host) || userHost.stat(lockFile(home)) === undefined) return {gateway, pid: undefined, evidence, hold: NOTHING_HELD}
+  const hold = await userHost.lock(lockFile(home))
+  return {
+    gateway,
+    pid: undefined,
+    evidence: hold ? evidence : [`${HomeFile.lock} is held by a process that cannot be seen from here`],
+    hold,
+  }
+}
+
+const WORDS: Readonly<Record<Exclude<Identity, 'gateway'>, string>> = {
+  gone: 'is gone',
+  zombie: 'is a zombie',
+  recycled: 'is a later one',
+  'other-home': "is another home's gateway",
+  'other-program': 'is no gateway',
+}
+
+/**
+ * Removes gateway.pid if its gateway is dead, so that a crash never costs a start. Returns what was found, a line for people; undefined where there
+ * was no record. Only what was judged is removed. Never throws: a record that stays is the gateway's own to refuse.
+ */
+export async function clearDeadRecord(doors: Doors, home: string): Promise<string | undefined> {
+  const {userHost} = doors
+  try {
+    if (userHost.lstat(pidFile(home)) === undefined) return undefined
+    const judged = userHost.readText(pidFile(home))
+    const {gateway, evidence, hold} = await findAlone(doors, home)
+    if (!hold) return `${HomeFile.pid} stays as it is: ${evidence[0] ?? 'it cannot be told whether its gateway runs'}`
+    try {
+      if (userHost.readText(pidFile(home)) === judged) userHost.removeFile(pidFile(home))
+    } finally {
+      await hold.release()
+    }
+    const record = recordOf(gateway.pidRecord)
+    const what = record && identify(record, gateway.processes.get(record.pid), home)
+    const why = what && what !== 'gateway' ? `process ${record.pid} ${WORDS[what]}` : `it names no process, and ${HomeFile.lock} is free`
+    return `${HomeFile.pid} was cleared: ${why}`
+  } catch (error) {
+    if (error instanceof HostError) return `${HomeFile.pid} stays as it is: ${error.message}`
+    throw error
+  }
 }
