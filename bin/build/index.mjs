@@ -6,7 +6,7 @@ import path from 'node:path'
 import {writeManifestAndHelp} from './help.mjs'
 import {licences} from './licences.mjs'
 import {coldParts, lazyRequires, oclifFolder, slimIndex, vendorEntries} from './oclif.mjs'
-import {coldPackages, noPackages, sharedBuiltins} from './packages.mjs'
+import {coldPackages, noPackages, onlyPlaces, sharedBuiltins} from './packages.mjs'
 import {DIST, ROOT} from './places.mjs'
 import {compiledTemplates} from './templates.mjs'
 import {keepOnly, write} from './write.mjs'
@@ -72,7 +72,7 @@ async function build() {
     outdir: DIST,
     // Without the version, so that a release that changes nothing in it leaves it as it is where it is installed.
     banner: {js: `// The heartbeat tick of ${name}`},
-    plugins: [sharedBuiltins(), noPackages('the tick')],
+    plugins: [sharedBuiltins(), onlyPlaces(), noPackages('the tick')],
   })
   const completion = await esbuild.build({
     ...common,

@@ -29,6 +29,19 @@ export function coldPackages(vendored) {
   }
 }
 
+/** For the tick, which asks the registry of managers for the places of theirs and for nothing else: the rest of a manager is not in it. */
+export function onlyPlaces() {
+  return {
+    name: 'only-places',
+    setup(build) {
+      build.onResolve({filter: /^\.\//}, ({path: name, kind, importer}) => {
+        const isRegistrys = kind === 'dynamic-import' && importer === path.join(ROOT, 'src/managers/index.ts')
+        return isRegistrys && !name.endsWith('/paths.js') ? {path: name, namespace: 'absent'} : undefined
+      })
+    },
+  }
+}
+
 /** For what is one file and stands alone: what would load a package, none of which it needs, fails when it is used. */
 export function noPackages(what) {
   return {
