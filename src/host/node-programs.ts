@@ -82,8 +82,7 @@ export abstract class NodePrograms extends NodeFiles {
   async run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
     const {execa} = await import('execa')
     const [program, ...args] = this.actorArgv(argv)
-    // In a process group of its own: a key pressed on the terminal does not break it off half-way, and at its time limit it ends together
-    // with its children, which would hold its output open.
+    // In a process group of its own: a key pressed on the terminal does not break it off half-way.
     let child
     try {
       child = execa(program ?? '', args, {
@@ -96,31 +95,27 @@ export abstract class NodePrograms extends NodeFiles {
         detached: true,
         reject: false,
         stripFinalNewline: false,
+        timeout: options.timeoutMs ?? READ_TIMEOUT_MS,
+        killSignal: 'SIGTERM',
+        forceKillAfterDelay: FORCE_AFTER_MS,
+        ...(options.signal ? {cancelSignal: options.signal} : {}),
       })
     } catch (error) {
       return {argv, code: null, signal: null, stdout: '', stderr: '', failure: startFailure(error)}
     }
-    let ended: 'TIMEOUT' | 'ABORTED' | undefined
-    const timers: NodeJS.Timeout[] = []
-    const end = (why: 'TIMEOUT' | 'ABORTED') => {
-      if (ended) return
-      ended = why
-      signalGroup(child.pid, 'SIGTERM')
-      const force = () => {
-        signalGroup(child.pid, 'SIGKILL')
-        // One that has left the group may still hold them.
-        child.stdout?.destroy()
-        child.stderr?.destroy()
-      }
-      timers.push(setTimeout(force, FORCE_AFTER_MS))
-    }
-    const abort = () => end('ABORTED')
-    timers.push(setTimeout(() => end('TIMEOUT'), options.timeoutMs ?? READ_TIMEOUT_MS))
-    options.signal?.addEventListener('abort', abort)
-    if (options.signal?.aborted) abort()
+    let letGo: NodeJS.Timeout | undefined
+    child.once('exit', () => {
+      if (!child.killed) return
+      // execa ends the program alone, and waits for whoever has its output open: its children go with it, and what has left the group is let go of.
+      signalGroup(child.pid, 'SIGKILL')
+      letGo = setTimeout(() => {
+        child.stdout.destroy()
+        child.stderr.destroy()
+      }, FORCE_AFTER_MS)
+    })
     const result = await child
-    for (const timer of timers) clearTimeout(timer)
-    options.signal?.removeEventListener('abort', abort)
+    clearTimeout(letGo)
+    const ended = result.timedOut ? 'TIMEOUT' : result.isCanceled ? 'ABORTED' : undefined
     const failure = ended ?? (result.exitCode === undefined && !result.signal ? (result.code ?? 'EUNKNOWN') : undefined)
     return {
       argv,
