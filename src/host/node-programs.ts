@@ -127,51 +127,56 @@ export abstract class NodePrograms extends NodeFiles {
     }
   }
 
-  attach(argv: readonly string[], {onLine, ...options}: AttachOptions = {}): Promise<number> {
+  async attach(argv: readonly string[], {onLine, ...options}: AttachOptions = {}): Promise<number> {
+    const {execa} = await import('execa')
     const [program, ...args] = this.actorArgv(argv)
     const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
-    return new Promise((resolve, reject) => {
-      // A program of somebody else's gets nothing of this terminal: what it prints comes through pipes.
-      const isOthers = this.actor !== undefined
-      const stdout = onLine || isOthers ? 'pipe' : 'inherit'
-      const child = spawned(() =>
-        childProcess().spawn(program ?? '', args, {
-          ...this.actorIds(),
-          stdio: isOthers ? ['ignore', 'pipe', 'pipe'] : ['inherit', stdout, 'inherit'],
-          detached: isOthers,
-          env: this.runEnv(options),
-          cwd: options.cwd ?? this.actorFolder(),
-        }),
-      )
-      const passOn = (signal: NodeJS.Signals) => void child.kill(signal)
-      const ended = () => {
-        for (const signal of signals) process.off(signal, passOn)
+    // A program of somebody else's gets nothing of this terminal: what it prints comes through pipes.
+    const isOthers = this.actor !== undefined
+    let child
+    try {
+      child = execa(program ?? '', args, {
+        ...this.actorIds(),
+        stdin: isOthers ? 'ignore' : 'inherit',
+        stdout: onLine || isOthers ? 'pipe' : 'inherit',
+        stderr: isOthers ? 'pipe' : 'inherit',
+        detached: isOthers,
+        env: this.runEnv(options),
+        extendEnv: false,
+        cwd: options.cwd ?? '/',
+        reject: false,
+        // It may print for days.
+        buffer: false,
+        // Whoever passes a signal on means that signal, and no other one after it.
+        forceKillAfterDelay: false,
+        cleanup: false,
+      })
+    } catch (error) {
+      throw new HostError(startFailure(error), 'a program', 'cannot start')
+    }
+    const passOn = (signal: NodeJS.Signals) => void child.kill(signal)
+    for (const signal of signals) process.on(signal, passOn)
+    let rest = ''
+    child.stdout?.setEncoding('utf8').on('data', (data: string) => {
+      if (!onLine) return void process.stdout.write(data)
+      const lines = (rest + data).split('\n')
+      rest = lines.pop() ?? ''
+      // A line without an end is shown in parts.
+      if (rest.length > MAX_LINE_LENGTH) {
+        lines.push(rest)
+        rest = ''
       }
-      for (const signal of signals) process.on(signal, passOn)
-      let rest = ''
-      child.stdout?.setEncoding('utf8').on('data', (data: string) => {
-        if (!onLine) return void process.stdout.write(data)
-        const lines = (rest + data).split('\n')
-        rest = lines.pop() ?? ''
-        // A line without an end is shown in parts.
-        if (rest.length > MAX_LINE_LENGTH) {
-          lines.push(rest)
-          rest = ''
-        }
-        for (const line of lines) onLine(line)
-      })
-      child.stderr?.on('data', (data: Buffer) => process.stderr.write(data))
-      child.on('error', (error) => {
-        ended()
-        reject(new HostError(errnoOf(error), program ?? '', 'cannot run'))
-      })
-      child.on('close', (code, signal) => {
-        ended()
-        if (rest !== '') onLine?.(rest)
-        resolve(code ?? 128 + (signal ? os.constants.signals[signal] : 0))
-      })
+      for (const line of lines) onLine(line)
     })
+    child.stderr?.on('data', (data: Buffer) => process.stderr.write(data))
+    const {exitCode, signal, code} = await child
+    for (const signal of signals) process.off(signal, passOn)
+    if (exitCode === undefined && !signal) throw new HostError(code ?? 'EUNKNOWN', program ?? '', 'cannot run')
+    if (rest !== '') onLine?.(rest)
+    return exitCode ?? 128 + (signal ? os.constants.signals[signal] : 0)
   }
+
+  // The next two are node's own: execa ties what it starts to a promise, and what is to outlive this process, or to end with it alone, is awaited by nobody.
 
   tether(argv: readonly string[], options: Pick<RunOptions, 'env' | 'cwd'> = {}): Tethered {
     const [program, ...args] = this.actorArgv(argv)

@@ -1,3 +1,4 @@
+import {waitUntil} from '../host/wait-until.js'
 import {GatewayExit, UP_STATES} from '../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {stateOf} from '../gateway/observation.js'
@@ -37,38 +38,43 @@ export async function waitUntilUp(
   target: Target,
   options: {previousPid: number | undefined; timeoutMs: number; deadlineMs?: number; progress: Progress},
 ): Promise<Observation> {
-  const {host} = target
-  const {deadlineMs = Infinity} = options
+  const {host, manager} = target
+  const {deadlineMs = Infinity, previousPid, timeoutMs, progress} = options
   const beganMs = host.monotonicMs()
   let [startMs, lookedMs] = [beganMs, beganMs]
   const before = observe(target).manager
   let lastExit = before.lastExit
-  let settledPid: number | undefined
-  for (;;) {
-    const seen = observe(target)
-    if (isUp(seen) && seen.verdict.pid !== options.previousPid) {
-      if (seen.verdict.pid === settledPid || !target.manager.control.callOffRestart) return seen
-      if (!(await callOffRestart(target, options.progress))) {
+  let seen: Observation
+  const isNew = () => isUp(seen) && seen.verdict.pid !== previousPid
+  const tooLate = () => {
+    const limitMs = Math.min(timeoutMs, Math.max(0, deadlineMs - beganMs))
+    return notUp(target, `it did not say "running" within ${Math.round(limitMs / 100) / 10} s; ${situation(seen)}`)
+  }
+  const look = async (): Promise<Observation | undefined> => {
+    seen = observe(target)
+    if (isNew()) {
+      if (!manager.control.callOffRestart) return seen
+      const {pid} = seen.verdict
+      if (!(await callOffRestart(target, progress))) {
         // Seen once more after that: a restart that was to come may have begun.
-        settledPid = seen.verdict.pid
-        continue
+        seen = observe(target)
+        if (isNew() && seen.verdict.pid === pid) return seen
       }
     }
     const nowMs = host.monotonicMs()
     if (seen.brake) startMs += nowMs - lookedMs
     lookedMs = nowMs
-    const elapsedMs = nowMs - startMs
     // While the next one starts, the manager says nothing of how the last one ended.
     lastExit = seen.manager.lastExit ?? lastExit
     const hopeless = whyHopeless(target, {...seen.manager, lastExit}, before)
     if (hopeless) throw notUp(target, hopeless)
-    if (elapsedMs > options.timeoutMs || nowMs >= deadlineMs) {
-      const limitMs = Math.min(options.timeoutMs, Math.max(0, deadlineMs - beganMs))
-      throw notUp(target, `it did not say "running" within ${Math.round(limitMs / 100) / 10} s; ${situation(seen)}`)
-    }
-    options.progress(seen.brake ? situation(seen) : `${situation(seen)}; at most ${options.timeoutMs / 1000} s`)
-    await host.sleep(LOOK_EVERY_MS)
+    if (nowMs - startMs > timeoutMs) throw tooLate()
+    return undefined
   }
+  const onWait = () => progress(seen.brake ? situation(seen) : `${situation(seen)}; at most ${timeoutMs / 1000} s`)
+  const up = await waitUntil(host, {limitMs: deadlineMs - beganMs, everyMs: LOOK_EVERY_MS, onWait}, look)
+  if (!up) throw tooLate()
+  return up
 }
 
 /**
@@ -85,46 +91,38 @@ async function callOffRestart({manager, service, host}: Target, progress: Progre
  * Waits until the manager says that the service is down, no gateway of its home is left, and none left it to the manager to start it again; what comes
  * of such a restart is stopped. Throws (exit 1) after `timeoutMs`.
  */
-export async function waitUntilDown(target: Target, options: {timeoutMs: number; progress: Progress}): Promise<Observation> {
-  const {host} = target
-  const startMs = host.monotonicMs()
-  const {manager, service} = target
-  let wasDown = false
-  for (;;) {
-    const isCalledOff = await callOffRestart(target, options.progress)
-    const seen = observe(target)
+export async function waitUntilDown(target: Target, {timeoutMs, progress}: {timeoutMs: number; progress: Progress}): Promise<Observation> {
+  const {host, manager, service} = target
+  let seen!: Observation
+  const look = async (): Promise<boolean> => {
+    const isCalledOff = await callOffRestart(target, progress)
+    seen = observe(target)
     const {activity} = seen.manager
-    const isDown = !isCalledOff && (activity === 'stopped' || activity === 'failed')
-    if (manager.control.callOffRestart) {
-      // A restart that came first, between two looks or before it was called off.
-      if (isCalledOff || (!isDown && activity !== 'stopping')) await performSteps(host, manager.control.stop(service), options.progress)
-      // Only of a gateway that was gone at the look before no restart is to come any more.
-      const isNews = isDown && !wasDown
-      wasDown = isDown
-      if (isNews) continue
-    }
-    if (isDown && seen.verdict.state === 'dead') return seen
-    if (isDown && seen.verdict.pid !== undefined) {
-      throw new ServiceError(`The service is stopped, but a gateway of this home is still there outside it: pid ${seen.verdict.pid}`, {
-        code: 'orphan-gateway',
-        exitStatus: ExitStatus.failed,
-        evidence: seen.verdict.evidence,
-        next: [`kill ${seen.verdict.pid}`],
-      })
-    }
-    if (isDown && seen.verdict.state === 'unknown') return seen
-    const elapsedMs = host.monotonicMs() - startMs
-    if (elapsedMs > options.timeoutMs) {
-      throw new ServiceError(`The gateway did not stop within ${options.timeoutMs / 1000} s; ${situation(seen)}`, {
-        code: 'not-stopped',
-        exitStatus: ExitStatus.failed,
-        next: [ownCommand(target, 'stop --force')],
-        evidence: logTail(target, LOG_LINES),
-      })
-    }
-    options.progress(`${situation(seen)}; at most ${options.timeoutMs / 1000} s`)
-    await host.sleep(LOOK_EVERY_MS)
+    // A restart that came first, between two looks or before it was called off.
+    const isBack = isCalledOff || !(activity === 'stopped' || activity === 'failed' || activity === 'stopping')
+    if (manager.control.callOffRestart && isBack) await performSteps(host, manager.control.stop(service), progress)
+    return !isBack && activity !== 'stopping'
   }
+  const isDown = async (): Promise<boolean> => {
+    // Only of a gateway that was gone at the look before no restart is to come any more.
+    if (!(await look()) || (manager.control.callOffRestart && !(await look()))) return false
+    if (seen.verdict.state === 'dead') return true
+    if (seen.verdict.pid === undefined) return seen.verdict.state === 'unknown'
+    throw new ServiceError(`The service is stopped, but a gateway of this home is still there outside it: pid ${seen.verdict.pid}`, {
+      code: 'orphan-gateway',
+      exitStatus: ExitStatus.failed,
+      evidence: seen.verdict.evidence,
+      next: [`kill ${seen.verdict.pid}`],
+    })
+  }
+  const onWait = () => progress(`${situation(seen)}; at most ${timeoutMs / 1000} s`)
+  if (await waitUntil(host, {limitMs: timeoutMs, everyMs: LOOK_EVERY_MS, onWait}, isDown)) return seen
+  throw new ServiceError(`The gateway did not stop within ${timeoutMs / 1000} s; ${situation(seen)}`, {
+    code: 'not-stopped',
+    exitStatus: ExitStatus.failed,
+    next: [ownCommand(target, 'stop --force')],
+    evidence: logTail(target, LOG_LINES),
+  })
 }
 
 /** One line on where a gateway stands, e.g. "pid 123, starting" or "the service is waiting (3 failures in a row)". */

@@ -1,3 +1,4 @@
+import {waitUntil} from '../host/wait-until.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import type {Account, Host, RunResult, Tethered} from '../host/host.js'
 import {SYSTEM_FOLDERS} from '../service/unit-path.js'
@@ -132,22 +133,21 @@ export async function bootMachine(host: Host, options: MachineOptions): Promise<
   const failed = (message: string, evidence: readonly string[]) =>
     new ServiceError(`the throw-away machine ${message}`, {code: 'machine-failed', exitStatus: ExitStatus.failed, evidence})
 
-  const limitMs = host.monotonicMs() + BOOT_TIMEOUT_MS
+  const {signal} = options
   let machine: RunningMachine | undefined
   try {
-    for (;;) {
-      options.signal?.throwIfAborted()
+    signal?.throwIfAborted()
+    const isUp = await waitUntil(host, {limitMs: BOOT_TIMEOUT_MS, everyMs: POLL_MS, signal}, async () => {
       const result = keeper.result()
       if (result) {
         const message = result.code === NAME_TAKEN ? `${name} exists already` : 'ended while it was booting'
         throw failed(message, lines(result.stdout + result.stderr))
       }
       machine ??= findLeader(host, keeper, name)
-      if (machine && (await machine.isUp())) break
-      if (host.monotonicMs() > limitMs) {
-        throw failed(`was not up after ${BOOT_TIMEOUT_MS / 1000} s`, lines(host.readText(`${state}/console`) ?? '').slice(-15))
-      }
-      await host.sleep(POLL_MS)
+      return (await machine?.isUp()) ?? false
+    })
+    if (!machine || !isUp) {
+      throw failed(`was not up after ${BOOT_TIMEOUT_MS / 1000} s`, lines(host.readText(`${state}/console`) ?? '').slice(-15))
     }
     // As a user with no rights at all: node must be readable by everyone, and find its libraries in another root too.
     const nobody: Account = {uid: 65534, gid: 65534, name: 'nobody', home: '/'}
@@ -203,10 +203,10 @@ function findLeader(host: Host, keeper: Tethered, name: string): RunningMachine 
 
 async function takeDown(host: Host, keeper: Tethered, state: string): Promise<void> {
   keeper.release()
-  const limitMs = host.monotonicMs() + DOWN_TIMEOUT_MS
-  while (!keeper.result()) {
-    if (host.monotonicMs() > limitMs) host.signal(keeper.pid, 'SIGKILL')
-    await host.sleep(POLL_MS)
+  const isDown = () => keeper.result() !== undefined
+  if (!(await waitUntil(host, {limitMs: DOWN_TIMEOUT_MS, everyMs: POLL_MS}, isDown))) {
+    host.signal(keeper.pid, 'SIGKILL')
+    await waitUntil(host, {limitMs: Infinity, everyMs: POLL_MS}, isDown)
   }
   if (keeper.result()?.code !== NAME_TAKEN && host.stat(state)) {
     const message = `the throw-away machine could not be removed: see ${state}/console`

@@ -1,3 +1,4 @@
+import {waitUntil} from '../../host/wait-until.js'
 import {DEFAULT_WEDGE_WINDOW_MS} from '../../observe/ask-loop.js'
 import {GatewayExit} from '../../gateway/contract.js'
 import {ELSEWHERE} from '../../gateway/observation.js'
@@ -104,21 +105,18 @@ function howItEnds({lastExit}: ManagerObservation): string {
 async function seeItStay(target: Target, progress: Progress): Promise<void> {
   const {host} = target
   const first = observe(target).verdict.pid
-  const endMs = host.monotonicMs() + STAYS_MS
-  for (;;) {
+  const onWait = () => progress('seeing whether it stays up')
+  const failed = await waitUntil(host, {limitMs: STAYS_MS, everyMs: 250, onWait}, () => {
     const {verdict, manager} = observe(target)
-    if (verdict.pid !== first || manager.activity !== 'running') {
-      throw new ServiceError('The gateway came up, and has failed again', {
-        code: 'not-fixed',
-        exitStatus: ExitStatus.failed,
-        evidence: [howItEnds(manager), ...logTail(target, LOG_LINES)],
-        next: ['hermes-svc logs'],
-      })
-    }
-    if (host.monotonicMs() >= endMs) return
-    progress('seeing whether it stays up')
-    await host.sleep(250)
-  }
+    return (verdict.pid !== first || manager.activity !== 'running') && manager
+  })
+  if (!failed) return
+  throw new ServiceError('The gateway came up, and has failed again', {
+    code: 'not-fixed',
+    exitStatus: ExitStatus.failed,
+    evidence: [howItEnds(failed), ...logTail(target, LOG_LINES)],
+    next: ['hermes-svc logs'],
+  })
 }
 
 export const check = defineCheck(definition)

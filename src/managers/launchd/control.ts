@@ -1,3 +1,4 @@
+import {waitUntil} from '../../host/wait-until.js'
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {stopTimeoutSec} from '../../gateway/drain.js'
@@ -81,23 +82,21 @@ function jobLife(launchd: Launchd) {
    */
   async function bringUp(service: Service, progress: Progress): Promise<boolean> {
     const domain = where.domain(service)
-    const endMs = host.monotonicMs() + stopLimitMs(service)
-    for (;;) {
+    const onWait = () => progress(`waiting until launchd is done with ${service.name}`)
+    const limits = {limitMs: stopLimitMs(service), everyMs: LOOK_EVERY_MS, onWait}
+    const came = await waitUntil(host, limits, async (): Promise<'changed' | 'as it was' | undefined> => {
       const {loaded} = where.find(service, undefined)
-      if (!loaded) return loadIn(domain, service, progress)
+      if (!loaded) return (await loadIn(domain, service, progress)) && 'changed'
       const {pid, state} = loaded.printed
-      if (pid !== undefined && !ENDING.includes(state)) return false
-      if (pid === undefined) {
-        if (!isCurrent(service, loaded, domain)) {
-          await unload(host, launchctl, loaded.domain, job(service), progress)
-          return loadIn(domain, service, progress)
-        }
-        if (await kickstart(loaded.domain, service, [], progress)) return true
+      if (pid !== undefined) return ENDING.includes(state) ? undefined : 'as it was'
+      if (!isCurrent(service, loaded, domain)) {
+        await unload(host, launchctl, loaded.domain, job(service), progress)
+        return (await loadIn(domain, service, progress)) && 'changed'
       }
-      if (host.monotonicMs() >= endMs) throw neverDone(service)
-      progress(`waiting until launchd is done with ${service.name}`)
-      await host.sleep(LOOK_EVERY_MS)
-    }
+      return (await kickstart(loaded.domain, service, [], progress)) ? 'changed' : undefined
+    })
+    if (!came) throw neverDone(service)
+    return came === 'changed'
   }
 
   /** Ends what runs, and starts it by the text that is on disk, in the domain where it should be. */
@@ -121,7 +120,7 @@ function jobLife(launchd: Launchd) {
     return loadIn(domain, service, progress)
   }
 
-  async function loadIn(domain: Domain, service: Service, progress: Progress): Promise<boolean> {
+  async function loadIn(domain: Domain, service: Service, progress: Progress): Promise<true> {
     await load(host, launchctl, domain, job(service), progress)
     return true
   }

@@ -32,17 +32,18 @@ export async function load(host: Host, launchctl: Launchctl, domain: Domain, job
 }
 
 async function bootstrap(host: Host, launchctl: Launchctl, domain: Domain, job: Job, progress: Progress): Promise<void> {
-  const endMs = host.monotonicMs() + LOAD_LIMIT_MS
   const failed = {...job, sessionType: domain.sessionType, isDisabled: false}
-  for (;;) {
-    const result = await launchctl.change(['bootstrap', domain.target, job.plist])
-    if (answerOf(result) === 'done' || isLoaded(launchctl, domain, job)) return await seeItLoaded(host, launchctl, domain, failed, result)
+  let result!: RunResult
+  const onWait = () => progress(`launchd is not ready to load ${job.label}; trying again`)
+  const isDone = await waitUntil(host, {limitMs: LOAD_LIMIT_MS, everyMs: TRY_AGAIN_MS, onWait}, async () => {
+    result = await launchctl.change(['bootstrap', domain.target, job.plist])
+    if (answerOf(result) === 'done' || isLoaded(launchctl, domain, job)) return true
     // What has a known cause is not cured by waiting.
-    if (answerOf(result) !== 'busy' || causesOf(host, failed).length > 0 || host.monotonicMs() >= endMs)
-      throw loadFailed(host, result, failed)
-    progress(`launchd is not ready to load ${job.label}; trying again`)
-    await host.sleep(TRY_AGAIN_MS)
-  }
+    if (answerOf(result) !== 'busy' || causesOf(host, failed).length > 0) throw loadFailed(host, result, failed)
+    return false
+  })
+  if (!isDone) throw loadFailed(host, result, failed)
+  await seeItLoaded(host, launchctl, domain, failed, result)
 }
 
 async function seeItLoaded(host: Host, launchctl: Launchctl, domain: Domain, job: FailedLoad, result: RunResult): Promise<void> {
