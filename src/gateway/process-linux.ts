@@ -59,6 +59,11 @@ export function linuxName(host: Door, pid: number): string | undefined {
   return readIfAllowed(host, `/proc/${pid}/comm`)?.trim()
 }
 
+/** The environment that a process was started with, `NAME=value` each; none where it is not shown to its own user. */
+export function linuxEnvironment(userHost: AccountHost, pid: number): string[] {
+  return (readIfAllowed(userHost, `/proc/${pid}/environ`) ?? '').split('\0').filter((entry) => entry !== '')
+}
+
 /** Parses /proc/<pid>/stat. The command name may hold spaces and parentheses, so fields count from the last ")". */
 export function parseStat(text: string | undefined): Pick<ProcessInfo, 'state' | 'parentPid' | 'startTime'> | undefined {
   if (text === undefined) return undefined

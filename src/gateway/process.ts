@@ -1,7 +1,7 @@
 import type {ProcessInfo} from './process-info.js'
 import {type AccountHost, type Door, HostError} from '../host/host.js'
 import {darwinName, darwinParents, readDarwinProcesses} from './process-darwin.js'
-import {linuxName, linuxParent, readLinuxProcess} from './process-linux.js'
+import {linuxEnvironment, linuxName, linuxParent, readLinuxProcess} from './process-linux.js'
 
 export {isGatewayCommandLine, profileOfCommandLine} from './command-line.js'
 export {parseStat} from './process-linux.js'
@@ -37,6 +37,11 @@ export function followParents(pid: number, parentOf: (pid: number) => number | u
   const found: number[] = []
   for (let at = parentOf(pid); at !== undefined && at > 0 && found.length < MAX_DEPTH; at = parentOf(at)) found.push(at)
   return found
+}
+
+/** The environment that a process was started with, `NAME=value` each; none where that is not shown to its own user. */
+export function environmentOf(userHost: AccountHost, pid: number): string[] {
+  return isDarwin(userHost) ? [] : linuxEnvironment(userHost, pid)
 }
 
 /** What a process or its program calls itself; undefined if that cannot be seen. */

@@ -2,7 +2,7 @@ import path from 'node:path'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {HomeFile} from '../gateway/contract.js'
 import {type GatewayObservation, observeGateway} from '../gateway/observation.js'
-import {ancestorsOf, profileOfCommandLine} from '../gateway/process.js'
+import {ancestorsOf, environmentOf, profileOfCommandLine} from '../gateway/process.js'
 import {readBrake} from '../gateway/respawn-brake.js'
 import {type Doors, type Host, HostError} from '../host/host.js'
 import type {ManagerObservation} from '../managers/manager.js'
@@ -82,7 +82,13 @@ export function lookWith(doors: Doors, seen: ManagerObservation): SeenGateway {
   if (!main || !isRecordless(first)) return first
   // A process that has left nothing: is it asleep, or another home's?
   const {startedAtMs, environment} = seen
-  const brake = startedAtMs === undefined ? undefined : readBrake(doors.userHost, home, doors.host.monotonicMs() - startedAtMs, environment)
+  const brake =
+    startedAtMs === undefined
+      ? undefined
+      : readBrake(doors.userHost, home, doors.host.monotonicMs() - startedAtMs, [
+          ...environment,
+          ...environmentOf(doors.userHost, main.pid),
+        ])
   if (brake) return judged({...first, brake})
   return (upMs ?? 0) < RECORD_WITHIN_MS ? first : judged({...first, main: {...main, otherHome: otherHome(doors.host, main.pid, home)}})
 }

@@ -578,6 +578,15 @@ describe('restart', () => {
       expect(machine.verbs).toEqual([])
     })
 
+    it.each([
+      ['gives another number of starts', 'HERMES_GATEWAY_MAX_STARTS=7\0', undefined],
+      ['sets nothing', 'A=b\0', {starts: 7}],
+    ])('goes by the environment of the process, wherever its variables come from: that %s', (_, env, brake) => {
+      const machine = heldBack()
+      machine.host.put(`/proc/${machine.shown.MainPID}/environ`, env)
+      expect(observe(machine.target).brake).toEqual(brake && expect.objectContaining(brake))
+    })
+
     it('says how long it will be where there is no time for that, and starts nothing either', async () => {
       const machine = heldBack()
       await expect(restart(machine)).rejects.toMatchObject({

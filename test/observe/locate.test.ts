@@ -22,7 +22,7 @@ function managerThatHides(hidden: readonly string[], names = ['one', 'two', 'thr
       environment: [],
       broken: undefined,
     }) as unknown as ManagerObservation
-  const manager = {
+  const observer = {
     isOnDisk: () => true,
     notInstalled: nothing,
     whileDown: () => undefined,
@@ -34,7 +34,8 @@ function managerThatHides(hidden: readonly string[], names = ['one', 'two', 'thr
         throw new ServiceError(`${refused} may not be looked at`, {code: 'no-access', exitStatus: ExitStatus.cannotTell})
       return services.map((service) => ({...nothing(service), installed: 'own'}))
     },
-  } as unknown as Target['manager']
+  }
+  const manager = {observer} as unknown as Target['manager']
   const targets = names.map((name): Target => ({host, userHost: host, manager, service: serviceOf(name), homeFlag: 'home'}))
   return {targets, asked}
 }
