@@ -17,8 +17,10 @@ const SUPPORT = path.join(import.meta.dirname, '../support')
 const CHANGES = inCampaign(2000, 200)
 /** Kills in each race at least, however many changes are done between two of them. */
 const KILLS = 8
-/** How long our process lives at most before it is killed, from its first change on. */
-const LIFE_MS = 300
+/** So many changes our process reports at most before it is killed: counted, since on a busy machine a time is none or all of them. */
+const LIFE = 60
+/** Within so many ms after that, so that it dies at any point of the next change. */
+const DIES_WITHIN_MS = 5
 /** Most of a race is node starting anew after each kill, which takes long on a machine that does much else. */
 const RACE_TIMEOUT_MS = 300_000
 
@@ -96,7 +98,12 @@ describeUnless(
       let last: string | undefined
       while ((done < intents || kills < KILLS) && goOn()) {
         const {child, ended} = launch(process.execPath, [driver, home])
-        child.stdout?.once('data', () => setTimeout(() => child.kill('SIGKILL'), Math.random() * LIFE_MS))
+        let left = Math.ceil(Math.random() * LIFE)
+        child.stdout?.on('data', (data: Buffer) => {
+          const isDue = left > 0
+          left -= data.toString().split('\n').length - 1
+          if (isDue && left <= 0) setTimeout(() => child.kill('SIGKILL'), Math.random() * DIES_WITHIN_MS)
+        })
         const {code, stdout} = await ended
         expect(code).toBeNull()
         kills++
@@ -168,9 +175,9 @@ describeUnless(
         expect(problems).toEqual([])
         expect(done).toBeGreaterThanOrEqual(CHANGES)
         expect(kills).toBeGreaterThanOrEqual(KILLS)
-        expect(mirrored).toBeGreaterThan(CHANGES / 200)
-        // Between two lives, where the next gateway may come at any moment.
-        expect(inserted).toBeGreaterThan(CHANGES / 200)
+        expect(mirrored + inserted).toBeGreaterThan(0)
+        // Between two lives, where the next gateway may come at any moment: met for certain only in many changes.
+        if (isCampaign) expect(Math.min(mirrored, inserted)).toBeGreaterThan(10)
       },
       RACE_TIMEOUT_MS,
     )

@@ -27,7 +27,9 @@ await describeOnSystemd('doctor on what was left half-done', (machine) => {
     ann = await machine().addUser('ann')
   })
 
-  it.each([...interruptedRows, ...rows])('$id ($kind): $how', (row) => services.see(row, ann))
+  it.each([...interruptedRows, ...rows])('doctor names $id ($kind) alone, and finds nothing after its cure: $how', (row) =>
+    services.see(row, ann),
+  )
 
   it('interrupted-change (half-uninstalled): an uninstall killed near its end is finished', async () => {
     const service = await TestService.make(machine(), ann)

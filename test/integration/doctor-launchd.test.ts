@@ -396,13 +396,13 @@ describeOnLaunchd('doctor under launchd', (there) => {
   )
   const see = (row: DoctorRow<LaunchdService>) => users.with((user) => services.see(row, user))
 
-  it.concurrent.each(rows)('$id $kind: $how', see)
+  it.concurrent.each(rows)('under launchd doctor names $id ($kind) alone, and finds nothing after its cure: $how', see)
 
   it.concurrent.each(
     [...homeRows, ...processRows, ...definitionRows, ...interruptedRows].filter(({id, kind}) => SEEN_OTHERWISE.has(`${id} ${kind}`)),
-  )('as under systemd: $id $kind: $how', see)
+  )('under launchd as under systemd, doctor names $id ($kind) alone, and finds nothing after its cure: $how', see)
 
-  it.each(switchedRows)('$id $kind: $how', see)
+  it.each(switchedRows)('under launchd doctor names $id ($kind) alone, and finds nothing after its cure: $how', see)
 
   it('definition-broken program: the launcher is gone, and another one is found', () =>
     users.with(async (user) => {

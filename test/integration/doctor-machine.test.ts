@@ -133,7 +133,9 @@ await describeOnSystemd('doctor on what is around a service', (machine) => {
     await machine().exec(['mkdir', '-p', '/home/ann/go/bin'], {user: ann})
   })
 
-  it.each([...machineRows, ...rows])('$id ($kind): $how', (row) => services.see(row, ann))
+  it.each([...machineRows, ...rows])('doctor names $id ($kind) alone, and finds nothing after its cure: $how', (row) =>
+    services.see(row, ann),
+  )
 
   it('finds nothing wrong with ten profiles side by side, in both scopes, whoever asks', async () => {
     const services = []

@@ -101,7 +101,9 @@ await describeOnSystemd('doctor on processes', (machine) => {
   const users = new UserPool()
   beforeAll(() => users.fill(machine(), ['ann', 'bob', 'cid']))
 
-  it.concurrent.each([...processRows, ...rows])('$id ($kind): $how', (row) => users.with((user) => services.see(row, user)))
+  it.concurrent.each([...processRows, ...rows])('doctor names $id ($kind) alone, and finds nothing after its cure: $how', (row) =>
+    users.with((user) => services.see(row, user)),
+  )
 
   it.concurrent('orphan-gateway ends one that has no service at all', () =>
     users.with(async (user) => {

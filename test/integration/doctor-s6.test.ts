@@ -225,9 +225,14 @@ describeInContainer('doctor under s6', () => {
     await volumes.drop()
   })
 
-  it.concurrent.each(rows)('$id $kind: $how', (row) => services.see(row, HERMES))
+  it.concurrent.each(rows)('under s6 doctor names $id ($kind) alone, and finds nothing after its cure: $how', (row) =>
+    services.see(row, HERMES),
+  )
 
-  it.concurrent.each(rowsOfHomes)('as under systemd: $id $kind: $how', (row) => services.see(row, HERMES))
+  it.concurrent.each(rowsOfHomes)(
+    'under s6 as under systemd, doctor names $id ($kind) alone, and finds nothing after its cure: $how',
+    (row) => services.see(row, HERMES),
+  )
 
   it('a slot that s6-svscan has not taken up is told as that, and as down, and one command cures both', async () => {
     const service = await S6Service.make(container)

@@ -85,7 +85,7 @@ await describeOnSystemd('doctor on what is recorded', (machine) => {
   const rows = DoctorRows.onSystemd(machine)
   const see = (row: DoctorRow) => users.with((user) => rows.see(row, user))
 
-  it.concurrent.each([...homeRows, ...desiredState])('$id ($kind): $how', see)
+  it.concurrent.each([...homeRows, ...desiredState])('doctor names $id ($kind) alone, and finds nothing after its cure: $how', see)
 
   it.concurrent('has the fix of stale-state keep off the files of a gateway that lives', () =>
     users.with(async (user) => {

@@ -49,7 +49,7 @@ await describeOnSystemd('an installation is a transaction', (machine: () => Mach
       }
     }
 
-    it('undoes everything if systemd will not read the definition', async () => {
+    it('a first installation undoes everything if systemd will not read the definition', async () => {
       const service = await makeService()
       const before = await service.lasting()
       const result = await withoutReload(service, 'install', ['--json'])
@@ -62,7 +62,7 @@ await describeOnSystemd('an installation is a transaction', (machine: () => Mach
     // What is put back is the same in both.
     if (scope === 'system') return
 
-    it('leaves the former one stopped if it was', async () => {
+    it('an installation that systemd will not read leaves the former one stopped if it was', async () => {
       const service = await makeService()
       await service.must('install')
       await service.must('stop')
@@ -72,7 +72,7 @@ await describeOnSystemd('an installation is a transaction', (machine: () => Mach
       await service.must('uninstall')
     })
 
-    it('does not disturb the gateway that runs if systemd will not read the new definition', async () => {
+    it('an installation does not disturb the gateway that runs if systemd will not read the new definition', async () => {
       const service = await makeService()
       await service.must('install')
       const [before, pid] = [await service.definition(), await service.mainPid()]
@@ -110,7 +110,7 @@ function transactions(machine: () => Machine, scope: Scope): void {
     ]
     // How it fails is told without the scope.
     it.each(failures.slice(0, scope === 'user' ? failures.length : 1))(
-      'undoes everything if the gateway %s',
+      'a first installation undoes everything if the gateway %s',
       async (_what, standIn, flags, message, logLine) => {
         const service = await makeService(standIn)
         const before = await service.lasting()
@@ -124,7 +124,7 @@ function transactions(machine: () => Machine, scope: Scope): void {
       },
     )
 
-    it('undoes everything if the service cannot be enabled', async () => {
+    it('a first installation undoes everything if the service cannot be enabled', async () => {
       const service = await makeService()
       const wants = `${service.units}/${scope === 'user' ? 'default' : 'multi-user'}.target.wants`
       await service.sh('rm -rf "$1"; mkdir -p "${1%/*}"; touch "$1"', [wants], {...service.actor})
@@ -148,7 +148,7 @@ function transactions(machine: () => Machine, scope: Scope): void {
       return service.run('install', ['--json', '--command', command, '--env', 'NEW=1', ...SOON])
     }
 
-    it('brings the former one back, running, if the gateway does not come up', async () => {
+    it('an installation over another brings that back, running, if the gateway does not come up', async () => {
       const service = await makeService()
       await service.must('install', ['--env', 'OLD=1', '--restart-delay', '2s'])
       const [before, pid] = [await service.definition(), await service.mainPid()]
@@ -162,7 +162,7 @@ function transactions(machine: () => Machine, scope: Scope): void {
     })
   })
 
-  it('turns lingering on for a user without a session, and off again if it fails', async () => {
+  it('an installation turns lingering on for a user without a session, and off again if it fails', async () => {
     const carol = await machine().addUser(`carol-${scope}`, {linger: false})
     const service = await TestService.make(machine(), carol, {scope, profile: 'default', standIn: {exit_on_start: {code: 78}}})
     const asRoot = (command: string) => hermesSvc(machine(), [command, '--json', '--scope', scope, '--run-as', carol.name])
@@ -192,7 +192,7 @@ function transactions(machine: () => Machine, scope: Scope): void {
   // Who may write where differs by scope, and is seen above; what is undone when, and what a kill leaves, does not.
   if (scope === 'system' && !isCampaign) return
 
-  it('never leaves a half-written file when it is killed, and the next run completes it', async () => {
+  it('an installation never leaves a half-written file when it is killed, and the next run completes it', async () => {
     const service = await makeService({dump_env: ['A']})
     const nothing = await service.lasting()
     const variants = [
@@ -254,7 +254,7 @@ function transactions(machine: () => Machine, scope: Scope): void {
 
   if (scope === 'system') return
 
-  it('lets one of two installations work, and the other say so', async () => {
+  it('the lock of a home lets one of two installations work, and the other say so', async () => {
     const service = await makeService({startup_ms: 1000})
     const results = await Promise.all([service.run('install', ['--json']), service.run('install', ['--json'])])
     expect(results.map((result) => result.code).sort()).toEqual([0, 1])
@@ -279,7 +279,7 @@ function transactions(machine: () => Machine, scope: Scope): void {
       expect(JSON.parse(result.stdout)).toMatchObject({ok: false, error: {code: 'cancelled', evidence: []}})
     }
 
-    it('is undone', async () => {
+    it('an installation that is interrupted by Ctrl-C is undone', async () => {
       const service = await makeService({never_running: true})
       const before = await service.lasting()
       await interrupt(service, [], async () => (await service.events()).some((event) => event.event === 'start'))
@@ -287,7 +287,7 @@ function transactions(machine: () => Machine, scope: Scope): void {
       expect(await service.status()).toMatchObject({exit: 4, actual: 'not-installed', pid: null})
     })
 
-    it('has the gateway from before run again', async () => {
+    it('an installation that is interrupted by Ctrl-C has the gateway from before run again', async () => {
       const service = await makeService({dump_env: ['NEW']})
       await service.must('install')
       const [before, pid] = [await service.definition(), await service.mainPid()]
@@ -300,7 +300,7 @@ function transactions(machine: () => Machine, scope: Scope): void {
       await service.must('uninstall')
     })
 
-    it('lets the gateway from before finish what it is doing', async () => {
+    it('an installation that is interrupted by Ctrl-C lets the gateway from before finish what it is doing', async () => {
       const service = await makeService({dump_env: ['NEW'], stop_takes_ms: 1500})
       await service.must('install')
       const [before, pid] = [await service.definition(), await service.mainPid()]

@@ -64,7 +64,7 @@ await describeOnSystemd('what --json prints', (machine) => {
     return user
   }
 
-  it('is in accordance with schemas that the package brings', async () => {
+  it('the package brings the schemas of what --json prints', async () => {
     const folder = `${MACHINE_PACKAGE}/dist/schemas`
     const files = (await machine().exec(['ls', folder])).stdout.trim().split('\n')
     expect(files).toEqual(fs.readdirSync(SCHEMA_FOLDER).sort())
@@ -79,39 +79,39 @@ await describeOnSystemd('what --json prints', (machine) => {
       service = await TestService.make(machine(), ann)
     })
 
-    it('is a report for status and list', async () => {
+    it('--json prints a report for status and list', async () => {
       const status = documentOf(await service.run('status', ['--json']), 'status', 4, 'not-installed')
       expect(status).toMatchObject({service: service.unit, installed: 'no', actual: 'not-installed', desired: null, pid: null})
       const {schemaVersion, ok, services} = documentOf(await run(['list']), 'list', 0)
       expect((services as Document[]).map((report) => ({schemaVersion, ok, ...report}))).toContainEqual(status)
     })
 
-    it('is the definition that there would be for render', async () => {
+    it('--json prints the definition that there would be for render', async () => {
       const {files} = documentOf(await service.run('render', ['--json']), 'render', 0, 'no-values')
       expect(files).toContainEqual(expect.objectContaining({path: service.unitFile, mode: '0644', secret: false}))
     })
 
-    it.each(['start', 'stop', 'restart'])('is a failure for %s', async (command) => {
+    it.each(['start', 'stop', 'restart'])('--json prints a failure for %s', async (command) => {
       expect(documentOf(await service.run(command, ['--json']), 'failure', 1)).toMatchObject({error: {code: 'not-installed'}})
     })
 
-    it('is a failure that cannot tell for diff and logs', async () => {
+    it('--json prints a failure that cannot tell for diff and logs', async () => {
       const diff = documentOf(await service.run('diff', ['--json']), 'failure', 4, 'not-installed')
       expect(diff).toMatchObject({error: {code: 'not-installed', next: ['hermes-svc install', 'hermes-svc render']}})
       expect(documentOf(await service.run('logs', ['--json']), 'failure', 4)).toMatchObject({error: {code: 'no-log'}})
     })
 
-    it("is a line of the gateway's own log a line for logs, where that is all there is", async () => {
+    it("--json prints a line of the gateway's own log a line for logs, where that is all there is", async () => {
       await machine().exec(['mkdir', `${service.home}/logs`], {user: ann})
       await machine().writeText(`${service.home}/logs/gateway.log`, 'one\n"two"\tand ü\n', {user: ann})
       expect(messagesOf(await service.run('logs', ['--json']))).toEqual(['one', '"two"\tand ü'])
     })
 
-    it('is a change that changed nothing for uninstall', async () => {
+    it('--json prints a change that changed nothing for uninstall', async () => {
       expect(documentOf(await service.run('uninstall', ['--json']), 'change', 0)).toMatchObject({changed: false, dryRun: false})
     })
 
-    it('is a failure with what was looked for, where there is no gateway', async () => {
+    it('--json prints a failure with what was looked for, where there is no gateway', async () => {
       const document = documentOf(await run(['install'], await addUserWithHome('bob')), 'failure', 1, 'gateway-not-found')
       const evidence = expect.arrayContaining(['looked for /home/bob/.hermes/bin/hermes']) as string[]
       expect(document).toMatchObject({error: {code: 'gateway-not-found', evidence}})
@@ -129,7 +129,7 @@ await describeOnSystemd('what --json prints', (machine) => {
       documentOf(await service.run('status', ['--json']), 'status', exitStatus, name)
     const diff = async (exitStatus: number, name?: string) => documentOf(await service.run('diff', ['--json']), 'diff', exitStatus, name)
 
-    it('is a plan for install --dry-run, without the values of variables', async () => {
+    it('--json prints a plan for install --dry-run, without the values of variables', async () => {
       const result = await service.run('install', ['--dry-run', '--json', '--env', `TOKEN=${SECRET}`])
       const document = documentOf(result, 'change', 0, 'install-dry-run')
       expect(document.changed).toBe(false)
@@ -142,14 +142,14 @@ await describeOnSystemd('what --json prints', (machine) => {
       expect(result.stdout + result.stderr).not.toContain(SECRET)
     })
 
-    it('is what was done for install, and that nothing was for a second one', async () => {
+    it('--json prints what was done for install, and that nothing was for a second one', async () => {
       const install = await changed('install', ['--env', `TOKEN=${SECRET}`], 'install')
       expect(install).toMatchObject({ok: true, changed: true, dryRun: false, service: service.unit, profile: service.profile})
       expect(await changed('install')).toMatchObject({changed: false})
       expect(await changed('install', ['--dry-run'], 'install-dry-run-nothing-to-do')).toMatchObject({plan: {steps: []}})
     })
 
-    it('is a report for status and list', async () => {
+    it('--json prints a report for status and list', async () => {
       const report = await status(0, 'running')
       expect(report).toMatchObject({actual: 'running', desired: 'running', enabled: true, gatewayState: 'running'})
       expect(report).toMatchObject({verdict: {state: 'alive', pid: report.pid}})
@@ -157,19 +157,19 @@ await describeOnSystemd('what --json prints', (machine) => {
       expect(services).toContainEqual(expect.objectContaining({service: service.unit, pid: report.pid, actual: 'running'}))
     })
 
-    it('is what became of each tick for heartbeat', async () => {
+    it('--json prints what became of each tick for heartbeat', async () => {
       const {services} = documentOf(await service.run('heartbeat', ['--json']), 'heartbeat', 0, 'ticked')
       expect(services).toMatchObject([{profile: service.profile, result: 'ticked', verdict: {state: 'alive'}, why: null}])
     })
 
-    it('is the definition for render, without the values of variables', async () => {
+    it('--json prints the definition for render, without the values of variables', async () => {
       const result = await service.run('render', ['--json'])
       const {files} = documentOf(result, 'render', 0, 'with-values')
       expect(files).toContainEqual({path: `${service.support}/gateway.env`, mode: '0600', secret: true, text: 'TOKEN=…\n'})
       expect(result.stdout + result.stderr).not.toContain(SECRET)
     })
 
-    it('is a comparison for diff', async () => {
+    it('--json prints a comparison for diff', async () => {
       expect(await diff(0, 'none')).toMatchObject({files: [], drift: [], needsReload: false})
       const own = (await machine().readText(service.dropIn)) ?? ''
       const local = path.join(path.dirname(service.dropIn), '99-local.conf')
@@ -186,7 +186,7 @@ await describeOnSystemd('what --json prints', (machine) => {
       expect(await diff(0)).toMatchObject({files: [], drift: [], needsReload: false})
     })
 
-    it('is what was found for doctor, and what was done for fix', async () => {
+    it('--json prints what was found for doctor, and what was done for fix', async () => {
       const doctor = async (exitStatus: number, name: string, args: readonly string[] = []) =>
         documentOf(await service.run('doctor', ['--json', ...args]), 'doctor', exitStatus, name)
       expect(await doctor(0, 'clean')).toMatchObject({ok: true, services: [{service: service.unit, findings: []}]})
@@ -204,7 +204,7 @@ await describeOnSystemd('what --json prints', (machine) => {
       expect(await doctor(0, 'fixed', ['--fix'])).toMatchObject({ok: true, services: [{findings: []}], fixes})
     })
 
-    it('is what was found, answered, repaired and installed for setup', async () => {
+    it('--json prints what was found, answered, repaired and installed for setup', async () => {
       await service.systemctl('disable', service.unit)
       const drain = `${service.home}/.drain_request.json`
       await service.sh(`echo '{}' >"$1"; touch -d '-2 hours' "$1"`, [drain], {user: ann})
@@ -218,7 +218,7 @@ await describeOnSystemd('what --json prints', (machine) => {
       expect(document.answers).toContainEqual({id: 'watchdog', value: 'off', by: 'flag'})
     })
 
-    it('is what was done for restart, stop and start', async () => {
+    it('--json prints what was done for restart, stop and start', async () => {
       expect(await changed('restart', ['--dry-run'])).toMatchObject({changed: false})
       expect(await changed('restart')).toMatchObject({changed: true})
       expect(await changed('restart', ['--force'])).toMatchObject({changed: true})
@@ -229,31 +229,31 @@ await describeOnSystemd('what --json prints', (machine) => {
       expect(await changed('start')).toMatchObject({changed: true})
     })
 
-    it('is a report of what is wrong for status', async () => {
+    it('--json prints a report of what is wrong for status', async () => {
       const pid = await service.mainPid()
       await machine().exec(['kill', '-STOP', String(pid)])
       expect(await status(1, 'wedged')).toMatchObject({actual: 'wedged', verdict: {state: 'wedged', pid}})
       await machine().exec(['kill', '-CONT', String(pid)])
     })
 
-    it("is an entry of the manager's log a line for logs", async () => {
+    it("--json prints an entry of the manager's log a line for logs", async () => {
       expect(messagesOf(await service.run('logs', ['--json', '-n', '1000']))).toContain('INFO gateway.run: Gateway running')
     })
 
-    it('is what was done for uninstall', async () => {
+    it('--json prints what was done for uninstall', async () => {
       expect(await changed('uninstall', ['--dry-run'], 'uninstall-dry-run')).toMatchObject({changed: false})
       expect(await changed('uninstall')).toMatchObject({changed: true})
     })
   })
 
-  it('is a failure for an install whose gateway does not come up', async () => {
+  it('--json prints a failure for an install whose gateway does not come up', async () => {
     const service = await TestService.make(machine(), ann, {standIn: {exit_on_start: {code: 78}}})
     const {error} = documentOf(await service.run('install', ['--json']), 'failure', 1, 'not-running')
     expect(error).toMatchObject({code: 'not-running'})
     expect((error as {evidence: string[]}).evidence).not.toEqual([])
   })
 
-  it('is a failure for a start that is cancelled', async () => {
+  it('--json prints a failure for a start that is cancelled', async () => {
     const service = await TestService.make(machine(), ann)
     await service.must('install')
     await service.must('stop')
@@ -278,11 +278,11 @@ await describeOnSystemd('what --json prints', (machine) => {
     })
     const all = (command: string, ...args: string[]) => run([command, '--all', ...args], cat)
 
-    it('is a failure where no profile has a service', async () => {
+    it('--json prints a failure where no profile has a service', async () => {
       expect(documentOf(await all('start'), 'failure', 2)).toMatchObject({error: {code: 'usage'}})
     })
 
-    it('has what was done to each', async () => {
+    it('--json prints what was done to each profile for --all', async () => {
       await good.must('install')
       await bad.must('install')
       const planned = documentOf(await all('restart', '--dry-run'), 'change', 0, 'all-dry-run')
@@ -303,7 +303,7 @@ await describeOnSystemd('what --json prints', (machine) => {
       })
     })
 
-    it('has what failed beside what did not', async () => {
+    it('--json prints what failed for --all beside what did not', async () => {
       await bad.configure({exit_on_start: {code: 78}})
       const {ok, services} = documentOf(await all('start'), 'change', 1, 'all-one-failed')
       expect(ok).toBe(false)
@@ -315,7 +315,7 @@ await describeOnSystemd('what --json prints', (machine) => {
     })
   })
 
-  it('is of the same kinds for a service of the machine', async () => {
+  it('--json prints documents of the same kinds for a service of the machine', async () => {
     const service = await TestService.make(machine(), ann, {scope: 'system'})
     const get = async (command: string, kind: DocumentKind, name?: string) =>
       documentOf(await service.run(command, ['--json']), kind, 0, name)
@@ -329,30 +329,30 @@ await describeOnSystemd('what --json prints', (machine) => {
     expect(await get('uninstall', 'change')).toMatchObject({changed: true})
   })
 
-  it.each(documented)('is a failure for a wrong use of %s', async (command) => {
+  it.each(documented)('--json prints a failure for a wrong use of %s', async (command) => {
     const unknown = documentOf(await run([command, '--banana']), 'failure', 2, command === 'status' ? 'usage' : undefined)
     expect(unknown).toMatchObject({error: {code: 'usage', message: 'unknown flag: --banana'}})
     const relative = documentOf(await run([command, '--home', 'not/absolute', ...(command === 'setup' ? ['--yes'] : [])]), 'failure', 2)
     expect(relative).toMatchObject({error: {code: 'usage', message: expect.stringContaining('--home')}})
   })
 
-  it('is a failure for a home whose name is no profile name', async () => {
+  it('--json prints a failure for a home whose name is no profile name', async () => {
     const document = documentOf(await run(['status', '--home', `${ann.home}/.hermes/profiles/No Name`]), 'failure', 2)
     expect(document).toMatchObject({error: {code: 'usage', message: expect.stringContaining('--home')}})
   })
 
-  it('is a failure where no command is named, or one that does not exist', async () => {
+  it('--json prints a failure where no command is named, or one that does not exist', async () => {
     const misspelt = documentOf(await run(['statsu']), 'failure', 2)
     expect(misspelt).toMatchObject({error: {message: expect.stringContaining('did you mean status?')}})
     expect(documentOf(await run([]), 'failure', 2)).toMatchObject({error: {code: 'usage'}})
   })
 
-  it('is a failure for a plain user who would change the machine', async () => {
+  it('--json prints a failure for a plain user who would change the machine', async () => {
     const document = documentOf(await run(['install', '--scope', 'system']), 'failure', 1)
     expect(document).toMatchObject({error: {code: 'needs-root', next: expect.arrayContaining([expect.stringContaining('sudo')])}})
   })
 
-  it('is a failure for a user whose manager is not running', async () => {
+  it('--json prints a failure for a user whose manager is not running', async () => {
     const dan = await machine().addUser('dan')
     const service = await TestService.make(machine(), dan)
     await service.must('install')
@@ -361,20 +361,23 @@ await describeOnSystemd('what --json prints', (machine) => {
     expect(document).toMatchObject({error: {code: 'no-user-manager', next: ['sudo loginctl enable-linger dan']}})
   })
 
-  it.each(undocumented)('is a failure for %s, which prints no document', async (command) => {
+  it.each(undocumented)('--json prints a failure for %s, which prints no document', async (command) => {
     expect(documentOf(await run([command]), 'failure', 2)).toMatchObject({
       error: {code: 'usage', message: expect.stringContaining('--json')},
     })
   })
 
   // health needs no manager: it answers from the files.
-  it.each(documented.filter((command) => command !== 'health'))('is a failure for %s where there is no manager', async (command) => {
-    const hidden = 'mount -t tmpfs none /run/systemd && exec setpriv --reuid=ann --regid=ann --init-groups -- "$@"'
-    const argv = ['unshare', '--mount', 'sh', '-c', hidden, 'hidden', MACHINE_NODE, ENTRY, command, '--json']
-    const document = documentOf(await machine().exec(argv), 'failure', 4)
-    // The self-test would take a throw-away machine instead, which only root may boot.
-    expect(document).toMatchObject({error: {code: command === 'smoke' ? 'no-machine' : 'no-manager'}})
-  })
+  it.each(documented.filter((command) => command !== 'health'))(
+    '--json prints a failure for %s where there is no manager',
+    async (command) => {
+      const hidden = 'mount -t tmpfs none /run/systemd && exec setpriv --reuid=ann --regid=ann --init-groups -- "$@"'
+      const argv = ['unshare', '--mount', 'sh', '-c', hidden, 'hidden', MACHINE_NODE, ENTRY, command, '--json']
+      const document = documentOf(await machine().exec(argv), 'failure', 4)
+      // The self-test would take a throw-away machine instead, which only root may boot.
+      expect(document).toMatchObject({error: {code: command === 'smoke' ? 'no-machine' : 'no-manager'}})
+    },
+  )
 
   describe('for smoke', () => {
     /** Runs it as root where one file is another. */
@@ -384,13 +387,13 @@ await describeOnSystemd('what --json prints', (machine) => {
       return machine().exec(['unshare', '--mount', 'sh', '-c', program, 'with', file, mode, ...smoke], {input: text, timeoutMs: 90_000})
     }
 
-    it('has every step that was asked for', async () => {
+    it('smoke --json prints every step that was asked for', async () => {
       const {ok, isolated, steps} = documentOf(await run(['smoke', '--scope', 'user', '--only', 'missing-heartbeat']), 'smoke', 0, 'passed')
       expect({ok, isolated}).toEqual({ok: true, isolated: false})
       expect(steps).toMatchObject(['install', 'alive', 'missing-heartbeat'].map((id) => ({id, outcome: 'passed'})))
     })
 
-    it('has the step that failed, and those that it was not come to', async () => {
+    it('smoke --json prints the step that failed, and those that it was not come to', async () => {
       const {ok, steps} = documentOf(await smokeWith(STAND_IN, 'exit(1)', '755'), 'smoke', 1, 'failed')
       expect(ok).toBe(false)
       expect(steps).toMatchObject([
@@ -399,7 +402,7 @@ await describeOnSystemd('what --json prints', (machine) => {
       ])
     })
 
-    it('is a failure where it cannot run', async () => {
+    it('--json prints a failure where it cannot run', async () => {
       expect(documentOf(await smokeWith('/usr/bin/python3', '', '644'), 'failure', 4)).toMatchObject({error: {code: 'no-python'}})
     })
   })

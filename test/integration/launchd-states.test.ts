@@ -1,4 +1,4 @@
-import {beforeAll, describe, expect, it} from 'vitest'
+import {beforeAll, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import {inCampaign} from '../support/campaign.js'
 import {describeOnLaunchd} from '../support/launchd-machine.js'
@@ -30,15 +30,13 @@ describeOnLaunchd('a gateway in every state, under launchd', (there) => {
   expect(names).toEqual(expect.arrayContaining([...RESTARTED, ...STOPPED]))
   const states = onMac(situations).map((situation, index) => ({...situation, index}))
 
-  describe.concurrent('restart ends with a running gateway under a new pid', () => {
-    it.each(states.filter(({name}) => RESTARTED.includes(name)))('$name', ({index, ...situation}) =>
-      seeRestart(there().machine, user, `state-${index}`, situation, LAUNCHD),
-    )
-  })
+  it.concurrent.each(states.filter(({name}) => RESTARTED.includes(name)))(
+    'restart of a gateway ($name) ends with one that runs under a new pid, and nobody of before is left, under launchd',
+    ({index, ...situation}) => seeRestart(there().machine, user, `state-${index}`, situation, LAUNCHD),
+  )
 
-  describe.concurrent('stop leaves no process of the home, no job, and nothing that brings it back', () => {
-    it.each(states.filter(({name}) => STOPPED.includes(name)))('$name', ({index, ...situation}) =>
-      seeStop(there().machine, user, `stopped-${index}`, situation, LAUNCHD),
-    )
-  })
+  it.concurrent.each(states.filter(({name}) => STOPPED.includes(name)))(
+    'stop of a gateway ($name) leaves no process of the home, no job, and nothing that brings it back, under launchd',
+    ({index, ...situation}) => seeStop(there().machine, user, `stopped-${index}`, situation, LAUNCHD),
+  )
 })

@@ -331,12 +331,12 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
   })
 
   describe('status', () => {
-    it('ends with 4 where there is no such service', async () => {
+    it('status ends with 4 where there is no such service', async () => {
       const service = await makeService()
       expect(await service.status()).toMatchObject({exit: 4, actual: 'not-installed', ok: true})
     })
 
-    it('ends with 0 while the gateway starts and while it drains', async () => {
+    it('status ends with 0 while the gateway starts and while it drains', async () => {
       const service = await makeInstalled({active_work: 1, drain_ms: 3000})
       await service.sh('kill -USR1 "$1"', [String(await service.mainPid())])
       await waitFor(async () => (await service.status()).gatewayState === 'draining', 'the drain')
@@ -347,7 +347,7 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
       await service.must('stop')
     })
 
-    it('ends with 1 if the gateway is wedged', async () => {
+    it('status ends with 1 if the gateway is wedged', async () => {
       const service = await makeInstalled()
       const pid = String(await service.mainPid())
       await service.sh('kill -STOP "$1"', [pid])
@@ -356,7 +356,7 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
       expect(await service.status()).toMatchObject({exit: 0, actual: 'running'})
     })
 
-    it('ends with 1 if a gateway of the home runs outside the service', async () => {
+    it('status ends with 1 if a gateway of the home runs outside the service', async () => {
       const service = await makeInstalled()
       await service.must('stop')
       await service.sh('HERMES_HOME=~/.hermes setsid ~/.hermes/bin/hermes -p "$1" gateway run >/dev/null 2>&1 &', [service.profile], {
@@ -370,7 +370,7 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
       await service.sh('kill -9 "$1"', [String(orphan)])
     })
 
-    it('ends with 1 while the gateway crashes again and again', async () => {
+    it('status ends with 1 while the gateway crashes again and again', async () => {
       const service = await makeInstalled({}, ['--restart-delay', '100ms'])
       await service.configure({exit_on_start: {code: 1}})
       await service.sh('kill -9 "$1"', [String(await service.mainPid())])

@@ -15,16 +15,12 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
   const sh = async (script: string) => (await machine().exec(['sh', '-c', script], {user})).stdout
   const installed = (profile: string, config: StandInConfig) => installGateway(machine(), user, profile, config)
 
-  describe.concurrent.each(situations.map((situation, index) => ({...situation, profile: `state-${index}`})))(
-    'of a gateway: $name',
-    ({profile, ...situation}) => {
-      it('ends with a running gateway under a new pid', async () => {
-        await seeRestart(machine(), user, profile, situation)
-      })
-    },
+  it.concurrent.each(situations.map((situation, index) => ({...situation, profile: `state-${index}`})))(
+    'restart of a gateway ($name) ends with one that runs under a new pid, and nobody of before is left',
+    ({profile, ...situation}) => seeRestart(machine(), user, profile, situation),
   )
 
-  it('ends a gateway that was started outside the service, and starts the service', async () => {
+  it('restart ends a gateway that was started outside the service, and starts the service', async () => {
     const given = await installed('orphan', HEALTHY)
     await hermesSvc(machine(), ['stop', '-p', 'orphan'], {user})
     await startByHand(given)
@@ -40,7 +36,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     expect(await sh(`test -d /proc/${before.verdict.pid} && echo there`)).toBe('')
   })
 
-  it('shows what is being waited for, and for how long at most', async () => {
+  it('restart shows what is being waited for, and for how long at most', async () => {
     const given = await installed('progress', {drain_ms: 7000, active_work: 2})
 
     const result = await given.restart('--drain-timeout', '60s')
@@ -49,7 +45,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     expect(result.stderr).toMatch(/waiting for pid \d+ to finish its work \(SIGUSR1\) \([12] active agents\); 5\d s left/)
   })
 
-  it('leaves a gateway that was asked to restart to its drain when it is interrupted, and says so', async () => {
+  it('restart leaves a gateway that was asked to restart to its drain when it is interrupted, and says so', async () => {
     const given = await installed('interrupted', {drain_ms: 4000, active_work: 1})
     const command = ['/opt/hermes-svc/node', '/opt/hermes-svc/package/bin/hermes-svc.cjs', 'restart', '-p', given.profile]
     const draining = waitFor(async () => (await given.status()).actual === 'draining', 'the drain')
@@ -68,7 +64,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     )
   })
 
-  it('ends with 1 and what is left to try where the new gateway does not come up within --timeout', async () => {
+  it('restart ends with 1 and what is left to try where the new gateway does not come up within --timeout', async () => {
     const given = await installed('hopeless', {sequence: [{}, {never_running: true, repeat: 1000}]})
 
     const result = await given.restart('--timeout', '3s')
@@ -78,7 +74,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     expect((await given.status()).actual).not.toBe('running')
   })
 
-  it('never kills a gateway that works for want of time, and ends with 1 and what is left to try', async () => {
+  it('restart never kills a gateway that works for want of time, and ends with 1 and what is left to try', async () => {
     const given = await installed('out-of-time', {drain_ms: 6000, active_work: 2})
 
     const result = await given.restart('--timeout', '2s')
@@ -89,7 +85,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     expect(await given.status()).toMatchObject({actual: 'draining', verdict: {pid: given.pid}})
   })
 
-  it('ends the children that a gateway leaves behind, and names them', async () => {
+  it('restart ends the children that a gateway leaves behind, and names them', async () => {
     const given = await installed('children', {fork_children: 1, children_deaf: true})
     const child = (await sh(`pgrep -P ${given.pid}`)).trim()
 
@@ -100,7 +96,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     expect(logs.stdout).toContain(`Killing process ${child} (sleep) with signal SIGKILL`)
   })
 
-  describe('of a gateway that holds itself back after too many starts', () => {
+  describe('hermes-svc restart of a gateway that holds itself back after too many starts', () => {
     const BRAKE = {max_starts: 5, window_s: 120, first_s: 10, cap_s: 300}
     /** Has been started so often that its next start sleeps; the ledger is as the gateway itself keeps it. */
     const stormed = async (profile: string, starts: number, brake = BRAKE, config = '') => {
@@ -119,7 +115,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     }
     const starts = async ({home}: {home: string}) => Number(await sh(`grep -c '"start"' ${home}/stand-in.starts`))
 
-    it('waits for it, and starts nothing a second time', async () => {
+    it('restart waits for a gateway that holds itself back, and starts nothing a second time', async () => {
       const given = await stormed('braking', 5)
       const before = await starts(given)
       const result = await given.restart()
@@ -131,12 +127,12 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
       expect(await given.status()).toMatchObject({actual: 'running'})
     })
 
-    it('goes by the limits that its home sets', async () => {
+    it('restart goes by the limits of the brake that its home sets', async () => {
       const given = await stormed('braking-early', 2, {...BRAKE, max_starts: 2}, 'gateway:\\n  respawn_storm:\\n    max_starts: 2\\n')
       expect((await given.restart('--force', '--timeout', '60s')).code).toBe(0)
     })
 
-    it('--force clears the ledger and starts it once', async () => {
+    it('restart --force clears the ledger of starts, and starts the gateway once', async () => {
       const given = await stormed('braking-hard', 10)
       const before = await starts(given)
       expect((await given.restart('--force', '--timeout', '60s')).code).toBe(0)
@@ -144,7 +140,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
       expect((await sh(`wc -l <${given.home}/gateway-starts.log`)).trim()).toBe('1')
     })
 
-    it('says so where there is no time to wait for it, and leaves it to it', async () => {
+    it('restart says so where there is no time to wait for a gateway that holds itself back, and leaves it to it', async () => {
       const given = await stormed('braking-long', 10)
       const before = await starts(given)
       const result = await given.restart('--timeout', '2s')
@@ -156,7 +152,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     })
   })
 
-  it('lets systemctl reload restart a gateway behind a wrapper, which is not killed for it', async () => {
+  it('systemctl reload restarts a gateway behind a wrapper, which is not killed for it', async () => {
     const given = await installGateway(machine(), user, 'reloaded', HEALTHY, '"$STAND_IN" "$@"; exit $?')
     expect(await sh(`systemctl --user reload ${given.unit} 2>&1`)).toBe('')
     await waitFor(async () => {
@@ -167,7 +163,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     expect((await given.status()).failuresInARow).toBe(0)
   })
 
-  it("counts exit 75 of the gateway's own loop watchdog as a failure, and doctor tells of it", async () => {
+  it("an exit with 75 of the gateway's own loop watchdog is counted as a failure, and doctor tells of it", async () => {
     const exit = {code: 75, lifecycle: 'loop_liveness_watchdog'}
     const given = await installed('loop-watchdog', {version: '0.21', sequence: [{}, {exit_after_ms: 300, exit}]})
     await sh(`systemctl --user restart ${given.unit}`)
@@ -183,7 +179,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     ])
   })
 
-  it('leaves no marker behind of a gateway that is stopped before it has its handlers', async () => {
+  it('stop leaves no marker behind of a gateway that is stopped before it has its handlers', async () => {
     const given = await installed('early', {})
     // Slower than any stop: it is still being read when the signal comes.
     await sh(`printf '#!/bin/sh\nsleep 1000\n' >${given.home}/bin/hermes`)
@@ -192,7 +188,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     expect(await sh(`ls -A ${given.home} | grep planned-stop`)).toBe('')
   })
 
-  it('says how to install a service whose unit is missing, and ends with 1', async () => {
+  it('restart says how to install a service whose unit is missing, and ends with 1', async () => {
     const given = await installed('missing', HEALTHY)
     await sh(
       `systemctl --user stop hermes-gateway-missing; rm ~/.config/systemd/user/hermes-gateway-missing.service; systemctl --user daemon-reload`,
@@ -204,7 +200,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     expect(result.stderr).toContain('hermes-svc install')
   })
 
-  it('is handed over when the gateway itself runs the command, and the gateway runs under a new pid afterwards', async () => {
+  it('restart is handed over when the gateway itself runs the command, and the gateway runs under a new pid afterwards', async () => {
     const given = await installed('inside', HEALTHY)
     // In the control group of the gateway and marked as its own, as a tool that an agent runs is.
     const enter = 'echo $$ >"/sys/fs/cgroup$(sed -n s/^0:://p /proc/$1/cgroup)/cgroup.procs" && shift && exec "$@"'

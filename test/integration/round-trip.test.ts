@@ -14,6 +14,7 @@ import {HELPER_NAME, type HelperVerb, helperWords} from '../../src/service/servi
 import {shellQuote} from '../../src/text/shell-quote.js'
 import {refusedText} from '../../src/service/text-check.js'
 import {type Machine, MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import {inCampaign} from '../support/campaign.js'
 import {accountHomeName, type InstallCase, installCase, installChoice} from '../support/install-cases.js'
 import type {InstallOutcome, InstallRequest} from '../support/install-driver.js'
 import {describeOnSystemd, hermesSvc, type SystemdVersion, waitFor} from '../support/machines.js'
@@ -22,8 +23,8 @@ import {STAND_IN} from '../support/test-service.js'
 
 /** Each run tries other values; HERMES_SVC_SEED repeats one that failed. */
 const SEED = Number(process.env.HERMES_SVC_SEED ?? Date.now() % 2 ** 31)
-/** How many installations are tried in each scope. */
-const CASES: Readonly<Record<SystemdVersion, number>> = {host: 60, '257': 20}
+/** How many installations are tried in each scope, by the version of systemd. */
+const CASES: Readonly<Partial<Record<SystemdVersion, number>>> = inCampaign({host: 200, '257': 60}, {host: 25})
 const DRIVER = '/opt/install-driver.cjs'
 /** In user scope every path of a definition is below it. */
 const ALICE_HOME = '/home/al "i" [c]e*?%n$X\\q\'; #=@!é🎉'
@@ -178,8 +179,9 @@ function definitionFolders(scope: Scope, account: Account): {units: string; supp
   return {units: `${account.home}/.config/systemd/user`, support: `${account.home}/.config/hermes-svc`}
 }
 
-for (const version of ['host', '257'] as const) {
-  await describeOnSystemd('what an installation is given', (machine) => suite(machine, CASES[version]), {versions: [version]})
+for (const [version, cases] of Object.entries(CASES)) {
+  const versions = [version as SystemdVersion]
+  await describeOnSystemd('what an installation is given', (machine) => suite(machine, cases), {versions})
 }
 
 function suite(machine: () => Machine, numRuns: number): void {

@@ -53,7 +53,7 @@ describeInContainer('boot of a container', () => {
   }
 
   describe.concurrent('a gateway that ran', () => {
-    it('comes back after an upgrade, with the same settings from the volume', async () => {
+    it('a gateway that ran comes back after an upgrade, with the same settings from the volume', async () => {
       const volume = volumes.volume()
       const home = volume.profile('default', {dump_env: ['SECRET', 'CONTAINER_VARIABLE']})
       const first = await start(volume)
@@ -74,20 +74,23 @@ describeInContainer('boot of a container', () => {
       expect((await container.sh('grep "After failures" /run/service/gateway-default/helpers/start.sh')).stdout).toContain('3, 6, 12, 24 s')
     })
 
-    it.each(['stop', 'kill'] as const)('comes back after a %s of the container, and after another one at once', async (how) => {
-      const volume = volumes.volume()
-      const home = volume.profile('default')
-      const first = await start(volume)
-      await first.container.comesUp()
-      const second = await again(first.container, how)
-      // At once: whatever it is doing, it is not up yet.
-      const third = await again(second.container, how)
-      expect(actionOf(third.report)?.action).toBe('start')
-      await third.container.comesUp()
-      expect(volume.exists(`${home}/.hermes-svc.json`)).toBe(false)
-    })
+    it.each(['stop', 'kill'] as const)(
+      'a gateway that ran comes back after a %s of the container, and after another one at once',
+      async (how) => {
+        const volume = volumes.volume()
+        const home = volume.profile('default')
+        const first = await start(volume)
+        await first.container.comesUp()
+        const second = await again(first.container, how)
+        // At once: whatever it is doing, it is not up yet.
+        const third = await again(second.container, how)
+        expect(actionOf(third.report)?.action).toBe('start')
+        await third.container.comesUp()
+        expect(volume.exists(`${home}/.hermes-svc.json`)).toBe(false)
+      },
+    )
 
-    it('comes back though it was draining when the container was killed', async () => {
+    it('a gateway that ran comes back though it was draining when the container was killed', async () => {
       const volume = volumes.volume()
       const home = volume.profile('default', {drain_ms: 60_000, active_work: 1})
       const {container} = await start(volume)
@@ -99,7 +102,7 @@ describeInContainer('boot of a container', () => {
       await next.container.comesUp()
     })
 
-    it('comes back though it had just crashed when the container was killed', async () => {
+    it('a gateway that ran comes back though it had just crashed when the container was killed', async () => {
       const volume = volumes.volume()
       const home = volume.profile('default', {exit_after_ms: 50, exit: {signal: 'SEGV'}})
       const {container} = await start(volume)
@@ -112,7 +115,7 @@ describeInContainer('boot of a container', () => {
       await next.container.comesUp()
     })
 
-    it('comes back though it writes "stopped" when the container is stopped, as 0.16 was reported to', async () => {
+    it('a gateway that ran comes back though it writes "stopped" when the container is stopped, as 0.16 was reported to', async () => {
       const volume = volumes.volume()
       const home = volume.profile('default', {sigterm_persists: 'stopped'})
       const {container} = await start(volume)
@@ -129,7 +132,7 @@ describeInContainer('boot of a container', () => {
   })
 
   describe.concurrent('a gateway that was stopped', () => {
-    it('by hermes-svc stays down over any number of boots, until it is started', async () => {
+    it('a gateway that was stopped by hermes-svc stays down over any number of boots, until it is started', async () => {
       const volume = volumes.volume()
       volume.profile('default')
       let {container} = await start(volume)
@@ -146,7 +149,7 @@ describeInContainer('boot of a container', () => {
       await container.comesUp()
     })
 
-    it('until boot comes back', async () => {
+    it('a gateway that was stopped until boot comes back', async () => {
       const volume = volumes.volume()
       volume.profile('default')
       const {container} = await start(volume)
@@ -159,7 +162,7 @@ describeInContainer('boot of a container', () => {
       await next.container.comesUp()
     })
 
-    it('by upstream stays down, whatever we recorded before', async () => {
+    it('a gateway that was stopped by upstream stays down, whatever we recorded before', async () => {
       const volume = volumes.volume()
       const home = volume.profile('default')
       volume.write(`${home}/.hermes-svc.json`, {schemaVersion: 1, desiredState: 'running', since: '2026-01-01T00:00:00Z', by: 'start'})
@@ -169,7 +172,7 @@ describeInContainer('boot of a container', () => {
       await staysDown(container)
     })
 
-    it('and nobody recorded it stays down with --unrecorded stopped', async () => {
+    it('a gateway that was stopped, and nobody recorded it, stays down with --unrecorded stopped', async () => {
       const volume = volumes.volume()
       const home = volume.profile('default')
       volume.write(`${home}/gateway_state.json`, {gateway_state: 'stopped'})
@@ -178,7 +181,7 @@ describeInContainer('boot of a container', () => {
       await staysDown(container)
     })
 
-    it('by its failed start is a finding, and not started by each boot', async () => {
+    it('a gateway that is down by its failed start is a finding, and not started by each boot', async () => {
       const volume = volumes.volume()
       const home = volume.profile('default')
       volume.write(`${home}/gateway_state.json`, {gateway_state: 'startup_failed', exit_reason: 'no token'})
@@ -201,7 +204,7 @@ describeInContainer('boot of a container', () => {
       ['half written', (volume) => volume.write('gateway_state.json', '{"gateway_state": "runn')],
       ['of another type', (volume) => volume.write('gateway_state.json', '[]')],
       ["root's own", (volume) => volume.write('gateway_state.json', {gateway_state: 'running'}, 0)],
-    ])('that are %s do not keep the gateway down', async (_, prepare) => {
+    ])('boot starts a gateway though its state file is %s', async (_, prepare) => {
       const volume = volumes.volume()
       volume.profile('default')
       prepare(volume)
@@ -210,7 +213,7 @@ describeInContainer('boot of a container', () => {
       await container.comesUp()
     })
 
-    it('of a record that cannot be read are told, and not taken for a stop', async () => {
+    it('boot tells of a record that cannot be read, and does not take it for a stop', async () => {
       const volume = volumes.volume()
       volume.profile('default')
       volume.write('.hermes-svc.json', 'stopped')
@@ -220,7 +223,7 @@ describeInContainer('boot of a container', () => {
     })
   })
 
-  it.concurrent('leaves a dashboard-only container alone, and one with both not', async () => {
+  it.concurrent('boot leaves a dashboard-only container alone, and one with both not', async () => {
     const volume = volumes.volume()
     volume.profile('default')
     const container = await S6Container.boot(volume)
@@ -239,7 +242,7 @@ describeInContainer('boot of a container', () => {
     expect(actionOf(await reconcile(container))).toMatchObject({action: 'start'})
   })
 
-  it.concurrent('starts the others though one profile is broken, and says what it did with --dry-run without doing it', async () => {
+  it.concurrent('boot starts the others though one profile is broken, and says what it did with --dry-run without doing it', async () => {
     const volume = volumes.volume()
     volume.profile('default')
     volume.profile('good')
@@ -270,7 +273,7 @@ describeInContainer('boot of a container', () => {
     await container.comesUp()
   })
 
-  it.concurrent("takes over what upstream's own reconciliation has just made, and says so", async () => {
+  it.concurrent("boot takes over what upstream's own reconciliation has just made, and says so", async () => {
     const volume = volumes.volume()
     const home = volume.profile('default')
     volume.write(`${home}/gateway_state.json`, {gateway_state: 'starting'})
@@ -286,7 +289,7 @@ describeInContainer('boot of a container', () => {
     expect((await container.sh('s6-svc -d /run/service/gateway-default', {uid: HERMES_ID})).code).toBe(0)
   })
 
-  it.concurrent("leaves a gateway running that upstream's own reconciliation has started, and has its next end go by our rules", async () => {
+  it.concurrent("boot leaves a gateway running that upstream's own reconciliation has started, and has its next end go by our rules", async () => {
     const volume = volumes.volume()
     const home = volume.profile('default')
     const container = await S6Container.boot(volume)
@@ -303,7 +306,7 @@ describeInContainer('boot of a container', () => {
     expect(volume.events(home).filter(({event}) => event === 'start')).toHaveLength(2)
   })
 
-  it.concurrent('never touches the files of a gateway that lives in another container', async () => {
+  it.concurrent('boot never touches the files of a gateway that lives in another container', async () => {
     const volume = volumes.volume()
     const home = volume.profile('default')
     const first = await start(volume)
@@ -317,7 +320,7 @@ describeInContainer('boot of a container', () => {
     expect(await first.container.status()).toMatchObject({actual: 'running'})
   })
 
-  it.concurrent('brings fifty profiles up', async () => {
+  it.concurrent('boot brings fifty profiles up', async () => {
     const volume = volumes.volume()
     volume.profile('default')
     const names = Array.from({length: 49}, (_, index) => `p${index}`)

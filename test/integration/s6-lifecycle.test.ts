@@ -82,7 +82,7 @@ describeInContainer('a service under s6', () => {
     }
   }
 
-  it.concurrent('is installed, found up to date, and uninstalled without a trace', async () => {
+  it.concurrent('a slot is installed, found up to date, and uninstalled without a trace', async () => {
     const service = new Service()
     await service.install()
     expect(await service.svstat('up,wantedup')).toEqual(['true', 'true'])
@@ -104,7 +104,7 @@ describeInContainer('a service under s6', () => {
     expect(await container.status(service.name)).toMatchObject({actual: 'not-installed', exit: 4})
   })
 
-  it.concurrent('shows nothing of half a slot to s6-svscan, and takes away what a failed install began', async () => {
+  it.concurrent('an install shows nothing of half a slot to s6-svscan, and takes away what a failed install began', async () => {
     const service = new Service({exit_on_start: {code: 1}})
     const failed = await service.run('install', '--timeout', '5s', ...SHORT)
     expect(failed.code).toBe(1)
@@ -112,7 +112,7 @@ describeInContainer('a service under s6', () => {
     expect(volume.exists(`${service.home}/.hermes-svc`)).toBe(false)
   })
 
-  it('of another root home gets a slot of its own', async () => {
+  it('a service of another root home gets a slot of its own', async () => {
     volume.write('other/stand-in.json', {})
     const home = '/opt/data/other'
     await container.must(['install', '--home', home])
@@ -121,7 +121,7 @@ describeInContainer('a service under s6', () => {
     await container.must(['uninstall', '--home', home])
   })
 
-  it.concurrent('is controlled by its own user, without root', async () => {
+  it.concurrent('a slot is controlled by its own user, without root', async () => {
     const service = new Service()
     const pid = await service.install()
     // As s6-svperms has it: what root's s6-supervise opens by name is root's, and the FIFO is the user's.
@@ -152,7 +152,7 @@ describeInContainer('a service under s6', () => {
   describe.concurrent('with the capabilities that Docker gives root', () => {
     const options = {capabilities: DOCKER_CAPABILITIES}
 
-    it('root sees an idle gateway as its user does, and restarts it', async () => {
+    it('with the capabilities that Docker gives it, root sees an idle gateway as its user does, and restarts it', async () => {
       const service = new Service()
       const pid = await service.install()
       expect((await container.sh(`readlink /proc/${pid}/cwd`, options)).code).toBe(1)
@@ -168,7 +168,7 @@ describeInContainer('a service under s6', () => {
   })
 
   describe.concurrent('stop, start and restart', () => {
-    it('end the gateway in good order, keep it down, and bring it up again', async () => {
+    it('stop and start end the gateway in good order, keep it down, and bring it up again', async () => {
       const service = new Service()
       const pid = await service.install()
       await service.must('stop')
@@ -249,7 +249,7 @@ describeInContainer('a service under s6', () => {
   })
 
   describe.concurrent('an end of the gateway', () => {
-    it(`with 75 is followed by a start, and ${PLANNED} in a row leave it up`, async () => {
+    it(`an end with 75 is followed by a start, and ${PLANNED} in a row leave it up`, async () => {
       const service = new Service()
       const pid = await service.install()
       service.configure({exit_after_ms: 0, exit: {code: 75}})
@@ -264,7 +264,7 @@ describeInContainer('a service under s6', () => {
       expect(Math.max(...gaps)).toBeLessThan(10_000)
     }, 200_000)
 
-    it('with 78 is final, stays visible, and is forgotten by a start', async () => {
+    it('an end with 78 is final, stays visible, and is forgotten by a start', async () => {
       const service = new Service()
       await service.install()
       service.configure({exit_on_start: {code: 78}})
@@ -277,7 +277,7 @@ describeInContainer('a service under s6', () => {
       expect(service.starts()).toHaveLength(count + 1)
     })
 
-    it('with 0 that nobody asked for is followed by a start', async () => {
+    it('an end with 0 that nobody asked for is followed by a start', async () => {
       const service = new Service()
       const pid = await service.install(...SHORT)
       // What 0.16 did with a signal during its start-up, and what a finish script must not take for a stop.
@@ -288,7 +288,7 @@ describeInContainer('a service under s6', () => {
       await service.up(pid)
     })
 
-    it('with 0 after a stop was recorded leaves it down', async () => {
+    it('an end with 0 after a stop was recorded leaves it down', async () => {
       const service = new Service({planned_stop_watcher: true})
       const pid = await service.install()
       volume.write(`${service.home}/.hermes-svc.json`, JSON.stringify({schemaVersion: 1, desiredState: 'stopped', since: 'x', by: 'stop'}))
@@ -297,7 +297,7 @@ describeInContainer('a service under s6', () => {
       expect((await container.status(service.name)).actual).toBe('stopped')
     })
 
-    it('in a crash loop waits longer each time, up to the cap, and heals by itself', async () => {
+    it('a gateway in a crash loop waits longer each time, up to the cap, and heals by itself', async () => {
       const service = new Service()
       const pid = await service.install('--restart-delay', '1s', '--restart-delay-max', '4s')
       service.configure({exit_on_start: {code: 1}})
@@ -313,7 +313,7 @@ describeInContainer('a service under s6', () => {
       await service.up(pid)
     })
 
-    it('leaves nothing of its process group behind', async () => {
+    it('a killed gateway leaves nothing of its process group behind', async () => {
       const service = new Service({fork_children: 2, children_deaf: true})
       const pid = await service.install(...SHORT)
       await container.sh(`kill -KILL ${pid}`)
@@ -323,7 +323,7 @@ describeInContainer('a service under s6', () => {
     })
   })
 
-  it.concurrent('logs where upstream does, and shows it', async () => {
+  it.concurrent('a slot logs where upstream does, and shows it', async () => {
     const service = new Service()
     await service.install()
     expect(volume.read(`logs/gateways/${service.name}/current`)).toContain('Gateway running')
@@ -334,7 +334,7 @@ describeInContainer('a service under s6', () => {
     expect((await service.run('logs', '--since', '2099-01-01')).stdout).toBe('')
   })
 
-  it.concurrent('logs into a folder that a command of root’s has made', async () => {
+  it.concurrent('a slot logs into a folder that a command of root’s has made', async () => {
     const service = new Service()
     const folder = `/opt/data/logs/gateways/${service.name}`
     await container.sh(
@@ -346,7 +346,7 @@ describeInContainer('a service under s6', () => {
     expect((await service.run('doctor')).code).toBe(0)
   })
 
-  it.concurrent('is ticked by one slot for all, and killed by the watchdog when it is wedged', async () => {
+  it.concurrent('a gateway is ticked by one slot for all, and killed by the watchdog when it is wedged', async () => {
     // Commands at the same moment may each have their own idea of how often it should tick.
     const alone = await S6Container.boot(volumes.volume())
     const service = new Service({freeze_after_ms: 100, freeze: 'block', sequence: [{}, {freeze_after_ms: null}]}, alone)
@@ -364,7 +364,7 @@ describeInContainer('a service under s6', () => {
     expect((await alone.sh(`ls -d ${SERVICE_DIRECTORY}/hermes-svc-heartbeat`)).code).toBe(0)
   })
 
-  it.concurrent('shows all profiles at once, and those of another tool as what they are', async () => {
+  it.concurrent('list shows all profiles at once, and those of another tool as what they are', async () => {
     const service = new Service()
     await container.sh(
       `mkdir -p ${service.slot} && printf '#!/bin/sh\\nexec sleep 1000\\n' >${service.slot}/run && chmod 755 ${service.slot}/run && s6-svscanctl -a ${SERVICE_DIRECTORY}`,
@@ -375,13 +375,13 @@ describeInContainer('a service under s6', () => {
     expect((await container.status(service.name)).installed).toBe('own')
   })
 
-  it('passes the self-test of smoke, which leaves nothing behind', async () => {
+  it('s6 passes the self-test of smoke, which leaves nothing behind', async () => {
     const result = await container.hermesSvc(['smoke'], {timeoutSec: 100})
     expect(result.stdout).toContain(`All ${STEPS.length} steps passed`)
     expect((await container.sh(`ls ${SERVICE_DIRECTORY}`)).stdout).not.toMatch(/gateway-[0-9a-f]{8}/)
   })
 
-  it.concurrent('takes a command that was given, and keeps it', async () => {
+  it.concurrent('install takes a command that was given, and keeps it', async () => {
     const service = new Service()
     await service.install('--command', `${STAND_IN}`, '--env', 'COLOUR=blue')
     expect((await service.must('install')).stdout).toContain('already up to date')

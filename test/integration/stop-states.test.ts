@@ -1,4 +1,4 @@
-import {beforeAll, describe, expect, it} from 'vitest'
+import {beforeAll, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import {describeOnSystemd, hermesSvc} from '../support/machines.js'
 import {bringAbout, installGateway, situations} from '../support/restart-situations.js'
@@ -18,16 +18,12 @@ await describeOnSystemd('hermes-svc stop', (machine) => {
     user = await machine().addUser('alice')
   })
 
-  describe.concurrent.each(stopped.map((situation, index) => ({...situation, profile: `state-${index}`})))(
-    'of a gateway: $name',
-    ({profile, ...situation}) => {
-      it('leaves no process of the home, the unit inactive, and nothing that brings it back', async () => {
-        await seeStop(machine(), user, profile, situation)
-      })
-    },
+  it.concurrent.each(stopped.map((situation, index) => ({...situation, profile: `state-${index}`})))(
+    'stop of a gateway ($name) leaves no process of the home, the unit inactive, and nothing that brings it back',
+    ({profile, ...situation}) => seeStop(machine(), user, profile, situation),
   )
 
-  it('goes on without the command when that is interrupted, and says so', async () => {
+  it('a stop goes on without the command when that is interrupted, and says so', async () => {
     const given = await installGateway(machine(), user, 'interrupted', {deaf: ['SIGTERM']})
     const command = ['/opt/hermes-svc/node', '/opt/hermes-svc/package/bin/hermes-svc.cjs', 'stop', '-p', given.profile]
 
@@ -39,7 +35,7 @@ await describeOnSystemd('hermes-svc stop', (machine) => {
     expect((await hermesSvc(machine(), ['stop', '-p', given.profile, '--force'], {user})).code).toBe(0)
   })
 
-  it('stops the services of all profiles with --all', async () => {
+  it('stop --all stops the services of all profiles', async () => {
     const bob = await machine().addUser('bob')
     const [healthy, frozen] = ['healthy 0.16', 'stopped by SIGSTOP'].map((name) => situations.find((situation) => situation.name === name))
     if (!healthy || !frozen) throw new Error('no such situation')

@@ -75,7 +75,7 @@ describeUnless(whyNot({}), 'the verdict on a process', () => {
       gateways.end()
     })
 
-    it('is alive while it is healthy', async () => {
+    it(`the verdict on a gateway ${version} is alive while it is healthy`, async () => {
       const {home, pid} = await gateways.start({config: {version}})
       const verdict = await verdictOn(home)
       expect(verdict).toMatchObject({state: 'alive', pid})
@@ -87,7 +87,7 @@ describeUnless(whyNot({}), 'the verdict on a process', () => {
       expect(verdict.evidence[0]).toBe(version === '0.21' ? 'its control socket answers' : 'its event loop waits for events')
     })
 
-    it('is wedged while its event loop is blocked', async () => {
+    it(`the verdict on a gateway ${version} is wedged while its event loop is blocked`, async () => {
       const {home, pid} = await gateways.start({config: {version, freeze_after_ms: 50, freeze: 'block'}, until: 'freeze'})
       const verdict = await verdictOn(home)
       expect(verdict).toMatchObject({state: 'wedged', pid})
@@ -96,14 +96,14 @@ describeUnless(whyNot({}), 'the verdict on a process', () => {
       )
     })
 
-    it('is wedged while its event loop spins', async () => {
+    it(`the verdict on a gateway ${version} is wedged while its event loop spins`, async () => {
       const {home, pid} = await gateways.start({config: {version, freeze_after_ms: 50, freeze: 'spin'}, until: 'freeze'})
       const verdict = await verdictOn(home)
       expect(verdict).toMatchObject({state: 'wedged', pid})
       expect(verdict.evidence[0]).toMatch(/^its event loop spins without waiting for events: /)
     })
 
-    it('is wedged while it is stopped by SIGSTOP, and alive when it goes on', async () => {
+    it(`the verdict on a gateway ${version} is wedged while it is stopped by SIGSTOP, and alive when it goes on`, async () => {
       const {home, pid} = await gateways.start({config: {version}})
       process.kill(pid, 'SIGSTOP')
       await waitFor(() => processState(pid) === 'T', 'the stop')
@@ -114,7 +114,7 @@ describeUnless(whyNot({}), 'the verdict on a process', () => {
       expect(await verdictOn(home)).toMatchObject({state: 'alive', pid})
     })
 
-    it('is dead when it is killed, whatever its files still say', async () => {
+    it(`the verdict on a gateway ${version} is dead when it is killed, whatever its files still say`, async () => {
       const {home, pid} = await gateways.start({config: {version}})
       process.kill(pid, 'SIGKILL')
       await waitFor(() => processState(pid) === undefined, 'the end')
@@ -125,7 +125,7 @@ describeUnless(whyNot({}), 'the verdict on a process', () => {
       )
     })
 
-    it('is dead while it is a zombie that its parent does not reap', async () => {
+    it(`the verdict on a gateway ${version} is dead while it is a zombie that its parent does not reap`, async () => {
       const parent = 'import subprocess, sys, time\nsubprocess.Popen(sys.argv[1:])\ntime.sleep(1000)'
       const {home, pid} = await gateways.start({config: {version}, within: [PYTHON, '-c', parent]})
       process.kill(pid, 'SIGKILL')
@@ -136,7 +136,7 @@ describeUnless(whyNot({}), 'the verdict on a process', () => {
       expect(verdict.evidence).toContain(`the recorded pid ${pid} is a zombie: it has ended, and its parent has not reaped it`)
     })
 
-    it('is cannot tell while it has not said that it runs and loads something on its main thread', async () => {
+    it(`the verdict on a gateway ${version} is cannot tell while it has not said that it runs and loads something on its main thread`, async () => {
       const {home, pid} = await gateways.start({config: {version, freeze_after_ms: 0, freeze: 'block'}, until: 'freeze'})
       changeState(home, {gateway_state: 'starting'})
       const starting = await verdictOn(home)
@@ -148,13 +148,13 @@ describeUnless(whyNot({}), 'the verdict on a process', () => {
     })
   })
 
-  it('is alive by its command line and home if its pid file holds a bare number', async () => {
+  it('the verdict is alive by its command line and home if its pid file holds a bare number', async () => {
     const {home, pid} = await gateways.start({config: {version: '0.10', pid_format: 'integer', record_start_time: false}})
     expect(fs.readFileSync(file(home, 'gateway.pid'), 'utf8')).toBe(String(pid))
     expect(await verdictOn(home)).toMatchObject({state: 'alive', pid})
   })
 
-  it('is dead if a bare number names another program by now', async () => {
+  it('the verdict is dead if a bare number names another program by now', async () => {
     const home = gateways.makeHome()
     const {pid} = gateways.spawn('sleep', '1000')
     fs.writeFileSync(file(home, 'gateway.pid'), String(pid))
@@ -162,7 +162,7 @@ describeUnless(whyNot({}), 'the verdict on a process', () => {
     expect(verdict).toEqual({state: 'dead', pid: undefined, evidence: [`the recorded pid ${pid} belongs to another program now`]})
   })
 
-  it('is dead for a home that was copied together with the record of a living gateway', async () => {
+  it('the verdict is dead for a home that was copied together with the record of a living gateway', async () => {
     for (const version of VERSIONS) {
       const {home} = await gateways.start({config: {version}})
       const copy = gateways.makeHome()
@@ -174,7 +174,7 @@ describeUnless(whyNot({}), 'the verdict on a process', () => {
     }
   })
 
-  it('is alive for a home that the gateway knows by a link', async () => {
+  it('the verdict is alive for a home that the gateway knows by a link', async () => {
     for (const version of VERSIONS) {
       const home = gateways.makeHome()
       const link = path.join(path.dirname(home), 'link')
@@ -185,14 +185,14 @@ describeUnless(whyNot({}), 'the verdict on a process', () => {
     }
   })
 
-  it('is alive while the lock is held on a deleted file, which is said', async () => {
+  it('the verdict is alive while the lock is held on a deleted file, which is said', async () => {
     const {home, pid} = await gateways.start({config: {unlink_after_start: ['gateway.lock']}})
     const verdict = await verdictOn(home)
     expect(verdict).toMatchObject({state: 'alive', pid})
     expect(verdict.evidence).toContain(`gateway.lock is held by pid ${pid}, but the locked file has been deleted`)
   })
 
-  it('is that of the lock on the file that is there, when two gateways hold one', async () => {
+  it('the verdict is that of the lock on the file that is there, when two gateways hold one', async () => {
     const {home} = await gateways.start({config: {unlink_after_start: ['gateway.pid', 'gateway.lock']}})
     const second = await gateways.start({home})
     const verdict = await verdictOn(home)
@@ -200,7 +200,7 @@ describeUnless(whyNot({}), 'the verdict on a process', () => {
     expect(verdict.evidence).toContain(`gateway.lock is held by pid ${second.pid}`)
   })
 
-  it('is alive while its pid file is missing, which is said', async () => {
+  it('the verdict is alive while its pid file is missing, which is said', async () => {
     const {home, pid} = await gateways.start({config: {unlink_after_start: ['gateway.pid']}})
     const verdict = await verdictOn(home)
     expect(verdict).toMatchObject({state: 'alive', pid})
@@ -209,7 +209,7 @@ describeUnless(whyNot({}), 'the verdict on a process', () => {
 })
 
 describeUnless(whyNot({}), 'the verdict on files', () => {
-  it('is alive whatever the form of updated_at, and whatever time it tells', async () => {
+  it('the verdict is alive whatever the form of updated_at, and whatever time it tells', async () => {
     const anHour = 3_600_000
     const iso = (ms: number) => new Date(Date.now() + ms).toISOString()
     const python = iso(0).replace('Z', '000+00:00')
@@ -223,34 +223,37 @@ describeUnless(whyNot({}), 'the verdict on files', () => {
     }
   })
 
-  it.each(['', '{', '{"pid": 4', 'null', '[]', '\0\0\0\0'])('is alive by the other files while one is half-written: %j', async (text) => {
-    for (const version of VERSIONS) {
-      const {home, pid} = await gateways.start({config: {version}})
-      for (const name of ['gateway.pid', 'gateway_state.json']) {
-        const whole = fs.readFileSync(file(home, name))
-        fs.writeFileSync(file(home, name), text)
-        const verdict = await verdictOn(home)
-        expect(verdict).toMatchObject({state: 'alive', pid})
-        expect(verdict.evidence.join('\n')).toContain(`${name} is damaged`)
-        fs.writeFileSync(file(home, name), whole)
+  it.each(['', '{', '{"pid": 4', 'null', '[]', '\0\0\0\0'])(
+    'the verdict is alive by the other files while one is half-written: %j',
+    async (text) => {
+      for (const version of VERSIONS) {
+        const {home, pid} = await gateways.start({config: {version}})
+        for (const name of ['gateway.pid', 'gateway_state.json']) {
+          const whole = fs.readFileSync(file(home, name))
+          fs.writeFileSync(file(home, name), text)
+          const verdict = await verdictOn(home)
+          expect(verdict).toMatchObject({state: 'alive', pid})
+          expect(verdict.evidence.join('\n')).toContain(`${name} is damaged`)
+          fs.writeFileSync(file(home, name), whole)
+        }
       }
-    }
-  })
+    },
+  )
 
-  it('is cannot tell while a gateway without a lock has not finished writing its pid file', async () => {
+  it('the verdict is cannot tell while a gateway without a lock has not finished writing its pid file', async () => {
     const {home} = await gateways.start({config: {version: '0.10'}})
     fs.writeFileSync(file(home, 'gateway.pid'), '')
     fs.rmSync(file(home, 'gateway_state.json'))
     expect(await verdictOn(home)).toEqual({state: 'unknown', pid: undefined, evidence: ['gateway.pid is damaged (the file is empty)']})
   })
 
-  it('is alive while none of its files can be parsed but it holds the lock', async () => {
+  it('the verdict is alive while none of its files can be parsed but it holds the lock', async () => {
     const {home, pid} = await gateways.start()
     for (const name of ['gateway.pid', 'gateway.lock', 'gateway_state.json']) fs.writeFileSync(file(home, name), '{"pid"')
     expect(await verdictOn(home)).toMatchObject({state: 'alive', pid})
   })
 
-  it('is dead for an empty home', async () => {
+  it('the verdict is dead for an empty home', async () => {
     const verdict = await verdictOn(gateways.makeHome())
     expect(verdict).toEqual({state: 'dead', pid: undefined, evidence: ['no gateway has left any runtime file in this home']})
   })
@@ -265,7 +268,7 @@ describeUnless(whyNot({}), 'the verdict by a heartbeat', () => {
   }
   const frozen: StandInConfig = {...WITHOUT_SOCKETS, freeze_after_ms: 0, freeze: 'block'}
 
-  it('is alive if it is fresh and of this very pid', async () => {
+  it('the verdict is alive if the heartbeat is fresh and of this very pid', async () => {
     const {home, pid} = await gateways.start({config: WITHOUT_SOCKETS})
     beat(home, pid, 5)
     const {status} = await verdictsOn(testHost, home, WINDOW_MS)
@@ -273,7 +276,7 @@ describeUnless(whyNot({}), 'the verdict by a heartbeat', () => {
     expect(status.evidence.slice(0, 2)).toEqual(['its event loop waits for events', 'its heartbeat is 5 s old'])
   })
 
-  it('proves the process and not the loop, however fresh it is', async () => {
+  it('a heartbeat proves the process and not the loop, however fresh it is', async () => {
     const {home, pid} = await gateways.start({config: frozen, until: 'freeze'})
     beat(home, pid, 1)
     const verdict = await verdictOn(home)
@@ -281,7 +284,7 @@ describeUnless(whyNot({}), 'the verdict by a heartbeat', () => {
     expect(verdict.evidence.slice(0, 2)).toEqual([expect.stringMatching(/^its event loop is blocked/), 'its heartbeat is 1 s old'])
   })
 
-  it('goes by the clock that does not jump', async () => {
+  it('the age of a heartbeat goes by the clock that does not jump', async () => {
     const {home, pid} = await gateways.start({config: WITHOUT_SOCKETS})
     for (const hours of [1, -1]) {
       beat(home, pid, 5, {updated_at: new Date(Date.now() + hours * 3_600_000).toISOString()})
@@ -289,7 +292,7 @@ describeUnless(whyNot({}), 'the verdict by a heartbeat', () => {
     }
   })
 
-  it('is not that of another pid, however fresh or stale', async () => {
+  it('a heartbeat is not that of another pid, however fresh or stale', async () => {
     const {home, pid} = await gateways.start({config: frozen, until: 'freeze'})
     for (const ageSec of [1, 500]) {
       beat(home, 1, ageSec)
@@ -299,7 +302,7 @@ describeUnless(whyNot({}), 'the verdict by a heartbeat', () => {
     }
   })
 
-  it('is wedged if it is stale and was to be renewed by the loop', async () => {
+  it('the verdict is wedged if the heartbeat is stale and was to be renewed by the loop', async () => {
     const {home, pid} = await gateways.start({config: frozen, until: 'freeze'})
     beat(home, pid, 91)
     const verdict = await verdictOn(home)
@@ -307,7 +310,7 @@ describeUnless(whyNot({}), 'the verdict by a heartbeat', () => {
     expect(verdict.evidence[0]).toBe('its heartbeat is 91 s old; it should be renewed every 30 s')
   })
 
-  it('is never wedged by a stale heartbeat alone while the main thread waits for events', async () => {
+  it('the verdict is never wedged by a stale heartbeat alone while the main thread waits for events', async () => {
     const {home, pid} = await gateways.start({config: WITHOUT_SOCKETS})
     beat(home, pid, 500)
     const {status, tick} = await verdictsOn(testHost, home, WINDOW_MS)
@@ -317,7 +320,7 @@ describeUnless(whyNot({}), 'the verdict by a heartbeat', () => {
     expect(tick.state).not.toBe('wedged')
   })
 
-  it('is alive by the tick socket, whatever the age of the heartbeat', async () => {
+  it('the verdict is alive by the tick socket, whatever the age of the heartbeat', async () => {
     const {home, pid} = await gateways.start({config: {version: '0.21', control_socket: false}})
     await waitFor(() => fs.existsSync(file(home, 'state/gateway.heartbeat')), 'a heartbeat')
     beat(home, pid, 500, {loop_tick_socket: true})
@@ -326,7 +329,7 @@ describeUnless(whyNot({}), 'the verdict by a heartbeat', () => {
     expect(status.evidence[0]).toBe('its event loop answers on the tick socket')
   })
 
-  it('hears the tick socket each time, also when it answers before it was asked', async () => {
+  it('the verdict hears the tick socket each time, also when it answers before it was asked', async () => {
     const {home, pid} = await gateways.start({config: {version: '0.21', control_socket: false}})
     await waitFor(() => fs.existsSync(file(home, 'state/gateway.heartbeat')), 'a heartbeat')
     const answers = new Set<string>()
@@ -334,7 +337,7 @@ describeUnless(whyNot({}), 'the verdict by a heartbeat', () => {
     expect([...answers]).toEqual(['answers'])
   })
 
-  it('is wedged by a tick socket that stays silent, if the heartbeat is stale', async () => {
+  it('the verdict is wedged by a tick socket that stays silent, if the heartbeat is stale', async () => {
     const config: StandInConfig = {version: '0.21', control_socket: false, freeze_after_ms: 300, freeze: 'block'}
     const {home, pid} = await gateways.start({config, until: 'freeze'})
     beat(home, pid, 500, {loop_tick_socket: true})
@@ -356,7 +359,7 @@ describeUnless(whyNot({}), 'the verdict by a control socket', () => {
     await new Promise<void>((resolve) => server.listen(file(home, 'gateway.sock'), resolve))
   }
 
-  it('is cannot tell if it answers for another pid or another home', async () => {
+  it('the verdict is cannot tell if the control socket answers for another pid or another home', async () => {
     const {home, pid} = await gateways.start()
     await answering(home, {pid: pid + 1, hermes_home: home})
     const {status} = await verdictsOn(testHost, home, WINDOW_MS)
@@ -369,7 +372,7 @@ describeUnless(whyNot({}), 'the verdict by a control socket', () => {
   })
 
   const nonsense = ['', 'hello\n', '{"ok":false}\n', '{"ok":true,"result":{}}\n', 'null\n']
-  it.each(nonsense)('is alive by the loop if it answers nonsense: %j', async (answer) => {
+  it.each(nonsense)('the verdict is alive by the loop if the control socket answers nonsense: %j', async (answer) => {
     const {home, pid} = await gateways.start()
     await answering(home, answer)
     const {status} = await verdictsOn(testHost, home, WINDOW_MS)
@@ -377,14 +380,14 @@ describeUnless(whyNot({}), 'the verdict by a control socket', () => {
     expect(status.evidence.slice(0, 2).join('\n')).toMatch(/^its event loop waits for events\nits control socket does not answer \(/)
   })
 
-  it('is alive by the loop if nobody listens on it any more', async () => {
+  it('the verdict is alive by the loop if nobody listens on the control socket any more', async () => {
     const {home, pid} = await gateways.start()
     const program = 'import socket, sys\nsocket.socket(socket.AF_UNIX).bind(sys.argv[1])'
     await run(PYTHON, ['-c', program, file(home, 'gateway.sock')])
     expect(await verdictOn(home)).toMatchObject({state: 'alive', pid})
   })
 
-  it('is alive if it answers although all other files are gone', async () => {
+  it('the verdict is alive if the control socket answers although all other files are gone', async () => {
     const {home, pid} = await gateways.start({config: {version: '0.21'}})
     for (const name of ['gateway.pid', 'gateway.lock', 'gateway_state.json']) fs.rmSync(file(home, name))
     const verdict = await verdictOn(home)
@@ -392,7 +395,7 @@ describeUnless(whyNot({}), 'the verdict by a control socket', () => {
     expect(verdict.evidence[0]).toBe(`pid ${pid} answers on the control socket`)
   })
 
-  it('is dead if the gateway was killed and left its socket behind', async () => {
+  it('the verdict is dead if the gateway was killed and left its socket behind', async () => {
     const {home, pid} = await gateways.start({config: {version: '0.21'}})
     process.kill(pid, 'SIGKILL')
     await waitFor(() => processState(pid) === undefined, 'the end')
@@ -442,7 +445,7 @@ describe('the verdict from elsewhere', () => {
     const SLEEP = ['/bin/sleep', '1000']
     const GATEWAY = [PYTHON, STAND_IN_SOURCE, 'gateway', 'run']
 
-    it.each(VERSIONS)('is dead when the pid of a gateway %s has gone to another process', async (version) => {
+    it.each(VERSIONS)('the verdict is dead when the pid of a gateway %s has gone to another process', async (version) => {
       for (const [successor, successorHome] of [
         [SLEEP, null],
         [GATEWAY, homeOf({})],
@@ -454,39 +457,45 @@ describe('the verdict from elsewhere', () => {
       }
     })
 
-    it('is dead when pid and start time have gone to another program', async () => {
+    it('the verdict is dead when pid and start time have gone to another program', async () => {
       const {status, tick} = await afterRecycling('same-tick', homeOf({}), SLEEP, null)
       expect([status.state, tick.state]).toEqual(['dead', 'dead'])
       expect(status.evidence).toContain('the recorded pid 500 belongs to another program now')
     })
 
-    it('is dead when pid and start time have gone to the gateway of another home', async () => {
+    it('the verdict is dead when pid and start time have gone to the gateway of another home', async () => {
       const {status, tick} = await afterRecycling('same-tick', homeOf({}), GATEWAY, homeOf({version: '0.10'}))
       expect([status.state, tick.state]).toEqual(['dead', 'dead'])
       expect(status.evidence).toContain('the recorded pid 500 is a gateway of another home')
     })
 
-    it.each(['0.16', '0.21'] as const)('is alive for a gateway %s in an inner one, where it has another pid', async (version) => {
-      const {home, child} = await gateways.start({config: {version}, within: APART})
-      const inner = fs.readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim()
-      expect(readJson(file(home, 'gateway.pid')).pid).toBe(1)
-      const {status} = await verdictsOn(testHost, home, WINDOW_MS)
-      expect(status).toMatchObject({state: 'alive', pid: Number(inner)})
-      expect(status.evidence).toContain('gateway.pid names another pid, 1')
-    })
+    it.each(['0.16', '0.21'] as const)(
+      'the verdict is alive for a gateway %s in an inner PID namespace, where it has another pid',
+      async (version) => {
+        const {home, child} = await gateways.start({config: {version}, within: APART})
+        const inner = fs.readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim()
+        expect(readJson(file(home, 'gateway.pid')).pid).toBe(1)
+        const {status} = await verdictsOn(testHost, home, WINDOW_MS)
+        expect(status).toMatchObject({state: 'alive', pid: Number(inner)})
+        expect(status.evidence).toContain('gateway.pid names another pid, 1')
+      },
+    )
 
-    it.each(['0.10', '0.16'] as const)('is cannot tell for a gateway %s outside, which holds a lock that is not shown', async (version) => {
-      const {home, pid} = await gateways.start({config: {version}})
-      const {status, tick, lock} = await verdictsWithin(APART, home)
-      expect(lock).toEqual({kind: version === '0.10' ? 'absent' : 'free'})
-      expect([status.state, tick.state]).toEqual(['unknown', 'unknown'])
-      expect(status.pid).toBeUndefined()
-      expect(status.evidence.join('\n')).toContain(
-        `the recorded pid ${pid} is of a process that cannot be seen from here, in another PID namespace`,
-      )
-    })
+    it.each(['0.10', '0.16'] as const)(
+      'the verdict is cannot tell for a gateway %s outside, which holds a lock that is not shown',
+      async (version) => {
+        const {home, pid} = await gateways.start({config: {version}})
+        const {status, tick, lock} = await verdictsWithin(APART, home)
+        expect(lock).toEqual({kind: version === '0.10' ? 'absent' : 'free'})
+        expect([status.state, tick.state]).toEqual(['unknown', 'unknown'])
+        expect(status.pid).toBeUndefined()
+        expect(status.evidence.join('\n')).toContain(
+          `the recorded pid ${pid} is of a process that cannot be seen from here, in another PID namespace`,
+        )
+      },
+    )
 
-    it('is alive for a gateway outside that answers on its control socket', async () => {
+    it('the verdict is alive for a gateway outside that answers on its control socket', async () => {
       const {home, pid} = await gateways.start({config: {version: '0.21'}})
       const {status} = await verdictsWithin(APART, home)
       expect(status.state).toBe('alive')
@@ -495,7 +504,7 @@ describe('the verdict from elsewhere', () => {
     })
 
     it.each([...VERSIONS.map((version) => [version, 'dead', 'here'] as const), ['0.16', 'unknown', 'anywhere'] as const])(
-      'of a gateway %s that was killed in it is %s where its service has run %s',
+      'the verdict on a gateway %s that was killed in a PID namespace is %s where its service has run %s',
       async (version, state, where) => {
         const home = homeOf({version})
         const program = `HERMES_HOME=$1 ${PYTHON} ${STAND_IN_SOURCE} gateway run & until grep -q running "$1/gateway_state.json"; do sleep 0.05; done 2>/dev/null
@@ -505,7 +514,7 @@ describe('the verdict from elsewhere', () => {
       },
     )
 
-    it('is dead although a file of another file system with the same number is locked', async () => {
+    it('the verdict is dead although a file of another file system with the same number is locked', async () => {
       const home = gateways.makeHome()
       fs.mkdirSync(`${home}-2`)
       const program = `set -e
@@ -521,7 +530,7 @@ describe('the verdict from elsewhere', () => {
   })
 
   describeUnless(whyNot({root: true}), 'as another user', () => {
-    it.each(VERSIONS)('is cannot tell for a gateway %s of somebody else, but never dead', async (version) => {
+    it.each(VERSIONS)('the verdict is cannot tell for a gateway %s of somebody else, but never dead', async (version) => {
       const {home, pid} = await gateways.start({config: {version}})
       // gateway_state.json is its owner's alone.
       const {status, tick} = await verdictsWithin(NOBODY, home)
@@ -529,7 +538,7 @@ describe('the verdict from elsewhere', () => {
       expect(status.pid).toBe(pid)
     })
 
-    it('is that of the process for root', async () => {
+    it('the verdict is that of the process for root', async () => {
       const home = gateways.makeHome()
       fs.chownSync(home, 65534, 65534)
       const {pid} = await gateways.start({home, within: NOBODY})
@@ -539,7 +548,7 @@ describe('the verdict from elsewhere', () => {
       expect(await verdictOn(home)).toMatchObject({state: 'wedged', pid})
     })
 
-    it.each(VERSIONS)('is cannot tell if the files of a gateway %s may not be read', async (version) => {
+    it.each(VERSIONS)('the verdict is cannot tell if the files of a gateway %s may not be read', async (version) => {
       const {home} = await gateways.start({config: {version}})
       fs.chmodSync(home, 0o700)
       const {status, tick} = await verdictsWithin(NOBODY, home)
@@ -547,7 +556,7 @@ describe('the verdict from elsewhere', () => {
       expect(status.evidence).toContain('gateway.pid cannot be read (EACCES)')
     })
 
-    it.each(VERSIONS)('is cannot tell if /proc does not show the process of a gateway %s', async (version) => {
+    it.each(VERSIONS)('the verdict is cannot tell if /proc does not show the process of a gateway %s', async (version) => {
       const {home, pid} = await gateways.start({config: {version}})
       const hidden = ['unshare', '--mount', 'sh', '-c', 'mount -t proc -o hidepid=2 proc /proc && exec "$@"', 'sh', ...NOBODY]
       const {status, tick} = await verdictsWithin(hidden, home)
@@ -565,7 +574,7 @@ describe('the verdict from elsewhere', () => {
       {shift, which: 'all clocks', within: [...CLOCK, `FAKETIME=${shift}`]},
     ])
 
-    it.each(inCampaign(clocks, clocks.slice(1, 3)))('is the same where $which of ours are off by $shift', async ({within}) => {
+    it.each(inCampaign(clocks, clocks.slice(1, 3)))('the verdict is the same where $which of ours are off by $shift', async ({within}) => {
       const withoutControl: StandInConfig = {version: '0.21', control_socket: false}
       for (const config of [...VERSIONS.map((version) => ({version})), withoutControl, WITHOUT_SOCKETS]) {
         const {home, pid} = await gateways.start({config})
@@ -580,12 +589,15 @@ describe('the verdict from elsewhere', () => {
       expect((await verdictsWithin(within, home)).status).toMatchObject({state: 'dead'})
     })
 
-    it.each(inCampaign(clocks, clocks.slice(1, 3)))('is the same where $which of the gateway are off by $shift', async ({within}) => {
-      for (const config of [{version: '0.10'}, {version: '0.16'}, {version: '0.21'}, {version: '0.21', control_socket: false}] as const) {
-        const {home, pid} = await gateways.start({config, within})
-        // Whoever fakes one clock only has threads that wait for the other one spin, which slows the loop down.
-        expect(await verdictOn(home, DEFAULT_WEDGE_WINDOW_MS)).toMatchObject({state: 'alive', pid})
-      }
-    })
+    it.each(inCampaign(clocks, clocks.slice(1, 3)))(
+      'the verdict is the same where $which of the gateway are off by $shift',
+      async ({within}) => {
+        for (const config of [{version: '0.10'}, {version: '0.16'}, {version: '0.21'}, {version: '0.21', control_socket: false}] as const) {
+          const {home, pid} = await gateways.start({config, within})
+          // Whoever fakes one clock only has threads that wait for the other one spin, which slows the loop down.
+          expect(await verdictOn(home, DEFAULT_WEDGE_WINDOW_MS)).toMatchObject({state: 'alive', pid})
+        }
+      },
+    )
   })
 })

@@ -152,7 +152,10 @@ export async function doctorDefinitionSuite(version: SystemdVersion): Promise<vo
       })
 
       // What is in our own files is looked at without systemd: once is enough.
-      it.each(version === 'host' ? [...definitionRows, ...rows] : rows)('$id ($kind): $how', (row) => services.see(row, ann))
+      it.each(version === 'host' ? [...definitionRows, ...rows] : rows)(
+        'doctor names $id ($kind) alone, and finds nothing after its cure: $how',
+        (row) => services.see(row, ann),
+      )
 
       describe('a definition of another tool', () => {
         const foreign = async (unit: ForeignUnit, standIn = {}) => {

@@ -86,7 +86,10 @@ export class DoctorRows<S extends ServiceOnMachine = TestService> {
       await service.must('uninstall')
       return
     }
-    if (row.ends === 'stopped') await service.must('start')
+    if (row.ends === 'stopped') {
+      await service.must('start')
+      await settle()
+    }
     free.push(service)
   }
 }
