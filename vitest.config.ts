@@ -22,9 +22,19 @@ const WORKERS = 4
  * Measured by the time each file took alone; see `npm test -- --project integration --reporter=json`.
  */
 const LONG = [
-  ...['lifecycle', 'launchd-lifecycle', 'doctor-launchd', 'restart-states', 'watchdog', 'install-transaction', 'read-only'],
-  ...['existing-services', 'systemd-rules', 'stop-states', 's6-lifecycle', 'doctor-s6', 'doctor-state', 'doctor-process', 'heartbeat'],
-  ...['restart-policy', 'smoke', 'launchd-reboot', 'launchd-errors', 'hostile-home', 'verdict-live', 'desired-state-reboot'],
+  ...['stand-in', 'double', 'launchd-errors', 'helper-after-exit', 'launchd-lifecycle', 'user-scope', 'lifecycle', 'read-only'],
+  ...['doctor-definition', 'doctor-launchd', 'restart-states', 'doctor-s6', 's6-lifecycle', 'doctor-machine', 'doctor-quiet', 'heartbeat'],
+  ...[
+    'verdict-live',
+    'systemd-rules',
+    'install-transaction',
+    'helper-before-start',
+    'hostile-home',
+    'restart-policy',
+    'upgrade',
+    'package',
+  ],
+  ...['watchdog', 'round-trip', 'desired-state-reboot', 'setup', 'node-versions', 'smoke'],
 ]
 
 /** A line that fails shows all of what was there. */

@@ -472,17 +472,18 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       expect(state(home)).toEqual({...captured, pid, argv, start_time, updated_at})
     })
 
-    test.each([
-      [0, 'without a start time', {target_start_time: null}],
-      [0, '50 seconds old', {written_at: secondsAgo(50)}],
-      [1, '61 seconds old', {written_at: secondsAgo(61)}],
-      [1, 'for another pid', {target_pid: 1}],
-      [1, 'for an earlier process of this pid', {target_start_time: 1}],
-      [1, 'without a zone in its time', {written_at: '2026-01-01T00:00:00'}],
+    test.each<[code: number, name: string, change: () => Json]>([
+      [0, 'without a start time', () => ({target_start_time: null})],
+      // By the time of the test, not by that at which the file was read.
+      [0, '30 seconds old', () => ({written_at: secondsAgo(30)})],
+      [1, '61 seconds old', () => ({written_at: secondsAgo(61)})],
+      [1, 'for another pid', () => ({target_pid: 1})],
+      [1, 'for an earlier process of this pid', () => ({target_start_time: 1})],
+      [1, 'without a zone in its time', () => ({written_at: '2026-01-01T00:00:00'})],
     ])('exits %i on a SIGTERM with a planned-stop marker %s, and uses the marker up', async (code, _name, change) => {
       const home = tempHome()
       const gateway = await running(home)
-      writeMarker(home, PLANNED_STOP, gateway.pid, change)
+      writeMarker(home, PLANNED_STOP, gateway.pid, change())
       gateway.child.kill('SIGTERM')
       expect(await gateway.ended).toEqual({code, signal: null})
       expect(existsSync(join(home, PLANNED_STOP))).toBe(false)
