@@ -39,7 +39,8 @@ const managers = {
 
 export default {
   forbidden: [
-    {name: 'no circle', severity: 'error', from: {path: '^src/'}, to: {circular: true}},
+    // The registries of checks reach them by import() alone, and give them the type of their ids.
+    {name: 'no circle', severity: 'error', from: {path: '^src/'}, to: {circular: true, viaOnly: {pathNot: '/checks/index\\.ts$'}}},
     {name: 'every file has a layer', severity: 'error', from: {path: '^src/', pathNot: LAYERS.map(({path}) => path).join('|')}, to: {}},
     ...upwards,
     managers,

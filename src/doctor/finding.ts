@@ -1,4 +1,4 @@
-import type {CheckId} from './checks/ids.js'
+import type {CheckId} from './checks/index.js'
 
 /**
  * How much a finding matters. error: the gateway is down, or about to be; warning: it will be, or something that relies on it is misled;

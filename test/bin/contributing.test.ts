@@ -28,7 +28,71 @@ function samples(): Sample[] {
   }))
 }
 
-describe('a check that is written as CONTRIBUTING.md says', () => {
+/** The toy keeps its services in a file: what runs is what it says. */
+const TOY_LINE = `  toy: {detect: () => import('./toy/detect.js'), load: () => import('./toy/index.js'), paths: () => import('./toy/paths.js')},`
+const TOY: Readonly<Record<string, string>> = {
+  'detect.ts': `import type {Host} from '../../host/host.js'
+
+export function isHere(host: Host, isNamed: boolean): boolean {
+  return isNamed && host.stat('/') !== undefined
+}
+`,
+  'paths.ts': `import type {Host} from '../../host/host.js'
+import type {TickPlaces} from '../tick-places.js'
+
+export function tickPlaces(_host: Host, folder: string): TickPlaces {
+  return {supportFolder: folder, serviceName: (name) => name, runtimeFolder: () => folder, isOwn: () => false}
+}
+`,
+  'index.ts': `import type {Service} from '../../service/service.js'
+import type {CreateManager, Manager, ManagerObservation} from '../manager.js'
+
+const observation = (service: Service): ManagerObservation => ({
+  ...{service, installed: 'no', broken: undefined, enabled: undefined, activity: 'stopped', mainPid: undefined, startedAtMs: undefined},
+  ...{changedAtMs: undefined, restarts: 0, lastExit: undefined, failuresInARow: 0, controlGroup: undefined, home: undefined},
+  ...{environment: [], accountName: undefined, definitionPaths: [], needsReload: false, settings: undefined, directives: {}},
+})
+
+export const create: CreateManager = (host) => {
+  const places = {settings: '/nowhere/settings.json', restartDue: '/nowhere/due', memory: '/nowhere/memory'}
+  const manager: Manager = {
+    kind: 'toy',
+    scope: 'system',
+    title: 'toy (a manager of nothing)',
+    byHand: (act, name) => \`toy \${act} \${name}\`,
+    inScope: () => manager,
+    placement: {
+      serviceFor: (profile, account) => ({profile, account, name: \`toy-\${profile.name}\`}),
+      defaultAccount: () => host.account,
+      owner: () => undefined,
+      placesOf: () => places,
+      sharedPlaces: () => [],
+    },
+    observer: {observe: (services) => services.map(observation), isOnDisk: () => false, notInstalled: observation},
+    definition: {
+      render: () => Promise.resolve([]),
+      readEnvironment: () => new Map(),
+      unitEnvironment: () => ({}),
+      evidence: () => ({
+        ...{restartRisk: {kind: 'sound', arithmetic: ''}, startFailure: undefined, stopTimeoutMs: undefined, programs: []},
+        ...{commandLine: '', command: [], requiredFolder: undefined, searchPath: undefined},
+      }),
+      ownFiles: () => [],
+    },
+    installer: {folderSteps: () => [], leftovers: () => [], removeSteps: () => [], traces: () => []},
+    control: {
+      ...{enable: () => [], disable: () => [], start: () => [], stop: () => [], restart: () => [], abort: () => [], settle: () => []},
+    },
+    rivals: {definitions: () => []},
+    tick: {heartbeat: () => Promise.resolve({files: [], steps: [], faults: []}), programs: () => []},
+    logs: {command: () => ({argv: ['true'], env: {}, reader: 'machine'})},
+  }
+  return manager
+}
+`,
+}
+
+describe('what is written as CONTRIBUTING.md says', () => {
   const root = fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-contributing-'))
   afterAll(() => fs.rmSync(root, {recursive: true, force: true}))
 
@@ -44,11 +108,12 @@ describe('a check that is written as CONTRIBUTING.md says', () => {
     return {status, output: stdout + stderr}
   }
 
-  it('is a command of fix, passes its test, has its rows in the tables, and its types fit', {timeout: 240_000}, () => {
+  it('is, as a check, a command of fix, passes its test, and has its rows in the tables; as a manager it is asked like the others', {
+    timeout: 240_000,
+  }, () => {
     const all = samples()
     expect(all.map(({file}) => file)).toEqual([
       'src/doctor/checks/core-dump.ts',
-      'src/doctor/checks/ids.ts',
       'src/doctor/checks/index.ts',
       'README.md',
       'docs/doctor.md',
@@ -64,10 +129,20 @@ describe('a check that is written as CONTRIBUTING.md says', () => {
       return fs.writeFileSync(place, lines.join('\n'))
     }
     for (const sample of all) put(sample)
+    const toy = path.join(root, 'src/managers/toy')
+    fs.mkdirSync(toy)
+    for (const [name, text] of Object.entries(TOY)) fs.writeFileSync(path.join(toy, name), text)
+    put({file: 'src/managers/index.ts', before: '  systemd: {', text: TOY_LINE.trimStart()})
 
     execFileSync(process.execPath, ['bin/build/index.mjs'], {cwd: root, stdio: ['ignore', 'ignore', 'inherit']})
     expect(run('bin/hermes-svc.cjs', 'fix', '--help').output).toContain('fix core-dump')
     expect(run('bin/hermes-svc.cjs', 'fix', 'core-dump', '--help').output).toMatch(/Cure a core dump that a crash left in the home/)
+
+    const home = fs.mkdtempSync(path.join(root, 'home-'))
+    const asked = (...words: string[]) => run('bin/hermes-svc.cjs', ...words, '--manager', 'toy', '--home', home)
+    expect(asked('status')).toMatchObject({status: 4, output: expect.stringContaining('toy-default') as string})
+    expect(asked('list').output).toMatch(/^default +no .* not-installed /m)
+    expect(asked('doctor').output).toContain('no service is installed for profile default (toy (a manager of nothing))')
 
     const {status, output} = run(
       'node_modules/vitest/vitest.mjs',

@@ -6,7 +6,7 @@ import {ExitStatus, ServiceError} from '../../src/errors.js'
 import {HostError} from '../../src/host/host.js'
 import {FakeSystemd} from '../fakes/fake-systemd.js'
 import {installed, sceneOf} from '../fakes/scene.js'
-import type {CheckId} from '../../src/doctor/checks/ids.js'
+import type {CheckId} from '../../src/doctor/checks/index.js'
 
 const QUIET: CheckDefinition<undefined> = {
   ...{id: 'quiet', title: 'nothing', why: 'Nothing comes of it.', needsService: false, needsManager: false},

@@ -11,7 +11,7 @@ import type {Found} from '../finding.js'
 import {reinstall} from '../reinstall.js'
 import type {Scene} from '../scene.js'
 import {isUnchangedSince, startedOnDefinitionMs} from '../started-on.js'
-import type {CheckId} from './ids.js'
+import type {CheckId} from './index.js'
 
 interface Evidence {
   readonly program: string | undefined

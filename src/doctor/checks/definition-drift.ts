@@ -5,7 +5,7 @@ import type {Found} from '../finding.js'
 import {hasOurPolicy, reinstall} from '../reinstall.js'
 import type {Scene} from '../scene.js'
 import {isOfAnotherVersion} from './outdated.js'
-import type {CheckId} from './ids.js'
+import type {CheckId} from './index.js'
 
 interface Evidence {
   readonly drifts: readonly DirectiveDrift[]

@@ -18,7 +18,7 @@ import type {Found} from '../finding.js'
 import type {Scene} from '../scene.js'
 import {gatewayAgeMs, inWords, isOnItsWay} from '../situation.js'
 import {releaseSteps} from '../../lifecycle/stale-record.js'
-import type {CheckId} from './ids.js'
+import type {CheckId} from './index.js'
 
 interface Evidence {
   /** How long the gateway, or what the manager takes for it, has been there. */

@@ -1,17 +1,9 @@
 import type {Check} from '../check.js'
-import {CHECK_IDS, type CheckId} from './ids.js'
+import * as managers from './managers.js'
 
-/** Check id to the module that exports it: one line a check, in the order of the ids. */
-export const checkModules: Readonly<Record<CheckId, () => Promise<{check: Check}>>> = {
-  'user-bus': () => import('../../managers/systemd/checks/user-bus.js'),
-  'wrong-domain': () => import('../../managers/launchd/checks/wrong-domain.js'),
+/** Check id to the module that exports it, in the order in which they are shown and in which `doctor --fix` works: one line a check. */
+const OWN = {
   'interrupted-change': () => import('./interrupted-change.js'),
-  'plist-permissions': () => import('../../managers/launchd/checks/plist-permissions.js'),
-  'log-path': () => import('../../managers/launchd/checks/log-path.js'),
-  'penalty-box': () => import('../../managers/launchd/checks/penalty-box.js'),
-  'code-signature': () => import('../../managers/launchd/checks/code-signature.js'),
-  'disabled-override': () => import('../../managers/launchd/checks/disabled-override.js'),
-  'not-loaded': () => import('../../managers/launchd/checks/not-loaded.js'),
   'definition-broken': () => import('./definition-broken.js'),
   'active-profile': () => import('./active-profile.js'),
   outdated: () => import('./outdated.js'),
@@ -36,19 +28,29 @@ export const checkModules: Readonly<Record<CheckId, () => Promise<{check: Check}
   'desired-state': () => import('./desired-state.js'),
   platforms: () => import('./platforms.js'),
   'not-enabled': () => import('./not-enabled.js'),
-  linger: () => import('../../managers/systemd/checks/linger.js'),
   watchdog: () => import('./watchdog.js'),
-  logger: () => import('../../managers/s6/checks/logger.js'),
   'log-size': () => import('./log-size.js'),
   'not-installed': () => import('./not-installed.js'),
-}
+} as const
+
+type Modules = Readonly<Record<string, () => Promise<{check: Check}>>>
+type Managers = (typeof managers)[keyof typeof managers]
+type KeysOf<T> = T extends unknown ? keyof T : never
+
+/** The id of a check, which is that of its findings and the name of its `fix`: the registries' own words. */
+export type CheckId = keyof typeof OWN | KeysOf<Managers['first']> | KeysOf<Managers['last']>
+
+const ofManagers = (group: 'first' | 'last'): Modules =>
+  Object.assign({}, ...Object.values(managers).map((checks) => checks[group])) as Modules
+
+/** All checks, those of the managers' folders among them. */
+export const checkModules: Modules = {...ofManagers('first'), ...OWN, ...ofManagers('last')}
 
 /** Loads the checks with these ids; all of them without any. */
-export function loadChecks(ids: readonly string[] = CHECK_IDS): Promise<Check[]> {
+export function loadChecks(ids: readonly string[] = Object.keys(checkModules)): Promise<Check[]> {
   return Promise.all(
     ids.map(async (id) => {
-      const modules: Readonly<Record<string, () => Promise<{check: Check}>>> = checkModules
-      const module = await modules[id]?.()
+      const module = await checkModules[id]?.()
       if (!module) throw new Error(`there is no check ${id}`)
       return module.check
     }),

@@ -11,7 +11,7 @@ import type {Found} from '../finding.js'
 import {oncePerLook} from '../once-per-look.js'
 import {hasOurPolicy, reinstall} from '../reinstall.js'
 import type {Scene} from '../scene.js'
-import type {CheckId} from './ids.js'
+import type {CheckId} from './index.js'
 
 const UNINSTALL_TIMEOUT_MS = 90_000
 

@@ -17,7 +17,7 @@ import type {Found} from '../finding.js'
 import {oncePerLook} from '../once-per-look.js'
 import type {Scene} from '../scene.js'
 import {inWords, processAgeMs, SETTLED_MS} from '../situation.js'
-import type {CheckId} from './ids.js'
+import type {CheckId} from './index.js'
 
 /** A gateway of the home outside its service. */
 interface Orphan {

@@ -13,7 +13,7 @@ import {type CheckDefinition, commandLine, defineCheck, type FixOptions} from '.
 import type {Found} from '../finding.js'
 import type {Scene} from '../scene.js'
 import {releaseSteps, staleRecords} from '../../lifecycle/stale-record.js'
-import type {CheckId} from './ids.js'
+import type {CheckId} from './index.js'
 
 /** A process that has ended, and the one that should have reaped it. */
 interface Zombie {

@@ -8,7 +8,7 @@ import type {Step} from '../../../plan/plan.js'
 import {type Domain, domainsOf, parseDomainKind} from '../domain.js'
 import {Launchctl} from '../launchctl.js'
 import {unloadStep} from '../load.js'
-import type {CheckId} from '../../../doctor/checks/ids.js'
+import type {CheckId} from '../../../doctor/checks/index.js'
 
 interface Evidence {
   readonly isOnDisk: boolean

@@ -2,7 +2,7 @@ import {type CheckDefinition, defineCheck} from '../../../doctor/check.js'
 import type {Scene} from '../../../doctor/scene.js'
 import type {Step} from '../../../plan/plan.js'
 import {isLingering, managerEnvironment, startManagerCommand, userManagerAnswers, waitForUserManager} from '../bus.js'
-import type {CheckId} from '../../../doctor/checks/ids.js'
+import type {CheckId} from '../../../doctor/checks/index.js'
 
 const TIMEOUT_MS = 30_000
 
