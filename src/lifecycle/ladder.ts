@@ -94,7 +94,7 @@ export function endSteps({host, service}: Target, {pid, startTime, argv}: Proces
   const process = {pid, startTime}
   const which = `pid ${pid} (${programOf(argv)})`
   const rung = {kind: 'signal', process, as: service.account, waitMs: COMPANION_MS} as const
-  const failure = () => new ServiceError(`pid ${pid} is still there after SIGKILL`, notEndedNext(whatHolds(host, pid)))
+  const failure = () => new ServiceError(`pid ${pid} is still there after SIGKILL`, {...NOT_ENDED, next: [whatHolds(host, pid)]})
   return [
     {...rung, why: `end ${which}`, signal: 'SIGTERM'},
     {...rung, why: `kill ${which}`, signal: 'SIGKILL', survived: failure, onlyIf: notEnded(process)},
@@ -122,19 +122,17 @@ function lastSignal(before: readonly AppliedStep[], pid: number): AppliedStep | 
   return before.findLast(({step, changed}) => changed && step.kind === 'signal' && step.process.pid === pid)
 }
 
-function notEndedNext(...next: string[]) {
-  return {code: 'not-ended', exitStatus: ExitStatus.failed, next} as const
-}
+const NOT_ENDED = {code: 'not-ended', exitStatus: ExitStatus.failed} as const
 
 /** What is left to say of a gateway that is not done with its work when the time is up: it is not killed for that. */
 function outOfTime(target: Target, {pid, evidence}: Verdict): ServiceError {
   const work = workOf(target, target.service.profile.home)
   const what = `The gateway (pid ${pid}) was asked to restart${work}, and did not end in time; it is left to it`
-  return new ServiceError(what, {...notEndedNext('hermes-svc restart --force'), evidence})
+  return new ServiceError(what, {...NOT_ENDED, next: ['hermes-svc restart --force'], evidence})
 }
 
 /** What is left to say of a gateway that survived SIGKILL. */
 function survived({host}: Target, {pid, evidence}: Verdict): ServiceError {
   const what = `The gateway (pid ${pid}) is still there after SIGKILL: the kernel holds it, usually in a stuck disk or network operation`
-  return new ServiceError(what, {...notEndedNext(`${whatHolds(host, pid ?? 0)}; only a reboot may end it`), evidence})
+  return new ServiceError(what, {...NOT_ENDED, next: [`${whatHolds(host, pid ?? 0)}; only a reboot may end it`], evidence})
 }
