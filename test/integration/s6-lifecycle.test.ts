@@ -216,11 +216,12 @@ describeInContainer('a service under s6', () => {
       const service = new Service()
       await service.install()
       await service.must('stop')
-      // As after a boot of which s6-svscan took nothing up.
-      await container.sh(
-        `mv ${service.slot} ${SERVICE_DIRECTORY}/.aside && s6-svscanctl -an ${SERVICE_DIRECTORY}; ` +
-          `while s6-svok ${SERVICE_DIRECTORY}/.aside; do sleep 0.05; done; mv ${SERVICE_DIRECTORY}/.aside ${service.slot}`,
-      )
+      // As after a boot of which s6-svscan took nothing up. A scan that was asked for before may come in between, and take it up again.
+      const aside = `${SERVICE_DIRECTORY}/.aside`
+      const unscan =
+        `mv ${service.slot} ${aside}; s6-svscanctl -an ${SERVICE_DIRECTORY}; while s6-svok ${aside}; do sleep 0.05; done; ` +
+        `mv ${aside} ${service.slot} && ! s6-svok ${service.slot}`
+      await waitFor(async () => (await container.sh(unscan)).code === 0, 'the slot to have no supervisor')
       expect(await service.svstat('up')).toEqual([])
       await service.must(command)
       expect(await service.svstat('up,wantedup')).toEqual(['true', 'true'])
