@@ -12,24 +12,59 @@ const RACY = ['stale-state', 'zombie-pid', 'orphan-gateway', 'desired-state', 's
 const PAUSE_MS = 300
 
 /**
+ * The diagnoses without the findings that only a race explains, and with those that only a race hides: of a service that is being started once more
+ * its manager has forgotten for a moment how the last start ended. See `withoutRaces` and `pastTheStart`.
+ */
+export async function confirmed(diagnoses: readonly Diagnosis[], checks: readonly Check[], options: SceneOptions): Promise<Diagnosis[]> {
+  return withoutRaces(await pastTheStart(diagnoses, checks, options), checks, options)
+}
+
+async function pastTheStart(diagnoses: readonly Diagnosis[], checks: readonly Check[], options: SceneOptions): Promise<Diagnosis[]> {
+  const again = await lookAgain(diagnoses.filter(isStartedOnceMore), checks, options)
+  return diagnoses.map((diagnosis) => again.get(diagnosis) ?? diagnosis)
+}
+
+function isStartedOnceMore({findings, scene}: Diagnosis): boolean {
+  const {activity, restarts} = scene.seen.manager
+  return (activity === 'starting' || activity === 'waiting') && restarts > 0 && !findings.some(({severity}) => severity === 'error')
+}
+
+/** What a second look says of these, a moment later. */
+async function lookAgain(
+  diagnoses: readonly Diagnosis[],
+  checks: readonly Check[],
+  options: SceneOptions,
+): Promise<ReadonlyMap<Diagnosis, Diagnosis>> {
+  const [first] = diagnoses
+  if (!first) return new Map()
+  await first.scene.target.host.sleep(PAUSE_MS)
+  const scenes = await observeScenes(
+    diagnoses.map(({scene}) => scene.target),
+    {...options, anyScope: false},
+  )
+  const seconds = await Promise.all(scenes.map((scene) => examine(scene, checks)))
+  return new Map(
+    diagnoses.flatMap((diagnosis) => {
+      const second = seconds.find(({scene}) => scene.target === diagnosis.scene.target)
+      return second ? [[diagnosis, second]] : []
+    }),
+  )
+}
+
+/**
  * The diagnoses without the findings that only a race explains: where there are some that could be, a second look is taken, and what that does
  * not confirm is no finding. What the second look alone finds is left to the next one.
  */
-export async function confirmed(diagnoses: readonly Diagnosis[], checks: readonly Check[], options: SceneOptions): Promise<Diagnosis[]> {
+async function withoutRaces(diagnoses: readonly Diagnosis[], checks: readonly Check[], options: SceneOptions): Promise<Diagnosis[]> {
   const doubtful = diagnoses.filter(({findings, scene}) => findings.some(isDoubtful) && scene.seen.verdict.state !== 'wedged')
-  const [first] = doubtful
-  if (!first) return [...diagnoses]
-  await first.scene.target.host.sleep(PAUSE_MS)
   const ids = new Set(doubtful.flatMap(({findings}) => findings.filter(isDoubtful).map(({id}) => id)))
-  const again = checks.filter(({id}) => ids.has(id))
-  const scenes = await observeScenes(
-    doubtful.map(({scene}) => scene.target),
-    {...options, anyScope: false},
+  const again = await lookAgain(
+    doubtful,
+    checks.filter(({id}) => ids.has(id)),
+    options,
   )
-  const seconds = await Promise.all(scenes.map((scene) => examine(scene, again)))
   return diagnoses.map((diagnosis) => {
-    const {target} = diagnosis.scene
-    const second = doubtful.includes(diagnosis) ? seconds.find(({scene}) => scene.target === target) : undefined
+    const second = again.get(diagnosis)
     return second ? withoutUnconfirmed(diagnosis, second.findings) : diagnosis
   })
 }
