@@ -1,11 +1,12 @@
 import path from 'node:path'
+import {ServiceError} from './errors.js'
 import {type Candidate, complete, type LiveValues} from './completion/complete.js'
 import {shellWords} from './completion/shell-words.js'
 import {type CommandTree, commandTree} from './completion/tree.js'
 import {createNodeHost} from './host/node-host.js'
 import type {Host} from './host/host.js'
 import {writeDirectly, writeText} from './host/stdio.js'
-import {resolvePlace} from './observe/place.js'
+import {type Place, resolvePlace, type TargetFlags} from './observe/place.js'
 import {listProfiles} from './service/profile.js'
 
 // What templates/completion asks as `hermes-svc __complete`. It stands alone, without oclif: a shell asks at each press of the Tab key.
@@ -44,9 +45,21 @@ export function main(argv: readonly string[], packageRoot: string): void {
 function liveValues(host: Host): LiveValues {
   return {
     profiles: ({home, runAs}): readonly Candidate[] => {
-      const {userHost, profile} = resolvePlace(host, {home, runAs})
+      const place = placeIfAny(host, {home, runAs})
+      if (!place) return []
+      const {userHost, profile} = place
       return listProfiles(userHost, profile.root).map(({name, home: about}) => ({word: name, about}))
     },
     variables: () => Object.keys(host.env).filter((name) => /^[A-Za-z_]\w*$/.test(name)),
+  }
+}
+
+/** The home that is meant; undefined for an account that there is not, or that is not ours to ask about. */
+function placeIfAny(host: Host, flags: TargetFlags): Place | undefined {
+  try {
+    return resolvePlace(host, flags)
+  } catch (error) {
+    if (error instanceof ServiceError) return undefined
+    throw error
   }
 }

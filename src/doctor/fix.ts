@@ -6,6 +6,7 @@ import {outcomeOf, type Plan, type Progress, type Step} from '../plan/plan.js'
 import type {Check, FixOptions} from './check.js'
 import {type Diagnosis, examine} from './examine.js'
 import type {Finding} from './finding.js'
+import {confirmed} from './look-again.js'
 import {observeScenes, type Scene} from './scene.js'
 
 /** How long a finding may take to go once everything is done: a tick, a manager that notices. */
@@ -49,10 +50,13 @@ export async function planCure(target: Target, check: Check, options: FixOptions
 }
 
 async function diagnose(target: Target, check: Check, wedgeWindowMs: number): Promise<Diagnosis> {
-  const [scene] = await observeScenes([target], {wedgeWindowMs, isNamed: true, anyScope: false})
+  const options = {wedgeWindowMs, isNamed: true, anyScope: false}
+  const [scene] = await observeScenes([target], options)
   if (!scene) throw new Error('nothing was observed')
   if (check.needsManager && scene.unreachable) throw scene.unreachable
-  return examine(scene, [check])
+  const [diagnosis] = await confirmed([await examine(scene, [check])], [check], options)
+  if (!diagnosis) throw new Error('nothing was diagnosed')
+  return diagnosis
 }
 
 async function seeItGone(target: Target, check: Check, wedgeWindowMs: number, progress: Progress): Promise<void> {
