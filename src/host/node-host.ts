@@ -5,6 +5,7 @@ import {heldBy, isStillAt, lockByProgram, openFolderLock, openToLock} from './fi
 import {type Account, type AccountHost, folderLock, type HeldLock, type Host, HostError, isPrivate, MAX_REPLY_BYTES} from './host.js'
 import {parseMasterPasswd} from './master-passwd.js'
 import {childProcess, NodePrograms, SYSTEM_PATH} from './node-programs.js'
+import {isTerminal} from './terminal.js'
 
 /** One that is let go at each try between opening it and locking it is under siege. */
 const LOCK_TRIES = 20
@@ -33,15 +34,15 @@ class NodeHost extends NodePrograms implements Host, AccountHost {
 
   // Asked of the descriptor: merely touching process.stdin loads node's streams.
   get stdinIsTty(): boolean {
-    return process.getBuiltinModule('node:tty').isatty(0)
+    return isTerminal(0)
   }
 
   get stdoutIsTty(): boolean {
-    return process.getBuiltinModule('node:tty').isatty(1)
+    return isTerminal(1)
   }
 
   get stderrIsTty(): boolean {
-    return process.getBuiltinModule('node:tty').isatty(2)
+    return isTerminal(2)
   }
 
   get stdoutColumns(): number | undefined {

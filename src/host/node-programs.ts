@@ -1,3 +1,4 @@
+import {isTerminal} from './terminal.js'
 import type * as ChildProcess from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
@@ -204,8 +205,7 @@ export abstract class NodePrograms extends NodeFiles {
 
   launch(argv: readonly string[], {env, cwd}: Required<Pick<RunOptions, 'env' | 'cwd'>>): Launched {
     const [program, ...args] = this.actorArgv(argv)
-    const isTerminal = (fd: number) => this.actor !== undefined && process.getBuiltinModule('node:tty').isatty(fd)
-    const outputs = [1, 2].map((fd) => (isTerminal(fd) ? 'pipe' : 'inherit'))
+    const outputs = [1, 2].map((fd) => (this.actor !== undefined && isTerminal(fd) ? 'pipe' : 'inherit'))
     const child = childProcess().spawn(program ?? '', args, {stdio: ['ignore', ...outputs], detached: true, env, cwd})
     child.stdout?.pipe(process.stdout, {end: false})
     child.stderr?.pipe(process.stderr, {end: false})
