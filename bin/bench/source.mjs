@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import {fileURLToPath, pathToFileURL} from 'node:url'
+import {MEASURE} from './measure.mjs'
 
 export const ROOT = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))))
 
@@ -58,5 +59,35 @@ export async function loadContainers() {
     return await import(pathToFileURL(file).href)
   } finally {
     fs.rmSync(file)
+  }
+}
+
+/**
+ * A throw-away machine with a user and the built program: `run` runs a command as that user and gives what it printed, `measure` measures rows there (see
+ * measure.mjs). Or the reason why there is none here.
+ */
+export async function withMachine(name, use) {
+  const {bootMachine, createNodeHost, whyNoMachine, MACHINE_NODE, MACHINE_PACKAGE} = await loadSource()
+  const host = createNodeHost(ROOT)
+  const reason = whyNoMachine(host)
+  if (reason) return {reason}
+  const program = '/opt/hermes-svc/measure.mjs'
+  const machine = await bootMachine(host, {name, binds: [{source: MEASURE, target: program}]})
+  try {
+    const user = await machine.addUser('bench')
+    const run = async (argv, options = {}) => {
+      const result = await machine.exec(argv, {user, timeoutMs: 300_000, ...options})
+      if (result.code !== 0) throw new Error(`${argv.join(' ').slice(0, 200)}: ${result.stderr || result.stdout}`)
+      return result.stdout
+    }
+    const measureThere = async (rows, rounds) => {
+      const file = '/var/tmp/rows.json'
+      await machine.writeText(file, JSON.stringify(rows), {user})
+      return JSON.parse(await run([MACHINE_NODE, program, file, String(rounds)]))
+    }
+    const gateway = `${MACHINE_PACKAGE}/dist/stand-in/hermes`
+    return await use({user, run, measure: measureThere, node: MACHINE_NODE, entry: `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, gateway})
+  } finally {
+    await machine.down()
   }
 }

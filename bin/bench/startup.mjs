@@ -2,8 +2,8 @@
 // memory; size of the package. The status of an installed service is measured in a throw-away machine with a real systemd.
 import {spawnSync} from 'node:child_process'
 import path from 'node:path'
-import {MEASURE, measure} from './measure.mjs'
-import {loadSource, ROOT} from './source.mjs'
+import {measure} from './measure.mjs'
+import {ROOT, withMachine} from './source.mjs'
 
 const MAX_STATUS_MB = 60
 const MAX_PACKAGE_MB = 2
@@ -32,23 +32,10 @@ export function startupText({here, machine, packageMb}, {rounds}) {
 }
 
 /** Installs the stand-in gateway as a user's service in a throw-away machine and measures its status there. */
-async function measureInMachine(rounds) {
-  const {bootMachine, createNodeHost, whyNoMachine, MACHINE_NODE, MACHINE_PACKAGE} = await loadSource()
-  const host = createNodeHost(ROOT)
-  const reason = whyNoMachine(host)
-  if (reason) return {reason}
-  const bench = '/opt/hermes-svc/measure.mjs'
-  const machine = await bootMachine(host, {name: 'bench', binds: [{source: MEASURE, target: bench}]})
-  try {
-    const user = await machine.addUser('bench')
-    const exec = async (argv, options = {}) => {
-      const result = await machine.exec(argv, {user, timeoutMs: 300_000, ...options})
-      if (result.code !== 0) throw new Error(`${argv.join(' ')}: ${result.stderr || result.stdout}`)
-      return result.stdout
-    }
-    const entry = `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`
-    await exec(['mkdir', '-m', '700', `${user.home}/.hermes`])
-    await exec([MACHINE_NODE, entry, 'install', '--yes', '--command', `${MACHINE_PACKAGE}/dist/stand-in/hermes`])
+function measureInMachine(rounds) {
+  return withMachine('bench', async ({user, run, measure: measureThere, node, entry, gateway}) => {
+    await run(['mkdir', '-m', '700', `${user.home}/.hermes`])
+    await run([node, entry, 'install', '--yes', '--command', gateway])
     const rows = [
       {name: 'node -e 0', argv: ['-e', '0']},
       {name: 'systemctl show', program: 'systemctl', argv: ['--user', 'show', 'hermes-gateway.service']},
@@ -57,12 +44,8 @@ async function measureInMachine(rounds) {
       {name: 'doctor', target: 2.5, argv: [entry, 'doctor']},
       {name: 'heartbeat tick', target: 1.5, isCpu: true, argv: [`${user.home}/.config/hermes-svc/heartbeat.cjs`]},
     ]
-    const file = '/var/tmp/rows.json'
-    await machine.writeText(file, JSON.stringify(rows), {user})
-    return {rows: JSON.parse(await exec([MACHINE_NODE, bench, file, String(rounds)]))}
-  } finally {
-    await machine.down()
-  }
+    return {rows: await measureThere(rows, rounds)}
+  })
 }
 
 function sizeOfPackage() {
