@@ -149,6 +149,18 @@ function traces(name: string, pidNamespace: string | null): string[] {
   return found
 }
 
+/** Waits until the host shows nothing of a machine; throws with what is left. */
+async function untilGone(name: string, pidNamespace: string | null): Promise<void> {
+  let left: readonly string[] = []
+  const isGone = () => {
+    left = traces(name, pidNamespace)
+    return left.length === 0
+  }
+  await waitFor(isGone, `the end of machine ${name}`).catch((cause: unknown) => {
+    throw new Error(`left of machine ${name}: ${left.join(', ')}`, {cause})
+  })
+}
+
 const pidNamespaceOf = (pid: number) => fs.readlinkSync(`/proc/${pid}/ns/pid`)
 
 describeUnless(whyNoMachine(testHost), 'a throw-away machine and its host', () => {
@@ -214,7 +226,7 @@ describeUnless(whyNoMachine(testHost), 'a throw-away machine and its host', () =
     const machine = await boot()
     const namespace = pidNamespaceOf(machine.leaderPid)
     await machine.exec(['systemctl', 'poweroff', '--force'])
-    await waitFor(() => traces(machine.name, namespace).length === 0, 'the end of the machine')
+    await untilGone(machine.name, namespace)
     await machine.down()
   })
 
@@ -222,7 +234,7 @@ describeUnless(whyNoMachine(testHost), 'a throw-away machine and its host', () =
     const {child, name, namespace} = await bootByOwner('killed')
     expect(traces(name, namespace)).not.toEqual([])
     child.kill('SIGKILL')
-    await waitFor(() => traces(name, namespace).length === 0, 'the end of the machine')
+    await untilGone(name, namespace)
   })
 
   it('ends without a trace when its owner is killed while it boots', async () => {
@@ -231,18 +243,19 @@ describeUnless(whyNoMachine(testHost), 'a throw-away machine and its host', () =
     const name = `early-${child.pid}`
     await waitFor(() => traces(name, null).some((trace) => trace.startsWith('cgroup') || trace.startsWith('mount')), 'the first trace')
     child.kill('SIGKILL')
-    await waitFor(() => traces(name, null).length === 0, 'the end of the machine')
+    await untilGone(name, null)
   })
 
-  it('dies with its keeper, and the next boot removes what the keeper could not', async () => {
+  it('dies with its keeper, and the next machine removes what the keeper could not', async () => {
     const {name, leaderPid, namespace} = await bootByOwner('orphaned')
     const parentOf = (pid: number) => Number(/^PPid:\s*(\d+)$/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
     const keeper = parentOf(parentOf(parentOf(leaderPid)))
     process.kill(keeper, 'SIGKILL')
     await waitFor(() => traces(name, namespace).every((trace) => !trace.startsWith('process')), 'the death of the machine')
     expect(fs.readdirSync('/run')).toContain(`hermes-svc-machine-${name.replace('hermes-svc-', '')}`)
-    await boot()
-    await waitFor(() => traces(name, namespace).length === 0, 'the removal')
+    const next = await boot()
+    await next.down()
+    await untilGone(name, namespace)
   })
 
   it('runs beside another one, each with users, units and files of its own', async () => {
