@@ -67,7 +67,7 @@ export async function renderService(
     command,
     commandIsGiven: given !== undefined || kept !== undefined,
     // Without our drop-in beside it a unit is another tool's, whatever an install that was killed has recorded.
-    createdDefinition: !isOthers || (recorded?.createdDefinition === true && seen.manager.installed !== 'foreign'),
+    createdDefinition: !isOthers,
     linger,
     turnedLingerOn: recorded?.turnedLingerOn === true || (linger && manager.linger?.isOn(service) === false),
     policy,

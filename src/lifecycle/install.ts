@@ -2,6 +2,7 @@ import {ownerDoor} from '../host/account-door.js'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {HostError} from '../host/host.js'
 import {isAsWanted} from '../managers/definition-file.js'
+import {hasOwnText} from '../managers/manager.js'
 import {askUnseen, type Observation, observeWith, requireVisible} from '../observe/look.js'
 import {servedBy} from '../observe/served.js'
 import {requireSameHome, type Target} from '../observe/where.js'
@@ -40,7 +41,7 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
   const rendered = await renderService(target, request, {seen: whileDown, force: request.force})
   const {seen, settings, environment} = rendered
   // One of ours that the manager refuses is replaced whole; whether that cures it is seen when it starts.
-  const isReplaced = request.force && seen.manager.installed === 'own' && seen.manager.broken !== 'masked'
+  const isReplaced = request.force && hasOwnText(seen.manager) && seen.manager.broken !== 'masked'
   if (!isReplaced) requireUsableDefinition(target, seen)
   requireSameHome(target, seen.manager)
   const isAdopted = isOfAnotherTool(target, seen)

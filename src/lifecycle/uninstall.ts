@@ -21,8 +21,7 @@ export async function planUninstall(target: Target, options: {timeoutMs: number}
   // Removed by hand, or by an uninstall that was killed, and the manager has not been told.
   const isGone =
     isInstalled && definition !== undefined && ownerDoor(target.host, manager.placement.owner(service)).lstat(definition) === undefined
-  const isCreated = seen.manager.settings?.createdDefinition === true && seen.manager.installed !== 'foreign'
-  const isOurs = isGone || isCreated || seen.manager.installed === 'own'
+  const isOurs = isGone || seen.manager.installed === 'own'
   const files = manager.installer.removeSteps(seen.manager)
   // As long as the settings are there, a run that is killed can be completed by the next.
   const settings = manager.placement.placesOf(service).settings

@@ -30,8 +30,10 @@ export interface ManagerObservation {
   readonly service: Service
   /** Where the manager has it, or would have it, if its scope has several such places, e.g. `gui/501`. */
   readonly domain?: string | undefined
-  /** `own`: hermes-svc wrote the definition; `adopted`: another's with our policy added; `foreign`: another's, untouched by us. */
+  /** `own`: hermes-svc created the definition; `adopted`: another's with our policy added; `foreign`: another's, untouched by us. */
   readonly installed: 'no' | 'own' | 'adopted' | 'foreign'
+  /** The main file of an `own` one has another tool's text by now, as upstream's gateways write it at each start; absent where it is ours. */
+  readonly isRewritten?: true
   /** The word of the manager for what keeps it from being usable (masked, bad-setting, error); undefined if nothing does. */
   readonly broken: string | undefined
   /** Whether it starts at boot or login; undefined if that cannot be told. */
@@ -75,6 +77,11 @@ export interface ManagerObservation {
   readonly tick?: TickState
   /** False if it has not run since the container was started: its home's gateway may be another container's. Absent where that cannot be. */
   readonly hasRun?: boolean
+}
+
+/** The main file of its definition says what we wrote there. Upstream puts its own command and PATH into a unit that it rewrites. */
+export function hasOwnText({installed, isRewritten}: ManagerObservation): boolean {
+  return installed === 'own' && !isRewritten
 }
 
 /** What a manager says of the tick that it runs. */

@@ -64,7 +64,7 @@ export function observeWith(target: Doors, seen: ManagerObservation): Observatio
   const {verdict} = gateway
   return {
     ...gateway,
-    manager: {...seen, failuresInARow: failuresShown(seen, verdict, target.host.monotonicMs())},
+    manager: {...seen, failuresInARow: failuresShown(seen, target.host.monotonicMs())},
     desired: readDesired(target.userHost, seen.service.profile.home),
     supervised: isSupervised(target.host, seen, gateway.gateway, verdict),
   }
@@ -168,12 +168,12 @@ function judged(snapshot: Snapshot): SeenGateway {
 }
 
 /**
- * Failures in a row as far as they still count: after a gateway that has been up for as long as the policy says the next one is the first
- * again, though the helper clears its count only when that comes.
+ * Failures in a row as far as they still count, by the rule of `afterEnd`: of a gateway that has been up for as long as the policy says the next
+ * one is the first again, though the helper clears its count only when that comes. However it is by now: a wedged one is forgiven as well.
  */
-function failuresShown(seen: ManagerObservation, verdict: Verdict, nowMs: number): number {
+function failuresShown(seen: ManagerObservation, nowMs: number): number {
   const {forgetAfterMs} = seen.settings?.policy ?? DEFAULT_RESTART_POLICY
-  const upMs = seen.activity === 'running' && verdict.state === 'alive' ? nowMs - (seen.startedAtMs ?? nowMs) : 0
+  const upMs = seen.activity === 'running' ? nowMs - (seen.startedAtMs ?? nowMs) : 0
   return upMs >= forgetAfterMs ? 0 : seen.failuresInARow
 }
 

@@ -62,15 +62,18 @@ describe('observe', () => {
   })
 
   it('counts failures no more once the gateway has been up for the time after which the next one is the first again', () => {
-    const failuresAfter = (ms: number, gatewayState = 'running') => {
+    const failuresAfter = (ms: number, record?: 'no record') => {
       const machine = new FakeSystemd()
       machine.addUnit('')
-      machine.comesUp(gatewayState)
+      machine.comesUp('running')
+      if (record) for (const name of ['gateway.pid', 'gateway.lock', 'gateway_state.json']) machine.host.drop(`${HOME}/${name}`)
       machine.host.put('/run/user/1000/hermes-svc-hermes-gateway/failures', '5')
       machine.shown.ExecMainStartTimestampMonotonic = String((machine.host.monotonicMs() - ms) * 1000)
       return observe(machine.target).manager.failuresInARow
     }
     expect([failuresAfter(299_000), failuresAfter(300_000)]).toEqual([5, 0])
+    // The helper goes by how long it was up, whatever can be told of it.
+    expect([failuresAfter(299_000, 'no record'), failuresAfter(300_000, 'no record')]).toEqual([5, 0])
   })
 
   describe('a main process that has left no record of a gateway', () => {

@@ -38,7 +38,7 @@ export const definition: CheckDefinition<Evidence> = {
   diagnose: ({seen: {manager, verdict}, target}, {file, followed, commandLine, command}) => {
     if (followed === undefined || manager.broken !== undefined) return []
     const isStillHere = verdict.state === 'alive' && verdict.pid !== undefined
-    const isOurs = manager.installed === 'own' || manager.settings?.createdDefinition === true
+    const isOurs = manager.installed === 'own'
     const isFixable = isOurs || command !== undefined
     return [
       {

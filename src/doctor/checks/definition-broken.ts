@@ -1,6 +1,6 @@
 import path from 'node:path'
 import {ServiceError} from '../../errors.js'
-import type {StartFailure} from '../../managers/manager.js'
+import {hasOwnText, type StartFailure} from '../../managers/manager.js'
 import {findGatewayCommand, missingInterpreter} from '../../service/gateway-command.js'
 import {TEMPORARY_FOLDERS} from '../../service/home-check.js'
 import {homeMarks} from '../../service/home-mark.js'
@@ -96,7 +96,7 @@ export const definition: CheckDefinition<Evidence> = {
 type Fault = Omit<Found, 'severity' | 'explains'> | undefined
 
 function refused(scene: Scene): Fault {
-  const {broken, service, installed} = scene.seen.manager
+  const {broken, service} = scene.seen.manager
   if (broken === undefined) return undefined
   const {manager} = scene.target
   if (broken === 'masked') {
@@ -107,7 +107,7 @@ function refused(scene: Scene): Fault {
     kind: 'refused',
     what: `the manager refuses the definition of ${service.name} (${broken})`,
     evidence: scene.seen.manager.definitionPaths,
-    ...(installed === 'own'
+    ...(hasOwnText(scene.seen.manager)
       ? {cure: [commandLine(scene, 'diff'), commandLine(scene, 'fix definition-broken')]}
       : {cure: [manager.byHand('status', service.name)], isFixable: false}),
   }

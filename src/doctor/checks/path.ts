@@ -1,4 +1,5 @@
 import {HostError} from '../../host/host.js'
+import {hasOwnText} from '../../managers/manager.js'
 import {unitPath} from '../../service/unit-path.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
@@ -58,7 +59,7 @@ export const definition: CheckDefinition<Evidence> = {
       optional,
       goneFolders: folders.filter((folder) => !wanted.split(':').includes(folder) && !isThere(scene, folder)),
       wanted,
-      isOurs: scene.seen.manager.installed === 'own' && given === undefined && scene.seen.manager.definitionPaths.length <= 2,
+      isOurs: hasOwnText(scene.seen.manager) && given === undefined && scene.seen.manager.definitionPaths.length <= 2,
     }
   },
   diagnose: (scene, evidence) => {
@@ -91,7 +92,7 @@ function missingTools({seen}: Scene, {required, optional, searchPath, goneFolder
 
 /** Our own PATH has only folders that were there. Upstream's has had others from the first day. */
 function goneFolders({seen}: Scene, {goneFolders: gone, searchPath}: Evidence): Found | undefined {
-  if (gone.length === 0 || seen.manager.installed !== 'own') return undefined
+  if (gone.length === 0 || !hasOwnText(seen.manager)) return undefined
   return {
     kind: 'folder-gone',
     severity: 'warning',

@@ -66,13 +66,12 @@ function leftovers({files: host, scope}: Systemd, service: Service, wanted: read
   })
 }
 
-function removeSteps(systemd: Systemd, {service, installed, settings}: ManagerObservation): Step[] {
+function removeSteps(systemd: Systemd, {service, installed}: ManagerObservation): Step[] {
   const {files: host, scope} = systemd
   const as = ownerIn(systemd, service)
   const {unit, dropIn, dropInFolder, supportFolder} = definitionPaths(scope, service)
   // The unit first: our drop-in beside it is what tells that we created it, even if another tool has rewritten it since.
-  const isCreated = installed === 'own' || (settings?.createdDefinition && installed !== 'foreign')
-  const files = [...(isCreated ? [unit] : []), dropIn, ...leftovers(systemd, service, [])]
+  const files = [...(installed === 'own' ? [unit] : []), dropIn, ...leftovers(systemd, service, [])]
   // systemd itself removes the folder when the service stops, but not during its delay before a restart, nor for a unit that goes on running.
   const runtime = runtimeFolderOf(scope, service)
   const remembered = orNoAccess(() => host.list(runtime) ?? []).map((name) => path.join(runtime, name))

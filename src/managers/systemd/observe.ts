@@ -6,7 +6,7 @@ import {accountDoor} from '../../host/account-door.js'
 import {type Account, HostError} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
 import type {Service} from '../../service/service.js'
-import {parseSettings} from '../../service/settings.js'
+import {parseSettings, type ServiceSettings} from '../../service/settings.js'
 import type {Activity, LastExit, ManagerObservation, Observer} from '../manager.js'
 import {orNoAccess} from '../no-access.js'
 import {ownedDirectives} from './directives.js'
@@ -50,11 +50,17 @@ export function observer(systemd: Systemd): Observer {
     return ownEnvironment.get(GatewayVariable.home)
   }
 
-  const installation = (dropIn: string, fragment: string): ManagerObservation['installed'] => {
-    if (fragment === '') return 'no'
+  /** Whose it is follows from who created it. Our drop-in beside a unit tells that ours was not removed meanwhile, and another one put there. */
+  const installation = (
+    dropIn: string,
+    fragment: string,
+    settings: ServiceSettings | undefined,
+  ): Pick<ManagerObservation, 'installed' | 'isRewritten'> => {
+    if (fragment === '') return {installed: 'no'}
     return orNoAccess(() => {
-      if (isOwn(readIfAllowed(files, fragment) ?? '')) return 'own'
-      return files.lstat(dropIn) ? 'adopted' : 'foreign'
+      if (isOwn(readIfAllowed(files, fragment) ?? '')) return {installed: 'own'}
+      if (!files.lstat(dropIn)) return {installed: 'foreign'}
+      return settings?.createdDefinition ? {installed: 'own', isRewritten: true} : {installed: 'adopted'}
     })
   }
 
@@ -62,13 +68,14 @@ export function observer(systemd: Systemd): Observer {
     const paths = definitionPaths(scope, service)
     const seen = observed(shown)
     const failures = readIfAllowed(accountDoor(host, service.account), path.join(runtimeFolderOf(scope, service), 'failures'))
+    const settings = orNoAccess(() => parseSettings(readIfAllowed(files, paths.settings)))
     return {
       ...seen,
       home: homeOf(seen, shown),
       service,
-      installed: isLoaded(shown) ? installation(paths.dropIn, shown.FragmentPath ?? '') : 'no',
+      ...(isLoaded(shown) ? installation(paths.dropIn, shown.FragmentPath ?? '', settings) : {installed: 'no'}),
       failuresInARow: positive(failures?.trim()) ?? 0,
-      settings: orNoAccess(() => parseSettings(readIfAllowed(files, paths.settings))),
+      settings,
     }
   }
 

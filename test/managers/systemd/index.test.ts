@@ -229,6 +229,12 @@ describe('observe', () => {
     expect(observeOne(loaded, {[UNIT]: '# Written by hermes-svc.\n'}).installed).toBe('own')
     expect(observeOne(loaded, {[UNIT]: upstreamUnit()}).installed).toBe('foreign')
     expect(observeOne(loaded, {[UNIT]: upstreamUnit(), [DROP_IN]: ''}).installed).toBe('adopted')
+    // Who created it: upstream's gateways rewrite whatever unit is there at each start.
+    const created = {[`${SUPPORT}/settings.json`]: formatSettings({...SETTINGS, createdDefinition: true})}
+    const rewritten = observeOne(loaded, {...created, [UNIT]: upstreamUnit(), [DROP_IN]: ''})
+    expect(rewritten).toMatchObject({installed: 'own', isRewritten: true})
+    expect(observeOne(loaded, {...created, [UNIT]: upstreamUnit()})).toMatchObject({installed: 'foreign'})
+    expect(observeOne(loaded, {...created, [UNIT]: '# Written by hermes-svc.\n', [DROP_IN]: ''})).not.toHaveProperty('isRewritten')
   })
 
   it.each(['masked', 'bad-setting', 'error'])('says that a unit is unusable: %s', (LoadState) => {
@@ -622,7 +628,7 @@ describe('what an uninstall takes away', () => {
   })
 
   it('takes the unit away that we created, whoever has rewritten it', () => {
-    expect(steps(installed, {installed: 'adopted', settings: {...SETTINGS, createdDefinition: true}})).toContain(`remove-file ${UNIT}`)
+    expect(steps(installed, {installed: 'own', isRewritten: true})).toContain(`remove-file ${UNIT}`)
   })
 
   it('takes away what a kill -9 left of a half-written unit', () => {
