@@ -36,11 +36,11 @@ export abstract class NodeFiles {
 
   readText(file: string, maxBytes = this.isAccounts ? MAX_TEXT_BYTES : MAX_OWN_TEXT_BYTES): string | undefined {
     return this.absentIsUndefined('cannot read', file, () => {
-      const fd = openPlain(file, this.isAccounts)
+      const opened = openPlain(file, this.isAccounts)
       try {
-        return readWhole(fd, maxBytes).toString('utf8')
+        return readWhole(opened, maxBytes).toString('utf8')
       } finally {
-        fs.closeSync(fd)
+        fs.closeSync(opened.fd)
       }
     })
   }
@@ -86,7 +86,7 @@ export abstract class NodeFiles {
         try {
           const before = fs.fstatSync(fd, {bigint: true})
           if (!before.isFile()) throw errnoError('EINVAL')
-          const write = edit(readWhole(fd, MAX_TEXT_BYTES))
+          const write = edit(readWhole({fd, size: Number(before.size)}, MAX_TEXT_BYTES))
           if (!write) return true
           const now = fs.statSync(file, {bigint: true})
           if (now.ino !== before.ino || now.dev !== before.dev || now.size !== before.size || now.ctimeNs !== before.ctimeNs) continue
@@ -116,9 +116,8 @@ export abstract class NodeFiles {
 
   readTail(file: string, bytes: number): string | undefined {
     return this.absentIsUndefined('cannot read', file, () => {
-      const fd = openPlain(file, this.isAccounts)
+      const {fd, size} = openPlain(file, this.isAccounts)
       try {
-        const {size} = fs.fstatSync(fd)
         const start = Math.max(0, size - bytes)
         const buffer = Buffer.alloc(size - start)
         const text = buffer.toString('utf8', 0, fs.readSync(fd, buffer, 0, buffer.length, start))
