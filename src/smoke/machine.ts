@@ -241,14 +241,8 @@ class RunningMachine implements Machine {
   ) {}
 
   async exec(argv: readonly string[], options: MachineExecOptions = {}): Promise<RunResult> {
-    const {user} = options
-    const env: Record<string, string> = {}
-    for (const [key, value] of Object.entries({...loginEnv(user), ...options.env})) {
-      if (value !== undefined) env[key] = value
-    }
-    const cwd = options.cwd ?? user?.home ?? '/root'
-    const timeoutMs = options.timeoutMs ?? EXEC_TIMEOUT_MS
-    const enter = [this.cgroupProcs(), user?.uid ?? 0, user?.gid ?? 0, this.leaderPid, timeoutMs / 1000, cwd].map(String)
+    const {uid, gid, cwd, env, timeoutMs} = execDefaults(options)
+    const enter = [this.cgroupProcs(), uid, gid, this.leaderPid, timeoutMs / 1000, cwd].map(String)
     const startMs = this.host.monotonicMs()
     const result = await this.host.run(['/bin/sh', '-c', ENTER, 'enter', ...enter, ...argv], {
       env,
@@ -334,6 +328,17 @@ done
 function failure(what: string, result: RunResult): ServiceError {
   const evidence = [result.stderr.trim(), result.failure].filter((line) => line !== undefined && line !== '') as string[]
   return new ServiceError(`could not ${what} in the throw-away machine`, {code: 'machine-failed', exitStatus: ExitStatus.failed, evidence})
+}
+
+/** Whose ids, which folder, environment and time limit a program inside gets. */
+export function execDefaults(options: MachineExecOptions) {
+  const {user} = options
+  const env: Record<string, string> = {}
+  for (const [key, value] of Object.entries({...loginEnv(user), ...options.env})) {
+    if (value !== undefined) env[key] = value
+  }
+  const cwd = options.cwd ?? user?.home ?? '/root'
+  return {uid: user?.uid ?? 0, gid: user?.gid ?? 0, cwd, env, timeoutMs: options.timeoutMs ?? EXEC_TIMEOUT_MS}
 }
 
 /** What login(1) and pam_systemd(8) would set. */

@@ -11,6 +11,9 @@ import {type Machine, MACHINE_NODE, MACHINE_PACKAGE, whyNoMachine} from '../../s
 import {describeUnless} from '../support/describe-unless.js'
 import {bootTestMachine, describeOnSystemd, testHost, waitFor} from '../support/machines.js'
 
+const textOf = async (machine: Machine, argv: readonly string[], user?: Account) =>
+  (await machine.exec(argv, user ? {user} : {})).stdout.trim()
+
 await describeOnSystemd(
   'a throw-away machine',
   (machine) => {
@@ -19,7 +22,7 @@ await describeOnSystemd(
       ann = await machine().addUser('ann')
     })
 
-    const text = async (argv: readonly string[], user?: Account) => (await machine().exec(argv, user ? {user} : {})).stdout.trim()
+    const text = (argv: readonly string[], user?: Account) => textOf(machine(), argv, user)
 
     it('has a real systemd as PID 1', async () => {
       expect(await text(['readlink', '/proc/1/exe'])).toMatch(/\/lib\/systemd\/systemd$/)
@@ -69,39 +72,87 @@ await describeOnSystemd(
       expect((await machine().exec(['touch', `${MACHINE_PACKAGE}/package.json`])).stderr).toContain('Read-only file system')
       expect((await machine().exec(['chmod', '0700', MACHINE_NODE])).stderr).toContain('Read-only file system')
     })
-
-    it('passes arguments, input and exit status through as they are', async () => {
-      const argv = ['', 'a b', "'", '"', '$HOME', '\\n', 'line\nline', '*', '--', 'hällo']
-      const result = await machine().exec(['sh', '-c', 'printf "%s\\0" "$@"; cat; exit 42', 'sh', ...argv], {input: 'in\nput', user: ann})
-      expect(result.stdout).toBe([...argv, 'in\nput'].join('\0'))
-      expect(result.code).toBe(42)
-    })
-
-    it('gives a user the environment of a login, changed as asked', async () => {
-      const env = {EXTRA: 'x y', XDG_RUNTIME_DIR: undefined}
-      const show = 'echo "$USER $HOME $PWD $EXTRA ${XDG_RUNTIME_DIR-none} $(id -un) $(id -Gn)"'
-      const result = await machine().exec(['sh', '-c', show], {user: ann, env})
-      expect(result.stdout).toBe('ann /home/ann /home/ann x y none ann ann\n')
-      expect(await text(['sh', '-c', 'echo $XDG_RUNTIME_DIR $VITEST'], ann)).toBe(`/run/user/${ann.uid}`)
-    })
-
-    it('kills inside what takes too long', async () => {
-      const result = await machine().exec(['sh', '-c', 'echo begun; sleep 987; echo ended'], {timeoutMs: 400})
-      expect(result).toMatchObject({failure: 'TIMEOUT', code: null, stdout: 'begun\n'})
-      const left = await text(['sh', '-c', 'cat /proc/[0-9]*/cmdline | tr "\\0" " " | grep -c "sleep 98[7]"'])
-      expect(left).toBe('0')
-    })
-
-    it('reads and writes files', async () => {
-      await machine().writeText('/home/ann/note', 'hällo\n', {user: ann, mode: 0o600})
-      expect(await machine().readText('/home/ann/note')).toBe('hällo\n')
-      expect(await text(['stat', '--format=%U %a', '/home/ann/note'])).toBe('ann 600')
-      expect(await machine().readText('/home/ann/nothing')).toBeUndefined()
-      await expect(machine().writeText('/no/such/folder/file', '')).rejects.toMatchObject({code: 'machine-failed'})
-    })
   },
-  {versions: ['host', '257']},
+  {versions: ['host', '257'], door: 'own'},
 )
+
+// What tests run goes through the second door, what `smoke --isolated` runs through the first: what either gives is the same.
+for (const door of ['own', 'runner'] as const) {
+  await describeOnSystemd(
+    `a program in a throw-away machine, by the ${door === 'own' ? "machine's own door" : "tests' runner"}`,
+    (machine) => {
+      let ann: Account
+      beforeAll(async () => {
+        ann = await machine().addUser('ann')
+      })
+
+      const text = (argv: readonly string[], user?: Account) => textOf(machine(), argv, user)
+
+      it('passes arguments, input and exit status through as they are', async () => {
+        const argv = ['', 'a b', "'", '"', '$HOME', '\\n', 'line\nline', '*', '--', 'hällo']
+        const result = await machine().exec(['sh', '-c', 'printf "%s\\0" "$@"; cat; exit 42', 'sh', ...argv], {input: 'in\nput', user: ann})
+        expect(result.stdout).toBe([...argv, 'in\nput'].join('\0'))
+        expect(result.code).toBe(42)
+      })
+
+      it('gives a user the environment of a login, changed as asked', async () => {
+        const env = {EXTRA: 'x y', XDG_RUNTIME_DIR: undefined}
+        const show = 'echo "$USER $HOME $PWD $EXTRA ${XDG_RUNTIME_DIR-none} $(id -un) $(id -Gn)"'
+        const result = await machine().exec(['sh', '-c', show], {user: ann, env})
+        expect(result.stdout).toBe('ann /home/ann /home/ann x y none ann ann\n')
+        expect(await text(['sh', '-c', 'echo $XDG_RUNTIME_DIR $VITEST'], ann)).toBe(`/run/user/${ann.uid}`)
+      })
+
+      it('kills inside what takes too long', async () => {
+        const result = await machine().exec(['sh', '-c', 'echo begun; sleep 987; echo ended'], {timeoutMs: 400})
+        expect(result).toMatchObject({failure: 'TIMEOUT', code: null, stdout: 'begun\n'})
+        const left = await text(['sh', '-c', 'cat /proc/[0-9]*/cmdline | tr "\\0" " " | grep -c "sleep 98[7]"'])
+        expect(left).toBe('0')
+      })
+
+      it('reads and writes files', async () => {
+        await machine().writeText('/home/ann/note', 'hällo\n', {user: ann, mode: 0o600})
+        expect(await machine().readText('/home/ann/note')).toBe('hällo\n')
+        expect(await text(['stat', '--format=%U %a', '/home/ann/note'])).toBe('ann 600')
+        expect(await machine().readText('/home/ann/nothing')).toBeUndefined()
+        await expect(machine().writeText('/no/such/folder/file', '')).rejects.toMatchObject({code: 'machine-failed'})
+      })
+
+      it('tells by which signal it ended, and 127 or 126 where it could not be started', async () => {
+        const end = async (argv: readonly string[]) => {
+          const {code, signal} = await machine().exec(argv)
+          return signal ?? code
+        }
+        const ends = [['sh', '-c', 'kill -TERM $$'], ['sh', '-c', 'kill -KILL $$'], ['/no/such/program'], ['/etc/passwd']].map(end)
+        expect(await Promise.all(ends)).toEqual(['SIGTERM', 'SIGKILL', 127, 126])
+      })
+
+      it('has no terminal, no signal that is ignored, umask 022, and the cgroup of PID 1', async () => {
+        const show =
+          'umask; grep -E "^Sig(Ign|Blk)" /proc/self/status; [ "$(cat /proc/self/cgroup)" = "$(cat /proc/1/cgroup)" ] && echo same; : </dev/tty'
+        const {stdout, code} = await machine().exec(['sh', '-c', show])
+        expect(
+          stdout
+            .split('\n')
+            .slice(0, -1)
+            .map((line) => line.replace(/\s+/, ' ')),
+        ).toEqual(['0022', 'SigBlk: 0000000000000000', 'SigIgn: 0000000000000000', 'same'])
+        expect(code).not.toBe(0)
+      })
+
+      it('answers many at once, and passes what is no text and what is large', async () => {
+        const numbers = Array.from({length: 20}, (_, index) => index)
+        const replies = await Promise.all(
+          numbers.map((number) => text(['sh', '-c', 'sleep 0.$(($1 % 3)); echo "$1"', 'sh', String(number)], ann)),
+        )
+        expect(replies).toEqual(numbers.map(String))
+        const large = await machine().exec(['sh', '-c', 'head -c 3000000 /dev/zero | tr "\\0" x; printf "\\377" >&2'])
+        expect({length: large.stdout.length, stderr: large.stderr}).toEqual({length: 3_000_000, stderr: '\ufffd'})
+      })
+    },
+    {door},
+  )
+}
 
 await describeOnSystemd(
   'the machine of a Debian 13',

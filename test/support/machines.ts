@@ -3,8 +3,16 @@ import {fileURLToPath} from 'node:url'
 import {afterAll, beforeAll} from 'vitest'
 import type {Host} from '../../src/host/host.js'
 import {createNodeHost} from '../../src/host/node-host.js'
-import {bootMachine, type Machine, type MachineOptions, whyNoMachine} from '../../src/smoke/machine.js'
+import {
+  bootMachine,
+  execDefaults,
+  type Machine,
+  type MachineExecOptions,
+  type MachineOptions,
+  whyNoMachine,
+} from '../../src/smoke/machine.js'
 import {describeUnless} from './describe-unless.js'
+import {Runner, RUNNER_LIMIT_MS} from './runner.js'
 import {systemd257Root} from './systemd-257-root.js'
 
 export {type CommandResult, hermesSvc, waitFor} from './hermes-svc.js'
@@ -19,6 +27,8 @@ export interface OnSystemdOptions {
   /** Default: `host` alone. */
   readonly versions?: readonly SystemdVersion[]
   readonly binds?: NonNullable<MachineOptions['binds']>
+  /** Whether what starts programs inside is itself inside, as it is unless told otherwise, or they are let in one by one, as `smoke --isolated` does it. */
+  readonly door?: 'runner' | 'own'
 }
 
 let machines = 0
@@ -38,7 +48,7 @@ export async function describeOnSystemd(
     describeUnless(reason, `${name} [${label}]`, () => {
       let machine: Machine | undefined
       beforeAll(async () => {
-        machine = await bootTestMachine({root, ...(options.binds ? {binds: options.binds} : {})})
+        machine = await bootTestMachine({root, ...(options.binds ? {binds: options.binds} : {})}, options.door)
       })
       afterAll(async () => {
         await machine?.down()
@@ -68,11 +78,25 @@ done
 `
 
 /** Boots a machine under a name that no other test of this process has. */
-export async function bootTestMachine(options: Partial<MachineOptions> = {}): Promise<Machine> {
+export async function bootTestMachine(
+  options: Partial<MachineOptions> = {},
+  door: NonNullable<OnSystemdOptions['door']> = 'runner',
+): Promise<Machine> {
   const machine = await bootMachine(testHost, {name: `test-${(machines += 1)}`, ...options})
   const masked = await machine.exec(['sh', '-c', MASK_GENERATORS])
   if (masked.code !== 0) throw new Error(masked.stderr)
-  return machine
+  if (door === 'own') return machine
+  const runner = await Runner.start((argv) => machine.exec(argv, {timeoutMs: RUNNER_LIMIT_MS}), `/proc/${machine.leaderPid}/root`)
+  return withRunner(machine, runner)
+}
+
+/** The same machine, whose programs are started inside it; by itself where that one is gone. */
+function withRunner(machine: Machine, runner: Runner): Machine {
+  const exec = (argv: readonly string[], options: MachineExecOptions = {}) =>
+    runner.isThere
+      ? runner.run({argv, ...execDefaults(options), ...(options.input === undefined ? {} : {input: options.input})})
+      : machine.exec(argv, options)
+  return Object.create(machine, {exec: {value: exec}}) as Machine
 }
 
 async function systemdRoot(version: SystemdVersion): Promise<{root: string; reason: string | undefined; label: string}> {
