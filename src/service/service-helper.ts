@@ -1,6 +1,6 @@
-import path from 'node:path'
 import {ExitStatus, ServiceError} from '../errors.js'
 import type {Host} from '../host/host.js'
+import {packageText} from './package-text.js'
 import {requireValidPolicy, type RestartPolicy} from './restart-policy.js'
 
 /**
@@ -23,10 +23,7 @@ export interface HelperView {
 
 /** The text of the file. */
 export function helperText(host: Host): string {
-  const file = path.join(host.packageRoot, 'templates', HELPER_NAME)
-  const text = host.readText(file)
-  if (text === undefined) throw new Error(`the package is incomplete: ${file} is missing`)
-  return text
+  return packageText(host, HELPER_NAME)
 }
 
 /** The words behind the file's name in a call. Throws a RangeError for a policy that is none. */

@@ -1,7 +1,7 @@
-import path from 'node:path'
 import {GatewayExit} from '../gateway/contract.js'
 import {type Host} from '../host/host.js'
 import {COMPILED_TEMPLATES, type CompiledTemplate} from './compiled-templates.js'
+import {packageText} from './package-text.js'
 
 /** By their source, where the build has not compiled them. */
 const compiled = new Map<string, CompiledTemplate>()
@@ -29,9 +29,7 @@ function strict(template: string, view: Readonly<Record<string, unknown>>): Read
 }
 
 async function compiledFromSource(host: Host, name: string): Promise<CompiledTemplate> {
-  const file = path.join(host.packageRoot, 'templates', name)
-  const source = host.readText(file)
-  if (source === undefined) throw new Error(`the package is incomplete: ${file} is missing`)
+  const source = packageText(host, name)
   const known = compiled.get(source)
   if (known) return known
   // ejs 6 has a default export only; its types, made for version 3, say otherwise.

@@ -1,10 +1,19 @@
+import {readFileSync} from 'node:fs'
+import path from 'node:path'
 import type {Service} from '../../src/service/service.js'
 import type {Account} from '../../src/host/host.js'
-import {LOOK, S6_ENVIRONMENT, shell} from '../../src/managers/s6/programs.js'
+import {S6_ENVIRONMENT, type SlotProgram} from '../../src/managers/s6/programs.js'
 import {DEFAULT_RESTART_POLICY} from '../../src/service/restart-policy.js'
 import {DEFAULT_HEARTBEAT, type ServiceSettings} from '../../src/service/settings.js'
 import type {FakeCommand, FakeFile} from './fake-host.js'
 import {packageFiles} from './package-files.js'
+
+const PROGRAMS = path.join(import.meta.dirname, '../../templates/s6/programs')
+
+/** The argv of one of the sh programs of s6 with its arguments. */
+export function slotArgv(program: SlotProgram, ...args: readonly string[]): string[] {
+  return ['/bin/sh', '-c', readFileSync(path.join(PROGRAMS, `${program}.sh`), 'utf8'), 'hermes-svc', ...args]
+}
 
 export const ROOT: Account = {uid: 0, gid: 0, name: 'root', home: '/root'}
 export const HERMES: Account = {uid: 10_000, gid: 10_000, name: 'hermes', home: '/opt/data'}
@@ -44,6 +53,6 @@ export function s6Files(): Record<string, FakeFile | string> {
 
 /** The one look that is taken at slots, and what s6 answers for each. */
 export function lookCommand(services: readonly Service[], answers: readonly string[]): FakeCommand {
-  const argv = shell(LOOK, ...services.map(({name}) => `/run/service/${name}`))
+  const argv = slotArgv('look', ...services.map(({name}) => `/run/service/${name}`))
   return {argv, via: 'read', env: S6_ENVIRONMENT, stdout: answers.map((answer) => `${answer}\n--\n`).join('')}
 }

@@ -2,11 +2,10 @@ import {describe, expect, it} from 'vitest'
 import type {RunResult} from '../../src/host/host.js'
 import {boot} from '../../src/lifecycle/boot.js'
 import {bootLine, bootLogFile} from '../../src/lifecycle/boot-report.js'
-import {RELEASE} from '../../src/managers/s6/programs.js'
 import {resolveTarget} from '../../src/observe/where.js'
 import {formatSettings} from '../../src/service/settings.js'
 import {type FakeFile, FakeHost} from '../fakes/fake-host.js'
-import {HERMES, ROOT, S6_SETTINGS, s6Files} from '../fakes/s6.js'
+import {HERMES, ROOT, S6_SETTINGS, s6Files, slotArgv} from '../fakes/s6.js'
 
 const STAGING = '/run/service/.hermes-svc-boot/gateway-default'
 const own = (text: string): FakeFile => ({text, uid: HERMES.uid, gid: HERMES.gid})
@@ -60,7 +59,7 @@ describe('boot', () => {
     expect(texts[`${STAGING}/run`]).toContain('# Written by hermes-svc')
     expect(texts[`${STAGING}/boot-reason`]).toBe(`${profiles[0]?.reason}\n`)
     expect([`${STAGING}/down` in texts, '/run/service/.hermes-svc-boot/gateway-work/down' in texts]).toEqual([true, true])
-    expect(container.ran.at(-1)?.slice(2)).toEqual([RELEASE, 'hermes-svc', '/run/service/gateway-default'])
+    expect(container.ran.at(-1)).toEqual(slotArgv('release', '/run/service/gateway-default'))
     expect(container.ran).toContainEqual(['s6-svscanctl', '-a', '/run/service'])
   })
 

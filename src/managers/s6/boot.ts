@@ -5,7 +5,7 @@ import {type Account, type Door, type Host, HostError} from '../../host/host.js'
 import {parseSettings} from '../../service/settings.js'
 import {type BootFailures, type BootSlot, type BuiltSlots, type ChosenSettings, whyFailed} from '../container.js'
 import type {DefinitionFile} from '../manager.js'
-import {PUBLISH, RELEASE, REMOVE, S6_ENVIRONMENT, SET_ALL, shell, SKELETON, SUPERVISED} from './programs.js'
+import {S6_ENVIRONMENT, slotProgram} from './programs.js'
 import {withLacking} from './capabilities.js'
 import {renderDefinition} from './render.js'
 import {parseEnvironment} from './environment-file.js'
@@ -77,11 +77,11 @@ export async function buildSlots(host: Host, scan: string, account: Account, slo
   }
   keepSettings(host, account, kept)
   const owner = `${account.uid}:${account.gid}`
-  await forAll(door, left(), (some) => shell(SKELETON, owner, ...some.map(folderOf)), failures)
+  await forAll(door, left(), (some) => slotProgram(host, 'skeleton', owner, ...some.map(folderOf)), failures)
   // rename(2) within one file system is atomic, and fails where something is in the way. Those of the first call are gone from the second.
   const publish = (some: readonly BootSlot[]) =>
     some.length === 1
-      ? shell(PUBLISH, ...some.flatMap((slot) => [folderOf(slot), slotPaths(scan, slot.service).slot]))
+      ? slotProgram(host, 'publish', ...some.flatMap((slot) => [folderOf(slot), slotPaths(scan, slot.service).slot]))
       : ['mv', '--', ...some.map(folderOf), `${scan}/`]
   const fresh = left().filter((slot) => !old.has(slot))
   await forAll(door, fresh, publish, failures)
@@ -113,7 +113,7 @@ async function takeOver(
       failures.set(slot, error.message)
       continue
     }
-    const argv = shell(REMOVE, scan, slot.service.name)
+    const argv = slotProgram(host, 'remove', scan, slot.service.name)
     const result = await host.run(argv, {env: S6_ENVIRONMENT, timeoutMs: CHANGE_TIMEOUT_MS})
     if (result.code !== 0) failures.set(slot, result.failure ?? (result.stderr.trim() || `exit ${result.code}`))
     old.delete(slot)
@@ -144,12 +144,12 @@ export async function takeUpSlots(host: Host, scan: string, {done, old}: BuiltSl
   const isHeard = (await run(['s6-svscanctl', '-a', scan])).code === 0
   const fresh = done.filter((slot) => !old.has(slot) && slot.wanted === 'running').map(slotOf)
   // At the very first of a boot s6-svscan does not listen yet, and takes up by itself what is there when it does.
-  if (isHeard && fresh.length > 0) await run(shell(SUPERVISED, ...fresh), SUPERVISED_TIMEOUT_MS)
+  if (isHeard && fresh.length > 0) await run(slotProgram(host, 'supervised', ...fresh), SUPERVISED_TIMEOUT_MS)
   for (const slot of fresh) door.removeFile(path.join(slot, 'down'))
-  if (fresh.length > 0) await run(shell(RELEASE, ...fresh))
+  if (fresh.length > 0) await run(slotProgram(host, 'release', ...fresh))
   const told = done.filter((slot) => old.has(slot))
   const argvFor = (some: readonly BootSlot[]) =>
-    shell(SET_ALL, ...some.flatMap((slot) => [slot.wanted === 'running' ? '-u' : '-d', slotOf(slot)]))
+    slotProgram(host, 'set-all', ...some.flatMap((slot) => [slot.wanted === 'running' ? '-u' : '-d', slotOf(slot)]))
   await forAll(door, told, argvFor, failures)
   return failures
 }

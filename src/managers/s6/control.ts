@@ -4,20 +4,20 @@ import type {Service} from '../../service/service.js'
 import type {Control} from '../manager.js'
 import {controlAccount, type S6, slotsAccount} from './ownership.js'
 import {slotPaths} from './paths.js'
-import {ABORT, ANNOUNCE, changeStep, RESTART, shell, START, STOP} from './programs.js'
+import {changeStep, type SlotProgram, slotProgram} from './programs.js'
 
 /** See Control. */
 export function control({host, scan}: S6): Control {
   const paths = (service: Service) => slotPaths(scan, service)
   /** Has programs of s6 act on a slot, with ids that nothing in it can lead astray. */
-  const act = (service: Service, why: string, program: string): RunStep => {
+  const act = (service: Service, why: string, program: SlotProgram, ...args: string[]): RunStep => {
     const {slot} = paths(service)
-    return changeStep(why, shell(program, scan, slot), controlAccount(host, slot, service.account))
+    return changeStep(why, slotProgram(host, program, scan, slot, ...args), controlAccount(host, slot, service.account))
   }
   /** Tells the gateway that the end that it is about to be sent is meant. */
   const announce = (service: Service): RunStep => {
     const {slot, helpers, memory} = paths(service)
-    const argv = shell(ANNOUNCE, scan, slot, helpers, memory, service.profile.home)
+    const argv = slotProgram(host, 'announce', scan, slot, helpers, memory, service.profile.home)
     return {...changeStep('tell the gateway that its end is meant', argv, service.account), mayFail: true}
   }
   const settle = (service: Service): RunStep[] => {
@@ -34,10 +34,10 @@ export function control({host, scan}: S6): Control {
   return {
     enable: (service) => down(service, 'let it start when its slot is taken up', 'rm', '-f'),
     disable: (service) => down(service, 'keep it down when its slot is taken up', 'touch'),
-    start: (service) => [...settle(service), act(service, 'start the gateway', START)],
-    stop: (service) => [announce(service), act(service, 'stop the gateway', STOP)],
-    restart: (service) => [announce(service), ...settle(service), act(service, 'restart the gateway', RESTART)],
-    abort: (service) => [act(service, 'stop the gateway, and kill what is left of it', ABORT), ...settle(service)],
+    start: (service) => [...settle(service), act(service, 'start the gateway', 'start')],
+    stop: (service) => [announce(service), act(service, 'stop the gateway', 'stop')],
+    restart: (service) => [announce(service), ...settle(service), act(service, 'restart the gateway', 'start', 'restart')],
+    abort: (service) => [act(service, 'stop the gateway, and kill what is left of it', 'abort'), ...settle(service)],
     settle,
   }
 }

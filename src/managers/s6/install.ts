@@ -9,13 +9,13 @@ import type {Installer, ManagerObservation} from '../manager.js'
 import {orNoAccess} from '../no-access.js'
 import {doorTo, isClosed, type S6, slotsAccount, takeBack} from './ownership.js'
 import {slotPaths, stagingOf} from './paths.js'
-import {changeStep, PUBLISH, REMOVE, shell, SKELETON} from './programs.js'
+import {changeStep, slotProgram} from './programs.js'
 
 const SCRIPTS = ['run', 'finish', 'log/run']
 
 /** Ends the supervisor of a slot and takes the slot away, with what is left of an earlier attempt. `memory`: goes with it. */
-export function removeSlot(scan: string, name: string, as: Account | undefined, memory = ''): RunStep {
-  return changeStep(`end the supervision of ${name}, and remove its slot`, shell(REMOVE, scan, name, memory), as)
+export function removeSlot({host, scan}: Pick<S6, 'host' | 'scan'>, name: string, as: Account | undefined, memory = ''): RunStep {
+  return changeStep(`end the supervision of ${name}, and remove its slot`, slotProgram(host, 'remove', scan, name, memory), as)
 }
 
 /** Takes a slot back to root before anything is written there. What was the user's is not given back by an undo. */
@@ -36,7 +36,7 @@ function takeBackStep(host: Host, slot: string): Step {
  * Moves steps that make a slot's files to the place beside it where a new one is built, and has it renamed in when all of it is there, so
  * that s6-svscan never sees half of one. It is `down` until it is started. Steps about other places come first. `as`: whose the slot will be.
  */
-function buildBeside(scan: string, name: string, steps: readonly Step[], account: Account, as: Account | undefined): Step[] {
+function buildBeside({host, scan}: S6, name: string, steps: readonly Step[], account: Account, as: Account | undefined): Step[] {
   const slot = `${scan}/${name}`
   const staging = stagingOf(scan, name)
   const isInside = (place: string) => place === slot || place.startsWith(`${slot}/`)
@@ -48,11 +48,11 @@ function buildBeside(scan: string, name: string, steps: readonly Step[], account
   })
   return [
     ...steps.filter((step) => !inside.includes(step)),
-    ...onUndo([removeSlot(scan, name, as)]),
+    ...onUndo([removeSlot({host, scan}, name, as)]),
     ...moved,
     {kind: 'write-file', why: 'keep it down until it is started', path: `${staging}/down`, text: '', mode: 0o644, as},
-    changeStep(`let ${account.name} control it`, shell(SKELETON, `${account.uid}:${account.gid}`, staging), as),
-    changeStep(`put it in place as ${slot}`, shell(PUBLISH, staging, slot), as),
+    changeStep(`let ${account.name} control it`, slotProgram(host, 'skeleton', `${account.uid}:${account.gid}`, staging), as),
+    changeStep(`put it in place as ${slot}`, slotProgram(host, 'publish', staging, slot), as),
   ]
 }
 
@@ -71,7 +71,7 @@ export function installer(s6: S6): Installer {
       const {slot, run} = paths(service)
       const isChange = steps.some((step) => 'path' in step && step.path.startsWith(`${slot}/`))
       if (orNoAccess(() => doorTo(s6, service).lstat(run) === undefined))
-        return !isChange ? [...steps] : buildBeside(scan, service.name, steps, service.account, owner(service))
+        return !isChange ? [...steps] : buildBeside(s6, service.name, steps, service.account, owner(service))
       const isOpen = host.account.uid === 0 && !owner(service) && !isClosed(host, slot)
       return isOpen ? [takeBackStep(host, slot), ...steps] : [...steps]
     },
@@ -90,7 +90,8 @@ export function installer(s6: S6): Installer {
   }
 }
 
-function removeSteps({host, scan}: S6, {service, installed}: ManagerObservation): Step[] {
+function removeSteps(s6: S6, {service, installed}: ManagerObservation): Step[] {
+  const {host, scan} = s6
   const {slot, staging, memory, support, settings, environmentFile} = slotPaths(scan, service)
   const owner = slotsAccount(host, scan, service.account)
   const user = accountDoor(host, service.account)
@@ -98,7 +99,7 @@ function removeSteps({host, scan}: S6, {service, installed}: ManagerObservation)
   const isOurs = isThere && installed !== 'foreign'
   const files = orNoAccess(() => [environmentFile, settings].filter((file) => user.lstat(file) !== undefined))
   return [
-    ...(isOurs ? [removeSlot(scan, path.basename(slot), owner, owner ? '' : memory)] : []),
+    ...(isOurs ? [removeSlot(s6, path.basename(slot), owner, owner ? '' : memory)] : []),
     ...(isOurs && owner ? [changeStep(`remove ${memory}`, ['rm', '-rf', '--', memory])] : []),
     ...files.map((file) => removeFileStep(file, service.account)),
     ...(orNoAccess(() => user.lstat(support) !== undefined) ? [removeFolderStep(support, service.account)] : []),

@@ -2,7 +2,7 @@ import {ExitStatus, ServiceError} from '../../errors.js'
 import type {Account} from '../../host/host.js'
 import type {LastExit} from '../manager.js'
 import type {S6} from './ownership.js'
-import {LOOK, S6_ENVIRONMENT, shell} from './programs.js'
+import {S6_ENVIRONMENT, slotProgram} from './programs.js'
 
 const READ_TIMEOUT_MS = 20_000
 
@@ -23,7 +23,7 @@ export type SlotReading = SlotState | 'none' | 'hidden'
 
 /** What s6 says of slots that are all looked at with the same ids, undefined for this process's own. Throws exit 4 for an answer that is none. */
 export function lookAt({host}: Pick<S6, 'host'>, slots: readonly string[], as: Account | undefined): SlotReading[] {
-  const result = (as ? host.as(as) : host).read(shell(LOOK, ...slots), {env: S6_ENVIRONMENT, timeoutMs: READ_TIMEOUT_MS})
+  const result = (as ? host.as(as) : host).read(slotProgram(host, 'look', ...slots), {env: S6_ENVIRONMENT, timeoutMs: READ_TIMEOUT_MS})
   const readings = result.code === 0 ? parsed(result.stdout) : []
   if (readings.length === slots.length) return readings
   throw cannotTell(`s6 answered for ${readings.length} slots instead of ${slots.length}: ${result.failure ?? result.stderr.trim()}`)

@@ -15,7 +15,7 @@ import {removeSlot} from './install.js'
 import {lookAt} from './svstat.js'
 import {isClosed, type S6, slotsAccount} from './ownership.js'
 import {HEARTBEAT_SLOT, isGatewaySlot, stagingOf} from './paths.js'
-import {changeStep, PUBLISH_SHARED, RESTART, shell, START} from './programs.js'
+import {changeStep, slotProgram} from './programs.js'
 import {requireS6Tool, tools} from './render.js'
 
 /** As long as systemd gives it (TimeoutStartSec= of its unit). */
@@ -38,7 +38,7 @@ export function tick(s6: S6): Tick {
             return isThere ? slotFaults(s6, as) : []
           },
           install: (files, faults) => installSteps(s6, files, faults.length > 0, as),
-          remove: () => (isThere ? [removeSlot(scan, HEARTBEAT_SLOT, as)] : []),
+          remove: () => (isThere ? [removeSlot(s6, HEARTBEAT_SLOT, as)] : []),
         }
       },
     }),
@@ -96,21 +96,21 @@ function installSteps(s6: S6, files: readonly DefinitionFile[], isDown: boolean,
   // One that its user could change, in a scan directory that is root's by now, is made anew: root would run what is in it.
   const isOpen = host.account.uid === 0 && !as && host.lstat(slot) !== undefined && !isClosed(host, slot)
   const differing = isOpen ? files : files.filter((file) => !isAsWanted(slots.of(HEARTBEAT_SLOT), file))
-  if (differing.length === 0) return isDown ? [changeStep('start the heartbeat', shell(START, scan, slot), as)] : []
+  if (differing.length === 0) return isDown ? [changeStep('start the heartbeat', slotProgram(host, 'start', scan, slot), as)] : []
   const isNew = isOpen || host.lstat(slot) === undefined
   // Two commands at once must not build in the same place.
   const folder = isNew ? stagingOf(scan, `${HEARTBEAT_SLOT}-${host.pid}`) : slot
   const write = differing.map((file) => writeStep({...file, path: path.join(folder, path.basename(file.path))}, as))
   if (!isNew) {
-    const restart = changeStep('tick from now on as the slot says', shell(RESTART, scan, slot), as)
+    const restart = changeStep('tick from now on as the slot says', slotProgram(host, 'start', scan, slot, 'restart'), as)
     return [...onUndo([restart]), ...write, restart]
   }
   return [
-    ...(isOpen ? [removeSlot(scan, HEARTBEAT_SLOT, as)] : []),
-    ...onUndo([removeSlot(scan, HEARTBEAT_SLOT, as)]),
+    ...(isOpen ? [removeSlot(s6, HEARTBEAT_SLOT, as)] : []),
+    ...onUndo([removeSlot(s6, HEARTBEAT_SLOT, as)]),
     makeFolderStep(folder, as),
     ...write,
-    changeStep(`put it in place as ${slot}`, shell(PUBLISH_SHARED, folder, slot), as),
-    changeStep('start the heartbeat', shell(START, scan, slot), as),
+    changeStep(`put it in place as ${slot}`, slotProgram(host, 'publish-shared', folder, slot), as),
+    changeStep('start the heartbeat', slotProgram(host, 'start', scan, slot), as),
   ]
 }

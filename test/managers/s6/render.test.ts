@@ -1,5 +1,5 @@
 import {spawnSync} from 'node:child_process'
-import {mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync} from 'node:fs'
+import {mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import path from 'node:path'
 import {afterEach, describe, expect, it} from 'vitest'
@@ -71,6 +71,14 @@ describe('the definition of a slot', () => {
 })
 
 describeUnless(lacks('shellcheck'), 'shellcheck', () => {
+  it('finds nothing in the programs that act on slots', () => {
+    const folder = path.join(import.meta.dirname, '../../../templates/s6/programs')
+    const files = readdirSync(folder).map((name) => path.join(folder, name))
+    // skeleton.sh has lists split at newlines, meant so.
+    const result = spawnSync('shellcheck', ['-s', 'sh', '-e', 'SC2086', ...files], {encoding: 'utf8'})
+    expect([files.length > 10, result.stdout]).toEqual([true, ''])
+  })
+
   it('finds nothing in the scripts of a slot', async () => {
     const folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'slot-')))
     folders.push(folder)

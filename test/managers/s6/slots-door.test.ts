@@ -1,11 +1,10 @@
 import {describe, expect, it} from 'vitest'
 import {MAX_TEXT_BYTES} from '../../../src/host/host.js'
-import {LOOK, shell} from '../../../src/managers/s6/programs.js'
 import {slotsDoor} from '../../../src/managers/s6/ownership.js'
 import {formatSettings} from '../../../src/service/settings.js'
 import {type FakeFile, FakeHost, USER} from '../../fakes/fake-host.js'
 import {s6Manager} from '../../fakes/managers.js'
-import {HERMES, ROOT, S6_SERVICE, S6_SETTINGS, s6Files, SLOT} from '../../fakes/s6.js'
+import {HERMES, ROOT, S6_SERVICE, S6_SETTINGS, s6Files, SLOT, slotArgv} from '../../fakes/s6.js'
 
 const SCAN = '/run/service'
 const BEAT = `${SCAN}/hermes-svc-heartbeat`
@@ -70,7 +69,7 @@ describe.each<[string, FakeFile, FakeFile]>([
   it('is written anew where a heartbeat is wanted', async () => {
     const host = machine({...GIVEN_AWAY, [BEAT]: {folder: true, ...HERMES_OWNED}, [`${BEAT}/run`]: run})
     host.expect({argv: ['test', '-x', '/usr/bin/node'], times: Infinity})
-    host.expect({argv: shell(LOOK, BEAT), via: 'read', stdout: 'true true 9 -1 -1 12\n--\n'})
+    host.expect({argv: slotArgv('look', BEAT), via: 'read', stdout: 'true true 9 -1 -1 12\n--\n'})
     const {steps} = await s6Manager(host).tick.heartbeat(S6_SERVICE, S6_SETTINGS)
     expect(steps).toContainEqual(expect.objectContaining({kind: 'write-file', path: `${BEAT}/run`, as: HERMES}))
     expect(JSON.stringify(steps)).not.toContain('/root/secret')
