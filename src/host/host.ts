@@ -88,6 +88,11 @@ export interface Door {
   readTail(path: string, bytes: number): string | undefined
   /** Creates one folder; its parent must exist. Returns false if it was there already. */
   makeFolder(path: string, mode: number): boolean
+  /**
+   * Makes a folder of this account's alone in the place for temporary ones, for what a program writes that nobody wants. `links`: names in it, and what
+   * each leads to. Throws HostError where there is no room for one.
+   */
+  temporaryFolder(links: ReadonlyMap<string, string>): TemporaryFolder
   removeFile(path: string): boolean
   /** Removes a folder if it is empty; returns false if it is absent or not empty. */
   removeFolder(path: string): boolean
@@ -189,6 +194,12 @@ export interface FileStat {
   readonly device: number
   /** Modification time, ms since the epoch. */
   readonly modifiedMs: number
+}
+
+export interface TemporaryFolder {
+  readonly path: string
+  /** Takes it away with all that is in it by then; links are not followed. What cannot be removed is left to who empties such places. */
+  remove(): void
 }
 
 /** What may still be written on a file system. */

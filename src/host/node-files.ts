@@ -1,7 +1,18 @@
 import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
 import {errnoError, errnoOf} from './errno.js'
 import {withExactly} from './exact-place.js'
-import {type Account, type FileStat, type FreeSpace, HostError, type InPlaceWrite, MAX_OWN_TEXT_BYTES, MAX_TEXT_BYTES} from './host.js'
+import {
+  type Account,
+  type FileStat,
+  type FreeSpace,
+  HostError,
+  type InPlaceWrite,
+  MAX_OWN_TEXT_BYTES,
+  MAX_TEXT_BYTES,
+  type TemporaryFolder,
+} from './host.js'
 import {openPlain, readWhole} from './plain-file.js'
 import {addLine, makeFolderWhole, replaceFile} from './whole-write.js'
 
@@ -130,6 +141,24 @@ export abstract class NodeFiles {
 
   makeFolder(folder: string, mode: number): boolean {
     return this.guard('cannot create', folder, () => makeFolderWhole(folder, mode))
+  }
+
+  temporaryFolder(links: ReadonlyMap<string, string>): TemporaryFolder {
+    // Another account has its own; TMPDIR is about this process.
+    const place = this.actor ? '/tmp' : os.tmpdir()
+    const folder = this.guard('cannot create a folder in', place, () => {
+      const made = fs.mkdtempSync(path.join(place, 'hermes-svc-'))
+      for (const [name, target] of links) fs.symlinkSync(target, path.join(made, name))
+      return made
+    })
+    const remove = () => {
+      try {
+        this.withActorIds(() => fs.rmSync(folder, {recursive: true, force: true}))
+      } catch {
+        // What a program still writes into it keeps it from going.
+      }
+    }
+    return {path: folder, remove}
   }
 
   removeFile(file: string): boolean {

@@ -3,9 +3,9 @@ import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {type Account, type Door, type Host, HostError} from '../host/host.js'
 import {splitCommandLine} from './command-line.js'
 import {otherWriterOf, TEMPORARY_FOLDERS} from './home-check.js'
+import {TRY_TIMEOUT_MS, tryGateway} from './gateway-try.js'
 import {refusedPath, refusedText, shown} from './text-check.js'
 
-const PROBE_TIMEOUT_MS = 30_000
 /** A larger program is no script; reading a whole interpreter would take long. */
 const LONGEST_SCRIPT_BYTES = 1_048_576
 
@@ -98,7 +98,7 @@ function commandWords(host: Host, value: string, refuse: (why: string) => Servic
 
 /**
  * Proves a command before anything is written: it lasts, nobody else can replace it, the service's user can execute it, its interpreter
- * is there, and `--version` answers in the very environment that the service will have. Throws a ServiceError that names the path.
+ * is there, and `--version` answers in the environment that the service will have, but for its home. Throws a ServiceError that names the path.
  */
 export async function proveGatewayCommand(
   host: Host,
@@ -132,7 +132,7 @@ export async function proveGatewayCommand(
   if (interpreter)
     throw fail(`${program} needs the interpreter ${JSON.stringify(interpreter)}, which does not exist, or ${account.name} cannot see it`)
 
-  const result = await asUser.run([...argv, '--version'], {env: {...environment}, cwd: '/', timeoutMs: PROBE_TIMEOUT_MS})
+  const result = await tryGateway(asUser, argv, environment)
   if (result.code === 0) return
   const lines = `${result.stdout}\n${result.stderr}`
     .split('\n')
@@ -140,7 +140,7 @@ export async function proveGatewayCommand(
     .slice(-10)
   const missing = /No module named '?([\w.]+)'?/.exec(result.stderr)
   if (missing) throw fail(`${program} runs, but the Python module ${missing[1]} is missing from its environment`, lines)
-  if (result.failure === 'TIMEOUT') throw fail(`${[...argv, '--version'].join(' ')} gave no answer in ${PROBE_TIMEOUT_MS / 1000} s`, lines)
+  if (result.failure === 'TIMEOUT') throw fail(`${[...argv, '--version'].join(' ')} gave no answer in ${TRY_TIMEOUT_MS / 1000} s`, lines)
   throw fail(`${[...argv, '--version'].join(' ')} ended with ${result.failure ?? result.signal ?? `exit status ${result.code}`}`, lines)
 }
 

@@ -44,7 +44,7 @@ export function helperWords(verb: HelperVerb, {home, state, policy}: HelperView)
 }
 
 /** The system's own tools first: a service outlives the PATH of whoever installs it. The helper has the same folders. */
-const TOOL_PATH = '/usr/bin:/bin:/usr/sbin:/run/current-system/sw/bin'
+export const TOOL_PATH = '/usr/bin:/bin:/usr/sbin:/run/current-system/sw/bin'
 
 /** Where a standard tool is on this machine, for a definition. Throws a ServiceError if it is nowhere. */
 export function toolPath(host: Host, tool: string): string {

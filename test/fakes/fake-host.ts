@@ -15,6 +15,7 @@ import {
   MAX_TEXT_BYTES,
   type RunOptions,
   type RunResult,
+  type TemporaryFolder,
   type Tethered,
 } from '../../src/host/host.js'
 
@@ -437,6 +438,17 @@ export class FakeHost implements Host, AccountHost, Doors {
     this.put(this.placeFor(folder, 'cannot create'), {folder: true, mode, uid: this.account.uid, gid: this.account.gid})
     this.record({kind: 'makeFolder', path: folder, mode, as: this.account.name})
     return true
+  }
+
+  temporaryFolder(links: ReadonlyMap<string, string>): TemporaryFolder {
+    const folder = '/tmp/hermes-svc-XXXXXX'
+    this.put(folder, {folder: true, mode: 0o700, uid: this.account.uid, gid: this.account.gid})
+    for (const [name, link] of links) this.put(`${folder}/${name}`, {link})
+    const remove = () => {
+      for (const name of [...this.machine.files.keys()])
+        if (name === folder || name.startsWith(`${folder}/`)) this.machine.files.delete(name)
+    }
+    return {path: folder, remove}
   }
 
   removeFile(file: string): boolean {

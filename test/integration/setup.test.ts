@@ -92,7 +92,11 @@ await describeOnSystemd('setup', (machine) => {
       'is cancelled by Ctrl-C at "%s?", and nothing was changed',
       async (_, index) => {
         const before = await work.lasting()
+        // What it runs to see that the gateway starts writes into its home.
+        const inHome = () => work.sh('find "$1" | sort', [work.home])
+        const filesBefore = await inHome()
         const end = await wizard(bob, [...answers.slice(0, index), [answers[index]?.[0] ?? '', CTRL_C]])
+        expect(await inHome()).toBe(filesBefore)
         expect({code: end.code, screen: end.screen}).toEqual({
           code: 130,
           screen: expect.stringMatching(/\nhermes-svc: cancelled; nothing was changed$/) as string,

@@ -156,11 +156,12 @@ describe('parseCommandFlag', () => {
 describe('proveGatewayCommand', () => {
   const ENV = {PATH: '/usr/bin', HERMES_HOME: HOME}
   const ARGV = ['/opt/hermes', '-m', 'x']
+  const THROW_AWAY = '/tmp/hermes-svc-XXXXXX'
   const probe = (more: Partial<FakeCommand> = {}): FakeCommand => ({
     argv: [...ARGV, '--version'],
     via: 'run',
     as: 'user',
-    env: ENV,
+    env: {...ENV, HERMES_HOME: THROW_AWAY, PYTHONDONTWRITEBYTECODE: '1'},
     ...more,
   })
 
@@ -170,7 +171,11 @@ describe('proveGatewayCommand', () => {
     argv: readonly string[] = ARGV,
   ): Promise<void> {
     const host = new FakeHost({account: ROOT, accounts: [USER], files: {...SHELL, ...files}, commands})
-    await proveGatewayCommand(host, argv, USER, ENV)
+    try {
+      await proveGatewayCommand(host, argv, USER, ENV)
+    } finally {
+      expect(host.stat(THROW_AWAY)).toBeUndefined()
+    }
     host.assertAllUsed()
   }
 
@@ -180,8 +185,32 @@ describe('proveGatewayCommand', () => {
     return error as ServiceError
   }
 
-  it("runs --version as the service's user, in exactly its environment", async () => {
+  it("runs --version as the service's user, in exactly its environment, but with a home to throw away", async () => {
     await prove({'/opt/hermes': program()}, [probe()])
+  })
+
+  describe('where a network can be withheld', () => {
+    const files = {'/opt/hermes': program(), '/usr/bin/unshare': program()}
+    const apart = (more: Partial<FakeCommand> = {}): FakeCommand =>
+      probe({argv: ['/usr/bin/unshare', '--user', '--map-current-user', '--net', '--', ...ARGV, '--version'], ...more})
+
+    it('runs it without one', async () => {
+      await prove(files, [apart()])
+    })
+
+    it('runs it again with one if it fails, as a wrapper does that fetches its secrets, and goes by that', async () => {
+      await prove(files, [apart({code: 1, stderr: 'doppler: no route to host'}), probe()])
+      const error = await refused(files, [apart({failure: 'TIMEOUT'}), probe({code: 3, stderr: 'boom'})])
+      expect(error.message).toContain('ended with exit status 3')
+    })
+  })
+
+  it("leads to the home's programs from the home to throw away, for a wrapper that names its own by the home", async () => {
+    const seen: unknown[] = []
+    const effect = (host: FakeHost) => seen.push(host.list(THROW_AWAY), host.readLink(`${THROW_AWAY}/venv`))
+    const ofHome = {[`${HOME}/venv/bin/python`]: program(), [`${HOME}/logs`]: {folder: true} as const, [`${HOME}/.env`]: {text: 'TOKEN=1'}}
+    await prove({'/opt/hermes': program(), ...ofHome}, [probe({effect})])
+    expect(seen).toEqual([['venv'], `${HOME}/venv`])
   })
 
   it.each<[string, Record<string, FakeFile>, string]>([

@@ -155,12 +155,13 @@ function ask(path: string, request: string, patienceMs = 2000): Promise<string> 
 
 describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
   describe('command line and home', () => {
-    test('--version names the configured version and leaves no trace', () => {
+    test('--version names the configured version, and writes into the home as any command of upstream does', () => {
       const home = tempHome()
       configure(home, {version: '0.21'})
       const out = execFileSync(PYTHON, [PROGRAM, '--version'], {env: {HERMES_HOME: home}, encoding: 'utf8'})
       expect(out).toBe('Hermes Agent v0.21.0 (stand-in)\n')
-      expect(readdirSync(home)).toEqual(['stand-in.json'])
+      expect(readdirSync(home).sort()).toEqual(['.update_check', 'logs', 'stand-in.json'])
+      expect(readdirSync(join(home, 'logs')).sort()).toEqual(['agent.log', 'errors.log'])
     })
 
     test('is executable by itself', () => {
