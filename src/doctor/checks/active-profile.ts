@@ -26,7 +26,6 @@ export const definition: CheckDefinition<Evidence> = {
   why: 'Its gateway starts in a home that is not its own, beside or instead of the gateway of that profile.',
   needsService: true,
   needsManager: true,
-  managers: ['systemd', 'launchd'],
   look: ({target: {manager, service, userHost}, seen}) => {
     const {commandLine, command} = manager.definition.evidence(seen.manager)
     const file = path.join(service.profile.root, HomeFile.activeProfile)
