@@ -4,7 +4,7 @@ import {fileURLToPath} from 'node:url'
 import type {RunResult} from '../../src/host/host.js'
 import {waitFor} from './hermes-svc.js'
 
-const PROGRAM = fs.readFileSync(fileURLToPath(new URL('runner.py', import.meta.url)), 'utf8')
+const PROGRAM = fs.readFileSync(fileURLToPath(new URL('../support/runner.py', import.meta.url)), 'utf8')
 /** Longer than any suite takes. */
 export const RUNNER_LIMIT_MS = 86_400_000
 
@@ -35,7 +35,10 @@ interface Answer {
  * processes, and the fork of a process as large as a worker of vitest: three quarters of what such a small program takes, and there are thousands of them.
  */
 export class Runner {
-  private readonly waiting = new Map<number, {argv: readonly string[]; resolve(result: RunResult): void; reject(error: Error): void}>()
+  private readonly waiting = new Map<
+    number,
+    {argv: readonly string[]; resolve: (result: RunResult) => void; reject: (error: Error) => void}
+  >()
   private requests = 0
   private bytes: Buffer = Buffer.alloc(0)
   private ended: Error | undefined

@@ -1,10 +1,11 @@
 import type {ServiceReport} from '../../src/observe/report.js'
-import {type ChildProcess, spawn, spawnSync} from 'node:child_process'
+import {type ChildProcess, spawn} from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import type {StandInConfig, StandInEvent} from '../../src/smoke/stand-in/config.js'
 import {describeUnless} from './describe-unless.js'
 import {testHost, waitFor} from './machines.js'
+import {Runner} from './runner.js'
 
 /** uid and gid of the image's own user. */
 export const HERMES_ID = 10_000
@@ -65,10 +66,11 @@ printf '%s\\n' 'root:x:0:0:root:/root:/bin/sh' 'hermes:x:${HERMES_ID}:${HERMES_I
 printf '%s\\n' 'root:x:0:' 'hermes:x:${HERMES_ID}:' >etc/group
 : >opt/node
 mount -n --bind "$node" opt/node
-for part in bin dist templates; do mkdir "opt/hermes-svc/$part"; mount -n --bind "$package/$part" "opt/hermes-svc/$part"; done
+mkdir opt/hermes-svc/bin opt/hermes-svc/dist opt/hermes-svc/templates
+for part in bin dist templates; do mount -n --bind "$package/$part" "opt/hermes-svc/$part"; done
 cp "$package/package.json" opt/hermes-svc/
 mount -n --bind "$volume" opt/data
-for program in ${S6_PROGRAMS.join(' ')}; do ln -s "/usr/bin/$program" "command/$program"; done
+ln -s ${S6_PROGRAMS.map((name) => `/usr/bin/${name}`).join(' ')} command/
 cat >command/with-contenv <<'END'
 #!/bin/sh
 # As s6-overlay's: the variables that the container was started with, then the program.
@@ -93,12 +95,6 @@ exec env -i PATH=/command:/usr/bin:/bin s6-svscan -d 3 /run/service 3>/run/s6/re
 /** What Docker gives root in a container unless told otherwise: no CAP_SYS_PTRACE. For setpriv(1). */
 export const DOCKER_CAPABILITIES =
   '+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_raw,+sys_chroot,+mknod,+audit_write,+setfcap'
-
-/** $1: seconds. $2: uid. $3: capabilities, or empty for all. Enters a container and runs a program. */
-const ENTER = `limit=$1 uid=$2 capabilities=$3
-shift 3
-exec \${capabilities:+setpriv --inh-caps=-all --bounding-set="-all,$capabilities" --} setpriv --reuid="$uid" --regid="$uid" --clear-groups -- timeout --signal=KILL "$limit" "$@"
-`
 
 /** A program's end within a container. */
 export interface Ended {
@@ -223,6 +219,7 @@ export class S6Container {
     /** As this machine sees it. */
     readonly initPid: number,
     readonly volume: Volume,
+    private readonly runner: Runner,
     private readonly output: () => string,
   ) {}
 
@@ -250,7 +247,8 @@ export class S6Container {
       const init = childOf(child.pid ?? 0)
       return init !== undefined && fs.existsSync(`/proc/${init}/root/run/service/.s6-svscan/control`) && comm(init) === 's6-svscan' && init
     }, 's6-svscan as PID 1')
-    const container = new S6Container(child, initPid, volume, () => output)
+    const runner = await Runner.start((argv) => entered(initPid, argv), `/proc/${initPid}/root`)
+    const container = new S6Container(child, initPid, volume, runner, () => output)
     await waitFor(() => container.sh('s6-svscanctl -a /run/service').then(({code}) => code === 0), 's6-svscan to listen')
     return container
   }
@@ -266,7 +264,7 @@ export class S6Container {
   }
 
   /** Runs a program inside, with the container's environment, as `docker exec` does. */
-  exec(argv: readonly string[], options: ExecOptions = {}): Promise<Ended> {
+  async exec(argv: readonly string[], options: ExecOptions = {}): Promise<Ended> {
     const uid = options.uid ?? 0
     const env = {
       PATH: '/opt/hermes/bin:/command:/usr/local/bin:/usr/bin:/bin',
@@ -275,21 +273,10 @@ export class S6Container {
       LC_ALL: 'C.UTF-8',
       ...options.env,
     }
-    const enter = ['--target', String(this.initPid), '--mount', '--pid', '--', 'sh', '-c', ENTER, 'enter']
-    const child = spawn('nsenter', [...enter, String(options.timeoutSec ?? 60), String(uid), options.capabilities ?? '', ...argv], {
-      env,
-      cwd: '/',
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    let [stdout, stderr] = ['', '']
-    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
-    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
-    return new Promise((resolve, reject) => {
-      child.once('error', reject)
-      child.once('close', (code) => {
-        resolve({code, stdout, stderr, json: <T>() => parseJson<T>(stdout, `${argv.join(' ')}: exit ${code}\n${stdout}\n${stderr}`)})
-      })
-    })
+    const {capabilities, timeoutSec = 60} = options
+    const limited = capabilities === undefined ? argv : ['setpriv', '--inh-caps=-all', `--bounding-set=-all,${capabilities}`, '--', ...argv]
+    const {code, stdout, stderr} = await this.runner.run({argv: limited, uid, gid: uid, cwd: '/', env, timeoutMs: timeoutSec * 1000})
+    return {code, stdout, stderr, json: <T>() => parseJson<T>(stdout, `${argv.join(' ')}: exit ${code}\n${stdout}\n${stderr}`)}
   }
 
   sh(program: string, options: ExecOptions = {}): Promise<Ended> {
@@ -361,10 +348,25 @@ export class S6Container {
   }
 }
 
+/** Runs a program in the namespaces of a process. Resolves when it has ended. */
+function entered(pid: number, argv: readonly string[]): Promise<{stderr: string}> {
+  const child = spawn('nsenter', ['--target', String(pid), '--mount', '--pid', '--', ...argv], {
+    env: {PATH: '/usr/bin:/bin'},
+    cwd: '/',
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let stderr = ''
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', () => resolve({stderr}))
+  })
+}
+
 /** The first child of a process, as this machine sees it. */
 function childOf(pid: number): number | undefined {
-  const {stdout} = spawnSync('ps', ['-o', 'pid=', '--ppid', String(pid)], {encoding: 'utf8'})
-  const child = Number(stdout.trim().split('\n')[0])
+  const file = `/proc/${pid}/task/${pid}/children`
+  const child = fs.existsSync(file) ? Number(fs.readFileSync(file, 'utf8').split(' ')[0]) : 0
   return child > 0 ? child : undefined
 }
 
