@@ -1,6 +1,7 @@
 import {DEFAULT_WEDGE_WINDOW_MS} from '../observe/ask-loop.js'
 import {proveAll} from '../observe/look.js'
-import {report} from '../observe/report.js'
+import {momentOf, onlineOf} from '../observe/online.js'
+import {onlineReport, report} from '../observe/report.js'
 import {ExitStatus} from '../errors.js'
 import {servedBy} from '../observe/served.js'
 import {listText} from '../ui/status-text.js'
@@ -21,7 +22,10 @@ export default class List extends ServiceCommand<typeof List> {
     const windowMs = this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS
     const found = await this.during('see which gateways are alive', () => proveAll(targets, windowMs, this.flags.scope === undefined))
     const nowMs = this.host.monotonicMs()
-    const reports = found.map(({target, seen}) => report(seen, target.manager, nowMs, servedBy(target)))
+    const reports = found.map(({target, seen}) => {
+      const online = onlineReport(onlineOf(seen, momentOf(target.host, seen)))
+      return report(seen, target.manager, nowMs, servedBy(target), online)
+    })
     await prepareWidths(reports)
     for (const line of listText(reports, this.textWidth)) this.print(line)
     const untold = found.flatMap(({seen}) => (seen.unreachable ? [seen.unreachable.message] : []))

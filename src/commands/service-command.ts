@@ -1,14 +1,17 @@
 import type {TargetFlags} from '../observe/place.js'
 import {DEFAULT_PROFILE} from '../gateway/contract.js'
 import type {Command} from '@oclif/core/command'
-import {ExitStatus, usageError} from '../errors.js'
+import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {HostError} from '../host/host.js'
 import {change, type ChangeOptions} from '../lifecycle/change.js'
+import {awaitOnline} from '../lifecycle/see-online.js'
+import {assess} from '../observe/assess.js'
+import type {OnlineReport, ServiceReport} from '../observe/report.js'
 import {resolveTarget, type Target} from '../observe/where.js'
 import {outcomeOf, type Plan} from '../plan/plan.js'
 import {listProfiles} from '../service/profile.js'
 import type {Annotation} from './annotations.js'
-import {writeDocument} from '../ui/failure.js'
+import {cancelledError, writeDocument} from '../ui/failure.js'
 import {stepReporter} from '../ui/progress.js'
 import {didYouMean} from '../text/suggest.js'
 import {BaseCommand, type CommandResult} from './base.js'
@@ -81,6 +84,7 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
       return {exitStatus: ExitStatus.ok, json, outcome: null}
     }
     const signal = this.cancelSignal
+    const beganMs = this.host.monotonicMs()
     const options: ChangeOptions = {
       command,
       listener: stepReporter(this.progressPlace),
@@ -92,7 +96,40 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
     this.print(outcome)
     if (note) this.note(`The journal could not be written: ${note}`)
     const changed = applied.some((step) => step.changed)
-    return {exitStatus: ExitStatus.ok, json: {service: name, profile, dryRun: false, changed, outcome}, outcome}
+    const online = plan.runs ? await this.comesOnline(target, {outcome, beganMs, isNew: applied.length > 0}) : null
+    return {exitStatus: ExitStatus.ok, json: {service: name, profile, dryRun: false, changed, outcome, online}, outcome}
+  }
+
+  /**
+   * Says whether people reach the gateway that runs now; of one that has just come up (`isNew`) the first platform is waited for. What was to be done is
+   * done by then, so it never makes the command fail; only that it was cancelled is told.
+   */
+  private async comesOnline(
+    target: Target,
+    {outcome, beganMs, isNew}: {outcome: string; beganMs: number; isNew: boolean},
+  ): Promise<OnlineReport | null> {
+    const {timeout} = this.flags as {timeout?: number}
+    const deadlineMs = isNew ? (timeout === undefined ? Infinity : beganMs + timeout) : beganMs
+    const signal = this.cancelSignal
+    const work = () => awaitOnline(target, {deadlineMs, signal})
+    try {
+      const found = await this.during('see whether it comes online', work)
+      if (!found) return null
+      await this.sayOnline({service: target.service.name, actual: assess(found.seen).actual, online: found.shown, servedBy: null})
+      return found.shown
+    } catch (error) {
+      if (!signal.aborted) throw error
+      throw new ServiceError(`${cancelledError().message}: ${outcome}, and goes on connecting`, {
+        code: 'cancelled',
+        exitStatus: ExitStatus.cancelled,
+      })
+    }
+  }
+
+  /** Says it in the words of `status`. */
+  protected async sayOnline(seen: Pick<ServiceReport, 'service' | 'actual' | 'online' | 'servedBy'>): Promise<void> {
+    const {onlineLines} = await import('../ui/status-text.js')
+    for (const line of onlineLines(seen, this.textWidth)) this.print(line)
   }
 
   /** Runs a change for one service, or with --all for every profile that has one. The worst exit status wins. */

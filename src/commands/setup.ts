@@ -6,8 +6,9 @@ import type {Finding} from '../doctor/finding.js'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {typedWithSudo} from '../host/sudo-path.js'
 import {servedBy} from '../observe/served.js'
-import {assess} from '../observe/assess.js'
+import {assess, statusExit} from '../observe/assess.js'
 import type {Target} from '../observe/where.js'
+import {seeOnline} from '../lifecycle/see-online.js'
 import {managersHere} from '../managers/index.js'
 import type {Plan} from '../plan/plan.js'
 import {parseCommandFlag} from '../service/gateway-command.js'
@@ -213,15 +214,21 @@ Ctrl-C at a question changes nothing; later what was under way is taken back. Wi
     }
   }
 
+  /** The status that it ends with says it. */
+  protected override sayOnline(): Promise<void> {
+    return Promise.resolve()
+  }
+
   /** The proof, as `status` has it. A service that is meant to be stopped is well when it is. */
   private async showStatus(target: Target, isNew: boolean): Promise<{exitStatus: ExitStatus; report: ServiceReport}> {
     const seen = await prove(target)
-    const result = report(seen, target.manager, target.host.monotonicMs(), servedBy(target))
+    const {online, shown} = seeOnline(target, seen)
+    const result = report(seen, target.manager, target.host.monotonicMs(), servedBy(target), shown)
     const {statusText} = await import('../ui/status-text.js')
     if (isNew) this.print()
     for (const line of statusText(result, await this.paint, this.textWidth)) this.print(line)
     const isAsWanted = result.desired === 'stopped' && result.actual === 'stopped'
-    return {exitStatus: isAsWanted ? ExitStatus.ok : assess(seen).exitStatus, report: result}
+    return {exitStatus: isAsWanted ? ExitStatus.ok : statusExit(assess(seen), online), report: result}
   }
 
   private json({target, service, answers}: Settled): object {

@@ -1,4 +1,5 @@
-import {report as statusOf} from '../observe/report.js'
+import {onlineReport, report as statusOf} from '../observe/report.js'
+import {onlineOfScene} from './situation.js'
 import {usageError} from '../errors.js'
 import {TOOL_ENVIRONMENT} from '../gateway/process-darwin.js'
 import type {Host} from '../host/host.js'
@@ -22,7 +23,7 @@ export function writeReport(host: Host, file: string, diagnoses: readonly Diagno
     const {target, seen, unreachable, monotonicMs, servedBy} = diagnosis.scene
     return {
       ...diagnosisReport(diagnosis),
-      status: statusOf(seen, target.manager, monotonicMs, servedBy),
+      status: statusOf(seen, target.manager, monotonicMs, servedBy, onlineReport(onlineOfScene(diagnosis.scene))),
       unreachable: unreachable?.message ?? null,
       definition: {files: seen.manager.definitionPaths, directives: seen.manager.directives, settings: seen.manager.settings ?? null},
       gateway: {state: seen.gateway.state, pidRecord: seen.gateway.pidRecord, lock: seen.gateway.lock},

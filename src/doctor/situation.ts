@@ -1,5 +1,5 @@
 import type {ProcessEntry, ProcessInfo} from '../gateway/process-info.js'
-import {timestampMicros} from '../gateway/python-values.js'
+import {type Online, onlineOf} from '../observe/online.js'
 import {START_UNIT_MS} from '../gateway/process.js'
 import type {Scene} from './scene.js'
 
@@ -42,16 +42,7 @@ export function isJustWritten({target, nowMs}: Pick<Scene, 'target' | 'nowMs'>, 
   return stat !== undefined && Math.abs(nowMs - stat.modifiedMs) < SETTLED_MS
 }
 
-/** A time of upstream's files, in ms since the epoch: ISO 8601 with a zone, or seconds. Undefined for anything else. */
-export function momentMs(time: string | number | undefined): number | undefined {
-  if (typeof time === 'number') return time * 1000
-  const micros = time === undefined ? undefined : timestampMicros(time)
-  return micros === undefined ? undefined : micros / 1000
-}
-
-/** A length of time in words, to the precision that a person needs, e.g. "2 h". */
-export function inWords(ms: number): string {
-  const sec = Math.round(ms / 1000)
-  if (sec < 120) return `${sec} s`
-  return sec < 7200 ? `${Math.round(sec / 60)} min` : sec < 172_800 ? `${Math.round(sec / 3600)} h` : `${Math.round(sec / 86_400)} days`
+/** Whether people reach the gateway of a scene. */
+export function onlineOfScene(scene: Scene): Online {
+  return onlineOf(scene.seen, {nowMs: scene.nowMs, ageMs: gatewayAgeMs(scene)})
 }

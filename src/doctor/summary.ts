@@ -1,4 +1,5 @@
-import {report, type ServiceReport} from '../observe/report.js'
+import {onlineReport, report, type ServiceReport} from '../observe/report.js'
+import {onlineOfScene} from './situation.js'
 import {ExitStatus} from '../errors.js'
 import type {Diagnosis} from './examine.js'
 import type {Finding} from './finding.js'
@@ -26,7 +27,7 @@ export interface DiagnosisReport {
 
 export function diagnosisReport({scene, examined, findings}: Diagnosis): DiagnosisReport {
   const {service, manager} = scene.target
-  const {desired, actual, enabled} = report(scene.seen, manager, scene.monotonicMs, scene.servedBy)
+  const {desired, actual, enabled} = report(scene.seen, manager, scene.monotonicMs, scene.servedBy, onlineReport(onlineOfScene(scene)))
   const {profile} = service
   return {
     service: service.name,

@@ -160,6 +160,31 @@ export function stateWordOf(value: unknown): SaidState | undefined {
   return Object.values(StateWord).find((word) => String(word) === value) ?? 'unknown'
 }
 
+/** What a gateway says of one of its platforms. */
+export enum PlatformWord {
+  /** @holds 0.16 gateway/run.py */
+  connecting = 'connecting',
+  /** @holds 0.16 gateway/run.py */
+  connected = 'connected',
+  /** It failed, and is tried again for ever. @holds 0.16 gateway/run.py */
+  retrying = 'retrying',
+  /** It failed in a way that no further try mends. @holds 0.16 gateway/run.py */
+  fatal = 'fatal',
+  /** @holds 0.16 gateway/platforms/base.py */
+  disconnected = 'disconnected',
+  /** Somebody paused it in a chat. @holds 0.16 gateway/run.py */
+  paused = 'paused',
+}
+
+/** What a platform's entry says: one of the words, or one that is not known. */
+export type PlatformWordSaid = PlatformWord | 'unknown'
+
+/** The word that the value of a platform's `state` is; undefined where it is no text, or an empty one. */
+export function platformWordOf(value: unknown): PlatformWordSaid | undefined {
+  if (typeof value !== 'string' || value === '') return undefined
+  return Object.values(PlatformWord).find((word) => String(word) === value) ?? 'unknown'
+}
+
 /** What a gateway ends with; 1 is any other failure. */
 export const GatewayExit = {
   /** As it was told to. Up to 0.16 also a restart under systemd. @holds 0.10 gateway/run.py */
@@ -197,6 +222,60 @@ export const GatewayVariable = {
   startWindow: 'HERMES_GATEWAY_START_WINDOW_S',
   /** The root home's gateway serves the profiles too. @holds 0.20 gateway/config.py */
   multiplex: 'GATEWAY_MULTIPLEX_PROFILES',
+} as const
+
+/**
+ * The variables that set a chat platform up: whoever has them all has it. Others are set up in `HomeFile.config`, and plugins add more, so that
+ * their absence does not prove that there is none. @holds 0.16 gateway/config.py */
+export const CHAT_VARIABLES: ReadonlyMap<string, readonly string[]> = new Map([
+  ['telegram', ['TELEGRAM_BOT_TOKEN']],
+  ['discord', ['DISCORD_BOT_TOKEN']],
+  ['slack', ['SLACK_BOT_TOKEN']],
+  ['whatsapp', ['WHATSAPP_ENABLED']],
+  ['whatsapp_cloud', ['WHATSAPP_CLOUD_PHONE_NUMBER_ID', 'WHATSAPP_CLOUD_ACCESS_TOKEN']],
+  ['signal', ['SIGNAL_HTTP_URL', 'SIGNAL_ACCOUNT']],
+  ['matrix', ['MATRIX_HOMESERVER', 'MATRIX_ACCESS_TOKEN']],
+  ['mattermost', ['MATTERMOST_URL', 'MATTERMOST_TOKEN']],
+  ['email', ['EMAIL_ADDRESS', 'EMAIL_PASSWORD', 'EMAIL_IMAP_HOST', 'EMAIL_SMTP_HOST']],
+  ['sms', ['TWILIO_ACCOUNT_SID', 'TWILIO_AUTH_TOKEN']],
+  ['dingtalk', ['DINGTALK_CLIENT_ID', 'DINGTALK_CLIENT_SECRET']],
+  ['feishu', ['FEISHU_APP_ID', 'FEISHU_APP_SECRET']],
+  ['wecom', ['WECOM_BOT_ID', 'WECOM_SECRET']],
+  ['weixin', ['WEIXIN_TOKEN', 'WEIXIN_ACCOUNT_ID']],
+  ['bluebubbles', ['BLUEBUBBLES_SERVER_URL', 'BLUEBUBBLES_PASSWORD']],
+  ['qqbot', ['QQ_APP_ID', 'QQ_CLIENT_SECRET']],
+  ['yuanbao', ['YUANBAO_APP_ID', 'YUANBAO_APP_SECRET']],
+])
+
+/**
+ * Platforms on which nobody is heard who is not allowed to be; on those that are not here (webhooks, an API with a key) that is no question.
+ * @holds 0.16 gateway/run.py */
+export const CHATS: ReadonlySet<string> = new Set([
+  ...CHAT_VARIABLES.keys(),
+  ...['wecom_callback', 'irc', 'teams', 'ntfy', 'google_chat', 'photon', 'line', 'simplex'],
+])
+
+/** Names of variables that allow people to talk to it, by what they are to it. @holds 0.16 gateway/run.py */
+export const ALLOWING_VARIABLE = /_(?:ALLOWED_[A-Z_]+|ALLOW_FROM)$/
+/** Names of variables that allow everybody, with a value that means yes. @holds 0.16 gateway/run.py */
+export const ALLOWING_ALL_VARIABLE = /_ALLOW_ALL_USERS$/
+/** Those values. @holds 0.16 gateway/run.py */
+export const YES_VALUES: ReadonlySet<string> = new Set(['true', '1', 'yes'])
+/** Keys that do the same in `HomeFile.config`, in a platform's section. @holds 0.16 gateway/config.py */
+export const ALLOWING_KEY = /^[ \t]*["']?(?:\w+_)?(?:allow_from|allowed_(?:users|chats|channels|rooms|roles|groups))["']?[ \t]*:/m
+/** Folders of who was let in by a code, of a home: the older place is used where it is. @holds 0.16 gateway/pairing.py */
+export const PAIRING_FOLDERS = ['pairing', 'platforms/pairing'] as const
+/** How the name of a file there ends that has those who were. @holds 0.16 gateway/pairing.py */
+export const APPROVED_SUFFIX = '-approved.json'
+
+/** What a person types to upstream's own program. */
+export const UpstreamCommand = {
+  /** Makes a home, and asks for a model's key. @holds 0.10 hermes_cli/setup.py */
+  setup: 'setup',
+  /** Connects it to chats, and asks who may talk to it. @holds 0.16 hermes_cli/subcommands/gateway.py */
+  chats: 'gateway setup',
+  /** Makes the home of a profile; its name follows. @holds 0.16 hermes_cli/profiles.py */
+  newProfile: 'profile create',
 } as const
 
 /** What a gateway does when it gets a signal. */

@@ -50,6 +50,13 @@ export function timestampMicros(text: string): number | undefined {
   return date.getTime() * 1000 + (micros(hour, minute, second, groups.fraction) - zone)
 }
 
+/** A time of upstream's files, in ms since the epoch: ISO 8601 with a zone, or seconds. Undefined for anything else. */
+export function momentMs(time: string | number | undefined): number | undefined {
+  if (typeof time === 'number') return time * 1000
+  const micros = time === undefined ? undefined : timestampMicros(time)
+  return micros === undefined ? undefined : micros / 1000
+}
+
 function micros(hours: number, minutes: number, seconds: number, fraction = ''): number {
   return (hours * 3600 + minutes * 60 + seconds) * 1_000_000 + Number(fraction.slice(0, 6).padEnd(6, '0'))
 }

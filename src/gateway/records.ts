@@ -1,5 +1,13 @@
 import path from 'node:path'
-import {desiredStateOf, HomeFile, stateWordOf, type DesiredState, type SaidState} from './contract.js'
+import {
+  desiredStateOf,
+  HomeFile,
+  platformWordOf,
+  stateWordOf,
+  type DesiredState,
+  type PlatformWordSaid,
+  type SaidState,
+} from './contract.js'
 import {type AccountHost, HostError} from '../host/host.js'
 import {whyUnreadable} from '../host/tolerant-read.js'
 
@@ -26,15 +34,17 @@ export interface GatewayState {
   readonly updatedAt: string | number | undefined
   readonly desiredState: DesiredState | undefined
   readonly servedProfiles: readonly string[]
-  readonly platforms: readonly PlatformState[]
+  /** Undefined where it says nothing of platforms at all; none of them is another answer. */
+  readonly platforms: readonly PlatformState[] | undefined
 }
 
 /** What a gateway says of one of its chat platforms. */
 export interface PlatformState {
   /** `telegram`, or `<profile>:telegram` of a gateway that serves several. */
   readonly name: string
-  /** connecting, connected, retrying, fatal, disconnected, … */
+  /** Its own word, to be shown. Decisions go by `word`. */
   readonly state: string | undefined
+  readonly word: PlatformWordSaid | undefined
   readonly errorCode: string | undefined
   readonly errorMessage: string | undefined
   readonly needsAttention: boolean
@@ -79,7 +89,9 @@ export function readGatewayState(host: AccountHost, home: string): FileReading<G
       updatedAt: time(value.updated_at),
       desiredState: desiredStateOf(value.desired_state),
       servedProfiles: Array.isArray(value.served_profiles) ? value.served_profiles.filter((name) => typeof name === 'string') : [],
-      platforms: isObject(value.platforms) ? Object.entries(value.platforms).flatMap(([name, said]) => parsePlatform(name, said)) : [],
+      platforms: isObject(value.platforms)
+        ? Object.entries(value.platforms).flatMap(([name, said]) => parsePlatform(name, said))
+        : undefined,
     }
   })
 }
@@ -117,6 +129,7 @@ function parsePlatform(name: string, said: unknown): PlatformState[] {
     {
       name,
       state: text(said.state),
+      word: platformWordOf(said.state),
       errorCode: typeof code === 'number' ? String(code) : text(code),
       errorMessage: text(said.error_message),
       writerPid: typeof said.writer_pid === 'number' ? said.writer_pid : undefined,

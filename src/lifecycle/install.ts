@@ -73,6 +73,7 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
           },
         }
       : {}),
+    runs: desired === 'running' && !staysDown,
     outcome:
       (steps.length === 0
         ? `${service.name} is already up to date; nothing was changed`

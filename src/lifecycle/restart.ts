@@ -88,6 +88,7 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
       ...restartIsDoneIfDue(target),
     ],
     lasts: true,
+    runs: true,
     // Said once it is over, and then what became of them is known.
     outcome: () => `${service.name} is running under a new pid${companionsText(target, companions)}`,
   }

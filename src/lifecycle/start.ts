@@ -38,7 +38,8 @@ export async function planStart(target: Target, options: {timeoutMs: number | un
     ...(start.length > 0 ? restartIsDoneIfDue(target) : []),
   ]
   if (up && steps.length === 0) {
-    return {title: `start ${service.name}`, steps, outcome: `${service.name} is running already (pid ${verdict.pid}); nothing was changed`}
+    const outcome = `${service.name} is running already (pid ${verdict.pid}); nothing was changed`
+    return {title: `start ${service.name}`, steps, runs: true, outcome}
   }
   return {
     title: `start ${service.name}`,
@@ -49,6 +50,7 @@ export async function planStart(target: Target, options: {timeoutMs: number | un
       await waitUntilUp(target, {previousPid: isComing ? undefined : verdict.pid, timeoutMs, deadlineMs, progress})
     },
     lasts: true,
+    runs: true,
     outcome: `${service.name} is running`,
   }
 }

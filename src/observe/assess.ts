@@ -2,6 +2,7 @@ import {StateWord} from '../gateway/contract.js'
 import {ExitStatus} from '../errors.js'
 import {stateOf} from '../gateway/observation.js'
 import type {Observation} from './look.js'
+import type {Online} from './online.js'
 
 /** This many failures in a row, and a service is crash-looping: the next one is at least some seconds away. */
 const CRASH_LOOP_FAILURES = 3
@@ -55,4 +56,9 @@ export function assess(seen: Observation): Assessment {
     case 'stopped':
       return {actual: 'stopped', exitStatus: ExitStatus.notRunning}
   }
+}
+
+/** What `status` ends with: 1 also for a gateway that is well, and a platform of which is not, as `doctor`. Pure. */
+export function statusExit({exitStatus}: Assessment, {platforms}: Online): ExitStatus {
+  return exitStatus === ExitStatus.ok && platforms.some(({fault}) => fault !== undefined) ? ExitStatus.failed : exitStatus
 }

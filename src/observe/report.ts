@@ -2,7 +2,23 @@ import type {DesiredState} from '../gateway/contract.js'
 import {stateOf} from '../gateway/observation.js'
 import type {Manager} from '../managers/manager.js'
 import {assess, type Assessment} from './assess.js'
+import type {ChatAdvice} from './chat-advice.js'
 import type {Observation} from './look.js'
+import {clipped, type Online, type OnlineState, type PlatformFault} from './online.js'
+
+/** Whether people reach the gateway, as documents show it. */
+export interface OnlineReport {
+  readonly state: OnlineState
+  /** Those of the gateway that lives; their names and words are its own. */
+  readonly platforms: readonly {
+    readonly name: string
+    readonly state: string | null
+    readonly forMs: number | null
+    readonly fault: PlatformFault | null
+  }[]
+  /** What keeps people from it that was never set up; null if there is nothing, or it was not looked for. */
+  readonly advice: Omit<ChatAdvice, 'evidence'> | null
+}
 
 /** A service as `status --json` and `list --json` show it. */
 export interface ServiceReport {
@@ -28,6 +44,7 @@ export interface ServiceReport {
   readonly failuresInARow: number
   readonly lastExit: {readonly how: string; readonly status: number} | null
   readonly servedBy: string | null
+  readonly online: OnlineReport
   /** Why the last boot of its container had it started or kept down; absent where no boot decides that. */
   readonly bootReason?: string
 }
@@ -38,6 +55,7 @@ export function report(
   ofManager: Pick<Manager, 'kind' | 'scope' | 'linger'>,
   nowMonotonicMs: number,
   servedBy: string | undefined,
+  online: OnlineReport,
 ): ServiceReport {
   const {manager, verdict} = seen
   const {service} = manager
@@ -65,6 +83,21 @@ export function report(
     failuresInARow: manager.failuresInARow,
     lastExit: manager.lastExit ?? null,
     servedBy: servedBy ?? null,
+    online,
     ...(manager.bootReason === undefined ? {} : {bootReason: manager.bootReason}),
+  }
+}
+
+/** What was seen of a gateway's platforms. */
+export function onlineReport({state, platforms}: Online, advice?: ChatAdvice): OnlineReport {
+  return {
+    state,
+    platforms: platforms.map(({said, forMs, fault}) => ({
+      name: clipped(said.name),
+      state: said.state === undefined ? null : clipped(said.state),
+      forMs: forMs === undefined ? null : Math.round(forMs),
+      fault: fault ?? null,
+    })),
+    advice: advice === undefined ? null : {kind: advice.kind, what: advice.what, next: advice.next},
   }
 }

@@ -223,6 +223,8 @@ export interface Plan {
   readonly verify?: (progress: Progress) => Promise<void>
   /** What all steps together did stands, also if its outcome does not come: it was wished for, and the manager goes on working on it. */
   readonly lasts?: boolean
+  /** What comes of it is a gateway that runs, for people to reach. */
+  readonly runs?: boolean
   /** Said after success, or instead if there is nothing to do; a function where only then it is known. */
   readonly outcome: string | (() => string)
 }

@@ -110,3 +110,10 @@ export function duration(ms: number): string {
   if (hours < 48) return `${hours} h ${minutes % 60} min`
   return `${Math.floor(hours / 24)} d ${hours % 24} h`
 }
+
+/** A length of time in words, to the precision that a person needs, e.g. "2 h". */
+export function inWords(ms: number): string {
+  const sec = Math.round(ms / 1000)
+  if (sec < 120) return `${sec} s`
+  return sec < 7200 ? `${Math.round(sec / 60)} min` : sec < 172_800 ? `${Math.round(sec / 3600)} h` : `${Math.round(sec / 86_400)} days`
+}

@@ -1,4 +1,5 @@
 import type {ServiceReport} from '../observe/report.js'
+import {onlineSentence, platformsCell} from './online-text.js'
 import {NO_PAINT, type Paint} from './paint.js'
 import {duration, table, widthOf, wrapped} from '../text/layout.js'
 
@@ -11,6 +12,7 @@ export function statusText(report: ServiceReport, paint: Paint = NO_PAINT, width
   const pid = verdict.pid === null ? '' : `, pid ${verdict.pid}`
   const uptime = report.uptimeMs === null ? '' : `, up ${duration(report.uptimeMs)}`
   const rows = [
+    ['service', `${report.service} (${report.manager}, ${report.domain ?? `${report.scope} scope`}, profile ${report.profile})`],
     ['home', report.home],
     ['runs as', report.account],
     ['installed', installedText(report.installed)],
@@ -27,13 +29,28 @@ export function statusText(report: ServiceReport, paint: Paint = NO_PAINT, width
   ]
   if (report.bootReason !== undefined) rows.push(['last boot', report.bootReason])
   if (report.servedBy !== null) rows.push(['served by', `the gateway of profile ${report.servedBy}; no service of its own is needed`])
-  const head = `${paint.strong(report.service)}: ${mood(report.actual)} (${report.manager}, ${report.domain ?? `${report.scope} scope`}, profile ${report.profile})`
   return [
-    ...wrapped(head, width ?? Infinity, MARGIN),
+    ...onlineLines(report, width, moodOf(report, paint)),
     ...table(rows, width === undefined ? undefined : width - MARGIN.length)
       .flat()
       .map((line) => MARGIN + line),
   ]
+}
+
+/** Whether people reach it, in one sentence, and what to type if that was never set up. */
+export function onlineLines(
+  report: Parameters<typeof onlineSentence>[0],
+  width = Infinity,
+  mood: (text: string) => string = plain,
+): string[] {
+  const {advice} = report.online
+  const next = (advice?.next ?? []).map((line, index) => `${index === 0 ? 'Next: ' : '      '}${line}`)
+  return [...wrapped(onlineSentence(report), width, MARGIN).map(mood), ...next.map((line) => MARGIN + line)]
+}
+
+function moodOf({actual, online}: ServiceReport, paint: Paint): (text: string) => string {
+  if (isIll(actual) || (isWell(actual) && (online.state === 'offline' || online.state === 'partly'))) return paint.bad
+  return isWell(actual) && online.state === 'online' && !online.advice ? paint.good : paint.strong
 }
 
 /**
@@ -48,12 +65,13 @@ export function listText(reports: readonly ServiceReport[], width?: number): str
     report.installed === 'no' ? '-' : (report.domain ?? report.scope),
     report.desired ?? '-',
     report.actual,
+    platformsCell(report.online),
     cell(report.enabled),
     report.pid === null ? '-' : String(report.pid),
     report.uptimeMs === null ? '-' : duration(report.uptimeMs),
     report.home,
   ])
-  const all = [['PROFILE', 'INSTALLED', 'SCOPE', 'DESIRED', 'ACTUAL', 'ENABLED', 'PID', 'UP', 'HOME'], ...rows]
+  const all = [['PROFILE', 'INSTALLED', 'SCOPE', 'DESIRED', 'ACTUAL', 'PLATFORMS', 'ENABLED', 'PID', 'UP', 'HOME'], ...rows]
   const shapes = [all, all.map((row) => row.slice(0, -1))].map((cells) => table(cells).flat())
   return shapes.find((lines) => width === undefined || lines.every((line) => widthOf(line) <= width)) ?? table(all, width).flat()
 }

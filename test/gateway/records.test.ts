@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
-import {StateWord} from '../../src/gateway/contract.js'
+import {PlatformWord, StateWord} from '../../src/gateway/contract.js'
 import {readGatewayState, readProcessRecord} from '../../src/gateway/records.js'
 import {FakeHost} from '../fakes/fake-host.js'
 
@@ -48,7 +48,7 @@ describe('readProcessRecord', () => {
 
 /** A platform of which nothing is said. */
 const SILENT = {
-  ...{state: undefined, errorCode: undefined, errorMessage: undefined, needsAttention: false},
+  ...{state: undefined, word: undefined, errorCode: undefined, errorMessage: undefined, needsAttention: false},
   ...{writerPid: undefined, retryingSince: undefined, updatedAt: undefined},
 }
 
@@ -67,6 +67,7 @@ describe('readGatewayState', () => {
       platforms: {
         telegram: {
           state: 'retrying',
+          word: 'retrying',
           error_code: 7,
           error_message: 'no',
           needs_attention: 'pair',
@@ -95,6 +96,7 @@ describe('readGatewayState', () => {
           {
             name: 'telegram',
             state: 'retrying',
+            word: PlatformWord.retrying,
             errorCode: '7',
             errorMessage: 'no',
             needsAttention: true,
@@ -134,7 +136,7 @@ describe('readGatewayState', () => {
         updatedAt: undefined,
         desiredState: undefined,
         servedProfiles: [],
-        platforms: [],
+        platforms: undefined,
       },
     })
   })

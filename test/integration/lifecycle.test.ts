@@ -19,6 +19,8 @@ await describeOnSystemd('the life cycle of a service', (machine: () => Machine) 
   })
 })
 
+const nameOf = ({unit}: TestService) => unit.replace('.service', '')
+
 function lifeCycle(machine: () => Machine, scope: Scope): void {
   let alice: Account
 
@@ -257,12 +259,51 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     expect((await service.must('render')).stdout).toContain(await machine().readText(service.unitFile))
   })
 
+  it('says whether people reach the bot, waits for its first platform, and shows the same by list and status', async () => {
+    const platforms = {telegram: {state: 'connecting'}, discord: {state: 'fatal', error_code: 'bad_token'}}
+    const platforms_later = {after_ms: 2000, platforms: {telegram: {state: 'connected'}}}
+    const service = await makeService({platforms, platforms_later})
+    await machine().writeText(`${service.home}/.env`, 'TELEGRAM_BOT_TOKEN=1\nTELEGRAM_ALLOWED_USERS=42\n', {user: alice})
+    // The one that connects is waited for, and no command fails for the one that does not.
+    const partly = `${nameOf(service)} is running and partly online (telegram connected, discord gave up`
+    const installed = await service.must('install')
+    expect(installed.stdout.split('\n')[0]).toBe(`${service.unit} is installed and running`)
+    expect(installed.stdout.split('\n')[1]).toContain(partly)
+    const status = await service.run('status')
+    expect(status.stdout.split('\n')[0]).toContain(partly)
+    expect(status.code).toBe(1)
+    expect((await service.must('list')).stdout).toMatch(/^PROFILE .* PLATFORMS .*\n[^]* telegram, discord \(gave up .* ago\) /)
+
+    // All is well, and it is known at once; then nobody answers for as long as is waited.
+    await service.configure({platforms: {telegram: {state: 'connected'}, discord: {state: 'connected'}}})
+    expect((await service.must('restart', ['--json'])).json()).toMatchObject({changed: true, online: {state: 'online'}})
+    expect(await service.status()).toMatchObject({exit: 0, online: {state: 'online', advice: null}})
+    await service.configure({platforms: {telegram: {state: 'retrying'}, discord: {state: 'connecting'}}})
+    const waited = await service.must('restart', ['--timeout', '8s'])
+    expect(waited.stdout).toContain(`${nameOf(service)} is running and not online yet (telegram retrying, discord connecting)\n`)
+    expect(await service.status()).toMatchObject({exit: 0, online: {state: 'connecting'}})
+
+    // Nothing is set up: nothing is waited for, and what to type is said.
+    await service.configure({state_fields: {platforms: {}}})
+    await service.sh('rm "$1/.env"', [service.home])
+    const bare = await service.must('restart')
+    expect(bare.stdout).toMatch(
+      / is running, but no chat platform is set up, so nobody can talk to it\n {2}Next: .*hermes.* gateway setup\n/,
+    )
+    expect((await service.must('list')).stdout).toMatch(/ running +none +yes /)
+    await service.must('stop')
+    expect((await service.run('status')).stdout.split('\n')[0]).toBe(`${nameOf(service)} is stopped and offline`)
+    await service.must('uninstall')
+  })
+
   it('changes nothing when it is installed again, and says so', async () => {
     // Its timer's first tick would fall between the two looks.
     const service = await makeInstalled({}, ['--heartbeat', 'off'])
     const before = await service.snapshot()
     const again = await service.must('install')
-    expect(again.stdout).toBe(`${service.unit} is already up to date; nothing was changed\n`)
+    expect(again.stdout).toBe(
+      `${service.unit} is already up to date; nothing was changed\n${nameOf(service)} is running and online (webhook connected)\n`,
+    )
     expect((await service.must('install', ['--json'])).json()).toMatchObject({ok: true, changed: false})
     expect(await service.snapshot()).toEqual(before)
   })

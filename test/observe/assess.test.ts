@@ -59,6 +59,8 @@ function observation({manager = {}, verdict = 'dead', says, supervised = true, d
   }
 }
 
+const NOT_LOOKED_AT = {state: 'unknown', platforms: [], advice: null} as const
+
 describe('assess', () => {
   it.each<[string, Seen, string, number]>([
     ['a gateway that works', {verdict: 'alive', says: 'running'}, 'running', 0],
@@ -105,7 +107,7 @@ describe('report', () => {
       says: 'running',
       desired: {kind: 'recorded', record: {schemaVersion: 1, desiredState: 'stopped', since: 'x', by: 'y'}},
     })
-    expect(report(seen, MANAGER, 6000.4, undefined)).toEqual({
+    expect(report(seen, MANAGER, 6000.4, undefined, NOT_LOOKED_AT)).toEqual({
       service: 'hermes-gateway.service',
       manager: 'systemd',
       scope: 'user',
@@ -124,12 +126,13 @@ describe('report', () => {
       failuresInARow: 0,
       lastExit: null,
       servedBy: null,
+      online: NOT_LOOKED_AT,
     })
   })
 
   it('has no pid and no uptime for what does not run', () => {
     const seen = observation({manager: {activity: 'stopped', mainPid: undefined, enabled: undefined, lastExit: {how: 'killed', status: 9}}})
-    expect(report(seen, MANAGER, 6000, undefined)).toMatchObject({
+    expect(report(seen, MANAGER, 6000, undefined, NOT_LOOKED_AT)).toMatchObject({
       pid: null,
       uptimeMs: null,
       enabled: null,
@@ -138,30 +141,30 @@ describe('report', () => {
   })
 
   it('names what keeps a definition from being used, in place of whose it is', () => {
-    expect(report(observation({manager: {broken: 'masked'}}), MANAGER, 0, undefined).installed).toBe('masked')
+    expect(report(observation({manager: {broken: 'masked'}}), MANAGER, 0, undefined, NOT_LOOKED_AT).installed).toBe('masked')
   })
 
   it('has no desired state where the record cannot be read', () => {
-    expect(report(observation({desired: {kind: 'unreadable', why: 'EACCES'}}), MANAGER, 0, undefined).desired).toBeNull()
+    expect(report(observation({desired: {kind: 'unreadable', why: 'EACCES'}}), MANAGER, 0, undefined, NOT_LOOKED_AT).desired).toBeNull()
   })
 
   it('names the account of the definition before the one that was asked about', () => {
-    expect(report(observation({manager: {accountName: 'hermes'}}), MANAGER, 0, undefined).account).toBe('hermes')
+    expect(report(observation({manager: {accountName: 'hermes'}}), MANAGER, 0, undefined, NOT_LOOKED_AT).account).toBe('hermes')
   })
 
   it('never shows an uptime below zero', () => {
-    expect(report(observation({}), MANAGER, 0, undefined).uptimeMs).toBe(0)
+    expect(report(observation({}), MANAGER, 0, undefined, NOT_LOOKED_AT).uptimeMs).toBe(0)
   })
 
   it('says that an agent, or a service of a user who does not linger, starts at login', () => {
     const ofLogin = {...MANAGER, linger: {isOn: () => false}}
-    expect(report(observation({}), ofLogin, 0, undefined).startsAtLogin).toBe(true)
-    expect(report(observation({manager: {enabled: false}}), ofLogin, 0, undefined).startsAtLogin).toBeUndefined()
-    expect(report(observation({}), {...ofLogin, scope: 'system'}, 0, undefined).startsAtLogin).toBeUndefined()
-    expect(report(observation({}), MANAGER, 0, undefined).startsAtLogin).toBeUndefined()
+    expect(report(observation({}), ofLogin, 0, undefined, NOT_LOOKED_AT).startsAtLogin).toBe(true)
+    expect(report(observation({manager: {enabled: false}}), ofLogin, 0, undefined, NOT_LOOKED_AT).startsAtLogin).toBeUndefined()
+    expect(report(observation({}), {...ofLogin, scope: 'system'}, 0, undefined, NOT_LOOKED_AT).startsAtLogin).toBeUndefined()
+    expect(report(observation({}), MANAGER, 0, undefined, NOT_LOOKED_AT).startsAtLogin).toBeUndefined()
   })
 
   it('names the profile whose gateway serves this one', () => {
-    expect(report(observation({}), MANAGER, 0, 'default').servedBy).toBe('default')
+    expect(report(observation({}), MANAGER, 0, 'default', NOT_LOOKED_AT).servedBy).toBe('default')
   })
 })

@@ -131,7 +131,46 @@ export const processRows: readonly Row[] = [
     break: restartedWith({state_fields: {platforms: {telegram: {state: 'fatal', error_code: 'bad_token', error_message: 'unauthorized'}}}}),
     fix: null,
     // What nobody writes anew stays as it was.
-    cureByHand: restartedWith({state_fields: {platforms: {telegram: {state: 'connected'}}}}),
+    cureByHand: restartedWith({state_fields: {platforms: {webhook: {state: 'connected'}}}}),
+  },
+  {
+    id: 'chat-setup',
+    kind: 'none-configured',
+    severity: 'info',
+    how: 'a gateway without any platform',
+    what: /no chat platform is set up, so nobody can talk to it/,
+    break: restartedWith({state_fields: {platforms: {}}}),
+    fix: null,
+    cureByHand: restartAsBefore,
+  },
+  {
+    id: 'chat-setup',
+    kind: 'not-taken-up',
+    severity: 'info',
+    how: "a bot's token in .env, and a gateway that was started before",
+    what: /a chat platform is set up that it has not taken up/,
+    break: async (service) => {
+      await restartedWith({state_fields: {platforms: {}}})(service)
+      await service.sh('echo TELEGRAM_BOT_TOKEN=123456:abc >"$1/.env"', [service.home], {user: service.user})
+    },
+    fix: null,
+    cureByHand: async (service) => {
+      await restartAsBefore?.(service)
+      await service.sh('rm "$1/.env"', [service.home])
+    },
+  },
+  {
+    id: 'chat-setup',
+    kind: 'nobody-allowed',
+    severity: 'info',
+    how: 'a chat that is connected, and no list of who may talk to it',
+    what: /it is connected, but nobody is allowed to talk to it yet/,
+    break: restartedWith({platforms: {telegram: {state: 'connected'}}}),
+    fix: null,
+    cureByHand: async (service) => {
+      await service.sh('echo TELEGRAM_ALLOWED_USERS=42 >"$1/.env"', [service.home], {user: service.user})
+    },
+    leaves: 'a list of who may',
   },
   {
     id: 'crash-loop',

@@ -22,6 +22,7 @@ import {recentEntries} from '../../src/plan/journal.js'
 import {fileDiff} from '../../src/ui/plan-text.js'
 import {table, wrapped} from '../../src/text/layout.js'
 import {visible, writable} from '../../src/text/visible.js'
+import {onlineOf} from '../../src/observe/online.js'
 import {FakeHost, USER} from '../fakes/fake-host.js'
 import {SETTINGS} from '../fakes/settings.js'
 import type {Scene} from '../../src/doctor/scene.js'
@@ -104,12 +105,20 @@ const CASES: Readonly<Record<string, () => unknown>> = {
     ),
   'redact, a long name': () => redactValue({[fill('token', 60_000)]: 'x', [fill('a', 60_000)]: 'y'}, {accounts: [USER]}),
   platforms: () => {
-    const said = {name: fill('a', 60_000), state: 'fatal', errorCode: fill('token'), errorMessage: fill(' '), needsAttention: false}
+    const said = {
+      name: fill('a', 60_000),
+      state: 'fatal',
+      word: 'fatal',
+      errorCode: fill('token'),
+      errorMessage: fill(' '),
+      needsAttention: false,
+    }
     const state = {kind: 'present', value: {process: {pid: 5}, platforms: Array.from({length: 20_000}, () => said)}}
     const service = {name: 'a', account: USER, profile: {name: 'default', home: HOME, root: HOME}}
     const target = {host: new FakeHost(), userHost: new FakeHost(), service, homeFlag: 'home', manager: {scope: 'user'}}
     const scene = {seen: {verdict: {state: 'alive', pid: 5}, gateway: {state}}, target, nowMs: 0} as unknown as Scene
-    return platforms.diagnose(scene, {ageMs: 0, secrets: ['swordfish']})
+    const failed = onlineOf(scene.seen, {nowMs: 0, ageMs: 0}).platforms
+    return platforms.diagnose(scene, {failed, secrets: ['swordfish']})
   },
   'the mirror of the desired state': () => {
     for (const text of [`{"a":1${fill(' ')}}`, `{"a":1}${fill(' ')}`, `{"a":1${fill('\n')}}${fill('\n')}`, fill('{'), fill(' ')]) {

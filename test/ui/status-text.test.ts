@@ -22,6 +22,7 @@ const REPORT: ServiceReport = {
   failuresInARow: 0,
   lastExit: null,
   servedBy: null,
+  online: {state: 'online', platforms: [{name: 'telegram', state: 'connected', forMs: null, fault: null}], advice: null},
 }
 
 /** The rows of a status below its first line, by their names; evidence is one row with two lines. */
@@ -37,18 +38,33 @@ function rows(report: Partial<ServiceReport>): Record<string, string> {
 }
 
 describe('statusText', () => {
-  it('says first what the service is and does', () => {
-    expect(statusText(REPORT)[0]).toBe('hermes-gateway.service: running (systemd, user scope, profile default)')
+  it('says first whether it runs and is online', () => {
+    expect(statusText(REPORT)[0]).toBe('hermes-gateway is running and online (telegram connected)')
+  })
+
+  it('says right after that what to type where nobody reaches it', () => {
+    const advice = {
+      kind: 'none-configured',
+      what: 'no chat platform is set up',
+      next: ['hermes gateway setup', 'hermes-svc restart'],
+    } as const
+    const lines = statusText({...REPORT, online: {state: 'none-configured', platforms: [], advice}})
+    expect(lines.slice(0, 3)).toEqual([
+      'hermes-gateway is running, but no chat platform is set up',
+      '  Next: hermes gateway setup',
+      '        hermes-svc restart',
+    ])
   })
 
   it('names the domain in place of the scope where there is one', () => {
     const report = {...REPORT, manager: 'launchd', domain: 'gui/501'}
-    expect(statusText(report)[0]).toContain('(launchd, gui/501, profile default)')
+    expect(statusText(report)[1]).toContain('(launchd, gui/501, profile default)')
     expect(listText([report])[1]).toMatch(/^default +own +gui\/501 /)
   })
 
   it('shows installed, enabled, desired, actual, verdict with evidence, restarts and the last exit', () => {
     expect(rows({})).toEqual({
+      service: 'hermes-gateway.service (systemd, user scope, profile default)',
       home: '/home/user/.hermes',
       'runs as': 'user',
       installed: 'yes',
@@ -111,13 +127,14 @@ describe('listText', () => {
         actual: 'not-installed',
         pid: null,
         uptimeMs: null,
+        online: {state: 'offline', platforms: [], advice: null},
         home: '/home/user/.hermes/profiles/work',
       },
     }
     expect(listText([REPORT, work]).map((line) => line.split(/ {2,}/))).toEqual([
-      ['PROFILE', 'INSTALLED', 'SCOPE', 'DESIRED', 'ACTUAL', 'ENABLED', 'PID', 'UP', 'HOME'],
-      ['default', 'own', 'user', 'running', 'running', 'yes', '468', '2 h 5 min', '/home/user/.hermes'],
-      ['work', 'no', '-', '-', 'not-installed', '-', '-', '-', '/home/user/.hermes/profiles/work'],
+      ['PROFILE', 'INSTALLED', 'SCOPE', 'DESIRED', 'ACTUAL', 'PLATFORMS', 'ENABLED', 'PID', 'UP', 'HOME'],
+      ['default', 'own', 'user', 'running', 'running', 'telegram', 'yes', '468', '2 h 5 min', '/home/user/.hermes'],
+      ['work', 'no', '-', '-', 'not-installed', '-', '-', '-', '-', '/home/user/.hermes/profiles/work'],
     ])
   })
 
@@ -135,7 +152,7 @@ describe('listText', () => {
   })
 
   it('leaves the homes out before anything else, and shows blocks where even that is too wide', () => {
-    expect(listText(HOMES, 80)[0]).toBe('PROFILE  INSTALLED  SCOPE  DESIRED  ACTUAL   ENABLED  PID  UP')
+    expect(listText(HOMES, 80)[0]).toBe('PROFILE  INSTALLED  SCOPE  DESIRED  ACTUAL   PLATFORMS  ENABLED  PID  UP')
     expect(listText(HOMES, 60).slice(0, 3)).toEqual(['PROFILE:    default', 'INSTALLED:  own', 'SCOPE:      user'])
     expect(listText(HOMES, 60)).toContain('HOME:       /home/user/.hermes/profiles/work')
   })

@@ -11,7 +11,7 @@ import {exitedWith, type ManagerObservation} from '../../managers/manager.js'
 import type {Plan, Progress} from '../../plan/plan.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 import type {Scene} from '../scene.js'
-import {inWords} from '../situation.js'
+import {inWords} from '../../text/layout.js'
 
 interface Evidence {
   /** The end of its log; empty unless there is something to find. */

@@ -16,7 +16,8 @@ import {desiredStateFile, isStoppedUntilBoot} from '../../service/desired-state.
 import {type CheckDefinition, commandLine, defineCheck, type FixOptions} from '../check.js'
 import type {Found} from '../finding.js'
 import type {Scene} from '../scene.js'
-import {gatewayAgeMs, inWords, isOnItsWay} from '../situation.js'
+import {gatewayAgeMs, isOnItsWay} from '../situation.js'
+import {inWords} from '../../text/layout.js'
 import {releaseSteps} from '../../lifecycle/stale-record.js'
 import type {CheckId} from './index.js'
 

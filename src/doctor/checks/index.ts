@@ -27,6 +27,7 @@ const OWN = {
   'leftover-processes': () => import('./leftover-processes.js'),
   'desired-state': () => import('./desired-state.js'),
   platforms: () => import('./platforms.js'),
+  'chat-setup': () => import('./chat-setup.js'),
   'not-enabled': () => import('./not-enabled.js'),
   watchdog: () => import('./watchdog.js'),
   'log-size': () => import('./log-size.js'),

@@ -19,7 +19,9 @@ import type {Scene} from '../scene.js'
 import {heartbeatOf} from '../heartbeat-of.js'
 import {oncePerLook} from '../once-per-look.js'
 import {hasOurPolicy} from '../reinstall.js'
-import {gatewayAgeMs, inWords, momentMs} from '../situation.js'
+import {gatewayAgeMs} from '../situation.js'
+import {inWords} from '../../text/layout.js'
+import {momentMs} from '../../gateway/python-values.js'
 
 interface Evidence {
   /** How long the gateway has been there, by a clock that does not jump. */

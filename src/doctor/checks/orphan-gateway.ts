@@ -16,7 +16,8 @@ import {type CheckDefinition, commandLine, defineCheck, type FixOptions} from '.
 import type {Found} from '../finding.js'
 import {oncePerLook} from '../once-per-look.js'
 import type {Scene} from '../scene.js'
-import {inWords, processAgeMs, SETTLED_MS} from '../situation.js'
+import {processAgeMs, SETTLED_MS} from '../situation.js'
+import {inWords} from '../../text/layout.js'
 import type {CheckId} from './index.js'
 
 /** A gateway of the home outside its service. */

@@ -7,7 +7,9 @@ import type {Target} from '../../observe/where.js'
 import {type CheckDefinition, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
 import type {Scene} from '../scene.js'
-import {inWords, isOnItsWay, momentMs, SETTLED_MS} from '../situation.js'
+import {isOnItsWay, SETTLED_MS} from '../situation.js'
+import {inWords} from '../../text/layout.js'
+import {momentMs} from '../../gateway/python-values.js'
 
 /** A marker of upstream's, and how long it is heeded. */
 interface MarkerKind {

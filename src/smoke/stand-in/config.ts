@@ -48,6 +48,10 @@ export interface StandInBehaviour {
   children_deaf?: boolean
   /** Children that have ended and are never reaped. */
   zombie_children?: number
+  /** What it says of its platforms from `running` on; what it said of others before stays in the file. Default: a webhook that is connected. */
+  platforms?: Record<string, Record<string, unknown>>
+  /** What it says of some of them so long after that. */
+  platforms_later?: {after_ms: number; platforms: Record<string, Record<string, unknown>>} | null
   /** More fields of gateway_state.json, written together with `running`. */
   state_fields?: Record<string, unknown>
   /** Units of work in hand: their number, or the list itself (0.21 writes it into `active_work`). */
