@@ -6,7 +6,7 @@ import type {Host} from '../host/host.js'
 import type {DefinitionRequest} from '../lifecycle/definition.js'
 import {refusedVariableName, refusedVariableValue} from '../service/environment-variable.js'
 import type {RestartPolicy} from '../service/restart-policy.js'
-import type {HeartbeatSettings} from '../service/settings.js'
+import {DEFAULT_WATCHDOG_TICKS, type HeartbeatSettings} from '../service/settings.js'
 import {shown} from '../service/text-check.js'
 
 /** Flags that decide what a definition says. */
@@ -37,13 +37,13 @@ export const definitionFlags = {
     helpValue: '<time>',
   }),
   watchdog: Flags.string({
-    description: 'have a gateway restarted that so many ticks in a row (3 if left out) proved wedged; off: never (default)',
+    description: `have a gateway restarted that so many ticks in a row proved wedged (default: ${DEFAULT_WATCHDOG_TICKS}); off: never`,
     helpValue: '[ticks]|off',
   }),
 }
 
 /** See BaseCommand.bareFlags. */
-export const bareDefinitionFlags = {watchdog: '3'}
+export const bareDefinitionFlags = {watchdog: String(DEFAULT_WATCHDOG_TICKS)}
 
 /** Turns the flags into a request. Throws usage errors that name the flag and the reason. */
 export function definitionRequest(host: Host, flags: DefinitionFlagValues): DefinitionRequest {
@@ -84,13 +84,19 @@ function heartbeatOf({heartbeat, 'heartbeat-interval': interval, watchdog}: Defi
   return {
     ...(heartbeat === undefined ? {} : {enabled: !isOff}),
     ...(interval === undefined ? {} : {intervalSec: intervalSec(interval)}),
-    ...(watchdog === undefined ? {} : {watchdogTicks: watchdogTicks(watchdog)}),
+    ...(watchdog === undefined ? {} : watchdogOf(watchdog)),
   }
 }
 
 function intervalSec(text: string): number {
   const why = 'monitors call a gateway dead after 120 s'
   return parseDurationMs(text, {flag: '--heartbeat-interval', leastMs: 1000, mostMs: LONGEST_INTERVAL_MS, why}) / 1000
+}
+
+/** Said, it stays so where the default becomes another one. */
+function watchdogOf(text: string): Pick<HeartbeatSettings, 'watchdogTicks' | 'watchdogIsGiven'> {
+  const ticks = watchdogTicks(text)
+  return {watchdogTicks: ticks, watchdogIsGiven: ticks === DEFAULT_WATCHDOG_TICKS}
 }
 
 function watchdogTicks(text: string): number | null {

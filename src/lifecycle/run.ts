@@ -32,7 +32,7 @@ export async function runGateway(host: Host, request: RunRequest): Promise<numbe
     throw usageError(`--restart-delay (${policy.firstMs} ms) must not be longer than --restart-delay-max (${policy.capMs} ms)`)
   }
   const heartbeat: HeartbeatSettings = {...DEFAULT_HEARTBEAT, ...request.heartbeat}
-  if (heartbeat.watchdogTicks !== null && !heartbeat.enabled) {
+  if (request.heartbeat.watchdogTicks && !heartbeat.enabled) {
     throw usageError('--watchdog: it is the heartbeat that finds out, so --heartbeat must be on')
   }
   requireHome(place)

@@ -8,9 +8,13 @@ export interface HeartbeatSettings {
   readonly intervalSec: number
   /** The gateway is killed, and so restarted, after this many ticks in a row that proved it wedged; null: never. */
   readonly watchdogTicks: number | null
+  /** Somebody said what is the default too; what nobody said is as the default is, also after that has become another one. */
+  readonly watchdogIsGiven?: boolean
 }
 
-export const DEFAULT_HEARTBEAT: HeartbeatSettings = {enabled: true, intervalSec: 60, watchdogTicks: null}
+/** What a watchdog ends is proved to do nothing, three times in a row. */
+export const DEFAULT_WATCHDOG_TICKS = 3
+export const DEFAULT_HEARTBEAT: HeartbeatSettings = {enabled: true, intervalSec: 60, watchdogTicks: DEFAULT_WATCHDOG_TICKS}
 
 /** What an install decided; recorded beside the definition, so that later commands render the same. No secret is in it. */
 export interface ServiceSettings {
@@ -105,15 +109,23 @@ function parsePolicy(value: unknown): RestartPolicy | undefined {
   return policy
 }
 
-/** A record of before there was a heartbeat has none. */
+/**
+ * A record of before there was a heartbeat has none. One that says null of the watchdog, and not that somebody said so, follows the default: that was
+ * null once, and then nobody had to say it.
+ */
 function parseHeartbeat(value: unknown): HeartbeatSettings | undefined {
   if (value !== undefined && !isObject(value)) return undefined
-  const {enabled, intervalSec, watchdogTicks} = {...DEFAULT_HEARTBEAT, ...value}
-  if (!isFlag(enabled) || !isNumber(intervalSec) || intervalSec <= 0) return undefined
-  if (watchdogTicks !== null && !(isNumber(watchdogTicks) && Number.isInteger(watchdogTicks) && watchdogTicks > 0)) return undefined
-  return {enabled, intervalSec, watchdogTicks}
+  const {enabled, intervalSec, watchdogTicks, watchdogIsGiven = false} = {...DEFAULT_HEARTBEAT, watchdogTicks: null, ...value}
+  if (!isFlag(enabled) || !isNumber(intervalSec) || intervalSec <= 0 || !isFlag(watchdogIsGiven)) return undefined
+  if (watchdogTicks === null) return {enabled, intervalSec, watchdogTicks: watchdogIsGiven ? null : DEFAULT_WATCHDOG_TICKS}
+  if (!isNumber(watchdogTicks) || !Number.isInteger(watchdogTicks) || watchdogTicks <= 0) return undefined
+  return {enabled, intervalSec, watchdogTicks, ...(watchdogTicks === DEFAULT_WATCHDOG_TICKS ? {watchdogIsGiven: true} : {})}
 }
 
-export function formatSettings(settings: ServiceSettings): string {
-  return `${JSON.stringify(settings, null, 2)}\n`
+/** The text of a record. Of the watchdog it says what somebody said, or what is not the default. */
+export function formatSettings({heartbeat, ...settings}: ServiceSettings): string {
+  const {watchdogIsGiven, watchdogTicks, ...others} = heartbeat
+  const isDefault = !watchdogIsGiven && watchdogTicks === DEFAULT_WATCHDOG_TICKS
+  const watchdog = {watchdogTicks: isDefault ? null : watchdogTicks, ...(watchdogTicks === null ? {watchdogIsGiven: true} : {})}
+  return `${JSON.stringify({...settings, heartbeat: {...others, ...watchdog}}, null, 2)}\n`
 }

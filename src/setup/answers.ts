@@ -1,3 +1,4 @@
+import {DEFAULT_WATCHDOG_TICKS} from '../service/settings.js'
 import {type Answer, type Answers, type ItemId, UNSAID} from './item.js'
 import type {SetupFlags} from './questions.js'
 
@@ -18,9 +19,14 @@ export function withAnswers(flags: SetupFlags, answers: Answers): SetupFlags {
     command: flags.command ?? text('command'),
     linger: flags.linger ?? (linger === undefined ? undefined : linger === 'boot'),
     heartbeat: flags.heartbeat ?? text('heartbeat'),
-    watchdog: flags.watchdog ?? text('watchdog'),
+    watchdog: flags.watchdog ?? (isDefaultWatchdog(answers.watchdog) ? undefined : text('watchdog')),
     fix: Array.isArray(fix) ? (fix as string[]) : flags.fix,
   }
+}
+
+/** Nobody said it, and it is the default: it follows that from then on, too. */
+function isDefaultWatchdog(answer: Answer | undefined): boolean {
+  return answer?.by === 'default' && answer.value === String(DEFAULT_WATCHDOG_TICKS)
 }
 
 /** The answers as the JSON document has them; what was only told is left out. */

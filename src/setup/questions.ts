@@ -1,7 +1,7 @@
 import type {TargetFlags} from '../observe/place.js'
 import type {DefinitionFlagValues} from './definition-flag-values.js'
 import type {Scope} from '../service/service.js'
-import {DEFAULT_HEARTBEAT} from '../service/settings.js'
+import {DEFAULT_HEARTBEAT, DEFAULT_WATCHDOG_TICKS} from '../service/settings.js'
 import {shellQuote} from '../text/shell-quote.js'
 import type {Found, MachineFound, OwnerFound, ProfileFound, ServiceFound} from './found.js'
 import {type Answers, type Choice, type Item, type ItemId, type Question, type Told, UNSAID} from './item.js'
@@ -13,7 +13,6 @@ export interface SetupFlags extends TargetFlags, DefinitionFlagValues {
 }
 
 /** Without a number of its own the watchdog waits for so many ticks. */
-const WATCHDOG_TICKS = '3'
 
 /**
  * What is to be told or asked, in this order, as far as it can be known by what was found. What a flag says is not asked, and neither is what
@@ -240,9 +239,9 @@ function watchdogItem({settings}: ServiceFound, flags: SetupFlags, answers: Answ
   const head = {id: 'watchdog', label: 'Watchdog'} as const
   if (flags.watchdog !== undefined) return byFlag(head, flags.watchdog)
   const heartbeat = flags.heartbeat ?? answers.heartbeat?.value
-  if (heartbeat === 'off') return told(head, 'off, as the heartbeat is', 'off')
+  if (heartbeat === 'off') return told(head, 'off, as the heartbeat is', undefined)
   const ticks = (settings?.heartbeat ?? DEFAULT_HEARTBEAT).watchdogTicks
-  const on = ticks === null ? WATCHDOG_TICKS : String(ticks)
+  const on = String(ticks ?? DEFAULT_WATCHDOG_TICKS)
   return {
     ...head,
     kind: 'confirm',

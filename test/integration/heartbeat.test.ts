@@ -124,8 +124,8 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
 
     it('does not tick a gateway that is stopped by a signal, blocked, or down', async () => {
       const make = maker(scope, await addUser(scope))
-      const frozen = await install(await make(), '--heartbeat-interval', '1s')
-      const blocked = await install(await make({freeze_after_ms: 2000, freeze: 'block'}))
+      const frozen = await install(await make(), '--heartbeat-interval', '1s', '--watchdog', 'off')
+      const blocked = await install(await make({freeze_after_ms: 2000, freeze: 'block'}), '--watchdog', 'off')
       const stopped = await install(await make())
       const healthy = await install(await make())
       const heartbeat = new HeartbeatTimer(healthy)

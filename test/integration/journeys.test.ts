@@ -36,7 +36,7 @@ const OUTCOMES: Readonly<Record<string, Outcome>> = {
   'hermes-svc doctor': {says: /^hermes-gateway\.service +running +running +yes[^]*, no findings$/m},
   'hermes-svc fix missing-heartbeat --yes': {says: /^Fixed: hermes-gateway\.service is running under a new pid$/m},
   'hermes-svc doctor --fix': {says: /, no findings$/m},
-  'hermes-svc install -p work --env TELEGRAM_BOT_TOKEN --watchdog': {says: /^hermes-gateway-work\.service is installed and running$/m},
+  'hermes-svc install -p work --env TELEGRAM_BOT_TOKEN': {says: /^hermes-gateway-work\.service is installed and running$/m},
   'hermes-svc install -p work --heartbeat-interval 30s --dry-run': {says: /^ *\+.*"intervalSec": 30/m},
   'hermes-svc list': {says: /default[^]*running[^]*work[^]*running/},
   'sudo hermes-svc install --run-as hermes': {says: /^hermes-gateway\.service is installed and running$/m},

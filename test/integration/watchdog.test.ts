@@ -5,7 +5,8 @@ import {journalLines} from '../support/heartbeat-timer.js'
 import {describeOnSystemd, waitFor} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
 
-const WATCHED = ['--heartbeat-interval', '1s', '--watchdog', '2']
+/** As it is by default. */
+const WATCHED = ['--heartbeat-interval', '1s']
 const SCOPES: readonly Scope[] = ['user', 'system']
 
 await describeOnSystemd('the watchdog', (machine) => {
@@ -21,7 +22,7 @@ await describeOnSystemd('the watchdog', (machine) => {
       // Blocked as soon as it runs, again and again.
       const frozen = await install({freeze_after_ms: 200, freeze: 'block'}, ...WATCHED)
       const healthy = await install({}, ...WATCHED)
-      const unwatched = await install({}, '--heartbeat-interval', '1s')
+      const unwatched = await install({}, '--heartbeat-interval', '1s', '--watchdog', 'off')
       const pids = await Promise.all([healthy, frozen, unwatched].map((service) => service.mainPid()))
       await unwatched.sh('kill -STOP "$1"', [String(pids[2])])
 
@@ -35,7 +36,7 @@ await describeOnSystemd('the watchdog', (machine) => {
       expect((second?.ms ?? 0) - (first?.ms ?? 0)).toBeGreaterThan(30_000)
       // What was done stands in the journal of changes and in the log.
       const changes = (await machine().readText(`${frozen.home}/logs/hermes-svc.jsonl`)) ?? ''
-      const done = `kill the wedged gateway (pid ${pids[1]}) after 2 ticks in a row`
+      const done = `kill the wedged gateway (pid ${pids[1]}) after 3 ticks in a row`
       expect(JSON.parse(changes.trim().split('\n').at(-1) ?? '')).toMatchObject({
         command: 'watchdog',
         service: frozen.unit,

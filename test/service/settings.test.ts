@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
 import {DEFAULT_RESTART_POLICY} from '../../src/service/restart-policy.js'
-import {formatSettings, parseSettings} from '../../src/service/settings.js'
+import {DEFAULT_HEARTBEAT, formatSettings, type HeartbeatSettings, parseSettings} from '../../src/service/settings.js'
 import {SETTINGS} from '../fakes/settings.js'
 
 const withMember = (name: string, value: unknown) => JSON.stringify({...SETTINGS, [name]: value})
@@ -32,7 +32,7 @@ describe('the record of settings', () => {
 
   it('takes over nothing that it does not know', () => {
     const nested = {...SETTINGS, later: 1, policy: {...SETTINGS.policy, later: 1}, heartbeat: {...SETTINGS.heartbeat, later: 1}}
-    expect(parseSettings(JSON.stringify(nested))).toEqual(SETTINGS)
+    expect(parseSettings(JSON.stringify(nested))).toEqual({...SETTINGS, heartbeat: {...SETTINGS.heartbeat, watchdogIsGiven: true}})
   })
 
   it('is unknown if there is none', () => {
@@ -66,5 +66,25 @@ describe('the record of settings', () => {
     ['heartbeat', {watchdogTicks: 0.5}],
   ])('is unknown if %s is %j', (name, value) => {
     expect(parseSettings(withMember(name, value))).toBeUndefined()
+  })
+
+  describe('the watchdog', () => {
+    const recorded = (heartbeat: object) => parseSettings(JSON.stringify({...SETTINGS, heartbeat}))?.heartbeat.watchdogTicks
+    const written = (heartbeat: Partial<HeartbeatSettings>) =>
+      (JSON.parse(formatSettings({...SETTINGS, heartbeat: {...DEFAULT_HEARTBEAT, ...heartbeat}})) as {heartbeat: object}).heartbeat
+
+    it('that nobody has said anything of follows the default, also in a record of when that was off', () => {
+      expect(recorded({enabled: true, intervalSec: 60, watchdogTicks: null})).toBe(3)
+      expect(recorded({enabled: true, intervalSec: 60})).toBe(3)
+      expect(written({})).toEqual({enabled: true, intervalSec: 60, watchdogTicks: null})
+    })
+
+    it.each<Partial<HeartbeatSettings>>([{watchdogTicks: null}, {watchdogTicks: 3, watchdogIsGiven: true}, {watchdogTicks: 7}])(
+      'stays what somebody has said: %j',
+      (said) => {
+        expect(recorded(written(said))).toBe(said.watchdogTicks)
+        expect(written(said)).not.toEqual(written({}))
+      },
+    )
   })
 })

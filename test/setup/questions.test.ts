@@ -104,7 +104,11 @@ describe('what is asked', () => {
   })
 
   it('is no watchdog without a heartbeat, and no heartbeat where a watchdog is wanted', () => {
-    expect(item('watchdog', found(), {}, {heartbeat: {value: 'off', by: 'person'}})).toMatchObject({kind: 'told', value: 'off'})
+    expect(item('watchdog', found(), {}, {heartbeat: {value: 'off', by: 'person'}})).toMatchObject({
+      kind: 'told',
+      text: 'off, as the heartbeat is',
+      value: undefined,
+    })
     expect(item('heartbeat', found(), {watchdog: '3'})).toMatchObject({kind: 'told', value: 'on'})
     expect(item('heartbeat', found(), {watchdog: 'off'})).toMatchObject({kind: 'confirm'})
   })
@@ -255,7 +259,7 @@ describe('whatever is found and said', () => {
         const {linger, heartbeat, watchdog} = withAnswers({}, answers)
         if (!settings) return
         expect(heartbeat).toBe(settings.heartbeat.enabled ? 'on' : 'off')
-        expect(watchdog).toBe(settings.heartbeat.enabled ? String(settings.heartbeat.watchdogTicks ?? 'off') : 'off')
+        expect(watchdog).toBe(settings.heartbeat.enabled ? String(settings.heartbeat.watchdogTicks ?? 'off') : undefined)
         if (linger !== undefined) expect(linger).toBe(settings.linger)
       }),
     )

@@ -71,7 +71,7 @@ export const definition: CheckDefinition<Evidence> = {
   diagnose: (scene, evidence) => {
     const {verdict, supervised} = scene.seen
     if (verdict.pid === undefined || supervised === false) return []
-    if (verdict.state === 'wedged') return [aboutWedged(scene, evidence)]
+    if (verdict.state === 'wedged') return [aboutWedged(scene)]
     return aboutTick(scene, evidence) ?? aboutBeat(scene, evidence) ?? aboutTimestamp(scene, evidence) ?? []
   },
   fix: {
@@ -175,17 +175,13 @@ function aboutBeat(scene: Scene, {ageMs, beat, ownPid}: Evidence): Found[] | und
 }
 
 /**
- * Its restart ends nothing that works, so it is safe to do unasked, but only on the gateway's own evidence: 90 s without a heartbeat. What
- * was not seen to work for some seconds may be at a long piece of work, and what somebody has stopped by a signal they may want to continue.
+ * Its restart ends nothing that works, so it is safe to do unasked: it is proved, and proved again when the restart is planned. But what somebody has
+ * stopped by a signal they may want to continue.
  */
-function aboutWedged(scene: Scene, {beat, ownPid}: Evidence): Found {
+function aboutWedged(scene: Scene): Found {
   const {verdict, gateway} = scene.seen
   const process = gateway.processes.get(verdict.pid ?? 0)
   const isStopped = process !== undefined && isHeld(process)
-  const ageSec =
-    beat.kind === 'present' && (beat.value.pid === verdict.pid || beat.value.pid === ownPid)
-      ? heartbeatAgeSec(beat.value, scene.nowMs, scene.monotonicMs)
-      : undefined
   return {
     kind: 'wedged',
     severity: 'error',
@@ -197,7 +193,7 @@ function aboutWedged(scene: Scene, {beat, ownPid}: Evidence): Found {
     ...(isStopped
       ? {cure: [commandLine(scene, 'fix missing-heartbeat'), `kill -CONT ${verdict.pid}   # if it was stopped on purpose`]}
       : {}),
-    isSafe: !isStopped && ageSec !== undefined && ageSec * 1000 > BEAT_MS,
+    isSafe: !isStopped,
     explains: ['desired-state', 'stale-token-lock', 'platforms', 'stale-state', 'zombie-pid', 'crash-loop'],
   }
 }

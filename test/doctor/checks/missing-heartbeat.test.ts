@@ -165,11 +165,9 @@ describe("the gateway's own heartbeat", () => {
 })
 
 describe('wedged', () => {
-  it('is an error, and restarted unasked only after 90 s without a heartbeat', async () => {
+  it('is an error, and restarted unasked: that ends nothing that works', async () => {
     const {machine, pid} = await living({updatedMs: 1000})
     machine.host.put(`/proc/${pid}/task/${pid}/wchan`, 'hrtimer_nanosleep')
-    expect(await find(machine, check)).toMatchObject([{kind: 'wedged', severity: 'error', isSafe: false}])
-    leave(machine, 'state/gateway.heartbeat', {pid, monotonic: machine.host.monotonicMs() / 1000 - 200})
     expect(await find(machine, check)).toMatchObject([{kind: 'wedged', severity: 'error', isSafe: true}])
     machine.host.signal = (_pid, signal) => {
       if (signal === 'SIGKILL') machine.goesDown('activating', 'auto-restart')
