@@ -44,7 +44,7 @@ export function chatAdvice({state, platforms}: Online, setup: ChatSetup, {setUp,
   if (!isOpen || setup.isAnybodyAllowed !== false) return undefined
   return {
     kind: 'nobody-allowed',
-    what: 'it is connected, but nobody is allowed to talk to it yet',
+    what: 'nobody is allowed to talk to it yet',
     evidence: "no variable of the gateway's allows a user, or all of them, and nobody was let in by a pairing code",
     next: [`${setUp}   # asks who may`, again],
   }

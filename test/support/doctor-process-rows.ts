@@ -164,7 +164,7 @@ export const processRows: readonly Row[] = [
     kind: 'nobody-allowed',
     severity: 'info',
     how: 'a chat that is connected, and no list of who may talk to it',
-    what: /it is connected, but nobody is allowed to talk to it yet/,
+    what: /nobody is allowed to talk to it yet/,
     break: restartedWith({platforms: {telegram: {state: 'connected'}}}),
     fix: null,
     cureByHand: async (service) => {
