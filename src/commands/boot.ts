@@ -24,7 +24,7 @@ taken away. A profile that cannot be started is reported, and the others start: 
 
   protected async execute(): Promise<CommandResult> {
     if (this.flags.profile !== undefined) throw usageError('--profile: boot is about all profiles of the container')
-    const target = await this.target('change')
+    const target = await this.managedTarget('change')
     const {container, title} = target.manager
     if (!container) throw usageError(`boot is for containers with s6; ${title} starts its services by itself`)
     const report = await boot(target, container, {

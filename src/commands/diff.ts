@@ -16,7 +16,7 @@ sets it. Reads only. Ends with 1 if there are differences.`
   static override flags = definitionFlags
 
   protected async execute(): Promise<CommandResult> {
-    const target = await this.target('read')
+    const target = await this.managedTarget('read')
     const {seen, settings, files, heartbeat} = await this.during('prove the gateway’s program', () =>
       renderService(target, definitionRequest(this.host, this.flags)),
     )

@@ -38,7 +38,7 @@ Where nothing is found, nothing is changed and it ends with 0.`
       const {desired} = this.flags as {desired?: DesiredState}
       const makePlan = async (target: Parameters<typeof planCure>[0]) =>
         (await planCure(target, check, {timeoutMs, wedgeWindowMs, desired})).plan
-      return this.runForAll(`fix ${check.id}`, makePlan, (plan) => confirmPlan(this.host, plan, yes))
+      return this.runForAll(`fix ${check.id}`, makePlan, {confirm: (plan) => confirmPlan(this.host, plan, yes)})
     }
   }
   return Fix

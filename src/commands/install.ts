@@ -26,7 +26,7 @@ A unit that another tool wrote is adopted: it is kept, and our restart policy is
 
   protected async execute(): Promise<CommandResult> {
     const request = {...definitionRequest(this.host, this.flags), timeoutMs: this.flags.timeout, force: this.flags.force}
-    const target = await this.target('change')
+    const target = await this.managedTarget('change')
     return this.runChange(target, 'install', () => planInstall(target, request))
   }
 }

@@ -27,29 +27,31 @@ export default class Logs extends ServiceCommand<typeof Logs> {
     const target = await this.target('read')
     const {since, follow, json} = this.flags
     const lines = this.flags.lines ?? (since === undefined ? DEFAULT_LINES : -1)
+    const {logs} = target.manager
     // Refused before anything else is looked at.
-    const full = target.manager.logs.command(target.service, {lines, follow, since, json})
-    const peek = target.manager.logs.command(target.service, {lines: 1, follow: false, since: undefined, json: false})
-    const journalHost = logReader(target, full)
-    const peeked = journalHost.read(peek.argv, {env: peek.env, timeoutMs: PEEK_TIMEOUT_MS})
-    if (peeked.stdout.trim() === '') {
+    const full = logs?.command(target.service, {lines, follow, since, json})
+    const peek = logs?.command(target.service, {lines: 1, follow: false, since: undefined, json: false})
+    const peeked = peek && logReader(target, peek).read(peek.argv, {env: peek.env, timeoutMs: PEEK_TIMEOUT_MS})
+    if (!full || !peeked || peeked.stdout.trim() === '') {
       const file = gatewayLogFile(target.service.profile.home)
       if (target.userHost.stat(file) === undefined) {
-        throw new ServiceError(`There is no log of ${target.service.name}: nothing in the manager's log that may be read, and no ${file}`, {
+        const managers = logs ? "nothing in the manager's log that may be read, and " : ''
+        throw new ServiceError(`There is no log of ${target.service.name}: ${managers}no ${file}`, {
           code: 'no-log',
           exitStatus: ExitStatus.cannotTell,
-          evidence: peeked.stderr.split('\n').filter(Boolean),
+          evidence: (peeked?.stderr ?? '').split('\n').filter(Boolean),
           next: ['hermes-svc status'],
         })
       }
-      this.note(`Nothing of ${target.service.name} can be read in the manager's log; this is ${file}`)
+      if (logs) this.note(`Nothing of ${target.service.name} can be read in the manager's log; this is ${file}`)
       if (since !== undefined) this.note('--since has no effect on a file; its last lines are shown')
       const argv = ['tail', '-n', String(lines < 0 ? DEFAULT_LINES : lines), ...(follow ? ['-F'] : []), '--', file]
-      return this.ended(await target.userHost.attach(argv, {env: peek.env, onLine: this.lineWriter(json)}))
+      return this.ended(await target.userHost.attach(argv, {...(peek ? {env: peek.env} : {}), onLine: this.lineWriter(json)}))
     }
     // journalctl's own JSON has its own escapes.
     const isDocument = json && !full.isPlain
-    return this.ended(await journalHost.attach(full.argv, {env: full.env, ...(isDocument ? {} : {onLine: this.lineWriter(json)})}))
+    const options = {env: full.env, ...(isDocument ? {} : {onLine: this.lineWriter(json)})}
+    return this.ended(await logReader(target, full).attach(full.argv, options))
   }
 
   /** Writes a line of the log; as JSON as journalctl(1) would have it: a document with the field for the text alone. Ends all once nobody reads on. */

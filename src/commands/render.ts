@@ -13,7 +13,7 @@ export default class Render extends ServiceCommand<typeof Render> {
   static override flags = definitionFlags
 
   protected async execute(): Promise<CommandResult> {
-    const target = await this.target('read')
+    const target = await this.managedTarget('read')
     const {files, heartbeat, environment} = await this.during('prove the gateway’s program', () =>
       renderService(target, definitionRequest(this.host, this.flags)),
     )

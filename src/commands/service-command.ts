@@ -7,7 +7,7 @@ import {change, type ChangeOptions} from '../lifecycle/change.js'
 import {awaitOnline} from '../lifecycle/see-online.js'
 import {assess} from '../observe/assess.js'
 import type {OnlineReport, ServiceReport} from '../observe/report.js'
-import {resolveTarget, type Target} from '../observe/where.js'
+import {orForeground, type Purpose, resolveManaged, resolveTarget, type Target} from '../observe/where.js'
 import {outcomeOf, type Plan} from '../plan/plan.js'
 import {listProfiles} from '../service/profile.js'
 import type {Annotation} from './annotations.js'
@@ -29,8 +29,17 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
     return {profile, home, manager, scope, runAs: this.flags['run-as']}
   }
 
-  protected async target(purpose: 'read' | 'change'): Promise<Target> {
-    const target = await resolveTarget(this.host, this.targetFlags, purpose)
+  /** The service that the flags mean, or what keeps its gateway alive in the foreground. */
+  protected async target(purpose: Purpose): Promise<Target> {
+    return this.hinted(await resolveTarget(this.host, this.targetFlags, purpose))
+  }
+
+  /** The service that the flags mean, for what is about a definition: its manager is one in which it could be installed. */
+  protected async managedTarget(purpose: Purpose): Promise<Target> {
+    return this.hinted(await resolveManaged(this.host, this.targetFlags, purpose))
+  }
+
+  private hinted(target: Target): Target {
     if (this.flags.profile !== undefined) this.hintAtProfile(target)
     return target
   }
@@ -50,12 +59,26 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
     }
   }
 
-  /** The services of all profiles that are on disk; `only` decides which of them. */
-  protected async allTargets(purpose: 'read' | 'change', only: (target: Target) => boolean = () => true): Promise<Target[]> {
-    const first = await resolveTarget(this.host, {...this.targetFlags, profile: DEFAULT_PROFILE}, purpose)
-    return listProfiles(first.userHost, first.service.profile.root)
-      .map((profile) => ({...first, service: first.manager.placement.serviceFor(profile, first.service.account)}))
-      .filter(only)
+  /** The services of all profiles that are on disk, those in the foreground too; `only` decides which of them. */
+  protected async allTargets(purpose: Purpose, only: (target: Target) => boolean = () => true): Promise<Target[]> {
+    const first = await this.firstTarget(purpose)
+    const all = listProfiles(first.userHost, first.service.profile.root).map((profile) => ({
+      ...first,
+      service: first.manager.placement.serviceFor(profile, first.service.account),
+    }))
+    const isOfManager = this.flags.manager !== undefined || this.flags.scope !== undefined
+    return (isOfManager ? all : await Promise.all(all.map(orForeground))).filter(only)
+  }
+
+  /** That of the root home, as the manager of all profiles has it, though a `hermes-svc run` keeps it: others may be services. */
+  private async firstTarget(purpose: Purpose): Promise<Target> {
+    const flags = {...this.targetFlags, profile: DEFAULT_PROFILE}
+    try {
+      return await resolveManaged(this.host, flags, purpose)
+    } catch (error) {
+      if (error instanceof ServiceError) return resolveTarget(this.host, flags, purpose)
+      throw error
+    }
   }
 
   /** Prints annotations, where --annotations asks for them. With --json they go to stderr, beside the document. */
@@ -132,17 +155,23 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
     for (const line of onlineLines(seen, this.textWidth)) this.print(line)
   }
 
-  /** Runs a change for one service, or with --all for every profile that has one. The worst exit status wins. */
+  /**
+   * Runs a change for one service, or with --all for every profile that has one. The worst exit status wins. `isAboutDefinition`: what runs in the
+   * foreground has none, and is left out.
+   */
   protected async runForAll(
     command: string,
     makePlan: (target: Target) => Plan | Promise<Plan>,
-    confirm?: (plan: Plan) => Promise<boolean>,
+    {confirm, isAboutDefinition = false}: {confirm?: (plan: Plan) => Promise<boolean>; isAboutDefinition?: boolean} = {},
   ): Promise<CommandResult> {
     if (!this.isForAll) {
-      const target = await this.target('change')
+      const target = await (isAboutDefinition ? this.managedTarget('change') : this.target('change'))
       return this.runChange(target, command, () => makePlan(target), confirm)
     }
-    const targets = await this.allTargets('change', (target) => target.manager.observer.isOnDisk(target.service))
+    const targets = await this.allTargets(
+      'change',
+      ({manager, service}) => manager.observer.isOnDisk(service) && !(isAboutDefinition && !manager.installer),
+    )
     if (targets.length === 0) throw usageError('--all: no profile has a service here', ['hermes-svc list'])
     let exitStatus: ExitStatus = ExitStatus.ok
     const results: object[] = []

@@ -1,7 +1,7 @@
 import type {Scope} from '../service/service.js'
 import {Flags} from '@oclif/core'
 import {ExitStatus, ServiceError} from '../errors.js'
-import {resolveTarget} from '../observe/where.js'
+import {resolveManaged} from '../observe/where.js'
 import {selectSteps, type SmokeStep, type Step, type StepOutcome} from '../smoke/steps.js'
 import {cancelledError} from '../ui/failure.js'
 import {duration} from '../text/layout.js'
@@ -105,7 +105,7 @@ one that was killed, the next one takes away. Ends with 4 if it can be tried nei
     const [{selfTest}, {whyNoStandIn}] = await Promise.all([import('../smoke/self-test.js'), import('../smoke/throw-away.js')])
     const reason = whyNoStandIn(this.host)
     if (reason) throw new ServiceError(reason, {code: 'no-python', exitStatus: ExitStatus.cannotTell})
-    const {manager, service} = await resolveTarget(
+    const {manager, service} = await resolveManaged(
       this.host,
       {...this.targetFlags, profile: undefined, home: undefined, scope: this.flags.scope ?? this.defaultScope()},
       'read',
@@ -119,7 +119,7 @@ one that was killed, the next one takes away. Ends with 4 if it can be tried nei
 
   private async hasNoManager(): Promise<boolean> {
     try {
-      await resolveTarget(this.host, this.targetFlags, 'read')
+      await resolveManaged(this.host, this.targetFlags, 'read')
       return false
     } catch (error) {
       if (error instanceof ServiceError && error.code === 'no-manager') return true

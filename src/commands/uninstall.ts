@@ -1,5 +1,6 @@
 import {stopBudgetMs} from '../lifecycle/budget.js'
 import {planUninstall} from '../lifecycle/uninstall.js'
+import type {Target} from '../observe/where.js'
 import {allFlag, type CommandResult, dryRunFlag, timeoutFlag, yesFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
@@ -10,8 +11,7 @@ export default class Uninstall extends ServiceCommand<typeof Uninstall> {
   static override flags = {...allFlag, ...dryRunFlag, ...yesFlag, ...timeoutFlag}
 
   protected execute(): Promise<CommandResult> {
-    return this.runForAll('uninstall', async (target) =>
-      planUninstall(target, {timeoutMs: this.flags.timeout ?? (await stopBudgetMs(target))}),
-    )
+    const makePlan = async (target: Target) => planUninstall(target, {timeoutMs: this.flags.timeout ?? (await stopBudgetMs(target))})
+    return this.runForAll('uninstall', makePlan, {isAboutDefinition: true})
   }
 }

@@ -40,6 +40,8 @@ export interface CheckDefinition<E> {
   readonly why: string
   /** It says nothing of a service that is not installed. */
   readonly needsService: boolean
+  /** It goes by the home as well, so it has something to say also where no service manager is: of what nothing, or a `hermes-svc run`, keeps alive. */
+  readonly isAboutHome?: true
   /** It goes by what the manager says, and says nothing where that cannot be asked. */
   readonly needsManager: boolean
   /** It is about these kinds of manager, and says nothing under another. */
@@ -61,7 +63,8 @@ export interface Examination {
 }
 
 /** A check with what it looks at closed in. */
-export interface Check extends Pick<CheckDefinition<unknown>, 'id' | 'title' | 'why' | 'needsService' | 'needsManager' | 'managers'> {
+export interface Check
+  extends Pick<CheckDefinition<unknown>, 'id' | 'title' | 'why' | 'needsService' | 'isAboutHome' | 'needsManager' | 'managers'> {
   readonly hasFix: boolean
   readonly takesDesired: boolean
   /** Throws HostError where something cannot be read, anything else where the check itself is broken. */
@@ -70,9 +73,10 @@ export interface Check extends Pick<CheckDefinition<unknown>, 'id' | 'title' | '
 
 /** Makes a check of its definition. */
 export function defineCheck<E>(definition: CheckDefinition<E>): Check {
-  const {id, title, why, needsService, needsManager, managers, fix} = definition
+  const {id, title, why, needsService, isAboutHome, needsManager, managers, fix} = definition
   return {
     ...{id, title, why, needsService, needsManager},
+    ...(isAboutHome ? {isAboutHome} : {}),
     ...(managers === undefined ? {} : {managers}),
     hasFix: fix !== undefined,
     takesDesired: fix?.takesDesired ?? false,

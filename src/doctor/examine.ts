@@ -38,7 +38,8 @@ function applies(check: Check, {target, seen, unreachable, servedBy}: Scene): bo
   if (servedBy !== undefined) return false
   if (check.managers?.includes(target.manager.kind) === false) return false
   const isInstalled = seen.manager.installed !== 'no' || seen.manager.broken !== undefined
-  return !(check.needsManager && unreachable) && !(check.needsService && !isInstalled)
+  const hasSubject = isInstalled || !check.needsService || (seen.manager.isForeground === true && check.isAboutHome === true)
+  return hasSubject && !(check.needsManager && unreachable)
 }
 
 async function examineWith(check: Check, scene: Scene): Promise<Examination> {

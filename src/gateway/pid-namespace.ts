@@ -5,15 +5,20 @@ import type {ProcessRecord} from './records.js'
 /** The machine's own PID namespace (PROC_PID_INIT_INO, linux/proc_ns.h), from which every process is seen; see pid_namespaces(7). */
 const MACHINE_NAMESPACE = 'pid:[4026531836]'
 
-/** True where processes outside this PID namespace, such as those of another container on the same home, are not seen. */
-export function isInnerNamespace(host: Door): boolean {
+/** The PID namespace of this process, in the kernel's words; undefined where there are none, or where it may not be looked at. */
+export function pidNamespace(host: Door): string | undefined {
   try {
-    const namespace = host.readLink('/proc/self/ns/pid')
-    return namespace !== undefined && namespace !== MACHINE_NAMESPACE
+    return host.readLink('/proc/self/ns/pid')
   } catch (error) {
-    if (error instanceof HostError) return false
+    if (error instanceof HostError) return undefined
     throw error
   }
+}
+
+/** True where processes outside this PID namespace, such as those of another container on the same home, are not seen. */
+export function isInnerNamespace(host: Door): boolean {
+  const namespace = pidNamespace(host)
+  return namespace !== undefined && namespace !== MACHINE_NAMESPACE
 }
 
 /**

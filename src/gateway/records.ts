@@ -96,11 +96,11 @@ export function readGatewayState(host: AccountHost, home: string): FileReading<G
   })
 }
 
-/** Reads a JSON file and parses its value; `parse` answers undefined for a value that is not what it should be. Never throws. */
-export function readJson<T>(host: AccountHost, file: string, parse: (value: unknown) => T | undefined): FileReading<T> {
+/** Reads a JSON file and parses its value; `parse` answers undefined for a value that is not what it should be. `maxBytes`: see `readText`. Never throws. */
+export function readJson<T>(host: AccountHost, file: string, parse: (value: unknown) => T | undefined, maxBytes?: number): FileReading<T> {
   let content: string | undefined
   try {
-    content = host.readText(file)
+    content = host.readText(file, maxBytes)
   } catch (error) {
     return {kind: 'unreadable', why: error instanceof HostError ? whyUnreadable(error) : String(error)}
   }

@@ -1,3 +1,4 @@
+import {installerOf} from '../managers/installing.js'
 import {ownerDoor} from '../host/account-door.js'
 import {stateFile} from '../gateway/records.js'
 import {temporariesOf} from '../host/tolerant-read.js'
@@ -36,14 +37,14 @@ export function installSteps(
   const definition = isInUse ? write : [...write, ...remove]
   const settingsFirst = definition.filter((step) => 'path' in step && step.path === manager.placement.placesOf(service).settings)
   const rest = definition.filter((step) => !settingsFirst.includes(step))
-  const reload = definition.length > 0 || seen.manager.needsReload ? (manager.installer.reload?.() ?? []) : []
+  const reload = definition.length > 0 || seen.manager.needsReload ? (installerOf(manager).reload?.() ?? []) : []
 
-  const folders = missingFolders(target, definition.length > 0 || restart || isPutOff ? manager.installer.folderSteps(service) : [])
+  const folders = missingFolders(target, definition.length > 0 || restart || isPutOff ? installerOf(manager).folderSteps(service) : [])
   const inPlace = [...folders, ...settingsFirst, ...rest]
-  const placed = manager.installer.staged?.(service, inPlace) ?? inPlace
+  const placed = installerOf(manager).staged?.(service, inPlace) ?? inPlace
   const isFirst = (step: Step) => folders.includes(step) || settingsFirst.includes(step)
   const later = placed.filter((step) => !isFirst(step))
-  const prerequisites = manager.installer.prerequisites?.(service, settings) ?? []
+  const prerequisites = installerOf(manager).prerequisites?.(service, settings) ?? []
   const hasChanged = {anything: placed.length > 0, definition: definition.length > 0 && !isManagerDown}
   const undo = undoInstall(target, seen, decision, hasChanged)
   const changes: Step[] = [
@@ -61,7 +62,7 @@ export function installSteps(
   const former = seen.manager.settings
   const tick = sharedTick(target, heartbeat.steps, {settings, former, force})
   const linger = manager.linger
-    ? [plannedAnew('have what the manager needs', () => manager.installer.prerequisites?.(service, settings) ?? [])]
+    ? [plannedAnew('have what the manager needs', () => installerOf(manager).prerequisites?.(service, settings) ?? [])]
     : []
   const shared = [...changes, ...linger, ...definitionSteps, tick]
   return [

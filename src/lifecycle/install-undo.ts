@@ -1,3 +1,4 @@
+import {installerOf} from '../managers/installing.js'
 import path from 'node:path'
 import {HomeFile} from '../gateway/contract.js'
 import {pidFile, stateFile} from '../gateway/records.js'
@@ -35,7 +36,7 @@ export function undoInstall(
     // A start does nothing to a gateway that still runs.
     beforeDefinition: [
       ...(restart ? onUndo(manager.control.start(service)) : []),
-      ...(hasChanged.definition ? onUndo(manager.installer.reload?.() ?? []) : []),
+      ...(hasChanged.definition ? onUndo(installerOf(manager).reload?.() ?? []) : []),
     ],
     beforeEnabling: enable ? onUndo(manager.control.disable(service)) : [],
     beforeStart: start || restart ? onUndo([abortNew(target, seen)]) : [],
@@ -56,7 +57,7 @@ export function undoUninstall(
 export function takeBackShared(target: Target, seen: ManagerObservation): Step {
   return plannedAnew(
     'take back what no other service needs',
-    () => target.manager.installer.afterUninstall?.(inheriting(target, seen)) ?? [],
+    () => installerOf(target.manager).afterUninstall?.(inheriting(target, seen)) ?? [],
   )
 }
 
@@ -84,7 +85,7 @@ function abortNew(target: Target, before: Observation): Step {
 function leaveInheritance(target: Target, {manager: before}: Observation): Step {
   const steps = () => {
     const now = inheriting(target, before)
-    return now.settings?.turnedLingerOn && !before.settings?.turnedLingerOn ? (target.manager.installer.afterUninstall?.(now) ?? []) : []
+    return now.settings?.turnedLingerOn && !before.settings?.turnedLingerOn ? (installerOf(target.manager).afterUninstall?.(now) ?? []) : []
   }
   return plannedAnew('take back what no other service needs', steps, [])
 }

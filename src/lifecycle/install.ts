@@ -1,3 +1,4 @@
+import {installerOf} from '../managers/installing.js'
 import {ownerDoor} from '../host/account-door.js'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {HostError} from '../host/host.js'
@@ -92,7 +93,7 @@ function factsOf(target: Target, {seen, files, heartbeat}: Rendered, isManagerDo
     isOthers: isOfAnotherTool(target, seen),
     differing: files.filter((file) => !isAsWanted(doorOf(target, file), file)),
     tickFiles: heartbeat.files,
-    leftovers: manager.installer.leftovers(service, [...files.map((file) => file.path), due]),
+    leftovers: installerOf(manager).leftovers(service, [...files.map((file) => file.path), due]),
     secrets: manager.definition.ownFiles(service).flatMap(({role, path}) => (role === 'secrets' ? [path] : [])),
     isDue: ownerDoor(host, manager.placement.owner(service)).lstat(due) !== undefined,
     isStoppedUntilBoot: isStoppedUntilBoot(host, seen.desired),

@@ -10,15 +10,19 @@ import {HostError, type Launched, type LaunchEnd} from '../host/host.js'
 import {afterEnd, type GatewayEnd} from '../service/after-end.js'
 import {readDesired} from '../service/desired-state.js'
 import type {RestartPolicy} from '../service/restart-policy.js'
-import type {HeartbeatSettings} from '../service/settings.js'
+import type {HeartbeatSettings, ServiceSettings} from '../service/settings.js'
 import {clearDeadRecord} from './stale-record.js'
 import type {Place} from '../observe/place.js'
 import {writePlannedStop} from '../gateway/signal-gateway.js'
 import {watch} from '../tick/watchdog.js'
+import type {RunWish} from '../service/run-record.js'
+import {RunMark} from './run-mark.js'
 
 /** Signals that end the gateway for good, as a stop that is meant, and those that are the gateway's own affair. */
 const STOPPING: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT']
 const PASSED_ON: readonly NodeJS.Signals[] = [GatewaySignal.restart, 'SIGUSR2']
+/** How often it looks for what other commands wish of it: a look is one call that finds nothing. */
+const LOOK_EVERY_MS = 500
 /** What a keeper has to be told of. */
 export const KEPT_SIGNALS = [...STOPPING, ...PASSED_ON]
 
@@ -29,6 +33,9 @@ export interface KeeperOptions {
   readonly folder: string
   /** The longest that the gateway may take to end. */
   readonly stopMs: number
+  readonly settings: ServiceSettings
+  /** The service's name, for the journal. */
+  readonly name: string
   readonly say: (line: string) => void
 }
 
@@ -37,6 +44,12 @@ export class Keeper {
   private failures = 0
   private gateway: Launched | undefined
   private isStopping = false
+  /** Somebody has asked for the gateway to be ended and started anew. */
+  private isRestarting = false
+  /** The gateway that runs came of such a wish, or of an end that a command had asked for. */
+  private isFresh = false
+  private restarts = -1
+  private readonly mark: RunMark
   /** Aborted by whatever ends the wait before a start. */
   private wait = new AbortController()
   /** Aborted with the end of everything. */
@@ -45,10 +58,13 @@ export class Keeper {
   constructor(
     private readonly place: Place,
     private readonly options: KeeperOptions,
-  ) {}
+  ) {
+    this.mark = new RunMark(place, options)
+  }
 
   async keep(): Promise<number> {
-    const ticking = this.options.heartbeat.enabled ? this.keepTicking() : Promise.resolve()
+    this.mark.say({})
+    const beside = [this.keepListening(), ...(this.options.heartbeat.enabled ? [this.keepTicking()] : [])]
     try {
       // Of a gateway that never was.
       let status = 0
@@ -60,6 +76,7 @@ export class Keeper {
         const {failures, waitMs, text} = afterEnd(this.options.policy, this.failures, seen)
         this.failures = failures
         this.options.say(text)
+        this.mark.say({activity: 'waiting', failuresInARow: failures, lastExit: lastExitOf(end)})
         if (waitMs === null) return status
         await this.place.host.sleep(waitMs, this.wait.signal)
         if (this.isStopping) {
@@ -70,7 +87,8 @@ export class Keeper {
       }
     } finally {
       this.over.abort()
-      await ticking
+      await Promise.all(beside)
+      this.mark.remove()
     }
   }
 
@@ -82,15 +100,37 @@ export class Keeper {
     if (!gateway) {
       // A wish for a restart ends the wait as well; earlier failures no longer count.
       if (!isStop && signal !== GatewaySignal.restart) return
-      this.failures = 0
-      this.wait.abort()
+      this.startNow()
       return
     }
     if (isFirst) {
+      this.mark.say({activity: 'stopping'})
       this.announceStop(gateway)
       void this.endInTime(gateway)
     }
     this.pass(gateway, signal)
+  }
+
+  /** Does what another command wishes. */
+  private async onWish(wish: RunWish): Promise<void> {
+    if (wish === 'stop') return this.onSignal(GatewaySignal.stop)
+    const {gateway} = this
+    if (!gateway) return this.startNow()
+    if (wish === 'start' || this.isStopping || this.isRestarting) return
+    // The command has ended the former one by itself, and this is what it waits for.
+    if (this.isFresh) this.isFresh = false
+    else {
+      this.isRestarting = true
+      this.announceStop(gateway)
+      void this.endInTime(gateway)
+      this.pass(gateway, GatewaySignal.stop)
+    }
+  }
+
+  /** Waits no longer; earlier failures no longer count. */
+  private startNow(): void {
+    this.failures = 0
+    this.wait.abort()
   }
 
   /** As a manager's helper does before each start; the wait is this program's own. */
@@ -117,9 +157,25 @@ export class Keeper {
     const [startedMs, startedWallMs] = [host.monotonicMs(), host.nowMs()]
     const gateway = userHost.launch(this.options.argv, {env: this.environment(), cwd: profile.home})
     const startTime = readProcess(host, gateway.pid)?.startTime
-    if (gateway.pid > 0) this.gateway = gateway
+    this.restarts++
+    if (gateway.pid > 0) {
+      this.gateway = gateway
+      this.mark.say({
+        activity: 'running',
+        gatewayPid: gateway.pid,
+        startedAtMs: startedMs,
+        restarts: this.restarts,
+        failuresInARow: this.failures,
+      })
+    }
     const end = await gateway.ended
     this.gateway = undefined
+    // Who ends it leaves the wish first, and may be quicker than the next look.
+    const wish = this.mark.takeWish()
+    if (wish === 'stop') this.isStopping = true
+    const isEndAsked = this.mark.takeAskedEnd() || this.isRestarting || wish === 'restart'
+    this.isFresh = isEndAsked && !this.isRestarting && wish !== 'restart'
+    this.isRestarting = false
     // What it left behind would hold its ports and files.
     if (gateway.pid > 0) host.killGroup(gateway.pid)
     const words = readLastWords(userHost, profile.home, {pid: gateway.pid, startTime, startedWallMs})
@@ -133,6 +189,7 @@ export class Keeper {
         upMs: host.monotonicMs() - startedMs,
         words,
         isAsked: this.isStopping,
+        isRestartAsked: isEndAsked,
         isStopped: (desired.kind === 'recorded' && desired.record.desiredState === 'stopped') || stateOf(state)?.desiredState === 'stopped',
       },
     }
@@ -165,6 +222,15 @@ export class Keeper {
     }
   }
 
+  private async keepListening(): Promise<void> {
+    for (;;) {
+      await this.place.host.sleep(LOOK_EVERY_MS, this.over.signal)
+      if (this.over.signal.aborted) return
+      const wish = this.mark.takeWish()
+      if (wish !== undefined) await this.onWish(wish)
+    }
+  }
+
   /** Ticks as the timer of a service does. */
   private async keepTicking(): Promise<void> {
     const {userHost, host, profile, account} = this.place
@@ -179,7 +245,7 @@ export class Keeper {
       if (failure !== undefined && failure !== lastFailure) say(`no heartbeat: ${failure}`)
       lastFailure = failure
       if (heartbeat.watchdogTicks === null) continue
-      const service = {name: 'hermes-svc run', home: profile.home, runtimeFolder: folder, limit: heartbeat.watchdogTicks}
+      const service = {name: this.options.name, home: profile.home, runtimeFolder: folder, limit: heartbeat.watchdogTicks}
       const line = await watch({host, userHost}, {...service, isOwn: (process) => this.isOwn(process)}, ticked)
       if (line !== undefined) say(line)
     }
@@ -205,3 +271,11 @@ function gatewayOf({host, userHost, profile}: Place, pid: number): ProcessInfo |
 function identifiesStart(process: ProcessInfo, startTime: number | undefined): boolean {
   return startTime === undefined || startedAt(process, startTime)
 }
+
+/** As managers tell of it. */
+function lastExitOf({code, signal, status}: LaunchEnd): {how: 'exited' | 'killed'; status: number} {
+  return signal === null ? {how: 'exited', status: code ?? status} : {how: 'killed', status: status - SIGNAL_STATUS}
+}
+
+/** A program that a signal has ended has this and the signal's number as its status. */
+const SIGNAL_STATUS = 128

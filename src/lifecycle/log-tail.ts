@@ -20,9 +20,10 @@ export function logReader({host, userHost}: Doors, {reader}: Pick<LogCommand, 'r
  * nothing of the journal on a machine without persistent journals). Never throws; empty if there is none.
  */
 export function logTail(target: Target, lines: number): string[] {
-  const command = target.manager.logs.command(target.service, {lines, follow: false, since: undefined, json: false})
-  const {argv, env} = command
-  const printed = nonEmptyLines(logReader(target, command).read(argv, {env, timeoutMs: LOG_TIMEOUT_MS}).stdout)
+  const command = target.manager.logs?.command(target.service, {lines, follow: false, since: undefined, json: false})
+  const printed = command
+    ? nonEmptyLines(logReader(target, command).read(command.argv, {env: command.env, timeoutMs: LOG_TIMEOUT_MS}).stdout)
+    : []
   return printed.length > 0 ? printed.slice(-lines) : fileTail(target.userHost, gatewayLogFile(target.service.profile.home), lines)
 }
 

@@ -106,7 +106,7 @@ function comeBack(target: Target, seen: Observation, {gateway, rungs, force, dea
   const {manager, service} = target
   const up = (progress: Progress) => waitUntilUp(target, {previousPid: gateway?.pid, timeoutMs: START_MS, deadlineMs, progress})
   const isAsked = rungs.some(({signal}) => signal === GatewaySignal.restart)
-  const readsByRestart = seen.manager.needsReload && !manager.installer.reload
+  const readsByRestart = seen.manager.needsReload && !manager.installer?.reload
   // Asked, a supervised gateway is started again by its manager, without any delay of ours; on the definition that this one knows.
   const isManagers = gateway !== undefined && isAsked && seen.supervised !== false && !readsByRestart
   const byManager: Step = {

@@ -1,6 +1,7 @@
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {isUnseen, proveHome} from '../observe/look.js'
 import type {Place} from '../observe/place.js'
+import {readRun} from '../service/run-record.js'
 import {findGatewayCommand} from '../service/gateway-command.js'
 import {servedBy} from '../observe/served.js'
 
@@ -31,6 +32,14 @@ export function findProgram({host, profile, account}: Place): readonly string[] 
 
 /** A second gateway beside one that runs would fail again and again. */
 export async function requireAlone({host, userHost, profile}: Place): Promise<void> {
+  const run = readRun({host, userHost}, profile.home)
+  if (run) {
+    throw new ServiceError(`hermes-svc run (pid ${run.pid}) keeps a gateway of ${profile.home} already`, {
+      code: 'already-running',
+      exitStatus: ExitStatus.failed,
+      next: ['hermes-svc status', `kill ${run.pid}   # ends it and its gateway; then the same command again`],
+    })
+  }
   const seen = await proveHome({host, userHost}, profile.home, 0)
   const {pid, evidence} = seen.verdict
   if (pid === undefined && !isUnseen(seen)) return

@@ -2,7 +2,7 @@ import {resolvePlace} from '../observe/place.js'
 import type {TargetFlags} from '../observe/place.js'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {readDrain, stopTimeoutSec} from '../gateway/drain.js'
-import type {Host} from '../host/host.js'
+import {type Host, HostError} from '../host/host.js'
 import {gatewayArgv} from '../service/gateway-argv.js'
 import {parseCommandFlag} from '../service/gateway-command.js'
 import {DEFAULT_RESTART_POLICY, type RestartPolicy} from '../service/restart-policy.js'
@@ -10,6 +10,13 @@ import {DEFAULT_HEARTBEAT, type HeartbeatSettings} from '../service/settings.js'
 import type {DefinitionRequest} from './definition.js'
 import {Keeper, KEPT_SIGNALS} from './keeper.js'
 import {makeRunFolder, removeRunFolder} from './run-folder.js'
+import {isFailure} from '../plan/plan.js'
+import {performSteps} from '../plan/perform.js'
+import {observe} from '../observe/look.js'
+import {inForeground, type Target} from '../observe/where.js'
+import {isStoppedUntilBoot} from '../service/desired-state.js'
+import {ownVersion} from '../service/own-version.js'
+import {recordIntent} from './intent.js'
 import {findProgram, requireAlone, requireHome} from './run-place.js'
 
 /** How `run` is asked for. */
@@ -38,11 +45,25 @@ export async function runGateway(host: Host, request: RunRequest): Promise<numbe
   requireHome(place)
   await requireAlone(place)
   const program = request.command === undefined ? findProgram(place) : parseCommandFlag(host, request.command)
+  const target = await inForeground(place)
+  const drain = await readDrain(place.userHost, place.profile.home)
+  await recordWish(target, request.say)
   const folder = makeRunFolder(place)
   const keeper = new Keeper(place, {
-    ...{policy, heartbeat, folder, say: request.say},
+    ...{policy, heartbeat, folder, say: request.say, name: target.service.name},
+    settings: {
+      ...{
+        schemaVersion: 1,
+        scope: target.manager.scope,
+        profile: place.profile.name,
+        home: place.profile.home,
+        account: place.account.name,
+      },
+      ...{command: program, commandIsGiven: request.command !== undefined, createdDefinition: true, linger: false, turnedLingerOn: false},
+      ...{policy, heartbeat, drainSec: drain.drainSec, cronDrainSec: drain.cronDrainSec, writtenBy: ownVersion(host)},
+    },
     argv: gatewayArgv(program, place.profile.name, place.profile.home),
-    stopMs: stopTimeoutSec(await readDrain(place.userHost, place.profile.home)) * 1000,
+    stopMs: stopTimeoutSec(drain) * 1000,
   })
   const release = host.onSignals(KEPT_SIGNALS, (signal) => void keeper.onSignal(signal))
   try {
@@ -50,6 +71,21 @@ export async function runGateway(host: Host, request: RunRequest): Promise<numbe
   } finally {
     release()
     removeRunFolder(place, folder)
+  }
+}
+
+/** Whoever runs it wants it to run: a stop that was recorded before holds no longer. What nobody has recorded stays so. */
+async function recordWish(target: Target, say: (line: string) => void): Promise<void> {
+  const seen = observe(target)
+  if (seen.desired.kind !== 'recorded') return
+  if (seen.desired.record.desiredState === 'running' && !isStoppedUntilBoot(target.host, seen.desired)) return
+  const {since, by} = seen.desired.record
+  say(`it was recorded as stopped (${by}, ${since}); now it should run`)
+  try {
+    await performSteps(target.host, recordIntent(target, seen, 'running', 'run'), say)
+  } catch (error) {
+    if (!isFailure(error) && !(error instanceof HostError)) throw error
+    say(`that could not be recorded: ${error.message}`)
   }
 }
 

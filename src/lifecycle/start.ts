@@ -6,6 +6,7 @@ import {ownCommand} from './own-command.js'
 import {restartIsDoneIfDue} from './restart-due.js'
 import {restoredTick} from './shared.js'
 import {requireSameHome, type Target} from '../observe/where.js'
+import {supervisorOf} from '../observe/supervisor.js'
 import {isUp, waitUntilUp} from './wait.js'
 
 const START_MS = 90_000
@@ -55,9 +56,13 @@ export async function planStart(target: Target, options: {timeoutMs: number | un
   }
 }
 
-/** Throws (exit 1) if there is no definition of the service, or one that belongs to another home or cannot be loaded. */
+/**
+ * Throws (exit 1) if there is no definition of the service, or one that belongs to another home or cannot be loaded; exit 4 where nothing keeps a gateway of
+ * the home alive, and no service manager is there that could.
+ */
 export function requireInstalled(target: Target, seen: Observation): void {
   const {installed, broken} = seen.manager
+  if (installed === 'no' && !target.manager.installer) throw notInForeground(target, seen)
   if (installed === 'no' && broken === undefined) {
     throw new ServiceError(`${target.service.name} is not installed in ${target.manager.title}`, {
       code: 'not-installed',
@@ -67,6 +72,23 @@ export function requireInstalled(target: Target, seen: Observation): void {
   }
   requireUsableDefinition(target, seen)
   requireSameHome(target, seen.manager)
+}
+
+/** What there is to do where no manager is: it is run in the foreground, by a person or as what a container runs. */
+function notInForeground({service}: Target, {verdict}: Observation): ServiceError {
+  const {home} = service.profile
+  const {pid, evidence} = verdict
+  const alone = pid === undefined ? '' : `; its gateway (pid ${pid}) was started by something else`
+  return new ServiceError(`No hermes-svc run keeps a gateway of ${home} alive, and no service manager here has it${alone}`, {
+    code: 'no-manager',
+    exitStatus: ExitStatus.cannotTell,
+    evidence,
+    next: [
+      ...(pid === undefined ? [] : [`kill ${pid}   # ends the one that runs, if nothing else keeps it alive`]),
+      'hermes-svc run   # keeps one gateway alive in the foreground, under the same policy',
+      'ENTRYPOINT ["tini", "--", "hermes-svc", "run"]   # in a container; or docker run --init … hermes-svc run',
+    ],
+  })
 }
 
 /** Throws (exit 1) if the manager refuses the definition as it is. */
@@ -84,9 +106,9 @@ export function requireUsableDefinition(target: Target, seen: Observation): void
 export function requireNoOrphan(target: Target, seen: Observation): void {
   const {pid} = seen.verdict
   if (pid === undefined || seen.supervised !== false) return
-  const {manager, service} = target
-  // What another service runs is back as soon as it is killed.
-  const supervisor = manager.rivals.supervisorOf?.({pid, cgroup: seen.gateway.processes.get(pid)?.cgroup}, service.account)
+  const {service} = target
+  // What another one keeps is back as soon as it is killed.
+  const supervisor = supervisorOf(target, {pid, cgroup: seen.gateway.processes.get(pid)?.cgroup})
   const whose = supervisor?.of === undefined ? '' : ` of user ${supervisor.of}`
   const by = supervisor ? `, run by ${supervisor.name}${whose}` : ''
   const end = supervisor?.disable ?? `kill ${pid}`

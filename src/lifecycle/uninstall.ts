@@ -1,3 +1,4 @@
+import {installerOf} from '../managers/installing.js'
 import {prove} from '../observe/look.js'
 import {ownerDoor} from '../host/account-door.js'
 import {type Plan, singleSteps} from '../plan/plan.js'
@@ -22,13 +23,13 @@ export async function planUninstall(target: Target, options: {timeoutMs: number}
   const isGone =
     isInstalled && definition !== undefined && ownerDoor(target.host, manager.placement.owner(service)).lstat(definition) === undefined
   const isOurs = isGone || seen.manager.installed === 'own'
-  const files = manager.installer.removeSteps(seen.manager)
+  const files = installerOf(manager).removeSteps(seen.manager)
   // As long as the settings are there, a run that is killed can be completed by the next.
   const settings = manager.placement.placesOf(service).settings
   const last = files.filter((step) => 'path' in step && (settings === step.path || settings.startsWith(`${step.path}/`)))
   const record = desiredStateFile(service.profile.home)
   const isDown = (seen.manager.activity === 'stopped' || seen.manager.activity === 'failed') && !isAboutToRestart(target)
-  const reload = isGone || files.some((step) => step.kind === 'remove-file') ? (manager.installer.reload?.() ?? []) : []
+  const reload = isGone || files.some((step) => step.kind === 'remove-file') ? (installerOf(manager).reload?.() ?? []) : []
   const steps = undoUninstall(target, seen.manager, {isOurs: isOurs && isInstalled, isDown, reload})
   if (isOurs && isInstalled) {
     if (!isDown) {

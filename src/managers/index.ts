@@ -9,8 +9,8 @@ interface ManagerEntry {
   /** How it is seen on a machine. `isNamed`: the operator says that it is there. */
   readonly detect: () => Promise<{readonly isHere: (host: Host, isNamed: boolean) => boolean}>
   readonly load: () => Promise<{readonly create: CreateManager}>
-  /** Where the tick finds what it needs; all that the tick loads of a manager. */
-  readonly paths: () => Promise<{readonly tickPlaces: (host: Host, folder: string) => TickPlaces}>
+  /** Where the tick finds what it needs; all that the tick loads of a manager. Absent where nothing but itself ticks its gateways. */
+  readonly paths?: () => Promise<{readonly tickPlaces: (host: Host, folder: string) => TickPlaces}>
 }
 
 /** The managers, in the order in which a machine is asked for them: one line a manager. */
@@ -19,6 +19,7 @@ const MANAGERS = {
   systemd: {detect: () => import('./systemd/detect.js'), load: () => import('./systemd/index.js'), paths: () => import('./systemd/paths.js')},
   launchd: {detect: () => import('./launchd/detect.js'), load: () => import('./launchd/index.js'), paths: () => import('./launchd/paths.js')},
   s6: {detect: () => import('./s6/detect.js'), load: () => import('./s6/index.js'), paths: () => import('./s6/paths.js')},
+  run: {detect: () => import('./run/detect.js'), load: () => import('./run/index.js')},
 } as const satisfies Record<string, ManagerEntry>
 
 export type ManagerKind = keyof typeof MANAGERS
@@ -26,6 +27,11 @@ export const MANAGER_KINDS = Object.keys(MANAGERS) as readonly ManagerKind[]
 
 /** Says which manager is meant where it cannot be told by looking, as `--manager` does. */
 const MANAGER_VARIABLE = 'HERMES_SVC_MANAGER'
+
+/** What keeps the gateway of an account alive in the foreground, where no service manager has it. */
+export async function foreground(host: Host, account: Account): Promise<Manager> {
+  return (await MANAGERS.run.load()).create(host, host.account.uid === 0 ? 'system' : 'user', account)
+}
 
 /**
  * The service manager of this machine in a scope. `account`: whose user manager or session is meant in user scope. `kind`, else
@@ -56,8 +62,14 @@ export async function managersHere(host: Host): Promise<readonly ManagerKind[]> 
 export async function tickPlacesOf(host: Host, kind: string | undefined, folder: string): Promise<TickPlaces> {
   // The units of systemd say nothing of it.
   const known = MANAGER_KINDS.find((one) => one === (kind ?? 'systemd'))
-  if (known === undefined) throw new Error(`there is no manager ${kind}`)
-  return (await MANAGERS[known].paths()).tickPlaces(host, folder)
+  const entry: ManagerEntry | undefined = known && MANAGERS[known]
+  if (!entry?.paths) throw new Error(`there is no manager ${kind} with a tick`)
+  return (await entry.paths()).tickPlaces(host, folder)
+}
+
+/** Whether the operator says which manager is meant. */
+export function isManagerNamed(host: Host, flags: {readonly manager?: string | undefined}): boolean {
+  return (flags.manager ?? (host.env[MANAGER_VARIABLE] || undefined)) !== undefined
 }
 
 function namedKind(host: Host, flag: string | undefined): ManagerKind | undefined {

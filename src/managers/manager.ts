@@ -30,8 +30,11 @@ export interface ManagerObservation {
   readonly service: Service
   /** Where the manager has it, or would have it, if its scope has several such places, e.g. `gui/501`. */
   readonly domain?: string | undefined
-  /** `own`: hermes-svc created the definition; `adopted`: another's with our policy added; `foreign`: another's, untouched by us. */
-  readonly installed: 'no' | 'own' | 'adopted' | 'foreign'
+  /**
+   * `own`: hermes-svc created the definition; `adopted`: another's with our policy added; `foreign`: another's, untouched by us; `run`: nothing is installed,
+   * a living `hermes-svc run` keeps it.
+   */
+  readonly installed: 'no' | 'own' | 'adopted' | 'foreign' | 'run'
   /** The main file of an `own` one has another tool's text by now, as upstream's gateways write it at each start; absent where it is ours. */
   readonly isRewritten?: true
   /** The word of the manager for what keeps it from being usable (masked, bad-setting, error); undefined if nothing does. */
@@ -75,6 +78,8 @@ export interface ManagerObservation {
   readonly isContested?: true
   /** What the same look said of the tick of the service's account; only where it was asked for. */
   readonly tick?: TickState
+  /** No service manager has it, or could: it runs in the foreground if at all, and who else keeps a gateway alive, such as a container's runtime, is not seen. */
+  readonly isForeground?: true
   /** False if it has not run since the container was started: its home's gateway may be another container's. Absent where that cannot be. */
   readonly hasRun?: boolean
 }
@@ -435,11 +440,13 @@ export interface Manager {
   readonly placement: Placement
   readonly observer: Observer
   readonly definition: Definition
-  readonly installer: Installer
+  /** Absent where nothing can be installed: what is there is kept in the foreground, for as long as somebody runs it. */
+  readonly installer?: Installer
   readonly control: Control
   readonly rivals: Rivals
   readonly tick: Tick
-  readonly logs: Logs
+  /** Absent where the gateway's own file is all that there is of a log. */
+  readonly logs?: Logs
   readonly linger?: Linger
   /** The container that it serves all of: its definitions end with it, so one of another tool's is replaced. Absent where definitions last. */
   readonly container?: Container

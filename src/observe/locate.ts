@@ -11,11 +11,11 @@ export interface Located {
 }
 
 /**
- * Asks the manager about many services, once at most. `anyScope`: what is not installed there is looked for in the other scope, by one call
+ * Asks each manager about many services, once at most. `anyScope`: what is not installed there is looked for in the other scope, by one call
  * more. The results are in the order of the targets. Throws ServiceError (exit 4) if the manager cannot tell of any of them.
  */
 export function locateAll(targets: readonly Target[], anyScope: boolean, options: ObserveOptions = {}): Located[] {
-  const here = askManager(targets, options)
+  const here = askManagers(targets, options)
   const elsewhere = anyScope
     ? lookElsewhere(
         targets.filter((target) => !here.has(target)),
@@ -24,6 +24,18 @@ export function locateAll(targets: readonly Target[], anyScope: boolean, options
     : new Map<Target, Located>()
   return targets.map(
     (target) => elsewhere.get(target) ?? here.get(target) ?? {target, manager: target.manager.observer.notInstalled(target.service)},
+  )
+}
+
+/** What each manager says of those of its own: mostly there is one, beside what runs in the foreground. */
+function askManagers(targets: readonly Target[], options: ObserveOptions): Map<Target, Located> {
+  const ofManager = ({manager: {kind, scope}}: Target) => `${kind} ${scope}`
+  const managers = [...new Set(targets.map(ofManager))]
+  return new Map(
+    managers.flatMap((manager) => {
+      const own = targets.filter((target) => ofManager(target) === manager)
+      return [...askManager(own, options)]
+    }),
   )
 }
 
@@ -77,7 +89,7 @@ function lookElsewhere(targets: readonly Target[], options: ObserveOptions): Map
     return target ? [{meant, target}] : []
   })
   try {
-    const seen = askManager(
+    const seen = askManagers(
       others.map(({target}) => target),
       options,
     )

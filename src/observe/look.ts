@@ -197,6 +197,6 @@ function otherHome(host: Host, pid: number, home: string): string | undefined {
 }
 
 function isSupervised(host: Host, seen: ManagerObservation, gateway: GatewayObservation, {pid}: Verdict): boolean | undefined {
-  if (pid === undefined) return undefined
+  if (pid === undefined || (seen.isForeground && seen.installed === 'no')) return undefined
   return isOfService(seen, {pid, cgroup: gateway.processes.get(pid)?.cgroup}, () => ancestorsOf(host, pid))
 }

@@ -27,6 +27,8 @@ export interface ServiceReport {
   readonly scope: string
   /** Only under a manager that has several places for a scope's services. */
   readonly domain?: string
+  /** No service manager has it: a `hermes-svc run` keeps it, or would. Absent where a manager is meant. */
+  readonly foreground?: true
   readonly profile: string
   readonly home: string
   readonly account: string
@@ -67,6 +69,7 @@ export function report(
     manager: managerKind,
     scope,
     ...(manager.domain === undefined ? {} : {domain: manager.domain}),
+    ...(manager.isForeground ? {foreground: true as const} : {}),
     profile: service.profile.name,
     home: service.profile.home,
     account: manager.accountName ?? service.account.name,

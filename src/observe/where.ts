@@ -4,9 +4,11 @@ import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {type Account, type AccountHost, type Doors, type Host, HostError} from '../host/host.js'
 import {homeOwner, namedAccount, type Place, placeOf, resolvePlace, type TargetFlags} from './place.js'
 import type {Container} from '../managers/container.js'
-import {detectManager} from '../managers/index.js'
+import {detectManager, foreground, isManagerNamed} from '../managers/index.js'
+import {installerOf} from '../managers/installing.js'
 import type {Manager, ManagerObservation} from '../managers/manager.js'
 import {resolveProfile} from '../service/profile.js'
+import {readRun} from '../service/run-record.js'
 import {shellWord} from '../text/shell-quote.js'
 
 /** One service, and what is needed to work on it. */
@@ -17,11 +19,61 @@ export interface Target extends Doors {
   readonly homeFlag: string
 }
 
+/** `change` needs to know for certain whom the gateway runs as, and needs root for system scope; `read` takes what it can get. */
+export type Purpose = 'read' | 'change'
+
 /**
- * Finds the service that the flags mean. `purpose` "change" needs to know for certain whom the gateway runs as, and needs root for system
- * scope; "read" takes what it can get. Throws usage errors, and exit 4 where there is no manager.
+ * Finds the service that the flags mean, as a service manager of this machine has it or would have it; where none has it and a `hermes-svc run` keeps
+ * its gateway alive, that. Where there is no manager at all it is what would run in the foreground. Throws usage errors, and exit 4 where the manager
+ * that was asked for is not here.
  */
-export async function resolveTarget(host: Host, flags: TargetFlags, purpose: 'read' | 'change'): Promise<Target> {
+export async function resolveTarget(host: Host, flags: TargetFlags, purpose: Purpose): Promise<Target> {
+  if (isManagerNamed(host, flags)) {
+    const manager = await detectManager(host, flags.manager, 'user', host.account)
+    if (!manager.installer) return targetAt(manager, resolvePlace(host, flags))
+  }
+  // Of what a scope has, what has none is no part.
+  const run = isManagerNamed(host, flags) || flags.scope !== undefined ? undefined : livingRun(host, flags)
+  try {
+    const target = await resolveManaged(host, flags, purpose)
+    return !run || target.manager.observer.isOnDisk(target.service) ? target : await inForeground(run)
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error
+    if (run) return inForeground(run)
+    if (error.code !== 'no-manager' || isManagerNamed(host, flags)) throw error
+    return inForeground(resolvePlace(host, flags))
+  }
+}
+
+/** The same service as what keeps it now: a `hermes-svc run`, where one does and the manager has nothing of it on disk. */
+export async function orForeground(target: Target): Promise<Target> {
+  const {host, manager, service} = target
+  if (manager.observer.isOnDisk(service) || readRun(target, service.profile.home) === undefined) return target
+  return inForeground({...target, host, profile: service.profile, account: service.account})
+}
+
+/** The service that would be, or is, kept alive in the foreground. */
+export async function inForeground(place: Place): Promise<Target> {
+  return targetAt(await foreground(place.host, place.account), place)
+}
+
+/** The home that the flags mean, if a `hermes-svc run` keeps its gateway alive here. What may not be looked at is none. */
+function livingRun(host: Host, flags: TargetFlags): Place | undefined {
+  try {
+    const place = resolvePlace(host, flags)
+    return readRun(place, place.profile.home) === undefined ? undefined : place
+  } catch (error) {
+    // What is wrong with the flags, whoever goes by them says.
+    if (error instanceof HostError || error instanceof ServiceError) return undefined
+    throw error
+  }
+}
+
+/**
+ * Finds the service that the flags mean as a service manager of this machine has it or would have it, in which it could be installed. Throws usage errors,
+ * and exit 4 where there is no such manager.
+ */
+export async function resolveManaged(host: Host, flags: TargetFlags, purpose: Purpose): Promise<Target> {
   const isRoot = host.account.uid === 0
   const named = namedAccount(host, flags, "manage another user's service")
   const invoker = isRoot && host.env.SUDO_USER ? host.accountOf(host.env.SUDO_USER) : undefined
@@ -29,6 +81,7 @@ export async function resolveTarget(host: Host, flags: TargetFlags, purpose: 're
   const scope = parseScope(flags.scope) ?? (isRoot ? 'system' : 'user')
   const userAccount = named ?? invoker ?? host.account
   const manager = await detectManager(host, flags.manager, scope, userAccount)
+  installerOf(manager)
   if (manager.container) return containerTarget(host, manager, manager.container, named, flags, purpose)
   if (scope === 'user') {
     const target = targetFor(host, manager, userAccount, flags)

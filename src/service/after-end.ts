@@ -14,6 +14,8 @@ export interface GatewayEnd {
   readonly words: LastWords
   /** Somebody asked for the stop. */
   readonly isAsked: boolean
+  /** A command of ours has asked for this end, to have the gateway started anew. */
+  readonly isRestartAsked?: boolean
   /** It is recorded that the operator has it stopped. */
   readonly isStopped: boolean
 }
@@ -38,7 +40,10 @@ export function afterEnd(policy: RestartPolicy, failuresBefore: number, end: Gat
     return {failures: failuresBefore, waitMs: null, text}
   }
   // Without a stop that was asked for 0 is what older gateways end with on any signal, too: only the record tells.
-  if (end.code === GatewayExit.stopped && end.isStopped) return {failures: 0, waitMs: null, text: `${what}; the operator has it stopped`}
+  if (end.isStopped && (end.code === GatewayExit.stopped || end.isRestartAsked)) {
+    return {failures: 0, waitMs: null, text: `${what}; the operator has it stopped`}
+  }
+  if (end.isRestartAsked) return {failures: 0, waitMs: policy.restartDelayMs, text: `${what}; a restart was asked for, at once`}
   const isLoopWatchdog = end.code === GatewayExit.restart && end.words.isLoopWatchdog
   if (!isLoopWatchdog && isPlanned(policy, end)) {
     return {failures: 0, waitMs: policy.restartDelayMs, text: `${what}: a planned restart, at once`}

@@ -12,7 +12,7 @@ import {type Account, type AccountHost, type Host, HostError} from '../host/host
 import {statIfAllowed} from '../host/tolerant-read.js'
 import {isFirstHome} from '../lifecycle/first-home.js'
 import {servedBy} from '../observe/served.js'
-import {resolveTarget, type Target} from '../observe/where.js'
+import {resolveManaged, type Target} from '../observe/where.js'
 import {detectManager} from '../managers/index.js'
 import type {Manager} from '../managers/manager.js'
 import {searchGateways} from '../service/gateway-command.js'
@@ -57,7 +57,7 @@ function accountsWithHome(host: Host): string[] {
 /** Looks at the profiles of the account that the gateway is to run as. Reads only. Throws usage errors for what the flags name. */
 export async function findOwner(host: Host, account: Account, flags: TargetFlags, scopes: readonly Scope[]): Promise<OwnerFound> {
   const reading = {...flags, runAs: host.account.uid === 0 ? account.name : flags.runAs}
-  const {manager, userHost, service, homeFlag} = await resolveTarget(host, {...reading, profile: undefined, scope: scopes[0]}, 'read')
+  const {manager, userHost, service, homeFlag} = await resolveManaged(host, {...reading, profile: undefined, scope: scopes[0]}, 'read')
   const profiles = listProfiles(userHost, service.profile.root).map((profile) =>
     profileFound(host, userHost, account, profile, manager, scopes),
   )

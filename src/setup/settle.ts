@@ -1,7 +1,7 @@
 import {checkModules, loadChecks} from '../doctor/checks/index.js'
 import type {Host} from '../host/host.js'
 import {isFirstHomeOf} from '../lifecycle/first-home.js'
-import {resolveTarget, type Target} from '../observe/where.js'
+import {resolveManaged, type Target} from '../observe/where.js'
 import {managersHere} from '../managers/index.js'
 import {requireUsableHome} from '../service/home-check.js'
 import {withAnswers} from './answers.js'
@@ -45,7 +45,7 @@ export async function settle(host: Host, given: SetupFlags, interviewer: Intervi
     } else if (!found.owner) {
       found = {...found, owner: await findOwner(host, ownerOf(host, flags.runAs), flags, found.machine.scopes)}
     } else {
-      const target = await resolveTarget(host, flags, 'change')
+      const target = await resolveManaged(host, flags, 'change')
       if (found.service) return {target, service: found.service, flags, answers}
       const service = await look(target)
       interviewer.onService(service)

@@ -1,3 +1,4 @@
+import {installerOf} from '../managers/installing.js'
 import path from 'node:path'
 import {GatewaySignal, HomeFile} from '../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../errors.js'
@@ -107,7 +108,7 @@ class SelfTest {
     uninstall: async () => outcomeOf(await this.service.hermesSvc('uninstall')),
     'nothing-left': async () => {
       const {manager, service} = await this.service.target()
-      const left = manager.installer.traces(service)
+      const left = installerOf(manager).traces(service)
       if (left.length > 0) throw new Error(left.join(', '))
       return 'no file, no unit, no process'
     },

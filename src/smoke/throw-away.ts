@@ -7,7 +7,7 @@ import type {DiagnosisReport} from '../doctor/summary.js'
 import type {Finding} from '../doctor/finding.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {type Account, type AccountHost, type Host, HostError, type RunResult} from '../host/host.js'
-import {resolveTarget, type Target} from '../observe/where.js'
+import {resolveManaged, type Target} from '../observe/where.js'
 import {shellQuote} from '../text/shell-quote.js'
 import type {Failure} from '../ui/failure.js'
 import type {StandInConfig} from './stand-in/config.js'
@@ -128,7 +128,7 @@ export class ThrowAwayService {
   /** As its commands see it. */
   target(): Promise<Target> {
     const {scope, manager, account} = this.options
-    return resolveTarget(
+    return resolveManaged(
       this.host,
       {home: this.home, scope, manager, runAs: this.host.account.uid === 0 ? account.name : undefined},
       'read',

@@ -12,10 +12,10 @@ export function statusText(report: ServiceReport, paint: Paint = NO_PAINT, width
   const pid = verdict.pid === null ? '' : `, pid ${verdict.pid}`
   const uptime = report.uptimeMs === null ? '' : `, up ${duration(report.uptimeMs)}`
   const rows = [
-    ['service', `${report.service} (${report.manager}, ${report.domain ?? `${report.scope} scope`}, profile ${report.profile})`],
+    ['service', `${report.service} (${report.manager}, ${placeText(report)}, profile ${report.profile})`],
     ['home', report.home],
     ['runs as', report.account],
-    ['installed', installedText(report.installed)],
+    ['installed', installedText(report)],
     ['enabled', enabledText(report)],
     ['desired', report.desired ?? 'not recorded'],
     ['actual', mood(report.actual)],
@@ -62,7 +62,7 @@ export function listText(reports: readonly ServiceReport[], width?: number): str
   const rows = reports.map((report) => [
     report.profile,
     report.servedBy === null ? report.installed : `served by ${report.servedBy}`,
-    report.installed === 'no' ? '-' : (report.domain ?? report.scope),
+    report.installed === 'no' ? '-' : report.foreground ? FOREGROUND : (report.domain ?? report.scope),
     report.desired ?? '-',
     report.actual,
     platformsCell(report.online),
@@ -80,13 +80,20 @@ const plain = (text: string) => text
 const isWell = (actual: string) => ['running', 'starting', 'draining'].includes(actual)
 const isIll = (actual: string) => ['wedged', 'orphaned', 'crash-looping', 'waiting', 'failed'].includes(actual)
 
-function enabledText({installed, enabled, startsAtLogin}: ServiceReport): string {
+const FOREGROUND = 'foreground'
+
+function placeText({foreground, domain, scope}: ServiceReport): string {
+  return foreground ? FOREGROUND : (domain ?? `${scope} scope`)
+}
+
+function enabledText({installed, enabled, startsAtLogin, foreground}: ServiceReport): string {
+  if (foreground) return 'no, nothing starts it at boot'
   if (installed !== 'no' && enabled === null) return 'cannot tell'
   if (installed === 'no' || !enabled) return 'no'
   return startsAtLogin ? 'yes, starts when its user logs in' : 'yes, starts at boot'
 }
 
-function installedText(installed: string): string {
+function installedText({installed, foreground}: ServiceReport): string {
   switch (installed) {
     case 'own':
       return 'yes'
@@ -95,7 +102,9 @@ function installedText(installed: string): string {
     case 'foreign':
       return 'by another tool, without our policy (`hermes-svc install` adds it)'
     case 'no':
-      return 'no (`hermes-svc install` installs it)'
+      return foreground ? 'no (`hermes-svc run` keeps it alive in the foreground)' : 'no (`hermes-svc install` installs it)'
+    case 'run':
+      return 'no: `hermes-svc run` keeps it alive in the foreground'
     default:
       return installed
   }

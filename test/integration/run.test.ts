@@ -1,7 +1,8 @@
-import {afterAll, expect, it} from 'vitest'
+import fs from 'node:fs'
+import {afterAll, describe, expect, it} from 'vitest'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import {describeUnless} from '../support/describe-unless.js'
-import {Home, INITS, Namespace, whyNoNamespace} from '../support/foreground.js'
+import {ENTRY, Home, INITS, Namespace, STAND_IN, whyNoNamespace} from '../support/foreground.js'
 import {waitFor} from '../support/machines.js'
 
 describeUnless(whyNoNamespace(), 'run, in a container without a service manager', () => {
@@ -106,7 +107,8 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
     const pid = await home.runs()
     const second = await namespace.hermesSvc(['run', '--home', home.path])
     expect(second.code).toBe(1)
-    expect(second.stderr).toContain(`runs already, as pid ${pid}`)
+    expect(second.stderr).toMatch(/hermes-svc run \(pid \d+\) keeps a gateway of .* already/)
+    expect(pid).toBeGreaterThan(0)
   })
 
   it.concurrent('says as PID 1 that it needs an init, and does not begin', async () => {
@@ -119,14 +121,167 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
     expect(home.starts()).toEqual([])
   })
 
-  it.concurrent('is what start and restart point to, with exit 4, where there is no manager', async () => {
-    const {home, namespace} = run()
-    await home.runs()
-    for (const command of ['start', 'restart']) {
-      const result = await namespace.hermesSvc([command, '--home', home.path, '--scope', 'system'], {})
-      expect(result.code).toBe(4)
-      expect(result.stderr).toContain('hermes-svc run')
+  describe('while it lives', () => {
+    const RECORD = '.hermes-svc-run.json'
+
+    function runBeside(home: Home, args: readonly string[] = []): Namespace {
+      const namespace = Namespace.beside(home, args)
+      namespaces.push(namespace)
+      return namespace
     }
+
+    const endsWith = (namespace: Namespace, code: number) =>
+      waitFor(() => namespace.log.includes(`run ended with ${code}\n`), `run to end with ${code}`)
+
+    it.concurrent('is what the other commands work with, and leaves nothing of itself behind', async () => {
+      const home = makeHome({})
+      const namespace = runBeside(home)
+      const svc = (...words: string[]) => namespace.hermesSvc([...words, '--home', home.path])
+      const pid = await home.runs()
+      const status = await svc('status', '--json')
+      expect(status.code).toBe(0)
+      expect(JSON.parse(status.stdout)).toMatchObject({
+        ...{manager: 'run', installed: 'run', foreground: true, actual: 'running', pid, restarts: 0, failuresInARow: 0, lastExit: null},
+      })
+      expect(await svc('list')).toMatchObject({code: 0, stdout: expect.stringMatching(/^default +run +foreground +- +running /m) as string})
+      expect(await svc('doctor')).toMatchObject({code: 0, stdout: expect.stringContaining('27 checks, no findings') as string})
+      expect(await svc('heartbeat')).toMatchObject({code: 0, stdout: expect.stringContaining(`alive (pid ${pid}`) as string})
+      expect(await svc('logs', '-n', '1')).toMatchObject({code: 0, stdout: expect.stringContaining('Gateway running') as string})
+      expect(await svc('start')).toMatchObject({code: 0, stdout: expect.stringContaining('is running') as string})
+      expect(await svc('install')).toMatchObject({code: 4, stderr: expect.stringContaining('no service manager') as string})
+      // Whoever it is that names the manager means the same one.
+      expect(await svc('status', '--manager', 'run')).toMatchObject({code: 0})
+
+      expect(await svc('restart')).toMatchObject({code: 0, stdout: expect.stringContaining('running under a new pid') as string})
+      expect(await home.runs(2)).not.toBe(pid)
+      expect(await svc('restart', '--force')).toMatchObject({code: 0})
+      await home.runs(3)
+      const after = JSON.parse((await svc('status', '--json')).stdout) as object
+      expect(after).toMatchObject({actual: 'running', restarts: 2, failuresInARow: 0, desired: 'running'})
+
+      expect(await svc('stop')).toMatchObject({code: 0, stdout: expect.stringContaining('is stopped') as string})
+      await endsWith(namespace, 0)
+      expect(home.starts().length).toBe(3)
+      expect(home.json('.hermes-svc.json')).toMatchObject({desiredState: 'stopped', by: 'stop'})
+      expect([home.exists(RECORD), home.exists('gateway.pid')]).toEqual([false, false])
+      expect(namespace.log).toContain('a planned restart, at once')
+      expect(namespace.log).toContain('a restart was asked for, at once')
+      expect(namespace.log).toContain('the stop was asked for')
+
+      const again = Namespace.run(home)
+      namespaces.push(again)
+      await home.runs(4)
+      expect(home.json('.hermes-svc.json')).toMatchObject({desiredState: 'running', by: 'run'})
+      expect(again.log).toContain('it was recorded as stopped (stop, ')
+    })
+
+    it.concurrent('ends with the gateway’s own code after a stop, also one in a wait for the next start', async () => {
+      const home = makeHome({exit_on_start: {code: 3}})
+      const namespace = runBeside(home, ['--restart-delay', '1h', '--restart-delay-max', '1h'])
+      const svc = (...words: string[]) => namespace.hermesSvc([...words, '--home', home.path])
+      await waitFor(() => namespace.log.includes('failure 1 in a row, the next start waits 3600 s'), 'the wait')
+      const status = await svc('status', '--json')
+      expect({code: status.code, ...(JSON.parse(status.stdout) as object)}).toMatchObject({
+        ...{code: 1, actual: 'waiting', failuresInARow: 1, lastExit: {how: 'exited', status: 3}},
+      })
+      expect((await svc('run')).stderr).toMatch(/hermes-svc run \(pid \d+\) keeps a gateway of .* already/)
+      expect(await svc('stop')).toMatchObject({code: 0})
+      await endsWith(namespace, 3)
+      expect(home.starts().length).toBe(1)
+    })
+
+    it.concurrent.each(['start', 'restart'])('%s ends such a wait, and the failures are forgotten', async (command) => {
+      const {home, namespace} = run({sequence: [{exit_on_start: {code: 3}}, {}]}, ['--restart-delay', '1h', '--restart-delay-max', '1h'])
+      await waitFor(() => namespace.log.includes('the next start waits 3600 s'), 'the wait')
+      expect(await namespace.hermesSvc([command, '--home', home.path])).toMatchObject({code: 0})
+      const status = await namespace.hermesSvc(['status', '--json', '--home', home.path])
+      expect(JSON.parse(status.stdout)).toMatchObject({actual: 'running', failuresInARow: 0, restarts: 1})
+    })
+
+    it.concurrent('stops and restarts for the gateway’s own account though root runs it, and for root', async () => {
+      const home = makeHome({})
+      const [uid, gid] = [65_534, 65_534]
+      for (const place of [home.path, home.file('stand-in.json')]) fs.chownSync(place, uid, gid)
+      const namespace = runBeside(home)
+      const pid = await home.runs()
+      const as = ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--', process.execPath, ENTRY]
+      const restarted = await namespace.exec([...as, 'restart', '--home', home.path])
+      expect(restarted).toMatchObject({code: 0})
+      expect(await home.runs(2)).not.toBe(pid)
+      expect(fs.statSync(home.file(RECORD))).toMatchObject({uid, gid, mode: 0o100600})
+      expect(await namespace.hermesSvc(['restart', '--force', '--home', home.path])).toMatchObject({code: 0})
+      await home.runs(3)
+      expect(await namespace.exec([...as, 'stop', '--home', home.path])).toMatchObject({code: 0})
+      await endsWith(namespace, 0)
+    })
+
+    it.concurrent('is nothing any more once it was killed, whatever its record says', async () => {
+      const home = makeHome({})
+      const namespace = runBeside(home)
+      const pid = await home.runs()
+      const {pid: keeper} = home.json(RECORD)
+      await namespace.exec(['kill', '-KILL', String(keeper)])
+      await endsWith(namespace, 128 + 9)
+      expect(home.exists(RECORD)).toBe(true)
+      const status = await namespace.hermesSvc(['status', '--json', '--home', home.path])
+      expect({code: status.code, ...(JSON.parse(status.stdout) as object)}).toMatchObject({
+        ...{code: 4, actual: 'not-installed', installed: 'no', verdict: {state: 'alive', pid}},
+      })
+      // The gateway lives on, and nobody keeps it: the next one may not begin beside it.
+      expect((await namespace.hermesSvc(['run', '--home', home.path])).stderr).toContain(`runs already, as pid ${pid}`)
+    })
+  })
+
+  describe('without one', () => {
+    function idle(): Namespace {
+      const namespace = Namespace.start(['tini', '--', 'sleep', 'infinity'])
+      namespaces.push(namespace)
+      return namespace
+    }
+
+    it.concurrent('start, stop and restart say how a gateway is run, with exit 4', async () => {
+      const [home, namespace] = [makeHome({}), idle()]
+      await waitFor(() => namespace.init > 0, 'the container')
+      for (const command of ['start', 'stop', 'restart']) {
+        const result = await namespace.hermesSvc([command, '--home', home.path])
+        expect(result).toMatchObject({code: 4, stderr: expect.stringContaining('hermes-svc run') as string})
+        expect(result.stderr).toContain('tini')
+      }
+    })
+
+    it.concurrent('doctor, heartbeat, list and status tell of a gateway what its files and processes tell', async () => {
+      const [home, namespace] = [makeHome({}), idle()]
+      const svc = (...words: string[]) => namespace.hermesSvc([...words, '--home', home.path])
+      await waitFor(() => namespace.init > 0, 'the container')
+      const gateway = namespace.exec([STAND_IN, 'gateway', 'run'], {HERMES_HOME: home.path})
+      const pid = await home.runs()
+      expect(await svc('heartbeat')).toMatchObject({code: 0, stdout: expect.stringContaining(`alive (pid ${pid}`) as string})
+      expect((await svc('run')).stderr).toContain(`runs already, as pid ${pid}`)
+      const status = await svc('status', '--json')
+      expect({code: status.code, ...(JSON.parse(status.stdout) as object)}).toMatchObject({
+        ...{code: 4, actual: 'not-installed', verdict: {state: 'alive', pid}},
+      })
+      expect(await svc('doctor')).toMatchObject({code: 0, stdout: expect.stringContaining('info      not-installed') as string})
+
+      await namespace.exec(['kill', '-KILL', String(pid)])
+      await gateway
+      const findings = async () => {
+        const {code, stdout} = await svc('doctor', '--json')
+        const {services} = JSON.parse(stdout) as {services: {findings: {id: string; kind: string}[]}[]}
+        return {code, findings: services[0]?.findings.map(({id, kind}) => `${id} ${kind}`)}
+      }
+      const longAgo = new Date(Date.now() - 60_000)
+      for (const name of ['gateway.pid', 'gateway_state.json']) fs.utimesSync(home.file(name), longAgo, longAgo)
+      // Nothing says that it ran in this very container: that is for a person to say.
+      expect(await findings()).toEqual({code: 1, findings: ['stale-state pid-elsewhere', 'not-installed without-service']})
+      fs.rmSync(home.file('gateway.pid'))
+      fs.writeFileSync(
+        home.file('.hermes-svc.json'),
+        JSON.stringify({schemaVersion: 1, desiredState: 'running', since: 'now', by: 'start'}),
+      )
+      fs.chmodSync(home.path, 0o777)
+      expect((await findings()).findings).toEqual(expect.arrayContaining(['file-access home-open', 'not-installed missing']))
+    })
   })
 })
 

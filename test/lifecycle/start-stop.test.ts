@@ -909,7 +909,7 @@ describe('uninstall', () => {
     expect(machine.shown.LoadState).toBe('not-found')
     const left = Object.keys(machine.host.texts()).filter((file) => file.startsWith('/home/user/') && !file.startsWith(`${HOME}/gateway`))
     expect(left).toEqual([])
-    expect(machine.target.manager.installer.traces(machine.target.service)).toEqual([])
+    expect(machine.target.manager.installer?.traces(machine.target.service)).toEqual([])
   })
 
   it('has nothing to do the second time, and says so', async () => {

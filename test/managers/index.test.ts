@@ -45,7 +45,7 @@ describe('detectManager', () => {
 
   it('refuses a manager that it does not know, and names those that it does', async () => {
     const error = await refusal(() => detectManager(new FakeHost({files: SYSTEMD}), 'upstart', 'user', USER))
-    expect(error).toMatchObject({exitStatus: 2, message: '--manager upstart is not known; it is one of: systemd, launchd, s6'})
+    expect(error).toMatchObject({exitStatus: 2, message: '--manager upstart is not known; it is one of: systemd, launchd, s6, run'})
   })
 
   const CONTAINER: Record<string, FakeFile | string> = {'/proc/1/comm': 's6-svscan\n', '/run/s6/basedir': {folder: true}}

@@ -5,8 +5,8 @@ import path from 'node:path'
 import type {StandInConfig, StandInEvent} from '../../src/smoke/stand-in/config.js'
 import {testHost, waitFor} from './machines.js'
 
-const ENTRY = path.join(testHost.packageRoot, 'bin', 'hermes-svc.cjs')
-const STAND_IN = path.join(testHost.packageRoot, 'dist', 'stand-in', 'hermes')
+export const ENTRY = path.join(testHost.packageRoot, 'bin', 'hermes-svc.cjs')
+export const STAND_IN = path.join(testHost.packageRoot, 'dist', 'stand-in', 'hermes')
 const ENVIRONMENT = {PATH: '/usr/local/bin:/usr/bin:/bin', HOME: '/root', LC_ALL: 'C.UTF-8'}
 
 /** Small inits that reap. */
@@ -89,6 +89,12 @@ export class Namespace {
   /** With a small init as PID 1 and `hermes-svc run` of a home beneath it. */
   static run(home: Home, args: readonly string[] = [], init: (typeof INITS)[number] = 'tini'): Namespace {
     return Namespace.start([init, '--', process.execPath, ENTRY, 'run', '--home', home.path, '--command', STAND_IN, ...args])
+  }
+
+  /** The same in a namespace that goes on after its end, which is then printed: PID 1 takes all others with it when it ends. */
+  static beside(home: Home, args: readonly string[] = []): Namespace {
+    const run = [process.execPath, ENTRY, 'run', '--home', home.path, '--command', STAND_IN, ...args]
+    return Namespace.start(['tini', '--', 'sh', '-c', '"$@"; echo "run ended with $?"; exec sleep infinity', 'beside', ...run])
   }
 
   /** What has been printed inside. */

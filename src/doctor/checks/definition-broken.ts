@@ -73,6 +73,8 @@ export const definition: CheckDefinition<Evidence> = {
     }
   },
   diagnose: (scene, evidence) => {
+    // What is kept in the foreground has no definition.
+    if (!scene.target.manager.installer) return []
     const found =
       refused(scene) ??
       homeFault(scene, evidence) ??

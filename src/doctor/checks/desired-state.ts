@@ -36,6 +36,7 @@ export const definition: CheckDefinition<Evidence> = {
   title: 'a service that does not do what was asked of it, or of which nobody knows what was',
   why: 'The gateway is down, or up, against the wish of whoever runs it, and the next boot or command goes by a wish that is not theirs.',
   needsService: true,
+  isAboutHome: true,
   needsManager: true,
   look: (scene) => {
     const {mainPid, startedAtMs} = scene.seen.manager
@@ -47,7 +48,10 @@ export const definition: CheckDefinition<Evidence> = {
     const {desired, gateway} = scene.seen
     if (desired.kind === 'unreadable') return [aboutUnreadable(scene, desired.why)]
     const wanted = wish(scene.seen)
-    if (wanted === undefined) return [aboutUnrecorded(scene)]
+    const {isForeground, installed} = scene.seen.manager
+    if (isForeground && installed === 'no') return wanted === 'stopped' ? aboutUnkept(scene) : []
+    // Who keeps one in the foreground wants it to run.
+    if (wanted === undefined) return isForeground ? [] : [aboutUnrecorded(scene)]
     if (isOnItsWay(scene)) return []
     const found = wanted === 'stopped' ? aboutUp(scene) : isStoppedForNow ? undefined : aboutDown(scene, ageMs)
     const mirror = stateOf(gateway.state)?.desiredState
@@ -175,6 +179,15 @@ function aboutUp(scene: Scene): Found | undefined {
   }
   if (!manager.enabled) return undefined
   return {kind: 'enabled', severity: 'warning', what: 'it should be stopped, and starts at the next boot', evidence, interrupts: false}
+}
+
+/** Should be stopped, and nothing of ours keeps it: whatever has started it, a person has to end. */
+function aboutUnkept(scene: Scene): Found[] {
+  const {pid, evidence} = scene.seen.verdict
+  if (pid === undefined) return []
+  const what = `it should be stopped, and its gateway (pid ${pid}) is still there`
+  const cure = [`kill ${pid}   # if nothing else keeps it alive`]
+  return [{kind: 'up', severity: 'warning', what, evidence: [recorded(scene), ...evidence], isFixable: false, cure}]
 }
 
 function aboutUnreadable(scene: Scene, why: string): Found {

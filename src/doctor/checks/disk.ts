@@ -18,6 +18,7 @@ export const definition: CheckDefinition<Evidence> = {
   title: 'a home that cannot be written: its disk is full, or mounted read-only',
   why: 'Neither the gateway nor hermes-svc can record what they do there: messages are lost, and a stop is forgotten at the next boot.',
   needsService: true,
+  isAboutHome: true,
   needsManager: false,
   look: ({target: {host, userHost, service}}) => {
     const {home} = service.profile

@@ -59,6 +59,7 @@ export const definition: CheckDefinition<Evidence> = {
   title: 'files that belong to somebody else, or that others can read or write',
   why: 'The gateway cannot write what belongs to somebody else, and then fails at its next start.',
   needsService: true,
+  isAboutHome: true,
   needsManager: false,
   look: ({target: {host, userHost, service, manager}}) => {
     const {account, profile} = service

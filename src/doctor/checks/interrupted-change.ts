@@ -42,7 +42,7 @@ export const definition: CheckDefinition<Evidence> = {
     const {manager, service, host, userHost} = scene.target
     const door = ownerDoor(host, manager.placement.owner(service))
     const {home} = service.profile
-    const ours = manager.installer.leftovers(service, [])
+    const ours = manager.installer?.leftovers(service, []) ?? []
     const inHome = (userHost.list(home) ?? [])
       .filter(isTemporaryPath)
       .map((name) => path.join(home, name))
@@ -130,7 +130,9 @@ function halfDone(scene: Scene, {hasSettings, hasPolicy, newerWriter: newer, isE
       explains,
     }
   }
-  if (installed === 'no' && scene.seen.desired.kind === 'recorded' && !isElsewhere) {
+  // Where nothing can be installed, nothing was.
+  const isInstallable = scene.target.manager.installer !== undefined
+  if (installed === 'no' && isInstallable && scene.seen.desired.kind === 'recorded' && !isElsewhere) {
     return {
       kind: 'half-uninstalled',
       severity: 'warning',

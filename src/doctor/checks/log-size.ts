@@ -38,7 +38,7 @@ export const definition: CheckDefinition<Evidence> = {
   needsManager: false,
   look: ({target: {host, userHost, service, manager}}) => {
     const folder = path.join(service.profile.home, HomeFile.logFolder)
-    const managers = manager.logs.files?.(service) ?? []
+    const managers = manager.logs?.files?.(service) ?? []
     const files = [...(userHost.list(folder) ?? []).map((name) => path.join(folder, name)), ...managers].flatMap((file) => {
       const stat = userHost.lstat(file)
       return stat?.kind === 'file' ? [{path: file, bytes: stat.size, mode: stat.mode, isManagers: managers.includes(file)}] : []

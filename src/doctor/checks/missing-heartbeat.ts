@@ -50,6 +50,7 @@ export const definition: CheckDefinition<Evidence> = {
   title: 'a gateway without a fresh sign of life, or one that is wedged',
   why: 'Monitors that go by the timestamp show a gateway that works as dead, and some restart it.',
   needsService: true,
+  isAboutHome: true,
   needsManager: true,
   look: async (scene) => {
     const {verdict, gateway, manager, supervised} = scene.seen
@@ -136,9 +137,14 @@ function aboutTimestamp(scene: Scene, {ageMs, lastTick}: Evidence): Found[] | un
       evidence: [...seen.verdict.evidence.slice(0, 1), `monitors take a gateway for dead after ${GatewayLimit.stateFreshSec} s`, ticks],
       interrupts: false,
       // Off is what somebody chose, and without an installation there is nothing that could tick.
-      ...(wantsTick ? {} : {isFixable: false, cure: [commandLine(scene, 'install --heartbeat on')]}),
+      ...(wantsTick && !seen.manager.isForeground ? {} : {isFixable: false, cure: tickCure(scene)}),
     },
   ]
+}
+
+function tickCure(scene: Scene): string[] {
+  if (!scene.seen.manager.isForeground) return [commandLine(scene, 'install --heartbeat on')]
+  return [commandLine(scene, 'heartbeat'), 'hermes-svc run   # ticks by itself what it keeps alive']
 }
 
 function aboutBeat(scene: Scene, {ageMs, beat, ownPid}: Evidence): Found[] | undefined {
@@ -174,6 +180,11 @@ function aboutBeat(scene: Scene, {ageMs, beat, ownPid}: Evidence): Found[] | und
   ]
 }
 
+/** Nothing of ours, and no service manager, would start it again. */
+function isUnkept({seen: {manager}}: Scene): boolean {
+  return manager.isForeground === true && manager.installed === 'no'
+}
+
 /**
  * Its restart ends nothing that works, so it is safe to do unasked: it is proved, and proved again when the restart is planned. But what somebody has
  * stopped by a signal they may want to continue.
@@ -190,9 +201,11 @@ function aboutWedged(scene: Scene): Found {
       : `the gateway (pid ${verdict.pid}) is wedged: its event loop does nothing any more`,
     why: 'It answers nobody until it is restarted, and no manager notices, because its process is there.',
     evidence: verdict.evidence,
-    ...(isStopped
-      ? {cure: [commandLine(scene, 'fix missing-heartbeat'), `kill -CONT ${verdict.pid}   # if it was stopped on purpose`]}
-      : {}),
+    ...(isUnkept(scene)
+      ? {isFixable: false, cure: [`kill -KILL ${verdict.pid}   # then start it as it was started`]}
+      : isStopped
+        ? {cure: [commandLine(scene, 'fix missing-heartbeat'), `kill -CONT ${verdict.pid}   # if it was stopped on purpose`]}
+        : {}),
     isSafe: !isStopped,
     explains: ['desired-state', 'stale-token-lock', 'platforms', 'stale-state', 'zombie-pid', 'crash-loop'],
   }

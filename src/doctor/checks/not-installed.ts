@@ -15,18 +15,22 @@ export const definition: CheckDefinition<undefined> = {
     const {installed, broken} = seen.manager
     if (!isNamed || installed !== 'no' || broken !== undefined) return []
     const {gatewayState, says} = stateOf(seen.gateway.state) ?? {}
-    const isCutOff = says !== undefined && gatewayState !== StateWord.stopped
-    const isMeant = seen.desired.kind === 'recorded' && seen.desired.record.desiredState === 'running'
+    // Whatever has started it, such as a container's runtime, may keep it alive too.
+    const lives = seen.manager.isForeground === true && seen.verdict.state === 'alive'
+    const isCutOff = !lives && says !== undefined && gatewayState !== StateWord.stopped
+    const isMeant = !lives && seen.desired.kind === 'recorded' && seen.desired.record.desiredState === 'running'
     return [
       {
         kind: isMeant ? 'missing' : isCutOff ? 'without-service' : 'none',
         severity: isMeant || isCutOff ? 'warning' : 'info',
-        what: `no service is installed for profile ${target.service.profile.name} (${target.manager.title})`,
+        what: target.manager.installer
+          ? `no service is installed for profile ${target.service.profile.name} (${target.manager.title})`
+          : `no hermes-svc run keeps the gateway of profile ${target.service.profile.name} alive, and no service manager here has it`,
         evidence: [
           ...(isMeant ? ['it is recorded that its gateway should be running'] : []),
           ...(isCutOff ? [`a gateway has run here, and was not stopped in good order: ${HomeFile.state} says ${says}`] : []),
         ],
-        cure: [commandLine(scene, 'install')],
+        cure: [commandLine(scene, target.manager.installer ? 'install' : 'run')],
       },
     ]
   },

@@ -9,6 +9,7 @@ import {identify} from '../../gateway/observation.js'
 import {HostError} from '../../host/host.js'
 import {gatewayOf, KILL_MS, ladder} from '../../lifecycle/ladder.js'
 import {isOfService} from '../../observe/membership.js'
+import {supervisorOf} from '../../observe/supervisor.js'
 import {waitUntilUp} from '../../lifecycle/wait.js'
 import type {Plan} from '../../plan/plan.js'
 import type {Supervisor} from '../../managers/manager.js'
@@ -67,7 +68,7 @@ function orphansOf(scene: Scene): Orphan[] {
   return [...(named ? [named] : []), ...others]
     .map((process) => ({process, ageMs: processAgeMs(scene, process)}))
     .filter(({ageMs}) => ageMs === undefined || ageMs >= SETTLED_MS)
-    .map((orphan) => ({...orphan, supervisor: supervisorOf(scene, orphan.process)}))
+    .map((orphan) => ({...orphan, supervisor: otherSupervisor(scene, orphan.process)}))
 }
 
 /** By the homes that each may have, so that a thousand services need not look at a thousand gateways each. */
@@ -123,8 +124,9 @@ function hasOwn({seen: {manager, gateway}}: Scene): boolean {
 }
 
 /** Whoever would start it again; the service's own definition is not meant, nor what a shell of a login runs. */
-function supervisorOf({target: {manager, service}}: Scene, process: ProcessInfo): Supervisor | undefined {
-  const found = manager.rivals.supervisorOf?.(process, service.account)
+function otherSupervisor({target}: Scene, process: ProcessInfo): Supervisor | undefined {
+  const {manager, service} = target
+  const found = supervisorOf(target, process)
   return found?.name === service.name && found.scope === manager.scope && found.of === undefined ? undefined : found
 }
 

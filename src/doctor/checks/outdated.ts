@@ -1,3 +1,4 @@
+import {installerOf} from '../../managers/installing.js'
 import {ownerDoor} from '../../host/account-door.js'
 import path from 'node:path'
 import type {DefinitionFile} from '../../managers/manager.js'
@@ -107,7 +108,9 @@ function compare(scene: Scene, files: readonly DefinitionFile[], writtenBy: stri
   })
   const added = made.filter((file) => helpers.includes(file.path) && door.lstat(file.path) === undefined)
   const wanted = [...files.map((file) => file.path), manager.placement.placesOf(service).restartDue]
-  const leftover = manager.installer.leftovers(service, wanted).filter((file) => !isTemporaryPath(file))
+  const leftover = installerOf(manager)
+    .leftovers(service, wanted)
+    .filter((file) => !isTemporaryPath(file))
   const paths = (list: readonly DefinitionFile[]) => list.map((file) => file.path)
   return {
     writtenBy,

@@ -35,7 +35,7 @@ export const definition: CheckDefinition<boolean> = {
     interrupts: false,
     plan: ({target: {manager, service}}) => ({
       title: `let ${service.account.name} linger`,
-      steps: manager.installer.prerequisites?.(service, {linger: true}) ?? [],
+      steps: manager.installer?.prerequisites?.(service, {linger: true}) ?? [],
       outcome: `${service.name} runs without a login`,
     }),
   },

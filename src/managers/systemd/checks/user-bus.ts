@@ -56,7 +56,8 @@ export const definition: CheckDefinition<Evidence> = {
       const isWanted = scene.seen.manager.settings?.linger !== false
       return {
         title: `have the user manager of ${account.name} run`,
-        steps: isWanted && !evidence.isLingering ? (manager.installer.prerequisites?.(service, {linger: true}) ?? []) : startManager(scene),
+        steps:
+          isWanted && !evidence.isLingering ? (manager.installer?.prerequisites?.(service, {linger: true}) ?? []) : startManager(scene),
         outcome: `the user manager of ${account.name} runs`,
       }
     },
