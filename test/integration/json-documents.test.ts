@@ -367,17 +367,28 @@ await describeOnSystemd('what --json prints', (machine) => {
     })
   })
 
-  // health needs no manager: it answers from the files.
-  it.each(documented.filter((command) => command !== 'health'))(
-    '--json prints a failure for %s where there is no manager',
-    async (command) => {
+  describe('where there is no manager', () => {
+    /** Those that answer from the files then. */
+    const fromFiles = {status: 4, list: 0, doctor: 0, heartbeat: 0} as const
+    const needsManager = documented.filter((command) => !(command in fromFiles) && !['health', 'logs', 'fix:stale-state'].includes(command))
+    const runHidden = (command: string) => {
       const hidden = 'mount -t tmpfs none /run/systemd && exec setpriv --reuid=ann --regid=ann --init-groups -- "$@"'
       const argv = ['unshare', '--mount', 'sh', '-c', hidden, 'hidden', MACHINE_NODE, ENTRY, command, '--json']
-      const document = documentOf(await machine().exec(argv), 'failure', 4)
+      return machine().exec([...argv, '--home', '/home/ann'])
+    }
+
+    it.each(needsManager)('--json prints a failure for %s', async (command) => {
+      const document = documentOf(await runHidden(command), 'failure', 4)
       // The self-test would take a throw-away machine instead, which only root may boot.
       expect(document).toMatchObject({error: {code: command === 'smoke' ? 'no-machine' : 'no-manager'}})
-    },
-  )
+    })
+
+    it.each(Object.entries(fromFiles))('%s --json prints what the files tell', async (command, exitStatus) => {
+      const document = documentOf(await runHidden(command), command as keyof typeof fromFiles, exitStatus)
+      const [service] = 'services' in document ? (document.services as object[]) : [document]
+      expect(service).toMatchObject({profile: 'default', home: '/home/ann'})
+    })
+  })
 
   describe('for smoke', () => {
     /** Runs it as root where one file is another. */

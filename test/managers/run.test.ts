@@ -74,7 +74,7 @@ describe('what keeps a gateway alive in the foreground', () => {
       lastExit: {how: 'killed', status: 9},
     })
     expect(assess(seen)).toEqual({actual: 'waiting', exitStatus: 1})
-    expect(report(seen, target.manager, 0, undefined, {state: 'offline', platforms: []})).toMatchObject({
+    expect(report(seen, target.manager, 0, undefined, {state: 'offline', platforms: [], advice: null})).toMatchObject({
       manager: 'run',
       installed: 'run',
       foreground: true,
