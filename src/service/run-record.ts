@@ -4,7 +4,7 @@ import {hasEnded, readProcess} from '../gateway/process.js'
 import {isObject, readJson} from '../gateway/records.js'
 import type {Doors, Host} from '../host/host.js'
 import {bootId} from './desired-state.js'
-import {parseSettings, type ServiceSettings} from './settings.js'
+import {formatSettings, parseSettings, type ServiceSettings} from './settings.js'
 
 // What `hermes-svc run` leaves of itself in the home while it lives, so that the other commands know of it. It is written and read with the account's ids:
 // whoever has the home can write anything there, so it is believed of a process only that is this very one, and nothing is ever signalled by it.
@@ -100,5 +100,6 @@ const isTime = (value: unknown): value is number => typeof value === 'number' &&
 const isCount = (value: unknown): value is number => isTime(value) && Number.isSafeInteger(value)
 
 export function formatRun(record: RunRecord): string {
-  return `${JSON.stringify(record)}\n`
+  const settings: unknown = JSON.parse(formatSettings(record.settings))
+  return `${JSON.stringify({...record, settings})}\n`
 }

@@ -17,7 +17,7 @@ describe('the record of a hermes-svc run', () => {
     const host = hostWith(formatRun(RECORD))
     expect(runPlace(host)).toEqual({boot: 'b007 3', namespace: 'pid:[4026532275]'})
     expect(read(host)).toEqual(RECORD)
-    expect(read(hostWith(RECORD, {uid: 0}))).toEqual(RECORD)
+    expect(read(hostWith(formatRun(RECORD), {uid: 0}))).toEqual(RECORD)
     expect(host.changes).toEqual([])
   })
 
@@ -50,6 +50,7 @@ describe('the record of a hermes-svc run', () => {
   it('is left without what is damaged in it and not needed', () => {
     const {lastExit, ...rest} = RECORD
     expect(lastExit).toBeDefined()
-    expect(read(hostWith({...RECORD, lastExit: {how: 'left', status: 'x'}, gatewayPid: 'none', startedAtMs: -1}))).toEqual(rest)
+    const written = JSON.parse(formatRun(RECORD)) as object
+    expect(read(hostWith({...written, lastExit: {how: 'left', status: 'x'}, gatewayPid: 'none', startedAtMs: -1}))).toEqual(rest)
   })
 })
