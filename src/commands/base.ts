@@ -174,7 +174,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
   }
 
   private async beVerbose(): Promise<void> {
-    const [{verboseHost}, {redact}] = await Promise.all([import('../host/verbose-host.js'), import('../doctor/redact.js')])
+    const [{verboseHost}, {redact}] = await Promise.all([import('../host/verbose-host.js'), import('../service/redact.js')])
     this.ownHost = verboseHost(this.host, (line) => {
       // How it ended is our own word, and stands behind a command that may be hidden to its end.
       const end = line.lastIndexOf('  (')

@@ -274,6 +274,8 @@ export const UpstreamCommand = {
   setup: 'setup',
   /** Connects it to chats, and asks who may talk to it. @holds 0.16 hermes_cli/subcommands/gateway.py */
   chats: 'gateway setup',
+  /** Runs it in the terminal. @holds 0.10 hermes_cli/subcommands/gateway.py */
+  run: 'gateway run',
   /** Makes the home of a profile; its name follows. @holds 0.16 hermes_cli/profiles.py */
   newProfile: 'profile create',
 } as const

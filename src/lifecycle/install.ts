@@ -10,6 +10,9 @@ import {requireSameHome, type Target} from '../observe/where.js'
 import type {Plan} from '../plan/plan.js'
 import {isStoppedUntilBoot} from '../service/desired-state.js'
 import {proveGatewayCommand} from '../service/gateway-command.js'
+import {upstreamCommand} from '../service/upstream-command.js'
+import {UpstreamCommand} from '../gateway/contract.js'
+import {ownCommand} from './own-command.js'
 import {requireUsableHome} from '../service/home-check.js'
 import {restartBudgetMs} from './budget.js'
 import {type DefinitionRequest, doorOf, isOfAnotherTool, type Rendered, renderService} from './definition.js'
@@ -70,17 +73,32 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
           verify: async (progress) => {
             const timeoutMs = request.timeoutMs ?? (restart ? await restartBudgetMs(target) : START_TIMEOUT_MS)
             const deadlineMs = request.timeoutMs === undefined ? Infinity : target.host.monotonicMs() + timeoutMs
-            await waitUntilUp(target, {previousPid: restart ? seen.verdict.pid : undefined, timeoutMs, deadlineMs, progress})
+            await waitUntilUp(target, {before: seen, previousPid: restart ? seen.verdict.pid : undefined, timeoutMs, deadlineMs, progress})
           },
         }
       : {}),
     runs: desired === 'running' && !staysDown,
+    undone: afterUndo(target, seen.manager.installed !== 'no', settings.command),
     outcome:
       (steps.length === 0
         ? `${service.name} is already up to date; nothing was changed`
         : what + (desired === 'running' && !staysDown ? ' and running' : ', and stopped as before')) +
       (isPutOff ? '; what has changed takes effect at the next restart' : '') +
       kept.map((file) => `; ${file.path} was edited by hand and is kept (--force replaces it)`).join(''),
+  }
+}
+
+/** What stands after an installation that failed, and what to do about what the gateway said: where its service went, no command of ours tells of it. */
+function afterUndo(target: Target, wasInstalled: boolean, command: readonly string[]): NonNullable<Plan['undone']> {
+  const {host, service} = target
+  const typed = (words: string) => upstreamCommand(host, service.profile, service.account, words, command)
+  return {
+    what: wasInstalled ? 'the service is as it was before' : 'nothing is left of the installation',
+    next: [
+      `${typed(UpstreamCommand.run)}   # shows here what keeps it from running`,
+      `${typed(UpstreamCommand.chats)}   # if it is how it is set up`,
+      `${ownCommand(target, 'install')}   # again, once that is mended`,
+    ],
   }
 }
 

@@ -104,7 +104,8 @@ interface Ended {
 /** The steps by which the gateway comes back once it is gone, or was not there: by its manager's own doing, by the manager's restart, or by itself. */
 function comeBack(target: Target, seen: Observation, {gateway, rungs, force, deadlineMs}: Ended): Step[] {
   const {manager, service} = target
-  const up = (progress: Progress) => waitUntilUp(target, {previousPid: gateway?.pid, timeoutMs: START_MS, deadlineMs, progress})
+  const up = (progress: Progress) =>
+    waitUntilUp(target, {before: seen, previousPid: gateway?.pid, timeoutMs: START_MS, deadlineMs, progress})
   const isAsked = rungs.some(({signal}) => signal === GatewaySignal.restart)
   const readsByRestart = seen.manager.needsReload && !manager.installer?.reload
   // Asked, a supervised gateway is started again by its manager, without any delay of ours; on the definition that this one knows.

@@ -48,7 +48,7 @@ export async function planStart(target: Target, options: {timeoutMs: number | un
     verify: async (progress) => {
       const {timeoutMs = START_MS} = options
       const deadlineMs = options.timeoutMs === undefined ? Infinity : target.host.monotonicMs() + timeoutMs
-      await waitUntilUp(target, {previousPid: isComing ? undefined : verdict.pid, timeoutMs, deadlineMs, progress})
+      await waitUntilUp(target, {before: seen, previousPid: isComing ? undefined : verdict.pid, timeoutMs, deadlineMs, progress})
     },
     lasts: true,
     runs: true,

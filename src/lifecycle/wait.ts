@@ -6,7 +6,7 @@ import {describeBrake} from '../gateway/respawn-brake.js'
 import {exitedWith, type ManagerObservation} from '../managers/manager.js'
 import {performSteps} from '../plan/perform.js'
 import type {Progress} from '../plan/plan.js'
-import {logTail} from './log-tail.js'
+import {ownWords, type SaidBefore, saidNow} from './own-words.js'
 import {type Observation, observe} from '../observe/look.js'
 import {ownCommand} from './own-command.js'
 import type {Target} from '../observe/where.js'
@@ -30,25 +30,26 @@ export function isUp(seen: Observation): boolean {
 }
 
 /**
- * Waits until the gateway itself says `running` under another pid than `previousPid`. Throws (exit 1, with the end of its log) when it
- * fails for good, ends again and again, or does not come up in `timeoutMs`. The time in which it sleeps by its own brake does not count;
- * `deadlineMs` is the end of it all the same, on the monotonic clock.
+ * Waits until the gateway itself says `running` under another pid than `previousPid`; `before`: what was seen before it was to start. Throws
+ * (exit 1, with its last words) when it fails for good, ends again and again, or does not come up in `timeoutMs`. The time in which it sleeps by
+ * its own brake does not count; `deadlineMs` is the end of it all the same, on the monotonic clock.
  */
 export async function waitUntilUp(
   target: Target,
-  options: {previousPid: number | undefined; timeoutMs: number; deadlineMs?: number; progress: Progress},
+  options: {before?: Observation; previousPid: number | undefined; timeoutMs: number; deadlineMs?: number; progress: Progress},
 ): Promise<Observation> {
   const {host, manager} = target
   const {deadlineMs = Infinity, previousPid, timeoutMs, progress} = options
   const beganMs = host.monotonicMs()
   let [startMs, lookedMs] = [beganMs, beganMs]
-  const before = observe(target).manager
+  const first = observe(target)
+  const [before, said] = [first.manager, saidNow(options.before ?? first)]
   let lastExit = before.lastExit
   let seen: Observation
   const isNew = () => isUp(seen) && seen.verdict.pid !== previousPid
   const tooLate = () => {
     const limitMs = Math.min(timeoutMs, Math.max(0, deadlineMs - beganMs))
-    return notUp(target, `it did not say "running" within ${Math.round(limitMs / 100) / 10} s; ${situation(seen)}`)
+    return notUp(target, `it did not say "running" within ${Math.round(limitMs / 100) / 10} s; ${situation(seen)}`, seen, said)
   }
   const look = async (): Promise<Observation | undefined> => {
     seen = observe(target)
@@ -67,7 +68,7 @@ export async function waitUntilUp(
     // While the next one starts, the manager says nothing of how the last one ended.
     lastExit = seen.manager.lastExit ?? lastExit
     const hopeless = whyHopeless(target, {...seen.manager, lastExit}, before)
-    if (hopeless) throw notUp(target, hopeless)
+    if (hopeless) throw notUp(target, hopeless, seen, said)
     if (nowMs - startMs > timeoutMs) throw tooLate()
     return undefined
   }
@@ -121,7 +122,7 @@ export async function waitUntilDown(target: Target, {timeoutMs, progress}: {time
     code: 'not-stopped',
     exitStatus: ExitStatus.failed,
     next: [ownCommand(target, 'stop --force')],
-    evidence: logTail(target, LOG_LINES),
+    evidence: ownWords(target, LOG_LINES),
   })
 }
 
@@ -166,11 +167,11 @@ function describeExit({manager}: Target, seen: ManagerObservation): string {
   return seen.lastExit.how === 'exited' ? `exit status ${seen.lastExit.status}` : `${seen.lastExit.how} by signal ${seen.lastExit.status}`
 }
 
-function notUp(target: Target, why: string): ServiceError {
+function notUp(target: Target, why: string, seen: Observation, said: SaidBefore): ServiceError {
   return new ServiceError(`The gateway did not come up: ${why}`, {
     code: 'not-running',
     exitStatus: ExitStatus.failed,
-    evidence: logTail(target, LOG_LINES),
+    evidence: ownWords(target, LOG_LINES, seen, said),
     next: [ownCommand(target, 'doctor')],
   })
 }

@@ -46,6 +46,7 @@ export async function applyPlan(host: Host, plan: Plan, listener: ApplyListener,
   const late: ServiceError[] = []
   const locks = new Locks()
   let isCommitted = false
+  let isVerifying = false
   const told: ApplyListener = {
     ...listener,
     progress: (text) => {
@@ -76,6 +77,7 @@ export async function applyPlan(host: Host, plan: Plan, listener: ApplyListener,
     if (plan.verify) {
       const why = 'see that it worked'
       const startMs = host.monotonicMs()
+      isVerifying = true
       listener.begin(why)
       try {
         await plan.verify(told.progress)
@@ -90,7 +92,12 @@ export async function applyPlan(host: Host, plan: Plan, listener: ApplyListener,
     // Anything but a foreseeable failure is a bug, and shown as what it is.
     if (!(error instanceof ServiceError)) throw error
     const isCancelled = error.exitStatus === ExitStatus.cancelled
-    throw new PlanFailed(isCancelled ? cancelledWhile(plan, applied, isCommitted) : error, applied, leftovers)
+    const reason = isCancelled
+      ? cancelledWhile(plan, applied, isCommitted)
+      : isCommitted
+        ? error
+        : undone(plan, error, leftovers, isVerifying)
+    throw new PlanFailed(reason, applied, leftovers)
   } finally {
     await locks.letGo()
   }
@@ -107,6 +114,13 @@ function inPart(plan: Plan, late: readonly ServiceError[]): ServiceError {
     evidence: late.flatMap(({evidence}) => evidence),
     next: [...new Set(late.flatMap(({next}) => next))],
   })
+}
+
+/** A failure after which all is as it was says so, and what to type about it is about what is there. */
+function undone({undone: now}: Plan, error: ServiceError, leftovers: readonly string[], isOfOutcome: boolean): ServiceError {
+  if (!now || leftovers.length > 0) return error
+  const {code, exitStatus, evidence} = error
+  return new ServiceError(`${error.message}; ${now.what}`, {code, exitStatus, evidence, next: isOfOutcome ? now.next : error.next})
 }
 
 /** The lock that is held at the moment; at most one. */

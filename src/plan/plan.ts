@@ -223,6 +223,13 @@ export interface Plan {
   readonly verify?: (progress: Progress) => Promise<void>
   /** What all steps together did stands, also if its outcome does not come: it was wished for, and the manager goes on working on it. */
   readonly lasts?: boolean
+  /** What is so after all of it was undone, and what to type then; undefined where the failure says all. */
+  readonly undone?: {
+    /** A clause, such as "nothing is left of the installation". */
+    readonly what: string
+    /** Instead of what a failure of its outcome says, which is about something that is not there any more. */
+    readonly next: readonly string[]
+  }
   /** What comes of it is a gateway that runs, for people to reach. */
   readonly runs?: boolean
   /** Said after success, or instead if there is nothing to do; a function where only then it is known. */

@@ -116,7 +116,15 @@ function transactions(machine: () => Machine, scope: Scope): void {
         const before = await service.lasting()
         const error = failed(await service.run('install', ['--json', ...flags]), 'not-running')
         expect(error.message).toMatch(message)
+        expect(error.message).toMatch(/; nothing is left of the installation$/)
+        expect(error.next[0]).toMatch(/ gateway run {3}# shows here what keeps it from running$/)
+        // What it said itself stands before what its manager made of it.
         expect(error.evidence.join('\n')).toContain(logLine)
+        const [own, ofManager] = [
+          error.evidence.findIndex((line) => line.includes(logLine)),
+          error.evidence.findIndex((line) => / systemd\[\d+\]: /.test(line)),
+        ]
+        expect(own).toBeLessThan(ofManager === -1 ? Infinity : ofManager)
         expect(await service.lasting()).toEqual(before)
         expect(await service.status()).toMatchObject({exit: 4, actual: 'not-installed', pid: null})
         const journal = (await machine().readText(`${service.home}/logs/hermes-svc.jsonl`))?.trim().split('\n') ?? []
@@ -153,6 +161,7 @@ function transactions(machine: () => Machine, scope: Scope): void {
       await service.must('install', ['--env', 'OLD=1', '--restart-delay', '2s'])
       const [before, pid] = [await service.definition(), await service.mainPid()]
       const error = failed(await brokenCommand(service), 'not-running')
+      expect(error.message).toMatch(/; the service is as it was before$/)
       expect(error.evidence.join('\n')).toContain('it does not work')
       expect(await service.definition()).toEqual(before)
       await service.comesUp(pid)

@@ -95,9 +95,35 @@ describe('a first install', () => {
     const machine = new FakeSystemd()
     machine.onStart = () => Object.assign(machine.shown, {ActiveState: 'activating', SubState: 'start'})
     const before = files(machine)
-    await expect(install(machine)).rejects.toMatchObject({code: 'not-running', evidence: ['a line of the log'], leftovers: []})
+    await expect(install(machine)).rejects.toMatchObject({
+      code: 'not-running',
+      message: expect.stringMatching(/^The gateway did not come up: .*; nothing is left of the installation$/) as string,
+      evidence: ['a line of the log'],
+      // Not doctor, which would say that nothing is installed.
+      next: [
+        'hermes gateway run   # shows here what keeps it from running',
+        'hermes gateway setup   # if it is how it is set up',
+        'hermes-svc install   # again, once that is mended',
+      ],
+      leftovers: [],
+    })
     expect(files(machine)).toEqual(before)
     expect(machine.shown).toMatchObject({LoadState: 'not-found', ActiveState: 'inactive'})
+  })
+
+  it('tells first why the gateway itself said that it ended, if it was this one, and shows no secret of its', async () => {
+    const machine = new FakeSystemd()
+    machine.host.put(`${machine.home}/.env`, 'SOME_KEY=swordfish\n')
+    machine.onStart = () => {
+      machine.comesUp('starting')
+      const file = `${machine.home}/gateway_state.json`
+      const state = JSON.parse(machine.host.texts()[file] ?? '') as object
+      const ended = {gateway_state: 'startup_failed', exit_reason: 'telegram: refused\nswordfish', updated_at: '2030-01-01T00:00:00+00:00'}
+      machine.host.put(file, JSON.stringify({...state, ...ended}))
+      machine.goesDown('failed', 'failed')
+    }
+    const failure = {evidence: ['the gateway said: telegram: refused <hidden>', 'a line of the log']}
+    await expect(install(machine)).rejects.toMatchObject(failure)
   })
 
   it('leaves nothing in the home of a gateway that was ended before it said that it runs', async () => {

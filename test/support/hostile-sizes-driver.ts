@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {redact, redactLines, redactValue} from '../../src/doctor/redact.js'
+import {redact, redactLines, redactValue} from '../../src/service/redact.js'
 import {definition as platforms} from '../../src/doctor/checks/platforms.js'
 import {configSection} from '../../src/gateway/config-file.js'
 import {isMirrorDue} from '../../src/lifecycle/desired-mirror.js'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
-import {redact, redactLines, redactValue} from '../../src/doctor/redact.js'
+import {redact, redactLines, redactValue} from '../../src/service/redact.js'
 import {USER} from '../fakes/fake-host.js'
 
 const ABOUT = {accounts: [{...USER, name: 'ann', home: '/home/ann'}]}
