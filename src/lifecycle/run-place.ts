@@ -15,7 +15,11 @@ export function requireHome(place: Place): void {
   throw new ServiceError(`${profile.home} is not there, or no folder: the gateway would make an empty home`, {
     code: 'no-home',
     exitStatus: ExitStatus.failed,
-    next: ['hermes setup   # makes it', 'hermes-svc run --home FOLDER   # if it is somewhere else'],
+    next: [
+      'hermes setup   # makes it',
+      'hermes gateway setup   # connects it to a chat',
+      'hermes-svc run --home FOLDER   # if it is somewhere else',
+    ],
   })
 }
 
@@ -25,8 +29,10 @@ export function findProgram({host, profile, account}: Place): readonly string[] 
     return findGatewayCommand(host, profile.root, account, host.env.PATH).argv
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error
-    const {code, exitStatus, evidence} = error
-    throw new ServiceError(error.message, {code, exitStatus, evidence, next: ['hermes-svc run --command /path/to/hermes']})
+    const {code, exitStatus, evidence, next} = error
+    // The last one is about an installation.
+    const here = 'hermes-svc run --command /path/to/hermes   # if it is somewhere else'
+    throw new ServiceError(error.message, {code, exitStatus, evidence, next: [...next.slice(0, -1), here]})
   }
 }
 

@@ -8,7 +8,9 @@ import {type ChatAdvice, chatAdvice, type ChatCommands} from '../observe/chat-ad
 import {momentOf, type Online, onlineOf} from '../observe/online.js'
 import {type OnlineReport, onlineReport} from '../observe/report.js'
 import {type Observation, observe, type SeenGateway} from '../observe/look.js'
+import {servedBy} from '../observe/served.js'
 import type {Target} from '../observe/where.js'
+import {howToBegin} from './first-contact.js'
 import {upstreamCommand} from '../service/upstream-command.js'
 import {ownCommand} from './own-command.js'
 
@@ -19,7 +21,7 @@ const LOOK_EVERY_MS = 500
 /** Whether people reach a service's gateway that was just seen, with what to type if that was never set up. Reads only. */
 export function seeOnline(target: Target, seen: Observation): {readonly online: Online; readonly shown: OnlineReport} {
   const online = onlineOf(seen, momentOf(target.host, seen))
-  return {online, shown: onlineReport(online, adviceFor(target, seen, online))}
+  return {online, shown: onlineReport(online, beginning(target, seen) ?? adviceFor(target, seen, online))}
 }
 
 /**
@@ -46,6 +48,13 @@ export async function awaitOnline(
     if (error instanceof HostError) return undefined
     throw error
   }
+}
+
+/** What is to be said where there is nothing yet. */
+function beginning(target: Target, {manager: {installed, broken}, verdict}: Observation): ChatAdvice | undefined {
+  const isNothing = installed === 'no' && broken === undefined && verdict.pid === undefined && servedBy(target) === undefined
+  if (!isNothing) return undefined
+  return {kind: 'not-installed', what: 'no service is installed', evidence: `${target.manager.title} has none`, next: howToBegin(target)}
 }
 
 /** What is to be said of a gateway that was seen and that nobody reaches. Reads only, and never throws for what it finds. */

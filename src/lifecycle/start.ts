@@ -1,5 +1,6 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {failingLate, onUndo, type Plan} from '../plan/plan.js'
+import {howToBegin} from './first-contact.js'
 import {recordIntent} from './intent.js'
 import {observe, type Observation, askUnseen, requireVisible} from '../observe/look.js'
 import {ownCommand} from './own-command.js'
@@ -67,7 +68,7 @@ export function requireInstalled(target: Target, seen: Observation): void {
     throw new ServiceError(`${target.service.name} is not installed in ${target.manager.title}`, {
       code: 'not-installed',
       exitStatus: ExitStatus.failed,
-      next: [ownCommand(target, 'install')],
+      next: howToBegin(target),
     })
   }
   requireUsableDefinition(target, seen)

@@ -2,9 +2,9 @@ import type {ChatSetup} from '../gateway/chat-setup.js'
 import {CHATS, PlatformWord} from '../gateway/contract.js'
 import type {Online} from './online.js'
 
-/** What keeps people from a gateway that lives, and is nobody's fault: it was never set up. */
+/** What keeps people from a gateway, and is nobody's fault: it was never set up. */
 export interface ChatAdvice {
-  readonly kind: 'none-configured' | 'not-taken-up' | 'nobody-allowed'
+  readonly kind: 'none-configured' | 'not-taken-up' | 'nobody-allowed' | 'not-installed'
   /** One sentence without a full stop, about "it". */
   readonly what: string
   readonly evidence: string

@@ -9,6 +9,9 @@ import {refusedPath, refusedText, shown} from './text-check.js'
 /** A larger program is no script; reading a whole interpreter would take long. */
 const LONGEST_SCRIPT_BYTES = 1_048_576
 
+/** For whoever has no gateway yet. */
+export const INSTALL_HERMES = 'install Hermes Agent (https://github.com/NousResearch/hermes-agent)'
+
 /** The gateway's program with its leading arguments, and how it was found. `gateway run` and the profile come after. */
 export interface GatewayCommand {
   readonly argv: readonly string[]
@@ -60,7 +63,7 @@ export function findGatewayCommand(host: Host, root: string, account: Account, s
     code: 'gateway-not-found',
     exitStatus: ExitStatus.failed,
     next: [
-      'install Hermes Agent (https://github.com/NousResearch/hermes-agent), then: hermes setup',
+      `${INSTALL_HERMES}, then: hermes setup`,
       'hermes gateway setup   # connects it to a chat',
       'hermes-svc install --command /path/to/hermes   # if it is somewhere else',
     ],

@@ -52,6 +52,10 @@ describe('run does not begin', () => {
 
   it('without a program', async () => {
     const {next} = await refusal({}, {env: {PATH: '/usr/bin'}})
-    expect(next).toEqual(['hermes-svc run --command /path/to/hermes'])
+    expect(next).toEqual([
+      expect.stringContaining('install Hermes Agent'),
+      'hermes gateway setup   # connects it to a chat',
+      'hermes-svc run --command /path/to/hermes   # if it is somewhere else',
+    ])
   })
 })

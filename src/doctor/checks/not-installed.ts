@@ -1,6 +1,7 @@
 import {HomeFile, StateWord} from '../../gateway/contract.js'
 import {stateOf} from '../../gateway/observation.js'
-import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
+import {howToBegin} from '../../lifecycle/first-contact.js'
+import {type CheckDefinition, defineCheck} from '../check.js'
 
 /** Somebody asks about a profile that has no service. */
 export const definition: CheckDefinition<undefined> = {
@@ -30,7 +31,7 @@ export const definition: CheckDefinition<undefined> = {
           ...(isMeant ? ['it is recorded that its gateway should be running'] : []),
           ...(isCutOff ? [`a gateway has run here, and was not stopped in good order: ${HomeFile.state} says ${says}`] : []),
         ],
-        cure: [commandLine(scene, target.manager.installer ? 'install' : 'run')],
+        cure: howToBegin(target),
       },
     ]
   },
