@@ -1,73 +1,150 @@
 import {Flags} from '@oclif/core'
-import {ExitStatus, ServiceError} from '../errors.js'
-import {gatewayLogFile, logReader} from '../lifecycle/log-tail.js'
-import type {CommandResult} from './base.js'
-import {writeDocument, writeLine} from '../ui/failure.js'
+import {ExitStatus, ServiceError, usageError} from '../errors.js'
+import {HomeFile} from '../gateway/contract.js'
+import {LOG_LEVELS, type LogLevel} from '../gateway/log-line.js'
+import type {LogEntry} from '../observe/log-entry.js'
+import {gatewayLog, type LogTarget} from '../observe/log-sources.js'
+import {entryJson, entryLines} from '../observe/log-text.js'
+import {hasManagersLog, Logs as ServiceLogs, type LogWish} from '../observe/logs.js'
+import {resolveAnyPlace} from '../observe/where.js'
+import type {Manager} from '../managers/manager.js'
+import {writeJson, writeLine} from '../ui/failure.js'
+import type {Paint} from '../ui/paint.js'
+import {allFlag, type CommandResult} from './base.js'
+import {parseMoment} from './moment.js'
 import {ServiceCommand} from './service-command.js'
 
 const DEFAULT_LINES = 50
-const PEEK_TIMEOUT_MS = 5000
-const SIGINT_STATUS = 128 + 2
-const SIGPIPE_STATUS = 128 + 13
 
 export default class Logs extends ServiceCommand<typeof Logs> {
-  static override summary = "Show the gateway's log"
+  static override summary = "Show the gateway's logs"
   static override description =
-    `From the service manager's log; from the gateway's own file where that may not be read. With --json one JSON object a line.`
-  static override examples = ['<%= config.bin %> logs -n 100', '<%= config.bin %> logs -f', '<%= config.bin %> logs --since "1 hour ago"']
+    `Its own files (${HomeFile.log}, and the warnings in ${HomeFile.errorsLog}) and what the service manager has of what it prints, in one stream by time;
+what stands in both is shown once, and a traceback stays with its line. Times are this machine's. With --json one JSON object a line.`
+  static override examples = [
+    '<%= config.bin %> logs -n 100',
+    '<%= config.bin %> logs -f --level warning',
+    '<%= config.bin %> logs --since 1h --grep telegram',
+    '<%= config.bin %> logs --all --since "2026-11-22 10:00" --until 11:30',
+  ]
   static override flags = {
-    lines: Flags.integer({char: 'n', min: 0, max: 1_000_000, description: `how many lines (default: ${DEFAULT_LINES}; with --since: all)`}),
+    ...allFlag,
+    lines: Flags.integer({
+      char: 'n',
+      min: 0,
+      max: 1_000_000,
+      description: `how many lines, a traceback counting with the line before it (default: ${DEFAULT_LINES}; with --since: all)`,
+    }),
     follow: Flags.boolean({char: 'f', description: 'go on showing new lines until interrupted'}),
-    since: Flags.string({description: 'from this time on, as journalctl takes it: "2026-11-22 10:00", "1 hour ago"', helpValue: '<time>'}),
+    since: Flags.string({
+      description: 'from this time on: how long ago (1h, 30m, 2d), or when (14:30, yesterday, "2026-11-22 10:00")',
+      helpValue: '<time>',
+    }),
+    until: Flags.string({description: 'up to this time, written as for --since', helpValue: '<time>', exclusive: ['follow']}),
+    level: Flags.custom<LogLevel>({
+      description: `nothing below this level: ${LOG_LEVELS.join(', ')}; what is not a log line of its own counts as info, a traceback as error`,
+      helpValue: '<level>',
+      parse: (text) => Promise.resolve(parseLevel(text)),
+    })(),
+    grep: Flags.string({
+      description: 'only what matches this regular expression; without a capital letter in it, capitals do not matter',
+      helpValue: '<pattern>',
+    }),
+    'manager-lines': Flags.boolean({description: 'also what the service manager itself says of the service'}),
   }
-
-  private hasNoReader = false
 
   protected async execute(): Promise<CommandResult> {
-    const target = await this.target('read')
-    const {since, follow, json} = this.flags
-    const lines = this.flags.lines ?? (since === undefined ? DEFAULT_LINES : -1)
-    const {logs} = target.manager
-    // Refused before anything else is looked at.
-    const full = logs?.command(target.service, {lines, follow, since, json})
-    const peek = logs?.command(target.service, {lines: 1, follow: false, since: undefined, json: false})
-    const peeked = peek && logReader(target, peek).read(peek.argv, {env: peek.env, timeoutMs: PEEK_TIMEOUT_MS})
-    if (!full || !peeked || peeked.stdout.trim() === '') {
-      const file = gatewayLogFile(target.service.profile.home)
-      if (target.userHost.stat(file) === undefined) {
-        const managers = logs ? "nothing in the manager's log that may be read, and " : ''
-        throw new ServiceError(`There is no log of ${target.service.name}: ${managers}no ${file}`, {
-          code: 'no-log',
-          exitStatus: ExitStatus.cannotTell,
-          evidence: (peeked?.stderr ?? '').split('\n').filter(Boolean),
-          next: ['hermes-svc status'],
-        })
+    // Refused before anything is looked at.
+    const wish = this.wish()
+    const {manager, targets} = await this.whose()
+    const logs = new ServiceLogs(this.host, manager, targets, wish)
+    const canceller = new AbortController()
+    const width = this.flags.all ? Math.max(...targets.map(({profile}) => profile.name.length)) : undefined
+    const paint = await this.paint
+    const show = (entry: LogEntry) => {
+      if (!this.showEntry(entry, width, paint)) canceller.abort()
+    }
+    const {entries, isCut} = logs.past()
+    if (entries.every(({origin}) => origin === 'gateway' || origin === 'errors')) this.tellOfManagersLog(manager, targets)
+    if (isCut) this.note('This is more than can be shown at once: its beginning is left out; --until and --lines show a part of it')
+    for (const entry of entries) {
+      show(entry)
+      if (canceller.signal.aborted) return {exitStatus: ExitStatus.ok, json: undefined}
+    }
+    if (!this.flags.follow) return {exitStatus: ExitStatus.ok, json: undefined}
+    const lost = (status: number) =>
+      this.note(`The manager's log cannot be followed: its program ended with ${status}. The gateway's own files go on`)
+    await logs.follow(show, AbortSignal.any([canceller.signal, this.cancelSignal]), lost)
+    return {exitStatus: ExitStatus.ok, json: undefined}
+  }
+
+  private wish(): LogWish {
+    const {since, until, level, grep} = this.flags
+    const nowMs = this.host.nowMs()
+    const sinceMs = since === undefined ? undefined : parseMoment(since, '--since', nowMs)
+    const untilMs = until === undefined ? undefined : parseMoment(until, '--until', nowMs)
+    if (sinceMs !== undefined && untilMs !== undefined && sinceMs > untilMs) throw usageError('--until is before --since')
+    const lines = this.flags.lines ?? (since === undefined ? DEFAULT_LINES : undefined)
+    return {lines, sinceMs, untilMs, level, grep: grep === undefined ? undefined : pattern(grep), withManagers: this.flags['manager-lines']}
+  }
+
+  /** Where no manager is, or none can be asked, there are still the gateway's own files. */
+  private async whose(): Promise<{manager: Manager | undefined; targets: LogTarget[]}> {
+    if (this.flags.all) {
+      const targets = await this.allTargets('read')
+      return {
+        manager: targets[0]?.manager,
+        targets: targets.map(({host, userHost, service}) => ({host, userHost, profile: service.profile, service})),
       }
-      if (logs) this.note(`Nothing of ${target.service.name} can be read in the manager's log; this is ${file}`)
-      if (since !== undefined) this.note('--since has no effect on a file; its last lines are shown')
-      const argv = ['tail', '-n', String(lines < 0 ? DEFAULT_LINES : lines), ...(follow ? ['-F'] : []), '--', file]
-      return this.ended(await target.userHost.attach(argv, {...(peek ? {env: peek.env} : {}), onLine: this.lineWriter(json)}))
     }
-    // journalctl's own JSON has its own escapes.
-    const isDocument = json && !full.isPlain
-    const options = {env: full.env, ...(isDocument ? {} : {onLine: this.lineWriter(json)})}
-    return this.ended(await logReader(target, full).attach(full.argv, options))
+    const place = await resolveAnyPlace(this.host, this.targetFlags)
+    const {host, userHost, profile, target} = place
+    if (target && this.flags.profile !== undefined) this.hintAtProfile(target)
+    return {manager: target?.manager, targets: [{host, userHost, profile, ...(target ? {service: target.service} : {})}]}
   }
 
-  /** Writes a line of the log; as JSON as journalctl(1) would have it: a document with the field for the text alone. Ends all once nobody reads on. */
-  private lineWriter(json: boolean): (line: string) => void {
-    return (line) => {
-      const isRead = json ? writeDocument('stdout', JSON.stringify({MESSAGE: line})) : writeLine('stdout', line)
-      if (isRead || this.hasNoReader) return
-      this.hasNoReader = true
-      // `attach` passes it on to the program that it runs.
-      this.host.signal(this.host.pid, 'SIGTERM')
+  /** Nothing to be seen is one thing, nothing that ever was, or that may be read, another. */
+  private tellOfManagersLog(manager: Manager | undefined, targets: readonly LogTarget[]): void {
+    const [first] = targets
+    if (!first || (manager && hasManagersLog(manager, targets))) return
+    const name = first.service?.name ?? `profile ${first.profile.name}`
+    const hasLog = manager?.logs !== undefined
+    const file = gatewayLog(first.profile)
+    if (targets.some(({userHost, profile}) => userHost.stat(gatewayLog(profile)) !== undefined)) {
+      if (hasLog) this.note(`Nothing of ${name} can be read in the manager's log; this is ${file}`)
+      return
     }
+    throw new ServiceError(`There is no log of ${name}: ${hasLog ? "nothing in the manager's log that may be read, and " : ''}no ${file}`, {
+      code: 'no-log',
+      exitStatus: ExitStatus.cannotTell,
+      next: ['hermes-svc status'],
+    })
   }
 
-  /** Following ends with Ctrl-C: that is how it is meant to end. That nobody reads on (`| head`) is no failure either. */
-  private ended(code: number): CommandResult {
-    const isFine = this.hasNoReader || code === 0 || code === SIGPIPE_STATUS || (this.flags.follow && code === SIGINT_STATUS)
-    return {exitStatus: isFine ? ExitStatus.ok : ExitStatus.failed, json: undefined}
+  /** False if nobody reads any more. */
+  private showEntry(entry: LogEntry, width: number | undefined, paint: Paint): boolean {
+    if (this.flags.json) return writeJson(entryJson(entry))
+    const lines = entryLines(entry, width === undefined ? undefined : entry.profile.padEnd(width))
+    const colour = ['error', 'critical'].includes(entry.level ?? '')
+      ? paint.bad
+      : entry.origin === 'manager'
+        ? paint.dim
+        : (text: string) => text
+    return lines.every((line) => writeLine('stdout', colour(line)))
+  }
+}
+
+function parseLevel(text: string): LogLevel {
+  const word = text.toLowerCase() === 'warn' ? 'warning' : text.toLowerCase()
+  const level = LOG_LEVELS.find((one) => one === word)
+  if (level === undefined) throw usageError(`--level ${JSON.stringify(text)}: it is one of ${LOG_LEVELS.join(', ')}`)
+  return level
+}
+
+function pattern(text: string): RegExp {
+  try {
+    return new RegExp(text, text === text.toLowerCase() ? 'iu' : 'u')
+  } catch (error) {
+    throw usageError(`--grep ${JSON.stringify(text)}: ${(error as Error).message}`)
   }
 }

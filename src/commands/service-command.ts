@@ -45,7 +45,7 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
   }
 
   /** A profile without a home may be one whose name was mistyped. What comes of it is the command's matter: its service may be left. */
-  private hintAtProfile({userHost, service: {profile}}: Target): void {
+  protected hintAtProfile({userHost, service: {profile}}: Target): void {
     try {
       if (userHost.stat(profile.home) !== undefined) return
       const meant = didYouMean(

@@ -86,6 +86,11 @@ export interface Door {
   setMode(path: string, mode: number): void
   /** The last `bytes` bytes at most of a regular file, as UTF-8, from the first whole line on; undefined if there is none. */
   readTail(path: string, bytes: number): string | undefined
+  /**
+   * At most `bytes` bytes of a regular file from an offset on, fewer at its end, and which file they are of: another one may take its place between two
+   * calls. Undefined if there is none. Throws HostError as `readText`.
+   */
+  readPart(path: string, offset: number, bytes: number): FilePart | undefined
   /** Creates one folder; its parent must exist. Returns false if it was there already. */
   makeFolder(path: string, mode: number): boolean
   /**
@@ -202,6 +207,17 @@ export interface TemporaryFolder {
   remove(): void
 }
 
+/** Bytes of a file. */
+export interface FilePart {
+  readonly bytes: Buffer
+  /** Of the whole file. */
+  readonly size: number
+  readonly inode: number
+  readonly device: number
+  /** Modification time, ms since the epoch. */
+  readonly modifiedMs: number
+}
+
 /** What may still be written on a file system. */
 export interface FreeSpace {
   /** Bytes that an account other than root may write. */
@@ -223,11 +239,11 @@ export interface RunOptions {
   readonly input?: string
   /** Default 30 s. */
   readonly timeoutMs?: number
-  /** Of `run`: ends it as its time limit does, as soon as this is aborted. */
+  /** Of `run` and `attach`: ends it as a time limit does, as soon as this is aborted. */
   readonly signal?: AbortSignal
 }
 
-export interface AttachOptions extends Pick<RunOptions, 'env' | 'cwd'> {
+export interface AttachOptions extends Pick<RunOptions, 'env' | 'cwd' | 'signal'> {
   readonly onLine?: (line: string) => void
 }
 

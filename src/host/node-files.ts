@@ -5,6 +5,7 @@ import {errnoError, errnoOf} from './errno.js'
 import {withExactly} from './exact-place.js'
 import {
   type Account,
+  type FilePart,
   type FileStat,
   type FreeSpace,
   HostError,
@@ -133,6 +134,19 @@ export abstract class NodeFiles {
         const buffer = Buffer.alloc(size - start)
         const text = buffer.toString('utf8', 0, fs.readSync(fd, buffer, 0, buffer.length, start))
         return start === 0 ? text : text.slice(text.indexOf('\n') + 1)
+      } finally {
+        fs.closeSync(fd)
+      }
+    })
+  }
+
+  readPart(file: string, offset: number, bytes: number): FilePart | undefined {
+    return this.absentIsUndefined('cannot read', file, () => {
+      const {fd} = openPlain(file, this.isAccounts)
+      try {
+        const {size, ino: inode, dev: device, mtimeMs: modifiedMs} = fs.fstatSync(fd)
+        const buffer = Buffer.alloc(Math.max(0, Math.min(bytes, size - offset)))
+        return {bytes: buffer.subarray(0, fs.readSync(fd, buffer, 0, buffer.length, offset)), size, inode, device, modifiedMs}
       } finally {
         fs.closeSync(fd)
       }

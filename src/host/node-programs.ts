@@ -128,7 +128,7 @@ export abstract class NodePrograms extends NodeFiles {
     }
   }
 
-  async attach(argv: readonly string[], {onLine, ...options}: AttachOptions = {}): Promise<number> {
+  async attach(argv: readonly string[], {onLine, signal: ended, ...options}: AttachOptions = {}): Promise<number> {
     const {execa} = await import('execa')
     const [program, ...args] = this.actorArgv(argv)
     const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
@@ -151,6 +151,7 @@ export abstract class NodePrograms extends NodeFiles {
         // Whoever passes a signal on means that signal, and no other one after it.
         forceKillAfterDelay: false,
         cleanup: false,
+        ...(ended ? {cancelSignal: ended} : {}),
       })
     } catch (error) {
       throw new HostError(startFailure(error), 'a program', 'cannot start')

@@ -2,6 +2,7 @@ import type {ProcessInfo} from '../gateway/process-info.js'
 import type {Scope, Service} from '../service/service.js'
 import type {ProcessTable} from '../gateway/process-table.js'
 import type {Account, Host} from '../host/host.js'
+import type {RotatedLog} from '../host/log-file.js'
 import type {RunStep, Step} from '../plan/plan.js'
 import type {Profile} from '../service/profile.js'
 import type {ServiceSettings} from '../service/settings.js'
@@ -244,26 +245,56 @@ export interface Supervisor {
   readonly disable: string
 }
 
+/** What is asked of a program that prints logs. Times in ms since the epoch. */
 export interface LogQuery {
-  readonly lines: number
-  readonly follow: boolean
-  /** Anything that the manager's own log reader takes, e.g. "1 hour ago". */
-  readonly since: string | undefined
-  readonly json: boolean
+  /** The newest ones alone, in whichever order. */
+  readonly lines?: number
+  readonly sinceMs?: number | undefined
+  readonly untilMs?: number | undefined
+  /** Newest first. */
+  readonly isReversed?: boolean
+  /** What comes next in the order asked for, behind the line of that name. Instead of `sinceMs`. */
+  readonly afterCursor?: string
+  readonly follow?: boolean
+  /** Also what the manager itself says of the services. */
+  readonly withManagers: boolean
 }
 
-/** A program that prints a service's log, and its environment. */
-export interface LogCommand {
-  readonly argv: string[]
-  readonly env: Record<string, string>
-  /**
-   * With whose ids it is run. `machine`: with this process's own, for it reads nothing of the account's; `account`: through that account's door, so that
-   * root's terminal is none of its.
-   */
-  readonly reader: 'machine' | 'account'
-  /** It prints plain lines, whatever was asked for. */
-  readonly isPlain?: boolean
+/** A line of a manager's log. */
+export interface ManagerLine {
+  /** When it came in, ms since the epoch; undefined where the log has no times. */
+  readonly timeMs: number | undefined
+  readonly text: string
+  /** The manager itself says it, in the place of the service. */
+  readonly isManagers: boolean
+  /** Who printed it, where the log knows. */
+  readonly pid?: number | undefined
 }
+
+/**
+ * With whose ids a log is read. `machine`: with this process's own, for nothing of it is the account's; `account`: through that account's door, since it
+ * can put anything in the place of its files.
+ */
+export type LogReader = 'machine' | 'account'
+
+/** Where a manager has what services print. */
+export type ManagerLog =
+  | {
+      readonly kind: 'files'
+      readonly service: Service
+      readonly reader: LogReader
+      readonly log: RotatedLog
+      /** `notAfterMs`: the line was written before that. */
+      lineOf(line: string, notAfterMs: number): ManagerLine
+    }
+  | {
+      readonly kind: 'program'
+      readonly reader: LogReader
+      readonly env: Record<string, string>
+      command(query: LogQuery): string[]
+      /** What it prints; undefined for what is not understood. */
+      lineOf(printed: string): (ManagerLine & {readonly service: string; readonly cursor: string}) | undefined
+    }
 
 export interface ObserveOptions {
   /** Asks in the same call about the tick of the account of the first service. */
@@ -410,8 +441,8 @@ export interface Tick {
 
 /** What the service and its tick have printed. */
 export interface Logs {
-  /** How the service's log is printed. Throws a usage error for what this manager's log cannot be asked. */
-  command(service: Service, query: LogQuery): LogCommand
+  /** The logs of these services, which have one account. */
+  of(services: readonly Service[]): ManagerLog[]
   /** Files to which the manager appends, and which it never rotates. Absent where it keeps that itself. */
   files?(service: Service): string[]
 }

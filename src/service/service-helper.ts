@@ -9,6 +9,8 @@ import {requireValidPolicy, type RestartPolicy} from './restart-policy.js'
  * install or uninstall of another service, and no other version of hermes-svc, can take it away or change it.
  */
 export const HELPER_NAME = 'service-helper.sh'
+/** What its lines in the log of a service begin with. */
+export const NOTE_PREFIX = 'hermes-svc: '
 
 export type HelperVerb = 'before-start' | 'before-stop' | 'reload' | 'after-exit'
 

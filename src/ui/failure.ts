@@ -38,9 +38,9 @@ export function reportInPassing(error: unknown): {failure: Failure; exitStatus: 
   return failed
 }
 
-/** Prints one JSON document, on one line, to stdout, with `schemaVersion` first. */
-export function writeJson(document: object): void {
-  writeDocument('stdout', JSON.stringify({schemaVersion: SCHEMA_VERSION, ...document}))
+/** Prints one JSON document, on one line, to stdout, with `schemaVersion` first. False if nobody reads any more. */
+export function writeJson(document: object): boolean {
+  return writeDocument('stdout', JSON.stringify({schemaVersion: SCHEMA_VERSION, ...document}))
 }
 
 /** Writes a line for people to stdout or stderr; what is not printable in it is escaped. False if nobody reads any more. */

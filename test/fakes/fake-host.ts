@@ -5,6 +5,7 @@ import {
   type AccountHost,
   type AttachOptions,
   type Doors,
+  type FilePart,
   type FileStat,
   type FreeSpace,
   type HeldLock,
@@ -420,6 +421,14 @@ export class FakeHost implements Host, AccountHost, Doors {
     if (text === undefined || text.length <= bytes) return text
     const end = text.slice(-bytes)
     return end.slice(end.indexOf('\n') + 1)
+  }
+
+  readPart(file: string, offset: number, bytes: number): FilePart | undefined {
+    const found = this.readText(file, Infinity) === undefined ? undefined : this.lookUp(file, 'cannot read')
+    if (!found) return undefined
+    const {text, inode, modifiedMs} = found.node
+    const content = Buffer.from(text)
+    return {bytes: content.subarray(offset, offset + bytes), size: content.length, inode, device: 1, modifiedMs}
   }
 
   private exactly(file: string, what: string): Node {

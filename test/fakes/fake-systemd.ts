@@ -1,5 +1,6 @@
 import type {Service} from '../../src/service/service.js'
 import type {RunOptions, RunResult} from '../../src/host/host.js'
+import {shortTime} from '../../src/observe/log-text.js'
 import type {Target} from '../../src/observe/where.js'
 import {systemdManager} from './managers.js'
 import {type FakeFile, FakeHost, USER} from './fake-host.js'
@@ -14,6 +15,22 @@ const TICK = 'hermes-svc-heartbeat.service'
 const GOOD: Readonly<Record<string, string>> = {
   ...{LoadState: 'not-found', UnitFileState: '', ActiveState: 'inactive', SubState: 'dead', MainPID: '0', NRestarts: '0'},
   ...{ExecMainCode: '0', ExecMainStatus: '0', NeedDaemonReload: 'no'},
+}
+
+/** What the journal has of the service, as it is shown. */
+export const LOG_LINE = `${shortTime(Date.UTC(2026, 0, 1))} a line of the log`
+
+/** An entry of the journal as journalctl prints it. */
+export function journalEntry(
+  text: string,
+  {timeMs = Date.UTC(2026, 0, 1), pid = 77, ...fields}: Readonly<Record<string, string | number>> = {},
+): string {
+  const entry = {
+    ...{__CURSOR: `s=1;i=${text}`, __REALTIME_TIMESTAMP: String(Number(timeMs) * 1000), _PID: String(pid), MESSAGE: text},
+    ...{_SYSTEMD_USER_UNIT: SERVICE.name, SYSLOG_IDENTIFIER: 'hermes-gateway'},
+    ...fields,
+  }
+  return `${JSON.stringify(entry)}\n`
 }
 
 /**
@@ -117,7 +134,7 @@ export class FakeSystemd {
   }
 
   private read(argv: readonly string[], service: Service): RunResult {
-    if (argv[0] === 'journalctl') return result(argv, 'a line of the log\n')
+    if (argv[0] === 'journalctl') return result(argv, journalEntry('a line of the log'))
     if (argv.includes('--version')) return result(argv, 'systemd 252 (252.1)\n')
     if (argv.includes('show-environment')) {
       return result(argv, properties(this.managerEnvironment))

@@ -1,6 +1,7 @@
 import type {Scope} from '../../src/service/service.js'
 import {beforeAll, describe, expect, it} from 'vitest'
 import {type Machine, MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import {schemaErrors} from '../support/json-schemas.js'
 import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
 
@@ -15,12 +16,14 @@ exit 1
 `
 
 await describeOnSystemd('the log of a service', (machine: () => Machine) => {
-  /** Waits until the journal has what the gateway has said. */
-  const logged = async (service: TestService, word: string) => {
-    const journal =
-      service.scope === 'user' ? ['journalctl', '--user', '--user-unit', service.unit] : ['journalctl', '--unit', service.unit]
-    await waitFor(async () => (await machine().exec(journal, service.actor)).stdout.includes(word), `${word} in the journal`)
-  }
+  /** Waits until the logs have a word, which take a moment to come in. */
+  const logged = (service: TestService, word: string, args: readonly string[] = []) =>
+    waitFor(async () => (await service.must('logs', args)).stdout.includes(word), `${word} in the logs`)
+
+  const linesOf = async (service: TestService, args: readonly string[] = []) =>
+    (await service.must('logs', args)).stdout.split('\n').slice(0, -1)
+  const runs = (service: TestService) => waitFor(async () => (await service.status()).actual === 'running', 'a gateway that runs')
+  const count = (lines: readonly string[], word: string) => lines.filter((line) => line.includes(word)).length
 
   /** Follows the log until `word` is said, then interrupts as Ctrl-C does; what was printed. */
   const follow = async (service: TestService, args: readonly string[], act: () => Promise<void>, word: string) => {
@@ -47,30 +50,87 @@ await describeOnSystemd('the log of a service', (machine: () => Machine) => {
       await logged(service, 'Gateway running')
     })
 
-    it('shows the last lines, as many as asked for', async () => {
-      const all = (await service.must('logs')).stdout.trim().split('\n')
-      expect(all.at(-1)).toMatch(/INFO gateway\.run: Gateway running$/)
-      expect(all.length).toBeGreaterThan(2)
-      expect((await service.must('logs', ['-n', '2'])).stdout.trim().split('\n')).toEqual(all.slice(-2))
-      expect((await service.must('logs', ['-n', '0'])).stdout).toBe('')
+    it('shows the last lines, as many as asked for, with the time of day', async () => {
+      const all = await linesOf(service)
+      expect(all.at(-1)).toMatch(/^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d INFO gateway\.run: Gateway running$/)
+      expect(all.length).toBeGreaterThan(1)
+      expect(await linesOf(service, ['-n', '2'])).toEqual(all.slice(-2))
+      expect(await linesOf(service, ['-n', '0'])).toEqual([])
     })
 
-    it('shows what was said since a time', async () => {
-      expect((await service.must('logs', ['--since', '1 hour ago'])).stdout).toContain('Gateway running')
-      expect((await service.must('logs', ['--since', '1 hour ago', '-n', '1'])).stdout.trim().split('\n')).toHaveLength(1)
-      expect((await service.must('logs', ['--since', '2199-01-01'])).stdout).toBe('')
+    it('has the file and the journal in one stream, and what stands in both once', async () => {
+      await service.sh('kill -9 "$1"', [String(await service.mainPid())])
+      await logged(service, 'gateway was killed by SIGKILL')
+      await runs(service)
+      await service.sh('kill -TERM "$1"', [String(await service.mainPid())])
+      await logged(service, 'gateway exited with 1 after')
+      await runs(service)
+      await service.sh('journalctl --sync')
+      // As the gateway prints it, and as its file has it.
+      const journal = await service.sh('journalctl --output=cat --no-pager "_UID=$1"', [String(service.user.uid)])
+      expect(journal).toContain('WARNING gateway.run: Shutdown context: signal=SIGTERM')
+      const lines = await linesOf(service, ['-n', '1000'])
+      expect(count(lines, 'Shutdown context: signal=SIGTERM')).toBe(1)
+      const order = [
+        'Starting Hermes',
+        'was killed by SIGKILL',
+        'Gateway running',
+        'Received SIGTERM',
+        'Shutdown context',
+        'exited with 1 after',
+      ]
+      let at = 0
+      for (const word of order) {
+        at = lines.findIndex((line, index) => index >= at && line.includes(word))
+        expect({word, isThere: at >= 0}).toEqual({word, isThere: true})
+      }
+      // systemd speaks only when it is asked for.
+      expect(lines.filter((line) => / systemd\[\d+\]: /.test(line))).toEqual([])
+      const managers = (await linesOf(service, ['-n', '1000', '--manager-lines'])).filter((line) => / systemd\[\d+\]: /.test(line))
+      expect(managers.join('\n')).toMatch(/systemd\[\d+\]: hermes-gateway-\S+\.service: Main process exited/)
+    })
+
+    it('shows a part of it: by level, by words, by time', async () => {
+      const loud = await linesOf(service, ['-n', '1000', '--level', 'WARNING'])
+      expect(loud.join('\n')).toContain('Shutdown context')
+      expect(loud.filter((line) => / INFO /.test(line))).toEqual([])
+      expect(loud.join('\n')).toContain('hermes-svc: gateway was killed by SIGKILL')
+      const found = await linesOf(service, ['--grep', 'gateway RUNNING|received', '-n', '1000'])
+      expect(found).toEqual([])
+      const folded = await linesOf(service, ['--grep', 'gateway running|received', '-n', '1000'])
+      expect(count(folded, 'Gateway running') + count(folded, 'Received')).toBe(folded.length)
+      expect(count(folded, 'Gateway running')).toBeGreaterThan(2)
+      for (const since of ['1h', '1 hour ago', 'yesterday', '2020-01-01'])
+        expect(await linesOf(service, ['--since', since])).toEqual(await linesOf(service, ['-n', '1000']))
+      expect(await linesOf(service, ['--since', '1h', '-n', '1'])).toHaveLength(1)
+      expect(await linesOf(service, ['--since', '2199-01-01'])).toEqual([])
+      expect(await linesOf(service, ['--until', '1h'])).toEqual([])
       const wrong = await service.run('logs', ['--since', 'the day after'])
-      expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining('the day after')])
+      expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('the day after')])
     })
 
     it('prints JSON Lines', async () => {
-      const {stdout} = await service.must('logs', ['--json', '-n', '4'])
-      const lines = stdout
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line) as {MESSAGE: string})
-      expect(lines).toHaveLength(4)
-      expect(lines.at(-1)?.MESSAGE).toContain('Gateway running')
+      const lines = (await linesOf(service, ['--json', '-n', '1000'])).map((line) => JSON.parse(line) as Record<string, unknown>)
+      expect(lines.flatMap((line) => schemaErrors('log-line', line))).toEqual([])
+      expect(lines).toContainEqual(
+        expect.objectContaining({origin: 'gateway', level: 'info', logger: 'gateway.run', message: 'Gateway running'}),
+      )
+      expect(lines).toContainEqual(
+        expect.objectContaining({origin: 'service', level: null, message: expect.stringContaining('was killed by') as string}),
+      )
+    })
+
+    it('keeps a traceback with its line, in what the file has and in what was printed', async () => {
+      const trace = 'Traceback (most recent call last):\n  File "a.py", line 1\nValueError: no'
+      const file = `${service.home}/logs/gateway.log`
+      const stamp = (await service.sh('date "+%Y-%m-%d %H:%M:%S,000"')).trim()
+      await service.sh('printf "%s\\n" "$2" >>"$1"', [file, `${stamp} ERROR gateway.run: it failed\n${trace}`], service.actor)
+      const lines = await linesOf(service, ['-n', '2'])
+      expect(lines.slice(-4)).toEqual([
+        expect.stringMatching(/ERROR gateway\.run: it failed$/),
+        ...trace.split('\n').map((line) => `    ${line}`),
+      ])
+      expect(await linesOf(service, ['-n', '1', '--grep', 'ValueError'])).toHaveLength(4)
     })
 
     it('has the last words of gateways that were gone at once', async () => {
@@ -84,9 +144,9 @@ await describeOnSystemd('the log of a service', (machine: () => Machine) => {
       await quick.sh('rm "$1.fails"', [command])
       await quick.sh('journalctl --sync')
       const lines = (await quick.must('logs', ['-n', '1000'])).stdout.split('\n')
-      const count = (pattern: RegExp) => lines.filter((line) => pattern.test(line)).length
-      expect(count(/gateway exited with 1 /)).toBeGreaterThan(10)
-      expect(count(/it does not work$/)).toBe(count(/gateway exited with 1 /))
+      const matching = (pattern: RegExp) => lines.filter((line) => pattern.test(line)).length
+      expect(matching(/gateway exited with 1 after 0/)).toBeGreaterThan(10)
+      expect(matching(/it does not work$/)).toBe(matching(/gateway exited with 1 after 0/))
     })
 
     it('follows until it is interrupted', async () => {
@@ -94,6 +154,45 @@ await describeOnSystemd('the log of a service', (machine: () => Machine) => {
       expect(said.code).toBe(0)
       expect(said.stderr).toBe('')
     })
+
+    it('follows the file and the journal together, over a rotation', async () => {
+      const rotate = 'cd "$1/logs" && mv gateway.log gateway.log.1 && mv errors.log errors.log.1'
+      const act = async () => {
+        await runs(service)
+        const [pid, before] = [await service.mainPid(), count(await linesOf(service, ['-n', '1000']), 'exited with 1 after')]
+        await service.sh('kill -TERM "$1"', [String(pid)])
+        await waitFor(async () => count(await linesOf(service, ['-n', '1000']), 'exited with 1 after') > before, 'its end')
+        await runs(service)
+        await service.sh(rotate, [service.home], service.actor)
+        await service.must('restart')
+      }
+      const said = await follow(service, ['-n', '1'], act, '(planned-restart)')
+      const lines = said.stdout.split('\n')
+      expect(said.code).toBe(0)
+      expect(count(lines, 'Shutdown context: signal=SIGTERM')).toBe(1)
+      expect(count(lines, 'hermes-svc: gateway exited with 1')).toBe(1)
+      expect(count(lines, 'Received SIGUSR1')).toBe(1)
+      expect(await service.sh('cat "$1/logs/gateway.log"', [service.home])).toContain('Received SIGUSR1')
+    })
+  })
+
+  it('shows all profiles in one stream, each line with its own', async () => {
+    const user = await machine().addUser('alma')
+    const one = await TestService.make(machine(), user, {profile: 'default'})
+    const other = await TestService.make(machine(), user, {profile: 'work'})
+    await one.must('install')
+    await other.must('install')
+    const all = async () => {
+      const {code, stdout} = await hermesSvc(machine(), ['logs', '--all'], {user})
+      return code === 0 ? stdout.split('\n').slice(0, -1) : []
+    }
+    await waitFor(async () => count(await all(), 'Gateway running') === 2, 'both of them')
+    await one.sh('kill -9 "$1"', [String(await other.mainPid())])
+    await waitFor(async () => count(await all(), ' work    hermes-svc: gateway was killed by SIGKILL') === 1, 'its end')
+    const lines = await all()
+    expect(lines.filter((line) => !/^.{15} (?:default|work {3}) /.test(line))).toEqual([])
+    expect(count(lines, ' default INFO gateway.run: Gateway running')).toBe(1)
+    expect(count(await linesOf(one), 'SIGKILL')).toBe(0)
   })
 
   it('says that there is no log of a service that there never was', async () => {
@@ -115,7 +214,7 @@ await describeOnSystemd('the log of a service', (machine: () => Machine) => {
     it("shows the gateway's own file, and says so", async () => {
       const file = `${service.home}/logs/gateway.log`
       const result = await service.must('logs')
-      expect(result.stdout).toBe(await machine().readText(file))
+      expect(result.stdout.split('\n').length).toBe((await machine().readText(file))?.split('\n').length)
       expect(result.stderr).toContain(`this is ${file}`)
       expect((await service.must('logs', ['-n', '1'])).stdout).toMatch(/^[^\n]*Gateway running\n$/)
     })
@@ -125,8 +224,8 @@ await describeOnSystemd('the log of a service', (machine: () => Machine) => {
       const lines = stdout
         .trim()
         .split('\n')
-        .map((line) => JSON.parse(line) as {MESSAGE: string})
-      expect(lines.at(-1)?.MESSAGE).toContain('Gateway running')
+        .map((line) => JSON.parse(line) as {message: string})
+      expect(lines.at(-1)?.message).toContain('Gateway running')
     })
 
     it('follows the file until it is interrupted', async () => {
@@ -137,7 +236,7 @@ await describeOnSystemd('the log of a service', (machine: () => Machine) => {
     it('follows the file as JSON Lines', async () => {
       const said = await follow(service, ['--json', '-n', '1'], async () => void (await service.must('restart')), '(planned-restart)')
       expect(said.code).toBe(0)
-      for (const line of said.stdout.trim().split('\n')) expect(JSON.parse(line)).toHaveProperty('MESSAGE')
+      for (const line of said.stdout.trim().split('\n')) expect(JSON.parse(line)).toHaveProperty('message')
     })
 
     it("has the end of the gateway's own file in the error of an installation that fails", async () => {

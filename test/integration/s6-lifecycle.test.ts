@@ -2,6 +2,7 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import {STEPS} from '../../src/smoke/steps.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import {inCampaign} from '../support/campaign.js'
+import {schemaErrors} from '../support/json-schemas.js'
 import {waitFor} from '../support/machines.js'
 import {
   describeInContainer,
@@ -324,14 +325,25 @@ describeInContainer('a service under s6', () => {
     })
   })
 
-  it.concurrent('a slot logs where upstream does, and shows it', async () => {
+  it.concurrent('a slot logs where upstream does, and shows it with the files of its gateway', async () => {
     const service = new Service()
     await service.install()
-    expect(volume.read(`logs/gateways/${service.name}/current`)).toContain('Gateway running')
-    expect((await service.must('logs', '-n', '1')).stdout).toMatch(/Gateway running\n$/)
-    const lines = (await service.must('logs', '--json')).stdout.trim().split('\n')
-    expect(lines.map((line) => Object.keys(JSON.parse(line) as object))).toEqual(lines.map(() => ['MESSAGE']))
-    expect((await service.must('logs', '--since', '1 hour ago')).stdout).toContain('Gateway running')
+    expect((await service.must('logs', '-n', '1')).stdout).toMatch(/INFO gateway\.run: Gateway running\n$/)
+    await container.sh(`kill -TERM ${await service.up()}`)
+    const own = () => volume.read(`logs/gateways/${service.name}/current`) ?? ''
+    await waitFor(() => own().includes('gateway exited with 1'), 'the log of the slot')
+    expect(own()).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ {2}WARNING gateway\.run: Shutdown context/m)
+    const lines = (await service.must('logs', '--json')).stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, string>)
+    expect(lines.flatMap((line) => schemaErrors('log-line', line))).toEqual([])
+    const told = (word: string) => lines.filter(({message}) => message?.startsWith(word)).map(({origin}) => origin)
+    expect(told('Shutdown context: signal=SIGTERM')).toEqual(['gateway'])
+    expect(told('hermes-svc: gateway exited with 1')).toEqual(['service'])
+    const at = (word: string) => lines.findIndex(({message}) => message?.startsWith(word))
+    expect(at('hermes-svc: gateway exited with 1')).toBeGreaterThan(at('Received SIGTERM'))
+    expect((await service.must('logs', '--since', '1h')).stdout).toContain('Gateway running')
     expect((await service.run('logs', '--since', '2099-01-01')).stdout).toBe('')
   })
 
@@ -342,7 +354,8 @@ describeInContainer('a service under s6', () => {
       `mkdir -p ${folder} && touch ${folder}/current ${folder}/lock && chmod 600 ${folder}/* && chown root ${folder} ${folder}/*`,
     )
     await service.install()
-    await waitFor(() => volume.read(`logs/gateways/${service.name}/current`)?.includes('Gateway running') === true, 'the log')
+    await container.sh(`kill -TERM ${await service.up()}`)
+    await waitFor(() => volume.read(`logs/gateways/${service.name}/current`)?.includes('Shutdown context') === true, 'the log')
     expect((await container.sh(`stat -c %U ${folder} ${folder}/current ${folder}/lock`)).stdout).toBe('hermes\nhermes\nhermes\n')
     expect((await service.run('doctor')).code).toBe(0)
   })

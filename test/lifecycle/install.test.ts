@@ -5,7 +5,7 @@ import {formatDesired} from '../../src/service/desired-state.js'
 import {upstreamUnit} from '../fakes/captures.js'
 import type {FakeFile} from '../fakes/fake-host.js'
 import {outcomeOf} from '../../src/plan/plan.js'
-import {FakeSystemd} from '../fakes/fake-systemd.js'
+import {FakeSystemd, LOG_LINE} from '../fakes/fake-systemd.js'
 import {runPlan} from '../fakes/run-plan.js'
 import {serviceOf} from '../fakes/settings.js'
 
@@ -98,7 +98,7 @@ describe('a first install', () => {
     await expect(install(machine)).rejects.toMatchObject({
       code: 'not-running',
       message: expect.stringMatching(/^The gateway did not come up: .*; nothing is left of the installation$/) as string,
-      evidence: ['a line of the log'],
+      evidence: [LOG_LINE],
       // Not doctor, which would say that nothing is installed.
       next: [
         'hermes gateway run   # shows here what keeps it from running',

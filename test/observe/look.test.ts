@@ -5,9 +5,10 @@ import {assess} from '../../src/observe/assess.js'
 import {servedBy} from '../../src/observe/served.js'
 import {restartBudgetMs, stopBudgetMs} from '../../src/lifecycle/budget.js'
 import type {RunResult} from '../../src/host/host.js'
+import {shortTime} from '../../src/observe/log-text.js'
 import {journalCommand} from '../../src/managers/systemd/logs.js'
 import {FakeHost, USER} from '../fakes/fake-host.js'
-import {FakeSystemd} from '../fakes/fake-systemd.js'
+import {FakeSystemd, journalEntry} from '../fakes/fake-systemd.js'
 import {SERVICE, serviceOf} from '../fakes/settings.js'
 
 const HOME = '/home/user/.hermes'
@@ -160,20 +161,21 @@ describe('logTail', () => {
     machine.host.read = (argv): RunResult => ({argv, code: 0, signal: null, stdout, stderr: ''})
     return logTail(machine.target, 2)
   }
+  const ended = (lines: readonly string[]) => lines.map((line) => line.slice(shortTime(0).length + 1))
 
   it("is the end of the manager's log", () => {
-    expect(withJournal('a\nb\n\nc\n', {[`${HOME}/logs/gateway.log`]: 'x'})).toEqual(['b', 'c'])
+    expect(ended(withJournal(['c', 'b', 'a'].map((text) => journalEntry(text)).join('')))).toEqual(['b', 'c'])
   })
 
   it("is read with our own ids, since a service account's is in the journal of the machine, and does not follow it", () => {
     const root = {uid: 0, gid: 0, name: 'root', home: '/root'}
-    const argv = journalCommand('user', SERVICE, {lines: 3, follow: false, since: undefined, json: false})
-    const host = new FakeHost({account: root, accounts: [USER], commands: [{argv, as: 'root', stdout: 'a\n'}]})
-    expect(logTail({...new FakeSystemd().target, host, userHost: host.as(USER)}, 3)).toEqual(['a'])
+    const argv = journalCommand('user', [SERVICE], {lines: 23, isReversed: true, withManagers: true})
+    const host = new FakeHost({account: root, accounts: [USER], commands: [{argv, as: 'root', stdout: journalEntry('a')}]})
+    expect(ended(logTail({...new FakeSystemd().target, host, userHost: host.as(USER)}, 3))).toEqual(['a'])
   })
 
-  it("is the end of the gateway's own where that one is empty", () => {
-    expect(withJournal('\n', {[`${HOME}/logs/gateway.log`]: 'x\ny\nz\n'})).toEqual(['y', 'z'])
+  it("has the end of the gateway's own", () => {
+    expect(ended(withJournal('', {[`${HOME}/logs/gateway.log`]: 'x\ny\nz\n'}))).toEqual(['y', 'z'])
   })
 
   it('is empty where there is none', () => {

@@ -13,12 +13,13 @@ export type DocumentKind =
   | 'failure'
   | 'heartbeat'
   | 'list'
+  | 'log-line'
   | 'render'
   | 'setup'
   | 'smoke'
   | 'status'
 
-/** What each command prints when it does not fail; `logs` prints JSON Lines of the manager's own. */
+/** What each command prints when it does not fail; `logs` prints one a line. */
 export const DOCUMENT_OF_COMMAND: Readonly<Record<string, DocumentKind | undefined>> = {
   autocomplete: undefined,
   boot: 'boot',
@@ -30,7 +31,7 @@ export const DOCUMENT_OF_COMMAND: Readonly<Record<string, DocumentKind | undefin
   heartbeat: 'heartbeat',
   install: 'change',
   list: 'list',
-  logs: undefined,
+  logs: 'log-line',
   render: 'render',
   restart: 'change',
   // Its output is the gateway's own.

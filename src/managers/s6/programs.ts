@@ -21,7 +21,6 @@ export function s6Tool(host: Host, tool: string): string | undefined {
 export type SlotProgram =
   | 'abort'
   | 'announce'
-  | 'logs'
   | 'look'
   | 'publish'
   | 'publish-shared'

@@ -5,7 +5,7 @@ import {check as crashLoop} from '../../../src/doctor/checks/crash-loop.js'
 import {check as fatalConfig} from '../../../src/doctor/checks/fatal-config.js'
 import {examine} from '../../../src/doctor/examine.js'
 import {cure, type FakeService, find, found, leave, sceneOf, serviceMachine} from '../../fakes/fake-scene.js'
-import type {FakeSystemd} from '../../fakes/fake-systemd.js'
+import {type FakeSystemd, LOG_LINE} from '../../fakes/fake-systemd.js'
 
 const FAILURES = '/run/user/1000/hermes-svc-hermes-gateway/failures'
 
@@ -31,7 +31,7 @@ describe('crash-loop', () => {
         kind: 'failing',
         severity: 'error',
         what: 'the gateway fails again and again: 3 failures in a row',
-        evidence: ['it ended with 1', 'now it is waiting; 3 restarts since it was started', 'a line of the log'],
+        evidence: ['it ended with 1', 'now it is waiting; 3 restarts since it was started', LOG_LINE],
         isSafe: false,
       },
     ])
@@ -56,7 +56,7 @@ describe('crash-loop', () => {
 
   it('reads no log where it is one of all', async () => {
     const {findings} = await examine(await sceneOf(after(3), false), [crashLoop])
-    expect(findings[0]?.evidence).not.toContain('a line of the log')
+    expect(findings[0]?.evidence).not.toContain(LOG_LINE)
   })
 
   it('is over once the gateway stays up', async () => {
@@ -85,7 +85,7 @@ describe('fatal-config', () => {
     const machine = failed(78)
     leave(machine, 'gateway_state.json', {pid: 77, start_time: 5, gateway_state: 'startup_failed', exit_reason: 'no platforms'})
     expect(await find(machine, fatalConfig)).toMatchObject([
-      {kind: 'exit-78', severity: 'error', evidence: ['it gave as the reason: no platforms', 'a line of the log'], isSafe: false},
+      {kind: 'exit-78', severity: 'error', evidence: ['it gave as the reason: no platforms', LOG_LINE], isSafe: false},
     ])
     expect(await found(failed(1), fatalConfig)).toEqual([])
   })

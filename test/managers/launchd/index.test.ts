@@ -1,4 +1,6 @@
+import path from 'node:path'
 import {describe, expect, it} from 'vitest'
+import {currentFile} from '../../../src/host/log-file.js'
 import {ServiceError} from '../../../src/errors.js'
 import {launchdManager} from '../../fakes/managers.js'
 import type {ManagerObservation} from '../../../src/managers/manager.js'
@@ -466,17 +468,19 @@ describe('an uninstall', () => {
 })
 
 describe('the log', () => {
-  it('is a file, which is followed by its name', () => {
-    const {manager} = new FakeLaunchd()
-    const argv = (query: {lines?: number; follow?: boolean; since?: string}) =>
-      manager.logs.command(LAUNCHD_SERVICE, {lines: 10, follow: false, since: undefined, json: false, ...query}).argv
-    expect(argv({})).toEqual(['tail', '-n', '10', '--', LOG])
-    expect(argv({follow: true})).toEqual(['tail', '-n', '10', '-F', '--', LOG])
-    expect(argv({lines: -1})).toEqual(['tail', '-n', '+1', '--', LOG])
-    expect(refusal(() => argv({since: '1 hour ago'}))).toMatchObject({
-      exitStatus: 2,
-      next: [expect.stringContaining('-n 500'), expect.anything()],
-    })
+  it('is a file, with those that were shortened beside it, and the times that were printed', () => {
+    const [log] = new FakeLaunchd().manager.logs.of([LAUNCHD_SERVICE])
+    if (log?.kind !== 'files') throw new Error('it is no file')
+    expect(currentFile(log.log)).toBe(LOG)
+    const name = path.basename(LOG)
+    expect(log.log.former([name, `${name}.1`, `${name}.10`, `${name}.2`, `${name}.gz`, 'other.1'])).toEqual([
+      `${name}.10`,
+      `${name}.2`,
+      `${name}.1`,
+    ])
+    expect(log.lineOf('WARNING gateway.run: a', 0)).toEqual({timeMs: undefined, text: 'WARNING gateway.run: a', isManagers: false})
+    const stamped = log.lineOf('2026-11-29 14:01:02,345 WARNING gateway.run: a', Date.now())
+    expect(stamped).toEqual({timeMs: new Date(2026, 10, 29, 14, 1, 2, 345).getTime(), text: 'WARNING gateway.run: a', isManagers: false})
   })
 })
 
