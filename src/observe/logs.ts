@@ -60,18 +60,23 @@ export class Logs {
   }
 
   /**
-   * Shows what comes in, in its order, until `signal` is aborted. Where a manager's log can not be followed any more, `lost` gets how its program ended, and
-   * what is left goes on.
+   * Shows what comes in, in its order, until `signal` is aborted, or a program that prints a manager's log was ended. Where one cannot print it, `lost` gets
+   * its exit status, and what is left goes on.
    */
   async follow(show: (entry: LogEntry) => void, signal: AbortSignal, lost: (status: number) => void): Promise<void> {
+    let isOver = false
     const listening = this.sources.map(async (source) => {
       const status = await source.listen?.(signal)
-      if (status !== undefined && !signal.aborted) lost(status)
+      if (status === undefined || signal.aborted) return
+      if (status === 0 || status > 128) isOver = true
+      else lost(status)
     })
-    while (!signal.aborted) {
+    const isOn = () => !signal.aborted && !isOver
+    while (isOn()) {
       this.showNews(show, this.host.nowMs() - SETTLE_MS)
       await this.host.sleep(POLL_MS, signal)
     }
+    if (!signal.aborted) this.showNews(show, Infinity)
     await Promise.all(listening)
   }
 
