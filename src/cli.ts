@@ -1,6 +1,6 @@
 import type {Command} from '@oclif/core/command'
 import {asksForJson, hasFlag} from './commands/base.js'
-import {findCommand} from './commands/command-words.js'
+import {commandFirst, findCommand} from './commands/command-words.js'
 import {type CommandModules, commandModules} from './commands/index.js'
 import {type ExitStatus, ExitStatus as Status, usageError} from './errors.js'
 import {forbidColours, writeDirectly} from './host/stdio.js'
@@ -28,7 +28,8 @@ export interface RunContext {
  * Runs the program with its arguments and returns the exit status. A known command runs at once, on a light configuration; help is
  * oclif's own. Never rejects.
  */
-export async function run(argv: readonly string[], context: RunContext): Promise<ExitStatus> {
+export async function run(typed: readonly string[], context: RunContext): Promise<ExitStatus> {
+  const argv = commandFirst(typed)
   const {packageRoot, commands = commandModules, ownsProcess = false} = context
   if (ownsProcess) writeDirectly()
   if (ownsProcess && hasFlag(argv, '--no-color')) forbidColours()

@@ -2,10 +2,12 @@ import {parseDurationMs} from './duration.js'
 import {MANAGER_KINDS} from '../managers/index.js'
 import {GatewayVariable} from '../gateway/contract.js'
 import {Command} from '@oclif/core/command'
+import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import type {Interfaces} from '@oclif/core'
 import {type ExitStatus, ServiceError, usageError} from '../errors.js'
 import {ignoresHangup} from '../host/hangup.js'
+import {type TargetFlags, withGivenFlags} from '../observe/place.js'
 import type {Host} from '../host/host.js'
 import {createNodeHost} from '../host/node-host.js'
 import {cancelledError, reportFailure, writeJson, writeLine} from '../ui/failure.js'
@@ -41,6 +43,9 @@ const commonFlags = {
   // What it does is done before any command is loaded: see `run` in src/cli.ts.
   'no-color': Flags.boolean({description: 'no colours, as with NO_COLOR'}),
 }
+
+/** The profile as people type it: `status work`. Commands that are about none have no arguments. */
+export const profileArgument = {profile: Args.string({description: 'the profile, as with --profile'})}
 
 /** For commands that can do their work for every profile. */
 export const allFlag = {
@@ -124,6 +129,16 @@ export function withBareFlags(argv: readonly string[], bare: Readonly<Record<str
     const next = argv[index + 1]
     return meant !== undefined && (next === undefined || next.startsWith('-')) ? [word, meant] : [word]
   })
+}
+
+/** The profile that was named without its flag is as good as one with it. */
+function withProfile<F extends object>(flags: F, named: string | undefined): F {
+  const {profile, all} = flags as {profile?: string; all?: boolean}
+  if (named === undefined) return flags
+  if (named === '') throw usageError('the profile must not be empty')
+  if (all) throw usageError(`${named} is one profile, and --all is about all of them`)
+  if (profile !== undefined && profile !== named) throw usageError(`${named} and --profile ${profile}: which of the two is meant?`)
+  return {...flags, profile: named}
 }
 
 type FlagsOf<T extends typeof Command> = Interfaces.InferredFlags<typeof commonFlags & T['flags']>
@@ -232,7 +247,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
   private async parseArguments(): Promise<void> {
     try {
       const {flags, args} = await this.parse(this.ctor, withBareFlags(this.argv, (this.ctor as unknown as typeof BaseCommand).bareFlags))
-      this.flags = flags as FlagsOf<T>
+      this.flags = withProfile(flags, (args as {profile?: string}).profile) as FlagsOf<T>
       this.args = args as ArgsOf<T>
     } catch (error) {
       throw this.usageErrorOf(error)
@@ -258,7 +273,19 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
   /** Wrong usage that says nothing of what to type is told with the help of the command. */
   private advised(error: unknown): unknown {
     const isBare = error instanceof ServiceError && error.code === 'usage' && error.next.length === 0
-    return isBare ? usageError(error.message, [this.helpCommand]) : error
+    if (isBare) return usageError(error.message, [this.helpCommand])
+    // What could not be parsed names no service.
+    if ((this.flags as object | undefined) === undefined) return error
+    const {profile, home, manager, scope} = this.flags
+    return this.withFlags(error, {profile, home, manager, scope, runAs: this.flags['run-as']})
+  }
+
+  /** What is typed next is about the same service: it has the flags that named that. */
+  protected withFlags(error: unknown, flags: TargetFlags): unknown {
+    if (!(error instanceof ServiceError)) return error
+    const {code, exitStatus, evidence, message} = error
+    const next = error.next.map((line) => withGivenFlags(line, flags))
+    return new ServiceError(message, {code, exitStatus, evidence, next})
   }
 
   private get helpCommand(): string {

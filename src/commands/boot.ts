@@ -7,6 +7,7 @@ import {type CommandResult, dryRunFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
 export default class Boot extends ServiceCommand<typeof Boot> {
+  static override args = {}
   static override summary = 'At the boot of a container: make the slots of all profiles, and start those that should run'
   static override description =
     `For s6, as a script in /etc/cont-init.d that sorts behind upstream's own 02-reconcile-profiles, or in its place. What the operator recorded

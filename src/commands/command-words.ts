@@ -9,3 +9,26 @@ export function findCommand(
   }
   return undefined
 }
+
+/** What people type for a command of another name. */
+const ALIASES: Readonly<Record<string, string>> = {ls: 'list', ps: 'list', version: '--version'}
+/** Flags that may stand before the command; those that say which service is meant have a value. */
+const WITH_VALUE = ['-p', '--profile', '--home', '--manager', '--scope', '--run-as']
+const WITHOUT_VALUE = ['--json', '--verbose', '--no-color']
+
+/** The words with the command first, and by its own name: `-p work ls` is `list -p work`. Others are left as they are. Pure. */
+export function commandFirst(words: readonly string[]): readonly string[] {
+  let count = 0
+  for (let word = words[0]; word !== undefined; word = words[count]) {
+    if (WITH_VALUE.includes(word) && count + 2 < words.length) count += 2
+    else if (WITHOUT_VALUE.includes(word) || WITH_VALUE.some((flag) => word?.startsWith(`${flag}=`)) || /^-p./.test(word)) count += 1
+    else break
+  }
+  const [command, ...rest] = words.slice(count)
+  if (command === undefined || command.startsWith('-')) return words
+  const own = Object.hasOwn(ALIASES, command) ? (ALIASES[command] ?? command) : command
+  if (count === 0) return [own, ...rest]
+  // Behind all words of the command, which may be of a topic, and before what is no flag any more.
+  const end = rest.includes('--') ? rest.indexOf('--') : rest.length
+  return [own, ...rest.slice(0, end), ...words.slice(0, count), ...rest.slice(end)]
+}

@@ -14,7 +14,7 @@ import type {Annotation} from './annotations.js'
 import {cancelledError, writeDocument} from '../ui/failure.js'
 import {stepReporter} from '../ui/progress.js'
 import {didYouMean} from '../text/suggest.js'
-import {BaseCommand, type CommandResult} from './base.js'
+import {BaseCommand, type CommandResult, profileArgument} from './base.js'
 
 /** What a change of one service ended with. */
 export interface ChangeResult extends CommandResult {
@@ -24,6 +24,8 @@ export interface ChangeResult extends CommandResult {
 
 /** A command about one service, or with --all about those of all profiles. */
 export abstract class ServiceCommand<T extends typeof Command> extends BaseCommand<T> {
+  static override args: typeof Command.args = profileArgument
+
   protected get targetFlags(): TargetFlags {
     const {profile, home, manager, scope} = this.flags
     return {profile, home, manager, scope, runAs: this.flags['run-as']}
@@ -181,7 +183,7 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
         if (result.json) results.push({ok: true, ...result.json})
       } catch (error) {
         const {reportInPassing} = await import('../ui/failure.js')
-        const failed = reportInPassing(error)
+        const failed = reportInPassing(this.withFlags(error, {...this.targetFlags, profile: target.service.profile.name}))
         // "Failed" tells more than "cannot tell" or wrong usage, whichever came last.
         if (exitStatus !== ExitStatus.failed || failed.exitStatus === ExitStatus.cancelled) exitStatus = failed.exitStatus
         results.push({ok: false, service: target.service.name, profile: target.service.profile.name, error: failed.failure})

@@ -26,6 +26,7 @@ interface Run {
 }
 
 export default class Smoke extends ServiceCommand<typeof Smoke> {
+  static override args = {}
   static override summary = 'Try everything end to end, with a stand-in gateway under a throw-away name'
   static override description = `The life cycle, then doctor and fix: the service is broken in four ways, each is found and cured.
 On this machine's own service manager; where there is none, or with --isolated, as root in a throw-away machine that boots one

@@ -69,7 +69,10 @@ export function complete(tree: CommandTree, words: readonly string[], live: Live
     return flag ? valuesOf(tree, flag, typed, `--${name}=`, value ?? '', live) : NOTHING
   }
   const values = command.args[typed.count]
-  if (values && !current.startsWith('-')) return theseWords(values.map((word) => ({word, about: ''})))
+  if (values === 'profile' && !current.startsWith('-') && current !== '') {
+    return theseWords(live.profiles({home: typed.flags.get('home'), runAs: typed.flags.get('run-as')}))
+  }
+  if (values && values !== 'profile' && !current.startsWith('-')) return theseWords(values.map((word) => ({word, about: ''})))
   return theseWords(flagsOf(command.flags.filter((flag) => isPossible(flag, command, typed))))
 }
 

@@ -9,8 +9,8 @@ export interface CommandTree {
 export interface CommandShape {
   readonly about: string
   readonly flags: readonly FlagShape[]
-  /** The values of each argument. */
-  readonly args: readonly (readonly string[])[]
+  /** The values of each argument; `profile`: the names of profiles. */
+  readonly args: readonly (readonly string[] | 'profile')[]
 }
 
 export interface FlagShape {
@@ -55,7 +55,7 @@ export function commandTree(commands: Readonly<Record<string, ManifestCommand>>,
     const shape: CommandShape = {
       about: summary,
       flags: [...Object.values(flags).flatMap((flag) => flagShapes(flag, flag.name in bareFlags)), HELP],
-      args: Object.values(args).map(({options = []}) => options),
+      args: Object.entries(args).map(([name, {options = []}]) => (name === 'profile' ? name : options)),
     }
     return [id, shape] as const
   })

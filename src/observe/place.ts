@@ -3,6 +3,7 @@ import {usageError} from '../errors.js'
 import {accountDoor, accountNamed} from '../host/account-door.js'
 import type {Account, Doors, Host} from '../host/host.js'
 import {type Profile, resolveProfile} from '../service/profile.js'
+import {shellWord} from '../text/shell-quote.js'
 
 /** The flags that name a service. */
 export interface TargetFlags {
@@ -11,6 +12,30 @@ export interface TargetFlags {
   readonly manager?: string | undefined
   readonly scope?: string | undefined
   readonly runAs?: string | undefined
+}
+
+/** A command of ours with what is behind it: `sudo` before it, words, and a remark. */
+const OWN_COMMAND = /^((?:sudo )?hermes-svc [a-z][^#]*?)(\s+#.*)?$/
+/** Commands that are about no service in particular. */
+const WITHOUT_SERVICE = /^(?:sudo )?hermes-svc (?:list|smoke|autocomplete|boot|help)\b/
+
+/** The flags by which a service was named, with their values. */
+function typedFlags({profile, home, manager, scope, runAs}: TargetFlags): (readonly [string, string])[] {
+  const flags = {'-p': profile, '--home': home, '--manager': manager, '--scope': scope, '--run-as': runAs}
+  return Object.entries(flags).flatMap(([flag, value]) => (value === undefined ? [] : [[flag, value] as const]))
+}
+
+/**
+ * A line of advice with the flags that were given to the command that prints it: what is typed next is then about the same service. What it says itself
+ * stays. Anything but a command of ours, and one about no service, is left as it is. Pure.
+ */
+export function withGivenFlags(line: string, given: TargetFlags): string {
+  const [, command, remark = ''] = OWN_COMMAND.exec(line) ?? []
+  if (command === undefined || WITHOUT_SERVICE.test(line) || /\s--help\b/.test(line)) return line
+  const has = (...flags: readonly string[]) => flags.some((flag) => ` ${command} `.includes(` ${flag} `) || command.includes(` ${flag}=`))
+  const isNamed = has('-p', '--profile', '--home')
+  const added = typedFlags(given).filter(([flag]) => (flag === '-p' || flag === '--home' ? !isNamed : !has(flag)))
+  return [command, ...added.map(([flag, value]) => `${flag} ${shellWord(value)}`)].join(' ') + remark
 }
 
 /** Whose gateway of which home. */

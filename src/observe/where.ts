@@ -17,6 +17,8 @@ export interface Target extends Doors {
   readonly service: Service
   /** How the home was named, for messages. */
   readonly homeFlag: string
+  /** The flags that named it, for what is to be typed next. */
+  readonly given?: TargetFlags
 }
 
 /** `change` needs to know for certain whom the gateway runs as, and needs root for system scope; `read` takes what it can get. */

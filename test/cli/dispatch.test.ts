@@ -58,7 +58,7 @@ describe('the dispatcher', () => {
     [['statsu'], 'unknown command: statsu (did you mean status?)'],
     [['frobnicate'], 'unknown command: frobnicate'],
     [['fix', 'zombie-pdi'], 'unknown command: fix zombie-pdi (did you mean fix zombie-pid?)'],
-    [['--json', 'status'], 'the command comes first, then its flags: --json'],
+    [['--json', '--banana', 'status'], 'the command comes first, then its flags: --json'],
     [['fxi'], 'unknown command: fxi (did you mean fix?)'],
     [['fxi', 'zombie-pid'], 'unknown command: fxi (did you mean fix zombie-pid?)'],
     [['zombie-pid'], 'unknown command: zombie-pid (did you mean fix zombie-pid?)'],

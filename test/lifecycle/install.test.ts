@@ -122,7 +122,7 @@ describe('a first install', () => {
       machine.host.put(file, JSON.stringify({...state, ...ended}))
       machine.goesDown('failed', 'failed')
     }
-    const failure = {evidence: ['the gateway said: telegram: refused <hidden>', 'a line of the log']}
+    const failure = {evidence: ['the gateway said: telegram: refused <hidden>', LOG_LINE]}
     await expect(install(machine)).rejects.toMatchObject(failure)
   })
 
