@@ -2,18 +2,22 @@ import fs from 'node:fs'
 import path from 'node:path'
 import {defineConfig} from 'vitest/config'
 
-const INTEGRATION = path.join(import.meta.dirname, 'test/integration')
-/** The suites that take more in a campaign: they ask test/support/campaign.ts. */
-const WITH_MORE = fs
-  .readdirSync(INTEGRATION)
-  .filter((file) => fs.readFileSync(path.join(INTEGRATION, file), 'utf8').includes("'../support/campaign.js'"))
-  .map((file) => `test/integration/${file}`)
+/** The suites that take more in a campaign: they ask test/support/campaign.ts, or what does. */
+const WITH_MORE = ['test/integration', 'test/service'].flatMap((folder) =>
+  fs
+    .readdirSync(path.join(import.meta.dirname, folder))
+    .filter((file) =>
+      /'\.\.\/support\/(campaign|helper-scripts)\.js'/.test(fs.readFileSync(path.join(import.meta.dirname, folder, file), 'utf8')),
+    )
+    .map((file) => `${folder}/${file}`),
+)
 
 /** Proofs by mass, which `npm test` has one representative of each for. */
 export default defineConfig({
   test: {
     name: 'campaign',
     include: ['test/campaign/**/*.test.ts', ...WITH_MORE],
+    globalSetup: 'test/support/build.ts',
     env: {HERMES_SVC_CAMPAIGN: '1'},
     disableConsoleIntercept: true,
     pool: 'forks',

@@ -14,6 +14,8 @@ const PROGRAMS = [
 const INTEGRATION = ['test/integration/**/*.test.ts']
 /** Proofs by mass: vitest.campaign.config.ts. */
 const CAMPAIGN = ['test/campaign/**/*.test.ts']
+/** They run what is built, so it is built first. */
+const BUILD = 'test/support/build.ts'
 /** Of the suites that start processes: they wait for half of the time. */
 const WORKERS = 4
 
@@ -75,10 +77,10 @@ export default defineConfig({
         test: {
           name: 'programs',
           include: PROGRAMS,
+          globalSetup: BUILD,
           pool: 'forks',
           maxWorkers: WORKERS,
           testTimeout: 120_000,
-          // Some build the program first.
           hookTimeout: 120_000,
           chaiConfig: CHAI,
           sequence: {groupOrder: 1},
@@ -88,6 +90,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: INTEGRATION,
+          globalSetup: BUILD,
           pool: 'forks',
           maxWorkers: WORKERS,
           // Far more than any takes: nothing is proved by a time.

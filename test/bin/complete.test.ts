@@ -3,12 +3,11 @@ import os from 'node:os'
 import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import {commandModules} from '../../src/commands/index.js'
-import {ensureBuilt, PACKAGE_ROOT, runBuilt} from '../support/built.js'
+import {PACKAGE_ROOT, runBuilt} from '../support/built.js'
 
 let home: string
 
 beforeAll(() => {
-  ensureBuilt()
   home = fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-complete-'))
 })
 afterAll(() => fs.rmSync(home, {recursive: true}))

@@ -1,15 +1,13 @@
 import {spawnSync} from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
-import {beforeAll, describe, expect, it} from 'vitest'
-import {ensureBuilt, PACKAGE_ROOT} from '../support/built.js'
+import {describe, expect, it} from 'vitest'
+import {PACKAGE_ROOT} from '../support/built.js'
 import {describeUnless} from '../support/describe-unless.js'
 
 const MAN = path.join(PACKAGE_ROOT, 'man', 'hermes-svc.1')
 const run = (program: string, ...args: string[]) => spawnSync(program, args, {encoding: 'utf8', cwd: PACKAGE_ROOT})
 const isThere = (program: string) => run('sh', '-c', `command -v ${program}`).status === 0
-
-beforeAll(ensureBuilt)
 
 describe('the reference in the README and the man page', () => {
   it('are as the commands are: else run `npm run docs`', () => {

@@ -2,9 +2,9 @@ import {type ChildProcess, spawn, spawnSync} from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import {afterEach, beforeAll, beforeEach, expect, it} from 'vitest'
+import {afterEach, beforeEach, expect, it} from 'vitest'
 import {describeUnless} from '../support/describe-unless.js'
-import {ENTRY, ensureBuilt} from '../support/built.js'
+import {ENTRY} from '../support/built.js'
 import {lacks, PYTHON} from '../support/helper-scripts.js'
 
 /** What never ends is seen by it; what ends takes a few seconds. */
@@ -16,8 +16,6 @@ const MEASURE =
   'import resource,subprocess,sys\nend=subprocess.run(sys.argv[1:]).returncode\nprint(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\nsys.exit(end)'
 
 describeUnless(lacks(PYTHON), 'what has no end in a home', () => {
-  beforeAll(ensureBuilt)
-
   let folder: string
   let home: string
   const servers: ChildProcess[] = []

@@ -4,14 +4,13 @@ import os from 'node:os'
 import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import {commandModules} from '../../src/commands/index.js'
-import {ensureBuilt, ENTRY, PACKAGE_ROOT, runBuilt} from '../support/built.js'
+import {ENTRY, PACKAGE_ROOT, runBuilt} from '../support/built.js'
 import {describeUnless} from '../support/describe-unless.js'
 
 const {version} = JSON.parse(fs.readFileSync(path.join(PACKAGE_ROOT, 'package.json'), 'utf8')) as {version: string}
 let scratch: string
 
 beforeAll(() => {
-  ensureBuilt()
   scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-entry-'))
 })
 afterAll(() => fs.rmSync(scratch, {recursive: true}))
@@ -21,6 +20,44 @@ function runPrepared(preparation: string, args: readonly string[], entry = ENTRY
   const file = path.join(scratch, 'preparation.cjs')
   fs.writeFileSync(file, preparation)
   return spawnSync(process.execPath, ['-r', file, entry, ...args], {encoding: 'utf8'})
+}
+
+/** What the entry prints for help of commands, and oclif itself. In one process, since a hundred and fifty of them take half a minute. */
+function helpOf(ids: readonly string[]): Record<string, {byFlag: string; byWord: string; byOclif: string}> {
+  const program = `
+const fs = require('fs')
+const [file, entry, bundle, packageRoot, ...ids] = process.argv.slice(1)
+let text = ''
+const write = fs.writeSync
+fs.writeSync = (fd, data, ...rest) => fd === 1 ? (text += data, data.length) : write(fd, data, ...rest)
+process.stdout.write = (data) => ((text += data), true)
+const taken = () => { const is = text; text = ''; return is }
+const entered = (...args) => {
+  process.argv = [process.execPath, entry, ...args]
+  delete require.cache[entry]
+  require(entry)
+  return taken()
+}
+async function main() {
+  const all = {}
+  for (const id of ids) {
+    const words = id.split(':')
+    const [byFlag, byWord] = [entered(...words, '--help'), entered('help', ...words)]
+    await require(bundle).run([...words, '--json', '--help'], {packageRoot})
+    all[id] = {byFlag, byWord, byOclif: taken()}
+  }
+  fs.writeFileSync(file, JSON.stringify(all))
+}
+main()
+`
+  const file = path.join(scratch, 'help.json')
+  const {stderr} = spawnSync(
+    process.execPath,
+    ['--no-warnings', '-e', program, file, ENTRY, path.join(PACKAGE_ROOT, 'dist', 'cli.cjs'), PACKAGE_ROOT, ...ids],
+    {encoding: 'utf8'},
+  )
+  expect(stderr).toBe('')
+  return JSON.parse(fs.readFileSync(file, 'utf8')) as ReturnType<typeof helpOf>
 }
 
 describe('the executable entry', () => {
@@ -44,14 +81,19 @@ describe('the executable entry', () => {
     for (const word of topLevel) expect(stdout).toMatch(new RegExp(`^ {2}${word} `, 'm'))
   })
 
-  it.each(Object.keys(commandModules))('has help for %s, by flag and by word', (id) => {
-    const words = id.split(':')
-    const help = runBuilt([...words, '--help'])
-    expect(help).toMatchObject({status: 0, stderr: ''})
-    expect(help.stdout).toContain(`$ hermes-svc ${words.join(' ')}`)
-    expect(runBuilt(['help', ...words])).toEqual(help)
-    // Not the prepared text: made by oclif from the manifest.
-    expect(runBuilt([...words, '--json', '--help']).stdout).toContain(`$ hermes-svc ${words.join(' ')}`)
+  it('has help for each command, by flag and by word, and the same from oclif where it is not prepared', () => {
+    const ids = Object.keys(commandModules)
+    const all = helpOf(ids)
+    expect(Object.keys(all)).toEqual(ids)
+    const wrong = Object.entries(all).flatMap(([id, {byFlag, byWord, byOclif}]) => [
+      ...(byFlag.includes(`$ hermes-svc ${id.replaceAll(':', ' ')}`) ? [] : [`${id}: --help shows no usage`]),
+      ...(byWord === byFlag ? [] : [`${id}: help WORDS differs from --help`]),
+      ...(byOclif.trimEnd() === byFlag.trimEnd() ? [] : [`${id}: what oclif makes differs from what is prepared`]),
+    ])
+    expect(wrong).toEqual([])
+    // One of them as it is typed: nothing but this text, and a good end.
+    expect(runBuilt(['fix', 'zombie-pid', '--help'])).toEqual({status: 0, stdout: all['fix:zombie-pid']?.byFlag, stderr: ''})
+    expect(runBuilt(['status', '--json', '--help'])).toEqual({status: 0, stdout: all.status?.byOclif, stderr: ''})
   })
 
   it('has a manifest of its own version with every command', () => {

@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
-import {ensureBuilt, PACKAGE_ROOT} from '../support/built.js'
+import {PACKAGE_ROOT} from '../support/built.js'
 import {describeUnless} from '../support/describe-unless.js'
 
 const NOBODY = ['--reuid=65534', '--regid=65534', '--clear-groups', '--']
@@ -13,7 +13,6 @@ let entry: string
 
 // A copy, so that another account can read it, wherever this one lies.
 beforeAll(() => {
-  ensureBuilt()
   scratch = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-environment-')))
   fs.chmodSync(scratch, 0o755)
   for (const part of ['bin/hermes-svc.cjs', 'dist', 'templates', 'package.json'])

@@ -4,7 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import {afterAll, beforeAll, expect, it} from 'vitest'
 import {checkModules} from '../../src/doctor/checks/index.js'
-import {ensureBuilt, ENTRY, PACKAGE_ROOT, runBuilt} from '../support/built.js'
+import {ENTRY, PACKAGE_ROOT, runBuilt} from '../support/built.js'
 import {describeUnless} from '../support/describe-unless.js'
 
 const TERMINAL = path.join(PACKAGE_ROOT, 'test', 'support', 'shell-in-terminal.py')
@@ -20,7 +20,6 @@ let scratch: string
 let home: string
 
 beforeAll(() => {
-  ensureBuilt()
   scratch = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-completion-')))
   home = path.join(scratch, "a root's home")
   for (const profile of ['work', 'play', 'wörk', 'odd name', "it's", '$(touch pwned)', 'x;reboot'])

@@ -5,7 +5,7 @@ import path from 'node:path'
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
-import {ensureBuilt, PACKAGE_ROOT} from '../support/built.js'
+import {PACKAGE_ROOT} from '../support/built.js'
 import {ACTION_SHELL, actionStep} from '../support/github-action.js'
 import {schemaErrors} from '../support/json-schemas.js'
 import {junitComplaints} from '../support/junit.js'
@@ -161,7 +161,6 @@ await describeOnSystemd('hermes-svc by other programs', (machine) => {
 
 describe('the step of the action that installs it', () => {
   it('installs a packed one, and says where its program is', () => {
-    ensureBuilt()
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-action-'))
     try {
       const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder]

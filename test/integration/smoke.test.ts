@@ -7,7 +7,7 @@ import type {Account} from '../../src/host/host.js'
 import {STATE_PREFIX} from '../../src/smoke/machine-keeper.js'
 import {MACHINE_NODE, MACHINE_PACKAGE, whyNoMachine} from '../../src/smoke/machine.js'
 import {type SmokeStep, STEPS} from '../../src/smoke/steps.js'
-import {ensureBuilt, PACKAGE_ROOT} from '../support/built.js'
+import {PACKAGE_ROOT} from '../support/built.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {junitComplaints} from '../support/junit.js'
 import {describeOnSystemd, hermesSvc, testHost, waitFor} from '../support/machines.js'
@@ -127,7 +127,6 @@ await describeOnSystemd('smoke', (machine) => {
 
 describeUnless(whyNoMachine(testHost), 'smoke --isolated', () => {
   it('takes its machine down again after SIGINT', async () => {
-    ensureBuilt()
     const child = spawn(process.execPath, [path.join(PACKAGE_ROOT, 'bin/hermes-svc.cjs'), 'smoke', '--isolated'], {
       stdio: ['ignore', 'pipe', 'pipe'],
     })

@@ -125,7 +125,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
 
     it("reads the members of gateways' files as JSON.parse does, whatever texts stand beside them", () => {
       const folder = temporaryFolder()
-      const sample = fc.sample(texts, 60)
+      const sample = fc.sample(texts, 40)
       const lines = sample.flatMap(({text}, index) => {
         writeFileSync(join(folder, String(index)), text)
         return FIELDS.map((name) => `field ${shellQuote(join(folder, String(index)))} ${name}; printf '%s\\000' "$value"`)

@@ -1,18 +1,9 @@
-import {execFileSync, spawnSync} from 'node:child_process'
+import {spawnSync} from 'node:child_process'
 import path from 'node:path'
 import {fileURLToPath} from 'node:url'
 
 export const PACKAGE_ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
 export const ENTRY = path.join(PACKAGE_ROOT, 'bin', 'hermes-svc.cjs')
-
-let isBuilt = false
-
-/** Builds dist/ from the source as it is now, once in a process. */
-export function ensureBuilt(): void {
-  if (isBuilt) return
-  execFileSync(process.execPath, [path.join(PACKAGE_ROOT, 'bin', 'build', 'index.mjs')], {stdio: ['ignore', 'ignore', 'inherit']})
-  isBuilt = true
-}
 
 export interface Ended {
   readonly status: number | null

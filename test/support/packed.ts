@@ -2,7 +2,7 @@ import {execFileSync} from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import {ensureBuilt, PACKAGE_ROOT} from './built.js'
+import {PACKAGE_ROOT} from './built.js'
 
 /** What `npm pack` made. */
 export interface Packed {
@@ -17,9 +17,8 @@ export interface Packed {
   readonly files: readonly {readonly path: string; readonly mode: number}[]
 }
 
-/** Builds and packs the package as it is now. */
+/** Packs the package as it was built. */
 export function packPackage(): Packed {
-  ensureBuilt()
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-package-'))
   const output = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
     cwd: PACKAGE_ROOT,
