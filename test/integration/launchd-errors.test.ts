@@ -69,24 +69,25 @@ const refusals: Refusal[] = [
   },
 ]
 
-/** What nobody has seen on a Mac for certain: each choice must make no difference. The defaults are what the other suites have. */
+/**
+ * What nobody has seen on a Mac for certain: each choice must make no difference. The defaults are what the other suites have. Choices about different
+ * things are made at once.
+ */
 const variants: Record<string, Partial<LaunchdSwitches>> = {
-  'as older systems speak': {
+  'as older systems speak, with slow teardowns, and bootstraps in flight': {
     ...{disabledLayout: 'booleans', idleState: 'waiting', badRequest: false, messageStream: 'stdout', emptyDisabled: 'words'},
+    ...{teardownMs: 1500, bootstrapMs: 300, spawnDelayMs: 300, userEnvironment: true},
   },
-  'as macOS 26 speaks': {
+  'as macOS 26 speaks, with a kickstart that waits, and kills': {
     ...{disabledLayout: 'indented', idleState: 'exited', spawningState: 'xpcproxy', badRequestBeforeDomain: true, jobState: false},
     ...{bootoutWait: true, lwcr: true},
+    ...{kickstartThrottled: true, kickstartSignal: 'SIGKILL', processGroupSignal: 'SIGKILL', exitTimeOutClampSec: 60},
+    codes: {alreadyLoaded: 17},
   },
   'with other codes for what is going on': {
     spawningState: 'spawn scheduled',
     codes: {alreadyLoaded: 37, tearingDown: 37, bootoutInProgress: 36, kickstartRunning: 37, killNoProcess: 1, bootstrapInProgress: 5},
   },
-  'with a kickstart that waits, and kills': {
-    ...{kickstartThrottled: true, kickstartSignal: 'SIGKILL', processGroupSignal: 'SIGKILL', exitTimeOutClampSec: 60},
-    codes: {alreadyLoaded: 17},
-  },
-  'with slow teardowns, and bootstraps in flight': {teardownMs: 1500, bootstrapMs: 300, spawnDelayMs: 300, userEnvironment: true},
 }
 
 describeOnLaunchd('what launchd refuses, delays and says in other words', (there) => {
