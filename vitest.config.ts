@@ -4,6 +4,7 @@ import {BaseSequencer, type TestSpecification} from 'vitest/node'
 /** Suites that start many programs of their own: shells, gateways, the built command. */
 const PROGRAMS = [
   'test/bin/**/*.test.ts',
+  'test/contract/stand-in.test.ts',
   'test/completion/shells.test.ts',
   'test/fakes/launchd/*.test.ts',
   'test/tick/tick.test.ts',

@@ -115,9 +115,9 @@ case ${1-} in
     now; put started "$now" ;;
   before-stop)
     find_gateway || exit 0
-    put stopping "$MAINPID"
-    { [ ! -d "$marker" ] && limited rm -f "$marker.$$" && printf '{"target_pid": %s, "target_start_time": null, "stopper_pid": %s, "written_at": "%s"}\n' \
-      "$target" $$ "$(date -u +%Y-%m-%dT%H:%M:%S+00:00)" >"$marker.$$" && limited mv -f "$marker.$$" "$marker"; } 2>/dev/null && exit 0
+    put stopping "$MAINPID"; read_process "$target" # gateways up to 0.14 heed no marker without its start
+    { [ ! -d "$marker" ] && limited rm -f "$marker.$$" && printf '{"target_pid": %s, "target_start_time": %s, "stopper_pid": %s, "written_at": "%s"}\n' \
+      "$target" "${start:-null}" $$ "$(date -u +%Y-%m-%dT%H:%M:%S+00:00)" >"$marker.$$" && limited mv -f "$marker.$$" "$marker"; } 2>/dev/null && exit 0
     limited rm -f "$marker.$$"
     note 'the planned-stop marker could not be written: the gateway will take the stop for an accident' ;;
   reload) ! find_gateway || kill -s USR1 "$target" || exit ;;

@@ -1,7 +1,7 @@
 /**
  * Upstream's words, in one place: whatever its gateway and we must agree on, and nothing of ours. A new version of the gateway is an edit of
  * this file, and of the readers of what it says anew. Each entry says where it is from: `@holds`, the first version in which it was seen (what
- * older ones have was not looked at where that is 0.16), to the last if it ended, and upstream's own file; or `none`.
+ * older ones have was not looked at where that is 0.16 and docs/contract.md does not tell), to the last if it ended, and upstream's own file; or `none`.
  * test/structure/contract.test.ts keeps these words out of all other files.
  */
 
@@ -9,7 +9,7 @@
 export const HomeFile = {
   /** Who runs, written before the gateway answers anybody; a bare number in the oldest. @holds 0.10 gateway/status.py */
   pid: 'gateway.pid',
-  /** The same record, held with flock(2) as long as the gateway lives. @holds 0.16 gateway/status.py */
+  /** The same record, held with flock(2) as long as the gateway lives. @holds 0.14 gateway/status.py */
   lock: 'gateway.lock',
   /** What it last said of itself, and `desired_state`. @holds 0.10 gateway/status.py */
   state: 'gateway_state.json',
@@ -17,19 +17,19 @@ export const HomeFile = {
   controlSocket: 'gateway.sock',
   /** Names the socket's place where the home's path is too long for one. @holds 0.21 gateway/control_socket.py */
   controlSocketPlace: 'gateway.sock.path',
-  /** Folder of the next three. @holds 0.17 gateway/lifecycle_ledger.py */
+  /** Folder of the next two. @holds 0.18 gateway/shutdown_watchdog.py */
   stateFolder: 'state',
   /** Its own heartbeat. @holds 0.18 gateway/shutdown_watchdog.py */
   heartbeat: 'state/gateway.heartbeat',
-  /** Which way it ended; the next one overwrites it. @holds 0.17 gateway/lifecycle_ledger.py */
+  /** Which way it ended; the next one overwrites it. @holds 0.19 gateway/lifecycle_ledger.py */
   lifecycle: 'state/gateway.lifecycle.json',
-  /** The ledger of starts by which it holds itself back: one number a line, seconds since the epoch. @holds 0.17 gateway/status.py */
+  /** The ledger of starts by which it holds itself back: one number a line, seconds since the epoch. @holds 0.18 gateway/status.py */
   starts: 'gateway-starts.log',
-  /** The stop that is about to come is meant. @holds 0.16 gateway/status.py */
+  /** The stop that is about to come is meant. @holds 0.14 gateway/status.py */
   plannedStop: '.gateway-planned-stop.json',
   /** Another gateway is about to take its place (`--replace`). @holds 0.16 gateway/status.py */
   takeover: '.gateway-takeover.json',
-  /** It is to finish its work and take no more. @holds 0.20 gateway/drain_control.py */
+  /** It is to finish its work and take no more. @holds 0.17 gateway/drain_control.py */
   drainRequest: '.drain_request.json',
   /** A restart was requested; the next gateway removes it. @holds 0.16 gateway/run.py */
   restartPending: '.restart_pending.json',
@@ -39,7 +39,7 @@ export const HomeFile = {
   config: 'config.yaml',
   /** Its variables, tokens among them. @holds 0.10 hermes_cli/config.py */
   environment: '.env',
-  /** Of a root home: the profile that `hermes profile use` picked. @holds 0.16 hermes_cli/profiles.py */
+  /** Of a root home: the profile that `hermes profile use` picked. @holds 0.10 hermes_cli/profiles.py */
   activeProfile: 'active_profile',
   /** Of a root home: the folder of the other profiles' homes. @holds 0.10 hermes_constants.py */
   profiles: 'profiles',
@@ -47,7 +47,7 @@ export const HomeFile = {
   profileMark: 'SOUL.md',
   /** Folder of the logs. @holds 0.10 hermes_cli/logs.py */
   logFolder: 'logs',
-  /** @holds 0.10 hermes_cli/logs.py */
+  /** @holds 0.14 hermes_cli/logs.py */
   log: 'logs/gateway.log',
   /** @holds 0.10 hermes_cli/logs.py */
   agentLog: 'logs/agent.log',
@@ -55,7 +55,7 @@ export const HomeFile = {
   errorsLog: 'logs/errors.log',
   /** Folder of the logs of gateways under s6, one each. @holds 0.16 hermes_cli/service_manager.py */
   s6Logs: 'logs/gateways',
-  /** @holds 0.16 hermes_cli/gateway.py */
+  /** @holds 0.14 hermes_cli/gateway.py */
   exitLog: 'logs/gateway-exit-diag.log',
 } as const
 
@@ -187,7 +187,7 @@ export function platformWordOf(value: unknown): PlatformWordSaid | undefined {
 
 /** What a gateway ends with; 1 is any other failure. */
 export const GatewayExit = {
-  /** As it was told to. Up to 0.16 also a restart under systemd. @holds 0.10 gateway/run.py */
+  /** As it was told to. Up to 0.17 also a restart under systemd (GatewayHabit). @holds 0.10 gateway/run.py */
   stopped: 0,
   /** It wants to be started again: a planned restart, or its loop did not answer; newer ones also where they cannot start. @holds 0.16 gateway/restart.py */
   restart: 75,
@@ -195,7 +195,7 @@ export const GatewayExit = {
   fatalConfiguration: 78,
 } as const
 
-/** The reason of an end with 75 in its lifecycle file that is no restart: its event loop did not answer its own watchdog. @holds 0.20 gateway/shutdown_watchdog.py */
+/** The reason of an end with 75 in its lifecycle file that is no restart: its event loop did not answer its own watchdog. @holds 0.19 gateway/shutdown_watchdog.py */
 export const LOOP_WATCHDOG = 'loop_liveness_watchdog'
 
 /** Environment variables that a gateway heeds or sets. */
@@ -288,6 +288,30 @@ export const GatewaySignal = {
   restart: 'SIGUSR1',
 } as const
 
+/**
+ * What a gateway does, in words: habits that decisions of ours rest on, and that no name or number above tells. `npm run contract` sees whether they are so.
+ */
+export const GatewayHabit = {
+  /** @holds 0.14 gateway/run.py */
+  pidFirst: 'writes its pid record before its state file',
+  /** @holds 0.19 gateway/status.py */
+  namesHome: 'names its home in the record',
+  /** Stops by a planned-stop marker alone, as on Windows. @holds 0.16 gateway/run.py */
+  watchesMarker: 'stops by a planned-stop marker alone, without a signal',
+  /** So that it comes back with its container. @holds 0.16 gateway/run.py */
+  runningAfterTerm: 'goes on saying running after a SIGTERM that nobody announced',
+  /** In place of `GatewayExit.restart`; only its files tell then that it was one. @holds 0.16 to 0.17 gateway/run.py */
+  restartEndsCleanUnderSystemd: 'ends with 0 when it is to be restarted under systemd',
+  /** SIGINT, as from a terminal. @holds 0.14 gateway/run.py */
+  interruptIsPlanned: 'ends with 0 on SIGINT',
+  /** So whoever only asks for its version has changed the home. @holds 0.10 to 0.19 hermes_cli/main.py */
+  versionWritesLogs: 'writes logs/agent.log into the home for --version alone',
+  /** Though nobody has asked for one; before that its state file stays as it was. @holds 0.21 gateway/shutdown_watchdog.py */
+  degradedByWatchdog: 'says degraded with restart_requested true when it ended itself since its loop did not answer',
+  /** @holds 0.14 hermes_cli/gateway.py */
+  rewritesUnit: 'rewrites its unit when it starts',
+} as const
+
 /** Upstream's own times and counts. */
 export const GatewayLimit = {
   /** Between two of its heartbeats. @holds 0.18 gateway/shutdown_watchdog.py */
@@ -310,13 +334,13 @@ export const GatewayLimit = {
   afterTurnSec: 1800,
   /** What its own restart waits on top of both. @holds 0.20 hermes_cli/gateway.py */
   askMarginSec: 15,
-  /** Default: more starts than that within `startWindowSec`, and it sleeps. @holds 0.17 gateway/status.py */
+  /** Default: more starts than that within `startWindowSec`, and it sleeps. @holds 0.18 gateway/status.py */
   maxStarts: 5,
-  /** @holds 0.17 gateway/status.py */
+  /** @holds 0.18 gateway/status.py */
   startWindowSec: 120,
-  /** Its first such sleep; each further start doubles it. @holds 0.17 gateway/status.py */
+  /** Its first such sleep; each further start doubles it. @holds 0.18 gateway/status.py */
   brakeFirstSec: 10,
-  /** Its longest. @holds 0.17 gateway/status.py */
+  /** Its longest. @holds 0.18 gateway/status.py */
   brakeLongestSec: 300,
 } as const
 

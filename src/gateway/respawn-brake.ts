@@ -5,7 +5,7 @@ import {readIfAllowed} from '../host/tolerant-read.js'
 import {configSection} from './config-file.js'
 import {dotenvVariable} from './dotenv.js'
 
-/** Upstream's ledger of starts (gateways since 0.17): one number a line, seconds since the epoch; the next start goes on with it. */
+/** Upstream's ledger of starts (gateways since 0.18): one number a line, seconds since the epoch; the next start goes on with it. */
 export const startsFile = (home: string): string => path.join(home, HomeFile.starts)
 /** It keeps the last 40 starts, or four times as many as are allowed; 18 bytes each. */
 const LEDGER_BYTES = 65_536

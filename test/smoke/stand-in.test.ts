@@ -157,9 +157,9 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
   describe('command line and home', () => {
     test('--version names the configured version, and writes into the home as any command of upstream does', () => {
       const home = tempHome()
-      configure(home, {version: '0.21'})
+      configure(home, {version: '0.10'})
       const out = execFileSync(PYTHON, [PROGRAM, '--version'], {env: {HERMES_HOME: home}, encoding: 'utf8'})
-      expect(out).toBe('Hermes Agent v0.21.0 (stand-in)\n')
+      expect(out).toBe('Hermes Agent v0.10.0 (stand-in)\n')
       expect(readdirSync(home).sort()).toEqual(['.update_check', 'logs', 'stand-in.json'])
       expect(readdirSync(join(home, 'logs')).sort()).toEqual(['agent.log', 'errors.log'])
     })
@@ -499,9 +499,9 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       expect(await gateway.ended).toEqual({code: 0, signal: null})
     })
 
-    test('0.21 stops on the marker alone, 0.16 waits for a signal', async () => {
+    test('0.16 stops on the marker alone, 0.10 waits for a signal', async () => {
       const [newer, older] = [tempHome(), tempHome()]
-      const [first, second] = await Promise.all([running(newer, {config: {version: '0.21'}}), running(older)])
+      const [first, second] = await Promise.all([running(newer), running(older, {config: {version: '0.10'}})])
       writeMarker(newer, PLANNED_STOP, first.pid)
       writeMarker(older, PLANNED_STOP, second.pid)
       expect(await first.ended).toEqual({code: 0, signal: null})

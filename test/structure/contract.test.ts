@@ -228,6 +228,7 @@ describe('the contract with upstream', () => {
     expect(all(/self\.leave\("requires-env", (\d+)\)/g)).toEqual([String(GatewayExit.fatalConfiguration)])
     expect(all(/"exit": \{"code": (\d+)\}/g)).toEqual([String(GatewayExit.restart)])
     expect(all(/^MARKER_TTL_SEC = (\d+)$/gm)).toEqual([String(GatewayLimit.markerSec)])
+    expect(all(/^DRAIN_REQUEST_SEC = (\d+)$/gm)).toEqual([String(GatewayLimit.drainRequestSec)])
     expect(all(/"heartbeat_ms": (\d+)/g)).toEqual([String(GatewayLimit.heartbeatEverySec * 1000)])
     const variables: readonly string[] = Object.values(GatewayVariable)
     const heeded = all(/"(_?HERMES_\w+)"/g)

@@ -74,7 +74,7 @@ export interface StandInBehaviour {
   control_socket?: boolean
   /** 0.21: false leaves the loop-tick socket out. */
   loop_tick_socket?: boolean
-  /** Poll for a planned-stop marker and stop without a signal; null (default): 0.21 does, older ones do not. */
+  /** Poll for a planned-stop marker and stop without a signal; null (default): all but 0.10 do. */
   planned_stop_watcher?: boolean | null
   /** Signals that are caught and ignored. */
   deaf?: ('SIGINT' | (typeof GatewaySignal)[keyof typeof GatewaySignal])[]
