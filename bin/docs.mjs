@@ -28,7 +28,8 @@ const FILES = [
 
 const {description, version} = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'))
 const {oclif} = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'))
-const commands = Object.values(JSON.parse(fs.readFileSync(path.join(ROOT, 'oclif.manifest.json'), 'utf8')).commands).map(shapeOf)
+const manifest = JSON.parse(fs.readFileSync(path.join(ROOT, 'oclif.manifest.json'), 'utf8')).commands
+const commands = Object.values(manifest).map(shapeOf)
 const plain = commands.filter(({topic}) => topic === undefined)
 const common = plain[0].flags.filter(({words}) => commands.every(({flags}) => flags.some((flag) => flag.words === words)))
 const topics = Object.entries(oclif.topics).map(([name, topic]) => {
@@ -60,14 +61,15 @@ if (process.argv.includes('--check')) {
 }
 
 /** What both texts need of a command in the manifest. */
-function shapeOf({id, summary, description: about, flags, args, examples, bareFlags = {}}) {
+function shapeOf({id, summary, description: about, flags, args, examples, strict, bareFlags = {}}) {
   const words = id.split(':')
   return {
-    topic: words.length > 1 ? words[0] : undefined,
+    // The commands beside one of their topic's name stand by themselves.
+    topic: words.length > 1 && !Object.hasOwn(manifest, words[0]) ? words[0] : undefined,
     name: words.join(' '),
     summary,
     about: about?.replaceAll('\n', ' ') ?? '',
-    args: Object.values(args).map(({name, options}) => `[${options?.join('|') ?? name}]`),
+    args: Object.values(args).map(({name, options}) => `[${options?.join('|') ?? name}]${strict === false ? ' …' : ''}`),
     flags: Object.values(flags).map((flag) => ({words: flagWords(flag, flag.name in bareFlags), about: flag.description})),
     examples: examples.map((example) => example.replaceAll('<%= config.bin %>', oclif.bin)),
   }

@@ -155,6 +155,8 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
 
   protected flags!: FlagsOf<T>
   protected args!: ArgsOf<T>
+  /** All words beside the flags, of a command that takes any number of them (`strict` false). */
+  protected words: readonly string[] = []
   private ownHost: Host | undefined
   private canceller: AbortController | undefined
   private readonly listeners = new Map<NodeJS.Signals, (signal: NodeJS.Signals) => void>()
@@ -246,9 +248,13 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
 
   private async parseArguments(): Promise<void> {
     try {
-      const {flags, args} = await this.parse(this.ctor, withBareFlags(this.argv, (this.ctor as unknown as typeof BaseCommand).bareFlags))
+      const {flags, args, argv} = await this.parse(
+        this.ctor,
+        withBareFlags(this.argv, (this.ctor as unknown as typeof BaseCommand).bareFlags),
+      )
       this.flags = withProfile(flags, (args as {profile?: string}).profile) as FlagsOf<T>
       this.args = args as ArgsOf<T>
+      this.words = argv as string[]
     } catch (error) {
       throw this.usageErrorOf(error)
     }

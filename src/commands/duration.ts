@@ -29,7 +29,7 @@ export function parseDurationMs(text: string, {flag, leastMs, mostMs, why}: Dura
 }
 
 /** A time in the largest unit in which it is whole, e.g. `90s`, `2m`, `1h`. */
-function inUnits(ms: number): string {
+export function inUnits(ms: number): string {
   const unit = UNITS.find((name) => ms % MS_OF_UNIT[name] === 0) ?? 'ms'
   return `${ms / MS_OF_UNIT[unit]}${unit}`
 }

@@ -51,7 +51,7 @@ export function complete(tree: CommandTree, words: readonly string[], live: Live
   const before = words.slice(0, -1)
   const isHelp = before[0] === 'help'
   const path = isHelp ? before.slice(1) : before
-  const {command, topic, rest} = find(tree, path)
+  const {command, id, topic, rest} = find(tree, path)
   if (!command) {
     if (path.length > (topic === undefined ? 0 : 1)) return NOTHING
     if (current.startsWith('-')) return theseWords(flagsOf([...(topic === undefined ? [VERSION] : []), HELP]))
@@ -68,6 +68,9 @@ export function complete(tree: CommandTree, words: readonly string[], live: Live
     const flag = command.flags.find((known) => known.name === name && known.value !== undefined)
     return flag ? valuesOf(tree, flag, typed, `--${name}=`, value ?? '', live) : NOTHING
   }
+  // A command can have others below its name.
+  const below = id !== undefined && rest.length === 0 ? wordsOfTopic(tree, id) : []
+  if (below.length > 0 && !current.startsWith('-')) return theseWords(below)
   const values = command.args[typed.count]
   if (values === 'profile' && !current.startsWith('-') && current !== '') {
     return theseWords(live.profiles({home: typed.flags.get('home'), runAs: typed.flags.get('run-as')}))
@@ -87,10 +90,10 @@ function theseWords(candidates: readonly Candidate[]): Completion {
 function find(
   {commands, topics}: CommandTree,
   words: readonly string[],
-): {command?: CommandShape | undefined; topic?: string; rest: readonly string[]} {
+): {command?: CommandShape | undefined; id?: string; topic?: string; rest: readonly string[]} {
   const [first = '', second] = words
   const found = findCommand(words, (id) => Object.hasOwn(commands, id))
-  if (found) return {command: commands[found.id], rest: found.rest}
+  if (found) return {command: commands[found.id], id: found.id, rest: found.rest}
   return Object.hasOwn(topics, first) && second === undefined ? {topic: first, rest: []} : {rest: words}
 }
 

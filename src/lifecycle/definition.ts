@@ -14,6 +14,8 @@ import type {Target} from '../observe/where.js'
 /** What a definition was asked to be; undefined means "as before, else the default". */
 export interface DefinitionRequest {
   readonly command?: string | undefined
+  /** The command that was given once is forgotten: it is looked for again. */
+  readonly findsCommand?: boolean | undefined
   /** Variables for the gateway; a value of undefined takes the variable away. */
   readonly environment: ReadonlyMap<string, string | undefined>
   readonly linger?: boolean | undefined
@@ -44,7 +46,7 @@ export async function renderService(
   const recorded = seen.manager.settings
   const isOthers = isOfAnotherTool(target, seen)
   const given = request.command !== undefined ? parseCommandFlag(target.host, request.command) : undefined
-  const kept = recorded?.commandIsGiven ? recorded.command : undefined
+  const kept = recorded?.commandIsGiven && !request.findsCommand ? recorded.command : undefined
   // Another tool's definition keeps its own command, so none has to be found.
   const command =
     given ??

@@ -63,6 +63,7 @@ describe('an example', () => {
         class extends Real {
           // oclif takes only those that are a class's own.
           static override args = Real.args
+          static override strict = Real.strict
           protected override execute(): Promise<CommandResult> {
             parsed = {id: this.ctor.id, flags: this.flags}
             return Promise.resolve({exitStatus: 0, json: undefined})
@@ -88,6 +89,8 @@ describe('an example', () => {
       id,
       (Command) =>
         class extends Command {
+          static override args = Command.args
+          static override strict = Command.strict
           protected override createHost(): Host {
             return machine.host
           }

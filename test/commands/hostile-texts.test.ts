@@ -64,6 +64,16 @@ interface Case {
 const failing = (verb: string) => (machine: FakeSystemd) => void machine.failing.set(verb, {code: 1, stderr: HOSTILE})
 /** Each command that prints, with a case that brings the text of others to where it prints. */
 const CASES: Readonly<Record<string, readonly Case[]>> = {
+  config: [{shows: false}],
+  'config:get': [
+    {shows: false, args: ['watchdog']},
+    {shows: true, args: [HOSTILE]},
+  ],
+  'config:set': [
+    {shows: true, args: [`${HOSTILE}=1`]},
+    {shows: true, args: [`heartbeat=${HOSTILE}`]},
+  ],
+  'config:unset': [{shows: true, args: [HOSTILE]}],
   diff: [{shows: true, prepare: ({host}) => host.put('/home/user/.config/hermes-svc/hermes-gateway/service-helper.sh', HOSTILE)}],
   doctor: [
     {shows: true, gateway: 'runs'},

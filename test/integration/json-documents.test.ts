@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import {fileURLToPath} from 'node:url'
-import {beforeAll, describe, expect, it} from 'vitest'
+import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import type {Account, RunResult} from '../../src/host/host.js'
 import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import {inCampaign} from '../support/campaign.js'
@@ -372,6 +372,96 @@ await describeOnSystemd('what --json prints', (machine) => {
   it.each(undocumented)('--json prints a failure for %s, which prints no document', async (command) => {
     expect(documentOf(await run([command]), 'failure', 2)).toMatchObject({
       error: {code: 'usage', message: expect.stringContaining('--json')},
+    })
+  })
+
+  describe('of the settings of a service', () => {
+    let service: TestService
+    let values: () => Promise<Record<string, string>>
+
+    beforeAll(async () => {
+      service = await TestService.make(machine(), ann)
+      values = async () => {
+        const {settings} = documentOf(await service.run('config', ['--json']), 'config', 0)
+        return Object.fromEntries(
+          (settings as {name: string; value: string; from: string}[]).map(({name, value, from}) => [name, `${value} ${from}`]),
+        )
+      }
+      await service.must('install', ['--env', 'TOKEN=secret', '--restart-delay-max', '5m'])
+    })
+    afterAll(async () => {
+      await service.must('uninstall')
+    })
+
+    it('config tells each, and where it comes from; of variables the names alone', async () => {
+      const document = documentOf(await service.run('config', ['--json']), 'config', 0, 'installed')
+      expect(document).toMatchObject({service: service.unit, manager: 'systemd', environment: ['TOKEN'], overridden: []})
+      expect(await values()).toMatchObject({
+        ...{linger: 'on default', 'restart-delay': '1s default', 'restart-delay-max': '5m given', heartbeat: 'on default'},
+        ...{'heartbeat-interval': '1m default', watchdog: '3 default', 'drain-timeout': expect.stringMatching(/s default$/) as string},
+      })
+      const text = await service.run('config')
+      expect(text.stdout).toMatch(/^restart-delay-max +5m +install or config set$/m)
+      expect(text.stdout + JSON.stringify(document)).not.toContain('secret')
+      const one = documentOf(await service.run('config:get', ['restart-delay-max', '--json']), 'config', 0, 'one')
+      expect(one.settings).toMatchObject([{name: 'restart-delay-max', value: '5m'}])
+    })
+
+    it('config set and unset change them as an install would, and say whether anything changed', async () => {
+      const {pid} = await service.status()
+      const dry = documentOf(await service.run('config:set', ['restart-delay=2s', '--dry-run', '--json']), 'change', 0)
+      expect(dry).toMatchObject({dryRun: true, changed: false})
+      expect((await values())['restart-delay']).toBe('1s default')
+      const set = () => service.run('config:set', ['watchdog=off', 'restart-delay=2s', '--json'])
+      expect(documentOf(await set(), 'change', 0)).toMatchObject({ok: true, changed: true})
+      expect(documentOf(await set(), 'change', 0)).toMatchObject({ok: true, changed: false})
+      expect(await values()).toMatchObject({watchdog: 'off given', 'restart-delay': '2s given', 'restart-delay-max': '5m given'})
+      // What the gateway itself has not read needs no restart.
+      expect(await service.status()).toMatchObject({pid})
+      expect(
+        documentOf(await service.run('config:unset', ['watchdog', 'restart-delay', 'restart-delay-max', '--json']), 'change', 0),
+      ).toMatchObject({
+        changed: true,
+      })
+      expect(await values()).toMatchObject({watchdog: '3 default', 'restart-delay': '1s default', 'restart-delay-max': '2m default'})
+
+      await service.must('config:set', ['env.EXTRA=1'])
+      expect(documentOf(await service.run('config', ['--json']), 'config', 0)).toMatchObject({environment: ['TOKEN', 'EXTRA']})
+      expect((await service.status()).pid).not.toBe(pid)
+      await service.must('config:unset', ['env.EXTRA', 'env.TOKEN'])
+      expect(documentOf(await service.run('config', ['--json']), 'config', 0)).toMatchObject({environment: []})
+    })
+
+    it('config set undoes all if the gateway does not come up with it', async () => {
+      const before = await values()
+      const result = await service.run('config:set', ['command=/bin/false', 'restart-delay=3s', '--json'])
+      expect(documentOf(result, 'failure', 1)).toMatchObject({ok: false})
+      expect(await values()).toEqual(before)
+      expect(await service.status()).toMatchObject({actual: 'running'})
+    })
+
+    it('config names what another file makes of a directive of ours', async () => {
+      await service.sh('mkdir -p "$1" && printf "[Service]\\nTimeoutStopSec=5\\n" >"$1/90-mine.conf"', [`${service.unitFile}.d`], {
+        user: ann,
+      })
+      await service.systemctl('daemon-reload')
+      expect(documentOf(await service.run('config', ['--json']), 'config', 0)).toMatchObject({
+        overridden: [{directive: 'TimeoutStopSec', setBy: expect.stringContaining('90-mine.conf') as string}],
+      })
+      await service.sh('rm "$1/90-mine.conf"', [`${service.unitFile}.d`], {user: ann})
+      await service.systemctl('daemon-reload')
+    })
+
+    it.each([
+      ['an unknown setting', 'config:set', ['watchdgo=off'], 'did you mean watchdog?'],
+      ['a setting without a value', 'config:set', ['watchdog'], 'watchdog=VALUE'],
+      ['a value that is none', 'config:set', ['heartbeat=maybe'], 'it is one of: on, off'],
+      ['no setting at all', 'config:set', [], 'Missing 1 required arg'],
+      ['an unknown setting to be unset', 'config:unset', ['delay'], 'there is no setting "delay"'],
+    ])('a failure for %s', async (_what, command, args, message) => {
+      expect(documentOf(await service.run(command, [...args, '--json']), 'failure', 2)).toMatchObject({
+        error: {code: 'usage', message: expect.stringContaining(message) as string},
+      })
     })
   })
 

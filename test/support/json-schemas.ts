@@ -8,6 +8,7 @@ import {Ajv2020, type AnySchemaObject} from 'ajv/dist/2020.js'
 export type DocumentKind =
   | 'boot'
   | 'change'
+  | 'config'
   | 'diff'
   | 'doctor'
   | 'failure'
@@ -23,6 +24,10 @@ export type DocumentKind =
 export const DOCUMENT_OF_COMMAND: Readonly<Record<string, DocumentKind | undefined>> = {
   autocomplete: undefined,
   boot: 'boot',
+  config: 'config',
+  'config:get': 'config',
+  'config:set': 'change',
+  'config:unset': 'change',
   diff: 'diff',
   doctor: 'doctor',
   ...Object.fromEntries(Object.keys(checkModules).map((id) => [`fix:${id}`, 'change'] as const)),

@@ -1,0 +1,41 @@
+import {Args} from '@oclif/core'
+import {ExitStatus, usageError} from '../errors.js'
+import {didYouMean} from '../text/suggest.js'
+import type {CommandResult} from './base.js'
+import {settingReports, settingsOf} from './config.js'
+import {ServiceCommand} from './service-command.js'
+import {SETTING_NAMES} from './setting-list.js'
+
+export default class ConfigGet extends ServiceCommand<typeof ConfigGet> {
+  static override summary = 'Print the value of one setting'
+  static override description = 'Reads only. The values of variables are not shown.'
+  static override examples = ['<%= config.bin %> config get watchdog']
+  static override args = {
+    setting: Args.string({required: true, options: [...SETTING_NAMES, 'drain-timeout', 'cron-drain-timeout'], description: 'its name'}),
+  }
+
+  protected async execute(): Promise<CommandResult> {
+    const name = this.args.setting
+    const target = await this.target('read')
+    const rows = await settingReports(target, settingsOf(target).settings)
+    const row = rows.find((one) => one.name === name)
+    if (!row) {
+      throw usageError(
+        `there is no setting ${JSON.stringify(name)}${didYouMean(
+          name,
+          rows.map((one) => one.name),
+        )}`,
+      )
+    }
+    this.print(row.value)
+    const {service, manager} = target
+    const {name: serviceName, profile} = service
+    return {
+      exitStatus: ExitStatus.ok,
+      json: {
+        ...{service: serviceName, profile: profile.name, manager: manager.kind, scope: manager.scope},
+        ...{settings: [row], environment: [], overridden: []},
+      },
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import {Args} from '@oclif/core'
+import {usageError} from '../errors.js'
+import type {Host} from '../host/host.js'
+import type {DefinitionRequest} from '../lifecycle/definition.js'
+import {planInstall} from '../lifecycle/install.js'
+import {requireInstalled} from '../lifecycle/start.js'
+import {observe} from '../observe/look.js'
+import type {Target} from '../observe/where.js'
+import type {Plan} from '../plan/plan.js'
+import {didYouMean} from '../text/suggest.js'
+import {type CommandResult, dryRunFlag, timeoutFlag, yesFlag} from './base.js'
+import {environmentRequest} from './definition-flags.js'
+import {ServiceCommand} from './service-command.js'
+import {type Setting, SETTING_NAMES, settingOf, together} from './setting-list.js'
+
+/** How a variable of the gateway is named among the settings. */
+const VARIABLE = 'env.'
+
+export const configFlags = {...dryRunFlag, ...yesFlag, ...timeoutFlag}
+
+export default class ConfigSet extends ServiceCommand<typeof ConfigSet> {
+  static override summary = 'Change settings of an installed service, and restart its gateway where that is needed'
+  static override description =
+    `The same as an install with the flags of those names: only what differs is changed, and if anything fails the service is left as it was.
+env.NAME=value sets a variable of the gateway, env.NAME alone takes the value from here.`
+  static override examples = [
+    '<%= config.bin %> config set watchdog=off restart-delay=2s',
+    '<%= config.bin %> config set env.LOG_LEVEL=debug -p work',
+    '<%= config.bin %> config set heartbeat-interval=30s --dry-run',
+  ]
+  static override strict = false
+  static override args = {
+    settings: Args.string({required: true, description: `NAME=value, several if you like; names: ${SETTING_NAMES.join(', ')}`}),
+  }
+  static override flags = configFlags
+
+  protected async execute(): Promise<CommandResult> {
+    const request = setRequest(this.host, this.words)
+    const target = await this.managedTarget('change')
+    return this.runChange(target, 'config set', () => planConfig(target, request, this.flags.timeout))
+  }
+}
+
+/** What `NAME=value …` asks for. Throws usage errors. */
+export function setRequest(host: Host, words: readonly string[]): DefinitionRequest {
+  const [variables, others] = [words.filter(isVariable), words.filter((word) => !isVariable(word))]
+  const parts = others.map((word) => {
+    const equals = word.indexOf('=')
+    const name = equals < 0 ? word : word.slice(0, equals)
+    const setting = knownSetting(name)
+    if (equals < 0) throw usageError(`${name}: which value? It is typed as ${name}=VALUE`)
+    const value = word.slice(equals + 1)
+    if (setting.options && !setting.options.includes(value)) {
+      throw usageError(`${name}=${value}: it is one of: ${setting.options.join(', ')}`)
+    }
+    return setting.parse(value, name)
+  })
+  const environment = environmentRequest(
+    host,
+    variables.map((word) => word.slice(VARIABLE.length)),
+    [],
+  )
+  return {...together(parts), environment}
+}
+
+/** What `NAME …` asks to be as it is without being chosen. Throws usage errors. */
+export function unsetRequest(host: Host, words: readonly string[]): DefinitionRequest {
+  const variables = words.filter(isVariable).map((word) => word.slice(VARIABLE.length))
+  const parts = words.filter((word) => !isVariable(word)).map((word) => knownSetting(word).unset)
+  return {...together(parts), environment: environmentRequest(host, [], variables)}
+}
+
+const isVariable = (word: string): boolean => word.startsWith(VARIABLE)
+
+function knownSetting(name: string): Setting {
+  const setting = settingOf(name)
+  if (setting) return setting
+  throw usageError(`there is no setting ${JSON.stringify(name)}${didYouMean(name, SETTING_NAMES)}`, [
+    `settings: ${SETTING_NAMES.join(', ')}, ${VARIABLE}NAME`,
+  ])
+}
+
+/** The change of an installed service that an install with these settings would make. Throws as `planInstall`, and for a service that is not there. */
+export function planConfig(target: Target, request: DefinitionRequest, timeoutMs: number | undefined): Promise<Plan> {
+  requireInstalled(target, observe(target))
+  return planInstall(target, {...request, timeoutMs, force: false})
+}

@@ -1,0 +1,23 @@
+import {Args} from '@oclif/core'
+import type {CommandResult} from './base.js'
+import {configFlags, planConfig, unsetRequest} from './config-set.js'
+import {ServiceCommand} from './service-command.js'
+import {SETTING_NAMES} from './setting-list.js'
+
+export default class ConfigUnset extends ServiceCommand<typeof ConfigUnset> {
+  static override summary = 'Have settings of an installed service be the defaults again, and restart its gateway where that is needed'
+  static override description = 'env.NAME takes a variable of the gateway away. Otherwise as config set.'
+  static override examples = [
+    '<%= config.bin %> config unset watchdog restart-delay',
+    '<%= config.bin %> config unset env.TELEGRAM_BOT_TOKEN',
+  ]
+  static override strict = false
+  static override args = {settings: Args.string({required: true, description: `names of settings: ${SETTING_NAMES.join(', ')}`})}
+  static override flags = configFlags
+
+  protected async execute(): Promise<CommandResult> {
+    const request = unsetRequest(this.host, this.words)
+    const target = await this.managedTarget('change')
+    return this.runChange(target, 'config unset', () => planConfig(target, request, this.flags.timeout))
+  }
+}
