@@ -28,7 +28,7 @@ interface Outcome {
 const OUTCOMES: Readonly<Record<string, Outcome>> = {
   'sudo npm install -g hermes-svc': {says: /^\s*added 1 package in /},
   'hermes-svc install': {says: /^hermes-gateway\.service is (installed and running|already up to date; nothing was changed)$/m},
-  'hermes-svc status': {says: /^hermes-gateway\.service: running [^]*\n {2}gateway +alive, pid \d+, up /},
+  'hermes-svc status': {says: /^hermes-gateway is running and online [^]*\n {2}gateway +alive, pid \d+, up /},
   'hermes-svc logs -f': {says: /gateway/i, goesOn: true},
   'hermes-svc restart': {says: /^hermes-gateway\.service is running under a new pid$/m},
   'hermes-svc stop': {says: /^hermes-gateway\.service is stopped$/m},
