@@ -105,7 +105,10 @@ await describeOnSystemd('what --json prints', (machine) => {
 
     it('--json prints a failure that cannot tell for diff and logs', async () => {
       const diff = documentOf(await service.run('diff', ['--json']), 'failure', 4, 'not-installed')
-      expect(diff).toMatchObject({error: {code: 'not-installed', next: ['hermes-svc install', 'hermes-svc render']}})
+      const next = ['install', 'render']
+      expect(diff).toMatchObject({
+        error: {code: 'not-installed', next: next.map((word) => `hermes-svc ${word} -p ${service.profile} --scope user`)},
+      })
       expect(documentOf(await service.run('logs', ['--json']), 'failure', 4)).toMatchObject({error: {code: 'no-log'}})
     })
 
