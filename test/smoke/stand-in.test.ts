@@ -259,7 +259,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
 
     test('0.16 writes gateway_state.json byte for byte as captured', async () => {
       const home = tempHome()
-      const {pid} = await running(home)
+      const {pid} = await running(home, {config: {platforms: {}}})
       const expected = text(CAPTURES, 'running/gateway_state.json')
         .replace('"pid":468', `"pid":${pid}`)
         .replace('/opt/hermes-agent/hermes_cli/main.py', PROGRAM)
@@ -357,7 +357,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       gateway.child.kill('SIGTERM')
       await gateway.ended
       expect(text(home, 'logs/gateway.log')).toMatch(
-        /INFO gateway\.run: Starting .*\n.*INFO gateway\.run: Gateway running\n.*Received SIGTERM .*\n.*ERROR .*Exiting with code 1/,
+        /INFO gateway\.run: Starting .*\n.*INFO gateway\.run: Gateway running\n.*Received SIGTERM .*\n.*WARNING .*Shutdown context: .*\n.*ERROR .*Exiting with code 1/,
       )
       const diagnosis = text(home, 'logs/gateway-exit-diag.log')
         .trimEnd()
@@ -462,7 +462,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
 
     test('leaves behind what the capture of `hermes gateway stop` shows: the lock file and state stopped, no pid record', async () => {
       const home = tempHome()
-      const gateway = await running(home)
+      const gateway = await running(home, {config: {platforms: {}}})
       writeMarker(home, PLANNED_STOP, gateway.pid)
       gateway.child.kill('SIGTERM')
       expect(await gateway.ended).toEqual({code: 0, signal: null})
@@ -965,7 +965,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
     const typed = [...types!.matchAll(/^ {2}([a-z_]+)\?:/gm)].map((match) => match[1])
     const exitKeys = [.../^EXIT_KEYS = \{(.*)\}/m.exec(program)![1]!.matchAll(/"([a-z_]+)"/g)].map((match) => match[1])
     const typedExitKeys = [...before!.matchAll(/^ {2}([a-z_]+)\?:/gm)].map((match) => match[1])
-    expect(table).toHaveLength(32)
+    expect(table).toHaveLength(34)
     expect(typed).toEqual(table)
     expect(defaults.filter((key) => key !== 'code')).toEqual(table)
     expect(['code', 'signal', ...typedExitKeys]).toEqual(exitKeys)
