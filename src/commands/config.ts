@@ -1,6 +1,7 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {configuredDrain} from '../gateway/drain.js'
 import {ownCommand} from '../lifecycle/own-command.js'
+import {requireInstalled} from '../lifecycle/start.js'
 import type {DirectiveDrift} from '../managers/manager.js'
 import {observe, type Observation} from '../observe/look.js'
 import type {Target} from '../observe/where.js'
@@ -79,11 +80,13 @@ export function settingsOf(target: Target): {readonly seen: Observation; readonl
   const {installed, settings} = seen.manager
   if (settings && installed !== 'no') return {seen, settings}
   const {manager, service} = target
+  // Where nothing keeps it, that says how it is run.
+  if (!manager.installer) requireInstalled(target, seen)
   const what = installed === 'no' ? 'is not installed in' : 'has no settings of hermes-svc in'
   throw new ServiceError(`${service.name} ${what} ${manager.title}`, {
     code: 'not-installed',
     exitStatus: ExitStatus.cannotTell,
-    next: [ownCommand(target, manager.installer ? 'install' : 'run')],
+    next: [ownCommand(target, 'install')],
   })
 }
 

@@ -475,7 +475,8 @@ await describeOnSystemd('what --json prints', (machine) => {
     const runHidden = (command: string) => {
       const hidden = 'mount -t tmpfs none /run/systemd && exec setpriv --reuid=ann --regid=ann --init-groups -- "$@"'
       const argv = ['unshare', '--mount', 'sh', '-c', hidden, 'hidden', MACHINE_NODE, ENTRY, command, '--json']
-      return machine().exec([...argv, '--home', '/home/ann'])
+      const words = {'config:get': ['watchdog'], 'config:set': ['watchdog=off'], 'config:unset': ['watchdog']}[command] ?? []
+      return machine().exec([...argv, ...words, '--home', '/home/ann'])
     }
 
     it.each(needsManager)('--json prints a failure for %s', async (command) => {
