@@ -113,6 +113,21 @@ describeInContainer('a service under s6', () => {
     expect(volume.exists(`${service.home}/.hermes-svc`)).toBe(false)
   })
 
+  it('has its settings shown, changed and unset by config', async () => {
+    const service = new Service()
+    const pid = await service.install()
+    const delay = async () => (await service.must('config:get', 'restart-delay')).stdout.trim()
+    expect(await delay()).toBe('1s')
+    expect((await service.must('config:set', 'restart-delay=2s', '--json')).stdout).toContain('"changed":true')
+    expect(await delay()).toBe('2s')
+    expect((await service.must('config')).stdout).toMatch(/^restart-delay +2s +install or config set$/m)
+    await service.must('config:unset', 'restart-delay')
+    expect(await delay()).toBe('1s')
+    await service.must('config:set', 'env.EXTRA=1')
+    expect(await service.up(pid)).not.toBe(pid)
+    expect((await service.must('config')).stdout).toMatch(/^env\.EXTRA +… /m)
+  })
+
   it('a service of another root home gets a slot of its own', async () => {
     volume.write('other/stand-in.json', {})
     const home = '/opt/data/other'
