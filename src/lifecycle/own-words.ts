@@ -5,14 +5,12 @@ import type {SeenGateway} from '../observe/look.js'
 import type {Target} from '../observe/where.js'
 import {redactLines} from '../service/redact.js'
 import {knownSecrets} from './known-secrets.js'
-import {logTail} from './log-tail.js'
+import {lastEntries, linesOf} from './log-tail.js'
 
 /** Of these as many are read again, since some are the manager's. */
 const READ_PER_SHOWN = 4
 /** Lines of the manager's beside the gateway's own. */
 const OF_MANAGER = 3
-/** Line of systemd's own in its journal, whatever form of time stands before. */
-const MANAGERS_LINE = /(?:^|\s)systemd\[\d+\]: /
 
 /** What a state file said, to tell later whether it is news. */
 export type SaidBefore = GatewayState['updatedAt']
@@ -30,8 +28,8 @@ export function ownWords(target: Target, lines: number, seen?: SeenGateway, befo
   const isNews = state !== undefined && state.updatedAt !== before && RESTING_STATES.has(state.gatewayState)
   const reason =
     isNews && state.exitReason !== undefined ? [`the gateway said: ${state.exitReason.replace(/\s+/g, ' ').slice(0, 500)}`] : []
-  const all = logTail(target, lines * READ_PER_SHOWN)
-  const own = all.filter((line) => !MANAGERS_LINE.test(line)).slice(-lines)
-  const managers = all.filter((line) => MANAGERS_LINE.test(line)).slice(-OF_MANAGER)
+  const all = lastEntries(target, lines * READ_PER_SHOWN)
+  const own = linesOf(all.filter(({origin}) => origin !== 'manager')).slice(-lines)
+  const managers = linesOf(all.filter(({origin}) => origin === 'manager')).slice(-OF_MANAGER)
   return redactLines([...reason, ...own, ...managers], {accounts: [], values: knownSecrets(target)})
 }
