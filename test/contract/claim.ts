@@ -34,8 +34,8 @@ export interface ClaimGroup<T> {
   readonly live: (bench: Bench) => Promise<T>
 }
 
-/** What a home is for. `starts`: many within a short time, which no brake is to hold back. */
-export type Purpose = 'life' | 'starts' | 'brake'
+/** What a home is for. `start`: a start that is watched. `starts`: many within a short time, which no brake is to hold back. */
+export type Purpose = 'life' | 'start' | 'starts' | 'brake'
 
 /** A gateway to be looked at, and where. */
 export interface Bench {

@@ -45,7 +45,7 @@ export const files: ClaimGroup<Running> = {
   name: 'files',
   live: async (bench) => {
     const versionFiles = await afterVersion(new Home(bench, 'version'))
-    const home = new Home(bench, 'files')
+    const home = new Home(bench, 'files', 'start')
     const life = home.launch()
     const words: string[] = []
     const appeared = new Map<string, number>()
