@@ -1,4 +1,6 @@
 import {ExitStatus, ServiceError} from '../errors.js'
+import {howToBegin} from '../lifecycle/first-contact.js'
+import {ownCommand} from '../lifecycle/own-command.js'
 import {renderService} from '../lifecycle/definition.js'
 import {fileDiff} from '../ui/plan-text.js'
 import {prepareWidths, table} from '../text/layout.js'
@@ -24,7 +26,7 @@ sets it. Reads only. Ends with 1 if there are differences.`
       throw new ServiceError(`${target.service.name} is not installed in ${target.manager.title}`, {
         code: 'not-installed',
         exitStatus: ExitStatus.cannotTell,
-        next: ['hermes-svc install', 'hermes-svc render'],
+        next: [...howToBegin(target), ownCommand(target, 'render')],
       })
     }
     const changes: {path: string; diff: string[]}[] = []

@@ -100,9 +100,9 @@ function installedText({installed, foreground}: ServiceReport): string {
     case 'adopted':
       return "yes: another tool's unit, with our policy added"
     case 'foreign':
-      return 'by another tool, without our policy (`hermes-svc install` adds it)'
+      return 'by another tool, without our policy (an install adds it)'
     case 'no':
-      return foreground ? 'no (`hermes-svc run` keeps it alive in the foreground)' : 'no (`hermes-svc install` installs it)'
+      return foreground ? 'no (`hermes-svc run` keeps it alive in the foreground)' : 'no'
     case 'run':
       return 'no: `hermes-svc run` keeps it alive in the foreground'
     default:

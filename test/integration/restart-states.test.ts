@@ -109,7 +109,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     expect((await given.restart()).stdout).toContain(`; ended with the former gateway: pid ${child} (sleep)`)
 
     expect(await sh(`[ ! -d /proc/${child} ] || echo there`)).toBe('')
-    const logs = await hermesSvc(machine(), ['logs', '-p', 'children', '-n', '100'], {user})
+    const logs = await hermesSvc(machine(), ['logs', '-p', 'children', '-n', '100', '--manager-lines'], {user})
     expect(logs.stdout).toContain(`Killing process ${child} (sleep) with signal SIGKILL`)
   })
 

@@ -159,7 +159,7 @@ function programFault(scene: Scene, evidence: Evidence): Fault {
     isFixable,
     // A gateway that still lives on what it has loaded would be restarted by it.
     isSafe: isFixable && installed !== 'foreign' && scene.seen.verdict.state === 'dead',
-    ...(isFixable ? {} : {cure: ['hermes-svc install --command /path/to/hermes']}),
+    ...(isFixable ? {} : {cure: [commandLine(scene, 'install --command /path/to/hermes')]}),
   }
 }
 

@@ -97,7 +97,7 @@ function cureOf(scene: Scene, kind: string): Partial<Found> {
   const daemon = `sudo hermes-svc install --run-as ${scene.target.service.account.name}   # its log is in /Library/Logs`
   const cure =
     installed !== 'own'
-      ? ['hermes gateway uninstall', 'hermes-svc install   # its log is on the disk of the system']
+      ? ['hermes gateway uninstall', `${commandLine(scene, 'install')}   # its log is on the disk of the system`]
       : kind === 'external'
         ? [commandLine(scene, 'uninstall'), daemon]
         : [search, commandLine(scene, 'install --force')]
