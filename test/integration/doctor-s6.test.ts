@@ -33,6 +33,8 @@ const rows: DoctorRow<S6Service>[] = [
     what: /it should be stopped, and is running/,
     break: async (service) => {
       await service.must('stop')
+      // While its finish script runs, that would say once more that it is to stay down.
+      await service.s6('s6-svwait', '-D')
       await service.s6('s6-svc', '-u')
       await service.comesUp()
       await settle()

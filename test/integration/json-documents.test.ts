@@ -56,6 +56,17 @@ const documented = inCampaign(
   everyCommand.filter((command) => !command.startsWith('fix:') || command === 'fix:stale-state'),
 )
 
+/** What a command does not do without, so that it comes to what is looked at. */
+function neededArgs(command: string): readonly string[] {
+  const needed: Readonly<Record<string, readonly string[]>> = {
+    'config:get': ['watchdog'],
+    'config:set': ['watchdog=off'],
+    'config:unset': ['watchdog'],
+    setup: ['--yes'],
+  }
+  return needed[command] ?? []
+}
+
 await describeOnSystemd('what --json prints', (machine) => {
   let ann: Account
   beforeAll(async () => {
@@ -336,14 +347,14 @@ await describeOnSystemd('what --json prints', (machine) => {
     const {services} = await get('list', 'list')
     expect(services).toContainEqual(expect.objectContaining({service: service.unit, scope: 'system', pid: status.pid}))
     await get('diff', 'diff')
-    expect(messagesOf(await service.run('logs', ['--json', '-n', '3']))).toHaveLength(3)
+    expect(messagesOf(await service.run('logs', ['--json', '-n', '3', '--manager-lines']))).toHaveLength(3)
     expect(await get('uninstall', 'change')).toMatchObject({changed: true})
   })
 
   it.each(documented)('--json prints a failure for a wrong use of %s', async (command) => {
     const unknown = documentOf(await run([command, '--banana']), 'failure', 2, command === 'status' ? 'usage' : undefined)
     expect(unknown).toMatchObject({error: {code: 'usage', message: 'unknown flag: --banana'}})
-    const relative = documentOf(await run([command, '--home', 'not/absolute', ...(command === 'setup' ? ['--yes'] : [])]), 'failure', 2)
+    const relative = documentOf(await run([command, '--home', 'not/absolute', ...neededArgs(command)]), 'failure', 2)
     expect(relative).toMatchObject({error: {code: 'usage', message: expect.stringContaining('--home')}})
   })
 
@@ -475,8 +486,7 @@ await describeOnSystemd('what --json prints', (machine) => {
     const runHidden = (command: string) => {
       const hidden = 'mount -t tmpfs none /run/systemd && exec setpriv --reuid=ann --regid=ann --init-groups -- "$@"'
       const argv = ['unshare', '--mount', 'sh', '-c', hidden, 'hidden', MACHINE_NODE, ENTRY, command, '--json']
-      const words = {'config:get': ['watchdog'], 'config:set': ['watchdog=off'], 'config:unset': ['watchdog']}[command] ?? []
-      return machine().exec([...argv, ...words, '--home', '/home/ann'])
+      return machine().exec([...argv, ...neededArgs(command), '--home', '/home/ann'])
     }
 
     it.each(needsManager)('--json prints a failure for %s', async (command) => {

@@ -211,7 +211,7 @@ describeInContainer('root in a slot whose user is hostile', () => {
       'lies behind a link',
       'rm -rf gateways && mkdir /opt/data/own && ln -s /etc/victim /opt/data/own/default && ln -s /opt/data/own gateways',
     ],
-  ])('the log’s run script gives nothing away where the folder %s, and somebody reads what the gateway prints', async (_, attack) => {
+  ])('the log’s run script gives nothing away where the folder %s, and somebody reads what the slot prints', async (_, attack) => {
     const container = await booted()
     await asUser(container, `cd /opt/data/logs && { ${attack}; }`)
     await container.sh(`s6-svc -t ${SLOT}/log; until pgrep -f 's6-log 1$'; do sleep 0.05; done`)
@@ -219,7 +219,7 @@ describeInContainer('root in a slot whose user is hostile', () => {
     const {stdout} = await container.hermesSvc(['doctor', '--only', 'logger', '--json'])
     expect(stdout).toContain('console-only')
     await container.must(['restart'])
-    expect(container.log).toContain('Gateway running')
+    expect(container.log).toContain('a planned restart, at once')
   })
 
   it.concurrent('no program of the user’s has the terminal of root’s status, doctor and logs', async () => {
@@ -238,8 +238,8 @@ describeInContainer('root in a slot whose user is hostile', () => {
     expect(unguarded.output).toContain(PUSHED)
     for (const args of [['status'], ['doctor'], ['logs']]) {
       const {output, seen} = await onRootsTerminal([...CONTAINER_PROGRAM, ...args])
+      expect(output).not.toBe('')
       expect(seen.filter(({reached, pushed}) => reached > 0 || pushed > 0)).toEqual([])
-      expect(seen.length > 0 || args[0] !== 'logs', output).toBe(true)
       expect(output).not.toContain(PUSHED)
     }
   })
