@@ -25,7 +25,7 @@ await describeOnSystemd('hermes-svc stop', (machine) => {
   )
 
   it('a stop goes on without the command when that is interrupted, and says so', async () => {
-    const given = await installGateway(machine(), user, 'interrupted', {deaf: ['SIGTERM']})
+    const given = await installGateway(machine(), user, 'interrupted', {deaf: ['SIGTERM'], planned_stop_watcher: false})
     const command = ['/opt/hermes-svc/node', '/opt/hermes-svc/package/bin/hermes-svc.cjs', 'stop', '-p', given.profile]
 
     const {code, stderr} = await machine().exec(['timeout', '--preserve-status', '--signal=INT', '2', ...command], {user})

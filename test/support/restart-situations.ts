@@ -173,7 +173,7 @@ export const situations: readonly Situation[] = [
   },
   {
     name: 'deaf to SIGTERM too',
-    before: {deaf: ['SIGUSR1', 'SIGTERM']},
+    before: {deaf: ['SIGUSR1', 'SIGTERM'], planned_stop_watcher: false},
     actual: 'running',
     flags: SHORT,
     endsBy: 'KILL',
