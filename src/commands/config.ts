@@ -1,5 +1,6 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {configuredDrain} from '../gateway/drain.js'
+import {howToBegin} from '../lifecycle/first-contact.js'
 import {ownCommand} from '../lifecycle/own-command.js'
 import {requireInstalled} from '../lifecycle/start.js'
 import type {DirectiveDrift} from '../managers/manager.js'
@@ -86,7 +87,7 @@ export function settingsOf(target: Target): {readonly seen: Observation; readonl
   throw new ServiceError(`${service.name} ${what} ${manager.title}`, {
     code: 'not-installed',
     exitStatus: ExitStatus.cannotTell,
-    next: [ownCommand(target, 'install')],
+    next: installed === 'no' ? howToBegin(target) : [ownCommand(target, 'install')],
   })
 }
 

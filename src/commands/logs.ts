@@ -6,7 +6,8 @@ import type {LogEntry} from '../observe/log-entry.js'
 import {gatewayLog, type LogTarget} from '../observe/log-sources.js'
 import {entryJson, entryLines} from '../observe/log-text.js'
 import {hasManagersLog, Logs as ServiceLogs, type LogWish} from '../observe/logs.js'
-import {resolveAnyPlace} from '../observe/where.js'
+import {resolveAnyPlace, type Target} from '../observe/where.js'
+import {howToBegin} from '../lifecycle/first-contact.js'
 import type {Manager} from '../managers/manager.js'
 import {writeJson, writeLine} from '../ui/failure.js'
 import type {Paint} from '../ui/paint.js'
@@ -56,7 +57,7 @@ what stands in both is shown once, and a traceback stays with its line. Times ar
   protected async execute(): Promise<CommandResult> {
     // Refused before anything is looked at.
     const wish = this.wish()
-    const {manager, targets} = await this.whose()
+    const {manager, targets, target} = await this.whose()
     const logs = new ServiceLogs(this.host, manager, targets, wish)
     const canceller = new AbortController()
     const width = this.flags.all ? Math.max(...targets.map(({profile}) => profile.name.length)) : undefined
@@ -65,7 +66,7 @@ what stands in both is shown once, and a traceback stays with its line. Times ar
       if (!this.showEntry(entry, width, paint)) canceller.abort()
     }
     const {entries, isCut} = logs.past()
-    if (entries.every(({origin}) => origin === 'gateway' || origin === 'errors')) this.tellOfManagersLog(manager, targets)
+    if (entries.every(({origin}) => origin === 'gateway' || origin === 'errors')) this.tellOfManagersLog(manager, targets, target)
     if (isCut) this.note('This is more than can be shown at once: its beginning is left out; --until and --lines show a part of it')
     for (const entry of entries) {
       show(entry)
@@ -89,7 +90,7 @@ what stands in both is shown once, and a traceback stays with its line. Times ar
   }
 
   /** Where no manager is, or none can be asked, there are still the gateway's own files. */
-  private async whose(): Promise<{manager: Manager | undefined; targets: LogTarget[]}> {
+  private async whose(): Promise<{manager: Manager | undefined; targets: LogTarget[]; target?: Target | undefined}> {
     if (this.flags.all) {
       const targets = await this.allTargets('read')
       return {
@@ -100,11 +101,11 @@ what stands in both is shown once, and a traceback stays with its line. Times ar
     const place = await resolveAnyPlace(this.host, this.targetFlags)
     const {host, userHost, profile, target} = place
     if (target && this.flags.profile !== undefined) this.hintAtProfile(target)
-    return {manager: target?.manager, targets: [{host, userHost, profile, ...(target ? {service: target.service} : {})}]}
+    return {manager: target?.manager, target, targets: [{host, userHost, profile, ...(target ? {service: target.service} : {})}]}
   }
 
   /** Nothing to be seen is one thing, nothing that ever was, or that may be read, another. */
-  private tellOfManagersLog(manager: Manager | undefined, targets: readonly LogTarget[]): void {
+  private tellOfManagersLog(manager: Manager | undefined, targets: readonly LogTarget[], target: Target | undefined): void {
     const [first] = targets
     if (!first || (manager && hasManagersLog(manager, targets))) return
     const name = first.service?.name ?? `profile ${first.profile.name}`
@@ -117,7 +118,7 @@ what stands in both is shown once, and a traceback stays with its line. Times ar
     throw new ServiceError(`There is no log of ${name}: ${hasLog ? "nothing in the manager's log that may be read, and " : ''}no ${file}`, {
       code: 'no-log',
       exitStatus: ExitStatus.cannotTell,
-      next: ['hermes-svc status'],
+      next: target && !target.manager.observer.isOnDisk(target.service) ? howToBegin(target) : ['hermes-svc status'],
     })
   }
 
