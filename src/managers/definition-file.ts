@@ -25,7 +25,7 @@ export function writeStep({path, text, mode, isProgram}: DefinitionFile, as: Acc
 }
 
 export function makeFolderStep(path: string, as: Account | undefined, mode = 0o755): Step {
-  return {kind: 'make-folder', why: `make ${path}`, path, mode, as}
+  return {kind: 'make-folder', why: `make ${path}`, path, mode, as, besideOthers: true}
 }
 
 /** `forGood`: see the kind of step. */

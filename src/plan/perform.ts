@@ -8,6 +8,9 @@ import {signalAndWait} from './signal.js'
 
 // How each kind of step is done: one place for each.
 
+/** Of the folders that several services have in common. */
+const PARENT_MODE = 0o755
+
 /** What a step has changed. */
 export type Result = Omit<AppliedStep, 'step' | 'durationMs'>
 
@@ -40,8 +43,9 @@ async function doStep(own: Host, step: Single, progress: Progress, undo: NoteUnd
   const host: Door = step.as ? own.as(step.as) : own
   switch (step.kind) {
     case 'make-folder': {
-      if (host.lstat(step.path) === undefined) undo(`remove ${step.path}`, () => host.lstat(step.path) && host.removeFolder(step.path))
-      return {changed: host.makeFolder(step.path, step.mode)}
+      const goes = (folder: string) => undo(`remove ${folder}`, () => host.lstat(folder) && host.removeFolder(folder))
+      if (host.lstat(step.path) === undefined) goes(step.path)
+      return {changed: makeFolder(host, step, goes)}
     }
     case 'write-file': {
       const old = snapshot(host, step.path)
@@ -116,6 +120,23 @@ export async function performSteps(host: Host, steps: readonly Step[], progress:
 }
 
 /** Only root gives things away, so that is done with its own ids; a mode is set with those of the step. */
+/** `goes`: notes that a folder is to go again if this is undone, the last one noted first. */
+function makeFolder(
+  host: Door,
+  {path: folder, mode, besideOthers}: Extract<Step, {kind: 'make-folder'}>,
+  goes: (folder: string) => void,
+): boolean {
+  try {
+    return host.makeFolder(folder, mode)
+  } catch (error) {
+    if (!besideOthers || !(error instanceof HostError) || error.code !== 'ENOENT') throw error
+    const parent = path.dirname(folder)
+    for (const one of [parent, folder]) goes(one)
+    host.makeFolder(parent, PARENT_MODE)
+    return host.makeFolder(folder, mode)
+  }
+}
+
 function setAccess(own: Host, host: Door, step: Extract<Step, {kind: 'set-access'}>, undo: NoteUndo): boolean {
   const {path, mode, owner, within} = step
   const old = host.lstat(path)

@@ -99,7 +99,8 @@ export type Done = {readonly changed: true; readonly what: string} | {readonly c
 
 type OtherStep =
   | SharedStep
-  | {readonly kind: 'make-folder'; readonly path: string; readonly mode: number}
+  /** `besideOthers`: its parent was there, and goes with the last that is in it: another command may just have taken that away. */
+  | {readonly kind: 'make-folder'; readonly path: string; readonly mode: number; readonly besideOthers?: true}
   | (FileStep & {readonly kind: 'write-file'})
   /** `forGood`: it is not put back by an undo, since what it said was not so. */
   | {readonly kind: 'remove-file'; readonly path: string; readonly forGood?: boolean}

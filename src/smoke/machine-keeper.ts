@@ -26,7 +26,7 @@ done 2>/dev/null
  * $1: sweep program. $2: starter program. $3: state folder. $4...: further arguments of the starter.
  *
  * The state folder is locked (flock(1)) for as long as the keeper lives: one that nobody holds was left by a keeper that was killed, and
- * is swept by the next one that starts or ends. Mounts need no removal: they are in the machine's own namespace. The machine is in a pid
+ * is swept by the next one that starts. Mounts need no removal: they are in the machine's own namespace. The machine is in a pid
  * namespace whose first process the kernel kills when the keeper dies (PR_SET_PDEATHSIG, prctl(2)), and with it all that is inside;
  * systemd-nspawn's own death alone would leave the machine running. Exit status: 0 when the machine has ended (by itself: the end of its
  * console on stdout), 73 when the name is taken, 70 when something is left.
@@ -38,12 +38,9 @@ sweep() {
   [ -d /run/systemd/system ] || unshare --mount --propagation private sh -c "$sweep" sweep "$1" || return
   rm -rf -- "$1"
 }
-sweep_abandoned() {
-  for old in ${STATE_PREFIX}*; do
-    [ -d "$old" ] && (exec 9<"$old" && flock -n 9 && sweep "$old") 2>/dev/null
-  done
-}
-sweep_abandoned
+for old in ${STATE_PREFIX}*; do
+  [ -d "$old" ] && (exec 9<"$old" && flock -n 9 && sweep "$old") 2>/dev/null
+done
 while :; do
   mkdir -p -m 0700 "$state" || exit
   command exec 9<"$state" || continue
@@ -78,8 +75,6 @@ else
 fi
 kill -KILL "$watch" 2>/dev/null
 sweep "$state" || exit 70
-# what could not be removed when this one started: a starved machine takes long to die
-sweep_abandoned
 exit 0
 `
 

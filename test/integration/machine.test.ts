@@ -297,15 +297,15 @@ describeUnless(whyNoMachine(testHost), 'a throw-away machine and its host', () =
     await untilGone(name, null)
   })
 
-  it('dies with its keeper, and the next machine removes what the keeper could not', async () => {
+  it('dies with its keeper, and the next boots remove what the keeper could not', async () => {
     const {name, leaderPid, namespace} = await bootByOwner('orphaned')
     const parentOf = (pid: number) => Number(/^PPid:\s*(\d+)$/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
     const keeper = parentOf(parentOf(parentOf(leaderPid)))
     process.kill(keeper, 'SIGKILL')
     await waitFor(() => traces(name, namespace).every((trace) => !trace.startsWith('process')), 'the death of the machine')
     expect(fs.readdirSync('/run')).toContain(`hermes-svc-machine-${name.replace('hermes-svc-', '')}`)
-    const next = await boot()
-    await next.down()
+    // A starved machine takes long to die, and the boot goes on without waiting for it.
+    for (let boots = 0; boots < 3 && traces(name, namespace).length > 0; boots++) await (await boot()).down()
     await untilGone(name, namespace)
   })
 

@@ -163,6 +163,25 @@ describe('wait-until', () => {
   })
 })
 
+describe('a folder beside those of other services', () => {
+  const beside: Step = {kind: 'make-folder', why: '', path: `${D}/gone/own`, mode: 0o700, besideOthers: true}
+
+  it('is made though another command has just taken its parent away, and both go again if that is undone', async () => {
+    const host = machine()
+    await apply(host, [beside])
+    expect([host.stat(`${D}/gone`)?.mode, host.stat(`${D}/gone/own`)?.mode]).toEqual([0o755, 0o700])
+    const other = machine()
+    await expect(apply(other, [beside, fails])).rejects.toThrow('it went wrong')
+    expect(other.stat(`${D}/gone`)).toBeUndefined()
+  })
+
+  it('is the only one whose parent is made', async () => {
+    const host = machine()
+    await expect(apply(host, [{kind: 'make-folder', why: '', path: `${D}/gone/own`, mode: 0o700}])).rejects.toThrow('ENOENT')
+    expect(host.stat(`${D}/gone`)).toBeUndefined()
+  })
+})
+
 describe('a condition', () => {
   const write = (onlyIf: Step['onlyIf']): Step => ({kind: 'write-file', why: '', path: `${D}/a`, text: '', mode: 0o600, onlyIf})
 

@@ -21,9 +21,9 @@ export function control({host, scan}: S6): Control {
     return {...changeStep('tell the gateway that its end is meant', argv, service.account), mayFail: true}
   }
   const settle = (service: Service): RunStep[] => {
-    const {memory} = paths(service)
+    const {memory, slot} = paths(service)
     const files = ['failures', 'failed'].map((name) => path.join(memory, name))
-    return [{...changeStep('forget earlier failures', ['rm', '-f', '--', ...files], service.account), mayFail: true}]
+    return [{...changeStep('forget earlier failures', slotProgram(host, 'forget', slot, ...files), service.account), mayFail: true}]
   }
   /** The files of a slot are not its user's to change: root runs them. What that user wants, the record in the home says at the next boot. */
   const down = (service: Service, why: string, ...argv: string[]): RunStep[] => {

@@ -21,6 +21,7 @@ export function s6Tool(host: Host, tool: string): string | undefined {
 export type SlotProgram =
   | 'abort'
   | 'announce'
+  | 'forget'
   | 'look'
   | 'publish'
   | 'publish-shared'
