@@ -64,7 +64,11 @@ async function onMachine(use, standIn = false) {
 printf '#!/bin/sh\\nexec ${MACHINE_NODE} ${MACHINE_PACKAGE}/bin/hermes-svc.cjs "$@"\\n' >/usr/local/bin/hermes-svc
 chmod 0755 /usr/local/bin/hermes /usr/local/bin/hermes-svc`)
     const run = (script, input = '') => machine.exec(['bash', '-c', `exec 2>&1; ${script}`], {user, input, timeoutMs: 300_000})
-    const version = real ? must(await run('HERMES_HOME=$(mktemp -d) hermes --version')).split('\n')[0].trim() : undefined
+    const version = real
+      ? must(await run('HERMES_HOME=$(mktemp -d) hermes --version'))
+          .split('\n')[0]
+          .trim()
+      : undefined
     const systemd = (await root('systemctl --version')).split('\n')[0].replace(/ \(.*/, '')
     return await use({run, systemd, gatewayName: version ? `the real gateway: ${version}` : 'the stand-in of the self-test'})
   } finally {
