@@ -47,9 +47,9 @@ function localTime([year, month, ...rest]: readonly [number, number, ...number[]
   const [day = 1, hour = 0, minute = 0, second = 0, ms = 0] = rest
   const first = new Date(year, month - 1, day, hour, minute, second, ms)
   // The same time of day once more, where the clock was set back.
-  const second_ = new Date(first.getTime() + HOUR_MS)
-  const isTwice = second_.getHours() === first.getHours() && second_.getMinutes() === first.getMinutes()
-  return isTwice && second_.getTime() <= notAfterMs ? second_.getTime() : first.getTime()
+  const again = new Date(first.getTime() + HOUR_MS)
+  const isTwice = again.getHours() === first.getHours() && again.getMinutes() === first.getMinutes()
+  return isTwice && again.getTime() <= notAfterMs ? again.getTime() : first.getTime()
 }
 
 const HOUR_MS = 3_600_000

@@ -1,3 +1,4 @@
+import {UpstreamCommand} from '../gateway/contract.js'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {isUnseen, proveHome} from '../observe/look.js'
 import type {Place} from '../observe/place.js'
@@ -16,8 +17,8 @@ export function requireHome(place: Place): void {
     code: 'no-home',
     exitStatus: ExitStatus.failed,
     next: [
-      'hermes setup   # makes it',
-      'hermes gateway setup   # connects it to a chat',
+      `hermes ${UpstreamCommand.setup}   # makes it`,
+      `hermes ${UpstreamCommand.chats}   # connects it to a chat`,
       'hermes-svc run --home FOLDER   # if it is somewhere else',
     ],
   })

@@ -1,3 +1,4 @@
+import {UpstreamCommand} from '../gateway/contract.js'
 import path from 'node:path'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {type Account, type Door, type Host, HostError} from '../host/host.js'
@@ -63,8 +64,8 @@ export function findGatewayCommand(host: Host, root: string, account: Account, s
     code: 'gateway-not-found',
     exitStatus: ExitStatus.failed,
     next: [
-      `${INSTALL_HERMES}, then: hermes setup`,
-      'hermes gateway setup   # connects it to a chat',
+      `${INSTALL_HERMES}, then: hermes ${UpstreamCommand.setup}`,
+      `hermes ${UpstreamCommand.chats}   # connects it to a chat`,
       'hermes-svc install --command /path/to/hermes   # if it is somewhere else',
     ],
     evidence: lookedAt.map((file) => `looked for ${file}`),

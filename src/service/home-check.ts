@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {GatewayVariable, STANDARD_ROOT, DEFAULT_PROFILE} from '../gateway/contract.js'
+import {GatewayVariable, STANDARD_ROOT, DEFAULT_PROFILE, UpstreamCommand} from '../gateway/contract.js'
 import {usageError} from '../errors.js'
 import {type Account, type Door, type Host, HostError} from '../host/host.js'
 import {OTHERS_WRITE} from '../host/roots-alone.js'
@@ -37,10 +37,13 @@ const MISSING = 'does not exist'
 
 /** What to type where there is no home yet: upstream makes it. */
 function howToMake(profile: string, home: string, account: Account): string[] {
-  if (profile !== DEFAULT_PROFILE) return [`hermes profile create ${profile}   # then the same command again`]
+  if (profile !== DEFAULT_PROFILE) return [`hermes ${UpstreamCommand.newProfile} ${profile}   # then the same command again`]
   const isUsual = home === path.join(account.home, STANDARD_ROOT)
   const where = isUsual ? '' : `${GatewayVariable.home}=${shellWord(home)} `
-  return [`${where}hermes setup   # makes it, then the same command again`, `${where}hermes gateway setup   # connects it to a chat`]
+  return [
+    `${where}hermes ${UpstreamCommand.setup}   # makes it, then the same command again`,
+    `${where}hermes ${UpstreamCommand.chats}   # connects it to a chat`,
+  ]
 }
 
 /** Why a home cannot carry a service; undefined if it can. */

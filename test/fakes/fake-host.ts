@@ -20,6 +20,9 @@ import {
   type Tethered,
 } from '../../src/host/host.js'
 
+/** The one that `temporaryFolder` makes. */
+export const FAKE_TEMPORARY_FOLDER = '/tmp/hermes-svc-random'
+
 /** A file of the fake machine. A text alone is a regular file; owner and mode default to what its place suggests. */
 export interface FakeFile {
   readonly text?: string
@@ -450,7 +453,7 @@ export class FakeHost implements Host, AccountHost, Doors {
   }
 
   temporaryFolder(links: ReadonlyMap<string, string>): TemporaryFolder {
-    const folder = '/tmp/hermes-svc-XXXXXX'
+    const folder = FAKE_TEMPORARY_FOLDER
     this.put(folder, {folder: true, mode: 0o700, uid: this.account.uid, gid: this.account.gid})
     for (const [name, link] of links) this.put(`${folder}/${name}`, {link})
     const remove = () => {

@@ -1,19 +1,9 @@
 import {describe, expect, it} from 'vitest'
-import {ServiceError} from '../../src/errors.js'
 import {detectManager, managersHere} from '../../src/managers/index.js'
 import {type FakeFile, FakeHost, USER} from '../fakes/fake-host.js'
+import {refusal} from '../support/refusal.js'
 
 const SYSTEMD: Record<string, FakeFile> = {'/run/systemd/system': {folder: true}}
-
-async function refusal(work: () => unknown): Promise<ServiceError> {
-  try {
-    await work()
-  } catch (error) {
-    if (error instanceof ServiceError) return error
-    throw error
-  }
-  throw new Error('it was not refused')
-}
 
 describe('detectManager', () => {
   it('finds systemd where it runs', async () => {

@@ -1,5 +1,4 @@
 import {describe, expect, it} from 'vitest'
-import {ServiceError} from '../../src/errors.js'
 import {planRestart} from '../../src/lifecycle/restart.js'
 import {planStart} from '../../src/lifecycle/start.js'
 import {planStop} from '../../src/lifecycle/stop.js'
@@ -11,6 +10,7 @@ import {orForeground, resolveManaged, resolveTarget} from '../../src/observe/whe
 import {type FakeFile, FakeHost, type FakeMachine, USER} from '../fakes/fake-host.js'
 import {GATEWAY_ARGV, processFiles} from '../fakes/fake-process.js'
 import {CONTAINER, RUN, runFiles, runningIn} from '../fakes/foreground.js'
+import {refusal} from '../support/refusal.js'
 
 const SYSTEMD: Record<string, FakeFile> = {'/run/systemd/system': {folder: true}}
 const UNIT = '/home/user/.config/systemd/user/hermes-gateway.service'
@@ -19,16 +19,6 @@ const STOP = {timeoutMs: 10_000, untilBoot: false, force: false, wedgeWindowMs: 
 
 const hostOf = (files: FakeMachine['files'], env = {}) => new FakeHost({files: files ?? {}, env})
 const targetOf = (host: FakeHost, flags: TargetFlags = {}) => resolveTarget(host, flags, 'change')
-
-async function refusal(work: () => unknown): Promise<ServiceError> {
-  try {
-    await work()
-  } catch (error) {
-    if (error instanceof ServiceError) return error
-    throw error
-  }
-  throw new Error('it was not refused')
-}
 
 describe('what keeps a gateway alive in the foreground', () => {
   it('is what is meant while it lives, where no manager is', async () => {

@@ -1,9 +1,9 @@
 import type {TargetFlags} from '../../src/observe/place.js'
 import {describe, expect, it} from 'vitest'
-import {ServiceError} from '../../src/errors.js'
 import type {Account} from '../../src/host/host.js'
 import {requireSameHome, resolveTarget} from '../../src/observe/where.js'
 import {type FakeFile, FakeHost, type FakeMachine, USER} from '../fakes/fake-host.js'
+import {refusal} from '../support/refusal.js'
 
 const ROOT: Account = {uid: 0, gid: 0, name: 'root', home: '/root'}
 const ANN: Account = {uid: 1001, gid: 1001, name: 'ann', home: '/home/ann'}
@@ -22,16 +22,6 @@ async function target(flags: TargetFlags, machine: FakeMachine & {purpose?: 'rea
     as: userHost.account.name,
     homeFlag,
   }
-}
-
-async function refusal(work: () => unknown): Promise<ServiceError> {
-  try {
-    await work()
-  } catch (error) {
-    if (error instanceof ServiceError) return error
-    throw error
-  }
-  throw new Error('it was not refused')
 }
 
 describe('the service that the flags mean', () => {

@@ -4,7 +4,7 @@ import {ServiceError} from '../../src/errors.js'
 import type {Account} from '../../src/host/host.js'
 import {findGatewayCommand, parseCommandFlag, proveGatewayCommand, searchGateways} from '../../src/service/gateway-command.js'
 import {shellQuote} from '../../src/text/shell-quote.js'
-import {type FakeCommand, type FakeFile, FakeHost, type FakeMachine, USER} from '../fakes/fake-host.js'
+import {FAKE_TEMPORARY_FOLDER, type FakeCommand, type FakeFile, FakeHost, type FakeMachine, USER} from '../fakes/fake-host.js'
 
 const HOME = '/home/user/.hermes'
 const program = (more: Partial<FakeFile> = {}): FakeFile => ({text: '#!/bin/sh\n', mode: 0o755, ...more})
@@ -156,7 +156,7 @@ describe('parseCommandFlag', () => {
 describe('proveGatewayCommand', () => {
   const ENV = {PATH: '/usr/bin', HERMES_HOME: HOME}
   const ARGV = ['/opt/hermes', '-m', 'x']
-  const THROW_AWAY = '/tmp/hermes-svc-XXXXXX'
+  const THROW_AWAY = FAKE_TEMPORARY_FOLDER
   const probe = (more: Partial<FakeCommand> = {}): FakeCommand => ({
     argv: [...ARGV, '--version'],
     via: 'run',
