@@ -9,7 +9,8 @@ const CANNOT_SYNC_FOLDER = ['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EBADF'
 
 /**
  * Writes a file whole or not at all, with exactly this mode, and the owner of what it replaces. Throws errors of system calls; ELOOP where a link
- * stands there. An EIO of the folder's own fsync comes after the new file is in place: it may not last, and whoever called decides.
+ * stands there. An EIO of the folder's own fsync comes after the new file is in place: it may not last, and whoever called decides; so does an ENOTDIR where
+ * the folder itself was replaced meanwhile.
  */
 export function replaceFile(file: string, text: string, mode: number): void {
   const old = fs.lstatSync(file, {throwIfNoEntry: false})
@@ -89,11 +90,15 @@ function endsInLine(fd: number, size: number): boolean {
   return size === 0 || fs.readSync(fd, last, 0, 1, size - 1) < 1 || last[0] === 0x0a
 }
 
-/** Has a rename last over a loss of power, where the file system can do that. */
+/**
+ * Has a rename last over a loss of power, where the file system can do that. Its owner may have put something else in the folder's place by now: a FIFO
+ * would have an open wait for ever.
+ */
 function syncFolder(folder: string): void {
+  const {O_RDONLY, O_DIRECTORY, O_NONBLOCK} = fs.constants
   let fd: number | undefined
   try {
-    fd = fs.openSync(folder, fs.constants.O_RDONLY)
+    fd = fs.openSync(folder, O_RDONLY | O_DIRECTORY | O_NONBLOCK)
     fs.fsyncSync(fd)
   } catch (error) {
     if (!CANNOT_SYNC_FOLDER.includes(errnoOf(error))) throw error

@@ -1,4 +1,4 @@
-import {execFile} from 'node:child_process'
+import {execFile, execFileSync} from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -103,6 +103,22 @@ describe('replaceFile', () => {
     expect(() => replaceFile(file, 'new', 0o600)).toThrow('EIO')
     expect(fs.readFileSync(file, 'utf8')).toBe('new')
     expect(namesBeside(file)).toEqual(['file'])
+  })
+
+  it('waits for nobody where the folder has become a FIFO when it is to be synced', () => {
+    const file = newPlace()
+    const place = path.dirname(file)
+    const rename = fs.renameSync
+    let writer: number | undefined
+    vi.spyOn(fs, 'renameSync').mockImplementation((from, to) => {
+      rename(from, to)
+      rename(place, `${place}.away`)
+      execFileSync('mkfifo', [place])
+      // Whoever opens it to read would wait for ever without this, which no test could tell of.
+      writer = fs.openSync(place, fs.constants.O_RDWR | fs.constants.O_NONBLOCK)
+    })
+    expect(() => replaceFile(file, 'new', 0o600)).toThrow('ENOTDIR')
+    fs.closeSync(writer ?? -1)
   })
 })
 
