@@ -1,7 +1,6 @@
 #!/bin/sh
 # Written by hermes-svc, the same for all services. Called by the gateway's manager as the gateway's user; needs nothing of hermes-svc, and whatever
 # it finds, it keeps no gateway from starting or stopping.
-#
 #   service-helper.sh VERB NAME=VALUE…
 #     before-start   waits as long as the failures so far ask for, and clears the pid record of a gateway that has ended
 #     before-stop    of the process MAINPID: tells the gateway that its end is meant, and after-exit that it was asked for
@@ -16,15 +15,13 @@ umask 077 && set -f -C
 trap '' PIPE
 export PATH="/usr/bin:/bin:/usr/sbin:/run/current-system/sw/bin:$PATH" LC_ALL=C
 home='' state='' first=1000 cap=120000 forget=300000 planned=30000
-for word; do
-  name=${word%%=*} value=${word#*=}
+for word; do name=${word%%=*} value=${word#*=}
   case $name in home | state | first-ms | cap-ms | forget-ms | planned-ms) eval "${name%-ms}=\$value" ;; esac
 done
 [ -d "$state" ] || state=/dev/null # then each file in it is one that cannot be
 uncounted=5000 && [ "$cap" -ge 5000 ] || uncounted=$cap # the wait where failures cannot be counted
 case $(uname) in Darwin) mac=1 slack=200 ;; *) mac='' slack=0 ;; esac # slack: ticks by which two start times of one process may differ
 marker=$home/.gateway-planned-stop.json record=$home/gateway.pid
-
 note() { printf 'hermes-svc: %s\n' "$1" >&2; }
 is_number() { case $1 in '' | *[!0-9]* | 0?* | ????????????????*) return 1 ;; esac; }
 seconds() { if [ $(($1 % 1000)) = 0 ]; then echo $(($1 / 1000)); else printf '%d.%03d\n' $(($1 / 1000)) $(($1 % 1000)); fi; } # MS
@@ -130,21 +127,24 @@ case ${1-} in
     if is_number "$pid" && has_ended "$pid" "$value"; then ! of_run "$marker" || marked=1; limited rm -f "$marker"; fi
     case $end in exited*) what="gateway exited with $EXIT_STATUS" ;; killed* | dumped*) what="gateway was killed by SIG${EXIT_STATUS#SIG}" ;; esac
     [ "$end" = ' ' ] || [ -z "$started" ] || what="$what after $(seconds "$uptime") s"
+    reason=called-off delay=0
     if [ "$end" = ' ' ] && [ "${SERVICE_RESULT:-success}" = success ]; then : # a start that was called off
-    elif [ -e "$state/stopping" ]; then failures=0 && note "$what; the stop was asked for"
-    elif [ "$end" = 'exited 78' ]; then note "$what: its configuration is wrong, and it is not started again before somebody has mended that"
-    elif is_planned; then failures=0 && note "$what: a planned restart, at once"
+    elif [ -e "$state/stopping" ]; then reason=stop failures=0 && note "$what; the stop was asked for"
+    elif [ "$end" = 'exited 78' ]; then reason=config && note "$what: its configuration is wrong, and it is not started again before somebody has mended that"
+    elif is_planned; then reason=planned failures=0 && note "$what: a planned restart, at once"
     else
-      [ "$uptime" -lt "$forget" ] || failures=0
+      reason=${stuck:+loop} && reason=${reason:-failure} && [ "$uptime" -lt "$forget" ] || failures=0
       [ "$failures" -ge 1000000 ] || failures=$((failures + 1))
       delay_after "$failures"
       if put failures "$failures"; then counted="failure $failures in a row"; else counted='not counted' delay=$uncounted; fi
       note "$what${stuck:+, since its event loop did not answer its own watchdog}; $counted, the next start waits $(seconds "$delay") s"
     fi
     put failures "$failures"; rm -f "$state/stopping" "$state/started" "$state/began" 2>/dev/null
-    journal=$home/logs/hermes-svc.jsonl # doctor tells of the watchdog for a day; the next start overwrites what the gateway has written
-    if [ -n "$stuck" ] && { [ -f "$journal" ] || [ ! -e "$journal" ]; }; then
-      printf '{"time":"%s","command":"watchdog","service":"","outcome":"done","steps":[{"kind":"act","target":"%s","changed":true}]}\n' \
-        "$(date -u +%Y-%m-%dT%H:%M:%S.000Z)" 'the gateway ended itself: its event loop did not answer its own watchdog' >>"$journal"
-    fi ;;
+    # The end as a line of the home's journal (service/end-line.ts): fixed words and numbers alone, in one write, and apart from half a line before it.
+    case ${EXIT_CODE-}${EXIT_STATUS-}${SERVICE_RESULT-} in *[!A-Za-z0-9+-]*) EXIT_CODE='' EXIT_STATUS='' SERVICE_RESULT='' ;; esac
+    journal=$home/logs/hermes-svc.jsonl begin='' signal=${EXIT_STATUS-}; [ -n "$started" ] || uptime=null
+    [ ! -f "$journal" ] || [ -z "$(limited find "$journal" -size +4194304c)" ] || limited mv -f "$journal" "$journal.1"
+    if [ -f "$journal" ]; then [ -z "$(limited tail -c 1 "$journal")" ] || begin='\n'; elif [ -e "$journal" ]; then exit 0; fi
+    { printf "$begin"'{"time":"%s","event":"end","code":"%s","status":"%s","result":"%s","uptimeMs":%s,"reason":"%s","failures":%s,"delayMs":%s}\n' \
+      "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "${EXIT_CODE-}" "${signal#SIG}" "${SERVICE_RESULT-}" "$uptime" "$reason" "$failures" "$delay" >>"$journal"; } 2>/dev/null ;;
 esac || :

@@ -29,6 +29,7 @@ export async function change(
 ): Promise<{plan: Plan; applied: AppliedStep[]; note?: string}> {
   const {home} = target.service.profile
   const lock = await lockHome(target, options.command)
+  const beganMs = target.host.monotonicMs()
   try {
     const plan = await makePlan()
     if (options.confirm && plan.steps.length > 0 && !(await options.confirm(plan))) {
@@ -62,6 +63,7 @@ export async function change(
       service: of.service.name,
       outcome,
       ...(message === undefined ? {} : {error: message}),
+      tookMs: Math.round(of.host.monotonicMs() - beganMs),
       steps: applied.filter(({step}) => step.kind !== 'on-undo').map(journalStep),
     })
   }

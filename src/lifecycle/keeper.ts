@@ -7,7 +7,8 @@ import {pidFile, readGatewayState, readProcessRecord} from '../gateway/records.j
 import {recordOf, stateOf} from '../gateway/observation.js'
 import {tick} from '../tick/tick.js'
 import {HostError, type Launched, type LaunchEnd} from '../host/host.js'
-import {afterEnd, type GatewayEnd} from '../service/after-end.js'
+import {afterEnd, endLine, type GatewayEnd} from '../service/after-end.js'
+import {appendJournal} from '../plan/journal.js'
 import {readDesired} from '../service/desired-state.js'
 import type {RestartPolicy} from '../service/restart-policy.js'
 import type {HeartbeatSettings, ServiceSettings} from '../service/settings.js'
@@ -73,7 +74,9 @@ export class Keeper {
         if (this.isStopping) return status
         const {end, seen} = await this.runOnce()
         status = end.status
-        const {failures, waitMs, text} = afterEnd(this.options.policy, this.failures, seen)
+        const after = afterEnd(this.options.policy, this.failures, seen)
+        const {failures, waitMs, text} = after
+        appendJournal(this.place.userHost, this.place.profile.home, endLine(this.place.host.nowMs(), seen, after))
         this.failures = failures
         this.options.say(text)
         this.mark.say({activity: 'waiting', failuresInARow: failures, lastExit: lastExitOf(end)})

@@ -2,19 +2,23 @@ import path from 'node:path'
 import {HomeFile} from '../gateway/contract.js'
 import {isObject} from '../gateway/records.js'
 import {type AccountHost, HostError} from '../host/host.js'
+import {type EndLine, parseEndLine} from '../service/end-line.js'
 import type {AppliedStep} from './plan.js'
 
+/** A journal of 4 MiB is begun anew by the helper of a service, which writes most of it; the former one is kept as `.1`. */
 export const journalFile = (home: string): string => path.join(home, HomeFile.logFolder, 'hermes-svc.jsonl')
-/** What is recent: some hundred entries. */
-const RECENT_BYTES = 64 * 1024
+/** What is recent: a thousand lines, which is a day of a gateway that fails each two minutes. */
+const RECENT_BYTES = 256 * 1024
 
-/** One line of `<home>/logs/hermes-svc.jsonl`: an applied plan. No file content, no environment, no secret. */
+/** One line of `<home>/logs/hermes-svc.jsonl`: an applied plan. Others tell of an end (service/end-line.ts) or of what a tick saw (service/event-line.ts). No file content, no environment, no secret. */
 export interface JournalEntry {
   readonly time: string
   readonly command: string
   readonly service: string
   readonly outcome: 'done' | 'failed' | 'cancelled'
   readonly error?: string
+  /** How long the command took up to this line, in ms: what happened meanwhile is its doing. Absent in what older versions wrote. */
+  readonly tookMs?: number
   readonly steps: readonly JournalStep[]
 }
 
@@ -42,7 +46,7 @@ export function journalStep(applied: AppliedStep): JournalStep {
  * Appends one line to the home's journal. `host` acts as the home's owner. Returns why it could not be written (a full disk, a home that
  * is gone); the plan itself is done by then, so that is no failure of it.
  */
-export function appendJournal(host: AccountHost, home: string, entry: JournalEntry): string | undefined {
+export function appendJournal(host: AccountHost, home: string, entry: JournalEntry | EndLine): string | undefined {
   try {
     host.makeFolder(path.join(home, HomeFile.logFolder), 0o700)
     host.appendLine(journalFile(home), JSON.stringify(entry), 0o600)
@@ -55,10 +59,19 @@ export function appendJournal(host: AccountHost, home: string, entry: JournalEnt
 
 /** The last entries of a home's journal, oldest first; lines that are none are left out. Throws HostError where it may not be read. */
 export function recentEntries(host: AccountHost, home: string): JournalEntry[] {
-  const text = host.readTail(journalFile(home), RECENT_BYTES) ?? ''
+  return recent(host, home, parseEntry)
+}
+
+/** The last ends of the gateway that the journal tells of, as `recentEntries`. `bytes`: no more of it is read. */
+export function recentEnds(host: AccountHost, home: string, bytes = RECENT_BYTES): EndLine[] {
+  return recent(host, home, parseEndLine, bytes)
+}
+
+function recent<T>(host: AccountHost, home: string, parse: (value: unknown) => T | undefined, bytes = RECENT_BYTES): T[] {
+  const text = host.readTail(journalFile(home), bytes) ?? ''
   return text.split('\n').flatMap((line) => {
     try {
-      return parseEntry(JSON.parse(line))
+      return parse(JSON.parse(line)) ?? []
     } catch {
       // The first line may be half of one, and the last one may be being written.
       return []
@@ -68,12 +81,15 @@ export function recentEntries(host: AccountHost, home: string): JournalEntry[] {
 
 const OUTCOMES: readonly JournalEntry['outcome'][] = ['done', 'failed', 'cancelled']
 
-function parseEntry(value: unknown): JournalEntry[] {
-  if (!isObject(value)) return []
-  const {time, command, service, error, steps} = value
+/** The applied plan that a line of the journal, parsed as JSON, tells of; undefined if it is none. */
+function parseEntry(value: unknown): JournalEntry | undefined {
+  if (!isObject(value)) return undefined
+  const {time, command, service, error, tookMs, steps} = value
   const outcome = OUTCOMES.find((known) => known === value.outcome)
-  if (typeof time !== 'string' || typeof command !== 'string' || typeof service !== 'string' || !outcome || !Array.isArray(steps)) return []
-  return [{time, command, service, outcome, ...(typeof error === 'string' ? {error} : {}), steps: steps.flatMap(parseStep)}]
+  if (typeof time !== 'string' || typeof command !== 'string' || typeof service !== 'string' || !outcome || !Array.isArray(steps))
+    return undefined
+  const took = typeof tookMs === 'number' && tookMs >= 0 ? {tookMs} : {}
+  return {time, command, service, outcome, ...(typeof error === 'string' ? {error} : {}), ...took, steps: steps.flatMap(parseStep)}
 }
 
 function parseStep(value: unknown): JournalStep[] {

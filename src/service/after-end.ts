@@ -1,5 +1,6 @@
 import {GatewayExit, RAN_STATES, UNSTARTED_STATES} from '../gateway/contract.js'
 import type {LastWords} from '../gateway/last-words.js'
+import type {EndLine} from './end-line.js'
 import {delayMs, type RestartPolicy} from './restart-policy.js'
 
 /** How a gateway ended, and what it was meant to do. */
@@ -24,6 +25,8 @@ export interface GatewayEnd {
 export interface AfterEnd {
   readonly failures: number
   readonly waitMs: number | null
+  /** What came of it, as the journal has it. */
+  readonly reason: EndLine['reason']
   /** One sentence for the log. */
   readonly text: string
 }
@@ -34,24 +37,26 @@ export interface AfterEnd {
  */
 export function afterEnd(policy: RestartPolicy, failuresBefore: number, end: GatewayEnd): AfterEnd {
   const what = describeEnd(end)
-  if (end.isAsked) return {failures: 0, waitMs: null, text: `${what}; the stop was asked for`}
+  if (end.isAsked) return {reason: 'stop', failures: 0, waitMs: null, text: `${what}; the stop was asked for`}
   if (end.code === GatewayExit.fatalConfiguration) {
     const text = `${what}: its configuration is wrong, and it is not started again before somebody has mended that`
-    return {failures: failuresBefore, waitMs: null, text}
+    return {reason: 'config', failures: failuresBefore, waitMs: null, text}
   }
   // Without a stop that was asked for 0 is what older gateways end with on any signal, too: only the record tells.
   if (end.isStopped && (end.code === GatewayExit.stopped || end.isRestartAsked)) {
-    return {failures: 0, waitMs: null, text: `${what}; the operator has it stopped`}
+    return {reason: 'stop', failures: 0, waitMs: null, text: `${what}; the operator has it stopped`}
   }
-  if (end.isRestartAsked) return {failures: 0, waitMs: policy.restartDelayMs, text: `${what}; a restart was asked for, at once`}
+  if (end.isRestartAsked)
+    return {reason: 'stop', failures: 0, waitMs: policy.restartDelayMs, text: `${what}; a restart was asked for, at once`}
   const isLoopWatchdog = end.code === GatewayExit.restart && end.words.isLoopWatchdog
   if (!isLoopWatchdog && isPlanned(policy, end)) {
-    return {failures: 0, waitMs: policy.restartDelayMs, text: `${what}: a planned restart, at once`}
+    return {reason: 'planned', failures: 0, waitMs: policy.restartDelayMs, text: `${what}: a planned restart, at once`}
   }
   const failures = (end.upMs >= policy.forgetAfterMs ? 0 : failuresBefore) + 1
   const waitMs = Math.max(policy.restartDelayMs, delayMs(policy, failures))
   const why = isLoopWatchdog ? ', since its event loop did not answer its own watchdog' : ''
-  return {failures, waitMs, text: `${what}${why}; failure ${failures} in a row, the next start waits ${seconds(waitMs)} s`}
+  const reason = isLoopWatchdog ? 'loop' : 'failure'
+  return {reason, failures, waitMs, text: `${what}${why}; failure ${failures} in a row, the next start waits ${seconds(waitMs)} s`}
 }
 
 /** Gateways up to 0.16 end a restart with 0 under systemd, and newer ones exit with 75 also when they cannot start. */
@@ -71,4 +76,13 @@ function describeEnd({code, signal, failure, upMs}: GatewayEnd): string {
 
 function seconds(ms: number): string {
   return String(Math.round(ms) / 1000)
+}
+
+/** The same end as the journal has it. */
+export function endLine(nowMs: number, {code, signal, upMs, failure}: GatewayEnd, {reason, failures, waitMs}: AfterEnd): EndLine {
+  const how = failure !== undefined ? '' : code === null ? 'killed' : 'exited'
+  const status = how === '' ? '' : (code?.toString() ?? signal?.replace(/^SIG/, '') ?? '')
+  const result = how === '' ? 'resources' : ''
+  const line = {time: new Date(nowMs).toISOString(), event: 'end', code: how, status, result, uptimeMs: Math.round(upMs)} as const
+  return {...line, reason, failures, delayMs: Math.round(waitMs ?? 0)}
 }

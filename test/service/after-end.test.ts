@@ -84,6 +84,7 @@ describe('what its files say', () => {
   it('makes 75 of its own loop watchdog a failure, and says so', () => {
     const after = afterEnd(policy, 2, end({code: 75, words: {...said('running'), isLoopWatchdog: true}}))
     expect(after).toEqual({
+      reason: 'loop',
       failures: 3,
       waitMs: 4000,
       text: 'gateway exited with 75 after 1 s, since its event loop did not answer its own watchdog; failure 3 in a row, the next start waits 4 s',

@@ -1,14 +1,16 @@
 import {spawnSync} from 'node:child_process'
-import {mkdirSync, readdirSync, utimesSync} from 'node:fs'
+import {appendFileSync, mkdirSync, readdirSync, symlinkSync, truncateSync, utimesSync} from 'node:fs'
 import {join} from 'node:path'
 import {afterEach, expect, it} from 'vitest'
-import {recentEntries} from '../../src/plan/journal.js'
+import {recentEnds} from '../../src/plan/journal.js'
+import {parseEndLine} from '../../src/service/end-line.js'
 import {shellQuote} from '../../src/text/shell-quote.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {
   cleanUp,
   HANGS_MS,
   helperCall,
+  type HelperService,
   helperService,
   HOST,
   type Json,
@@ -56,6 +58,8 @@ function stateText({startsAfter, ...fields}: Json, started: number, pretty: bool
     pretty ? 2 : 0,
   )
 }
+
+const endsOf = ({home}: HelperService) => recentEnds(HOST.as(HOST.account), home)
 
 for (const [shellName, shell] of Object.entries(SHELLS)) {
   describeUnless(lacks(shell[0] ?? ''), `after-exit.sh under ${shellName}`, () => {
@@ -222,14 +226,14 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       expect(blocked.said).toMatch(
         /exited with 75 after 2(\.\d+)? s, since its event loop did not answer its own watchdog; failure 6 in a row/,
       )
-      expect(recentEntries(HOST.as(HOST.account), blocked.made.home)).toMatchObject([{command: 'watchdog', service: '', outcome: 'done'}])
+      expect(endsOf(blocked.made)).toMatchObject([{reason: 'loop', failures: 6}])
 
       for (const [reason, age] of [
         ['graceful_shutdown', 1],
         ['loop_liveness_watchdog', 3],
       ] as const) {
         const planned = await withFile('state/gateway.lifecycle.json', lifecycle(reason), age, '75')
-        expect([planned.failures, recentEntries(HOST.as(HOST.account), planned.made.home)]).toEqual(['0', []])
+        expect([planned.failures, endsOf(planned.made).map((line) => line.reason)]).toEqual(['0', ['planned']])
       }
     })
 
@@ -286,6 +290,111 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       expect(await says({code: 'exited', status: '75', up: 31})).toMatch(
         /^hermes-svc: gateway exited with 75 after 31(\.\d+)? s: a planned restart, at once\n$/,
       )
+    })
+
+    /** What the journal has of an end, a second after the start; `before`: what stands there already. */
+    const noted = (
+      env: Record<string, string>,
+      {files = {}, before = ''}: {files?: Record<string, Json | string | number>; before?: string} = {},
+    ) => {
+      const made = helperService()
+      mkdirSync(join(made.home, 'logs'))
+      if (before !== '') put(made.home, 'logs/hermes-svc.jsonl', before)
+      put(made.state, 'started', nowTicks() - 100)
+      put(made.home, 'gateway_state.json', {gateway_state: 'running', start_time: nowTicks()})
+      for (const [name, content] of Object.entries(files)) put(made.state, name, content)
+      const {code} = runHelper(shell, made, 'after-exit', env)
+      expect(code).toBe(0)
+      return {made, lines: (read(made.home, 'logs/hermes-svc.jsonl') ?? '').split('\n')}
+    }
+
+    it.each<[string, Record<string, string>, Record<string, string | number>, Json]>([
+      [
+        'an error',
+        {EXIT_CODE: 'exited', EXIT_STATUS: '1', SERVICE_RESULT: 'exit-code'},
+        {failures: 2},
+        {code: 'exited', status: '1', result: 'exit-code', reason: 'failure', failures: 3, delayMs: 4000},
+      ],
+      [
+        'a signal',
+        {EXIT_CODE: 'killed', EXIT_STATUS: 'SIGKILL', SERVICE_RESULT: 'oom-kill'},
+        {},
+        {code: 'killed', status: 'KILL', result: 'oom-kill', reason: 'failure', failures: 1, delayMs: 1000},
+      ],
+      [
+        'a core dump',
+        {EXIT_CODE: 'dumped', EXIT_STATUS: 'RTMIN+3', SERVICE_RESULT: 'core-dump'},
+        {},
+        {code: 'dumped', status: 'RTMIN+3', reason: 'failure'},
+      ],
+      [
+        'a stop',
+        {EXIT_CODE: 'exited', EXIT_STATUS: '0', SERVICE_RESULT: 'success'},
+        {stopping: 1, failures: 3},
+        {reason: 'stop', failures: 0, delayMs: 0},
+      ],
+      [
+        'a planned restart',
+        {EXIT_CODE: 'exited', EXIT_STATUS: '75'},
+        {failures: 3},
+        {result: '', reason: 'planned', failures: 0, delayMs: 0},
+      ],
+      ['a fatal configuration', {EXIT_CODE: 'exited', EXIT_STATUS: '78'}, {failures: 3}, {reason: 'config', failures: 3, delayMs: 0}],
+      [
+        'a start that failed',
+        {SERVICE_RESULT: 'timeout'},
+        {started: ''},
+        {code: '', status: '', result: 'timeout', uptimeMs: null, reason: 'failure'},
+      ],
+      [
+        'a start that was called off',
+        {SERVICE_RESULT: 'success'},
+        {started: ''},
+        {code: '', uptimeMs: null, reason: 'called-off', delayMs: 0},
+      ],
+    ])('notes %s in the journal, in a line that end-line.ts reads', (_, env, files, expected) => {
+      const {lines} = noted(env, {files})
+      expect(lines).toHaveLength(1)
+      const line = parseEndLine(JSON.parse(lines[0] ?? ''))
+      expect(line).toMatchObject(expected)
+      if (line?.uptimeMs !== null) expect(line?.uptimeMs).toBeGreaterThanOrEqual(1000)
+      expect(Math.abs(Date.parse(line?.time ?? '') - Date.now())).toBeLessThan(HANGS_MS)
+    })
+
+    it('writes fixed words alone, whatever it is told', () => {
+      for (const nasty of ['"', '\\', 'a b', '%s', '$(id)', '\n{"event":"end"}', 'é']) {
+        const {lines} = noted({EXIT_CODE: 'exited', EXIT_STATUS: nasty, SERVICE_RESULT: nasty})
+        expect(lines.map((line) => parseEndLine(JSON.parse(line)))).toMatchObject([{code: '', status: '', result: '', reason: 'failure'}])
+      }
+    })
+
+    it('keeps apart from half a line, and leaves what stands there', () => {
+      const env = {EXIT_CODE: 'exited', EXIT_STATUS: '1'}
+      expect(noted(env, {before: '{"time":"2026-'}).lines).toEqual(['{"time":"2026-', expect.stringContaining('"event":"end"')])
+      expect(noted(env, {before: '{"old":1}\n'}).lines).toEqual(['{"old":1}', expect.stringContaining('"event":"end"')])
+    })
+
+    it('begins a journal of 4 MiB anew, and keeps the former one', () => {
+      const {made} = noted({EXIT_CODE: 'exited', EXIT_STATUS: '1'}, {before: '{"old":1}\n'})
+      const file = join(made.home, 'logs/hermes-svc.jsonl')
+      truncateSync(file, 4 * 1024 * 1024 + 1)
+      appendFileSync(file, '\n')
+      runHelper(shell, made, 'after-exit', {EXIT_CODE: 'exited', EXIT_STATUS: '2'})
+      expect(endsOf(made)).toMatchObject([{status: '2'}])
+      expect(readdirSync(join(made.home, 'logs')).sort()).toEqual(['hermes-svc.jsonl', 'hermes-svc.jsonl.1'])
+    })
+
+    it('says nothing, and keeps nothing from starting, where there is no place for it', () => {
+      const made = helperService()
+      const env = {EXIT_CODE: 'exited', EXIT_STATUS: '1'}
+      const calm = {code: 0, stderr: expect.stringMatching(/^hermes-svc: gateway exited with 1; failure \d in a row, [^\n]*\n$/) as string}
+      expect(runHelper(shell, made, 'after-exit', env)).toEqual(calm)
+      expect(readdirSync(made.home)).toEqual([])
+      mkdirSync(join(made.home, 'logs', 'hermes-svc.jsonl'), {recursive: true})
+      expect(runHelper(shell, made, 'after-exit', env)).toEqual(calm)
+      const other = helperService()
+      symlinkSync('/nowhere/at/all', join(other.home, 'logs'))
+      expect(runHelper(shell, other, 'after-exit', env)).toEqual(calm)
     })
 
     it('stops counting at a million', async () => {

@@ -1,4 +1,4 @@
-import {type JournalEntry, recentEntries} from '../../plan/journal.js'
+import {recentEnds, recentEntries} from '../../plan/journal.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 
 /** What is longer ago is history. */
@@ -7,21 +7,33 @@ const WITHIN_MS = 24 * 3_600_000
 const OFTEN = 3
 const SHOWN = 5
 
+/** A restart by a watchdog: when, ISO 8601, and what it was, in words. */
+interface Restart {
+  readonly time: string
+  readonly what: string
+}
+
 /**
  * The watchdog leaves a line in the home's journal each time that it has the gateway restarted, and so does the helper after an end by the
  * gateway's own watchdog.
  */
-export const definition: CheckDefinition<readonly JournalEntry[]> = {
+export const definition: CheckDefinition<readonly Restart[]> = {
   id: 'watchdog',
   title: 'a gateway that a watchdog had to end because it answered nothing',
   why: 'Something blocks its event loop again and again; each time its chats wait until the watchdog is sure of it.',
   needsService: true,
   needsManager: false,
-  look: ({target: {userHost, service}}) =>
-    recentEntries(userHost, service.profile.home).filter(
-      // The helper that notes the gateway's own watchdog does not know the service's name, and a home has one.
-      ({command, service: of}) => command === 'watchdog' && (of === service.name || of === ''),
-    ),
+  look: ({target: {userHost, service}}) => {
+    const {home} = service.profile
+    const killed = recentEntries(userHost, home)
+      // An older helper, which noted the gateway's own watchdog in this way, did not know the service's name, and a home has one.
+      .filter(({command, service: of}) => command === 'watchdog' && (of === service.name || of === ''))
+      .map(({time, outcome, steps}) => ({time, what: `(${outcome}): ${steps[0]?.target ?? 'no step'}`}))
+    const ended = recentEnds(userHost, home)
+      .filter(({reason}) => reason === 'loop')
+      .map(({time}) => ({time, what: '(done): the gateway ended itself: its event loop did not answer its own watchdog'}))
+    return [...killed, ...ended].sort((one, other) => Date.parse(one.time) - Date.parse(other.time))
+  },
   diagnose: (scene, entries) => {
     const recent = entries.filter(({time}) => {
       const agoMs = scene.nowMs - Date.parse(time)
@@ -33,7 +45,7 @@ export const definition: CheckDefinition<readonly JournalEntry[]> = {
         kind: 'restarted',
         severity: recent.length >= OFTEN ? 'warning' : 'info',
         what: `a watchdog had to restart the gateway ${recent.length === 1 ? 'once' : `${recent.length} times`} in the last 24 hours`,
-        evidence: recent.slice(-SHOWN).map(({time, outcome, steps}) => `${time} (${outcome}): ${steps[0]?.target ?? 'no step'}`),
+        evidence: recent.slice(-SHOWN).map(({time, what}) => `${time} ${what}`),
         cure: [commandLine(scene, "logs --since '1 day ago'")],
       },
     ]

@@ -8,7 +8,7 @@ import {SETTINGS} from '../../fakes/settings.js'
 const HOUR_MS = 3_600_000
 
 /** What the check finds where the journal has a line of this command, for this service, at each of these times before now. */
-async function findings(agoMs: readonly number[], command = 'watchdog', service = 'hermes-gateway.service') {
+async function findings(agoMs: readonly number[], command = 'watchdog', service = 'hermes-gateway.service', more: readonly object[] = []) {
   const machine = new FakeSystemd()
   machine.addUnit('# Written by hermes-svc.\n[Service]\n')
   machine.host.put('/home/user/.config/hermes-svc/hermes-gateway/settings.json', formatSettings(SETTINGS))
@@ -18,7 +18,10 @@ async function findings(agoMs: readonly number[], command = 'watchdog', service 
       steps: [{kind: 'act', target: `kill ${ms}`, changed: true}],
     }),
   )
-  machine.host.put(`${machine.home}/logs/hermes-svc.jsonl`, ['half of a li', ...lines, 'null', ''].join('\n'))
+  machine.host.put(
+    `${machine.home}/logs/hermes-svc.jsonl`,
+    ['half of a li', ...lines, ...more.map((line) => JSON.stringify(line)), 'null', ''].join('\n'),
+  )
   return (await check.examine(await sceneOf(machine.target))).findings
 }
 
@@ -47,5 +50,17 @@ describe('the watchdog check', () => {
   it('has nothing to say of what others have done, or to another service', async () => {
     expect(await findings([HOUR_MS], 'restart')).toEqual([])
     expect(await findings([HOUR_MS], 'watchdog', 'hermes-gateway-work.service')).toEqual([])
+  })
+
+  it("counts the ends by the gateway's own watchdog that the helper noted, and no other end", async () => {
+    const end = (time: string, reason: string) => ({
+      ...{time, event: 'end', code: 'exited', status: '75', result: 'success', uptimeMs: 9, reason, failures: 1, delayMs: 1000},
+    })
+    const ends = [end('2025-12-31T22:00:00Z', 'loop'), end('2025-12-31T23:30:00Z', 'planned'), end('2025-12-31T23:40:00Z', 'failure')]
+    const [finding] = await findings([HOUR_MS], 'watchdog', 'hermes-gateway.service', ends)
+    expect(finding?.evidence).toEqual([
+      '2025-12-31T22:00:00Z (done): the gateway ended itself: its event loop did not answer its own watchdog',
+      expect.stringMatching(/^2025-12-31T23:00:00\.000Z \(done\): kill/),
+    ])
   })
 })
