@@ -66,9 +66,10 @@ export function* printedEntries(lines: Iterable<PrintedLine>): Generator<LogEntr
   const goes = new Map<string, PrintedLine[]>()
   for (const line of lines) {
     for (const go of goes.values()) {
-      const isFull = go.length >= MOST_LINES
-      const over = isFull ? go.length : go.filter(({timeMs}) => timeMs - line.timeMs > ONE_GO_MS).length
-      yield* withoutHead(go.splice(0, over))
+      if (go.length === 0) continue
+      // Newest first.
+      const within = go.length >= MOST_LINES ? -1 : go.findIndex(({timeMs}) => timeMs - line.timeMs <= ONE_GO_MS)
+      if (within !== 0) yield* withoutHead(go.splice(0, within < 0 ? go.length : within))
     }
     const key = `${line.profile} ${line.pid ?? ''}`
     const go = goes.get(key) ?? []

@@ -7,7 +7,7 @@ import {behind, type LogEntry, ONE_GO_MS, settled} from './log-entry.js'
 export const TWIN_MS = 5000
 /** A time of upstream's is cut to ms, and clocks are set. */
 const SLACK_MS = 50
-/** Of what is held back, since its twin may follow. */
+/** Of what is held back, since its twin may follow, and of what is, since something may have to go before it: a log without times has one for all its lines. */
 const MOST_HELD = 5000
 
 interface Held {
@@ -37,9 +37,10 @@ export function* merged(streams: readonly Iterator<LogEntry>[], shown: readonly 
     while (held[0] && (held[0].entry.timeMs - timeMs > TWIN_MS || held.length > MOST_HELD)) {
       const {entry, isDropped, isShown} = held.shift() as Held
       const key = keyOf(entry)
-      const same = byKey.get(key)?.slice(1) ?? []
-      if (same.length > 0) byKey.set(key, same)
-      else byKey.delete(key)
+      const same = byKey.get(key)
+      // In place: of a line that is said again and again there are thousands.
+      same?.shift()
+      if (!same?.length) byKey.delete(key)
       if (!isDropped && !isShown) for (const one of settled(entry)) insert(ready, one, (other) => other.timeMs)
     }
   }
@@ -60,7 +61,7 @@ export function* merged(streams: readonly Iterator<LogEntry>[], shown: readonly 
       insert(valueOf(byKey, keyOf(each.entry)), each, ({entry}) => entry.timeMs)
     }
     const newestMs = Math.max(held[0]?.entry.timeMs ?? 0, one.entry.timeMs)
-    while (ready[0] && ready[0].timeMs - newestMs > ONE_GO_MS) yield ready.shift() as LogEntry
+    while (ready[0] && (ready[0].timeMs - newestMs > ONE_GO_MS || ready.length > MOST_HELD)) yield ready.shift() as LogEntry
   }
   settleUpTo(-Infinity)
   yield* ready

@@ -122,6 +122,18 @@ describe('the one stream of several logs', () => {
     expect(read).toBeLessThan(100)
   })
 
+  it('reads no more than it must of a log whose lines all have one time, as those that launchd appends to', () => {
+    let read = 0
+    function* lines(): Generator<PrintedLine> {
+      for (; read < 400_000; read += 1) yield {timeMs: START, text: 'a line of the gateway', isManagers: false, pid: 77, profile: 'default'}
+    }
+    const newest = merged([printedEntries(lines())])
+    expect(Array.from({length: 50}, () => (newest.next().value as LogEntry).message)).toEqual(
+      Array.from({length: 50}, () => 'a line of the gateway'),
+    )
+    expect(read).toBeLessThan(20_000)
+  })
+
   it('shows in parts what it shows as a whole, where it comes in while it is followed', () => {
     fc.assert(
       fc.property(fc.array(said, {maxLength: 30}), fc.integer({min: 20, max: 2000}), (all, stepMs) => {

@@ -12,6 +12,9 @@ export type Shown = PrintedJob | 'not-loaded' | 'no-domain'
 
 /** Talks to launchd by launchctl(1). Never uses load, unload or submit: they end with 0 whatever came of it. */
 export class Launchctl {
+  /** Of this very process; launchd moves none from one session to another. */
+  private ownSession: string | undefined
+
   constructor(private readonly host: Host) {}
 
   /** Looks at a job. Throws exit 4 for any answer that is not understood. */
@@ -47,8 +50,13 @@ export class Launchctl {
   /** True if this very process runs in a session of that kind of the account's own: much cheaper than a look at the domain. */
   isOwnSession(account: Account, kind: string): boolean {
     if (this.host.account.uid !== account.uid) return false
+    this.ownSession ??= this.managerName()
+    return this.ownSession === kind
+  }
+
+  private managerName(): string | undefined {
     const result = this.read(['managername'])
-    return result.code === 0 && result.stdout.trim() === kind
+    return result.code === 0 ? result.stdout.trim() : undefined
   }
 
   /** Changes something; the answer is the caller's to judge. */

@@ -25,6 +25,14 @@ describe('the domain of an agent', () => {
     expect(choose([SESSION('Aqua')])).toEqual(['gui/1000', 'Aqua'])
   })
 
+  it('is told by the session of this command, which is asked for once', () => {
+    const host = new FakeHost({account: USER, accounts: [USER], commands: [SESSION('Aqua')]})
+    const launchctl = new Launchctl(host)
+    const targets = [1, 2].map(() => chooseDomain(launchctl, 'user', USER, undefined).target)
+    expect(targets).toEqual(['gui/1000', 'gui/1000'])
+    host.assertAllUsed()
+  })
+
   it('is that of the desktop over SSH too, while somebody is logged in there', () => {
     expect(choose([SESSION('Background'), THERE('gui/1000')])).toEqual(['gui/1000', 'Aqua'])
   })
