@@ -12,7 +12,8 @@ export const MACHINE_PACKAGE = '/opt/hermes-svc/package'
 const SYSTEM_PATH = SYSTEM_FOLDERS.join(':')
 const LOGIN_PATH = '/usr/local/bin:/usr/bin:/bin'
 const BOOT_TIMEOUT_MS = 90_000
-const DOWN_TIMEOUT_MS = 20_000
+/** Of a machine that is killed: the kernel ends it in a moment, on a host that does much else in many. */
+const DOWN_TIMEOUT_MS = 120_000
 const POLL_MS = 50
 /** Exit status of the keeper. */
 const NAME_TAKEN = 73
@@ -216,16 +217,18 @@ async function takeDown(host: Host, keeper: Tethered, state: string): Promise<vo
 
 /**
  * $1: file to write one's pid into. $2: uid. $3: gid. $4: leader. $5: time limit in seconds. $6: cwd. $7...: the program.
- * The limit is kept inside: were nsenter killed, the program would be left to the host's PID 1, and where that one never waits for
- * strangers (a container's, often) the machine could not end. Ctrl-C on the caller's terminal must not kill nsenter either: Host.run
- * sees to that.
+ * The limit is kept inside: were the process outside killed, the program would be left to the host's PID 1, and where that one never waits for
+ * strangers (a container's, often) the machine could not end. Ctrl-C on the caller's terminal must not kill it either: Host.run sees to that.
+ * It is timeout(1) without a limit, and not nsenter(1) itself, which stops when what it has started is stopped, and is continued by nobody: a machine
+ * that powers itself off stops all that is inside for a moment (kill(-1, SIGSTOP), systemd-shutdown(8)), and would wait for ever, as would `down`, for
+ * somebody to take note of the end of its processes.
  */
 const ENTER = `umask 022
 echo $$ >"$1" || exit
 uid=$2 gid=$3 leader=$4
 limit=$5
 shift 5
-exec nsenter --target "$leader" --mount --uts --ipc --net --pid --cgroup -- \\
+exec nsenter --target "$leader" --mount --uts --ipc --net --pid --cgroup --no-fork -- timeout --foreground 0 \\
   setpriv --reuid="$uid" --regid="$gid" --init-groups -- timeout --signal=KILL "$limit" sh -c 'cd "$1" && shift && exec "$@"' sh "$@"
 `
 const KILLED = 128 + 9

@@ -14,6 +14,9 @@ import {bootTestMachine, describeOnSystemd, testHost, waitFor} from '../support/
 const textOf = async (machine: Machine, argv: readonly string[], user?: Account) =>
   (await machine.exec(argv, user ? {user} : {})).stdout.trim()
 
+/** sh. Stops what has started it, and ends with 7 when it is told to. */
+const STOP_PARENT = 'echo $PPID >/run/stopped; kill -STOP $PPID; until [ -e /run/go ]; do sleep 0.05; done; exit 7'
+
 await describeOnSystemd(
   'a throw-away machine',
   (machine) => {
@@ -57,6 +60,15 @@ await describeOnSystemd(
         expect.arrayContaining(['dbus.service', 'systemd-journald.service', 'systemd-logind.service', 'user@UID.service']),
       )
       expect(services.split('\n').filter((line) => !line.startsWith('user@')).length).toBe(3)
+    })
+
+    it('ends a program as ever after all that is inside was stopped for a moment, as a machine that powers itself off does it', async () => {
+      // `$PPID` is what keeps the time limit: the first of this program's processes that is inside.
+      const ended = machine().exec(['sh', '-c', STOP_PARENT])
+      const state = async () => text(['sh', '-c', 'read -r pid </run/stopped && sed -n "s/^State:\\t\\(.\\).*/\\1/p" "/proc/$pid/status"'])
+      await waitFor(async () => (await state()) === 'T', 'the program that was stopped')
+      expect((await machine().exec(['sh', '-c', 'kill -CONT "$(cat /run/stopped)" && : >/run/go'])).code).toBe(0)
+      expect(await ended).toMatchObject({code: 7, signal: null})
     })
 
     it('has a network of its own that leads nowhere', async () => {
@@ -200,6 +212,9 @@ function traces(name: string, pidNamespace: string | null): string[] {
   return found
 }
 
+/** A machine that powers itself off asks whatever does not end to do so for 90 s, and then kills it (systemd-shutdown(8)). */
+const GONE_WITHIN_MS = 240_000
+
 /** Waits until the host shows nothing of a machine; throws with what is left. */
 async function untilGone(name: string, pidNamespace: string | null): Promise<void> {
   let left: readonly string[] = []
@@ -207,7 +222,7 @@ async function untilGone(name: string, pidNamespace: string | null): Promise<voi
     left = traces(name, pidNamespace)
     return left.length === 0
   }
-  await waitFor(isGone, `the end of machine ${name}`).catch((cause: unknown) => {
+  await waitFor(isGone, `the end of machine ${name}`, GONE_WITHIN_MS).catch((cause: unknown) => {
     throw new Error(`left of machine ${name}: ${left.join(', ')}`, {cause})
   })
 }
