@@ -62,6 +62,24 @@ await describeOnSystemd('services and files that are there already', (machine: (
     describe.sequential('one after the other', () => existingServices(machine, scope))
   })
 
+  // After both, since each changes what the other scope has, which the tests there look at as a whole.
+  it.each<Scope>(['user', 'system'])('refuses a second service on the same home in the other scope than %s', async (scope) => {
+    const user = await machine().addUser(`second-${scope}`)
+    const service = await TestService.make(machine(), user, {scope})
+    await service.must('install')
+    const other = await TestService.make(machine(), user, {scope: scope === 'user' ? 'system' : 'user', profile: service.profile})
+    const result = await other.run('install', ['--json'])
+    expect(result.code).toBe(1)
+    expect(result.json<Failure>().error).toMatchObject({
+      code: 'duplicate-service',
+      message: expect.stringContaining(`is already installed in systemd (${scope})`),
+    })
+    expect(await machine().readText(other.unitFile)).toBeUndefined()
+    await service.must('uninstall')
+    await other.must('install')
+    await other.must('uninstall')
+  })
+
   describe('what is refused before anything is written', () => {
     let bob: Account
     let service: TestService
@@ -307,21 +325,6 @@ function existingServices(machine: () => Machine, scope: Scope): void {
     expect((await service.run('uninstall')).code).toBe(0)
     expect(await service.show('LoadState')).toEqual(['masked'])
     await service.systemctl('unmask', service.unit)
-  })
-
-  it('refuses a second service on the same home in the other scope', async () => {
-    const service = await makeInstalled()
-    const other = await TestService.make(machine(), user, {scope: scope === 'user' ? 'system' : 'user', profile: service.profile})
-    const result = await other.run('install', ['--json'])
-    expect(result.code).toBe(1)
-    expect(result.json<Failure>().error).toMatchObject({
-      code: 'duplicate-service',
-      message: expect.stringContaining(`is already installed in systemd (${scope})`),
-    })
-    expect(await machine().readText(other.unitFile)).toBeUndefined()
-    await service.must('uninstall')
-    await other.must('install')
-    await other.must('uninstall')
   })
 
   // Whose the file is, and what is in it, is told from one another without the scope.
