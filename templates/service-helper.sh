@@ -122,13 +122,13 @@ case ${1-} in
     end="${EXIT_CODE-} ${EXIT_STATUS-}" uptime=0 stuck='' marked='' what="gateway could not be started (${SERVICE_RESULT-})"
     now; number failures; failures=${number:-0}; number started; started=$number; number began; began=${number:-$started}
     if [ -n "$started" ] && [ "$now" -ge "$started" ]; then uptime=$(((now - started) * 10)); else started=''; fi
-    # A marker whose gateway has ended without reading it: of an earlier run, or of this one.
-    field "$marker" target_pid; pid=$value; field "$marker" target_start_time
+    field "$marker" target_pid; pid=$value; field "$marker" target_start_time # nobody has read it: of an earlier run, or of this one
     if is_number "$pid" && has_ended "$pid" "$value"; then ! of_run "$marker" || marked=1; limited rm -f "$marker"; fi
     case $end in exited*) what="gateway exited with $EXIT_STATUS" ;; killed* | dumped*) what="gateway was killed by SIG${EXIT_STATUS#SIG}" ;; esac
     [ "$end" = ' ' ] || [ -z "$started" ] || what="$what after $(seconds "$uptime") s"
     reason=called-off delay=0
-    if [ "$end" = ' ' ] && [ "${SERVICE_RESULT:-success}" = success ]; then : # a start that was called off
+    # A start that was called off; by a signal where what was being run does not hear it, as this helper in its first moments.
+    if [ "$end" = ' ' ] && case ${SERVICE_RESULT:-success} in success) ;; signal) failures=0 ;; *) false ;; esac; then :
     elif [ -e "$state/stopping" ]; then reason=stop failures=0 && note "$what; the stop was asked for"
     elif [ "$end" = 'exited 78' ]; then reason=config && note "$what: its configuration is wrong, and it is not started again before somebody has mended that"
     elif is_planned; then reason=planned failures=0 && note "$what: a planned restart, at once"

@@ -197,6 +197,33 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     ])
   })
 
+  it.each(['hermes-svc', 'systemctl'] as const)(
+    'a restart by %s that calls a start off counts as no failure, whatever the start was at just then',
+    async (by) => {
+      const given = await installed(`called-off-${by}`, HEALTHY)
+      // A program before the gateway, such as the helper itself is one, that knows nothing of being called off.
+      const slow = `${given.home}/slow`
+      const dropIn = `[Service]\\nExecStartPre=/bin/sh -c "[ ! -e ${slow} ] || exec sleep 1000"\\n`
+      const dropIns = `~/.config/systemd/user/${given.unit}.d`
+      await sh(`touch ${slow}; printf '${dropIn}' >${dropIns}/50-slow.conf; systemctl --user daemon-reload`)
+      await sh(`systemctl --user restart --no-block ${given.unit}`)
+      await waitFor(
+        async () => (await sh(`cat /proc/$(systemctl --user show -P ControlPID ${given.unit})/cmdline`)) === 'sleep\0' + '1000\0',
+        'the program before the gateway',
+      )
+      await sh(`rm ${slow}`)
+
+      if (by === 'systemctl') await sh(`systemctl --user restart ${given.unit}`)
+      else expect((await given.restart()).code).toBe(0)
+
+      const report = await waitFor(async () => {
+        const now = await given.status()
+        return now.actual === 'running' && now
+      }, 'the gateway')
+      expect(report.failuresInARow).toBe(0)
+    },
+  )
+
   it('stop leaves no marker behind of a gateway that is stopped before it has its handlers', async () => {
     const given = await installed('early', {})
     // Slower than any stop: it is still being read when the signal comes.

@@ -123,6 +123,11 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       expect(await after75(stateFile)).toBe('6')
     })
 
+    it('forgets earlier failures where a program before the gateway was ended by the signal that calls a start off', async () => {
+      expect(await ends({result: 'signal', failures: 5})).toEqual({failures: '0', said: ''})
+      expect(await ends({result: 'signal', failures: 5, up: 1})).toEqual({failures: '0', said: ''})
+    })
+
     it('leaves the count as it is after a start that was called off', async () => {
       expect(await ends({result: 'success', failures: 5})).toEqual({failures: '5', said: ''})
       expect(await ends({failures: 5})).toEqual({failures: '5', said: ''})
@@ -351,6 +356,12 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
         {SERVICE_RESULT: 'success'},
         {started: ''},
         {code: '', uptimeMs: null, reason: 'called-off', delayMs: 0},
+      ],
+      [
+        'a start that was called off by a signal',
+        {SERVICE_RESULT: 'signal'},
+        {started: '', failures: 3},
+        {code: '', result: 'signal', uptimeMs: null, reason: 'called-off', failures: 0, delayMs: 0},
       ],
     ])('notes %s in the journal, in a line that end-line.ts reads', (_, env, files, expected) => {
       const {lines} = noted(env, {files})
