@@ -7,7 +7,9 @@ const WITH_MORE = ['test/integration', 'test/service'].flatMap((folder) =>
   fs
     .readdirSync(path.join(import.meta.dirname, folder))
     .filter((file) =>
-      /'\.\.\/support\/(campaign|helper-scripts)\.js'/.test(fs.readFileSync(path.join(import.meta.dirname, folder, file), 'utf8')),
+      /'\.\.\/support\/(campaign|helper-scripts|doctor-row|doctor-definition-suite)\.js'/.test(
+        fs.readFileSync(path.join(import.meta.dirname, folder, file), 'utf8'),
+      ),
     )
     .map((file) => `${folder}/${file}`),
 )

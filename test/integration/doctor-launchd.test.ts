@@ -4,7 +4,7 @@ import {definitionRows} from '../support/doctor-definition-rows.js'
 import {homeRows} from '../support/doctor-home-rows.js'
 import {interruptedRows} from '../support/doctor-interrupted-rows.js'
 import {processRows} from '../support/doctor-process-rows.js'
-import {doctor, type DoctorRow, DoctorRows, settle} from '../support/doctor-row.js'
+import {doctor, type DoctorRow, DoctorRows, seen, settle} from '../support/doctor-row.js'
 import {describeOnLaunchd} from '../support/launchd-machine.js'
 import {LaunchdService} from '../support/launchd-service.js'
 import {waitFor} from '../support/machines.js'
@@ -56,6 +56,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'disabled',
     severity: 'warning',
     how: '`launchctl disable` under a running service',
+    provedBy: 'test/managers/launchd/checks/disabled-override.test.ts',
     what: /should be running, and is disabled in launchd's own records of gui\/\d+$/,
     break: async (service) => {
       await service.launchctl('disable', 'TARGET')
@@ -103,6 +104,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'twice',
     severity: 'error',
     how: 'a service is loaded in two domains at once',
+    provedBy: 'test/managers/launchd/checks/wrong-domain.test.ts',
     what: /is loaded twice, in gui\/\d+ and user\/\d+$/,
     break: async (service) => {
       await loadForBoth(service, `user/${service.user.uid}`)
@@ -123,6 +125,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'access',
     severity: 'warning',
     how: 'a property list that belongs to root, as its user sees it',
+    provedBy: 'test/managers/launchd/checks/plist-permissions.test.ts',
     what: /\.plist belongs to uid 0, not to \w+$/,
     break: async (service) => {
       await service.sh('chown root "$1"', [service.plist])
@@ -137,6 +140,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'unwritable',
     severity: 'warning',
     how: 'the log becomes root’s under a running service',
+    provedBy: 'test/managers/launchd/checks/log-path.test.ts',
     what: /^launchd cannot start ai\.hermes\.gateway-\S+: its log .* belongs to uid 0, not to \w+$/,
     break: async (service) => {
       await service.sh('chown root:root "$1"', [service.log])
@@ -208,6 +212,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'other-scope',
     severity: 'error',
     how: 'a daemon beside the agent',
+    provedBy: 'test/doctor/checks/duplicate-supervisor.test.ts',
     what: /\(system scope\) runs the home of .* too: it starts at boot$/,
     break: async (service) => {
       await service.sh('mkdir -p /Library/LaunchDaemons')
@@ -292,6 +297,7 @@ const switchedRows: DoctorRow<LaunchdService>[] = [
     kind: 'due',
     severity: 'warning',
     how: 'the program of a loaded job is replaced, and its process goes on (macOS 26)',
+    provedBy: 'test/managers/launchd/checks/code-signature.test.ts',
     what: /^what \S+ runs was replaced since launchd loaded it: the next start would be killed for its code signature$/,
     break: async (service) => {
       await service.there.config({lwcr: true, lwcrTold: 'changed'})
@@ -306,6 +312,7 @@ const switchedRows: DoctorRow<LaunchdService>[] = [
     kind: 'external',
     severity: 'warning',
     how: 'the folder of the logs is moved to another disk, and linked',
+    provedBy: 'test/managers/launchd/checks/log-path.test.ts',
     what: /its log \S+ is on another disk than the system's, where launchd cannot open it before it is mounted$/,
     break: async (service) => {
       await service.sh('mkdir -p /Volumes/extern && mv "$1" /Volumes/extern/logs && ln -s /Volumes/extern/logs "$1"', [logsOf(service)])
@@ -396,13 +403,13 @@ describeOnLaunchd('doctor under launchd', (there) => {
   )
   const see = (row: DoctorRow<LaunchdService>) => users.with((user) => services.see(row, user))
 
-  it.concurrent.each(rows)('under launchd doctor names $id ($kind) alone, and finds nothing after its cure: $how', see)
+  it.concurrent.each(seen(rows))('under launchd doctor names $id ($kind) alone, and finds nothing after its cure: $how', see)
 
   it.concurrent.each(
     [...homeRows, ...processRows, ...definitionRows, ...interruptedRows].filter(({id, kind}) => SEEN_OTHERWISE.has(`${id} ${kind}`)),
   )('under launchd as under systemd, doctor names $id ($kind) alone, and finds nothing after its cure: $how', see)
 
-  it.each(switchedRows)('under launchd doctor names $id ($kind) alone, and finds nothing after its cure: $how', see)
+  it.each(seen(switchedRows))('under launchd doctor names $id ($kind) alone, and finds nothing after its cure: $how', see)
 
   it('definition-broken program: the launcher is gone, and another one is found', () =>
     users.with(async (user) => {
@@ -417,7 +424,6 @@ describeOnLaunchd('doctor under launchd', (there) => {
       const fixed = await service.must('doctor', ['--fix', '--json'])
       expect(fixed.json()).toMatchObject({ok: true, fixes: [{id: 'definition-broken', ok: true}]})
       expect(await service.status()).toMatchObject({actual: 'running', exit: 0})
-      await service.must('uninstall')
     }))
 
   it('interrupted-change half-uninstalled: an uninstall killed near its end is finished', () =>
@@ -456,7 +462,6 @@ describeOnLaunchd('doctor under launchd', (there) => {
       await service.must('fix:wrong-domain', ['--yes'])
       expect(await doctor(service)).toEqual({exit: 0, findings: []})
       expect(await service.status()).toMatchObject({actual: 'running', domain: `user/${carol.uid}`})
-      await service.must('uninstall')
     })
   })
 })

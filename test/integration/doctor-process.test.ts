@@ -1,6 +1,6 @@
 import {beforeAll, expect, it} from 'vitest'
 import {BY_HAND, processRows, ZOMBIE} from '../support/doctor-process-rows.js'
-import {doctor, type DoctorRow, DoctorRows, settle} from '../support/doctor-row.js'
+import {doctor, type DoctorRow, DoctorRows, seen, settle} from '../support/doctor-row.js'
 import {describeOnSystemd, waitFor} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
 import {UserPool} from '../support/user-pool.js'
@@ -35,6 +35,7 @@ const rows: DoctorRow[] = [
     kind: 'wedged',
     severity: 'error',
     how: 'an event loop that is blocked',
+    provedBy: 'test/doctor/checks/missing-heartbeat.test.ts',
     what: /the gateway \(pid \d+\) is wedged: its event loop does nothing any more/,
     break: async (service) => {
       await service.configure({freeze_after_ms: 500})
@@ -73,6 +74,7 @@ const rows: DoctorRow[] = [
     kind: 'down',
     severity: 'warning',
     how: "a process in the stopped service's control group",
+    provedBy: 'test/doctor/checks/leftover-processes.test.ts',
     what: /1 process of a former gateway is left while the service is down/,
     break: async (service) => {
       await service.must('stop')
@@ -101,7 +103,7 @@ await describeOnSystemd('doctor on processes', (machine) => {
   const users = new UserPool()
   beforeAll(() => users.fill(machine(), ['ann', 'bob', 'cid']))
 
-  it.concurrent.each([...processRows, ...rows])('doctor names $id ($kind) alone, and finds nothing after its cure: $how', (row) =>
+  it.concurrent.each(seen([...processRows, ...rows]))('doctor names $id ($kind) alone, and finds nothing after its cure: $how', (row) =>
     users.with((user) => services.see(row, user)),
   )
 

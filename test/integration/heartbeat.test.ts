@@ -157,6 +157,7 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
       expect(await harmed()).toEqual(before)
       await frozen.sh('kill -CONT "$1"', [pid])
       await waitFor(async () => (await gatewayState(frozen)).updated_at !== before[0]?.updated_at, 'a tick for what works again')
+      await heartbeat.rests()
     })
 
     it('leaves those alone that do not want it', async () => {
@@ -164,8 +165,10 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
       const wants = await install(await make(), '--heartbeat-interval', '1s')
       const refuses = await install(await make(), '--heartbeat', 'off')
       const before = await gatewayState(refuses)
-      await new HeartbeatTimer(wants).ticks(2)
+      const heartbeat = new HeartbeatTimer(wants)
+      await heartbeat.ticks(2)
       expect(await gatewayState(refuses)).toEqual(before)
+      await heartbeat.rests()
     })
 
     it('is as before after an install that failed', async () => {
@@ -203,6 +206,7 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
       expect(ticked).toMatchObject({code: 0, stdout: '', stderr: ''})
       await heartbeat.ticks(3)
       expect(await service.mainPid()).toBe(pid)
+      await heartbeat.rests()
     })
   })
 
@@ -285,7 +289,6 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
       expect((await gatewayState(running)).updated_at).toBe(one.services[0]?.updatedAt)
       const none = (await absent.must('heartbeat', ['--json'])).json<TickJson>()
       expect(none).toMatchObject({services: [{result: 'nothing', verdict: {state: 'dead', pid: null}}]})
-      for (const service of [running, stopped]) await service.must('uninstall')
     })
 
     it('fails only where it cannot write', async () => {
@@ -295,7 +298,6 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
       const result = await service.run('heartbeat', ['--json'])
       expect(result.code).toBe(1)
       expect(result.json()).toMatchObject({ok: false, services: [{result: 'failed', why: expect.stringContaining('EACCES')}]})
-      await service.must('uninstall')
     })
 
     it.each([

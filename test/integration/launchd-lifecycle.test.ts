@@ -48,6 +48,10 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
   const makeTickless = (standIn: StandInConfig = {}, flags: readonly string[] = []) =>
     makeInstalled(standIn, ['--heartbeat', 'off', ...flags])
 
+  let plain: Promise<LaunchdService> | undefined
+  /** One that several rows look at, and leave as it was: it runs, with its tick. */
+  const installedOnce = () => (plain ??= makeInstalled())
+
   it('installs, starts and uninstalls a gateway, and leaves nothing behind but the home', async () => {
     const service = await makeService({}, 'default')
     const before = await service.lasting()
@@ -89,7 +93,7 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
   })
 
   it('ticks the heartbeat by a job of its own, and answers for its health', async () => {
-    const service = await makeInstalled()
+    const service = await installedOnce()
     const heartbeat = `${service.domain}/ai.hermes-svc.heartbeat${kind === 'system' ? `-${alice.name}` : ''}`
     const {stdout} = await service.launchctl('print', heartbeat)
     expect(stdout).toMatch(/^\trun interval = \d+ seconds$/m)
@@ -107,15 +111,30 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
   if (kind === 'user') return
 
   it('is clean for doctor after an install, after a stop and after a start', async () => {
-    const service = await makeInstalled()
+    const service = await installedOnce()
     for (const command of [undefined, 'stop', 'start']) {
       if (command !== undefined) await service.must(command)
       expect((await service.must('doctor', ['--json'])).json()).toMatchObject({services: [{findings: []}]})
     }
   })
 
+  it('brings a gateway back whose launcher was killed, and it is the only one', async () => {
+    const service = await installedOnce()
+    const {pid} = await service.status()
+    await service.configure({existing_pid_record: 'refuse-any'})
+    const [launcher] = /^\tpid = (\d+)$/m.exec((await service.launchctl('print', 'TARGET')).stdout)?.slice(1) ?? []
+    await service.sh('kill -9 "$1"', [launcher ?? ''])
+    const next = await service.comesUp(pid ?? 0)
+    await expect(service.sh('kill -0 "$1"', [String(pid)])).rejects.toThrow('No such process')
+    expect((await service.status()).verdict.evidence).toContain(`gateway.lock is held by pid ${next}`)
+    await service.configure({})
+  })
+
+  // What the plans do, and what is shown, is the same program for whomever launchd starts it.
+  if (kind === 'system' && !isWhole) return
+
   it('tells by list, diff and render what status tells, and shows the domain', async () => {
-    const service = await makeInstalled()
+    const service = await installedOnce()
     const {services} = (await service.must('list', ['--json'])).json<{services: ServiceReport[]}>()
     const listed = services.find((report) => report.profile === service.profile)
     const status = await service.status()
@@ -151,19 +170,6 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     }
     expect((await service.status()).desired).toBe('running')
   })
-
-  it('brings a gateway back whose launcher was killed, and it is the only one', async () => {
-    const service = await makeInstalled({existing_pid_record: 'refuse-any'})
-    const {pid} = await service.status()
-    const [launcher] = /^\tpid = (\d+)$/m.exec((await service.launchctl('print', 'TARGET')).stdout)?.slice(1) ?? []
-    await service.sh('kill -9 "$1"', [launcher ?? ''])
-    const next = await service.comesUp(pid ?? 0)
-    await expect(service.sh('kill -0 "$1"', [String(pid)])).rejects.toThrow('No such process')
-    expect((await service.status()).verdict.evidence).toContain(`gateway.lock is held by pid ${next}`)
-  })
-
-  // What the launcher and the plans do is the same program for whomever launchd starts it.
-  if (kind === 'system' && !isWhole) return
 
   it('loads a changed definition by bootout and bootstrap, and leaves the gateway alone when only the policy changes', async () => {
     const service = await makeInstalled()
@@ -211,7 +217,7 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     })
 
   it('changes nothing when it is installed again, started while it runs, or stopped while it is stopped, and says so', async () => {
-    const service = await makeInstalled()
+    const service = await installedOnce()
     const pid = (await service.status()).pid
     const after = (await there().log()).length
     expect((await service.must('install')).stdout).toBe(
@@ -295,9 +301,10 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     expect(waits.map(Number)).toEqual([0.1, 0.2, 0.4, 0.4, 0.4, 0.4, 0.4])
   })
 
-  it('does not wait for a delay that failures have earned, whether it is told to start, to restart or to install', async () => {
+  it('does not wait for a delay that failures have earned, whatever it is told', async () => {
     const service = await makeTickless({}, ['--restart-delay', '10m', '--restart-delay-max', '10m'])
-    for (const command of ['start', 'restart', 'install']) {
+    // The three take one way (lifecycle.test.ts): that by which the launcher is reached is the same.
+    for (const command of isWhole ? ['start', 'restart', 'install'] : ['restart']) {
       await service.configure({exit_on_start: {code: 1}})
       await service.sh('kill -9 "$1"', [String((await service.status()).pid)])
       await waitFor(async () => (await service.status()).actual === 'waiting', 'the wait')
@@ -334,16 +341,17 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
       expect(await service.lasting()).toEqual(before)
     })
 
-  it('uninstalls a service that crashes again and again, and one whose gateway answers nothing', async () => {
+  it(`uninstalls a service that crashes again and again${isWhole ? ', and one whose gateway answers nothing' : ''}`, async () => {
     const crashing = await makeTickless({}, ['--restart-delay', '50ms', '--restart-delay-max', '50ms'])
     await crashing.configure({exit_on_start: {code: 1}})
     await crashing.sh('kill -9 "$1"', [String((await crashing.status()).pid)])
     await waitFor(async () => (await crashing.status()).failuresInARow >= 3, 'some failures')
+    await crashing.must('uninstall', [], {timeoutMs: 60_000})
+    expect(await crashing.lasting()).toEqual([])
+    if (!isWhole) return
     const stopped = await makeTickless()
     await stopped.sh('kill -STOP "$1"', [String((await stopped.status()).pid)])
-    for (const service of [crashing, stopped]) {
-      await service.must('uninstall', [], {timeoutMs: 60_000})
-      expect(await service.lasting()).toEqual([])
-    }
+    await stopped.must('uninstall', [], {timeoutMs: 60_000})
+    expect(await stopped.lasting()).toEqual([])
   })
 }

@@ -4,6 +4,7 @@ import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import type {Machine} from '../../src/smoke/machine.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import {isCampaign} from '../support/campaign.js'
 import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
 
@@ -107,36 +108,24 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     expect((await service.status()).desired).toBe('running')
   })
 
-  it('keeps a stopped service down over a reboot, and brings back the others', async () => {
-    const [stopped, forNow, running] = [await makeInstalled(), await makeInstalled(), await makeInstalled()]
-    await stopped.must('stop')
-    await forNow.must('stop', ['--until-boot'])
-    expect(await forNow.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'running', enabled: true})
-    if (scope === 'user') {
-      await running.sh('systemctl restart "user@$1.service"', [String(alice.uid)])
-    } else {
-      // Of a boot, what matters here: the target that pulls enabled services in is started.
-      await running.systemctl('stop', running.unit)
-      await running.sh('systemctl stop multi-user.target; systemctl start multi-user.target')
-    }
-    await running.comesUp()
-    await forNow.comesUp()
-    expect(await stopped.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'stopped', enabled: false})
-    for (const service of [forNow, running]) await service.must('stop')
-  })
-
-  it('uninstalls a service that has failed for good, and systemd forgets it', async () => {
-    const service = await makeInstalled()
-    await service.configure({exit_on_start: {code: 78}})
-    await service.sh('kill -9 "$1"', [String(await service.mainPid())])
-    await waitFor(async () => (await service.status()).actual === 'failed', 'the failure')
-    expect(await service.status()).toMatchObject({exit: 3, desired: 'running', lastExit: {how: 'exited', status: 78}})
-    await service.must('uninstall')
-    expect((await service.systemctl('list-units', '--all', '--no-legend', service.unit)).stdout).toBe('')
-    expect(
-      await service.sh('ls -d "$@" 2>/dev/null || :', [service.unitFile, `${service.unitFile}.d`, service.support, service.runtime]),
-    ).toBe('')
-  })
+  // As desired-state-reboot.test.ts has it, one by one; here beside each other.
+  if (isCampaign)
+    it('keeps a stopped service down over a reboot, and brings back the others', async () => {
+      const [stopped, forNow, running] = [await makeInstalled(), await makeInstalled(), await makeInstalled()]
+      await stopped.must('stop')
+      await forNow.must('stop', ['--until-boot'])
+      expect(await forNow.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'running', enabled: true})
+      if (scope === 'user') {
+        await running.sh('systemctl restart "user@$1.service"', [String(alice.uid)])
+      } else {
+        // Of a boot, what matters here: the target that pulls enabled services in is started.
+        await running.systemctl('stop', running.unit)
+        await running.sh('systemctl stop multi-user.target; systemctl start multi-user.target')
+      }
+      await running.comesUp()
+      await forNow.comesUp()
+      expect(await stopped.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'stopped', enabled: false})
+    })
 
   it('gives the gateway its secrets exactly, and shows them nowhere', async () => {
     const word = `geheim${scope}wort`
@@ -185,8 +174,22 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     })
     await service.must('install', ['--unset-env', 'BOT_TOKEN'])
     expect(await machine().readText(environmentFile)).toBeUndefined()
-    await service.must('uninstall')
   })
+
+  // Here as there it is `systemctl reset-failed`.
+  if (scope === 'user' || isCampaign)
+    it('uninstalls a service that has failed for good, and systemd forgets it', async () => {
+      const service = await makeInstalled()
+      await service.configure({exit_on_start: {code: 78}})
+      await service.sh('kill -9 "$1"', [String(await service.mainPid())])
+      await waitFor(async () => (await service.status()).actual === 'failed', 'the failure')
+      expect(await service.status()).toMatchObject({exit: 3, desired: 'running', lastExit: {how: 'exited', status: 78}})
+      await service.must('uninstall')
+      expect((await service.systemctl('list-units', '--all', '--no-legend', service.unit)).stdout).toBe('')
+      expect(
+        await service.sh('ls -d "$@" 2>/dev/null || :', [service.unitFile, `${service.unitFile}.d`, service.support, service.runtime]),
+      ).toBe('')
+    })
 
   // What follows is decided without the scope; system scope costs twice the time.
   if (scope === 'system') return
@@ -236,7 +239,6 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     expect(said['restart by force']).toMatch(/ stop the gateway \(pid \d+\) \(SIGTERM\)\n +waits at most 10 s for its end\n/)
     expect(said['restart by force']).toMatch(kill)
     expect(said.uninstall).toContain(`remove ${running.unitFile}`)
-    for (const service of [running, stopped]) await service.must('uninstall')
   })
 
   it('tells by list, diff and render what status tells', async () => {
@@ -431,15 +433,17 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     })
   })
 
+  let delayed: Promise<TestService> | undefined
+
   it.each(['start', 'restart', 'install'])('does not wait for a delay that failures have earned: %s', async (command) => {
-    const service = await makeTickless({}, ['--restart-delay', '10m', '--restart-delay-max', '10m'])
+    delayed ??= makeTickless({}, ['--restart-delay', '10m', '--restart-delay-max', '10m'])
+    const service = await delayed
     await service.configure({exit_on_start: {code: 1}})
     await service.sh('kill -9 "$1"', [String(await service.mainPid())])
     await waitFor(async () => (await service.status()).actual === 'waiting', 'the wait')
     await service.configure({})
     await service.must(command)
     expect(await service.status()).toMatchObject({exit: 0, actual: 'running', failuresInARow: 0})
-    await service.must('uninstall')
   })
 
   it('leaves the gateway alone when only the policy changes', async () => {
@@ -447,7 +451,6 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     const pid = await service.mainPid()
     expect((await service.must('install', ['--restart-delay', '3s', '--json'])).json()).toMatchObject({ok: true, changed: true})
     expect(await service.mainPid()).toBe(pid)
-    await service.must('uninstall')
   })
 
   it('uninstalls a service that crashes again and again', async () => {

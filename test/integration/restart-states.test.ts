@@ -12,7 +12,9 @@ import {seeRestart} from '../support/state-suites.js'
  */
 const SAME_RESTART = new Set([
   'healthy 0.16',
+  'healthy 0.21',
   'pid file missing',
+  'loop blocked 0.16',
   'loop spinning 0.16',
   'loop blocked 0.21',
   'loop blocked, with a heartbeat file and no socket',

@@ -2,9 +2,13 @@ import fs from 'node:fs'
 import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import type {BootReport} from '../../src/lifecycle/boot-report.js'
+import {inCampaign} from '../support/campaign.js'
 import {schemaErrors} from '../support/json-schemas.js'
 import {waitFor} from '../support/machines.js'
 import {describeInContainer, HERMES_ID, S6Container, type Volume, Volumes} from '../support/s6-container.js'
+
+/** Of one container, half of them stopped. */
+const PROFILES = inCampaign(50, 14)
 
 describeInContainer('boot of a container', () => {
   let volumes: Volumes
@@ -198,20 +202,27 @@ describeInContainer('boot of a container', () => {
   })
 
   describe.concurrent('state files', () => {
-    it.each<[string, (volume: Volume) => void]>([
+    const rest: [string, (volume: Volume) => void][] = [
       ['missing', () => undefined],
       ['empty', (volume) => volume.write('gateway_state.json', '')],
-      ['half written', (volume) => volume.write('gateway_state.json', '{"gateway_state": "runn')],
       ['of another type', (volume) => volume.write('gateway_state.json', '[]')],
+    ]
+    const representative: typeof rest = [
+      ['half written', (volume) => volume.write('gateway_state.json', '{"gateway_state": "runn')],
       ["root's own", (volume) => volume.write('gateway_state.json', {gateway_state: 'running'}, 0)],
-    ])('boot starts a gateway though its state file is %s', async (_, prepare) => {
-      const volume = volumes.volume()
-      volume.profile('default')
-      prepare(volume)
-      const {container, report} = await start(volume)
-      expect(actionOf(report)).toMatchObject({action: 'start', isFinding: false})
-      await container.comesUp()
-    })
+    ]
+    // What is made of each is decided in memory: test/lifecycle/boot-intent.test.ts.
+    it.each(inCampaign([...rest, ...representative], representative))(
+      'boot starts a gateway though its state file is %s',
+      async (_, prepare) => {
+        const volume = volumes.volume()
+        volume.profile('default')
+        prepare(volume)
+        const {container, report} = await start(volume)
+        expect(actionOf(report)).toMatchObject({action: 'start', isFinding: false})
+        await container.comesUp()
+      },
+    )
 
     it('boot tells of a record that cannot be read, and does not take it for a stop', async () => {
       const volume = volumes.volume()
@@ -320,22 +331,24 @@ describeInContainer('boot of a container', () => {
     expect(await first.container.status()).toMatchObject({actual: 'running'})
   })
 
-  it.concurrent('boot brings fifty profiles up', async () => {
+  it.concurrent('boot brings many profiles up', async () => {
     const volume = volumes.volume()
     volume.profile('default')
-    const names = Array.from({length: 49}, (_, index) => `p${index}`)
+    const names = Array.from({length: PROFILES - 1}, (_, index) => `p${index}`)
     for (const name of names) {
       const home = volume.profile(name)
       const isStopped = Number(name.slice(1)) % 2 === 1
       volume.write(`${home}/gateway_state.json`, {gateway_state: 'running', desired_state: isStopped ? 'stopped' : 'running'})
     }
+    // Every other one, and the root's.
+    const running = PROFILES / 2 + 1
     const {container, report} = await start(volume)
-    expect(report.profiles.filter(({action}) => action === 'start')).toHaveLength(26)
-    expect(report.profiles.filter(({action}) => action === 'keep-down')).toHaveLength(24)
+    expect(report.profiles.filter(({action}) => action === 'start')).toHaveLength(running)
+    expect(report.profiles.filter(({action}) => action === 'keep-down')).toHaveLength(PROFILES - running)
     await waitFor(async () => {
       const {stdout} = await container.sh('for slot in /run/service/gateway-*; do s6-svstat -o up "$slot"; done')
-      return stdout.split('\n').filter((word) => word === 'true').length === 26
-    }, '26 slots to be up')
+      return stdout.split('\n').filter((word) => word === 'true').length === running
+    }, `${running} slots to be up`)
     // The tick of all of them is started with them.
     await waitFor(async () => {
       const {stdout} = await container.exec(['s6-svstat', '-o', 'up', '/run/service/hermes-svc-heartbeat'])

@@ -1,13 +1,15 @@
 import type {Scope} from '../../src/service/service.js'
 import {describe, expect, it} from 'vitest'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import {inCampaign} from '../support/campaign.js'
 import {journalLines} from '../support/heartbeat-timer.js'
 import {describeOnSystemd, waitFor} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
 
-/** As it is by default. */
-const WATCHED = ['--heartbeat-interval', '1s']
-const SCOPES: readonly Scope[] = ['user', 'system']
+/** Seldom enough that most of the time nothing runs. */
+const OFTEN = ['--heartbeat-interval', '3s']
+/** Where its tick has other ids than the manager; what it does is the same in both, and heartbeat.test.ts sees the ticks of both. */
+const SCOPES: readonly Scope[] = inCampaign(['user', 'system'], ['system'])
 
 await describeOnSystemd('the watchdog', (machine) => {
   // Side by side: a gateway is left alone for its first 30 s.
@@ -20,9 +22,9 @@ await describeOnSystemd('the watchdog', (machine) => {
         return service
       }
       // Blocked as soon as it runs, again and again.
-      const frozen = await install({freeze_after_ms: 200, freeze: 'block'}, ...WATCHED)
-      const healthy = await install({}, ...WATCHED)
-      const unwatched = await install({}, '--heartbeat-interval', '1s', '--watchdog', 'off')
+      const frozen = await install({freeze_after_ms: 200, freeze: 'block'}, ...OFTEN)
+      const healthy = await install({}, ...OFTEN)
+      const unwatched = await install({}, ...OFTEN, '--watchdog', 'off')
       const pids = await Promise.all([healthy, frozen, unwatched].map((service) => service.mainPid()))
       await unwatched.sh('kill -STOP "$1"', [String(pids[2])])
 
@@ -37,12 +39,15 @@ await describeOnSystemd('the watchdog', (machine) => {
       // What was done stands in the journal of changes and in the log.
       const changes = (await machine().readText(`${frozen.home}/logs/hermes-svc.jsonl`)) ?? ''
       const done = `kill the wedged gateway (pid ${pids[1]}) after 3 ticks in a row`
-      expect(JSON.parse(changes.trim().split('\n').at(-1) ?? '')).toMatchObject({
-        command: 'watchdog',
-        service: frozen.unit,
-        outcome: 'done',
-        steps: [{kind: 'act', target: expect.stringContaining(done), changed: true}],
-      })
+      const lines = changes.split('\n').slice(0, -1)
+      expect(lines.map((line) => JSON.parse(line) as object)).toContainEqual(
+        expect.objectContaining({
+          command: 'watchdog',
+          service: frozen.unit,
+          outcome: 'done',
+          steps: [expect.objectContaining({kind: 'act', target: expect.stringContaining(done) as string, changed: true})],
+        }),
+      )
       const logged = `${frozen.unit}: the watchdog had to ${done}`
       await waitFor(async () => (await journalLines(frozen, 'the watchdog had to')).includes(logged), 'the line in the log')
 
@@ -50,10 +55,6 @@ await describeOnSystemd('the watchdog', (machine) => {
       const again = await frozen.mainPid()
       await waitFor(async () => (await journalLines(frozen, 'watchdog waits')).includes(`pid ${again} is wedged`), 'the pause', 90_000)
       expect([await healthy.mainPid(), await frozen.mainPid(), await unwatched.mainPid()]).toEqual([pids[0], again, pids[2]])
-      // Should the next one start before the uninstall, that must not have to wait for a frozen one.
-      await frozen.configure({})
-      for (const service of [unwatched, frozen]) await service.sh('kill -9 "$1"', [String(await service.mainPid())])
-      for (const service of [healthy, frozen, unwatched]) await service.must('uninstall')
     }, 240_000)
   })
 })

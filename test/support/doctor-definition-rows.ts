@@ -54,6 +54,7 @@ export const definitionRows: readonly DoctorRow<ServiceOnMachine>[] = [
     kind: 'missing',
     severity: 'warning',
     how: 'the service helper is removed',
+    provedBy: 'test/doctor/checks/helper-missing.test.ts',
     what: /service-helper\.sh is gone/,
     break: async (service) => {
       await service.sh('rm "$1/service-helper.sh"', [service.support])

@@ -63,6 +63,7 @@ export const machineRows: readonly DoctorRow<ServiceOnMachine>[] = [
     kind: 'foreign-owner',
     severity: 'warning',
     how: 'files of the home that belong to root, as their user sees it',
+    provedBy: 'test/doctor/checks/file-access.test.ts',
     what: /1 file in the home of .* do(es)? not belong to \w+/,
     break: async (service) => {
       await service.sh('chown root:root "$1/.hermes-svc.json"', [service.home])
@@ -108,6 +109,7 @@ export const machineRows: readonly DoctorRow<ServiceOnMachine>[] = [
     kind: 'secrets-open',
     severity: 'warning',
     how: 'the file with the variables is made readable to all',
+    provedBy: 'test/doctor/checks/file-access.test.ts',
     what: /others can read the gateway's variables: .*gateway\.env has mode 644/,
     install: ['--env', 'TOKEN=x'],
     break: async (service) => {

@@ -65,6 +65,7 @@ export const processRows: readonly Row[] = [
     kind: 'children',
     severity: 'warning',
     how: 'a gateway that reaps none of its children',
+    provedBy: 'test/doctor/checks/zombie-pid.test.ts',
     what: /12 children of the gateway \(pid \d+\) have ended, and it does not reap them/,
     break: restartedWith({zombie_children: 12}),
     fix: null,
@@ -98,6 +99,7 @@ export const processRows: readonly Row[] = [
     kind: 'alone',
     severity: 'error',
     how: 'a gateway from a shell, of a service that should be stopped',
+    provedBy: 'test/doctor/checks/orphan-gateway.test.ts',
     what: /runs outside its service/,
     break: async (service) => {
       await service.must('stop')
@@ -138,6 +140,7 @@ export const processRows: readonly Row[] = [
     kind: 'none-configured',
     severity: 'info',
     how: 'a gateway without any platform',
+    provedBy: 'test/doctor/checks/chat-setup.test.ts',
     what: /no chat platform is set up, so nobody can talk to it/,
     break: restartedWith({state_fields: {platforms: {}}}),
     fix: null,
@@ -164,6 +167,7 @@ export const processRows: readonly Row[] = [
     kind: 'nobody-allowed',
     severity: 'info',
     how: 'a chat that is connected, and no list of who may talk to it',
+    provedBy: 'test/doctor/checks/chat-setup.test.ts',
     what: /nobody is allowed to talk to it yet/,
     break: restartedWith({platforms: {telegram: {state: 'connected'}}}),
     fix: null,

@@ -70,6 +70,11 @@ export class HeartbeatTimer {
     await waitFor(ended, `the end of a tick of ${this.timer}`, 40_000)
   }
 
+  /** Ends the ticks of a test that has seen enough of them, as its machine goes on. */
+  async rests(): Promise<void> {
+    await this.service.systemctl('stop', this.timer)
+  }
+
   /** What there is of it: its files, one a line, and what systemd knows. The program too where it is this user's alone. */
   async traces(): Promise<string[]> {
     const {service, timer, tick, entry} = this

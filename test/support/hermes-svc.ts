@@ -39,12 +39,14 @@ export async function hermesSvc(
   }
 }
 
-/** Between two questions; a question that takes long is asked less often, so that whatever is waited for has the processor. */
+/** Between two questions; a question that takes long, or was asked for long, is asked less often, so that whatever is waited for has the processor. */
 const PAUSE_MS = 50
+/** Pauses in the time that a question takes, and of that which it was asked for. */
+const [PAUSE_OF_QUESTION, PAUSE_OF_WAIT] = [3, 1 / 16]
 
 /** Asks until the answer is neither undefined nor false, and returns it; throws after the time limit, with what the last question threw. */
 export async function waitFor<T>(ask: () => T | Promise<T>, what: string, timeoutMs = 60_000): Promise<Exclude<T, undefined | false>> {
-  const limitMs = performance.now() + timeoutMs
+  const beganMs = performance.now()
   for (;;) {
     const askedMs = performance.now()
     let cause: unknown
@@ -55,7 +57,7 @@ export async function waitFor<T>(ask: () => T | Promise<T>, what: string, timeou
       cause = error
     }
     const nowMs = performance.now()
-    if (nowMs > limitMs) throw new Error(`after ${timeoutMs} ms still waiting for ${what}`, {cause})
-    await setTimeout(Math.max(PAUSE_MS, 2 * (nowMs - askedMs)))
+    if (nowMs > beganMs + timeoutMs) throw new Error(`after ${timeoutMs} ms still waiting for ${what}`, {cause})
+    await setTimeout(Math.max(PAUSE_MS, PAUSE_OF_QUESTION * (nowMs - askedMs), PAUSE_OF_WAIT * (nowMs - beganMs)))
   }
 }
