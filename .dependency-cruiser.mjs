@@ -7,6 +7,7 @@ const LAYERS = [
   {name: 'service and plan', path: '^src/(service|plan)/'},
   {name: 'managers', path: '^src/managers/(?!\\w+/checks/)'},
   {name: 'observe', path: '^src/observe/'},
+  {name: 'notify', path: '^src/notify/'},
   {name: 'tick', path: '^src/tick/'},
   {name: 'lifecycle', path: '^src/lifecycle/'},
   {name: 'doctor', path: '^src/doctor/|^src/managers/\\w+/checks/'},

@@ -6,13 +6,15 @@ import path from 'node:path'
 import {writeManifestAndHelp} from './help.mjs'
 import {licences} from './licences.mjs'
 import {coldParts, lazyRequires, oclifFolder, slimIndex, vendorEntries} from './oclif.mjs'
-import {coldPackages, noPackages, onlyPlaces, sharedBuiltins} from './packages.mjs'
+import {coldPackages, noPackages, onlyPlaces, packedPackages, sharedBuiltins} from './packages.mjs'
 import {DIST, ROOT} from './places.mjs'
 import {compiledTemplates} from './templates.mjs'
 import {keepOnly, write} from './write.mjs'
 
 /** Bundles beside the one of all commands; bin/hermes-svc.cjs knows them. */
 const QUICK_COMMANDS = {look: ['status', 'list', 'health'], doctor: ['doctor']}
+/** What the tick needs to tell somebody of something: to run a command, and to get out of a network through a proxy. */
+const PACKED = ['execa', 'proxy-from-env', 'https-proxy-agent']
 const esbuild = await import('esbuild').catch((error) => {
   process.stderr.write(`cannot build: ${error.message}\nThe build needs the development packages: npm install --include=dev\n`)
   process.exit(1)
@@ -66,13 +68,14 @@ async function build() {
       }),
     ),
   )
+  const packed = []
   const heartbeat = await esbuild.build({
     ...common,
     entryPoints: {heartbeat: 'src/heartbeat-entry.ts'},
     outdir: DIST,
     // Without the version, so that a release that changes nothing in it leaves it as it is where it is installed.
     banner: {js: `// The heartbeat tick of ${name}`},
-    plugins: [sharedBuiltins(), onlyPlaces(), noPackages('the tick')],
+    plugins: [sharedBuiltins(), onlyPlaces(), packedPackages(esbuild, common, PACKED, packed), noPackages('the tick')],
   })
   const completion = await esbuild.build({
     ...common,
@@ -97,7 +100,7 @@ async function build() {
     [...vendored.values()].map((file) => path.basename(file)),
   )
 
-  const metafiles = [...bundles, heartbeat, vendor].map(({metafile}) => metafile)
+  const metafiles = [...[...bundles, heartbeat, vendor].map(({metafile}) => metafile), ...packed]
   write(path.join(DIST, 'THIRD-PARTY-LICENSES.txt'), licences(metafiles))
   if (process.argv[2] === '--metafile') fs.writeFileSync(process.argv[3], JSON.stringify(metafiles))
   copyStandIn()

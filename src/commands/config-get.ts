@@ -4,6 +4,7 @@ import {didYouMean} from '../text/suggest.js'
 import type {CommandResult} from './base.js'
 import {settingReports, settingsOf} from './config.js'
 import {ServiceCommand} from './service-command.js'
+import {NOTIFY_SETTING_NAMES} from './notify-settings.js'
 import {SETTING_NAMES} from './setting-list.js'
 
 export default class ConfigGet extends ServiceCommand<typeof ConfigGet> {
@@ -11,7 +12,11 @@ export default class ConfigGet extends ServiceCommand<typeof ConfigGet> {
   static override description = 'Reads only. The values of variables are not shown.'
   static override examples = ['<%= config.bin %> config get watchdog']
   static override args = {
-    setting: Args.string({required: true, options: [...SETTING_NAMES, 'drain-timeout', 'cron-drain-timeout'], description: 'its name'}),
+    setting: Args.string({
+      required: true,
+      options: [...SETTING_NAMES, ...NOTIFY_SETTING_NAMES, 'drain-timeout', 'cron-drain-timeout'],
+      description: 'its name',
+    }),
   }
 
   protected async execute(): Promise<CommandResult> {

@@ -2,6 +2,7 @@ import {Args} from '@oclif/core'
 import {usageError} from '../errors.js'
 import type {Host} from '../host/host.js'
 import type {DefinitionRequest} from '../lifecycle/definition.js'
+import {type NotifyRequest, togetherNotify} from '../lifecycle/notify-change.js'
 import {planInstall} from '../lifecycle/install.js'
 import {requireInstalled} from '../lifecycle/start.js'
 import {observe} from '../observe/look.js'
@@ -11,10 +12,12 @@ import {didYouMean} from '../text/suggest.js'
 import {type CommandResult, dryRunFlag, timeoutFlag, yesFlag} from './base.js'
 import {environmentRequest} from './definition-flags.js'
 import {ServiceCommand} from './service-command.js'
-import {type Setting, SETTING_NAMES, settingOf, together} from './setting-list.js'
+import {NOTIFY_SETTING_NAMES, notifySettingOf} from './notify-settings.js'
+import {type Setting, SETTING_NAMES, settingOf, type SettingRequest, together} from './setting-list.js'
 
 /** How a variable of the gateway is named among the settings. */
 const VARIABLE = 'env.'
+const ALL_NAMES = [...SETTING_NAMES, ...NOTIFY_SETTING_NAMES]
 
 export const configFlags = {...dryRunFlag, ...yesFlag, ...timeoutFlag}
 
@@ -30,7 +33,7 @@ env.NAME=value sets a variable of the gateway, env.NAME alone takes the value fr
   ]
   static override strict = false
   static override args = {
-    settings: Args.string({required: true, description: `NAME=value, several if you like; names: ${SETTING_NAMES.join(', ')}`}),
+    settings: Args.string({required: true, description: `NAME=value, several if you like; names: ${ALL_NAMES.join(', ')}`}),
   }
   static override flags = configFlags
 
@@ -44,30 +47,36 @@ env.NAME=value sets a variable of the gateway, env.NAME alone takes the value fr
 /** What `NAME=value …` asks for. Throws usage errors. */
 export function setRequest(host: Host, words: readonly string[]): DefinitionRequest {
   const [variables, others] = [words.filter(isVariable), words.filter((word) => !isVariable(word))]
-  const parts = others.map((word) => {
+  const parts: Partial<SettingRequest>[] = []
+  const told: NotifyRequest[] = []
+  for (const word of others) {
     const equals = word.indexOf('=')
     const name = equals < 0 ? word : word.slice(0, equals)
-    const setting = knownSetting(name)
+    const ofNotify = notifySettingOf(name)
+    const setting = ofNotify ? undefined : knownSetting(name)
     if (equals < 0) throw usageError(`${name}: which value? It is typed as ${name}=VALUE`)
     const value = word.slice(equals + 1)
-    if (setting.options && !setting.options.includes(value)) {
+    if (setting?.options && !setting.options.includes(value)) {
       throw usageError(`${name}=${value}: it is one of: ${setting.options.join(', ')}`)
     }
-    return setting.parse(value, name)
-  })
+    if (ofNotify) told.push(ofNotify.parse(value, name))
+    if (setting) parts.push(setting.parse(value, name))
+  }
   const environment = environmentRequest(
     host,
     variables.map((word) => word.slice(VARIABLE.length)),
     [],
   )
-  return {...together(parts), environment}
+  return {...together(parts), environment, notify: togetherNotify(told)}
 }
 
 /** What `NAME …` asks to be as it is without being chosen. Throws usage errors. */
 export function unsetRequest(host: Host, words: readonly string[]): DefinitionRequest {
   const variables = words.filter(isVariable).map((word) => word.slice(VARIABLE.length))
-  const parts = words.filter((word) => !isVariable(word)).map((word) => knownSetting(word).unset)
-  return {...together(parts), environment: environmentRequest(host, [], variables)}
+  const others = words.filter((word) => !isVariable(word))
+  const told = others.flatMap((word) => notifySettingOf(word)?.unset ?? [])
+  const parts = others.filter((word) => notifySettingOf(word) === undefined).map((word) => knownSetting(word).unset)
+  return {...together(parts), environment: environmentRequest(host, [], variables), notify: togetherNotify(told)}
 }
 
 const isVariable = (word: string): boolean => word.startsWith(VARIABLE)
@@ -75,8 +84,8 @@ const isVariable = (word: string): boolean => word.startsWith(VARIABLE)
 function knownSetting(name: string): Setting {
   const setting = settingOf(name)
   if (setting) return setting
-  throw usageError(`there is no setting ${JSON.stringify(name)}${didYouMean(name, SETTING_NAMES)}`, [
-    `settings: ${SETTING_NAMES.join(', ')}, ${VARIABLE}NAME`,
+  throw usageError(`there is no setting ${JSON.stringify(name)}${didYouMean(name, ALL_NAMES)}`, [
+    `settings: ${ALL_NAMES.join(', ')}, ${VARIABLE}NAME`,
   ])
 }
 

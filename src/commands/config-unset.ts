@@ -2,6 +2,7 @@ import {Args} from '@oclif/core'
 import type {CommandResult} from './base.js'
 import {configFlags, planConfig, unsetRequest} from './config-set.js'
 import {ServiceCommand} from './service-command.js'
+import {NOTIFY_SETTING_NAMES} from './notify-settings.js'
 import {SETTING_NAMES} from './setting-list.js'
 
 export default class ConfigUnset extends ServiceCommand<typeof ConfigUnset> {
@@ -12,7 +13,9 @@ export default class ConfigUnset extends ServiceCommand<typeof ConfigUnset> {
     '<%= config.bin %> config unset env.TELEGRAM_BOT_TOKEN',
   ]
   static override strict = false
-  static override args = {settings: Args.string({required: true, description: `names of settings: ${SETTING_NAMES.join(', ')}`})}
+  static override args = {
+    settings: Args.string({required: true, description: `names of settings: ${[...SETTING_NAMES, ...NOTIFY_SETTING_NAMES].join(', ')}`}),
+  }
   static override flags = configFlags
 
   protected async execute(): Promise<CommandResult> {

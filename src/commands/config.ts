@@ -1,6 +1,7 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {configuredDrain} from '../gateway/drain.js'
 import {howToBegin} from '../lifecycle/first-contact.js'
+import {notifyOf} from '../lifecycle/notify-change.js'
 import {ownCommand} from '../lifecycle/own-command.js'
 import {requireInstalled} from '../lifecycle/start.js'
 import type {DirectiveDrift} from '../managers/manager.js'
@@ -10,6 +11,7 @@ import type {ServiceSettings} from '../service/settings.js'
 import {prepareWidths, table} from '../text/layout.js'
 import type {CommandResult} from './base.js'
 import {ServiceCommand} from './service-command.js'
+import {NOTIFY_SETTING_NAMES, NOTIFY_SETTINGS} from './notify-settings.js'
 import {SETTING_NAMES, settingOf} from './setting-list.js'
 
 /** Where the value of a setting comes from. `found`: it was looked for; `home`: the gateway's own configuration. */
@@ -92,7 +94,8 @@ export function settingsOf(target: Target): {readonly seen: Observation; readonl
 }
 
 /** Every setting, those that the gateway's own configuration decides too. */
-export async function settingReports({userHost, service}: Target, settings: ServiceSettings): Promise<SettingReport[]> {
+export async function settingReports(target: Target, settings: ServiceSettings): Promise<SettingReport[]> {
+  const {userHost, service} = target
   const own = SETTING_NAMES.flatMap((name) => {
     const setting = settingOf(name)
     if (!setting) return []
@@ -101,12 +104,19 @@ export async function settingReports({userHost, service}: Target, settings: Serv
     const from: SettingSource = isGiven ? 'given' : name === 'command' ? 'found' : 'default'
     return [{name, value, default: name === 'command' ? null : setting.defaultText, from}]
   })
+  const notify = notifyOf(target)
+  const told = NOTIFY_SETTING_NAMES.map((name): SettingReport => {
+    const {show, defaultText} = NOTIFY_SETTINGS[name]
+    const value = show(notify)
+    return {name, value, default: defaultText, from: value === defaultText ? 'default' : 'given'}
+  })
   const drain = await configuredDrain(userHost, service.profile.home)
   const ofHome = (name: string, seconds: number, configured: number | undefined): SettingReport => ({
     ...{name, value: `${seconds}s`, default: null, from: configured === undefined ? 'default' : 'home'},
   })
   return [
     ...own,
+    ...told,
     ofHome('drain-timeout', settings.drainSec, drain.drainSec),
     ofHome('cron-drain-timeout', settings.cronDrainSec, drain.cronDrainSec),
   ]

@@ -6,6 +6,7 @@ import type {DefinitionRequest} from '../lifecycle/definition.js'
 import {refusedVariableName, refusedVariableValue} from '../service/environment-variable.js'
 import {DEFAULT_WATCHDOG_TICKS} from '../service/settings.js'
 import {shown} from '../service/text-check.js'
+import {type NotifyFlagValues, notifyRequest} from './notify-settings.js'
 import {type Setting, SETTING_NAMES, type SettingName, SETTINGS, together} from './setting-list.js'
 
 /** The flag of a setting with a value. */
@@ -34,13 +35,14 @@ export const definitionFlags = {
 export const bareDefinitionFlags = {watchdog: String(DEFAULT_WATCHDOG_TICKS)}
 
 /** Turns the flags into a request. Throws usage errors that name the flag and the reason. */
-export function definitionRequest(host: Host, flags: DefinitionFlagValues): DefinitionRequest {
+export function definitionRequest(host: Host, flags: DefinitionFlagValues & NotifyFlagValues): DefinitionRequest {
   const given = SETTING_NAMES.flatMap((name) => {
     const value = flags[name]
     const text = typeof value === 'boolean' ? (value ? 'on' : 'off') : value
     return text === undefined ? [] : [SETTINGS[name].parse(text, `--${name}`)]
   })
-  return {...together(given), environment: environmentRequest(host, flags.env ?? [], flags['unset-env'] ?? [])}
+  const environment = environmentRequest(host, flags.env ?? [], flags['unset-env'] ?? [])
+  return {...together(given), environment, notify: notifyRequest(flags)}
 }
 
 /** The variables that are asked for. `set`: `NAME=value`, or NAME for the value that it has here. Throws usage errors that name the flag. */

@@ -8,6 +8,8 @@ import {confirmed} from '../doctor/look-again.js'
 import {observeScenes} from '../doctor/scene.js'
 import {diagnosisReport, exitStatusOf} from '../doctor/summary.js'
 import {usageError} from '../errors.js'
+import {HostError} from '../host/host.js'
+import {DELIVERY_DEADLINE_MS} from '../notify/event.js'
 import type {Target} from '../observe/where.js'
 import {doctorText} from '../ui/doctor-text.js'
 import type {Failure} from '../ui/failure.js'
@@ -29,13 +31,14 @@ interface FixReport {
 export default class Doctor extends ServiceCommand<typeof Doctor> {
   static override summary = 'Look for every known failure, and say what cures it'
   static override description =
-    `Reads only, unless --fix is given. Ends with 0 if nothing is wrong, 1 if something is, 4 if all that is left is what cannot be told.
+    `Reads only, unless --fix or --notify is given. Ends with 0 if nothing is wrong, 1 if something is, 4 if all that is left is what cannot be told.
 With --fix it applies the fixes that end nothing that works and decide nothing that is yours to decide, then looks again.`
   static override examples = [
     '<%= config.bin %> doctor',
     '<%= config.bin %> doctor --all --json',
     '<%= config.bin %> doctor --only start-limit,crash-loop',
     '<%= config.bin %> doctor --fix',
+    '<%= config.bin %> doctor --all --notify > /dev/null',
     '<%= config.bin %> doctor --json --annotations github > doctor.json',
   ]
   static override flags = {
@@ -46,6 +49,10 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
     only: Flags.string({description: 'only these checks; several with commas', helpValue: '<ids>', multiple: true, delimiter: ','}),
     skip: Flags.string({description: 'all checks but these', helpValue: '<ids>', multiple: true, delimiter: ',', exclusive: ['only']}),
     fix: Flags.boolean({description: 'apply the fixes that are safe to apply unasked'}),
+    notify: Flags.boolean({
+      description:
+        'for a job of cron: tell the targets of notify where the heartbeat, which tells all else, does not run; once, and when it is back',
+    }),
     report: Flags.string({description: 'write all that was seen, without secrets, to a new file for a bug report', helpValue: '<file>'}),
   }
 
@@ -63,6 +70,7 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
       writeReport(this.host, this.flags.report, diagnoses)
       this.note(`Written: ${this.flags.report}. Read it before you pass it on.`)
     }
+    if (this.flags.notify) await this.tellLost(diagnoses)
     await this.annotate(({findingAnnotations}) => findingAnnotations(reports))
     const exitStatus = exitStatusOf(reports.flatMap(({findings}) => findings))
     return {exitStatus, json: {ok: exitStatus === 0, services: reports, fixes}}
@@ -73,6 +81,19 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
     const options = {wedgeWindowMs, isNamed: !this.flags.all, anyScope: this.flags.scope === undefined}
     const scenes = await observeScenes(targets, options)
     return confirmed(await Promise.all(scenes.map((scene) => examine(scene, checks))), checks, options)
+  }
+
+  private async tellLost(diagnoses: readonly Diagnosis[]): Promise<void> {
+    const {tellLost} = await import('../doctor/tell-lost.js')
+    const signal = AbortSignal.timeout(DELIVERY_DEADLINE_MS)
+    for (const {scene, findings} of diagnoses) {
+      try {
+        for (const line of await tellLost(scene.target, findings, signal)) this.note(line)
+      } catch (error) {
+        if (!(error instanceof HostError)) throw error
+        this.note(`${scene.target.service.name}: nobody was told: ${error.message}`)
+      }
+    }
   }
 
   /** Applies what is safe, one after the other, each on what the one before has left; what no fix has touched is not looked at again. */

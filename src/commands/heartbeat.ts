@@ -41,7 +41,9 @@ touched, in place. The watchdog does not count ticks by hand.`
 
   private async tickOne(target: Target): Promise<{report: TickReport; isFault: boolean}> {
     const {name: service, profile, account} = target.service
-    const {verdict, result} = await tick(target, profile.home, account.uid, this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS)
+    const {verdict, result} = await tick(target, profile.home, account.uid, {
+      windowMs: this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS,
+    })
     const report: TickReport = {
       service,
       profile: profile.name,

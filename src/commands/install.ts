@@ -2,6 +2,7 @@ import {Flags} from '@oclif/core'
 import {planInstall} from '../lifecycle/install.js'
 import {type CommandResult, dryRunFlag, timeoutFlag, yesFlag} from './base.js'
 import {bareDefinitionFlags, definitionFlags, definitionRequest} from './definition-flags.js'
+import {notifyFlags} from './notify-settings.js'
 import {ServiceCommand} from './service-command.js'
 
 export default class Install extends ServiceCommand<typeof Install> {
@@ -13,11 +14,13 @@ A unit that another tool wrote is adopted: it is kept, and our restart policy is
     '<%= config.bin %> install',
     '<%= config.bin %> install --profile work --env TELEGRAM_BOT_TOKEN',
     'sudo <%= config.bin %> install --run-as hermes',
+    '<%= config.bin %> install --notify ntfy://ntfy.sh/my-topic --ping https://hc-ping.com/UUID',
     '<%= config.bin %> install --dry-run',
   ]
   static override bareFlags = bareDefinitionFlags
   static override flags = {
     ...definitionFlags,
+    ...notifyFlags,
     ...dryRunFlag,
     ...yesFlag,
     ...timeoutFlag,

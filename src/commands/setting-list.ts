@@ -8,7 +8,7 @@ import {inUnits, parseDurationMs} from './duration.js'
 // What can be chosen for a service: the one list from which the flags of install and the command config come.
 
 /** The part of a request that is about settings, variables aside. */
-export type SettingRequest = Omit<DefinitionRequest, 'environment'>
+export type SettingRequest = Omit<DefinitionRequest, 'environment' | 'notify'>
 
 /** One thing that can be chosen, by the name of its flag. */
 export interface Setting {

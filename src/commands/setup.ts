@@ -23,6 +23,7 @@ import {type Paint, paintFor} from '../ui/paint.js'
 import {didYouMean} from '../text/suggest.js'
 import {type CommandResult, dryRunFlag, timeoutFlag} from './base.js'
 import {bareDefinitionFlags, definitionFlags, definitionRequest} from './definition-flags.js'
+import {notifyFlags} from './notify-settings.js'
 import {ServiceCommand} from './service-command.js'
 
 /** What became of one repair. */
@@ -49,6 +50,7 @@ Ctrl-C at a question changes nothing; later what was under way is taken back. Wi
   static override bareFlags = bareDefinitionFlags
   static override flags = {
     ...definitionFlags,
+    ...notifyFlags,
     ...dryRunFlag,
     ...timeoutFlag,
     yes: Flags.boolean({char: 'y', description: 'ask nothing: what no flag says is as its default, and the plan is applied'}),
@@ -80,7 +82,11 @@ Ctrl-C at a question changes nothing; later what was under way is taken back. Wi
     this.notePaint = await paintFor(this.host.stderrIsTty, this.host.env)
     this.width = this.host.stderrColumns ?? NO_TERMINAL_WIDTH
     const settled = await settle(this.host, {...this.flags, ...this.targetFlags}, this.interviewer)
-    const request = {...definitionRequest(this.host, settled.flags), timeoutMs: this.flags.timeout, force: this.flags.force}
+    const request = {
+      ...definitionRequest(this.host, {...this.flags, ...settled.flags}),
+      timeoutMs: this.flags.timeout,
+      force: this.flags.force,
+    }
     const repairs = await loadChecks((settled.answers.fix?.value as string[] | undefined) ?? [])
     const tasks = await this.during('see what is to change', () => planTasks(settled.target, request, repairs))
     return this.flags['dry-run'] ? this.showOnly(settled, tasks) : this.apply(settled, tasks)

@@ -1,11 +1,10 @@
 import {onlineReport, report as statusOf} from '../observe/report.js'
 import {onlineOfScene} from './situation.js'
 import {usageError} from '../errors.js'
-import {TOOL_ENVIRONMENT} from '../gateway/process-darwin.js'
 import type {Host} from '../host/host.js'
-import {readIfAllowed} from '../host/tolerant-read.js'
 import {logTail} from '../lifecycle/log-tail.js'
 import {knownSecrets} from '../lifecycle/known-secrets.js'
+import {machineName} from '../service/machine-name.js'
 import {redactValue} from '../service/redact.js'
 import type {Diagnosis} from './examine.js'
 import {diagnosisReport} from './summary.js'
@@ -35,14 +34,8 @@ export function writeReport(host: Host, file: string, diagnoses: readonly Diagno
   const about = {
     accounts: [...new Set(targets.map(({service}) => service.account))],
     values: [...new Set(targets.flatMap(knownSecrets))],
-    machine: nameOf(host),
+    machine: machineName(host),
   }
   const report = redactValue({schemaVersion: 1, machine, services}, about)
   host.writeAtomic(file, `${JSON.stringify(report, null, 2)}\n`, MODE)
-}
-
-/** The machine's name, as its logs have it; '' if it cannot be told. */
-function nameOf(host: Host): string {
-  if (host.platform === 'linux') return readIfAllowed(host, '/proc/sys/kernel/hostname')?.trim() ?? ''
-  return host.read(['/bin/hostname', '-s'], {env: TOOL_ENVIRONMENT}).stdout.trim()
 }

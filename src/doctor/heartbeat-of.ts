@@ -1,5 +1,9 @@
 import {ServiceError} from '../errors.js'
 import type {HeartbeatDefinition} from '../managers/manager.js'
+import {sharedLock, sharedTick, under} from '../lifecycle/shared.js'
+import type {Target} from '../observe/where.js'
+import type {Step} from '../plan/plan.js'
+import type {ServiceSettings} from '../service/settings.js'
 import {oncePerLook} from './once-per-look.js'
 import type {Scene} from './scene.js'
 
@@ -19,4 +23,10 @@ const definitionOf = oncePerLook(async ({target: {manager, service}, seen}): Pro
 export function heartbeatOf(scene: Scene): Promise<HeartbeatDefinition | undefined> {
   const {manager, service} = scene.target
   return definitionOf(scene, `${manager.scope} ${service.account.uid}`)
+}
+
+/** The steps that have the tick of a service run, as its settings ask for it. */
+export async function tickSteps(target: Target, settings: ServiceSettings | undefined): Promise<Step[]> {
+  const {steps} = await target.manager.tick.heartbeat(target.service, settings)
+  return under(sharedLock(target), [sharedTick(target, steps, {settings, former: settings})])
 }

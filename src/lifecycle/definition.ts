@@ -8,6 +8,7 @@ import {findGatewayCommand, parseCommandFlag} from '../service/gateway-command.j
 import {ownVersion} from '../service/own-version.js'
 import {DEFAULT_RESTART_POLICY, type RestartPolicy} from '../service/restart-policy.js'
 import {DEFAULT_HEARTBEAT, type HeartbeatSettings, type ServiceSettings} from '../service/settings.js'
+import type {NotifyRequest} from './notify-change.js'
 import {observe, type Observation} from '../observe/look.js'
 import type {Target} from '../observe/where.js'
 
@@ -21,6 +22,8 @@ export interface DefinitionRequest {
   readonly linger?: boolean | undefined
   readonly policy: Partial<RestartPolicy>
   readonly heartbeat: Partial<HeartbeatSettings>
+  /** Who is told; undefined: as before. */
+  readonly notify?: NotifyRequest | undefined
 }
 
 /** A definition as this machine would get it, and the settings it was rendered from. */
@@ -81,6 +84,9 @@ export async function renderService(
   const writtenBy = recorded ? recorded.writtenBy : version
   if (request.heartbeat.watchdogTicks && !settings.heartbeat.enabled) {
     throw usageError('--watchdog: it is the heartbeat that finds out, so --heartbeat must be on')
+  }
+  if (request.notify?.add?.length && !settings.heartbeat.enabled) {
+    throw usageError('--notify: it is the heartbeat that finds out and tells, so --heartbeat must be on')
   }
   const environment = manager.definition.readEnvironment(service)
   for (const [name, value] of request.environment) {

@@ -19,6 +19,7 @@ import {type DefinitionRequest, doorOf, isOfAnotherTool, type Rendered, renderSe
 import {isFirstHomeOf, makeFirstHome} from './first-home.js'
 import {decide, type InstallFacts, type InstallManner} from './install-decide.js'
 import {installSteps} from './install-render.js'
+import {notifySteps} from './notify-change.js'
 import {requireNoOrphan, requireUsableDefinition} from './start.js'
 import {waitUntilUp} from './wait.js'
 
@@ -63,7 +64,11 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
   const {desired, restart, start, staysDown, isPutOff, kept} = decision
   if (start || restart) requireVisible(target, await askUnseen(target, seen))
   if (start) requireNoOrphan(target, seen)
-  const steps = [...(isHomeNew ? [makeFirstHome(target)] : []), ...installSteps(target, rendered, facts, decision)]
+  const steps = [
+    ...(isHomeNew ? [makeFirstHome(target)] : []),
+    ...notifySteps(target, request.notify),
+    ...installSteps(target, rendered, facts, decision),
+  ]
   const what = isAdopted ? `${service.name} is adopted: its own unit is kept, our policy is added` : `${service.name} is installed`
   return {
     title: `install ${service.name} (${manager.title})`,

@@ -15,6 +15,8 @@ import type {HeartbeatSettings, ServiceSettings} from '../service/settings.js'
 import {clearDeadRecord} from './stale-record.js'
 import type {Place} from '../observe/place.js'
 import {writePlannedStop} from '../gateway/signal-gateway.js'
+import {DELIVERY_DEADLINE_MS} from '../notify/event.js'
+import {notify} from '../tick/notify.js'
 import {watch} from '../tick/watchdog.js'
 import type {RunWish} from '../service/run-record.js'
 import {RunMark} from './run-mark.js'
@@ -50,6 +52,7 @@ export class Keeper {
   /** The gateway that runs came of such a wish, or of an end that a command had asked for. */
   private isFresh = false
   private restarts = -1
+  private lastTickFailure: string | undefined
   private readonly mark: RunMark
   /** Aborted by whatever ends the wait before a start. */
   private wait = new AbortController()
@@ -80,7 +83,11 @@ export class Keeper {
         this.failures = failures
         this.options.say(text)
         this.mark.say({activity: 'waiting', failuresInARow: failures, lastExit: lastExitOf(end)})
-        if (waitMs === null) return status
+        if (waitMs === null) {
+          // No tick comes any more that could tell of it.
+          if (!this.isStopping && this.options.heartbeat.enabled) await this.tickOnce()
+          return status
+        }
         await this.place.host.sleep(waitMs, this.wait.signal)
         if (this.isStopping) {
           this.options.say('the start was called off')
@@ -236,21 +243,39 @@ export class Keeper {
 
   /** Ticks as the timer of a service does. */
   private async keepTicking(): Promise<void> {
-    const {userHost, host, profile, account} = this.place
-    const {heartbeat, folder, say} = this.options
-    let lastFailure: string | undefined
+    const {host} = this.place
     for (;;) {
-      await host.sleep(heartbeat.intervalSec * 1000, this.over.signal)
+      await host.sleep(this.options.heartbeat.intervalSec * 1000, this.over.signal)
       if (this.over.signal.aborted) return
-      if (!this.gateway || this.isStopping) continue
-      const ticked = await tick({host, userHost}, profile.home, account.uid)
-      const failure = ticked.result.kind === 'failed' ? ticked.result.why : undefined
-      if (failure !== undefined && failure !== lastFailure) say(`no heartbeat: ${failure}`)
-      lastFailure = failure
-      if (heartbeat.watchdogTicks === null) continue
-      const service = {name: this.options.name, home: profile.home, runtimeFolder: folder, limit: heartbeat.watchdogTicks}
-      const line = await watch({host, userHost}, {...service, isOwn: (process) => this.isOwn(process)}, ticked)
-      if (line !== undefined) say(line)
+      if (!this.isStopping) await this.tickOnce()
+    }
+  }
+
+  private async tickOnce(): Promise<void> {
+    const {userHost, host, profile, account} = this.place
+    const {heartbeat, folder, say, name, settings} = this.options
+    const ticked = await tick({host, userHost}, profile.home, account.uid, {isFromHere: true})
+    const failure = ticked.result.kind === 'failed' ? ticked.result.why : undefined
+    if (failure !== undefined && failure !== this.lastTickFailure) say(`no heartbeat: ${failure}`)
+    this.lastTickFailure = failure
+    const service = {name, home: profile.home, runtimeFolder: folder}
+    const watchdog = {limit: heartbeat.watchdogTicks ?? Infinity, isOwn: (process: ProcessInfo) => this.isOwn(process)}
+    const watched = heartbeat.watchdogTicks === null ? undefined : await watch({host, userHost}, {...service, ...watchdog}, ticked)
+    if (watched) say(watched.line)
+    try {
+      const notified = {
+        ...service,
+        scope: settings.scope,
+        profile: profile.name,
+        intervalSec: heartbeat.intervalSec,
+        failuresInARow: this.failures,
+      }
+      const telling = await notify({host, userHost}, notified, ticked, watched?.killed === true)
+      const lines = (await telling?.deliver(AbortSignal.any([this.over.signal, AbortSignal.timeout(DELIVERY_DEADLINE_MS)]))) ?? []
+      for (const line of lines) say(line)
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error
+      say(error.message)
     }
   }
 

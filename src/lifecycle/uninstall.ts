@@ -4,6 +4,7 @@ import {ownerDoor} from '../host/account-door.js'
 import {type Plan, singleSteps} from '../plan/plan.js'
 import {desiredStateFile} from '../service/desired-state.js'
 import {takeBackShared, undoUninstall} from './install-undo.js'
+import {forgetNotify} from './notify-change.js'
 import {endOthers, isAboutToRestart} from './stop.js'
 import {sharedLock, sharedTick, under} from './shared.js'
 import {requireSameHome, type Target} from '../observe/where.js'
@@ -53,6 +54,8 @@ export async function planUninstall(target: Target, options: {timeoutMs: number}
   if (singleSteps(shared).length > 0) steps.push(...under(sharedLock(target), shared))
   if (userHost.lstat(record))
     steps.push({kind: 'remove-file', why: 'remove the record of the desired state', path: record, as: service.account})
+  // Targets are secrets that nothing uses any more.
+  if (isInstalled) steps.push(...forgetNotify(target))
   return {
     title: `uninstall ${service.name} (${manager.title})`,
     steps,

@@ -11,6 +11,8 @@ export interface TickPlaces {
   readonly serviceName: (serviceFolder: string) => string
   /** False for folders there that are no gateway's; absent: all of them are. */
   readonly isService?: (folder: string) => boolean
+  /** Why the manager does not start that service again, which is down; absent where it always does. Reads only, and never throws. */
+  readonly whyKeptDown?: (serviceFolder: string, settings: ServiceSettings) => Promise<'start-limit' | undefined>
   /** True if a process is the service's own, which its manager starts again when it ends. */
   readonly isOwn: (serviceFolder: string, process: ProcessInfo) => boolean
 }

@@ -5,7 +5,7 @@ import type {Observation} from './look.js'
 import type {Online} from './online.js'
 
 /** This many failures in a row, and a service is crash-looping: the next one is at least some seconds away. */
-const CRASH_LOOP_FAILURES = 3
+export const CRASH_LOOP_FAILURES = 3
 
 /** What a service is doing, in one word, and the exit status that `status` ends with for it (DESIGN's contract). */
 export interface Assessment {

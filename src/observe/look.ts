@@ -45,8 +45,8 @@ export function lookAtHome(doors: Doors, home: string, isFromHere = false): Seen
  * The same, and its event loop is asked. One whose main thread is seen in epoll at the first glance is not asked any more, which costs a
  * process as small as the tick a quarter of its time and says the same.
  */
-export async function proveHome(doors: Doors, home: string, windowMs = DEFAULT_WEDGE_WINDOW_MS): Promise<SeenGateway> {
-  const seen = lookAtHome(doors, home)
+export async function proveHome(doors: Doors, home: string, windowMs = DEFAULT_WEDGE_WINDOW_MS, isFromHere = false): Promise<SeenGateway> {
+  const seen = lookAtHome(doors, home, isFromHere)
   const loop = glance(doors, seen.verdict)
   return loop ? judged({...seen, loop}) : proveSeen(doors, seen, windowMs)
 }

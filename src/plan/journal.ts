@@ -3,6 +3,7 @@ import {HomeFile} from '../gateway/contract.js'
 import {isObject} from '../gateway/records.js'
 import {type AccountHost, HostError} from '../host/host.js'
 import {type EndLine, parseEndLine} from '../service/end-line.js'
+import type {EventLine} from '../service/event-line.js'
 import type {AppliedStep} from './plan.js'
 
 /** A journal of 4 MiB is begun anew by the helper of a service, which writes most of it; the former one is kept as `.1`. */
@@ -46,7 +47,7 @@ export function journalStep(applied: AppliedStep): JournalStep {
  * Appends one line to the home's journal. `host` acts as the home's owner. Returns why it could not be written (a full disk, a home that
  * is gone); the plan itself is done by then, so that is no failure of it.
  */
-export function appendJournal(host: AccountHost, home: string, entry: JournalEntry | EndLine): string | undefined {
+export function appendJournal(host: AccountHost, home: string, entry: JournalEntry | EndLine | EventLine): string | undefined {
   try {
     host.makeFolder(path.join(home, HomeFile.logFolder), 0o700)
     host.appendLine(journalFile(home), JSON.stringify(entry), 0o600)

@@ -3,7 +3,8 @@ import {isObject} from '../gateway/records.js'
 
 /** What the tick saw begin, or be over: what `notify` tells of. */
 export const EVENT_WORDS = [
-  ...(['down', 'wedged', 'crash-looping', 'fatal-config', 'start-limit', 'platform-down', 'watchdog-restart', 'recovered'] as const),
+  ...(['down', 'wedged', 'crash-looping', 'fatal-config', 'start-limit', 'watchdog-restart', 'platform-down'] as const),
+  ...(['recovered', 'heartbeat-lost'] as const),
 ] as const
 export type EventWord = (typeof EVENT_WORDS)[number]
 

@@ -4,6 +4,8 @@ import path from 'node:path'
 import {tick} from './tick.js'
 import {type Host, HostError} from '../host/host.js'
 import {parseSettings, type ServiceSettings} from '../service/settings.js'
+import {DELIVERY_DEADLINE_MS} from '../notify/event.js'
+import {notify, type Telling} from './notify.js'
 import {watch} from './watchdog.js'
 
 /** What is to be logged, the worst first: `failed` is our own failure. */
@@ -25,23 +27,53 @@ export async function tickAll(host: Host, places: TickPlaces): Promise<TickLine[
     if (!(error instanceof HostError)) throw error
     return [{failed: true, text: error.message}]
   }
-  const lines = await Promise.all(folders.map((folder) => tickService(host, places, folder)))
-  return lines.flat()
+  const ticked = await Promise.all(folders.map((folder) => tickService(host, places, folder)))
+  const lines = ticked.flatMap((one) => one.lines)
+  const tellings = ticked.flatMap(({name, telling}) => (telling ? [{name, telling}] : []))
+  // Once every gateway has had its tick: a receiver that does not answer keeps none of them waiting.
+  return tellings.length === 0 ? lines : [...lines, ...(await tellAll(tellings))]
 }
 
-async function tickService(host: Host, places: TickPlaces, folder: string): Promise<TickLine[]> {
+async function tellAll(tellings: readonly {readonly name: string; readonly telling: Telling}[]): Promise<TickLine[]> {
+  const signal = AbortSignal.timeout(DELIVERY_DEADLINE_MS)
+  const told = await Promise.all(
+    tellings.map(async ({name, telling}) =>
+      (await guarded(() => telling.deliver(signal))).map((text) => ({failed: false, text: `${name}: ${text}`})),
+    ),
+  )
+  return told.flat()
+}
+
+/** Whether somebody can be told is no matter of the tick. */
+async function guarded(work: () => Promise<string[]>): Promise<string[]> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof HostError) return [`what was to be told could not be noted: ${error.message}`]
+    throw error
+  }
+}
+
+interface TickedService {
+  readonly name: string
+  readonly lines: readonly TickLine[]
+  readonly telling?: Telling | undefined
+}
+
+async function tickService(host: Host, places: TickPlaces, folder: string): Promise<TickedService> {
   const name = places.serviceName(folder)
   let settings: ServiceSettings | undefined
   try {
     settings = parseSettings(host.readText(path.join(places.supportFolder, folder, 'settings.json')))
   } catch (error) {
     if (!(error instanceof HostError)) throw error
-    return [{failed: true, text: `${name}: ${error.message}`}]
+    return {name, lines: [{failed: true, text: `${name}: ${error.message}`}]}
   }
-  if (!settings?.heartbeat.enabled || settings.account !== host.account.name) return []
-  const {home, heartbeat} = settings
+  if (!settings?.heartbeat.enabled || settings.account !== host.account.name) return {name, lines: []}
+  const {home, heartbeat, scope, profile} = settings
   const doors = {host, userHost: host.as(host.account)}
-  const ticked = await tick(doors, home, host.account.uid)
+  const runtimeFolder = places.runtimeFolder(folder, settings)
+  const ticked = await tick(doors, home, host.account.uid, {isFromHere: isThere(host, runtimeFolder)})
   const lines: TickLine[] = []
   if (ticked.result.kind === 'failed') lines.push({failed: true, text: `${name}: ${ticked.result.why}`})
   // A gateway that is down is no news, one that lives and cannot be ticked is.
@@ -50,11 +82,37 @@ async function tickService(host: Host, places: TickPlaces, folder: string): Prom
     const text = `${name}: the gateway (pid ${pid}) lives, and nothing tells monitors so: ${ticked.result.why}; a restart has it written anew`
     lines.push({failed: false, text})
   }
+  let killed = false
   if (heartbeat.watchdogTicks !== null) {
-    const runtimeFolder = places.runtimeFolder(folder, settings)
     const isOwn = (process: ProcessInfo) => places.isOwn(folder, process)
-    const line = await watch(doors, {name, home, runtimeFolder, limit: heartbeat.watchdogTicks, isOwn}, ticked)
-    if (line !== undefined) lines.push({failed: false, text: `${name}: ${line}`})
+    const watched = await watch(doors, {name, home, runtimeFolder, limit: heartbeat.watchdogTicks, isOwn}, ticked)
+    if (watched) lines.push({failed: false, text: `${name}: ${watched.line}`})
+    killed = watched?.killed === true
   }
-  return lines
+  const {whyKeptDown} = places
+  const service = {
+    name,
+    home,
+    scope,
+    profile,
+    runtimeFolder,
+    intervalSec: heartbeat.intervalSec,
+    ...(whyKeptDown ? {whyKeptDown: () => whyKeptDown(folder, settings)} : {}),
+  }
+  try {
+    return {name, lines, telling: await notify(doors, service, ticked, killed)}
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error
+    return {name, lines: [...lines, {failed: false, text: `${name}: ${error.message}`}]}
+  }
+}
+
+/** Its manager made it when it started the service, in this container or on this machine, since a boot clears such places. */
+function isThere(host: Host, runtimeFolder: string): boolean {
+  try {
+    return host.stat(runtimeFolder)?.kind === 'folder'
+  } catch (error) {
+    if (error instanceof HostError) return false
+    throw error
+  }
 }

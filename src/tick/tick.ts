@@ -26,10 +26,15 @@ export interface Tick extends SeenGateway {
 /**
  * One heartbeat of one home: proves that its gateway is alive, then refreshes `updated_at` of its gateway_state.json, which others read
  * as a sign of life and which an idle gateway leaves alone. What is not proved alive, or not a gateway of this home and user, gets no
- * tick. The gateway's own heartbeat file is never written. `uid`: whom the gateway belongs to. Never throws for what it finds.
+ * tick. The gateway's own heartbeat file is never written. `uid`: whom the gateway belongs to; `isFromHere`: see lookAtHome. Never throws for what it finds.
  */
-export async function tick(hosts: Doors, home: string, uid: number, windowMs = DEFAULT_WEDGE_WINDOW_MS): Promise<Tick> {
-  const proved = await proveHome(hosts, home, windowMs)
+export async function tick(
+  hosts: Doors,
+  home: string,
+  uid: number,
+  {windowMs = DEFAULT_WEDGE_WINDOW_MS, isFromHere = false}: {readonly windowMs?: number; readonly isFromHere?: boolean} = {},
+): Promise<Tick> {
+  const proved = await proveHome(hosts, home, windowMs, isFromHere)
   const {verdict, gateway} = proved
   const nothing = (why: string): Tick => ({...proved, result: {kind: 'nothing', why}})
   if (verdict.state !== 'alive' || verdict.pid === undefined)

@@ -23,6 +23,14 @@ export interface WatchedService {
   readonly isOwn: (process: ProcessInfo) => boolean
 }
 
+/** What it did, or would have liked to do. */
+export interface Watched {
+  /** For the log. */
+  readonly line: string
+  /** It ended the gateway. */
+  readonly killed: boolean
+}
+
 const MEMORY_FILE = 'watchdog'
 const GONE_WITHIN_MS = 5000
 const LOOK_EVERY_MS = 50
@@ -32,10 +40,10 @@ const LOOK_EVERY_MS = 50
  * SIGKILL, the rung of `restart` for a gateway that is proved wedged (it runs no handler, so nothing gentler can reach it). Its
  * manager, which restarts it after any end, does the rest; that works in system scope too, where this user may not talk to the manager.
  * It kills only a gateway that is the service's own (no other one would come back), whose operator wants it running, and while
- * no command of ours is at work on it; its identity is checked once more just before. Returns a line for the log if it did something or
- * would have liked to. Never throws for what it finds.
+ * no command of ours is at work on it; its identity is checked once more just before. Undefined if it did nothing and would not have
+ * liked to. Never throws for what it finds.
  */
-export async function watch(doors: Doors, service: WatchedService, proved: SeenGateway): Promise<string | undefined> {
+export async function watch(doors: Doors, service: WatchedService, proved: SeenGateway): Promise<Watched | undefined> {
   const {host, userHost} = doors
   const nowMs = host.monotonicMs()
   const living = proved.verdict.pid === undefined ? undefined : proved.gateway.processes.get(proved.verdict.pid)
@@ -50,9 +58,9 @@ export async function watch(doors: Doors, service: WatchedService, proved: SeenG
     const why = kill ? whyNotToBeKilled(userHost, service, living) : pause
     if (why === undefined) return await killWedged(doors, service, living, memory, proved.verdict.evidence[0] ?? '')
     // Said once, not at every tick from now on.
-    return memory.wedgedTicks === service.limit ? `pid ${living.pid} is wedged, but ${why}` : undefined
+    return memory.wedgedTicks === service.limit ? {line: `pid ${living.pid} is wedged, but ${why}`, killed: false} : undefined
   } catch (error) {
-    if (error instanceof HostError) return `the watchdog failed: ${error.message}`
+    if (error instanceof HostError) return {line: `the watchdog failed: ${error.message}`, killed: false}
     throw error
   }
 }
@@ -75,7 +83,7 @@ async function killWedged(
   living: ProcessInfo,
   memory: WatchdogMemory,
   evidence: string,
-): Promise<string | undefined> {
+): Promise<Watched | undefined> {
   const lock = await userHost.lockWithin(service.home)
   if (!lock) return undefined
   try {
@@ -95,7 +103,7 @@ async function killWedged(
       ...(ended ? {} : {error: survived}),
       steps: [{kind: 'act', target: what, changed: true}],
     })
-    return ended ? `the watchdog had to ${what}` : `the watchdog could not ${what}; ${survived}`
+    return {line: ended ? `the watchdog had to ${what}` : `the watchdog could not ${what}; ${survived}`, killed: ended}
   } finally {
     await lock.release()
   }

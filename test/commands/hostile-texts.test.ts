@@ -1,3 +1,4 @@
+import {targetKey} from '../../src/notify/target-key.js'
 import {afterEach, beforeEach, describe, expect, it, vi} from 'vitest'
 import type {BaseCommand} from '../../src/commands/base.js'
 import {commandModules} from '../../src/commands/index.js'
@@ -107,6 +108,27 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   list: [{shows: false}, {shows: true, args: ['--home', `/home/user/${HOSTILE}`]}],
   logs: [{shows: true}, {shows: true, args: ['-f']}, {shows: false, args: ['-n', '5', '--json']}],
   render: [{shows: true, args: ['--run-as', HOSTILE]}],
+  'notify:add': [{shows: false, args: [HOSTILE]}],
+  'notify:list': [
+    {
+      shows: true,
+      prepare: ({host, home}) => {
+        host.put(`${home}/.hermes-svc-notify.json`, JSON.stringify({schemaVersion: 1, targets: [`exec:/bin/${WORD}`, HOSTILE]}))
+        const fault = {failures: 1, sinceMs: 0, untilMs: 0, why: HOSTILE}
+        const key = targetKey(HOSTILE)
+        host.put(`${home}/.hermes-svc-notify-state.json`, JSON.stringify({schemaVersion: 1, outbox: {waiting: [], faults: {[key]: fault}}}))
+      },
+    },
+  ],
+  'notify:remove': [{shows: true, args: [HOSTILE]}],
+  'notify:test': [
+    {
+      shows: true,
+      prepare: ({host, home}) => {
+        host.put(`${home}/.hermes-svc-notify.json`, JSON.stringify({schemaVersion: 1, targets: [`exec:'/bin/${HOSTILE}'`]}))
+      },
+    },
+  ],
   restart: [{shows: true, args: ['--timeout', '1s', '--force'], gateway: 'failed', prepare: failing('restart')}],
   run: [{shows: true, args: ['--command', HOSTILE], gateway: 'failed'}],
   setup: [{shows: true, args: ['--yes', '--timeout', '1s'], prepare: failing('daemon-reload')}],

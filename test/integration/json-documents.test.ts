@@ -62,6 +62,8 @@ function neededArgs(command: string): readonly string[] {
     'config:get': ['watchdog'],
     'config:set': ['watchdog=off'],
     'config:unset': ['watchdog'],
+    'notify:add': ['exec:/bin/true'],
+    'notify:remove': ['all'],
     setup: ['--yes'],
   }
   return needed[command] ?? []
@@ -421,6 +423,29 @@ await describeOnSystemd('what --json prints', (machine) => {
       expect(one.settings).toMatchObject([{name: 'restart-delay-max', value: '5m'}])
     })
 
+    it('notify list and notify test tell of each target, and nothing that is secret of it', async () => {
+      const secret = `exec:/bin/sh -c 'exit 3' ${SECRET}`
+      const added = documentOf(
+        await service.run('notify:add', [secret, 'exec:/bin/true', '--ping', 'http://127.0.0.1:9/x', '--json']),
+        'change',
+        0,
+      )
+      expect(added).toMatchObject({changed: true, outcome: expect.stringContaining('exec sh, exec true') as string})
+      const tested = documentOf(await service.run('notify:test', ['--json']), 'notify-test', 1, 'one-told')
+      expect(tested).toMatchObject({
+        ok: false,
+        answers: [
+          {name: 'exec sh', ok: false, answer: 'exit 3'},
+          {name: 'exec true', ok: true},
+          {name: 'ping 127.0.0.1:9', ok: false},
+        ],
+      })
+      const listed = documentOf(await service.run('notify:list', ['--json']), 'notify-list', 0, 'three')
+      expect(listed).toMatchObject({services: [{targets: [{name: 'exec sh'}, {name: 'exec true'}], ping: {host: '127.0.0.1:9'}}]})
+      expect(JSON.stringify([added, tested, listed])).not.toContain(SECRET)
+      documentOf(await service.run('notify:remove', ['all', '--json']), 'change', 0)
+    })
+
     it('config set and unset change them as an install would, and say whether anything changed', async () => {
       const {pid} = await service.status()
       const dry = documentOf(await service.run('config:set', ['restart-delay=2s', '--dry-run', '--json']), 'change', 0)
@@ -481,8 +506,9 @@ await describeOnSystemd('what --json prints', (machine) => {
 
   describe('where there is no manager', () => {
     /** Those that answer from the files then. */
-    const fromFiles = {status: 4, list: 0, doctor: 0, heartbeat: 0} as const
-    const needsManager = documented.filter((command) => !(command in fromFiles) && !['health', 'logs', 'fix:stale-state'].includes(command))
+    const fromFiles = {status: 4, list: 0, doctor: 0, heartbeat: 0, 'notify:list': 0} as const
+    const needsNone = ['health', 'logs', 'fix:stale-state', 'notify:add', 'notify:remove', 'notify:test']
+    const needsManager = documented.filter((command) => !(command in fromFiles) && !needsNone.includes(command))
     const runHidden = (command: string) => {
       const hidden = 'mount -t tmpfs none /run/systemd && exec setpriv --reuid=ann --regid=ann --init-groups -- "$@"'
       const argv = ['unshare', '--mount', 'sh', '-c', hidden, 'hidden', MACHINE_NODE, ENTRY, command, '--json']
@@ -496,7 +522,7 @@ await describeOnSystemd('what --json prints', (machine) => {
     })
 
     it.each(Object.entries(fromFiles))('%s --json prints what the files tell', async (command, exitStatus) => {
-      const document = documentOf(await runHidden(command), command as keyof typeof fromFiles, exitStatus)
+      const document = documentOf(await runHidden(command), command.replace(':', '-') as DocumentKind, exitStatus)
       const [service] = 'services' in document ? (document.services as object[]) : [document]
       expect(service).toMatchObject({profile: 'default', home: '/home/ann'})
     })

@@ -15,6 +15,8 @@ export type DocumentKind =
   | 'heartbeat'
   | 'list'
   | 'log-line'
+  | 'notify-list'
+  | 'notify-test'
   | 'render'
   | 'setup'
   | 'smoke'
@@ -37,6 +39,10 @@ export const DOCUMENT_OF_COMMAND: Readonly<Record<string, DocumentKind | undefin
   install: 'change',
   list: 'list',
   logs: 'log-line',
+  'notify:add': 'change',
+  'notify:list': 'notify-list',
+  'notify:remove': 'change',
+  'notify:test': 'notify-test',
   render: 'render',
   restart: 'change',
   // Its output is the gateway's own.

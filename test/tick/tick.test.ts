@@ -19,7 +19,7 @@ afterEach(() => {
   for (const cleanup of cleanups.splice(0).reverse()) cleanup()
 })
 
-const tickOf = (home: string) => tick(ownDoors(host), home, uid, WINDOW_MS)
+const tickOf = (home: string) => tick(ownDoors(host), home, uid, {windowMs: WINDOW_MS})
 
 function makeHome(): string {
   const home = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'tick-')))
@@ -232,7 +232,7 @@ describe('a tick', () => {
   it('is not for the gateway of another user', async () => {
     const {home, pid} = await running({})
     const before = bytes(home)
-    const {result} = await tick(ownDoors(host), home, uid + 1, WINDOW_MS)
+    const {result} = await tick(ownDoors(host), home, uid + 1, {windowMs: WINDOW_MS})
     expect(result).toEqual({kind: 'nothing', why: `pid ${pid} belongs to another user (uid ${uid})`})
     expect(bytes(home)).toBe(before)
   })

@@ -58,7 +58,7 @@ function proved(host: FakeHost): SeenGateway {
 async function ticks(host: FakeHost, count: number): Promise<string | undefined> {
   let line: string | undefined
   for (let index = 0; index < count; index++) {
-    line = await watch(host, SERVICE, proved(host))
+    line = (await watch(host, SERVICE, proved(host)))?.line
     await host.sleep(60_000)
   }
   return line
@@ -75,7 +75,7 @@ describe('the watchdog of a tick', () => {
     expect(await watch(host, SERVICE, proved(host))).toBeUndefined()
     expect(memoryOf(host)).toMatchObject({pid: PID, startTime: START_TIME, wedgedTicks: 1, kills: 0})
     await host.sleep(60_000)
-    expect(await watch(host, SERVICE, proved(host))).toMatch(
+    expect((await watch(host, SERVICE, proved(host)))?.line).toMatch(
       /^the watchdog had to kill the wedged gateway \(pid 777\) after 2 ticks in a row/,
     )
     expect(signals(host)).toEqual([{kind: 'signal', pid: PID, signal: 'SIGKILL', as: USER.name}])

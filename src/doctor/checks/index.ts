@@ -30,6 +30,7 @@ const OWN = {
   'chat-setup': () => import('./chat-setup.js'),
   'not-enabled': () => import('./not-enabled.js'),
   watchdog: () => import('./watchdog.js'),
+  notify: () => import('./notify.js'),
   'log-size': () => import('./log-size.js'),
   'not-installed': () => import('./not-installed.js'),
 } as const

@@ -6,7 +6,6 @@ import {type Heartbeat, heartbeatAgeSec, heartbeatFile, readHeartbeat} from '../
 import {innermostPid} from '../../gateway/pid-namespace.js'
 import {isHeld, readProcess} from '../../gateway/process.js'
 import {type FileReading, stateFile} from '../../gateway/records.js'
-import {sharedLock, sharedTick, under} from '../../lifecycle/shared.js'
 import {tick} from '../../tick/tick.js'
 import {identify, stateOf} from '../../gateway/observation.js'
 import {planRestart} from '../../lifecycle/restart.js'
@@ -16,7 +15,7 @@ import type {Plan, Step} from '../../plan/plan.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
 import type {Scene} from '../scene.js'
-import {heartbeatOf} from '../heartbeat-of.js'
+import {heartbeatOf, tickSteps} from '../heartbeat-of.js'
 import {oncePerLook} from '../once-per-look.js'
 import {hasOurPolicy} from '../reinstall.js'
 import {gatewayAgeMs} from '../situation.js'
@@ -213,10 +212,7 @@ function aboutWedged(scene: Scene): Found {
 
 /** Starts the tick if it does not run, and ticks once. */
 async function planTick({target, seen}: Scene): Promise<Plan> {
-  const {manager, service} = target
-  const {settings} = seen.manager
-  const {steps} = await manager.tick.heartbeat(service, settings)
-  const tickStep = sharedTick(target, steps, {settings, former: settings})
+  const {service} = target
   const now: Step = {
     kind: 'act',
     why: 'refresh the timestamp now',
@@ -228,7 +224,7 @@ async function planTick({target, seen}: Scene): Promise<Plan> {
   }
   return {
     title: `tick ${service.name}`,
-    steps: [...under(sharedLock(target), [tickStep]), now],
+    steps: [...(await tickSteps(target, seen.manager.settings)), now],
     outcome: `the timestamp of ${service.name} is fresh, and is kept so`,
   }
 }

@@ -100,5 +100,16 @@ export function tickPlaces(host: Host, folder: string): TickPlaces {
     serviceName: (name) => `${name}.service`,
     isOwn: (name, {cgroup}) => cgroup?.split('/').includes(`${name}.service`) === true,
     runtimeFolder: (name, {scope}) => path.join(runtimeFolder(scope, host.account), runtimeDirectoryName(name)),
+    whyKeptDown: async (name, {scope}) => {
+      const asked = ['show', '--property=Result', '--value', '--', `${name}.service`]
+      // The tick's own environment is that of its manager.
+      const {stdout} = await host.run(['systemctl', ...(scope === 'user' ? ['--user'] : []), ...asked], {timeoutMs: ASKED_MS})
+      return stdout.trim() === START_LIMIT_RESULT ? 'start-limit' : undefined
+    },
   }
 }
+
+/** A manager that does not answer by then is not waited for. */
+const ASKED_MS = 3000
+/** As a unit's Result= has it (org.freedesktop.systemd1(5)). */
+const START_LIMIT_RESULT = 'start-limit-hit'

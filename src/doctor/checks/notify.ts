@@ -1,0 +1,98 @@
+import {shownPing} from '../../notify/ping.js'
+import {type NotifyReading, notifyFile, readNotify} from '../../notify/notify-file.js'
+import {type NotifyState, readNotifyState} from '../../notify/notify-state.js'
+import type {TargetFault} from '../../notify/outbox.js'
+import {shownTarget} from '../../notify/target.js'
+import {targetKey} from '../../notify/target-key.js'
+import {inWords} from '../../text/layout.js'
+import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
+import type {Found} from '../finding.js'
+import {heartbeatOf, tickSteps} from '../heartbeat-of.js'
+import {hasOurPolicy} from '../reinstall.js'
+import type {Scene} from '../scene.js'
+
+interface Evidence {
+  readonly reading: NotifyReading
+  readonly state: NotifyState | undefined
+  /** Why the manager does not run the tick that would tell. */
+  readonly tickFaults: readonly string[]
+}
+
+/** Failures are no news before that: networks and servers come back. */
+const LONG_MS = 3_600_000
+const MANY = 3
+
+/** `off`: nothing finds out what there is to tell. `failing`: a target that has not been reached for long, or the ping. `unreadable`: who is told is not known. */
+export const definition: CheckDefinition<Evidence> = {
+  id: 'notify',
+  title: 'people who would not be told: of a tick that does not run, or by a target that fails',
+  why: 'The gateway may be down for days before somebody notices.',
+  needsService: true,
+  needsManager: true,
+  look: async (scene) => {
+    const {userHost, service} = scene.target
+    const reading = readNotify(userHost, service.profile.home)
+    const isUsed = reading.kind === 'read' && (reading.settings.targets.length > 0 || reading.settings.ping !== undefined)
+    if (!isUsed) return {reading, state: undefined, tickFaults: []}
+    const {manager} = scene.seen
+    const isTicked = manager.settings?.heartbeat.enabled === true && hasOurPolicy(scene.seen) && manager.broken === undefined
+    const tickFaults = isTicked ? ((await heartbeatOf(scene))?.faults ?? []) : []
+    return {reading, state: readNotifyState(userHost, service.profile.home), tickFaults}
+  },
+  diagnose: (scene, {reading, state, tickFaults}) => {
+    const {home} = scene.target.service.profile
+    if (reading.kind === 'unreadable') {
+      const what = `nobody would be told: ${notifyFile(home)}, which says who, cannot be read (${reading.why})`
+      return [
+        {kind: 'unreadable', severity: 'warning', what, isFixable: false, cure: [`rm ${notifyFile(home)}   # then say anew who is told`]},
+      ]
+    }
+    if (!state) return []
+    const {targets, ping} = reading.settings
+    const failing = targets.flatMap((target) => {
+      const fault = state.outbox.faults[targetKey(target)]
+      return fault ? aboutFault(scene, shownTarget(target), fault) : []
+    })
+    const pings = ping !== undefined && state.pingFault ? aboutFault(scene, `ping ${shownPing(ping)}`, state.pingFault) : []
+    return [...aboutTick(scene, tickFaults), ...failing, ...pings]
+  },
+  fix: {
+    isSafe: true,
+    interrupts: false,
+    plan: async ({target, seen}) => ({
+      title: `have ${target.service.name} ticked`,
+      steps: await tickSteps(target, seen.manager.settings),
+      outcome: `the heartbeat of ${target.service.name} ticks, and tells`,
+    }),
+  },
+}
+
+function aboutTick(scene: Scene, tickFaults: readonly string[]): Found[] {
+  const {manager} = scene.seen
+  if (manager.settings?.heartbeat.enabled === false && !manager.isForeground) {
+    const cure = [commandLine(scene, 'config set heartbeat=on')]
+    return [
+      {kind: 'off', severity: 'warning', what: 'nobody would be told: the heartbeat, which finds out, is off', isFixable: false, cure},
+    ]
+  }
+  if (tickFaults.length === 0) return []
+  const what = `nobody would be told: the heartbeat of ${manager.service.name} does not tick: ${tickFaults.join('; ')}`
+  return [{kind: 'off', severity: 'warning', what, explains: []}]
+}
+
+function aboutFault(scene: Scene, name: string, {failures, sinceMs, why}: TargetFault): Found[] {
+  const forMs = scene.nowMs - sinceMs
+  if (failures < MANY || forMs < LONG_MS) return []
+  return [
+    {
+      kind: 'failing',
+      severity: 'warning',
+      what: `${name} could not be told for ${inWords(forMs)}`,
+      evidence: [`${failures} failures in a row, the last: ${why}`],
+      isFixable: false,
+      cure: [commandLine(scene, 'notify test'), commandLine(scene, 'notify list')],
+    },
+  ]
+}
+
+export const check = defineCheck(definition)

@@ -1,0 +1,92 @@
+import type {SeenGateway} from '../observe/look.js'
+import {clipped, type Moment, onlineOf, type PlatformSeen} from '../observe/online.js'
+import {CRASH_LOOP_FAILURES} from '../observe/assess.js'
+import {COMES_UP_MS, RECORD_WITHIN_MS} from '../observe/judge.js'
+import {GatewayExit, PlatformWord} from '../gateway/contract.js'
+import {visible} from '../text/visible.js'
+import type {Condition, Sight} from './transition.js'
+
+/** What the conditions of a service are about that are its gateway's own; others are about a platform, by its name. */
+export const GATEWAY = 'gateway'
+/** What doctor tells of in the place of the tick: that there is none. */
+export const HEARTBEAT = 'heartbeat'
+/** For so many ticks after a boot everything comes up, and nobody has to be told of it. */
+const BOOT_TICKS = 3
+
+/** What a tick knows of a service. */
+export interface Known {
+  readonly seen: SeenGateway
+  /** Of the gateway; see onlineOf. */
+  readonly moment: Moment
+  /** The operator has it stopped, for good or until the next boot. */
+  readonly isStopMeant: boolean
+  readonly failuresInARow: number
+  /** How long ago it was let go, if it has not ended since. */
+  readonly startedForMs: number | undefined
+  /** When it ended, UNIX ms, where that is recorded. */
+  readonly endedMs: number | undefined
+  /** How long the machine, or the container, has been up. */
+  readonly machineUpMs: number
+  /** How often it is ticked. */
+  readonly tickEveryMs: number
+  /** Why its manager does not start it again; undefined if it does, or that is not known. */
+  readonly keptDown: 'fatal-config' | 'start-limit' | undefined
+}
+
+/** What is bad with a service, what is well, and what is meant to be so. Pure. */
+export function sightOf(known: Known): Sight {
+  const {seen, isStopMeant, machineUpMs, tickEveryMs} = known
+  const nothing: Sight = {bad: [], well: [], meant: []}
+  if (isStopMeant) return {...nothing, meant: 'everything'}
+  if (machineUpMs < BOOT_TICKS * tickEveryMs) return nothing
+  switch (seen.verdict.state) {
+    case 'unknown':
+      return nothing
+    case 'wedged':
+      return {...nothing, bad: [{about: GATEWAY, kind: 'wedged', sinceMs: undefined, what: 'does not answer: its event loop is stuck'}]}
+    case 'dead':
+      return {...nothing, bad: ofDead(known)}
+    case 'alive':
+      return together(ofLiving(known), ofPlatforms(known))
+  }
+}
+
+function ofDead({keptDown, failuresInARow, startedForMs, endedMs}: Known): Condition[] {
+  const is = (kind: Condition['kind'], what: string): Condition[] => [{about: GATEWAY, kind, sinceMs: endedMs, what}]
+  const status = GatewayExit.fatalConfiguration
+  if (keptDown === 'fatal-config') return is(keptDown, `ended with ${status}: its configuration is wrong, and it is not started again`)
+  if (keptDown === 'start-limit') return is(keptDown, 'has reached the start limit of its manager, and is not started again')
+  if (failuresInARow >= CRASH_LOOP_FAILURES) return is('crash-looping', `ends soon after each start (${failuresInARow} failures in a row)`)
+  // It has been started, and may not have written yet who it is.
+  if (startedForMs !== undefined && startedForMs < RECORD_WITHIN_MS) return []
+  return is('down', 'is down, and should be running')
+}
+
+/** One that has come up after many failures may be about to fail again. */
+function ofLiving({failuresInARow, moment: {ageMs}}: Known): Sight {
+  const isOnTrial = failuresInARow >= CRASH_LOOP_FAILURES && (ageMs ?? 0) < COMES_UP_MS
+  return {bad: [], well: isOnTrial ? [] : [GATEWAY], meant: []}
+}
+
+function ofPlatforms(known: Known): Sight {
+  const {nowMs} = known.moment
+  const platforms = platformsOf(known)
+  const bad = platforms.flatMap(({said, fault, forMs}): Condition[] => {
+    if (fault === undefined) return []
+    const why = said.errorMessage === undefined ? '' : `: ${visible(clipped(said.errorMessage))}`
+    const what = `has no connection to ${visible(clipped(said.name))}${fault === 'fatal' ? ', and has given it up' : ''}${why}`
+    return [{about: said.name, kind: 'platform-down', sinceMs: forMs === undefined ? undefined : nowMs - forMs, what}]
+  })
+  const well = platforms.filter(({word, fault}) => word === PlatformWord.connected && fault === undefined).map(({said}) => said.name)
+  const meant = platforms.filter(({word}) => word === PlatformWord.paused).map(({said}) => said.name)
+  return {bad: bad.filter(({about}) => about !== GATEWAY), well: well.filter((name) => name !== GATEWAY), meant}
+}
+
+function platformsOf({seen, moment}: Known): readonly PlatformSeen[] {
+  return onlineOf(seen, moment).platforms
+}
+
+function together(one: Sight, other: Sight): Sight {
+  const meant = [one.meant, other.meant].flatMap((names) => (names === 'everything' ? [] : names))
+  return {bad: [...one.bad, ...other.bad], well: [...one.well, ...other.well], meant}
+}

@@ -1,0 +1,51 @@
+import type {AccountHost} from '../host/host.js'
+import {dispatch} from './dispatch.js'
+import type {NotifySettings} from './notify-file.js'
+import {type NotifyState, writeNotifyState} from './notify-state.js'
+import {delivered, faultAfter} from './outbox.js'
+import {ping} from './ping.js'
+import {shownTarget} from './target.js'
+import {targetKey} from './target-key.js'
+
+export interface ToDeliver {
+  readonly settings: NotifySettings
+  /** As it is on disk. */
+  readonly state: NotifyState
+  /** Where that is. */
+  readonly file: string
+  /** The address of the ping; undefined if there is none to fetch. */
+  readonly pinged?: string | undefined
+}
+
+/**
+ * Tells the targets of what waits for them, fetches the ping, and notes what came of it. `host`: the account's whose home it is. Ends when `signal` is aborted.
+ * Returns lines for the log: of what has begun to fail. Throws HostError where it cannot be noted.
+ */
+export async function deliverAll(
+  host: AccountHost,
+  home: string,
+  {settings, state, file, pinged}: ToDeliver,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const nowMs = host.nowMs()
+  const [attempts, whyNot] = await Promise.all([
+    dispatch(host, settings.targets, state.outbox, {nowMs, signal}),
+    pinged === undefined ? undefined : ping(host, pinged, signal),
+  ])
+  const outbox = attempts.reduce((left, {key, event, delivery}) => delivered(left, key, event.id, delivery, nowMs), state.outbox)
+  const pingFault = pinged === undefined ? state.pingFault : whyNot === undefined ? undefined : faultAfter(state.pingFault, whyNot, nowMs)
+  const after: NotifyState = {...state, outbox, pingFault}
+  if (JSON.stringify(after) !== JSON.stringify(state)) writeNotifyState(host, home, after, file)
+  return faultLines(settings, state, after)
+}
+
+/** What has begun to fail, once for each. */
+function faultLines({targets}: NotifySettings, before: NotifyState, after: NotifyState): string[] {
+  const lines = targets.flatMap((target) => {
+    const key = targetKey(target)
+    const fault = after.outbox.faults[key]
+    return fault && before.outbox.faults[key] === undefined ? [`${shownTarget(target)} could not be told: ${fault.why}`] : []
+  })
+  const {pingFault} = after
+  return pingFault && before.pingFault === undefined ? [...lines, `the ping could not be sent: ${pingFault.why}`] : lines
+}

@@ -1,0 +1,153 @@
+import path from 'node:path'
+import type {Doors, Host} from '../host/host.js'
+import {HostError} from '../host/host.js'
+import {ageMs, readProcess} from '../gateway/process.js'
+import {GATEWAY, type Known, sightOf} from '../notify/conditions.js'
+import {readNotify} from '../notify/notify-file.js'
+import {type NotifyState, notifyStateFile, readNotifyState, writeNotifyState} from '../notify/notify-state.js'
+import {due, enqueue, onlyFor} from '../notify/outbox.js'
+import {pingUrl, refusedPing} from '../notify/ping.js'
+import {type Told, transition} from '../notify/transition.js'
+import {appendJournal, recentEnds} from '../plan/journal.js'
+import {isStoppedUntilBoot, readDesired} from '../service/desired-state.js'
+import type {EventSource} from '../notify/make-events.js'
+import type {Tick} from './tick.js'
+
+/** A service of which somebody may be told. */
+export interface NotifiedService extends EventSource {
+  /** How often it is ticked. */
+  readonly intervalSec: number
+  /** The folder of the helpers' memory. */
+  readonly runtimeFolder: string
+  /** Failures in a row, where another than the helper counts them. */
+  readonly failuresInARow?: number
+  /** Why the manager does not start it again; asked only of a gateway that is dead. */
+  readonly whyKeptDown?: () => Promise<'start-limit' | undefined>
+}
+
+/** What is still to be done of a tick's telling: what takes its time, and is done for all services at once. */
+export interface Telling {
+  /** Tells the targets, and pings; ends when `signal` is aborted. Returns lines for the log. Never throws for what it finds. */
+  readonly deliver: (signal: AbortSignal) => Promise<string[]>
+}
+
+/** What is recent of the home's journal: some ends of the gateway. */
+const RECENT_BYTES = 16 * 1024
+/**
+ * The telling part of a tick: from what was remembered to what is so now, and to what somebody is to be told of it. What begins and what is over is noted in the
+ * home's journal as well, for `history`, whoever is told. Nothing is told while a command of ours works on the service: that may be what takes it down. `killed`:
+ * the watchdog has just ended it. Throws HostError.
+ */
+export async function notify(doors: Doors, service: NotifiedService, ticked: Tick, killed: boolean): Promise<Telling | undefined> {
+  const {userHost} = doors
+  const {home} = service
+  const [reading, before] = userHost.atOnce(() => [readNotify(userHost, home), readNotifyState(userHost, home)])
+  if (reading.kind === 'unreadable')
+    throw new HostError('EINVAL', home, `nobody is told of it, since who is cannot be read (${reading.why}) in`)
+  const {settings} = reading
+  const {targets} = settings
+  const keys = targets.length === 0 ? [] : targets.map((await import('../notify/target-key.js')).targetKey)
+  const nowMs = userHost.nowMs()
+  const known = await knownOf(doors, service, ticked)
+  const {memory, told} = transition(before.memory, sightOf(known), {nowMs, reminderMs: settings.reminderMs})
+  const {pid, startTime} = known.process ?? {}
+  const gateway = keys.length === 0 ? undefined : pid === undefined ? before.gateway : `${pid}:${startTime}`
+  const sudden = killed || (gateway !== before.gateway && before.gateway !== undefined && endedByItsWatchdog(doors, home, nowMs))
+  const all: Told[] = sudden ? [restarted(nowMs), ...told] : told
+  if (all.length > 0 && (await isAtWork(doors, home))) return undefined
+  for (const {kind, about, sinceMs, isReminder} of all) {
+    if (isReminder) continue
+    appendJournal(userHost, home, {time: iso(nowMs), event: kind, about, since: iso(sinceMs)})
+  }
+  const wanted = all.filter(({kind}) => settings.on === undefined || settings.on.includes(kind))
+  const events =
+    wanted.length === 0 || keys.length === 0 ? [] : (await import('../notify/make-events.js')).makeEvents(doors, service, wanted, nowMs)
+  const outbox = onlyFor(enqueue(before.outbox, events, keys), keys)
+  const state: NotifyState = {...before, memory, gateway, outbox}
+  if (JSON.stringify(state) !== JSON.stringify(before)) writeNotifyState(userHost, home, state)
+  const pinged = settings.ping === undefined ? undefined : pingOf(settings.ping, known, memory)
+  if (due(outbox, nowMs).size === 0 && pinged === undefined) return undefined
+  return {
+    deliver: async (signal) => {
+      const {deliverAll} = await import('../notify/deliver-all.js')
+      return deliverAll(userHost, home, {settings, state, file: notifyStateFile(home), pinged}, signal)
+    },
+  }
+}
+
+/** What only a look at more than the gateway can tell. */
+async function knownOf(
+  {host, userHost}: Doors,
+  service: NotifiedService,
+  ticked: Tick,
+): Promise<Known & {process: ReturnType<typeof living>}> {
+  const {home, runtimeFolder, whyKeptDown} = service
+  const process = living(ticked)
+  const desired = readDesired(userHost, home)
+  const isDead = ticked.verdict.state === 'dead'
+  const lastEnd = isDead ? recentEnds(userHost, home, RECENT_BYTES).at(-1) : undefined
+  const letGo = isDead ? userHost.stat(path.join(runtimeFolder, 'started')) : undefined
+  // While it waits for a start the file is there, and empty.
+  const started = letGo && letGo.size > 1 ? letGo : undefined
+  const wasFatal = lastEnd?.reason === 'config' && !(started && started.modifiedMs > Date.parse(lastEnd.time))
+  const keptDown = wasFatal ? 'fatal-config' : isDead ? await whyKeptDown?.() : undefined
+  const isStopped = desired.kind === 'recorded' && desired.record.desiredState === 'stopped'
+  return {
+    process,
+    seen: ticked,
+    moment: {nowMs: host.nowMs(), ageMs: process && ageMs(host, process)},
+    isStopMeant: isStopped || isStoppedUntilBoot(host, desired),
+    failuresInARow: service.failuresInARow ?? failuresOf(userHost, runtimeFolder),
+    startedForMs: started && host.nowMs() - started.modifiedMs,
+    endedMs: lastEnd && Date.parse(lastEnd.time),
+    machineUpMs: machineUpMs(host),
+    tickEveryMs: service.intervalSec * 1000,
+    keptDown,
+  }
+}
+
+function living({verdict, gateway}: Tick) {
+  return verdict.pid === undefined ? undefined : gateway.processes.get(verdict.pid)
+}
+
+/** As the helper counts them. */
+function failuresOf(userHost: Doors['userHost'], runtimeFolder: string): number {
+  const text = userHost.readText(path.join(runtimeFolder, 'failures'))?.trim() ?? ''
+  return /^\d{1,9}$/.test(text) ? Number(text) : 0
+}
+
+/** How long the machine has been up, or the container that this is. */
+function machineUpMs(host: Host): number {
+  const first = readProcess(host, 1)
+  return Math.min(host.monotonicMs(), first ? ageMs(host, first) : Infinity)
+}
+
+/** The gateway that was there before has ended since its own watchdog found its loop stuck. */
+function endedByItsWatchdog({userHost}: Doors, home: string, nowMs: number): boolean {
+  const end = recentEnds(userHost, home, RECENT_BYTES).at(-1)
+  return end?.reason === 'loop' && nowMs - Date.parse(end.time) < LOOP_WITHIN_MS
+}
+
+/** Between an end and the tick that sees what was started since. */
+const LOOP_WITHIN_MS = 600_000
+
+function restarted(nowMs: number): Told {
+  const what = 'did not answer, and was restarted by the watchdog'
+  return {kind: 'watchdog-restart', about: GATEWAY, sinceMs: nowMs, what, isReminder: false}
+}
+
+/** A command of ours holds the home's lock. */
+async function isAtWork({userHost}: Doors, home: string): Promise<boolean> {
+  const lock = await userHost.lockWithin(home)
+  await lock?.release()
+  return lock === undefined
+}
+
+/** The address to fetch at this tick; undefined if there is nothing to say. */
+function pingOf(address: string, {seen}: Known, memory: NotifyState['memory']): string | undefined {
+  if (refusedPing(address) !== undefined) return undefined
+  if (seen.verdict.state === 'alive') return pingUrl(address, true)
+  return memory[GATEWAY]?.told.length ? pingUrl(address, false) : undefined
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString()

@@ -1,0 +1,173 @@
+import {describe, expect, it} from 'vitest'
+import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import type {Account} from '../../src/host/host.js'
+import type {Scope} from '../../src/service/service.js'
+import {describeOnSystemd, waitFor} from '../support/machines.js'
+import {Receiver} from '../support/receiver.js'
+import {TestService} from '../support/test-service.js'
+
+const heartbeatUnit = ({scope, user}: TestService) => `hermes-svc-heartbeat${scope === 'system' ? `-${user.name}` : ''}.service`
+const SECRET = 'swordfish7361'
+
+await describeOnSystemd('who is told', (machine) => {
+  let ports = 8100
+  let users = 0
+
+  /** A service that ticks each second, and a receiver that is told of it. */
+  async function told(standIn: StandInConfig = {}, flags: readonly string[] = [], scope: Scope = 'user') {
+    const user: Account = await machine().addUser(`told-${users++}`, {linger: scope === 'user'})
+    const receiver = await Receiver.start(machine(), user, ports++)
+    const service = await TestService.make(machine(), user, {scope, standIn})
+    const target = `http://127.0.0.1:${receiver.port}/${SECRET}`
+    await service.must('install', ['--heartbeat-interval', '1s', '--notify', target, ...flags])
+    return {service, receiver, user}
+  }
+
+  /** Waits until so many more ticks have begun. */
+  async function ticks(service: TestService, count: number): Promise<void> {
+    const last = async () =>
+      (await service.systemctl('show', '--property=ExecMainStartTimestampMonotonic', '--value', heartbeatUnit(service))).stdout.trim()
+    for (let seen = 0; seen < count; seen++) {
+      const before = await last()
+      await waitFor(async () => (await last()) !== before, 'a tick', 60_000)
+    }
+  }
+
+  describe.concurrent('of a service that is ticked each second', () => {
+    it('a crash loop is told once, and its end; a stop, a restart and a planned restart never', async () => {
+      const {service, receiver} = await told()
+      await service.must('restart')
+      const pid = await service.mainPid()
+      await service.systemctl('kill', '--signal=SIGUSR1', '--kill-whom=main', service.unit)
+      await service.comesUp(pid)
+      await service.must('stop')
+      await ticks(service, 3)
+      await service.must('start')
+      await ticks(service, 3)
+      expect(await receiver.told()).toEqual([])
+      await service.configure({exit_on_start: {code: 1}})
+      await service.systemctl('kill', '--signal=SIGKILL', service.unit)
+      await receiver.until('crash-looping')
+      await service.configure({})
+      await service.must('restart')
+      await receiver.until('recovered')
+      expect(await receiver.told()).toEqual(['down', 'crash-looping', 'recovered'])
+      await service.must('uninstall')
+      expect(await service.sh('ls -A "$1" | grep notify || :', [service.home])).toBe('')
+    })
+
+    it('a frozen gateway is told as wedged, then as restarted by the watchdog, then as well', async () => {
+      const {service, receiver} = await told()
+      // The watchdog leaves a young one alone.
+      const pid = await service.mainPid()
+      await waitFor(async () => Number(await service.sh('ps -o etimes= -p "$1"', [String(pid)])) > 30, 'its age', 60_000)
+      await service.sh('kill -STOP "$1"', [String(pid)])
+      await receiver.until('recovered')
+      expect(await receiver.told()).toEqual(['wedged', 'watchdog-restart', 'recovered'])
+      await service.must('uninstall')
+    })
+
+    it('an exit with 78 is told as what it is, in system scope too, with the log and without its secrets', async () => {
+      const {service, receiver} = await told({}, [], 'system')
+      await service.configure({exit_on_start: {code: 78}})
+      await service.sh('mkdir -p "$1/logs" && echo "cannot log in with token=abcdefghijklmnop" >>"$1/logs/gateway.log"', [service.home])
+      await service.systemctl('kill', '--signal=SIGKILL', service.unit)
+      await receiver.until('fatal-config')
+      const [taken] = (await receiver.taken()).filter(({body}) => body.includes('fatal-config'))
+      expect(JSON.parse(taken?.body ?? '')).toMatchObject({
+        specversion: '1.0',
+        subject: service.profile,
+        data: {service: service.unit, next: `sudo hermes-svc doctor -p ${service.profile}`},
+      })
+      expect(taken?.body).toContain('cannot log in with token=<hidden>')
+      expect(taken?.body).not.toContain('abcdefghijklmnop')
+      await service.configure({})
+      await service.must('start')
+      await receiver.until('recovered')
+      await service.must('uninstall')
+    })
+
+    it('a platform that is given up is told by its name, and that it is connected again', async () => {
+      const platforms = {slack: {state: 'fatal', error_message: 'invalid_auth'}, telegram: {state: 'connected'}}
+      const later = {after_ms: 8000, platforms: {slack: {state: 'connected'}}}
+      const {service, receiver} = await told({platforms, platforms_later: later})
+      await receiver.until('recovered')
+      expect(await receiver.told()).toEqual(['platform-down', 'recovered'])
+      const bodies = (await receiver.taken()).map(({body}) => body)
+      expect(bodies[0]).toContain('has no connection to slack, and has given it up: invalid_auth')
+      expect(bodies[1]).toContain('has its connection to slack again')
+      await service.must('uninstall')
+    })
+
+    it('a receiver that hangs keeps no tick waiting, and is told in order once it answers', async () => {
+      const {service, receiver} = await told()
+      await receiver.answers('hang')
+      await service.configure({exit_on_start: {code: 78}})
+      await service.systemctl('kill', '--signal=SIGKILL', service.unit)
+      await waitFor(async () => (await receiver.taken()).length > 0, 'the first try', 60_000)
+      await service.configure({})
+      await service.must('start')
+      await ticks(service, 2)
+      await receiver.answers('200')
+      await receiver.until('recovered')
+      expect(await receiver.told()).toEqual(['fatal-config', 'recovered'])
+      const keys = (await receiver.taken()).map(({headers}) => headers['idempotency-key'])
+      expect(new Set(keys).size).toBe(2)
+      await service.must('uninstall')
+    })
+
+    it('the ping is fetched while it lives, and says that it is down where the service knows that', async () => {
+      const {service, receiver} = await told({}, ['--notify-on', 'recovered'])
+      await service.must('config:set', [`ping=http://127.0.0.1:${receiver.port}/ping/key/name`])
+      const pings = async () => (await receiver.taken()).filter(({method}) => method === 'GET').map(({path}) => path)
+      await waitFor(async () => (await pings()).length > 2, 'pings')
+      await service.configure({exit_on_start: {code: 78}})
+      await service.systemctl('kill', '--signal=SIGKILL', service.unit)
+      await waitFor(async () => (await pings()).includes('/ping/key/name/fail'), 'a ping that says so', 60_000)
+      expect(new Set(await pings())).toEqual(new Set(['/ping/key/name', '/ping/key/name/fail']))
+      expect(await receiver.told()).toEqual([])
+      await service.must('uninstall')
+    })
+  })
+
+  it('targets are shown as kind and host only: not in units, settings, command lines, logs, reports, and JSON', async () => {
+    const {service, receiver, user} = await told({}, ['--ping', `http://127.0.0.1:${ports}/${SECRET}`])
+    expect((await service.must('notify:list')).stdout).toContain(`cloudevents 127.0.0.1:${receiver.port}`)
+    expect((await service.must('notify:test')).stdout).toContain('told (HTTP 200)')
+    const shown = await Promise.all(
+      [
+        ['config'],
+        ['config', '--json'],
+        ['notify:list', '--json'],
+        ['status', '--json'],
+        ['install', '--dry-run', '--json', '--notify-on', 'down'],
+      ].map(async ([command = '', ...args]) => (await service.run(command, args)).stdout),
+    )
+    await service.run('doctor', ['--report', `${service.home}/report.json`])
+    const report = await machine().readText(`${service.home}/report.json`)
+    const places = await service.sh('grep -rl "$1" "$2" "$3" /run/user /etc/systemd 2>/dev/null || :', [SECRET, user.home, service.support])
+    expect(shown.join('\n') + report).not.toContain(SECRET)
+    expect(
+      places
+        .trim()
+        .split('\n')
+        .filter((file) => !file.includes('/receiver-')),
+    ).toEqual([`${service.home}/.hermes-svc-notify.json`])
+    expect(await service.sh('stat -c %a "$1"', [`${service.home}/.hermes-svc-notify.json`])).toMatch(/^600\s*$/)
+    expect((await machine().exec(['sh', '-c', `journalctl -o cat | grep -c ${SECRET} || :`])).stdout.trim()).toBe('0')
+    await service.must('uninstall')
+  })
+
+  it('doctor says that nobody would be told where the timer is stopped, and doctor --notify tells of it once', async () => {
+    const {service, receiver} = await told()
+    await service.systemctl('stop', 'hermes-svc-heartbeat.timer')
+    const found = await service.run('doctor', ['--only', 'notify'])
+    expect(found.stdout).toContain('nobody would be told: the heartbeat of')
+    for (let run = 0; run < 3; run++) await service.run('doctor', ['--notify', '--only', 'notify'])
+    expect(await receiver.told()).toEqual(['heartbeat-lost'])
+    await service.must('fix:notify', ['--yes'])
+    for (let run = 0; run < 3; run++) await service.must('doctor', ['--notify', '--only', 'notify'])
+    expect(await receiver.told()).toEqual(['heartbeat-lost', 'recovered'])
+    await service.must('uninstall')
+  })
+})

@@ -1,0 +1,245 @@
+import {describe, expect, it} from 'vitest'
+import {notifyFile, formatNotify, NO_NOTIFY, type NotifySettings} from '../../src/notify/notify-file.js'
+import {notifyStateFile, readNotifyState} from '../../src/notify/notify-state.js'
+import {tickAll} from '../../src/tick/tick-all.js'
+import {tickPlaces} from '../../src/managers/systemd/paths.js'
+import {formatSettings} from '../../src/service/settings.js'
+import {type FakeCommand, type FakeFile, FakeHost, USER} from '../fakes/fake-host.js'
+import {SETTINGS} from '../fakes/settings.js'
+
+const SUPPORT = '/home/user/.config/hermes-svc'
+const HOME = '/home/user/.hermes'
+const MEMORY = '/run/user/1000/hermes-svc-hermes-gateway'
+const PID = 777
+const MINUTE = 60_000
+const ASK: FakeCommand = {
+  argv: ['systemctl', '--user', 'show', '--property=Result', '--value', '--', 'hermes-gateway.service'],
+  stdout: 'success\n',
+  times: Infinity,
+}
+
+/** One machine with a service whose gateway comes and goes, ticked once a minute. What its one target is told goes into `told`. */
+class Night {
+  readonly told: string[] = []
+  readonly events: Record<string, unknown>[] = []
+  readonly lines: string[] = []
+  answers = 0
+  readonly host: FakeHost
+  constructor(
+    notify: Partial<NotifySettings> = {},
+    files: Readonly<Record<string, string | FakeFile>> = {},
+    ask: FakeCommand = ASK,
+    upMs = 1440 * MINUTE,
+  ) {
+    const stat = `${PID} (hermes) S 1 ${'0 '.repeat(17)}5000 0\n`
+    const record = {pid: PID, start_time: 5000, argv: ['hermes', 'gateway', 'run']}
+    this.host = new FakeHost({
+      monotonicMs: upMs,
+      files: {
+        [`${SUPPORT}/heartbeat.cjs`]: '// the tick',
+        [`${SUPPORT}/hermes-gateway/settings.json`]: formatSettings(SETTINGS),
+        [`${HOME}/gateway.pid`]: JSON.stringify(record),
+        [`${HOME}/gateway_state.json`]: JSON.stringify({
+          ...record,
+          gateway_state: 'running',
+          updated_at: '2025-12-31T23:00:00.123456+00:00',
+        }),
+        [`${HOME}/logs/gateway.log`]: 'first\nwith token=verysecretvalue\n',
+        [`${HOME}/.env`]: 'KEY=hush-hush-hush\n',
+        [notifyFile(HOME)]: {text: formatNotify({...NO_NOTIFY, targets: ['exec:/bin/tell'], ...notify}), mode: 0o600},
+        '/proc/locks': '',
+        '/proc/sys/kernel/hostname': 'box\n',
+        [MEMORY]: {folder: true, uid: USER.uid},
+        ...files,
+      },
+      commands: [ask, {argv: ['/bin/tell'], times: Infinity, effect: () => undefined}],
+    })
+    const run = this.host.run.bind(this.host)
+    this.host.run = async (argv, options) => {
+      const result = await run(argv, options)
+      if (argv[0] !== '/bin/tell') return result
+      const event = JSON.parse(options?.input ?? '') as {type: string; data: {what: string; reminder: boolean}}
+      if (this.answers > 0) return {...result, code: this.answers}
+      this.events.push(event)
+      this.told.push(`${event.data.reminder ? 'still ' : ''}${event.type.replace('hermes-svc.', '')}`)
+      return result
+    }
+    this.stat = stat
+    this.lives()
+  }
+  private readonly stat: string
+
+  lives(): this {
+    this.host.put(`/proc/${PID}`, {folder: true, uid: USER.uid})
+    this.put(`/proc/${PID}/cmdline`, 'hermes\0gateway\0run\0')
+    this.put(`/proc/${PID}/environ`, `HERMES_HOME=${HOME}\0`)
+    this.put(`/proc/${PID}/stat`, this.stat)
+    this.put(`/proc/${PID}/task/${PID}/stat`, this.stat)
+    this.put(`/proc/${PID}/task/${PID}/wchan`, 'ep_poll')
+    return this
+  }
+
+  dies(): this {
+    this.host.drop(`/proc/${PID}`)
+    return this
+  }
+
+  put(file: string, text: string): void {
+    this.host.put(file, text)
+  }
+
+  async ticks(count: number, everyMs = MINUTE): Promise<this> {
+    for (let done = 0; done < count; done++) {
+      await this.host.sleep(everyMs)
+      this.lines.push(...(await tickAll(this.host, tickPlaces(this.host, SUPPORT))).map(({text}) => text))
+    }
+    return this
+  }
+
+  journal(): string[] {
+    const text = this.host.texts()[`${HOME}/logs/hermes-svc.jsonl`] ?? ''
+    return text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => (JSON.parse(line) as {event: string}).event)
+  }
+}
+
+describe('a night of ticks', () => {
+  it('tells once that the gateway is down, after two ticks, and once that it is well again', async () => {
+    const night = new Night()
+    await night.ticks(3)
+    expect(night.told).toEqual([])
+    await night.dies().ticks(1)
+    expect(night.told).toEqual([])
+    await night.ticks(5)
+    expect(night.told).toEqual(['down'])
+    await night.lives().ticks(4)
+    expect(night.told).toEqual(['down', 'recovered'])
+    expect(night.journal()).toEqual(['down', 'recovered'])
+    expect(night.lines).toEqual([])
+  })
+
+  it('says which machine, profile and service, what, since when, the last lines without secrets, and what to type', async () => {
+    const night = new Night()
+    await night.dies().ticks(2)
+    expect(night.events).toMatchObject([
+      {
+        type: 'hermes-svc.down',
+        data: {
+          ...{machine: 'box', service: 'hermes-gateway.service', profile: 'default', what: 'is down, and should be running'},
+          ...{since: new Date(night.host.nowMs() - MINUTE).toISOString(), next: 'hermes-svc doctor --fix'},
+          lines: ['first', 'with token=<hidden>'],
+        },
+      },
+    ])
+  })
+
+  it('says nothing of a stop that the operator asked for, and forgets what was told before it', async () => {
+    const night = new Night()
+    night.put(`${HOME}/.hermes-svc.json`, JSON.stringify({schemaVersion: 1, desiredState: 'stopped', since: 'x', by: 'stop'}))
+    await night.dies().ticks(5)
+    expect(night.told).toEqual([])
+    night.put(`${HOME}/.hermes-svc.json`, JSON.stringify({schemaVersion: 1, desiredState: 'running', since: 'x', by: 'start'}))
+    await night.ticks(2)
+    night.put(`${HOME}/.hermes-svc.json`, JSON.stringify({schemaVersion: 1, desiredState: 'stopped', since: 'x', by: 'stop'}))
+    await night.ticks(2)
+    await night.lives().ticks(3)
+    expect(night.told).toEqual(['down'])
+  })
+
+  it('says nothing while a command of ours is at work on the service, and tells afterwards', async () => {
+    const night = new Night()
+    const held = await night.host.lockWithin(HOME)
+    await night.dies().ticks(4)
+    expect(night.told).toEqual([])
+    await held?.release()
+    await night.ticks(1)
+    expect(night.told).toEqual(['down'])
+  })
+
+  it('says nothing in the first minutes after a boot', async () => {
+    const night = new Night({}, {}, ASK, MINUTE / 2)
+    await night.dies().ticks(2)
+    expect(night.told).toEqual([])
+    await night.ticks(4)
+    expect(night.told).toEqual(['down'])
+  })
+
+  it('keeps what could not be told, tells it in order once that works, and says so once', async () => {
+    const night = new Night()
+    night.answers = 1
+    await night.dies().ticks(4)
+    await night.lives().ticks(4)
+    expect(night.told).toEqual([])
+    expect(night.lines).toEqual(['hermes-gateway.service: exec tell could not be told: exit 1'])
+    expect(readNotifyState(night.host, HOME).outbox.waiting.map(({event}) => event.kind)).toEqual(['down', 'recovered'])
+    night.answers = 0
+    await night.ticks(10)
+    expect(night.told).toEqual(['down', 'recovered'])
+    expect(readNotifyState(night.host, HOME).outbox).toEqual({waiting: [], faults: {}})
+  })
+
+  it('reminds every so often while it lasts', async () => {
+    const night = new Night({reminderMs: 60 * MINUTE})
+    await night.dies().ticks(130)
+    expect(night.told).toEqual(['down', 'still down', 'still down'])
+    expect(night.journal()).toEqual(['down'])
+  })
+
+  it('tells only what was asked for, and notes all', async () => {
+    const night = new Night({on: ['recovered']})
+    await night.dies().ticks(3)
+    await night.lives().ticks(3)
+    expect(night.told).toEqual(['recovered'])
+    expect(night.journal()).toEqual(['down', 'recovered'])
+  })
+
+  it('tells at once of a gateway whose configuration is wrong, by the last line of its helper', async () => {
+    const end = {
+      time: '2025-12-31T23:59:00Z',
+      event: 'end',
+      code: 'exited',
+      status: '78',
+      result: 'exit-code',
+      uptimeMs: 9,
+      reason: 'config',
+      failures: 0,
+      delayMs: 0,
+    }
+    const night = new Night({}, {[`${HOME}/logs/hermes-svc.jsonl`]: `${JSON.stringify(end)}\n`})
+    await night.dies().ticks(1)
+    expect(night.told).toEqual(['fatal-config'])
+    expect(night.events[0]).toMatchObject({data: {since: '2025-12-31T23:59:00.000Z', next: 'hermes-svc doctor'}})
+  })
+
+  it('tells of a start limit, which its manager is asked about', async () => {
+    const night = new Night({}, {}, {...ASK, stdout: 'start-limit-hit\n'})
+    await night.dies().ticks(3)
+    expect(night.told).toEqual(['start-limit'])
+  })
+
+  it('tells of a crash loop by the count of its helper', async () => {
+    const night = new Night({}, {[`${MEMORY}/failures`]: '4\n'})
+    await night.dies().ticks(3)
+    expect(night.told).toEqual(['crash-looping'])
+  })
+
+  it('writes nothing of a gateway that is well, whoever is told', async () => {
+    const night = new Night()
+    await night.ticks(1)
+    const before = night.host.texts()[notifyStateFile(HOME)]
+    await night.ticks(3)
+    expect(night.host.texts()[notifyStateFile(HOME)]).toBe(before)
+    const nobody = new Night({targets: []})
+    await nobody.ticks(3)
+    expect(nobody.host.texts()[notifyStateFile(HOME)]).toBeUndefined()
+  })
+
+  it('says that nobody can be told where who is cannot be read, and ticks all the same', async () => {
+    const night = new Night({}, {[notifyFile(HOME)]: '{'})
+    await night.ticks(1)
+    expect(night.lines).toEqual([expect.stringContaining('nobody is told of it, since who is cannot be read (not a record of hermes-svc)')])
+    expect(night.host.texts()[`${HOME}/gateway_state.json`]).not.toContain('2025-12-31T23:00:00')
+  })
+})
