@@ -182,7 +182,7 @@ const rows: DoctorRow<S6Service>[] = [
     break: async (service) => {
       await service.configure({exit_on_start: {code: 1}})
       await service.s6('s6-svc', '-k')
-      await waitFor(async () => (await service.status()).failuresInARow >= 4, 'four failures', 60_000)
+      await waitFor(async () => (await service.status()).failuresInARow >= 4, 'four failures')
       await service.configure({})
     },
   },

@@ -212,9 +212,6 @@ function traces(name: string, pidNamespace: string | null): string[] {
   return found
 }
 
-/** A machine that powers itself off asks whatever does not end to do so for 90 s, and then kills it (systemd-shutdown(8)). */
-const GONE_WITHIN_MS = 240_000
-
 /** Waits until the host shows nothing of a machine; throws with what is left. */
 async function untilGone(name: string, pidNamespace: string | null): Promise<void> {
   let left: readonly string[] = []
@@ -222,7 +219,7 @@ async function untilGone(name: string, pidNamespace: string | null): Promise<voi
     left = traces(name, pidNamespace)
     return left.length === 0
   }
-  await waitFor(isGone, `the end of machine ${name}`, GONE_WITHIN_MS).catch((cause: unknown) => {
+  await waitFor(isGone, `the end of machine ${name}`).catch((cause: unknown) => {
     throw new Error(`left of machine ${name}: ${left.join(', ')}`, {cause})
   })
 }

@@ -195,11 +195,9 @@ describeInContainer('root in a slot whose user is hostile', () => {
     const container = await booted()
     const pid = await container.comesUp()
     await asUser(container, `cd /run/hermes-svc/gateway-default && rm -f started stopping group failed && ${attack}`)
-    const before = Date.now()
     await container.sh(`kill -KILL ${pid}`)
     await container.comesUp('default', pid)
-    // s6-supervise kills a finish script that has not ended after 30 s: the gateway would not be up before that.
-    expect(Date.now() - before).toBeLessThan(25_000)
+    // s6-supervise kills a finish script that has not ended after 30 s: then nobody would have counted.
     const count = fs.readFileSync(container.path('/run/hermes-svc/gateway-default/failures'), 'utf8').trim()
     expect(count).toBe('1')
     expect(await victim(container)).toBe(UNTOUCHED)

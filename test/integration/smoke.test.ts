@@ -132,7 +132,7 @@ describeUnless(whyNoMachine(testHost), 'smoke --isolated', () => {
     })
     let output = ''
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (output += data.toString()))
-    const [, name] = await waitFor(() => /boot a throw-away machine: hermes-svc-(\S+)/.exec(output) ?? undefined, 'the machine', 60_000)
+    const [, name] = await waitFor(() => /boot a throw-away machine: hermes-svc-(\S+)/.exec(output) ?? undefined, 'the machine')
     child.kill('SIGINT')
     const [code] = (await once(child, 'close')) as [number | null]
     expect([code, output]).toEqual([130, expect.stringContaining('hermes-svc: cancelled')])

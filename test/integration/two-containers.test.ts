@@ -135,7 +135,7 @@ describeInContainer('two containers with s6 on one volume', () => {
       const {verdict} = await reader.status()
       expect(verdict.evidence.join('\n')).not.toContain('nobody holds it')
       expect(verdict.evidence.join('\n')).toContain('when this container booted a gateway elsewhere held it')
-      await waitFor(async () => (await reader.status()).failuresInARow >= 4, 'failures in a row', 60_000)
+      await waitFor(async () => (await reader.status()).failuresInARow >= 4, 'failures in a row')
       expect((await reader.hermesSvc(['doctor'])).stdout).toContain('one volume carries one gateway container')
       await reader.hermesSvc(['doctor', '--fix', '--json'])
       expect(files().slice(0, 2)).toEqual(before)

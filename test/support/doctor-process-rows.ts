@@ -185,7 +185,7 @@ export const processRows: readonly Row[] = [
     break: async (service) => {
       await service.configure({exit_on_start: {code: 1}})
       await service.kill('KILL')
-      await waitFor(async () => (await service.status()).failuresInARow >= 4, 'four failures', 60_000)
+      await waitFor(async () => (await service.status()).failuresInARow >= 4, 'four failures')
       await service.configure({})
     },
   },

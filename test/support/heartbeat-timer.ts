@@ -40,7 +40,7 @@ export class HeartbeatTimer {
 
   /** Waits for the end of the first tick, if it is not over yet. */
   async hasTicked(): Promise<void> {
-    await waitFor(async () => (await this.show(this.tick, 'ExecMainExitTimestampMonotonic'))[0] !== '0', 'the first tick', 40_000)
+    await waitFor(async () => (await this.show(this.tick, 'ExecMainExitTimestampMonotonic'))[0] !== '0', 'the first tick')
   }
 
   /** When the last tick began, by the wall clock, to the second below; in ms. */
@@ -52,14 +52,10 @@ export class HeartbeatTimer {
   /** Waits until a tick begins; the one before it has ended by then. */
   async begins(): Promise<number> {
     const former = await this.begun()
-    return waitFor(
-      async () => {
-        const now = await this.begun()
-        return now !== former && now > 0 && now
-      },
-      `a tick of ${this.timer}`,
-      40_000,
-    )
+    return waitFor(async () => {
+      const now = await this.begun()
+      return now !== former && now > 0 && now
+    }, `a tick of ${this.timer}`)
   }
 
   /** Waits for so many whole ticks, the first of which has not begun yet; whatever they come to. */
@@ -67,7 +63,7 @@ export class HeartbeatTimer {
     let begun = 0
     for (let seen = 0; seen < count; seen++) begun = await this.begins()
     const ended = async () => Number((await this.show(this.tick, 'ExecMainExitTimestampMonotonic'))[0]) >= begun
-    await waitFor(ended, `the end of a tick of ${this.timer}`, 40_000)
+    await waitFor(ended, `the end of a tick of ${this.timer}`)
   }
 
   /** Ends the ticks of a test that has seen enough of them, as its machine goes on. */

@@ -44,8 +44,15 @@ const PAUSE_MS = 50
 /** Pauses in the time that a question takes, and of that which it was asked for. */
 const [PAUSE_OF_QUESTION, PAUSE_OF_WAIT] = [3, 1 / 16]
 
+/** Far longer than any event takes on a machine that does much else, and shorter than a test may take: nothing is proved by a time. */
+const EVENT_LIMIT_MS = 240_000
+
 /** Asks until the answer is neither undefined nor false, and returns it; throws after the time limit, with what the last question threw. */
-export async function waitFor<T>(ask: () => T | Promise<T>, what: string, timeoutMs = 60_000): Promise<Exclude<T, undefined | false>> {
+export async function waitFor<T>(
+  ask: () => T | Promise<T>,
+  what: string,
+  timeoutMs = EVENT_LIMIT_MS,
+): Promise<Exclude<T, undefined | false>> {
   const beganMs = performance.now()
   for (;;) {
     const askedMs = performance.now()

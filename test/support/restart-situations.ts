@@ -333,14 +333,10 @@ export async function bringAbout(
   const {name, before, wrapper, harm, actual} = situation
   const given = await installGateway(machine, user, profile, before, wrapper, words)
   await harm?.(given)
-  await waitFor(
-    async () => {
-      const now = (await given.status()).actual
-      return actual === 'not-up' ? now !== 'running' : now === actual
-    },
-    `a gateway that is ${name}`,
-    30_000,
-  )
+  await waitFor(async () => {
+    const now = (await given.status()).actual
+    return actual === 'not-up' ? now !== 'running' : now === actual
+  }, `a gateway that is ${name}`)
   await given.configure(HEALTHY)
   return given
 }
