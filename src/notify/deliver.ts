@@ -13,8 +13,8 @@ export type Delivery =
 
 const MOST_SHOWN = 200
 const MOST_REDIRECTS = 3
-/** Of the statuses 4xx, those that say "not now" (RFC 9110, RFC 6585). */
-const NOT_NOW = [408, 425, 429]
+/** What says that this very message will never be taken (RFC 9110). With all others it may be: a token is renewed, a server comes back. */
+const FOR_GOOD = [400, 405, 413, 414, 415, 422]
 /** What a program that reaches others over the network may need of our own environment. */
 const PASSED_ON = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy', 'SSL_CERT_FILE', 'TZ']
 const PROGRAM_PATH = '/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin'
@@ -50,11 +50,11 @@ async function send(door: Door, request: NotifyRequest, signal: AbortSignal): Pr
     if (status >= 200 && status < 300) return {kind: 'told', answer: `HTTP ${status}`}
     // Only these have a POST stay one (RFC 9110, 15.4).
     if (![307, 308].includes(status) || location === undefined || redirects === MOST_REDIRECTS) {
-      return failed(withWords(`HTTP ${status}`, text), status >= 300 && status < 500 && !NOT_NOW.includes(status), retryAfterMs)
+      return failed(withWords(`HTTP ${status}`, text), FOR_GOOD.includes(status), retryAfterMs)
     }
     const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined
     // What is sent, and the secret in the address, are meant for that server alone.
-    if (next?.origin !== url.origin) return failed(`HTTP ${status}: it sends on to another server, which is not followed`, true)
+    if (next?.origin !== url.origin) return failed(`HTTP ${status}: it sends on to another server, which is not followed`)
     url = next
   }
 }

@@ -93,8 +93,10 @@ function execTarget(line: string): ParsedTarget {
   const split = splitCommandLine(line)
   if ('refused' in split) return {refused: `is a command that ${split.refused}`}
   const [program = ''] = split.words
-  // Where a unit runs it there is no folder and no PATH that a person would think of.
-  if (!program.startsWith('/')) return {refused: 'names no program by its absolute path: exec:/usr/bin/apprise ...'}
+  // Where a unit runs it there is no folder that a person would think of. A name alone is looked for where the system has its programs.
+  if (program === '' || (program.includes('/') && !program.startsWith('/'))) {
+    return {refused: 'names no program by its absolute path, or by its name alone: exec:/usr/local/bin/tell-me ...'}
+  }
   return {target: {kind: 'exec', argv: split.words}}
 }
 

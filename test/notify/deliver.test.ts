@@ -86,11 +86,12 @@ describe('deliver to a server', () => {
     expect(JSON.parse(received[0]?.body ?? '')).toMatchObject({topic: 'alerts'})
   })
 
-  it('fails for now at 500 and 429, with the time that the server names, and for good at 404', async () => {
+  it('fails for now at 500, 404 and 429, with the time that the server names, and for good where the message itself is refused', async () => {
     const answers: [number, http.OutgoingHttpHeaders][] = [
       [500, {}],
       [429, {'retry-after': '30'}],
       [404, {}],
+      [413, {}],
     ]
     const {port} = await receiver((_, response) => {
       const [status, headers] = answers.shift() ?? [200, {}]
@@ -104,6 +105,7 @@ describe('deliver to a server', () => {
       why: expect.stringMatching(/^HTTP 500: no.*such hook$/) as string,
     })
     expect(await tell(target)).toMatchObject({kind: 'failed', isForGood: false, afterMs: 30_000})
+    expect(await tell(target)).toMatchObject({kind: 'failed', isForGood: false})
     expect(await tell(target)).toMatchObject({kind: 'failed', isForGood: true})
   })
 
@@ -121,7 +123,7 @@ describe('deliver to a server', () => {
     ])
     expect(await tell(targetOf(`http://127.0.0.1:${port}/away`))).toMatchObject({
       kind: 'failed',
-      isForGood: true,
+      isForGood: false,
       why: expect.stringContaining('another server') as string,
     })
     expect(other.received).toEqual([])

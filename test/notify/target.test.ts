@@ -13,7 +13,8 @@ describe('parseTarget', () => {
       kind: 'exec',
       argv: ['/usr/bin/mail', '-s', 'Hermes is down', 'me@example.org'],
     })
-    expect(target('exec:mail -s x')).toMatch(/absolute path/)
+    expect(target('exec:mail -s x')).toEqual({kind: 'exec', argv: ['mail', '-s', 'x']})
+    expect(target('exec:bin/mail')).toMatch(/absolute path/)
     expect(target('exec:')).toMatch(/absolute path/)
     expect(target('exec:/bin/a | /bin/b')).toMatch(/^is a command that is more than a program/)
   })
