@@ -8,6 +8,7 @@ const LAYERS = [
   {name: 'managers', path: '^src/managers/(?!\\w+/checks/)'},
   {name: 'observe', path: '^src/observe/'},
   {name: 'notify', path: '^src/notify/'},
+  {name: 'history', path: '^src/history/'},
   {name: 'tick', path: '^src/tick/'},
   {name: 'lifecycle', path: '^src/lifecycle/'},
   {name: 'doctor', path: '^src/doctor/|^src/managers/\\w+/checks/'},

@@ -16,6 +16,7 @@ export const commandModules: CommandModules = {
   doctor: () => import('./doctor.js'),
   health: () => import('./health.js'),
   heartbeat: () => import('./heartbeat.js'),
+  history: () => import('./history.js'),
   install: () => import('./install.js'),
   list: () => import('./list.js'),
   logs: () => import('./logs.js'),

@@ -4,6 +4,7 @@ import {seeOnline} from '../lifecycle/see-online.js'
 import {report} from '../observe/report.js'
 import {servedBy} from '../observe/served.js'
 import {assess, statusExit} from '../observe/assess.js'
+import {readLastEnd} from '../history/last-end.js'
 import {statusText} from '../ui/status-text.js'
 import {prepareWidths} from '../text/layout.js'
 import {type CommandResult, wedgeWindowFlag} from './base.js'
@@ -23,9 +24,11 @@ platforms, 3 if it is not running, 4 if that cannot be told or there is no such 
     const windowMs = this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS
     const seen = await this.during('see whether the gateway is alive', () => prove(target, windowMs))
     const {online, shown} = seeOnline(target, seen)
-    const result = report(seen, target.manager, target.host.monotonicMs(), servedBy(target), shown)
+    const lastEnd = readLastEnd(target.userHost, target.service.profile.home)
+    const told = report(seen, target.manager, target.host.monotonicMs(), servedBy(target), shown)
+    const result = lastEnd ? {...told, lastEnd} : told
     await prepareWidths(result)
-    for (const line of statusText(result, await this.paint, this.textWidth)) this.print(line)
+    for (const line of statusText(result, await this.paint, this.textWidth, target.host.nowMs())) this.print(line)
     return {exitStatus: statusExit(assess(seen), online), json: result}
   }
 }

@@ -198,6 +198,24 @@ export const GatewayExit = {
 /** The reason of an end with 75 in its lifecycle file that is no restart: its event loop did not answer its own watchdog. @holds 0.19 gateway/shutdown_watchdog.py */
 export const LOOP_WATCHDOG = 'loop_liveness_watchdog'
 
+/** What an entry of `HomeFile.exitLog` is, by its `tag`: one line of JSON each, with `ts` and `pid`. */
+export const ExitTag = {
+  /** @holds 0.16 hermes_cli/gateway.py */
+  started: 'gateway.start',
+  /** It ends with the status in `code`. @holds 0.16 hermes_cli/gateway.py */
+  exits: 'asyncio.run.SystemExit',
+  /** It fails, and ends with 1. @holds 0.16 hermes_cli/gateway.py */
+  fails: 'asyncio.run.exception',
+  /** It ends with 0 on SIGINT. @holds 0.16 hermes_cli/gateway.py */
+  interrupted: 'asyncio.run.KeyboardInterrupt',
+  /** It ends with 1. @holds 0.16 hermes_cli/gateway.py */
+  exitsWithFailure: 'gateway.exit_nonzero',
+  /** It ends with 0. @holds 0.16 hermes_cli/gateway.py */
+  exitsClean: 'gateway.exit_clean',
+  /** The gateway before it, `prior_pid`, ended without a word; `suspected_oom`: memory was short. @holds 0.19 gateway/lifecycle_ledger.py */
+  foundUnclean: 'gateway.previous_unclean_exit',
+} as const
+
 /** Environment variables that a gateway heeds or sets. */
 export const GatewayVariable = {
   /** Names its home. @holds 0.10 hermes_constants.py */

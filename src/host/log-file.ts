@@ -54,10 +54,10 @@ export function endOfLog(host: Door, log: RotatedLog): LogMark | undefined {
 
 /**
  * The lines of a log, the newest first, through all of its files; before `end` if that is given. Reads as much as is asked for, in pieces, and goes on in
- * the right file where a rotation comes in between. What cannot be read has no lines.
+ * the right file where a rotation comes in between. What cannot be read has no lines. `budget`: no more bytes are read; where there are, it is less than 0
+ * in the end.
  */
-export function* newestLines(host: Door, log: RotatedLog, end?: LogMark): Generator<string> {
-  let left = MAX_LOG_BYTES
+export function* newestLines(host: Door, log: RotatedLog, end?: LogMark, budget = {left: MAX_LOG_BYTES}): Generator<string> {
   const done = new Set<string>()
   let isBeforeEnd = end === undefined
   for (const file of filesOf(host, log).reverse()) {
@@ -80,7 +80,7 @@ export function* newestLines(host: Door, log: RotatedLog, end?: LogMark): Genera
         if (place === undefined) break
         continue
       }
-      if (part.bytes.length < at - start || (left -= part.bytes.length) < 0) return
+      if (part.bytes.length < at - start || (budget.left -= part.bytes.length) < 0) return
       at = start
       const text = Buffer.concat([part.bytes, rest])
       const lines = splitLines(text)

@@ -447,6 +447,28 @@ export interface Logs {
   files?(service: Service): string[]
 }
 
+/** What a manager has noted of a service's starts and ends. Times in ms since the epoch. */
+export type ManagerFact =
+  | {readonly kind: 'started'; readonly atMs: number}
+  | {readonly kind: 'stopping'; readonly atMs: number}
+  /** Its main process ended: with this exit status, or by the signal of this name without SIG. */
+  | {readonly kind: 'ended'; readonly atMs: number; readonly how: 'exited' | 'killed' | 'dumped'; readonly status: string}
+  /** What it makes of an end, or of a start: SERVICE_RESULT of systemd.exec(5). */
+  | {readonly kind: 'result'; readonly atMs: number; readonly result: string}
+
+/** A manager's own record of what its services did, read with this process's own ids by a program that prints it. */
+export interface Chronicle {
+  readonly env: Record<string, string>
+  /** The newest `lines` of what it has of a service, newest first. */
+  command(service: Service, query: {readonly sinceMs: number; readonly lines: number}): string[]
+  /** A line of what that prints; undefined for what is not understood. */
+  factOf(printed: string): ManagerFact | undefined
+  /** Tells of the boots of the machine, as far as they are on record. */
+  readonly bootsCommand: readonly string[]
+  /** What that prints: when each began, and when it was last heard of. */
+  bootsOf(printed: string): readonly {readonly atMs: number; readonly lastMs: number}[]
+}
+
 /** An account's services end with its last session unless it lingers. */
 export interface Linger {
   isOn(service: Service): boolean
@@ -478,6 +500,8 @@ export interface Manager {
   readonly tick: Tick
   /** Absent where the gateway's own file is all that there is of a log. */
   readonly logs?: Logs
+  /** Absent where a manager keeps no record of starts and ends. */
+  readonly chronicle?: Chronicle
   readonly linger?: Linger
   /** The container that it serves all of: its definitions end with it, so one of another tool's is replaced. Absent where definitions last. */
   readonly container?: Container

@@ -20,6 +20,16 @@ export interface OnlineReport {
   readonly advice: Omit<ChatAdvice, 'evidence'> | null
 }
 
+/** How a gateway last ended, by the home's journal. */
+export interface LastEnd {
+  /** ISO 8601, UTC. */
+  readonly time: string
+  /** One word, as in `history --json`. */
+  readonly reason: string
+  /** The same in words. */
+  readonly text: string
+}
+
 /** A service as `status --json` and `list --json` show it. */
 export interface ServiceReport {
   readonly service: string
@@ -45,6 +55,8 @@ export interface ServiceReport {
   readonly restarts: number
   readonly failuresInARow: number
   readonly lastExit: {readonly how: string; readonly status: number} | null
+  /** How it last ended; only `status` looks for it. Absent where the journal does not tell. */
+  readonly lastEnd?: LastEnd
   readonly servedBy: string | null
   readonly online: OnlineReport
   /** Why the last boot of its container had it started or kept down; absent where no boot decides that. */

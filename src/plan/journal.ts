@@ -83,7 +83,7 @@ function recent<T>(host: AccountHost, home: string, parse: (value: unknown) => T
 const OUTCOMES: readonly JournalEntry['outcome'][] = ['done', 'failed', 'cancelled']
 
 /** The applied plan that a line of the journal, parsed as JSON, tells of; undefined if it is none. */
-function parseEntry(value: unknown): JournalEntry | undefined {
+export function parseEntry(value: unknown): JournalEntry | undefined {
   if (!isObject(value)) return undefined
   const {time, command, service, error, tookMs, steps} = value
   const outcome = OUTCOMES.find((known) => known === value.outcome)

@@ -1,12 +1,12 @@
-import type {ServiceReport} from '../observe/report.js'
+import type {LastEnd, ServiceReport} from '../observe/report.js'
 import {onlineSentence, platformsCell} from './online-text.js'
 import {NO_PAINT, type Paint} from './paint.js'
-import {duration, table, widthOf, wrapped} from '../text/layout.js'
+import {duration, inWords, table, widthOf, wrapped} from '../text/layout.js'
 
 const MARGIN = '  '
 
-/** One service in full, for people; `width`: columns of the terminal. */
-export function statusText(report: ServiceReport, paint: Paint = NO_PAINT, width?: number): string[] {
+/** One service in full, for people; `width`: columns of the terminal. `nowMs`: since the epoch. */
+export function statusText(report: ServiceReport, paint: Paint = NO_PAINT, width?: number, nowMs?: number): string[] {
   const mood = isWell(report.actual) ? paint.good : isIll(report.actual) ? paint.bad : plain
   const {verdict} = report
   const pid = verdict.pid === null ? '' : `, pid ${verdict.pid}`
@@ -25,7 +25,7 @@ export function statusText(report: ServiceReport, paint: Paint = NO_PAINT, width
       'restarts',
       `${report.restarts}${report.failuresInARow > 0 ? `, ${report.failuresInARow} failure${report.failuresInARow === 1 ? '' : 's'} in a row` : ''}`,
     ],
-    ['last exit', exitText(report)],
+    report.lastEnd ? ['last end', endText(report.lastEnd, nowMs)] : ['last exit', exitText(report)],
   ]
   if (report.bootReason !== undefined) rows.push(['last boot', report.bootReason])
   if (report.servedBy !== null) rows.push(['served by', `the gateway of profile ${report.servedBy}; no service of its own is needed`])
@@ -108,6 +108,12 @@ function installedText({installed, foreground}: ServiceReport): string {
     default:
       return installed
   }
+}
+
+/** Of a clock that was set back nothing is said of how long ago it was. */
+function endText({text, time}: LastEnd, nowMs = NaN): string {
+  const agoMs = nowMs - Date.parse(time)
+  return agoMs >= 0 ? `${text}, ${inWords(agoMs)} ago` : text
 }
 
 function exitText({lastExit}: ServiceReport): string {

@@ -106,7 +106,7 @@ describeOnLaunchd('the heartbeat, under launchd', (there) => {
       )
       expect((starts[1]?.ms ?? 0) - (starts[0]?.ms ?? 0)).toBeGreaterThan(30_000)
       const changes = (await there().machine.readText(`${frozen.home}/logs/hermes-svc.jsonl`)) ?? ''
-      expect(JSON.parse(changes.trim().split('\n').at(-1) ?? '')).toMatchObject({
+      expect(JSON.parse(changes.split('\n').find((line) => line.includes('"watchdog"')) ?? '')).toMatchObject({
         command: 'watchdog',
         service: frozen.unit,
         outcome: 'done',

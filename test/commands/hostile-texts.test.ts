@@ -95,6 +95,23 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     },
   ],
   heartbeat: [{shows: false}, {shows: true, args: [HOSTILE]}],
+  history: [
+    {shows: false},
+    {
+      shows: true,
+      prepare: ({host, home}) => {
+        const entry = {
+          time: new Date(host.nowMs()).toISOString(),
+          command: HOSTILE,
+          service: '',
+          outcome: 'failed',
+          error: HOSTILE,
+          steps: [],
+        }
+        host.put(`${home}/logs/hermes-svc.jsonl`, `${JSON.stringify(entry)}\n`)
+      },
+    },
+  ],
   install: [
     {shows: true, args: ['--timeout', '1s'], prepare: failing('daemon-reload')},
     {

@@ -2,6 +2,13 @@
 export const UNCLAIMED: Readonly<Record<string, string>> = {
   'HomeFile.controlSocketPlace': 'only for a home whose path is too long for a socket; no gateway that has control sockets was at hand',
   'HomeFile.toolProcesses': 'written while a tool of an agent runs',
+  'ExitTag.exits': 'a note for people, read for `history` alone; two versions of it were read by eye',
+  'ExitTag.exitsClean': 'as the one before',
+  'ExitTag.exitsWithFailure': 'as the one before',
+  'ExitTag.fails': 'as the one before',
+  'ExitTag.foundUnclean': 'as the one before',
+  'ExitTag.interrupted': 'as the one before',
+  'ExitTag.started': 'as the one before',
   'HomeFile.config': 'the operator writes it',
   'HomeFile.environment': 'the operator writes it',
   'HomeFile.profileMark': "upstream's boot of a container looks for it",

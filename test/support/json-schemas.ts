@@ -13,6 +13,7 @@ export type DocumentKind =
   | 'doctor'
   | 'failure'
   | 'heartbeat'
+  | 'history'
   | 'list'
   | 'log-line'
   | 'notify-list'
@@ -36,6 +37,7 @@ export const DOCUMENT_OF_COMMAND: Readonly<Record<string, DocumentKind | undefin
   // The WebUI's payload and nothing else: it has no schemaVersion of ours.
   health: undefined,
   heartbeat: 'heartbeat',
+  history: 'history',
   install: 'change',
   list: 'list',
   logs: 'log-line',

@@ -106,6 +106,13 @@ describe('statusText', () => {
   it('says how it ended, and how often in a row', () => {
     expect(rows({lastExit: {how: 'exited', status: 75}})['last exit']).toBe('exit status 75')
     expect(rows({lastExit: {how: 'killed', status: 9}})['last exit']).toBe('killed by signal 9')
+  })
+
+  it('says how it last ended in words, and how long ago, where the journal tells', () => {
+    const lastEnd = {time: '2026-01-01T00:00:00.000Z', reason: 'oom', text: 'killed by the kernel for lack of memory'}
+    const shown = (nowMs: number) => statusText({...REPORT, lastEnd}, undefined, undefined, nowMs).find((line) => line.includes('last'))
+    expect(shown(Date.UTC(2026, 0, 1, 3))).toMatch(/^ *last end +killed by the kernel for lack of memory, 3 h ago$/)
+    expect(shown(Date.UTC(2025, 0, 1))).toMatch(/ killed by the kernel for lack of memory$/)
     expect(rows({failuresInARow: 4}).restarts).toBe('2, 4 failures in a row')
     expect(rows({failuresInARow: 1}).restarts).toBe('2, 1 failure in a row')
   })

@@ -1,5 +1,6 @@
 import type {CreateManager} from '../manager.js'
 import {isLingering} from './bus.js'
+import {chronicle} from './chronicle.js'
 import {control} from './control.js'
 import {installer} from './install.js'
 import {logs} from './logs.js'
@@ -28,6 +29,7 @@ export const create: CreateManager = (host, scope, account) => {
     rivals: rivals(systemd),
     tick: tick(systemd),
     logs: logs(systemd),
+    chronicle: chronicle(systemd),
     linger: {isOn: (service) => isLingering(host, service.account)},
   }
 }

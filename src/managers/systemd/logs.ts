@@ -113,7 +113,7 @@ function parsed(text: string): Entry | undefined {
 }
 
 /** A field is a text, a list of bytes where it is none, or a list of those where it stands there more than once. */
-function textOf(value: unknown): string {
+export function textOf(value: unknown): string {
   if (typeof value === 'string') return value
   if (!Array.isArray(value)) return ''
   if (value.every((byte) => typeof byte === 'number')) return Buffer.from(value).toString('utf8')

@@ -1,0 +1,119 @@
+import {GatewayExit} from '../gateway/contract.js'
+import {inWords} from '../text/layout.js'
+import type {By, EndReason, HistoryEntry} from './timeline.js'
+
+/** Exit statuses of a shell's, or of env(1): POSIX, 2.8.2. */
+const NOT_RUNNABLE = 126
+const NOT_FOUND = 127
+
+/** How a gateway ended, as part of a sentence. */
+export function reasonWords(reason: EndReason): string {
+  switch (reason.kind) {
+    case 'planned-restart':
+      return 'a planned restart'
+    case 'stop-asked':
+      return 'stopped as asked'
+    case 'called-off':
+      return 'the start was called off'
+    case 'config':
+      return `exited with ${GatewayExit.fatalConfiguration}: its configuration is wrong, and it is not started again`
+    case 'exit':
+      return `exited with ${reason.status}${meaningOf(reason.status)}`
+    case 'signal':
+      return `killed by SIG${reason.signal}${reason.isDumped ? ', and dumped its core' : ''}`
+    case 'oom':
+      return 'killed by the kernel for lack of memory'
+    case 'stop-timeout':
+      return 'stopped as asked, did not end in time and was killed'
+    case 'watchdog':
+      return WATCHDOGS[reason.whose]
+    case 'start-failed':
+      return `could not be started${reason.result === null ? '' : ` (${reason.result})`}`
+    case 'power-off':
+      return reason.isClean ? 'stopped with the machine' : 'the machine went down under it'
+    case 'unclean':
+      return `ended without a word, as by SIGKILL or a loss of power${reason.wasShortOfMemory ? '; memory was short' : ''}`
+    case 'unknown':
+      return 'ended, and nothing tells how'
+  }
+}
+
+const WATCHDOGS = {
+  'hermes-svc': 'killed by the watchdog, since its event loop answered nothing',
+  gateway: 'ended itself, since its event loop did not answer its own watchdog',
+  manager: "killed by its manager's watchdog",
+} as const
+
+function meaningOf(status: number): string {
+  switch (status) {
+    case GatewayExit.stopped:
+      return ', which nobody had asked for'
+    case GatewayExit.restart:
+      return ', which is to be started anew'
+    case NOT_RUNNABLE:
+      return ': its program may not be run'
+    case NOT_FOUND:
+      return ': its program is not there'
+    default:
+      return ''
+  }
+}
+
+/** Who brought it about; undefined where there is nothing to be said. */
+function byWords(by: By): string | undefined {
+  switch (by.who) {
+    case 'command':
+      return `by \`hermes-svc ${by.command}\``
+    case 'tool':
+      return 'by another tool'
+    case 'manager':
+      return 'by its manager'
+    case 'machine':
+      return 'at the boot'
+    case 'gateway':
+    case 'kernel':
+    case 'watchdog':
+    case 'unknown':
+      return undefined
+  }
+}
+
+const PHASES: Readonly<Record<string, string>> = {
+  wedged: 'wedged: it lives and its event loop answers nothing',
+  'platform-down': 'a platform is down',
+  'start-limit': 'its manager starts it no more, since it was started too often',
+}
+
+/** An entry in one line, without its time. */
+export function entryWords(entry: HistoryEntry): string {
+  switch (entry.kind) {
+    case 'start':
+      return ['started', byWords(entry.by)].filter(Boolean).join(' ')
+    case 'end': {
+      const {reason, by, upMs, failures = 0, delayMs = 0, notBeforeMs} = entry
+      const isAsked =
+        reason.kind === 'stop-asked' ||
+        reason.kind === 'planned-restart' ||
+        reason.kind === 'stop-timeout' ||
+        reason.kind === 'signal' ||
+        reason.kind === 'called-off'
+      const what = [reasonWords(reason), ...(isAsked ? [byWords(by)] : [])].filter(Boolean).join(' ')
+      const after = upMs === undefined || notBeforeMs !== undefined ? '' : `, after ${inWords(upMs)}`
+      const wait = delayMs > 0 ? `; failure ${failures} in a row, the next start waits ${inWords(delayMs)}` : ''
+      return `${what}${after}${wait}`
+    }
+    case 'command': {
+      const how = entry.outcome === 'done' ? '' : ` ${entry.outcome}`
+      const files = entry.files === 0 ? '' : `, ${entry.files} ${entry.files === 1 ? 'file' : 'files'} changed`
+      return `hermes-svc ${entry.command}${how}${files}${entry.error === undefined ? '' : `: ${entry.error}`}`
+    }
+    case 'phase': {
+      const what = entry.what === 'platform-down' ? `${entry.about} is down` : (PHASES[entry.what] ?? entry.what)
+      return `${what}${entry.untilMs === undefined ? ', and still is' : `, for ${inWords(entry.untilMs - entry.atMs)}`}`
+    }
+    case 'boot':
+      return 'the machine came up'
+    case 'gap':
+      return 'no record'
+  }
+}

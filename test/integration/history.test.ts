@@ -1,0 +1,129 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import {fileURLToPath} from 'node:url'
+import {expect, it} from 'vitest'
+import type {Scope} from '../../src/service/service.js'
+import {schemaErrors} from '../support/json-schemas.js'
+import {describeOnSystemd, waitFor} from '../support/machines.js'
+import {TestService} from '../support/test-service.js'
+
+/** HERMES_SVC_RECORD=1 keeps a document as the fixture of test/schemas. */
+const RECORD = process.env.HERMES_SVC_RECORD === '1' ? fileURLToPath(new URL('../fixtures/json-documents', import.meta.url)) : undefined
+
+interface Entry {
+  readonly time: string
+  readonly kind: string
+  readonly reason?: Record<string, unknown>
+  readonly by?: {readonly who: string; readonly command?: string}
+  readonly uptimeMs?: number | null
+  readonly text: string
+}
+interface History {
+  readonly entries: readonly Entry[]
+  readonly availability: readonly {readonly restarts: object; readonly outages: number; readonly percent: number; readonly upMs: number}[]
+  readonly notRead: readonly {readonly source: string; readonly why: string}[]
+}
+
+async function historyOf(service: TestService, name?: string): Promise<History> {
+  const {stdout} = await service.must('history', ['--since', '1h', '--json'])
+  const document = JSON.parse(stdout) as {readonly histories: readonly History[]}
+  expect({errors: schemaErrors('history', document), stdout}).toEqual({errors: [], stdout})
+  if (RECORD !== undefined && name !== undefined) {
+    fs.writeFileSync(path.join(RECORD, `history.${name}.json`), `${JSON.stringify(document, undefined, 2)}\n`)
+  }
+  const [history] = document.histories
+  if (!history) throw new Error('no history')
+  return history
+}
+
+const who = ({by}: Entry): string | undefined => (by?.who === 'command' ? `hermes-svc ${by.command}` : by?.who)
+
+await describeOnSystemd('history', (machine) => {
+  it.each<Scope>(['system', 'user'])(
+    'has each end that there was, in its order, with its reason and who brought it about: in %s scope',
+    async (scope) => {
+      const user = await machine().addUser(`told-${scope}`, {linger: scope === 'user'})
+      // The third and the ninth end by themselves.
+      const quick = (code: number) => ({exit_after_ms: 300, exit: {code}})
+      const sequence = [{}, {}, quick(1), {}, {}, {}, {}, {}, quick(78), {}]
+      // Under systemd as a manager of the machine 0.16 has itself restarted by a unit of its own too, which would come between.
+      const standIn = {version: scope === 'system' ? ('0.21' as const) : ('0.16' as const), sequence}
+      const service = await TestService.make(machine(), user, {scope, standIn})
+      const starts = (count: number) => waitFor(async () => (await service.starts()) >= count, `start ${count}`)
+      await service.must('install', ['--restart-delay', '100ms', '--restart-delay-max', '200ms'])
+      let pid = await service.comesUp()
+      await service.sh('kill -KILL "$1"', [String(pid)])
+      pid = await service.comesUp(pid)
+      await service.sh('kill -SEGV "$1"', [String(pid)])
+      // The one that ends with 1 is between the two.
+      await starts(4)
+      pid = await service.comesUp(pid)
+      await service.sh('kill -USR1 "$1"', [String(pid)])
+      pid = await service.comesUp(pid)
+      await service.systemctl('stop', service.unit)
+      await service.systemctl('start', service.unit)
+      pid = await service.comesUp(pid)
+      await service.systemctl('restart', service.unit)
+      pid = await service.comesUp(pid)
+      await service.must('restart')
+      pid = await service.comesUp(pid)
+      await service.must('stop')
+      await service.run('start')
+      await waitFor(async () => (await service.show('Result', 'ExecMainStatus')).join(' ') === 'exit-code 78', 'the fatal configuration')
+      await service.must('start')
+      await service.comesUp()
+
+      const {entries, availability, notRead} = await historyOf(service, scope === 'system' ? 'every-end' : undefined)
+      const ends = entries.filter(({kind}) => kind === 'end')
+      expect(ends.map((entry) => [entry.reason, who(entry)])).toEqual([
+        [{kind: 'signal', signal: 'KILL', isDumped: false}, 'unknown'],
+        [{kind: 'signal', signal: 'SEGV', isDumped: expect.any(Boolean) as boolean}, 'unknown'],
+        [{kind: 'exit', status: 1}, 'gateway'],
+        [{kind: 'planned-restart'}, 'gateway'],
+        [{kind: 'stop-asked'}, 'tool'],
+        [{kind: 'stop-asked'}, 'tool'],
+        [{kind: expect.stringMatching(/^(planned-restart|stop-asked)$/) as string}, 'hermes-svc restart'],
+        [{kind: 'stop-asked'}, 'hermes-svc stop'],
+        [{kind: 'config'}, 'gateway'],
+      ])
+      const began = entries.filter(({kind}) => kind === 'start')
+      expect(began.map(who)).toEqual([
+        ...['hermes-svc install', 'manager', 'manager', 'manager', 'manager', 'tool', 'tool', 'hermes-svc restart', 'hermes-svc start'],
+        'hermes-svc start',
+      ])
+      expect(await service.starts()).toBe(began.length)
+      expect(entries.filter(({kind}) => kind === 'gap')).toEqual([])
+      expect(entries.filter(({kind}) => kind === 'command').map(({text}) => text.split(',')[0])).toEqual([
+        ...['hermes-svc install', 'hermes-svc restart', 'hermes-svc stop'],
+        expect.stringContaining('hermes-svc start') as string,
+        'hermes-svc start',
+      ])
+      expect(availability[0]).toMatchObject({restarts: {unplanned: 4}})
+      expect(availability[0]?.percent).toBeLessThan(100)
+      expect(notRead).toEqual([])
+      const text = (await service.must('history')).stdout
+      expect(text).toContain('killed by SIGKILL')
+      expect(text).toContain('exited with 78: its configuration is wrong, and it is not started again')
+      expect(text).toContain('stopped as asked by `hermes-svc stop`')
+    },
+    240_000,
+  )
+
+  it('says what it does not know, and reads no more than it may of logs of a gigabyte', async () => {
+    const user = await machine().addUser('large', {linger: true})
+    const service = await TestService.make(machine(), user)
+    await service.must('install')
+    await service.comesUp()
+    const before = await historyOf(service)
+    expect(before.entries.map(({kind}) => kind)).toContain('start')
+    await service.sh(
+      'cd "$1/logs" && truncate -s 1G gateway-exit-diag.log && mv hermes-svc.jsonl hermes-svc.jsonl.1 && truncate -s 1G hermes-svc.jsonl',
+      [service.home],
+    )
+    const {notRead} = await historyOf(service)
+    expect(notRead).toEqual([
+      {source: `${service.home}/logs/hermes-svc.jsonl`, why: 'large', before: expect.any(String) as string},
+      {source: `${service.home}/logs/gateway-exit-diag.log`, why: 'large', before: expect.any(String) as string},
+    ])
+  }, 120_000)
+})
