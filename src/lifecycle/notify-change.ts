@@ -4,7 +4,7 @@ import {formatNotify, MOST_TARGETS, notifyFile, type NotifySettings, readNotify,
 import {doctorNotifyFile, notifyStateFile} from '../notify/notify-state.js'
 import {shownTarget} from '../notify/target.js'
 import type {Target} from '../observe/where.js'
-import {requireUsableHome} from '../service/home-check.js'
+import {shown} from '../service/text-check.js'
 import type {Plan, Step} from '../plan/plan.js'
 
 /** What is asked for about who is told. What is left out stays as it is. */
@@ -90,8 +90,10 @@ export function whoIsTold({targets}: NotifySettings): string {
 
 /** Plans a change of who is told, for a home that may have no service. Reads only. Throws usage errors. */
 export function planNotify(target: Target, request: NotifyRequest): Plan {
-  const {service, host, homeFlag} = target
-  requireUsableHome(host, service.profile, service.account, homeFlag)
+  const {service, userHost, homeFlag} = target
+  const {home} = service.profile
+  // Where no service is built on it, a home may be anywhere.
+  if (userHost.stat(home)?.kind !== 'folder') throw usageError(`${homeFlag} ${shown(home)}: there is no such home`, ['hermes-svc list'])
   const steps = notifySteps(target, request)
   const after = whoIsTold(changedNotify(notifyOf(target), request))
   return {

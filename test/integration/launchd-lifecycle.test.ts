@@ -288,6 +288,25 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     expect(await service.lasting()).toEqual([])
   })
 
+  it('tells who is to be told of an end with 78, and that it runs again', async () => {
+    const service = await makeService()
+    await service.must('install', [
+      '--heartbeat-interval',
+      '1s',
+      '--notify',
+      `exec:sh -c 'echo "$HERMES_SVC_EVENT" >>${service.home}/told'`,
+    ])
+    await service.configure({exit_on_start: {code: 78}})
+    await service.kill('KILL')
+    const told = async () => (await service.machine.readText(`${service.home}/told`))?.split('\n').filter(Boolean) ?? []
+    await waitFor(async () => (await told()).length === 1, 'a message', 60_000)
+    await service.configure({})
+    await service.must('start')
+    await waitFor(async () => (await told()).length === 2, 'a second message', 60_000)
+    expect(await told()).toEqual(['fatal-config', 'recovered'])
+    await service.must('uninstall')
+  })
+
   it('slows a crash loop down to the cap, and the gateway runs once the cause is gone', async () => {
     const service = await makeTickless({}, ['--restart-delay', '100ms', '--restart-delay-max', '400ms'])
     await service.configure({sequence: [{exit_on_start: {code: 1}, repeat: 6}]})

@@ -87,6 +87,22 @@ await describeOnSystemd('who is told', (machine) => {
       await service.must('uninstall')
     })
 
+    it('a start limit, which another drop-in has set, is told as what it is', async () => {
+      const {service, receiver} = await told()
+      await machine().writeText(`${service.unitFile}.d/20-limit.conf`, '[Unit]\nStartLimitIntervalSec=300\nStartLimitBurst=3\n')
+      await service.systemctl('daemon-reload')
+      await service.configure({exit_on_start: {code: 1}})
+      await service.systemctl('kill', '--signal=SIGKILL', service.unit)
+      await receiver.until('start-limit')
+      await service.sh('rm "$1"', [`${service.unitFile}.d/20-limit.conf`])
+      await service.systemctl('daemon-reload')
+      await service.configure({})
+      await service.must('restart')
+      await receiver.until('recovered')
+      expect((await receiver.told()).slice(-2)).toEqual(['start-limit', 'recovered'])
+      await service.must('uninstall')
+    })
+
     it('a platform that is given up is told by its name, and that it is connected again', async () => {
       const platforms = {slack: {state: 'fatal', error_message: 'invalid_auth'}, telegram: {state: 'connected'}}
       const later = {after_ms: 8000, platforms: {slack: {state: 'connected'}}}
@@ -127,6 +143,21 @@ await describeOnSystemd('who is told', (machine) => {
       expect(new Set(await pings())).toEqual(new Set(['/ping/key/name', '/ping/key/name/fail']))
       expect(await receiver.told()).toEqual([])
       await service.must('uninstall')
+    })
+  })
+
+  it('apprise, as a command, brings the text to its own services', async () => {
+    const user = await machine().addUser(`told-${users++}`, {linger: true})
+    const receiver = await Receiver.start(machine(), user, ports++)
+    const service = await TestService.make(machine(), user)
+    const apprise = `apprise -t "$HERMES_SVC_TITLE" -b "$HERMES_SVC_TEXT" json://127.0.0.1:${receiver.port}`
+    await service.must('notify:add', [`exec:sh -c '${apprise}'`])
+    const answer = (await service.must('notify:test')).stdout
+    expect(answer).toContain('exec sh: told (exit 0)')
+    const [taken] = await receiver.taken()
+    expect(JSON.parse(taken?.body ?? '')).toMatchObject({
+      title: expect.stringContaining(`${service.unit} on `) as string,
+      message: expect.stringContaining(`Type: hermes-svc notify list -p ${service.profile}`) as string,
     })
   })
 

@@ -95,6 +95,26 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
     await waitFor(() => home.json('gateway_state.json').updated_at !== before, 'a tick')
   })
 
+  it.concurrent('tells who is to be told of a crash loop, and of an exit that is final with its last breath', async () => {
+    const {home, namespace} = run({}, ['--heartbeat-interval', '1s'])
+    await home.runs()
+    const told = () => (home.exists('told') ? fs.readFileSync(home.file('told'), 'utf8').split('\n').filter(Boolean) : [])
+    const added = await namespace.hermesSvc([
+      'notify',
+      'add',
+      `exec:sh -c 'echo "$HERMES_SVC_EVENT" >>${home.file('told')}'`,
+      '--home',
+      home.path,
+    ])
+    expect(added).toMatchObject({code: 0})
+    home.configure({sequence: [{exit_on_start: {code: 1}, repeat: 4}, {}]})
+    await namespace.exec(['kill', '-KILL', String(await home.runs())])
+    await waitFor(() => told().includes('crash-looping'), 'a message', 60_000)
+    home.configure({exit_on_start: {code: 78}})
+    expect(await namespace.ended).toBe(78)
+    expect(told().at(-1)).toBe('fatal-config')
+  })
+
   it.concurrent('kills a wedged gateway and starts it again, with --watchdog', async () => {
     const {home, namespace} = run({sequence: [{freeze_after_ms: 500, freeze: 'stop'}]}, ['--heartbeat-interval', '1s', '--watchdog', '2'])
     // It leaves a gateway alone that is younger than 30 s.

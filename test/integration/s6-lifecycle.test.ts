@@ -8,6 +8,7 @@ import {
   describeInContainer,
   DOCKER_CAPABILITIES,
   HERMES_ID,
+  HOME,
   type Ended,
   S6Container,
   STAND_IN,
@@ -296,6 +297,24 @@ describeInContainer('a service under s6', () => {
       const count = service.starts().length
       expect((await service.run('start', '--timeout', '10s')).code).toBe(1)
       expect(service.starts()).toHaveLength(count + 1)
+    })
+
+    it('an end with 78 is told who is to be told, once, and that it runs again', async () => {
+      const service = new Service()
+      await service.install(
+        '--heartbeat-interval',
+        '1s',
+        '--notify',
+        `exec:sh -c 'echo "$HERMES_SVC_EVENT $HERMES_SVC_SERVICE" >>${HOME}/${service.home}/told'`,
+      )
+      service.configure({exit_on_start: {code: 78}})
+      await container.exec(['s6-svc', '-k', service.slot])
+      const told = () => volume.read(`${service.home}/told`)?.split('\n').filter(Boolean) ?? []
+      await waitFor(() => told().length === 1, 'a message')
+      service.configure({})
+      await service.must('start')
+      await waitFor(() => told().length === 2, 'a second message')
+      expect(told()).toEqual([`fatal-config gateway-${service.name}`, `recovered gateway-${service.name}`])
     })
 
     it('an end with 0 that nobody asked for is followed by a start', async () => {

@@ -13,8 +13,8 @@ const MEMORY = '/run/user/1000/hermes-svc-hermes-gateway'
 const PID = 777
 const MINUTE = 60_000
 const ASK: FakeCommand = {
-  argv: ['systemctl', '--user', 'show', '--property=Result', '--value', '--', 'hermes-gateway.service'],
-  stdout: 'success\n',
+  argv: ['systemctl', '--user', 'show', '--property=Result,ActiveState,NRestarts,StartLimitBurst', '--', 'hermes-gateway.service'],
+  stdout: 'Result=success\nActiveState=failed\nNRestarts=1\nStartLimitBurst=200\n',
   times: Infinity,
 }
 
@@ -214,9 +214,11 @@ describe('a night of ticks', () => {
   })
 
   it('tells of a start limit, which its manager is asked about', async () => {
-    const night = new Night({}, {}, {...ASK, stdout: 'start-limit-hit\n'})
-    await night.dies().ticks(3)
-    expect(night.told).toEqual(['start-limit'])
+    for (const stdout of ['Result=start-limit-hit\n', 'Result=exit-code\nActiveState=failed\nNRestarts=4\nStartLimitBurst=3\n']) {
+      const night = new Night({}, {}, {...ASK, stdout})
+      await night.dies().ticks(3)
+      expect(night.told).toEqual(['start-limit'])
+    }
   })
 
   it('tells of a crash loop by the count of its helper', async () => {

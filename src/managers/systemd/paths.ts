@@ -101,15 +101,25 @@ export function tickPlaces(host: Host, folder: string): TickPlaces {
     isOwn: (name, {cgroup}) => cgroup?.split('/').includes(`${name}.service`) === true,
     runtimeFolder: (name, {scope}) => path.join(runtimeFolder(scope, host.account), runtimeDirectoryName(name)),
     whyKeptDown: async (name, {scope}) => {
-      const asked = ['show', '--property=Result', '--value', '--', `${name}.service`]
+      const asked = ['show', `--property=${LIMIT_PROPERTIES.join(',')}`, '--', `${name}.service`]
       // The tick's own environment is that of its manager.
       const {stdout} = await host.run(['systemctl', ...(scope === 'user' ? ['--user'] : []), ...asked], {timeoutMs: ASKED_MS})
-      return stdout.trim() === START_LIMIT_RESULT ? 'start-limit' : undefined
+      return isAtStartLimit(new Map(stdout.split('\n').map((line) => splitOnce(line)))) ? 'start-limit' : undefined
     },
   }
 }
 
 /** A manager that does not answer by then is not waited for. */
 const ASKED_MS = 3000
-/** As a unit's Result= has it (org.freedesktop.systemd1(5)). */
-const START_LIMIT_RESULT = 'start-limit-hit'
+const LIMIT_PROPERTIES = ['Result', 'ActiveState', 'NRestarts', 'StartLimitBurst']
+
+/** systemd does not always say so: a Result= that came before stays, and the restarts are left at the burst (252). */
+function isAtStartLimit(shown: ReadonlyMap<string, string>): boolean {
+  const [restarts, burst] = [Number(shown.get('NRestarts')), Number(shown.get('StartLimitBurst'))]
+  return shown.get('Result') === 'start-limit-hit' || (shown.get('ActiveState') === 'failed' && burst > 0 && restarts >= burst)
+}
+
+function splitOnce(line: string): [string, string] {
+  const equals = line.indexOf('=')
+  return [line.slice(0, equals), line.slice(equals + 1)]
+}
