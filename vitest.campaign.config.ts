@@ -3,7 +3,7 @@ import path from 'node:path'
 import {defineConfig} from 'vitest/config'
 
 /** The suites that take more in a campaign: they ask test/support/campaign.ts, or what does. */
-const WITH_MORE = ['test/integration', 'test/service'].flatMap((folder) =>
+const WITH_MORE = ['test/bin', 'test/integration', 'test/service'].flatMap((folder) =>
   fs
     .readdirSync(path.join(import.meta.dirname, folder))
     .filter((file) =>

@@ -1,7 +1,7 @@
 import {afterAll, beforeAll, expect, it} from 'vitest'
 import {inCampaign} from '../support/campaign.js'
 import {homeRows} from '../support/doctor-home-rows.js'
-import {doctor, type DoctorRow, DoctorRows, settle} from '../support/doctor-row.js'
+import {doctor, type DoctorRow, DoctorRows, seen, settle} from '../support/doctor-row.js'
 import {waitFor} from '../support/machines.js'
 import {describeInContainer, S6Container, Volumes} from '../support/s6-container.js'
 import {HERMES, S6Service} from '../support/s6-service.js'
@@ -66,6 +66,7 @@ const rows: DoctorRow<S6Service>[] = [
     kind: 'missing',
     severity: 'warning',
     how: 'the service helper of a slot is removed',
+    provedBy: 'test/doctor/checks/helper-missing.test.ts',
     what: /service-helper\.sh is gone/,
     break: async (service) => {
       await service.sh('rm "$1/helpers/service-helper.sh"', [service.slot])
@@ -108,6 +109,7 @@ const rows: DoctorRow<S6Service>[] = [
     kind: 'console-only',
     severity: 'warning',
     how: "another logger holds the lock of the log's folder",
+    provedBy: 'test/managers/s6/checks/logger.test.ts',
     what: /the log of gateway-.* cannot be kept in .*logs\/gateways/,
     break: async (service) => {
       const folder = `/opt/data/logs/gateways/${service.profile}`
@@ -206,10 +208,10 @@ const rows: DoctorRow<S6Service>[] = [
  * Of what is broken in a home, and is the same under every manager: what is found is replayed from what s6 said (test/doctor/home-replay.test.ts);
  * outside of a campaign one row shows that a fix reaches the files of a slot that is down, and one that a restart renews those of one that is up.
  */
-const seen = new Set(['stale-state pid-gone', 'stale-state state-missing'])
+const OF_HOMES = new Set(['stale-state pid-gone', 'stale-state state-missing'])
 const rowsOfHomes = inCampaign(
   homeRows,
-  homeRows.filter(({id, kind}) => seen.has(`${id} ${kind}`)),
+  homeRows.filter(({id, kind}) => OF_HOMES.has(`${id} ${kind}`)),
 )
 
 describeInContainer('doctor under s6', () => {
@@ -227,7 +229,7 @@ describeInContainer('doctor under s6', () => {
     await volumes.drop()
   })
 
-  it.concurrent.each(rows)('under s6 doctor names $id ($kind) alone, and finds nothing after its cure: $how', (row) =>
+  it.concurrent.each(seen(rows))('under s6 doctor names $id ($kind) alone, and finds nothing after its cure: $how', (row) =>
     services.see(row, HERMES),
   )
 

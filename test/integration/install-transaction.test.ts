@@ -56,7 +56,6 @@ await describeOnSystemd('an installation is a transaction', (machine: () => Mach
       expect(failed(result, 'command-failed').message).toMatch(/daemon-reload.*not enough space/)
       expect(await service.lasting()).toEqual(before)
       await service.must('install')
-      await service.must('uninstall')
     })
 
     // What is put back is the same in both.
@@ -69,7 +68,6 @@ await describeOnSystemd('an installation is a transaction', (machine: () => Mach
       const before = await service.lasting()
       failed(await withoutReload(service, 'install', ['--json', '--env', 'NEW=1']), 'command-failed')
       expect(await service.lasting()).toEqual(before)
-      await service.must('uninstall')
     })
 
     it('an installation does not disturb the gateway that runs if systemd will not read the new definition', async () => {
@@ -82,7 +80,6 @@ await describeOnSystemd('an installation is a transaction', (machine: () => Mach
       // The files are as they were, but systemd has not seen that yet.
       await service.must('install')
       expect(await service.show('NeedDaemonReload', 'MainPID')).toEqual(['no', String(pid)])
-      await service.must('uninstall')
     })
   })
 })
@@ -144,9 +141,11 @@ function transactions(machine: () => Machine, scope: Scope): void {
       expect(await service.lasting()).toEqual(before)
       await service.sh('rm "$1"', [wants])
       await service.must('install')
-      await service.must('uninstall')
     })
   })
+
+  // What is undone when does not differ by scope; whose files it is in, which does, is seen above.
+  if (scope === 'system' && !isCampaign) return
 
   describe('over a definition that works', () => {
     /** A command that answers when it is probed, and then never works. */
@@ -169,7 +168,6 @@ function transactions(machine: () => Machine, scope: Scope): void {
       await service.comesUp(pid)
       expect(await service.status()).toMatchObject({exit: 0, desired: 'running', enabled: true, failuresInARow: 0})
       expect((await service.must('diff')).stdout).toContain('is as rendered')
-      await service.must('uninstall')
     })
   })
 
@@ -199,9 +197,6 @@ function transactions(machine: () => Machine, scope: Scope): void {
     await machine().exec(userManager)
     expect(await service.lasting()).toEqual(before)
   })
-
-  // Who may write where differs by scope, and is seen above; what is undone when, and what a kill leaves, does not.
-  if (scope === 'system' && !isCampaign) return
 
   it('an installation never leaves a half-written file when it is killed, and the next run completes it', async () => {
     const service = await makeService({dump_env: ['A']})
@@ -260,7 +255,6 @@ function transactions(machine: () => Machine, scope: Scope): void {
       await completes(0)
     }
     expect(killed).toBeGreaterThan(2)
-    await service.must('uninstall')
   })
 
   if (scope === 'system') return
@@ -275,7 +269,6 @@ function transactions(machine: () => Machine, scope: Scope): void {
       message: expect.stringMatching(/changing hermes-gateway-.*right now/),
     })
     expect(await service.status()).toMatchObject({exit: 0, actual: 'running'})
-    await service.must('uninstall')
   })
 
   describe('that is interrupted by Ctrl-C', () => {

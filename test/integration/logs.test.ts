@@ -1,6 +1,7 @@
 import type {Scope} from '../../src/service/service.js'
 import {beforeAll, describe, expect, it} from 'vitest'
 import {type Machine, MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import {isCampaign} from '../support/campaign.js'
 import {schemaErrors} from '../support/json-schemas.js'
 import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
@@ -90,6 +91,15 @@ await describeOnSystemd('the log of a service', (machine: () => Machine) => {
       expect(managers.join('\n')).toMatch(/systemd\[\d+\]: hermes-gateway-\S+\.service: Main process exited/)
     })
 
+    it('follows until it is interrupted', async () => {
+      const said = await follow(service, ['-n', '5'], async () => void (await service.must('restart')), '(planned-restart)')
+      expect(said.code).toBe(0)
+      expect(said.stderr).toBe('')
+    })
+
+    // Which units a journal is asked for differs by scope, and what is made of its lines does not.
+    if (scope === 'system' && !isCampaign) return
+
     it('shows a part of it: by level, by words, by time', async () => {
       const loud = await linesOf(service, ['-n', '1000', '--level', 'WARNING'])
       expect(loud.join('\n')).toContain('Shutdown context')
@@ -149,12 +159,6 @@ await describeOnSystemd('the log of a service', (machine: () => Machine) => {
       expect(matching(/it does not work$/)).toBe(matching(/gateway exited with 1 after 0/))
     })
 
-    it('follows until it is interrupted', async () => {
-      const said = await follow(service, ['-n', '5'], async () => void (await service.must('restart')), '(planned-restart)')
-      expect(said.code).toBe(0)
-      expect(said.stderr).toBe('')
-    })
-
     it('follows the file and the journal together, over a rotation', async () => {
       const rotate = 'cd "$1/logs" && mv gateway.log gateway.log.1 && mv errors.log errors.log.1'
       const act = async () => {
@@ -166,6 +170,8 @@ await describeOnSystemd('the log of a service', (machine: () => Machine) => {
         await service.sh(rotate, [service.home], service.actor)
         await service.must('restart')
       }
+      // The one line that is asked for is that it runs.
+      await service.must('restart')
       const said = await follow(service, ['-n', '1'], act, '(planned-restart)')
       const lines = said.stdout.split('\n')
       expect(said.code).toBe(0)

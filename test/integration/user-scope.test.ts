@@ -76,9 +76,8 @@ await describeOnSystemd('user scope', (machine) => {
 
   const installsAndUninstalls = async (way: Way) => {
     const done = {error: undefined, code: 0, ok: true}
-    expect(await by(way, ['install'])).toMatchObject({...done, changed: true, service: 'hermes-gateway.service'})
+    expect(await by(way, ['install', '--heartbeat', 'off'])).toMatchObject({...done, changed: true, service: 'hermes-gateway.service'})
     const running = {scope: 'user', account: 'alice', home: `${alice.home}/.hermes`, actual: 'running'}
-    expect(await by(way, ['status'])).toMatchObject({...done, ...running})
     expect(await by(way, ['list'])).toMatchObject({...done, services: expect.arrayContaining([expect.objectContaining(running)])})
     expect(await by(way, ['uninstall'])).toMatchObject({...done, changed: true})
     expect(await foreignFiles(machine(), alice)).toEqual([])
