@@ -3,6 +3,7 @@ import * as Flags from '@oclif/core/flags'
 import {ExitStatus} from '../errors.js'
 import {answersProbe, type Probe, PROBES} from '../observe/health-payload.js'
 import {observeAllHealth, observeHealth} from '../observe/health.js'
+import {readLastDay} from '../history/last-day.js'
 import {writeDocument} from '../ui/failure.js'
 import {prometheusText} from '../ui/prometheus.js'
 import {type CommandResult, wedgeWindowFlag} from './base.js'
@@ -35,7 +36,13 @@ cannot be told. With --probe it ends with 0 or 1; with --prometheus with 0.`
   protected async execute(): Promise<CommandResult> {
     const windowMs = this.flags['wedge-window']
     if (this.flags.prometheus) {
-      writeDocument('stdout', prometheusText(await observeAllHealth(this.host, this.targetFlags, windowMs)).trimEnd())
+      const all = await observeAllHealth(this.host, this.targetFlags, windowMs)
+      const nowMs = this.host.nowMs()
+      const withDays = all.map((one) => ({
+        ...one,
+        lastDay: one.place && readLastDay(one.place.userHost, one.place.home, nowMs, one.place.upMs),
+      }))
+      writeDocument('stdout', prometheusText(withDays).trimEnd())
       return this.end(ExitStatus.ok)
     }
     const {payload, verdict, meantToRun} = await observeHealth(this.host, this.targetFlags, windowMs)

@@ -6,9 +6,9 @@ import {beganMs} from './timeline.js'
 
 /**
  * What a line of the home's journal tells; undefined for what is none, and for a command about another service than these (of a home there can be one in
- * each scope). Pure.
+ * each scope); undefined: about any. Pure.
  */
-export function journalFact(line: string, service: string): EndFact | CommandFact | EventFact | undefined {
+export function journalFact(line: string, service: string | undefined): EndFact | CommandFact | EventFact | undefined {
   let value: unknown
   try {
     value = JSON.parse(line)
@@ -22,7 +22,7 @@ export function journalFact(line: string, service: string): EndFact | CommandFac
   if (event) return {kind: 'event', atMs: Date.parse(event.time), sinceMs: Date.parse(event.since), event: event.event, about: event.about}
   const entry = parseEntry(value)
   const atMs = Date.parse(entry?.time ?? '')
-  if (!entry || !Number.isFinite(atMs) || (entry.service !== service && entry.service !== '')) return undefined
+  if (!entry || !Number.isFinite(atMs) || (service !== undefined && entry.service !== service && entry.service !== '')) return undefined
   const files = entry.steps.filter(({kind, changed}) => changed && (kind === 'write-file' || kind === 'remove-file')).length
   return {
     ...{

@@ -4,7 +4,7 @@ import {type Verdict} from './judge.js'
 import {DEFAULT_PROFILE} from '../gateway/contract.js'
 import {ServiceError} from '../errors.js'
 import {type HealthPayload, healthPayload, isMeantToRun, type StateFileText} from './health-payload.js'
-import {hasEnded, startedAt} from '../gateway/process.js'
+import {ageMs, hasEnded, startedAt} from '../gateway/process.js'
 import {type FileReading, type ProcessRecord, stateFile} from '../gateway/records.js'
 import {type GatewayObservation, recordOf, stateOf} from '../gateway/observation.js'
 import {type AccountHost, type Host, HostError} from '../host/host.js'
@@ -23,6 +23,8 @@ export interface GatewayHealth {
   /** Undefined if nothing says. */
   readonly meantToRun: boolean | undefined
   readonly payload: HealthPayload
+  /** Where it is, and how long the process that was proved has been up, in ms; absent where the home may not be looked at. */
+  readonly place?: {readonly userHost: AccountHost; readonly home: string; readonly upMs: number | undefined}
 }
 
 /** Where a gateway's files are, and its service if there is a manager here that could have one. */
@@ -137,10 +139,12 @@ async function healthOf(place: Place, found: Sight | undefined, windowMs: number
   const recorded = isStopped ? 'stopped' : desired.kind === 'recorded' ? desired.record.desiredState : undefined
   const verdict = provedState(proved, service)
   const isOwn = (service !== undefined && hasRunHere(service)) || isSeen(gateway, proved.pid) || hasZombie(gateway)
+  const living = proved.pid === undefined ? undefined : gateway.processes.get(proved.pid)
   return {
     profile: profile.name,
     account: account.name,
     verdict,
+    place: {userHost, home: profile.home, upMs: living && ageMs(host, living)},
     meantToRun: desired.kind === 'unreadable' ? undefined : isMeantToRun(recorded, stateFile),
     payload: healthPayload({verdict, isOwn, stateFile, nowMs: host.nowMs()}),
   }

@@ -1,6 +1,7 @@
 import type {HealthDetails} from '../observe/health-payload.js'
 import {timestampMicros} from '../gateway/python-values.js'
 import type {GatewayHealth} from '../observe/health.js'
+import type {LastDay} from '../history/last-day.js'
 import {visible} from '../text/visible.js'
 
 type Labels = Readonly<Record<string, string>>
@@ -13,7 +14,12 @@ interface Sample {
 interface Metric {
   readonly name: string
   readonly help: string
-  readonly samples: (health: GatewayHealth) => readonly Sample[]
+  readonly samples: (health: ShownGateway) => readonly Sample[]
+}
+
+/** A gateway, with what its journal has of the last 24 hours. */
+interface ShownGateway extends GatewayHealth {
+  readonly lastDay?: LastDay | undefined
 }
 
 const METRICS: readonly Metric[] = [
@@ -57,13 +63,29 @@ const METRICS: readonly Metric[] = [
       return [...counts].map(([state, value]) => ({labels: {state}, value}))
     },
   },
+  // Gauges: what a counter had counted would be gone with the journal that is begun anew, and a collector take the rest for new.
+  {
+    name: 'hermes_gateway_day_ends',
+    help: 'How often the gateway ended in the last 24 hours, by why: the words of history --json.',
+    samples: ({lastDay}) => [...(lastDay?.ends ?? [])].map(([reason, value]) => ({labels: {reason}, value})),
+  },
+  {
+    name: 'hermes_gateway_day_down_seconds',
+    help: 'How long the gateway was down in the last 24 hours while it should have run; no sample if nothing is known.',
+    samples: ({lastDay}) => one(lastDay?.downMs === undefined ? undefined : lastDay.downMs / 1000),
+  },
+  {
+    name: 'hermes_gateway_last_end_timestamp_seconds',
+    help: 'When the gateway last ended; the label says why.',
+    samples: ({lastDay}) => (lastDay?.lastEnd ? one(lastDay.lastEnd.atMs / 1000, {reason: lastDay.lastEnd.reason}) : []),
+  },
 ]
 
 /**
  * The health of gateways as a file for node_exporter's textfile collector, in the text format 0.0.4 of Prometheus. A metric without any
  * sample is left out.
  */
-export function prometheusText(gateways: readonly GatewayHealth[]): string {
+export function prometheusText(gateways: readonly ShownGateway[]): string {
   return METRICS.map(({name, help, samples}) => {
     const lines = gateways.flatMap((health) => samples(health).map((sample) => sampleLine(name, health, sample)))
     return lines.length === 0 ? '' : [`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, ...lines, ''].join('\n')

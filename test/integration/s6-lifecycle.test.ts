@@ -138,6 +138,34 @@ describeInContainer('a service under s6', () => {
     await container.must(['uninstall', '--home', home])
   })
 
+  it.concurrent('history has each end with its reason, and the boot of the container', async () => {
+    const told = await S6Container.boot(volumes.volume())
+    const service = new Service({sequence: [{}, {exit_after_ms: 200, exit: {code: 1}}, {}, {}]}, told)
+    const pid = await service.install(...SHORT)
+    await told.sh(`kill -KILL ${pid}`)
+    await waitFor(() => service.starts().length >= 3, 'the third start', 30_000)
+    const third = await service.up(pid)
+    await told.sh(`kill -USR1 ${third}`)
+    await service.up(third)
+    await service.must('stop')
+    const {stdout} = await service.must('history', '--since', '1h', '--json')
+    const document = JSON.parse(stdout) as {
+      histories: {entries: {kind: string; reason?: {kind: string}; by?: {who: string; command?: string}}[]}[]
+    }
+    expect(schemaErrors('history', document)).toEqual([])
+    const entries = document.histories[0]?.entries ?? []
+    expect(entries.filter(({kind}) => kind === 'end').map(({reason}) => reason)).toEqual([
+      {kind: 'signal', signal: 'KILL', isDumped: false},
+      {kind: 'exit', status: 1},
+      {kind: 'planned-restart'},
+      {kind: 'stop-asked'},
+    ])
+    expect(entries.filter(({kind}) => kind === 'end').at(-1)?.by).toEqual({who: 'command', command: 'stop'})
+    expect(entries.filter(({kind}) => kind === 'start')).toHaveLength(4)
+    expect(entries[0]?.kind).toBe('boot')
+    expect((await service.must('status')).stdout).toMatch(/last end +stopped as asked, \d+ s ago/)
+  })
+
   it.concurrent('a slot is controlled by its own user, without root', async () => {
     const service = new Service()
     const pid = await service.install()

@@ -57,6 +57,21 @@ hermes_gateway_platforms{user="ann",profile="default",state="retrying"} 1
 `)
   })
 
+  it('gives what the journal has of the last 24 hours, and says nothing of what is not known', () => {
+    const ends = new Map([['oom', 2] as const, ['planned-restart', 1] as const])
+    const text = prometheusText([
+      {...health('default', RUNNING), lastDay: {ends, downMs: 1500, lastEnd: {atMs: NOW_MS, reason: 'oom'}}},
+      {...health('work', RUNNING), lastDay: {ends: new Map(), downMs: undefined, lastEnd: undefined}},
+      {...health('play', RUNNING), lastDay: undefined},
+    ])
+    expect(text.match(/^hermes_gateway_(?:day|last)_.*$/gm)).toEqual([
+      'hermes_gateway_day_ends{user="ann",profile="default",reason="oom"} 2',
+      'hermes_gateway_day_ends{user="ann",profile="default",reason="planned-restart"} 1',
+      'hermes_gateway_day_down_seconds{user="ann",profile="default"} 1.5',
+      `hermes_gateway_last_end_timestamp_seconds{user="ann",profile="default",reason="oom"} ${NOW_MS / 1000}`,
+    ])
+  })
+
   it('leaves out a metric that no gateway has a sample of', () => {
     expect(prometheusText([health('default', undefined)]).match(/^# TYPE .*$/gm)).toEqual(['# TYPE hermes_gateway_info gauge'])
   })
@@ -89,7 +104,8 @@ hermes_gateway_platforms{user="ann",profile="default",state="retrying"} 1
 
 describeUnless(noPromtool, 'promtool', () => {
   it('finds nothing to complain about in gateways of every kind', () => {
-    const alive = health('default', RUNNING, {verdict: 'alive', meantToRun: true})
+    const lastDay = {ends: new Map([['oom', 2] as const]), downMs: 1500, lastEnd: {atMs: NOW_MS, reason: 'oom' as const}}
+    const alive = {...health('default', RUNNING, {verdict: 'alive', meantToRun: true}), lastDay}
     const dead = health('work', RUNNING, {verdict: 'dead', meantToRun: false})
     expect(promtoolComplaints(prometheusText([alive, dead, health('play', undefined)]))).toBe('')
   })
