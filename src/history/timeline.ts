@@ -211,11 +211,14 @@ function sequence(facts: readonly Fact[]): Mark[] {
   )
   const notes: Mark[] = [...starts.filter(({witness}) => witness === 'gateway'), ...alone]
   notes.sort((one, other) => one.atMs - other.atMs)
-  return woven(
-    sure,
-    notes,
-    (note, before, next) => (before?.kind === 'start' && before.witness !== 'gateway') || (note.kind === 'start' && startsSoon(note, next)),
-  )
+  return woven(sure, notes, isKnownNote)
+}
+
+/** A note of a run that is known, be it that its end was noted in whole seconds, and so before it. */
+function isKnownNote(note: Mark, before: Mark | undefined, next: Mark | undefined): boolean {
+  if (before?.kind === 'start' && before.witness !== 'gateway') return true
+  if (before?.kind === 'end' && note.atMs <= before.atMs + (before.laterMs ?? 0)) return true
+  return note.kind === 'start' && startsSoon(note, next)
 }
 
 /** Each end behind the start that it tells of. */

@@ -253,6 +253,16 @@ describe('the start of a run that goes on', () => {
   })
 })
 
+describe("a gateway's own note within the second in which its end was noted", () => {
+  it('is of the run that ended', () => {
+    expect(shape(told([helper(HOUR, {upMs: 500, laterMs: 1000}), start(HOUR + 40, 'gateway')]))).toEqual([
+      ['start', HOUR - 500],
+      ['end', HOUR],
+    ])
+    expect(told([helper(HOUR, {upMs: 500, laterMs: 1000}), start(HOUR + 1040, 'gateway')])).toHaveLength(3)
+  })
+})
+
 describe('what nobody has noted', () => {
   it('is an end of unknown reason, and a gap from the last sign of life on', () => {
     const facts = [start(0), event('platform-down', HOUR, HOUR, 'telegram'), start(3 * HOUR)]

@@ -163,7 +163,7 @@ describeInContainer('a service under s6', () => {
     expect(entries.filter(({kind}) => kind === 'end').at(-1)?.by).toEqual({who: 'command', command: 'stop'})
     expect(entries.filter(({kind}) => kind === 'start')).toHaveLength(4)
     expect(entries[0]?.kind).toBe('boot')
-    expect((await service.must('status')).stdout).toMatch(/last end +stopped as asked, \d+ s ago/)
+    expect((await service.run('status')).stdout).toMatch(/last end +stopped as asked, \d+ s ago/)
   })
 
   it.concurrent('a slot is controlled by its own user, without root', async () => {
