@@ -1,6 +1,7 @@
+import path from 'node:path'
 import * as Flags from '@oclif/core/flags'
 import {ExitStatus, usageError} from '../errors.js'
-import {historyJson, type HistoryWish, readHistory} from '../history/report.js'
+import {type History as HistoryOfService, historyJson, type HistoryWish, readHistory} from '../history/report.js'
 import {prepareWidths} from '../text/layout.js'
 import {historyText, knowsBlocks} from '../ui/history-text.js'
 import {allFlag, type CommandResult} from './base.js'
@@ -9,6 +10,8 @@ import {ServiceCommand} from './service-command.js'
 
 const DEFAULT_LINES = 40
 const DEFAULT_SINCE = '7d'
+/** It says what a service did: whoever it is for is given it. */
+const PAGE_MODE = 0o600
 
 export default class History extends ServiceCommand<typeof History> {
   static override summary = 'Show what happened: starts, ends and why, and how much of the time it was up'
@@ -19,6 +22,7 @@ said to be so; it counts neither as up nor as down. A stop that was asked for is
     '<%= config.bin %> history',
     '<%= config.bin %> history --since yesterday --until 9:00',
     '<%= config.bin %> history --profile work --since 30d --json',
+    '<%= config.bin %> history --all --since 30d --html history.html',
   ]
   static override flags = {
     ...allFlag,
@@ -33,6 +37,7 @@ said to be so; it counts neither as up nor as down. A stop that was asked for is
       helpValue: '<time>',
     }),
     until: Flags.string({description: 'up to this time, written as for --since', helpValue: '<time>'}),
+    html: Flags.string({description: 'write it to a new file too, as a page that needs nothing else', helpValue: '<file>'}),
   }
 
   protected async execute(): Promise<CommandResult> {
@@ -46,7 +51,16 @@ said to be so; it counts neither as up nor as down. A stop that was asked for is
       if (index > 0) this.print()
       for (const line of historyText(history, options)) this.print(line)
     }
+    if (this.flags.html !== undefined) await this.writePage(this.flags.html, histories)
     return {exitStatus: ExitStatus.ok, json: {histories: documents}}
+  }
+
+  private async writePage(file: string, histories: readonly HistoryOfService[]): Promise<void> {
+    const place = path.resolve(file)
+    if (this.host.lstat(place)) throw usageError(`--html ${file}: there is something already, and it is not overwritten`)
+    const {historyHtml} = await import('../ui/history-html.js')
+    this.host.writeAtomic(place, historyHtml(histories, this.host.nowMs()), PAGE_MODE)
+    this.note(`Written: ${file}`)
   }
 
   private wish(): HistoryWish {

@@ -13,7 +13,8 @@ const SIGNS: Readonly<Record<'blocks' | 'ascii', Readonly<Record<Block, string>>
   blocks: {up: '█', partly: '▄', down: '▁', off: '·', unknown: '?'},
   ascii: {up: '#', partly: '+', down: '_', off: '.', unknown: '?'},
 }
-const MEANINGS: Readonly<Record<Block, string>> = {
+/** What the blocks of a bar mean. */
+export const MEANINGS: Readonly<Record<Block, string>> = {
   up: 'up',
   partly: 'down for a part of it',
   down: 'down for half of it or more',
@@ -68,7 +69,7 @@ export function historyText(history: History, {paint = NO_PAINT, width, hasBlock
 }
 
 /** Cut, not rounded: what was down for a moment was not up for all of the time. */
-function percentText({percent}: Availability): string {
+export function percentText({percent}: Availability): string {
   return percent === undefined ? 'no record' : percent === 100 ? '100 %' : `${(Math.floor(percent * 100) / 100).toFixed(2)} %`
 }
 
@@ -78,7 +79,8 @@ function painted(bar: readonly Block[], signs: Readonly<Record<Block, string>>, 
     .join('')
 }
 
-function summary({planned, asked, unplanned, longestOutageMs, meanRecoveryMs, unknownMs, windowMs}: Availability): string {
+/** What a window had beside its percents, in one line. */
+export function summary({planned, asked, unplanned, longestOutageMs, meanRecoveryMs, unknownMs, windowMs}: Availability): string {
   const ends = `ends: ${unplanned} not meant, ${planned} planned, ${asked} asked for`
   const outage = longestOutageMs === undefined ? [] : [`longest outage ${inWords(longestOutageMs)}`]
   const recovery = meanRecoveryMs === undefined ? [] : [`back after ${inWords(meanRecoveryMs)} on average`]
