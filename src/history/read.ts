@@ -1,7 +1,7 @@
 import path from 'node:path'
 import {ServiceError} from '../errors.js'
 import {HomeFile} from '../gateway/contract.js'
-import {type ExitNote, parseExitLine, parseLifecycle} from '../gateway/exit-log.js'
+import {parseExitLine, parseLifecycle} from '../gateway/exit-log.js'
 import {readJson} from '../gateway/records.js'
 import {type AccountHost, HostError} from '../host/host.js'
 import {newestLines, numberedLog} from '../host/log-file.js'
@@ -10,6 +10,7 @@ import type {Target} from '../observe/where.js'
 import {journalFile} from '../plan/journal.js'
 import {readBoots} from './boots.js'
 import type {Fact} from './facts.js'
+import {gatewayFacts} from './gateway-facts.js'
 import {journalFact} from './journal-facts.js'
 import {managerFacts} from './manager-facts.js'
 import type {Now} from './timeline.js'
@@ -49,7 +50,7 @@ export function readFacts(target: Target, sinceMs: number): Read {
   const own = linesOf(userHost, journalFile(home), sinceMs, (line) => journalFact(line, service.name), notRead)
   const noted = linesOf(userHost, path.join(home, HomeFile.exitLog), sinceMs, parseExitLine, notRead)
   const lifecycle = readJson(userHost, path.join(home, HomeFile.lifecycle), parseLifecycle)
-  const gateways = [...noted, ...(lifecycle.kind === 'present' ? [lifecycle.value] : [])].map(gatewayFact)
+  const gateways = gatewayFacts(noted, lifecycle.kind === 'present' ? lifecycle.value : undefined)
   const ofContainer = own.filter((fact) => fact.kind === 'command' && fact.command === CONTAINER_BOOT)
   const boots = readBoots(
     host,
@@ -95,17 +96,6 @@ function linesOf<T extends {readonly atMs: number}>(
   }
   if (isLate || budget.left < 0) notRead.push({source: file, why: LARGE, beforeMs: found.at(-1)?.atMs ?? door.nowMs()})
   return found.reverse()
-}
-
-function gatewayFact(note: ExitNote): Fact {
-  switch (note.kind) {
-    case 'started':
-      return {kind: 'start', atMs: note.atMs, witness: 'gateway', pid: note.pid}
-    case 'ends':
-      return {kind: 'end', atMs: note.atMs, witness: 'gateway', pid: note.pid, how: 'exited', status: String(note.status)}
-    case 'found-unclean':
-      return {kind: 'unclean', atMs: note.atMs, wasShortOfMemory: note.wasShortOfMemory}
-  }
 }
 
 function ofManager({host, manager, service}: Target, sinceMs: number, notRead: NotRead[]): Fact[] {

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
 import {parseExitLine, parseLifecycle} from '../../src/gateway/exit-log.js'
 import {mergedBoots} from '../../src/history/boots.js'
+import {gatewayFacts} from '../../src/history/gateway-facts.js'
 import {journalFact} from '../../src/history/journal-facts.js'
 import {managerFacts} from '../../src/history/manager-facts.js'
 import type {ManagerFact} from '../../src/managers/manager.js'
@@ -100,6 +101,18 @@ describe('whatever stands in a file of the home', () => {
       }),
     )
     fc.assert(fc.property(fc.jsonValue(), (value) => void expect(parseLifecycle(value)).toBeUndefined()))
+  })
+})
+
+describe('what gateways have noted of themselves', () => {
+  it('has an end once, though it stands in two of their files', () => {
+    const last = {kind: 'ends', atMs: AT + 4, pid: 7, status: 75} as const
+    const ends = (notes: Parameters<typeof gatewayFacts>[0]) => gatewayFacts(notes, last).filter(({kind}) => kind === 'end')
+    expect(ends([{...last, atMs: AT}])).toHaveLength(1)
+    expect(ends([{...last, pid: 6, atMs: AT}])).toHaveLength(2)
+    expect(ends([{kind: 'started', atMs: AT - 9, pid: 7}])).toEqual([
+      {kind: 'end', atMs: AT + 4, witness: 'gateway', pid: 7, how: 'exited', status: '75'},
+    ])
   })
 })
 
