@@ -174,7 +174,8 @@ function section(name, ...lines) {
 function manCommand(command) {
   const own = ownFlags(command)
   return [
-    `.SS "${roff([command.name, ...command.args].join(' '))}"`,
+    // A long list of words may go on in the next line.
+    `.SS "${roff([command.name, ...command.args].join(' ')).replaceAll('|', ' | ')}"`,
     roff(`${command.summary}.`),
     ...(command.about ? [roff(command.about)] : []),
     ...manFlags(own),

@@ -19,7 +19,7 @@ i.up{background:var(--up)}i.partly{background:var(--partly)}i.down{background:va
 .legend{list-style:none;display:flex;flex-wrap:wrap;gap:.2rem 1rem;padding:0;font-size:.85rem}.legend i{display:inline-block;width:1rem;height:1rem;margin-right:.35rem;border-radius:2px;vertical-align:-.15rem;font:.7rem/1rem monospace;text-align:center;color:var(--sign)}
 table{width:100%;border-collapse:collapse;font-size:.92rem}td,th{text-align:left;vertical-align:top;padding:.3rem .5rem;border-top:1px solid var(--line)}td:first-child{white-space:nowrap;font-variant-numeric:tabular-nums}td{overflow-wrap:anywhere}
 tr.bad td:last-child{font-weight:600;color:var(--down)}tr.dim td{color:var(--dim)}
-@media(max-width:36rem){td,th{display:block;border:0;padding:.1rem 0}tr{display:block;border-top:1px solid var(--line);padding:.35rem 0}thead{display:none}}`
+@media(max-width:36rem){td,th{display:block;border:0;padding:.1rem 0}td:first-child{white-space:normal}tr{display:block;border-top:1px solid var(--line);padding:.35rem 0}thead{display:none}}`
 
 /** Histories as one page for a browser: it loads nothing from anywhere, and runs nothing. `nowMs`: when it is made. */
 export function historyHtml(histories: readonly History[], nowMs: number): string {

@@ -507,7 +507,7 @@ await describeOnSystemd('what --json prints', (machine) => {
   describe('where there is no manager', () => {
     /** Those that answer from the files then. */
     const fromFiles = {status: 4, list: 0, doctor: 0, heartbeat: 0, 'notify:list': 0} as const
-    const needsNone = ['health', 'logs', 'fix:stale-state', 'notify:add', 'notify:remove', 'notify:test']
+    const needsNone = ['health', 'logs', 'fix:stale-state', 'history', 'notify:add', 'notify:remove', 'notify:test']
     const needsManager = documented.filter((command) => !(command in fromFiles) && !needsNone.includes(command))
     const runHidden = (command: string) => {
       const hidden = 'mount -t tmpfs none /run/systemd && exec setpriv --reuid=ann --regid=ann --init-groups -- "$@"'
