@@ -24,6 +24,8 @@ export interface EventSource {
 
 const SHOWN_LINES = 5
 const LOG_BYTES = 8 * 1024
+/** Characters of a line; the whole of it is in the log. */
+const LONGEST_LINE = 300
 
 /** Events as people are told of them: with the names of machine and service, the last lines of the log without secrets, and what to type. Throws HostError. */
 export function makeEvents({host, userHost}: Doors, source: EventSource, told: readonly Told[], nowMs: number): NotifyEvent[] {
@@ -46,7 +48,7 @@ function showsLog(kind: Told['kind']): boolean {
 function logLines(userHost: Doors['userHost'], home: string): string[] {
   const text = userHost.readTail(path.join(home, HomeFile.log), LOG_BYTES)?.trimEnd() ?? ''
   const last = text === '' ? [] : text.split('\n').slice(-SHOWN_LINES)
-  return redactLines(last, {accounts: [], values: homeSecrets(userHost, home)}).map(visible)
+  return redactLines(last, {accounts: [], values: homeSecrets(userHost, home)}).map((line) => visible(line).slice(0, LONGEST_LINE))
 }
 
 function recovered(about: string, forMs: number): string {

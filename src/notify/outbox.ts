@@ -26,9 +26,10 @@ export interface Outbox {
 export const EMPTY_OUTBOX: Outbox = {waiting: [], faults: {}}
 
 /** The newest win: who was away for days wants to know how it is, more than how it was. */
-const MOST_WAITING = 50
+const MOST_WAITING = 200
 const FIRST_PAUSE_MS = 60_000
-const LONGEST_PAUSE_MS = 3_600_000
+/** Once a network is back, nobody wants to wait for much longer than that. */
+const LONGEST_PAUSE_MS = 900_000
 
 /** Puts events behind those that wait, for all targets. Pure. */
 export function enqueue(outbox: Outbox, events: readonly NotifyEvent[], targets: readonly string[]): Outbox {

@@ -88,7 +88,7 @@ await describeOnSystemd('a night of faults', (machine) => {
           if (sign !== undefined) signs.get(service.profile)?.push(sign)
           // The next one begins when this one is over, and told to be so.
           await waitFor(async () => (await service.status()).actual === 'running', `${service.profile} after ${fault}`, 120_000)
-          await pause(10_000)
+          await pause(20_000)
         }
       }
       const badReceiver = async () => {
@@ -108,7 +108,7 @@ await describeOnSystemd('a night of faults', (machine) => {
       }
       await Promise.all([badReceiver(), ...services.map(trouble)])
 
-      // Pauses after failures are an hour at most; of so short a night some minutes.
+      // Pauses after failures are a quarter of an hour at most.
       const isOver = async () => {
         const lists = await Promise.all(services.map((service) => service.run('notify:list', ['--json'])))
         const waiting = lists.flatMap((list) =>

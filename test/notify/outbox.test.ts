@@ -39,12 +39,12 @@ describe('outbox', () => {
     expect(enqueue(EMPTY_OUTBOX, [event('a')], [])).toEqual(EMPTY_OUTBOX)
   })
 
-  it('keeps the newest fifty', () => {
-    const ids = Array.from({length: 60}, (_, index) => `${index},`)
+  it('keeps the newest two hundred', () => {
+    const ids = Array.from({length: 210}, (_, index) => `${index},`)
     expect(dueIds(enqueue(EMPTY_OUTBOX, ids.map(event), ['x']), 0).x).toBe(ids.slice(10).join(''))
   })
 
-  it('leaves a target that failed alone, twice as long each time and an hour at most, and no other one', () => {
+  it('leaves a target that failed alone, twice as long each time and a quarter of an hour at most, and no other one', () => {
     let outbox = enqueue(EMPTY_OUTBOX, [event('a')], ['x', 'y'])
     const pauses: number[] = []
     let nowMs = 0
@@ -56,16 +56,16 @@ describe('outbox', () => {
       expect(dueIds(outbox, untilMs)).toEqual({x: 'a', y: 'a'})
       nowMs = untilMs
     }
-    expect(pauses).toEqual([1, 2, 4, 8, 16, 32, 60, 60, 60])
+    expect(pauses).toEqual([1, 2, 4, 8, 15, 15, 15, 15, 15])
     expect(outbox.faults.x).toMatchObject({failures: 9, sinceMs: 0, why: 'HTTP 500'})
     expect(delivered(outbox, 'x', 'a', TOLD, nowMs).faults).toEqual({})
   })
 
-  it('waits as long as a server asks for, an hour at most, and not for longer because a clock was set back', () => {
+  it('waits as long as a server asks for, a quarter of an hour at most, and not for longer because a clock was set back', () => {
     const outbox = delivered(enqueue(EMPTY_OUTBOX, [event('a')], ['x']), 'x', 'a', failed({afterMs: 90_000}), 0)
     expect([dueIds(outbox, 89_999), dueIds(outbox, 90_000)]).toEqual([{}, {x: 'a'}])
     expect(dueIds(outbox, -10 * 3_600_000)).toEqual({x: 'a'})
-    expect(delivered(outbox, 'x', 'a', failed({afterMs: 1e9}), 0).faults.x?.untilMs).toBe(3_600_000)
+    expect(delivered(outbox, 'x', 'a', failed({afterMs: 1e9}), 0).faults.x?.untilMs).toBe(900_000)
   })
 
   it('gives up on a message that a target will never take, remembers why, and goes on with the next', () => {
