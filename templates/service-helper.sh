@@ -135,11 +135,11 @@ case ${1-} in
     else
       reason=${stuck:+loop} && reason=${reason:-failure} && [ "$uptime" -lt "$forget" ] || failures=0
       [ "$failures" -ge 1000000 ] || failures=$((failures + 1))
-      delay_after "$failures"
+      delay_after "$failures" # noted once: whoever wishes a start then may have it forgotten before this ends
       if put failures "$failures"; then counted="failure $failures in a row"; else counted='not counted' delay=$uncounted; fi
       note "$what${stuck:+, since its event loop did not answer its own watchdog}; $counted, the next start waits $(seconds "$delay") s"
     fi
-    put failures "$failures"; rm -f "$state/stopping" "$state/started" "$state/began" 2>/dev/null
+    case $reason in failure | loop) ;; *) put failures "$failures" ;; esac; rm -f "$state/stopping" "$state/started" "$state/began" 2>/dev/null
     # The end as a line of the home's journal (service/end-line.ts): fixed words and numbers alone, in one write, and apart from half a line before it.
     case ${EXIT_CODE-}${EXIT_STATUS-}${SERVICE_RESULT-} in *[!A-Za-z0-9+-]*) EXIT_CODE='' EXIT_STATUS='' SERVICE_RESULT='' ;; esac
     journal=$home/logs/hermes-svc.jsonl begin='' signal=${EXIT_STATUS-}; [ -n "$started" ] || uptime=null

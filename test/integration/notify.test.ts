@@ -123,7 +123,9 @@ await describeOnSystemd('who is told', (machine) => {
       await receiver.answers('hang')
       await service.configure({exit_on_start: {code: 78}})
       await service.systemctl('kill', '--signal=SIGKILL', service.unit)
-      await waitFor(async () => (await receiver.taken()).length > 0, 'the first try', 60_000)
+      // While a receiver hangs the next tick of a second comes when it has been given up, 10 s later.
+      const noted = async () => (await machine().readText(`${service.home}/logs/hermes-svc.jsonl`)) ?? ''
+      await waitFor(async () => (await noted()).includes('"fatal-config"') && (await receiver.taken()).length > 0, 'the first try')
       await service.configure({})
       await service.must('start')
       await ticks(service, 2)

@@ -37,7 +37,7 @@ afterEach(() => {
 
 function tempHome(prefix = 'stand-in-'): string {
   const home = realpathSync(mkdtempSync(join(tmpdir(), prefix)))
-  cleanups.push(() => rmSync(home, {recursive: true, force: true}))
+  cleanups.push(() => rmSync(home, {recursive: true, force: true, maxRetries: 10}))
   return home
 }
 
