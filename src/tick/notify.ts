@@ -1,6 +1,8 @@
 import path from 'node:path'
 import type {Doors, Host} from '../host/host.js'
 import {HostError} from '../host/host.js'
+import {PlatformWord} from '../gateway/contract.js'
+import {stateOf} from '../gateway/observation.js'
 import {ageMs, readProcess} from '../gateway/process.js'
 import {GATEWAY, type Known, sightOf} from '../notify/conditions.js'
 import {readNotify} from '../notify/notify-file.js'
@@ -47,6 +49,7 @@ export async function notify(doors: Doors, service: NotifiedService, ticked: Tic
   const {settings} = reading
   const {targets} = settings
   const keys = targets.length === 0 ? [] : targets.map((await import('../notify/target-key.js')).targetKey)
+  if (!killed && settings.ping === undefined && isQuiet(ticked, before, keys.length > 0)) return undefined
   const nowMs = userHost.nowMs()
   const known = await knownOf(doors, service, ticked)
   const {memory, told} = transition(before.memory, sightOf(known), {nowMs, reminderMs: settings.reminderMs})
@@ -73,6 +76,14 @@ export async function notify(doors: Doors, service: NotifiedService, ticked: Tic
       return deliverAll(userHost, home, {settings, state, file: notifyStateFile(home), pinged}, signal)
     },
   }
+}
+
+/** Nothing can be told: it lives as before, and nothing was or is amiss. Nearly all ticks are such, so it is seen by what was read already. */
+function isQuiet(ticked: Tick, {memory, gateway, outbox}: NotifyState, isAnybodyTold: boolean): boolean {
+  const process = living(ticked)
+  if (ticked.verdict.state !== 'alive' || !process || Object.keys(memory).length > 0 || outbox.waiting.length > 0) return false
+  if (isAnybodyTold ? gateway !== `${process.pid}:${process.startTime}` : gateway !== undefined) return false
+  return (stateOf(ticked.gateway.state)?.platforms ?? []).every(({word}) => word === PlatformWord.connected)
 }
 
 /** What only a look at more than the gateway can tell. */
