@@ -27,7 +27,17 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 /** What is done to a gateway, and the one message that tells of it; others may come before it, where a tick falls between two ends. */
 const FAULTS: Readonly<Record<string, {readonly sign?: string; readonly inflict: (service: TestService) => Promise<void>}>> = {
   'exit 78': {sign: 'fatal-config', inflict: (service) => ended(service, {exit_on_start: {code: 78}})},
-  'crash loop': {sign: 'crash-looping', inflict: (service) => ended(service, {exit_on_start: {code: 1}})},
+  'crash loop': {
+    sign: 'crash-looping',
+    inflict: async (service) => {
+      await service.configure({exit_on_start: {code: 1}})
+      await service.systemctl('kill', '--signal=SIGKILL', service.unit)
+      await waitFor(async () => (await service.status()).failuresInARow >= 3, 'three failures in a row', 120_000)
+      await pause(FAULT_MS)
+      await service.configure({})
+      await service.must('restart')
+    },
+  },
   frozen: {
     sign: 'wedged',
     inflict: async (service) => {
