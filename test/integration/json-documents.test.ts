@@ -12,6 +12,8 @@ import {TestService} from '../support/test-service.js'
 
 /** HERMES_SVC_RECORD=1 keeps the documents that are given a name as the fixtures of test/schemas. */
 const RECORDS = process.env.HERMES_SVC_RECORD === '1' ? fileURLToPath(new URL('../fixtures/json-documents', import.meta.url)) : undefined
+/** Characters of a value; definitions and helpers have less. */
+const LONGEST_RECORDED = 20_000
 const ENTRY = `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`
 const STAND_IN = `${MACHINE_PACKAGE}/dist/stand-in/hermes`
 const SECRET = 'swordfish-7361'
@@ -26,8 +28,10 @@ function documentOf({code, stdout, stderr}: Ended, kind: DocumentKind, exitStatu
   expect({errors: schemaErrors(kind, document), stdout}).toEqual({errors: [], stdout})
   if (RECORDS && name) {
     fs.mkdirSync(RECORDS, {recursive: true})
-    // Lines of the journal name the host.
-    const text = JSON.stringify(document, undefined, 2).replaceAll(` ${os.hostname()} `, ' machine ')
+    // Lines of the journal name the host; of a program of ours the beginning is enough.
+    const short = (_: string, value: unknown) =>
+      typeof value === 'string' && value.length > LONGEST_RECORDED ? `${value.split('\n', 1)[0]}\n…` : value
+    const text = JSON.stringify(document, short, 2).replaceAll(` ${os.hostname()} `, ' machine ')
     fs.writeFileSync(path.join(RECORDS, `${kind}.${name}.json`), `${text}\n`)
   }
   return document
