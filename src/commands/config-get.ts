@@ -4,8 +4,7 @@ import {didYouMean} from '../text/suggest.js'
 import type {CommandResult} from './base.js'
 import {settingReports, settingsOf} from './config.js'
 import {ServiceCommand} from './service-command.js'
-import {NOTIFY_SETTING_NAMES} from './notify-settings.js'
-import {SETTING_NAMES} from './setting-list.js'
+import {ALL_SETTING_NAMES} from './notify-settings.js'
 
 export default class ConfigGet extends ServiceCommand<typeof ConfigGet> {
   static override summary = 'Print the value of one setting'
@@ -14,7 +13,7 @@ export default class ConfigGet extends ServiceCommand<typeof ConfigGet> {
   static override args = {
     setting: Args.string({
       required: true,
-      options: [...SETTING_NAMES, ...NOTIFY_SETTING_NAMES, 'drain-timeout', 'cron-drain-timeout'],
+      options: [...ALL_SETTING_NAMES, 'drain-timeout', 'cron-drain-timeout'],
       description: 'its name',
     }),
   }

@@ -12,12 +12,11 @@ import {didYouMean} from '../text/suggest.js'
 import {type CommandResult, dryRunFlag, timeoutFlag, yesFlag} from './base.js'
 import {environmentRequest} from './definition-flags.js'
 import {ServiceCommand} from './service-command.js'
-import {NOTIFY_SETTING_NAMES, notifySettingOf} from './notify-settings.js'
-import {type Setting, SETTING_NAMES, settingOf, type SettingRequest, together} from './setting-list.js'
+import {ALL_SETTING_NAMES, notifySettingOf} from './notify-settings.js'
+import {type Setting, settingOf, type SettingRequest, together} from './setting-list.js'
 
 /** How a variable of the gateway is named among the settings. */
 const VARIABLE = 'env.'
-const ALL_NAMES = [...SETTING_NAMES, ...NOTIFY_SETTING_NAMES]
 
 export const configFlags = {...dryRunFlag, ...yesFlag, ...timeoutFlag}
 
@@ -33,7 +32,7 @@ env.NAME=value sets a variable of the gateway, env.NAME alone takes the value fr
   ]
   static override strict = false
   static override args = {
-    settings: Args.string({required: true, description: `NAME=value, several if you like; names: ${ALL_NAMES.join(', ')}`}),
+    settings: Args.string({required: true, description: `NAME=value, several if you like; names: ${ALL_SETTING_NAMES.join(', ')}`}),
   }
   static override flags = configFlags
 
@@ -84,8 +83,8 @@ const isVariable = (word: string): boolean => word.startsWith(VARIABLE)
 function knownSetting(name: string): Setting {
   const setting = settingOf(name)
   if (setting) return setting
-  throw usageError(`there is no setting ${JSON.stringify(name)}${didYouMean(name, ALL_NAMES)}`, [
-    `settings: ${ALL_NAMES.join(', ')}, ${VARIABLE}NAME`,
+  throw usageError(`there is no setting ${JSON.stringify(name)}${didYouMean(name, ALL_SETTING_NAMES)}`, [
+    `settings: ${ALL_SETTING_NAMES.join(', ')}, ${VARIABLE}NAME`,
   ])
 }
 

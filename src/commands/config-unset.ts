@@ -2,8 +2,7 @@ import {Args} from '@oclif/core'
 import type {CommandResult} from './base.js'
 import {configFlags, planConfig, unsetRequest} from './config-set.js'
 import {ServiceCommand} from './service-command.js'
-import {NOTIFY_SETTING_NAMES} from './notify-settings.js'
-import {SETTING_NAMES} from './setting-list.js'
+import {ALL_SETTING_NAMES} from './notify-settings.js'
 
 export default class ConfigUnset extends ServiceCommand<typeof ConfigUnset> {
   static override summary = 'Have settings of an installed service be the defaults again, and restart its gateway where that is needed'
@@ -14,7 +13,7 @@ export default class ConfigUnset extends ServiceCommand<typeof ConfigUnset> {
   ]
   static override strict = false
   static override args = {
-    settings: Args.string({required: true, description: `names of settings: ${[...SETTING_NAMES, ...NOTIFY_SETTING_NAMES].join(', ')}`}),
+    settings: Args.string({required: true, description: `names of settings: ${ALL_SETTING_NAMES.join(', ')}`}),
   }
   static override flags = configFlags
 

@@ -57,7 +57,9 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
   }
 
   protected async execute(): Promise<CommandResult> {
-    const checks = await loadChecks(this.checkIds())
+    const ids = this.checkIds()
+    if (this.flags.notify && !ids.includes('notify')) throw usageError('--notify: it goes by the check notify, which is left out')
+    const checks = await loadChecks(ids)
     const purpose = this.flags.fix ? 'change' : 'read'
     const targets = this.flags.all ? await this.allTargets(purpose) : [await this.target(purpose)]
     const fixes = this.flags.fix ? await this.applyFixes(targets, checks) : []

@@ -6,6 +6,7 @@ import {DEFAULT_REMINDER_MS, type NotifySettings} from '../notify/notify-file.js
 import {refusedPing, shownPing} from '../notify/ping.js'
 import {parseTarget} from '../notify/target.js'
 import {inUnits, parseDurationMs} from './duration.js'
+import {SETTING_NAMES} from './setting-list.js'
 
 // What can be chosen about who is told: the one list from which the flags of install and setup and the command config come.
 
@@ -82,6 +83,9 @@ export const NOTIFY_SETTINGS = {
 
 export type NotifySettingName = keyof typeof NOTIFY_SETTINGS
 export const NOTIFY_SETTING_NAMES = Object.keys(NOTIFY_SETTINGS) as readonly NotifySettingName[]
+
+/** The names of all that `config` knows, those of the definition first. */
+export const ALL_SETTING_NAMES: readonly string[] = [...SETTING_NAMES, ...NOTIFY_SETTING_NAMES]
 
 /** The setting of a name; undefined if there is none. */
 export function notifySettingOf(name: string): NotifySetting | undefined {

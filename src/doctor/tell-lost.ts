@@ -1,10 +1,9 @@
 import type {Finding} from './finding.js'
 import {HEARTBEAT} from '../notify/conditions.js'
 import {deliverAll} from '../notify/deliver-all.js'
-import {makeEvents} from '../notify/make-events.js'
 import {readNotify} from '../notify/notify-file.js'
 import {doctorNotifyFile, readNotifyState, writeNotifyState} from '../notify/notify-state.js'
-import {enqueue, onlyFor} from '../notify/outbox.js'
+import {queued} from '../notify/queue.js'
 import {targetKey} from '../notify/target-key.js'
 import {transition} from '../notify/transition.js'
 import type {Target} from '../observe/where.js'
@@ -31,10 +30,9 @@ export async function tellLost(target: Target, findings: readonly Finding[], sig
     ? [{about: HEARTBEAT, kind: 'heartbeat-lost' as const, sinceMs: undefined, what: `has lost its heartbeat: ${lost.what}`}]
     : []
   const {memory, told} = transition(before.memory, {bad, well: [HEARTBEAT], meant: []}, {nowMs, reminderMs: settings.reminderMs})
-  const wanted = told.filter(({kind}) => settings.on === undefined || settings.on.includes(kind))
-  const events = wanted.length === 0 ? [] : makeEvents(target, {name: service.name, scope: manager.scope, profile, home}, wanted, nowMs)
   const keys = settings.targets.map(targetKey)
-  const state = {...before, memory, outbox: onlyFor(enqueue(before.outbox, events, keys), keys)}
+  const source = {name: service.name, scope: manager.scope, profile, home}
+  const state = {...before, memory, outbox: await queued(target, source, told, {settings, state: before, keys, nowMs})}
   if (JSON.stringify(state) === JSON.stringify(before) && state.outbox.waiting.length === 0) return []
   writeNotifyState(userHost, home, state, file)
   return deliverAll(userHost, home, {settings, state, file}, signal)

@@ -16,8 +16,7 @@ import {clearDeadRecord} from './stale-record.js'
 import type {Place} from '../observe/place.js'
 import {writePlannedStop} from '../gateway/signal-gateway.js'
 import {DELIVERY_DEADLINE_MS} from '../notify/event.js'
-import {notify} from '../tick/notify.js'
-import {watch} from '../tick/watchdog.js'
+import {told, watchAndTell} from '../tick/watch-and-tell.js'
 import type {RunWish} from '../service/run-record.js'
 import {RunMark} from './run-mark.js'
 
@@ -258,25 +257,15 @@ export class Keeper {
     const failure = ticked.result.kind === 'failed' ? ticked.result.why : undefined
     if (failure !== undefined && failure !== this.lastTickFailure) say(`no heartbeat: ${failure}`)
     this.lastTickFailure = failure
-    const service = {name, home: profile.home, runtimeFolder: folder}
-    const watchdog = {limit: heartbeat.watchdogTicks ?? Infinity, isOwn: (process: ProcessInfo) => this.isOwn(process)}
-    const watched = heartbeat.watchdogTicks === null ? undefined : await watch({host, userHost}, {...service, ...watchdog}, ticked)
-    if (watched) say(watched.line)
-    try {
-      const notified = {
-        ...service,
-        scope: settings.scope,
-        profile: profile.name,
-        intervalSec: heartbeat.intervalSec,
-        failuresInARow: this.failures,
-      }
-      const telling = await notify({host, userHost}, notified, ticked, watched?.killed === true)
-      const lines = (await telling?.deliver(AbortSignal.any([this.over.signal, AbortSignal.timeout(DELIVERY_DEADLINE_MS)]))) ?? []
-      for (const line of lines) say(line)
-    } catch (error) {
-      if (!(error instanceof HostError)) throw error
-      say(error.message)
+    const service = {
+      ...{name, home: profile.home, runtimeFolder: folder, scope: settings.scope, profile: profile.name, failuresInARow: this.failures},
+      ...{intervalSec: heartbeat.intervalSec, watchdogTicks: heartbeat.watchdogTicks},
+      isOwn: (process: ProcessInfo) => this.isOwn(process),
     }
+    const {lines, telling} = await watchAndTell({host, userHost}, service, ticked)
+    for (const line of lines) say(line)
+    const signal = AbortSignal.any([this.over.signal, AbortSignal.timeout(DELIVERY_DEADLINE_MS)])
+    for (const line of telling ? await told(telling, signal) : []) say(line)
   }
 
   /** True for what was started here, or by the wrapper that was. */

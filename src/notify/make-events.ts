@@ -10,6 +10,7 @@ import {visible} from '../text/visible.js'
 import {GATEWAY, HEARTBEAT} from './conditions.js'
 import {eventId} from './event-id.js'
 import type {NotifyEvent} from './event.js'
+import {cut, LONGEST_LINE} from './message.js'
 import {nextCommand} from './next-command.js'
 import type {Told} from './transition.js'
 
@@ -24,8 +25,6 @@ export interface EventSource {
 
 const SHOWN_LINES = 5
 const LOG_BYTES = 8 * 1024
-/** Characters of a line; the whole of it is in the log. */
-const LONGEST_LINE = 300
 
 /** Events as people are told of them: with the names of machine and service, the last lines of the log without secrets, and what to type. Throws HostError. */
 export function makeEvents({host, userHost}: Doors, source: EventSource, told: readonly Told[], nowMs: number): NotifyEvent[] {
@@ -48,7 +47,7 @@ function showsLog(kind: Told['kind']): boolean {
 function logLines(userHost: Doors['userHost'], home: string): string[] {
   const text = userHost.readTail(path.join(home, HomeFile.log), LOG_BYTES)?.trimEnd() ?? ''
   const last = text === '' ? [] : text.split('\n').slice(-SHOWN_LINES)
-  return redactLines(last, {accounts: [], values: homeSecrets(userHost, home)}).map((line) => visible(line).slice(0, LONGEST_LINE))
+  return redactLines(last, {accounts: [], values: homeSecrets(userHost, home)}).map((line) => cut(visible(line), LONGEST_LINE))
 }
 
 function recovered(about: string, forMs: number): string {

@@ -3,7 +3,7 @@ import type {NotifyEvent} from './event.js'
 
 /** How much of the lines is told; the whole of them is in the log. */
 const MOST_LINES = 10
-const LONGEST_LINE = 300
+export const LONGEST_LINE = 300
 
 /** What a person reads: one line that says it all, and what is behind it. */
 export interface Message {
@@ -20,7 +20,7 @@ export function messageOf(event: NotifyEvent): Message {
   const forMs = Math.max(0, atMs - sinceMs)
   const since =
     kind === 'test' ? [] : [`${kind === 'recovered' ? 'It had begun' : 'Since'}: ${new Date(sinceMs).toISOString()} (${inWords(forMs)})`]
-  const shown = lines.slice(-MOST_LINES).map((line) => (line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE - 1)}…` : line))
+  const shown = lines.slice(-MOST_LINES).map((line) => cut(line, LONGEST_LINE))
   return {
     title: `${service} on ${machine} ${isReminder ? `still ${what}` : what}`,
     body: [`Machine: ${machine}`, `Profile: ${profile}`, ...since, ...(shown.length > 0 ? ['', ...shown] : []), '', `Type: ${next}`].join(

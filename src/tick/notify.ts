@@ -7,8 +7,9 @@ import {ageMs, readProcess} from '../gateway/process.js'
 import {GATEWAY, type Known, sightOf} from '../notify/conditions.js'
 import {readNotify} from '../notify/notify-file.js'
 import {type NotifyState, notifyStateFile, readNotifyState, writeNotifyState} from '../notify/notify-state.js'
-import {due, enqueue, onlyFor} from '../notify/outbox.js'
+import {due} from '../notify/outbox.js'
 import {pingUrl, refusedPing} from '../notify/ping.js'
+import {queued} from '../notify/queue.js'
 import {type Told, transition} from '../notify/transition.js'
 import {appendJournal, recentEnds} from '../plan/journal.js'
 import {isStoppedUntilBoot, readDesired} from '../service/desired-state.js'
@@ -62,10 +63,7 @@ export async function notify(doors: Doors, service: NotifiedService, ticked: Tic
     if (isReminder) continue
     appendJournal(userHost, home, {time: iso(nowMs), event: kind, about, since: iso(sinceMs)})
   }
-  const wanted = all.filter(({kind}) => settings.on === undefined || settings.on.includes(kind))
-  const events =
-    wanted.length === 0 || keys.length === 0 ? [] : (await import('../notify/make-events.js')).makeEvents(doors, service, wanted, nowMs)
-  const outbox = onlyFor(enqueue(before.outbox, events, keys), keys)
+  const outbox = await queued(doors, service, all, {settings, state: before, keys, nowMs})
   const state: NotifyState = {...before, memory, gateway, outbox}
   if (JSON.stringify(state) !== JSON.stringify(before)) writeNotifyState(userHost, home, state)
   const pinged = settings.ping === undefined ? undefined : pingOf(settings.ping, known, memory)

@@ -5,8 +5,8 @@ import {tick} from './tick.js'
 import {type Host, HostError} from '../host/host.js'
 import {parseSettings, type ServiceSettings} from '../service/settings.js'
 import {DELIVERY_DEADLINE_MS} from '../notify/event.js'
-import {notify, type Telling} from './notify.js'
-import {watch} from './watchdog.js'
+import type {Telling} from './notify.js'
+import {told, watchAndTell} from './watch-and-tell.js'
 
 /** What is to be logged, the worst first: `failed` is our own failure. */
 export interface TickLine {
@@ -36,23 +36,11 @@ export async function tickAll(host: Host, places: TickPlaces): Promise<TickLine[
 
 async function tellAll(tellings: readonly {readonly name: string; readonly telling: Telling}[]): Promise<TickLine[]> {
   const signal = AbortSignal.timeout(DELIVERY_DEADLINE_MS)
-  const told = await Promise.all(
-    tellings.map(async ({name, telling}) =>
-      (await guarded(() => telling.deliver(signal))).map((text) => ({failed: false, text: `${name}: ${text}`})),
-    ),
-  )
-  return told.flat()
+  const lines = await Promise.all(tellings.map(async ({name, telling}) => linesOf(name, await told(telling, signal))))
+  return lines.flat()
 }
 
-/** Whether somebody can be told is no matter of the tick. */
-async function guarded(work: () => Promise<string[]>): Promise<string[]> {
-  try {
-    return await work()
-  } catch (error) {
-    if (error instanceof HostError) return [`what was to be told could not be noted: ${error.message}`]
-    throw error
-  }
-}
+const linesOf = (name: string, texts: readonly string[]): TickLine[] => texts.map((text) => ({failed: false, text: `${name}: ${text}`}))
 
 interface TickedService {
   readonly name: string
@@ -82,29 +70,14 @@ async function tickService(host: Host, places: TickPlaces, folder: string): Prom
     const text = `${name}: the gateway (pid ${pid}) lives, and nothing tells monitors so: ${ticked.result.why}; a restart has it written anew`
     lines.push({failed: false, text})
   }
-  let killed = false
-  if (heartbeat.watchdogTicks !== null) {
-    const isOwn = (process: ProcessInfo) => places.isOwn(folder, process)
-    const watched = await watch(doors, {name, home, runtimeFolder, limit: heartbeat.watchdogTicks, isOwn}, ticked)
-    if (watched) lines.push({failed: false, text: `${name}: ${watched.line}`})
-    killed = watched?.killed === true
-  }
   const {whyKeptDown} = places
   const service = {
-    name,
-    home,
-    scope,
-    profile,
-    runtimeFolder,
-    intervalSec: heartbeat.intervalSec,
+    ...{name, home, scope, profile, runtimeFolder, intervalSec: heartbeat.intervalSec, watchdogTicks: heartbeat.watchdogTicks},
+    isOwn: (process: ProcessInfo) => places.isOwn(folder, process),
     ...(whyKeptDown ? {whyKeptDown: () => whyKeptDown(folder, settings)} : {}),
   }
-  try {
-    return {name, lines, telling: await notify(doors, service, ticked, killed)}
-  } catch (error) {
-    if (!(error instanceof HostError)) throw error
-    return {name, lines: [...lines, {failed: false, text: `${name}: ${error.message}`}]}
-  }
+  const attended = await watchAndTell(doors, service, ticked)
+  return {name, lines: [...lines, ...linesOf(name, attended.lines)], telling: attended.telling}
 }
 
 /** Its manager made it when it started the service, in this container or on this machine, since a boot clears such places. */

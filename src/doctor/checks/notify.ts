@@ -77,7 +77,7 @@ function aboutTick(scene: Scene, tickFaults: readonly string[]): Found[] {
   }
   if (tickFaults.length === 0) return []
   const what = `nobody would be told: the heartbeat of ${manager.service.name} does not tick: ${tickFaults.join('; ')}`
-  return [{kind: 'off', severity: 'warning', what, explains: []}]
+  return [{kind: 'off', severity: 'warning', what}]
 }
 
 function aboutFault(scene: Scene, name: string, {failures, sinceMs, why}: TargetFault): Found[] {

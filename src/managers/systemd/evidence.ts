@@ -3,7 +3,7 @@ import type {Scope, Service} from '../../service/service.js'
 import type {Definition, DefinitionEvidence, ManagerObservation, OwnFile, RestartRisk, StartFailure, UsedProgram} from '../manager.js'
 import {definitionPaths, DROP_IN_NAME} from './paths.js'
 import {environmentFilesOf, parseSpanMs, type Properties, splitEntries} from './show.js'
-import {startsWithin} from './start-limit.js'
+import {isLeftAtStartLimit, START_LIMIT_RESULT, startsWithin} from './start-limit.js'
 import type {Systemd} from './systemctl.js'
 import {type ExecStart, execStartOf, SYSTEM_PATH, variableOfFiles} from './unit-file.js'
 
@@ -171,13 +171,13 @@ function hasOwnBackoff({DropInPaths}: Properties): boolean {
 }
 
 function startFailure(shown: Properties): StartFailure | undefined {
-  if (shown.Result === 'start-limit-hit') return {kind: 'limit', text: 'start-limit-hit'}
+  if (shown.Result === START_LIMIT_RESULT) return {kind: 'limit', text: START_LIMIT_RESULT}
   const status = ownStatus(shown)
   if (status !== undefined) return {kind: KINDS[status] ?? 'setup', text: `${status}/${OWN_STATUSES[status]}`}
-  // systemd does not always say start-limit-hit, but leaves the restarts at the burst.
   const limit = startLimit(shown)
-  const isAtLimit = shown.ActiveState === 'failed' && limit?.isReached === true && Number(shown.NRestarts ?? 0) >= limit.burst
-  return isAtLimit ? {kind: 'limit', text: `failed after ${shown.NRestarts} restarts, StartLimitBurst=${limit.burst}`} : undefined
+  return limit?.isReached === true && isLeftAtStartLimit(shown)
+    ? {kind: 'limit', text: `failed after ${shown.NRestarts} restarts, StartLimitBurst=${limit.burst}`}
+    : undefined
 }
 
 /** Where a unit is that fails before its gateway's process is there: systemd.service(5) starts what comes after a run then, too. */

@@ -4,6 +4,8 @@ import {OWN_PREFIX} from '../../service/naming.js'
 import type {Scope, Service} from '../../service/service.js'
 import {HELPER_NAME} from '../../service/service-helper.js'
 import type {TickPlaces} from '../tick-places.js'
+import {parseShow} from './show.js'
+import {isLeftAtStartLimit, START_LIMIT_PROPERTIES} from './start-limit.js'
 
 export const DROP_IN_NAME = '10-hermes-svc.conf'
 
@@ -101,25 +103,13 @@ export function tickPlaces(host: Host, folder: string): TickPlaces {
     isOwn: (name, {cgroup}) => cgroup?.split('/').includes(`${name}.service`) === true,
     runtimeFolder: (name, {scope}) => path.join(runtimeFolder(scope, host.account), runtimeDirectoryName(name)),
     whyKeptDown: async (name, {scope}) => {
-      const asked = ['show', `--property=${LIMIT_PROPERTIES.join(',')}`, '--', `${name}.service`]
+      const asked = ['show', `--property=${START_LIMIT_PROPERTIES.join(',')}`, '--', `${name}.service`]
       // The tick's own environment is that of its manager.
       const {stdout} = await host.run(['systemctl', ...(scope === 'user' ? ['--user'] : []), ...asked], {timeoutMs: ASKED_MS})
-      return isAtStartLimit(new Map(stdout.split('\n').map((line) => splitOnce(line)))) ? 'start-limit' : undefined
+      return parseShow(stdout).some(isLeftAtStartLimit) ? 'start-limit' : undefined
     },
   }
 }
 
 /** A manager that does not answer by then is not waited for. */
 const ASKED_MS = 3000
-const LIMIT_PROPERTIES = ['Result', 'ActiveState', 'NRestarts', 'StartLimitBurst']
-
-/** systemd does not always say so: a Result= that came before stays, and the restarts are left at the burst (252). */
-function isAtStartLimit(shown: ReadonlyMap<string, string>): boolean {
-  const [restarts, burst] = [Number(shown.get('NRestarts')), Number(shown.get('StartLimitBurst'))]
-  return shown.get('Result') === 'start-limit-hit' || (shown.get('ActiveState') === 'failed' && burst > 0 && restarts >= burst)
-}
-
-function splitOnce(line: string): [string, string] {
-  const equals = line.indexOf('=')
-  return [line.slice(0, equals), line.slice(equals + 1)]
-}

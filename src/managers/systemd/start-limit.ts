@@ -1,4 +1,5 @@
 import type {RestartPolicy} from '../../service/restart-policy.js'
+import type {Properties} from './show.js'
 
 /**
  * The limit that a unit of ours has, StartLimitIntervalSec= in seconds and StartLimitBurst=. systemd counts every start against it, planned
@@ -32,4 +33,15 @@ export function startsWithin(intervalMs: number, pauseMs: (restarts: number) => 
 export function restartPauseText(policy: RestartPolicy): string {
   const pauseMs = restartPauseMs(policy)
   return pauseMs % 1000 === 0 ? `${pauseMs / 1000}s` : `${pauseMs}ms`
+}
+
+/** What `isLeftAtStartLimit` goes by. */
+export const START_LIMIT_PROPERTIES = ['Result', 'ActiveState', 'NRestarts', 'StartLimitBurst']
+/** As Result= has it, org.freedesktop.systemd1(5). */
+export const START_LIMIT_RESULT = 'start-limit-hit'
+
+/** A unit that its start limit keeps down. systemd (252) does not always say so: a Result= that came before stays, and the restarts are left at the burst. */
+export function isLeftAtStartLimit({Result, ActiveState, NRestarts, StartLimitBurst}: Properties): boolean {
+  const burst = Number(StartLimitBurst ?? 0)
+  return Result === START_LIMIT_RESULT || (ActiveState === 'failed' && burst > 0 && Number(NRestarts ?? 0) >= burst)
 }
