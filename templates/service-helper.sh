@@ -11,8 +11,7 @@
 # The state folder has `failures`, in a row; `started`, when the gateway was let go, until its end is counted; `began`, when its process was made, if
 # that was earlier; `stopping`, while a stop is under way. Times are ticks of 1/100 s, since boot or, on a Mac, the epoch.
 # shellcheck disable=SC2086,SC3013
-umask 077 && set -f -C
-trap '' PIPE
+umask 077 && set -f -C && trap '' PIPE
 export PATH="/usr/bin:/bin:/usr/sbin:/run/current-system/sw/bin:$PATH" LC_ALL=C
 home='' state='' first=1000 cap=120000 forget=300000 planned=30000
 for word; do name=${word%%=*} value=${word#*=}
@@ -22,8 +21,7 @@ done
 uncounted=5000 && [ "$cap" -ge 5000 ] || uncounted=$cap # the wait where failures cannot be counted
 case $(uname) in Darwin) mac=1 slack=200 ;; *) mac='' slack=0 ;; esac # slack: ticks by which two start times of one process may differ
 marker=$home/.gateway-planned-stop.json record=$home/gateway.pid
-note() { printf 'hermes-svc: %s\n' "$1" >&2; }
-is_number() { case $1 in '' | *[!0-9]* | 0?* | ????????????????*) return 1 ;; esac; }
+note() { printf 'hermes-svc: %s\n' "$1" >&2; } && is_number() { case $1 in '' | *[!0-9]* | 0?* | ????????????????*) return 1 ;; esac; }
 seconds() { if [ $(($1 % 1000)) = 0 ]; then echo $(($1 / 1000)); else printf '%d.%03d\n' $(($1 / 1000)) $(($1 % 1000)); fi; } # MS
 # put NAME TEXT, number NAME: a file of the state folder. A link is replaced, not followed.
 put() { rm -f "$state/$1" && printf '%s\n' "$2" >"$state/$1"; } 2>/dev/null
@@ -95,6 +93,7 @@ is_planned() {
   [ "$end" = 'exited 75' ] || return 1
   case $said in running | draining | degraded | stopped) ;; '') [ "$uptime" -ge "$planned" ] ;; *) return 1 ;; esac
 }
+kernel_kills() { value=$(sed -n 's/^oom_kill //p' "/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/memory.events"); is_number "$value" || value=0; } 2>/dev/null # for lack of memory, in this control group
 case ${1-} in
   before-start)
     # Somebody wishes a stop or a restart: that ends the wait, and earlier failures no longer count.
@@ -109,7 +108,7 @@ case ${1-} in
       elif [ "$(limited cksum "$record")" = "$judged" ]; then limited rm -f "$record" && note "gateway.pid was cleared: $why"; fi
     fi
     rm -f "$state/stopping"
-    now; put started "$now" ;;
+    kernel_kills; put oom "$value"; now; put started "$now" ;;
   before-stop)
     find_gateway || exit 0
     put stopping "$MAINPID"; read_process "$target" # gateways up to 0.14 heed no marker without its start
@@ -122,6 +121,7 @@ case ${1-} in
     end="${EXIT_CODE-} ${EXIT_STATUS-}" uptime=0 stuck='' marked='' what="gateway could not be started (${SERVICE_RESULT-})"
     now; number failures; failures=${number:-0}; number started; started=$number; number began; began=${number:-$started}
     if [ -n "$started" ] && [ "$now" -ge "$started" ]; then uptime=$(((now - started) * 10)); else started=''; fi
+    kernel_kills; number oom; [ "${end%KILL} ${SERVICE_RESULT-}" != 'killed  signal' ] || [ "$value" -le "${number:-$value}" ] || SERVICE_RESULT=oom-kill # systemd calls it a signal where OOMPolicy=continue
     field "$marker" target_pid; pid=$value; field "$marker" target_start_time # nobody has read it: of an earlier run, or of this one
     if is_number "$pid" && has_ended "$pid" "$value"; then ! of_run "$marker" || marked=1; limited rm -f "$marker"; fi
     case $end in exited*) what="gateway exited with $EXIT_STATUS" ;; killed* | dumped*) what="gateway was killed by SIG${EXIT_STATUS#SIG}" ;; esac

@@ -29,6 +29,10 @@ export const definitionFlags = {
   heartbeat: flagOf(SETTINGS.heartbeat),
   'heartbeat-interval': flagOf(SETTINGS['heartbeat-interval']),
   watchdog: flagOf(SETTINGS.watchdog),
+  'memory-high': flagOf(SETTINGS['memory-high']),
+  'memory-max': flagOf(SETTINGS['memory-max']),
+  nice: flagOf(SETTINGS.nice),
+  'cpu-weight': flagOf(SETTINGS['cpu-weight']),
 } satisfies Record<SettingName | 'env' | 'unset-env', unknown>
 
 /** See BaseCommand.bareFlags. */

@@ -5,7 +5,7 @@ import type {CommandResult} from './base.js'
 import {bareDefinitionFlags, definitionFlags, definitionRequest} from './definition-flags.js'
 import {ServiceCommand} from './service-command.js'
 
-const {command, heartbeat, watchdog} = definitionFlags
+const {command, heartbeat, watchdog, nice} = definitionFlags
 
 export default class Run extends ServiceCommand<typeof Run> {
   static override summary = 'Keep one gateway alive in the foreground, where there is no service manager'
@@ -25,6 +25,7 @@ meant; ${GatewaySignal.restart} (planned restart) and SIGUSR2 are passed on. End
     heartbeat,
     'heartbeat-interval': definitionFlags['heartbeat-interval'],
     watchdog,
+    nice,
   }
   static override bareFlags = bareDefinitionFlags
 
@@ -33,9 +34,9 @@ meant; ${GatewaySignal.restart} (planned restart) and SIGUSR2 are passed on. End
     if (this.flags.manager !== undefined || this.flags.scope !== undefined) {
       throw usageError('--manager, --scope: run is for where there is no manager')
     }
-    const {policy, heartbeat: ticks} = definitionRequest(this.host, this.flags)
+    const {policy, heartbeat: ticks, resources} = definitionRequest(this.host, this.flags)
     const status = await runGateway(this.host, {
-      ...{command: this.flags.command, policy, heartbeat: ticks, flags: this.targetFlags},
+      ...{command: this.flags.command, policy, heartbeat: ticks, resources, flags: this.targetFlags},
       say: (line) => this.note(`hermes-svc: ${line}`),
     })
     // The gateway's own code, whatever it means.

@@ -1,5 +1,6 @@
 import {usageError} from '../errors.js'
 import type {DefinitionRequest} from '../lifecycle/definition.js'
+import {CPU_WEIGHT_FORM, LIMIT_FORM, NICE_FORM, parseCpuWeight, parseLimit, parseNice, type Resources} from '../service/resources.js'
 import {DEFAULT_RESTART_POLICY} from '../service/restart-policy.js'
 import {DEFAULT_HEARTBEAT, DEFAULT_WATCHDOG_TICKS, type HeartbeatSettings, type ServiceSettings} from '../service/settings.js'
 import {shellWord} from '../text/shell-quote.js'
@@ -61,6 +62,30 @@ function parseWatchdog(text: string, name: string): Pick<HeartbeatSettings, 'wat
   return {watchdogTicks: ticks, watchdogIsGiven: ticks === DEFAULT_WATCHDOG_TICKS}
 }
 
+/** For what nobody limits. */
+const NONE = 'none'
+
+/** A setting of what a service may take: none, unless somebody says so. */
+function resource<Name extends keyof Resources>(
+  name: Name,
+  description: string,
+  form: string,
+  parse: (text: string) => Resources[Name],
+): Setting {
+  return {
+    description: `${description}; ${NONE}: as the manager has it (default)`,
+    helpValue: '<value>',
+    defaultText: NONE,
+    parse: (text, flag) => {
+      const value = text === NONE ? null : parse(text)
+      if (value === undefined) throw usageError(`${flag} ${JSON.stringify(text)}: it must be ${form}, or ${NONE}`)
+      return {resources: {[name]: value}}
+    },
+    unset: {resources: {[name]: null}},
+    show: ({resources}) => String(resources?.[name] ?? NONE),
+  }
+}
+
 export const SETTINGS = {
   command: {
     description: `the gateway's program, with leading arguments (default: ${FOUND})`,
@@ -120,6 +145,15 @@ export const SETTINGS = {
     show: ({heartbeat: {watchdogTicks}}) => (watchdogTicks === null ? 'off' : String(watchdogTicks)),
     isGiven: ({heartbeat: {watchdogTicks, watchdogIsGiven}}) => watchdogIsGiven === true || watchdogTicks !== DEFAULT_WATCHDOG_TICKS,
   },
+  'memory-high': resource('memoryHigh', 'memory from which on it is slowed down, e.g. 800M, 60%; systemd only', LIMIT_FORM, parseLimit),
+  'memory-max': resource('memoryMax', 'memory beyond which its processes are killed, e.g. 1G, 80%; systemd only', LIMIT_FORM, parseLimit),
+  nice: resource('nice', 'how far it stands back from others for the CPU, -20 (first) to 19 (last)', NICE_FORM, parseNice),
+  'cpu-weight': resource(
+    'cpuWeight',
+    "its share of a busy CPU, 1 to 10000, where others' is 100; systemd only",
+    CPU_WEIGHT_FORM,
+    parseCpuWeight,
+  ),
 } as const satisfies Record<string, Setting>
 
 export type SettingName = keyof typeof SETTINGS
@@ -133,8 +167,14 @@ export function settingOf(name: string): Setting | undefined {
 /** All that is asked for, as one request. Throws usage errors for what does not go together. */
 export function together(parts: readonly Partial<SettingRequest>[]): SettingRequest {
   const whole = parts.reduce<SettingRequest>(
-    (sum, part) => ({...sum, ...part, policy: {...sum.policy, ...part.policy}, heartbeat: {...sum.heartbeat, ...part.heartbeat}}),
-    {policy: {}, heartbeat: {}},
+    (sum, part) => ({
+      ...sum,
+      ...part,
+      policy: {...sum.policy, ...part.policy},
+      heartbeat: {...sum.heartbeat, ...part.heartbeat},
+      resources: {...sum.resources, ...part.resources},
+    }),
+    {policy: {}, heartbeat: {}, resources: {}},
   )
   const {enabled, intervalSec} = whole.heartbeat
   if (enabled === false && intervalSec !== undefined) throw usageError('--heartbeat-interval: there is no interval with --heartbeat off')

@@ -1,8 +1,11 @@
 import type {ManagerFact} from '../managers/manager.js'
+import {OOM_RESULT} from '../service/end-line.js'
 import type {EndFact, Fact} from './facts.js'
 
 /** What a manager makes of an end it says within so long. */
 const RESULT_MS = 10_000
+/** The manager hears of what the kernel has killed before it hears of the end that came of it, and of both within so long. */
+const OOM_MS = 2000
 /** SERVICE_RESULT of systemd.exec(5) where nothing went wrong. */
 const SUCCESS = 'success'
 
@@ -13,14 +16,25 @@ export function managerFacts(noted: readonly ManagerFact[]): Fact[] {
   let last: number | undefined
   // Of what was before its oldest note nothing is known.
   let isUp: boolean | undefined
+  let oomMs = -Infinity
   for (const one of noted) {
     if (one.kind === 'started') {
       facts.push({kind: 'start', atMs: one.atMs, witness: 'manager'})
       ;[last, isUp] = [undefined, true]
+    } else if (one.kind === 'oom-kill') {
+      oomMs = one.atMs
     } else if (one.kind === 'stopping') facts.push(one)
     else if (one.kind === 'ended') {
       ;[last, isUp] = [facts.length, false]
-      facts.push({kind: 'end', atMs: one.atMs, witness: 'manager', how: one.how, status: one.status})
+      const isOom = one.how === 'killed' && one.status === 'KILL' && one.atMs - oomMs <= OOM_MS
+      facts.push({
+        kind: 'end',
+        atMs: one.atMs,
+        witness: 'manager',
+        how: one.how,
+        status: one.status,
+        ...(isOom ? {result: OOM_RESULT} : {}),
+      })
     } else {
       const end = last === undefined ? undefined : facts[last]
       if (last !== undefined && end?.kind === 'end' && one.atMs - end.atMs <= RESULT_MS)

@@ -1,4 +1,5 @@
 import {GatewayExit} from '../gateway/contract.js'
+import {isOomKill, jointResult} from '../service/end-line.js'
 import {DEFAULT_RESTART_POLICY} from '../service/restart-policy.js'
 import type {BootFact, CommandFact, EndFact, EventFact, Fact, StartFact, UncleanFact, Witness} from './facts.js'
 
@@ -172,12 +173,15 @@ function distanceOf({atMs, laterMs = 0}: EndFact, other: EndFact): number {
   return Math.max(0, atMs - other.atMs, other.atMs - atMs - laterMs)
 }
 
+/** Of a result, what two witnesses of one end agree in. */
+const plain = (result: string | undefined): string | undefined => (isOomKill(result) ? 'signal' : result || undefined)
+
 /** What they say cannot be of one end. */
 function isOtherEnd(one: EndFact | undefined, other: EndFact): boolean {
   const differs = (a: string | undefined, b: string | undefined) => a !== undefined && b !== undefined && a !== b
   return (
     one !== undefined &&
-    (differs(one.how, other.how) || differs(one.status, other.status) || differs(one.result || undefined, other.result))
+    (differs(one.how, other.how) || differs(one.status, other.status) || differs(plain(one.result), plain(other.result)))
   )
 }
 
@@ -185,7 +189,8 @@ function filled(better: EndFact, other: EndFact): EndFact {
   const known = Object.fromEntries(Object.entries(better).filter(([, value]) => value !== undefined && value !== '')) as Partial<EndFact>
   // The manager's time is exact.
   const {atMs, laterMs = 0} = other.witness === 'manager' ? other : better
-  return {...other, ...known, kind: 'end', atMs, laterMs, witness: better.witness, how: better.how ?? other.how}
+  const result = jointResult(better.result, other.result)
+  return {...other, ...known, kind: 'end', atMs, laterMs, witness: better.witness, how: better.how ?? other.how, result}
 }
 
 /** A start or an end, in their order. */
@@ -318,7 +323,7 @@ function endEntry(end: EndFact, startedMs: number | undefined, context: Context)
 /** Why it ended; without a `context` by what is noted of the end alone. */
 export function reasonOf(end: EndFact, context: Context = NOTHING): EndReason {
   const {how, status, result, reason} = end
-  if (result === 'oom-kill') return {kind: 'oom'}
+  if (isOomKill(result)) return {kind: 'oom'}
   if (result === 'watchdog') return {kind: 'watchdog', whose: 'manager'}
   if (reason === 'called-off') return {kind: 'called-off'}
   // Of what the manager alone tells: it was told to stop the one that ran.

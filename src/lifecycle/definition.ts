@@ -6,6 +6,7 @@ import type {Door} from '../host/host.js'
 import type {DefinitionFile, HeartbeatDefinition} from '../managers/manager.js'
 import {findGatewayCommand, parseCommandFlag} from '../service/gateway-command.js'
 import {ownVersion} from '../service/own-version.js'
+import {refusedTogether, type ResourceRequest, withResources} from '../service/resources.js'
 import {DEFAULT_RESTART_POLICY, type RestartPolicy} from '../service/restart-policy.js'
 import {DEFAULT_HEARTBEAT, type HeartbeatSettings, type ServiceSettings} from '../service/settings.js'
 import type {NotifyRequest} from './notify-change.js'
@@ -22,6 +23,7 @@ export interface DefinitionRequest {
   readonly linger?: boolean | undefined
   readonly policy: Partial<RestartPolicy>
   readonly heartbeat: Partial<HeartbeatSettings>
+  readonly resources?: ResourceRequest | undefined
   /** Who is told; undefined: as before. */
   readonly notify?: NotifyRequest | undefined
 }
@@ -61,6 +63,9 @@ export async function renderService(
   if (policy.firstMs > policy.capMs) {
     throw usageError(`--restart-delay (${policy.firstMs} ms) must not be longer than --restart-delay-max (${policy.capMs} ms)`)
   }
+  const resources = withResources(recorded?.resources, request.resources)
+  const refused = refusedTogether(resources) ?? manager.definition.refusedResources?.(resources)
+  if (refused !== undefined) throw usageError(refused)
   const drain = await readDrain(userHost, home)
   const linger = request.linger ?? recorded?.linger ?? true
   const settings: ServiceSettings = {
@@ -79,6 +84,7 @@ export async function renderService(
     drainSec: drain.drainSec,
     cronDrainSec: drain.cronDrainSec,
     heartbeat: {...DEFAULT_HEARTBEAT, ...recorded?.heartbeat, ...request.heartbeat},
+    ...(Object.keys(resources).length > 0 ? {resources} : {}),
   }
   const version = ownVersion(target.host)
   const writtenBy = recorded ? recorded.writtenBy : version

@@ -5,6 +5,8 @@ import {readDrain, stopTimeoutSec} from '../gateway/drain.js'
 import {type Host, HostError} from '../host/host.js'
 import {gatewayArgv} from '../service/gateway-argv.js'
 import {parseCommandFlag} from '../service/gateway-command.js'
+import {refusedNice, withResources} from '../service/resources.js'
+import {withNice} from '../service/service-helper.js'
 import {DEFAULT_RESTART_POLICY, type RestartPolicy} from '../service/restart-policy.js'
 import {DEFAULT_HEARTBEAT, type HeartbeatSettings} from '../service/settings.js'
 import type {DefinitionRequest} from './definition.js'
@@ -20,7 +22,7 @@ import {recordIntent} from './intent.js'
 import {findProgram, requireAlone, requireHome} from './run-place.js'
 
 /** How `run` is asked for. */
-export interface RunRequest extends Pick<DefinitionRequest, 'command' | 'policy' | 'heartbeat'> {
+export interface RunRequest extends Pick<DefinitionRequest, 'command' | 'policy' | 'heartbeat' | 'resources'> {
   readonly flags: TargetFlags
   /** Prints one line for people. */
   readonly say: (line: string) => void
@@ -42,6 +44,9 @@ export async function runGateway(host: Host, request: RunRequest): Promise<numbe
   if (request.heartbeat.watchdogTicks && !heartbeat.enabled) {
     throw usageError('--watchdog: it is the heartbeat that finds out, so --heartbeat must be on')
   }
+  const resources = withResources(undefined, request.resources)
+  const refused = refusedNice(resources.nice ?? 0)
+  if (refused !== undefined) throw usageError(refused)
   requireHome(place)
   await requireAlone(place)
   const program = request.command === undefined ? findProgram(place) : parseCommandFlag(host, request.command)
@@ -60,9 +65,10 @@ export async function runGateway(host: Host, request: RunRequest): Promise<numbe
         account: place.account.name,
       },
       ...{command: program, commandIsGiven: request.command !== undefined, createdDefinition: true, linger: false, turnedLingerOn: false},
+      ...(Object.keys(resources).length > 0 ? {resources} : {}),
       ...{policy, heartbeat, drainSec: drain.drainSec, cronDrainSec: drain.cronDrainSec, writtenBy: ownVersion(host)},
     },
-    argv: gatewayArgv(program, place.profile.name, place.profile.home),
+    argv: withNice(host, resources, gatewayArgv(program, place.profile.name, place.profile.home)),
     stopMs: stopTimeoutSec(drain) * 1000,
   })
   const release = host.onSignals(KEPT_SIGNALS, (signal) => void keeper.onSignal(signal))

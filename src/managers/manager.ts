@@ -5,8 +5,29 @@ import type {Account, Host} from '../host/host.js'
 import type {RotatedLog} from '../host/log-file.js'
 import type {RunStep, Step} from '../plan/plan.js'
 import type {Profile} from '../service/profile.js'
+import type {Resources} from '../service/resources.js'
 import type {ServiceSettings} from '../service/settings.js'
 import type {Container} from './container.js'
+
+/** What the processes of a service have of the memory. Bytes. */
+export interface MemoryUse {
+  /** Without what the kernel can take back at once. */
+  readonly usedBytes: number
+  /** How many of them the kernel has killed for lack of memory since the service was started; undefined if nothing tells. */
+  readonly kills: number | undefined
+  /** Each limit that holds for them, and what all have that it holds for. */
+  readonly limits: readonly MemoryLimit[]
+}
+
+export interface MemoryLimit {
+  /** `max`: beyond it processes are killed; `high`: they are slowed down. */
+  readonly kind: 'max' | 'high'
+  /** The control group that has it; the service's own if `isOwn`. */
+  readonly place: string
+  readonly isOwn: boolean
+  readonly bytes: number
+  readonly usedBytes: number
+}
 
 /** What a person can have a manager do by a command of its own. `disable`: stop it and keep it down; `reload`: read the definition anew. */
 export type ByHand = 'status' | 'reload' | 'unmask' | 'disable'
@@ -339,6 +360,8 @@ export interface Observer {
    * disk. Undefined if the manager runs, or if there is no such definition.
    */
   whileDown?(service: Service): ManagerObservation | undefined
+  /** What the service's processes have of the memory; undefined where nothing counts it, or none run. The manager is not asked. */
+  memoryOf?(observation: ManagerObservation): MemoryUse | undefined
   /** The pids in the service's control group, running or left behind; undefined if it has none. The manager is not asked. */
   processesOf?(observation: ManagerObservation): readonly number[] | undefined
 }
@@ -347,6 +370,8 @@ export interface Observer {
 export interface Definition {
   /** The rendered definition that a service with these settings gets on this machine. */
   render(service: Service, settings: ServiceSettings, environment: ReadonlyMap<string, string>): Promise<DefinitionFile[]>
+  /** Why a service here cannot have these, and what to do instead: one sentence that begins with the flag. Absent where it can have all of them. */
+  refusedResources?(resources: Resources): string | undefined
   /** The environment values that the installed definition carries. */
   readEnvironment(service: Service): Map<string, string>
   /** The variables that the definition sets for the gateway, so that a command can be proved in them. */
@@ -453,6 +478,8 @@ export type ManagerFact =
   | {readonly kind: 'stopping'; readonly atMs: number}
   /** Its main process ended: with this exit status, or by the signal of this name without SIG. */
   | {readonly kind: 'ended'; readonly atMs: number; readonly how: 'exited' | 'killed' | 'dumped'; readonly status: string}
+  /** The kernel killed one of its processes for lack of memory. */
+  | {readonly kind: 'oom-kill'; readonly atMs: number}
   /** What it makes of an end, or of a start: SERVICE_RESULT of systemd.exec(5). */
   | {readonly kind: 'result'; readonly atMs: number; readonly result: string}
 

@@ -30,6 +30,15 @@ export interface EndLine {
   readonly delayMs: number
 }
 
+/** The result of an end by the kernel, for lack of memory. */
+export const OOM_RESULT = 'oom-kill'
+export const isOomKill = (result: string | undefined): boolean => result === OOM_RESULT
+
+/** What two witnesses say came of one end: where a unit goes on after such kills, its manager tells that of the gateway as any other signal. */
+export function jointResult(one: string | undefined, other: string | undefined): string | undefined {
+  return isOomKill(one) || isOomKill(other) ? OOM_RESULT : one || other
+}
+
 /** What a word in it may be. The home's account may write anything there. */
 const WORD = /^[A-Za-z0-9+-]{0,32}$/
 

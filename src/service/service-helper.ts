@@ -1,3 +1,4 @@
+import type {Resources} from './resources.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import type {Host} from '../host/host.js'
 import {packageText} from './package-text.js'
@@ -57,4 +58,9 @@ export function toolPath(host: Host, tool: string): string {
     exitStatus: ExitStatus.failed,
     next: [`install ${tool}, then the same command again`],
   })
+}
+
+/** A command line that stands as far back for the CPU as was chosen, for who cannot do it itself: nice(1) becomes the program. */
+export function withNice(host: Host, {nice}: Resources = {}, argv: readonly string[]): string[] {
+  return nice === undefined ? [...argv] : [toolPath(host, 'nice'), '-n', String(nice), ...argv]
 }

@@ -1,5 +1,6 @@
 import type {Scope} from './service.js'
 import {isObject} from '../gateway/records.js'
+import {parseResources, type Resources} from './resources.js'
 import {requireValidPolicy, type RestartPolicy} from './restart-policy.js'
 
 /** Whether and how often the gateway's `updated_at` is refreshed, and what is done about a gateway that does not deserve it. */
@@ -39,6 +40,8 @@ export interface ServiceSettings {
   readonly drainSec: number
   readonly cronDrainSec: number
   readonly heartbeat: HeartbeatSettings
+  /** Absent where nobody chose any. */
+  readonly resources?: Resources
   /** The manager's domain that was chosen by looking, where it has several (launchd: gui, user or system). */
   readonly domain?: string
   /** The version of hermes-svc that last changed the definition; versions that recorded none were before all that do. */
@@ -63,7 +66,8 @@ function parseRecord(value: unknown): ServiceSettings | undefined {
   const {domain, writtenBy} = value
   const policy = parsePolicy(value.policy)
   const heartbeat = parseHeartbeat(value.heartbeat)
-  if (!policy || !heartbeat || (scope !== 'user' && scope !== 'system')) return undefined
+  const resources = parseResources(value.resources)
+  if (!policy || !heartbeat || !resources || (scope !== 'user' && scope !== 'system')) return undefined
   if (!isText(profile) || !isText(home) || !isText(account) || !isTexts(command)) return undefined
   if (!isFlag(commandIsGiven) || !isFlag(createdDefinition) || !isFlag(linger) || !isFlag(turnedLingerOn)) return undefined
   if (!isTime(drainSec) || !isTime(cronDrainSec)) return undefined
@@ -71,6 +75,7 @@ function parseRecord(value: unknown): ServiceSettings | undefined {
   return {
     ...{schemaVersion: 1, scope, profile, home, account, command, commandIsGiven, createdDefinition, linger, turnedLingerOn},
     ...{policy, drainSec, cronDrainSec, heartbeat},
+    ...(Object.keys(resources).length > 0 ? {resources} : {}),
     ...(domain === undefined ? {} : {domain}),
     ...(writtenBy === undefined ? {} : {writtenBy}),
   }

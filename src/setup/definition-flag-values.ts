@@ -9,4 +9,8 @@ export interface DefinitionFlagValues {
   readonly heartbeat?: string | undefined
   readonly 'heartbeat-interval'?: string | undefined
   readonly watchdog?: string | undefined
+  readonly 'memory-high'?: string | undefined
+  readonly 'memory-max'?: string | undefined
+  readonly nice?: string | undefined
+  readonly 'cpu-weight'?: string | undefined
 }

@@ -4,6 +4,7 @@ import {definitionFlags, definitionRequest} from '../../src/commands/definition-
 import {SETTING_NAMES, settingOf, together} from '../../src/commands/setting-list.js'
 import {ServiceError} from '../../src/errors.js'
 import {FakeHost} from '../fakes/fake-host.js'
+import {withResources} from '../../src/service/resources.js'
 import {SETTINGS as RECORDED} from '../fakes/settings.js'
 
 const host = new FakeHost({env: {TOKEN: 'from here'}})
@@ -11,6 +12,7 @@ const host = new FakeHost({env: {TOKEN: 'from here'}})
 const VALUES: Readonly<Record<string, string>> = {
   ...{command: '/opt/hermes/bin/hermes', linger: 'off', 'restart-delay': '500ms', 'restart-delay-max': '1h'},
   ...{heartbeat: 'off', 'heartbeat-interval': '30s', watchdog: 'off'},
+  ...{'memory-high': '80%', 'memory-max': '1.5G', nice: '5', 'cpu-weight': '50'},
 }
 
 describe('the settings of a service', () => {
@@ -29,6 +31,7 @@ describe('the settings of a service', () => {
       ...(request.linger === undefined ? {} : {linger: request.linger}),
       policy: {...RECORDED.policy, ...request.policy},
       heartbeat: {...RECORDED.heartbeat, ...request.heartbeat},
+      resources: withResources(RECORDED.resources, request.resources),
     }
     expect(setting?.show(changed)).toBe(value)
     expect(setting?.isGiven?.(changed) ?? true).toBe(true)
@@ -42,6 +45,7 @@ describe('the settings of a service', () => {
           linger: unset.linger ?? true,
           policy: {...changed.policy, ...unset.policy},
           heartbeat: {...changed.heartbeat, ...unset.heartbeat},
+          resources: withResources(changed.resources, unset.resources),
         }),
       ).toBe(setting?.defaultText)
   })
@@ -61,6 +65,11 @@ describe('the settings of a service', () => {
     [['heartbeat=off', 'heartbeat-interval=5s'], 'there is no interval'],
     [['env.2=x'], '--env'],
     [['env.NOT_SET_HERE'], 'it has no value to take'],
+    [['memory-max=lots'], 'memory-max "lots": it must be a size of at least 64M'],
+    [['memory-max=63M'], 'it must be a size of at least 64M'],
+    [['memory-high=101%'], 'it must be a size of at least 64M'],
+    [['nice=20'], 'nice "20": it must be a whole number, -20 (first) to 19 (last), or none'],
+    [['cpu-weight=0'], 'cpu-weight "0": it must be a whole number, 1 to 10000'],
     [['watchdog=0'], 'watchdog "0": it must be a number of ticks'],
   ])('refuse %j in one sentence', (words, message) => {
     const refusal = () => setRequest(host, words)
@@ -69,6 +78,6 @@ describe('the settings of a service', () => {
   })
 
   it('ask for nothing if none is named', () => {
-    expect(together([])).toEqual({policy: {}, heartbeat: {}})
+    expect(together([])).toEqual({policy: {}, heartbeat: {}, resources: {}})
   })
 })

@@ -127,6 +127,14 @@ describe('what a manager has noted', () => {
     ])
   })
 
+  it('is an end for lack of memory where the kernel killed just before, though the manager calls it a signal', () => {
+    const oom: ManagerFact = {kind: 'oom-kill', atMs: 800}
+    expect(managerFacts([oom, ended(1000), result(1002, 'signal')])).toMatchObject([{kind: 'end', status: 'KILL', result: 'oom-kill'}])
+    // A child was killed; the gateway ended otherwise, or long after.
+    expect(managerFacts([oom, ended(1000, {status: 'TERM'}), result(1002, 'signal')])).toMatchObject([{result: 'signal'}])
+    expect(managerFacts([oom, ended(60_000), result(60_002, 'signal')])).toMatchObject([{result: 'signal'}])
+  })
+
   it('is an end by itself where no process failed, or where none came of a start', () => {
     expect(managerFacts([{kind: 'started', atMs: 0}, {kind: 'stopping', atMs: 500}, result(1000, 'success')])).toEqual([
       {kind: 'start', atMs: 0, witness: 'manager'},

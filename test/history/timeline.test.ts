@@ -183,6 +183,15 @@ describe('what several witnesses tell', () => {
     expect(ends(entries)[0]?.reason).toEqual({kind: 'oom'})
   })
 
+  it.each([
+    ['signal', 'oom-kill'],
+    ['oom-kill', 'signal'],
+  ])('is one end for lack of memory where the helper says %s and the manager %s', (one, other) => {
+    const killed = {how: 'killed', status: 'KILL'} as const
+    const entries = told([start(HOUR), helper(2 * HOUR, {...killed, result: one}), manager(2 * HOUR + SEC, {...killed, result: other})])
+    expect(ends(entries).map(({reason}) => reason)).toEqual([{kind: 'oom'}])
+  })
+
   it('is two ends where it differs, however near they are', () => {
     const entries = told([
       helper(2 * HOUR, {upMs: HOUR}),

@@ -16,6 +16,13 @@ describe('the record of settings', () => {
     )
   })
 
+  it('has what the service may take only where somebody chose it', () => {
+    expect(formatSettings(SETTINGS)).not.toContain('resources')
+    const resources = {memoryHigh: '80%', memoryMax: '1.5G', nice: -5, cpuWeight: 50}
+    expect(parseSettings(formatSettings({...SETTINGS, resources}))?.resources).toEqual(resources)
+    expect(parseSettings(formatSettings({...SETTINGS, resources: {}}))).toEqual(SETTINGS)
+  })
+
   it('is text that ends in a newline', () => {
     expect(formatSettings(SETTINGS)).toMatch(/}\n$/)
   })
@@ -64,6 +71,11 @@ describe('the record of settings', () => {
     ['heartbeat', {enabled: 'yes'}],
     ['heartbeat', {intervalSec: '60'}],
     ['heartbeat', {watchdogTicks: 0.5}],
+    ['resources', 'all'],
+    ['resources', {memoryMax: 'lots'}],
+    ['resources', {memoryHigh: '1G\nExecStart=/bin/evil'}],
+    ['resources', {nice: 0.5}],
+    ['resources', {cpuWeight: '50'}],
   ])('is unknown if %s is %j', (name, value) => {
     expect(parseSettings(withMember(name, value))).toBeUndefined()
   })

@@ -19,6 +19,7 @@ const OWN = {
   'zombie-pid': () => import('./zombie-pid.js'),
   'fatal-config': () => import('./fatal-config.js'),
   'kept-down': () => import('./kept-down.js'),
+  memory: () => import('./memory.js'),
   'crash-loop': () => import('./crash-loop.js'),
   'missing-heartbeat': () => import('./missing-heartbeat.js'),
   'stale-state': () => import('./stale-state.js'),

@@ -107,6 +107,7 @@ export function driftOf({scope}: Launchd, observation: ManagerObservation, setti
     // A longer time than ours keeps what ours is for: the gateway may drain.
     ExitTimeOut: {text: `${exitSec} or more`, accepts: (shown) => Number(shown) >= exitSec},
     ...(domain?.sessionType === undefined ? {} : {LimitLoadToSessionType: equal(domain.sessionType)}),
+    ...(settings.resources?.nice === undefined ? {} : {Nice: equal(String(settings.resources.nice))}),
     StandardOutPath: equal(paths.log),
     StandardErrorPath: equal(paths.log),
   }

@@ -4,8 +4,9 @@ import {stopTimeoutSec} from '../../gateway/drain.js'
 import type {Host} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
 import {gatewayArgv} from '../../service/gateway-argv.js'
+import type {Resources} from '../../service/resources.js'
 import {UNCOUNTED_MS} from '../../service/restart-policy.js'
-import type {Service} from '../../service/service.js'
+import type {Scope, Service} from '../../service/service.js'
 import {helperText, helperWords, toolPath} from '../../service/service-helper.js'
 import {formatSettings, type ServiceSettings} from '../../service/settings.js'
 import {renderTemplate} from '../../service/template.js'
@@ -49,6 +50,7 @@ export function definition(launchd: Launchd): Definition {
   const paths = (service: Service) => definitionPaths(scope, service)
   return {
     render: (service, settings, environment) => renderDefinition(launchd, service, settings, environment),
+    refusedResources: (resources) => refusedResources(scope, resources),
     readEnvironment: (service) => orNoAccess(() => parseEnvironment(files.readText(paths(service).environmentFile) ?? '')),
     unitEnvironment: (service, settings) => plistEnvironment(host, service, settings),
     evidence: (observation) => {
@@ -65,6 +67,18 @@ export function definition(launchd: Launchd): Definition {
       return orNoAccess(() => [plist].filter((file) => isEdited(files.readText(file) ?? '')))
     },
   }
+}
+
+/** launchd.plist(5): of the limits that it can set none holds what a process has of memory (RLIMIT_RSS and RLIMIT_AS of setrlimit(2) do nothing on a Mac). */
+function refusedResources(scope: Scope, {memoryHigh, memoryMax, nice = 0, cpuWeight}: Resources): string | undefined {
+  const memory = memoryMax !== undefined ? '--memory-max' : memoryHigh !== undefined ? '--memory-high' : undefined
+  if (memory !== undefined)
+    return `${memory}: launchd has no limit of memory that a Mac keeps to; "hermes-svc doctor" and Activity Monitor tell what the gateway takes`
+  if (cpuWeight !== undefined)
+    return '--cpu-weight: launchd shares out no CPU by weight; use --nice, 1 to 19, to have the gateway stand back'
+  if (nice < 0 && scope === 'user')
+    return '--nice: an agent may stand back behind others, not go before them: 0 to 19, or a daemon with --scope system'
+  return undefined
 }
 
 /** Renders the files of a service for a domain. Throws a usage error for a value that a property list cannot carry. */
@@ -117,6 +131,7 @@ async function renderDefinition(
     throttleSec: THROTTLE_SEC,
     exitTimeoutSec: exitTimeoutSec(settings),
     openFiles: OPEN_FILES,
+    nice: String(settings.resources?.nice ?? ''),
     logFile,
   })
   return [...files, definitionFile(paths.plist, plist, {needsRestart: true, edited: isEdited(installedPlist ?? '')})]

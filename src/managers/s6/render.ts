@@ -4,9 +4,10 @@ import {stopTimeoutSec} from '../../gateway/drain.js'
 import {accountDoor} from '../../host/account-door.js'
 import type {Host} from '../../host/host.js'
 import {gatewayArgv} from '../../service/gateway-argv.js'
+import {refusedNice, type Resources} from '../../service/resources.js'
 import {delayMs, type RestartPolicy} from '../../service/restart-policy.js'
 import type {Service} from '../../service/service.js'
-import {HELPER_NAME, helperText, type HelperVerb, helperWords, toolPath} from '../../service/service-helper.js'
+import {HELPER_NAME, helperText, type HelperVerb, helperWords, toolPath, withNice} from '../../service/service-helper.js'
 import {formatSettings, type ServiceSettings} from '../../service/settings.js'
 import {renderTemplate} from '../../service/template.js'
 import {unitPath} from '../../service/unit-path.js'
@@ -71,11 +72,20 @@ export function definition(s6: S6): Definition {
   const paths = (service: Service) => slotPaths(scan, service)
   return {
     render: (service, settings, environment) => renderDefinition(host, paths(service), service, settings, environment),
+    refusedResources,
     readEnvironment: (service) => orNoAccess(() => parseEnvironment(readInHome(host, service, paths(service).environmentFile) ?? '')),
     unitEnvironment: (service, settings) => slotEnvironment(host, service, settings),
     evidence: (observation) => evidence(s6, observation),
     ownFiles: (service) => slotFiles(paths(service), service.account),
   }
+}
+
+function refusedResources({memoryHigh, memoryMax, nice = 0, cpuWeight}: Resources): string | undefined {
+  const memory = memoryMax !== undefined ? '--memory-max' : memoryHigh !== undefined ? '--memory-high' : undefined
+  if (memory !== undefined) return `${memory}: s6 limits no memory; limit the container instead, e.g. docker run --memory 1g`
+  if (cpuWeight !== undefined)
+    return '--cpu-weight: s6 shares out no CPU; tell the container instead, e.g. docker run --cpu-shares 512, or use --nice'
+  return refusedNice(nice)
 }
 
 /** Whether it is there root can see without taking on anybody's ids, which costs a boot of many profiles a millisecond each time. */
@@ -120,7 +130,9 @@ export async function renderDefinition(
     arithmetic: describeDelays(settings.policy),
     environment: Object.entries(slotEnvironment(host, service, settings)).map(([name, value]) => `${name}=${shellQuote(value)}`),
     environmentFile: environment.size > 0 ? shellQuote(paths.environmentFile) : '',
-    command: gatewayArgv(settings.command, service.profile.name, settings.home).map(shellQuote).join(' '),
+    command: withNice(host, settings.resources, gatewayArgv(settings.command, service.profile.name, settings.home))
+      .map(shellQuote)
+      .join(' '),
   }
   const script = async (name: string, template: string) => slotFile(name, await renderTemplate(host, `s6/${template}.ejs`, view), 0o755)
   return [

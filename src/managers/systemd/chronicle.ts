@@ -12,6 +12,8 @@ const Message = {
   stopped: '9d1aaa27d60140bd96365438aad20286',
   processExited: '98e322203f7a4ed290d09fe03c09fe15',
   failed: 'd9b373ed55a64feb8242e02dbe79a49c',
+  /** Of any process of the unit. */
+  outOfMemory: 'fe6faa94e7774663a0da52717891d8ef',
   succeeded: '7ad2d189f7e94e70a38c781354912448',
 } as const
 const FIELDS = ['MESSAGE', 'MESSAGE_ID', 'EXIT_CODE', 'EXIT_STATUS', 'UNIT_RESULT', 'COMMAND'] as const
@@ -46,6 +48,8 @@ function factOf(printed: string): ManagerFact | undefined {
       return {kind: 'started', atMs}
     case Message.stopping:
       return {kind: 'stopping', atMs}
+    case Message.outOfMemory:
+      return {kind: 'oom-kill', atMs}
     case Message.stopped:
     case Message.succeeded:
       return {kind: 'result', atMs, result: 'success'}

@@ -5,6 +5,7 @@ import {readIfAllowed} from '../../host/tolerant-read.js'
 import {gatewayArgv} from '../../service/gateway-argv.js'
 import type {Service} from '../../service/service.js'
 import {toolPath} from '../../service/service-helper.js'
+import {limitBytes, type Resources} from '../../service/resources.js'
 import type {ServiceSettings} from '../../service/settings.js'
 import type {DirectiveDrift, ManagerObservation} from '../manager.js'
 import {isSafeProgram} from './escape.js'
@@ -18,14 +19,15 @@ interface OwnedDirective {
   /** Name in a unit file. */
   readonly name: string
   readonly text: string
-  readonly accepts: (shown: string) => boolean
+  /** `written`: what the last file to set it says, where the manager shows what it has made of that. */
+  readonly accepts: (shown: string, written?: string) => boolean
   /** Finds a line that sets it. */
   readonly pattern: RegExp
 }
 
 /** Properties of `systemctl show` that hold what we own (their names differ from the files' where times are meant). */
 export function ownedDirectives(): string[] {
-  return Object.keys(PROPERTY_NAMES)
+  return [...Object.keys(PROPERTY_NAMES), ...Object.values(RESOURCE_DIRECTIVES)]
 }
 
 const PROPERTY_NAMES: Readonly<Record<string, string>> = {
@@ -41,6 +43,36 @@ const PROPERTY_NAMES: Readonly<Record<string, string>> = {
   TimeoutStartUSec: 'TimeoutStartSec',
   TimeoutStopUSec: 'TimeoutStopSec',
   RuntimeDirectoryPreserve: 'RuntimeDirectoryPreserve',
+  OOMPolicy: 'OOMPolicy',
+}
+
+/** What may be chosen; the properties have the same names. Without a choice they are somebody else's. */
+const RESOURCE_DIRECTIVES = {
+  memoryHigh: 'MemoryHigh',
+  memoryMax: 'MemoryMax',
+  nice: 'Nice',
+  cpuWeight: 'CPUWeight',
+} as const satisfies Record<keyof Resources, string>
+/** What a limit is rounded down to: the largest page there is. */
+const PAGE_BYTES = 64 * 1024
+
+function chosen({resources = {}}: Pick<ServiceSettings, 'resources'>): {directive: string; text: string}[] {
+  return Object.entries(RESOURCE_DIRECTIVES).flatMap(([name, directive]) => {
+    const value = resources[name as keyof Resources]
+    return value === undefined ? [] : [{directive, text: String(value)}]
+  })
+}
+
+/** The lines of a drop-in that say what the service may take. */
+export function resourceLines(settings: Pick<ServiceSettings, 'resources'>): string[] {
+  return chosen(settings).map(({directive, text}) => `${directive}=${text}`)
+}
+
+/** A share of the memory is shown in bytes: then it is what stands in the file that counts. */
+function isChosen(text: string, shown: string, written: string | undefined): boolean {
+  if (shown === text || written === text) return true
+  const [wanted, seen] = [text, shown].map((limit) => (/%$|^-?\d{1,5}$/.test(limit) ? undefined : limitBytes(limit, 0)))
+  return wanted !== undefined && seen !== undefined && Math.abs(wanted - seen) < PAGE_BYTES
 }
 
 /** What each owned property must be for these settings, by property name. */
@@ -48,7 +80,7 @@ export function wantedDirectives(settings: ServiceSettings): Record<string, Owne
   const pauseMs = restartPauseMs(settings.policy)
   const startMs = Math.ceil(settings.policy.capMs / 1000) * 1000
   const stopMs = stopTimeoutSec(settings) * 1000
-  const wanted: Record<string, [string, (shown: string) => boolean]> = {
+  const wanted: Record<string, [string, OwnedDirective['accepts']]> = {
     // A shorter time and more starts are further from ever being reached.
     StartLimitIntervalUSec: [`${START_LIMIT.intervalSec}s`, (shown) => (parseSpanMs(shown) ?? Infinity) <= START_LIMIT.intervalSec * 1000],
     StartLimitBurst: [String(START_LIMIT.burst), (shown) => Number(shown) >= START_LIMIT.burst],
@@ -63,6 +95,13 @@ export function wantedDirectives(settings: ServiceSettings): Record<string, Owne
     TimeoutStartUSec: [`more than ${startMs / 1000}s`, (shown) => (parseSpanMs(shown) ?? 0) > startMs],
     TimeoutStopUSec: [`${stopMs / 1000}s or more`, (shown) => (parseSpanMs(shown) ?? 0) >= stopMs],
     RuntimeDirectoryPreserve: ['restart', (shown) => shown === 'restart' || shown === 'yes'],
+    OOMPolicy: ['continue', (shown) => shown === 'continue'],
+    ...Object.fromEntries(
+      chosen(settings).map(({directive, text}) => [
+        directive,
+        [text, (shown: string, written?: string) => isChosen(text, shown, written)] satisfies [string, OwnedDirective['accepts']],
+      ]),
+    ),
   }
   return Object.fromEntries(
     Object.entries(wanted).map(([property, [text, accepts]]) => {
@@ -102,6 +141,8 @@ export function driftOf(systemd: Systemd, observation: ManagerObservation, setti
     const merged = observation.directives[directive]
     if (merged === undefined || value.accepts(merged)) continue
     const setBy = observation.definitionPaths.findLast((file) => value.pattern.test(readIfAllowed(systemd.files, file) ?? ''))
+    const written = setBy === undefined ? undefined : valuesOf(readIfAllowed(systemd.files, setBy) ?? '', value.name).at(-1)
+    if (value.accepts(merged, written)) continue
     drifts.push({directive: value.name, wanted: value.text, merged, setBy})
   }
   return [...drifts, ...commandDrift(systemd, observation, settings)]

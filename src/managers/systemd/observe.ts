@@ -11,6 +11,7 @@ import type {Activity, LastExit, ManagerObservation, Observer} from '../manager.
 import {orNoAccess} from '../no-access.js'
 import {ownedDirectives} from './directives.js'
 import {definitionPaths, heartbeatPaths, runtimeFolderOf, scopeFolders} from './paths.js'
+import {memoryOf} from './memory.js'
 import {definitionOf} from './rivals.js'
 import {environmentFilesOf, microsecondsToMs, positive, type Properties, splitEntries} from './show.js'
 import type {Systemd} from './systemctl.js'
@@ -110,6 +111,7 @@ export function observer(systemd: Systemd): Observer {
       const seen = observation(service, {LoadState: 'loaded', FragmentPath: unit, UnitFileState, ActiveState: 'inactive'})
       return seen.installed === 'own' && seen.settings ? {...seen, home: seen.settings.home} : undefined
     },
+    memoryOf: ({controlGroup}) => (controlGroup === undefined ? undefined : memoryOf(host, controlGroup)),
     processesOf: ({service, controlGroup}) => {
       const slice = scope === 'system' ? '/system.slice' : userSlice(account)
       // systemd forgets the group of a service that is down; what is left in it is there all the same.

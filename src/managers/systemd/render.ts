@@ -11,7 +11,7 @@ import {unitPath} from '../../service/unit-path.js'
 import {definitionFile} from '../definition-file.js'
 import type {Definition, DefinitionFile} from '../manager.js'
 import {orNoAccess} from '../no-access.js'
-import {driftOf, holdsCommand, startWords} from './directives.js'
+import {driftOf, holdsCommand, resourceLines, startWords} from './directives.js'
 import {
   environmentAssignment,
   environmentFileLine,
@@ -28,8 +28,10 @@ import {definitionPaths, DROP_IN_NAME, runtimeDirectoryName, stemOf} from './pat
 import {describePolicy, limitComment} from './policy-comment.js'
 import {restartPauseText, START_LIMIT} from './start-limit.js'
 import type {Systemd} from './systemctl.js'
-import {execStartOf, isEdited, isOwn, stamped, SYSTEM_PATH} from './unit-file.js'
+import {execStartOf, isEdited, isOwn, stamped, SYSTEM_PATH, valuesOf} from './unit-file.js'
 
+const NO_PRECEDENCE =
+  "--nice: a user's systemd may put its services behind others, not before them: 0 to 19, or a service with --scope system"
 /** A start may wait for the longest delay; this much more is for the start itself. */
 const START_MARGIN_SEC = 60
 /** sh: fails, and says why, where $0 is not the home that was installed. */
@@ -56,6 +58,7 @@ export function definition(systemd: Systemd): Definition {
   const paths = (service: Service) => definitionPaths(scope, service)
   return {
     render: (service, settings, environment) => renderDefinition(systemd, service, settings, environment),
+    refusedResources: ({nice = 0}) => (nice < 0 && scope === 'user' ? NO_PRECEDENCE : undefined),
     readEnvironment: (service) => orNoAccess(() => parseEnvironmentFile(files.readText(paths(service).environmentFile) ?? '')),
     unitEnvironment: (service, settings) => unitEnvironment(host, scope, service, settings),
     evidence: evidence(systemd),
@@ -118,6 +121,7 @@ async function renderDefinition(
     homeTest: HOME_TEST,
     workingDirectory: pathSetting(settings.home),
     identifier: syslogIdentifier(service),
+    resources: resourceLines(settings),
     environmentFile: entries.length > 0 ? patternSetting(paths.environmentFile) : '',
   })
   const before = {unit: installed.readText(paths.unit) ?? '', dropIn: installed.readText(paths.dropIn) ?? ''}
@@ -154,8 +158,12 @@ function helperCall(verb: HelperVerb, service: Service, {home, policy}: ServiceS
     .join(' ')
 }
 
+/** What is set as a process is made; the limits of memory and CPU are the control group's, which a reload changes. */
+const AT_START = 'Nice'
+
 /** A drop-in that gives, or gave, the gateway's command makes it another one. `unit`: its text before and after. */
 function runsOtherwise(before: {unit: string; dropIn: string}, after: {unit: string; dropIn: string}): boolean {
+  if (valuesOf(before.dropIn, AT_START).at(-1) !== valuesOf(after.dropIn, AT_START).at(-1)) return true
   const words = (texts: readonly string[]) => execStartOf(texts).words.join('\0')
   if (words([before.dropIn]) === words([after.dropIn])) return false
   return words([before.unit, before.dropIn]) !== words([after.unit, after.dropIn])

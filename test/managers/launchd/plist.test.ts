@@ -62,6 +62,7 @@ const view = fc.record({
   throttleSec: fc.nat(),
   exitTimeoutSec: fc.nat(),
   openFiles: fc.nat(),
+  nice: '5',
   logFile: text,
 })
 

@@ -27,6 +27,7 @@ describe("systemd's own record", () => {
       line('d9b373ed55a64feb8242e02dbe79a49c', {UNIT_RESULT: 'oom-kill'}),
       {kind: 'result', atMs: AT + 1, result: 'oom-kill'},
     ],
+    ['what the kernel killed', line('fe6faa94e7774663a0da52717891d8ef'), {kind: 'oom-kill', atMs: AT + 1}],
     ['an end in good order', line('7ad2d189f7e94e70a38c781354912448'), {kind: 'result', atMs: AT + 1, result: 'success'}],
     [
       'an exit status',

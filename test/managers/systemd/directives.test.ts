@@ -4,11 +4,13 @@ import {DEFAULT_RESTART_POLICY} from '../../../src/service/restart-policy.js'
 import {capturedShow} from '../../fakes/captures.js'
 import {SETTINGS} from '../../fakes/settings.js'
 
-const accepts = (property: string, shown: string) => wantedDirectives(SETTINGS)[property]?.accepts(shown)
+/** Everything that may be chosen is. */
+const CHOSEN = {...SETTINGS, resources: {memoryHigh: '80%', memoryMax: '1.5G', nice: -5, cpuWeight: 50}}
+const accepts = (property: string, shown: string) => wantedDirectives(CHOSEN)[property]?.accepts(shown)
 
 describe('the directives that are owned', () => {
   it('are asked for under the names that they are judged by', () => {
-    expect(Object.keys(wantedDirectives(SETTINGS)).sort()).toEqual([...ownedDirectives()].sort())
+    expect(Object.keys(wantedDirectives(CHOSEN)).sort()).toEqual([...ownedDirectives()].sort())
   })
 
   it.each([
@@ -24,9 +26,20 @@ describe('the directives that are owned', () => {
     ['TimeoutStartUSec', ['3min', '2min 1s', 'infinity'], ['2min', '1min 30s', '0', '']],
     ['TimeoutStopUSec', ['1min 10s', '3min 30s', 'infinity'], ['1min 9s', '0', '']],
     ['RuntimeDirectoryPreserve', ['restart', 'yes'], ['no', '']],
+    ['OOMPolicy', ['continue'], ['stop', 'kill', '']],
+    ['MemoryMax', ['1610612736', '1610600000'], ['1073741824', 'infinity', '']],
+    ['MemoryHigh', ['80%'], ['infinity', '1073741824', '']],
+    ['Nice', ['-5'], ['5', '0', '']],
+    ['CPUWeight', ['50'], ['100', '[not set]', '']],
   ])('%s is as wanted if it is one of %j, and not if one of %j', (property, good, bad) => {
     for (const shown of good) expect(accepts(property, shown), shown).toBe(true)
     for (const shown of bad) expect(accepts(property, shown), shown).toBe(false)
+  })
+
+  it('leave to others what nobody chose, and take a share as it is written where the manager shows bytes', () => {
+    expect(Object.keys(wantedDirectives(SETTINGS))).not.toContain('MemoryMax')
+    expect(wantedDirectives(CHOSEN).MemoryHigh?.accepts('859832320', '80%')).toBe(true)
+    expect(wantedDirectives(CHOSEN).MemoryHigh?.accepts('859832320', '800M')).toBe(false)
   })
 
   it('follow the settings', () => {
@@ -49,7 +62,7 @@ describe('the directives that are owned', () => {
     const short = Object.entries(wantedDirectives(SETTINGS)).filter(([property, wanted]) => !wanted.accepts(shown[property] ?? ''))
     expect(short.map(([, {name}]) => name)).toEqual([
       ...['StartLimitBurst', 'RestartSec', 'SuccessExitStatus', 'RestartPreventExitStatus', 'RestartSteps'],
-      ...['TimeoutStartSec', 'RuntimeDirectoryPreserve'],
+      ...['TimeoutStartSec', 'RuntimeDirectoryPreserve', 'OOMPolicy'],
     ])
   })
 })

@@ -154,6 +154,15 @@ describe('the drop-in', () => {
     expect(missing).toEqual(systemdVersion < 254 ? ['RestartSteps'] : [])
   })
 
+  it('says what the service may take only where somebody chose it, and goes on after a child that the kernel killed', async () => {
+    const taken = (text: string) => lines(text).filter((line) => /\.(Memory|Nice|CPU|OOM)/.test(line))
+    expect(taken(await textOf(DROP_IN))).toEqual(['Service.OOMPolicy=continue'])
+    const resources = {memoryHigh: '80%', memoryMax: '1.5G', nice: 5, cpuWeight: 50}
+    expect(taken(await textOf(DROP_IN, {settings: {resources}}))).toEqual([
+      ...['Service.OOMPolicy=continue', 'Service.MemoryHigh=80%', 'Service.MemoryMax=1.5G', 'Service.Nice=5', 'Service.CPUWeight=50'],
+    ])
+  })
+
   it('calls the helper by its absolute path, and says there what it goes by', async () => {
     const set = lines(await textOf(DROP_IN, {settings: {policy: {...SETTINGS.policy, firstMs: 250}}}))
     const [helper, places] = [`"${SUPPORT}/service-helper.sh"`, '"home=/home/user/.hermes" "state=%t/hermes-svc-hermes-gateway"']
@@ -234,6 +243,9 @@ describe('the profile that a definition names', () => {
     const isRestartNeeded = async (installed: string) => (await render({files: {[DROP_IN]: {text: installed}}})).get(DROP_IN)?.needsRestart
     expect(await isRestartNeeded(text.replace('TimeoutStopSec=', 'TimeoutStopSec=1'))).toBe(false)
     expect(await isRestartNeeded(text.replace(' "--profile=default"', ''))).toBe(true)
+    // Set as a process is made; the others are the control group's.
+    expect(await isRestartNeeded(text.replace('OOMPolicy=', 'Nice=5\nOOMPolicy='))).toBe(true)
+    expect(await isRestartNeeded(text.replace('OOMPolicy=', 'MemoryMax=1G\nCPUWeight=5\nOOMPolicy='))).toBe(false)
   })
 })
 
