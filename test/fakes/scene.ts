@@ -16,7 +16,13 @@ export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 /** What systemd shows of a unit of ours beside its state. */
 const MERGED = {
   ...{Restart: 'always', RestartUSec: '1s', StartLimitIntervalUSec: '10s', StartLimitBurst: '200', KillMode: 'mixed'},
-  ...{RestartForceExitStatus: '75', SuccessExitStatus: '75', RestartPreventExitStatus: '78', RuntimeDirectoryPreserve: 'restart', OOMPolicy: 'continue'},
+  ...{
+    RestartForceExitStatus: '75',
+    SuccessExitStatus: '75',
+    RestartPreventExitStatus: '78',
+    RuntimeDirectoryPreserve: 'restart',
+    OOMPolicy: 'continue',
+  },
   ...{TimeoutStartUSec: '3min', TimeoutStopUSec: '4min 10s', DropInPaths: DROP_IN, WorkingDirectory: `!${HOME}`},
   Environment: `PATH=${SYSTEM_PATH} HERMES_HOME=${HOME}`,
 }

@@ -62,7 +62,7 @@ const view = fc.record({
   throttleSec: fc.nat(),
   exitTimeoutSec: fc.nat(),
   openFiles: fc.nat(),
-  nice: '5',
+  nice: fc.integer({min: -20, max: 19}).map(String),
   logFile: text,
 })
 
@@ -92,6 +92,7 @@ function expected(values: View, definition: unknown): Record<string, unknown> {
     ThrottleInterval: values.throttleSec,
     ExitTimeOut: values.exitTimeoutSec,
     ProcessType: 'Interactive',
+    Nice: Number(values.nice),
     Umask: 0o077,
     SoftResourceLimits: {NumberOfFiles: values.openFiles},
     StandardOutPath: values.logFile,

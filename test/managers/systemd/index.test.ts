@@ -419,7 +419,13 @@ describe('drift', () => {
       SuccessExitStatus: '75',
     },
     ...{RestartPreventExitStatus: '78', RestartSteps: '0', KillMode: 'mixed', TimeoutStartUSec: '3min', TimeoutStopUSec: '1min 10s'},
-    ...{RuntimeDirectoryPreserve: 'restart', OOMPolicy: 'continue', LoadState: 'loaded', FragmentPath: UNIT, DropInPaths: `${DROP_IN} /home/user/z.conf`},
+    ...{
+      RuntimeDirectoryPreserve: 'restart',
+      OOMPolicy: 'continue',
+      LoadState: 'loaded',
+      FragmentPath: UNIT,
+      DropInPaths: `${DROP_IN} /home/user/z.conf`,
+    },
   }
   const drift = (changed: Record<string, string>, files: Record<string, string> = {}, settings = SETTINGS) => {
     const {RestartSteps, ...older} = {...good, ...changed}
