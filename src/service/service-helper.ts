@@ -1,4 +1,4 @@
-import type {Resources} from './resources.js'
+import {refusedNice, type Resources} from './resources.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import type {Host} from '../host/host.js'
 import {packageText} from './package-text.js'
@@ -60,7 +60,7 @@ export function toolPath(host: Host, tool: string): string {
   })
 }
 
-/** A command line that stands as far back for the CPU as was chosen, for who cannot do it itself: nice(1) becomes the program. */
+/** A command line that stands as far back for the CPU as was chosen, for who cannot do it itself: nice(1) becomes the program. A record that somebody has edited keeps no gateway down. */
 export function withNice(host: Host, {nice}: Resources = {}, argv: readonly string[]): string[] {
-  return nice === undefined ? [...argv] : [toolPath(host, 'nice'), '-n', String(nice), ...argv]
+  return nice === undefined || refusedNice(nice) !== undefined ? [...argv] : [toolPath(host, 'nice'), '-n', String(nice), ...argv]
 }

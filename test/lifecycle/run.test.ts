@@ -33,6 +33,14 @@ describe('run does not begin', () => {
     expect(await refusal({policy: {firstMs: 2000, capMs: 1000}})).toMatchObject({code: 'usage', exitStatus: 2})
   })
 
+  it('before others for the CPU, which it has no right to', async () => {
+    expect(await refusal({resources: {nice: -1}})).toMatchObject({
+      code: 'usage',
+      exitStatus: 2,
+      message: expect.stringMatching(/^--nice: /) as string,
+    })
+  })
+
   it('with a watchdog and no heartbeat', async () => {
     expect(await refusal({heartbeat: {watchdogTicks: 2, enabled: false}})).toMatchObject({code: 'usage', exitStatus: 2})
   })

@@ -313,6 +313,23 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       return {made, lines: (read(made.home, 'logs/hermes-svc.jsonl') ?? '').split('\n')}
     }
 
+    it.each<[string, number | undefined, number | undefined, Record<string, string>, string]>([
+      ['the kernel killed it', 1, 2, {}, 'oom-kill'],
+      ['the kernel had killed a child before it was started', 2, 2, {}, 'signal'],
+      ['it was killed by something else than SIGKILL', 0, 1, {EXIT_STATUS: 'TERM'}, 'signal'],
+      ['its manager knows better', 0, 1, {SERVICE_RESULT: 'timeout'}, 'timeout'],
+      ['nothing counts such kills', undefined, undefined, {}, 'signal'],
+      ['it was started before there was a count', undefined, 1, {}, 'signal'],
+    ])('an end has result oom-kill only if the kernel has killed since the start: %s', (_, before, after, env, result) => {
+      const count = after === undefined ? 'exit 1' : `echo ${after}`
+      const made = helperService({tools: {sed: `case $1$2 in *oom_kill*) ${count} ;; *) exec /usr/bin/sed "$@" ;; esac`}})
+      mkdirSync(join(made.home, 'logs'))
+      put(made.state, 'started', nowTicks() - 100)
+      if (before !== undefined) put(made.state, 'oom', before)
+      const {code} = runHelper(shell, made, 'after-exit', {EXIT_CODE: 'killed', EXIT_STATUS: 'KILL', SERVICE_RESULT: 'signal', ...env})
+      expect({code, ends: endsOf(made).map((end) => end.result)}).toEqual({code: 0, ends: [result]})
+    })
+
     it.each<[string, Record<string, string>, Record<string, string | number>, Json]>([
       [
         'an error',

@@ -7,6 +7,7 @@ import {launchdOf, type Whereabouts} from '../../../src/managers/launchd/whereab
 import {DEFINITION_VARIABLE, parsePlist} from '../../../src/managers/launchd/plist.js'
 import type {DefinitionFile} from '../../../src/managers/manager.js'
 import type {ServiceSettings} from '../../../src/service/settings.js'
+import type {Resources} from '../../../src/service/resources.js'
 import {type FakeFile, FakeHost, USER} from '../../fakes/fake-host.js'
 import {AGENT, LABEL, LAUNCHD_SERVICE, STATE, SUPPORT} from '../../fakes/fake-launchd.js'
 import {packageFiles} from '../../fakes/package-files.js'
@@ -110,6 +111,20 @@ describe('the property list', () => {
     const daemon = await plistOf({scope: 'system'}, `/Library/LaunchDaemons/${LABEL}.plist`)
     expect(daemon.UserName).toBe('user')
     expect(daemon).not.toHaveProperty('LimitLoadToSessionType')
+  })
+
+  it('has the gateway stand back for the CPU, and refuses what launchd cannot do', async () => {
+    expect(await plistOf({settings: {resources: {nice: 5}}})).toMatchObject({Nice: 5})
+    expect(await plistOf()).not.toHaveProperty('Nice')
+    const refused = (scope: Scope, resources: Resources) => {
+      const launchd = {...launchdOf(new FakeHost({files: packageFiles()}), scope, USER), where: {} as unknown as Whereabouts}
+      return definition(launchd).refusedResources?.(resources)
+    }
+    expect(refused('user', {memoryMax: '1G'})).toMatch(/^--memory-max: launchd has no limit of memory/)
+    expect(refused('system', {memoryHigh: '1G'})).toMatch(/^--memory-high: /)
+    expect(refused('user', {cpuWeight: 50})).toMatch(/^--cpu-weight: .* use --nice/)
+    expect(refused('user', {nice: -1})).toMatch(/^--nice: .* --scope system$/)
+    expect([refused('system', {nice: -1}), refused('user', {nice: 19})]).toEqual([undefined, undefined])
   })
 
   it('carries a home that XML gives a meaning', async () => {

@@ -68,6 +68,24 @@ describe('the definition of a slot', () => {
     )
     expect(files.get(`${SLOT}/timeout-kill`)?.text).toBe('250000\n')
   })
+
+  it('has the gateway stand back for the CPU, and refuses what s6 cannot do, with what to do instead', async () => {
+    const start = async (nice: number) => (await render({settings: {resources: {nice}}})).get(`${SLOT}/helpers/start.sh`)
+    expect(await start(5)).toMatchObject({
+      text: expect.stringMatching(/\nexec '\/usr\/bin\/nice' '-n' '5' '\/opt\/hermes\/bin\/hermes' /) as string,
+      needsRestart: true,
+    })
+    // Somebody has edited the record.
+    expect((await start(-5))?.text).not.toContain('nice')
+    const refused = s6Manager(new FakeHost({account: ROOT, accounts: [HERMES], files: s6Files()})).definition.refusedResources
+    expect([{memoryMax: '1G'}, {memoryHigh: '1G'}, {cpuWeight: 50}, {nice: -1}].map((resources) => refused?.(resources))).toEqual([
+      expect.stringMatching(/^--memory-max: .* docker run --memory 1g$/),
+      expect.stringMatching(/^--memory-high: /),
+      expect.stringMatching(/^--cpu-weight: /),
+      expect.stringMatching(/^--nice: /),
+    ])
+    expect(refused?.({nice: 5})).toBeUndefined()
+  })
 })
 
 describeUnless(lacks('shellcheck'), 'shellcheck', () => {

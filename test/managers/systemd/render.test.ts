@@ -163,6 +163,13 @@ describe('the drop-in', () => {
     ])
   })
 
+  it("goes before others for the CPU in system scope alone: a user's manager has no right to", () => {
+    const refused = (scope: Scope, nice: number) =>
+      definition(systemdOf(new FakeHost({files: packageFiles()}), scope, SERVICE.account)).refusedResources?.({nice, memoryMax: '1G'})
+    expect(refused('user', -1)).toMatch(/^--nice: .* --scope system$/)
+    expect([refused('user', 1), refused('system', -20)]).toEqual([undefined, undefined])
+  })
+
   it('calls the helper by its absolute path, and says there what it goes by', async () => {
     const set = lines(await textOf(DROP_IN, {settings: {policy: {...SETTINGS.policy, firstMs: 250}}}))
     const [helper, places] = [`"${SUPPORT}/service-helper.sh"`, '"home=/home/user/.hermes" "state=%t/hermes-svc-hermes-gateway"']
