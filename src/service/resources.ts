@@ -48,7 +48,7 @@ export function limitBytes(limit: string, machineBytes: number): number | undefi
 }
 
 /** A whole number within bounds; undefined if it is none. */
-export function parseWhole(text: string, least: number, most: number): number | undefined {
+function parseWhole(text: string, least: number, most: number): number | undefined {
   return /^[+-]?\d{1,5}$/.test(text) && isWhole(Number(text), least, most) ? Number(text) + 0 : undefined
 }
 
@@ -68,7 +68,7 @@ export function refusedNice(nice: number): string | undefined {
 export function withResources(before: Resources | undefined, request: ResourceRequest | undefined): Resources {
   return Object.fromEntries(
     Object.entries({...before, ...request}).filter(([, value]) => value !== null && value !== undefined),
-  ) as Resources
+  )
 }
 
 /** Why two limits of memory do not go together; undefined if they do. A share and a size are told apart on the machine alone. */

@@ -281,6 +281,25 @@ function suite(machine: () => Machine, numRuns: number): void {
       )
     })
 
+    it('reaches systemd as what the service may take, and leaves to it what nobody chose', () => {
+      const machineBytes = Number(/^MemTotal:\s+(\d+) kB$/m.exec(fs.readFileSync('/proc/meminfo', 'utf8'))?.[1]) * 1024
+      /** No page is larger. */
+      const rounded = (bytes: number) => Math.round(bytes / 65_536)
+      expectNone(
+        accepted.flatMap(({one: {resources}, service}) => {
+          const properties = bus.get(service)
+          const data = (name: string) => Number(properties?.[name]?.data)
+          const {memoryHigh, memoryMax, nice = 0, cpuWeight = 2 ** 64} = resources
+          const limit = (name: string, wanted: typeof memoryMax) =>
+            Math.abs(rounded(data(name)) - rounded(wanted?.bytes(machineBytes) ?? 2 ** 64)) <= 1
+          const isSo =
+            limit('MemoryHigh', memoryHigh) && limit('MemoryMax', memoryMax) && data('Nice') === nice && data('CPUWeight') === cpuWeight
+          const seen = ['MemoryHigh', 'MemoryMax', 'Nice', 'CPUWeight', 'OOMPolicy'].map((name) => properties?.[name]?.data)
+          return isSo && properties?.OOMPolicy?.data === 'continue' ? [] : [{seen, resources}]
+        }),
+      )
+    })
+
     it('reaches systemd as the very working directory, and as arguments of the helpers', () => {
       expectNone(
         accepted.flatMap(({one, service}) => {

@@ -21,11 +21,31 @@ interface Choice {
   readonly quoting: 'single' | 'double' | 'whole'
   /** The variables are named, and their values taken from the caller's environment. */
   readonly inherited: boolean
+  /** What it may take of the machine; nothing is limited that is not named. */
+  readonly resources: {
+    readonly memoryHigh?: Limit
+    readonly memoryMax?: Limit
+    readonly nice?: number
+    readonly cpuWeight?: number
+  }
+}
+
+/** A limit of memory as it is typed, and what that is in bytes on a machine that has so many. */
+interface Limit {
+  readonly text: string
+  readonly bytes: (machineBytes: number) => number
 }
 
 const variableName = fc.oneof(
   fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,12}$/).map((name) => `T_${name}`),
   fc.constantFrom('PATH', 'LANG', 'TZ', 'IFS', 'PWD', '_', 'SHELL', 'XDG_RUNTIME_DIR', 'DBUS_SESSION_BUS_ADDRESS', 'NODE_OPTIONS'),
+)
+
+const memoryLimit: fc.Arbitrary<Limit> = fc.oneof(
+  fc.integer({min: 64, max: 4096}).map((number) => ({text: `${number}M`, bytes: () => number * 1024 ** 2})),
+  fc.integer({min: 1, max: 64}).map((number) => ({text: `${number}.5g`, bytes: () => (number + 0.5) * 1024 ** 3})),
+  fc.integer({min: 64 * 1024 ** 2, max: 2 ** 40}).map((number) => ({text: String(number), bytes: () => number})),
+  fc.integer({min: 1, max: 100}).map((number) => ({text: `${number}%`, bytes: (machine: number) => (machine * number) / 100})),
 )
 
 export const installChoice: fc.Arbitrary<Choice> = fc.record({
@@ -36,6 +56,10 @@ export const installChoice: fc.Arbitrary<Choice> = fc.record({
   variables: fc.array(fc.tuple(variableName, nastyValue), {maxLength: 3}).map((entries) => new Map(entries)),
   quoting: fc.constantFrom('single', 'double', 'whole'),
   inherited: fc.boolean(),
+  resources: fc.record(
+    {memoryHigh: memoryLimit, memoryMax: memoryLimit, nice: fc.nat(19), cpuWeight: fc.integer({min: 1, max: 10_000})},
+    {requiredKeys: []},
+  ),
 })
 
 /** A home directory of a user that a line of passwd(5) can hold, without the folder that it is in. */
@@ -51,6 +75,7 @@ interface Refusal {
 export interface InstallCase {
   readonly account: Account
   readonly request: InstallRequest
+  readonly resources: Choice['resources']
   /** The gateway's own home: below the root home if a profile is named. */
   readonly home: string
   readonly program: string
@@ -77,12 +102,16 @@ export function installCase(choice: Choice, index: number, folder: string, scope
   const variables = [...choice.variables].flatMap(([name, value]) => ['--env', choice.inherited ? name : `${name}=${value}`])
   const programFolder = path.dirname(program)
   const refused = (flag: string, reason: RegExp | undefined): Refusal[] => (reason ? [{flag, reason}] : [])
+  const {memoryHigh, memoryMax, nice, cpuWeight} = choice.resources
+  const given = {'memory-high': memoryHigh?.text, 'memory-max': memoryMax?.text, nice, 'cpu-weight': cpuWeight}
+  const resources = Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, String(value)]))
   return {
     account,
+    resources: choice.resources,
     home,
     program,
     request: {
-      args: ['--scope', scope, '--run-as', account.name, '--home', root, ...profile, '--command', command, ...variables],
+      args: ['--scope', scope, '--run-as', account.name, '--home', root, ...profile, '--command', command, ...variables, ...resources],
       env: choice.inherited ? Object.fromEntries(choice.variables) : {},
     },
     argv: [program, ...args, ...profile, 'gateway', 'run', ...(choice.profile === undefined ? ['--profile=default'] : [])],
@@ -91,11 +120,17 @@ export function installCase(choice: Choice, index: number, folder: string, scope
     unitPath: [...(programFolder.includes(':') ? [] : [programFolder]), `${account.home}/.local/bin`, ...SYSTEM_FOLDERS].join(':'),
     refusals: [
       ...[...choice.variables].flatMap(([name, value]) => refused(`--env ${name}`, refusedValue(value))),
+      ...refused('--memory-high', refusedTogether(memoryHigh, memoryMax)),
       ...refused('--home', refusedHome(home)),
       ...refused(`--run-as ${account.name}`, refusedPath(account.home)),
       ...refused('--command', isWhole ? refusedWhole(program) : (refusedPath(program) ?? args.map(refusedText).find(Boolean))),
     ],
   }
+}
+
+function refusedTogether(high: Limit | undefined, max: Limit | undefined): RegExp | undefined {
+  if (!high || !max || high.text.endsWith('%') !== max.text.endsWith('%')) return undefined
+  return high.bytes(100) > max.bytes(100) ? /must not be more than --memory-max/ : undefined
 }
 
 const TOO_LONG = /is too long/
