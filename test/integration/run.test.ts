@@ -88,6 +88,12 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
     }, 'nothing of former gateways to be left')
   })
 
+  it.concurrent('has the gateway stand back for the CPU as was chosen', async () => {
+    const {home, namespace} = run({}, ['--nice', '7'])
+    const pid = await home.runs()
+    expect((await namespace.exec(['ps', '-o', 'ni=', '-p', String(pid)])).stdout.trim()).toBe('7')
+  })
+
   it.concurrent('refreshes the heartbeat of a quiet gateway', async () => {
     const {home} = run({}, ['--heartbeat-interval', '1s'])
     await home.runs()

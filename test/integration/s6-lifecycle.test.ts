@@ -465,6 +465,21 @@ describeInContainer('a service under s6', () => {
       expect((await container.sh(`ls ${SERVICE_DIRECTORY}`)).stdout).not.toMatch(/gateway-[0-9a-f]{8}/)
     })
 
+  it.concurrent('the gateway stands back for the CPU as was chosen, and what s6 cannot do is refused before anything is written', async () => {
+    const service = new Service()
+    const refused = await service.run('install', '--memory-max', '1G')
+    expect({code: refused.code, stderr: refused.stderr}).toEqual({
+      code: 2,
+      stderr: expect.stringContaining('--memory-max: s6 limits no memory') as string,
+    })
+    expect((await container.sh(`ls -d ${service.slot}`)).code).not.toBe(0)
+    await service.install('--nice', '7')
+    const niceness = `cut -d ' ' -f 19 "/proc/$(s6-svstat -o pid ${service.slot})/stat"`
+    expect((await container.sh(niceness)).stdout).toBe('7\n')
+    await service.must('config:set', 'nice=none', '--yes')
+    expect((await container.sh(niceness)).stdout).toBe('0\n')
+  })
+
   it.concurrent('install takes a command that was given, and keeps it', async () => {
     const service = new Service()
     await service.install('--command', `${STAND_IN}`, '--env', 'COLOUR=blue')
