@@ -121,7 +121,7 @@ case ${1-} in
     end="${EXIT_CODE-} ${EXIT_STATUS-}" uptime=0 stuck='' marked='' what="gateway could not be started (${SERVICE_RESULT-})"
     now; number failures; failures=${number:-0}; number started; started=$number; number began; began=${number:-$started}
     if [ -n "$started" ] && [ "$now" -ge "$started" ]; then uptime=$(((now - started) * 10)); else started=''; fi
-    kernel_kills; number oom; [ "${end%KILL} ${SERVICE_RESULT-}" != 'killed  signal' ] || [ "$value" -le "${number:-$value}" ] || SERVICE_RESULT=oom-kill # systemd calls it a signal where OOMPolicy=continue
+    kernel_kills; number oom; [ "${end%KILL} ${SERVICE_RESULT-}" != 'killed  signal' ] || [ "$value" -le "${number:-$value}" ] || [ -e "$state/stopping" ] || SERVICE_RESULT=oom-kill # systemd calls it a signal where OOMPolicy=continue
     field "$marker" target_pid; pid=$value; field "$marker" target_start_time # nobody has read it: of an earlier run, or of this one
     if is_number "$pid" && has_ended "$pid" "$value"; then ! of_run "$marker" || marked=1; limited rm -f "$marker"; fi
     case $end in exited*) what="gateway exited with $EXIT_STATUS" ;; killed* | dumped*) what="gateway was killed by SIG${EXIT_STATUS#SIG}" ;; esac

@@ -323,7 +323,8 @@ function endEntry(end: EndFact, startedMs: number | undefined, context: Context)
 /** Why it ended; without a `context` by what is noted of the end alone. */
 export function reasonOf(end: EndFact, context: Context = NOTHING): EndReason {
   const {how, status, result, reason} = end
-  if (isOomKill(result)) return {kind: 'oom'}
+  // Of a kill of our own, after one of a child by the kernel, the helper cannot tell.
+  if (isOomKill(result)) return ourWatchdog(end.atMs, context) ? {kind: 'watchdog', whose: 'hermes-svc'} : {kind: 'oom'}
   if (result === 'watchdog') return {kind: 'watchdog', whose: 'manager'}
   if (reason === 'called-off') return {kind: 'called-off'}
   // Of what the manager alone tells: it was told to stop the one that ran.

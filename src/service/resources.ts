@@ -66,9 +66,7 @@ export function refusedNice(nice: number): string | undefined {
 
 /** What was chosen before, with what is asked for now. */
 export function withResources(before: Resources | undefined, request: ResourceRequest | undefined): Resources {
-  return Object.fromEntries(
-    Object.entries({...before, ...request}).filter(([, value]) => value !== null && value !== undefined),
-  )
+  return Object.fromEntries(Object.entries({...before, ...request}).filter(([, value]) => value !== null && value !== undefined))
 }
 
 /** Why two limits of memory do not go together; undefined if they do. A share and a size are told apart on the machine alone. */

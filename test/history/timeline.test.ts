@@ -126,6 +126,8 @@ describe('the reason of an end', () => {
     const watchdog = {kind: 'watchdog', whose: 'hermes-svc'}
     expect(reasons([killed, command('watchdog', 2 * HOUR, 2 * HOUR + 2 * SEC)])).toEqual([watchdog])
     expect(reasons([killed, event('watchdog-restart', 2 * HOUR, 2 * HOUR + SEC)])).toEqual([watchdog])
+    // The kernel killed a child in the same run.
+    expect(reasons([{...killed, result: 'oom-kill'}, command('watchdog', 2 * HOUR, 2 * HOUR + 2 * SEC)])).toEqual([watchdog])
     expect(reasons([killed, event('watchdog-restart', HOUR, HOUR)])).toEqual([{kind: 'signal', signal: 'KILL', isDumped: false}])
   })
 

@@ -169,6 +169,36 @@ describe('a first install', () => {
 })
 
 describe('a later install', () => {
+  it('keeps what it may take as it was chosen, and restarts the gateway for nothing but its nice', async () => {
+    const machine = new FakeSystemd()
+    await install(machine)
+    const pid = () => machine.shown.MainPID
+    const before = pid()
+    const taken = () =>
+      Object.entries(files(machine))
+        .find(([file]) => file.endsWith('10-hermes-svc.conf'))?.[1]
+        .match(/^(?:Memory|Nice|CPU).*/gm)
+    await install(machine, {resources: {memoryMax: '1G', cpuWeight: 50}})
+    expect([taken(), pid()]).toEqual([['MemoryMax=1G', 'CPUWeight=50'], before])
+    await install(machine, {resources: {nice: 5, cpuWeight: null}})
+    expect(taken()).toEqual(['MemoryMax=1G', 'Nice=5'])
+    expect(pid()).not.toBe(before)
+    expect(await install(machine)).toContain('already up to date')
+  })
+
+  it.each([
+    [{memoryHigh: '2G', memoryMax: '1G'}, /^--memory-high \(2G\) must not be more than --memory-max \(1G\)$/],
+    [{nice: -1}, /^--nice: a user's systemd may put its services behind others, not before them/],
+  ])('refuses %j before anything is written', async (resources, message) => {
+    const machine = new FakeSystemd()
+    const before = files(machine)
+    await expect(planInstall(machine.target, {...REQUEST, resources})).rejects.toMatchObject({
+      exitStatus: 2,
+      message: expect.stringMatching(message) as string,
+    })
+    expect(files(machine)).toEqual(before)
+  })
+
   it('restarts the gateway where its definition has changed, and sees another pid', async () => {
     const machine = new FakeSystemd()
     await install(machine)

@@ -315,6 +315,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
 
     it.each<[string, number | undefined, number | undefined, Record<string, string>, string]>([
       ['the kernel killed it', 1, 2, {}, 'oom-kill'],
+      ['a command of ours killed it', 1, 2, {STOPPING: '1'}, 'signal'],
       ['the kernel had killed a child before it was started', 2, 2, {}, 'signal'],
       ['it was killed by something else than SIGKILL', 0, 1, {EXIT_STATUS: 'TERM'}, 'signal'],
       ['its manager knows better', 0, 1, {SERVICE_RESULT: 'timeout'}, 'timeout'],
@@ -326,6 +327,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       mkdirSync(join(made.home, 'logs'))
       put(made.state, 'started', nowTicks() - 100)
       if (before !== undefined) put(made.state, 'oom', before)
+      if (env.STOPPING) put(made.state, 'stopping', 1)
       const {code} = runHelper(shell, made, 'after-exit', {EXIT_CODE: 'killed', EXIT_STATUS: 'KILL', SERVICE_RESULT: 'signal', ...env})
       expect({code, ends: endsOf(made).map((end) => end.result)}).toEqual({code: 0, ends: [result]})
     })
