@@ -196,6 +196,13 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     expect(await service.sh('ls -ld "$1"', [`${service.support}/gateway.env`])).toMatch(/^-rw-------/)
   })
 
+  it('has the gateway stand back for the CPU as was chosen', async () => {
+    const service = await makeTickless({}, ['--nice', '7'])
+    const pid = (await service.status()).pid
+    expect((await service.sh('ps -o nice= -p "$1"', [String(pid)])).trim()).toBe('7')
+    await service.must('uninstall')
+  })
+
   it('leaves nothing of a first install that does not come up', async () => {
     const service = await makeService({exit_on_start: {code: 78}})
     const before = await service.lasting()

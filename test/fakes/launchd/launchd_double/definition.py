@@ -9,7 +9,7 @@ KNOWN = {
     "Label", "Program", "ProgramArguments", "WorkingDirectory", "EnvironmentVariables", "RunAtLoad", "KeepAlive",
     "ThrottleInterval", "ExitTimeOut", "StartInterval", "StandardInPath", "StandardOutPath", "StandardErrorPath",
     "ProcessType", "LimitLoadToSessionType", "Umask", "AbandonProcessGroup", "SoftResourceLimits",
-    "HardResourceLimits", "UserName", "GroupName", "Comment",
+    "HardResourceLimits", "Nice", "UserName", "GroupName", "Comment",
 }
 # NetworkState: "no longer implemented as it never acted how most users expected".
 KEEP_ALIVE = {"SuccessfulExit", "Crashed", "PathState", "OtherJobEnabled", "AfterInitialDemand"}

@@ -48,6 +48,9 @@ def prepare(definition, account, readable, step):
     for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     os.umask(0o022 if definition.umask is None else definition.umask)
+    nice = definition.values.get("Nice")
+    if isinstance(nice, int) and not isinstance(nice, bool):
+        os.setpriority(os.PRIO_PROCESS, 0, nice)
     step("limits")
     for kind, (soft, hard) in definition.limits.items():
         now_soft, now_hard = resource.getrlimit(kind)
