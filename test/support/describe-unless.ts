@@ -9,11 +9,9 @@ export function describeUnless(reason: string | undefined, name: string, body: (
     describe(name, body)
     return
   }
-  const title = `${name} (cannot run here: ${reason})`
+  const title = titleOf(name, reason)
   if (process.env.HERMES_SVC_NO_SKIP !== '1' || process.platform !== platform) {
-    // The default reporter names no suite of a file that is skipped as a whole.
-    console.warn(`skipped: ${title}`)
-    describe.skip(title, body)
+    skip(title)
     return
   }
   describe(title, () => {
@@ -21,4 +19,20 @@ export function describeUnless(reason: string | undefined, name: string, body: (
       throw new Error(reason)
     })
   })
+}
+
+/**
+ * A suite for another kernel than this machine's, which no package and no setting makes another: it is shown as skipped with HERMES_SVC_NO_SKIP=1 too.
+ * What it proves is to be proved here by other means as well, as far as that can be.
+ */
+export function describeOnAnotherKernel(reason: string, name: string): void {
+  skip(titleOf(name, reason))
+}
+
+const titleOf = (name: string, reason: string): string => `${name} (cannot run here: ${reason})`
+
+function skip(title: string): void {
+  // The default reporter names no suite of a file that is skipped as a whole.
+  console.warn(`skipped: ${title}`)
+  describe.skip(title, () => it.todo('is for another machine'))
 }
