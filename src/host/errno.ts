@@ -7,3 +7,8 @@ export function errnoOf(error: unknown): string {
 export function errnoError(code: string): Error {
   return Object.assign(new Error(), {code})
 }
+
+/** True for a write that failed since a disk is full, or since an account may have no more of it. */
+export function isFull({code}: {readonly code: string}): boolean {
+  return code === 'ENOSPC' || code === 'EDQUOT'
+}

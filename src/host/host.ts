@@ -222,8 +222,14 @@ export interface FilePart {
 export interface FreeSpace {
   /** Bytes that an account other than root may write. */
   readonly bytes: number
+  /** Bytes that root may write: some file systems keep blocks for it. */
+  readonly rootBytes: number
+  /** Bytes of all that accounts other than root may have, as df(1) counts them; 0 where the file system does not count them. */
+  readonly totalBytes: number
   /** Files that can be made; undefined where the file system does not count them. */
   readonly files: number | undefined
+  /** Files that it can have; undefined where the file system does not count them. */
+  readonly totalFiles: number | undefined
 }
 
 /** Bytes at an offset of a file; beyond its end they make it longer. */

@@ -72,8 +72,15 @@ export abstract class NodeFiles {
 
   freeSpace(file: string): FreeSpace | undefined {
     return this.absentIsUndefined('cannot look at the file system of', file, () => {
-      const {bavail, bsize, files, ffree} = fs.statfsSync(file)
-      return {bytes: bavail * bsize, files: files > 0 ? ffree : undefined}
+      const {blocks, bfree, bavail, bsize, files, ffree} = fs.statfsSync(file)
+      const isCounted = files > 0
+      return {
+        bytes: bavail * bsize,
+        rootBytes: bfree * bsize,
+        totalBytes: (blocks - bfree + bavail) * bsize,
+        files: isCounted ? ffree : undefined,
+        totalFiles: isCounted ? files : undefined,
+      }
     })
   }
 

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {editJson} from '../gateway/edit-json.js'
+import {isFull} from '../host/errno.js'
 import {type Account, type Door, type FileStat, type Host, HostError, MAX_OWN_TEXT_BYTES} from '../host/host.js'
 import {temporariesOf} from '../host/tolerant-read.js'
 import {type AppliedStep, isFailure, type Progress, type RunStep, type Step} from './plan.js'
@@ -193,10 +194,6 @@ function write(host: Door, {path, text, mode, whenFull}: Extract<Step, {kind: 'w
     if (!hasWritten) throw error
     return host.readText(path) ?? ''
   }
-}
-
-function isFull({code}: HostError): boolean {
-  return code === 'ENOSPC' || code === 'EDQUOT'
 }
 
 /** Puts back what a file was, or that there was none; nothing is written where it is so. */

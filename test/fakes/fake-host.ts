@@ -131,7 +131,8 @@ interface Machine {
   monotonicMs: number
   inodes: number
   nextPid: number
-  free: FreeSpace
+  /** Of folders and all below them; the last one that fits counts. */
+  free: [string, FreeSpace][]
 }
 
 const ROOT: Account = {uid: 0, gid: 0, name: 'root', home: '/root'}
@@ -183,7 +184,7 @@ export class FakeHost implements Host, AccountHost, Doors {
       locked: new Set(given.locked),
       changes: [],
       later: [],
-      free: {bytes: 2 ** 32, files: 2 ** 20},
+      free: [['/', {bytes: 2 ** 32, rootBytes: 2 ** 32, totalBytes: 2 ** 34, files: 2 ** 20, totalFiles: 2 ** 22}]],
       nowMs: given.nowMs ?? Date.UTC(2026, 0, 1),
       monotonicMs: given.monotonicMs ?? 1_000_000,
       inodes: 100,
@@ -237,12 +238,20 @@ export class FakeHost implements Host, AccountHost, Doors {
     this.machine.later.push({atMs: this.machine.monotonicMs + ms, effect: () => effect(this)})
   }
 
-  /** Sets the wall clock back or ahead; the monotonic one goes on. */
-  /** What is free on all its file systems from now on. */
-  setFree(free: FreeSpace): void {
-    this.machine.free = free
+  /** What is free from now on in a folder and all below it. */
+  setFree(free: Partial<FreeSpace>, folder = '/'): void {
+    const whole: FreeSpace = {
+      bytes: 2 ** 32,
+      rootBytes: free.bytes ?? 2 ** 32,
+      totalBytes: 2 ** 34,
+      files: 2 ** 20,
+      totalFiles: 2 ** 22,
+      ...free,
+    }
+    this.machine.free.push([folder, whole])
   }
 
+  /** Sets the wall clock back or ahead; the monotonic one goes on. */
   setClock(nowMs: number): void {
     this.machine.nowMs = nowMs
   }
@@ -338,7 +347,8 @@ export class FakeHost implements Host, AccountHost, Doors {
   }
 
   freeSpace(file: string): FreeSpace | undefined {
-    return this.lookUp(file, 'cannot look at the file system of') && this.machine.free
+    const found = this.lookUp(file, 'cannot look at the file system of')
+    return found && this.machine.free.findLast(([folder]) => `${found.path}/`.startsWith(`${folder === '/' ? '' : folder}/`))?.[1]
   }
 
   readLink(file: string): string | undefined {

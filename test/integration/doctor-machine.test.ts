@@ -1,8 +1,9 @@
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import {inCampaign} from '../support/campaign.js'
+import {fewInodes, fullDisk, nearlyFullDisk, noInodes} from '../support/doctor-disk-rows.js'
 import {machineRows} from '../support/doctor-machine-rows.js'
-import {doctor, type DoctorRow, DoctorRows, seen, settle} from '../support/doctor-row.js'
+import {doctor, type DoctorRow, DoctorRows, seen} from '../support/doctor-row.js'
 import {addForeignUnit, UPSTREAM_POLICIES} from '../support/foreign-unit.js'
 import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
@@ -23,26 +24,10 @@ const rows: DoctorRow[] = [
       await service.sh('umount "$1"', [service.home])
     },
   },
-  {
-    id: 'disk',
-    kind: 'full',
-    severity: 'error',
-    how: 'the file system of the home filled to the last block',
-    what: /the disk of the home of .* is full/,
-    break: async (service) => {
-      // A file system of its own, with the home as it is; the gateway goes on in the one below.
-      const program =
-        'cp -a "$1" "$1.kept" && mount -t tmpfs -o size=3m tmpfs "$1" && chown --reference="$1.kept" "$1" && chmod --reference="$1.kept" "$1" && cp -a "$1.kept/." "$1/" && { cat /dev/zero >"$1/logs/fill" || :; }'
-      await service.must('stop')
-      await service.sh(program, [service.home])
-      await settle()
-    },
-    fix: null,
-    cureByHand: async (service) => {
-      await service.sh('umount "$1" && rm -r "$1.kept"', [service.home])
-    },
-    ends: 'stopped',
-  },
+  fullDisk,
+  nearlyFullDisk,
+  fewInodes,
+  noInodes,
   {
     id: 'duplicate-supervisor',
     kind: 'other-service',

@@ -1,5 +1,6 @@
 import {afterAll, beforeAll, expect, it} from 'vitest'
 import {inCampaign} from '../support/campaign.js'
+import {nearlyFullDisk} from '../support/doctor-disk-rows.js'
 import {homeRows} from '../support/doctor-home-rows.js'
 import {doctor, type DoctorRow, DoctorRows, seen, settle} from '../support/doctor-row.js'
 import {waitFor} from '../support/machines.js'
@@ -13,6 +14,7 @@ const isDown = (service: S6Service) =>
   waitFor(async () => (await service.s6('s6-svstat', '-o', 'up')).stdout === 'false\n', `${service.unit} to be down`)
 
 const rows: DoctorRow<S6Service>[] = [
+  nearlyFullDisk,
   {
     id: 'desired-state',
     kind: 'down',

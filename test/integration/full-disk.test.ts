@@ -11,9 +11,14 @@ await describeOnSystemd('a home that takes nothing new', (machine) => {
   })
 
   /** A running service whose home is a file system of its own. */
-  const installed = async (): Promise<TestService> => {
+  const installed = async (size = '6m'): Promise<TestService> => {
     const service = await TestService.make(machine(), user)
-    await service.sh('mount -t tmpfs -o "size=6m,mode=0700,uid=$2,gid=$3" home "$1"', [service.home, String(user.uid), String(user.gid)])
+    await service.sh('mount -t tmpfs -o "size=$4,mode=0700,uid=$2,gid=$3" home "$1"', [
+      service.home,
+      String(user.uid),
+      String(user.gid),
+      size,
+    ])
     await service.configure({})
     await service.must('install')
     return service
@@ -54,6 +59,21 @@ await describeOnSystemd('a home that takes nothing new', (machine) => {
     await service.sh('rm "$1/fill"', [service.home])
     await service.must('restart', ['--force'])
     expect(await service.status()).toMatchObject({actual: 'running', desired: 'running', failuresInARow: 0})
+    await end(service)
+  })
+
+  it('is given room by what doctor says where a log of its own has filled the disk', async () => {
+    const service = await installed('120m')
+    await service.sh('yes "a line of a log" >"$1" 2>/dev/null; [ -s "$1" ]', [`${service.home}/logs/errors.log.1`], {user})
+    const {findings} = (await service.run('doctor', ['--json'])).json<{services: {findings: {id: string; cure: string[]}[]}[]}>()
+      .services[0] ?? {
+      findings: [],
+    }
+    expect(findings.map(({id}) => id)).toEqual(['disk', 'log-size'])
+    expect(findings[0]?.cure[0]).toMatch(/^hermes-svc fix log-size /)
+    await service.must('fix:log-size', ['--yes'])
+    expect(await service.sh('stat -c %s "$1" && tail -n 1 "$1"', [`${service.home}/logs/errors.log.1`])).toMatch(/^9\d{6}\n|^10000000\n/)
+    await service.must('doctor')
     await end(service)
   })
 

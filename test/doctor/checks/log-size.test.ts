@@ -1,5 +1,6 @@
-import {describe, expect, it} from 'vitest'
+import {describe, expect, it, vi} from 'vitest'
 import {check} from '../../../src/doctor/checks/log-size.js'
+import {HostError} from '../../../src/host/host.js'
 import {LaunchdTarget} from '../../fakes/launchd-scene.js'
 import {examined, fix, installed, kinds} from '../../fakes/scene.js'
 
@@ -34,6 +35,27 @@ describe('log-size', () => {
     expect(plan).toBeUndefined()
   })
 
+  it('keeps the end of one that has itself filled the disk', async () => {
+    const machine = await installed({[LOG]: LARGE})
+    const {plan} = await examined(machine, check)
+    const [step] = (await plan?.({}))?.steps ?? []
+    if (step?.kind !== 'act') throw new Error('there is no such step')
+    const {userHost} = machine.target
+    const write = vi.spyOn(Object.getPrototypeOf(userHost) as typeof userHost, 'writeAtomic')
+    // There is no room for what is kept, only for nothing at all.
+    write.mockImplementationOnce(() => {
+      throw new HostError('ENOSPC', LOG, 'cannot write')
+    })
+    expect(await step.act(() => undefined)).toMatchObject({changed: true})
+    expect(write.mock.calls.map(([file, text]) => [file, text])).toEqual([
+      [LOG, LARGE.text],
+      [LOG, ''],
+      [LOG, LARGE.text],
+    ])
+    write.mockRestore()
+    expect(machine.host.texts()[LOG]).toBe(LARGE.text)
+  })
+
   it('looks again before it shortens one', async () => {
     const machine = await installed({[LOG]: LARGE})
     const {plan} = await examined(machine, check)
@@ -57,6 +79,10 @@ describe('log-size', () => {
     expect(await machine.find(check)).toMatchObject([{kind: 'large-file', what: `${log} has 150 MB`, isFixable: true, isSafe: false}])
     const {plan} = await check.examine(await machine.scene())
     const [step] = (await plan?.({}))?.steps ?? []
-    expect(step).toMatchObject({kind: 'run', argv: ['sh', '-c', expect.any(String), 'rotate', log, '10000000'], as: {name: 'user'}})
+    expect(step).toMatchObject({
+      kind: 'run',
+      argv: ['sh', '-c', expect.any(String), 'rotate', log, '10000000', '1000000', '64000'],
+      as: {name: 'user'},
+    })
   })
 })
