@@ -116,13 +116,13 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
       cancelled: () => signal.aborted,
       ...(confirm ? {confirm} : {}),
     }
-    const {plan, applied, note} = await change(target, () => this.during('see what is to change', async () => makePlan()), options)
+    const {plan, applied, warnings} = await change(target, () => this.during('see what is to change', async () => makePlan()), options)
     const outcome = outcomeOf(plan)
     this.print(outcome)
-    if (note) this.note(`The journal could not be written: ${note}`)
+    for (const warning of warnings) this.note(`hermes-svc: ${warning}`)
     const changed = applied.some((step) => step.changed)
     const online = plan.runs ? await this.comesOnline(target, {outcome, beganMs, isNew: applied.length > 0}) : null
-    return {exitStatus: ExitStatus.ok, json: {service: name, profile, dryRun: false, changed, outcome, online}, outcome}
+    return {exitStatus: ExitStatus.ok, json: {service: name, profile, dryRun: false, changed, outcome, online, warnings}, outcome}
   }
 
   /**

@@ -20,13 +20,14 @@ export interface ChangeOptions {
 
 /**
  * Makes a plan and applies it, alone: the home is locked from before the plan is made until after it is verified, so that two commands at
- * once do not plan on what the other is about to change. The lock dies with this process. Throws PlanFailed, or exit 1 if another holds it.
+ * once do not plan on what the other is about to change. The lock dies with this process. `warnings`: what
+ * could not be noted of it. Throws PlanFailed, or exit 1 if another holds it.
  */
 export async function change(
   target: Target,
   makePlan: () => Promise<Plan>,
   options: ChangeOptions,
-): Promise<{plan: Plan; applied: AppliedStep[]; note?: string}> {
+): Promise<{plan: Plan; applied: AppliedStep[]; warnings: string[]}> {
   const {home} = target.service.profile
   const lock = await lockHome(target, options.command)
   const beganMs = target.host.monotonicMs()
@@ -35,11 +36,12 @@ export async function change(
     if (options.confirm && plan.steps.length > 0 && !(await options.confirm(plan))) {
       throw new ServiceError('cancelled; nothing was changed', {code: 'cancelled', exitStatus: ExitStatus.cancelled})
     }
-    if (plan.steps.length === 0 && !plan.verify) return {plan, applied: []}
+    if (plan.steps.length === 0 && !plan.verify) return {plan, applied: [], warnings: []}
     try {
       const applied = await applyPlan(target.host, plan, options.listener, options.cancelled)
       const note = applied.length > 0 ? journal(target, options.command, 'done', applied) : undefined
-      return {plan, applied, ...(note ? {note} : {})}
+      const warnings = applied.flatMap(({warning}) => warning ?? [])
+      return {plan, applied, warnings: note === undefined ? warnings : [...warnings, `could not write the journal: ${note}`]}
     } catch (error) {
       if (error instanceof PlanFailed) {
         journal(target, options.command, error.exitStatus === ExitStatus.cancelled ? 'cancelled' : 'failed', error.applied, error.message)

@@ -1,5 +1,6 @@
 import {HomeFile, StateField, type DesiredState} from '../gateway/contract.js'
 import type {Step} from '../plan/plan.js'
+import {ownCommand} from './own-command.js'
 import {isMirrorDue, mirrorBackEdit, mirrorEdit} from './desired-mirror.js'
 import {stateFile} from '../gateway/records.js'
 import {
@@ -15,15 +16,15 @@ import type {Target} from '../observe/where.js'
 
 /**
  * Records the operator's intent, and mirrors it where upstream looks. What is so already is no step; a mirror that a kill between the two
- * writes left behind is made up for. `untilBoot`: it is stopped for now all the same. `failsLate`: what the operator wants is done also where it
- * cannot be recorded, as on a disk that is full or read-only, and the command fails at its end.
+ * writes left behind is made up for. `untilBoot`: it is stopped for now all the same. `isBeside`: what the operator wants is done also where it
+ * cannot be recorded. On a disk that takes nothing that is a warning, since what was asked for matters more than the note of it; else the command fails at its end.
  */
 export function recordIntent(
   target: Target,
   seen: Observation,
   desired: DesiredState,
   by: string,
-  {untilBoot = false, failsLate = false}: {untilBoot?: boolean; failsLate?: boolean} = {},
+  {untilBoot = false, isBeside = false}: {untilBoot?: boolean; isBeside?: boolean} = {},
 ): Step[] {
   const {profile, account} = target.service
   const gatewayRuns = seen.verdict.state !== 'dead'
@@ -44,7 +45,7 @@ export function recordIntent(
       mode: 0o600,
       as: account,
       whenFull: (content) => overwriteDesired(content, record),
-      failsLate,
+      ...(isBeside ? {failsLate: true, isRecord: {again: ownCommand(target, by)}} : {}),
     },
     mirror,
   ]

@@ -58,7 +58,7 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
     ...options.times,
   }
   const head: Step[] = [
-    ...recordIntent(target, seen, 'running', 'restart', {failsLate: true}),
+    ...recordIntent(target, seen, 'running', 'restart', {isBeside: true}),
     ...(seen.manager.enabled === false
       ? [...onUndo(manager.control.disable(service)), ...failingLate(manager.control.enable(service))]
       : []),

@@ -24,7 +24,7 @@ export async function planStart(target: Target, options: {timeoutMs: number | un
   requireVisible(target, seen)
   requireNoOrphan(target, seen)
   const up = isUp(seen)
-  const intent = recordIntent(target, seen, 'running', 'start', {failsLate: true})
+  const intent = recordIntent(target, seen, 'running', 'start', {isBeside: true})
   const enable =
     seen.manager.enabled === false ? [...onUndo(manager.control.disable(service)), ...failingLate(manager.control.enable(service))] : []
   const isComing = seen.manager.activity === 'running' || seen.manager.activity === 'starting'

@@ -24,7 +24,7 @@ export interface StopOptions {
  * Plans a stop that lasts: intent, the gateway gone and the service inactive, and kept down over a reboot; or one until the next boot, with
  * intent and enablement as they were. A gateway that is wedged is killed, one outside its service is ended too. What was done is not undone
  * if the gateway does not stop in time: the intent stands, and so does the manager's own stop. It stops also where the disk takes no record of that,
- * and then says so and fails.
+ * and then says so.
  */
 export async function planStop(target: Target, options: StopOptions): Promise<Plan> {
   const seen = await prove(target, options.wedgeWindowMs)
@@ -36,7 +36,7 @@ export async function planStop(target: Target, options: StopOptions): Promise<Pl
   const intent = desired
     ? recordIntent(target, seen, desired, options.untilBoot ? 'stop --until-boot' : 'stop', {
         untilBoot: desired === 'running',
-        failsLate: true,
+        isBeside: true,
       })
     : []
   const disable =

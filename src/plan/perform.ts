@@ -1,7 +1,7 @@
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {editJson} from '../gateway/edit-json.js'
-import {isFull} from '../host/errno.js'
+import {isFull, takesNothing} from '../host/errno.js'
 import {type Account, type Door, type FileStat, type Host, HostError, MAX_OWN_TEXT_BYTES} from '../host/host.js'
 import {temporariesOf} from '../host/tolerant-read.js'
 import {type AppliedStep, isFailure, type Progress, type RunStep, type Step} from './plan.js'
@@ -35,6 +35,10 @@ export async function perform(
   try {
     return await doStep(own, step, progress, undo)
   } catch (error) {
+    if (step.isRecord && error instanceof HostError && takesNothing(error)) {
+      const warning = `could not ${step.why}: ${error.message}; once the disk takes it: ${step.isRecord.again}`
+      return {changed: false, warning}
+    }
     if (!step.mayFail || !(isFailure(error) || error instanceof HostError)) throw error
     return {changed: false, note: error.message}
   }

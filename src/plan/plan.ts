@@ -30,6 +30,8 @@ interface StepHead {
   readonly mayFail?: boolean
   /** The others do without it: its failure ends nothing, and makes the command fail once all is done. */
   readonly failsLate?: boolean
+  /** It only notes what the others do. Where the disk takes nothing it is passed over, with a warning; `again`: what to type to make up for it. */
+  readonly isRecord?: {readonly again: string}
   /** Once it has begun nothing is undone any more: what it does cannot be taken back, and stands on what was done before. */
   readonly commits?: boolean
 }
@@ -161,6 +163,8 @@ export interface AppliedStep {
   readonly after?: string | null
   /** What an act has changed, or the failure that was passed over. */
   readonly note?: string
+  /** What was passed over that somebody has to know of, in a sentence without its full stop. */
+  readonly warning?: string
 }
 
 /** Tells the user what is being waited for; the text replaces the former one. */

@@ -77,18 +77,38 @@ await describeOnSystemd('a home that takes nothing new', (machine) => {
     await end(service)
   })
 
-  it('lets its gateway be stopped where it is read-only, and the command says what could not be recorded and fails', async () => {
+  it('lets its gateway be stopped where it is read-only, and the command says what could not be recorded; a stop with room records it', async () => {
     const service = await installed()
     // Over it, since the gateway has files open.
     await service.sh('mount --bind "$1" "$1" && mount -o remount,bind,ro "$1"', [service.home])
-    const stopped = await service.run('stop', ['--json'])
-    await service.sh('umount "$1"', [service.home])
-    expect(stopped.code).toBe(1)
-    expect(stopped.json<{error: {message: string}}>().error.message).toMatch(
-      /is stopped, but not all of it could be done: record that it should be stopped: cannot write .*: EROFS/,
-    )
+    const {code, stderr, ...stopped} = await service.run('stop', ['--json'])
     expect(await service.status()).toMatchObject({actual: 'stopped', enabled: false})
+    const again = await service.run('stop', ['--json'])
+    await service.sh('umount "$1"', [service.home])
+    const record = expect.stringMatching(
+      /^could not record that it should be stopped: cannot write .*: EROFS; once the disk takes it: hermes-svc stop /,
+    )
+    const journal = expect.stringMatching(/^could not write the journal: .*: EROFS/)
+    expect([code, stopped.json<object>()]).toEqual([0, expect.objectContaining({ok: true, changed: true, warnings: [record, journal]})])
+    expect(stderr).toMatch(/^hermes-svc: could not record that it should be stopped/m)
+    expect([again.code, again.json<object>()]).toEqual([
+      0,
+      expect.objectContaining({ok: true, changed: false, warnings: [record, journal]}),
+    ])
     expect(await recorded(service)).toBe('running')
+    await service.must('stop')
+    expect(await recorded(service)).toBe('stopped')
+    await end(service)
+  })
+
+  it('lets its gateway be stopped where it has no inode left', async () => {
+    const service = await installed('6m,nr_inodes=200')
+    await service.sh('mkdir "$1/many" && cd "$1/many" && seq "$(stat -f -c %d .)" | xargs touch', [service.home])
+    await service.must('stop')
+    expect(await service.status()).toMatchObject({actual: 'stopped', desired: 'stopped', enabled: false})
+    expect(await recorded(service)).toBe('stopped')
+    await service.sh('rm -r "$1/many"', [service.home])
+    await service.must('start')
     await end(service)
   })
 })

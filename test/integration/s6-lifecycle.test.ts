@@ -106,6 +106,29 @@ describeInContainer('a service under s6', () => {
     expect(await container.status(service.name)).toMatchObject({actual: 'not-installed', exit: 4})
   })
 
+  it.concurrent('a gateway whose home is read-only is stopped, and the command says what could not be recorded', async () => {
+    const service = new Service()
+    await service.install()
+    const home = `${HOME}/${service.home}`
+    expect((await container.sh(`mount --bind ${home} ${home} && mount -o remount,bind,ro ${home}`)).code).toBe(0)
+    const {code, stdout} = await service.run('stop', '--json')
+    expect([code, JSON.parse(stdout)]).toEqual([
+      0,
+      expect.objectContaining({
+        changed: true,
+        warnings: [
+          expect.stringMatching(/^could not record that it should be stopped: .*: EROFS; once the disk takes it: hermes-svc stop /),
+          expect.stringMatching(/^could not write the journal: .*: EROFS/),
+        ],
+      }),
+    ])
+    expect(await service.svstat('up,wantedup')).toEqual(['false', 'false'])
+    expect((await container.sh(`umount ${home}`)).code).toBe(0)
+    await service.must('stop')
+    expect(await container.status(service.name)).toMatchObject({desired: 'stopped', actual: 'stopped'})
+    await service.must('uninstall')
+  })
+
   it.concurrent('an install shows nothing of half a slot to s6-svscan, and takes away what a failed install began', async () => {
     const service = new Service({exit_on_start: {code: 1}})
     const failed = await service.run('install', '--timeout', '5s', ...SHORT)

@@ -50,6 +50,12 @@ const install = async (machine: FakeSystemd) =>
   run(machine, await planInstall(machine.target, {environment: new Map(), policy: {}, heartbeat: {}, timeoutMs, force: false}))
 const uninstall = async (machine: FakeSystemd) => run(machine, await planUninstall(machine.target, {timeoutMs}))
 
+/** What a plan comes to, and what it warns of. */
+async function toldOf(machine: FakeSystemd, plan: Plan): Promise<{outcome: string; warnings: string[]}> {
+  const applied = await runPlan(machine.host, plan)
+  return {outcome: outcomeOf(plan), warnings: applied.flatMap(({warning}) => warning ?? [])}
+}
+
 /** The disk takes nothing new from now on: `EROFS`, and not even what is written over a file's own bytes. */
 function makeFull(machine: FakeSystemd, code: 'ENOSPC' | 'EROFS'): void {
   const refuse = (file: string) => {
@@ -71,23 +77,35 @@ describe('where the disk is full or read-only', () => {
   })
 
   it.each([
-    ['stop', stop, 'hermes-gateway.service is stopped, but', ['disable', 'stop --no-block', 'reset-failed', 'clean --what=runtime']],
-    [
-      'stop of one without a record',
-      stop,
-      'hermes-gateway.service is stopped, but',
-      ['disable', 'stop --no-block', 'reset-failed', 'clean --what=runtime'],
-    ],
-  ] as const)('%s stops, says what could not be recorded, and fails', async (what, command, message, verbs) => {
-    const machine = machineWith(what === 'stop' ? 'running' : undefined)
+    ['of one with a record, where the disk is read-only', 'running', 'EROFS'],
+    ['of one without, where the disk is full', undefined, 'ENOSPC'],
+  ] as const)('stop %s stops, and says what could not be recorded, and what to type', async (_, desired, code) => {
+    const machine = machineWith(desired)
     machine.comesUp()
-    makeFull(machine, what === 'stop' ? 'EROFS' : 'ENOSPC')
-    const failure = await command(machine).catch((error: unknown) => error)
-    expect(failure).toMatchObject({code: 'step-failed', exitStatus: 1, leftovers: []})
-    expect((failure as Error).message).toContain(
-      `${message} not all of it could be done: record that it should be stopped: cannot write ${RECORD}`,
+    makeFull(machine, code)
+    const {outcome, warnings} = await toldOf(
+      machine,
+      await planStop(machine.target, {timeoutMs, untilBoot: false, force: false, wedgeWindowMs: 5000}),
     )
-    expect(machine.verbs).toEqual(verbs)
+    expect(outcome).toBe('hermes-gateway.service is stopped')
+    expect(warnings).toEqual([
+      `could not record that it should be stopped: cannot write ${RECORD}: ${code}; once the disk takes it: hermes-svc stop`,
+    ])
+    expect(machine.verbs).toEqual(['disable', 'stop --no-block', 'reset-failed', 'clean --what=runtime'])
+  })
+
+  it('stop stops, and fails, where it may not record it for another reason than the disk', async () => {
+    const machine = machineWith(undefined)
+    machine.comesUp()
+    machine.host.writeAtomic = (file: string) => {
+      throw new HostError('EACCES', file, 'cannot write')
+    }
+    await expect(stop(machine)).rejects.toMatchObject({
+      code: 'step-failed',
+      exitStatus: 1,
+      leftovers: [],
+      message: `hermes-gateway.service is stopped, but not all of it could be done: record that it should be stopped: cannot write ${RECORD}: EACCES`,
+    })
   })
 
   it('stop stops also where it cannot be kept down over a reboot', async () => {
@@ -99,14 +117,13 @@ describe('where the disk is full or read-only', () => {
     expect(desiredOf(machine)).toBe('stopped')
   })
 
-  it.each(['start', 'restart'] as const)('%s brings the gateway up, says what could not be recorded, and fails', async (command) => {
+  it.each(['start', 'restart'] as const)('%s brings the gateway up, and says what could not be recorded', async (command) => {
     const machine = machineWith('stopped')
     makeFull(machine, 'EROFS')
-    const failure = await (command === 'start' ? start(machine) : restart(machine)).catch((error: unknown) => error)
-    expect(failure).toMatchObject({exitStatus: 1, leftovers: []})
-    expect((failure as Error).message).toMatch(
-      /^hermes-gateway.service is running.*, but not all of it could be done: record that it should be running/,
-    )
+    const plan = await (command === 'start' ? planStart(machine.target, {timeoutMs}) : restartPlan(machine))
+    const {outcome, warnings} = await toldOf(machine, plan)
+    expect(outcome).toMatch(/^hermes-gateway.service is running/)
+    expect(warnings).toEqual([expect.stringMatching(new RegExp(`^could not record that it should be running: .* hermes-svc ${command}$`))])
     expect(machine.shown.ActiveState).toBe('active')
   })
 })
