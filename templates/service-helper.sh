@@ -93,13 +93,14 @@ is_planned() {
   [ "$end" = 'exited 75' ] || return 1
   case $said in running | draining | degraded | stopped) ;; '') [ "$uptime" -ge "$planned" ] ;; *) return 1 ;; esac
 }
-kernel_kills() { value=$(sed -n 's/^oom_kill //p' "/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/memory.events"); is_number "$value" || value=0; } 2>/dev/null # for lack of memory, in this control group
+kernel_kills() { # into `value`: for lack of memory, as this control group counts them, of either version; that of a container can be the top
+  for file in $(sed -n 's|^0::\(.*\)|\1/memory.events|p; s|^[0-9]*:memory:\(.*\)|/memory\1/memory.oom_control|p' /proc/self/cgroup) /memory.events /memory/memory.oom_control
+  do value=$(sed -n 's/^oom_kill //p' "/sys/fs/cgroup$file") && is_number "$value" && return; done; value=0; } 2>/dev/null
 case ${1-} in
   before-start)
     # Somebody wishes a stop or a restart: that ends the wait, and earlier failures no longer count.
     trap 'trap "" TERM INT HUP; [ -z "$waiting" ] || kill $!; put failures 0; note "the start was called off"; exit 0' TERM INT HUP
-    waiting='' why='' delay=$uncounted
-    if put started ''; then [ -e "$state/failures" ] || delay=0; ! number failures || delay_after "$number"; fi
+    waiting='' why='' delay=$uncounted; if put started ''; then [ -e "$state/failures" ] || delay=0; ! number failures || delay_after "$number"; fi
     # In the background, since a shell runs a trap only when a program in the foreground has ended.
     if [ "$delay" != 0 ]; then waiting=1; sleep "$(seconds "$delay")" & wait "$!"; waiting=''; fi
     if [ -e "$record" ] || [ -L "$record" ]; then
@@ -107,8 +108,7 @@ case ${1-} in
       if [ -z "$why" ]; then note "gateway.pid stays as it is: $doubt"
       elif [ "$(limited cksum "$record")" = "$judged" ]; then limited rm -f "$record" && note "gateway.pid was cleared: $why"; fi
     fi
-    rm -f "$state/stopping"
-    kernel_kills; put oom "$value"; now; put started "$now" ;;
+    rm -f "$state/stopping"; kernel_kills; put oom "$value"; now; put started "$now" ;;
   before-stop)
     find_gateway || exit 0
     put stopping "$MAINPID"; read_process "$target" # gateways up to 0.14 heed no marker without its start
@@ -121,7 +121,7 @@ case ${1-} in
     end="${EXIT_CODE-} ${EXIT_STATUS-}" uptime=0 stuck='' marked='' what="gateway could not be started (${SERVICE_RESULT-})"
     now; number failures; failures=${number:-0}; number started; started=$number; number began; began=${number:-$started}
     if [ -n "$started" ] && [ "$now" -ge "$started" ]; then uptime=$(((now - started) * 10)); else started=''; fi
-    kernel_kills; number oom; [ "${end%KILL} ${SERVICE_RESULT-}" != 'killed  signal' ] || [ "$value" -le "${number:-$value}" ] || [ -e "$state/stopping" ] || SERVICE_RESULT=oom-kill # systemd calls it a signal where OOMPolicy=continue
+    kernel_kills; number oom; [ "${end%KILL} ${SERVICE_RESULT:-signal}" != 'killed  signal' ] || [ "$value" -le "${number:-$value}" ] || [ -e "$state/stopping" ] || SERVICE_RESULT=oom-kill # systemd calls it a signal where OOMPolicy=continue, and s6 tells nothing
     field "$marker" target_pid; pid=$value; field "$marker" target_start_time # nobody has read it: of an earlier run, or of this one
     if is_number "$pid" && has_ended "$pid" "$value"; then ! of_run "$marker" || marked=1; limited rm -f "$marker"; fi
     case $end in exited*) what="gateway exited with $EXIT_STATUS" ;; killed* | dumped*) what="gateway was killed by SIG${EXIT_STATUS#SIG}" ;; esac

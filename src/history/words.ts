@@ -1,4 +1,5 @@
 import {GatewayExit} from '../gateway/contract.js'
+import {OOM_WORDS} from '../service/end-line.js'
 import {inWords} from '../text/layout.js'
 import type {By, EndReason, HistoryEntry} from './timeline.js'
 
@@ -22,7 +23,7 @@ export function reasonWords(reason: EndReason): string {
     case 'signal':
       return `killed by SIG${reason.signal}${reason.isDumped ? ', and dumped its core' : ''}`
     case 'oom':
-      return 'killed by the kernel for lack of memory'
+      return OOM_WORDS
     case 'stop-timeout':
       return 'stopped as asked, did not end in time and was killed'
     case 'watchdog':

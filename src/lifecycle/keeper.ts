@@ -7,6 +7,7 @@ import {pidFile, readGatewayState, readProcessRecord} from '../gateway/records.j
 import {recordOf, stateOf} from '../gateway/observation.js'
 import {tick} from '../tick/tick.js'
 import {HostError, type Launched, type LaunchEnd} from '../host/host.js'
+import {kernelKills} from '../host/kernel-kills.js'
 import {afterEnd, endLine, type GatewayEnd} from '../service/after-end.js'
 import {appendJournal} from '../plan/journal.js'
 import {readDesired} from '../service/desired-state.js'
@@ -164,6 +165,7 @@ export class Keeper {
   private async runOnce(): Promise<{end: LaunchEnd; seen: GatewayEnd}> {
     const {host, userHost, profile} = this.place
     const [startedMs, startedWallMs] = [host.monotonicMs(), host.nowMs()]
+    const killsBefore = kernelKills(host)
     const gateway = userHost.launch(this.options.argv, {env: this.environment(), cwd: profile.home})
     const startTime = readProcess(host, gateway.pid)?.startTime
     this.restarts++
@@ -196,6 +198,7 @@ export class Keeper {
       seen: {
         ...{code: end.code, signal: end.signal, failure: end.failure},
         upMs: host.monotonicMs() - startedMs,
+        wasMemoryShort: kernelKills(host) > killsBefore,
         words,
         isAsked: this.isStopping,
         isRestartAsked: isEndAsked,

@@ -3,6 +3,7 @@ import {clipped, type Moment, onlineOf, type PlatformSeen} from '../observe/onli
 import {CRASH_LOOP_FAILURES} from '../observe/assess.js'
 import {COMES_UP_MS, RECORD_WITHIN_MS} from '../observe/judge.js'
 import {GatewayExit, PlatformWord} from '../gateway/contract.js'
+import {OOM_WORDS} from '../service/end-line.js'
 import {visible} from '../text/visible.js'
 import type {Condition, Sight} from './transition.js'
 
@@ -25,6 +26,8 @@ export interface Known {
   readonly startedForMs: number | undefined
   /** When it ended, UNIX ms, where that is recorded. */
   readonly endedMs: number | undefined
+  /** That was by the kernel, for lack of memory. */
+  readonly wasOom: boolean
   /** How long the machine, or the container, has been up. */
   readonly machineUpMs: number
   /** How often it is ticked. */
@@ -51,15 +54,17 @@ export function sightOf(known: Known): Sight {
   }
 }
 
-function ofDead({keptDown, failuresInARow, startedForMs, endedMs}: Known): Condition[] {
+function ofDead({keptDown, failuresInARow, startedForMs, endedMs, wasOom}: Known): Condition[] {
   const is = (kind: Condition['kind'], what: string): Condition[] => [{about: GATEWAY, kind, sinceMs: endedMs, what}]
   const status = GatewayExit.fatalConfiguration
+  const why = wasOom ? `; it was ${OOM_WORDS}` : ''
   if (keptDown === 'fatal-config') return is(keptDown, `ended with ${status}: its configuration is wrong, and it is not started again`)
-  if (keptDown === 'start-limit') return is(keptDown, 'has reached the start limit of its manager, and is not started again')
-  if (failuresInARow >= CRASH_LOOP_FAILURES) return is('crash-looping', `ends soon after each start (${failuresInARow} failures in a row)`)
+  if (keptDown === 'start-limit') return is(keptDown, `has reached the start limit of its manager, and is not started again${why}`)
+  if (failuresInARow >= CRASH_LOOP_FAILURES)
+    return is('crash-looping', `ends soon after each start (${failuresInARow} failures in a row)${why}`)
   // It has been started, and may not have written yet who it is.
   if (startedForMs !== undefined && startedForMs < RECORD_WITHIN_MS) return []
-  return is('down', 'is down, and should be running')
+  return is('down', `is down, and should be running${why}`)
 }
 
 /** One that has come up after many failures may be about to fail again. */

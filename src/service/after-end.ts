@@ -1,6 +1,6 @@
 import {GatewayExit, RAN_STATES, UNSTARTED_STATES} from '../gateway/contract.js'
 import type {LastWords} from '../gateway/last-words.js'
-import type {EndLine} from './end-line.js'
+import {type EndLine, OOM_RESULT} from './end-line.js'
 import {delayMs, type RestartPolicy} from './restart-policy.js'
 
 /** How a gateway ended, and what it was meant to do. */
@@ -11,6 +11,8 @@ export interface GatewayEnd {
   /** errno name, if it could not be started. */
   readonly failure?: string | undefined
   readonly upMs: number
+  /** The kernel has killed in its control group for lack of memory since its start. */
+  readonly wasMemoryShort?: boolean
   /** What this very gateway has left in its files. */
   readonly words: LastWords
   /** Somebody asked for the stop. */
@@ -79,10 +81,16 @@ function seconds(ms: number): string {
 }
 
 /** The same end as the journal has it. */
-export function endLine(nowMs: number, {code, signal, upMs, failure}: GatewayEnd, {reason, failures, waitMs}: AfterEnd): EndLine {
+export function endLine(nowMs: number, end: GatewayEnd, {reason, failures, waitMs}: AfterEnd): EndLine {
+  const {code, signal, upMs, failure} = end
   const how = failure !== undefined ? '' : code === null ? 'killed' : 'exited'
   const status = how === '' ? '' : (code?.toString() ?? signal?.replace(/^SIG/, '') ?? '')
-  const result = how === '' ? 'resources' : ''
+  const result = how === '' ? 'resources' : wasKilledForMemory(end) ? OOM_RESULT : ''
   const line = {time: new Date(nowMs).toISOString(), event: 'end', code: how, status, result, uptimeMs: Math.round(upMs)} as const
   return {...line, reason, failures, delayMs: Math.round(waitMs ?? 0)}
+}
+
+/** By the kernel: who asks for an end by SIGKILL has asked for it. */
+function wasKilledForMemory({code, signal, wasMemoryShort, isAsked, isRestartAsked}: GatewayEnd): boolean {
+  return wasMemoryShort === true && code === null && signal === 'SIGKILL' && !isAsked && isRestartAsked !== true
 }

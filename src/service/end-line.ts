@@ -32,6 +32,8 @@ export interface EndLine {
 
 /** The result of an end by the kernel, for lack of memory. */
 export const OOM_RESULT = 'oom-kill'
+/** The same for people, as part of a sentence. */
+export const OOM_WORDS = 'killed by the kernel for lack of memory'
 export const isOomKill = (result: string | undefined): boolean => result === OOM_RESULT
 
 /** What two witnesses say came of one end: where a unit goes on after such kills, its manager tells that of the gateway as any other signal. */

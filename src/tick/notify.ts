@@ -13,6 +13,7 @@ import {queued} from '../notify/queue.js'
 import {type Told, transition} from '../notify/transition.js'
 import {appendJournal, recentEnds} from '../plan/journal.js'
 import {isStoppedUntilBoot, readDesired} from '../service/desired-state.js'
+import {isOomKill} from '../service/end-line.js'
 import type {EventSource} from '../notify/make-events.js'
 import type {Tick} from './tick.js'
 
@@ -109,6 +110,7 @@ async function knownOf(
     failuresInARow: service.failuresInARow ?? failuresOf(userHost, runtimeFolder),
     startedForMs: started && host.nowMs() - started.modifiedMs,
     endedMs: lastEnd && Date.parse(lastEnd.time),
+    wasOom: isOomKill(lastEnd?.result),
     machineUpMs: machineUpMs(host),
     tickEveryMs: service.intervalSec * 1000,
     keptDown,

@@ -22,7 +22,7 @@ function known({state = 'alive', platforms = {}, ...more}: Partial<Known> & {sta
   } as unknown as SeenGateway
   return {
     ...{seen, moment: {nowMs: 1000 * MINUTE, ageMs: 600 * MINUTE}, isStopMeant: false, failuresInARow: 0, startedForMs: undefined},
-    ...{endedMs: undefined, machineUpMs: 1440 * MINUTE, tickEveryMs: MINUTE, keptDown: undefined, ...more},
+    ...{endedMs: undefined, wasOom: false, machineUpMs: 1440 * MINUTE, tickEveryMs: MINUTE, keptDown: undefined, ...more},
   }
 }
 
@@ -45,6 +45,15 @@ describe('what is bad with a service', () => {
   ])('%s', (_, one, bad) => {
     expect(kinds(one)).toEqual(bad)
   })
+
+  it.each<Parameters<typeof known>[0]>([{}, {failuresInARow: CRASH_LOOP_FAILURES}, {keptDown: 'start-limit'}])(
+    'is told with what ended it, where that was the kernel: %j',
+    (one) => {
+      const why = /; it was killed by the kernel for lack of memory$/
+      expect(sightOf(known({state: 'dead', wasOom: true, ...one})).bad).toMatchObject([{what: expect.stringMatching(why) as string}])
+      expect(sightOf(known({state: 'dead', ...one})).bad[0]?.what).not.toMatch(why)
+    },
+  )
 
   it('is told since the end that was recorded', () => {
     expect(sightOf(known({state: 'dead', endedMs: 5})).bad).toMatchObject([{sinceMs: 5}])

@@ -59,6 +59,11 @@ describe('the line of an end', () => {
       ...{reason: 'failure', failures: 2, delayMs: 2000},
     })
     expect(line({code: null, signal: 'SIGKILL'})).toMatchObject({code: 'killed', status: 'KILL'})
+    const short = {code: null, signal: 'SIGKILL', wasMemoryShort: true}
+    expect(line(short)).toMatchObject({code: 'killed', status: 'KILL', result: 'oom-kill'})
+    for (const asked of [{isAsked: true}, {isRestartAsked: true}, {signal: 'SIGTERM'}, {code: 1, signal: null}, {wasMemoryShort: false}]) {
+      expect(line({...short, ...asked})).toMatchObject({result: ''})
+    }
     expect(line({code: null, failure: 'ENOENT'})).toMatchObject({code: '', status: '', result: 'resources'})
     expect(line({code: 78})).toMatchObject({reason: 'config', failures: 1, delayMs: 0})
     expect(line({isAsked: true})).toMatchObject({reason: 'stop', failures: 0})

@@ -4,6 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import type {StandInConfig, StandInEvent} from '../../src/smoke/stand-in/config.js'
 import {testHost, waitFor} from './machines.js'
+import type {MemoryGroup} from './memory-group.js'
 
 export const ENTRY = path.join(testHost.packageRoot, 'bin', 'hermes-svc.cjs')
 export const STAND_IN = path.join(testHost.packageRoot, 'dist', 'stand-in', 'hermes')
@@ -34,6 +35,10 @@ export class Home {
 
   exists(name: string): boolean {
     return fs.existsSync(this.file(name))
+  }
+
+  text(name: string): string {
+    return fs.readFileSync(this.file(name), 'utf8')
   }
 
   json(name: string): Record<string, unknown> {
@@ -86,9 +91,10 @@ export class Namespace {
     return new Namespace(spawn(program ?? '', args, {env: {...ENVIRONMENT, ...env}, cwd: '/', stdio: ['ignore', 'pipe', 'pipe']}))
   }
 
-  /** With a small init as PID 1 and `hermes-svc run` of a home beneath it. */
-  static run(home: Home, args: readonly string[] = [], init: (typeof INITS)[number] = 'tini'): Namespace {
-    return Namespace.start([init, '--', process.execPath, ENTRY, 'run', '--home', home.path, '--command', STAND_IN, ...args])
+  /** With a small init as PID 1 and `hermes-svc run` of a home beneath it. `group`: its limit of memory. */
+  static run(home: Home, args: readonly string[] = [], init: (typeof INITS)[number] = 'tini', group?: MemoryGroup): Namespace {
+    const argv = [init, '--', process.execPath, ENTRY, 'run', '--home', home.path, '--command', STAND_IN, ...args]
+    return Namespace.start(group?.within(argv) ?? argv)
   }
 
   /** The same in a namespace that goes on after its end, which is then printed: PID 1 takes all others with it when it ends. */

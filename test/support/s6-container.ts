@@ -5,6 +5,7 @@ import path from 'node:path'
 import type {StandInConfig, StandInEvent} from '../../src/smoke/stand-in/config.js'
 import {describeUnless} from './describe-unless.js'
 import {testHost, waitFor} from './machines.js'
+import type {MemoryGroup} from './memory-group.js'
 import {Runner} from './runner.js'
 
 /** uid and gid of the image's own user. */
@@ -49,10 +50,10 @@ echo ready
 exec sleep infinity
 `
 
-/** $1: package. $2: node. $3: volume. $4: name of the container's root. Makes what a container of upstream's image has, then becomes its PID 1. */
+/** $1: package. $2: node. $3: volume. $4: name of the container's root. $5: folder of its control group, if it has one that it can see, and $6: where. Makes what a container of upstream's image has, then becomes its PID 1. */
 const BOOT = `set -eu
 umask 022
-package=$1 node=$2 volume=$3 root=/mnt/$4
+package=$1 node=$2 volume=$3 root=/mnt/$4 group=$5 seen=$6
 mkdir -p "$root"
 mount -n -t tmpfs -o mode=0755 container "$root"
 cd "$root"
@@ -81,6 +82,11 @@ printf '%s' /opt/data >run/s6/container_environment/HERMES_HOME
 printf '%s' /opt/hermes/bin:/command:/usr/local/bin:/usr/bin:/bin >run/s6/container_environment/PATH
 printf '%s' 300000 >run/s6/container_environment/S6_KILL_GRACETIME
 printf '%s' from-the-container >run/s6/container_environment/CONTAINER_VARIABLE
+if [ -n "$group" ]; then
+  mkdir -p ".$seen"
+  mount -n --bind "$group" ".$seen"
+  echo 0 >"$group/cgroup.procs"
+fi
 mkdir -p opt/hermes/bin
 ln -s ${STAND_IN} opt/hermes/bin/hermes
 mkdir -p .old
@@ -223,8 +229,8 @@ export class S6Container {
     private readonly output: () => string,
   ) {}
 
-  /** Boots one on a volume, up to a s6-svscan that listens; nothing is in its scan directory yet. */
-  static async boot(volume: Volume): Promise<S6Container> {
+  /** Boots one on a volume, up to a s6-svscan that listens; nothing is in its scan directory yet. `group`: its limit of memory. */
+  static async boot(volume: Volume, group?: MemoryGroup): Promise<S6Container> {
     const root = `container-${(containers += 1)}`
     const argv = ['--mount', '--target', String(volume.volumes.pid), '--', 'setpriv', '--pdeathsig', 'KILL', 'unshare', '--pid', '--mount']
     const more = [
@@ -238,6 +244,8 @@ export class S6Container {
       fs.realpathSync(process.execPath),
       volume.source,
       root,
+      group?.folder ?? '',
+      group?.hierarchy.seenInside ?? '',
     ]
     const child = spawn('nsenter', [...argv, ...more], {stdio: ['ignore', 'pipe', 'pipe']})
     let output = ''

@@ -213,6 +213,16 @@ describe('a night of ticks', () => {
     expect(night.events[0]).toMatchObject({data: {since: '2025-12-31T23:59:00.000Z', next: 'hermes-svc doctor'}})
   })
 
+  it('tells what the kernel has done, by the last line of its helper', async () => {
+    const end = {
+      ...{time: '2025-12-31T23:59:00Z', event: 'end', code: 'killed', status: 'KILL', result: 'oom-kill', uptimeMs: 9},
+      ...{reason: 'failure', failures: 1, delayMs: 0},
+    }
+    const night = new Night({}, {[`${HOME}/logs/hermes-svc.jsonl`]: `${JSON.stringify(end)}\n`})
+    await night.dies().ticks(2)
+    expect(night.events).toMatchObject([{data: {what: 'is down, and should be running; it was killed by the kernel for lack of memory'}}])
+  })
+
   it('tells of a start limit, which its manager is asked about', async () => {
     for (const stdout of ['Result=start-limit-hit\n', 'Result=exit-code\nActiveState=failed\nNRestarts=4\nStartLimitBurst=3\n']) {
       const night = new Night({}, {}, {...ASK, stdout})
