@@ -13,8 +13,8 @@ import {keepOnly, write} from './write.mjs'
 
 /** Bundles beside the one of all commands; bin/hermes-svc.cjs knows them. */
 const QUICK_COMMANDS = {look: ['status', 'list', 'health'], doctor: ['doctor']}
-/** What the tick needs to tell somebody of something: to run a command, and to get out of a network through a proxy. */
-const PACKED = ['execa', 'proxy-from-env', 'https-proxy-agent']
+/** What the tick needs to tell somebody of something: to run a command, and to get out of a network through a proxy; and to see whether a configuration can be read. */
+const PACKED = ['execa', 'proxy-from-env', 'https-proxy-agent', 'yaml']
 const esbuild = await import('esbuild').catch((error) => {
   process.stderr.write(`cannot build: ${error.message}\nThe build needs the development packages: npm install --include=dev\n`)
   process.exit(1)

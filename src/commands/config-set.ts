@@ -1,4 +1,4 @@
-import {Args} from '@oclif/core'
+import {Args, Flags} from '@oclif/core'
 import {usageError} from '../errors.js'
 import type {Host} from '../host/host.js'
 import type {DefinitionRequest} from '../lifecycle/definition.js'
@@ -18,7 +18,12 @@ import {type Setting, settingOf, type SettingRequest, together} from './setting-
 /** How a variable of the gateway is named among the settings. */
 const VARIABLE = 'env.'
 
-export const configFlags = {...dryRunFlag, ...yesFlag, ...timeoutFlag}
+export const configFlags = {
+  ...dryRunFlag,
+  ...yesFlag,
+  ...timeoutFlag,
+  force: Flags.boolean({description: 'restart a gateway that works onto what it cannot load, too'}),
+}
 
 export default class ConfigSet extends ServiceCommand<typeof ConfigSet> {
   static override summary = 'Change settings of an installed service, and restart its gateway where that is needed'
@@ -39,7 +44,7 @@ env.NAME=value sets a variable of the gateway, env.NAME alone takes the value fr
   protected async execute(): Promise<CommandResult> {
     const request = setRequest(this.host, this.words)
     const target = await this.managedTarget('change')
-    return this.runChange(target, 'config set', () => planConfig(target, request, this.flags.timeout))
+    return this.runChange(target, 'config set', () => planConfig(target, request, this.flags))
   }
 }
 
@@ -89,7 +94,11 @@ function knownSetting(name: string): Setting {
 }
 
 /** The change of an installed service that an install with these settings would make. Throws as `planInstall`, and for a service that is not there. */
-export function planConfig(target: Target, request: DefinitionRequest, timeoutMs: number | undefined): Promise<Plan> {
+export function planConfig(
+  target: Target,
+  request: DefinitionRequest,
+  {timeout: timeoutMs, force}: {readonly timeout?: number | undefined; readonly force: boolean},
+): Promise<Plan> {
   requireInstalled(target, observe(target))
-  return planInstall(target, {...request, timeoutMs, force: false})
+  return planInstall(target, {...request, timeoutMs, force: false, evenBroken: force})
 }

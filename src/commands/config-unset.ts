@@ -20,6 +20,6 @@ export default class ConfigUnset extends ServiceCommand<typeof ConfigUnset> {
   protected async execute(): Promise<CommandResult> {
     const request = unsetRequest(this.host, this.words)
     const target = await this.managedTarget('change')
-    return this.runChange(target, 'config unset', () => planConfig(target, request, this.flags.timeout))
+    return this.runChange(target, 'config unset', () => planConfig(target, request, this.flags))
   }
 }

@@ -9,7 +9,8 @@ export default class Restart extends ServiceCommand<typeof Restart> {
   static override summary = 'Restart the gateway and wait until it runs under a new pid'
   static override description =
     `A gateway that works is asked to finish what it is doing first, and is never killed while it does. One that is stopped or whose event loop
-is proved wedged is killed at once. One that holds itself back after many starts is waited for; --force clears its ledger and starts it once. Ends with 0 only when the gateway was seen running under a new pid.`
+is proved wedged is killed at once. One that holds itself back after many starts is waited for; --force clears its ledger and starts it once. One that works is left running if the next one could not load its configuration, if its program does not start any more, and in the middle of an update: that is said, and ends with 1.
+Ends with 0 only when the gateway was seen running under a new pid.`
   static override examples = ['<%= config.bin %> restart', '<%= config.bin %> restart --force']
   static override flags = {
     ...allFlag,
@@ -20,7 +21,9 @@ is proved wedged is killed at once. One that holds itself back after many starts
     'answer-timeout': durationFlag('--answer-timeout', 'how long one that shows no sign of having been asked is waited for (default: 30s)'),
     'term-timeout': durationFlag('--term-timeout', 'how long it may take to stop after SIGTERM (default: 10s)'),
     'kill-timeout': durationFlag('--kill-timeout', 'how long it may take to be gone after SIGKILL (default: 5s)'),
-    force: Flags.boolean({description: 'do not let the gateway finish its work first, nor hold itself back'}),
+    force: Flags.boolean({
+      description: 'do not let the gateway finish its work first, nor hold itself back; and restart it onto what it cannot load, too',
+    }),
   }
 
   protected execute(): Promise<CommandResult> {
@@ -31,7 +34,7 @@ is proved wedged is killed at once. One that holds itself back after many starts
       terminateMs: this.flags['term-timeout'],
       killMs: this.flags['kill-timeout'],
     })
-    return this.runForAll('restart', (target) => planRestart(target, {timeoutMs, force, wedgeWindowMs, times}))
+    return this.runForAll('restart', (target) => planRestart(target, {timeoutMs, force, evenBroken: force, wedgeWindowMs, times}))
   }
 }
 

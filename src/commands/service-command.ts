@@ -103,7 +103,7 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
     const {profile, name} = {profile: target.service.profile.name, name: target.service.name}
     if (this.isDryRun) {
       const {planJson, planText} = await import('../ui/plan-text.js')
-      const plan = await this.during('see what would change', async () => makePlan())
+      const plan = this.warned(await this.during('see what would change', async () => makePlan()))
       for (const line of await planText(target.host, plan)) this.print(line)
       const json = {service: name, profile, dryRun: true, changed: false, plan: await planJson(target.host, plan)}
       return {exitStatus: ExitStatus.ok, json, outcome: null}
@@ -116,13 +116,24 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
       cancelled: () => signal.aborted,
       ...(confirm ? {confirm} : {}),
     }
-    const {plan, applied, warnings} = await change(target, () => this.during('see what is to change', async () => makePlan()), options)
+    const {plan, applied, warnings: unnoted} = await change(
+      target,
+      async () => this.warned(await this.during('see what is to change', async () => makePlan())),
+      options,
+    )
     const outcome = outcomeOf(plan)
     this.print(outcome)
-    for (const warning of warnings) this.note(`hermes-svc: ${warning}`)
+    for (const warning of unnoted) this.note(`hermes-svc: ${warning}`)
+    const warnings = [...(plan.warnings ?? []), ...unnoted]
     const changed = applied.some((step) => step.changed)
     const online = plan.runs ? await this.comesOnline(target, {outcome, beganMs, isNew: applied.length > 0}) : null
     return {exitStatus: ExitStatus.ok, json: {service: name, profile, dryRun: false, changed, outcome, online, warnings}, outcome}
+  }
+
+  /** Says what somebody should know before a plan is applied. */
+  private warned(plan: Plan): Plan {
+    for (const warning of plan.warnings ?? []) this.note(warning)
+    return plan
   }
 
   /**

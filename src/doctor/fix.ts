@@ -36,7 +36,7 @@ export async function planCure(target: Target, check: Check, options: FixOptions
   if (!makePlan) throw notCurable(target, findings)
   if (interrupting.has(check.id)) requireOutside(scene, check, findings)
   const plan = await makePlan(options)
-  const {verify: ownVerify, lasts} = plan
+  const {verify: ownVerify, lasts, warnings = []} = plan
   // A plan that would undo itself where its own outcome does not come does so here too; what came of it stands whatever the check finds then.
   const isOwnFirst = ownVerify !== undefined && !lasts
   const see: Step[] = isOwnFirst
@@ -46,7 +46,10 @@ export async function planCure(target: Target, check: Check, options: FixOptions
     if (!isOwnFirst) await ownVerify?.(progress)
     await seeItGone(target, check, wedgeWindowMs, progress)
   }
-  return {findings, plan: {title, steps: [...plan.steps, ...see], lasts: true, verify, outcome: () => `Fixed: ${outcomeOf(plan)}`}}
+  return {
+    findings,
+    plan: {title, warnings, steps: [...plan.steps, ...see], lasts: true, verify, outcome: () => `Fixed: ${outcomeOf(plan)}`},
+  }
 }
 
 async function diagnose(target: Target, check: Check, wedgeWindowMs: number): Promise<Diagnosis> {

@@ -1,3 +1,4 @@
+import {ownCommand} from '../lifecycle/own-command.js'
 import type {InstallRequest} from '../lifecycle/install.js'
 import type {Observation} from '../observe/look.js'
 import type {Plan} from '../plan/plan.js'
@@ -14,7 +15,8 @@ export async function reinstall(
   request: Partial<Pick<InstallRequest, 'command' | 'environment' | 'force' | 'keepRunning'>> = {},
 ): Promise<Plan> {
   const {planInstall} = await import('../lifecycle/install.js')
-  return planInstall(target, {environment: new Map(), policy: {}, heartbeat: {}, timeoutMs, force: false, ...request})
+  const anyway = ownCommand(target, 'install --force')
+  return planInstall(target, {anyway, environment: new Map(), policy: {}, heartbeat: {}, timeoutMs, force: false, ...request})
 }
 
 /** The service has our policy, be the definition itself ours or not. */

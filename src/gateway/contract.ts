@@ -57,6 +57,18 @@ export const HomeFile = {
   s6Logs: 'logs/gateways',
   /** @holds 0.14 hermes_cli/gateway.py */
   exitLog: 'logs/gateway-exit-diag.log',
+  /** Of a root home: an update is at work; its pid, and when it began, in seconds since the epoch. @holds 0.20 hermes_cli/update_lock.py */
+  updateLock: '.hermes-update-in-progress',
+} as const
+
+/** Files of upstream's checkout, by their paths below it. */
+export const CheckoutFile = {
+  /** Where it is below a root home, unless it was put elsewhere. @holds 0.10 hermes_cli/main.py */
+  usual: 'hermes-agent',
+  /** Its code is new, and its packages are not known to be: there from before an update installs them until they are seen to be whole. @holds 0.16 hermes_cli/main.py */
+  halfInstalled: '.update-incomplete',
+  /** Without it the mark says nothing. @holds 0.16 hermes_cli/main.py */
+  project: 'pyproject.toml',
 } as const
 
 /** Where a loop answers from itself, below a home. @holds 0.21 gateway/shutdown_watchdog.py */
@@ -294,6 +306,8 @@ export const UpstreamCommand = {
   chats: 'gateway setup',
   /** Runs it in the terminal. @holds 0.10 hermes_cli/subcommands/gateway.py */
   run: 'gateway run',
+  /** Brings its own code and packages up to date. @holds 0.10 hermes_cli/main.py */
+  update: 'update',
   /** Makes the home of a profile; its name follows. @holds 0.16 hermes_cli/profiles.py */
   newProfile: 'profile create',
 } as const
@@ -350,6 +364,8 @@ export const GatewayLimit = {
   cronDrainSec: 30,
   /** Default for the turns in hand before a planned restart. @holds 0.20 hermes_cli/config_defaults.py */
   afterTurnSec: 1800,
+  /** How long the lock of an update is heeded. @holds 0.20 hermes_cli/update_lock.py */
+  updateLockSec: 1200,
   /** What its own restart waits on top of both. @holds 0.20 hermes_cli/gateway.py */
   askMarginSec: 15,
   /** Default: more starts than that within `startWindowSec`, and it sleeps. @holds 0.18 gateway/status.py */

@@ -14,6 +14,7 @@ import {upstreamCommand} from '../service/upstream-command.js'
 import {UpstreamCommand} from '../gateway/contract.js'
 import {ownCommand} from './own-command.js'
 import {requireUsableHome} from '../service/home-check.js'
+import {commandEnvironment, requireGoodOutlook, startWarnings} from './before-restart.js'
 import {restartBudgetMs} from './budget.js'
 import {type DefinitionRequest, doorOf, isOfAnotherTool, type Rendered, renderService} from './definition.js'
 import {isFirstHomeOf, makeFirstHome} from './first-home.js'
@@ -30,6 +31,10 @@ const START_TIMEOUT_MS = 90_000
 export interface InstallRequest extends DefinitionRequest, InstallManner {
   /** Undefined: as long as it may take. */
   readonly timeoutMs: number | undefined
+  /** Restart a gateway that works onto what it cannot load, too; default: as `force`. */
+  readonly evenBroken?: boolean | undefined
+  /** What to type to have that; default: the same command with --force. */
+  readonly anyway?: string | undefined
 }
 
 /**
@@ -51,12 +56,7 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
   requireSameHome(target, seen.manager)
   const isAdopted = isOfAnotherTool(target, seen)
   if (!isAdopted || settings.commandIsGiven) {
-    const variables = {
-      ...baseEnvironment(target),
-      ...manager.definition.unitEnvironment(service, settings),
-      ...Object.fromEntries(environment),
-    }
-    await proveGatewayCommand(host, settings.command, service.account, variables)
+    await proveGatewayCommand(host, settings.command, service.account, commandEnvironment(target, settings, environment))
   }
 
   const facts = factsOf(target, rendered, whileDown !== undefined)
@@ -64,6 +64,12 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
   const {desired, restart, start, staysDown, isPutOff, kept} = decision
   if (start || restart) requireVisible(target, await askUnseen(target, seen))
   if (start) requireNoOrphan(target, seen)
+  const {evenBroken = request.force, anyway = 'the same command with --force'} = request
+  const warnings = restart
+    ? await requireGoodOutlook(target, seen, {evenBroken, anyway, isProved: true})
+    : start
+      ? await startWarnings(target, seen)
+      : []
   const steps = [
     ...(isHomeNew ? [makeFirstHome(target)] : []),
     ...notifySteps(target, request.notify),
@@ -82,6 +88,7 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
           },
         }
       : {}),
+    warnings,
     runs: desired === 'running' && !staysDown,
     undone: afterUndo(target, seen.manager.installed !== 'no', settings.command),
     outcome:
@@ -128,12 +135,6 @@ function factsOf(target: Target, {seen, files, heartbeat}: Rendered, isManagerDo
 function observeWhileDown(target: Target, request: DefinitionRequest): Observation | undefined {
   const seen = target.manager.observer.whileDown?.(target.service)
   return seen && (request.linger ?? seen.settings?.linger) ? observeWith(target, seen) : undefined
-}
-
-/** What every process that a manager starts has, so that a probe sees no more than the service will. */
-function baseEnvironment(target: Target): Record<string, string> {
-  const {account} = target.service
-  return {HOME: account.home, USER: account.name, LOGNAME: account.name, SHELL: '/bin/sh', LANG: 'C.UTF-8'}
 }
 
 /** A profile that another gateway serves has no files and no process of its own. */

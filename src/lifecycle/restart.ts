@@ -13,9 +13,11 @@ import {
   type SignalStep,
   type Step,
 } from '../plan/plan.js'
+import {requireGoodOutlook} from './before-restart.js'
 import {companionsOf, companionsText} from './companions.js'
 import {isInsideGateway, requireManaged} from './inside.js'
 import {recordIntent} from './intent.js'
+import {ownCommand} from './own-command.js'
 import {ANSWER_MS, endSteps, gatewayProcess, hasEndedAsked, KILL_MS, ladder, type LadderTimes, TERMINATE_MS} from './ladder.js'
 import {type Observation, observe, prove, requireVisible} from '../observe/look.js'
 import {restartIsDoneIfDue} from './restart-due.js'
@@ -28,6 +30,8 @@ import {waitUntilUp} from './wait.js'
 export interface RestartOptions {
   /** Begin at SIGTERM: the gateway does not finish its work first. */
   readonly force: boolean
+  /** Restart a gateway that works onto what it cannot load, too. */
+  readonly evenBroken?: boolean
   /** Bounds the whole; undefined: the sum of what each rung may take. */
   readonly timeoutMs: number | undefined
   /** How long a loop must not be seen working before it is called wedged. */
@@ -49,6 +53,8 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
   const seen = await prove(target, options.wedgeWindowMs)
   requireInstalled(target, seen)
   requireVisible(target, seen)
+  const {evenBroken = false} = options
+  const warnings = await requireGoodOutlook(target, seen, {evenBroken, anyway: ownCommand(target, 'restart --force')})
   const drain = await readDrain(target.userHost, service.profile.home)
   const times: LadderTimes = {
     drainMs: askTimeoutSec(drain) * 1000,
@@ -72,6 +78,7 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
     const {home} = service.profile
     return {
       title,
+      warnings,
       steps: [...head, {kind: 'signal', why, as: service.account, process: gateway, home, signal: GatewaySignal.restart, waitMs: 0}],
       lasts: true,
       outcome: `${service.name} was asked to restart; as this command runs inside it, that happens when the present turn is over`,
@@ -81,6 +88,7 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
   const companions = companionsOf(target, seen)
   return {
     title,
+    warnings,
     steps: [
       ...head,
       ...committing([...rungs, ...comeBack(target, seen, {gateway, rungs, force: options.force, deadlineMs})]),

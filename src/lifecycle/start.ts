@@ -1,5 +1,6 @@
 import {ExitStatus, ServiceError} from '../errors.js'
 import {failingLate, onUndo, type Plan} from '../plan/plan.js'
+import {startWarnings} from './before-restart.js'
 import {howToBegin} from './first-contact.js'
 import {recordIntent} from './intent.js'
 import {observe, type Observation, askUnseen, requireVisible} from '../observe/look.js'
@@ -45,6 +46,7 @@ export async function planStart(target: Target, options: {timeoutMs: number | un
   }
   return {
     title: `start ${service.name}`,
+    warnings: up ? [] : await startWarnings(target, seen),
     steps,
     verify: async (progress) => {
       const {timeoutMs = START_MS} = options

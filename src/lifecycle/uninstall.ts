@@ -6,6 +6,7 @@ import {desiredStateFile} from '../service/desired-state.js'
 import {takeBackShared, undoUninstall} from './install-undo.js'
 import {forgetNotify} from './notify-change.js'
 import {endOthers, isAboutToRestart} from './stop.js'
+import {forgetLastGood} from './last-good-change.js'
 import {sharedLock, sharedTick, under} from './shared.js'
 import {requireSameHome, type Target} from '../observe/where.js'
 import {waitUntilDown} from './wait.js'
@@ -46,6 +47,8 @@ export async function planUninstall(target: Target, options: {timeoutMs: number}
     // A unit that failed would stay known to the manager without its file.
     steps.push(...manager.control.settle(service))
   }
+  // They hold what is secret of the configuration.
+  if (isInstalled) steps.push(...forgetLastGood(target))
   const {settings: former} = seen.manager
   const tick = (await manager.tick.heartbeat(service, undefined)).steps
   const own = files.filter((step) => !last.includes(step))

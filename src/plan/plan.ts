@@ -235,6 +235,8 @@ export interface Plan {
     /** Instead of what a failure of its outcome says, which is about something that is not there any more. */
     readonly next: readonly string[]
   }
+  /** What somebody should know before it is done, one sentence each without its full stop; said on stderr. */
+  readonly warnings?: readonly string[]
   /** What comes of it is a gateway that runs, for people to reach. */
   readonly runs?: boolean
   /** Said after success, or instead if there is nothing to do; a function where only then it is known. */

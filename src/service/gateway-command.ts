@@ -1,7 +1,7 @@
 import {UpstreamCommand} from '../gateway/contract.js'
 import path from 'node:path'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
-import {type Account, type Door, type Host, HostError} from '../host/host.js'
+import {type Account, type AccountHost, type Door, type Host, HostError} from '../host/host.js'
 import {splitCommandLine} from './command-line.js'
 import {otherWriterOf, TEMPORARY_FOLDERS} from './home-check.js'
 import {TRY_TIMEOUT_MS, tryGateway} from './gateway-try.js'
@@ -121,31 +121,65 @@ export async function proveGatewayCommand(
   const refused = refusedCommand(argv)
   if (refused) throw fail(refused)
   const asUser = host.as(account)
-  const stat = lookAt(asUser, program)
-  if (!stat) throw fail(`${program} does not exist, or ${account.name} cannot see it`)
+  const missing = notAProgram(asUser, program)
+  if (missing) throw fail(missing)
   const places = [path.normalize(program), asUser.realPath(program) ?? program]
   if (TEMPORARY_FOLDERS.some((folder) => places.some((place) => place.startsWith(`${folder}/`)))) {
     throw fail(`${program} is in a temporary folder and would be gone after a restart of the machine`)
   }
-  if (stat.kind !== 'file') throw fail(`${program} is a ${stat.kind}, not a program`)
-  if (!asUser.isExecutable(program)) throw fail(`${account.name} may not execute ${program} (mode ${stat.mode.toString(8)})`)
   // Who can turn a link elsewhere can replace the program too.
   const writer = places.map((place) => otherWriterOf(asUser, place, account)).find((found) => found !== undefined)
   if (writer) throw fail(writer)
-  const interpreter = missingInterpreter(asUser, program, environment.PATH ?? '')
-  if (interpreter)
-    throw fail(`${program} needs the interpreter ${JSON.stringify(interpreter)}, which does not exist, or ${account.name} cannot see it`)
+  const failed = await failsToStart(asUser, argv, environment)
+  if (failed) throw fail(failed.why, failed.evidence)
+}
 
+/** Why a gateway's program does not start; `isTime`: it gave no answer, which a machine that is busy may be the reason of. */
+export interface StartFault {
+  readonly why: string
+  readonly evidence: readonly string[]
+  readonly isTime: boolean
+}
+
+/**
+ * Sees whether a gateway's program starts at all: it is there, its user may execute it, and `--version` answers in the environment that the service has, but
+ * for its home. Undefined if it does. `asUser`: the account's own door.
+ */
+export async function failsToStart(
+  asUser: AccountHost,
+  argv: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<StartFault | undefined> {
+  const [program = ''] = argv
+  const failed = (why: string, evidence: readonly string[] = [], isTime = false): StartFault => ({why, evidence, isTime})
+  const missing = notAProgram(asUser, program)
+  if (missing) return failed(missing)
+  const interpreter = missingInterpreter(asUser, program, environment.PATH ?? '')
+  if (interpreter) {
+    return failed(
+      `${program} needs the interpreter ${JSON.stringify(interpreter)}, which does not exist, or ${asUser.account.name} cannot see it`,
+    )
+  }
   const result = await tryGateway(asUser, argv, environment)
-  if (result.code === 0) return
+  if (result.code === 0) return undefined
   const lines = `${result.stdout}\n${result.stderr}`
     .split('\n')
     .filter((line) => line.trim() !== '')
     .slice(-10)
-  const missing = /No module named '?([\w.]+)'?/.exec(result.stderr)
-  if (missing) throw fail(`${program} runs, but the Python module ${missing[1]} is missing from its environment`, lines)
-  if (result.failure === 'TIMEOUT') throw fail(`${[...argv, '--version'].join(' ')} gave no answer in ${TRY_TIMEOUT_MS / 1000} s`, lines)
-  throw fail(`${[...argv, '--version'].join(' ')} ended with ${result.failure ?? result.signal ?? `exit status ${result.code}`}`, lines)
+  const module = /No module named '?([\w.]+)'?/.exec(result.stderr)
+  if (module) return failed(`${program} runs, but the Python module ${module[1]} is missing from its environment`, lines)
+  const said = [...argv, '--version'].join(' ')
+  if (result.failure === 'TIMEOUT') return failed(`${said} gave no answer in ${TRY_TIMEOUT_MS / 1000} s`, lines, true)
+  return failed(`${said} ended with ${result.failure ?? result.signal ?? `exit status ${result.code}`}`, lines)
+}
+
+function notAProgram(asUser: AccountHost, program: string): string | undefined {
+  const stat = lookAt(asUser, program)
+  const {name} = asUser.account
+  if (!stat) return `${program} does not exist, or ${name} cannot see it`
+  if (stat.kind !== 'file') return `${program} is a ${stat.kind}, not a program`
+  if (!asUser.isExecutable(program)) return `${name} may not execute ${program} (mode ${stat.mode.toString(8)})`
+  return undefined
 }
 
 /** Why a command cannot be carried through a definition exactly; undefined if it can. Arguments may hold any character of Unicode. */

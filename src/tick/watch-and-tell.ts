@@ -1,5 +1,6 @@
 import type {ProcessInfo} from '../gateway/process-info.js'
 import {type Doors, HostError} from '../host/host.js'
+import {keepGood} from './keep-good.js'
 import {type NotifiedService, notify, type Telling} from './notify.js'
 import type {Tick} from './tick.js'
 import {watch} from './watchdog.js'
@@ -19,8 +20,9 @@ export interface Attended {
   readonly telling: Telling | undefined
 }
 
-/** The parts of a tick that follow the proof: the watchdog's, and what is to be told. Whether somebody can be told is no matter of the tick. Never throws for what it finds. */
+/** The parts of a tick that follow the proof: what it works with is kept, the watchdog's, and what is to be told. Whether somebody can be told is no matter of the tick. Never throws for what it finds. */
 export async function watchAndTell(doors: Doors, service: AttendedService, ticked: Tick): Promise<Attended> {
+  await keepGood(doors, service.home, ticked)
   const {watchdogTicks: limit} = service
   const watched = limit === null ? undefined : await watch(doors, {...service, limit}, ticked)
   const lines = watched ? [watched.line] : []

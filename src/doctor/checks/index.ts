@@ -16,6 +16,7 @@ const OWN = {
   'stop-timeout': () => import('./stop-timeout.js'),
   path: () => import('./path.js'),
   'orphan-gateway': () => import('./orphan-gateway.js'),
+  config: () => import('./config.js'),
   'zombie-pid': () => import('./zombie-pid.js'),
   'fatal-config': () => import('./fatal-config.js'),
   'kept-down': () => import('./kept-down.js'),

@@ -1,0 +1,81 @@
+import {beforeAll, expect, it} from 'vitest'
+import type {Account} from '../../src/host/host.js'
+import {describeOnSystemd} from '../support/machines.js'
+import {doctor} from '../support/doctor-row.js'
+import {TestService} from '../support/test-service.js'
+
+const GOOD = 'model:\n  default: good\n'
+const BROKEN = 'model:\n  default: good\n bad\n'
+
+await describeOnSystemd('a configuration that the gateway cannot load', (machine) => {
+  let user: Account
+
+  beforeAll(async () => {
+    user = await machine().addUser('alice')
+  })
+
+  async function running(config: string): Promise<{service: TestService; pid: number; write: (text: string) => Promise<void>}> {
+    const service = await TestService.make(machine(), user)
+    const write = (text: string) => machine().writeText(`${service.home}/config.yaml`, text, {user})
+    await write(GOOD)
+    await service.must('install')
+    await write(config)
+    return {service, pid: (await service.status()).verdict.pid ?? 0, write}
+  }
+  const read = async (file: string) => (await machine().exec(['cat', file], {user})).stdout
+
+  it('keeps restart and an install from ending the gateway, which goes on; --force restarts it, and it is said', async () => {
+    const {service, pid} = await running(BROKEN)
+    for (const refused of [await service.run('restart'), await service.run('config:set', ['env.X=1'])]) {
+      expect(refused.code).toBe(1)
+      expect(refused.stderr).toMatch(/was left running \(pid \d+\): .*config\.yaml:3:\d+: /)
+    }
+    expect((await service.status()).verdict).toMatchObject({state: 'alive', pid})
+
+    const forced = await service.run('restart', ['--force'])
+
+    expect(forced.code).toBe(0)
+    expect(forced.stderr).toMatch(/The gateway cannot load its configuration.*config\.yaml:3:/)
+    const {verdict} = await service.status()
+    expect(verdict.state).toBe('alive')
+    expect(verdict.pid).not.toBe(pid)
+  })
+
+  it('is told by start, which starts it all the same', async () => {
+    const {service} = await running(BROKEN)
+    await service.must('stop')
+    const started = await service.run('start')
+    expect(started.code).toBe(0)
+    expect(started.stderr).toMatch(/The gateway cannot load its configuration.*config\.yaml:3:/)
+  })
+
+  it('is found by doctor, and put back by fix config alone, from what the tick has kept', async () => {
+    const {service, pid, write} = await running(BROKEN)
+    const folder = `${service.home}/.hermes-svc/last-good`
+    await machine().exec(['mkdir', '-p', folder], {user})
+    await machine().writeText(`${folder}/config-20260101000000000.yaml`, GOOD, {user})
+    const {exit, findings} = await doctor(service)
+    expect(exit).toBe(1)
+    expect(findings.map(({id, kind}) => `${id} ${kind}`)).toEqual(['config unparsable'])
+    await service.run('doctor', ['--fix', '--yes'])
+    expect(await read(`${service.home}/config.yaml`)).toBe(BROKEN)
+
+    const shown = await service.run('fix:config', ['--dry-run'])
+    expect(shown.stdout).toMatch(/^\s+- bad$/m)
+    const fixed = await service.run('fix:config', ['--yes'])
+
+    expect([fixed.code, await read(`${service.home}/config.yaml`)]).toEqual([0, GOOD])
+    const aside = (await machine().exec(['sh', '-c', `cat ${service.home}/config.yaml.broken-*`], {user})).stdout
+    expect(aside).toBe(BROKEN)
+    expect((await doctor(service)).findings).toEqual([])
+    expect((await service.status()).verdict.pid).toBe(pid)
+    await write(GOOD)
+    await service.must('restart')
+  })
+
+  it('is none where the home has no file, and where it is what people write', async () => {
+    const {service} = await running('# mine\r\nmodel: {default: "x",\r\nprovider: y}\r\nmodel: twice\r\n')
+    expect((await doctor(service)).findings).toEqual([])
+    await service.must('restart')
+  })
+})
