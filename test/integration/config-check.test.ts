@@ -73,6 +73,39 @@ await describeOnSystemd('a configuration that the gateway cannot load', (machine
     await service.must('restart')
   })
 
+  it('is told apart from one that is of a wrong type, that its user cannot read, and from half of an update', async () => {
+    const {service, write} = await running('- a\n')
+    const found = async () => (await doctor(service)).findings.map(({id, kind}) => `${id} ${kind}`)
+    expect(await found()).toEqual(['config wrong-type'])
+    await write(GOOD)
+    await service.sh('printf "A=1\\n" > "$1/.env" && chmod 0 "$1/.env"', [service.home], {user})
+    expect(await found()).toEqual(['config unreadable'])
+    expect((await service.run('restart')).stderr).toMatch(/\.env: alice cannot read it \(EACCES\)/)
+    await service.sh('rm -f "$1/.env" && mkdir -p "$2" && touch "$2/pyproject.toml" && echo pid=999999999 > "$2/.update-incomplete"', [
+      service.home,
+      `${user.home}/.hermes/hermes-agent`,
+    ])
+    expect(await found()).toEqual(['config update-cut-off'])
+    expect((await service.run('restart')).stderr).toContain('an update of the gateway was cut off')
+    await service.sh('rm -r "$1"', [`${user.home}/.hermes/hermes-agent`])
+    expect(await found()).toEqual([])
+  })
+
+  it('refuses a program that does not start any more', async () => {
+    const service = await TestService.make(machine(), user)
+    const program = `${user.home}/bin/hermes-of-its-own`
+    await service.sh('mkdir -p "$(dirname "$1")" && cp ~/.hermes/bin/hermes "$1"', [program], {user})
+    await service.must('install', ['--command', program])
+    const {pid} = (await service.status()).verdict
+    await machine().writeText(program, '#!/bin/sh\necho "ModuleNotFoundError: No module named \'yaml\'" >&2\nexit 1\n', {user})
+    expect((await service.run('restart')).stderr).toContain('alice may not execute')
+    await service.sh('chmod 755 "$1"', [program])
+    const refused = await service.run('restart')
+    expect(refused.code).toBe(1)
+    expect(refused.stderr).toContain('the Python module yaml is missing from its environment')
+    expect((await service.status()).verdict).toMatchObject({state: 'alive', pid})
+  })
+
   it('is none where the home has no file, and where it is what people write', async () => {
     const {service} = await running('# mine\r\nmodel: {default: "x",\r\nprovider: y}\r\nmodel: twice\r\n')
     expect((await doctor(service)).findings).toEqual([])

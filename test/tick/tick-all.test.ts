@@ -62,6 +62,27 @@ describe('a run of the tick', () => {
     expect(isTicked(host)).toBe(false)
   })
 
+  it('keeps the configuration of a gateway that has worked with it for five minutes, once', async () => {
+    const host = machine({[`${SUPPORT}/hermes-gateway/settings.json`]: settings()})
+    host.put('/proc/uptime', '1000.00 1.00\n')
+    host.put(`${HOME}/config.yaml`, {text: 'model: x\n', modifiedMs: host.nowMs() - 600_000})
+    expect([await tickOn(host), await tickOn(host)]).toEqual([[], []])
+    const written = host.changes.flatMap((change) => (change.kind === 'writeAtomic' ? [change] : []))
+    expect(written.map(({path, text}) => [path.replace(/\d{17}/, 'TIME'), text])).toEqual([
+      [`${HOME}/.hermes-svc/last-good/config-TIME.yaml`, 'model: x\n'],
+      [`${HOME}/.hermes-svc/last-good/seen`, expect.stringMatching(/^\d+ 9\n$/)],
+    ])
+  })
+
+  it('ticks also where nothing can be kept', async () => {
+    const host = machine({[`${SUPPORT}/hermes-gateway/settings.json`]: settings()})
+    host.put('/proc/uptime', '1000.00 1.00\n')
+    host.put(`${HOME}/config.yaml`, {text: 'model: x\n', modifiedMs: host.nowMs() - 600_000})
+    host.put(`${HOME}/.hermes-svc`, 'no folder')
+    expect(await tickOn(host)).toEqual([])
+    expect(isTicked(host)).toBe(true)
+  })
+
   it('says nothing of a gateway that is down', async () => {
     const host = machine({[`${SUPPORT}/hermes-gateway/settings.json`]: settings()})
     host.drop(`/proc/${PID}`)
