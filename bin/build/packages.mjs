@@ -1,5 +1,6 @@
 import {builtinModules} from 'node:module'
 import path from 'node:path'
+import zlib from 'node:zlib'
 import {DIST, ROOT} from './places.mjs'
 
 /**
@@ -60,8 +61,9 @@ export function noPackages(what) {
 }
 
 /**
- * For what is one file, stands alone, and seldom needs these packages: each is a text in it, which is compiled when it is imported with `import('name')`. As code, what is
- * hardly ever run would still be read at each start: those of the tick cost it a tenth of a start of node. `metafiles` gets what esbuild says of each.
+ * For what is one file, stands alone, and seldom needs these packages: each is a text in it, compressed, which is compiled when it is imported with `import('name')`. As code, what is
+ * hardly ever run would still be read at each start: those of the tick cost it a tenth of a start of node, and uncompressed still half of that. `metafiles` gets what esbuild
+ * says of each.
  */
 export function packedPackages(esbuild, options, needed, metafiles) {
   return {
@@ -74,10 +76,11 @@ export function packedPackages(esbuild, options, needed, metafiles) {
         const stdin = {contents: `module.exports = require(${JSON.stringify(name)})`, resolveDir: ROOT}
         const {outputFiles, metafile} = await esbuild.build({...options, stdin, outfile: path.join(DIST, 'packed.cjs')})
         metafiles.push(metafile)
-        const code = outputFiles[0].text
+        const code = zlib.brotliCompressSync(outputFiles[0].contents).toString('base64')
         return {
           contents: `const packed = {exports: {}}
-            require('node:vm').compileFunction(${JSON.stringify(code)}, ['module', 'exports', 'require'])(packed, packed.exports, require)
+            const code = require('node:zlib').brotliDecompressSync(Buffer.from('${code}', 'base64')).toString()
+            require('node:vm').compileFunction(code, ['module', 'exports', 'require'])(packed, packed.exports, require)
             module.exports = packed.exports`,
         }
       })

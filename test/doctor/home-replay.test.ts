@@ -81,6 +81,9 @@ const BROKEN: Readonly<Record<string, Broken>> = {
     init(machine)
     tokenLock(machine, '/var/tmp/locks/slack.lock', {pid: 1, start_time: 999_999_999, scope: 'slack-app-token'})
   }),
+  'config unparsable': running((machine) => machine.host.put(`${machine.home}/config.yaml`, 'model:\n  default: good\n bad\n')),
+  'config wrong-type': running((machine) => machine.host.put(`${machine.home}/config.yaml`, '- a\n')),
+  'config unreadable': running((machine) => machine.host.put(`${machine.home}/.env`, {text: 'A=1\n', uid: 0, gid: 0, mode: 0o600})),
 }
 
 /** What doctor sees where the manager says what it once said of a service in this state, and all else is as on the fake machine. */
@@ -113,7 +116,15 @@ describe('what is broken in a home', () => {
     it.each(homeRows)('is found by doctor as $id $kind and nothing else: $how', async ({id, kind, severity, what, install = []}) => {
       const broken = BROKEN[`${id} ${kind}`]
       if (!broken) throw new Error('it is not replayed')
-      const checks = await loadChecks(['zombie-pid', 'orphan-gateway', 'stale-state', 'stale-marker', 'stale-token-lock', 'desired-state'])
+      const checks = await loadChecks([
+        'zombie-pid',
+        'orphan-gateway',
+        'stale-state',
+        'stale-marker',
+        'stale-token-lock',
+        'desired-state',
+        'config',
+      ])
       const {findings} = await examine(await replayed(manager, broken, install.length > 0), checks)
       expect(findings).toMatchObject([{id, kind, severity, what: expect.stringMatching(what) as string}])
     })

@@ -258,4 +258,49 @@ const markers: Row[] = [
   },
 ]
 
-export const homeRows: readonly Row[] = [...staleState, ...desiredState, ...markers]
+/** A config.yaml that a gateway has worked with, as a tick keeps it. */
+export const KEPT_CONFIG = 'model:\n  default: good\n'
+const KEEP = `mkdir -p "$1/.hermes-svc/last-good" && printf 'model:\\n  default: good\\n' >"$1/.hermes-svc/last-good/config-20260101000000000.yaml"`
+
+const configuration: Row[] = [
+  {
+    id: 'config',
+    kind: 'unparsable',
+    severity: 'error',
+    how: 'a config.yaml with a line that fits nothing, and one that worked kept by the tick',
+    what: /config\.yaml:3:\d+: /,
+    break: async (service) => {
+      await service.sh(`${KEEP} && printf 'model:\\n  default: good\\n bad\\n' >"$1/config.yaml"`, [service.home], {user: service.user})
+      // What somebody has written is not taken back unasked.
+      await service.run('doctor', ['--fix', '--yes'])
+      expect(await service.machine.readText(`${service.home}/config.yaml`)).toContain(' bad')
+    },
+    after: async (service) => {
+      expect(await service.machine.readText(`${service.home}/config.yaml`)).toBe(KEPT_CONFIG)
+      expect(await service.sh('cat "$1"/config.yaml.broken-*', [service.home])).toBe('model:\n  default: good\n bad\n')
+    },
+  },
+  {
+    id: 'config',
+    kind: 'wrong-type',
+    severity: 'error',
+    how: 'a config.yaml that is a list',
+    provedBy: 'test/doctor/home-replay.test.ts',
+    what: /config\.yaml: it is a list, and the gateway needs settings with names/,
+    break: whileUp(`${KEEP} && printf -- '- a\\n' >"$1/config.yaml"`),
+  },
+  {
+    id: 'config',
+    kind: 'unreadable',
+    severity: 'error',
+    how: 'an .env with mode 000',
+    what: /\.env: \w+ cannot read it \(EACCES\)/,
+    break: whileUp('printf "A=1\\n" >"$1/.env" && chmod 0 "$1/.env"'),
+    fix: null,
+    cureByHand: async (service) => {
+      await service.sh('rm -f "$1/.env"', [service.home])
+    },
+  },
+]
+
+export const homeRows: readonly Row[] = [...staleState, ...desiredState, ...markers, ...configuration]
