@@ -116,11 +116,11 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
       cancelled: () => signal.aborted,
       ...(confirm ? {confirm} : {}),
     }
-    const {plan, applied, warnings: unnoted} = await change(
-      target,
-      async () => this.warned(await this.during('see what is to change', async () => makePlan())),
-      options,
-    )
+    const {
+      plan,
+      applied,
+      warnings: unnoted,
+    } = await change(target, async () => this.warned(await this.during('see what is to change', async () => makePlan())), options)
     const outcome = outcomeOf(plan)
     this.print(outcome)
     for (const warning of unnoted) this.note(`hermes-svc: ${warning}`)

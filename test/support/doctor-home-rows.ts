@@ -259,7 +259,7 @@ const markers: Row[] = [
 ]
 
 /** A config.yaml that a gateway has worked with, as a tick keeps it. */
-export const KEPT_CONFIG = 'model:\n  default: good\n'
+const KEPT_CONFIG = 'model:\n  default: good\n'
 const KEEP = `mkdir -p "$1/.hermes-svc/last-good" && printf 'model:\\n  default: good\\n' >"$1/.hermes-svc/last-good/config-20260101000000000.yaml"`
 
 const configuration: Row[] = [
