@@ -35,5 +35,5 @@ export async function tellLost(target: Target, findings: readonly Finding[], sig
   const state = {...before, memory, outbox: await queued(target, source, told, {settings, state: before, keys, nowMs})}
   if (JSON.stringify(state) === JSON.stringify(before) && state.outbox.waiting.length === 0) return []
   writeNotifyState(userHost, home, state, file)
-  return deliverAll(userHost, home, {settings, state, file}, signal)
+  return deliverAll(userHost, home, {settings, state, file}, {whole: signal, prompt: signal})
 }

@@ -16,7 +16,7 @@ import type {HeartbeatSettings, ServiceSettings} from '../service/settings.js'
 import {clearDeadRecord} from './stale-record.js'
 import type {Place} from '../observe/place.js'
 import {writePlannedStop} from '../gateway/signal-gateway.js'
-import {DELIVERY_DEADLINE_MS} from '../notify/event.js'
+import {deliveryTime} from '../notify/event.js'
 import {told, watchAndTell} from '../tick/watch-and-tell.js'
 import type {RunWish} from '../service/run-record.js'
 import {RunMark} from './run-mark.js'
@@ -267,8 +267,7 @@ export class Keeper {
     }
     const {lines, telling} = await watchAndTell({host, userHost}, service, ticked)
     for (const line of lines) say(line)
-    const signal = AbortSignal.any([this.over.signal, AbortSignal.timeout(DELIVERY_DEADLINE_MS)])
-    for (const line of telling ? await told(telling, signal) : []) say(line)
+    for (const line of telling ? await told(telling, deliveryTime(heartbeat.intervalSec * 1000, this.over.signal)) : []) say(line)
   }
 
   /** True for what was started here, or by the wrapper that was. */

@@ -1,5 +1,6 @@
 import type {AccountHost} from '../host/host.js'
 import {dispatch} from './dispatch.js'
+import type {DeliveryTime} from './event.js'
 import type {NotifySettings} from './notify-file.js'
 import {type NotifyState, writeNotifyState} from './notify-state.js'
 import {delivered, faultAfter} from './outbox.js'
@@ -18,19 +19,19 @@ export interface ToDeliver {
 }
 
 /**
- * Tells the targets of what waits for them, fetches the ping, and notes what came of it. `host`: the account's whose home it is. Ends when `signal` is aborted.
+ * Tells the targets of what waits for them, fetches the ping, and notes what came of it. `host`: the account's whose home it is. Ends when its time is over.
  * Returns lines for the log: of what has begun to fail. Throws HostError where it cannot be noted.
  */
 export async function deliverAll(
   host: AccountHost,
   home: string,
   {settings, state, file, pinged}: ToDeliver,
-  signal: AbortSignal,
+  time: DeliveryTime,
 ): Promise<string[]> {
   const nowMs = host.nowMs()
   const [attempts, whyNot] = await Promise.all([
-    dispatch(host, settings.targets, state.outbox, {nowMs, signal}),
-    pinged === undefined ? undefined : ping(host, pinged, signal),
+    dispatch(host, settings.targets, state.outbox, {nowMs, time}),
+    pinged === undefined ? undefined : ping(host, pinged, time.prompt),
   ])
   const outbox = attempts.reduce((left, {key, event, delivery}) => delivered(left, key, event.id, delivery, nowMs), state.outbox)
   const pingFault = pinged === undefined ? state.pingFault : whyNot === undefined ? undefined : faultAfter(state.pingFault, whyNot, nowMs)

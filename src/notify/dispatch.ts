@@ -1,6 +1,6 @@
 import type {Door} from '../host/host.js'
 import type {Delivery} from './deliver.js'
-import type {NotifyEvent} from './event.js'
+import type {DeliveryTime, NotifyEvent} from './event.js'
 import {due, type Outbox} from './outbox.js'
 import {parseTarget} from './target.js'
 import {targetKey} from './target-key.js'
@@ -15,19 +15,20 @@ export interface Attempt {
 
 /**
  * Tells the targets of all that waits for them: all of them at once, each in order, and no further after a failure that may pass. `door`: of the account
- * whose targets they are. It ends when `signal` is aborted, whatever has not been told by then. Never throws.
+ * whose targets they are. It ends when its time is over, whatever has not been told by then. Never throws.
  */
 export async function dispatch(
   door: Door,
   targets: readonly string[],
   outbox: Outbox,
-  {nowMs, signal}: {readonly nowMs: number; readonly signal: AbortSignal},
+  {nowMs, time}: {readonly nowMs: number; readonly time: DeliveryTime},
 ): Promise<Attempt[]> {
   const waiting = due(outbox, nowMs)
   const attempts = await Promise.all(
     targets.map(async (target) => {
       const key = targetKey(target)
       const made: Attempt[] = []
+      const signal = outbox.faults[key] ? time.whole : time.prompt
       for (const event of waiting.get(key) ?? []) {
         const delivery = await tell(door, target, event, signal)
         made.push({key, event, delivery})

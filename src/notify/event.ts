@@ -34,3 +34,23 @@ export interface NotifyEvent {
 
 /** How long telling may take, of all events and all targets together. */
 export const DELIVERY_DEADLINE_MS = 10_000
+/** Less than that is too little for a server far away. */
+const LEAST_DEADLINE_MS = 2000
+
+/** How long telling may take; each ends when its signal is aborted. */
+export interface DeliveryTime {
+  readonly whole: AbortSignal
+  /** For a target that has answered so far, and for a ping. */
+  readonly prompt: AbortSignal
+}
+
+/**
+ * The time that a tick has for it. The next tick waits for the end of this one, so where ticks are frequent it is half of the time between two of them. A
+ * target that did not answer in that has the whole of it when it is tried again, which is after a pause of a minute and more.
+ */
+export function deliveryTime(tickEveryMs: number, over?: AbortSignal): DeliveryTime {
+  const within = (ms: number) => AbortSignal.any([AbortSignal.timeout(ms), ...(over ? [over] : [])])
+  const whole = within(DELIVERY_DEADLINE_MS)
+  const promptMs = Math.max(LEAST_DEADLINE_MS, tickEveryMs / 2)
+  return {whole, prompt: promptMs < DELIVERY_DEADLINE_MS ? AbortSignal.any([whole, AbortSignal.timeout(promptMs)]) : whole}
+}

@@ -5,6 +5,7 @@ import {PlatformWord} from '../gateway/contract.js'
 import {stateOf} from '../gateway/observation.js'
 import {ageMs, readProcess} from '../gateway/process.js'
 import {GATEWAY, type Known, sightOf} from '../notify/conditions.js'
+import type {DeliveryTime} from '../notify/event.js'
 import {readNotify} from '../notify/notify-file.js'
 import {type NotifyState, notifyStateFile, readNotifyState, writeNotifyState} from '../notify/notify-state.js'
 import {due} from '../notify/outbox.js'
@@ -31,8 +32,8 @@ export interface NotifiedService extends EventSource {
 
 /** What is still to be done of a tick's telling: what takes its time, and is done for all services at once. */
 export interface Telling {
-  /** Tells the targets, and pings; ends when `signal` is aborted. Returns lines for the log. Never throws for what it finds. */
-  readonly deliver: (signal: AbortSignal) => Promise<string[]>
+  /** Tells the targets, and pings, as long as it has time. Returns lines for the log. Never throws for what it finds. */
+  readonly deliver: (time: DeliveryTime) => Promise<string[]>
 }
 
 /** What is recent of the home's journal: some ends of the gateway. */
@@ -70,9 +71,9 @@ export async function notify(doors: Doors, service: NotifiedService, ticked: Tic
   const pinged = settings.ping === undefined ? undefined : pingOf(settings.ping, known, memory)
   if (due(outbox, nowMs).size === 0 && pinged === undefined) return undefined
   return {
-    deliver: async (signal) => {
+    deliver: async (time) => {
       const {deliverAll} = await import('../notify/deliver-all.js')
-      return deliverAll(userHost, home, {settings, state, file: notifyStateFile(home), pinged}, signal)
+      return deliverAll(userHost, home, {settings, state, file: notifyStateFile(home), pinged}, time)
     },
   }
 }

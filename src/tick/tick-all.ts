@@ -4,7 +4,7 @@ import path from 'node:path'
 import {tick} from './tick.js'
 import {type Host, HostError} from '../host/host.js'
 import {parseSettings, type ServiceSettings} from '../service/settings.js'
-import {DELIVERY_DEADLINE_MS} from '../notify/event.js'
+import {deliveryTime} from '../notify/event.js'
 import type {Telling} from './notify.js'
 import {told, watchAndTell} from './watch-and-tell.js'
 
@@ -30,13 +30,14 @@ export async function tickAll(host: Host, places: TickPlaces): Promise<TickLine[
   const ticked = await Promise.all(folders.map((folder) => tickService(host, places, folder)))
   const lines = ticked.flatMap((one) => one.lines)
   const tellings = ticked.flatMap(({name, telling}) => (telling ? [{name, telling}] : []))
+  const everySec = Math.min(...ticked.flatMap(({intervalSec}) => intervalSec ?? []))
   // Once every gateway has had its tick: a receiver that does not answer keeps none of them waiting.
-  return tellings.length === 0 ? lines : [...lines, ...(await tellAll(tellings))]
+  return tellings.length === 0 ? lines : [...lines, ...(await tellAll(tellings, everySec * 1000))]
 }
 
-async function tellAll(tellings: readonly {readonly name: string; readonly telling: Telling}[]): Promise<TickLine[]> {
-  const signal = AbortSignal.timeout(DELIVERY_DEADLINE_MS)
-  const lines = await Promise.all(tellings.map(async ({name, telling}) => linesOf(name, await told(telling, signal))))
+async function tellAll(tellings: readonly {readonly name: string; readonly telling: Telling}[], tickEveryMs: number): Promise<TickLine[]> {
+  const time = deliveryTime(tickEveryMs)
+  const lines = await Promise.all(tellings.map(async ({name, telling}) => linesOf(name, await told(telling, time))))
   return lines.flat()
 }
 
@@ -46,6 +47,8 @@ interface TickedService {
   readonly name: string
   readonly lines: readonly TickLine[]
   readonly telling?: Telling | undefined
+  /** How often it wants to be ticked; the most demanding one has all of them ticked as often. */
+  readonly intervalSec?: number
 }
 
 async function tickService(host: Host, places: TickPlaces, folder: string): Promise<TickedService> {
@@ -77,7 +80,8 @@ async function tickService(host: Host, places: TickPlaces, folder: string): Prom
     ...(whyKeptDown ? {whyKeptDown: () => whyKeptDown(folder, settings)} : {}),
   }
   const attended = await watchAndTell(doors, service, ticked)
-  return {name, lines: [...lines, ...linesOf(name, attended.lines)], telling: attended.telling}
+  const {intervalSec} = heartbeat
+  return {name, lines: [...lines, ...linesOf(name, attended.lines)], telling: attended.telling, intervalSec}
 }
 
 /** Its manager made it when it started the service, in this container or on this machine, since a boot clears such places. */

@@ -1,5 +1,6 @@
 import type {ProcessInfo} from '../gateway/process-info.js'
 import {type Doors, HostError} from '../host/host.js'
+import type {DeliveryTime} from '../notify/event.js'
 import {keepGood} from './keep-good.js'
 import {type NotifiedService, notify, type Telling} from './notify.js'
 import type {Tick} from './tick.js'
@@ -34,10 +35,10 @@ export async function watchAndTell(doors: Doors, service: AttendedService, ticke
   }
 }
 
-/** Tells it, as long as `signal` lets it. Returns lines for the log. Never throws for what it finds. */
-export async function told({deliver}: Telling, signal: AbortSignal): Promise<string[]> {
+/** Tells it, as long as there is time. Returns lines for the log. Never throws for what it finds. */
+export async function told({deliver}: Telling, time: DeliveryTime): Promise<string[]> {
   try {
-    return await deliver(signal)
+    return await deliver(time)
   } catch (error) {
     if (error instanceof HostError) return [`what was to be told could not be noted: ${error.message}`]
     throw error

@@ -123,7 +123,7 @@ await describeOnSystemd('who is told', (machine) => {
       await receiver.answers('hang')
       await service.configure({exit_on_start: {code: 78}})
       await service.systemctl('kill', '--signal=SIGKILL', service.unit)
-      // While a receiver hangs the next tick of a second comes when it has been given up, 10 s later.
+      // While a receiver hangs the next tick of a second comes when it has been given up, 2 s later; one that has failed before has 10 s.
       const noted = async () => (await machine().readText(`${service.home}/logs/hermes-svc.jsonl`)) ?? ''
       await waitFor(async () => (await noted()).includes('"fatal-config"') && (await receiver.taken()).length > 0, 'the first try')
       await service.configure({})
