@@ -1,4 +1,5 @@
-// npm run docs [-- --check]: writes what the commands say of themselves into the README, between its markers, and into man/hermes-svc.1.
+// npm run docs [-- --check]: writes what the commands say of themselves into the README, between its markers, and into man/hermes-svc.1, and what the checks say
+// of themselves into docs/doctor.md.
 // With --check nothing is written, and it ends with 1 if they are not as they would be written. It reads oclif.manifest.json, so build first.
 import fs from 'node:fs'
 import path from 'node:path'
@@ -7,8 +8,7 @@ import {fileURLToPath} from 'node:url'
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const README = path.join(ROOT, 'README.md')
 const MAN = path.join(ROOT, 'man', 'hermes-svc.1')
-const BEGIN = '<!-- reference:begin -->'
-const END = '<!-- reference:end -->'
+const DOCTOR = path.join(ROOT, 'docs', 'doctor.md')
 /** A date that is not the day of a change would make the page another one each day. */
 const TITLE = /^\.TH HERMES\\-SVC 1 ([\d-]+) /m
 
@@ -46,10 +46,13 @@ const readme = fs.readFileSync(README, 'utf8')
 const old = fs.existsSync(MAN) ? fs.readFileSync(MAN, 'utf8') : ''
 const date = TITLE.exec(old)?.[1] ?? today()
 const page = manPage(date) === old ? old : manPage(today())
-const reference = withReference(readme)
+const reference = between(readme, 'README.md', 'reference', markdown())
+const doctor = fs.readFileSync(DOCTOR, 'utf8')
+const pages = between(doctor, 'docs/doctor.md', 'checks', checkPages())
 
 if (process.argv.includes('--check')) {
-  const stale = [...(reference === readme ? [] : ['README.md']), ...(page === old ? [] : ['man/hermes-svc.1'])]
+  const texts = {'README.md': reference === readme, 'man/hermes-svc.1': page === old, 'docs/doctor.md': pages === doctor}
+  const stale = Object.keys(texts).filter((name) => !texts[name])
   if (stale.length > 0) {
     process.stderr.write(`not as the commands are: ${stale.join(', ')}; run: npm run docs\n`)
     process.exitCode = 1
@@ -57,6 +60,7 @@ if (process.argv.includes('--check')) {
 } else {
   fs.mkdirSync(path.dirname(MAN), {recursive: true})
   fs.writeFileSync(README, reference)
+  fs.writeFileSync(DOCTOR, pages)
   fs.writeFileSync(MAN, page)
 }
 
@@ -64,8 +68,8 @@ if (process.argv.includes('--check')) {
 function shapeOf({id, summary, description: about, flags, args, examples, strict, bareFlags = {}}) {
   const words = id.split(':')
   return {
-    // The commands beside one of their topic's name stand by themselves.
-    topic: words.length > 1 && !Object.hasOwn(manifest, words[0]) ? words[0] : undefined,
+    // Of the commands below another one (`config set`) each stands by itself.
+    topic: words.length > 1 && Object.hasOwn(oclif.topics, words[0]) ? words[0] : undefined,
     name: words.join(' '),
     summary,
     about: about?.replaceAll('\n', ' ') ?? '',
@@ -96,10 +100,12 @@ function today() {
 
 // The README.
 
-function withReference(text) {
-  const [start, end] = [text.indexOf(BEGIN), text.indexOf(END)]
-  if (start < 0 || end < start) throw new Error(`README.md lacks the markers ${BEGIN} and ${END}`)
-  return `${text.slice(0, start)}${BEGIN}\n${markdown()}\n${text.slice(end)}`
+/** The text with what is between the markers `<!-- name:begin -->` and `<!-- name:end -->` in it. */
+function between(text, file, name, content) {
+  const [begin, end] = [`<!-- ${name}:begin -->`, `<!-- ${name}:end -->`]
+  const [start, stop] = [text.indexOf(begin), text.indexOf(end)]
+  if (start < 0 || stop < start) throw new Error(`${file} lacks the markers ${begin} and ${end}`)
+  return `${text.slice(0, start)}${begin}\n${content}\n${text.slice(stop)}`
 }
 
 function markdown() {
@@ -146,6 +152,22 @@ function flagsOfAll() {
 /** Text in a cell of a table of GitHub's markdown. */
 function cell(text) {
   return text.replaceAll('|', '\\|').replaceAll('\n', ' ')
+}
+
+// docs/doctor.md: one heading a check, which doctor links to.
+
+function checkPages() {
+  const checks = commands.filter(({topic}) => topic === 'fix')
+  return checks.map(checkPage).join('\n\n')
+}
+
+function checkPage({name, summary, about}) {
+  const [, verb, title] = /^(Cure|Say what to do about) (.*)$/.exec(summary) ?? []
+  if (title === undefined) throw new Error(`${name}: its summary is not as fix makes it: ${summary}`)
+  const [, why] = /^(.*?\.) (?:Shows what it would do|No command can cure this)/.exec(about) ?? []
+  if (why === undefined) throw new Error(`${name}: its description is not as fix makes it: ${about}`)
+  const cure = verb === 'Cure' ? `\`hermes-svc ${name}\` cures it` : `No command can cure it; \`hermes-svc ${name}\` says what a person has to do`
+  return [`### ${name.replace(/^fix /, '')}`, '', `It finds ${title}. ${why}`, '', `${cure}.`].join('\n')
 }
 
 // The man page: man(7).

@@ -132,7 +132,7 @@ export function withBareFlags(argv: readonly string[], bare: Readonly<Record<str
 }
 
 /** The profile that was named without its flag is as good as one with it. */
-function withProfile<F extends object>(flags: F, named: string | undefined): F {
+export function withProfile<F extends object>(flags: F, named: string | undefined): F {
   const {profile, all} = flags as {profile?: string; all?: boolean}
   if (named === undefined) return flags
   if (named === '') throw usageError('the profile must not be empty')

@@ -1,21 +1,22 @@
 import {DEFAULT_WEDGE_WINDOW_MS} from '../observe/ask-loop.js'
-import {Flags} from '@oclif/core'
+import {Args, Flags} from '@oclif/core'
 import {checkModules, loadChecks} from '../doctor/checks/index.js'
 import type {Check} from '../doctor/check.js'
-import {type Diagnosis, examine} from '../doctor/examine.js'
+import {diagnose} from '../doctor/diagnose.js'
+import type {Diagnosis} from '../doctor/examine.js'
 import {planCure} from '../doctor/fix.js'
-import {confirmed} from '../doctor/look-again.js'
-import {observeScenes} from '../doctor/scene.js'
+import {pageOf} from '../doctor/page.js'
 import {diagnosisReport, exitStatusOf} from '../doctor/summary.js'
-import {usageError} from '../errors.js'
+import {ExitStatus, type ServiceError, usageError} from '../errors.js'
 import {HostError} from '../host/host.js'
 import {DELIVERY_DEADLINE_MS} from '../notify/event.js'
+import {ownCommand} from '../lifecycle/own-command.js'
 import type {Target} from '../observe/where.js'
-import {doctorText} from '../ui/doctor-text.js'
+import {checksText, doctorText} from '../ui/doctor-text.js'
 import type {Failure} from '../ui/failure.js'
 import {prepareWidths} from '../text/layout.js'
 import {didYouMean} from '../text/suggest.js'
-import {allFlag, annotationsFlag, type CommandResult, timeoutFlag, wedgeWindowFlag} from './base.js'
+import {allFlag, annotationsFlag, type CommandResult, timeoutFlag, wedgeWindowFlag, withProfile} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
 /** What became of one fix that `doctor --fix` applied. */
@@ -32,21 +33,31 @@ export default class Doctor extends ServiceCommand<typeof Doctor> {
   static override summary = 'Look for every known failure, and say what cures it'
   static override description =
     `Reads only, unless --fix or --notify is given. Ends with 0 if nothing is wrong, 1 if something is, 4 if all that is left is what cannot be told.
-With --fix it applies the fixes that end nothing that works and decide nothing that is yours to decide, then looks again.`
+With --fix it applies the fixes that end nothing that works and decide nothing that is yours to decide, then looks again.
+Checks that are named are the only ones that look; a word that names no check is a profile.`
   static override examples = [
     '<%= config.bin %> doctor',
     '<%= config.bin %> doctor --all --json',
-    '<%= config.bin %> doctor --only start-limit,crash-loop',
+    '<%= config.bin %> doctor start-limit crash-loop -p work',
+    '<%= config.bin %> doctor --list-checks',
     '<%= config.bin %> doctor --fix',
     '<%= config.bin %> doctor --all --notify > /dev/null',
     '<%= config.bin %> doctor --json --annotations github > doctor.json',
   ]
+  static override strict = false
+  static override args = {check: Args.string({description: `checks to look with, several if you like; or the profile, as with --profile`})}
   static override flags = {
+    'list-checks': Flags.boolean({description: 'name every check, and what it finds; looks at nothing'}),
     ...allFlag,
     ...timeoutFlag,
     ...wedgeWindowFlag,
     ...annotationsFlag,
-    only: Flags.string({description: 'only these checks; several with commas', helpValue: '<ids>', multiple: true, delimiter: ','}),
+    only: Flags.string({
+      description: 'only these checks; several with commas (the same as to name them)',
+      helpValue: '<ids>',
+      multiple: true,
+      delimiter: ',',
+    }),
     skip: Flags.string({description: 'all checks but these', helpValue: '<ids>', multiple: true, delimiter: ',', exclusive: ['only']}),
     fix: Flags.boolean({description: 'apply the fixes that are safe to apply unasked'}),
     notify: Flags.boolean({
@@ -57,16 +68,22 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
   }
 
   protected async execute(): Promise<CommandResult> {
+    if (this.flags['list-checks']) return this.listChecks()
     const ids = this.checkIds()
     if (this.flags.notify && !ids.includes('notify')) throw usageError('--notify: it goes by the check notify, which is left out')
     const checks = await loadChecks(ids)
     const purpose = this.flags.fix ? 'change' : 'read'
     const targets = this.flags.all ? await this.allTargets(purpose) : [await this.target(purpose)]
+    this.refuseMistyped(targets)
     const fixes = this.flags.fix ? await this.applyFixes(targets, checks) : []
     const diagnoses = await this.during('look for what is wrong', () => this.diagnose(targets, checks))
     const reports = diagnoses.map(diagnosisReport)
     await prepareWidths(reports)
-    for (const line of doctorText(reports, await this.paint, this.textWidth)) this.print(line)
+    const text = {
+      ...{paint: await this.paint, width: this.textWidth, pageOf: (id: string) => pageOf(this.host, id)},
+      fixCommand: this.flags.all ? 'hermes-svc doctor --all --fix' : targets.map((target) => ownCommand(target, 'doctor --fix')).join(''),
+    }
+    for (const line of doctorText(reports, text)) this.print(line)
     if (this.flags.report !== undefined) {
       const {writeReport} = await import('../doctor/bug-report.js')
       writeReport(this.host, this.flags.report, diagnoses)
@@ -78,11 +95,9 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
     return {exitStatus, json: {ok: exitStatus === 0, services: reports, fixes}}
   }
 
-  private async diagnose(targets: readonly Target[], checks: readonly Check[]): Promise<Diagnosis[]> {
+  private diagnose(targets: readonly Target[], checks: readonly Check[]): Promise<Diagnosis[]> {
     const wedgeWindowMs = this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS
-    const options = {wedgeWindowMs, isNamed: !this.flags.all, anyScope: this.flags.scope === undefined}
-    const scenes = await observeScenes(targets, options)
-    return confirmed(await Promise.all(scenes.map((scene) => examine(scene, checks))), checks, options)
+    return diagnose(targets, checks, {wedgeWindowMs, isNamed: !this.flags.all, anyScope: this.flags.scope === undefined})
   }
 
   private async tellLost(diagnoses: readonly Diagnosis[]): Promise<void> {
@@ -128,16 +143,42 @@ With --fix it applies the fixes that end nothing that works and decide nothing t
     }
   }
 
+  private async listChecks(): Promise<CommandResult> {
+    const checks = await loadChecks()
+    const json = checks.map(({id, title, hasFix}) => ({id, title, hasFix}))
+    for (const line of checksText(json, this.textWidth)) this.print(line)
+    return {exitStatus: ExitStatus.ok, json: {ok: true, checks: json}}
+  }
+
+  /** Which checks look, in the order of the checks, whatever order they were asked for in. A word that names none is the profile. */
   private checkIds(): string[] {
     const known = Object.keys(checkModules)
-    const {only, skip = []} = this.flags
-    for (const id of [...(only ?? []), ...skip]) {
+    const {only = [], skip = []} = this.flags
+    for (const id of [...only, ...skip]) {
       if (known.includes(id)) continue
-      throw usageError(`--${only ? 'only' : 'skip'}: there is no check ${JSON.stringify(id)}${didYouMean(id, known)}`, [
-        `checks: ${known.join(', ')}`,
-      ])
+      throw noSuchCheck(`--${only.length > 0 ? 'only' : 'skip'}: there is no check ${JSON.stringify(id)}`, id, known)
     }
-    // In the order of the checks, whatever order they were asked for in.
-    return known.filter((id) => (only ? only.includes(id) : !skip.includes(id)))
+    const others = this.words.filter((word) => !known.includes(word))
+    const wanted = [...only, ...this.words.filter((word) => known.includes(word))]
+    const [profile, another] = others
+    if (another !== undefined) throw noSuchCheck(`${profile} and ${another}: at least one of them is no check`, another, known)
+    this.flags = withProfile(this.flags, profile)
+    if (wanted.length > 0 && skip.length > 0) throw usageError('--skip: which checks are to look is said already')
+    return known.filter((id) => (wanted.length > 0 ? wanted.includes(id) : !skip.includes(id)))
   }
+
+  /** A word that is no check, and no profile either, but nearly a check. */
+  private refuseMistyped([target]: readonly Target[]): void {
+    const known = Object.keys(checkModules)
+    const word = this.words.find((one) => !known.includes(one))
+    if (word === undefined || !target || didYouMean(word, known) === '') return
+    const {userHost, service} = target
+    if (userHost.stat(service.profile.home) !== undefined) return
+    this.flags = {...this.flags, profile: undefined}
+    throw noSuchCheck(`there is neither a check nor a profile ${word}`, word, known)
+  }
+}
+
+function noSuchCheck(reason: string, id: string, known: readonly string[]): ServiceError {
+  return usageError(reason + didYouMean(id, known), ['hermes-svc doctor --list-checks'])
 }

@@ -14,6 +14,7 @@ export const commandModules: CommandModules = {
   'config:unset': () => import('./config-unset.js'),
   diff: () => import('./diff.js'),
   doctor: () => import('./doctor.js'),
+  fix: () => import('./fix-list.js'),
   health: () => import('./health.js'),
   heartbeat: () => import('./heartbeat.js'),
   history: () => import('./history.js'),

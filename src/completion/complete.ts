@@ -76,6 +76,9 @@ export function complete(tree: CommandTree, words: readonly string[], live: Live
     return theseWords(live.profiles({home: typed.flags.get('home'), runAs: typed.flags.get('run-as')}))
   }
   if (values && values !== 'profile' && !current.startsWith('-')) return theseWords(values.map((word) => ({word, about: ''})))
+  if (command.rest && current !== '' && !current.startsWith('-')) {
+    return theseWords(command.rest.filter((word) => !rest.includes(word)).map((word) => ({word, about: ''})))
+  }
   return theseWords(flagsOf(command.flags.filter((flag) => isPossible(flag, command, typed))))
 }
 

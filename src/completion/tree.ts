@@ -11,6 +11,8 @@ export interface CommandShape {
   readonly flags: readonly FlagShape[]
   /** The values of each argument; `profile`: the names of profiles. */
   readonly args: readonly (readonly string[] | 'profile')[]
+  /** Values of the last argument, of which any number may stand there. */
+  readonly rest?: readonly string[]
 }
 
 export interface FlagShape {
@@ -55,11 +57,17 @@ export function commandTree(commands: Readonly<Record<string, ManifestCommand>>,
     const shape: CommandShape = {
       about: summary,
       flags: [...Object.values(flags).flatMap((flag) => flagShapes(flag, flag.name in bareFlags)), HELP],
-      args: Object.entries(args).map(([name, {options = []}]) => (name === 'profile' ? name : options)),
+      args: Object.entries(args).flatMap(([name, {options = []}]) => (name === 'check' ? [] : [name === 'profile' ? name : options])),
+      ...('check' in args ? {rest: checkIds(commands)} : {}),
     }
     return [id, shape] as const
   })
   return {commands: Object.fromEntries(shapes), topics}
+}
+
+/** Each check has its fix. */
+function checkIds(commands: Readonly<Record<string, ManifestCommand>>): string[] {
+  return Object.keys(commands).flatMap((id) => (id.startsWith('fix:') ? [id.slice('fix:'.length)] : []))
 }
 
 const HELP: FlagShape = {name: 'help', about: 'show what it does, and its flags'}

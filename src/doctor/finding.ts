@@ -48,8 +48,16 @@ export interface Found {
   readonly explains?: readonly CheckId[]
 }
 
-/** The findings without those that another one explains. */
+/** The worst first. */
+export const SEVERITIES: readonly Severity[] = ['error', 'warning', 'unknown', 'info']
+
+/** The findings without those that another one explains. What is less bad explains nothing away, and of two that explain each other one is left. */
 export function unexplained(findings: readonly Finding[]): Finding[] {
-  const explained = new Set<string>(findings.flatMap((finding) => finding.explains))
-  return findings.filter((finding) => !explained.has(finding.id))
+  const rank = ({severity}: Finding) => SEVERITIES.indexOf(severity)
+  const explainsAway = (one: Finding, other: Finding) => {
+    if (one.id === other.id || !one.explains.includes(other.id as CheckId) || rank(one) > rank(other)) return false
+    const isMutual = other.explains.includes(one.id as CheckId) && rank(other) === rank(one)
+    return !isMutual || findings.indexOf(one) < findings.indexOf(other)
+  }
+  return findings.filter((finding) => !findings.some((other) => explainsAway(other, finding)))
 }

@@ -34,6 +34,48 @@ async function doctor({host}: FakeSystemd, ...args: readonly string[]): Promise<
   return {looks, document: JSON.parse(stdout) as Fixed}
 }
 
+/** The exit status of doctor, and the ids of the checks that looked. */
+async function typed(machine: FakeSystemd, ...args: readonly string[]): Promise<{status: number; checks?: readonly string[]}> {
+  class OnMachine extends Doctor {
+    static override id = 'doctor'
+    // oclif takes what is a class's own.
+    static override args = Doctor.args
+    static override strict = Doctor.strict
+    protected override createHost(): Host {
+      return machine.host
+    }
+  }
+  stdout = ''
+  const status = await new OnMachine([...args, '--json'], lightConfig('/package')).run()
+  const {services} = JSON.parse(stdout) as {services?: readonly {checks: readonly string[]}[]}
+  return {status, ...(services?.[0] ? {checks: services[0].checks} : {})}
+}
+
+describe('doctor with words', () => {
+  it('looks only with the checks that are named, in the order of the checks', async () => {
+    const machine = await installed()
+    expect(await typed(machine, 'stale-marker', 'path')).toMatchObject({checks: ['path', 'stale-marker']})
+    expect(await typed(machine, 'path', '--only', 'stale-marker')).toMatchObject({checks: ['path', 'stale-marker']})
+  })
+
+  it('takes a word that names no check for the profile', async () => {
+    const machine = await installed()
+    machine.host.put('/home/user/.hermes/profiles/paths/config.yaml', '')
+    const {status, checks} = await typed(machine, 'paths', 'disk')
+    expect({status, checks}).toEqual({status: 0, checks: ['disk']})
+  })
+
+  it.each([
+    [['zombi-pid'], 'there is neither a check nor a profile zombi-pid (did you mean zombie-pid?)'],
+    [['work', 'play'], 'work and play: at least one of them is no check'],
+    [['path', '--skip', 'disk'], '--skip: which checks are to look is said already'],
+    [['path', 'work', '--all'], 'work is one profile, and --all is about all of them'],
+  ])('refuses %j', async (args, reason) => {
+    const {status} = await typed(await installed(), ...args)
+    expect({status, message: (JSON.parse(stdout) as {error: {message: string}}).error.message}).toEqual({status: 2, message: reason})
+  })
+})
+
 const MARKER = '/home/user/.hermes/.drain_request.json'
 
 describe('doctor --fix', () => {

@@ -84,7 +84,12 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     {shows: true, args: ['--json', '--annotations', 'github']},
     {shows: true, args: ['--fix', '--timeout', '1s'], prepare: failing('start')},
     {shows: true, args: ['--only', HOSTILE]},
+    {shows: true, args: [HOSTILE, HOSTILE]},
     {shows: true, args: ['--home', `/home/user/${HOSTILE}`]},
+  ],
+  fix: [
+    {shows: true, gateway: 'failed'},
+    {shows: true, args: [HOSTILE]},
   ],
   health: [
     {

@@ -37,18 +37,22 @@ await describeOnSystemd('doctor and fix as commands', (machine) => {
     expect(await service.lasting()).toEqual(before)
   })
 
-  it('says what was found in a table, with the command that cures it last', async () => {
+  it('says what was found with its cure right under it, and last what cures all that is safe', async () => {
     await breakIt()
     const {stdout} = await service.run('doctor')
-    expect(stdout).toMatch(/^SERVICE +DESIRED +ACTUAL +ENABLED\nhermes-gateway-test-\d+.service +running +running +no\n/)
-    expect(stdout).toMatch(/\n\nSEVERITY +FINDING +WHAT\nwarning +not-enabled +/)
-    expect(stdout).toMatch(/\n {2}hermes-svc fix not-enabled -p test-\d+\n$/)
+    expect(stdout).toMatch(
+      /^hermes-gateway-test-\d+.service: should be running, is running, does not start at boot\n\n! warning: .* \[not-enabled\]\n/,
+    )
+    expect(stdout).toMatch(/\n {4}What to type:\n {6}hermes-svc fix not-enabled -p test-\d+\n {4}Read more: .*doctor\.md#not-enabled\n/)
+    expect(stdout).toMatch(/\n1 warning in \d+ checks\n[^\n]*\n {2}hermes-svc doctor --fix -p test-\d+\n$/)
   })
 
   it('looks only where it is told to', async () => {
     await breakIt()
     expect((await doctor(service, ['--skip', 'not-enabled'])).exit).toBe(0)
     expect((await doctor(service, ['--only', 'not-enabled'])).exit).toBe(1)
+    expect((await doctor(service, ['not-enabled'])).exit).toBe(1)
+    expect((await doctor(service, ['path', 'linger'])).exit).toBe(0)
     const {code, stderr} = await service.run('doctor', ['--only', 'not-enabeld'])
     expect({code, stderr}).toMatchObject({code: 2, stderr: expect.stringContaining('did you mean not-enabled?') as string})
   })

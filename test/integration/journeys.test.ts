@@ -33,9 +33,9 @@ const OUTCOMES: Readonly<Record<string, Outcome>> = {
   'hermes-svc restart': {says: /^hermes-gateway\.service is running under a new pid$/m},
   'hermes-svc stop': {says: /^hermes-gateway\.service is stopped$/m},
   'hermes-svc start': {says: /^hermes-gateway\.service is running$/m},
-  'hermes-svc doctor': {says: /^hermes-gateway\.service +running +running +yes[^]*, no findings$/m},
+  'hermes-svc doctor': {says: /^✓ hermes-gateway\.service: \d+ checks, no findings \(should be running, is running, starts at boot\)$/m},
   'hermes-svc fix missing-heartbeat --yes': {says: /^Fixed: hermes-gateway\.service is running under a new pid$/m},
-  'hermes-svc doctor --fix': {says: /, no findings$/m},
+  'hermes-svc doctor --fix': {says: /, no findings \(/},
   'hermes-svc install -p work --env TELEGRAM_BOT_TOKEN': {says: /^hermes-gateway-work\.service is installed and running$/m},
   'hermes-svc install -p work --heartbeat-interval 30s --dry-run': {says: /^ *\+.*"intervalSec": 30/m},
   'hermes-svc list': {says: /default[^]*running[^]*work[^]*running/},
@@ -43,7 +43,7 @@ const OUTCOMES: Readonly<Record<string, Outcome>> = {
   'hermes-svc uninstall': {says: /^hermes-gateway\.service is uninstalled; its home \S+ is kept$/m},
   'sudo npm uninstall -g hermes-svc': {says: /^\s*removed 1 package in /},
 }
-const FOUND: Outcome = {says: /missing-heartbeat[^]*is stopped by a signal[^]*What to type:\n {2}hermes-svc fix missing-heartbeat/, exit: 1}
+const FOUND: Outcome = {says: /is stopped by a signal[^]*missing-heartbeat[^]*What to type:\n {6}hermes-svc fix missing-heartbeat/, exit: 1}
 
 /** A registry of npm's for one package. argv: folder with package.json and the packed file, its name, its integrity. */
 const REGISTRY = `

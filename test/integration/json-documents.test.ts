@@ -111,6 +111,11 @@ await describeOnSystemd('what --json prints', (machine) => {
       })
     })
 
+    it('--json prints the checks that there are for doctor --list-checks', async () => {
+      const {checks} = documentOf(await service.run('doctor', ['--list-checks', '--json']), 'checks', 0, 'all')
+      expect(checks).toContainEqual({id: 'zombie-pid', title: expect.any(String) as string, hasFix: true})
+    })
+
     it('--json prints the definition that there would be for render', async () => {
       const {files} = documentOf(await service.run('render', ['--json']), 'render', 0, 'no-values')
       expect(files).toContainEqual(expect.objectContaining({path: service.unitFile, mode: '0644', secret: false}))

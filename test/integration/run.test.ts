@@ -170,7 +170,10 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
         ...{manager: 'run', installed: 'run', foreground: true, actual: 'running', pid, restarts: 0, failuresInARow: 0, lastExit: null},
       })
       expect(await svc('list')).toMatchObject({code: 0, stdout: expect.stringMatching(/^default +run +foreground +- +running /m) as string})
-      expect(await svc('doctor')).toMatchObject({code: 0, stdout: expect.stringMatching(/\n\d+ checks, no findings\n$/) as string})
+      expect(await svc('doctor')).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(/^✓ .*: \d+ checks, no findings \(.*\)\n$/) as string,
+      })
       expect(await svc('heartbeat')).toMatchObject({code: 0, stdout: expect.stringContaining(`alive (pid ${pid}`) as string})
       expect(await svc('logs', '-n', '1')).toMatchObject({code: 0, stdout: expect.stringContaining('Gateway running') as string})
       expect(await svc('start')).toMatchObject({code: 0, stdout: expect.stringContaining('is running') as string})

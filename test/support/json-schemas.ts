@@ -8,6 +8,7 @@ import {Ajv2020, type AnySchemaObject} from 'ajv/dist/2020.js'
 export type DocumentKind =
   | 'boot'
   | 'change'
+  | 'checks'
   | 'config'
   | 'diff'
   | 'doctor'
@@ -33,6 +34,7 @@ export const DOCUMENT_OF_COMMAND: Readonly<Record<string, DocumentKind | undefin
   'config:unset': 'change',
   diff: 'diff',
   doctor: 'doctor',
+  fix: 'doctor',
   ...Object.fromEntries(Object.keys(checkModules).map((id) => [`fix:${id}`, 'change'] as const)),
   // The WebUI's payload and nothing else: it has no schemaVersion of ours.
   health: undefined,

@@ -17,68 +17,74 @@ const report = (profile: string, ...findings: Finding[]): DiagnosisReport => ({
   ...{desired: 'running', actual: 'running', enabled: true, checks: ['one', 'two'], findings},
 })
 
+const OPTIONS = {pageOf: (id: string) => `/docs#${id}`, fixCommand: 'hermes-svc doctor --fix'}
+
 describe('what doctor says', () => {
-  it('is how the service stands where nothing was found, and one line for several', () => {
-    expect(doctorText([report('work')])).toEqual([
-      'SERVICE                      DESIRED  ACTUAL   ENABLED',
-      'hermes-gateway-work.service  running  running  yes',
-      '2 checks, no findings',
+  it('is one line where nothing was found, of one service as of several', () => {
+    expect(doctorText([report('work')], OPTIONS)).toEqual([
+      '✓ hermes-gateway-work.service: 2 checks, no findings (should be running, is running, starts at boot)',
     ])
-    expect(doctorText([report('work'), report('play')])).toEqual(['2 profiles: 2 checks, no findings'])
+    expect(doctorText([report('work'), report('play')], OPTIONS)).toEqual(['✓ 2 profiles: 2 checks, no findings'])
   })
 
-  it('is a table with the worst first, the details under it, and each command once', () => {
+  it('is a line for each finding, the worst first, with its evidence, its cure and its page under it, and how many there are', () => {
     const findings = [
       finding({id: 'small', severity: 'info', what: 'it is old'}),
       finding({id: 'dark', severity: 'unknown', what: 'it cannot be told', cure: ['sudo look']}),
       finding({
-        id: 'loose',
-        severity: 'warning',
-        what: 'it will fall',
-        evidence: ['it shakes', 'it creaks'],
-        cure: ['hermes-svc fix loose'],
+        ...{id: 'loose', severity: 'warning', what: 'it will fall', evidence: ['it shakes', 'it creaks']},
+        ...{cure: ['hermes-svc fix loose'], isFixable: true, isSafe: true},
       }),
       finding({id: 'broken', cure: ['hermes-svc fix loose']}),
     ]
-    expect(doctorText([report('work', ...findings)])).toEqual([
-      'SERVICE                      DESIRED  ACTUAL   ENABLED',
-      'hermes-gateway-work.service  running  running  yes',
+    expect(doctorText([report('work', ...findings)], OPTIONS)).toEqual([
+      'hermes-gateway-work.service: should be running, is running, starts at boot',
       '',
-      'SEVERITY     FINDING  WHAT',
-      'ERROR        broken   it is broken',
-      'warning      loose    it will fall',
-      'cannot tell  dark     it cannot be told',
-      'info         small    it is old',
+      '✗ error: it is broken [broken]',
+      '    It falls.',
+      '    What to type:',
+      '      hermes-svc fix loose',
+      '    Read more: /docs#broken',
       '',
-      'broken: It falls.',
+      '! warning: it will fall [loose]',
+      '    It falls.',
+      '    - it shakes',
+      '    - it creaks',
+      '    What to type:',
+      '      hermes-svc fix loose',
+      '    Read more: /docs#loose',
       '',
-      'loose: It falls.',
-      '  - it shakes',
-      '  - it creaks',
+      '? cannot tell: it cannot be told [dark]',
+      '    It falls.',
+      '    What to type:',
+      '      sudo look',
+      '    Read more: /docs#dark',
       '',
-      'dark: It falls.',
+      '- info: it is old [small]',
+      '    It falls.',
+      '    Read more: /docs#small',
       '',
-      'small: It falls.',
-      '',
-      'What to type:',
-      '  hermes-svc fix loose',
-      '  sudo look',
+      '1 error, 1 warning, 1 thing that cannot be told, 1 note in 2 checks',
+      'To apply the fixes that are safe to apply unasked, type:',
+      '  hermes-svc doctor --fix',
     ])
   })
 
+  it('speaks of doctor --fix only where a fix is safe', () => {
+    const lines = doctorText([report('work', finding({cure: ['hermes-svc fix one'], isFixable: true}))], OPTIONS)
+    expect(lines.at(-1)).toBe('1 error in 2 checks')
+  })
+
   it('names the profile of each finding where there are several', () => {
-    const text = doctorText([report('work', finding({})), report('idle'), report('play', finding({severity: 'warning'}))])
-    expect(text.slice(0, 8)).toEqual([
-      'SERVICE                      DESIRED  ACTUAL   ENABLED',
-      'hermes-gateway-work.service  running  running  yes',
-      'hermes-gateway-play.service  running  running  yes',
-      '1 profile: 2 checks, no findings',
-      '',
-      'SEVERITY  PROFILE  FINDING  WHAT',
-      'ERROR     work     one      it is broken',
-      'warning   play     one      it is broken',
+    const text = doctorText([report('work', finding({})), report('idle'), report('play', finding({severity: 'warning'}))], OPTIONS)
+    expect(text.filter((line) => /^\S/.test(line))).toEqual([
+      '✓ 1 profile: 2 checks, no findings',
+      'hermes-gateway-work.service: should be running, is running, starts at boot',
+      'hermes-gateway-play.service: should be running, is running, starts at boot',
+      '✗ error: work: it is broken [one]',
+      '! warning: play: it is broken [one]',
+      '1 error, 1 warning in 2 checks',
     ])
-    expect(text).toContain('play: one: It falls.')
   })
 
   const LONG = finding({
@@ -90,16 +96,19 @@ describe('what doctor says', () => {
   })
 
   it.each([80, 60, 40])('fits a terminal of %i columns but for the commands, which are never broken', (width) => {
-    const lines = doctorText([report('work', LONG)], undefined, width)
+    const lines = doctorText([report('work', LONG)], {...OPTIONS, width})
     const command = lines.find((line) => line.includes('systemctl'))
-    expect(command).toBe('  systemctl --user disable --now my-bot.service')
+    expect(command).toBe('      systemctl --user disable --now my-bot.service')
     const long = lines.filter((line) => line !== command && widthOf(line) > width)
-    expect(long.filter((line) => line.trim().includes(' ') && !/^\w+: +\S+$/.test(line))).toEqual([])
+    expect(long.filter((line) => line.trim().includes(' ') && !/Read more: \S+$/.test(line))).toEqual([])
   })
 
   it('means the same without its colours', () => {
     const mark = (text: string) => ownColours(`\u001b[31m${text}\u001b[39m`)
-    const painted = doctorText([report('work', LONG)], {good: mark, bad: mark, dim: mark, strong: mark}, 60)
-    expect(painted.map((line) => stripVTControlCharacters(writable(line)))).toEqual(doctorText([report('work', LONG)], undefined, 60))
+    const paint = {good: mark, bad: mark, dim: mark, strong: mark}
+    const painted = doctorText([report('work', LONG)], {...OPTIONS, paint, width: 60})
+    expect(painted.map((line) => stripVTControlCharacters(writable(line)))).toEqual(
+      doctorText([report('work', LONG)], {...OPTIONS, width: 60}),
+    )
   })
 })

@@ -1,0 +1,41 @@
+import {DEFAULT_WEDGE_WINDOW_MS} from '../observe/ask-loop.js'
+import {Args} from '@oclif/core'
+import {checkModules, loadChecks} from '../doctor/checks/index.js'
+import {diagnose} from '../doctor/diagnose.js'
+import {diagnosisReport, exitStatusOf} from '../doctor/summary.js'
+import {usageError} from '../errors.js'
+import {ownCommand} from '../lifecycle/own-command.js'
+import {curesText} from '../ui/doctor-text.js'
+import {prepareWidths} from '../text/layout.js'
+import {didYouMean} from '../text/suggest.js'
+import {allFlag, type CommandResult, wedgeWindowFlag} from './base.js'
+import {ServiceCommand} from './service-command.js'
+
+export default class FixList extends ServiceCommand<typeof FixList> {
+  static override summary = 'List what was found and can be fixed, with the command for each'
+  static override description = `Reads only. "fix <finding>" fixes one; "doctor --list-checks" names them all. Ends as "doctor" does.`
+  static override examples = ['<%= config.bin %> fix', '<%= config.bin %> fix --all']
+  static override strict = false
+  static override args = {finding: Args.string({description: 'what doctor found: its fix is a command of its own'})}
+  static override flags = {...allFlag, ...wedgeWindowFlag}
+
+  protected async execute(): Promise<CommandResult> {
+    const [word] = this.words
+    if (word !== undefined) {
+      throw usageError(`there is no finding ${JSON.stringify(word)}${didYouMean(word, Object.keys(checkModules))}`, [
+        'hermes-svc doctor --list-checks',
+      ])
+    }
+    const targets = this.flags.all ? await this.allTargets('read') : [await this.target('read')]
+    const wedgeWindowMs = this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS
+    const options = {wedgeWindowMs, isNamed: !this.flags.all, anyScope: this.flags.scope === undefined}
+    const diagnoses = await this.during('look for what is wrong', async () => diagnose(targets, await loadChecks(), options))
+    const reports = diagnoses.map(diagnosisReport)
+    await prepareWidths(reports)
+    const [target] = targets
+    const doctorCommand = this.flags.all || !target ? 'hermes-svc doctor --all' : ownCommand(target, 'doctor')
+    for (const line of curesText(reports, doctorCommand, this.textWidth)) this.print(line)
+    const exitStatus = exitStatusOf(reports.flatMap(({findings}) => findings))
+    return {exitStatus, json: {ok: exitStatus === 0, services: reports, fixes: []}}
+  }
+}
