@@ -44,7 +44,7 @@ export function doctorText(reports: readonly DiagnosisReport[], options: DoctorT
     ...blocks,
     '',
     ...wrapped(`${counted(sorted.map(({finding}) => finding.severity))} in ${checksOf(sick)} checks`, width),
-    ...(safe ? ['To apply the fixes that are safe to apply unasked, type:', `  ${fixCommand}`] : []),
+    ...(safe ? ['To apply the safe fixes, type:', `  ${fixCommand}`] : []),
   ]
 }
 

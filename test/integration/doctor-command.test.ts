@@ -120,7 +120,7 @@ await describeOnSystemd('doctor and fix as commands', (machine) => {
       // A path or a command is never broken; all else is.
       const tooWide = plain
         .split('\n')
-        .filter((line) => line.length > columns && !line.startsWith('  hermes-svc ') && /\S \S+$/.test(line.slice(14)))
+        .filter((line) => line.length > columns && !/^ +hermes-svc /.test(line) && /\S \S+$/.test(line.slice(14)))
       expect(tooWide).toEqual([])
     }
   })

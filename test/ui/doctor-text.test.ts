@@ -65,7 +65,7 @@ describe('what doctor says', () => {
       '    Read more: /docs#small',
       '',
       '1 error, 1 warning, 1 thing that cannot be told, 1 note in 2 checks',
-      'To apply the fixes that are safe to apply unasked, type:',
+      'To apply the safe fixes, type:',
       '  hermes-svc doctor --fix',
     ])
   })
