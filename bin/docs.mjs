@@ -166,7 +166,8 @@ function checkPage({name, summary, about}) {
   if (title === undefined) throw new Error(`${name}: its summary is not as fix makes it: ${summary}`)
   const [, why] = /^(.*?\.) (?:Shows what it would do|No command can cure this)/.exec(about) ?? []
   if (why === undefined) throw new Error(`${name}: its description is not as fix makes it: ${about}`)
-  const cure = verb === 'Cure' ? `\`hermes-svc ${name}\` cures it` : `No command can cure it; \`hermes-svc ${name}\` says what a person has to do`
+  const cure =
+    verb === 'Cure' ? `\`hermes-svc ${name}\` cures it` : `No command can cure it; \`hermes-svc ${name}\` says what a person has to do`
   return [`### ${name.replace(/^fix /, '')}`, '', `It finds ${title}. ${why}`, '', `${cure}.`].join('\n')
 }
 
