@@ -18,9 +18,9 @@ export {commandTree}
 const SAFE = /^[\w.,=@%+/-]+$/
 
 /**
- * Prints what can stand under the cursor, for the scripts in templates/completion. `bash` and the line up to the cursor, or `zsh` and the
- * words up to it, without quotes. First a line with the kind (words, files, folders, users), a tab and the word under the cursor; then for
- * `words` one line each: the word, and for zsh a tab and what it means. Says nothing at all if anything fails; never writes elsewhere.
+ * Prints what can stand under the cursor, for the scripts in templates/completion. `bash` and the line up to the cursor, or `zsh` or `fish`
+ * and the words up to it, without quotes. First a line with the kind (words, files, folders, users), a tab and the word under the cursor; then for
+ * `words` one line each: the word, and but for bash a tab and what it means. Says nothing at all if anything fails; never writes elsewhere.
  */
 export function main(argv: readonly string[], packageRoot: string): void {
   writeDirectly()

@@ -2,7 +2,7 @@ import {Args} from '@oclif/core'
 import {ExitStatus, usageError} from '../errors.js'
 import {BaseCommand, type CommandResult} from './base.js'
 
-const SHELLS = ['bash', 'zsh'] as const
+const SHELLS = ['bash', 'fish', 'zsh'] as const
 type Shell = (typeof SHELLS)[number]
 
 const INSTALL: Readonly<Record<Shell, readonly string[]>> = {
@@ -12,6 +12,12 @@ const INSTALL: Readonly<Record<Shell, readonly string[]>> = {
     'For every shell from now on, add that line to ~/.bashrc; or, with the package bash-completion:',
     '  mkdir -p ~/.local/share/bash-completion/completions',
     '  hermes-svc autocomplete bash > ~/.local/share/bash-completion/completions/hermes-svc',
+  ],
+  fish: [
+    'For this shell:',
+    '  hermes-svc autocomplete fish | source',
+    'For every shell from now on:',
+    '  hermes-svc autocomplete fish > ~/.config/fish/completions/hermes-svc.fish',
   ],
   zsh: [
     'For this shell:',

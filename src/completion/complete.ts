@@ -57,7 +57,7 @@ export function complete(tree: CommandTree, words: readonly string[], live: Live
     if (current.startsWith('-')) return theseWords(flagsOf([...(topic === undefined ? [VERSION] : []), HELP]))
     return theseWords(topic === undefined ? firstWords(tree, isHelp) : wordsOfTopic(tree, topic))
   }
-  if (isHelp) return NOTHING
+  if (isHelp) return theseWords(id !== undefined && rest.length === 0 ? wordsOfTopic(tree, id) : [])
   const typed = read(command, rest)
   if (typed.isOver) return NOTHING
   if (typed.pending && !(typed.pending.value === 'optional' && current.startsWith('-'))) {

@@ -89,7 +89,7 @@ function type(shell: ShellUnderTest, lines: readonly string[]): string[][] {
   })
 }
 
-const absent = ['bash', 'zsh', 'python3', '/usr/share/bash-completion/bash_completion'].find(
+const absent = ['bash', 'fish', 'zsh', 'python3', '/usr/share/bash-completion/bash_completion'].find(
   (needed) => spawnSync('sh', ['-c', 'command -v "$0" || test -e "$0"', needed]).status !== 0,
 )
 
@@ -141,9 +141,53 @@ describeUnless(absent && `there is no ${absent}`, 'completion', () => {
     expect(fs.existsSync(path.join(scratch, 'pwned'))).toBe(false)
   })
 
-  it.each(['bash', 'zsh'])('has a script for %s that the shell itself finds nothing wrong with', (shell) => {
+  it('completes what is typed into fish', {timeout: 120_000}, () => {
+    const empty: readonly string[] = []
+    const cases: readonly (readonly [typed: string, words: readonly string[]])[] = [
+      ['hermes-svc unin', ['uninstall']],
+      ['hermes-svc fix zom', ['zombie-pid']],
+      ['hermes-svc fix ', Object.keys(checkModules).sort()],
+      ['hermes-svc help fix lin', ['linger']],
+      ['hermes-svc autocomplete ', ['bash', 'fish', 'zsh']],
+      ['hermes-svc doctor path stale-m', ['stale-marker']],
+      ['hermes-svc doctor --only path,stale-m', ['path,stale-marker']],
+      ['hermes-svc status --wedge', ['--wedge-window']],
+      ['hermes-svc status --scope ', ['system', 'user']],
+      ['hermes-svc status --scope=s', ['--scope=system']],
+      ['hermes-svc install --env TELEGRAM_B', ['TELEGRAM_BOT_TOKEN']],
+      ['hermes-svc status -p ', ['default', 'play', 'work']],
+      ['hermes-svc status --profile "pl', ['play']],
+      [`hermes-svc status --home '${scratch}/other' -p el`, ['elsewhere']],
+      [`hermes-svc status --home=${scratch}/other -p el`, ['elsewhere']],
+      ['hermes-svc status --home ./oth', ['./other/']],
+      ['hermes-svc status --home=./oth', ['--home=./other/']],
+      ['hermes-svc doctor --report ./rep', ['./report file.json']],
+      ['hermes-svc install --run-as daem', ['daemon']],
+      ['hermes-svc status -- x', empty],
+      ['hermes-svc frobnicate x', empty],
+    ]
+    const folder = fs.mkdtempSync(path.join(scratch, 'shell-'))
+    const env = {
+      ...{PATH: `${path.join(scratch, 'bin')}:${process.env.PATH}`, HOME: folder, TERM: 'dumb', LC_ALL: 'C.UTF-8'},
+      ...{HERMES_HOME: home, TELEGRAM_BOT_TOKEN: 'x'},
+    }
+    const script = `cd '${scratch}'; hermes-svc autocomplete fish | source; for line in $argv; echo "> $line"; complete --do-complete $line; end`
+    const {stdout, stderr} = spawnSync('fish', ['--no-config', '-c', script, ...cases.map(([line]) => line)], {encoding: 'utf8', env})
+    expect(stderr).toBe('')
+    const [, ...answers] = stdout.split(/^> .*\n/m)
+    const found = answers.map((answer) =>
+      answer
+        .split('\n')
+        .flatMap((line) => line.split('\t')[0] || [])
+        .sort(),
+    )
+    expect(cases.map(([line], index) => [line, found[index]])).toEqual(cases)
+    expect(fs.existsSync(path.join(scratch, 'pwned'))).toBe(false)
+  })
+
+  it.each(['bash', 'fish', 'zsh'])('has a script for %s that the shell itself finds nothing wrong with', (shell) => {
     const {stdout, status} = runBuilt(['autocomplete', shell])
     expect(status).toBe(0)
-    expect(spawnSync(shell, ['-n'], {input: stdout, encoding: 'utf8'})).toMatchObject({status: 0, stderr: ''})
+    expect(spawnSync(shell, ['-n', '/dev/stdin'], {input: stdout, encoding: 'utf8'})).toMatchObject({status: 0, stderr: ''})
   })
 })
