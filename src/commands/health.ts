@@ -4,6 +4,7 @@ import {ExitStatus} from '../errors.js'
 import {answersProbe, type Probe, PROBES} from '../observe/health-payload.js'
 import {observeAllHealth, observeHealth} from '../observe/health.js'
 import {readLastDay} from '../history/last-day.js'
+import {readTotals} from '../history/totals.js'
 import {writeDocument} from '../ui/failure.js'
 import {prometheusText} from '../ui/prometheus.js'
 import {type CommandResult, wedgeWindowFlag} from './base.js'
@@ -41,6 +42,7 @@ cannot be told. With --probe it ends with 0 or 1; with --prometheus with 0.`
       const withDays = all.map((one) => ({
         ...one,
         lastDay: one.place && readLastDay(one.place.userHost, one.place.home, nowMs, one.place.upMs),
+        totals: one.place && readTotals(one.place.userHost, one.place.home),
       }))
       writeDocument('stdout', prometheusText(withDays).trimEnd())
       return this.end(ExitStatus.ok)

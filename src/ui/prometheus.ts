@@ -2,6 +2,7 @@ import type {HealthDetails} from '../observe/health-payload.js'
 import {timestampMicros} from '../gateway/python-values.js'
 import type {GatewayHealth} from '../observe/health.js'
 import type {LastDay} from '../history/last-day.js'
+import type {Totals} from '../history/totals.js'
 import {visible} from '../text/visible.js'
 
 type Labels = Readonly<Record<string, string>>
@@ -13,12 +14,15 @@ interface Sample {
 
 interface Metric {
   readonly name: string
+  /** Default: gauge. */
+  readonly type?: 'counter'
   readonly help: string
   readonly samples: (health: ShownGateway) => readonly Sample[]
 }
 
-/** A gateway, with what its journal has of the last 24 hours. */
+/** A gateway, with what its journal has of the last 24 hours, and since it was begun. */
 interface ShownGateway extends GatewayHealth {
+  readonly totals?: Totals | undefined
   readonly lastDay?: LastDay | undefined
 }
 
@@ -63,7 +67,18 @@ const METRICS: readonly Metric[] = [
       return [...counts].map(([state, value]) => ({labels: {state}, value}))
     },
   },
-  // Gauges: what a counter had counted would be gone with the journal that is begun anew, and a collector take the rest for new.
+  {
+    name: 'hermes_gateway_ends_total',
+    type: 'counter',
+    help: 'How often the gateway ended, by why: the words of history --json. A kill by the watchdog of hermes-svc is a signal.',
+    samples: ({totals}) => [...(totals?.ends ?? [])].map(([reason, value]) => ({labels: {reason}, value})),
+  },
+  {
+    name: 'hermes_gateway_down_seconds_total',
+    type: 'counter',
+    help: 'How long the gateway was down while it should have run, in outages that are over.',
+    samples: ({totals}) => one(totals && totals.downMs / 1000),
+  },
   {
     name: 'hermes_gateway_day_ends',
     help: 'How often the gateway ended in the last 24 hours, by why: the words of history --json.',
@@ -86,9 +101,9 @@ const METRICS: readonly Metric[] = [
  * sample is left out.
  */
 export function prometheusText(gateways: readonly ShownGateway[]): string {
-  return METRICS.map(({name, help, samples}) => {
+  return METRICS.map(({name, type = 'gauge', help, samples}) => {
     const lines = gateways.flatMap((health) => samples(health).map((sample) => sampleLine(name, health, sample)))
-    return lines.length === 0 ? '' : [`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, ...lines, ''].join('\n')
+    return lines.length === 0 ? '' : [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines, ''].join('\n')
   }).join('')
 }
 

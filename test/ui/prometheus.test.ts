@@ -22,6 +22,8 @@ const RUNNING = {
   platforms: {telegram: {state: 'connected'}, slack: {state: 'connected'}, irc: {state: 'retrying'}},
 }
 
+const TOTALS = {ends: new Map([['oom', 3] as const, ['exit', 0] as const]), downMs: 2500}
+
 describe('prometheusText', () => {
   it('gives every metric of all gateways once, with their samples together', () => {
     const text = prometheusText([
@@ -57,12 +59,18 @@ hermes_gateway_platforms{user="ann",profile="default",state="retrying"} 1
 `)
   })
 
-  it('gives what the journal has of the last 24 hours, and says nothing of what is not known', () => {
+  it('gives what the journal has of the last 24 hours and counts since it was begun, and says nothing of what is not known', () => {
     const ends = new Map([['oom', 2] as const, ['planned-restart', 1] as const])
     const text = prometheusText([
-      {...health('default', RUNNING), lastDay: {ends, downMs: 1500, lastEnd: {atMs: NOW_MS, reason: 'oom'}}},
+      {...health('default', RUNNING), totals: TOTALS, lastDay: {ends, downMs: 1500, lastEnd: {atMs: NOW_MS, reason: 'oom'}}},
       {...health('work', RUNNING), lastDay: {ends: new Map(), downMs: undefined, lastEnd: undefined}},
       {...health('play', RUNNING), lastDay: undefined},
+    ])
+    expect(text).toContain('# TYPE hermes_gateway_ends_total counter\n')
+    expect(text.match(/^hermes_gateway_(?:ends|down_seconds)_total.*$/gm)).toEqual([
+      'hermes_gateway_ends_total{user="ann",profile="default",reason="oom"} 3',
+      'hermes_gateway_ends_total{user="ann",profile="default",reason="exit"} 0',
+      'hermes_gateway_down_seconds_total{user="ann",profile="default"} 2.5',
     ])
     expect(text.match(/^hermes_gateway_(?:day|last)_.*$/gm)).toEqual([
       'hermes_gateway_day_ends{user="ann",profile="default",reason="oom"} 2',
@@ -105,7 +113,7 @@ hermes_gateway_platforms{user="ann",profile="default",state="retrying"} 1
 describeUnless(noPromtool, 'promtool', () => {
   it('finds nothing to complain about in gateways of every kind', () => {
     const lastDay = {ends: new Map([['oom', 2] as const]), downMs: 1500, lastEnd: {atMs: NOW_MS, reason: 'oom' as const}}
-    const alive = {...health('default', RUNNING, {verdict: 'alive', meantToRun: true}), lastDay}
+    const alive = {...health('default', RUNNING, {verdict: 'alive', meantToRun: true}), lastDay, totals: TOTALS}
     const dead = health('work', RUNNING, {verdict: 'dead', meantToRun: false})
     expect(promtoolComplaints(prometheusText([alive, dead, health('play', undefined)]))).toBe('')
   })
