@@ -188,6 +188,8 @@ describeUnless(absent && `there is no ${absent}`, 'completion', () => {
   it.each(['bash', 'fish', 'zsh'])('has a script for %s that the shell itself finds nothing wrong with', (shell) => {
     const {stdout, status} = runBuilt(['autocomplete', shell])
     expect(status).toBe(0)
-    expect(spawnSync(shell, ['-n', '/dev/stdin'], {input: stdout, encoding: 'utf8'})).toMatchObject({status: 0, stderr: ''})
+    const file = path.join(scratch, `script.${shell}`)
+    fs.writeFileSync(file, stdout)
+    expect(spawnSync(shell, ['-n', file], {encoding: 'utf8'})).toMatchObject({status: 0, stderr: ''})
   })
 })
