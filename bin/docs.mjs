@@ -1,7 +1,8 @@
-// npm run docs [-- --check]: writes what the commands say of themselves into the README, between its markers, and into man/hermes-svc.1, and what the checks say
-// of themselves into docs/doctor.md.
+// npm run docs [-- --check]: writes what the commands say of themselves into the README, between its markers, and into man/hermes-svc.1, what the checks say
+// of themselves into docs/doctor.md, and what the document of a machine can say into src/schemas/machine.schema.json.
 // With --check nothing is written, and it ends with 1 if they are not as they would be written. It reads oclif.manifest.json, so build first.
 import fs from 'node:fs'
+import {createRequire} from 'node:module'
 import path from 'node:path'
 import {fileURLToPath} from 'node:url'
 
@@ -9,6 +10,7 @@ const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const README = path.join(ROOT, 'README.md')
 const MAN = path.join(ROOT, 'man', 'hermes-svc.1')
 const DOCTOR = path.join(ROOT, 'docs', 'doctor.md')
+const SCHEMA = path.join(ROOT, 'src', 'schemas', 'machine.schema.json')
 /** A date that is not the day of a change would make the page another one each day. */
 const TITLE = /^\.TH HERMES\\-SVC 1 ([\d-]+) /m
 
@@ -47,11 +49,18 @@ const old = fs.existsSync(MAN) ? fs.readFileSync(MAN, 'utf8') : ''
 const date = TITLE.exec(old)?.[1] ?? today()
 const page = manPage(date) === old ? old : manPage(today())
 const reference = between(readme, 'README.md', 'reference', markdown())
+const oldSchema = fs.existsSync(SCHEMA) ? fs.readFileSync(SCHEMA, 'utf8') : ''
+const schema = await machineSchemaText()
 const doctor = fs.readFileSync(DOCTOR, 'utf8')
 const pages = between(doctor, 'docs/doctor.md', 'checks', checkPages())
 
 if (process.argv.includes('--check')) {
-  const texts = {'README.md': reference === readme, 'man/hermes-svc.1': page === old, 'docs/doctor.md': pages === doctor}
+  const texts = {
+    'README.md': reference === readme,
+    'man/hermes-svc.1': page === old,
+    'docs/doctor.md': pages === doctor,
+    'src/schemas/machine.schema.json': schema === oldSchema,
+  }
   const stale = Object.keys(texts).filter((name) => !texts[name])
   if (stale.length > 0) {
     process.stderr.write(`not as the commands are: ${stale.join(', ')}; run: npm run docs\n`)
@@ -62,6 +71,14 @@ if (process.argv.includes('--check')) {
   fs.writeFileSync(README, reference)
   fs.writeFileSync(DOCTOR, pages)
   fs.writeFileSync(MAN, page)
+  fs.writeFileSync(SCHEMA, schema)
+}
+
+/** The schema of that document, as the command that takes it has it. */
+async function machineSchemaText() {
+  const {COMMANDS, loadCommands} = createRequire(import.meta.url)(path.join(ROOT, 'dist', 'cli.cjs'))
+  await loadCommands()
+  return `${JSON.stringify(COMMANDS.apply.documentSchema(), undefined, 2)}\n`
 }
 
 /** What both texts need of a command in the manifest. */

@@ -6,6 +6,7 @@ export type CommandModules = Readonly<Record<string, () => Promise<{default: Com
 /** Command id (`topic:command` within a topic) to the module whose default export is its class: one line a command. Each check has its fix. */
 export const commandModules: CommandModules = {
   ...fixCommands(),
+  apply: () => import('./apply.js'),
   autocomplete: () => import('./autocomplete.js'),
   boot: () => import('./boot.js'),
   config: () => import('./config.js'),
@@ -14,6 +15,7 @@ export const commandModules: CommandModules = {
   'config:unset': () => import('./config-unset.js'),
   diff: () => import('./diff.js'),
   doctor: () => import('./doctor.js'),
+  export: () => import('./export.js'),
   fix: () => import('./fix-list.js'),
   health: () => import('./health.js'),
   heartbeat: () => import('./heartbeat.js'),

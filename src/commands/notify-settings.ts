@@ -17,6 +17,12 @@ export interface NotifySetting {
   readonly defaultText: string
   readonly parse: (text: string, name: string) => NotifyRequest
   readonly unset: NotifyRequest
+  /** There may be several of it, of which each `parse` adds one. */
+  readonly isMany?: true
+  /** A value may be a secret: where it is written down a reference may stand for it. */
+  readonly mayBeSecret?: true
+  /** The values that were chosen, each as it would be typed, secrets and all; none: the default. */
+  readonly values: (settings: NotifySettings) => readonly string[]
   /** Its value, without what is secret of it. */
   readonly show: (settings: NotifySettings) => string
 }
@@ -53,6 +59,9 @@ export const NOTIFY_SETTINGS = {
     defaultText: 'nobody',
     parse: (text, name) => ({add: [requireTarget(text, name)]}),
     unset: {remove: ['all']},
+    isMany: true,
+    mayBeSecret: true,
+    values: ({targets}) => targets,
     show: whoIsTold,
   },
   'notify-on': {
@@ -61,6 +70,7 @@ export const NOTIFY_SETTINGS = {
     defaultText: EVERYTHING,
     parse: (text, name) => ({on: parseKinds(text, name)}),
     unset: {on: null},
+    values: ({on}) => (on ? [on.join(',')] : []),
     show: ({on}) => on?.join(',') ?? EVERYTHING,
   },
   'notify-reminder': {
@@ -69,6 +79,7 @@ export const NOTIFY_SETTINGS = {
     defaultText: inUnits(DEFAULT_REMINDER_MS),
     parse: (text, name) => ({reminderMs: parseDurationMs(text, {flag: name, leastMs: LEAST_REMINDER_MS, mostMs: MOST_REMINDER_MS})}),
     unset: {reminderMs: DEFAULT_REMINDER_MS},
+    values: ({reminderMs}) => (reminderMs === DEFAULT_REMINDER_MS ? [] : [inUnits(reminderMs)]),
     show: ({reminderMs}) => inUnits(reminderMs),
   },
   ping: {
@@ -77,6 +88,8 @@ export const NOTIFY_SETTINGS = {
     defaultText: 'none',
     parse: (text, name) => ({ping: parsePing(text, name)}),
     unset: {ping: null},
+    mayBeSecret: true,
+    values: ({ping}) => (ping === undefined ? [] : [ping]),
     show: ({ping}) => (ping === undefined ? 'none' : shownPing(ping)),
   },
 } as const satisfies Record<string, NotifySetting>

@@ -204,7 +204,7 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
     return {exitStatus, json: {ok: exitStatus === ExitStatus.ok, services: results}}
   }
 
-  private get isDryRun(): boolean {
+  protected get isDryRun(): boolean {
     return (this.flags as {'dry-run'?: boolean})['dry-run'] === true
   }
 

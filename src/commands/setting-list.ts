@@ -164,9 +164,9 @@ export function settingOf(name: string): Setting | undefined {
   return SETTING_NAMES.includes(name as SettingName) ? SETTINGS[name as SettingName] : undefined
 }
 
-/** All that is asked for, as one request. Throws usage errors for what does not go together. */
-export function together(parts: readonly Partial<SettingRequest>[]): SettingRequest {
-  const whole = parts.reduce<SettingRequest>(
+/** Requests as one; of what is in several the last counts. */
+function merged(parts: readonly Partial<SettingRequest>[]): SettingRequest {
+  return parts.reduce<SettingRequest>(
     (sum, part) => ({
       ...sum,
       ...part,
@@ -176,6 +176,18 @@ export function together(parts: readonly Partial<SettingRequest>[]): SettingRequ
     }),
     {policy: {}, heartbeat: {}, resources: {}},
   )
+}
+
+/** All that is asked for, as one request in which the default is asked for of everything else. Throws as `together`. */
+export function declared(given: ReadonlyMap<SettingName, Partial<SettingRequest>>): SettingRequest {
+  together([...given.values()])
+  const all = SETTING_NAMES.map((name) => given.get(name) ?? SETTINGS[name].unset)
+  return merged(all)
+}
+
+/** All that is asked for, as one request. Throws usage errors for what does not go together. */
+export function together(parts: readonly Partial<SettingRequest>[]): SettingRequest {
+  const whole = merged(parts)
   const {enabled, intervalSec} = whole.heartbeat
   if (enabled === false && intervalSec !== undefined) throw usageError('--heartbeat-interval: there is no interval with --heartbeat off')
   return whole

@@ -160,6 +160,8 @@ export interface Host extends Door {
    * terminal of root's, in a small fixed environment. Needs root unless it is this process's own account (HostError EPERM).
    */
   as(account: Account): AccountHost
+  /** UTF-8 text of this process's standard input, to its end, which is waited for. Throws HostError: EFBIG if it has more than `maxBytes`. */
+  readStdin(maxBytes: number): string
   /**
    * Gives a file or folder that is root's to an account, or back to root; needs root. It must lie in `within` (default: the account's home in the
    * user database; for root: anywhere), which only root can have put where it is. The path is walked as it is named, each folder by the

@@ -57,6 +57,14 @@ export abstract class NodeFiles {
     })
   }
 
+  readStdin(maxBytes: number): string {
+    try {
+      return readWhole({fd: 0, size: 0}, maxBytes).toString('utf8')
+    } catch (error) {
+      throw new HostError(errnoOf(error), 'standard input', 'cannot read')
+    }
+  }
+
   list(folder: string): string[] | undefined {
     return this.absentIsUndefined('cannot list', folder, () => fs.readdirSync(folder))
   }

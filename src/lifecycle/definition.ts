@@ -8,7 +8,7 @@ import {findGatewayCommand, parseCommandFlag} from '../service/gateway-command.j
 import {ownVersion} from '../service/own-version.js'
 import {refusedTogether, type ResourceRequest, withResources} from '../service/resources.js'
 import {DEFAULT_RESTART_POLICY, type RestartPolicy} from '../service/restart-policy.js'
-import {DEFAULT_HEARTBEAT, type HeartbeatSettings, type ServiceSettings} from '../service/settings.js'
+import {DEFAULT_HEARTBEAT, DEFAULT_WATCHDOG_TICKS, type HeartbeatSettings, type ServiceSettings} from '../service/settings.js'
 import type {NotifyRequest} from './notify-change.js'
 import {observe, type Observation} from '../observe/look.js'
 import type {Target} from '../observe/where.js'
@@ -20,6 +20,8 @@ export interface DefinitionRequest {
   readonly findsCommand?: boolean | undefined
   /** Variables for the gateway; a value of undefined takes the variable away. */
   readonly environment: ReadonlyMap<string, string | undefined>
+  /** Variables that are not named there are taken away. */
+  readonly environmentIsWhole?: boolean | undefined
   readonly linger?: boolean | undefined
   readonly policy: Partial<RestartPolicy>
   readonly heartbeat: Partial<HeartbeatSettings>
@@ -88,13 +90,14 @@ export async function renderService(
   }
   const version = ownVersion(target.host)
   const writtenBy = recorded ? recorded.writtenBy : version
-  if (request.heartbeat.watchdogTicks && !settings.heartbeat.enabled) {
+  // The default asks for nothing.
+  if (asksForWatchdog(request.heartbeat) && !settings.heartbeat.enabled) {
     throw usageError('--watchdog: it is the heartbeat that finds out, so --heartbeat must be on')
   }
   if (request.notify?.add?.length && !settings.heartbeat.enabled) {
     throw usageError('--notify: it is the heartbeat that finds out and tells, so --heartbeat must be on')
   }
-  const environment = manager.definition.readEnvironment(service)
+  const environment = request.environmentIsWhole ? new Map<string, string>() : manager.definition.readEnvironment(service)
   for (const [name, value] of request.environment) {
     if (value === undefined) environment.delete(name)
     else environment.set(name, value)
@@ -108,6 +111,10 @@ export async function renderService(
   const asBefore = await renderedBy(writtenBy)
   const isCurrent = writtenBy === version || [...asBefore.files, ...heartbeat.files].every((file) => isAsWanted(doorOf(target, file), file))
   return isCurrent ? asBefore : renderedBy(version)
+}
+
+function asksForWatchdog({watchdogTicks, watchdogIsGiven}: Partial<HeartbeatSettings>): boolean {
+  return Boolean(watchdogTicks) && (watchdogIsGiven === true || watchdogTicks !== DEFAULT_WATCHDOG_TICKS)
 }
 
 /** The definition is another tool's, and stays so. */

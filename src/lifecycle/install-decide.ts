@@ -31,6 +31,8 @@ export interface InstallManner {
   readonly force: boolean
   /** Do not restart a gateway that runs; if its definition changes, that a restart is due is noted. */
   readonly keepRunning?: boolean
+  /** What the service is declared to be, which counts as the operator's word of now; undefined: it goes by what was asked for before. */
+  readonly desired?: DesiredState | undefined
 }
 
 /** What an installation does to files and to the gateway. */
@@ -53,10 +55,10 @@ export interface Decision {
 }
 
 /** Decides what an installation changes. Pure. */
-export function decide(facts: InstallFacts, {force, keepRunning = false}: InstallManner): Decision {
+export function decide(facts: InstallFacts, {force, keepRunning = false, desired: declared}: InstallManner): Decision {
   const {seen, differing, tickFiles, leftovers: stale, secrets, isDue, isManagerDown} = facts
   const {activity, enabled, installed} = seen.manager
-  const desired = desiredAfterInstall(facts)
+  const desired = declared ?? desiredAfterInstall(facts)
   const kept = force ? [] : [...differing, ...tickFiles].filter((file) => file.edited)
   const changed = differing.filter((file) => !kept.includes(file))
   const isWaiting = activity === 'waiting'
@@ -64,10 +66,11 @@ export function decide(facts: InstallFacts, {force, keepRunning = false}: Instal
   // Of what is taken away the gateway has read its variables alone.
   const hasChanged = changed.some((file) => file.needsRestart) || stale.some((file) => secrets.includes(file))
   // A start that waits after failures would go on waiting, and on what it had read before.
-  const wantsRestart = wasUp && (hasChanged || isDue || (isWaiting && desired === 'running'))
+  // What is declared to be down is stopped by then.
+  const wantsRestart = declared !== 'stopped' && wasUp && (hasChanged || isDue || (isWaiting && desired === 'running'))
   const isPutOff = wantsRestart && !isWaiting && keepRunning
   // A manager that has yet to come up starts it, as a boot does.
-  const staysDown = !isManagerDown && desired === 'running' && activity === 'stopped' && facts.isStoppedUntilBoot
+  const staysDown = declared === undefined && !isManagerDown && desired === 'running' && activity === 'stopped' && facts.isStoppedUntilBoot
   const start = desired === 'running' && !wasUp && !staysDown
   const enable = desired === 'running' && (enabled === false || installed === 'no')
   return {desired, changed, kept, stale, start, restart: wantsRestart && !isPutOff, isPutOff, enable, staysDown}

@@ -7,7 +7,7 @@ import {hasOwnText} from '../managers/manager.js'
 import {askUnseen, type Observation, observeWith, requireVisible} from '../observe/look.js'
 import {servedBy} from '../observe/served.js'
 import {requireSameHome, type Target} from '../observe/where.js'
-import type {Plan} from '../plan/plan.js'
+import type {Plan, Step} from '../plan/plan.js'
 import {isStoppedUntilBoot} from '../service/desired-state.js'
 import {proveGatewayCommand} from '../service/gateway-command.js'
 import {upstreamCommand} from '../service/upstream-command.js'
@@ -18,7 +18,7 @@ import {commandEnvironment, requireGoodOutlook, startWarnings} from './before-re
 import {restartBudgetMs} from './budget.js'
 import {type DefinitionRequest, doorOf, isOfAnotherTool, type Rendered, renderService} from './definition.js'
 import {isFirstHomeOf, makeFirstHome} from './first-home.js'
-import {decide, type InstallFacts, type InstallManner} from './install-decide.js'
+import {decide, type Decision, type InstallFacts, type InstallManner} from './install-decide.js'
 import {installSteps} from './install-render.js'
 import {notifySteps} from './notify-change.js'
 import {requireNoOrphan, requireUsableDefinition} from './start.js'
@@ -37,30 +37,51 @@ export interface InstallRequest extends DefinitionRequest, InstallManner {
   readonly anyway?: string | undefined
 }
 
-/**
- * Plans an installation. Nothing is written before the home is found usable and the command proved. Any failure leaves the machine as it
- * was, with the previous definition running again. A new service is started, one that was stopped by intent stays stopped.
- */
-export async function planInstall(target: Target, request: InstallRequest): Promise<Plan> {
-  const {manager, service, host} = target
+/** An installation as it would be, weighed by what is there; nothing is proved. */
+export interface Weighed {
+  readonly rendered: Rendered
+  readonly facts: InstallFacts
+  readonly decision: Decision
+  readonly isAdopted: boolean
+  readonly steps: readonly Step[]
+}
+
+/** Weighs an installation. Reads only, and runs nothing of the gateway's. Throws as `planInstall`, but for what that proves. */
+export async function weighInstall(target: Target, request: InstallRequest): Promise<Weighed> {
+  const {service, host} = target
   const isHomeNew = isFirstHomeOf(target)
   if (!isHomeNew) requireUsableHome(host, service.profile, service.account, target.homeFlag)
   requireNotServed(target)
   requireOnlyOneScope(target)
   const whileDown = observeWhileDown(target, request)
   const rendered = await renderService(target, request, {seen: whileDown, force: request.force})
-  const {seen, settings, environment} = rendered
+  const {seen} = rendered
   // One of ours that the manager refuses is replaced whole; whether that cures it is seen when it starts.
   const isReplaced = request.force && hasOwnText(seen.manager) && seen.manager.broken !== 'masked'
   if (!isReplaced) requireUsableDefinition(target, seen)
   requireSameHome(target, seen.manager)
-  const isAdopted = isOfAnotherTool(target, seen)
+  const facts = factsOf(target, rendered, whileDown !== undefined)
+  const decision = decide(facts, request)
+  const steps = [
+    ...(isHomeNew ? [makeFirstHome(target)] : []),
+    ...notifySteps(target, request.notify),
+    ...installSteps(target, rendered, facts, decision),
+  ]
+  return {rendered, facts, decision, isAdopted: isOfAnotherTool(target, seen), steps}
+}
+
+/**
+ * Plans an installation. Nothing is written before the home is found usable and the command proved. Any failure leaves the machine as it
+ * was, with the previous definition running again. A new service is started, one that was stopped by intent stays stopped.
+ */
+export async function planInstall(target: Target, request: InstallRequest): Promise<Plan> {
+  const {manager, service, host} = target
+  const {rendered, decision, isAdopted, steps} = await weighInstall(target, request)
+  const {seen, settings, environment} = rendered
   if (!isAdopted || settings.commandIsGiven) {
     await proveGatewayCommand(host, settings.command, service.account, commandEnvironment(target, settings, environment))
   }
 
-  const facts = factsOf(target, rendered, whileDown !== undefined)
-  const decision = decide(facts, request)
   const {desired, restart, start, staysDown, isPutOff, kept} = decision
   if (start || restart) requireVisible(target, await askUnseen(target, seen))
   if (start) requireNoOrphan(target, seen)
@@ -70,12 +91,9 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
     : start
       ? await startWarnings(target, seen)
       : []
-  const steps = [
-    ...(isHomeNew ? [makeFirstHome(target)] : []),
-    ...notifySteps(target, request.notify),
-    ...installSteps(target, rendered, facts, decision),
-  ]
   const what = isAdopted ? `${service.name} is adopted: its own unit is kept, our policy is added` : `${service.name} is installed`
+  const isUp = desired === 'running' && !staysDown
+  const state = isUp ? ' and running' : seen.manager.installed === 'no' ? ', and stopped' : ', and stopped as before'
   return {
     title: `install ${service.name} (${manager.title})`,
     steps,
@@ -89,12 +107,10 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
         }
       : {}),
     warnings,
-    runs: desired === 'running' && !staysDown,
+    runs: isUp,
     undone: afterUndo(target, seen.manager.installed !== 'no', settings.command),
     outcome:
-      (steps.length === 0
-        ? `${service.name} is already up to date; nothing was changed`
-        : what + (desired === 'running' && !staysDown ? ' and running' : ', and stopped as before')) +
+      (steps.length === 0 ? `${service.name} is already up to date; nothing was changed` : what + state) +
       (isPutOff ? '; what has changed takes effect at the next restart' : '') +
       kept.map((file) => `; ${file.path} was edited by hand and is kept (--force replaces it)`).join(''),
   }

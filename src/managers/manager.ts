@@ -362,6 +362,13 @@ export interface Observer {
   whileDown?(service: Service): ManagerObservation | undefined
   /** What the service's processes have of the memory; undefined where nothing counts it, or none run. The manager is not asked. */
   memoryOf?(observation: ManagerObservation): MemoryUse | undefined
+  /**
+   * The settings of all services of ours in this scope, as they are on disk; in user scope those of the account that this manager is made for. What they say
+   * of an account is its owner's word alone. The manager is not asked. Absent where nothing can be installed.
+   */
+  recorded?(): readonly ServiceSettings[]
+  /** The accounts that may have services in user scope, as far as the manager's own files tell. Absent where there is no telling. */
+  accounts?(): readonly Account[]
   /** The pids in the service's control group, running or left behind; undefined if it has none. The manager is not asked. */
   processesOf?(observation: ManagerObservation): readonly number[] | undefined
 }

@@ -4,7 +4,7 @@ import {usageError} from '../errors.js'
 import {type AccountHost, HostError} from '../host/host.js'
 
 /** Upstream's own rule for profile names. */
-const PROFILE_NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/
+export const PROFILE_NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/
 
 /** One profile: a name and its home directory. `default` is the root home, others are `<root>/profiles/<name>`. */
 export interface Profile {

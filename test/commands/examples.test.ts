@@ -80,6 +80,7 @@ describe('an example', () => {
   it.each(runnable)('of %s works on a machine with a service: %s', async (id, example) => {
     const machine = serviceMachine()
     machine.comesUp()
+    machine.host.put('/etc/hermes-svc.yaml', 'schemaVersion: 1\nservices: [{profile: default}]\n')
     // No example names a service of its own; what one does to another account, or to a profile without a home, its suites show.
     const argv = argumentsOf(example).filter(
       (word, index, words) => ![word, words[index - 1]].some((name) => /^(--run-as|--profile|-p|--env)$/.test(name ?? '')),

@@ -65,6 +65,27 @@ interface Case {
 const failing = (verb: string) => (machine: FakeSystemd) => void machine.failing.set(verb, {code: 1, stderr: HOSTILE})
 /** Each command that prints, with a case that brings the text of others to where it prints. */
 const CASES: Readonly<Record<string, readonly Case[]>> = {
+  apply: [
+    {shows: true, args: [`/home/user/${HOSTILE}`]},
+    {
+      shows: true,
+      args: ['/doc.yaml', '--timeout', '1s'],
+      prepare: ({host}) => host.put('/doc.yaml', `schemaVersion: 1\nservices: [{profile: default, account: ${JSON.stringify(HOSTILE)}}]`),
+    },
+    {
+      shows: true,
+      args: ['/doc.yaml'],
+      prepare: ({host}) => host.put('/doc.yaml', `${JSON.stringify(HOSTILE)}: 1`),
+    },
+    {
+      shows: true,
+      args: ['/doc.yaml', '--timeout', '1s'],
+      prepare: (machine) => {
+        machine.host.put('/doc.yaml', 'schemaVersion: 1\nservices: [{profile: default}]')
+        failing('daemon-reload')(machine)
+      },
+    },
+  ],
   config: [{shows: false}],
   'config:get': [
     {shows: false, args: ['watchdog']},
@@ -86,6 +107,16 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     {shows: true, args: ['--only', HOSTILE]},
     {shows: true, args: [HOSTILE, HOSTILE]},
     {shows: true, args: ['--home', `/home/user/${HOSTILE}`]},
+  ],
+  export: [
+    {
+      shows: true,
+      prepare: ({host}) => {
+        const file = '/home/user/.config/hermes-svc/hermes-gateway/settings.json'
+        const settings = JSON.parse(host.readText(file) ?? '') as object
+        host.put(file, JSON.stringify({...settings, command: [`/bin/${HOSTILE}`], commandIsGiven: true}))
+      },
+    },
   ],
   fix: [
     {shows: true, gateway: 'failed'},
@@ -142,7 +173,11 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
       },
     },
   ],
-  'notify:remove': [{shows: true, args: [HOSTILE]}],
+  // What has a colon may be a secret.
+  'notify:remove': [
+    {shows: false, args: [HOSTILE]},
+    {shows: true, args: [HOSTILE.replaceAll(':', ';')]},
+  ],
   'notify:test': [
     {
       shows: true,
@@ -178,7 +213,9 @@ async function run(id: string, {args = [], gateway = 'runs', prepare}: Case): Pr
       return machine.host
     }
   }
-  Object.assign(OnMachine, {id})
+  // oclif takes only those that are a class's own.
+  const {args: own, strict} = Command as unknown as {args?: object; strict?: boolean}
+  Object.assign(OnMachine, {id, args: own, strict})
   await new OnMachine([...args], lightConfig('/package')).run()
 }
 

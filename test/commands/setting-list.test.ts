@@ -5,24 +5,18 @@ import {SETTING_NAMES, settingOf, together} from '../../src/commands/setting-lis
 import {ServiceError} from '../../src/errors.js'
 import {FakeHost} from '../fakes/fake-host.js'
 import {withResources} from '../../src/service/resources.js'
+import {OTHER_VALUES} from '../fakes/setting-values.js'
 import {SETTINGS as RECORDED} from '../fakes/settings.js'
 
 const host = new FakeHost({env: {TOKEN: 'from here'}})
-/** Another value than the default, for each. */
-const VALUES: Readonly<Record<string, string>> = {
-  ...{command: '/opt/hermes/bin/hermes', linger: 'off', 'restart-delay': '500ms', 'restart-delay-max': '1h'},
-  ...{heartbeat: 'off', 'heartbeat-interval': '30s', watchdog: 'off'},
-  ...{'memory-high': '80%', 'memory-max': '1.5G', nice: '5', 'cpu-weight': '50'},
-}
-
 describe('the settings of a service', () => {
   it('have each a flag of install of the same name, and no flag is without one but those of variables', () => {
     expect(Object.keys(definitionFlags).filter((name) => name !== 'env' && name !== 'unset-env')).toEqual(SETTING_NAMES)
-    expect(Object.keys(VALUES)).toEqual(SETTING_NAMES)
+    expect(Object.keys(OTHER_VALUES)).toEqual(SETTING_NAMES)
   })
 
   it.each(SETTING_NAMES)('%s is the same by config set and by its flag, is shown as it is typed, and is unset to its default', (name) => {
-    const [setting, value = ''] = [settingOf(name), VALUES[name]]
+    const [setting, value = ''] = [settingOf(name), OTHER_VALUES[name]]
     const request = setRequest(host, [`${name}=${value}`])
     expect(request).toEqual(definitionRequest(host, {[name]: name === 'linger' ? false : value}))
     const changed = {

@@ -67,6 +67,8 @@ export interface FakeCommand {
 export type Via = 'read' | 'run' | 'attach' | 'tether' | 'launch'
 
 export interface FakeMachine {
+  /** What is piped in. */
+  readonly stdin?: string
   readonly platform?: NodeJS.Platform
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly pid?: number
@@ -327,6 +329,12 @@ export class FakeHost implements Host, AccountHost, Doors {
     if (!this.may(found.node, 4)) throw new HostError('EACCES', file, 'cannot read')
     if ((found.node.size ?? found.node.text.length) > maxBytes) throw new HostError('EFBIG', file, 'cannot read')
     return found.node.text
+  }
+
+  readStdin(maxBytes: number): string {
+    const {stdin = ''} = this.given
+    if (Buffer.byteLength(stdin) > maxBytes) throw new HostError('EFBIG', 'standard input', 'cannot read')
+    return stdin
   }
 
   list(folder: string): string[] | undefined {

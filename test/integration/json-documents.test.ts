@@ -63,6 +63,7 @@ const documented = inCampaign(
 /** What a command does not do without, so that it comes to what is looked at. */
 function neededArgs(command: string): readonly string[] {
   const needed: Readonly<Record<string, readonly string[]>> = {
+    apply: ['/etc/hermes-svc.yaml'],
     'config:get': ['watchdog'],
     'config:set': ['watchdog=off'],
     'config:unset': ['watchdog'],
@@ -249,6 +250,41 @@ await describeOnSystemd('what --json prints', (machine) => {
         findings: [{id: 'stale-marker'}, {id: 'not-enabled'}],
       })
       expect(document.answers).toContainEqual({id: 'watchdog', value: 'off', by: 'flag'})
+    })
+
+    it('--json prints what is declared, what would be and was done for apply, and what is installed for export', async () => {
+      const before = documentOf(await run(['export']), 'machine', 0)
+      const mine = (before.services as Document[]).filter(({profile}) => profile === service.profile)
+      expect(mine).toMatchObject([{account: 'ann', state: 'running', env: {TOKEN: {fromEnv: 'TOKEN'}}}])
+      const file = '/etc/hermes-svc.yaml'
+      const declare = (more: string) => {
+        const text = `{profile: ${service.profile}, scope: user, account: ann, env: {TOKEN: ${SECRET}}, ${more}}`
+        return machine().writeText(file, `schemaVersion: 1\nservices:\n  - ${text}\n`)
+      }
+      const apply = async (args: readonly string[], exitStatus: number, name?: string) => {
+        const result = await run(['apply', file, ...args])
+        expect(result.stdout + result.stderr).not.toContain(SECRET)
+        return documentOf(result, 'apply', exitStatus, name)
+      }
+      await declare("watchdog: 5, notify: 'exec:/bin/true', ping: https://hc-ping.com/uuid")
+      expect(await apply(['--dry-run'], 0, 'dry-run')).toMatchObject({changed: false, services: [{acts: ['change'], plans: [{}]}]})
+      await service.sh('echo "# by hand" >>"$1"', [service.dropIn], {user: ann})
+      await service.sh('printf "[Service]\\nRestart=no\\n" >"$1.d/90-mine.conf"', [service.unitFile], {user: ann})
+      await service.systemctl('daemon-reload')
+      const drift = [{kind: 'edited'}, {kind: 'overridden'}]
+      expect(await apply([], 0, 'changed')).toMatchObject({changed: true, services: [{acts: ['change'], drift}]})
+      documentOf(await run(['export', '-p', service.profile]), 'machine', 0, 'one')
+      await service.sh('rm "$1.d/90-mine.conf"', [service.unitFile])
+      await service.systemctl('daemon-reload')
+      expect(await apply(['--force'], 0)).toMatchObject({changed: true})
+      expect(await apply([], 0)).toMatchObject({changed: false, services: [{acts: [], outcome: null}]})
+      await declare('home: not/absolute')
+      expect(documentOf(await run(['apply', file]), 'failure', 2)).toMatchObject({error: {message: expect.stringContaining(`${file}:3:`)}})
+      await machine().writeText(file, `schemaVersion: 1\nservices: [{profile: ${service.profile}, account: nobody-there}]\n`)
+      expect(await apply([], 1, 'failed')).toMatchObject({
+        ok: false,
+        services: [{service: null, error: {code: 'usage'}}, {declared: false}],
+      })
     })
 
     it('--json prints what was done for restart, stop and start', async () => {
@@ -516,7 +552,8 @@ await describeOnSystemd('what --json prints', (machine) => {
   describe('where there is no manager', () => {
     /** Those that answer from the files then. */
     const fromFiles = {status: 4, list: 0, doctor: 0, heartbeat: 0, 'notify:list': 0} as const
-    const needsNone = ['health', 'logs', 'fix:stale-state', 'history', 'notify:add', 'notify:remove', 'notify:test']
+    // What names one service is refused by apply before it looks for a manager.
+    const needsNone = ['apply', 'health', 'logs', 'fix:stale-state', 'history', 'notify:add', 'notify:remove', 'notify:test']
     const needsManager = documented.filter((command) => !(command in fromFiles) && !needsNone.includes(command))
     const runHidden = (command: string) => {
       const hidden = 'mount -t tmpfs none /run/systemd && exec setpriv --reuid=ann --regid=ann --init-groups -- "$@"'
@@ -528,6 +565,13 @@ await describeOnSystemd('what --json prints', (machine) => {
       const document = documentOf(await runHidden(command), 'failure', 4)
       // The self-test would take a throw-away machine instead, which only root may boot.
       expect(document).toMatchObject({error: {code: command === 'smoke' ? 'no-machine' : 'no-manager'}})
+    })
+
+    it('--json prints a failure for apply', async () => {
+      await machine().writeText('/etc/hermes-svc.yaml', 'schemaVersion: 1\nservices: [{profile: default}]\n')
+      const hidden = 'mount -t tmpfs none /run/systemd && exec "$@"'
+      const argv = ['unshare', '--mount', 'sh', '-c', hidden, 'hidden', MACHINE_NODE, ENTRY, 'apply', '/etc/hermes-svc.yaml', '--json']
+      expect(documentOf(await machine().exec(argv), 'failure', 4)).toMatchObject({error: {code: 'no-manager'}})
     })
 
     it.each(Object.entries(fromFiles))('%s --json prints what the files tell', async (command, exitStatus) => {

@@ -6,6 +6,7 @@ import {Ajv2020, type AnySchemaObject} from 'ajv/dist/2020.js'
 
 /** The kinds of documents that commands print with --json; each has a schema of that name. */
 export type DocumentKind =
+  | 'apply'
   | 'boot'
   | 'change'
   | 'checks'
@@ -17,6 +18,7 @@ export type DocumentKind =
   | 'history'
   | 'list'
   | 'log-line'
+  | 'machine'
   | 'notify-list'
   | 'notify-test'
   | 'render'
@@ -26,6 +28,7 @@ export type DocumentKind =
 
 /** What each command prints when it does not fail; `logs` prints one a line. */
 export const DOCUMENT_OF_COMMAND: Readonly<Record<string, DocumentKind | undefined>> = {
+  apply: 'apply',
   autocomplete: undefined,
   boot: 'boot',
   config: 'config',
@@ -36,6 +39,7 @@ export const DOCUMENT_OF_COMMAND: Readonly<Record<string, DocumentKind | undefin
   doctor: 'doctor',
   fix: 'doctor',
   ...Object.fromEntries(Object.keys(checkModules).map((id) => [`fix:${id}`, 'change'] as const)),
+  export: 'machine',
   // The WebUI's payload and nothing else: it has no schemaVersion of ours.
   health: undefined,
   heartbeat: 'heartbeat',

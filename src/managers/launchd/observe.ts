@@ -5,13 +5,14 @@ import {pidFile, readProcessRecord} from '../../gateway/records.js'
 import {accountDoor} from '../../host/account-door.js'
 import {type Door, type Host, HostError} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
+import {recordedSettings} from '../../service/recorded-settings.js'
 import type {Scope, Service} from '../../service/service.js'
 import {type Activity, exitedWith, type LastExit, type ManagerObservation, type Observer} from '../manager.js'
 import {orNoAccess} from '../no-access.js'
 import type {Domain} from './domain.js'
 import {noSession} from './failures.js'
 import {launchctlEnvironment} from './launchctl.js'
-import {definitionPaths} from './paths.js'
+import {definitionPaths, scopeFolders} from './paths.js'
 import {DEFINITION_VARIABLE, isDict, isOwn, member, parsePlist, type PlistValue} from './plist.js'
 import type {PrintedJob} from './print.js'
 import {type Launchd, type OnDisk, readOnDisk} from './whereabouts.js'
@@ -55,8 +56,9 @@ const PROCESS_TIMEOUT_MS = 10_000
 const MAX_DEPTH = 64
 
 /** See Observer. */
-export function observer({host, scope, files, where}: Launchd): Observer {
+export function observer({host, scope, account, files, where}: Launchd): Observer {
   return {
+    recorded: () => [...orNoAccess(() => recordedSettings(files, scopeFolders(scope, account).support)).values()],
     observe: (services) => {
       const disabled = new Map<string, ReadonlyMap<string, boolean> | undefined>()
       let processes: Evidence['processes'] | undefined

@@ -11,6 +11,7 @@ import {slotVariables} from './evidence.js'
 import {controlAccount, doorTo, type S6} from './ownership.js'
 import {slotPaths} from './paths.js'
 import {s6Tool} from './programs.js'
+import {ownSettings} from './recorded.js'
 import {isOwn, readInHome} from './render.js'
 import {cannotTell, lookAt, type SlotReading} from './svstat.js'
 
@@ -21,6 +22,7 @@ const TICK_MS = 10
 export function observer(s6: S6): Observer {
   const {host, scan} = s6
   return {
+    recorded: () => orNoAccess(() => ownSettings(s6)),
     observe: (services) => {
       if (services.length === 0) return []
       if (!s6Tool(host, 's6-svstat')) throw cannotTell('s6-svstat is not here, so s6 cannot be asked')

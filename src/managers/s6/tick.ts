@@ -4,7 +4,7 @@ import {readIfAllowed} from '../../host/tolerant-read.js'
 import {onUndo, type Step} from '../../plan/plan.js'
 import {findLastingNode} from '../../service/lasting-node.js'
 import type {Service} from '../../service/service.js'
-import {parseSettings, type ServiceSettings} from '../../service/settings.js'
+import type {ServiceSettings} from '../../service/settings.js'
 import {renderTemplate} from '../../service/template.js'
 import {shellQuote} from '../../text/shell-quote.js'
 import {definitionFile, isAsWanted, makeFolderStep, writeStep} from '../definition-file.js'
@@ -14,8 +14,9 @@ import {orNoAccess} from '../no-access.js'
 import {removeSlot} from './install.js'
 import {lookAt} from './svstat.js'
 import {isClosed, type S6, slotsAccount} from './ownership.js'
-import {HEARTBEAT_SLOT, isGatewaySlot, stagingOf} from './paths.js'
+import {HEARTBEAT_SLOT, stagingOf} from './paths.js'
 import {changeStep, slotProgram} from './programs.js'
+import {slotSettings} from './recorded.js'
 import {requireS6Tool, tools} from './render.js'
 
 /** As long as systemd gives it (TimeoutStartSec= of its unit). */
@@ -52,17 +53,6 @@ const tickSlot = ({scan}: S6) => path.join(scan, HEARTBEAT_SLOT)
 function installedNode(s6: S6): string | undefined {
   const run = readIfAllowed(s6.slots.of(HEARTBEAT_SLOT), path.join(tickSlot(s6), 'run')) ?? ''
   return /^(?:'[^']*' -s KILL \d+ )?\$as_user '(\/[^']*)' /m.exec(run)?.[1]
-}
-
-/** The settings of all slots of ours, by their names. One whose own user may not read them, or who put something else there, has none. Throws HostError. */
-function slotSettings({slots, scan}: S6): Map<string, ServiceSettings> {
-  const found = new Map<string, ServiceSettings>()
-  for (const name of slots.names()) {
-    if (!isGatewaySlot(name)) continue
-    const settings = parseSettings(readIfAllowed(slots.of(name), path.join(scan, name, 'settings.json')))
-    if (settings) found.set(name, settings)
-  }
-  return found
 }
 
 /** Renders the slot that ticks every gateway of an account. Throws a ServiceError where no node lasts. */

@@ -37,9 +37,20 @@ export function userManagerAnswers(host: Host, account: Account): boolean {
   return ['bus', 'systemd/private'].some((name) => user.stat(path.join(folder, name))?.kind === 'socket')
 }
 
+const LINGER_FOLDER = '/var/lib/systemd/linger'
+const RUNTIME_FOLDERS = '/run/user'
+
+/** The accounts whose user manager runs, or will at the next boot: who lingers or is logged in. */
+export function userAccounts(host: Host): Account[] {
+  const lingering = (host.list(LINGER_FOLDER) ?? []).map(cUnescaped)
+  const present = (host.list(RUNTIME_FOLDERS) ?? []).filter((name) => /^\d+$/.test(name)).map(Number)
+  const accounts = [...lingering, ...present].flatMap((one) => host.accountOf(one) ?? [])
+  return [...new Map(accounts.map((account) => [account.uid, account])).values()]
+}
+
 /** The file whose presence lets an account linger (logind.conf(5), loginctl(1) enable-linger). */
 export function lingerFile(account: Account): string {
-  return `/var/lib/systemd/linger/${cEscaped(account.name)}`
+  return `${LINGER_FOLDER}/${cEscaped(account.name)}`
 }
 
 export function isLingering(host: Host, account: Account): boolean {
@@ -55,6 +66,12 @@ function cEscaped(name: string): string {
   return Buffer.from(name)
     .toString('latin1')
     .replace(/[\\"']|[^ -~]/g, (byte) => simple[byte] ?? `\\${byte.charCodeAt(0).toString(8).padStart(3, '0')}`)
+}
+
+/** The name that logind wrote so; of the short escapes no name of a user has one. */
+function cUnescaped(name: string): string {
+  const bytes = name.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
+  return Buffer.from(bytes, 'latin1').toString('utf8')
 }
 
 export function enableLingerCommand(account: Account): string {

@@ -6,9 +6,11 @@ import {accountDoor} from '../../host/account-door.js'
 import {type Account, HostError} from '../../host/host.js'
 import {readIfAllowed} from '../../host/tolerant-read.js'
 import type {Service} from '../../service/service.js'
+import {recordedSettings} from '../../service/recorded-settings.js'
 import {parseSettings, type ServiceSettings} from '../../service/settings.js'
 import type {Activity, LastExit, ManagerObservation, Observer} from '../manager.js'
 import {orNoAccess} from '../no-access.js'
+import {userAccounts} from './bus.js'
 import {ownedDirectives} from './directives.js'
 import {definitionPaths, heartbeatPaths, runtimeFolderOf, scopeFolders} from './paths.js'
 import {memoryOf} from './memory.js'
@@ -82,6 +84,8 @@ export function observer(systemd: Systemd): Observer {
 
   const notInstalled = (service: Service) => observation(service, {LoadState: 'not-found'})
   return {
+    recorded: () => [...orNoAccess(() => recordedSettings(files, scopeFolders(scope, account).support)).values()],
+    accounts: () => userAccounts(host),
     observe: (services, {withTick = false} = {}) => {
       const [first] = services
       if (!first) return []

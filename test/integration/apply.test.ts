@@ -1,0 +1,219 @@
+import {beforeAll, expect, it} from 'vitest'
+import type {Account} from '../../src/host/host.js'
+import type {ServiceReport} from '../../src/observe/report.js'
+import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import {inCampaign} from '../support/campaign.js'
+import {type CommandResult, describeOnSystemd, hermesSvc} from '../support/machines.js'
+import {schemaErrors} from '../support/json-schemas.js'
+import {TestService} from '../support/test-service.js'
+
+const FILE = '/etc/hermes-svc.yaml'
+const SECRET = 'swordfish'
+/** When a run is killed, in ms from its start: before anything is changed, in between, and when all is done. */
+const KILLED_AFTER_MS = inCampaign([200, 400, 600, 700, 800, 900, 1000, 1200, 1500, 2000, 3000], [500, 900, 1500])
+
+interface Row {
+  readonly service: string
+  readonly acts: readonly string[]
+  readonly changed: boolean
+  readonly differing: readonly {readonly name: string}[]
+  readonly drift: readonly object[]
+}
+interface Document {
+  readonly ok: boolean
+  readonly changed: boolean
+  readonly services: readonly Row[]
+}
+
+await describeOnSystemd('the services of a machine as one document', (machine) => {
+  let ann: Account
+  /** Two of a user's own, and one of the machine that runs as another one. */
+  let first: TestService
+  let second: TestService
+  let third: TestService
+  let all: TestService[]
+
+  beforeAll(async () => {
+    ann = await machine().addUser('ann')
+    const bob = await machine().addUser('bob')
+    first = await TestService.make(machine(), ann, {profile: 'default'})
+    second = await TestService.make(machine(), ann, {profile: 'work'})
+    third = await TestService.make(machine(), bob, {profile: 'default', scope: 'system'})
+    all = [first, second, third]
+    await machine().writeText('/etc/token', `${SECRET}\n`)
+  })
+
+  const declare = (...changes: readonly string[]) => {
+    const [a = '', b = '', c = ''] = changes
+    const services = [`profile: default, scope: user, account: ann, ${a}`, `profile: work, scope: user, account: ann, ${b}`]
+    const lines = [...services, `profile: default, scope: system, account: bob, env: {TOKEN: {fromFile: /etc/token}}, ${c}`]
+    return machine().writeText(FILE, `schemaVersion: 1\nservices:\n${lines.map((line) => `  - {${line}}\n`).join('')}`)
+  }
+  const apply = (args: readonly string[] = []) => hermesSvc(machine(), ['apply', FILE, ...args])
+  const applied = async (args: readonly string[] = [], code = 0): Promise<Document> => {
+    const result = await apply(['--json', ...args])
+    expect(result, result.stdout + result.stderr).toMatchObject({code})
+    expect(result.stdout + result.stderr).not.toContain(SECRET)
+    expect(schemaErrors('apply', result.json())).toEqual([])
+    return result.json<Document>()
+  }
+  const acts = ({services}: Document) => services.map((row) => row.acts)
+  const pids = () => Promise.all(all.map((service) => service.mainPid()))
+  const reports = (): Promise<(ServiceReport & {exit: number | null})[]> => Promise.all(all.map((service) => service.status()))
+
+  it('installs three in two scopes, and changes nothing when it is run again', async () => {
+    await declare()
+    expect(acts(await applied(['--dry-run']))).toEqual([['install'], ['install'], ['install']])
+    expect((await reports()).map(({installed}) => installed)).toEqual(['no', 'no', 'no'])
+
+    expect(await applied()).toMatchObject({ok: true, changed: true})
+    expect(await reports()).toMatchObject(all.map(({unit}) => ({service: unit, actual: 'running', desired: 'running', enabled: true})))
+    const before = await pids()
+    const again = await applied()
+    expect(again).toMatchObject({ok: true, changed: false})
+    expect(acts(again)).toEqual([[], [], []])
+    expect(await pids()).toEqual(before)
+    expect((await apply()).stdout.trim().split('\n').at(-1)).toBe('Services: 3, all as declared; nothing was changed')
+    // The value went where the gateway reads it, and nowhere else.
+    expect(await third.sh('cat "$1/gateway.env"', [third.support])).toContain(SECRET)
+  })
+
+  it('restarts the one whose value has changed, once, and none of the others', async () => {
+    const before = await pids()
+    const starts = await Promise.all(all.map((service) => service.starts()))
+    await declare('', 'watchdog: 5, env: {LEVEL: debug}')
+    const changed = await applied()
+    expect(changed.services).toMatchObject([
+      {acts: [], changed: false},
+      {acts: ['change', 'restart'], changed: true, differing: [{name: 'watchdog', from: '3', to: '5'}, {name: 'env.LEVEL'}]},
+      {acts: [], changed: false},
+    ])
+    const after = await pids()
+    expect([after[0], after[2]]).toEqual([before[0], before[2]])
+    expect(after[1]).not.toBe(before[1])
+    expect(await Promise.all(all.map((service) => service.starts()))).toEqual([starts[0], (starts[1] ?? 0) + 1, starts[2]])
+    expect((await applied()).changed).toBe(false)
+  })
+
+  it('prints by export what changes nothing when it is applied, with references in the place of values', async () => {
+    const exported = await hermesSvc(machine(), ['export'])
+    expect(exported, exported.stderr).toMatchObject({code: 0})
+    expect(exported.stdout).not.toContain(SECRET)
+    expect(exported.stdout).toMatch(/profile: work\n {4}scope: user\n {4}account: ann\n {4}state: running\n {4}watchdog: 5\n/)
+    await machine().writeText('/etc/exported.yaml', exported.stdout)
+    const argv = [
+      'env',
+      `TOKEN=${SECRET}`,
+      'LEVEL=debug',
+      MACHINE_NODE,
+      `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`,
+      'apply',
+      '/etc/exported.yaml',
+    ]
+    const result = await machine().exec(argv, {timeoutMs: 90_000})
+    expect(result, result.stderr).toMatchObject({code: 0, stdout: expect.stringContaining('3, all as declared; nothing was changed')})
+    // A user exports what is theirs.
+    const own = await hermesSvc(machine(), ['export', '--json'], {user: ann})
+    expect(own.json<{services: {account: string}[]}>().services.map(({account}) => account)).toEqual(['ann', 'ann'])
+  })
+
+  it('keeps what was changed by hand and says so, and replaces it with --force', async () => {
+    const ours = await first.sh('cat "$1"', [first.dropIn])
+    await first.sh('echo "# by hand" >>"$1"', [first.dropIn], {user: ann})
+    await first.systemctl('daemon-reload')
+    const kept = await applied()
+    expect(kept).toMatchObject({changed: false, services: [{acts: [], drift: [{kind: 'edited', path: first.dropIn, kept: true}]}, {}, {}]})
+    expect((await applied(['--force'])).services[0]).toMatchObject({changed: true, drift: [{kept: false}]})
+    expect(await first.sh('cat "$1"', [first.dropIn])).toBe(ours)
+    // What somebody else's file says stays so, and is shown.
+    await first.sh('printf "[Service]\\nRestart=no\\n" >"$1.d/90-mine.conf"', [first.unitFile], {user: ann})
+    await first.systemctl('daemon-reload')
+    const mine = {kind: 'overridden', directive: 'Restart', merged: 'no', setBy: `${first.unitFile}.d/90-mine.conf`}
+    expect(await applied(['--force'])).toMatchObject({changed: false, services: [{drift: [mine]}, {}, {}]})
+    await first.sh('rm "$1.d/90-mine.conf"', [first.unitFile])
+    await first.systemctl('daemon-reload')
+  })
+
+  it('stops what is declared stopped, over a reboot too, and starts it again', async () => {
+    await declare('', 'state: stopped, watchdog: 5, env: {LEVEL: debug}')
+    expect(acts(await applied())).toEqual([[], ['stop'], []])
+    expect(await second.status()).toMatchObject({actual: 'stopped', desired: 'stopped', enabled: false})
+    expect((await applied()).changed).toBe(false)
+    await declare('', 'watchdog: 5, env: {LEVEL: debug}')
+    expect(acts(await applied())).toEqual([[], ['start'], []])
+    expect(await second.status()).toMatchObject({actual: 'running', enabled: true})
+  })
+
+  it('mends when it is run again what a kill -9 in the middle has left', async () => {
+    for (const [index, afterMs] of KILLED_AFTER_MS.entries()) {
+      const env = `env: {LEVEL: round-${index}}`
+      await declare(env, `watchdog: 5, ${env}`, `watchdog: ${index + 4}`)
+      await machine().exec(
+        ['timeout', '-s', 'KILL', String(afterMs / 1000), MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, 'apply', FILE],
+        {timeoutMs: 90_000},
+      )
+      expect(await applied()).toMatchObject({ok: true})
+      const again = await applied()
+      expect(acts(again), `killed after ${afterMs} ms`).toEqual([[], [], []])
+      for (const service of [first, second]) {
+        expect(await service.sh('tr "\\0" "\\n" <"/proc/$1/environ"', [String(await service.mainPid())])).toContain(`LEVEL=round-${index}`)
+      }
+    }
+    const doctor = await hermesSvc(machine(), ['doctor', '--all', '--scope', 'user', '--run-as', 'ann'])
+    expect(doctor, doctor.stdout + doctor.stderr).toMatchObject({code: 0})
+  })
+
+  it('takes a credential of the unit that runs it, and one of the machine', async () => {
+    await declare('', 'watchdog: 5, env: {TOKEN: {fromCredential: of-unit}, OTHER: {fromCredential: of-machine}}')
+    await third.sh('mkdir -p /etc/credstore && printf one >/etc/credstore/of-machine')
+    const run = ['systemd-run', '--wait', '--pipe', '--collect', '--quiet', '-p', 'SetCredential=of-unit:two', MACHINE_NODE]
+    const result = await machine().exec([...run, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, 'apply', FILE], {timeoutMs: 90_000})
+    expect(result, result.stdout + result.stderr).toMatchObject({code: 0})
+    const environ = await second.sh('tr "\\0" "\\n" <"/proc/$1/environ"', [String(await second.mainPid())])
+    expect(environ.split('\n')).toEqual(expect.arrayContaining(['TOKEN=two', 'OTHER=one']))
+  })
+
+  it('does the others where one cannot come up, which stays as it was, and ends with 1', async () => {
+    await second.configure({exit_on_start: {code: 78}})
+    await declare('env: {LEVEL: last}', 'watchdog: 7, env: {A: b}', 'watchdog: 9')
+    const result = await apply(['--json'])
+    expect(result, result.stderr).toMatchObject({code: 1})
+    expect(result.json<Document>().services).toMatchObject([
+      {changed: true},
+      {changed: false, error: {code: 'not-running'}},
+      {changed: true},
+    ])
+    expect(await second.sh('cat "$1/settings.json"', [second.support])).toContain('"watchdogTicks": 5')
+    await second.configure({})
+    expect(await applied()).toMatchObject({ok: true, services: [{changed: false}, {changed: true}, {changed: false}]})
+  })
+
+  it('uninstalls what is not declared with --prune alone, of whichever user, and leaves nothing of it', async () => {
+    await machine().writeText(FILE, 'schemaVersion: 1\nservices: [{profile: work, scope: user, account: ann, watchdog: 7, env: {A: b}}]\n')
+    const left: CommandResult = await apply()
+    expect(left.stdout).toContain('not declared, and left as it is')
+    expect((await reports()).map(({actual}) => actual)).toEqual(['running', 'running', 'running'])
+    const pid = await second.mainPid()
+    const pruned = await applied(['--prune'])
+    expect(pruned.services.map(({service, acts}) => [service, acts])).toEqual([
+      [second.unit, []],
+      [third.unit, ['uninstall']],
+      [first.unit, ['uninstall']],
+    ])
+    expect((await reports()).map(({installed}) => installed)).toEqual(['no', 'own', 'no'])
+    expect(await second.mainPid()).toBe(pid)
+    expect(await first.sh('ls /etc/hermes-svc "$1.d" 2>/dev/null; true', [first.unitFile])).toBe('')
+  })
+
+  it('moves a service to the other scope with --prune', async () => {
+    await machine().writeText(FILE, 'schemaVersion: 1\nservices: [{profile: work, scope: system, account: ann}]\n')
+    const refused = await applied([], 1)
+    expect(refused.services[0]).toMatchObject({error: {code: 'duplicate-service'}})
+    expect(acts(await applied(['--prune', '--dry-run']))).toEqual([['install'], ['uninstall']])
+    const moved = await applied(['--prune'])
+    expect(moved).toMatchObject({ok: true, changed: true})
+    const report = await hermesSvc(machine(), ['status', '-p', 'work', '--scope', 'system', '--run-as', 'ann', '--json'])
+    expect(report.json()).toMatchObject({actual: 'running', scope: 'system'})
+    expect((await second.status()).installed).toBe('no')
+  })
+})
