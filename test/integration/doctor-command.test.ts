@@ -4,6 +4,7 @@ import type {Account} from '../../src/host/host.js'
 import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import {doctor, type DoctorRow, DoctorRows} from '../support/doctor-row.js'
 import {describeOnSystemd} from '../support/machines.js'
+import {onTerminal, terminalEnd} from '../support/terminal.js'
 import {TestService} from '../support/test-service.js'
 
 const DISABLED: DoctorRow = {
@@ -123,6 +124,36 @@ await describeOnSystemd('doctor and fix as commands', (machine) => {
         .filter((line) => line.length > columns && !/^ +hermes-svc /.test(line) && /\S \S+$/.test(line.slice(14)))
       expect(tooWide).toEqual([])
     }
+  })
+
+  describe('status --watch', () => {
+    const watchIt = async (typed: Parameters<typeof onTerminal>[1]) => {
+      const argv = [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...service.argv('status', ['--watch'])]
+      return terminalEnd((await machine().exec(onTerminal(argv, typed), {user: ann})).stdout)
+    }
+
+    it('shows the gateway as it is from look to look, on a screen that q leaves, and ends as the last look does', async () => {
+      const pid = await service.mainPid()
+      const {code, screen, output} = await watchIt([
+        ['actual +running', ''],
+        // Whatever is typed besides changes nothing.
+        ['q ends this', 'x'],
+        ['actual +running', 'q'],
+      ])
+      expect({code, screen}).toMatchObject({code: 0, screen: expect.stringContaining(`alive, pid ${pid}`) as string})
+      // It was left: what is on the terminal is what was there, and the last look below it.
+      expect(screen).not.toContain('q ends this')
+      expect(output).toContain('\u001b[?1049l')
+    })
+
+    it('is ended by Ctrl-C too', async () => {
+      expect(await watchIt([['q ends this', '\u0003']])).toMatchObject({code: 0, signal: null})
+    })
+
+    it('is for a terminal alone', async () => {
+      const {code, stderr} = await service.run('status', ['--watch'])
+      expect({code, stderr}).toMatchObject({code: 2, stderr: expect.stringContaining('for a terminal') as string})
+    })
   })
 
   describe('a confirmation', () => {
