@@ -84,7 +84,7 @@ describe('the links of the documents', () => {
 
   it('has every question of setup with its flag', () => {
     const section = README.slice(README.indexOf('## Setup\n'), README.indexOf('## Commands\n'))
-    const flags = ['manager', 'run-as', 'profile', 'scope', 'fix', 'command', 'linger', 'no-linger', 'heartbeat', 'watchdog']
+    const flags = ['manager', 'run-as', 'profile', 'scope', 'fix', 'command', 'linger', 'no-linger', 'heartbeat', 'watchdog', 'notify']
     expect(flags.filter((flag) => !section.includes(`\`--${flag}`))).toEqual([])
   })
 })

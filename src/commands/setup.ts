@@ -23,7 +23,7 @@ import {type Paint, paintFor} from '../ui/paint.js'
 import {didYouMean} from '../text/suggest.js'
 import {type CommandResult, dryRunFlag, timeoutFlag} from './base.js'
 import {bareDefinitionFlags, definitionFlags, definitionRequest} from './definition-flags.js'
-import {notifyFlags} from './notify-settings.js'
+import {notifyFlags, requireTarget} from './notify-settings.js'
 import {ServiceCommand} from './service-command.js'
 
 /** What became of one repair. */
@@ -138,6 +138,7 @@ Ctrl-C at a question changes nothing; later what was under way is taken back. Wi
   private refuse(id: ItemId, text: string): string | undefined {
     try {
       if (id === 'command') parseCommandFlag(this.host, text)
+      else if (id === 'notify') requireTarget(text, 'That')
       else ownerOf(this.host, text)
       return undefined
     } catch (error) {

@@ -1,6 +1,6 @@
 import path from 'node:path'
 import {GatewayLimit, HomeFile, tickSocket} from './contract.js'
-import {type AccountHost, HostError} from '../host/host.js'
+import {type AccountHost, type Host, HostError} from '../host/host.js'
 import {type FileReading, isObject, readJson} from './records.js'
 
 /** The gateway's own heartbeat (0.21 and later), written every 30 s. */
@@ -59,9 +59,14 @@ export async function askTick(host: AccountHost, home: string, pid: number, trie
   }
 }
 
-/** Age of a heartbeat in seconds, by the clock that does not jump where it is recorded; undefined if it cannot be told. */
-export function heartbeatAgeSec(beat: Heartbeat, nowMs: number, monotonicMs: number): number | undefined {
-  const monotonic = beat.monotonicSec === undefined ? undefined : monotonicMs / 1000 - beat.monotonicSec
+/**
+ * Age of a heartbeat in seconds, by the clock that does not jump where it is recorded; undefined if it cannot be told. On macOS that is the wall clock: the
+ * gateway's monotonic one (Python's time.monotonic() is mach_absolute_time there) stands still while the machine sleeps, and ours does not, so that after a
+ * sleep every heartbeat would be late by its length.
+ */
+export function heartbeatAgeSec(beat: Heartbeat, host: Pick<Host, 'platform'>, nowMs: number, monotonicMs: number): number | undefined {
+  const isShared = beat.monotonicSec !== undefined && host.platform !== 'darwin'
+  const monotonic = isShared ? monotonicMs / 1000 - beat.monotonicSec : undefined
   // Negative: written before the last boot, or in another time namespace.
   if (monotonic !== undefined && monotonic >= 0) return monotonic
   return beat.updatedAtMs === undefined ? undefined : (nowMs - beat.updatedAtMs) / 1000

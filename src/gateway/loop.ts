@@ -34,6 +34,9 @@ const SPINNING_SHARE = 0.8
  */
 const SPINNING_MS_A_SWITCH = 3
 const SAMPLE_EVERY_MS = 20
+/** Between two samples lies so much only where this process was not run: it was stopped, or its machine paused. So often that begins the window anew. */
+const HELD_MS = 1000
+const MOST_HELD = 2
 
 /**
  * One look at a process's main thread; undefined if the process is gone, or where the system shows no such thing. What it waits in the kernel shows
@@ -76,10 +79,17 @@ export async function watchLoop(doors: Doors, pid: number, windowMs: number, sig
     return {loop: 'hidden', evidence: 'macOS shows no event loops, and this version of the gateway has nothing that could be asked'}
   }
   const samples: LoopSample[] = []
-  const endMs = host.monotonicMs() + windowMs
+  let endMs = host.monotonicMs() + windowMs
+  let timesHeld = 0
   for (;;) {
     const sample = sampleLoop(doors, pid)
     if (!sample) return {loop: 'unknown', evidence: 'the process ended while it was looked at'}
+    // Whoever held this process may have held that one too: what it did not do meanwhile says nothing of it.
+    if (timesHeld < MOST_HELD && sample.atMs - (samples.at(-1)?.atMs ?? sample.atMs) > HELD_MS) {
+      timesHeld += 1
+      samples.length = 0
+      endMs = sample.atMs + windowMs
+    }
     samples.push(sample)
     if (isEventWait(sample.waitsIn) || sample.atMs >= endMs || signal?.aborted) return judgeLoop(samples)
     await host.sleep(Math.min(SAMPLE_EVERY_MS, Math.max(1, endMs - sample.atMs)))

@@ -74,9 +74,14 @@ export function startedAt({startTime, startSlack = 0}: Pick<ProcessInfo, 'startT
  * CLOCK_MONOTONIC does not, and a container may show an uptime of its own. By the wall clock on macOS, as its start times are.
  */
 export function ageMs(host: Door, {startTime}: Pick<ProcessInfo, 'startTime'>): number {
-  if (isDarwin(host)) return host.nowMs() - startTime * START_UNIT_MS
+  return (isDarwin(host) ? host.nowMs() : sinceBootMs(host)) - startTime * START_UNIT_MS
+}
+
+/** ms since the boot, by a clock that goes on while the machine sleeps: CLOCK_BOOTTIME on Linux; on macOS node's own (mach_continuous_time). */
+export function sinceBootMs(host: Door): number {
+  if (isDarwin(host)) return host.monotonicMs()
   const uptimeMs = Number.parseFloat(host.readText('/proc/uptime') ?? '') * 1000
-  return Math.max(host.monotonicMs(), Number.isNaN(uptimeMs) ? 0 : uptimeMs) - startTime * START_UNIT_MS
+  return Math.max(host.monotonicMs(), Number.isNaN(uptimeMs) ? 0 : uptimeMs)
 }
 
 /** True for a process that has ended, whatever still stands in the process table. */

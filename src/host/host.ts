@@ -39,7 +39,10 @@ export interface Door {
 
   /** Wall clock, ms since the epoch. */
   nowMs(): number
-  /** A clock that never jumps, ms since boot (CLOCK_MONOTONIC). */
+  /**
+   * A clock that never jumps, ms since boot. On Linux it stands still while the machine sleeps (CLOCK_MONOTONIC), on macOS it goes on
+   * (mach_continuous_time, by libuv's darwin.c); `sinceBootMs` goes on everywhere.
+   */
   monotonicMs(): number
   /** Resolves after this time, or as soon as `signal` is aborted. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>

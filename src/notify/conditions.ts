@@ -2,6 +2,7 @@ import type {SeenGateway} from '../observe/look.js'
 import {clipped, type Moment, onlineOf, type PlatformSeen} from '../observe/online.js'
 import {CRASH_LOOP_FAILURES} from '../observe/assess.js'
 import {COMES_UP_MS, RECORD_WITHIN_MS} from '../observe/judge.js'
+import {isSettling} from '../observe/settling.js'
 import {GatewayExit, PlatformWord} from '../gateway/contract.js'
 import {OOM_WORDS} from '../service/end-line.js'
 import {visible} from '../text/visible.js'
@@ -11,8 +12,6 @@ import type {Condition, Sight} from './transition.js'
 export const GATEWAY = 'gateway'
 /** What doctor tells of in the place of the tick: that there is none. */
 export const HEARTBEAT = 'heartbeat'
-/** For so many ticks after a boot everything comes up, and nobody has to be told of it. */
-const BOOT_TICKS = 3
 
 /** What a tick knows of a service. */
 export interface Known {
@@ -28,8 +27,8 @@ export interface Known {
   readonly endedMs: number | undefined
   /** That was by the kernel, for lack of memory. */
   readonly wasOom: boolean
-  /** How long the machine, or the container, has been up. */
-  readonly machineUpMs: number
+  /** How long the machine, or the container, has been up, and awake. */
+  readonly awakeForMs: number
   /** How often it is ticked. */
   readonly tickEveryMs: number
   /** Why its manager does not start it again; undefined if it does, or that is not known. */
@@ -38,10 +37,10 @@ export interface Known {
 
 /** What is bad with a service, what is well, and what is meant to be so. Pure. */
 export function sightOf(known: Known): Sight {
-  const {seen, isStopMeant, machineUpMs, tickEveryMs} = known
+  const {seen, isStopMeant, awakeForMs, tickEveryMs} = known
   const nothing: Sight = {bad: [], well: [], meant: []}
   if (isStopMeant) return {...nothing, meant: 'everything'}
-  if (machineUpMs < BOOT_TICKS * tickEveryMs) return nothing
+  if (isSettling(awakeForMs, tickEveryMs)) return nothing
   switch (seen.verdict.state) {
     case 'unknown':
       return nothing

@@ -48,7 +48,7 @@ async function askBeat(hosts: Doors, home: string, pid: number, ownPid: number):
   const beat = readHeartbeat(userHost, home)
   if (beat.kind !== 'present' || (beat.value.pid !== pid && beat.value.pid !== ownPid)) return undefined
   const tick = await askTick(userHost, home, beat.value.pid)
-  const judged = judgeHeartbeat(beat.value, heartbeatAgeSec(beat.value, userHost.nowMs(), userHost.monotonicMs()), tick)
+  const judged = judgeHeartbeat(beat.value, heartbeatAgeSec(beat.value, userHost, userHost.nowMs(), userHost.monotonicMs()), tick)
   return judged.loop === 'wedged' ? {...judged, isWaiting: glanceAtLoop(hosts, pid)} : judged
 }
 

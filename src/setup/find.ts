@@ -1,3 +1,5 @@
+import {whoIsTold} from '../lifecycle/notify-change.js'
+import {readNotify} from '../notify/notify-file.js'
 import {DEFAULT_WEDGE_WINDOW_MS} from '../observe/ask-loop.js'
 import {homeOwner, requireAccount, type TargetFlags} from '../observe/place.js'
 import {type Scope, SCOPES} from '../service/service.js'
@@ -122,10 +124,18 @@ export async function findService(target: Target, checks: readonly Check[]): Pro
     canLinger: manager.linger !== undefined,
     keptCommand: ownCommand ?? (isOthers ? manager.definition.evidence(seen).commandLine : undefined),
     gateways: searchGateways(host, service.profile.root, service.account, manager.container?.variable('PATH')).found,
+    told: toldAlready(target),
     root: service.profile.root,
     findings: diagnosis.findings,
     repairs: await repairsOf(diagnosis),
   }
+}
+
+/** A file that cannot be read is a finding, and the installation says so too. */
+function toldAlready({userHost, service}: Target): string | undefined {
+  const reading = readNotify(userHost, service.profile.home)
+  if (reading.kind === 'unreadable') return `cannot be read (${reading.why})`
+  return reading.settings.targets.length === 0 ? undefined : whoIsTold(reading.settings)
 }
 
 /** The ids of what a fix would change something about without being told more. */

@@ -68,6 +68,8 @@ export interface ServiceFound {
   /** The gateway's command that stays unless another one is named: given by hand before, or of another tool's definition. */
   readonly keptCommand: string | undefined
   readonly gateways: readonly GatewayCommand[]
+  /** Who is told of it already, as that may be shown; undefined: nobody. */
+  readonly told: string | undefined
   /** Where a gateway was looked for. */
   readonly root: string
   readonly findings: readonly Finding[]

@@ -11,6 +11,7 @@ export type ItemId =
   | 'linger'
   | 'heartbeat'
   | 'watchdog'
+  | 'notify'
 
 interface ItemHead {
   readonly id: ItemId
@@ -77,7 +78,13 @@ export interface TextQuestion extends QuestionHead {
   readonly default: undefined
 }
 
-export type Question = SelectQuestion | PickQuestion | ConfirmQuestion | TextQuestion
+/** Words of the user's own that are not shown while they are typed; an empty line says nothing. */
+export interface SecretQuestion extends QuestionHead {
+  readonly kind: 'secret'
+  readonly default: typeof UNSAID
+}
+
+export type Question = SelectQuestion | PickQuestion | ConfirmQuestion | TextQuestion | SecretQuestion
 export type Item = Told | Question
 
 /** What an item came to, and who said it: a flag, the user, nobody (its default), or that there was only one possibility. */

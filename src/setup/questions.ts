@@ -2,6 +2,7 @@ import type {TargetFlags} from '../observe/place.js'
 import type {DefinitionFlagValues} from './definition-flag-values.js'
 import type {Scope} from '../service/service.js'
 import {DEFAULT_HEARTBEAT, DEFAULT_WATCHDOG_TICKS} from '../service/settings.js'
+import {shownTarget} from '../notify/target.js'
 import {shellQuote} from '../text/shell-quote.js'
 import type {Found, MachineFound, OwnerFound, ProfileFound, ServiceFound} from './found.js'
 import {type Answers, type Choice, type Item, type ItemId, type Question, type Told, UNSAID} from './item.js'
@@ -10,9 +11,9 @@ import {type Answers, type Choice, type Item, type ItemId, type Question, type T
 export interface SetupFlags extends TargetFlags, DefinitionFlagValues {
   /** Ids of findings, or `all`, `safe` or `none` alone. */
   readonly fix?: readonly string[] | undefined
+  /** Targets, which may be secrets. */
+  readonly notify?: readonly string[] | undefined
 }
-
-/** Without a number of its own the watchdog waits for so many ticks. */
 
 /**
  * What is to be told or asked, in this order, as far as it can be known by what was found. What a flag says is not asked, and neither is what
@@ -125,6 +126,7 @@ function serviceItems(service: ServiceFound, flags: SetupFlags, answers: Answers
     lingerItem(service, flags),
     heartbeatItem(service, flags),
     watchdogItem(service, flags, answers),
+    notifyItem(service, flags, answers),
   ]
 }
 
@@ -250,6 +252,20 @@ function watchdogItem({settings}: ServiceFound, flags: SetupFlags, answers: Answ
     yes: on,
     no: 'off',
     default: ticks === null ? 'off' : on,
+  }
+}
+
+function notifyItem({told: already}: ServiceFound, flags: SetupFlags, answers: Answers): Item {
+  const head = {id: 'notify', label: 'Told'} as const
+  if (flags.notify !== undefined && flags.notify.length > 0) return byFlag(head, flags.notify.map(shownTarget).join(', '))
+  if (already !== undefined) return told(head, `${already}, as before`, undefined)
+  if ((flags.heartbeat ?? answers.heartbeat?.value) === 'off') return told(head, 'nobody, as the heartbeat is off', undefined)
+  return {
+    ...head,
+    kind: 'secret',
+    message: 'Who is to be told when it is down? (Enter: nobody)',
+    why: 'One target: a command (exec:/path ARG ...), an https:// address, ntfy://HOST/TOPIC, slack://, discord://, telegram:// or gotify://. It is kept secret, and not shown here; later: hermes-svc notify add.',
+    default: UNSAID,
   }
 }
 

@@ -24,6 +24,8 @@ export interface NotifiedService extends EventSource {
   readonly intervalSec: number
   /** The folder of the helpers' memory. */
   readonly runtimeFolder: string
+  /** How long all have been awake; see awakeForMs. */
+  readonly awakeForMs: number
   /** Failures in a row, where another than the helper counts them. */
   readonly failuresInARow?: number
   /** Why the manager does not start it again; asked only of a gateway that is dead. */
@@ -112,7 +114,7 @@ async function knownOf(
     startedForMs: started && host.nowMs() - started.modifiedMs,
     endedMs: lastEnd && Date.parse(lastEnd.time),
     wasOom: isOomKill(lastEnd?.result),
-    machineUpMs: machineUpMs(host),
+    awakeForMs: Math.min(machineUpMs(host), service.awakeForMs),
     tickEveryMs: service.intervalSec * 1000,
     keptDown,
   }

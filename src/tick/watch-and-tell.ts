@@ -4,10 +4,11 @@ import type {DeliveryTime} from '../notify/event.js'
 import {keepGood} from './keep-good.js'
 import {type NotifiedService, notify, type Telling} from './notify.js'
 import type {Tick} from './tick.js'
+import {awakeForMs} from './awake.js'
 import {watch} from './watchdog.js'
 
 /** A service whose tick is done. */
-export interface AttendedService extends NotifiedService {
+export interface AttendedService extends Omit<NotifiedService, 'awakeForMs'> {
   /** The watchdog's limit; see WatchedService. Null: it has none. */
   readonly watchdogTicks: number | null
   readonly isOwn: (process: ProcessInfo) => boolean
@@ -22,9 +23,10 @@ export interface Attended {
 }
 
 /** The parts of a tick that follow the proof: what it works with is kept, the watchdog's, and what is to be told. Whether somebody can be told is no matter of the tick. Never throws for what it finds. */
-export async function watchAndTell(doors: Doors, service: AttendedService, ticked: Tick): Promise<Attended> {
-  await keepGood(doors, service.home, ticked)
-  const {watchdogTicks: limit} = service
+export async function watchAndTell(doors: Doors, given: AttendedService, ticked: Tick): Promise<Attended> {
+  await keepGood(doors, given.home, ticked)
+  const {watchdogTicks: limit} = given
+  const service = {...given, awakeForMs: awakeForMs(doors, given.runtimeFolder, given.intervalSec)}
   const watched = limit === null ? undefined : await watch(doors, {...service, limit}, ticked)
   const lines = watched ? [watched.line] : []
   try {

@@ -3,6 +3,7 @@ import type {ProcessInfo} from '../gateway/process-info.js'
 import path from 'node:path'
 import {glanceAtLoop} from '../gateway/loop.js'
 import type {SeenGateway} from '../observe/look.js'
+import {isSettling} from '../observe/settling.js'
 import {ageMs} from '../gateway/process.js'
 import {afterKill, afterTick, parseMemory, type Sighting, type WatchdogMemory} from './watchdog-memory.js'
 import {type AccountHost, type Doors, type Host, HostError} from '../host/host.js'
@@ -19,6 +20,9 @@ export interface WatchedService {
   readonly runtimeFolder: string
   /** How many ticks in a row must prove it wedged. */
   readonly limit: number
+  /** How often it is ticked, and how long all have been awake; see awakeForMs. */
+  readonly intervalSec: number
+  readonly awakeForMs: number
   /** True if a process is the service's own: no other one would come back. */
   readonly isOwn: (process: ProcessInfo) => boolean
 }
@@ -51,7 +55,7 @@ export async function watch(doors: Doors, service: WatchedService, proved: SeenG
     // Without its folder there is no memory, and so no pause between two kills: the service is not running, or its definition is not ours.
     if (userHost.stat(service.runtimeFolder)?.kind !== 'folder') return undefined
     const known = parseMemory(userHost.readText(path.join(service.runtimeFolder, MEMORY_FILE)))
-    const {memory, kill, heldBackMs} = afterTick(known, living && sighting(host, proved, living), service.limit, nowMs)
+    const {memory, kill, heldBackMs} = afterTick(known, living && sighting(host, service, proved, living), service.limit, nowMs)
     if (memory) remember(userHost, service, memory)
     if (!memory || !living || memory.wedgedTicks < service.limit) return undefined
     const pause = `one was killed not long ago, so the watchdog waits ${Math.ceil(heldBackMs / 60_000)} min more`
@@ -65,9 +69,11 @@ export async function watch(doors: Doors, service: WatchedService, proved: SeenG
   }
 }
 
-function sighting(host: Host, {verdict}: SeenGateway, living: ProcessInfo): Sighting {
+/** What has just been woken is given the time to answer again, and what was seen of it before is forgotten. */
+function sighting(host: Host, {awakeForMs, intervalSec}: WatchedService, {verdict}: SeenGateway, living: ProcessInfo): Sighting {
   const {pid, startTime} = living
-  return {pid, startTime, isWedged: verdict.state === 'wedged', ageMs: ageMs(host, living)}
+  const isWedged = verdict.state === 'wedged' && !isSettling(awakeForMs, intervalSec * 1000)
+  return {pid, startTime, isWedged, ageMs: ageMs(host, living)}
 }
 
 function whyNotToBeKilled(userHost: AccountHost, service: WatchedService, living: ProcessInfo): string | undefined {

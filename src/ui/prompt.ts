@@ -48,6 +48,11 @@ export function ask(host: Host, question: Question, options: AskOptions): Promis
         const validate = (text: string) => (text === '' ? 'something has to be typed here' : (options.refuse?.(text) ?? true))
         return input({message, validate, theme}, context)
       }
+      case 'secret': {
+        const {password} = await import('@inquirer/prompts')
+        const validate = (text: string) => (text === '' ? true : (options.refuse?.(text) ?? true))
+        return password({message, validate, mask: '*', toggleMask: false, theme}, context)
+      }
     }
   })
 }

@@ -13,13 +13,13 @@ await describeOnSystemd('who is told', (machine) => {
   let ports = 8100
   let users = 0
 
-  /** A service that ticks each second, and a receiver that is told of it. */
-  async function told(standIn: StandInConfig = {}, flags: readonly string[] = [], scope: Scope = 'user') {
+  /** A service that ticks so often, and a receiver that is told of it. */
+  async function told(standIn: StandInConfig = {}, flags: readonly string[] = [], scope: Scope = 'user', interval = '1s') {
     const user: Account = await machine().addUser(`told-${users++}`, {linger: scope === 'user'})
     const receiver = await Receiver.start(machine(), user, ports++)
     const service = await TestService.make(machine(), user, {scope, standIn})
     const target = `http://127.0.0.1:${receiver.port}/${SECRET}`
-    await service.must('install', ['--heartbeat-interval', '1s', '--notify', target, ...flags])
+    await service.must('install', ['--heartbeat-interval', interval, '--notify', target, ...flags])
     return {service, receiver, user}
   }
 
@@ -67,6 +67,29 @@ await describeOnSystemd('who is told', (machine) => {
       await service.sh('kill -STOP "$1"', [String(pid)])
       await receiver.until('recovered')
       expect(await others(receiver)).toEqual(['wedged', 'watchdog-restart', 'recovered'])
+      await service.must('uninstall')
+    })
+
+    it('a machine that has slept: nothing is told, counted or killed of a gateway that needs a moment longer than the tick to go on', async () => {
+      const {service, receiver, user} = await told({}, ['--watchdog', '2'], 'user', '5s')
+      const pid = await service.mainPid()
+      // The second one remembers the first.
+      await ticks(service, 2)
+      // All that the user's manager runs, itself and the tick among them, is held for longer than two ticks can be late.
+      const held = `for pid in $(find /sys/fs/cgroup -path "*/user@$1.service*" -name cgroup.procs -exec cat {} +); do [ "$pid" = "$3" ] || kill -s "$2" "$pid" || :; done`
+      await service.sh(`${held}; sleep 45`, [String(user.uid), 'STOP', ''], {timeoutMs: 90_000})
+      await service.sh(held, [String(user.uid), 'CONT', String(pid)])
+      await ticks(service, 2)
+      expect((await service.status()).verdict.state).toBe('wedged')
+      await service.sh('kill -CONT "$1"', [String(pid)])
+      await ticks(service, 4)
+      expect(await service.mainPid()).toBe(pid)
+      expect(await receiver.told()).toEqual([])
+      expect(await service.sh('grep -c wedged "$1/logs/hermes-svc.jsonl" || :', [service.home])).toBe('0\n')
+      // Awake, it is told as ever.
+      await service.sh('kill -STOP "$1"', [String(pid)])
+      await receiver.until('recovered')
+      expect((await others(receiver)).toSorted()).toEqual(['recovered', 'watchdog-restart', 'wedged'])
       await service.must('uninstall')
     })
 

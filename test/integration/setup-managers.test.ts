@@ -8,6 +8,7 @@ import {ENTER, onTerminal, terminalEnd, type Typed} from '../support/terminal.js
 const answers: Typed[] = [
   ['Keep a heartbeat\\?', ENTER],
   ['Keep a watchdog\\?', ENTER],
+  ['be told when it is down', ENTER],
   ['Do this\\?', ENTER],
 ]
 
@@ -18,7 +19,7 @@ describeInContainer('setup in a container', () => {
   })
   afterAll(() => volumes.drop())
 
-  it('asks only for heartbeat and watchdog: all else is as the container has it', async () => {
+  it('asks only for heartbeat, watchdog and whom to tell: all else is as the container has it', async () => {
     const volume = volumes.volume()
     volume.profile('default')
     const container = await S6Container.boot(volume)

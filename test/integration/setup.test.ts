@@ -12,6 +12,8 @@ import {TestService} from '../support/test-service.js'
 /** HERMES_SVC_RECORD=1 keeps the first installation as the session of the README. */
 const RECORD = process.env.HERMES_SVC_RECORD === '1' ? fileURLToPath(new URL('../fixtures/setup-session.txt', import.meta.url)) : undefined
 const PROGRAM = [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`]
+/** Ctrl-U: takes away what stands on the line. */
+const CLEAR = '\u0015'
 const COLOUR = /\u001b\[[0-9;]*m/
 
 await describeOnSystemd('setup', (machine) => {
@@ -48,6 +50,7 @@ await describeOnSystemd('setup', (machine) => {
       ['always, from boot on: whether', ENTER],
       ['Keep a heartbeat', ENTER],
       ['Keep a watchdog', `y${ENTER}`],
+      ['be told when it is down', ENTER],
       ['Do this\\?', ENTER],
     ]
     const end = await wizard(ann, typed, [], {columns: 100})
@@ -55,7 +58,7 @@ await describeOnSystemd('setup', (machine) => {
       /^Manager +systemd\nRuns as +ann\nProfile +default, .*\nScope +user; [^]*?\nService +.*not installed yet\nGateway +\/home\/ann\/.hermes\/bin\/hermes/,
     )
     expect(end.screen).toMatch(
-      /- When is it to run\? always\n[^]*heartbeat\? Yes\n[^]*watchdog\? Yes\n\nWould install hermes-gateway.service/,
+      /- When is it to run\? always\n[^]*heartbeat\? Yes\n[^]*watchdog\? Yes\n[^]*be told when it is down\? \(Enter: nobody\) *\n\nWould install hermes-gateway.service/,
     )
     expect(end.screen).toMatch(
       /\+ExecStart=.*hermes[^]*- Do this\? Yes\n +done[^]*done {2}see that it worked[^\n]*\nhermes-gateway.service is installed and running\n/,
@@ -85,6 +88,7 @@ await describeOnSystemd('setup', (machine) => {
       ['When is it to run\\?[^]*Enter: select', ENTER],
       ['Keep a heartbeat\\?', ENTER],
       ['Keep a watchdog\\?', ENTER],
+      ['Who is to be told when it is down\\?', ENTER],
       ['Do this\\?', ENTER],
     ]
 
@@ -104,6 +108,20 @@ await describeOnSystemd('setup', (machine) => {
         expect(await work.lasting()).toEqual(before)
       },
     )
+
+    it('takes whom to tell as notify add does, and shows nothing of what is typed', async () => {
+      const before = await work.lasting()
+      const typed: Typed[] = [
+        ...answers.slice(0, -2),
+        ['be told when it is down', `mailto:me${ENTER}`],
+        ['begins with none of', `${CLEAR}https://example.org/hook?token=s3cret${ENTER}`],
+      ]
+      const end = await wizard(bob, typed, ['--dry-run'])
+      expect(end.screen).toContain('record who is told: cloudevents example.org')
+      expect(end.output).not.toMatch(/s3cret|hook\?/)
+      expect(end.code).toBe(0)
+      expect(await work.lasting()).toEqual(before)
+    })
 
     it('is undone by Ctrl-C in the middle of the installation', async () => {
       const before = await work.lasting()
@@ -130,8 +148,14 @@ await describeOnSystemd('setup', (machine) => {
 
     it('changes nothing when nothing is to be changed, with what was answered before as the defaults', async () => {
       expect(
-        (await wizard(bob, [...answers.slice(0, 1), ['When is it', DOWN + ENTER], ['heartbeat\\?', `n${ENTER}`], answers[4] ?? ['', '']]))
-          .code,
+        (
+          await wizard(bob, [
+            ...answers.slice(0, 1),
+            ['When is it', DOWN + ENTER],
+            ['heartbeat\\?', `n${ENTER}`],
+            answers.at(-1) ?? ['', ''],
+          ])
+        ).code,
       ).toBe(0)
       expect(await settingsOf(work)).toMatchObject({linger: false, heartbeat: {enabled: false}})
       const before = await work.snapshot()
@@ -151,6 +175,7 @@ await describeOnSystemd('setup', (machine) => {
         ['> while bob', ENTER],
         ['heartbeat\\?', `y${ENTER}`],
         ['watchdog\\?', ENTER],
+        ['nobody', ENTER],
         ['Do this', 'n' + ENTER],
       ]
       const end = await wizard(bob, typed, [], {columns: 40, env: {NO_COLOR: '1'}})
@@ -191,7 +216,7 @@ await describeOnSystemd('setup', (machine) => {
   })
 
   describe('where a gateway from a shell stands in the way of the installation', () => {
-    const questions = ['When is it', 'heartbeat\\?', 'watchdog\\?'].map((until): Typed => [until, ENTER])
+    const questions = ['When is it', 'heartbeat\\?', 'watchdog\\?', 'be told when'].map((until): Typed => [until, ENTER])
     const repair: Typed[] = [
       ['\\[leave\\]  orphan-gateway', SPACE],
       ['\\[repair\\] orphan-gateway', ENTER],
@@ -236,6 +261,7 @@ await describeOnSystemd('setup', (machine) => {
       ['When is it', ENTER],
       ['heartbeat', ENTER],
       ['watchdog', ENTER],
+      ['nobody', ENTER],
       ['Do this', ENTER],
     ])
     expect(end.screen).toMatch(/Service +hermes-gateway.service, .*: of another tool; it is kept, and our policy added to it/)
@@ -257,6 +283,7 @@ await describeOnSystemd('setup', (machine) => {
       ['Whose service is it[^]*> of the machine', ENTER],
       ['heartbeat', ENTER],
       ['watchdog', ENTER],
+      ['nobody', ENTER],
       ['Do this', ENTER],
     ])
     expect(end.screen).toMatch(/- Name of the account: dan\n[^]*- Whose service is it to be\? system\n[^]*\nStarts +at boot\n/)
@@ -267,6 +294,7 @@ await describeOnSystemd('setup', (machine) => {
       ['Which account[^]*> dan', ENTER],
       ['heartbeat', ENTER],
       ['watchdog', ENTER],
+      ['nobody', ENTER],
     ])
     expect(again.screen).toMatch(/\nScope +system, where its service is\n[^]*already up to date/)
     expect((await service.must('uninstall')).code).toBe(0)

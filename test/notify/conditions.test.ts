@@ -22,7 +22,7 @@ function known({state = 'alive', platforms = {}, ...more}: Partial<Known> & {sta
   } as unknown as SeenGateway
   return {
     ...{seen, moment: {nowMs: 1000 * MINUTE, ageMs: 600 * MINUTE}, isStopMeant: false, failuresInARow: 0, startedForMs: undefined},
-    ...{endedMs: undefined, wasOom: false, machineUpMs: 1440 * MINUTE, tickEveryMs: MINUTE, keptDown: undefined, ...more},
+    ...{endedMs: undefined, wasOom: false, awakeForMs: 1440 * MINUTE, tickEveryMs: MINUTE, keptDown: undefined, ...more},
   }
 }
 
@@ -41,7 +41,7 @@ describe('what is bad with a service', () => {
     ['one that was let go long ago and has written nothing', {state: 'dead', startedForMs: 3 * MINUTE}, ['down gateway']],
     ['one that the operator has stopped', {state: 'dead', isStopMeant: true}, []],
     ['one that is wedged and is to be stopped', {state: 'wedged', isStopMeant: true}, []],
-    ['one on a machine that has just come up', {state: 'dead', machineUpMs: 2 * MINUTE}, []],
+    ['one on a machine that has just come up', {state: 'dead', awakeForMs: 2 * MINUTE}, []],
   ])('%s', (_, one, bad) => {
     expect(kinds(one)).toEqual(bad)
   })

@@ -15,6 +15,7 @@ const SERVICE: ServiceFound = {
   ...{name: 'hermes-gateway.service', manager: 'systemd (user)', account: 'ann', installed: 'no', replacesForeign: false},
   ...{isMeantStopped: false, settings: undefined, startsAtBoot: false, canLinger: true, keptCommand: undefined},
   gateways: [{argv: ['/home/ann/.hermes/bin/hermes'], source: 'the launcher under the home'}],
+  told: undefined,
   root: '/home/ann/.hermes',
   findings: [],
   repairs: [],

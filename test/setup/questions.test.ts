@@ -25,7 +25,7 @@ function answered(from: Found, flags: SetupFlags, answerOf: (one: Item) => Answe
 
 describe('what is asked', () => {
   it('of a plain user with one profile is only what nobody can know', () => {
-    expect(asked(found())).toEqual(['linger', 'heartbeat', 'watchdog'])
+    expect(asked(found())).toEqual(['linger', 'heartbeat', 'watchdog', 'notify'])
   })
 
   it('is told, as far as it is known', () => {
@@ -42,7 +42,7 @@ describe('what is asked', () => {
 
   it('of root is for whom, and whose service it is to be, with the machine’s as the default', () => {
     const root = found({machine: {isRoot: true, user: 'root', account: 'ann', accounts: ['ann', 'bob']}, service: {startsAtBoot: true}})
-    expect(asked(root)).toEqual(['run-as', 'scope', 'heartbeat', 'watchdog'])
+    expect(asked(root)).toEqual(['run-as', 'scope', 'heartbeat', 'watchdog', 'notify'])
     expect(item('run-as', root)).toMatchObject({default: 'ann', choices: [{value: 'ann'}, {value: 'bob'}, {value: ''}]})
     expect(item('scope', root)).toMatchObject({default: 'system'})
   })
@@ -56,7 +56,14 @@ describe('what is asked', () => {
     const root = found({machine: {isRoot: true}})
     expect(asked(root, {}, {'run-as': {value: '', by: 'person'}})).toContain('run-as-name')
     expect(asked(root, {}, {'run-as': {value: 'ann', by: 'person'}})).not.toContain('run-as-name')
-    expect(asked(found({machine: {isRoot: true, account: undefined}}))).toEqual(['run-as-name', 'scope', 'linger', 'heartbeat', 'watchdog'])
+    expect(asked(found({machine: {isRoot: true, account: undefined}}))).toEqual([
+      'run-as-name',
+      'scope',
+      'linger',
+      'heartbeat',
+      'watchdog',
+      'notify',
+    ])
   })
 
   it('is not the account in a container, nor the scope where there is one', () => {
@@ -111,6 +118,26 @@ describe('what is asked', () => {
     })
     expect(item('heartbeat', found(), {watchdog: '3'})).toMatchObject({kind: 'told', value: 'on'})
     expect(item('heartbeat', found(), {watchdog: 'off'})).toMatchObject({kind: 'confirm'})
+  })
+
+  it('is who is to be told, unless that was said, somebody is told already, or nothing would tell', () => {
+    const secret = 'slack://T1/B1/secret'
+    expect(item('notify', found())).toMatchObject({kind: 'secret', default: ''})
+    expect(item('notify', found(), {notify: [secret]})).toMatchObject({
+      kind: 'told',
+      text: 'slack hooks.slack.com',
+      value: 'slack hooks.slack.com',
+      by: 'flag',
+    })
+    expect(item('notify', found({service: {told: 'ntfy ntfy.sh'}}))).toMatchObject({
+      kind: 'told',
+      text: 'ntfy ntfy.sh, as before',
+      value: undefined,
+    })
+    expect(item('notify', found(), {heartbeat: 'off'})).toMatchObject({kind: 'told', text: 'nobody, as the heartbeat is off'})
+    expect(withAnswers({}, {notify: {value: secret, by: 'person'}}).notify).toEqual([secret])
+    expect(withAnswers({}, {notify: {value: '', by: 'default'}}).notify).toBeUndefined()
+    expect(withAnswers({notify: [secret]}, {notify: {value: 'slack hooks.slack.com', by: 'flag'}}).notify).toEqual([secret])
   })
 
   it('has what was recorded as its defaults', () => {
@@ -208,6 +235,7 @@ const anyFlags: fc.Arbitrary<SetupFlags> = fc.record(
 const anyAnswer = (one: Item, choice: number): Answer['value'] => {
   if (one.kind === 'confirm') return choice % 2 === 0 ? one.yes : one.no
   if (one.kind === 'text') return 'typed'
+  if (one.kind === 'secret') return choice % 2 === 0 ? 'ntfy://ntfy.sh/topic' : ''
   if (one.kind === 'told' || one.kind === 'pick') return []
   const possible = one.choices.filter(({refused}) => refused === undefined)
   return possible[choice % possible.length]?.value
@@ -232,16 +260,16 @@ describe('whatever is found and said', () => {
     )
   })
 
-  it('the flags that the answers stand for say the same, and leave nothing to ask but the usual gateway', () => {
+  it('the flags that the answers stand for say the same, and leave nothing to ask but the usual gateway, and whom nobody named', () => {
     fc.assert(
       fc.property(anyFound, anyFlags, fc.nat(), (from, flags, choice) => {
         const answers = answered(from, flags, (one) => anyAnswer(one, choice))
         const meant = withAnswers(flags, answers)
-        expect(asked(from, meant).filter((id) => !(id === 'command' && meant.command === undefined))).toEqual([])
+        expect(asked(from, meant).filter((id) => !((id === 'command' || id === 'notify') && meant[id] === undefined))).toEqual([])
         expect(
           withAnswers(
             meant,
-            answered(from, meant, (one) => anyAnswer(one, 0)),
+            answered(from, meant, (one) => (one.kind === 'secret' ? one.default : anyAnswer(one, 0))),
           ),
         ).toEqual(meant)
         // A flag is never overruled.

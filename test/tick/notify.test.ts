@@ -68,6 +68,7 @@ class Night {
     this.lives()
   }
   private readonly stat: string
+  private sleptMs = 0
 
   lives(): this {
     this.host.put(`/proc/${PID}`, {folder: true, uid: USER.uid})
@@ -84,6 +85,12 @@ class Night {
     return this
   }
 
+  /** The machine sleeps: its monotonic clock stands still, that since the boot and the wall clock go on. */
+  suspended(ms: number): void {
+    this.sleptMs += ms
+    this.host.setClock(this.host.nowMs() + ms)
+  }
+
   put(file: string, text: string): void {
     this.host.put(file, text)
   }
@@ -91,6 +98,7 @@ class Night {
   async ticks(count: number, everyMs = MINUTE): Promise<this> {
     for (let done = 0; done < count; done++) {
       await this.host.sleep(everyMs)
+      this.put('/proc/uptime', `${(this.host.monotonicMs() + this.sleptMs) / 1000} 1.00\n`)
       this.lines.push(...(await tickAll(this.host, tickPlaces(this.host, SUPPORT))).map(({text}) => text))
     }
     return this
@@ -118,6 +126,22 @@ describe('a night of ticks', () => {
     expect(night.told).toEqual(['down', 'recovered'])
     expect(night.journal()).toEqual(['down', 'recovered'])
     expect(night.lines).toEqual([])
+  })
+
+  it.each([
+    ['a sleep in which the machine stood still', (night: Night) => night.suspended(8 * 60 * MINUTE)],
+    ['a sleep by which the wall clock alone has gone on', (night: Night) => night.host.setClock(night.host.nowMs() + 8 * 60 * MINUTE)],
+    ['a manager that was held for long', (night: Night) => night.host.sleep(8 * 60 * MINUTE)],
+  ] as const)('says nothing in the first minutes after %s, and after them what lasts', async (_, sleep) => {
+    const night = new Night()
+    await night.ticks(3)
+    await sleep(night)
+    await night.dies().ticks(3)
+    expect([night.told, night.journal()]).toEqual([[], []])
+    await night.lives().ticks(2)
+    expect([night.told, night.journal()]).toEqual([[], []])
+    await night.dies().ticks(2)
+    expect(night.told).toEqual(['down'])
   })
 
   it('says which machine, profile and service, what, since when, the last lines without secrets, and what to type', async () => {

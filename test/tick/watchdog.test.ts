@@ -10,7 +10,7 @@ const MEMORY = `${RUNTIME}/watchdog`
 const PID = 777
 const START_TIME = 5000
 const SERVICE: WatchedService = {
-  ...{name: 'hermes-gateway.service', home: HOME, runtimeFolder: RUNTIME, limit: 2},
+  ...{name: 'hermes-gateway.service', home: HOME, runtimeFolder: RUNTIME, limit: 2, intervalSec: 60, awakeForMs: Infinity},
   isOwn: (process) => tickPlaces(new FakeHost(), '/unused').isOwn('hermes-gateway', process),
 }
 
@@ -68,6 +68,22 @@ const signals = (host: FakeHost) => host.changes.filter((change) => change.kind 
 const memoryOf = (host: FakeHost) => JSON.parse(host.texts()[MEMORY] ?? 'null') as unknown
 
 describe('the watchdog of a tick', () => {
+  it('counts nothing of a gateway that has just been woken, and forgets what it counted before the sleep', async () => {
+    const host = machine()
+    const tickWhen = async (awakeForMs: number) => {
+      const watched = await watch(host, {...SERVICE, awakeForMs}, proved(host))
+      await host.sleep(60_000)
+      return watched
+    }
+    expect(await tickWhen(Infinity)).toBeUndefined()
+    for (const awakeForMs of [0, 60_000, 120_000]) expect(await tickWhen(awakeForMs)).toBeUndefined()
+    expect(memoryOf(host)).toMatchObject({wedgedTicks: 0, kills: 0})
+    expect(await tickWhen(180_000)).toBeUndefined()
+    expect(signals(host)).toEqual([])
+    host.after(10, () => host.drop(`/proc/${PID}`))
+    expect((await tickWhen(240_000))?.line).toMatch(/after 2 ticks in a row/)
+  })
+
   it('kills what it has proved wedged for long enough, as the service’s user, and writes it down', async () => {
     const host = machine()
     // The kernel takes it away as soon as it is killed.

@@ -162,7 +162,7 @@ function aboutBeat(scene: Scene, {ageMs, beat, ownPid}: Evidence): Found[] | und
       },
     ]
   }
-  const beatSec = heartbeatAgeSec(value, nowMs, monotonicMs)
+  const beatSec = heartbeatAgeSec(value, scene.target.host, nowMs, monotonicMs)
   if (beatSec === undefined || beatSec * 1000 <= BEAT_MS) return undefined
   return [
     {
