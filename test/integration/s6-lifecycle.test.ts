@@ -1,3 +1,4 @@
+import fs from 'node:fs'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import {STEPS} from '../../src/smoke/steps.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
@@ -135,6 +136,46 @@ describeInContainer('a service under s6', () => {
     expect(failed.code).toBe(1)
     expect((await container.sh(`ls -A ${SERVICE_DIRECTORY}; ps ax`)).stdout).not.toContain(service.name)
     expect(volume.exists(`${service.home}/.hermes-svc`)).toBe(false)
+  })
+
+  it('is what a document declares, by apply, and is printed by export', async () => {
+    const [up, down] = [new Service(), new Service()]
+    const apply = async (services: readonly object[], ...args: string[]) => {
+      const file = container.path('/etc/hermes-svc.json')
+      fs.writeFileSync(file, JSON.stringify({schemaVersion: 1, services}))
+      const {code, stdout} = await container.hermesSvc(['apply', '/etc/hermes-svc.json', '--json', ...args])
+      const document = JSON.parse(stdout) as {changed: boolean; services: {service: string; acts: string[]; error: object | null}[]}
+      expect(schemaErrors('apply', document)).toEqual([])
+      // Beside these two there are those of other tests.
+      const own = document.services.filter(({service}) => [up, down].some(({name}) => service === `gateway-${name}`))
+      return {code, changed: document.changed, acts: own.map((row) => row.acts), errors: own.flatMap(({error}) => error ?? [])}
+    }
+    const both = [
+      {profile: up.name, env: {EXTRA: '1'}},
+      {profile: down.name, state: 'stopped', watchdog: 5},
+    ]
+    expect(await apply(both)).toEqual({code: 0, changed: true, acts: [['install'], ['install']], errors: []})
+    const pid = await up.up()
+    expect(await down.svstat('up,wantedup')).toEqual(['false', 'false'])
+    expect(down.starts()).toEqual([])
+    expect(await apply(both)).toMatchObject({code: 0, changed: false, acts: [[], []]})
+    expect(await up.svstat('pid')).toEqual([String(pid)])
+    const exported = await container.must(['export', '-p', down.name])
+    expect(exported.stdout).toContain(`- profile: ${down.name}\n    account: hermes\n    state: stopped\n    watchdog: 5\n`)
+    expect(await apply([{profile: up.name, env: {EXTRA: '2'}}, {profile: down.name}])).toMatchObject({
+      ...{
+        code: 0,
+        changed: true,
+        acts: [
+          ['change', 'restart'],
+          ['change', 'start'],
+        ],
+      },
+    })
+    await up.up(pid)
+    await down.up()
+    await up.must('uninstall')
+    await down.must('uninstall')
   })
 
   it('has its settings shown, changed and unset by config', async () => {
