@@ -165,7 +165,16 @@ function withMore(better: readonly EndFact[], others: readonly EndFact[]): {know
       known[best] = filled(same, end)
     }
   }
-  return {known, alone}
+  return {known: inOrder(known), alone}
+}
+
+/** One witness notes one end after the other: of two within a second, the exact times that another tells of them can have been taken for each other's. */
+function inOrder(ends: readonly EndFact[]): EndFact[] {
+  let formerMs = -Infinity
+  return ends.map((end) => {
+    formerMs = Math.max(formerMs, end.atMs)
+    return end.atMs === formerMs ? end : {...end, atMs: formerMs}
+  })
 }
 
 /** Between the times of two that may be one, in ms. */

@@ -194,6 +194,19 @@ describe('what several witnesses tell', () => {
     expect(ends(entries).map(({reason}) => reason)).toEqual([{kind: 'oom'}])
   })
 
+  it('keeps the order in which the helper noted it, though the manager tells of it later and to the millisecond', () => {
+    const noted = {how: 'exited', status: '0', laterMs: SEC} as const
+    const success = {how: undefined, status: undefined, result: 'success'}
+    const facts = [
+      helper(HOUR + 5 * SEC, {...noted, reason: 'planned'}),
+      helper(HOUR + 6 * SEC, {...noted, reason: 'stop', upMs: 200}),
+      // What the manager makes of an end it says when the helper has done its work.
+      manager(HOUR + 6020, success),
+      manager(HOUR + 6350, success),
+    ]
+    expect(reasons(facts).map(({kind}) => kind)).toEqual(['planned-restart', 'stop-asked'])
+  })
+
   it('is two ends where it differs, however near they are', () => {
     const entries = told([
       helper(2 * HOUR, {upMs: HOUR}),

@@ -1,10 +1,13 @@
 import fs from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import {fileURLToPath} from 'node:url'
-import {expect, it} from 'vitest'
+import {afterAll, expect, it} from 'vitest'
+import {type Machine, whyNoMachine} from '../../src/smoke/machine.js'
 import type {Scope} from '../../src/service/service.js'
 import {schemaErrors} from '../support/json-schemas.js'
-import {describeOnSystemd, waitFor} from '../support/machines.js'
+import {describeUnless} from '../support/describe-unless.js'
+import {bootTestMachine, describeOnSystemd, hermesSvc, testHost, waitFor} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
 
 /** HERMES_SVC_RECORD=1 keeps a document as the fixture of test/schemas. */
@@ -17,6 +20,10 @@ interface Entry {
   readonly by?: {readonly who: string; readonly command?: string}
   readonly uptimeMs?: number | null
   readonly text: string
+  /** Of a phase: what, about what, and its end. */
+  readonly what?: string
+  readonly about?: string
+  readonly until?: string | null
 }
 interface History {
   readonly entries: readonly Entry[]
@@ -101,6 +108,13 @@ await describeOnSystemd('history', (machine) => {
       expect(availability[0]).toMatchObject({restarts: {unplanned: 4}})
       expect(availability[0]?.percent).toBeLessThan(100)
       expect(notRead).toEqual([])
+      const counters = (await hermesSvc(machine(), ['health', '--prometheus'], {user})).stdout
+      const counted = (reason: string) =>
+        Number(
+          new RegExp(`^hermes_gateway_ends_total\\{.*profile="${service.profile}",reason="${reason}"\\} (\\d+)$`, 'm').exec(counters)?.[1],
+        )
+      expect([counted('signal'), counted('exit'), counted('config'), counted('oom')]).toEqual([2, 1, 1, 0])
+      expect(counted('stop-asked') + counted('planned-restart')).toBe(5)
       const text = (await service.must('history')).stdout
       expect(text).toContain('killed by SIGKILL')
       expect(text).toContain('exited with 78: its configuration is wrong, and it is not started again')
@@ -108,6 +122,44 @@ await describeOnSystemd('history', (machine) => {
     },
     240_000,
   )
+
+  it('has what lasted, with its end, and a stop that took too long', async () => {
+    const user = await machine().addUser('phases', {linger: true})
+    const platforms = {slack: {state: 'fatal', error_message: 'invalid_auth'}, telegram: {state: 'connected'}}
+    const later = {after_ms: 8000, platforms: {slack: {state: 'connected'}}}
+    const deaf = {deaf: ['SIGTERM' as const], planned_stop_watcher: false}
+    const service = await TestService.make(machine(), user, {standIn: {platforms, platforms_later: later, ...deaf}})
+    await service.must('install', ['--heartbeat-interval', '1s', '--watchdog', 'off'])
+    const pid = await service.comesUp()
+    const noted = (event: string, about: string) =>
+      waitFor(
+        async () =>
+          ((await machine().readText(`${service.home}/logs/hermes-svc.jsonl`)) ?? '').includes(`"event":"${event}","about":"${about}"`),
+        `${event} of ${about}`,
+        120_000,
+      )
+    await noted('platform-down', 'slack')
+    await noted('recovered', 'slack')
+    // The young are left alone.
+    await waitFor(async () => Number(await service.sh('ps -o etimes= -p "$1"', [String(pid)])) > 30, 'its age', 60_000)
+    await service.sh('kill -STOP "$1"', [String(pid)])
+    await noted('wedged', 'gateway')
+    await service.sh('kill -CONT "$1"', [String(pid)])
+    await noted('recovered', 'gateway')
+    await service.sh('printf "[Service]\\nTimeoutStopSec=2\\n" >"$1.d/90-short.conf"', [service.unitFile])
+    await service.systemctl('daemon-reload')
+    await service.systemctl('stop', service.unit)
+
+    const {entries} = await historyOf(service)
+    const phases = entries.filter(({kind}) => kind === 'phase')
+    expect(phases).toMatchObject([
+      {what: 'platform-down', about: 'slack', until: expect.any(String) as string},
+      {what: 'wedged', about: 'gateway', until: expect.any(String) as string},
+    ])
+    const ends = entries.filter(({kind}) => kind === 'end')
+    expect(ends.map((entry) => [entry.reason, who(entry)])).toEqual([[{kind: 'stop-timeout'}, 'tool']])
+    expect((await service.must('history')).stdout).toContain('stopped as asked, did not end in time and was killed by another tool')
+  }, 240_000)
 
   it('says what it does not know, and reads no more than it may of logs of a gigabyte', async () => {
     const user = await machine().addUser('large', {linger: true})
@@ -126,4 +178,67 @@ await describeOnSystemd('history', (machine) => {
       {source: `${service.home}/logs/gateway-exit-diag.log`, why: 'large', before: expect.any(String) as string},
     ])
   }, 120_000)
+})
+
+describeUnless(whyNoMachine(testHost), 'the history of a machine that goes down', () => {
+  /** What lasts of a machine: the journal of systemd, and the user's home, with a service of the user in it. */
+  const lasting = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-lasting-')))
+  const machines: Machine[] = []
+  afterAll(async () => {
+    for (const machine of machines) await machine.down()
+    fs.rmSync(lasting, {recursive: true, force: true})
+  })
+
+  const boot = async (): Promise<{machine: Machine; service: TestService}> => {
+    const binds = ['/srv/journal', '/home/ann'].map((target) => {
+      const source = path.join(lasting, path.basename(target))
+      fs.mkdirSync(source, {recursive: true})
+      return {source, target, writable: true}
+    })
+    const machine = await bootTestMachine({binds})
+    machines.push(machine)
+    // Machines have that one in memory.
+    await machine.exec(['sh', '-c', 'mount --bind /srv/journal /var/log/journal && systemctl restart systemd-journald'])
+    const ann = await machine.addUser('ann', {linger: false})
+    await machine.exec(['chown', `${ann.uid}:${ann.gid}`, ann.home])
+    await machine.exec(['loginctl', 'enable-linger', ann.name])
+    await waitFor(
+      async () => (await machine.exec(['systemctl', '--user', 'is-active', 'default.target'], {user: ann})).stdout.trim() === 'active',
+      'the user manager',
+    )
+    return {machine, service: await TestService.make(machine, ann, {profile: 'default'})}
+  }
+
+  it('tells a loss of power from a machine that was switched off', async () => {
+    const first = await boot()
+    await first.service.must('install')
+    const pid = await first.service.comesUp()
+    // Two starts within ten seconds are taken for one that two witnesses tell of.
+    await waitFor(async () => Number(await first.service.sh('ps -o etimes= -p "$1"', [String(pid)])) > 11, 'its age')
+    await first.machine.down()
+
+    const second = await boot()
+    await second.service.comesUp()
+    await second.machine.exec(['systemctl', 'poweroff'])
+    await waitFor(() => !fs.existsSync(`/proc/${second.machine.leaderPid}`), 'the end of the machine', 120_000)
+
+    const third = await boot()
+    await third.service.comesUp()
+    const {entries} = await historyOf(third.service)
+    const told = entries.filter(({kind}) => kind !== 'command' && kind !== 'gap')
+    expect(
+      told.map((entry) => [entry.kind, ...(entry.kind === 'boot' ? [] : [who(entry)]), ...(entry.reason ? [entry.reason] : [])]),
+    ).toEqual([
+      ['boot'],
+      ['start', 'hermes-svc install'],
+      ['end', 'machine', {kind: 'power-off', isClean: false}],
+      ['boot'],
+      ['start', 'machine'],
+      ['end', 'machine', {kind: 'power-off', isClean: true}],
+      ['boot'],
+      ['start', 'machine'],
+    ])
+    expect(told[2]?.text).toMatch(/^the machine went down under it/)
+    expect(told[5]?.text).toMatch(/^stopped with the machine/)
+  }, 240_000)
 })
