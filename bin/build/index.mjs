@@ -5,6 +5,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import {writeManifestAndHelp} from './help.mjs'
 import {licences} from './licences.mjs'
+import {sbom} from './sbom.mjs'
 import {coldParts, lazyRequires, oclifFolder, slimIndex, vendorEntries} from './oclif.mjs'
 import {coldPackages, noPackages, onlyPlaces, packedPackages, sharedBuiltins} from './packages.mjs'
 import {DIST, ROOT} from './places.mjs'
@@ -102,6 +103,7 @@ async function build() {
 
   const metafiles = [...[...bundles, heartbeat, vendor].map(({metafile}) => metafile), ...packed]
   write(path.join(DIST, 'THIRD-PARTY-LICENSES.txt'), licences(metafiles))
+  write(path.join(DIST, 'sbom.cdx.json'), sbom(metafiles))
   if (process.argv[2] === '--metafile') fs.writeFileSync(process.argv[3], JSON.stringify(metafiles))
   copyStandIn()
   copySchemas()

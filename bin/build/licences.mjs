@@ -2,8 +2,8 @@ import fs from 'node:fs'
 import path from 'node:path'
 import {ROOT} from './places.mjs'
 
-/** Name, version and licence text of every package that has a part in the outputs. */
-export function licences(metafiles) {
+/** The folders, below that of the project, of every package that has a part in the outputs. */
+export function packagesOf(metafiles) {
   const folders = new Set()
   for (const {outputs} of metafiles) {
     for (const {inputs} of Object.values(outputs)) {
@@ -13,7 +13,12 @@ export function licences(metafiles) {
       }
     }
   }
-  const texts = [...folders].sort().map((folder) => {
+  return [...folders].sort()
+}
+
+/** Name, version and licence text of every package that has a part in the outputs. */
+export function licences(metafiles) {
+  const texts = packagesOf(metafiles).map((folder) => {
     const {name, version, license} = JSON.parse(fs.readFileSync(path.join(ROOT, folder, 'package.json'), 'utf8'))
     const file = fs.readdirSync(path.join(ROOT, folder)).find((entry) => /^(licen[cs]e|copying)/i.test(entry))
     if (!file) throw new Error(`${folder} holds no licence text, so it cannot be shipped`)

@@ -85,6 +85,7 @@ function findingText(
 
 /** What was asked for, what is, and what the next boot makes of it. */
 function standing({desired, actual, enabled}: DiagnosisReport): string {
+  if (actual === 'not-installed') return 'is not installed'
   const wish = desired === null ? 'what it should be is not recorded' : `should be ${desired}`
   const boot = enabled === null ? 'whether it starts at boot cannot be told' : enabled ? 'starts at boot' : 'does not start at boot'
   return `${wish}, is ${actual}, ${boot}`

@@ -15,12 +15,12 @@ afterAll(() => fs.rmSync(scratch, {recursive: true, force: true}))
 let trees = 0
 
 /** A tree with the scripts of a release, of version 2.1.0 unless told otherwise. */
-function tree(made: {version?: string; locked?: string; changelog?: string} = {}): string {
-  const {version = '2.1.0', locked = version, changelog = CHANGELOG} = made
+function tree(made: {version?: string; locked?: string; changelog?: string; repository?: string} = {}): string {
+  const {version = '2.1.0', locked = version, changelog = CHANGELOG, repository = 'github:someone/hermes-svc'} = made
   const root = path.join(scratch, String((trees += 1)))
   fs.mkdirSync(root)
   fs.cpSync(path.join(PACKAGE_ROOT, '.ci'), path.join(root, '.ci'), {recursive: true})
-  fs.writeFileSync(path.join(root, 'package.json'), JSON.stringify({name: 'hermes-svc', version}))
+  fs.writeFileSync(path.join(root, 'package.json'), JSON.stringify({name: 'hermes-svc', version, repository}))
   fs.writeFileSync(path.join(root, 'package-lock.json'), JSON.stringify({name: 'hermes-svc', version: locked}))
   fs.writeFileSync(path.join(root, 'CHANGELOG.md'), changelog)
   return root
@@ -41,6 +41,7 @@ describe('what is checked before a tag is published', () => {
 
   it.each([
     ['another tag', {}, 'v2.1.1', /the tag is v2\.1\.1, and package\.json says 2\.1\.0/],
+    ['a placeholder in the place of the repository', {repository: 'github:OWNER/hermes-svc'}, 'v2.1.0', /names no repository yet/],
     ['a tag without its v', {}, '2.1.0', /the tag is 2\.1\.0/],
     ['a lock file of another version', {locked: '2.0.0'}, 'v2.1.0', /package-lock\.json says 2\.0\.0/],
     ['no entry', {version: '2.2.0'}, 'v2.2.0', /has no "## \[2\.2\.0\] - YYYY-MM-DD"/],
@@ -58,21 +59,17 @@ describe('publishing', () => {
     it('is tried without being done: packed as npm would, and linted', {timeout: 120_000}, () => {
       const {status, stdout, stderr} = run(PACKAGE_ROOT, 'publish', ['--dry-run'])
       expect(status).toBe(0)
-      expect(stdout + stderr).toMatch(/hermes-svc-\d+\.\d+\.\d+\.tgz/)
+      expect(stdout + stderr).toMatch(/package\/dist\/cli\.cjs/)
       expect(stdout).toContain('All good!')
     })
 
-  it('names the repository that it is built in, and states where that was', () => {
+  it('publishes the file that was packed, and states where it was built', () => {
     const root = tree()
-    fs.writeFileSync(path.join(root, 'npm'), `#!/bin/sh\necho "$@" >>"${root}/calls"\n`, {mode: 0o755})
-    const env = {
-      PATH: `${root}:${process.env.PATH ?? ''}`,
-      GITHUB_REPOSITORY: 'someone/hermes-svc',
-      GITHUB_SERVER_URL: 'https://github.com',
-    }
-    expect(run(root, 'publish', [], env).status).toBe(0)
+    const npm = `#!/bin/sh\necho "$@" >>"${root}/calls"\ncase $1 in run) echo hermes-svc-2.1.0.tgz ;; esac\n`
+    fs.writeFileSync(path.join(root, 'npm'), npm, {mode: 0o755})
+    expect(run(root, 'publish', [], {PATH: `${root}:${process.env.PATH ?? ''}`}).status).toBe(0)
     expect(fs.readFileSync(path.join(root, 'calls'), 'utf8')).toBe(
-      'pkg set repository.type=git repository.url=git+https://github.com/someone/hermes-svc.git\npublish --provenance --access public\n',
+      'run -s package\npublish --provenance --access public hermes-svc-2.1.0.tgz\n',
     )
     expect(run(root, 'publish', ['--now']).status).toBe(2)
   })

@@ -165,8 +165,8 @@ describe('the step of the action that installs it', () => {
   it('installs a packed one, and says where its program is', () => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-action-'))
     try {
-      const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder]
-      const packed = execFileSync('npm', pack, {cwd: PACKAGE_ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore']})
+      const pack = [path.join(PACKAGE_ROOT, 'bin', 'package.mjs'), '--json', '--out', folder]
+      const packed = execFileSync(process.execPath, pack, {encoding: 'utf8'})
       const [{filename, version}] = JSON.parse(packed) as [{filename: string; version: string}]
       const {run, env} = actionStep('install', {version: filename}, {'github.action_path': PACKAGE_ROOT, 'runner.temp': folder})
       const [bash, ...args] = ACTION_SHELL

@@ -1,4 +1,4 @@
-import {execFileSync, spawnSync} from 'node:child_process'
+import {spawnSync} from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
@@ -12,6 +12,7 @@ const MAX_PACKED_BYTES = 2_000_000
 
 let scratch: string
 let packed: Packed
+let installed: {readonly status: number | null; readonly stderr: string}
 let program: string
 
 /** Runs the installed program with only the system's own programs on PATH. */
@@ -26,12 +27,16 @@ describe('the package that npm packs', () => {
     packed = packPackage()
     scratch = packed.folder
     fs.writeFileSync(path.join(scratch, 'package.json'), '{"private": true}')
-    // With scripts, as a user installs it: `prepare` would fail, since the build that it calls is not in the package.
+    // With scripts, as a user installs it.
     const install = ['install', '--offline', '--omit=dev', '--no-audit', '--no-fund', `./${packed.filename}`]
-    execFileSync('npm', install, {cwd: scratch, stdio: ['ignore', 'ignore', 'inherit']})
+    installed = spawnSync('npm', install, {cwd: scratch, encoding: 'utf8'})
     program = path.join(scratch, 'node_modules', '.bin', 'hermes-svc')
   })
   afterAll(() => fs.rmSync(scratch, {recursive: true, force: true}))
+
+  it('is installed without a warning', () => {
+    expect(installed).toMatchObject({status: 0, stderr: ''})
+  })
 
   it('is small', () => {
     expect(packed.size).toBeLessThanOrEqual(MAX_PACKED_BYTES)
@@ -57,15 +62,29 @@ describe('the package that npm packs', () => {
     ]
     expect(paths).toEqual(expect.arrayContaining(needed))
     const foreseen =
-      /^(LICENSE|README\.md|package\.json|oclif\.manifest\.json|bin\/hermes-svc\.cjs|man\/hermes-svc\.1|(dist|templates)\/.*)$/
+      /^(LICENSE|README\.md|package\.json|oclif\.manifest\.json|bin\/hermes-svc\.cjs|man\/hermes-svc\.1|docs\/doctor\.md|(dist|templates)\/.*)$/
     expect(paths.filter((file) => !foreseen.test(file) || file.endsWith('.tmp'))).toEqual([])
     const executable = packed.files.filter(({mode}) => (mode & 0o111) !== 0).map((file) => file.path)
     expect(executable).toEqual(expect.arrayContaining(['bin/hermes-svc.cjs', 'dist/stand-in/hermes']))
   })
 
+  it('has a bill of its materials that names what its licences name', () => {
+    const read = (file: string) => fs.readFileSync(path.join(scratch, 'node_modules/hermes-svc/dist', file), 'utf8')
+    const {bomFormat, components} = JSON.parse(read('sbom.cdx.json')) as {
+      bomFormat: string
+      components: readonly {name: string; group?: string; version: string; purl: string}[]
+    }
+    expect(bomFormat).toBe('CycloneDX')
+    const named = components.map(({name, group, version}) => `${group === undefined ? '' : `${group}/`}${name} ${version}`)
+    const licensed = [...read('THIRD-PARTY-LICENSES.txt').matchAll(/^(\S+ \d+\.\d+\.\S+) \(/gm)].map(([, entry]) => entry)
+    expect(named.sort()).toEqual(licensed.sort())
+    expect(named).toContainEqual(expect.stringMatching(/^@oclif\/core /))
+    expect(components.find(({name}) => name === 'execa')?.purl).toMatch(/^pkg:npm\/execa@\d/)
+  })
+
   it('needs no other package', () => {
-    const installed = fs.readdirSync(path.join(scratch, 'node_modules')).filter((name) => !name.startsWith('.'))
-    expect(installed).toEqual(['hermes-svc'])
+    const names = fs.readdirSync(path.join(scratch, 'node_modules')).filter((name) => !name.startsWith('.'))
+    expect(names).toEqual(['hermes-svc'])
   })
 
   it('tells its version and its help where it is installed', () => {
@@ -79,7 +98,7 @@ describe('the package that npm packs', () => {
   })
 
   it.each([
-    [['doctor'], /^hermes-svc: There is no service manager|checks, |^SERVICE /m],
+    [['doctor'], /^hermes-svc: There is no service manager|\d+ checks(, |$)/m],
     [['render', '--command', '/bin/true'], /^hermes-svc: There is no service manager|ExecStart=|<plist /m],
     [['smoke', '--help'], /^USAGE\n {2}\$ hermes-svc smoke/m],
     [['run', '--help'], /^USAGE\n {2}\$ hermes-svc run/m],
@@ -91,14 +110,13 @@ describe('the package that npm packs', () => {
     expect([0, 1, 4]).toContain(status)
   })
 
-  it('has no script that runs at its user’s, and depends on nothing', () => {
+  it('has no script, and depends on nothing', () => {
     const manifest = JSON.parse(fs.readFileSync(path.join(scratch, 'node_modules/hermes-svc/package.json'), 'utf8')) as Record<
       string,
       object
     >
-    const scripts = Object.keys(manifest.scripts ?? {})
-    expect(scripts.filter((name) => /^(pre|post)?install$|^postprepare$/.test(name))).toEqual([])
-    expect(manifest.dependencies ?? manifest.optionalDependencies ?? manifest.peerDependencies).toBeUndefined()
+    const {scripts, dependencies, devDependencies, optionalDependencies, peerDependencies} = manifest
+    expect({scripts, dependencies, devDependencies, optionalDependencies, peerDependencies}).toEqual({})
   })
 
   describeUnless(whyNoMachine(testHost), 'on a throw-away systemd', () => {

@@ -4,7 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import {PACKAGE_ROOT} from './built.js'
 
-/** What `npm pack` made. */
+/** What `npm run package` made. */
 export interface Packed {
   /** A new folder that holds nothing but the package; whoever packs removes it. */
   readonly folder: string
@@ -20,11 +20,8 @@ export interface Packed {
 /** Packs the package as it was built. */
 export function packPackage(): Packed {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-package-'))
-  const output = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
-    cwd: PACKAGE_ROOT,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
+  const argv = [path.join(PACKAGE_ROOT, 'bin', 'package.mjs'), '--json', '--out', folder]
+  const output = execFileSync(process.execPath, argv, {encoding: 'utf8'})
   const [packed] = JSON.parse(output) as [Omit<Packed, 'folder'>]
   return {...packed, folder}
 }

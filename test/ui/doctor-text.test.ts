@@ -75,6 +75,11 @@ describe('what doctor says', () => {
     expect(lines.at(-1)).toBe('1 error in 2 checks')
   })
 
+  it('says of a service that is not there nothing else', () => {
+    const absent = {...report('work', finding({})), desired: null, actual: 'not-installed', enabled: null} as const
+    expect(doctorText([absent], OPTIONS)[0]).toBe('hermes-gateway-work.service: is not installed')
+  })
+
   it('names the profile of each finding where there are several', () => {
     const text = doctorText([report('work', finding({})), report('idle'), report('play', finding({severity: 'warning'}))], OPTIONS)
     expect(text.filter((line) => /^\S/.test(line))).toEqual([
