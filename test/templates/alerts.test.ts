@@ -4,6 +4,7 @@ import path from 'node:path'
 import {fileURLToPath} from 'node:url'
 import {afterAll, beforeAll, expect, it} from 'vitest'
 import {stringify} from 'yaml'
+import {totalsOf} from '../../src/history/totals.js'
 import {healthPayload} from '../../src/observe/health-payload.js'
 import type {GatewayHealth} from '../../src/observe/health.js'
 import {prometheusText} from '../../src/ui/prometheus.js'
@@ -15,6 +16,8 @@ const MINUTES = 40
 const TARGET = 'instance="box:9100",job="node"'
 const FILE = '/var/lib/prometheus/node-exporter/hermes.prom'
 
+type EndKind = Parameters<ReturnType<typeof totalsOf>['ends']['get']>[0]
+
 interface Seen {
   readonly verdict: GatewayHealth['verdict']
   readonly desired?: boolean
@@ -24,15 +27,18 @@ interface Seen {
   readonly isOwn?: boolean
   /** Age of its timestamp. */
   readonly ageSec?: number
+  /** How often it has ended until then, by why. */
+  readonly ends?: Readonly<Record<string, number>>
 }
 
 /** What `health --prometheus` writes at a minute. */
-function metrics(minute: number, {verdict, desired, says, isOwn = true, ageSec = 30}: Seen): string {
+function metrics(minute: number, {verdict, desired, says, isOwn = true, ageSec = 30, ends = {}}: Seen): string {
   const nowMs = minute * 60_000
   const state = {gateway_state: says, updated_at: new Date(nowMs - ageSec * 1000).toISOString().replace('Z', '000+00:00')}
   const stateFile = says === undefined ? ({kind: 'absent'} as const) : ({kind: 'text', text: JSON.stringify(state)} as const)
   const payload = healthPayload({verdict, isOwn, stateFile, nowMs})
-  return prometheusText([{profile: 'work', account: 'ann', verdict, meantToRun: desired, payload}])
+  const totals = {...totalsOf([]), ends: new Map([...totalsOf([]).ends, ...(Object.entries(ends) as [EndKind, number][])])}
+  return prometheusText([{profile: 'work', account: 'ann', verdict, meantToRun: desired, payload, totals}])
 }
 
 /**
@@ -42,6 +48,18 @@ function metrics(minute: number, {verdict, desired, says, isOwn = true, ageSec =
 function expectFiring(
   folder: string,
   alerts: readonly string[],
+  at: (minute: number) => Seen | undefined,
+  mtime?: (minute: number) => number,
+) {
+  const expr = 'count by (alertname) (ALERTS{alertstate="firing"})'
+  const samples = alerts.map((alert) => ({labels: `{alertname="${alert}"}`, value: 1}))
+  expectAtEnd(folder, {expr, samples}, at, mtime)
+}
+
+/** The same of what an expression comes to at the end. */
+function expectAtEnd(
+  folder: string,
+  {expr, samples}: {readonly expr: string; readonly samples: readonly {readonly labels: string; readonly value: number}[]},
   at: (minute: number) => Seen | undefined,
   mtime = (minute: number) => minute,
 ) {
@@ -60,14 +78,10 @@ function expectFiring(
       sample(`${name}{${TARGET},${labels}}`, minute, value ?? '')
     }
   }
-  const firing = {
-    expr: 'count by (alertname) (ALERTS{alertstate="firing"})',
-    eval_time: `${MINUTES - 1}m`,
-    exp_samples: alerts.map((alert) => ({labels: `{alertname="${alert}"}`, value: 1})),
-  }
+  const test = {expr, eval_time: `${MINUTES - 1}m`, exp_samples: samples}
   const input = [...series].map(([name, values]) => ({series: name, values: values.join(' ')}))
   const file = path.join(folder, 'test.yml')
-  const tests = [{interval: '1m', input_series: input, promql_expr_test: [firing]}]
+  const tests = [{interval: '1m', input_series: input, promql_expr_test: [test]}]
   fs.writeFileSync(file, stringify({rule_files: [RULES], evaluation_interval: '1m', tests}))
   promtoolRules('test', file)
 }
@@ -82,7 +96,7 @@ describeUnless(noPromtool, 'the alerts for Prometheus', () => {
   afterAll(() => fs.rmSync(folder, {recursive: true}))
 
   it('are rules by promtool', () => {
-    expect(promtoolRules('check', RULES)).toContain('SUCCESS: 6 rules found')
+    expect(promtoolRules('check', RULES)).toContain('SUCCESS: 14 rules found')
   })
 
   it.each<[what: string, alerts: string[], at: (minute: number) => Seen | undefined, mtime?: (minute: number) => number]>([
@@ -102,7 +116,7 @@ describeUnless(noPromtool, 'the alerts for Prometheus', () => {
     ],
     [
       'one that is dead, and of which nobody has recorded what it should do',
-      ['HermesGatewayDown'],
+      ['HermesGatewayAvailabilityLow', 'HermesGatewayDown'],
       () => ({verdict: 'dead', says: 'running', ageSec: 9000}),
     ],
     [
@@ -127,6 +141,22 @@ describeUnless(noPromtool, 'the alerts for Prometheus', () => {
       running,
       (minute) => Math.min(minute, 15),
     ],
+    [
+      'one that ends again and again, and is up whenever it is looked at',
+      ['HermesGatewayEndsOften'],
+      (minute) => ({...running(minute), ends: {exit: Math.floor(minute / 5)}}),
+    ],
+    [
+      'one that was asked to restart as often',
+      [],
+      (minute) => ({...running(minute), ends: {'planned-restart': minute, 'stop-asked': minute}}),
+    ],
+    [
+      'one that was killed for lack of memory',
+      ['HermesGatewayOutOfMemory'],
+      (minute) => ({...running(minute), ends: {oom: minute < 20 ? 0 : 1}}),
+    ],
+    ['one whose journal was begun anew', [], (minute) => ({...running(minute), ends: {exit: minute < 20 ? 90 : 0}})],
   ])('fire as they should on %s: %j', (_what, alerts, at, mtime) => {
     expectFiring(folder, alerts, at, mtime)
   })
@@ -134,6 +164,21 @@ describeUnless(noPromtool, 'the alerts for Prometheus', () => {
   it('are not what a test expects that is wrong', () => {
     expect(() => expectFiring(folder, ['HermesGatewayDown'], running)).toThrow('FAILED')
     expect(() => expectFiring(folder, [], () => ({verdict: 'dead', says: 'running'}))).toThrow('HermesGatewayDown')
+  })
+
+  it('go by how much of the time it was up while it should have been: what is stopped on purpose is no downtime', () => {
+    const at = (minute: number): Seen => {
+      if (minute < 20) return running(minute)
+      return {verdict: 'dead', desired: minute < 30, says: 'stopped', ageSec: 600}
+    }
+    const labels = `hermes:gateway_availability:ratio_1d{${TARGET},user="ann",profile="work"}`
+    expectAtEnd(
+      folder,
+      {expr: 'round(hermes:gateway_availability:ratio_1d, 0.001)', samples: [{labels: labels.replace(/^[^{]*/, ''), value: 0.667}]},
+      at,
+    )
+    const month = {expr: 'round(hermes:gateway_availability:ratio_30d, 0.001)', samples: [{labels: labels.replace(/^[^{]*/, ''), value: 1}]}
+    expectAtEnd(folder, month, running)
   })
 
   it('say which gateway it is, and what to type', () => {
