@@ -5,6 +5,7 @@ import fs from 'node:fs'
 import {createRequire} from 'node:module'
 import path from 'node:path'
 import {fileURLToPath} from 'node:url'
+import {TOPICS} from './build/topics.mjs'
 
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const README = path.join(ROOT, 'README.md')
@@ -13,20 +14,6 @@ const DOCTOR = path.join(ROOT, 'docs', 'doctor.md')
 const SCHEMA = path.join(ROOT, 'src', 'schemas', 'machine.schema.json')
 /** A date that is not the day of a change would make the page another one each day. */
 const TITLE = /^\.TH HERMES\\-SVC 1 ([\d-]+) /m
-
-const ENVIRONMENT = [
-  ['HERMES_HOME', "the home of the gateway, where --home does not name one: the root home or a profile's"],
-  ['HERMES_SVC_MANAGER', 'the service manager, where --manager does not name one'],
-  ['HERMES_SVC_NO_CACHE', '1: no code cache, which makes each start slower'],
-  ['NO_COLOR, FORCE_COLOR', 'no colours at all, or colours wherever the output goes'],
-]
-const FILES = [
-  ['~/.hermes', "the gateway's home; profiles are below its profiles folder"],
-  ['~/.config/hermes-svc, /etc/hermes-svc', 'settings and helpers of services, in user and in system scope (Linux)'],
-  ['~/Library/Application Support/hermes-svc, /Library/Application Support/hermes-svc', 'the same on macOS'],
-  ['<home>/.hermes-svc.json', 'what was asked for: running or stopped'],
-  ['<home>/logs/hermes-svc.jsonl', 'every change that was made'],
-]
 
 const {description, version} = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'))
 const {oclif} = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'))
@@ -48,7 +35,7 @@ const readme = fs.readFileSync(README, 'utf8')
 const old = fs.existsSync(MAN) ? fs.readFileSync(MAN, 'utf8') : ''
 const date = TITLE.exec(old)?.[1] ?? today()
 const page = manPage(date) === old ? old : manPage(today())
-const reference = between(readme, 'README.md', 'reference', markdown())
+const reference = between(between(readme, 'README.md', 'reference', markdown()), 'README.md', 'exit-status', exitStatusTable())
 const oldSchema = fs.existsSync(SCHEMA) ? fs.readFileSync(SCHEMA, 'utf8') : ''
 const schema = await machineSchemaText()
 const doctor = fs.readFileSync(DOCTOR, 'utf8')
@@ -149,6 +136,11 @@ function markdown() {
   return lines.join('\n')
 }
 
+function exitStatusTable() {
+  const {entries} = TOPICS.find(({name}) => name === 'exit-status')
+  return ['| exit | meaning |', '| --- | --- |', ...entries.map(([status, meaning]) => `| ${status} | ${meaning} |`)].join('\n')
+}
+
 /** Every flag once, with the commands that have it. */
 function flagsOfAll() {
   const found = new Map()
@@ -199,9 +191,7 @@ function manPage(day) {
     ...section('DESCRIPTION', roff(description)),
     ...section('COMMANDS', ...plain.flatMap(manCommand), ...topics.flatMap(manTopic)),
     ...section('FLAGS OF EVERY COMMAND', ...manFlags(common)),
-    ...section('EXIT STATUS', ...exitStatuses().flatMap(([status, meaning]) => entry(status, meaning))),
-    ...section('ENVIRONMENT', ...ENVIRONMENT.flatMap(([name, about]) => entry(name, about))),
-    ...section('FILES', ...FILES.flatMap(([name, about]) => entry(name, about))),
+    ...TOPICS.flatMap(({title, entries}) => section(title, ...entries.flatMap(([name, about]) => entry(name, about)))),
     ...section('SEE ALSO', '.BR systemctl (1),', '.BR journalctl (1),', '.BR launchctl (1),', '.BR s6\\-svc (8)'),
   ]
   return `${lines.join('\n')}\n`
@@ -243,12 +233,6 @@ function entry(name, about) {
 }
 
 /** The README's own table. */
-function exitStatuses() {
-  const table = /\| exit \| meaning \|\n.*\n((?:\|.*\n)+)/.exec(readme)?.[1]
-  if (!table) throw new Error('README.md has no table of exit statuses')
-  return [...table.matchAll(/^\| (\d+) \| (.*) \|$/gm)].map(([, status, meaning]) => [status, meaning])
-}
-
 /** Text as roff(7) takes it for what it is; a hyphen that can be copied, no request at the beginning of a line. */
 function roff(text) {
   return text

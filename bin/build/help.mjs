@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import {createRequire} from 'node:module'
 import path from 'node:path'
 import {DIST, ROOT} from './places.mjs'
+import {TOPICS, topicsText, topicText} from './topics.mjs'
 import {keepOnly, write} from './write.mjs'
 
 const require = createRequire(import.meta.url)
@@ -37,7 +38,7 @@ export async function writeManifestAndHelp() {
     await new TextHelp(await load(), {stripAnsi: true}).showHelp(id.split(':').filter(Boolean))
     return `${text.trim()}\n`
   }
-  write(path.join(DIST, 'help.txt'), await render(''))
+  write(path.join(DIST, 'help.txt'), `${await render('')}\n${topicsText()}`)
   const {commands, topics} = await load()
   const folder = path.join(DIST, 'help')
   fs.mkdirSync(folder, {recursive: true})
@@ -45,5 +46,6 @@ export async function writeManifestAndHelp() {
     [...commands.map(({id}) => id), ...topics.map(({name}) => name)].map((id) => [`${id.replaceAll(':', '.')}.txt`, id]),
   )
   for (const [name, id] of files) write(path.join(folder, name), await render(id))
-  keepOnly(folder, [...files.keys()])
+  for (const topic of TOPICS) write(path.join(folder, `${topic.name}.txt`), topicText(topic))
+  keepOnly(folder, [...files.keys(), ...TOPICS.map(({name}) => `${name}.txt`)])
 }

@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
+import {ExitStatus} from '../../src/errors.js'
 import {commandModules} from '../../src/commands/index.js'
 import {ENTRY, PACKAGE_ROOT, runBuilt} from '../support/built.js'
 import {describeUnless} from '../support/describe-unless.js'
@@ -94,6 +95,15 @@ describe('the executable entry', () => {
     // One of them as it is typed: nothing but this text, and a good end.
     expect(runBuilt(['fix', 'zombie-pid', '--help'])).toEqual({status: 0, stdout: all['fix:zombie-pid']?.byFlag, stderr: ''})
     expect(runBuilt(['status', '--json', '--help'])).toEqual({status: 0, stdout: all.status?.byOclif, stderr: ''})
+  })
+
+  it('has help of what is no command, and names it in the help of the root', () => {
+    const names = [...runBuilt(['--help']).stdout.matchAll(/^ {2}help (\S+) /gm)].map(([, name = '']) => name)
+    expect(names).toEqual(['exit-status', 'environment', 'files'])
+    for (const name of names) expect(runBuilt(['help', name])).toMatchObject({status: 0, stderr: ''})
+    const {stdout} = runBuilt(['help', 'exit-status'])
+    for (const status of Object.values(ExitStatus)) expect(stdout).toMatch(new RegExp(`^ {2}${status}$`, 'm'))
+    expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([])
   })
 
   it('has a manifest of its own version with every command', () => {

@@ -55,7 +55,7 @@ describe('what can stand under the cursor', () => {
     [['fix', '-'], ['--help']],
     [
       ['help', ''],
-      ['autocomplete', 'doctor', 'fix', 'install', 'status'],
+      ['autocomplete', 'doctor', 'environment', 'exit-status', 'files', 'fix', 'install', 'status'],
     ],
     [
       ['help', 'fix', ''],

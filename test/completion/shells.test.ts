@@ -148,6 +148,7 @@ describeUnless(absent && `there is no ${absent}`, 'completion', () => {
       ['hermes-svc fix zom', ['zombie-pid']],
       ['hermes-svc fix ', Object.keys(checkModules).sort()],
       ['hermes-svc help fix lin', ['linger']],
+      ['hermes-svc help exit', ['exit-status']],
       ['hermes-svc autocomplete ', ['bash', 'fish', 'zsh']],
       ['hermes-svc doctor path stale-m', ['stale-marker']],
       ['hermes-svc doctor --only path,stale-m', ['path,stale-marker']],
