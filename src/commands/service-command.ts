@@ -22,6 +22,13 @@ export interface ChangeResult extends CommandResult {
   readonly outcome: string | null
 }
 
+/** How a change is run for one service or for all. */
+interface RunForAllOptions {
+  readonly confirm?: (plan: Plan) => Promise<boolean>
+  readonly isAboutDefinition?: boolean
+  readonly idleWithinMs?: number
+}
+
 /** A command about one service, or with --all about those of all profiles. */
 export abstract class ServiceCommand<T extends typeof Command> extends BaseCommand<T> {
   static override args: typeof Command.args = profileArgument
@@ -170,16 +177,31 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
 
   /**
    * Runs a change for one service, or with --all for every profile that has one. The worst exit status wins. `isAboutDefinition`: what runs in the
-   * foreground has none, and is left out.
+   * foreground has none, and is left out. `idleWithinMs`: each is waited for until it has nothing in hand, at most so long.
    */
   protected async runForAll(
     command: string,
-    makePlan: (target: Target) => Plan | Promise<Plan>,
-    {confirm, isAboutDefinition = false}: {confirm?: (plan: Plan) => Promise<boolean>; isAboutDefinition?: boolean} = {},
+    plan: (target: Target) => Plan | Promise<Plan>,
+    {confirm, isAboutDefinition = false, idleWithinMs}: RunForAllOptions = {},
   ): Promise<CommandResult> {
+    const runOne = (target: Target) =>
+      idleWithinMs === undefined || this.isDryRun
+        ? this.runChange(target, command, () => plan(target), confirm)
+        : this.whileQuiet(target, idleWithinMs, (release) =>
+            this.runChange(
+              target,
+              command,
+              async () => {
+                const made = await plan(target)
+                release()
+                return made
+              },
+              confirm,
+            ),
+          )
     if (!this.isForAll) {
       const target = await (isAboutDefinition ? this.managedTarget('change') : this.target('change'))
-      return this.runChange(target, command, () => makePlan(target), confirm)
+      return runOne(target)
     }
     const targets = await this.allTargets(
       'change',
@@ -190,7 +212,7 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
     const results: object[] = []
     for (const target of targets) {
       try {
-        const result = await this.runChange(target, command, () => makePlan(target), confirm)
+        const result = await runOne(target)
         if (result.json) results.push({ok: true, ...result.json})
       } catch (error) {
         const {reportInPassing} = await import('../ui/failure.js')
@@ -202,6 +224,34 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
       }
     }
     return {exitStatus, json: {ok: exitStatus === ExitStatus.ok, services: results}}
+  }
+
+  /** Waits until a gateway has nothing in hand, then works while it takes nothing more; until `release` is called, or it is done. */
+  private async whileQuiet<T>(target: Target, limitMs: number, work: (release: () => void) => Promise<T>): Promise<T> {
+    const {untilIdle} = await import('../lifecycle/when-idle.js')
+    const [signal, listener] = [this.cancelSignal, stepReporter(this.progressPlace)]
+    const progress = (text: string) => {
+      if (signal.aborted) {
+        throw new ServiceError(`${cancelledError().message}; nothing was done`, {code: 'cancelled', exitStatus: ExitStatus.cancelled})
+      }
+      listener.progress(text)
+    }
+    const [why, beganMs] = [`wait until ${target.service.name} has nothing in hand`, this.host.monotonicMs()]
+    listener.begin(why)
+    let outcome: 'done' | 'unchanged' | 'failed' = 'failed'
+    let quiet
+    try {
+      quiet = await untilIdle(target, {limitMs, progress})
+      outcome = quiet ? 'done' : 'unchanged'
+    } finally {
+      listener.end(why, this.host.monotonicMs() - beganMs, outcome)
+    }
+    const release = () => quiet?.release()
+    try {
+      return await work(release)
+    } finally {
+      release()
+    }
   }
 
   protected get isDryRun(): boolean {

@@ -29,7 +29,7 @@ export const HomeFile = {
   plannedStop: '.gateway-planned-stop.json',
   /** Another gateway is about to take its place (`--replace`). @holds 0.16 gateway/status.py */
   takeover: '.gateway-takeover.json',
-  /** It is to finish its work and take no more. @holds 0.17 gateway/drain_control.py */
+  /** It is to finish its work and take no more; it goes on living, and takes work again once this is gone. @holds 0.17 gateway/drain_control.py */
   drainRequest: '.drain_request.json',
   /** A restart was requested; the next gateway removes it. @holds 0.16 gateway/run.py */
   restartPending: '.restart_pending.json',
@@ -69,7 +69,16 @@ export const CheckoutFile = {
   halfInstalled: '.update-incomplete',
   /** Without it the mark says nothing. @holds 0.16 hermes_cli/main.py */
   project: 'pyproject.toml',
+  /** Says which version it is. @holds 0.10 hermes_cli/__init__.py */
+  version: 'hermes_cli/__init__.py',
+  /** What a process of it is started with, where that is no launcher. @holds 0.10 hermes_cli/gateway.py */
+  programs: ['hermes_cli/main.py', 'gateway/run.py'],
+  /** Its name in the `bin` of a virtual environment. @holds 0.10 pyproject.toml */
+  launcher: 'hermes',
 } as const
+
+/** What it is called among Python's packages. @holds 0.10 pyproject.toml */
+export const PACKAGE_NAME = 'hermes-agent'
 
 /** Where a loop answers from itself, below a home. @holds 0.21 gateway/shutdown_watchdog.py */
 export const tickSocket = (pid: number): string => `${HomeFile.stateFolder}/gateway.loop-tick.${pid}.sock`
@@ -86,6 +95,10 @@ export const StateField = {
   state: 'gateway_state',
   /** When it last wrote the file: no sign of life, though others take it for one. @holds 0.10 gateway/status.py */
   updatedAt: 'updated_at',
+  /** The commit of the code that it runs. @holds 0.21 gateway/status.py */
+  codeSha: 'code_sha',
+  /** The version of that. @holds 0.21 gateway/status.py */
+  codeVersion: 'code_version',
   /** What the operator wants; upstream's own commands write it under s6 alone. @holds 0.16 hermes_cli/service_manager.py */
   desired: 'desired_state',
 } as const
@@ -340,6 +353,10 @@ export const GatewayHabit = {
   versionWritesLogs: 'writes logs/agent.log into the home for --version alone',
   /** Though nobody has asked for one; before that its state file stays as it was. @holds 0.21 gateway/shutdown_watchdog.py */
   degradedByWatchdog: 'says degraded with restart_requested true when it ended itself since its loop did not answer',
+  /** Before it a turn of a chat is counted only when something else is written: `active_agents` is 0 while it works. @holds 0.17 gateway/run.py */
+  countsTurns: 'writes active_agents at the begin and at the end of each turn',
+  /** At other times a cron job is counted only when something else is written. @holds 0.18 gateway/run.py */
+  countsAllWhileDraining: 'counts cron jobs and runs of its API in active_agents once it is asked to drain',
   /** @holds 0.14 hermes_cli/gateway.py */
   rewritesUnit: 'rewrites its unit when it starts',
 } as const

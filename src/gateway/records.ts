@@ -3,6 +3,7 @@ import {
   desiredStateOf,
   HomeFile,
   platformWordOf,
+  StateField,
   stateWordOf,
   type DesiredState,
   type PlatformWordSaid,
@@ -32,6 +33,9 @@ export interface GatewayState {
   /** What it works on, in words: one entry a unit of `active_work`. */
   readonly activeWork: readonly string[]
   readonly updatedAt: string | number | undefined
+  /** The commit and the version of the code that it runs. */
+  readonly codeSha: string | undefined
+  readonly codeVersion: string | undefined
   readonly desiredState: DesiredState | undefined
   readonly servedProfiles: readonly string[]
   /** Undefined where it says nothing of platforms at all; none of them is another answer. */
@@ -87,6 +91,8 @@ export function readGatewayState(host: AccountHost, home: string): FileReading<G
       activeAgents: typeof value.active_agents === 'number' && value.active_agents > 0 ? Math.floor(value.active_agents) : 0,
       activeWork: Array.isArray(value.active_work) ? value.active_work.filter(isObject).map(describeWork) : [],
       updatedAt: time(value.updated_at),
+      codeSha: text(value[StateField.codeSha]),
+      codeVersion: text(value[StateField.codeVersion]),
       desiredState: desiredStateOf(value.desired_state),
       servedProfiles: Array.isArray(value.served_profiles) ? value.served_profiles.filter((name) => typeof name === 'string') : [],
       platforms: isObject(value.platforms)

@@ -32,6 +32,8 @@ export interface RestartOptions {
   readonly force: boolean
   /** Restart a gateway that works onto what it cannot load, too. */
   readonly evenBroken?: boolean
+  /** Leave one alone that was stopped on purpose, and is down. */
+  readonly onlyIfRunning?: boolean
   /** Bounds the whole; undefined: the sum of what each rung may take. */
   readonly timeoutMs: number | undefined
   /** How long a loop must not be seen working before it is called wedged. */
@@ -53,7 +55,15 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
   const seen = await prove(target, options.wedgeWindowMs)
   requireInstalled(target, seen)
   requireVisible(target, seen)
-  const {evenBroken = false} = options
+  const {evenBroken = false, onlyIfRunning = false} = options
+  const isMeant = seen.desired.kind === 'recorded' && seen.desired.record.desiredState === 'stopped'
+  if (onlyIfRunning && isMeant && seen.verdict.state === 'dead') {
+    return {
+      title: `restart ${service.name}`,
+      steps: [],
+      outcome: `${service.name} was stopped on purpose, and stays so; nothing was changed`,
+    }
+  }
   const warnings = await requireGoodOutlook(target, seen, {evenBroken, anyway: ownCommand(target, 'restart --force')})
   const drain = await readDrain(target.userHost, service.profile.home)
   const times: LadderTimes = {

@@ -12,6 +12,8 @@ export function gatewayState(given: Partial<Omit<GatewayState, 'gatewayState'>>)
     activeAgents: 0,
     activeWork: [],
     updatedAt: undefined,
+    codeSha: undefined,
+    codeVersion: undefined,
     desiredState: undefined,
     servedProfiles: [],
     platforms: [],

@@ -159,6 +159,46 @@ await describeOnSystemd('hermes-svc by other programs', (machine) => {
     const journal = await machine().exec(['journalctl', '--no-pager', '--output=cat', `_UID=${ann.uid}`])
     expect(journal.stdout).toContain('hermes-svc fix missing-heartbeat')
   })
+
+  it('has a timer that restarts each night what has nothing in hand, and fails for what is at work', async () => {
+    const units = ['hermes-svc-restart.service', 'hermes-svc-restart.timer']
+    const folder = `${ann.home}/.config/systemd/user`
+    for (const unit of units) {
+      const text = fs.readFileSync(path.join(PACKAGE_ROOT, 'templates/nightly', unit), 'utf8')
+      await machine().writeText(`${folder}/${unit}`, text.replace('--timeout 2h', '--timeout 3s'), {user: ann})
+    }
+    const systemctl = async (...words: string[]) => (await machine().exec(['systemctl', '--user', ...words], {user: ann})).stdout.trim()
+    const verified = await machine().exec(['systemd-analyze', '--user', 'verify', ...units.map((unit) => `${folder}/${unit}`)], {user: ann})
+    expect([verified.code, verified.stdout, verified.stderr]).toEqual([0, '', ''])
+    await systemctl('daemon-reload')
+    await systemctl('enable', '--now', 'hermes-svc-restart.timer')
+    expect(await systemctl('list-timers', '--no-legend', 'hermes-svc-restart.timer')).toMatch(
+      / 04:[0-3]\d:\d\d .*hermes-svc-restart\.service/,
+    )
+    const night = async () => {
+      const before = (await service.status()).verdict.pid
+      await systemctl('start', 'hermes-svc-restart.service')
+      const result = await systemctl('show', '--property=Result,ExecMainStatus', 'hermes-svc-restart.service')
+      const {verdict} = await service.status()
+      return [result, verdict.state, verdict.pid === before]
+    }
+    await service.configure({version: '0.21', active_work: 1})
+    await service.must('restart')
+    await service.configure({version: '0.21', unseen_work: 1})
+    expect(await night()).toEqual(['Result=exit-code\nExecMainStatus=1', 'alive', true])
+    await service.must('restart')
+    // A cron job, which the gateway counts only while it is asked to take no more.
+    await service.configure({version: '0.21'})
+    expect(await night()).toEqual(['Result=exit-code\nExecMainStatus=1', 'alive', true])
+    await service.must('restart')
+    await service.configure({})
+    expect(await night()).toEqual(['Result=success\nExecMainStatus=0', 'alive', false])
+    // That one, an older gateway, does not tell.
+    expect(await night()).toEqual(['Result=exit-code\nExecMainStatus=4', 'alive', true])
+    await service.must('stop')
+    expect((await night()).slice(0, 2)).toEqual(['Result=success\nExecMainStatus=0', 'dead'])
+    expect(await service.sh('ls -A "$1" | grep drain_request || true', [service.home])).toBe('')
+  })
 })
 
 describe('the step of the action that installs it', () => {

@@ -41,6 +41,26 @@ const REAP_WHEN_ASKED = 'signal.signal(signal.SIGCHLD, lambda *_: os.waitpid(pid
 /** A gateway that somebody starts from a shell. `$1`: the home. */
 export const BY_HAND = 'cd /; HERMES_HOME="$1" setsid ~/.hermes/bin/hermes gateway run >/dev/null 2>&1 &'
 
+/**
+ * The checkout that a gateway runs, which is at commit `$3` from now on and was at `$2` before. `$1`: the folder whose `bin` has its launcher, as that of a
+ * virtual environment.
+ */
+const MOVE_CHECKOUT = `info="$1/lib/python3.11/site-packages/hermes_agent-0.21.0.dist-info" checkout="$1/hermes-agent"
+mkdir -p "$info" "$checkout/.git/logs" "$checkout/hermes_cli"
+printf '{"url": "file://%s", "dir_info": {"editable": true}}' "$checkout" >"$info/direct_url.json"
+echo '__version__ = "0.21.1"' >"$checkout/hermes_cli/__init__.py"
+echo "$3" >"$checkout/.git/HEAD"
+printf '%s %s Ann <ann@b.example> %d +0000\\tpull: Fast-forward\\n' "$2" "$3" "$(date +%s)" >"$checkout/.git/logs/HEAD"`
+const [OLD_COMMIT, NEW_COMMIT] = ['a'.repeat(40), 'b'.repeat(40)]
+const rootOf = ({user}: ServiceOnMachine) => `${user.home}/.hermes`
+const moveCheckout = async (service: ServiceOnMachine) => {
+  await settle()
+  await service.sh(MOVE_CHECKOUT, [rootOf(service), OLD_COMMIT, NEW_COMMIT], {user: service.user})
+}
+const dropCheckout = async (service: ServiceOnMachine) => {
+  await service.sh('rm -r "$1/lib" "$1/hermes-agent"', [rootOf(service)])
+}
+
 export const processRows: readonly Row[] = [
   {
     id: 'zombie-pid',
@@ -175,6 +195,37 @@ export const processRows: readonly Row[] = [
       await service.sh('echo TELEGRAM_ALLOWED_USERS=42 >"$1/.env"', [service.home], {user: service.user})
     },
     leaves: 'a list of who may',
+  },
+  {
+    id: 'stale-code',
+    kind: 'checkout',
+    severity: 'warning',
+    how: 'a checkout that is moved on under a gateway that says what it runs, and has a turn in hand',
+    what: /the gateway \(pid \d+\) runs aaaaaaaaaa \(version 0\.21\.0\), and .*\/hermes-agent has bbbbbbbbbb \(version 0\.21\.1\)/,
+    standIn: {version: '0.21', code_sha: OLD_COMMIT, active_work: 1, work_ends_ms: 20_000},
+    break: async (service) => {
+      await moveCheckout(service)
+      await service.configure({version: '0.21', code_sha: NEW_COMMIT})
+      // It has a turn in hand.
+      const {pid} = (await service.status()).verdict
+      const waited = await service.run('fix:stale-code', ['--yes', '--timeout', '1s'])
+      expect([waited.code, waited.stderr]).toEqual([1, expect.stringContaining('was at work all the time: chat; nothing was done')])
+      expect((await service.status()).verdict.pid).toBe(pid)
+    },
+    after: dropCheckout,
+  },
+  {
+    id: 'stale-code',
+    kind: 'checkout',
+    severity: 'warning',
+    how: 'a checkout that is moved on under a gateway that neither says what it runs nor what it has in hand',
+    what: /the gateway \(pid \d+\) runs aaaaaaaaaa, and .*\/hermes-agent has bbbbbbbbbb \(version 0\.21\.1\)/,
+    break: moveCheckout,
+    fix: null,
+    cureByHand: async (service) => {
+      await service.must('restart')
+    },
+    after: dropCheckout,
   },
   {
     id: 'crash-loop',

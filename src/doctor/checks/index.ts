@@ -31,6 +31,7 @@ const OWN = {
   platforms: () => import('./platforms.js'),
   'chat-setup': () => import('./chat-setup.js'),
   'not-enabled': () => import('./not-enabled.js'),
+  'stale-code': () => import('./stale-code.js'),
   watchdog: () => import('./watchdog.js'),
   notify: () => import('./notify.js'),
   'log-size': () => import('./log-size.js'),

@@ -56,6 +56,10 @@ export interface StandInBehaviour {
   state_fields?: Record<string, unknown>
   /** Units of work in hand: their number, or the list itself (0.21 writes it into `active_work`). */
   active_work?: number | Record<string, unknown>[]
+  /** How long after `running` that work, and what is unseen, is done. */
+  work_ends_ms?: number | null
+  /** 0.21: units of work, of cron, that count only while it is asked to drain. */
+  unseen_work?: number
   /** How long after `running` it ends as `exit` says. */
   exit_after_ms?: number | null
   /** Default code 75: a planned restart. `state`: `stopped` with code 0 or 75, else nothing is written. */

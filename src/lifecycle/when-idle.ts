@@ -1,0 +1,165 @@
+import path from 'node:path'
+import {ExitStatus, ServiceError} from '../errors.js'
+import {HomeFile, StateWord} from '../gateway/contract.js'
+import {stateOf} from '../gateway/observation.js'
+import {type GatewayState, readGatewayState} from '../gateway/records.js'
+import {type GatewayProcess, isStillThere} from '../gateway/signal-gateway.js'
+import {HostError} from '../host/host.js'
+import {waitUntil} from '../host/wait-until.js'
+import {observe} from '../observe/look.js'
+import type {Progress, Step} from '../plan/plan.js'
+import type {Target} from '../observe/where.js'
+import {bootId} from '../service/desired-state.js'
+import {isInsideGateway} from './inside.js'
+import {gatewayProcess} from './ladder.js'
+import {ownCommand} from './own-command.js'
+
+/** How long a gateway is waited for that is at work, unless something else is said. */
+export const IDLE_WITHIN_MS = 3_600_000
+
+/** A gateway writes its file at the begin and at the end of each turn, so that nothing is missed for long. */
+const LOOK_EVERY_MS = 500
+/** It looks for the request once a second. */
+const ANSWER_WITHIN_MS = 5000
+/** While it is asked it refuses what people write to it, so it is not asked often where its answer is no. */
+const ASK_AGAIN_MS = 30_000
+
+/** A gateway that has no work and takes none, until it is let go or ends. */
+export interface Quiet {
+  /** Lets it take work again; does nothing the second time. Never throws. */
+  readonly release: () => void
+}
+
+export interface IdleOptions {
+  readonly limitMs: number
+  /** Told what is waited for, again and again. What it throws ends the wait. */
+  readonly progress: Progress
+}
+
+/**
+ * Waits until the service's gateway has nothing in hand: no turn, no cron job, nothing from its API. It is asked to take no more for that (upstream's request
+ * to drain): only then it counts what does not come from a chat, and nothing can begin between the answer and what is done then. Holds no lock, so that
+ * ticks and other commands go on. Undefined where there is nothing to wait for: no gateway that works, or the one that this command runs inside, which
+ * finishes its turn by itself. Throws `not-idle` (exit 1) after the time, and `cannot-tell-idle` (exit 4) for a gateway that does not tell; nothing was done then.
+ */
+export async function untilIdle(target: Target, {limitMs, progress}: IdleOptions): Promise<Quiet | undefined> {
+  const {host, service} = target
+  const seen = observe(target)
+  const {verdict} = seen
+  const gateway = gatewayProcess(seen.gateway, verdict.pid)
+  if (verdict.state === 'unknown') throw cannotTell(target, verdict.pid, 'whether it lives is not known')
+  if (!gateway || verdict.state !== 'alive' || isInsideGateway(host, gateway.pid)) return undefined
+  let askAtMs = 0
+  let busy: string | undefined
+  const onWait = () => progress(`wait until ${service.name} has nothing in hand (${busy ?? 'it is asked'})`)
+  const look = async (): Promise<Quiet | undefined> => {
+    if (!isStillThere(target, gateway)) throw ended(target, gateway)
+    const state = saidBy(target, gateway)
+    if (!state) throw cannotTell(target, gateway.pid, `${HomeFile.state} says nothing of it`)
+    if (state.activeAgents > 0) busy = workText(state)
+    if (state.activeAgents > 0 || host.monotonicMs() < askAtMs) return undefined
+    const answer = await askForQuiet(target, gateway, onWait)
+    if ('release' in answer) return answer
+    busy = answer.busy
+    askAtMs = host.monotonicMs() + ASK_AGAIN_MS
+    return undefined
+  }
+  const quiet = await waitUntil(host, {limitMs, everyMs: LOOK_EVERY_MS, onWait}, look)
+  if (quiet) return quiet
+  throw new ServiceError(
+    `${service.name} (pid ${gateway.pid}) was at work all the time: ${busy ?? 'it did not say on what'}; nothing was done`,
+    {
+      code: 'not-idle',
+      exitStatus: ExitStatus.failed,
+      next: [`${ownCommand(target, 'restart')}   # asks it to finish its turns, and restarts it then`],
+    },
+  )
+}
+
+/** The same as a step, for what is short: its command holds the home's lock meanwhile. The steps after it follow at once. */
+export function idleStep(target: Target, limitMs: number): Step {
+  return {
+    kind: 'wait-until',
+    why: 'wait until the gateway has nothing in hand',
+    limitMs,
+    until: async (progress) => {
+      const quiet = await untilIdle(target, {limitMs, progress})
+      quiet?.release()
+      return true
+    },
+  }
+}
+
+/** What the gateway says of itself; undefined if the file is of another one, or cannot be read. */
+function saidBy({userHost, service}: Target, {pid}: GatewayProcess): GatewayState | undefined {
+  const state = stateOf(readGatewayState(userHost, service.profile.home))
+  return state?.process?.pid === pid ? state : undefined
+}
+
+function workText({activeAgents, activeWork}: GatewayState): string {
+  return activeWork.length > 0 ? activeWork.join(', ') : `${activeAgents} ${activeAgents === 1 ? 'unit' : 'units'} of work`
+}
+
+/** Asks it to take no more work, and whether it has any. Where it has, the request is taken back. */
+async function askForQuiet(target: Target, gateway: GatewayProcess, onWait: () => void): Promise<Quiet | {readonly busy: string}> {
+  const {host, userHost, service} = target
+  const file = path.join(service.profile.home, HomeFile.drainRequest)
+  // Somebody else's is heeded as well, and is theirs to take back.
+  const isOurs = userHost.lstat(file) === undefined
+  if (isOurs) userHost.writeAtomic(file, drainRequest(target), 0o600)
+  let isReleased = !isOurs
+  const release = () => {
+    if (isReleased) return
+    isReleased = true
+    try {
+      userHost.removeFile(file)
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error
+    }
+  }
+  let isQuiet = false
+  try {
+    const drains = () => {
+      const state = saidBy(target, gateway)
+      return state?.gatewayState === StateWord.draining && state
+    }
+    const state = await waitUntil(host, {limitMs: ANSWER_WITHIN_MS, onWait}, drains)
+    if (!state) {
+      if (!isStillThere(target, gateway)) throw ended(target, gateway)
+      throw cannotTell(target, gateway.pid, 'it does not heed a request to take no more work, as those before 0.17')
+    }
+    isQuiet = state.activeAgents === 0
+    return isQuiet ? {release} : {busy: workText(state)}
+  } finally {
+    if (!isQuiet) release()
+  }
+}
+
+/** As upstream writes it: of this boot, so that it means nothing after another one. */
+function drainRequest({host}: Target): string {
+  return JSON.stringify({
+    action: 'drain',
+    // Python before 3.11 does not read a trailing "Z".
+    requested_at: new Date(host.nowMs()).toISOString().replace('Z', '+00:00'),
+    principal: 'hermes-svc',
+    epoch: host.platform === 'linux' ? (bootId(host)?.replace(' ', ':') ?? '') : '',
+    suppress_notification: false,
+  })
+}
+
+function ended({service}: Target, {pid}: GatewayProcess): ServiceError {
+  return new ServiceError(`The gateway of ${service.name} (pid ${pid}) ended while it was waited for; nothing was done`, {
+    code: 'not-idle',
+    exitStatus: ExitStatus.failed,
+    next: ['the same command once more'],
+  })
+}
+
+function cannotTell(target: Target, pid: number | undefined, why: string): ServiceError {
+  const which = pid === undefined ? '' : ` (pid ${pid})`
+  return new ServiceError(`Whether ${target.service.name}${which} has work in hand cannot be told: ${why}; nothing was done`, {
+    code: 'cannot-tell-idle',
+    exitStatus: ExitStatus.cannotTell,
+    next: [`${ownCommand(target, 'restart')}   # asks it to finish its turns, and restarts it then`],
+  })
+}
