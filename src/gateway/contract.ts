@@ -355,7 +355,7 @@ export const GatewayHabit = {
   degradedByWatchdog: 'says degraded with restart_requested true when it ended itself since its loop did not answer',
   /** Before it a turn of a chat is counted only when something else is written: `active_agents` is 0 while it works. @holds 0.17 gateway/run.py */
   countsTurns: 'writes active_agents at the begin and at the end of each turn',
-  /** At other times a cron job is counted only when something else is written. @holds 0.18 gateway/run.py */
+  /** At other times a cron job is counted only when something else is written, and is left in the count when it is done. @holds 0.18 gateway/run.py */
   countsAllWhileDraining: 'counts cron jobs and runs of its API in active_agents once it is asked to drain',
   /** @holds 0.14 hermes_cli/gateway.py */
   rewritesUnit: 'rewrites its unit when it starts',

@@ -23,6 +23,8 @@ const LOOK_EVERY_MS = 500
 const ANSWER_WITHIN_MS = 5000
 /** While it is asked it refuses what people write to it, so it is not asked often where its answer is no. */
 const ASK_AGAIN_MS = 30_000
+/** A number of units that was the same for so long may be what it counted when it was last asked, and no turn has begun or ended since: it is asked then. */
+const UNCHANGED_MS = 60_000
 
 /** A gateway that has no work and takes none, until it is let go or ends. */
 export interface Quiet {
@@ -51,17 +53,22 @@ export async function untilIdle(target: Target, {limitMs, progress}: IdleOptions
   if (!gateway || verdict.state !== 'alive' || isInsideGateway(host, gateway.pid)) return undefined
   let askAtMs = 0
   let busy: string | undefined
+  let said: {readonly units: number; readonly sinceMs: number} | undefined
   const onWait = () => progress(`wait until ${service.name} has nothing in hand (${busy ?? 'it is asked'})`)
   const look = async (): Promise<Quiet | undefined> => {
     if (!isStillThere(target, gateway)) throw ended(target, gateway)
     const state = saidBy(target, gateway)
     if (!state) throw cannotTell(target, gateway.pid, `${HomeFile.state} says nothing of it`)
-    if (state.activeAgents > 0) busy = workText(state)
-    if (state.activeAgents > 0 || host.monotonicMs() < askAtMs) return undefined
+    const nowMs = host.monotonicMs()
+    const units = state.activeAgents
+    if (said?.units !== units) said = {units, sinceMs: nowMs}
+    if (units > 0) busy = workText(state)
+    if (nowMs < (units > 0 ? Math.max(askAtMs, said.sinceMs + UNCHANGED_MS) : askAtMs)) return undefined
     const answer = await askForQuiet(target, gateway, onWait)
     if ('release' in answer) return answer
     busy = answer.busy
     askAtMs = host.monotonicMs() + ASK_AGAIN_MS
+    said = {units: answer.units, sinceMs: host.monotonicMs()}
     return undefined
   }
   const quiet = await waitUntil(host, {limitMs, everyMs: LOOK_EVERY_MS, onWait}, look)
@@ -100,8 +107,14 @@ function workText({activeAgents, activeWork}: GatewayState): string {
   return activeWork.length > 0 ? activeWork.join(', ') : `${activeAgents} ${activeAgents === 1 ? 'unit' : 'units'} of work`
 }
 
+interface Busy {
+  /** In words. */
+  readonly busy: string
+  readonly units: number
+}
+
 /** Asks it to take no more work, and whether it has any. Where it has, the request is taken back. */
-async function askForQuiet(target: Target, gateway: GatewayProcess, onWait: () => void): Promise<Quiet | {readonly busy: string}> {
+async function askForQuiet(target: Target, gateway: GatewayProcess, onWait: () => void): Promise<Quiet | Busy> {
   const {host, userHost, service} = target
   const file = path.join(service.profile.home, HomeFile.drainRequest)
   // Somebody else's is heeded as well, and is theirs to take back.
@@ -129,7 +142,7 @@ async function askForQuiet(target: Target, gateway: GatewayProcess, onWait: () =
       throw cannotTell(target, gateway.pid, 'it does not heed a request to take no more work, as those before 0.17')
     }
     isQuiet = state.activeAgents === 0
-    return isQuiet ? {release} : {busy: workText(state)}
+    return isQuiet ? {release} : {busy: workText(state), units: state.activeAgents}
   } finally {
     if (!isQuiet) release()
   }

@@ -70,6 +70,15 @@ describe('a restart that waits until nothing is in hand', () => {
     expect(machine.host.monotonicMs() - before).toBeGreaterThan(60_000)
   })
 
+  it('takes no number for true that was left behind: the job is done, and nothing was written since', async () => {
+    const {machine, asked} = await heeding()
+    says(machine, {active_agents: 1})
+    const before = machine.host.monotonicMs()
+    expect(await wait(machine, 600_000)).toBeDefined()
+    expect(asked()).toBe(1)
+    expect(machine.host.monotonicMs() - before).toBeLessThan(70_000)
+  })
+
   it('fails after its time with what is in hand, and has left nothing', async () => {
     const {machine} = await heeding([1, 1, 1, 1])
     says(machine, {active_work: [{kind: 'cron', job_id: 'news', elapsed_s: 12}]})

@@ -18,7 +18,7 @@ interface Evidence {
 }
 
 /** How long `fix` waits for a gateway that is at work; a person waits for it. */
-const IDLE_WITHIN_MS = 60_000
+const IDLE_WITHIN_MS = 120_000
 /** Of a commit, as git shortens it in a repository of that size. */
 const SHORT = 10
 
@@ -60,7 +60,7 @@ export const definition: CheckDefinition<Evidence | undefined> = {
         ...moveText(disk, evidence.startedMs),
       ],
       cure: [
-        `${commandLine(scene, 'fix stale-code')}   # restarts it, if it has nothing in hand within a minute`,
+        `${commandLine(scene, 'fix stale-code')}   # restarts it, if it has nothing in hand within two minutes`,
         `${commandLine(scene, 'restart --when-idle')}   # or once it has nothing in hand`,
       ],
     }

@@ -58,7 +58,7 @@ export interface StandInBehaviour {
   active_work?: number | Record<string, unknown>[]
   /** How long after `running` that work, and what is unseen, is done. */
   work_ends_ms?: number | null
-  /** 0.21: units of work, of cron, that count only while it is asked to drain. */
+  /** 0.21: units of work, of cron, that are counted only when a request to drain comes or goes. */
   unseen_work?: number
   /** How long after `running` it ends as `exit` says. */
   exit_after_ms?: number | null
