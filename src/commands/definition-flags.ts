@@ -33,10 +33,11 @@ export const definitionFlags = {
   'memory-max': flagOf(SETTINGS['memory-max']),
   nice: flagOf(SETTINGS.nice),
   'cpu-weight': flagOf(SETTINGS['cpu-weight']),
+  'keep-awake': flagOf(SETTINGS['keep-awake']),
 } satisfies Record<SettingName | 'env' | 'unset-env', unknown>
 
 /** See BaseCommand.bareFlags. */
-export const bareDefinitionFlags = {watchdog: String(DEFAULT_WATCHDOG_TICKS)}
+export const bareDefinitionFlags = {watchdog: String(DEFAULT_WATCHDOG_TICKS), 'keep-awake': 'on'}
 
 /** Turns the flags into a request. Throws usage errors that name the flag and the reason. */
 export function definitionRequest(host: Host, flags: DefinitionFlagValues & NotifyFlagValues): DefinitionRequest {

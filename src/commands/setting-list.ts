@@ -154,6 +154,14 @@ export const SETTINGS = {
     CPU_WEIGHT_FORM,
     parseCpuWeight,
   ),
+  'keep-awake': {
+    description: 'keep the machine from going to sleep while the gateway runs (default: off); systemd and launchd',
+    options: ON_OFF,
+    defaultText: 'off',
+    parse: (text, name) => ({resources: {keepAwake: parseOnOff(text, name) ? true : null}}),
+    unset: {resources: {keepAwake: null}},
+    show: ({resources}) => onOff(resources?.keepAwake === true),
+  },
 } as const satisfies Record<string, Setting>
 
 export type SettingName = keyof typeof SETTINGS

@@ -2,13 +2,15 @@ import {isObject} from '../gateway/records.js'
 
 /**
  * What a service may take of the machine: `memoryHigh`, `memoryMax`, a size or a share as systemd takes them (systemd.resource-control(5)), e.g. `1.5G` or
- * `80%`; `nice`: -20 to 19; `cpuWeight`: 1 to 10000, 100 is everybody's. What nobody chose is absent, and as the manager has it.
+ * `80%`; `nice`: -20 to 19; `cpuWeight`: 1 to 10000, 100 is everybody's;
+ * `keepAwake`: the machine does not go to sleep while the gateway runs. What nobody chose is absent, and as the manager has it.
  */
 export interface Resources {
   readonly memoryHigh?: string
   readonly memoryMax?: string
   readonly nice?: number
   readonly cpuWeight?: number
+  readonly keepAwake?: true
 }
 
 /** A change of them; null takes one away. */
@@ -80,9 +82,10 @@ export function refusedTogether({memoryHigh, memoryMax}: Resources): string | un
 export function parseResources(value: unknown): Resources | undefined {
   if (value === undefined) return {}
   if (!isObject(value)) return undefined
-  const {memoryHigh, memoryMax, nice, cpuWeight} = value
+  const {memoryHigh, memoryMax, nice, cpuWeight, keepAwake} = value
   const isLimit = (one: unknown) => one === undefined || (typeof one === 'string' && parseLimit(one) === one)
   if (!isLimit(memoryHigh) || !isLimit(memoryMax)) return undefined
   if ((nice !== undefined && !isWhole(nice, -20, 19)) || (cpuWeight !== undefined && !isWhole(cpuWeight, 1, 10_000))) return undefined
-  return withResources(undefined, {memoryHigh, memoryMax, nice, cpuWeight} as ResourceRequest)
+  if (keepAwake !== undefined && keepAwake !== true) return undefined
+  return withResources(undefined, {memoryHigh, memoryMax, nice, cpuWeight, keepAwake} as ResourceRequest)
 }

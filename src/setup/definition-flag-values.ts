@@ -13,4 +13,5 @@ export interface DefinitionFlagValues {
   readonly 'memory-max'?: string | undefined
   readonly nice?: string | undefined
   readonly 'cpu-weight'?: string | undefined
+  readonly 'keep-awake'?: string | undefined
 }

@@ -15,6 +15,6 @@ export function packageFiles(packageRoot = '/usr/lib/node_modules/hermes-svc'): 
   for (const name of readdirSync(TEMPLATES, {recursive: true, encoding: 'utf8'}).filter((entry) => /\.(?:ejs|sh)$/.test(entry))) {
     files[`${packageRoot}/templates/${name}`] = {text: readFileSync(join(TEMPLATES, name), 'utf8')}
   }
-  for (const tool of ['head', 'nice', 'rm', 'sleep']) files[`/usr/bin/${tool}`] = {text: '', mode: 0o755}
+  for (const tool of ['head', 'nice', 'rm', 'sleep', 'systemd-inhibit', 'systemd-run']) files[`/usr/bin/${tool}`] = {text: '', mode: 0o755}
   return files
 }

@@ -66,5 +66,7 @@ describe('what a service may take', () => {
     expect(parseResources(undefined)).toEqual({})
     expect(parseResources({memoryMax: '1G', later: 1})).toEqual({memoryMax: '1G'})
     expect(parseResources({memoryMax: 'infinity'})).toBeUndefined()
+    expect(parseResources({keepAwake: true})).toEqual({keepAwake: true})
+    expect(parseResources({keepAwake: false})).toBeUndefined()
   })
 })

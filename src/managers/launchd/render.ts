@@ -108,6 +108,7 @@ async function renderDefinition(
     home: shellQuote(settings.home),
     environmentFile: environment.size > 0 ? shellQuote(paths.environmentFile) : '',
     command: gatewayArgv(settings.command, service.profile.name, settings.home).map(shellQuote).join(' '),
+    keepAwake: settings.resources?.keepAwake === true,
   })
   files.push(script(paths.startGateway, startGateway, true))
   // It needs no restart: a running launcher goes on as the new one when the gateway next ends. One of before there was the service helper calls

@@ -80,11 +80,12 @@ export function definition(s6: S6): Definition {
   }
 }
 
-function refusedResources({memoryHigh, memoryMax, nice = 0, cpuWeight}: Resources): string | undefined {
+function refusedResources({memoryHigh, memoryMax, nice = 0, cpuWeight, keepAwake}: Resources): string | undefined {
   const memory = memoryMax !== undefined ? '--memory-max' : memoryHigh !== undefined ? '--memory-high' : undefined
   if (memory !== undefined) return `${memory}: s6 limits no memory; limit the container instead, e.g. docker run --memory 1g`
   if (cpuWeight !== undefined)
     return '--cpu-weight: s6 shares out no CPU; tell the container instead, e.g. docker run --cpu-shares 512, or use --nice'
+  if (keepAwake) return '--keep-awake: a container has no say in when its machine sleeps; keep the machine itself awake'
   return refusedNice(nice)
 }
 

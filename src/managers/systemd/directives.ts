@@ -52,13 +52,13 @@ const RESOURCE_DIRECTIVES = {
   memoryMax: 'MemoryMax',
   nice: 'Nice',
   cpuWeight: 'CPUWeight',
-} as const satisfies Record<keyof Resources, string>
+} as const satisfies Record<Exclude<keyof Resources, 'keepAwake'>, string>
 /** What a limit is rounded down to: the largest page there is. */
 const PAGE_BYTES = 64 * 1024
 
 function chosen({resources = {}}: Pick<ServiceSettings, 'resources'>): {directive: string; text: string}[] {
   return Object.entries(RESOURCE_DIRECTIVES).flatMap(([name, directive]) => {
-    const value = resources[name as keyof Resources]
+    const value = resources[name as keyof typeof RESOURCE_DIRECTIVES]
     return value === undefined ? [] : [{directive, text: String(value)}]
   })
 }

@@ -23,6 +23,7 @@ import {
   patternSetting,
 } from './escape.js'
 import {evidence, ownFiles} from './evidence.js'
+import {awakeCommand} from './keep-awake.js'
 import {syslogIdentifier} from './logs.js'
 import {definitionPaths, DROP_IN_NAME, runtimeDirectoryName, stemOf} from './paths.js'
 import {describePolicy, limitComment} from './policy-comment.js'
@@ -122,6 +123,7 @@ async function renderDefinition(
     workingDirectory: pathSetting(settings.home),
     identifier: syslogIdentifier(service),
     resources: resourceLines(settings),
+    keepAwake: settings.resources?.keepAwake ? awakeCommand(host, scope, service) : '',
     environmentFile: entries.length > 0 ? patternSetting(paths.environmentFile) : '',
   })
   const before = {unit: installed.readText(paths.unit) ?? '', dropIn: installed.readText(paths.dropIn) ?? ''}
@@ -159,11 +161,12 @@ function helperCall(verb: HelperVerb, service: Service, {home, policy}: ServiceS
 }
 
 /** What is set as a process is made; the limits of memory and CPU are the control group's, which a reload changes. */
-const AT_START = 'Nice'
+const AT_START = ['Nice', 'ExecStartPost'] as const
 
 /** A drop-in that gives, or gave, the gateway's command makes it another one. `unit`: its text before and after. */
 function runsOtherwise(before: {unit: string; dropIn: string}, after: {unit: string; dropIn: string}): boolean {
-  if (valuesOf(before.dropIn, AT_START).at(-1) !== valuesOf(after.dropIn, AT_START).at(-1)) return true
+  const lastOf = (dropIn: string, name: string) => valuesOf(dropIn, name).at(-1)
+  if (AT_START.some((name) => lastOf(before.dropIn, name) !== lastOf(after.dropIn, name))) return true
   const words = (texts: readonly string[]) => execStartOf(texts).words.join('\0')
   if (words([before.dropIn]) === words([after.dropIn])) return false
   return words([before.unit, before.dropIn]) !== words([after.unit, after.dropIn])

@@ -84,6 +84,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
           home: shellQuote(folder),
           environmentFile: shellQuote(file),
           command: [PYTHON, program].map(shellQuote).join(' '),
+          keepAwake: true,
         }),
       )
       for (const values of fc.sample(environment, 15)) {

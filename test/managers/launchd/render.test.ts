@@ -127,6 +127,13 @@ describe('the property list', () => {
     expect([refused('system', {nice: -1}), refused('user', {nice: 19})]).toEqual([undefined, undefined])
   })
 
+  it('keeps the machine awake only where somebody chose it, until the process that becomes the gateway has ended', async () => {
+    const start = async (wish?: Wish) => (await render(wish)).get(`${SUPPORT}/start-gateway.sh`)
+    expect((await start())?.text).not.toContain('caffeinate')
+    const awake = await start({settings: {resources: {keepAwake: true}}})
+    expect(awake?.text).toMatch(/\n\(\/usr\/bin\/caffeinate -i -w "\$\$" <\/dev\/null >\/dev\/null 2>&1 &\)\nexec '/)
+  })
+
   it('carries a home that XML gives a meaning', async () => {
     const home = `/home/user/<a> & "b"`
     const service = {...LAUNCHD_SERVICE, profile: {...LAUNCHD_SERVICE.profile, home}}

@@ -163,6 +163,17 @@ describe('the drop-in', () => {
     ])
   })
 
+  it('keeps the machine awake only where somebody chose it, beside the gateway and not around it, and starts it anew for that', async () => {
+    expect(await textOf(DROP_IN)).not.toContain('ExecStartPost')
+    const tools = ['systemd-run', 'systemd-inhibit', 'sleep'].map((tool) => [`/usr/bin/${tool}`, {text: '', mode: 0o755}] as const)
+    const wish = {settings: {resources: {keepAwake: true}}, files: Object.fromEntries(tools)} as const
+    const [line = ''] = lines(await textOf(DROP_IN, wish)).filter((one) => one.startsWith('Service.ExecStartPost='))
+    expect(line).toMatch(/^Service\.ExecStartPost=-:\/bin\/sh -c .* "\/usr\/bin\/systemd-run" "hermes-svc-awake-hermes-gateway" "--user" /)
+    expect(line).toContain('"hermes-gateway.service" "/usr/bin/systemd-inhibit" "/usr/bin/sleep"')
+    const ofMachine = definitionPaths('system', SERVICE).dropIn
+    expect(await textOf(ofMachine, {...wish, scope: 'system'})).toMatch(/^ExecStartPost=-\+:\/bin\/sh /m)
+  })
+
   it("goes before others for the CPU in system scope alone: a user's manager has no right to", () => {
     const refused = (scope: Scope, nice: number) =>
       definition(systemdOf(new FakeHost({files: packageFiles()}), scope, SERVICE.account)).refusedResources?.({nice, memoryMax: '1G'})
