@@ -37,6 +37,15 @@ interface Subject {
   readonly error: Error | undefined
 }
 
+/** What one change of it prints with --json, by change.schema.json, as far as it is told here. */
+interface ChangeJson {
+  readonly changed: boolean
+  readonly outcome?: string
+  readonly plan?: object
+  readonly online?: object | null
+  readonly warnings?: readonly string[]
+}
+
 /** What came of one service. */
 interface Outcome {
   readonly isOk: boolean
@@ -199,13 +208,14 @@ was changed by hand is shown, and kept without --force. Run again, it changes no
       ...{scope: target?.manager.scope ?? null, account: target?.service.account.name ?? null},
       ...{declared: isDeclared, acts, differing, drift: drift.map(driftJson)},
     }
-    const results: {readonly changed: boolean; readonly outcome?: string; readonly plan?: object; readonly online?: object | null}[] = []
+    const results: ChangeJson[] = []
     const end = (failure?: Failure, isCancelled = false): Outcome => {
       const changed = results.some((result) => result.changed)
       const outcome = results.flatMap((result) => result.outcome ?? []).join('; ')
       const last = results.at(-1)
       const json = {
         ...{ok: failure === undefined, ...head, changed, outcome: outcome === '' ? null : outcome, online: last?.online ?? null},
+        warnings: results.flatMap(({warnings = []}) => warnings),
         ...{plans: results.flatMap(({plan}) => plan ?? []), error: failure ?? null},
       }
       return {isOk: failure === undefined, changed, isCancelled, json}
@@ -217,8 +227,9 @@ was changed by hand is shown, and kept without --force. Run again, it changes no
         throw key.error
       }
       for (const {command, makePlan} of this.changes(key, acts)) {
-        const {json} = await this.runChange(target as Target, command, makePlan)
-        results.push(json as (typeof results)[number])
+        const fresh = await this.fresh(key)
+        const {json} = await this.runChange(fresh, command, () => makePlan(fresh))
+        results.push(json as ChangeJson)
       }
       if (!this.isDryRun && acts.length > 0) await this.verify(key)
       return end()
@@ -229,23 +240,34 @@ was changed by hand is shown, and kept without --force. Run again, it changes no
     }
   }
 
+  /** A manager remembers what it was asked for one plan: for another one, and for what came of it, it is asked anew. */
+  private fresh({declared, target}: Subject): Promise<Target> {
+    if (declared) return this.resolved(declared)
+    if (!target) throw new Error('what is neither declared nor installed')
+    const {manager, service} = target
+    const scope = manager.container ? {} : {scope: manager.scope}
+    const flags = {home: service.profile.home, runAs: service.account.name, manager: this.flags.manager, ...scope}
+    return resolveManaged(this.host, flags, 'change')
+  }
+
   /** The changes of one service, in their order, with the words under which the journal has them. */
-  private changes({target, request}: Subject, acts: readonly Act[]): {command: string; makePlan: () => Promise<Plan>}[] {
+  private changes({target, request}: Subject, acts: readonly Act[]): {command: string; makePlan: (target: Target) => Promise<Plan>}[] {
     if (!target) return []
-    const stopMs = async () => this.flags.timeout ?? (await stopBudgetMs(target))
+    const stopMs = async (of: Target) => this.flags.timeout ?? (await stopBudgetMs(of))
     if (acts.includes('uninstall')) {
-      return [{command: 'uninstall', makePlan: async () => planUninstall(target, {timeoutMs: await stopMs()})}]
+      return [{command: 'uninstall', makePlan: async (of) => planUninstall(of, {timeoutMs: await stopMs(of)})}]
     }
     if (!request) return []
     const options = {untilBoot: false, force: false, wedgeWindowMs: DEFAULT_WEDGE_WINDOW_MS}
-    const stop = {command: 'stop', makePlan: async () => planStop(target, {...options, timeoutMs: await stopMs()})}
-    const install = {command: 'install', makePlan: () => planInstall(target, request)}
+    const stop = {command: 'stop', makePlan: async (of: Target) => planStop(of, {...options, timeoutMs: await stopMs(of)})}
+    const install = {command: 'install', makePlan: (of: Target) => planInstall(of, request)}
     const isMore = acts.some((act) => act !== 'stop')
     return [...(acts.includes('stop') ? [stop] : []), ...(isMore ? [install] : [])]
   }
 
-  private async verify({target, request, declared}: Subject): Promise<void> {
-    if (!target) return
+  private async verify(subject: Subject): Promise<void> {
+    const {request, declared} = subject
+    const target = await this.fresh(subject)
     if (!request || !declared) {
       if (!target.manager.observer.isOnDisk(target.service)) return
       // The unit of another tool stays.

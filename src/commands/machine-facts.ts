@@ -3,7 +3,7 @@ import {type InstallRequest, weighInstall} from '../lifecycle/install.js'
 import {changedNotify, notifyOf} from '../lifecycle/notify-change.js'
 import type {NotifySettings} from '../notify/notify-file.js'
 import type {Target} from '../observe/where.js'
-import type {ServiceSettings} from '../service/settings.js'
+import {parseSettings, type ServiceSettings} from '../service/settings.js'
 import {NOTIFY_SETTING_NAMES, notifySettingOf} from './notify-settings.js'
 import {SETTING_NAMES, settingOf} from './setting-list.js'
 
@@ -13,12 +13,15 @@ export async function declaredFacts(target: Target, request: InstallRequest): Pr
   const {rendered, decision, steps} = await weighInstall(target, request)
   const {seen, settings, environment, files, heartbeat} = rendered
   const {installed, activity, enabled, settings: before} = seen.manager
+  // As it would be recorded: a manager has its own word in what it cannot do, such as running an agent of a session without a login.
+  const record = files.find(({path}) => path === manager.placement.placesOf(service).settings)
+  const after = parseSettings(record?.text) ?? settings
   const told = notifyOf(target)
   const differing =
     installed === 'no' || !before
       ? []
       : [
-          ...settingDifferences(before, settings),
+          ...settingDifferences(before, after),
           ...variableDifferences(manager.definition.readEnvironment(service), environment),
           ...notifyDifferences(told, changedNotify(told, request.notify ?? {})),
         ]

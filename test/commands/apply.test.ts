@@ -5,7 +5,7 @@ import type {BaseCommand} from '../../src/commands/base.js'
 import Export from '../../src/commands/export.js'
 import {exportMachine} from '../../src/commands/machine-export.js'
 import {SETTING_NAMES, settingOf} from '../../src/commands/setting-list.js'
-import type {Host} from '../../src/host/host.js'
+import {type Host, HostError} from '../../src/host/host.js'
 import {lightConfig} from '../../src/light-config.js'
 import {NO_NOTIFY} from '../../src/notify/notify-file.js'
 import {FakeSystemd} from '../fakes/fake-systemd.js'
@@ -60,6 +60,7 @@ interface Row {
   readonly drift: readonly object[]
   readonly changed: boolean
   readonly outcome: string | null
+  readonly warnings: readonly string[]
   readonly plans: readonly {steps: readonly object[]}[]
   readonly error: {code: string; message: string} | null
 }
@@ -211,6 +212,29 @@ describe('apply', () => {
     const result = await applied(machine, one('env: {A: b}'))
     expect(result).toMatchObject({code: 1, ok: false, first: {ok: false, error: {code: 'not-running'}}})
     expect(definition(machine)).toEqual(before)
+  })
+
+  it('leaves what is begun as it was where it is cancelled, begins nothing more, and ends with 130', async () => {
+    const machine = new FakeSystemd()
+    machine.onStart = () => void process.emit('SIGTERM')
+    const result = await applied(machine, `${one()}\n  - {profile: other, account: nobody-there}\n`)
+    expect(result).toMatchObject({code: 130, ok: false, services: [{ok: false, error: {code: 'cancelled'}}]})
+    expect(result.services).toHaveLength(1)
+    expect(definition(machine)).toEqual({})
+  })
+
+  it('tells the warnings of what it has done', async () => {
+    const machine = new FakeSystemd()
+    const result = await applied(machine, one())
+    expect(result.first).toMatchObject({warnings: []})
+    const told = vi.spyOn(machine.host, 'appendLine').mockImplementation((file) => {
+      throw new HostError('EROFS', file, 'cannot write')
+    })
+    expect((await applied(machine, one('watchdog: 5'))).first).toMatchObject({
+      ...{ok: true, changed: true},
+      warnings: [expect.stringContaining('could not write the journal')],
+    })
+    told.mockRestore()
   })
 
   it('takes values from the environment, from files and from credentials, and fails for what is not there', async () => {

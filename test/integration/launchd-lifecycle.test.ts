@@ -6,6 +6,7 @@ import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import {inCampaign, isCampaign} from '../support/campaign.js'
 import {describeOnLaunchd, type LaunchdMachine} from '../support/launchd-machine.js'
 import {LaunchdService} from '../support/launchd-service.js'
+import {schemaErrors} from '../support/json-schemas.js'
 import {hermesSvc, waitFor} from '../support/machines.js'
 
 // What lifecycle.test.ts sees of a service under systemd, seen under launchd: the expectations are the same, the manager's own words differ.
@@ -239,6 +240,30 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     const stopped = (await there().log()).length
     expect((await service.must('stop', ['--json'])).json()).toMatchObject({ok: true, changed: false})
     expect(await service.changes(stopped)).toEqual([])
+  })
+
+  it('is as a document declares it, by apply, and prints that by export', async () => {
+    const service = await makeService()
+    const {machine, user, profile, scope} = service
+    const file = `${user.home}/services.json`
+    const apply = async (more: object) => {
+      await machine.writeText(file, JSON.stringify({schemaVersion: 1, services: [{profile, scope, account: user.name, ...more}]}), {user})
+      const result = await hermesSvc(machine, ['apply', file, '--json', '--manager', 'launchd'], service.actor)
+      expect(result, result.stdout + result.stderr).toMatchObject({code: 0})
+      const document = result.json<{services: {service: string; acts: string[]}[]}>()
+      expect(schemaErrors('apply', document)).toEqual([])
+      return document.services.find((row) => row.service === service.unit)?.acts
+    }
+    expect(await apply({env: {EXTRA: '1'}})).toEqual(['install'])
+    const {pid} = await service.status()
+    expect(await apply({env: {EXTRA: '1'}})).toEqual([])
+    expect((await service.status()).pid).toBe(pid)
+    const exported = await service.must('export')
+    expect(exported.stdout).toContain(`- profile: ${profile}\n    scope: ${scope}\n    account: ${user.name}\n    state: running\n`)
+    expect(await apply({state: 'stopped'})).toEqual(['stop', 'change'])
+    expect(await service.status()).toMatchObject({actual: 'stopped', desired: 'stopped', enabled: false})
+    expect(await apply({state: 'stopped'})).toEqual([])
+    await service.must('uninstall')
   })
 
   it('lets a gateway finish its work before it restarts it', async () => {
