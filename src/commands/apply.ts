@@ -157,8 +157,11 @@ was changed by hand is shown, and kept without --force. Run again, it changes no
     const flags = this.flagsOf(declared)
     const target = await resolveManaged(this.host, flags, 'change')
     const isOther = flags.home === undefined && this.host.env[GatewayVariable.home] && !target.manager.container
-    if (!isOther) return target
-    return resolveManaged(this.host, {...flags, home: path.join(target.service.account.home, STANDARD_ROOT)}, 'change')
+    const meant = isOther
+      ? await resolveManaged(this.host, {...flags, home: path.join(target.service.account.home, STANDARD_ROOT)}, 'change')
+      : target
+    // What is to be typed next names the account as the document does.
+    return {...meant, given: {manager: flags.manager, runAs: flags.runAs}}
   }
 
   /** What is installed of ours beside what is declared. */
