@@ -119,7 +119,8 @@ function asksForWatchdog({watchdogTicks, watchdogIsGiven}: Partial<HeartbeatSett
 
 /** The definition is another tool's, and stays so. */
 export function isOfAnotherTool({manager}: Target, seen: Observation): boolean {
-  return !manager.container && (seen.manager.installed === 'foreign' || seen.manager.installed === 'adopted')
+  const {installed, isRewritten} = seen.manager
+  return !manager.container && !isRewritten && (installed === 'foreign' || installed === 'adopted')
 }
 
 /** A file of a definition is looked at as whom it is written. */

@@ -57,7 +57,10 @@ export interface ManagerObservation {
    * a living `hermes-svc run` keeps it.
    */
   readonly installed: 'no' | 'own' | 'adopted' | 'foreign' | 'run'
-  /** The main file of an `own` one has another tool's text by now, as upstream's gateways write it at each start; absent where it is ours. */
+  /**
+   * The main file of one that we made has another tool's text by now, as upstream's gateways and its update write it; absent where it is ours. `own` where our
+   * policy stands beside it and holds, `foreign` where it was in that very file.
+   */
   readonly isRewritten?: true
   /** The word of the manager for what keeps it from being usable (masked, bad-setting, error); undefined if nothing does. */
   readonly broken: string | undefined

@@ -21,7 +21,34 @@ const shows = (service: LaunchdService, what: RegExp) =>
 
 const isGone = (service: LaunchdService) => waitFor(async () => !(await service.isLoaded()), `${service.unit} to be gone`)
 
+/** A property list as upstream's update writes it over ours, without what stands for our policy. */
+const upstreamPlist = ({unit, user, profile, home}: LaunchdService) => `<?xml version="1.0" encoding="UTF-8"?>
+<plist version="1.0"><dict><key>Label</key><string>${unit}</string>
+<key>ProgramArguments</key><array><string>${user.home}/.hermes/bin/hermes</string><string>--profile</string><string>${profile}</string><string>gateway</string><string>run</string></array>
+<key>WorkingDirectory</key><string>${home}</string>
+<key>EnvironmentVariables</key><dict><key>PATH</key><string>/usr/bin:/bin</string><key>HERMES_HOME</key><string>${home}</string></dict>
+<key>RunAtLoad</key><true/><key>KeepAlive</key><dict><key>SuccessfulExit</key><false/></dict></dict></plist>
+`
+
 const rows: DoctorRow<LaunchdService>[] = [
+  {
+    id: 'definition-drift',
+    kind: 'replaced',
+    severity: 'warning',
+    how: "the gateway's own update writes the property list anew, and loads it",
+    what: /\.plist was written anew by another tool, such as the gateway's own update, and our policy is gone with it/,
+    break: async (service) => {
+      await service.sh('printf %s "$2" >"$1"', [service.plist, upstreamPlist(service)], service.actor)
+      await service.launchctl('bootout', 'TARGET')
+      await waitFor(async () => (await service.launchctl('bootstrap', service.domain, service.plist)).code === 0, 'it to be loaded')
+      await service.comesUp()
+      await settle()
+    },
+    after: async (service) => {
+      expect(await service.status()).toMatchObject({installed: 'own', actual: 'running'})
+      expect((await service.must('install')).stdout).toContain('already up to date')
+    },
+  },
   {
     id: 'not-loaded',
     kind: 'unloaded',

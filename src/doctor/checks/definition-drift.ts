@@ -11,6 +11,8 @@ interface Evidence {
   readonly drifts: readonly DirectiveDrift[]
   readonly edited: readonly string[]
   readonly missing: readonly string[]
+  /** Files of ours in which our policy stood, and that another tool has written over. */
+  readonly replaced: readonly string[]
   readonly isLimitHit: boolean
 }
 
@@ -22,8 +24,9 @@ export const definition: CheckDefinition<Evidence> = {
   needsService: true,
   needsManager: true,
   look: ({target: {manager, host, service}, seen}) => {
-    const {settings} = seen.manager
-    if (!hasOurPolicy(seen) || !settings) return {drifts: [], edited: [], missing: [], isLimitHit: false}
+    const {settings, isRewritten, definitionPaths} = seen.manager
+    const replaced = isRewritten && !hasOurPolicy(seen) ? definitionPaths : []
+    if (!hasOurPolicy(seen) || !settings) return {drifts: [], edited: [], missing: [], replaced, isLimitHit: false}
     const roles = settings.createdDefinition ? ['definition', 'policy'] : ['policy']
     const missing = manager.definition
       .ownFiles(service)
@@ -32,13 +35,23 @@ export const definition: CheckDefinition<Evidence> = {
       drifts: manager.definition.drift?.(seen.manager, settings) ?? [],
       edited: manager.definition.editedFiles?.(service) ?? [],
       missing: missing.map(({path}) => path),
+      replaced,
       isLimitHit: manager.definition.evidence(seen.manager).startFailure?.kind === 'limit',
     }
   },
-  diagnose: (scene, {drifts, edited, missing, isLimitHit}) => {
+  diagnose: (scene, {drifts, edited, missing, replaced, isLimitHit}) => {
     const {service, broken, needsReload} = scene.seen.manager
     if (broken !== undefined) return []
     const explains: readonly CheckId[] = isLimitHit ? ['stop-timeout'] : ['stop-timeout', 'start-limit']
+    if (replaced.length > 0) {
+      const what = `${replaced.join(' and ')} was written anew by another tool, such as the gateway's own update, and our policy is gone with it`
+      return [
+        {
+          ...{kind: 'replaced', severity: 'warning', what, isSafe: false, interrupts: true},
+          explains: ['start-limit', 'stop-timeout', 'not-loaded', 'desired-state', 'definition-broken', 'path'],
+        },
+      ]
+    }
     if (missing.length > 0) {
       const what = `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} gone`
       return [{kind: 'file-missing', severity: 'warning', what, evidence: drifts.map(inWords), explains}]
@@ -52,7 +65,8 @@ export const definition: CheckDefinition<Evidence> = {
   fix: {
     isSafe: true,
     interrupts: false,
-    plan: (scene, _evidence, _found, options) => reinstall(scene, options, {keepRunning: true}),
+    // What runs by another tool's text has nothing of our policy.
+    plan: (scene, {replaced}, _found, options) => reinstall(scene, options, {keepRunning: replaced.length === 0}),
   },
 }
 

@@ -15,7 +15,7 @@ import {launchctlEnvironment} from './launchctl.js'
 import {definitionPaths, scopeFolders} from './paths.js'
 import {DEFINITION_VARIABLE, isDict, isOwn, member, parsePlist, type PlistValue} from './plist.js'
 import type {PrintedJob} from './print.js'
-import {type Launchd, type OnDisk, readOnDisk} from './whereabouts.js'
+import {isMadeByUs, type Launchd, type OnDisk, readOnDisk} from './whereabouts.js'
 
 /** One row of the process table. */
 export interface ProcessRow {
@@ -175,6 +175,7 @@ function observationOf(host: Host, scope: Scope, service: Service, evidence: Evi
     service,
     domain: isInstalled ? (job?.domain ?? evidence.domain)?.target : undefined,
     installed: !isInstalled ? 'no' : isOurs ? 'own' : 'foreign',
+    ...(onDisk.plist !== undefined && !isOurs && isMadeByUs(onDisk.settings, service) ? {isRewritten: true as const} : {}),
     broken: undefined,
     enabled: onDisk.plist === undefined || isDisabled === undefined ? undefined : !isDisabled,
     activity: job === undefined ? 'stopped' : activity(job.printed, memory, mainPid, isOurs),

@@ -20,7 +20,7 @@ import {formatEnvironment, parseEnvironment, refusedVariable} from './environmen
 import {definitionEvidence, driftOf, exitTimeoutSec, ownFiles} from './evidence.js'
 import {type DefinitionPaths, definitionPaths} from './paths.js'
 import {DEFINITION_VARIABLE, isEdited, isOwn, refusedPlistText, renderPlist} from './plist.js'
-import type {Launchd} from './whereabouts.js'
+import {isMadeByUs, type Launchd} from './whereabouts.js'
 
 /** The launcher stays when the gateway ends, so this holds back only one that was killed. */
 const THROTTLE_SEC = 1
@@ -91,7 +91,9 @@ async function renderDefinition(
   const paths = definitionPaths(scope, service)
   const installedPlist = readIfAllowed(installed, paths.plist)
   // launchd merges nothing into a property list, so there is no way to add our policy to another tool's.
-  if (installedPlist !== undefined && !isOwn(installedPlist)) throw otherTools(paths.plist)
+  // One of ours that it has written over is ours to write again.
+  if (installedPlist !== undefined && !isOwn(installedPlist) && !isMadeByUs(where.recordedSettings(service), service))
+    throw otherTools(paths.plist)
   const domain = where.domain(service)
   // launchd has no lingering: what a user's agent needs is a login, and what a daemon needs is none.
   const settings: ServiceSettings = {...wanted, linger: scope === 'system', turnedLingerOn: false, domain: domain.kind}

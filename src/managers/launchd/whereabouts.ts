@@ -45,6 +45,11 @@ export interface Loaded {
   readonly printed: PrintedJob
 }
 
+/** True where a property list was once of our making, whoever has written over it since: what was chosen for it is there still. */
+export function isMadeByUs(settings: ServiceSettings | undefined, {profile}: Service): boolean {
+  return settings?.createdDefinition === true && settings.home === profile.home
+}
+
 /** Finds services in launchd's domains. */
 export class Whereabouts {
   constructor(
