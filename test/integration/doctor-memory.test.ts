@@ -19,9 +19,12 @@ else
       for (const row of memoryRows) users.push(await machine().addUser(`u-${row.kind}`))
     })
 
-    it.each(memoryRows.map((row, index) => [row, index] as const))('$0.id $0.kind: $0.how', async (row, index) => {
-      const user = users[index]
-      if (user) await rows.see(row, user)
+    it.for(memoryRows.map((row, index) => ({...row, index})))('$id $kind: $how', async ({index}, {skip}) => {
+      const [row, user] = [memoryRows[index], users[index]]
+      // What holds the machine on this host has to hand that on to it.
+      const inside = (await machine().readText('/sys/fs/cgroup/cgroup.controllers')) ?? ''
+      skip(!inside.split(/\s/).includes('memory'), 'the control groups of a throw-away machine do not count memory on this host')
+      if (row && user) await rows.see(row, user)
     })
   })
 
