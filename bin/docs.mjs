@@ -1,4 +1,4 @@
-// npm run docs [-- --check]: writes what the commands say of themselves into the README, between its markers, and into man/hermes-svc.1, what the checks say
+// npm run docs [-- --check]: writes what the commands say of themselves into docs/commands.md, between its markers, and into man/hermes-svc.1, what the checks say
 // of themselves into docs/doctor.md, and what the document of a machine can say into src/schemas/machine.schema.json.
 // With --check nothing is written, and it ends with 1 if they are not as they would be written. It reads oclif.manifest.json, so build first.
 import fs from 'node:fs'
@@ -8,7 +8,7 @@ import {fileURLToPath} from 'node:url'
 import {TOPICS} from './build/topics.mjs'
 
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
-const README = path.join(ROOT, 'README.md')
+const COMMANDS = path.join(ROOT, 'docs', 'commands.md')
 const MAN = path.join(ROOT, 'man', 'hermes-svc.1')
 const DOCTOR = path.join(ROOT, 'docs', 'doctor.md')
 const SCHEMA = path.join(ROOT, 'src', 'schemas', 'machine.schema.json')
@@ -31,11 +31,14 @@ const topics = Object.entries(oclif.topics).map(([name, topic]) => {
   }
 })
 
-const readme = fs.readFileSync(README, 'utf8')
+const commandsPage = fs.readFileSync(COMMANDS, 'utf8')
 const old = fs.existsSync(MAN) ? fs.readFileSync(MAN, 'utf8') : ''
 const date = TITLE.exec(old)?.[1] ?? today()
 const page = manPage(date) === old ? old : manPage(today())
-const reference = between(between(readme, 'README.md', 'reference', markdown()), 'README.md', 'exit-status', exitStatusTable())
+const reference = between(
+  between(commandsPage, 'docs/commands.md', 'reference', markdown()),
+  ...['docs/commands.md', 'exit-status', exitStatusTable()],
+)
 const oldSchema = fs.existsSync(SCHEMA) ? fs.readFileSync(SCHEMA, 'utf8') : ''
 const schema = await machineSchemaText()
 const doctor = fs.readFileSync(DOCTOR, 'utf8')
@@ -43,7 +46,7 @@ const pages = between(doctor, 'docs/doctor.md', 'checks', checkPages())
 
 if (process.argv.includes('--check')) {
   const texts = {
-    'README.md': reference === readme,
+    'docs/commands.md': reference === commandsPage,
     'man/hermes-svc.1': page === old,
     'docs/doctor.md': pages === doctor,
     'src/schemas/machine.schema.json': schema === oldSchema,
@@ -55,7 +58,7 @@ if (process.argv.includes('--check')) {
   }
 } else {
   fs.mkdirSync(path.dirname(MAN), {recursive: true})
-  fs.writeFileSync(README, reference)
+  fs.writeFileSync(COMMANDS, reference)
   fs.writeFileSync(DOCTOR, pages)
   fs.writeFileSync(MAN, page)
   fs.writeFileSync(SCHEMA, schema)
@@ -102,7 +105,7 @@ function today() {
   return new Date().toISOString().slice(0, 10)
 }
 
-// The README.
+// docs/commands.md.
 
 /** The text with what is between the markers `<!-- name:begin -->` and `<!-- name:end -->` in it. */
 function between(text, file, name, content) {
@@ -232,7 +235,6 @@ function entry(name, about) {
   return ['.TP', `.B ${roff(name)}`, roff(about.replaceAll('`', ''))]
 }
 
-/** The README's own table. */
 /** Text as roff(7) takes it for what it is; a hyphen that can be copied, no request at the beginning of a line. */
 function roff(text) {
   return text

@@ -1,10 +1,11 @@
 // npm run record -- [/path/to/hermes]
-// Records what a person sees: the session of the README and the screens of docs/screens.md, each on a throw-away machine with a real systemd. With the
+// Records what a person sees: the session of the README's picture and the screens of docs/screens.md, each on a throw-away machine with a real systemd. With the
 // path of an installed gateway's launcher it is that gateway, else the stand-in; the pages say which. The folder of the launcher has to hold all that it
 // needs beside Debian's packages. Where a state cannot be had of the real one in a machine without a network, the stand-in shows it, and the page says so.
 import fs from 'node:fs'
 import path from 'node:path'
 import {loadSource, ROOT} from '../bench/source.mjs'
+import {pictures} from './picture.mjs'
 import {SCREENS, WEBHOOK} from './screens.mjs'
 import {SESSION} from './session.mjs'
 
@@ -30,25 +31,20 @@ const screens = []
 for (const screen of SCREENS)
   screens.push({screen, ...(await onMachine((machine) => shown(machine, screen), screen.gateway === 'stand-in'))})
 
-const readme = path.join(ROOT, 'README.md')
-const text = `A real session (Debian 12, ${session.systemd}, user scope, ${session.gateway}):\n\n<!-- session:begin -->\n\`\`\`console\n${session.lines.join('\n').trimEnd()}\n\`\`\`\n<!-- session:end -->`
-fs.writeFileSync(
-  readme,
-  replaced(fs.readFileSync(readme, 'utf8'), /A real session \(.*\):\n\n<!-- session:begin -->[^]*<!-- session:end -->/, text),
-)
-fs.writeFileSync(path.join(ROOT, 'docs', 'screens.md'), page())
+const docs = path.join(ROOT, 'docs')
+fs.writeFileSync(path.join(docs, 'screens.md'), page())
+for (const [theme, picture] of Object.entries(pictures(session.lines))) fs.writeFileSync(path.join(docs, `session-${theme}.svg`), picture)
 
 function page() {
-  const parts = screens.map(
-    ({screen, lines, gateway}) =>
-      `## ${screen.title}\n\n${screen.about} Seen with ${gateway}.\n\n\`\`\`console\n${lines.join('\n').trimEnd()}\n\`\`\`\n`,
+  const all = [
+    {title: 'A session', about: 'From the installation to the end.', ...session},
+    ...screens.map(({screen, lines, gateway}) => ({...screen, lines, gateway})),
+  ]
+  const parts = all.map(
+    ({title, about, lines, gateway}) =>
+      `## ${title}\n\n${about} Seen with ${gateway}.\n\n\`\`\`console\n${lines.join('\n').trimEnd()}\n\`\`\`\n`,
   )
   return `# Screens\n\nWhat a person sees in each situation, recorded by \`npm run record\` on a throw-away machine (Debian 12, ${session.systemd}, user scope).\n\n${parts.join('\n')}`
-}
-
-function replaced(whole, pattern, part) {
-  if (!pattern.test(whole)) throw new Error(`README.md has nothing like ${pattern}`)
-  return whole.replace(pattern, () => part)
 }
 
 /** Boots a machine with a user, a home and `hermes-svc` and `hermes` on the PATH, and takes it down after `use`. */

@@ -1,4 +1,4 @@
-/** What is typed in the session of the README, in this order, by a user who has a gateway and no service yet. */
+/** What is typed in the recorded session, in this order, by a user who has a gateway and no service yet. */
 export const SESSION = [
   'hermes-svc install',
   'hermes-svc status',

@@ -115,7 +115,6 @@ describe('what is written as CONTRIBUTING.md says', () => {
     expect(all.map(({file}) => file)).toEqual([
       'src/doctor/checks/core-dump.ts',
       'src/doctor/checks/index.ts',
-      'README.md',
       'docs/doctor.md',
       'test/doctor/checks/core-dump.test.ts',
     ])
@@ -135,6 +134,8 @@ describe('what is written as CONTRIBUTING.md says', () => {
     put({file: 'src/managers/index.ts', before: '  systemd: {', text: TOY_LINE.trimStart()})
 
     execFileSync(process.execPath, ['bin/build/index.mjs'], {cwd: root, stdio: ['ignore', 'ignore', 'inherit']})
+    expect(run('bin/docs.mjs')).toMatchObject({status: 0})
+    expect(fs.readFileSync(path.join(root, 'docs/doctor.md'), 'utf8')).toContain('\n### core-dump\n\nIt finds a core dump')
     expect(run('bin/hermes-svc.cjs', 'fix', '--help').output).toContain('fix core-dump')
     expect(run('bin/hermes-svc.cjs', 'fix', 'core-dump', '--help').output).toMatch(/Cure a core dump that a crash left in the home/)
 

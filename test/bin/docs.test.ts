@@ -9,7 +9,7 @@ const MAN = path.join(PACKAGE_ROOT, 'man', 'hermes-svc.1')
 const run = (program: string, ...args: string[]) => spawnSync(program, args, {encoding: 'utf8', cwd: PACKAGE_ROOT})
 const isThere = (program: string) => run('sh', '-c', `command -v ${program}`).status === 0
 
-describe('the reference in the README and the man page', () => {
+describe('the reference in docs/commands.md and the man page', () => {
   it('are as the commands are: else run `npm run docs`', () => {
     expect(run(process.execPath, 'bin/docs.mjs', '--check')).toMatchObject({status: 0, stderr: ''})
   })

@@ -13,7 +13,7 @@ import {describeOnSystemd} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
 import {readWorkflowCommands} from '../support/workflow-commands.js'
 
-const README = fs.readFileSync(path.join(PACKAGE_ROOT, 'README.md'), 'utf8')
+const CI_PAGE = fs.readFileSync(path.join(PACKAGE_ROOT, 'docs/ci.md'), 'utf8')
 
 /** Puts both programs where a user's shell finds them. */
 const ON_PATH = `ln -s ${MACHINE_NODE} /usr/local/bin/node 2>/dev/null || :
@@ -117,8 +117,8 @@ await describeOnSystemd('hermes-svc by other programs', (machine) => {
     expect(stdout.trimEnd().split('\n').at(-1)).toMatch(/^::error title=.*%3A missing-heartbeat::the gateway/)
   })
 
-  it('has the cron line of the README say something only if something was found', async () => {
-    const [, searchPath, line] = /```cron\nPATH=(.*)\n17 \* \* \* \* +(.*)\n```/.exec(README) ?? []
+  it('has the cron line of docs/ci.md say something only if something was found', async () => {
+    const [, searchPath, line] = /```cron\nPATH=(.*)\n17 \* \* \* \* +(.*)\n```/.exec(CI_PAGE) ?? []
     // cron(8): a shell, and of the environment these alone.
     const env = {PATH: searchPath, HOME: ann.home, LOGNAME: 'ann', SHELL: '/bin/sh'}
     const cron = () =>

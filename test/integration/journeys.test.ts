@@ -7,13 +7,14 @@ import {PACKAGE_ROOT} from '../support/built.js'
 import {describeOnSystemd, waitFor} from '../support/machines.js'
 import {packPackage} from '../support/packed.js'
 
-const README = fs.readFileSync(path.join(PACKAGE_ROOT, 'README.md'), 'utf8')
+/** What a user follows: the README, and the page on doctor. */
+const PAGES = ['README.md', 'docs/doctor.md'].map((file) => fs.readFileSync(path.join(PACKAGE_ROOT, file), 'utf8')).join('\n')
 const TOKEN = '123456:not-to-be-seen'
 
-/** The commands of a block of the README that is marked `<!-- journey: NAME -->`, without their comments. */
+/** The commands of a block of a page that is marked `<!-- journey: NAME -->`, without their comments. */
 function commandsOf(journey: string): string[] {
-  const block = new RegExp(`<!-- journey: ${journey} -->\\n\`\`\`sh\\n([^]*?)\`\`\``).exec(README)?.[1]
-  if (block === undefined) throw new Error(`the README has no block for the journey ${journey}`)
+  const block = new RegExp(`<!-- journey: ${journey} -->\\n\`\`\`sh\\n([^]*?)\`\`\``).exec(PAGES)?.[1]
+  if (block === undefined) throw new Error(`no page has a block for the journey ${journey}`)
   return block.split('\n').flatMap((line) => (line === '' ? [] : [line.replace(/\s+#.*$/, '')]))
 }
 
@@ -26,7 +27,7 @@ interface Outcome {
 }
 
 const OUTCOMES: Readonly<Record<string, Outcome>> = {
-  'sudo npm install -g hermes-svc': {says: /^\s*added 1 package in /},
+  'sudo npm install -g ./hermes-svc-*.tgz': {says: /^\s*added 1 package in /},
   'hermes-svc install': {says: /^hermes-gateway\.service is (installed and running|already up to date; nothing was changed)$/m},
   'hermes-svc status': {says: /^hermes-gateway is running and online [^]*\n {2}gateway +alive, pid \d+, up /},
   'hermes-svc logs -f': {says: /gateway/i, goesOn: true},
@@ -45,36 +46,17 @@ const OUTCOMES: Readonly<Record<string, Outcome>> = {
 }
 const FOUND: Outcome = {says: /is stopped by a signal[^]*missing-heartbeat[^]*What to type:\n {6}hermes-svc fix missing-heartbeat/, exit: 1}
 
-/** A registry of npm's for one package. argv: folder with package.json and the packed file, its name, its integrity. */
-const REGISTRY = `
-const fs = require('fs')
-const [folder, file, integrity] = process.argv.slice(2)
-const manifest = JSON.parse(fs.readFileSync(folder + '/package.json'))
-const {name, version} = manifest
-const dist = {tarball: 'http://127.0.0.1:4873/' + file, integrity}
-const answer = JSON.stringify({name, 'dist-tags': {latest: version}, versions: {[version]: {...manifest, dist}}})
-require('http').createServer((request, response) => {
-  if (request.url === '/' + name) return response.setHeader('content-type', 'application/json').end(answer)
-  if (request.url === '/' + file) return fs.createReadStream(folder + '/' + file).pipe(response)
-  response.writeHead(404).end()
-}).listen(4873, '127.0.0.1')
-`
-
 const packed = packPackage()
-fs.copyFileSync(path.join(PACKAGE_ROOT, 'package.json'), path.join(packed.folder, 'package.json'))
-fs.writeFileSync(path.join(packed.folder, 'registry.cjs'), REGISTRY)
 afterAll(() => fs.rmSync(packed.folder, {recursive: true, force: true}))
 
-/** Makes the machine one with node, npm, a registry that has nothing but the packed package, and sudo for alice. */
+/** Makes the machine one with node, npm that reaches no registry, and sudo for alice. */
 const PREPARE = `set -e
 rm -rf /root/.npmrc /root/.npm
 mkdir -p "$(npm prefix -g)/etc"
-printf 'registry=http://127.0.0.1:4873/\\naudit=false\\nfund=false\\nupdate-notifier=false\\n' >"$(npm prefix -g)/etc/npmrc"
+printf 'offline=true\\naudit=false\\nfund=false\\nupdate-notifier=false\\n' >"$(npm prefix -g)/etc/npmrc"
 echo 'alice ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/alice
 chmod 440 /etc/sudoers.d/alice
 ! command -v hermes-svc
-systemd-run --quiet node /opt/packed/registry.cjs /opt/packed "$1" "$2"
-for tries in 1 2 3 4 5 6 7 8 9 10; do npm view hermes-svc version && break; sleep 0.3; done
 `
 const STAND_IN = path.join(PACKAGE_ROOT, 'src/smoke/stand-in')
 
@@ -93,7 +75,7 @@ for (const who of ['a user', 'root'] as const) {
         hermes = await machine().addUser('hermes', {linger: false})
         reader = who === 'root' ? undefined : alice
         gatewayUser = who === 'root' ? hermes : alice
-        const {code, stderr} = await machine().exec(['sh', '-c', PREPARE, 'sh', packed.filename, packed.integrity])
+        const {code, stderr} = await machine().exec(['sh', '-c', PREPARE])
         expect({code, stderr}).toMatchObject({code: 0})
         // The Hermes Agent is there already, with an idle gateway to its name.
         for (const user of [alice, hermes]) {
@@ -104,7 +86,9 @@ for (const who of ['a user', 'root'] as const) {
 
       async function type(command: string, outcome = OUTCOMES[command]): Promise<void> {
         if (!outcome) throw new Error(`nobody has said what must come of this command of the README: ${command}`)
-        const line = outcome.goesOn ? `timeout -s INT 4 ${command}` : command
+        // The file lies where it was made.
+        const place = command.includes('.tgz') ? 'cd /opt/packed && ' : ''
+        const line = place + (outcome.goesOn ? `timeout -s INT 4 ${command}` : command)
         const options = {...(reader ? {user: reader} : {}), env: {TELEGRAM_BOT_TOKEN: TOKEN}, timeoutMs: 90_000}
         const {code, stdout, stderr} = await machine().exec(['sh', '-c', line], options)
         const exits = outcome.goesOn ? [0, 124, 130] : [outcome.exit ?? 0]

@@ -551,7 +551,7 @@ await describeOnSystemd('what --json prints', (machine) => {
 
   describe('where there is no manager', () => {
     /** Those that answer from the files then. */
-    const fromFiles = {status: 4, list: 0, doctor: 0, heartbeat: 0, 'notify:list': 0} as const
+    const fromFiles = {status: 4, list: 0, doctor: 0, fix: 0, heartbeat: 0, 'notify:list': 0} as const
     // What names one service is refused by apply before it looks for a manager.
     const needsNone = ['apply', 'health', 'logs', 'fix:stale-state', 'history', 'notify:add', 'notify:remove', 'notify:test']
     const needsManager = documented.filter((command) => !(command in fromFiles) && !needsNone.includes(command))

@@ -1,0 +1,69 @@
+// npm run texts [-- FILE]: all texts that a person can meet, in one file to be read from top to bottom (default: texts.txt): what the commands and their flags say of
+// themselves, and every sentence in the source, by file. docs/writing.md has the rules.
+import fs from 'node:fs'
+import path from 'node:path'
+import {fileURLToPath} from 'node:url'
+import ts from 'typescript'
+
+const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+const SOURCE = path.join(ROOT, 'src')
+/** What stands in a literal and is read by a program. */
+const IS_CODE = /^[\s\S]*(?:\$\{\w+\[|=>|\brequire\()|^(?:SELECT|#!)|^\/|^--[a-z-]+$/
+
+const file = process.argv[2] ?? 'texts.txt'
+const parts = [
+  '# Commands, as help and the man page have them',
+  ...commandTexts(),
+  '',
+  '# Sentences in the source, by file',
+  ...sourceTexts(),
+]
+fs.writeFileSync(file, `${parts.join('\n')}\n`)
+process.stdout.write(`${file}\n`)
+
+function commandTexts() {
+  const {commands} = JSON.parse(fs.readFileSync(path.join(ROOT, 'oclif.manifest.json'), 'utf8'))
+  const told = new Set()
+  return Object.values(commands).flatMap(({id, summary, description, flags}) => {
+    const own = Object.values(flags).filter(({name, description: about}) => !told.has(`${name} ${about}`))
+    for (const {name, description: about} of own) told.add(`${name} ${about}`)
+    return [
+      '',
+      `## ${id.replaceAll(':', ' ')}`,
+      `${summary}.`,
+      ...(description ?? '').split('\n'),
+      ...own.map((flag) => `  --${flag.name}: ${flag.description}`),
+    ]
+  })
+}
+
+function sourceTexts() {
+  const files = fs.readdirSync(SOURCE, {recursive: true, encoding: 'utf8'}).filter((name) => name.endsWith('.ts'))
+  return files.sort().flatMap((name) => {
+    const texts = sentencesOf(path.join(SOURCE, name))
+    return texts.length > 0 ? ['', `## src/${name}`, ...texts.map((text) => `- ${text.replaceAll('\n', '\n  ')}`)] : []
+  })
+}
+
+/** The literals of a file that are sentences or parts of one: three words at least. What is put into a template stands in it as `{…}`. */
+function sentencesOf(place) {
+  const source = ts.createSourceFile(place, fs.readFileSync(place, 'utf8'), ts.ScriptTarget.Latest, true)
+  const found = []
+  const visit = (node) => {
+    if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) return
+    const text = textOf(node, source)
+    if (text !== undefined) found.push(text)
+    ts.forEachChild(node, visit)
+  }
+  visit(source)
+  return [...new Set(found)].filter((text) => /[A-Za-z]{2,} [^ ]+ [A-Za-z{]/.test(text) && !IS_CODE.test(text))
+}
+
+function textOf(node, source) {
+  if (ts.isStringLiteral(node) || ts.isNoSubstitutionTemplateLiteral(node)) return node.text
+  if (!ts.isTemplateExpression(node)) return undefined
+  return (
+    node.head.text +
+    node.templateSpans.map(({expression, literal}) => `{${expression.getText(source).slice(0, 40)}}${literal.text}`).join('')
+  )
+}
