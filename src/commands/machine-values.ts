@@ -47,7 +47,8 @@ function valueOf(host: Host, where: string, value: Value): string {
   const from = `${where}: ${kind} ${name}`
   if (kind === 'fromEnv') {
     const text = Object.hasOwn(host.env, name) ? host.env[name] : undefined
-    if (text === undefined) throw noValue(`${from}: it is not set here, so it has no value to take`)
+    if (text === undefined)
+      throw noValue(`${from}: it is not set here, so it has no value to take`, [`export ${name}=…   # then the same command again`])
     return text
   }
   try {
@@ -75,6 +76,10 @@ function credential(host: Host, name: string): string | undefined {
   throw noValue(`${encrypted} cannot be decrypted by systemd-creds: ${why || (failure ?? `exit status ${code}`)}`)
 }
 
-function noValue(message: string): ServiceError {
-  return new ServiceError(message, {code: 'no-value', exitStatus: ExitStatus.failed})
+/** `next`: what would give it a value. */
+function noValue(
+  message: string,
+  next: readonly string[] = ['hermes-svc apply FILE --dry-run   # once the document leads to a value'],
+): ServiceError {
+  return new ServiceError(message, {code: 'no-value', exitStatus: ExitStatus.failed, next})
 }
