@@ -965,7 +965,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
     const typed = [...types!.matchAll(/^ {2}([a-z_]+)\?:/gm)].map((match) => match[1])
     const exitKeys = [.../^EXIT_KEYS = \{(.*)\}/m.exec(program)![1]!.matchAll(/"([a-z_]+)"/g)].map((match) => match[1])
     const typedExitKeys = [...before!.matchAll(/^ {2}([a-z_]+)\?:/gm)].map((match) => match[1])
-    expect(table).toHaveLength(34)
+    expect(table).toHaveLength(36)
     expect(typed).toEqual(table)
     expect(defaults.filter((key) => key !== 'code')).toEqual(table)
     expect(['code', 'signal', ...typedExitKeys]).toEqual(exitKeys)
