@@ -114,11 +114,16 @@ export function timeline(facts: readonly Fact[], now: Now): HistoryEntry[] {
     ...context.boots.map(({atMs}) => ({kind: 'boot' as const, atMs})),
     ...phases(context.events, marks),
   ]
-  return entries.sort((one, other) => one.atMs - other.atMs || RANK[one.kind] - RANK[other.kind])
+  return entries.sort((one, other) => one.atMs - other.atMs || rankOf(one) - rankOf(other))
 }
 
 /** Of entries of one moment: a gateway that ends at once has both of one. */
 const RANK: Readonly<Record<HistoryEntry['kind'], number>> = {boot: 0, start: 1, end: 1, gap: 1, phase: 2, command: 3}
+
+/** What went down with its machine did so before that was there again, though the boot is the first moment at which that is known. */
+function rankOf(entry: HistoryEntry): number {
+  return entry.kind === 'end' && entry.reason.kind === 'power-off' ? -1 : RANK[entry.kind]
+}
 
 interface Context {
   readonly commands: readonly CommandFact[]

@@ -47,6 +47,8 @@ const OUTCOMES: Readonly<Record<string, Outcome>> = {
 const FOUND: Outcome = {says: /is stopped by a signal[^]*missing-heartbeat[^]*What to type:\n {6}hermes-svc fix missing-heartbeat/, exit: 1}
 
 const packed = packPackage()
+// Whoever follows the README reads it.
+fs.chmodSync(packed.folder, 0o755)
 afterAll(() => fs.rmSync(packed.folder, {recursive: true, force: true}))
 
 /** Makes the machine one with node, npm that reaches no registry, and sudo for alice. */

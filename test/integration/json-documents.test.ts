@@ -575,7 +575,7 @@ await describeOnSystemd('what --json prints', (machine) => {
     })
 
     it.each(Object.entries(fromFiles))('%s --json prints what the files tell', async (command, exitStatus) => {
-      const document = documentOf(await runHidden(command), command.replace(':', '-') as DocumentKind, exitStatus)
+      const document = documentOf(await runHidden(command), DOCUMENT_OF_COMMAND[command] ?? 'failure', exitStatus)
       const [service] = 'services' in document ? (document.services as object[]) : [document]
       expect(service).toMatchObject({profile: 'default', home: '/home/ann'})
     })

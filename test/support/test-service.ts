@@ -112,13 +112,13 @@ export class TestService extends ServiceOnMachine {
 }
 
 /**
- * sh program. $1: folder with the helpers' own ones. $2…: further places. The stand-in's clock is left out: it ticks by itself; and the times of
- * folders: a lock of ours comes and goes in them.
+ * sh program. $1: folder with the helpers' own ones. $2…: further places. The stand-in's clock is left out: it ticks by itself; what each tick notes of itself;
+ * and the times of folders: a lock of ours comes and goes in them.
  */
 const LIST = `runtime=$1
 shift
 for place in "$@" "$runtime"/hermes-svc-*; do
-  [ ! -e "$place" ] || find "$place" -path '*/cron' -prune -o -type d -printf '%p %y %m %U:%G\\n' -o -printf '%p %y %m %U:%G %l %T@\\n' -o -false
-  [ ! -e "$place" ] || find "$place" -path '*/cron' -prune -o -type f -exec sha256sum {} +
+  [ ! -e "$place" ] || find "$place" -path '*/cron' -prune -o -name ticked -prune -o -type d -printf '%p %y %m %U:%G\\n' -o -printf '%p %y %m %U:%G %l %T@\\n' -o -false
+  [ ! -e "$place" ] || find "$place" -path '*/cron' -prune -o -name ticked -prune -o -type f -exec sha256sum {} +
 done
 `
