@@ -290,7 +290,7 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
       expect({code: status.code, ...(JSON.parse(status.stdout) as object)}).toMatchObject({
         ...{code: 4, actual: 'not-installed', verdict: {state: 'alive', pid}},
       })
-      expect(await svc('doctor')).toMatchObject({code: 0, stdout: expect.stringContaining('info      not-installed') as string})
+      expect(await svc('doctor')).toMatchObject({code: 0, stdout: expect.stringMatching(/^- info: .* \[not-installed\]$/m) as string})
 
       await namespace.exec(['kill', '-KILL', String(pid)])
       await gateway
