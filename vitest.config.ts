@@ -27,6 +27,8 @@ const WORKERS = 4
 const LONG = [
   // A gateway of two minutes, and one that is left alone for its first 30 s, twice: both wait for nearly all of that.
   ...['doctor-quiet', 'watchdog'],
+  // Its role is run a dozen times.
+  'ansible',
   ...['stand-in', 'double', 'launchd-errors', 'helper-after-exit', 'launchd-lifecycle', 'user-scope', 'lifecycle', 'read-only'],
   ...['doctor-definition', 'doctor-launchd', 'restart-states', 'doctor-s6', 's6-lifecycle', 'doctor-machine', 'heartbeat'],
   ...[
