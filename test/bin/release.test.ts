@@ -41,7 +41,12 @@ describe('what is checked before a tag is published', () => {
 
   it.each([
     ['another tag', {}, 'v2.1.1', /the tag is v2\.1\.1, and package\.json says 2\.1\.0/],
-    ['a placeholder in the place of the repository', {repository: 'github:OWNER/hermes-svc'}, 'v2.1.0', /no address of the repository yet: .* in: package\.json/],
+    [
+      'a placeholder in the place of the repository',
+      {repository: 'github:OWNER/hermes-svc'},
+      'v2.1.0',
+      /no address of the repository yet: .* in: package\.json/,
+    ],
     ['a tag without its v', {}, '2.1.0', /the tag is 2\.1\.0/],
     ['a lock file of another version', {locked: '2.0.0'}, 'v2.1.0', /package-lock\.json says 2\.0\.0/],
     ['no entry', {version: '2.2.0'}, 'v2.2.0', /has no "## \[2\.2\.0\] - YYYY-MM-DD"/],
