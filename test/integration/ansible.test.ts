@@ -4,12 +4,16 @@ import path from 'node:path'
 import {afterAll, beforeAll, expect, it} from 'vitest'
 import {type Machine, whyNoMachine} from '../../src/smoke/machine.js'
 import {Controller, type Played} from '../support/ansible.js'
+import {isCampaign} from '../support/campaign.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {doctor} from '../support/doctor-row.js'
 import {bootTestMachine, testHost} from '../support/machines.js'
 import {packPackage, type Packed} from '../support/packed.js'
 import {systemd257Root} from '../support/systemd-257-root.js'
 import {TestService} from '../support/test-service.js'
+
+/** Each takes a minute: they are left to a campaign. */
+const alsoInCampaign = (title: string, test: () => Promise<void>) => void (isCampaign && it(title, test))
 
 /** A value that the document takes from the environment, and one that it contains. */
 const SECRETS = ['swordfish', 'open-sesame'] as const
@@ -176,7 +180,7 @@ describeUnless(reason, 'the role for Ansible, on a Debian 12 and a Debian 13 at 
     }
   })
 
-  it('keeps a file that was edited by hand, warns of it, and changes nothing', async () => {
+  alsoInCampaign('keeps a file that was edited by hand, warns of it, and changes nothing', async () => {
     const [before, [service]] = [await pids(), members.debian12.services]
     await service.sh('echo "# by hand" >>"$1"', [service.dropIn], service.actor)
     await service.systemctl('daemon-reload')
@@ -190,7 +194,7 @@ describeUnless(reason, 'the role for Ansible, on a Debian 12 and a Debian 13 at 
     expect(await pids()).toEqual(before)
   })
 
-  it('fails with the reason on the machine where a gateway does not start, and the other machine is done', async () => {
+  alsoInCampaign('fails with the reason on the machine where a gateway does not start, and the other machine is done', async () => {
     await members.debian13.services[0].configure({exit_on_start: {code: 78}})
     const played = await controller.play({...declared('7', next), hermes_svc_force: true})
     done(played, 2)
@@ -202,7 +206,7 @@ describeUnless(reason, 'the role for Ansible, on a Debian 12 and a Debian 13 at 
     await members.debian13.services[0].configure({})
   })
 
-  it('does the other machine if one cannot be reached in the middle, and the next run does that one', async () => {
+  alsoInCampaign('does the other machine if one cannot be reached in the middle, and the next run does that one', async () => {
     let isCut = false
     const played = await controller.play(declared('8', next), [], (text) => {
       if (isCut || !text.includes(`[hermes.svc.gateway : ${WRITE}]`)) return
@@ -247,7 +251,7 @@ describeUnless(reason, 'the role for Ansible, on a Debian 12 and a Debian 13 at 
     expect(changes(again)).toEqual([[], []])
   })
 
-  it('works as the account of the connection alone, on its own services', async () => {
+  alsoInCampaign('works as the account of the connection alone, on its own services', async () => {
     for (const host of hosts) await sh(host, 'echo prefix=/home/ann/.local >~ann/.npmrc')
     const vars = {
       ...declared(),
