@@ -19,7 +19,8 @@ export async function writeManifestAndHelp() {
   await plugin.load()
   write(path.join(ROOT, 'oclif.manifest.json'), `${JSON.stringify(plugin.manifest, undefined, 2)}\n`)
   const about = Object.entries(plugin.pjson.oclif.topics).map(([name, {description}]) => [name, description])
-  write(path.join(DIST, 'completion.json'), JSON.stringify(commandTree(plugin.manifest.commands, Object.fromEntries(about))))
+  const pages = Object.fromEntries(TOPICS.map((topic) => [topic.name, topic.about]))
+  write(path.join(DIST, 'completion.json'), JSON.stringify(commandTree(plugin.manifest.commands, Object.fromEntries(about), pages)))
 
   let text = ''
   class TextHelp extends Help {

@@ -95,9 +95,16 @@ Checks that are named are the only ones that look; a word that names no check is
     return {exitStatus, json: {ok: exitStatus === 0, services: reports, fixes}}
   }
 
+  private get wedgeWindowMs(): number {
+    return this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS
+  }
+
   private diagnose(targets: readonly Target[], checks: readonly Check[]): Promise<Diagnosis[]> {
-    const wedgeWindowMs = this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS
-    return diagnose(targets, checks, {wedgeWindowMs, isNamed: !this.flags.all, anyScope: this.flags.scope === undefined})
+    return diagnose(targets, checks, {
+      wedgeWindowMs: this.wedgeWindowMs,
+      isNamed: !this.flags.all,
+      anyScope: this.flags.scope === undefined,
+    })
   }
 
   private async tellLost(diagnoses: readonly Diagnosis[]): Promise<void> {
@@ -130,9 +137,8 @@ Checks that are named are the only ones that look; a word that names no check is
   private async applyFix(target: Target, check: Check): Promise<FixReport> {
     const {service} = target
     const report = {service: service.name, profile: service.profile.name, id: check.id}
-    const wedgeWindowMs = this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS
     try {
-      const makePlan = async () => (await planCure(target, check, {timeoutMs: this.flags.timeout, wedgeWindowMs})).plan
+      const makePlan = async () => (await planCure(target, check, {timeoutMs: this.flags.timeout, wedgeWindowMs: this.wedgeWindowMs})).plan
       const {outcome} = await this.runChange(target, `fix ${check.id}`, makePlan)
       return {...report, ok: true, outcome, error: null}
     } catch (error) {

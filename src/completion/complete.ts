@@ -32,12 +32,6 @@ interface Typed {
   readonly isOver: boolean
 }
 
-/** What `help` tells of besides commands: bin/build/topics.mjs. */
-const HELP_TOPICS: readonly Candidate[] = [
-  {word: 'exit-status', about: 'what the exit status of each command means'},
-  {word: 'environment', about: 'the environment variables that are read'},
-  {word: 'files', about: 'the files and folders that are used'},
-]
 const NOTHING: Completion = {kind: 'words', candidates: []}
 /** Flags whose values the shell completes. */
 const SHELL_KIND: Readonly<Record<string, 'files' | 'folders' | 'users'>> = {
@@ -106,12 +100,13 @@ function find(
   return Object.hasOwn(topics, first) && second === undefined ? {topic: first, rest: []} : {rest: words}
 }
 
-function firstWords({commands, topics}: CommandTree, isHelp: boolean): Candidate[] {
+function firstWords({commands, topics, helpPages}: CommandTree, isHelp: boolean): Candidate[] {
   const ids = Object.keys(commands).filter((id) => !id.includes(':'))
+  const pages = Object.entries(helpPages).map(([word, about]) => ({word, about}))
   const found = [
     ...ids.map((word) => ({word, about: commands[word]?.about ?? ''})),
     ...Object.entries(topics).flatMap(([word, about]) => (ids.includes(word) ? [] : [{word, about}])),
-    ...(isHelp ? HELP_TOPICS : [{word: 'help', about: 'show what a command does, and its flags'}]),
+    ...(isHelp ? pages : [{word: 'help', about: 'show what a command does, and its flags'}]),
   ]
   return found.sort((a, b) => (a.word < b.word ? -1 : 1))
 }

@@ -4,6 +4,8 @@ export interface CommandTree {
   readonly commands: Readonly<Record<string, CommandShape>>
   /** What a topic is about, by its name. */
   readonly topics: Readonly<Record<string, string>>
+  /** What `help` tells of besides commands, by the word that is typed for it. */
+  readonly helpPages: Readonly<Record<string, string>>
 }
 
 export interface CommandShape {
@@ -52,7 +54,11 @@ export interface ManifestCommand {
 }
 
 /** What completion needs of oclif's manifest. */
-export function commandTree(commands: Readonly<Record<string, ManifestCommand>>, topics: CommandTree['topics']): CommandTree {
+export function commandTree(
+  commands: Readonly<Record<string, ManifestCommand>>,
+  topics: CommandTree['topics'],
+  helpPages: CommandTree['helpPages'],
+): CommandTree {
   const shapes = Object.entries(commands).map(([id, {summary = '', flags, args, bareFlags = {}}]) => {
     const shape: CommandShape = {
       about: summary,
@@ -62,7 +68,7 @@ export function commandTree(commands: Readonly<Record<string, ManifestCommand>>,
     }
     return [id, shape] as const
   })
-  return {commands: Object.fromEntries(shapes), topics}
+  return {commands: Object.fromEntries(shapes), topics, helpPages}
 }
 
 /** Each check has its fix. */

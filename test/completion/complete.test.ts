@@ -30,7 +30,7 @@ const COMMANDS: Record<string, ManifestCommand> = {
   'fix:one': {summary: 'Cure the one thing', args: {}, flags: named(yes('yes'))},
   'fix:two': {summary: 'Say what to do about the other', args: {}, flags: {}},
 }
-const TREE = commandTree(COMMANDS, {fix: 'Cure things'})
+const TREE = commandTree(COMMANDS, {fix: 'Cure things'}, {files: 'what is used'})
 
 const live: LiveValues = {
   profiles: ({home = 'standard', runAs = 'me'}) => [{word: 'work', about: `${home} of ${runAs}`}],
@@ -55,7 +55,7 @@ describe('what can stand under the cursor', () => {
     [['fix', '-'], ['--help']],
     [
       ['help', ''],
-      ['autocomplete', 'doctor', 'environment', 'exit-status', 'files', 'fix', 'install', 'status'],
+      ['autocomplete', 'doctor', 'files', 'fix', 'install', 'status'],
     ],
     [
       ['help', 'fix', ''],
@@ -77,7 +77,7 @@ describe('what can stand under the cursor', () => {
 
   it('are findings, and words for all of them, for what setup is to repair', () => {
     const setup = {summary: 'Set it up', args: {}, flags: named(text('fix', {multiple: true, delimiter: ','}))}
-    const found = complete(commandTree({...COMMANDS, setup}, {}), ['setup', '--fix', ''], live)
+    const found = complete(commandTree({...COMMANDS, setup}, {}, {}), ['setup', '--fix', ''], live)
     expect(found).toMatchObject({candidates: ['all', 'safe', 'none', 'one', 'two'].map((word) => ({word}))})
   })
 
