@@ -40,7 +40,8 @@ const reference = between(
   ...['docs/commands.md', 'exit-status', exitStatusTable()],
 )
 const oldSchema = fs.existsSync(SCHEMA) ? fs.readFileSync(SCHEMA, 'utf8') : ''
-const schema = await machineSchemaText()
+const registry = await commandClasses()
+const schema = `${JSON.stringify(registry.apply.documentSchema(), undefined, 2)}\n`
 const doctor = fs.readFileSync(DOCTOR, 'utf8')
 const pages = between(doctor, 'docs/doctor.md', 'checks', checkPages())
 
@@ -64,11 +65,11 @@ if (process.argv.includes('--check')) {
   fs.writeFileSync(SCHEMA, schema)
 }
 
-/** The schema of that document, as the command that takes it has it. */
-async function machineSchemaText() {
-  const {COMMANDS, loadCommands} = createRequire(import.meta.url)(path.join(ROOT, 'dist', 'cli.cjs'))
+/** The classes of the commands by id: they know the schema of a document and the checks, which the manifest does not. */
+async function commandClasses() {
+  const {COMMANDS: classes, loadCommands} = createRequire(import.meta.url)(path.join(ROOT, 'dist', 'cli.cjs'))
   await loadCommands()
-  return `${JSON.stringify(COMMANDS.apply.documentSchema(), undefined, 2)}\n`
+  return classes
 }
 
 /** What both texts need of a command in the manifest. */
@@ -169,18 +170,33 @@ function cell(text) {
 // docs/doctor.md: one heading a check, which doctor links to.
 
 function checkPages() {
-  const checks = commands.filter(({topic}) => topic === 'fix')
-  return checks.map(checkPage).join('\n\n')
+  return Object.keys(registry)
+    .filter((id) => id.startsWith('fix:'))
+    .map((id) => checkPage(registry[id].page))
+    .join('\n\n')
 }
 
-function checkPage({name, summary, about}) {
-  const [, verb, title] = /^(Cure|Say what to do about) (.*)$/.exec(summary) ?? []
-  if (title === undefined) throw new Error(`${name}: its summary is not as fix makes it: ${summary}`)
-  const [, why] = /^(.*?\.) (?:Shows what it would do|No command can cure this)/.exec(about) ?? []
-  if (why === undefined) throw new Error(`${name}: its description is not as fix makes it: ${about}`)
-  const cure =
-    verb === 'Cure' ? `\`hermes-svc ${name}\` cures it` : `No command can cure it; \`hermes-svc ${name}\` says what a person has to do`
-  return [`### ${name.replace(/^fix /, '')}`, '', `It finds ${title}. ${why}`, '', `${cure}.`].join('\n')
+/** A check in four parts: what it means, how to see it by hand, what its fix does, what if it comes back. */
+function checkPage({check, groups, consequences}) {
+  const {id, title, why, whatTheFixDoes, ifItComesBack, hasFix} = check
+  const does = [hasFix ? '' : 'No command can fix this.', whatTheFixDoes, ...consequences].filter(Boolean).join(' ')
+  const parts = [
+    [`What it means:`, `${title}. ${why}`],
+    ...(groups.length > 0 ? [['See it by hand:', `\n\n${groups.map(shellBlock).join('\n\n')}`]] : []),
+    [hasFix ? `What \`hermes-svc fix ${id}\` does:` : 'What to do:', quoted(does)],
+    ...(ifItComesBack ? [['If it comes back:', quoted(ifItComesBack)]] : []),
+  ]
+  return [`### ${id}`, ...parts.map(([head, text]) => `**${head}**${text.startsWith('\n') ? '' : ' '}${text}`)].join('\n\n')
+}
+
+function shellBlock({manager, commands}) {
+  const lines = commands.flatMap(([command, shows]) => [`# ${shows}`, command])
+  return [...(manager ? [`With ${manager}:`, ''] : []), '```sh', ...lines, '```'].join('\n')
+}
+
+/** What help has in quotation marks is code on a page. */
+function quoted(text) {
+  return text.replaceAll('"', '`')
 }
 
 // The man page: man(7).

@@ -45,7 +45,7 @@ describe('docs/doctor.md', () => {
 
   it('has a section for every check, with its own words, which doctor links to', async () => {
     const text = fs.readFileSync(path.join(ROOT, 'docs/doctor.md'), 'utf8')
-    for (const {id, title, why} of await loadChecks()) expect(text).toContain(`\n### ${id}\n\nIt finds ${title}. ${why}\n`)
+    for (const {id, title, why} of await loadChecks()) expect(text).toContain(`\n### ${id}\n\n**What it means:** ${title}. ${why}\n`)
   })
 
   it('has a row for every check, and for no other', () => {

@@ -5,6 +5,7 @@ import {Flags} from '@oclif/core'
 import type {Check} from '../doctor/check.js'
 import {loadChecks} from '../doctor/checks/index.js'
 import {planCure} from '../doctor/fix.js'
+import {byHandGroups, checkHelp, fixConsequences} from '../ui/check-help.js'
 import {confirmPlan} from '../ui/confirm.js'
 import {allFlag, type CommandResult, dryRunFlag, timeoutFlag, wedgeWindowFlag, yesFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
@@ -26,10 +27,10 @@ export async function fixCommand(id: string): Promise<CommandClass> {
 
 function commandFor(check: Check): CommandClass {
   class Fix extends ServiceCommand<typeof Fix> {
-    static override summary = `${check.hasFix ? 'Cure' : 'Say what to do about'} ${check.title}`
-    static override description = `${check.why}
-${check.hasFix ? 'Shows what it would do, asks, does it, and looks again: it says "Fixed" only if the finding is gone.' : 'No command can cure this; it says what a person has to do.'}
-Where nothing is found, nothing is changed and it ends with 0.`
+    /** What docs/doctor.md is made of. */
+    static readonly page = {check, groups: byHandGroups(check), consequences: fixConsequences(check)}
+    static override summary = `${check.hasFix ? 'Fix' : 'Say what to do about'} ${check.title}`
+    static override description = checkHelp(check)
     static override examples = [`<%= config.bin %> fix ${check.id} --dry-run`, `<%= config.bin %> fix ${check.id} --yes`]
     static override flags = {...fixFlags, ...(check.takesDesired ? desiredFlag : {})}
 

@@ -29,15 +29,31 @@ export interface Fix<E> {
 }
 
 /**
- * One known failure: how it is found and how it is cured. `E` is what it looks at beyond the scene.
+ * What a person types to see a finding without hermes-svc: one to three commands of the system, each with what its output shows (a phrase that follows
+ * `#`). They are written for the default profile in user scope: `~/.hermes`, and the service that systemd calls hermes-gateway. At most 76 characters
+ * each, so that help does not break them.
+ */
+export type ByHand = readonly (readonly [command: string, shows: string])[]
+
+/**
+ * One known failure: how it is found and how it is fixed. `E` is what it looks at beyond the scene.
  */
 export interface CheckDefinition<E> {
   /** Stable, kebab-case; also the name of `fix <id>`. */
   readonly id: string
   /** What it finds, for lists and help; a phrase without a full stop. */
   readonly title: string
-  /** One sentence: what comes of it if nothing is done. */
+  /** One sentence: what happens if nobody acts. */
   readonly why: string
+  /** How to see it by hand: the same commands everywhere, or those of each manager. For the help of `fix <id>` and docs/doctor.md. */
+  readonly seeByHand?: ByHand | Readonly<Partial<Record<Manager['kind'], ByHand>>>
+  /**
+   * One to three sentences, `"` around what is typed: what the fix changes, or what a person has to do if the check has no fix. Whether the fix can stop the gateway, and whether
+   * `doctor --fix` applies it, follows from `fix`: say it here only where a finding differs from that.
+   */
+  readonly whatTheFixDoes?: string
+  /** One to three sentences, `"` around what is typed: the usual cause, and the command that shows it. */
+  readonly ifItComesBack?: string
   /** It says nothing of a service that is not installed. */
   readonly needsService: boolean
   /** It goes by the home as well, so it has something to say also where no service manager is: of what nothing, or a `hermes-svc run`, keeps alive. */
@@ -64,8 +80,15 @@ export interface Examination {
 
 /** A check with what it looks at closed in. */
 export interface Check
-  extends Pick<CheckDefinition<unknown>, 'id' | 'title' | 'why' | 'needsService' | 'isAboutHome' | 'needsManager' | 'managers'> {
+  extends Pick<
+    CheckDefinition<unknown>,
+    'id' | 'title' | 'why' | 'seeByHand' | 'whatTheFixDoes' | 'ifItComesBack' | 'needsService' | 'isAboutHome' | 'needsManager' | 'managers'
+  > {
   readonly hasFix: boolean
+  /** `doctor --fix` applies its fix, unless a finding says otherwise. */
+  readonly isSafe: boolean
+  /** Its fix can stop or restart the gateway, unless a finding says otherwise. */
+  readonly interrupts: boolean
   readonly takesDesired: boolean
   /** Throws HostError where something cannot be read, anything else where the check itself is broken. */
   readonly examine: (scene: Scene) => Promise<Examination>
@@ -73,12 +96,17 @@ export interface Check
 
 /** Makes a check of its definition. */
 export function defineCheck<E>(definition: CheckDefinition<E>): Check {
-  const {id, title, why, needsService, isAboutHome, needsManager, managers, fix} = definition
+  const {id, title, why, seeByHand, whatTheFixDoes, ifItComesBack, needsService, isAboutHome, needsManager, managers, fix} = definition
   return {
     ...{id, title, why, needsService, needsManager},
+    ...(seeByHand ? {seeByHand} : {}),
+    ...(whatTheFixDoes ? {whatTheFixDoes} : {}),
+    ...(ifItComesBack ? {ifItComesBack} : {}),
     ...(isAboutHome ? {isAboutHome} : {}),
     ...(managers === undefined ? {} : {managers}),
     hasFix: fix !== undefined,
+    isSafe: fix?.isSafe ?? false,
+    interrupts: fix?.interrupts ?? false,
     takesDesired: fix?.takesDesired ?? false,
     examine: async (scene) => {
       const evidence = await definition.look(scene)

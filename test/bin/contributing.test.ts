@@ -135,9 +135,9 @@ describe('what is written as CONTRIBUTING.md says', () => {
 
     execFileSync(process.execPath, ['bin/build/index.mjs'], {cwd: root, stdio: ['ignore', 'ignore', 'inherit']})
     expect(run('bin/docs.mjs')).toMatchObject({status: 0})
-    expect(fs.readFileSync(path.join(root, 'docs/doctor.md'), 'utf8')).toContain('\n### core-dump\n\nIt finds a core dump')
+    expect(fs.readFileSync(path.join(root, 'docs/doctor.md'), 'utf8')).toContain('\n### core-dump\n\n**What it means:** a core dump')
     expect(run('bin/hermes-svc.cjs', 'fix', '--help').output).toContain('fix core-dump')
-    expect(run('bin/hermes-svc.cjs', 'fix', 'core-dump', '--help').output).toMatch(/Cure a core dump that a crash left in the home/)
+    expect(run('bin/hermes-svc.cjs', 'fix', 'core-dump', '--help').output).toMatch(/Fix a core dump that a crash left in the home/)
 
     const home = fs.mkdtempSync(path.join(root, 'home-'))
     const asked = (...words: string[]) => run('bin/hermes-svc.cjs', ...words, '--manager', 'toy', '--home', home)

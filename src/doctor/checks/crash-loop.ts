@@ -29,7 +29,25 @@ const LOG_LINES = 8
 export const definition: CheckDefinition<Evidence> = {
   id: 'crash-loop',
   title: 'a gateway that fails again and again',
-  why: 'It is down most of the time, and each start makes it wait longer for the next one.',
+  why: 'The gateway is down most of the time, and the wait before each start gets longer.',
+  seeByHand: {
+    systemd: [
+      ['systemctl --user show hermes-gateway -p NRestarts -p ExecMainStatus', 'how often it restarted, and the last exit status'],
+      ['journalctl --user -u hermes-gateway -n 50', 'what the gateway printed before it ended'],
+    ],
+    launchd: [
+      ['launchctl print gui/$(id -u)/ai.hermes.gateway', '"runs" grows, and "last exit code" is not 0'],
+      ['tail -n 50 ~/.hermes/logs/gateway.error.log', 'what the gateway printed before it ended'],
+    ],
+    s6: [
+      ['s6-svstat /run/service/gateway-default', 'the gateway is up for a few seconds only, or down and wanted up'],
+      ['tail -n 50 ~/.hermes/logs/gateway.log', 'what the gateway logged before it ended'],
+    ],
+  },
+  whatTheFixDoes:
+    'The fix restarts the gateway, forgets its earlier failures and watches whether it stays up for 10 s. It does not remove the cause: do that first.',
+  ifItComesBack:
+    'The last lines before each exit show the cause: type "hermes-svc logs" and "hermes-svc history". Usual causes are a revoked token, a broken setting, a package that an update left out, or too little memory.',
   needsService: true,
   needsManager: true,
   look: (scene) => ({log: isLooping(scene) && scene.isNamed ? logTail(scene.target, LOG_LINES) : []}),
