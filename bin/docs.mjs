@@ -119,7 +119,7 @@ function between(text, file, name, content) {
 function markdown() {
   const rows = [
     ...plain.map(({name, args, summary, examples}) => [[name, ...args].join(' '), summary, examples]),
-    ...topics.map(({name, about, members: [first]}) => [`${name} <finding>`, about, first.examples]),
+    ...topics.map(({name, about, members: [first]}) => [`${name} <${name === 'fix' ? 'finding' : 'command'}>`, about, first.examples]),
   ].map(
     ([name, about, examples]) =>
       `| \`${cell(name)}\` | ${cell(about)} | ${examples.map((example) => `\`${cell(example)}\``).join('<br>')} |`,

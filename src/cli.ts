@@ -55,7 +55,9 @@ function topicOf(argv: readonly string[], ids: readonly string[]): string {
   const [word, second] = argv
   if (word === undefined || HELP_FLAGS.includes(word)) return ''
   if (word.startsWith('-')) {
-    throw usageError(`the command comes first, then its flags: ${word}${didYouMean(word, ['--help', '--version'])}`, ['hermes-svc --help'])
+    throw usageError(`type the command before its flags, not ${word} first${didYouMean(word, ['--help', '--version'])}`, [
+      'hermes-svc --help',
+    ])
   }
   const known = ids.map((id) => id.replaceAll(':', ' '))
   const isTopic = ids.some((id) => id.startsWith(`${word}:`))

@@ -55,24 +55,25 @@ interface Outcome {
 }
 
 export default class Apply extends ServiceCommand<typeof Apply> {
-  static override summary = 'Have the services of this machine be as a document declares them'
-  static override description =
-    `The document is YAML or JSON; dist/schemas/machine.schema.json of the package is its schema. A setting or variable that it does not say is the default, or
-taken away. Each service is changed as install, stop and uninstall do it, one after the other; one that fails is left as it was, and stops none of the others. What
-was changed by hand is shown, and kept without --force. Run again, it changes nothing. Ends with 1 if a service is not as declared then.`
+  static override summary = 'Make the services of this machine match a document'
+  static override description = `The document is YAML or JSON. Its schema is dist/schemas/machine.schema.json in the package.
+A setting that the document leaves out gets its default value. A variable that it leaves out is removed.
+The command changes one service after the other, in the same way as install, stop and uninstall. If one service fails, it stays as it was and the others go on.
+The command shows files that were edited by hand, and keeps them unless you add --force. A second run changes nothing.
+Ends with 1 if a service does not match the document at the end.`
   static override examples = [
     '<%= config.bin %> apply /etc/hermes-svc.yaml --dry-run',
     'sudo <%= config.bin %> apply /etc/hermes-svc.yaml --prune',
   ]
   static override args = {
-    file: Args.string({required: true, description: `the document; ${STDIN}: from standard input`}),
+    file: Args.string({required: true, description: `path of the document, or ${STDIN} for standard input`}),
   }
   static override flags = {
     ...dryRunFlag,
     ...yesFlag,
     ...timeoutFlag,
-    prune: Flags.boolean({description: 'uninstall the services of hermes-svc that the document does not declare'}),
-    force: Flags.boolean({description: 'replace our own files even where they were edited by hand'}),
+    prune: Flags.boolean({description: 'uninstall the services of hermes-svc that are not in the document'}),
+    force: Flags.boolean({description: 'replace files of hermes-svc even if they were edited by hand'}),
   }
 
   /** For `npm run docs`, which writes it to src/schemas. */
@@ -83,10 +84,10 @@ was changed by hand is shown, and kept without --force. Run again, it changes no
   protected async execute(): Promise<CommandResult> {
     this.requireNoService()
     const services = await parseMachine(this.documentText(), this.args.file === STDIN ? 'stdin' : this.args.file)
-    const subjects = await this.during('see what is declared', () => this.subjects(services))
+    const subjects = await this.during('read the document', () => this.subjects(services))
     requireDifferent(subjects)
-    const others = await this.during('see what is installed', () => this.undeclared(subjects))
-    const planned = await this.during('see what differs', () => this.plan(subjects, others))
+    const others = await this.during('find the installed services', () => this.undeclared(subjects))
+    const planned = await this.during('compare the services with the document', () => this.plan(subjects, others))
     this.showPlan(planned)
 
     const results = new Map<Subject, Outcome>()
@@ -111,17 +112,17 @@ was changed by hand is shown, and kept without --force. Run again, it changes no
   /** The flags that name one service say nothing here. */
   private requireNoService(): void {
     const named = (['profile', 'home', 'scope', 'run-as'] as const).find((name) => this.flags[name] !== undefined)
-    if (named) throw usageError(`--${named}: which services are meant, and whose they are, is said in the document`)
+    if (named) throw usageError(`--${named} cannot be used with apply: the document names the services and their accounts`)
   }
 
   private documentText(): string {
     const {file} = this.args
     if (file !== STDIN) {
       const text = this.host.readText(file, MOST_BYTES)
-      if (text === undefined) throw usageError(`${file}: there is no such file`)
+      if (text === undefined) throw usageError(`${file} does not exist`)
       return text
     }
-    if (this.host.stdinIsTty) throw usageError('-: nothing is piped in', ['hermes-svc apply FILE'])
+    if (this.host.stdinIsTty) throw usageError('standard input (-) is a terminal: nothing is piped in', ['hermes-svc apply FILE'])
     return this.host.readStdin(MOST_BYTES)
   }
 
@@ -133,7 +134,7 @@ was changed by hand is shown, and kept without --force. Run again, it changes no
         const target = await this.resolved(declared)
         const {scope} = declared.identity
         if (scope !== undefined && scope !== target.manager.scope && !target.manager.container) {
-          throw usageError(`scope ${scope}: ${target.manager.title} has none`)
+          throw usageError(`scope ${scope} cannot be used: ${target.manager.title} has no scopes`)
         }
         try {
           const request = {...declaredRequest(this.host, declared), timeoutMs, force, desired: declared.state}
@@ -168,7 +169,7 @@ was changed by hand is shown, and kept without --force. Run again, it changes no
   private async undeclared(subjects: readonly Subject[]): Promise<Subject[]> {
     const accounts = subjects.flatMap(({target}) => (target ? [target.service.account] : []))
     const {targets, untold} = await inventory(this.host, this.flags.manager, accounts)
-    for (const {what, why} of untold) this.note(`hermes-svc: ${what} cannot be looked at: ${why}`)
+    for (const {what, why} of untold) this.note(`hermes-svc: cannot look at ${what}: ${why}`)
     return targets
       .filter((target) => !subjects.some((subject) => subject.target && isSameService(subject.target, target)))
       .map((target) => ({declared: undefined, request: undefined, target, error: undefined}))
@@ -192,15 +193,15 @@ was changed by hand is shown, and kept without --force. Run again, it changes no
   private showPlan(planned: readonly Planned<Subject>[]): void {
     for (const {key, isDeclared, acts, differing, drift} of planned) {
       if (!key.target || (key.error !== undefined && acts.length === 0)) continue
-      const what = acts.length > 0 ? acts.join(', ') : isDeclared ? 'as declared' : 'not declared, and left as it is'
+      const what = acts.length > 0 ? acts.join(', ') : isDeclared ? 'matches the document' : 'not in the document, stays as it is'
       const names = differing.map(({name, from, to}) => (from === null || to === null ? name : `${name} ${from} → ${to}`))
       this.print(`${titleOf(key.target)}: ${what}${names.length > 0 ? ` (${names.join(', ')})` : ''}`)
       for (const one of drift) this.print(`  ${driftText(one)}`)
     }
     const left = planned.filter(({isDeclared, acts}) => !isDeclared && acts.length === 0)
     if (left.length === 0) return
-    if (!this.flags.prune) this.note('--prune uninstalls what is not declared')
-    else this.note('hermes-svc: nothing is uninstalled, since not all declared services could be looked at')
+    if (!this.flags.prune) this.note('To uninstall the services that are not in the document, add --prune')
+    else this.note('hermes-svc: nothing is uninstalled, because hermes-svc cannot look at every service in the document')
   }
 
   /** Does what there is to do to one service, and sees it done. */
@@ -288,10 +289,12 @@ was changed by hand is shown, and kept without --force. Run again, it changes no
     const changed = done.filter((outcome) => outcome.changed).length
     const differing = planned.filter(({acts}) => acts.length > 0).length
     const all = planned.filter(({isDeclared, acts}) => isDeclared || acts.length > 0).length
-    const said = this.isDryRun ? `${differing} of ${all} would be changed` : `${changed} of ${all} changed`
+    const said = this.isDryRun ? `${differing} of ${all} would change` : `${changed} of ${all} changed`
     const isNothing = failed === 0 && (this.isDryRun ? differing === 0 : changed === 0)
     this.print(
-      isNothing ? `Services: ${all}, all as declared; nothing was changed` : `Services: ${said}${failed > 0 ? `, ${failed} failed` : ''}`,
+      isNothing
+        ? `Services: ${all}, all match the document; nothing was changed`
+        : `Services: ${said}${failed > 0 ? `, ${failed} failed` : ''}`,
     )
   }
 }
@@ -308,7 +311,7 @@ function inOrder(planned: readonly Planned<Subject>[]): Planned<Subject>[] {
 function requireDifferent(subjects: readonly Subject[]): void {
   for (const [index, {target, declared}] of subjects.entries()) {
     const same = subjects.slice(0, index).find((one) => target && one.target?.service.profile.home === target.service.profile.home)
-    if (same && target) throw usageError(`${declared?.where}: its home ${target.service.profile.home} is that of ${same.declared?.where}`)
+    if (same && target) throw usageError(`${declared?.where} has the same home as ${same.declared?.where}: ${target.service.profile.home}`)
   }
 }
 
@@ -341,11 +344,11 @@ function titleOf({manager, service}: Target): string {
 
 function driftText(drift: Drift): string {
   if (drift.kind === 'overridden') {
-    return `${drift.directive} is ${drift.merged || '(empty)'}, not ${drift.wanted}: ${drift.setBy ?? 'another file'} says so, and is kept`
+    return `${drift.directive} is ${drift.merged || '(empty)'} instead of ${drift.wanted}: ${drift.setBy ?? 'another file'} sets it, and stays`
   }
   return drift.isKept
     ? `${drift.path} was edited by hand and is kept (--force replaces it)`
-    : `${drift.path} was edited by hand, and is replaced`
+    : `${drift.path} was edited by hand and is replaced`
 }
 
 function driftJson(drift: Drift): object {
@@ -355,7 +358,7 @@ function driftJson(drift: Drift): object {
 }
 
 function notAsDeclared(target: Target, left: readonly Act[]): ServiceError {
-  return new ServiceError(`${target.service.name} is not as declared after all: ${left.join(', ')} would be done again`, {
+  return new ServiceError(`${target.service.name} still does not match the document: it needs ${left.join(', ')} again`, {
     ...{code: 'not-as-declared', exitStatus: ExitStatus.failed, next: ['hermes-svc doctor', 'hermes-svc diff']},
   })
 }

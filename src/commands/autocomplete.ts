@@ -9,38 +9,38 @@ const INSTALL: Readonly<Record<Shell, readonly string[]>> = {
   bash: [
     'For this shell:',
     '  eval "$(hermes-svc autocomplete bash)"',
-    'For every shell from now on, add that line to ~/.bashrc; or, with the package bash-completion:',
+    'For every new shell, add that line to ~/.bashrc. If you have the package bash-completion, type this instead:',
     '  mkdir -p ~/.local/share/bash-completion/completions',
     '  hermes-svc autocomplete bash > ~/.local/share/bash-completion/completions/hermes-svc',
   ],
   fish: [
     'For this shell:',
     '  hermes-svc autocomplete fish | source',
-    'For every shell from now on:',
+    'For every new shell:',
     '  hermes-svc autocomplete fish > ~/.config/fish/completions/hermes-svc.fish',
   ],
   zsh: [
     'For this shell:',
     '  eval "$(hermes-svc autocomplete zsh)"',
-    'For every shell from now on, add that line to ~/.zshrc, after the one with compinit; or, in a folder of your $fpath:',
+    'For every new shell, add that line to ~/.zshrc, below the line with compinit. Or put the script in a folder of your $fpath:',
     '  hermes-svc autocomplete zsh > "${fpath[1]}/_hermes-svc"',
   ],
 }
 
 export default class Autocomplete extends BaseCommand<typeof Autocomplete> {
   static override summary = 'Print the completion script for a shell, or say how to install it'
-  static override description =
-    `The Tab key then completes commands, findings, flags, their values, and the profiles that there are at that moment. The script asks the
-installed hermes-svc each time, so it need not be made anew after an upgrade. Without a shell it says how to install it for yours.`
+  static override description = `With the script, the Tab key completes commands, findings, flags, values and the names of your profiles.
+The script asks the installed hermes-svc each time, so you do not need to install it again after an upgrade.
+Without the name of a shell, the command shows how to install the script for your shell.`
   static override examples = [
     '<%= config.bin %> autocomplete',
     'eval "$(<%= config.bin %> autocomplete bash)"',
     '<%= config.bin %> autocomplete zsh',
   ]
-  static override args = {shell: Args.string({options: [...SHELLS], description: 'the shell that the script is for'})}
+  static override args = {shell: Args.string({options: [...SHELLS], description: 'the shell to print the script for'})}
 
   protected async execute(): Promise<CommandResult> {
-    if (this.flags.json) throw usageError('--json: a script for a shell is no document')
+    if (this.flags.json) throw usageError('autocomplete prints a shell script and has no --json')
     const shell = this.args.shell as Shell | undefined
     for (const line of shell ? this.script(shell) : this.advice()) this.print(line)
     return {exitStatus: ExitStatus.ok, json: undefined}

@@ -27,25 +27,25 @@ export interface CommandResult {
 
 /** Flags of every command. */
 const commonFlags = {
-  profile: textFlag({char: 'p', description: 'profile of the gateway (default: the one that the home names)', helpValue: '<name>'}),
+  profile: textFlag({char: 'p', description: 'profile of the gateway (default: the profile of the home)', helpValue: '<name>'}),
   home: textFlag({
-    description: `home of the gateway: the root home or a profile's (default: ${GatewayVariable.home}, else ~/.hermes)`,
+    description: `home of the gateway: the root home or the home of a profile (default: ${GatewayVariable.home}, else ~/.hermes)`,
     helpValue: '<folder>',
   }),
-  manager: Flags.string({description: 'service manager (default: the one that runs on this machine)', options: [...MANAGER_KINDS]}),
+  manager: Flags.string({description: 'service manager (default: the one on this machine)', options: [...MANAGER_KINDS]}),
   scope: Flags.string({
-    description: 'a service of one user, or of the machine (default: system for root, else user)',
+    description: 'scope of the service: one user (user) or the whole machine (system); default: system for root, else user',
     options: ['user', 'system'],
   }),
-  'run-as': textFlag({description: 'account that a service of the machine runs as', helpValue: '<user>'}),
-  json: Flags.boolean({description: 'print one JSON document on stdout, everything else on stderr'}),
-  verbose: Flags.boolean({description: 'tell on stderr of each program that is run, how long it took and how it ended'}),
+  'run-as': textFlag({description: 'account that a service with system scope runs as', helpValue: '<user>'}),
+  json: Flags.boolean({description: 'print one JSON document on stdout and everything else on stderr'}),
+  verbose: Flags.boolean({description: 'show on stderr each program that hermes-svc runs, how long it took and how it ended'}),
   // What it does is done before any command is loaded: see `run` in src/cli.ts.
-  'no-color': Flags.boolean({description: 'no colours, as with NO_COLOR'}),
+  'no-color': Flags.boolean({description: 'print without colors, as with NO_COLOR'}),
 }
 
 /** The profile as people type it: `status work`. Commands that are about none have no arguments. */
-export const profileArgument = {profile: Args.string({description: 'the profile, as with --profile'})}
+export const profileArgument = {profile: Args.string({description: 'the profile, same as --profile'})}
 
 /** For commands that can do their work for every profile. */
 export const allFlag = {
@@ -54,18 +54,18 @@ export const allFlag = {
 
 /** For commands that change something. */
 export const dryRunFlag = {
-  'dry-run': Flags.boolean({description: 'show what would change, with a diff of every file, and change nothing'}),
+  'dry-run': Flags.boolean({description: 'show what would change, with a diff of every file, but change nothing'}),
 }
 
 /** For commands that ask before they change something. */
 export const yesFlag = {
-  yes: Flags.boolean({char: 'y', description: 'take every question as answered with yes'}),
+  yes: Flags.boolean({char: 'y', description: 'answer every question with yes'}),
 }
 
 /** For commands whose findings a CI server can show. */
 export const annotationsFlag = {
   annotations: Flags.string({
-    description: 'print what is wrong as annotations of this CI server too (with --json on stderr, where it reads them as well)',
+    description: 'also print each problem as an annotation for this CI server (with --json on stderr, which the server reads too)',
     options: ['github'],
   }),
 }
@@ -79,7 +79,7 @@ function timeoutMs(text: string, flag: string): number {
 /** For commands that wait. The value is in ms. */
 export const timeoutFlag = {
   timeout: Flags.custom<number>({
-    description: 'how long to wait for the gateway, as 90s, 2m or 1h',
+    description: 'how long to wait for the gateway, for example 90s, 2m or 1h',
     helpValue: '<time>',
     parse: (text) => Promise.resolve(timeoutMs(text, '--timeout')),
   })(),
@@ -94,7 +94,7 @@ export function durationFlag(flag: string, description: string) {
 export const wedgeWindowFlag = {
   'wedge-window': durationFlag(
     '--wedge-window',
-    'call a gateway wedged when its event loop was not seen working for this long (default: 5s)',
+    'how long the event loop may show no sign of work before the gateway counts as wedged (default: 5s)',
   ),
 }
 
@@ -103,7 +103,7 @@ function textFlag(options: {char?: 'p'; description: string; helpValue: string})
   return Flags.string({
     ...options,
     parse: (text, _context, flag) => {
-      if (text === '') throw usageError(`--${(flag as {name?: string}).name ?? 'flag'} must not be empty`)
+      if (text === '') throw usageError(`--${(flag as {name?: string}).name ?? 'flag'} needs a value, but the value is empty`)
       return Promise.resolve(text)
     },
   })
@@ -135,9 +135,9 @@ export function withBareFlags(argv: readonly string[], bare: Readonly<Record<str
 export function withProfile<F extends object>(flags: F, named: string | undefined): F {
   const {profile, all} = flags as {profile?: string; all?: boolean}
   if (named === undefined) return flags
-  if (named === '') throw usageError('the profile must not be empty')
-  if (all) throw usageError(`${named} is one profile, and --all is about all of them`)
-  if (profile !== undefined && profile !== named) throw usageError(`${named} and --profile ${profile}: which of the two is meant?`)
+  if (named === '') throw usageError('the name of the profile is empty')
+  if (all) throw usageError(`type either the profile ${named} or --all, not both`)
+  if (profile !== undefined && profile !== named) throw usageError(`type one profile only: ${named} or --profile ${profile}`)
   return {...flags, profile: named}
 }
 

@@ -8,26 +8,27 @@ import {ServiceCommand} from './service-command.js'
 
 export default class Boot extends ServiceCommand<typeof Boot> {
   static override args = {}
-  static override summary = 'At the boot of a container: make the slots of all profiles, and start those that should run'
-  static override description =
-    `For s6, as a script in /etc/cont-init.d that sorts behind upstream's own 02-reconcile-profiles, or in its place. What the operator recorded
-(start, stop) holds over any number of boots; the end of the container is no stop. Files that name processes of the former container are
-taken away. A profile that cannot be started is reported, and the others start: the command fails only if it could do nothing at all.`
+  static override summary = 'Start the gateways when a container boots (s6)'
+  static override description = `Makes a service directory for every profile and starts each gateway that should run.
+Call it from a script in /etc/cont-init.d whose name sorts after upstream's 02-reconcile-profiles, or which replaces that script.
+What you asked for with start and stop stays in force over any number of boots. The end of the container does not count as a stop.
+The command removes files that name processes of the previous container.
+If one profile cannot start, the command reports it and starts the others. It fails only if it could not do anything.`
   static override examples = ['<%= config.bin %> boot', '<%= config.bin %> boot --dry-run', '<%= config.bin %> boot --unrecorded stopped']
   static override flags = {
     ...dryRunFlag,
     unrecorded: Flags.string({
       options: [...DESIRED_STATES],
       default: 'running',
-      description: 'what becomes of a gateway that was stopped, or never ran, and of which nobody recorded what is wanted',
+      description: 'what to do with a gateway that does not run and has no recorded desired state',
     }),
   }
 
   protected async execute(): Promise<CommandResult> {
-    if (this.flags.profile !== undefined) throw usageError('--profile: boot is about all profiles of the container')
+    if (this.flags.profile !== undefined) throw usageError('boot works on all profiles of the container and has no --profile')
     const target = await this.managedTarget('change')
     const {container, title} = target.manager
-    if (!container) throw usageError(`boot is for containers with s6; ${title} starts its services by itself`)
+    if (!container) throw usageError(`boot is only for containers with s6: ${title} starts its services without it`)
     const report = await boot(target, container, {
       unrecorded: this.flags.unrecorded as DesiredState,
       dryRun: this.flags['dry-run'] === true,
@@ -35,7 +36,7 @@ taken away. A profile that cannot be started is reported, and the others start: 
     if (report.skipped !== null) this.print(`hermes-svc boot: ${report.skipped}`)
     const order =
       report.reconciliation === 'after-upstream' ? 'after upstream’s own reconciliation' : 'instead of upstream’s own reconciliation'
-    if (report.profiles.length > 0) this.print(`hermes-svc boot, ${order}${report.dryRun ? ' (only planned)' : ''}`)
+    if (report.profiles.length > 0) this.print(`hermes-svc boot, ${order}${report.dryRun ? ' (dry run, nothing changed)' : ''}`)
     for (const profile of report.profiles) this.print(bootLine(profile))
     for (const note of report.notes) this.note(note)
     const isInVain = report.profiles.length > 0 && report.profiles.every(({action}) => action === 'failed')

@@ -8,13 +8,13 @@ import {ALL_SETTING_NAMES} from './notify-settings.js'
 
 export default class ConfigGet extends ServiceCommand<typeof ConfigGet> {
   static override summary = 'Print the value of one setting'
-  static override description = 'Reads only. The values of variables are not shown.'
+  static override description = 'Changes nothing. Does not show the values of variables.'
   static override examples = ['<%= config.bin %> config get watchdog']
   static override args = {
     setting: Args.string({
       required: true,
       options: [...ALL_SETTING_NAMES, 'drain-timeout', 'cron-drain-timeout'],
-      description: 'its name',
+      description: 'name of the setting',
     }),
   }
 
@@ -25,7 +25,7 @@ export default class ConfigGet extends ServiceCommand<typeof ConfigGet> {
     const row = rows.find((one) => one.name === name)
     if (!row) {
       throw usageError(
-        `there is no setting ${JSON.stringify(name)}${didYouMean(
+        `unknown setting: ${JSON.stringify(name)}${didYouMean(
           name,
           rows.map((one) => one.name),
         )}`,

@@ -22,14 +22,14 @@ export const configFlags = {
   ...dryRunFlag,
   ...yesFlag,
   ...timeoutFlag,
-  force: Flags.boolean({description: 'restart a gateway that works onto what it cannot load, too'}),
+  force: Flags.boolean({description: 'restart a working gateway even if it cannot load its new configuration'}),
 }
 
 export default class ConfigSet extends ServiceCommand<typeof ConfigSet> {
-  static override summary = 'Change settings of an installed service, and restart its gateway where that is needed'
+  static override summary = 'Change settings of an installed service, and restart its gateway if needed'
   static override description =
-    `The same as an install with the flags of those names: only what differs is changed, and if anything fails the service is left as it was.
-env.NAME=value sets a variable of the gateway, env.NAME alone takes the value from here.`
+    `Does the same as install with the flags of these names. It changes only what differs. If anything fails, the service stays as it was.
+env.NAME=value sets a variable of the gateway. env.NAME without a value takes the value from your own environment.`
   static override examples = [
     '<%= config.bin %> config set watchdog=off restart-delay=2s',
     '<%= config.bin %> config set env.LOG_LEVEL=debug -p work',
@@ -37,7 +37,7 @@ env.NAME=value sets a variable of the gateway, env.NAME alone takes the value fr
   ]
   static override strict = false
   static override args = {
-    settings: Args.string({required: true, description: `NAME=value, several if you like; names: ${ALL_SETTING_NAMES.join(', ')}`}),
+    settings: Args.string({required: true, description: `one or more NAME=value; names: ${ALL_SETTING_NAMES.join(', ')}`}),
   }
   static override flags = configFlags
 
@@ -58,10 +58,10 @@ export function setRequest(host: Host, words: readonly string[]): DefinitionRequ
     const name = equals < 0 ? word : word.slice(0, equals)
     const ofNotify = notifySettingOf(name)
     const setting = ofNotify ? undefined : knownSetting(name)
-    if (equals < 0) throw usageError(`${name}: which value? It is typed as ${name}=VALUE`)
+    if (equals < 0) throw usageError(`${name} needs a value: type ${name}=VALUE`)
     const value = word.slice(equals + 1)
     if (setting?.options && !setting.options.includes(value)) {
-      throw usageError(`${name}=${value}: it is one of: ${setting.options.join(', ')}`)
+      throw usageError(`${name}=${value}: the value must be one of: ${setting.options.join(', ')}`)
     }
     if (ofNotify) told.push(ofNotify.parse(value, name))
     if (setting) parts.push(setting.parse(value, name))
@@ -88,7 +88,7 @@ const isVariable = (word: string): boolean => word.startsWith(VARIABLE)
 function knownSetting(name: string): Setting {
   const setting = settingOf(name)
   if (setting) return setting
-  throw usageError(`there is no setting ${JSON.stringify(name)}${didYouMean(name, ALL_SETTING_NAMES)}`, [
+  throw usageError(`unknown setting: ${JSON.stringify(name)}${didYouMean(name, ALL_SETTING_NAMES)}`, [
     `settings: ${ALL_SETTING_NAMES.join(', ')}, ${VARIABLE}NAME`,
   ])
 }

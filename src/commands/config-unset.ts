@@ -5,15 +5,15 @@ import {ServiceCommand} from './service-command.js'
 import {ALL_SETTING_NAMES} from './notify-settings.js'
 
 export default class ConfigUnset extends ServiceCommand<typeof ConfigUnset> {
-  static override summary = 'Have settings of an installed service be the defaults again, and restart its gateway where that is needed'
-  static override description = 'env.NAME takes a variable of the gateway away. Otherwise as config set.'
+  static override summary = 'Reset settings of an installed service to their defaults, and restart its gateway if needed'
+  static override description = 'env.NAME removes a variable of the gateway. Everything else works as with config set.'
   static override examples = [
     '<%= config.bin %> config unset watchdog restart-delay',
     '<%= config.bin %> config unset env.TELEGRAM_BOT_TOKEN',
   ]
   static override strict = false
   static override args = {
-    settings: Args.string({required: true, description: `names of settings: ${ALL_SETTING_NAMES.join(', ')}`}),
+    settings: Args.string({required: true, description: `one or more names of settings: ${ALL_SETTING_NAMES.join(', ')}`}),
   }
   static override flags = configFlags
 

@@ -27,10 +27,9 @@ export interface SettingReport {
 }
 
 export default class Config extends ServiceCommand<typeof Config> {
-  static override summary = 'Show the settings of a service, and where each comes from'
-  static override description =
-    `Reads only. Settings are changed by "config set" and "config unset", or by a second install. Of the gateway's variables only the names are shown.
-What another file makes of a directive that hermes-svc owns is shown below them.`
+  static override summary = 'Show the settings of a service, and where each value comes from'
+  static override description = `Changes nothing. To change a setting, use "config set" or "config unset", or run install again.
+Shows only the names of the gateway's variables. If another file overrides a directive of hermes-svc, the command shows that below the settings.`
   static override examples = ['<%= config.bin %> config', '<%= config.bin %> config -p work --json']
 
   protected async execute(): Promise<CommandResult> {
@@ -65,7 +64,7 @@ What another file makes of a directive that hermes-svc owns is shown below them.
     await prepareWidths([rows, others])
     for (const line of table([['SETTING', 'VALUE', 'FROM'], ...rows], this.textWidth).flat()) this.print(line)
     if (others.length === 0) return
-    this.print('Merged from all files, these directives have other values than hermes-svc needs:')
+    this.print('Other files override these directives, which hermes-svc needs:')
     for (const line of table([['DIRECTIVE', 'MERGED', 'WANTED', 'SET BY'], ...others], this.textWidth - 2).flat()) this.print(`  ${line}`)
   }
 }
@@ -74,7 +73,7 @@ const SOURCES: Readonly<Record<SettingSource, string>> = {
   default: 'default',
   given: 'install or config set',
   found: 'found',
-  home: "config.yaml of the gateway's home",
+  home: "config.yaml in the gateway's home",
 }
 
 /** What was chosen for an installed service, or for one in the foreground. Throws a ServiceError (exit 4) where nothing was. */
@@ -85,7 +84,7 @@ export function settingsOf(target: Target): {readonly seen: Observation; readonl
   const {manager, service} = target
   // Where nothing keeps it, that says how it is run.
   if (!manager.installer) requireInstalled(target, seen)
-  const what = installed === 'no' ? 'is not installed in' : 'has no settings of hermes-svc in'
+  const what = installed === 'no' ? 'is not installed in' : 'has no settings from hermes-svc in'
   throw new ServiceError(`${service.name} ${what} ${manager.title}`, {
     code: 'not-installed',
     exitStatus: ExitStatus.cannotTell,

@@ -19,10 +19,16 @@ export const definitionFlags = {
   env: Flags.string({
     multiple: true,
     multipleNonGreedy: true,
-    description: 'variable for the gateway, kept in a file that only its user can read; NAME alone takes the value from here',
+    description:
+      'set a variable for the gateway, in a file that only its account can read; NAME alone takes the value from your environment',
     helpValue: '<NAME=value>',
   }),
-  'unset-env': Flags.string({multiple: true, multipleNonGreedy: true, description: 'take such a variable away again', helpValue: '<NAME>'}),
+  'unset-env': Flags.string({
+    multiple: true,
+    multipleNonGreedy: true,
+    description: 'remove a variable that --env has set',
+    helpValue: '<NAME>',
+  }),
   linger: Flags.boolean({allowNo: true, description: SETTINGS.linger.description}),
   'restart-delay': flagOf(SETTINGS['restart-delay']),
   'restart-delay-max': flagOf(SETTINGS['restart-delay-max']),
@@ -59,7 +65,7 @@ export function environmentRequest(host: Host, set: readonly string[], unset: re
     requireVariableName('--env', name)
     const own = Object.hasOwn(host.env, name) ? host.env[name] : undefined
     const value = equals < 0 ? own : entry.slice(equals + 1)
-    if (value === undefined) throw usageError(`--env ${name}: it is not set here, so it has no value to take`)
+    if (value === undefined) throw usageError(`--env ${name}: ${name} is not set in your environment`)
     const refused = refusedVariableValue(value)
     // The value may be a secret: the message leaves it out.
     if (refused) throw usageError(`--env ${name}: its value ${refused}`)

@@ -9,17 +9,17 @@ import {bareDefinitionFlags, definitionFlags, definitionRequest} from './definit
 import {ServiceCommand} from './service-command.js'
 
 export default class Diff extends ServiceCommand<typeof Diff> {
-  static override summary = 'Show how the installed definition differs from the rendered one'
+  static override summary = 'Compare the installed definition with the one that hermes-svc would write'
   static override description =
-    `Compares our files, and the merged unit: whatever another drop-in makes of a directive that hermes-svc owns is shown, with the file that
-sets it. Reads only. Ends with 1 if there are differences.`
+    `Compares the files of hermes-svc and the merged unit. If another drop-in overrides a directive of hermes-svc, the command names the directive and the file.
+Changes nothing. Ends with 1 if there are differences.`
   static override examples = ['<%= config.bin %> diff', '<%= config.bin %> diff --json']
   static override bareFlags = bareDefinitionFlags
   static override flags = definitionFlags
 
   protected async execute(): Promise<CommandResult> {
     const target = await this.managedTarget('read')
-    const {seen, settings, files, heartbeat} = await this.during('prove the gateway’s program', () =>
+    const {seen, settings, files, heartbeat} = await this.during('check the gateway’s program', () =>
       renderService(target, definitionRequest(this.host, this.flags)),
     )
     if (seen.manager.installed === 'no') {
@@ -40,15 +40,15 @@ sets it. Reads only. Ends with 1 if there are differences.`
     if (others.length > 0) this.print(`Merged from: ${seen.manager.definitionPaths.join(', ')}`)
     for (const change of changes) for (const line of change.diff) this.print(line)
     if (drift.length > 0) {
-      this.print('Merged from all files, these directives have other values than hermes-svc needs:')
+      this.print('Other files override these directives, which hermes-svc needs:')
       await prepareWidths(drift)
       const rows = drift.map((entry) => [entry.directive, entry.merged || '(empty)', entry.wanted, entry.setBy ?? 'the default'])
       for (const line of table([['DIRECTIVE', 'MERGED', 'WANTED', 'SET BY'], ...rows], this.textWidth - 2).flat()) this.print(`  ${line}`)
     }
     if (seen.manager.needsReload)
-      this.print(`${target.manager.title} has not read the files as they are on disk now; hermes-svc install has it do so.`)
+      this.print(`The files have changed since ${target.manager.title} read them. To make it read them again, type: hermes-svc install`)
     const differs = changes.length > 0 || drift.length > 0 || seen.manager.needsReload
-    if (!differs) this.print(`${target.service.name} is as rendered`)
+    if (!differs) this.print(`${target.service.name}: no differences`)
     return {
       exitStatus: differs ? ExitStatus.failed : ExitStatus.ok,
       json: {

@@ -24,7 +24,7 @@ export function parseDurationMs(text: string, {flag, leastMs, mostMs, why}: Dura
   if (ms >= leastMs && ms <= mostMs && isWhole) return ms
   const examples = leastMs < 1000 ? '500ms, 30s (or 30), 2m' : '30s (or 30), 2m'
   throw usageError(
-    `${flag} ${JSON.stringify(text)}: it must be a time such as ${examples} or 1h, from ${inUnits(leastMs)} to ${inUnits(mostMs)}${why ? `; ${why}` : ''}`,
+    `${flag} ${JSON.stringify(text)}: must be a time such as ${examples} or 1h, from ${inUnits(leastMs)} to ${inUnits(mostMs)}${why ? `; ${why}` : ''}`,
   )
 }
 

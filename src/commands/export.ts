@@ -14,10 +14,11 @@ import {MACHINE_SCHEMA_FILE} from './machine-schema.js'
 import {ServiceCommand} from './service-command.js'
 
 export default class Export extends ServiceCommand<typeof Export> {
-  static override summary = 'Print the document of the services that are installed, for apply on this or another machine'
+  static override summary = 'Print a document of the installed services, for apply on this or another machine'
   static override description =
-    `Reads only. For the value of each variable, and of who is told, stands a reference, never the value: which variables have to be set when it is applied is said
-at its top. Root sees the services of the machine and of every user, others see their own.`
+    `Changes nothing. The document never contains the values of variables or of notification targets. It refers to environment variables instead.
+The first lines of the document list the variables to set before you type apply.
+Root sees the services of the machine and of every user. Other users see their own.`
   static override examples = [
     '<%= config.bin %> export >services.yaml',
     '<%= config.bin %> export -p work',
@@ -25,11 +26,11 @@ at its top. Root sees the services of the machine and of every user, others see 
   ]
 
   protected async execute(): Promise<CommandResult> {
-    const {targets, untold} = await this.during('see what is installed', () => this.meant())
+    const {targets, untold} = await this.during('find the installed services', () => this.meant())
     const services = targets.flatMap((target) => installed(target) ?? [])
     const exported = exportMachine(services)
     if (!this.flags.json) this.printText(await textOf(exported, ownVersion(this.host)))
-    for (const {what, why} of untold) this.note(`hermes-svc: ${what} cannot be looked at, and is left out: ${why}`)
+    for (const {what, why} of untold) this.note(`hermes-svc: the document leaves out ${what}: ${why}`)
     return {exitStatus: untold.length > 0 ? ExitStatus.cannotTell : ExitStatus.ok, json: exported.document}
   }
 
@@ -77,7 +78,7 @@ async function textOf({document, variables}: Exported, version: string): Promise
     `# yaml-language-server: $schema=https://unpkg.com/hermes-svc@${version}/dist/schemas/${MACHINE_SCHEMA_FILE}`,
     ...(variables.length === 0
       ? []
-      : ['# To be set in the environment of hermes-svc apply, or taken from elsewhere (fromFile, fromCredential):']),
+      : ['# Set these variables before you type hermes-svc apply, or replace fromEnv with fromFile or fromCredential:']),
     ...variables.map(({name, meant}) => `#   ${name}: ${meant}`),
   ]
   const text = made.toString({lineWidth: 0, doubleQuotedMinMultiLineLength: Number.MAX_SAFE_INTEGER})

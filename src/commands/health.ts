@@ -11,11 +11,11 @@ import {type CommandResult, wedgeWindowFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
 export default class Health extends ServiceCommand<typeof Health> {
-  static override summary = 'Print whether the gateway is alive, in the form of the WebUI; a probe for containers and monitors'
+  static override summary = 'Print whether the gateway is alive, as JSON for containers and monitors'
   static override description =
-    `Reads only, and needs no service manager. Prints one JSON object, {alive, checked_at, details}, and nothing else, with --json or without.
-Without --profile it is about the root home, also where ${GatewayVariable.home} names a profile's. Ends with 0 if the gateway is alive, 1 if it is down, 4 if that
-cannot be told. With --probe it ends with 0 or 1; with --prometheus with 0.`
+    `Changes nothing and needs no service manager. Prints the JSON object of the WebUI, {alive, checked_at, details}, and nothing else, with or without --json.
+Without --profile it reports on the root home, even if ${GatewayVariable.home} names the home of a profile.
+Ends with 0 if the gateway is alive, with 1 if it is down, and with 4 if hermes-svc cannot tell. With --probe it ends with 0 or 1. With --prometheus it ends with 0.`
   static override examples = [
     '<%= config.bin %> health',
     'HEALTHCHECK CMD <%= config.bin %> health --probe liveness',
@@ -25,11 +25,11 @@ cannot be told. With --probe it ends with 0 or 1; with --prometheus with 0.`
   static override flags = {
     ...wedgeWindowFlag,
     probe: Flags.string({
-      description: 'liveness fails only if the gateway is meant to run and is dead or wedged, readiness unless it is alive and running',
+      description: 'liveness: fail only if the gateway should run and is dead or wedged; readiness: fail unless it is alive and running',
       options: [...PROBES],
     }),
     prometheus: Flags.boolean({
-      description: 'print the gateways of all profiles as a text file for node_exporter',
+      description: 'print the gateways of all profiles in the text format of Prometheus, for node_exporter',
       exclusive: ['json', 'probe', 'profile'],
     }),
   }

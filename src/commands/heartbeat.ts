@@ -21,18 +21,17 @@ interface TickReport {
 }
 
 export default class Heartbeat extends ServiceCommand<typeof Heartbeat> {
-  static override summary = 'One tick by hand: prove that the gateway is alive, then refresh the timestamp that monitors read'
-  static override description =
-    `The service's timer does the same. Only a gateway that is proved alive gets a tick: one that is stopped, wedged, a zombie or another
-home's does not, which is no failure: the command says so and ends with 0. Of the gateway's files only \`updated_at\` in ${HomeFile.state} is
-touched, in place. The watchdog does not count ticks by hand.`
+  static override summary = 'Check that the gateway is alive, then refresh the timestamp that monitors read'
+  static override description = `This is one tick by hand. The timer of the service does the same at each interval.
+The command refreshes the timestamp only if the gateway is proved alive. If the gateway is stopped, wedged, a zombie or belongs to another home, the command says so and ends with 0.
+It changes only \`updated_at\` in ${HomeFile.state}, in place. The watchdog does not count ticks by hand.`
   static override examples = ['<%= config.bin %> heartbeat', '<%= config.bin %> heartbeat --all --json']
   static override flags = {...allFlag, ...wedgeWindowFlag}
 
   protected async execute(): Promise<CommandResult> {
     const targets = this.flags.all ? await this.allTargets('read') : [await this.target('read')]
     // At once, so that one that does not answer keeps no other waiting.
-    const ticked = await this.during('see which gateways are alive', () => Promise.all(targets.map((target) => this.tickOne(target))))
+    const ticked = await this.during('check which gateways are alive', () => Promise.all(targets.map((target) => this.tickOne(target))))
     for (const {report, isFault} of ticked) this.print(`${report.service}: ${textOf(report, isFault)}`)
     const reports = ticked.map(({report}) => report)
     const exitStatus = reports.some(({result}) => result === 'failed') ? ExitStatus.failed : ExitStatus.ok
@@ -58,7 +57,7 @@ touched, in place. The watchdog does not count ticks by hand.`
 
   private whyNot(target: Target, why: string): string {
     const server = servedBy(target)
-    if (server !== undefined) return `the gateway of profile ${server} serves this profile, and is ticked in its stead`
+    if (server !== undefined) return `the gateway of profile ${server} serves this profile and has its own heartbeat`
     return target.manager.observer.isOnDisk(target.service) ? why : `${why} (and no service is installed)`
   }
 }
@@ -66,6 +65,6 @@ touched, in place. The watchdog does not count ticks by hand.`
 function textOf({result, updatedAt, why, verdict}: TickReport, isFault: boolean): string {
   if (result === 'ticked') return `alive (pid ${verdict.pid}: ${verdict.evidence[0] ?? ''}); updated_at is ${updatedAt}`
   if (isFault)
-    return `alive (pid ${verdict.pid}), but it cannot be ticked: ${why}; monitors see no gateway until a restart has it written anew`
-  return `${result === 'failed' ? 'FAILED' : 'nothing to tick'}: ${why}`
+    return `alive (pid ${verdict.pid}), but hermes-svc cannot refresh the timestamp: ${why}. Monitors see no gateway until you type: hermes-svc restart`
+  return `${result === 'failed' ? 'FAILED' : 'no tick'}: ${why}`
 }

@@ -14,10 +14,11 @@ const DEFAULT_SINCE = '7d'
 const PAGE_MODE = 0o600
 
 export default class History extends ServiceCommand<typeof History> {
-  static override summary = 'Show what happened: starts, ends and why, and how much of the time it was up'
+  static override summary = 'Show when the gateway started and ended and why, and how long it was up'
   static override description =
-    `Reads only: what hermes-svc and the gateway have noted in the home, what the service manager has, and when the machine was booted. What nobody has noted is
-said to be so; it counts neither as up nor as down. A stop that was asked for is no downtime. Times are this machine's.`
+    `Changes nothing. Reads the notes of hermes-svc and of the gateway in the home, the records of the service manager, and the boot times of the machine.
+Time without any record counts neither as up nor as down, and the command says so. A stop that you asked for is not downtime.
+Times are in the time zone of this machine.`
   static override examples = [
     '<%= config.bin %> history',
     '<%= config.bin %> history --since yesterday --until 9:00',
@@ -30,20 +31,20 @@ said to be so; it counts neither as up nor as down. A stop that was asked for is
       char: 'n',
       min: 0,
       max: 1_000_000,
-      description: `how many entries, the newest (default: ${DEFAULT_LINES}; with --since: all)`,
+      description: `show only this many of the newest entries (default: ${DEFAULT_LINES}; with --since: all)`,
     }),
     since: Flags.string({
-      description: `from this time on: how long ago (1h, 30m, 2d), or when (14:30, yesterday, "2026-11-22 10:00") (default: ${DEFAULT_SINCE})`,
+      description: `start at this time: how long ago (1h, 30m, 2d) or when (14:30, yesterday, "2026-11-22 10:00") (default: ${DEFAULT_SINCE})`,
       helpValue: '<time>',
     }),
-    until: Flags.string({description: 'up to this time, written as for --since', helpValue: '<time>'}),
-    html: Flags.string({description: 'write it to a new file too, as a page that needs nothing else', helpValue: '<file>'}),
+    until: Flags.string({description: 'end at this time, written like --since', helpValue: '<time>'}),
+    html: Flags.string({description: 'also write the history to this new file, as one self-contained web page', helpValue: '<file>'}),
   }
 
   protected async execute(): Promise<CommandResult> {
     const wish = this.wish()
     const targets = this.flags.all ? await this.allTargets('read') : [await this.target('read')]
-    const histories = await this.during('read what happened', () => Promise.resolve(targets.map((target) => readHistory(target, wish))))
+    const histories = await this.during('read the history', () => Promise.resolve(targets.map((target) => readHistory(target, wish))))
     const documents = histories.map(historyJson)
     await prepareWidths(documents)
     const options = {paint: await this.paint, width: this.host.stdoutColumns, hasBlocks: knowsBlocks(this.host.env)}
@@ -57,7 +58,7 @@ said to be so; it counts neither as up nor as down. A stop that was asked for is
 
   private async writePage(file: string, histories: readonly HistoryOfService[]): Promise<void> {
     const place = path.resolve(file)
-    if (this.host.lstat(place)) throw usageError(`--html ${file}: there is something already, and it is not overwritten`)
+    if (this.host.lstat(place)) throw usageError(`--html ${file}: the file exists, and hermes-svc does not overwrite it; name a new file`)
     const {historyHtml} = await import('../ui/history-html.js')
     this.host.writeAtomic(place, historyHtml(histories, this.host.nowMs()), PAGE_MODE)
     this.note(`Written: ${file}`)
@@ -68,7 +69,7 @@ said to be so; it counts neither as up nor as down. A stop that was asked for is
     const nowMs = this.host.nowMs()
     const sinceMs = parseMoment(since ?? DEFAULT_SINCE, '--since', nowMs)
     const untilMs = until === undefined ? nowMs : parseMoment(until, '--until', nowMs)
-    if (sinceMs > untilMs) throw usageError('--until is before --since')
+    if (sinceMs > untilMs) throw usageError('--until is earlier than --since')
     return {sinceMs, untilMs, count: lines ?? (since === undefined ? DEFAULT_LINES : undefined)}
   }
 }

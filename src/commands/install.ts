@@ -6,10 +6,10 @@ import {notifyFlags} from './notify-settings.js'
 import {ServiceCommand} from './service-command.js'
 
 export default class Install extends ServiceCommand<typeof Install> {
-  static override summary = 'Install the gateway as a service, start it, and wait until it says that it runs'
-  static override description =
-    `Run again, it brings the service up to date, or changes nothing. If anything fails the machine is left as it was before.
-A unit that another tool wrote is adopted: it is kept, and our restart policy is added as a drop-in.`
+  static override summary = 'Install the gateway as a service, start it, and wait until it runs'
+  static override description = `A second run brings the service up to date. If the service is up to date already, it changes nothing.
+If anything fails, the machine stays as it was before.
+If another tool has already written a unit for the gateway, hermes-svc keeps the unit and adds its own restart policy as a drop-in.`
   static override examples = [
     '<%= config.bin %> install',
     '<%= config.bin %> install --profile work --env TELEGRAM_BOT_TOKEN',
@@ -24,7 +24,7 @@ A unit that another tool wrote is adopted: it is kept, and our restart policy is
     ...dryRunFlag,
     ...yesFlag,
     ...timeoutFlag,
-    force: Flags.boolean({description: 'replace our own files even where they were edited by hand'}),
+    force: Flags.boolean({description: 'replace files of hermes-svc even if they were edited by hand'}),
   }
 
   protected async execute(): Promise<CommandResult> {

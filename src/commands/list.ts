@@ -10,9 +10,8 @@ import {type CommandResult, wedgeWindowFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
 export default class List extends ServiceCommand<typeof List> {
-  static override summary = 'List all profiles with their services, or with -p one of them'
-  static override description =
-    'Reads only; one call of the service manager of each scope, however many profiles there are. With --scope only that scope is looked at.'
+  static override summary = 'List all profiles and their services'
+  static override description = 'Changes nothing. With -p it lists only that profile, with --scope only that scope.'
   static override examples = ['<%= config.bin %> list', '<%= config.bin %> list --json']
 
   static override flags = wedgeWindowFlag
@@ -20,7 +19,7 @@ export default class List extends ServiceCommand<typeof List> {
   protected async execute(): Promise<CommandResult> {
     const targets = this.flags.profile === undefined ? await this.allTargets('read') : [await this.target('read')]
     const windowMs = this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS
-    const found = await this.during('see which gateways are alive', () => proveAll(targets, windowMs, this.flags.scope === undefined))
+    const found = await this.during('check which gateways are alive', () => proveAll(targets, windowMs, this.flags.scope === undefined))
     const nowMs = this.host.monotonicMs()
     const reports = found.map(({target, seen}) => {
       const online = onlineReport(onlineOf(seen, momentOf(target.host, seen)))

@@ -20,8 +20,9 @@ const DEFAULT_LINES = 50
 export default class Logs extends ServiceCommand<typeof Logs> {
   static override summary = "Show the gateway's logs"
   static override description =
-    `Its own files (${HomeFile.log}, and the warnings in ${HomeFile.errorsLog}) and what the service manager has of what it prints, in one stream by time;
-what stands in both is shown once, and a traceback stays with its line. Times are this machine's. With --json one JSON object a line.`
+    `Merges the gateway's own files (${HomeFile.log}, and ${HomeFile.errorsLog} for warnings) with the log of the service manager, sorted by time.
+A line that is in both appears once. A traceback stays with its line. Times are in the time zone of this machine.
+With --json it prints one JSON object per line.`
   static override examples = [
     '<%= config.bin %> logs -n 100',
     '<%= config.bin %> logs -f --level warning',
@@ -34,24 +35,24 @@ what stands in both is shown once, and a traceback stays with its line. Times ar
       char: 'n',
       min: 0,
       max: 1_000_000,
-      description: `how many lines, a traceback counting with the line before it (default: ${DEFAULT_LINES}; with --since: all)`,
+      description: `show only this many of the newest lines; a traceback counts as part of its line (default: ${DEFAULT_LINES}; with --since: all)`,
     }),
-    follow: Flags.boolean({char: 'f', description: 'go on showing new lines until interrupted'}),
+    follow: Flags.boolean({char: 'f', description: 'keep showing new lines until you press Ctrl-C'}),
     since: Flags.string({
-      description: 'from this time on: how long ago (1h, 30m, 2d), or when (14:30, yesterday, "2026-11-22 10:00")',
+      description: 'start at this time: how long ago (1h, 30m, 2d) or when (14:30, yesterday, "2026-11-22 10:00")',
       helpValue: '<time>',
     }),
-    until: Flags.string({description: 'up to this time, written as for --since', helpValue: '<time>', exclusive: ['follow']}),
+    until: Flags.string({description: 'end at this time, written like --since', helpValue: '<time>', exclusive: ['follow']}),
     level: Flags.custom<LogLevel>({
-      description: `nothing below this level: ${LOG_LEVELS.join(', ')}; what is not a log line of its own counts as info, a traceback as error`,
+      description: `show only lines of this level or above: ${LOG_LEVELS.join(', ')}; a traceback counts as error, any other text without a level as info`,
       helpValue: '<level>',
       parse: (text) => Promise.resolve(parseLevel(text)),
     })(),
     grep: Flags.string({
-      description: 'only what matches this regular expression; without a capital letter in it, capitals do not matter',
+      description: 'show only lines that match this regular expression; it ignores case unless it contains a capital letter',
       helpValue: '<pattern>',
     }),
-    'manager-lines': Flags.boolean({description: 'also what the service manager itself says of the service'}),
+    'manager-lines': Flags.boolean({description: 'also show the messages of the service manager about the service'}),
   }
 
   protected async execute(): Promise<CommandResult> {
@@ -67,14 +68,16 @@ what stands in both is shown once, and a traceback stays with its line. Times ar
     }
     const {entries, isCut} = logs.past()
     if (entries.every(({origin}) => origin === 'gateway' || origin === 'errors')) this.tellOfManagersLog(manager, targets, target)
-    if (isCut) this.note('This is more than can be shown at once: its beginning is left out; --until and --lines show a part of it')
+    if (isCut) this.note('There are too many lines to show at once, so the oldest are left out. To see them, use --until and --lines')
     for (const entry of entries) {
       show(entry)
       if (canceller.signal.aborted) return {exitStatus: ExitStatus.ok, json: undefined}
     }
     if (!this.flags.follow) return {exitStatus: ExitStatus.ok, json: undefined}
     const lost = (status: number) =>
-      this.note(`The manager's log cannot be followed: its program ended with ${status}. The gateway's own files go on`)
+      this.note(
+        `Cannot follow the log of the service manager any longer: its program ended with ${status}. The gateway's own log files continue below`,
+      )
     await logs.follow(show, AbortSignal.any([canceller.signal, this.cancelSignal]), lost)
     return {exitStatus: ExitStatus.ok, json: undefined}
   }
@@ -84,7 +87,7 @@ what stands in both is shown once, and a traceback stays with its line. Times ar
     const nowMs = this.host.nowMs()
     const sinceMs = since === undefined ? undefined : parseMoment(since, '--since', nowMs)
     const untilMs = until === undefined ? undefined : parseMoment(until, '--until', nowMs)
-    if (sinceMs !== undefined && untilMs !== undefined && sinceMs > untilMs) throw usageError('--until is before --since')
+    if (sinceMs !== undefined && untilMs !== undefined && sinceMs > untilMs) throw usageError('--until is earlier than --since')
     const lines = this.flags.lines ?? (since === undefined ? DEFAULT_LINES : undefined)
     return {lines, sinceMs, untilMs, level, grep: grep === undefined ? undefined : pattern(grep), withManagers: this.flags['manager-lines']}
   }
@@ -112,14 +115,17 @@ what stands in both is shown once, and a traceback stays with its line. Times ar
     const hasLog = manager?.logs !== undefined
     const file = gatewayLog(first.profile)
     if (targets.some(({userHost, profile}) => userHost.stat(gatewayLog(profile)) !== undefined)) {
-      if (hasLog) this.note(`Nothing of ${name} can be read in the manager's log; this is ${file}`)
+      if (hasLog) this.note(`The log of the service manager has no lines of ${name} that you can read. The lines below are from ${file}`)
       return
     }
-    throw new ServiceError(`There is no log of ${name}: ${hasLog ? "nothing in the manager's log that may be read, and " : ''}no ${file}`, {
-      code: 'no-log',
-      exitStatus: ExitStatus.cannotTell,
-      next: target && !target.manager.observer.isOnDisk(target.service) ? howToBegin(target) : ['hermes-svc status'],
-    })
+    throw new ServiceError(
+      `There is no log of ${name}: ${file} does not exist${hasLog ? ', and the log of the service manager has no lines that you can read' : ''}`,
+      {
+        code: 'no-log',
+        exitStatus: ExitStatus.cannotTell,
+        next: target && !target.manager.observer.isOnDisk(target.service) ? howToBegin(target) : ['hermes-svc status'],
+      },
+    )
   }
 
   /** False if nobody reads any more. */
@@ -138,7 +144,7 @@ what stands in both is shown once, and a traceback stays with its line. Times ar
 function parseLevel(text: string): LogLevel {
   const word = text.toLowerCase() === 'warn' ? 'warning' : text.toLowerCase()
   const level = LOG_LEVELS.find((one) => one === word)
-  if (level === undefined) throw usageError(`--level ${JSON.stringify(text)}: it is one of ${LOG_LEVELS.join(', ')}`)
+  if (level === undefined) throw usageError(`--level ${JSON.stringify(text)}: must be one of ${LOG_LEVELS.join(', ')}`)
   return level
 }
 

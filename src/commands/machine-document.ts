@@ -56,7 +56,7 @@ function requireShallow(text: string, file: string): void {
     else if (character === '{' || character === '[') depth++
     else if (character === '}' || character === ']') depth = Math.max(0, depth - 1)
     if (depth > DEEPEST) {
-      throw new ServiceError(`${file}:${line}: more than ${DEEPEST} brackets are open here`, {
+      throw new ServiceError(`${file}:${line}: brackets are nested more than ${DEEPEST} deep here`, {
         ...{code: 'usage', exitStatus: ExitStatus.usage, next: ['hermes-svc apply --help']},
       })
     }
@@ -91,7 +91,7 @@ class MachineReader {
       return []
     }
     if (list.items.length > MOST_SERVICES)
-      this.refuse(list, `these are ${list.items.length} services; ${MOST_SERVICES} at most can be declared`)
+      this.refuse(list, `the document has ${list.items.length} services; at most ${MOST_SERVICES} are allowed`)
     return list.items.slice(0, MOST_SERVICES).flatMap((node, index) => this.service(node as Node, `services[${index}]`) ?? [])
   }
 
@@ -127,14 +127,17 @@ class MachineReader {
     else if (key === 'scope') this.oneOf(SCOPES, key, {where, text, node})
     else if (key === 'home' && !path.isAbsolute(text)) this.refuse(node, `home must be an absolute path, not ${shown(text)}`)
     else if (key === 'profile' && !PROFILE_NAME.test(text)) {
-      this.refuse(node, `${shown(text)} is no profile name: lower-case letters, digits, "-" and "_", 64 at most, a letter or digit first`)
+      this.refuse(
+        node,
+        `${shown(text)} is not a profile name: use at most 64 lower-case letters, digits, "-" and "_", and begin with a letter or digit`,
+      )
     }
     return text
   }
 
   private oneOf<Word extends string>(words: readonly Word[], key: string, {text, node}: Text): Word | never {
     const found = words.find((word) => word === text)
-    if (found === undefined) this.refuse(node, `${key} ${shown(text)}: it is one of: ${words.join(', ')}${didYouMean(text, words)}`)
+    if (found === undefined) this.refuse(node, `${key} ${shown(text)}: must be one of: ${words.join(', ')}${didYouMean(text, words)}`)
     return found ?? (words[0] as Word)
   }
 
@@ -142,7 +145,7 @@ class MachineReader {
     const setting = settingOf(key)
     if (!setting) return false
     if (setting.options && !setting.options.includes(value.text)) {
-      this.refuse(value.node, `${key} ${shown(value.text)}: it is one of: ${setting.options.join(', ')}`)
+      this.refuse(value.node, `${key} ${shown(value.text)}: must be one of: ${setting.options.join(', ')}`)
       return false
     }
     return this.canBe(() => setting.parse(value.text, value.where))
@@ -196,14 +199,14 @@ class MachineReader {
     const members = this.mapping(found, key, REFERENCE_KINDS)
     const [first, ...others] = members ?? []
     if (first === undefined || others.length > 0) {
-      if (members) this.refuse(node, `${key}: it is a mapping with one of: ${REFERENCE_KINDS.join(', ')}`)
+      if (members) this.refuse(node, `${key} must be a mapping with exactly one of: ${REFERENCE_KINDS.join(', ')}`)
       return undefined
     }
     const kind = REFERENCE_KINDS.find((one) => one === first[0])
     const name = this.text(first[1], `${key}.${first[0]}`)
     if (kind === undefined || name === undefined) return undefined
     const why = kind === 'fromFile' ? (path.isAbsolute(name) ? undefined : 'an absolute path') : refusedReference(kind, name)
-    if (why !== undefined) this.refuse(first[1], `${key}.${kind}: it must be ${why}`)
+    if (why !== undefined) this.refuse(first[1], `${key}.${kind} must be ${why}`)
     return {kind, name}
   }
 
@@ -229,10 +232,10 @@ class MachineReader {
       if (typeof found.value === 'number' || typeof found.value === 'boolean' || typeof found.value === 'bigint') {
         return found.source ?? String(found.value)
       }
-      this.refuse(node, `${key}: which value? It is ${what}`)
+      this.refuse(node, `${key} has no value: it must be ${what}`)
       return undefined
     }
-    this.refuse(node, `${key}: it must be ${what}`)
+    this.refuse(node, `${key} must be ${what}`)
     return undefined
   }
 
@@ -246,7 +249,7 @@ class MachineReader {
     const members = new Map<string, Node>()
     for (const pair of (found as YAMLMap<Node, Node | null>).items) {
       const key = this.keyOf(pair)
-      if (keys && !keys.includes(key)) this.refuse(pair.key, `${name}: there is no key ${shown(key)}${didYouMean(key, keys)}`)
+      if (keys && !keys.includes(key)) this.refuse(pair.key, `${name}: unknown key ${shown(key)}${didYouMean(key, keys)}`)
       else members.set(key, pair.value ?? pair.key)
     }
     return members

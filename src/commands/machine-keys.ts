@@ -10,9 +10,9 @@ export const DOCUMENT_VERSION = 1
 
 /** What says which service is meant, and whose it is. */
 export const IDENTITY = {
-  profile: 'the profile of the gateway; without it the one that `home` names, else default',
-  home: "absolute path of the gateway's home: the root home or a profile's; without it ~/.hermes of the account",
-  scope: 'a service of one user, or of the machine; without it as install chooses: system for root, else user',
+  profile: 'the profile of the gateway (default: the profile of `home`, else default)',
+  home: "absolute path of the gateway's home: the root home or the home of a profile (default: ~/.hermes of the account)",
+  scope: 'scope of the service: one user (user) or the whole machine (system); default: system for root, else user',
   account: 'the account that the gateway runs as (--run-as)',
 } as const
 export type IdentityKey = keyof typeof IDENTITY
@@ -25,9 +25,9 @@ export {SCOPES}
 /** Where a value that is not written down is taken from when the document is applied. */
 export const REFERENCES = {
   fromEnv: 'the variable of this name in the environment of hermes-svc apply',
-  fromFile: 'the text of this file, an absolute path, without the newline at its end',
+  fromFile: 'the content of the file at this absolute path, without the newline at its end',
   fromCredential:
-    'the systemd credential of this name: of the unit that runs hermes-svc apply ($CREDENTIALS_DIRECTORY), else of /etc/credstore or /etc/credstore.encrypted',
+    'the systemd credential of this name, from the unit that runs hermes-svc apply ($CREDENTIALS_DIRECTORY), else from /etc/credstore or /etc/credstore.encrypted',
 } as const
 export type ReferenceKind = keyof typeof REFERENCES
 export const REFERENCE_KINDS = Object.keys(REFERENCES) as readonly ReferenceKind[]

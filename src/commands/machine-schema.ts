@@ -18,18 +18,18 @@ export function machineSchema(): object {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     $id: MACHINE_SCHEMA_FILE,
     title: 'The services of a machine: hermes-svc apply FILE, hermes-svc export',
-    description: 'What hermes-svc apply makes so. What a service does not say is the default.',
+    description: 'The services that hermes-svc apply sets up. A setting that a service leaves out has its default value.',
     type: 'object',
     additionalProperties: false,
     required: ['schemaVersion', 'services'],
     properties: {
-      schemaVersion: {description: 'Version of the shape of this document.', const: DOCUMENT_VERSION},
-      ok: {description: 'Said by hermes-svc export --json; apply takes no notice of it.', const: true},
-      services: {description: 'The services, in the order in which they are worked on.', type: 'array', maxItems: 1000, items: service()},
+      schemaVersion: {description: 'Version of the format of this document.', const: DOCUMENT_VERSION},
+      ok: {description: 'Printed by hermes-svc export --json. hermes-svc apply ignores it.', const: true},
+      services: {description: 'The services, in the order in which apply changes them.', type: 'array', maxItems: 1000, items: service()},
     },
     $defs: {
       reference: {
-        description: 'Where the value is taken from when the document is applied.',
+        description: 'Where hermes-svc apply reads the value.',
         type: 'object',
         additionalProperties: false,
         minProperties: 1,
@@ -42,7 +42,7 @@ export function machineSchema(): object {
         ),
       },
       value: {
-        description: 'The value, or where it is taken from.',
+        description: 'The value, or where hermes-svc apply reads it.',
         oneOf: [{type: 'string'}, {type: 'number'}, {type: 'boolean'}, {$ref: '#/$defs/reference'}],
       },
     },
@@ -66,11 +66,12 @@ function service(): object {
           {type: 'integer', minimum: 0},
         ],
       },
-      state: {description: 'Whether it is to run.', type: 'string', enum: [...STATES], default: DEFAULT_STATE},
+      state: {description: 'Whether the gateway should run.', type: 'string', enum: [...STATES], default: DEFAULT_STATE},
       ...Object.fromEntries(SETTING_NAMES.map((name) => [name, ofSetting(settingOf(name))])),
       ...Object.fromEntries(NOTIFY_SETTING_NAMES.map((name) => [name, ofNotify(notifySettingOf(name))])),
       env: {
-        description: 'Variables for the gateway, kept in a file that only its user can read. Those that are not here are taken away.',
+        description:
+          'Variables for the gateway, in a file that only its account can read. hermes-svc apply removes variables that are not listed here.',
         type: 'object',
         additionalProperties: false,
         patternProperties: {'^[A-Za-z_][A-Za-z0-9_]*$': {$ref: '#/$defs/value'}},

@@ -48,12 +48,12 @@ function valueOf(host: Host, where: string, value: Value): string {
   if (kind === 'fromEnv') {
     const text = Object.hasOwn(host.env, name) ? host.env[name] : undefined
     if (text === undefined)
-      throw noValue(`${from}: it is not set here, so it has no value to take`, [`export ${name}=…   # then the same command again`])
+      throw noValue(`${from}: ${name} is not set in your environment`, [`export ${name}=…   # then type the same command again`])
     return text
   }
   try {
     const text = kind === 'fromFile' ? host.readText(name, MOST_BYTES) : credential(host, name)
-    if (text === undefined) throw noValue(`${from}: there is no such ${kind === 'fromFile' ? 'file' : 'credential'}`)
+    if (text === undefined) throw noValue(`${from}: the ${kind === 'fromFile' ? 'file' : 'credential'} does not exist`)
     return text.replace(/\r?\n$/, '')
   } catch (error) {
     if (error instanceof HostError) throw noValue(`${from}: ${error.message}`)
@@ -73,13 +73,13 @@ function credential(host: Host, name: string): string | undefined {
   const {code, stdout, stderr, failure} = host.read(['systemd-creds', `--name=${name}`, 'decrypt', encrypted, '-'])
   if (code === 0) return stdout
   const [why = ''] = stderr.trim().split('\n').slice(-1)
-  throw noValue(`${encrypted} cannot be decrypted by systemd-creds: ${why || (failure ?? `exit status ${code}`)}`)
+  throw noValue(`systemd-creds cannot decrypt ${encrypted}: ${why || (failure ?? `exit status ${code}`)}`)
 }
 
 /** `next`: what would give it a value. */
 function noValue(
   message: string,
-  next: readonly string[] = ['hermes-svc apply FILE --dry-run   # once the document leads to a value'],
+  next: readonly string[] = ['hermes-svc apply FILE --dry-run   # after you have provided the value'],
 ): ServiceError {
   return new ServiceError(message, {code: 'no-value', exitStatus: ExitStatus.failed, next})
 }

@@ -25,7 +25,7 @@ export function parseMoment(text: string, flag: string, nowMs: number): number {
     (ZONE.test(text.trim()) ? Date.parse(text.trim().replace(' ', 'T')) : clockTime(words, today))
   if (moment !== undefined && Number.isFinite(moment)) return moment
   throw usageError(
-    `${flag} ${JSON.stringify(text)}: it must be how long ago, such as 1h, 30m or 2d, or a time such as 14:30, yesterday, 2026-11-22 or "2026-11-22 10:00"`,
+    `${flag} ${JSON.stringify(text)}: must be how long ago, such as 1h, 30m or 2d, or a time, such as 14:30, yesterday, 2026-11-22 or "2026-11-22 10:00"`,
   )
 }
 

@@ -32,9 +32,9 @@ interface NotifyReport {
 }
 
 export default class NotifyList extends ServiceCommand<typeof NotifyList> {
-  static override summary = 'Show who is told of a gateway, of what, and whether they could be reached'
+  static override summary = 'List the notification targets, their events, and failed deliveries'
   static override description =
-    'Reads only. Of a target only its kind and its host are shown, of a command its name: the rest may be a secret.'
+    'Changes nothing. Shows only the kind and the host of a target, or the name of a command, because the rest may be a secret.'
   static override examples = ['<%= config.bin %> notify list', '<%= config.bin %> notify list --all --json']
   static override flags = {...allFlag}
 
@@ -52,7 +52,7 @@ export default class NotifyList extends ServiceCommand<typeof NotifyList> {
   private async show({targets, ping}: NotifyReport, target: Target | undefined, nowMs: number): Promise<void> {
     if (!target) return
     if (targets.length === 0 && !ping) {
-      this.print('Nobody is told. To change that: hermes-svc notify add TARGET')
+      this.print('No notification targets. To add one, type: hermes-svc notify add TARGET')
       return
     }
     const rows = [
@@ -63,7 +63,7 @@ export default class NotifyList extends ServiceCommand<typeof NotifyList> {
     for (const line of table([['TARGET', 'STATE', ''], ...rows], this.textWidth).flat()) this.print(line)
     const settings = notifyOf(target)
     this.print(
-      `of: ${NOTIFY_SETTINGS['notify-on'].show(settings)}; again every ${NOTIFY_SETTINGS['notify-reminder'].show(settings)} while it lasts`,
+      `events: ${NOTIFY_SETTINGS['notify-on'].show(settings)}; reminder every ${NOTIFY_SETTINGS['notify-reminder'].show(settings)} while a problem lasts`,
     )
   }
 }

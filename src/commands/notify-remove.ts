@@ -4,12 +4,12 @@ import {type CommandResult, dryRunFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
 export default class NotifyRemove extends ServiceCommand<typeof NotifyRemove> {
-  static override summary = 'Have a target told no more'
+  static override summary = 'Remove a notification target'
   static override description =
-    'By what it is, or as notify list shows it; all: nobody is told any more. What waits to be told to it is dropped.'
+    'Type the target as you added it, or as "notify list" shows it. The word all removes every target. Messages that still wait for the target are dropped.'
   static override examples = ["<%= config.bin %> notify remove 'ntfy ntfy.sh'", '<%= config.bin %> notify remove all']
   static override strict = false
-  static override args = {targets: Args.string({required: true, description: 'one target or several'})}
+  static override args = {targets: Args.string({required: true, description: 'one or more targets, or all'})}
   static override flags = {...dryRunFlag}
 
   protected async execute(): Promise<CommandResult> {

@@ -42,7 +42,8 @@ function parseKinds(text: string, name: string): readonly EventKind[] | null {
   if (text === EVERYTHING) return null
   const words = text.split(',').map((word) => word.trim())
   const unknown = words.find((word) => !EVENT_KINDS.some((kind) => kind === word))
-  if (unknown !== undefined) throw usageError(`${name} ${JSON.stringify(unknown)}: events are ${EVENT_KINDS.join(', ')}; or ${EVERYTHING}`)
+  if (unknown !== undefined)
+    throw usageError(`${name} ${JSON.stringify(unknown)}: unknown event; use ${EVERYTHING}, or one or more of ${EVENT_KINDS.join(', ')}`)
   return EVENT_KINDS.filter((kind) => words.includes(kind))
 }
 
@@ -54,7 +55,7 @@ function parsePing(text: string, name: string): string {
 
 export const NOTIFY_SETTINGS = {
   notify: {
-    description: 'tell this target when the gateway is down or in trouble, and when it is well again; may be given several times',
+    description: 'notify this target when the gateway has a problem, and when it has recovered; can be used more than once',
     helpValue: '<target>',
     defaultText: 'nobody',
     parse: (text, name) => ({add: [requireTarget(text, name)]}),
@@ -65,7 +66,7 @@ export const NOTIFY_SETTINGS = {
     show: whoIsTold,
   },
   'notify-on': {
-    description: `of what, with commas between: ${EVENT_KINDS.join(', ')} (default: ${EVERYTHING})`,
+    description: `events to notify about, separated by commas: ${EVENT_KINDS.join(', ')} (default: ${EVERYTHING})`,
     helpValue: '<events>',
     defaultText: EVERYTHING,
     parse: (text, name) => ({on: parseKinds(text, name)}),
@@ -74,7 +75,7 @@ export const NOTIFY_SETTINGS = {
     show: ({on}) => on?.join(',') ?? EVERYTHING,
   },
   'notify-reminder': {
-    description: `how often it is told again while it lasts (default: ${inUnits(DEFAULT_REMINDER_MS)})`,
+    description: `how often to send a reminder while a problem lasts (default: ${inUnits(DEFAULT_REMINDER_MS)})`,
     helpValue: '<time>',
     defaultText: inUnits(DEFAULT_REMINDER_MS),
     parse: (text, name) => ({reminderMs: parseDurationMs(text, {flag: name, leastMs: LEAST_REMINDER_MS, mostMs: MOST_REMINDER_MS})}),
@@ -83,7 +84,8 @@ export const NOTIFY_SETTINGS = {
     show: ({reminderMs}) => inUnits(reminderMs),
   },
   ping: {
-    description: 'fetch this address at each tick that proves the gateway alive, so that its silence tells of a machine that is off',
+    description:
+      'fetch this address at each heartbeat while the gateway is alive, so that an outside monitor can report a machine that is off',
     helpValue: '<url>',
     defaultText: 'none',
     parse: (text, name) => ({ping: parsePing(text, name)}),
@@ -114,7 +116,7 @@ export const notifyFlags = {
   }),
   'unset-notify': Flags.string({
     ...{multiple: true, multipleNonGreedy: true, helpValue: '<target>'},
-    description: 'tell that target no more, by what it is or as notify list shows it; all: nobody',
+    description: 'remove this target, typed as you added it or as notify list shows it; all: remove every target',
   }),
   'notify-on': flagOf(NOTIFY_SETTINGS['notify-on']),
   'notify-reminder': flagOf(NOTIFY_SETTINGS['notify-reminder']),

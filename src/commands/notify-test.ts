@@ -14,17 +14,17 @@ import type {CommandResult} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
 export default class NotifyTest extends ServiceCommand<typeof NotifyTest> {
-  static override summary = 'Tell every target that this is a test, and say what each answered'
+  static override summary = 'Send a test message to every notification target, and show the answers'
   static override description =
-    `The ping is fetched as well, as of a gateway that is alive. Nothing is remembered of it, and nothing of the service is touched. All have ${DELIVERY_DEADLINE_MS / 1000} s together.
-Ends with 1 if one of them could not be told.`
+    `Also fetches the ping address, as if the gateway were alive. The test changes neither the service nor the records of hermes-svc.
+All deliveries together may take ${DELIVERY_DEADLINE_MS / 1000} s. Ends with 1 if a delivery fails.`
   static override examples = ['<%= config.bin %> notify test', '<%= config.bin %> notify test -p work --json']
 
   protected async execute(): Promise<CommandResult> {
     const target = await this.target('read')
     const settings = notifyOf(target)
     if (settings.targets.length === 0 && settings.ping === undefined) {
-      throw new ServiceError('Nobody is told of this gateway, so there is nothing to test', {
+      throw new ServiceError('This gateway has no notification targets, so there is nothing to test', {
         ...{code: 'not-told', exitStatus: ExitStatus.failed, next: [ownCommand(target, 'notify add TARGET')]},
       })
     }

@@ -6,15 +6,15 @@ import {bareDefinitionFlags, definitionFlags, definitionRequest} from './definit
 import {ServiceCommand} from './service-command.js'
 
 export default class Render extends ServiceCommand<typeof Render> {
-  static override summary = 'Print the definition that this machine would get'
-  static override description = 'Reads only. The values of variables are not shown.'
+  static override summary = 'Print the definition that hermes-svc would write on this machine'
+  static override description = 'Changes nothing. Does not show the values of variables.'
   static override examples = ['<%= config.bin %> render', '<%= config.bin %> render --profile work']
   static override bareFlags = bareDefinitionFlags
   static override flags = definitionFlags
 
   protected async execute(): Promise<CommandResult> {
     const target = await this.managedTarget('read')
-    const {files, heartbeat, environment} = await this.during('prove the gateway’s program', () =>
+    const {files, heartbeat, environment} = await this.during('check the gateway’s program', () =>
       renderService(target, definitionRequest(this.host, this.flags)),
     )
     const shown = [...files, ...heartbeat.files].map((file) => ({

@@ -10,9 +10,10 @@ import {ServiceCommand} from './service-command.js'
 export default class Restart extends ServiceCommand<typeof Restart> {
   static override summary = 'Restart the gateway and wait until it runs under a new pid'
   static override description =
-    `A gateway that works is asked to finish what it is doing first, and is never killed while it does. One that is stopped or whose event loop
-is proved wedged is killed at once. One that holds itself back after many starts is waited for; --force clears its ledger and starts it once. One that works is left running if the next one could not load its configuration, if its program does not start any more, and in the middle of an update: that is said, and ends with 1.
-Ends with 0 only when the gateway was seen running under a new pid.`
+    `A working gateway first finishes what it is doing. hermes-svc does not kill it during that time. It kills a stopped process or a wedged gateway at once.
+If the gateway delays its own start after many restarts, the command waits for it. With --force it clears the gateway's record of restarts and does not wait.
+The command does not restart a working gateway that could not come back: if its configuration cannot be loaded, if its program no longer starts, or during an update. It says why and ends with 1.
+Ends with 0 only if the gateway runs under a new pid.`
   static override examples = [
     '<%= config.bin %> restart',
     '<%= config.bin %> restart --force',
@@ -23,17 +24,21 @@ Ends with 0 only when the gateway was seen running under a new pid.`
     ...dryRunFlag,
     ...timeoutFlag,
     ...wedgeWindowFlag,
-    'drain-timeout': durationFlag('--drain-timeout', 'how long a gateway that works may finish its work (default: as its home configures)'),
-    'answer-timeout': durationFlag('--answer-timeout', 'how long one that shows no sign of having been asked is waited for (default: 30s)'),
-    'term-timeout': durationFlag('--term-timeout', 'how long it may take to stop after SIGTERM (default: 10s)'),
-    'kill-timeout': durationFlag('--kill-timeout', 'how long it may take to be gone after SIGKILL (default: 5s)'),
+    'drain-timeout': durationFlag(
+      '--drain-timeout',
+      'how long a working gateway may take to finish its work (default: the value in its config.yaml)',
+    ),
+    'answer-timeout': durationFlag('--answer-timeout', 'how long to wait for the gateway to react to the request (default: 30s)'),
+    'term-timeout': durationFlag('--term-timeout', 'how long the gateway may take to stop after SIGTERM (default: 10s)'),
+    'kill-timeout': durationFlag('--kill-timeout', 'how long the process may take to disappear after SIGKILL (default: 5s)'),
     'when-idle': Flags.boolean({
       description:
-        'wait until it has nothing in hand, no turn and no cron job, for an hour or as long as --timeout says; nothing is done if it has until then',
+        'wait until the gateway is idle (no turn and no cron job), for one hour or as long as --timeout says; if it is still busy then, change nothing',
       exclusive: ['force'],
     }),
     force: Flags.boolean({
-      description: 'do not let the gateway finish its work first, nor hold itself back; and restart it onto what it cannot load, too',
+      description:
+        'do not wait for the gateway to finish its work or for its own delay, and restart it even if it cannot load its new configuration',
     }),
   }
 

@@ -8,11 +8,12 @@ import {ServiceCommand} from './service-command.js'
 const {command, heartbeat, watchdog, nice} = definitionFlags
 
 export default class Run extends ServiceCommand<typeof Run> {
-  static override summary = 'Keep one gateway alive in the foreground, where there is no service manager'
-  static override description =
-    `For plain containers, WSL without systemd and the like, under the policy of a service: exit ${GatewayExit.restart} starts the gateway again at once, ${GatewayExit.fatalConfiguration} ends it for
-good, a crash loop slows down, and heartbeat and watchdog run within. SIGTERM, SIGINT, SIGHUP and SIGQUIT stop the gateway as a stop that is
-meant; ${GatewaySignal.restart} (planned restart) and SIGUSR2 are passed on. Ends with the gateway's own code. As PID 1 it needs a small init before it.`
+  static override summary = 'Keep one gateway running in the foreground, without a service manager'
+  static override description = `For plain containers, WSL without systemd, and similar places.
+The restart policy is the same as for a service: after exit status ${GatewayExit.restart} the gateway starts again at once, after ${GatewayExit.fatalConfiguration} it does not start again, and a crash loop slows down.
+Heartbeat and watchdog run in the same process.
+SIGTERM, SIGINT, SIGHUP and SIGQUIT stop the gateway as a planned stop. hermes-svc passes on ${GatewaySignal.restart} (planned restart) and SIGUSR2.
+Ends with the exit status of the gateway. In a container, start it under a small init such as tini, not as PID 1.`
   static override examples = [
     '<%= config.bin %> run',
     'ENTRYPOINT ["tini", "--", "<%= config.bin %>", "run"]',
@@ -30,9 +31,9 @@ meant; ${GatewaySignal.restart} (planned restart) and SIGUSR2 are passed on. End
   static override bareFlags = bareDefinitionFlags
 
   protected async execute(): Promise<CommandResult> {
-    if (this.flags.json) throw usageError('--json: the output of run is the gateway’s own')
+    if (this.flags.json) throw usageError('run has no --json: it prints the output of the gateway')
     if (this.flags.manager !== undefined || this.flags.scope !== undefined) {
-      throw usageError('--manager, --scope: run is for where there is no manager')
+      throw usageError('run has no --manager and no --scope: it works without a service manager')
     }
     const {policy, heartbeat: ticks, resources} = definitionRequest(this.host, this.flags)
     const status = await runGateway(this.host, {

@@ -110,7 +110,7 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
     const {profile, name} = {profile: target.service.profile.name, name: target.service.name}
     if (this.isDryRun) {
       const {planJson, planText} = await import('../ui/plan-text.js')
-      const plan = this.warned(await this.during('see what would change', async () => makePlan()))
+      const plan = this.warned(await this.during('work out what would change', async () => makePlan()))
       for (const line of await planText(target.host, plan)) this.print(line)
       const json = {service: name, profile, dryRun: true, changed: false, plan: await planJson(target.host, plan)}
       return {exitStatus: ExitStatus.ok, json, outcome: null}
@@ -127,7 +127,7 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
       plan,
       applied,
       warnings: unnoted,
-    } = await change(target, async () => this.warned(await this.during('see what is to change', async () => makePlan())), options)
+    } = await change(target, async () => this.warned(await this.during('work out what to change', async () => makePlan())), options)
     const outcome = outcomeOf(plan)
     this.print(outcome)
     for (const warning of unnoted) this.note(`hermes-svc: ${warning}`)
@@ -156,13 +156,13 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
     const signal = this.cancelSignal
     const work = () => awaitOnline(target, {deadlineMs, signal})
     try {
-      const found = await this.during('see whether it comes online', work)
+      const found = await this.during('wait until the gateway is online', work)
       if (!found) return null
       await this.sayOnline({service: target.service.name, actual: assess(found.seen).actual, online: found.shown, servedBy: null})
       return found.shown
     } catch (error) {
       if (!signal.aborted) throw error
-      throw new ServiceError(`${cancelledError().message}: ${outcome}, and goes on connecting`, {
+      throw new ServiceError(`${cancelledError().message}: ${outcome}, and it is still connecting`, {
         code: 'cancelled',
         exitStatus: ExitStatus.cancelled,
       })
@@ -207,7 +207,7 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
       'change',
       ({manager, service}) => manager.observer.isOnDisk(service) && !(isAboutDefinition && !manager.installer),
     )
-    if (targets.length === 0) throw usageError('--all: no profile has a service here', ['hermes-svc list'])
+    if (targets.length === 0) throw usageError('--all: no profile has a service on this machine', ['hermes-svc list'])
     let exitStatus: ExitStatus = ExitStatus.ok
     const results: object[] = []
     for (const target of targets) {
@@ -232,11 +232,11 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
     const [signal, listener] = [this.cancelSignal, stepReporter(this.progressPlace)]
     const progress = (text: string) => {
       if (signal.aborted) {
-        throw new ServiceError(`${cancelledError().message}; nothing was done`, {code: 'cancelled', exitStatus: ExitStatus.cancelled})
+        throw new ServiceError(`${cancelledError().message}; nothing was changed`, {code: 'cancelled', exitStatus: ExitStatus.cancelled})
       }
       listener.progress(text)
     }
-    const [why, beganMs] = [`wait until ${target.service.name} has nothing in hand`, this.host.monotonicMs()]
+    const [why, beganMs] = [`wait until ${target.service.name} is idle`, this.host.monotonicMs()]
     listener.begin(why)
     let outcome: 'done' | 'unchanged' | 'failed' = 'failed'
     let quiet

@@ -39,7 +39,7 @@ const ON_OFF = ['on', 'off']
 const onOff = (isOn: boolean): string => (isOn ? 'on' : 'off')
 
 function parseOnOff(text: string, name: string): boolean {
-  if (!ON_OFF.includes(text)) throw usageError(`${name} ${JSON.stringify(text)}: it must be on or off`)
+  if (!ON_OFF.includes(text)) throw usageError(`${name} ${JSON.stringify(text)}: must be on or off`)
   return text === 'on'
 }
 
@@ -57,7 +57,7 @@ function parseWatchdog(text: string, name: string): Pick<HeartbeatSettings, 'wat
   if (text === 'off') return {watchdogTicks: null, watchdogIsGiven: false}
   const ticks = /^\d{1,3}$/.test(text) ? Number(text) : 0
   if (ticks < 1 || ticks > MOST_TICKS) {
-    throw usageError(`${name} ${JSON.stringify(text)}: it must be a number of ticks, 1 to ${MOST_TICKS}, or off`)
+    throw usageError(`${name} ${JSON.stringify(text)}: must be a number of ticks from 1 to ${MOST_TICKS}, or off`)
   }
   return {watchdogTicks: ticks, watchdogIsGiven: ticks === DEFAULT_WATCHDOG_TICKS}
 }
@@ -73,12 +73,12 @@ function resource<Name extends keyof Resources>(
   parse: (text: string) => Resources[Name],
 ): Setting {
   return {
-    description: `${description}; ${NONE}: as the manager has it (default)`,
+    description: `${description}; ${NONE}: the default of the service manager (default)`,
     helpValue: '<value>',
     defaultText: NONE,
     parse: (text, flag) => {
       const value = text === NONE ? null : parse(text)
-      if (value === undefined) throw usageError(`${flag} ${JSON.stringify(text)}: it must be ${form}, or ${NONE}`)
+      if (value === undefined) throw usageError(`${flag} ${JSON.stringify(text)}: must be ${form}, or ${NONE}`)
       return {resources: {[name]: value}}
     },
     unset: {resources: {[name]: null}},
@@ -88,7 +88,7 @@ function resource<Name extends keyof Resources>(
 
 export const SETTINGS = {
   command: {
-    description: `the gateway's program, with leading arguments (default: ${FOUND})`,
+    description: `the program of the gateway, with arguments to put first (default: ${FOUND})`,
     helpValue: '<command>',
     defaultText: FOUND,
     parse: (command) => ({command}),
@@ -97,7 +97,7 @@ export const SETTINGS = {
     isGiven: ({commandIsGiven}) => commandIsGiven,
   },
   linger: {
-    description: 'let the service run without a login (default: yes)',
+    description: 'keep the service running while its user is not logged in (default: yes)',
     options: ON_OFF,
     defaultText: 'on',
     parse: (text, name) => ({linger: parseOnOff(text, name)}),
@@ -105,7 +105,7 @@ export const SETTINGS = {
     show: ({linger}) => onOff(linger),
   },
   'restart-delay': {
-    description: `delay after the first failure in a row; doubles with each (default: ${inUnits(DEFAULT_RESTART_POLICY.firstMs)})`,
+    description: `delay before the restart after a failure; doubles with each failure in a row (default: ${inUnits(DEFAULT_RESTART_POLICY.firstMs)})`,
     helpValue: '<time>',
     defaultText: inUnits(DEFAULT_RESTART_POLICY.firstMs),
     parse: (text, name) => ({policy: {firstMs: parseDelayMs(text, name)}}),
@@ -113,7 +113,7 @@ export const SETTINGS = {
     show: ({policy}) => inUnits(policy.firstMs),
   },
   'restart-delay-max': {
-    description: `longest delay between restarts (default: ${inUnits(DEFAULT_RESTART_POLICY.capMs)})`,
+    description: `longest delay before a restart (default: ${inUnits(DEFAULT_RESTART_POLICY.capMs)})`,
     helpValue: '<time>',
     defaultText: inUnits(DEFAULT_RESTART_POLICY.capMs),
     parse: (text, name) => ({policy: {capMs: parseDelayMs(text, name)}}),
@@ -121,7 +121,8 @@ export const SETTINGS = {
     show: ({policy}) => inUnits(policy.capMs),
   },
   heartbeat: {
-    description: "keep the gateway's timestamp fresh while it is proved alive, so that no monitor takes an idle one for dead (default: on)",
+    description:
+      "keep the gateway's timestamp fresh while the gateway is alive, so that monitors do not report an idle gateway as dead (default: on)",
     options: ON_OFF,
     defaultText: onOff(DEFAULT_HEARTBEAT.enabled),
     parse: (text, name) => ({heartbeat: {enabled: parseOnOff(text, name)}}),
@@ -129,7 +130,7 @@ export const SETTINGS = {
     show: ({heartbeat}) => onOff(heartbeat.enabled),
   },
   'heartbeat-interval': {
-    description: `how often (default: ${DEFAULT_HEARTBEAT.intervalSec}s; the most demanding service of a user counts)`,
+    description: `time between two heartbeats (default: ${DEFAULT_HEARTBEAT.intervalSec}s); the services of one user share the shortest interval`,
     helpValue: '<time>',
     defaultText: inUnits(DEFAULT_HEARTBEAT.intervalSec * 1000),
     parse: (text, name) => ({heartbeat: {intervalSec: parseIntervalSec(text, name)}}),
@@ -137,7 +138,7 @@ export const SETTINGS = {
     show: ({heartbeat}) => inUnits(heartbeat.intervalSec * 1000),
   },
   watchdog: {
-    description: `have a gateway restarted that so many ticks in a row proved wedged (default: ${DEFAULT_WATCHDOG_TICKS}); off: never`,
+    description: `restart the gateway after this many heartbeats in a row found it wedged (default: ${DEFAULT_WATCHDOG_TICKS}); off: never`,
     helpValue: '[ticks]|off',
     defaultText: String(DEFAULT_WATCHDOG_TICKS),
     parse: (text, name) => ({heartbeat: parseWatchdog(text, name)}),
@@ -145,17 +146,27 @@ export const SETTINGS = {
     show: ({heartbeat: {watchdogTicks}}) => (watchdogTicks === null ? 'off' : String(watchdogTicks)),
     isGiven: ({heartbeat: {watchdogTicks, watchdogIsGiven}}) => watchdogIsGiven === true || watchdogTicks !== DEFAULT_WATCHDOG_TICKS,
   },
-  'memory-high': resource('memoryHigh', 'memory from which on it is slowed down, e.g. 800M, 60%; systemd only', LIMIT_FORM, parseLimit),
-  'memory-max': resource('memoryMax', 'memory beyond which its processes are killed, e.g. 1G, 80%; systemd only', LIMIT_FORM, parseLimit),
-  nice: resource('nice', 'how far it stands back from others for the CPU, -20 (first) to 19 (last)', NICE_FORM, parseNice),
+  'memory-high': resource(
+    'memoryHigh',
+    'above this much memory, systemd slows the gateway down, e.g. 800M or 60%; systemd only',
+    LIMIT_FORM,
+    parseLimit,
+  ),
+  'memory-max': resource(
+    'memoryMax',
+    'above this much memory, the kernel kills processes of the gateway, e.g. 1G or 80%; systemd only',
+    LIMIT_FORM,
+    parseLimit,
+  ),
+  nice: resource('nice', 'priority of the gateway for the CPU, from -20 (first) to 19 (last)', NICE_FORM, parseNice),
   'cpu-weight': resource(
     'cpuWeight',
-    "its share of a busy CPU, 1 to 10000, where others' is 100; systemd only",
+    'share of a busy CPU, from 1 to 10000; other services have 100; systemd only',
     CPU_WEIGHT_FORM,
     parseCpuWeight,
   ),
   'keep-awake': {
-    description: 'keep the machine from going to sleep while the gateway runs (default: off); systemd and launchd',
+    description: 'keep the machine awake while the gateway runs (default: off); systemd and launchd only',
     options: ON_OFF,
     defaultText: 'off',
     parse: (text, name) => ({resources: {keepAwake: parseOnOff(text, name) ? true : null}}),
@@ -197,6 +208,6 @@ export function declared(given: ReadonlyMap<SettingName, Partial<SettingRequest>
 export function together(parts: readonly Partial<SettingRequest>[]): SettingRequest {
   const whole = merged(parts)
   const {enabled, intervalSec} = whole.heartbeat
-  if (enabled === false && intervalSec !== undefined) throw usageError('--heartbeat-interval: there is no interval with --heartbeat off')
+  if (enabled === false && intervalSec !== undefined) throw usageError('--heartbeat-interval cannot be used with --heartbeat off')
   return whole
 }

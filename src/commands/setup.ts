@@ -35,11 +35,12 @@ interface RepairReport {
 }
 
 export default class Setup extends ServiceCommand<typeof Setup> {
-  static override summary = 'Find the gateway, ask what cannot be known, show the plan, install, and wait until it is alive'
+  static override summary = 'Install the gateway step by step: find it, ask a few questions, show the plan, start it'
   static override description =
-    `Asks little, and each question has a default; a question whose flag is given is not asked. Nothing is changed before you have seen the
-whole plan and agreed to it. Run again on a service that is installed, it shows what would change, and offers to repair what doctor finds.
-Ctrl-C at a question changes nothing; later what was under way is taken back. With --yes nothing is asked, and no terminal is needed.`
+    `Every question has a default answer. A flag answers its question in advance. Nothing changes before you have seen the whole plan and agreed to it.
+For a service that is already installed, setup shows what would change and offers to repair what doctor finds.
+Ctrl-C at a question changes nothing. Ctrl-C during a later step undoes that step.
+With --yes, setup asks nothing and needs no terminal.`
   static override examples = [
     '<%= config.bin %> setup',
     'sudo <%= config.bin %> setup',
@@ -53,14 +54,14 @@ Ctrl-C at a question changes nothing; later what was under way is taken back. Wi
     ...notifyFlags,
     ...dryRunFlag,
     ...timeoutFlag,
-    yes: Flags.boolean({char: 'y', description: 'ask nothing: what no flag says is as its default, and the plan is applied'}),
+    yes: Flags.boolean({char: 'y', description: 'ask nothing: use the default answers where no flag is given, and apply the plan'}),
     fix: Flags.string({
-      description: 'which findings to repair: their ids, or all, safe (default: what ends nothing that works), none',
+      description: 'findings to repair: their ids, or all, none, or safe (default: fixes that do not stop a working gateway)',
       helpValue: '<ids>',
       multiple: true,
       delimiter: ',',
     }),
-    force: Flags.boolean({description: 'replace our own files even where they were edited by hand'}),
+    force: Flags.boolean({description: 'replace files of hermes-svc even if they were edited by hand'}),
   }
 
   /** Of what is said on stderr. */
@@ -72,9 +73,9 @@ Ctrl-C at a question changes nothing; later what was under way is taken back. Wi
     this.requireKnownFixes()
     await managersHere(this.host)
     if (!this.isAsking && !this.flags.yes && !this.flags['dry-run']) {
-      throw usageError('There is no terminal to ask on', [
-        'hermes-svc setup --yes   # every question answered by its flag, else as its default',
-        'hermes-svc setup --dry-run   # shows what that would do',
+      throw usageError('setup needs a terminal to ask its questions, and there is none', [
+        'hermes-svc setup --yes   # answers each question with its flag or its default',
+        'hermes-svc setup --dry-run   # shows what setup would do',
       ])
     }
     // From here on a signal ends it in good order.
@@ -88,7 +89,7 @@ Ctrl-C at a question changes nothing; later what was under way is taken back. Wi
       force: this.flags.force,
     }
     const repairs = await loadChecks((settled.answers.fix?.value as string[] | undefined) ?? [])
-    const tasks = await this.during('see what is to change', () => planTasks(settled.target, request, repairs))
+    const tasks = await this.during('work out what to change', () => planTasks(settled.target, request, repairs))
     return this.flags['dry-run'] ? this.showOnly(settled, tasks) : this.apply(settled, tasks)
   }
 
@@ -128,7 +129,7 @@ Ctrl-C at a question changes nothing; later what was under way is taken back. Wi
   /** Without a terminal. Throws a usage error where only a person can tell. */
   private defaultOf({id, default: value}: Question): string | readonly string[] | undefined {
     if (value === undefined && (id === 'run-as' || id === 'run-as-name')) {
-      throw usageError('--run-as is needed: as root, say which user the gateway runs as', ['hermes-svc setup --yes --run-as USER'])
+      throw usageError('setup needs --run-as: root must name the user that the gateway runs as', ['hermes-svc setup --yes --run-as USER'])
     }
     // A gateway that was not found is missed by the installation, which says where it was looked for.
     return value
@@ -166,7 +167,7 @@ Ctrl-C at a question changes nothing; later what was under way is taken back. Wi
     let changed = false
     const confirm = async (plan: Plan): Promise<boolean> => {
       if (isApproved(plan, approved) || (await confirmPlan(this.host, plan, this.flags.yes))) return true
-      throw changed ? cancelled('what was repaired stays so') : nothingChanged()
+      throw changed ? cancelled('the repairs so far stay in place') : nothingChanged()
     }
     let outcome: string | null = null
     for (const {repairs, makePlan} of tasks) {
@@ -257,12 +258,12 @@ Ctrl-C at a question changes nothing; later what was under way is taken back. Wi
     const {fix = []} = this.flags
     const unknown = fix.find((id) => !known.includes(id))
     if (unknown !== undefined) {
-      throw usageError(`--fix: there is no finding ${JSON.stringify(unknown)}${didYouMean(unknown, known)}`, [
+      throw usageError(`--fix: unknown finding ${JSON.stringify(unknown)}${didYouMean(unknown, known)}`, [
         `--fix takes: ${known.join(', ')}`,
       ])
     }
     const word = FIX_WORDS.find((one) => fix.includes(one))
-    if (word !== undefined && fix.length > 1) throw usageError(`--fix: ${word} stands alone`)
+    if (word !== undefined && fix.length > 1) throw usageError(`--fix: ${word} cannot be combined with other values`)
   }
 }
 
@@ -270,7 +271,7 @@ Ctrl-C at a question changes nothing; later what was under way is taken back. Wi
 const NO_TERMINAL_WIDTH = 120
 /** What `--fix` takes beside ids, alone. */
 const FIX_WORDS = ['all', 'safe', 'none']
-const LATER = 'What the installation changes can be planned once that is repaired; it is shown then.'
+const LATER = 'hermes-svc shows the plan for the installation after these repairs.'
 
 function isCancellation(error: unknown): boolean {
   const isOurs = error instanceof ServiceError && error.exitStatus === ExitStatus.cancelled

@@ -27,11 +27,13 @@ interface Run {
 
 export default class Smoke extends ServiceCommand<typeof Smoke> {
   static override args = {}
-  static override summary = 'Try everything end to end, with a stand-in gateway under a throw-away name'
-  static override description = `The life cycle, then doctor and fix: the service is broken in four ways, each is found and cured.
-On this machine's own service manager; where there is none, or with --isolated, as root in a throw-away machine that boots one
-(Debian packages systemd-container, dbus-user-session, libpam-systemd, python3). Everything is taken away again, also after Ctrl-C; what was left by
-one that was killed, the next one takes away. Ends with 4 if it can be tried neither way.`
+  static override summary = 'Test hermes-svc on this machine, with a stand-in gateway under a temporary name'
+  static override description =
+    `First tests install, start, stop and the other steps in the life of a service. Then breaks the service in four ways, and tests that doctor finds and fix repairs each of them.
+Uses the service manager of this machine. With --isolated, or if there is no service manager, it boots one in a temporary machine.
+That needs root and the Debian packages systemd-container, dbus-user-session, libpam-systemd and python3.
+The test removes everything that it made, also after Ctrl-C. If it is killed, the next run of smoke removes what is left.
+Ends with 4 if neither way is possible on this machine.`
   static override examples = [
     '<%= config.bin %> smoke',
     '<%= config.bin %> smoke --isolated --junit smoke.xml',
@@ -39,15 +41,15 @@ one that was killed, the next one takes away. Ends with 4 if it can be tried nei
   ]
   static override flags = {
     ...annotationsFlag,
-    isolated: Flags.boolean({description: "do not touch this machine's own services: boot a throw-away one"}),
+    isolated: Flags.boolean({description: 'do not touch the services of this machine: boot a temporary machine for the test'}),
     only: Flags.string({
-      description: 'only these steps or groups (life-cycle, doctor), and what they need; several with commas',
+      description: 'run only these steps or groups (life-cycle, doctor) and the steps they need, separated by commas',
       helpValue: '<names>',
       multiple: true,
       delimiter: ',',
     }),
-    junit: Flags.string({description: 'write the result as JUnit XML too', helpValue: '<file>'}),
-    timeout: durationFlag('--timeout', 'how long it may take (default: 5m)'),
+    junit: Flags.string({description: 'also write the result to this file as JUnit XML', helpValue: '<file>'}),
+    timeout: durationFlag('--timeout', 'how long the test may take (default: 5m)'),
   }
 
   protected async execute(): Promise<CommandResult> {
@@ -70,7 +72,7 @@ one that was killed, the next one takes away. Ends with 4 if it can be tried nei
     }
     await this.annotate(({stepAnnotations}) => stepAnnotations(done))
     this.print(
-      ok ? `All ${done.length} steps passed in ${duration(durationMs)}.` : 'The self-test failed; everything was taken away again.',
+      ok ? `All ${done.length} steps passed in ${duration(durationMs)}.` : 'The self-test failed. It has removed everything that it made.',
     )
     return {exitStatus: ok ? ExitStatus.ok : ExitStatus.failed, json: {ok, isolated, durationMs, steps: done}}
   }
@@ -81,7 +83,7 @@ one that was killed, the next one takes away. Ends with 4 if it can be tried nei
     const timer = setTimeout(() => limit.abort(timedOut(timeoutMs)), timeoutMs)
     const cancel = this.cancelSignal
     cancel.addEventListener('abort', () => {
-      this.note('Cancelled: taking everything away again. Press Ctrl-C again to leave that to the next smoke.')
+      this.note('Cancelled: removing everything that the test made. To leave this to the next run of smoke, press Ctrl-C again.')
       limit.abort(cancelledError())
     })
     try {
@@ -130,7 +132,7 @@ one that was killed, the next one takes away. Ends with 4 if it can be tried nei
 }
 
 function timedOut(timeoutMs: number): ServiceError {
-  return new ServiceError(`not done within the time limit of ${timeoutMs / 1000} s (--timeout)`, {
+  return new ServiceError(`the test was not done after ${timeoutMs / 1000} s, its time limit (--timeout)`, {
     code: 'smoke-timeout',
     exitStatus: ExitStatus.failed,
   })

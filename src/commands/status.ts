@@ -15,10 +15,10 @@ import {ServiceCommand} from './service-command.js'
 const WATCH_EVERY_MS = 2000
 
 export default class Status extends ServiceCommand<typeof Status> {
-  static override summary = 'Say whether the bot runs and is online, and show its service in full'
-  static override description =
-    `Reads only. Ends with 0 if the gateway is alive and supervised (or starting, or draining), 1 if something is wrong with it or with one of its
-platforms, 3 if it is not running, 4 if that cannot be told or there is no such service.`
+  static override summary = 'Show whether the gateway runs and is online, and the details of its service'
+  static override description = `Changes nothing.
+Ends with 0 if the gateway is alive and its service manager supervises it (also while it starts or drains), with 1 if the gateway or one of its platforms has a problem,
+with 3 if the gateway is not running, and with 4 if hermes-svc cannot tell or the service does not exist.`
   static override examples = [
     '<%= config.bin %> status',
     '<%= config.bin %> status --profile work --json',
@@ -27,19 +27,19 @@ platforms, 3 if it is not running, 4 if that cannot be told or there is no such 
 
   static override flags = {
     ...wedgeWindowFlag,
-    watch: Flags.boolean({description: 'show it on the terminal and look again every 2 s, until q is pressed'}),
+    watch: Flags.boolean({description: 'refresh the screen every 2 s until you press q'}),
   }
 
   protected async execute(): Promise<CommandResult> {
     if (this.flags.watch) return this.watch()
-    const {lines, exitStatus, json} = await this.during('see whether the gateway is alive', () => this.look())
+    const {lines, exitStatus, json} = await this.during('check whether the gateway is alive', () => this.look())
     for (const line of lines) this.print(line)
     return {exitStatus, json}
   }
 
   private async watch(): Promise<CommandResult> {
-    if (this.flags.json) throw usageError('--watch: a document is printed once; ask for it as often as it is needed')
-    if (!this.host.stdoutIsTty) throw usageError('--watch: what it prints is for a terminal')
+    if (this.flags.json) throw usageError('--watch cannot be used with --json')
+    if (!this.host.stdoutIsTty) throw usageError('--watch needs a terminal')
     const {watch} = await import('../ui/watch.js')
     let exitStatus: ExitStatus = ExitStatus.ok
     const signal = this.cancelSignal

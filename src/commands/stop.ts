@@ -6,15 +6,15 @@ import {allFlag, type CommandResult, dryRunFlag, timeoutFlag, wedgeWindowFlag} f
 import {ServiceCommand} from './service-command.js'
 
 export default class Stop extends ServiceCommand<typeof Stop> {
-  static override summary = 'Stop the gateway and keep it down, over a reboot too'
+  static override summary = 'Stop the gateway and keep it stopped, also after a reboot'
   static override examples = ['<%= config.bin %> stop', '<%= config.bin %> stop --until-boot', '<%= config.bin %> stop --all']
   static override flags = {
     ...allFlag,
     ...dryRunFlag,
     ...timeoutFlag,
     ...wedgeWindowFlag,
-    force: Flags.boolean({description: 'do not wait for what the gateway is working on'}),
-    'until-boot': Flags.boolean({description: 'stop it for now only: it is still meant to run, and starts again at the next boot'}),
+    force: Flags.boolean({description: 'do not wait for the gateway to finish its work'}),
+    'until-boot': Flags.boolean({description: 'stop the gateway only until the next boot, when it starts again'}),
   }
 
   protected execute(): Promise<CommandResult> {

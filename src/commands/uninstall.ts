@@ -5,8 +5,9 @@ import {allFlag, type CommandResult, dryRunFlag, timeoutFlag, yesFlag} from './b
 import {ServiceCommand} from './service-command.js'
 
 export default class Uninstall extends ServiceCommand<typeof Uninstall> {
-  static override summary = 'Stop the gateway and remove its service; its home is kept'
-  static override description = 'A unit that another tool wrote stays, and goes on running: only what hermes-svc added to it is removed.'
+  static override summary = 'Stop the gateway and remove its service, but keep its home'
+  static override description =
+    'If another tool wrote the unit, the unit stays and its gateway keeps running. hermes-svc removes only what it has added.'
   static override examples = ['<%= config.bin %> uninstall', '<%= config.bin %> uninstall --dry-run']
   static override flags = {...allFlag, ...dryRunFlag, ...yesFlag, ...timeoutFlag}
 

@@ -82,7 +82,7 @@ export function complete(tree: CommandTree, words: readonly string[], live: Live
   return theseWords(flagsOf(command.flags.filter((flag) => isPossible(flag, command, typed))))
 }
 
-const HELP: FlagShape = {name: 'help', about: 'show what there is'}
+const HELP: FlagShape = {name: 'help', about: 'show the commands'}
 const VERSION: FlagShape = {name: 'version', about: 'show the version'}
 
 function theseWords(candidates: readonly Candidate[]): Completion {
@@ -106,7 +106,7 @@ function firstWords({commands, topics, helpPages}: CommandTree, isHelp: boolean)
   const found = [
     ...ids.map((word) => ({word, about: commands[word]?.about ?? ''})),
     ...Object.entries(topics).flatMap(([word, about]) => (ids.includes(word) ? [] : [{word, about}])),
-    ...(isHelp ? pages : [{word: 'help', about: 'show what a command does, and its flags'}]),
+    ...(isHelp ? pages : [{word: 'help', about: 'show what a command does and its flags'}]),
   ]
   return found.sort((a, b) => (a.word < b.word ? -1 : 1))
 }

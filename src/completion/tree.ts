@@ -76,7 +76,7 @@ function checkIds(commands: Readonly<Record<string, ManifestCommand>>): string[]
   return Object.keys(commands).flatMap((id) => (id.startsWith('fix:') ? [id.slice('fix:'.length)] : []))
 }
 
-const HELP: FlagShape = {name: 'help', about: 'show what it does, and its flags'}
+const HELP: FlagShape = {name: 'help', about: 'show what this command does and its flags'}
 
 function flagShapes(flag: ManifestFlag, isBare: boolean): FlagShape[] {
   if (flag.hidden) return []

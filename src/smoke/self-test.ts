@@ -84,7 +84,7 @@ class SelfTest {
       const result = await this.service.hermesSvc('install')
       if ((JSON.parse(result.stdout) as {changed: boolean}).changed) throw new Error(`it changed something: ${result.stdout}`)
       await this.service.hermesSvc('diff')
-      return 'already up to date, no difference'
+      return 'already up to date, no differences'
     },
     killed: () => this.signalled('SIGKILL'),
     'planned-restart': () => this.signalled(GatewaySignal.restart),

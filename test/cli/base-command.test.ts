@@ -151,13 +151,13 @@ describe('a command', () => {
     [['--wibble', '-z'], 'unknown flag: --wibble, -z'],
     [['extra'], 'Unexpected argument: extra'],
     [['--home'], 'Flag --home expects a value'],
-    [['--home', ''], '--home must not be empty'],
+    [['--home', ''], '--home needs a value, but the value is empty'],
     [['--jsno=1'], 'unknown flag: --jsno=1 (did you mean --json?)'],
     [['--scope', 'all'], 'Expected --scope=all to be one of: user, system'],
     [['--scope', 'sytem'], 'Expected --scope=sytem to be one of: user, system (did you mean system?)'],
     [['--manager', 'system'], 'Expected --manager=system to be one of: systemd, launchd, s6, run (did you mean systemd?)'],
     [['--count', 'x'], 'Expected an integer but received: x'],
-    [['--timeout', '0'], '--timeout "0": it must be a time such as 500ms, 30s (or 30), 2m or 1h, from 1ms to 24h'],
+    [['--timeout', '0'], '--timeout "0": must be a time such as 500ms, 30s (or 30), 2m or 1h, from 1ms to 24h'],
     [['-p', 'a', '-p', 'b'], 'Flag --profile can only be specified once'],
   ])('refuses %j in one line', async (args, message) => {
     expect(await run(args)).toBe(2)

@@ -98,7 +98,7 @@ describe('apply', () => {
     expect(second).toMatchObject({code: 0, ok: true, changed: false, first: {acts: [], changed: false, outcome: null, differing: []}})
     expect(files(machine)).toEqual(before)
     expect(machine.verbs).toEqual([])
-    expect((await apply(machine, text)).stdout).toContain('Services: 1, all as declared; nothing was changed')
+    expect((await apply(machine, text)).stdout).toContain('Services: 1, all match the document; nothing was changed')
   })
 
   it('changes what differs, restarts for it once, and has what is not declared be the default', async () => {
@@ -179,7 +179,7 @@ describe('apply', () => {
     await apply(machine, one())
     const nothing = 'schemaVersion: 1\nservices: []\n'
     const left = await apply(machine, nothing)
-    expect(left).toMatchObject({code: 0, stdout: expect.stringContaining('not declared, and left as it is')})
+    expect(left).toMatchObject({code: 0, stdout: expect.stringContaining('not in the document, stays as it is')})
     expect(left.stderr).toContain('--prune')
     expect(machine.shown).toMatchObject({ActiveState: 'active'})
     expect((await applied(machine, nothing)).first).toMatchObject({declared: false, acts: [], changed: false})
@@ -247,14 +247,16 @@ describe('apply', () => {
     const failed = await applied(machine, text, [], {CREDENTIALS_DIRECTORY: '/run/creds'})
     expect(failed).toMatchObject({
       ...{code: 1, changed: false},
-      first: {error: {code: 'no-value', message: `${FILE}:6:10: env.A: fromEnv GIVEN: it is not set here, so it has no value to take`}},
+      first: {error: {code: 'no-value', message: `${FILE}:6:10: env.A: fromEnv GIVEN: GIVEN is not set in your environment`}},
     })
     for (const [kind, name] of [
       ['fromFile', '/run/none'],
       ['fromCredential', 'none'],
     ] as const) {
       const {first} = await applied(machine, one(`env: {A: {${kind}: ${name}}}`))
-      expect(first.error).toMatchObject({code: 'no-value', message: expect.stringContaining(`${kind} ${name}: there is no such`)})
+      const what = kind === 'fromFile' ? 'file' : 'credential'
+      const message = expect.stringContaining(`${kind} ${name}: the ${what} does not exist`)
+      expect(first.error).toMatchObject({code: 'no-value', message})
     }
   })
 
@@ -274,14 +276,14 @@ describe('apply', () => {
     ['--run-as', 'a'],
   ])('is about no one service: %s', async (...flag) => {
     const result = await apply(new FakeSystemd(), one(), flag)
-    expect(result).toMatchObject({code: 2, stderr: expect.stringContaining(`${flag[0]}: which services are meant`)})
+    expect(result).toMatchObject({code: 2, stderr: expect.stringContaining(`${flag[0]} cannot be used with apply`)})
   })
 
   it('refuses two services of one home', async () => {
     const result = await apply(new FakeSystemd(), `${one()}\n  - {home: ${HOME}, scope: user}\n`)
     expect(result).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining(`${FILE}:5:5: services[1]: its home ${HOME} is that of ${FILE}:3:5`),
+      stderr: expect.stringContaining(`${FILE}:5:5: services[1] has the same home as ${FILE}:3:5`),
     })
   })
 

@@ -69,7 +69,7 @@ describe('doctor with words', () => {
     [['zombi-pid'], 'there is neither a check nor a profile zombi-pid (did you mean zombie-pid?)'],
     [['work', 'play'], 'work and play: at least one of them is no check'],
     [['path', '--skip', 'disk'], '--skip: which checks are to look is said already'],
-    [['path', 'work', '--all'], 'work is one profile, and --all is about all of them'],
+    [['path', 'work', '--all'], 'type either the profile work or --all, not both'],
   ])('refuses %j', async (args, reason) => {
     const {status} = await typed(await installed(), ...args)
     expect({status, message: (JSON.parse(stdout) as {error: {message: string}}).error.message}).toEqual({status: 2, message: reason})

@@ -26,10 +26,10 @@ describe('a time that a flag takes', () => {
 
   it('is refused with the flag, what it takes, its range and the reason', () => {
     expect(() => parseDurationMs('2h', RANGE)).toThrow(
-      '--timeout "2h": it must be a time such as 500ms, 30s (or 30), 2m or 1h, from 1ms to 1h',
+      '--timeout "2h": must be a time such as 500ms, 30s (or 30), 2m or 1h, from 1ms to 1h',
     )
     expect(() => parseDurationMs('91', SECONDS)).toThrow(
-      '--every "91": it must be a time such as 30s (or 30), 2m or 1h, from 1s to 90s; else nobody waits',
+      '--every "91": must be a time such as 30s (or 30), 2m or 1h, from 1s to 90s; else nobody waits',
     )
   })
 

@@ -96,29 +96,33 @@ describe('the document of a machine', () => {
     ['schemaVersion: 1\nservices: {}', 'f.yaml:2:11: services must be a list', false],
     ['- a', 'f.yaml:1:1: the document must be a mapping', false],
     ['', 'f.yaml:1:1: the document must be a mapping', false],
-    [`${head('  - {}')}\nservice: []`, 'f.yaml:4:1: the document: there is no key "service" (did you mean services?)', false],
-    [head('  - profile: a\n    watchdgo: 5'), 'f.yaml:4:5: services[0]: there is no key "watchdgo" (did you mean watchdog?)', false],
+    [`${head('  - {}')}\nservice: []`, 'f.yaml:4:1: the document: unknown key "service" (did you mean services?)', false],
+    [head('  - profile: a\n    watchdgo: 5'), 'f.yaml:4:5: services[0]: unknown key "watchdgo" (did you mean watchdog?)', false],
     [head('  - a'), 'f.yaml:3:5: services[0] must be a mapping', false],
-    [head('  - watchdog: 0'), 'f.yaml:3:15: watchdog "0": it must be a number of ticks, 1 to 100, or off', true],
-    [head('  - restart-delay: soon'), 'f.yaml:3:20: restart-delay "soon": it must be a time', true],
-    [head('  - heartbeat: maybe'), 'f.yaml:3:16: heartbeat "maybe": it is one of: on, off', false],
-    [head('  - heartbeat: [on]'), 'f.yaml:3:16: heartbeat: it must be a text', false],
-    [head('  - watchdog:'), 'f.yaml:3:14: watchdog: which value? It is a text', false],
-    [head('  - state: runing'), 'f.yaml:3:12: state "runing": it is one of: running, stopped (did you mean running?)', false],
-    [head('  - scope: machine'), 'f.yaml:3:12: scope "machine": it is one of: user, system', false],
+    [head('  - watchdog: 0'), 'f.yaml:3:15: watchdog "0": must be a number of ticks from 1 to 100, or off', true],
+    [head('  - restart-delay: soon'), 'f.yaml:3:20: restart-delay "soon": must be a time', true],
+    [head('  - heartbeat: maybe'), 'f.yaml:3:16: heartbeat "maybe": must be one of: on, off', false],
+    [head('  - heartbeat: [on]'), 'f.yaml:3:16: heartbeat must be a text', false],
+    [head('  - watchdog:'), 'f.yaml:3:14: watchdog has no value: it must be a text', false],
+    [head('  - state: runing'), 'f.yaml:3:12: state "runing": must be one of: running, stopped (did you mean running?)', false],
+    [head('  - scope: machine'), 'f.yaml:3:12: scope "machine": must be one of: user, system', false],
     [head('  - home: here'), 'f.yaml:3:11: home must be an absolute path, not "here"', false],
-    [head('  - profile: A b'), 'f.yaml:3:14: "A b" is no profile name', false],
+    [head('  - profile: A b'), 'f.yaml:3:14: "A b" is not a profile name', false],
     [head("  - account: ''"), 'f.yaml:3:14: account must not be empty', false],
     [head('  - env: {2A: x}'), 'f.yaml:3:15: env: "2A": not the name of a variable', false],
     [head('  - env: {HERMES_HOME: x}'), 'f.yaml:3:24: env: "HERMES_HOME": this variable is decided by the service itself', true],
-    [head('  - env: {A: {fromEnv: B, fromFile: /c}}'), 'f.yaml:3:14: env.A: it is a mapping with one of: fromEnv, fromFile', false],
-    [head('  - env: {A: {}}'), 'f.yaml:3:14: env.A: it is a mapping with one of', false],
-    [head('  - env: {A: {fromVault: B}}'), 'f.yaml:3:15: env.A: there is no key "fromVault"', false],
-    [head('  - env: {A: {fromFile: b}}'), 'f.yaml:3:25: env.A.fromFile: it must be an absolute path', false],
-    [head('  - env: {A: {fromCredential: a/b}}'), 'f.yaml:3:31: env.A.fromCredential: it must be the name of a credential', true],
-    [head('  - env: {A: [b]}'), 'f.yaml:3:14: env.A: it must be a text, or a mapping with one of: fromEnv', false],
+    [
+      head('  - env: {A: {fromEnv: B, fromFile: /c}}'),
+      'f.yaml:3:14: env.A must be a mapping with exactly one of: fromEnv, fromFile',
+      false,
+    ],
+    [head('  - env: {A: {}}'), 'f.yaml:3:14: env.A must be a mapping with exactly one of', false],
+    [head('  - env: {A: {fromVault: B}}'), 'f.yaml:3:15: env.A: unknown key "fromVault"', false],
+    [head('  - env: {A: {fromFile: b}}'), 'f.yaml:3:25: env.A.fromFile must be an absolute path', false],
+    [head('  - env: {A: {fromCredential: a/b}}'), 'f.yaml:3:31: env.A.fromCredential must be the name of a credential', true],
+    [head('  - env: {A: [b]}'), 'f.yaml:3:14: env.A must be a text, or a mapping with one of: fromEnv', false],
     [head('  - notify: nobody-knows'), 'f.yaml:3:13: notify: the target', true],
-    [head('  - notify-on: {fromEnv: A}'), 'f.yaml:3:16: notify-on: it must be a text', false],
+    [head('  - notify-on: {fromEnv: A}'), 'f.yaml:3:16: notify-on must be a text', false],
     [head('  - profile: a\n    profile: b'), 'f.yaml:4:5: Map keys must be unique', true],
     [head('  - profile: "a'), 'Missing closing "quote', false],
   ])('is refused with the place: %s', async (text, message, isOfSchema) => {
@@ -141,12 +145,12 @@ describe('the document of a machine', () => {
   })
 
   it('is refused at once where brackets never close, for which the parser takes minutes', async () => {
-    expect(await problems(`a:\n${'{'.repeat(8192)}`)).toEqual(['f.yaml:2: more than 100 brackets are open here'])
+    expect(await problems(`a:\n${'{'.repeat(8192)}`)).toEqual(['f.yaml:2: brackets are nested more than 100 deep here'])
   })
 
   it('does not grow by aliases within aliases', async () => {
     const lines = ['a0: &a0 [x, x]', ...Array.from({length: 40}, (_, index) => `a${index + 1}: &a${index + 1} [*a${index}, *a${index}]`)]
-    expect((await problems(lines.join('\n')))[0]).toContain('there is no key "a0"')
+    expect((await problems(lines.join('\n')))[0]).toContain('unknown key "a0"')
   })
 })
 

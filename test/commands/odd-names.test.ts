@@ -13,7 +13,7 @@ describe('a name that every object has', () => {
   })
 
   it.each(NAMES)('is not a variable that is set here: %s', (name) => {
-    expect(() => definitionRequest(new FakeHost(), {env: [name]})).toThrow(`--env ${name}: it is not set here`)
+    expect(() => definitionRequest(new FakeHost(), {env: [name]})).toThrow(`--env ${name}: ${name} is not set in your environment`)
   })
 
   it.each(NAMES)('is a property of a unit only if systemctl says so: %s', (name) => {

@@ -55,16 +55,16 @@ describe('the settings of a service', () => {
   })
 
   it.each([
-    [['restart-delay=soon'], 'restart-delay "soon": it must be a time'],
-    [['heartbeat=off', 'heartbeat-interval=5s'], 'there is no interval'],
+    [['restart-delay=soon'], 'restart-delay "soon": must be a time'],
+    [['heartbeat=off', 'heartbeat-interval=5s'], 'cannot be used with --heartbeat off'],
     [['env.2=x'], '--env'],
-    [['env.NOT_SET_HERE'], 'it has no value to take'],
-    [['memory-max=lots'], 'memory-max "lots": it must be a size of at least 64M'],
-    [['memory-max=63M'], 'it must be a size of at least 64M'],
-    [['memory-high=101%'], 'it must be a size of at least 64M'],
-    [['nice=20'], 'nice "20": it must be a whole number, -20 (first) to 19 (last), or none'],
-    [['cpu-weight=0'], 'cpu-weight "0": it must be a whole number, 1 to 10000'],
-    [['watchdog=0'], 'watchdog "0": it must be a number of ticks'],
+    [['env.NOT_SET_HERE'], 'NOT_SET_HERE is not set in your environment'],
+    [['memory-max=lots'], 'memory-max "lots": must be a size of at least 64M'],
+    [['memory-max=63M'], 'must be a size of at least 64M'],
+    [['memory-high=101%'], 'must be a size of at least 64M'],
+    [['nice=20'], 'nice "20": must be a whole number, -20 (first) to 19 (last), or none'],
+    [['cpu-weight=0'], 'cpu-weight "0": must be a whole number, 1 to 10000'],
+    [['watchdog=0'], 'watchdog "0": must be a number of ticks'],
   ])('refuse %j in one sentence', (words, message) => {
     const refusal = () => setRequest(host, words)
     expect(refusal).toThrow(ServiceError)

@@ -73,7 +73,7 @@ await describeOnSystemd('the services of a machine as one document', (machine) =
     expect(again).toMatchObject({ok: true, changed: false})
     expect(acts(again)).toEqual([[], [], []])
     expect(await pids()).toEqual(before)
-    expect((await apply()).stdout.trim().split('\n').at(-1)).toBe('Services: 3, all as declared; nothing was changed')
+    expect((await apply()).stdout.trim().split('\n').at(-1)).toBe('Services: 3, all match the document; nothing was changed')
     // The value went where the gateway reads it, and nowhere else.
     expect(await third.sh('cat "$1/gateway.env"', [third.support])).toContain(SECRET)
   })
@@ -111,7 +111,10 @@ await describeOnSystemd('the services of a machine as one document', (machine) =
       '/etc/exported.yaml',
     ]
     const result = await machine().exec(argv, {timeoutMs: 90_000})
-    expect(result, result.stderr).toMatchObject({code: 0, stdout: expect.stringContaining('3, all as declared; nothing was changed')})
+    expect(result, result.stderr).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('3, all match the document; nothing was changed'),
+    })
     // A user exports what is theirs.
     const own = await hermesSvc(machine(), ['export', '--json'], {user: ann})
     expect(own.json<{services: {account: string}[]}>().services.map(({account}) => account)).toEqual(['ann', 'ann'])
@@ -191,7 +194,7 @@ await describeOnSystemd('the services of a machine as one document', (machine) =
   it('uninstalls what is not declared with --prune alone, of whichever user, and leaves nothing of it', async () => {
     await machine().writeText(FILE, 'schemaVersion: 1\nservices: [{profile: work, scope: user, account: ann, watchdog: 7, env: {A: b}}]\n')
     const left: CommandResult = await apply()
-    expect(left.stdout).toContain('not declared, and left as it is')
+    expect(left.stdout).toContain('not in the document, stays as it is')
     expect((await reports()).map(({actual}) => actual)).toEqual(['running', 'running', 'running'])
     const pid = await second.mainPid()
     const pruned = await applied(['--prune'])

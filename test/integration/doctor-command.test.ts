@@ -152,7 +152,7 @@ await describeOnSystemd('doctor and fix as commands', (machine) => {
 
     it('is for a terminal alone', async () => {
       const {code, stderr} = await service.run('status', ['--watch'])
-      expect({code, stderr}).toMatchObject({code: 2, stderr: expect.stringContaining('for a terminal') as string})
+      expect({code, stderr}).toMatchObject({code: 2, stderr: expect.stringContaining('--watch needs a terminal') as string})
     })
   })
 

@@ -272,7 +272,7 @@ function existingServices(machine: () => Machine, scope: Scope): void {
     expect(await service.show('RestartUSec', 'TimeoutStopUSec', 'RestartPreventExitStatus')).toEqual(['1s', '4min 10s', '78'])
     // What the unit has of itself by its WorkingDirectory= stays so: the file system of the home is mounted first.
     if (scope === 'system') expect((await service.show('RequiresMountsFor'))[0]?.split(' ')).toContain(service.home)
-    expect((await service.must('diff')).stdout).toContain('is as rendered')
+    expect((await service.must('diff')).stdout).toContain(': no differences')
     expect((await service.must('install', ['--json'])).json()).toMatchObject({changed: false})
 
     await service.must('restart')
@@ -400,7 +400,7 @@ function existingServices(machine: () => Machine, scope: Scope): void {
     }
     expect((await service.must('install', ['--json'])).json()).toMatchObject({changed: false})
     await service.must('install', ['--force'])
-    expect((await service.must('diff')).stdout).toContain('is as rendered')
+    expect((await service.must('diff')).stdout).toContain(': no differences')
     await service.must('uninstall')
   })
 
@@ -432,7 +432,7 @@ function existingServices(machine: () => Machine, scope: Scope): void {
     const stale = await service.run('diff', ['--json'])
     expect([stale.code, stale.json()]).toMatchObject([1, {needsReload: true}])
     await service.must('install')
-    expect((await service.must('diff')).stdout).toContain('is as rendered')
+    expect((await service.must('diff')).stdout).toContain(': no differences')
     await service.must('uninstall')
   })
 
@@ -442,7 +442,7 @@ function existingServices(machine: () => Machine, scope: Scope): void {
     expect(await service.status()).toMatchObject({exit: 0, installed: 'own', actual: 'running'})
     expect((await service.must('status')).stdout).toMatch(/\binstalled +yes\n/)
     expect((await service.must('list')).stdout).not.toContain('adopted')
-    expect((await service.must('diff')).stdout).toContain('is as rendered')
+    expect((await service.must('diff')).stdout).toContain(': no differences')
     expect((await service.must('doctor')).stdout).toContain('no findings')
     const pid = await service.mainPid()
     expect((await service.must('install')).stdout).toContain('already up to date')
@@ -464,7 +464,7 @@ function existingServices(machine: () => Machine, scope: Scope): void {
     await writeUnit(service, upstreamUnit(service))
     await service.must('restart')
     expect(await environment()).toContain('MY_SECRET=1')
-    expect((await service.must('diff')).stdout).toContain('is as rendered')
+    expect((await service.must('diff')).stdout).toContain(': no differences')
     expect((await service.must('doctor')).stdout).toContain('no findings')
     await service.must('uninstall')
   })

@@ -285,8 +285,8 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
       expect([all.code, ...all.stdout.split('\n')]).toEqual([
         0,
         expect.stringMatching(/^hermes-gateway\.service: alive \(pid \d+: .+\); updated_at is 2.*\+00:00$/),
-        expect.stringMatching(/^hermes-gateway-absent\.service: nothing to tick: .* \(and no service is installed\)$/),
-        expect.stringMatching(/^hermes-gateway-stopped\.service: nothing to tick: the gateway is dead: /),
+        expect.stringMatching(/^hermes-gateway-absent\.service: no tick: .* \(and no service is installed\)$/),
+        expect.stringMatching(/^hermes-gateway-stopped\.service: no tick: the gateway is dead: /),
         '',
       ])
       const one = (await running.must('heartbeat', ['--json'])).json<TickJson>()

@@ -167,7 +167,7 @@ function transactions(machine: () => Machine, scope: Scope): void {
       expect(await service.definition()).toEqual(before)
       await service.comesUp(pid)
       expect(await service.status()).toMatchObject({exit: 0, desired: 'running', enabled: true, failuresInARow: 0})
-      expect((await service.must('diff')).stdout).toContain('is as rendered')
+      expect((await service.must('diff')).stdout).toContain(': no differences')
     })
   })
 

@@ -539,9 +539,9 @@ await describeOnSystemd('what --json prints', (machine) => {
     it.each([
       ['an unknown setting', 'config:set', ['watchdgo=off'], 'did you mean watchdog?'],
       ['a setting without a value', 'config:set', ['watchdog'], 'watchdog=VALUE'],
-      ['a value that is none', 'config:set', ['heartbeat=maybe'], 'it is one of: on, off'],
+      ['a value that is none', 'config:set', ['heartbeat=maybe'], 'must be one of: on, off'],
       ['no setting at all', 'config:set', [], 'Missing 1 required arg'],
-      ['an unknown setting to be unset', 'config:unset', ['delay'], 'there is no setting "delay"'],
+      ['an unknown setting to be unset', 'config:unset', ['delay'], 'unknown setting: "delay"'],
     ])('a failure for %s', async (_what, command, args, message) => {
       expect(documentOf(await service.run(command, [...args, '--json']), 'failure', 2)).toMatchObject({
         error: {code: 'usage', message: expect.stringContaining(message) as string},

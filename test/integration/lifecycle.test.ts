@@ -366,7 +366,7 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     expect(installed.stdout).toContain('stopped as before')
     expect(await service.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'stopped', enabled: false})
     expect(await machine().readText(service.dropIn)).toContain('"first-ms=2000"')
-    expect((await service.must('diff')).stdout).toContain('is as rendered')
+    expect((await service.must('diff')).stdout).toContain(': no differences')
   })
 
   it('brings a killed gateway back', async () => {

@@ -428,10 +428,13 @@ function suite(machine: () => Machine, numRuns: number): void {
     const refused = [
       ...names
         .filter((name) => !/^[a-z0-9][a-z0-9_-]{0,63}$/.test(name))
-        .map((name) => ({args: [`--profile=${name}`], message: /^--profile (must not be empty|"[^]*" is no profile name)/})),
+        .map((name) => ({
+          args: [`--profile=${name}`],
+          message: /^--profile (needs a value, but the value is empty|"[^]*" is no profile name)/,
+        })),
       ...names
         .filter((name) => !name.startsWith('/'))
-        .map((name) => ({args: [`--home=${name}`], message: /^--home must (not be empty|be an absolute path)/})),
+        .map((name) => ({args: [`--home=${name}`], message: /^--home (needs a value, but the value is empty|must be an absolute path)/})),
       ...names
         .filter((name) => !/^[A-Za-z_][A-Za-z0-9_]*(=|$)/.test(name))
         .map((name) => ({args: [`--env=${name}`], message: /^--env "[^]*": not the name of a variable/})),

@@ -243,7 +243,7 @@ await describeOnSystemd('setup', (machine) => {
     it('keeps the repair when the installation is declined, and says so', async () => {
       const {user, service} = await anew('gus')
       const end = await wizard(user, [...repair, ['Fixed: [^]*Would install hermes-gateway.service[^]*Do this\\?', `n${ENTER}`]])
-      expect(end.screen).toMatch(/\nhermes-svc: cancelled; what was repaired stays so$/)
+      expect(end.screen).toMatch(/\nhermes-svc: cancelled; the repairs so far stay in place$/)
       expect(end.code).toBe(130)
       expect((await doctor(service)).findings.map(({id}) => id)).not.toContain('orphan-gateway')
       expect((await service.status()).installed).toBe('no')
@@ -334,7 +334,7 @@ await describeOnSystemd('setup', (machine) => {
     })
 
     it.each([
-      ['nothing', [], 'There is no terminal to ask on', 'hermes-svc setup --yes'],
+      ['nothing', [], 'setup needs a terminal to ask its questions', 'hermes-svc setup --yes'],
       ['an unknown finding', ['--yes', '--fix', 'stale-stat'], 'did you mean stale-state?', '--fix takes: '],
       ['a word that does not stand alone', ['--yes', '--fix', 'all,linger'], 'all stands alone', ''],
     ])('is wrong usage with %s said', async (_, args, why, next) => {

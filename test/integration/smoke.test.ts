@@ -89,12 +89,12 @@ await describeOnSystemd('smoke', (machine) => {
       const {ok, steps} = result.json<{ok: boolean; steps: SmokeStep[]}>()
       expect([result.code, ok]).toEqual([1, false])
       const failed = steps.findIndex(({outcome}) => outcome === 'failed')
-      expect(steps[failed]).toMatchObject({outcome: 'failed', detail: 'not done within the time limit of 4 s (--timeout)'})
+      expect(steps[failed]).toMatchObject({outcome: 'failed', detail: 'the test was not done after 4 s, its time limit (--timeout)'})
       expect(steps.slice(failed + 1).every(({outcome}) => outcome === 'not-reached')).toBe(true)
       expect(steps).toHaveLength(STEPS.length)
       const xml = (await machine().readText(`${user.home}/report.xml`)) ?? ''
       expect(junitComplaints(xml)).toBe('')
-      expect(xml).toContain('<failure message="not done within')
+      expect(xml).toContain('<failure message="the test was not done after')
       expect(await left(user)).toBe('')
     }))
 
@@ -105,7 +105,7 @@ await describeOnSystemd('smoke', (machine) => {
     users.with(async (user) => {
       const output = await interrupt(user, signal, line, '--only', 'stays-stopped')
       expect(output).toMatch(/^exit 130\n/)
-      expect(output).toContain('Cancelled: taking everything away again.')
+      expect(output).toContain('Cancelled: removing everything that the test made.')
       expect(output).toContain('hermes-svc: cancelled')
       expect(await left(user)).toBe('')
     }),
