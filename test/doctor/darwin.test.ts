@@ -138,7 +138,7 @@ describe('what a former gateway has left on macOS', () => {
     mac.add(zombie)
     for (const name of ['gateway.pid', 'gateway.lock']) mac.leave(`${HOME}/${name}`, {pid: 950, start_time: mac.startTime + 87})
     expect(await mac.find(zombiePid)).toMatchObject([
-      {kind: 'recorded', evidence: ['pid 950 is a zombie of pid 800 ("zsh"), which does not reap it']},
+      {kind: 'recorded', evidence: ['pid 950 is a zombie; its parent, pid 800 ("zsh"), has not reaped it']},
     ])
   })
 

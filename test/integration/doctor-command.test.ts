@@ -12,7 +12,7 @@ const DISABLED: DoctorRow = {
   kind: 'disabled',
   severity: 'warning',
   how: '`systemctl disable` under a running service',
-  what: /should be running, and is not started at boot/,
+  what: /should be running, but does not start at boot/,
   break: async (service) => {
     await service.systemctl('disable', service.unit)
   },

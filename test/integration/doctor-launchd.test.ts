@@ -54,7 +54,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'unloaded',
     severity: 'error',
     how: '`launchctl bootout` of one that should run',
-    what: /should be running, and launchd has not loaded it in gui\/\d+$/,
+    what: /should be running, but launchd has not loaded it in gui\/\d+$/,
     break: async (service) => {
       await service.launchctl('bootout', 'TARGET')
       await isGone(service)
@@ -65,7 +65,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'older',
     severity: 'warning',
     how: 'a service helper and a launcher of an older version, under launchd',
-    what: /is as hermes-svc 0\.0\.9 wrote it, and this is \S+: (?=.*service-helper\.sh)(?=.*hermes-gateway-launcher).* differ$/,
+    what: /^hermes-svc 0\.0\.9 wrote \S+; version \S+ would change (?=.*service-helper\.sh)(?=.*hermes-gateway-launcher)/,
     break: async (service) => {
       const {pid} = await service.status()
       await service.sh(
@@ -84,7 +84,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     severity: 'warning',
     how: '`launchctl disable` under a running service',
     provedBy: 'test/managers/launchd/checks/disabled-override.test.ts',
-    what: /should be running, and is disabled in launchd's own records of gui\/\d+$/,
+    what: /should be running, but is disabled in launchd's own records of gui\/\d+$/,
     break: async (service) => {
       await service.launchctl('disable', 'TARGET')
     },
@@ -94,7 +94,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'disabled',
     severity: 'error',
     how: '`launchctl disable` and `launchctl bootout` of one that should run',
-    what: /should be running, and is disabled in launchd's own records of gui\/\d+$/,
+    what: /should be running, but is disabled in launchd's own records of gui\/\d+$/,
     break: async (service) => {
       await service.launchctl('disable', 'TARGET')
       await service.launchctl('bootout', 'TARGET')
@@ -106,7 +106,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'boxed',
     severity: 'error',
     how: 'the launcher is removed, and the running one killed',
-    what: /^launchd has given up ai\.hermes\.gateway-\S+: it is in the penalty box$/,
+    what: /^launchd has given up on ai\.hermes\.gateway-\S+: the job is in the penalty box$/,
     break: async (service) => {
       const [launcher, {pid}] = [await launcherOf(service), await service.status()]
       await service.sh('rm "$1/hermes-gateway-launcher"; kill -9 "$2" "$3" || :', [service.support, launcher, String(pid)])
@@ -118,7 +118,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'elsewhere',
     severity: 'warning',
     how: 'a service of the desktop’s session is loaded in the background one',
-    what: /was installed for gui\/\d+, and is loaded in user\/\d+$/,
+    what: /was installed for gui\/\d+, but is loaded in user\/\d+$/,
     break: async (service) => {
       await service.launchctl('bootout', 'TARGET')
       await isGone(service)
@@ -255,7 +255,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'off',
     severity: 'warning',
     how: "`launchctl bootout` of the heartbeat's job",
-    what: /^the heartbeat of \S+ does not tick: /,
+    what: /^the heartbeat of \S+ does not run: /,
     break: async (service) => {
       const job = `${service.domain}/ai.hermes-svc.heartbeat`
       await service.launchctl('bootout', job)
@@ -290,7 +290,7 @@ const switchedRows: DoctorRow<LaunchdService>[] = [
     kind: 'killed',
     severity: 'error',
     how: 'the program of a loaded job is replaced, and its process killed (macOS 26)',
-    what: /was killed for its code signature: what it runs was replaced since launchd loaded it$/,
+    what: /^macOS killed \S+ for its code signature: its program was replaced after launchd had loaded it$/,
     break: async (service) => {
       await service.there.config({lwcr: true})
       const [launcher, {pid}] = [await launcherOf(service), await service.status()]
@@ -306,7 +306,7 @@ const switchedRows: DoctorRow<LaunchdService>[] = [
     kind: 'silent-78',
     severity: 'error',
     how: 'a log on a disk that launchd may not read: it ends with 78, silently',
-    what: /^launchd could not start ai\.hermes\.gateway-\S+: it ended with 78 before its program ran$/,
+    what: /^launchd could not start ai\.hermes\.gateway-\S+: the job ended with 78 before its program ran$/,
     break: async (service) => {
       await service.there.config({externalVolumes: [service.log]})
       const [launcher, {pid}] = [await launcherOf(service), await service.status()]
@@ -325,7 +325,7 @@ const switchedRows: DoctorRow<LaunchdService>[] = [
     severity: 'warning',
     how: 'the program of a loaded job is replaced, and its process goes on (macOS 26)',
     provedBy: 'test/managers/launchd/checks/code-signature.test.ts',
-    what: /^what \S+ runs was replaced since launchd loaded it: the next start would be killed for its code signature$/,
+    what: /^macOS would kill the next start of \S+ for its code signature: its program was replaced after launchd had loaded it$/,
     break: async (service) => {
       await service.there.config({lwcr: true, lwcrTold: 'changed'})
       await service.sh('touch "$1/hermes-gateway-launcher"', [service.support])

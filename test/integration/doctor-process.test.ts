@@ -18,7 +18,7 @@ const rows: DoctorRow[] = [
     kind: 'recorded',
     severity: 'error',
     how: 'the gateway is killed for good, and gateway.pid names a zombie whose parent reaps nothing',
-    what: /gateway\.pid names a zombie: pid \d+ has ended, and its parent does not reap it/,
+    what: /gateway\.pid names a zombie: pid \d+ has ended, but its parent has not reaped it/,
     break: async (service) => {
       const folder = `/run/user/${service.user.uid}/systemd/user.control/${service.unit}.d`
       await service.sh(`mkdir -p "$1" && printf '[Service]\\nRestart=no\\n' >"$1/99-no-restart.conf"`, [folder], service.actor)
@@ -36,7 +36,7 @@ const rows: DoctorRow[] = [
     severity: 'error',
     how: 'an event loop that is blocked',
     provedBy: 'test/doctor/checks/missing-heartbeat.test.ts',
-    what: /the gateway \(pid \d+\) is wedged: its event loop does nothing any more/,
+    what: /the gateway \(pid \d+\) is wedged: its event loop no longer responds/,
     break: async (service) => {
       await service.configure({freeze_after_ms: 500})
       await service.must('restart')
@@ -49,7 +49,7 @@ const rows: DoctorRow[] = [
     kind: 'off',
     severity: 'warning',
     how: 'the timer of the heartbeat is disabled, and does not run',
-    what: /does not tick: hermes-svc-heartbeat\.timer is not enabled; hermes-svc-heartbeat\.timer is not active$/,
+    what: /does not run: hermes-svc-heartbeat\.timer is not enabled; hermes-svc-heartbeat\.timer is not active$/,
     break: async (service) => {
       await service.systemctl('disable', '--now', 'hermes-svc-heartbeat.timer')
     },

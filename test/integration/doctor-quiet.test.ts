@@ -148,7 +148,7 @@ await describeOnSystemd('doctor', (machine) => {
     it('finds that the tick was stopped, whatever the clock says, starts it, and ticks at once', async () => {
       const service = oldOne('stale')
       expect(await finds('stale')).toEqual([
-        expect.stringMatching(/^missing-heartbeat \(off\) warning: .* does not tick: hermes-svc-heartbeat\.timer is not active$/),
+        expect.stringMatching(/^missing-heartbeat \(off\) warning: .* does not run: hermes-svc-heartbeat\.timer is not active$/),
       ])
       expect((await withClock(service, 'ahead')).findings).toMatchObject([{kind: 'off'}])
       expect((await service.must('fix:missing-heartbeat', ['--yes'])).stdout).toMatch(/^Fixed/)

@@ -48,7 +48,7 @@ const rows: DoctorRow<S6Service>[] = [
     kind: 'disabled',
     severity: 'warning',
     how: 'a `down` file in the slot of one that runs',
-    what: /should be running, and is not started at boot/,
+    what: /should be running, but does not start at boot/,
     break: async (service) => {
       await service.sh('touch "$1/down"', [service.slot])
     },
@@ -101,7 +101,7 @@ const rows: DoctorRow<S6Service>[] = [
     severity: 'warning',
     leaves: 'a longer drain',
     how: 'a drain of 260 s is configured after the slot was made',
-    what: /is cut off after 250 s, and the gateway may need 290 s/,
+    what: /is cut off after 250 s, but the gateway may need 290 s/,
     break: async (service) => {
       await service.machine.writeText(`${service.home}/config.yaml`, 'agent:\n  restart_drain_timeout: 260\n', {user: service.user})
     },
@@ -112,7 +112,7 @@ const rows: DoctorRow<S6Service>[] = [
     severity: 'warning',
     how: "another logger holds the lock of the log's folder",
     provedBy: 'test/managers/s6/checks/logger.test.ts',
-    what: /the log of gateway-.* cannot be kept in .*logs\/gateways/,
+    what: /the logger of gateway-.* cannot write to .*logs\/gateways/,
     break: async (service) => {
       const folder = `/opt/data/logs/gateways/${service.profile}`
       await service.sh('s6-svc -wD -d "$1/log"', [service.slot])

@@ -221,7 +221,7 @@ await describeOnSystemd('who is told', (machine) => {
     const {service, receiver} = await told()
     await service.systemctl('stop', 'hermes-svc-heartbeat.timer')
     const found = await service.run('doctor', ['--only', 'notify'])
-    expect(found.stdout).toContain('nobody would be told: the heartbeat of')
+    expect(found.stdout).toContain('nobody is notified of a failure: the heartbeat of')
     for (let run = 0; run < 3; run++) await service.run('doctor', ['--notify', '--only', 'notify'])
     expect(await receiver.told()).toEqual(['heartbeat-lost'])
     await service.must('fix:notify', ['--yes'])

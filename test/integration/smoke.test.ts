@@ -60,7 +60,7 @@ await describeOnSystemd('smoke', (machine) => {
         'missing-heartbeat: the gateway (pid N) is stopped by a signal: it answers nothing; fixed',
         'desired-state: it should be running, and was stopped in good order, but not by hermes-svc; fixed',
         'stale-state: gateway.pid names a process that is gone (pid N), and gateway_state.json says running; fixed',
-        'zombie-pid: gateway.pid names a zombie: pid N has ended, and its parent does not reap it; fixed',
+        'zombie-pid: gateway.pid names a zombie: pid N has ended, but its parent has not reaped it; fixed',
       ])
       const xml = (await machine().readText(`${user.home}/report.xml`)) ?? ''
       expect(junitComplaints(xml)).toBe('')

@@ -114,8 +114,8 @@ await describeOnSystemd(
         const {exit, findings} = await doctor(service)
         expect({exit, findings}).toMatchObject({exit: 1, findings: [{id: 'outdated', kind: 'older', severity: 'warning', isSafe: true}]})
         expect(findings[0]?.what).toBe(
-          `${service.unit} is as hermes-svc ${VERSION} wrote it, and this is 0.2.0: ` +
-            'service-helper.sh, 10-hermes-svc.conf, heartbeat.cjs differ',
+          `hermes-svc ${VERSION} wrote ${service.unit}; version 0.2.0 would change ` +
+            'service-helper.sh, 10-hermes-svc.conf, heartbeat.cjs',
         )
         expect(findings[0]?.evidence.at(-1)).toBe('no restart is needed')
         const fixed = await service.must('fix:outdated', ['--yes'])
@@ -160,7 +160,9 @@ await describeOnSystemd(
         await service.sh('echo "# of a newer layout" >"$1/after-start.sh"', [service.support], service.actor)
         const {findings} = await doctor(service)
         expect(findings).toMatchObject([{id: 'outdated', kind: 'newer', isSafe: true}])
-        expect(findings[0]?.evidence).toContain(`${service.support}/after-start.sh is of that version alone`)
+        expect(findings[0]?.evidence).toContain(
+          `${service.support}/after-start.sh is left from hermes-svc 1.2.3: this version does not write it`,
+        )
         expect(findings[0]?.cure[1]).toMatch(/^npm install -g hermes-svc@0\.10\.0 /)
         await service.must('fix:outdated', ['--yes'])
         expect(await doctor(service)).toEqual({exit: 0, findings: []})
@@ -183,8 +185,10 @@ await describeOnSystemd(
         await service.sh('rm "$1/said"', [service.support], service.actor)
         const {findings} = await doctor(service)
         expect(findings).toMatchObject([{id: 'outdated', kind: 'older', isSafe: true}])
-        expect(findings[0]?.what).toContain('is as an earlier hermes-svc wrote it')
-        expect(findings[0]?.evidence).toContain(`${service.support}/service-helper.sh is not there; that version had none`)
+        expect(findings[0]?.what).toContain('an earlier hermes-svc wrote ')
+        expect(findings[0]?.evidence).toContain(
+          `${service.support}/service-helper.sh does not exist: an earlier hermes-svc did not write it`,
+        )
         await service.must('fix:outdated', ['--yes'])
         expect(await doctor(service)).toEqual({exit: 0, findings: []})
         expect(await service.mainPid()).toBe(next)

@@ -11,7 +11,7 @@ export const definitionRows: readonly DoctorRow<ServiceOnMachine>[] = [
     severity: 'warning',
     leaves: 'a longer drain',
     how: 'a drain of 600 s is configured after the install',
-    what: /is cut off after \d+ s, and the gateway may need 630 s/,
+    what: /is cut off after \d+ s, but the gateway may need 630 s/,
     break: async (service) => {
       await service.machine.writeText(`${service.home}/config.yaml`, 'agent:\n  restart_drain_timeout: 600\n', {user: service.user})
     },

@@ -10,7 +10,7 @@ export const machineRows: readonly DoctorRow<ServiceOnMachine>[] = [
     kind: 'folder-gone',
     severity: 'warning',
     how: "a folder of the service's PATH is removed",
-    what: /has \S+\/go\/bin, which is gone/,
+    what: /contains \S+\/go\/bin, which does not exist/,
     break: async (service) => {
       await service.sh('rmdir ~/go/bin', [], {user: service.user})
     },
@@ -20,7 +20,7 @@ export const machineRows: readonly DoctorRow<ServiceOnMachine>[] = [
     kind: 'optional',
     severity: 'warning',
     how: 'a tool installed where the service does not look',
-    what: /does not find uvx$/,
+    what: /cannot find uvx in its PATH$/,
     break: async (service) => {
       await service.sh('mkdir -p ~/.cargo/bin && ln -s /bin/true ~/.cargo/bin/uvx', [], {user: service.user})
     },

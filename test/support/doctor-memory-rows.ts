@@ -36,7 +36,7 @@ export const memoryRows: readonly DoctorRow[] = [
     kind: 'child-killed',
     severity: 'warning',
     how: 'a child of the gateway takes more memory than the service may have',
-    what: /^the kernel killed a process of .* for lack of memory since its start$/,
+    what: /^the kernel killed a process of .* for lack of memory$/,
     install: ['--memory-max', MEMORY_MAX],
     break: async (service) => {
       const pid = await service.mainPid()
@@ -72,7 +72,7 @@ export const memoryRows: readonly DoctorRow[] = [
     kind: 'near-limit',
     severity: 'warning',
     how: 'a gateway with nearly all the memory that it may have',
-    what: /^.* is within 10 % of a limit of memory: beyond it processes are killed$/,
+    what: /^.* is within 10 % of a memory limit; above the limit, the kernel kills processes$/,
     install: ['--memory-max', MEMORY_MAX],
     break: (service) => eat(service, 'hold', NEARLY_MB),
     fix: null,

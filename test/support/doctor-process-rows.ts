@@ -86,7 +86,7 @@ export const processRows: readonly Row[] = [
     severity: 'warning',
     how: 'a gateway that reaps none of its children',
     provedBy: 'test/doctor/checks/zombie-pid.test.ts',
-    what: /12 children of the gateway \(pid \d+\) have ended, and it does not reap them/,
+    what: /12 child processes of the gateway \(pid \d+\) are zombies, and the gateway does not reap them/,
     break: restartedWith({zombie_children: 12}),
     fix: null,
     cureByHand: restartAsBefore,
@@ -149,7 +149,7 @@ export const processRows: readonly Row[] = [
     kind: 'fatal',
     severity: 'warning',
     how: 'a platform that has given up',
-    what: /the platform "telegram" has given up/,
+    what: /the gateway has given up on the platform "telegram"/,
     break: restartedWith({state_fields: {platforms: {telegram: {state: 'fatal', error_code: 'bad_token', error_message: 'unauthorized'}}}}),
     fix: null,
     // What nobody writes anew stays as it was.

@@ -28,8 +28,8 @@ const FOLLOWS: readonly CheckId[] = ['crash-loop', 'stale-state', 'desired-state
 /** The kernel takes the gateway's processes away, or is about to. */
 export const definition: CheckDefinition<Evidence> = {
   id: 'memory',
-  title: 'memory that has run out for the gateway or its children, or is about to',
-  why: 'The kernel kills whichever process it likes, without a word to it: the work in hand is lost, and a database can be damaged.',
+  title: 'a gateway, or a program that it started, for which memory has run out or is about to',
+  why: 'The kernel kills a process without warning. The work in hand is lost, and the database can be damaged.',
   needsService: true,
   needsManager: true,
   look: ({target: {host, manager, userHost, service}, seen}) => ({
@@ -43,32 +43,33 @@ export const definition: CheckDefinition<Evidence> = {
     const {use} = evidence
     const [limit] = [...(use?.limits ?? [])].sort((one, other) => one.bytes - one.usedBytes - (other.bytes - other.usedBytes))
     const facts = [
-      ...(use ? [`its processes have ${megabytes(use.usedBytes)}`] : []),
+      ...(use ? [`the processes of the service use ${megabytes(use.usedBytes)}`] : []),
       ...(limit ? [`the limit is ${inWords(limit)}`] : evidence.machine ? [`the machine has ${machineInWords(evidence.machine)}`] : []),
     ]
     const found = (kind: string, severity: Found['severity'], what: string, more: readonly string[] = []): Found[] => [
       {kind, severity, what, evidence: [...more, ...facts], cure: cures(scene, limit)},
     ]
     const kills = use?.kills ?? 0
-    const children = kills > 0 ? [`${processes(kills)} of its children killed since its start`] : []
+    const children = kills > 0 ? [`the kernel also killed ${processes(kills)} that the gateway had started`] : []
     if (wasKilled(scene, evidence)) {
       const [one] = found('gateway-killed', 'error', `the kernel killed the gateway of ${service.name} for lack of memory`, [
-        `it ended at ${evidence.lastEnd?.time}; ${scene.seen.manager.restarts} restarts since it was started`,
+        `the gateway ended at ${evidence.lastEnd?.time}`,
+        `automatic restarts: ${scene.seen.manager.restarts}`,
         ...children,
       ])
       return one ? [{...one, explains: FOLLOWS}] : []
     }
     if (kills > 0) {
-      const what = `the kernel killed ${processes(kills)} of ${service.name} for lack of memory since its start`
-      return found('child-killed', 'warning', what, ['the gateway itself goes on'])
+      const what = `the kernel killed ${processes(kills)} of ${service.name} for lack of memory`
+      return found('child-killed', 'warning', what, ['this happened since the service was started; the gateway itself still runs'])
     }
     if (limit && limit.usedBytes > NEAR * limit.bytes) {
-      const then = limit.kind === 'max' ? 'beyond it processes are killed' : 'from there on they are slowed down'
-      return found('near-limit', 'warning', `${service.name} is within 10 % of a limit of memory: ${then}`)
+      const then = limit.kind === 'max' ? 'the kernel kills processes' : 'the kernel slows its processes down'
+      return found('near-limit', 'warning', `${service.name} is within 10 % of a memory limit; above the limit, ${then}`)
     }
     const {totalBytes, swapBytes} = evidence.machine ?? {totalBytes: 0, swapBytes: 0}
     if (use && totalBytes > 0 && swapBytes === 0 && use.usedBytes > MOST_OF_MACHINE * totalBytes) {
-      return found('near-all', 'warning', `${service.name} has over 80 % of the machine's memory, and there is no swap`)
+      return found('near-all', 'warning', `${service.name} uses over 80 % of the machine's memory, and the machine has no swap`)
     }
     return []
   },
@@ -82,15 +83,16 @@ function wasKilled({seen}: Scene, {lastEnd, nowMs}: Evidence): boolean {
 }
 
 function cures(scene: Scene, limit: MemoryLimit | undefined): string[] {
-  const look = `${commandLine(scene, 'history')}; ${commandLine(scene, 'logs')}   # what it did when memory ran out`
-  if (!limit) return [look, "ps -eo rss,pid,args --sort=-rss | head   # who has the machine's memory; more of it, or swap, makes room"]
+  const look = `${commandLine(scene, 'history')}; ${commandLine(scene, 'logs')}   # what the gateway did when memory ran out`
+  if (!limit)
+    return [look, 'ps -eo rss,pid,args --sort=-rss | head   # which processes use the memory; if they need it, add memory or swap']
   const flag = limit.kind === 'max' ? 'memory-max' : 'memory-high'
   const {settings} = scene.seen.manager
   const isOurs = limit.isOwn && settings?.resources?.[limit.kind === 'max' ? 'memoryMax' : 'memoryHigh'] !== undefined
-  if (isOurs) return [look, `${commandLine(scene, `config set ${flag}=${suggested(limit)}`)}   # or ${flag}=none`]
+  if (isOurs) return [look, `${commandLine(scene, `config set ${flag}=${suggested(limit)}`)}   # or ${flag}=none, for no limit`]
   return [
     look,
-    `systemctl status -- ${shortName(limit.place)}   # who has set ${limit.kind === 'max' ? 'MemoryMax=' : 'MemoryHigh='}; raise it there`,
+    `systemctl status -- ${shortName(limit.place)}   # shows which file sets ${limit.kind === 'max' ? 'MemoryMax=' : 'MemoryHigh='}; raise it there`,
   ]
 }
 
@@ -99,12 +101,12 @@ const suggested = ({bytes}: MemoryLimit): string => `${Math.ceil((bytes * 1.5) /
 const shortName = (place: string): string => place.split('/').findLast((part) => part !== '') ?? '-.slice'
 
 function inWords({kind, place, isOwn, bytes, usedBytes}: MemoryLimit): string {
-  const whose = isOwn ? 'its own' : `that of ${place}, whose processes have ${megabytes(usedBytes)}`
+  const whose = isOwn ? 'set for this service' : `set for ${place}, whose processes use ${megabytes(usedBytes)}`
   return `${megabytes(bytes)} (${kind === 'max' ? 'MemoryMax=' : 'MemoryHigh='}, ${whose})`
 }
 
 function machineInWords({totalBytes, swapBytes}: NonNullable<Evidence['machine']>): string {
-  return `${megabytes(totalBytes)}, and ${swapBytes > 0 ? `${megabytes(swapBytes)} of swap` : 'no swap'}`
+  return `${megabytes(totalBytes)} and ${swapBytes > 0 ? `${megabytes(swapBytes)} of swap` : 'no swap'}`
 }
 
 const processes = (count: number): string => (count === 1 ? 'a process' : `${count} processes`)

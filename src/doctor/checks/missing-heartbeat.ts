@@ -46,8 +46,8 @@ const lastTickOf = oncePerLook(({target: {manager, service}}) => manager.tick.la
  */
 export const definition: CheckDefinition<Evidence> = {
   id: 'missing-heartbeat',
-  title: 'a gateway without a fresh sign of life, or one that is wedged',
-  why: 'Monitors that go by the timestamp show a gateway that works as dead, and some restart it.',
+  title: 'a gateway that is wedged, or whose sign of life is out of date',
+  why: 'Monitors that read the timestamp show a working gateway as dead, and some of them restart it.',
   needsService: true,
   isAboutHome: true,
   needsManager: true,
@@ -97,8 +97,8 @@ function aboutTick({seen: {manager}}: Scene, {tickFaults}: Evidence): Found[] | 
     {
       kind: 'off',
       severity: 'warning',
-      what: `the heartbeat of ${manager.service.name} does not tick: ${tickFaults.join('; ')}`,
-      why: `Monitors that go by the timestamp will show a gateway that works as dead${isWatched ? ', and the watchdog watches nothing' : ''}.`,
+      what: `the heartbeat of ${manager.service.name} does not run: ${tickFaults.join('; ')}`,
+      why: `Monitors that read the timestamp will show a working gateway as dead${isWatched ? ', and the watchdog does not work' : ''}.`,
       interrupts: false,
     },
   ]
@@ -122,18 +122,22 @@ function aboutTimestamp(scene: Scene, {ageMs, lastTick}: Evidence): Found[] | un
   if (lastTick && tickAgeMs !== undefined && tickAgeMs <= STALE_MS && lastTick.wallMs - updatedMs <= STALE_MS) return undefined
   const ticks =
     wantsTick === undefined
-      ? 'the service has no tick: hermes-svc did not install it'
+      ? 'hermes-svc did not install this service, so no heartbeat refreshes the timestamp'
       : !wantsTick
-        ? 'the tick is off in its settings (--heartbeat off)'
+        ? 'the heartbeat is off in the settings of the service (--heartbeat off)'
         : tickAgeMs === undefined
-          ? 'no tick of it is known to have run since the boot'
-          : `its tick last ran ${inWords(tickAgeMs)} ago`
+          ? 'hermes-svc knows of no heartbeat since the machine booted'
+          : `the heartbeat last ran ${inWords(tickAgeMs)} ago`
   return [
     {
       kind: 'stale',
       severity: 'warning',
-      what: `the gateway lives, but its timestamp is ${inWords(nowMs - updatedMs)} old`,
-      evidence: [...seen.verdict.evidence.slice(0, 1), `monitors take a gateway for dead after ${GatewayLimit.stateFreshSec} s`, ticks],
+      what: `the gateway is alive, but its timestamp is ${inWords(nowMs - updatedMs)} old`,
+      evidence: [
+        ...seen.verdict.evidence.slice(0, 1),
+        `monitors show a gateway as dead if ${HomeFile.state} was not updated for ${GatewayLimit.stateFreshSec} s`,
+        ticks,
+      ],
       interrupts: false,
       // Off is what somebody chose, and without an installation there is nothing that could tick.
       ...(wantsTick && !seen.manager.isForeground ? {} : {isFixable: false, cure: tickCure(scene)}),
@@ -143,7 +147,7 @@ function aboutTimestamp(scene: Scene, {ageMs, lastTick}: Evidence): Found[] | un
 
 function tickCure(scene: Scene): string[] {
   if (!scene.seen.manager.isForeground) return [commandLine(scene, 'install --heartbeat on')]
-  return [commandLine(scene, 'heartbeat'), 'hermes-svc run   # ticks by itself what it keeps alive']
+  return [commandLine(scene, 'heartbeat'), 'hermes-svc run   # keeps the gateway alive and refreshes its timestamp']
 }
 
 function aboutBeat(scene: Scene, {ageMs, beat, ownPid}: Evidence): Found[] | undefined {
@@ -157,8 +161,8 @@ function aboutBeat(scene: Scene, {ageMs, beat, ownPid}: Evidence): Found[] | und
         kind: 'foreign',
         severity: 'warning',
         interrupts: false,
-        what: `${HomeFile.heartbeat} is of pid ${value.pid}, and the gateway that runs is pid ${pid}`,
-        evidence: [`pid ${pid} has been running for ${inWords(ageMs)} and has written none of its own`],
+        what: `${HomeFile.heartbeat} belongs to pid ${value.pid}, but the running gateway is pid ${pid}`,
+        evidence: [`pid ${pid} has been running for ${inWords(ageMs)} and has not written a heartbeat file of its own`],
       },
     ]
   }
@@ -168,10 +172,10 @@ function aboutBeat(scene: Scene, {ageMs, beat, ownPid}: Evidence): Found[] | und
     {
       kind: 'late',
       severity: 'warning',
-      what: `the gateway lives, but its own heartbeat is ${inWords(beatSec * 1000)} old`,
+      what: `the gateway is alive, but its heartbeat file is ${inWords(beatSec * 1000)} old`,
       evidence: [
         ...seen.verdict.evidence.slice(0, 2),
-        `it should be renewed every ${GatewayLimit.heartbeatEverySec} s; what renews it has ended or hangs`,
+        `the gateway should write ${HomeFile.heartbeat} every ${GatewayLimit.heartbeatEverySec} s; the part of it that does this has ended or hangs`,
       ],
       // It works: when it is restarted is for a person to say.
       isSafe: false,
@@ -197,13 +201,18 @@ function aboutWedged(scene: Scene): Found {
     severity: 'error',
     what: isStopped
       ? `the gateway (pid ${verdict.pid}) is stopped by a signal: it answers nothing`
-      : `the gateway (pid ${verdict.pid}) is wedged: its event loop does nothing any more`,
-    why: 'It answers nobody until it is restarted, and no manager notices, because its process is there.',
+      : `the gateway (pid ${verdict.pid}) is wedged: its event loop no longer responds`,
+    why: 'The gateway answers nobody until it is restarted. The service manager does not notice, because the process still exists.',
     evidence: verdict.evidence,
     ...(isUnkept(scene)
-      ? {isFixable: false, cure: [`kill -KILL ${verdict.pid}   # then start it as it was started`]}
+      ? {isFixable: false, cure: [`kill -KILL ${verdict.pid}   # then start the gateway again, the way it was started before`]}
       : isStopped
-        ? {cure: [commandLine(scene, 'fix missing-heartbeat'), `kill -CONT ${verdict.pid}   # if it was stopped on purpose`]}
+        ? {
+            cure: [
+              commandLine(scene, 'fix missing-heartbeat'),
+              `kill -CONT ${verdict.pid}   # instead, if it was stopped on purpose and should go on`,
+            ],
+          }
         : {}),
     isSafe: !isStopped,
     explains: ['desired-state', 'stale-token-lock', 'platforms', 'stale-state', 'zombie-pid', 'crash-loop'],
@@ -215,7 +224,7 @@ async function planTick({target, seen}: Scene): Promise<Plan> {
   const {service} = target
   const now: Step = {
     kind: 'act',
-    why: 'refresh the timestamp now',
+    why: `refresh the timestamp in ${HomeFile.state} now`,
     act: async () => {
       const {result} = await tick(target, service.profile.home, service.account.uid)
       if (result.kind !== 'ticked') throw notTicked(target, result.why)
@@ -223,14 +232,14 @@ async function planTick({target, seen}: Scene): Promise<Plan> {
     },
   }
   return {
-    title: `tick ${service.name}`,
+    title: `refresh the timestamp of ${service.name}`,
     steps: [...(await tickSteps(target, seen.manager.settings)), now],
-    outcome: `the timestamp of ${service.name} is fresh, and is kept so`,
+    outcome: `the timestamp of ${service.name} is fresh, and the heartbeat keeps it fresh`,
   }
 }
 
 function notTicked({service}: Target, why: string): ServiceError {
-  return new ServiceError(`The timestamp of ${service.name} could not be refreshed: ${why}`, {
+  return new ServiceError(`hermes-svc could not refresh the timestamp of ${service.name}: ${why}`, {
     code: 'not-ticked',
     exitStatus: ExitStatus.failed,
     next: [`cat ${stateFile(service.profile.home)}`],
@@ -242,16 +251,16 @@ function planRemoval({host, userHost, service}: Target, beat: FileReading<Heartb
   const {home} = service.profile
   const file = heartbeatFile(home)
   return {
-    title: `remove another gateway's heartbeat from ${home}`,
+    title: `remove the heartbeat file of another gateway from ${home}`,
     steps: [
       {
         kind: 'remove-file',
-        why: `remove ${path.relative(home, file)} of a gateway that is gone`,
+        why: `remove ${path.relative(home, file)}, which belongs to a gateway that is gone`,
         path: file,
         forGood: true,
         as: service.account,
         onlyIf: {
-          when: 'it is the same still',
+          when: 'the file still belongs to that gateway',
           holds: () => {
             const now = readHeartbeat(userHost, home)
             if (now.kind !== 'present' || beat.kind !== 'present' || now.value.pid !== beat.value.pid) return false
@@ -263,12 +272,12 @@ function planRemoval({host, userHost, service}: Target, beat: FileReading<Heartb
         },
       },
     ],
-    outcome: `no heartbeat of another gateway is left in ${home}`,
+    outcome: `no heartbeat file of another gateway is left in ${home}`,
   }
 }
 
 function stillThere(name: string, pid: number): ServiceError {
-  return new ServiceError(`${name}: the heartbeat is of pid ${pid}, which is a gateway of this home too`, {
+  return new ServiceError(`The heartbeat file of ${name} belongs to pid ${pid}, which is another gateway of the same home`, {
     code: 'orphan-gateway',
     exitStatus: ExitStatus.failed,
     next: ['hermes-svc fix orphan-gateway'],

@@ -4,8 +4,8 @@ import {type CheckDefinition, defineCheck} from '../check.js'
 /** Enabled at boot and the desired state belong together: `start` enables, `stop` disables. */
 export const definition: CheckDefinition<undefined> = {
   id: 'not-enabled',
-  title: 'a service that should run and does not start at boot',
-  why: 'After the next reboot, or logout without lingering, the gateway stays down until somebody starts it by hand.',
+  title: 'a service that should be running but does not start at boot',
+  why: 'After the next reboot, the gateway stays down until somebody starts it by hand.',
   needsService: true,
   needsManager: true,
   look: () => undefined,
@@ -16,10 +16,10 @@ export const definition: CheckDefinition<undefined> = {
       {
         kind: 'disabled',
         severity: 'warning',
-        what: `${service.name} should be running, and is not started at boot`,
+        what: `${service.name} should be running, but does not start at boot`,
         evidence: [
-          `desired: running, since ${seen.desired.record.since} (${seen.desired.record.by})`,
-          `enabled: no; it is ${activity} now`,
+          `desired state: running, since ${seen.desired.record.since} (${seen.desired.record.by})`,
+          `enabled at boot: no; the service is ${activity} now`,
         ],
       },
     ]

@@ -6,7 +6,7 @@ import {type CheckDefinition, defineCheck} from '../check.js'
 /** Somebody asks about a profile that has no service. */
 export const definition: CheckDefinition<undefined> = {
   id: 'not-installed',
-  title: 'a profile that was asked for and has no service',
+  title: 'a profile without a service',
   why: 'Nothing starts its gateway after a crash, a logout or a reboot.',
   needsService: false,
   needsManager: true,
@@ -26,10 +26,10 @@ export const definition: CheckDefinition<undefined> = {
         severity: isMeant || isCutOff ? 'warning' : 'info',
         what: target.manager.installer
           ? `no service is installed for profile ${target.service.profile.name} (${target.manager.title})`
-          : `no hermes-svc run keeps the gateway of profile ${target.service.profile.name} alive, and no service manager here has it`,
+          : `nothing here keeps the gateway of profile ${target.service.profile.name} alive: neither a service manager nor hermes-svc run`,
         evidence: [
-          ...(isMeant ? ['it is recorded that its gateway should be running'] : []),
-          ...(isCutOff ? [`a gateway has run here, and was not stopped in good order: ${HomeFile.state} says ${says}`] : []),
+          ...(isMeant ? ['the desired state of the gateway is running'] : []),
+          ...(isCutOff ? [`a gateway ran here and was not stopped cleanly: ${HomeFile.state} says ${says}`] : []),
         ],
         cure: howToBegin(target),
       },

@@ -25,7 +25,7 @@ const MANY = 3
 /** `off`: nothing finds out what there is to tell. `failing`: a target that has not been reached for long, or the ping. `unreadable`: who is told is not known. */
 export const definition: CheckDefinition<Evidence> = {
   id: 'notify',
-  title: 'people who would not be told: of a tick that does not run, or by a target that fails',
+  title: 'notifications that do not arrive, because the heartbeat does not run or a target fails',
   why: 'The gateway may be down for days before somebody notices.',
   needsService: true,
   needsManager: true,
@@ -42,27 +42,33 @@ export const definition: CheckDefinition<Evidence> = {
   diagnose: (scene, {reading, state, tickFaults}) => {
     const {home} = scene.target.service.profile
     if (reading.kind === 'unreadable') {
-      const what = `nobody would be told: ${notifyFile(home)}, which says who, cannot be read (${reading.why})`
+      const what = `nobody is notified of a failure: ${notifyFile(home)}, the list of targets, cannot be read (${reading.why})`
       return [
-        {kind: 'unreadable', severity: 'warning', what, isFixable: false, cure: [`rm ${notifyFile(home)}   # then say anew who is told`]},
+        {
+          kind: 'unreadable',
+          severity: 'warning',
+          what,
+          isFixable: false,
+          cure: [`rm ${notifyFile(home)}   # then add each target again with hermes-svc notify add`],
+        },
       ]
     }
     if (!state) return []
     const {targets, ping} = reading.settings
     const failing = targets.flatMap((target) => {
       const fault = state.outbox.faults[targetKey(target)]
-      return fault ? aboutFault(scene, shownTarget(target), fault) : []
+      return fault ? aboutFault(scene, `notifications to ${shownTarget(target)}`, fault) : []
     })
-    const pings = ping !== undefined && state.pingFault ? aboutFault(scene, `ping ${shownPing(ping)}`, state.pingFault) : []
+    const pings = ping !== undefined && state.pingFault ? aboutFault(scene, `pings to ${shownPing(ping)}`, state.pingFault) : []
     return [...aboutTick(scene, tickFaults), ...failing, ...pings]
   },
   fix: {
     isSafe: true,
     interrupts: false,
     plan: async ({target, seen}) => ({
-      title: `have ${target.service.name} ticked`,
+      title: `start the heartbeat of ${target.service.name}`,
       steps: await tickSteps(target, seen.manager.settings),
-      outcome: `the heartbeat of ${target.service.name} ticks, and tells`,
+      outcome: `the heartbeat of ${target.service.name} runs and sends notifications`,
     }),
   },
 }
@@ -72,23 +78,29 @@ function aboutTick(scene: Scene, tickFaults: readonly string[]): Found[] {
   if (manager.settings?.heartbeat.enabled === false && !manager.isForeground) {
     const cure = [commandLine(scene, 'config set heartbeat=on')]
     return [
-      {kind: 'off', severity: 'warning', what: 'nobody would be told: the heartbeat, which finds out, is off', isFixable: false, cure},
+      {
+        kind: 'off',
+        severity: 'warning',
+        what: 'nobody is notified of a failure: the heartbeat, which notices failures, is off',
+        isFixable: false,
+        cure,
+      },
     ]
   }
   if (tickFaults.length === 0) return []
-  const what = `nobody would be told: the heartbeat of ${manager.service.name} does not tick: ${tickFaults.join('; ')}`
+  const what = `nobody is notified of a failure: the heartbeat of ${manager.service.name} does not run (${tickFaults.join('; ')})`
   return [{kind: 'off', severity: 'warning', what}]
 }
 
-function aboutFault(scene: Scene, name: string, {failures, sinceMs, why}: TargetFault): Found[] {
+function aboutFault(scene: Scene, messages: string, {failures, sinceMs, why}: TargetFault): Found[] {
   const forMs = scene.nowMs - sinceMs
   if (failures < MANY || forMs < LONG_MS) return []
   return [
     {
       kind: 'failing',
       severity: 'warning',
-      what: `${name} could not be told for ${inWords(forMs)}`,
-      evidence: [`${failures} failures in a row, the last: ${why}`],
+      what: `${messages} have failed for ${inWords(forMs)}`,
+      evidence: [`${failures} failures in a row; the last one: ${why}`],
       isFixable: false,
       cure: [commandLine(scene, 'notify test'), commandLine(scene, 'notify list')],
     },

@@ -36,7 +36,7 @@ const UNKNOWN_HOME = ''
 export const definition: CheckDefinition<readonly Orphan[]> = {
   id: 'orphan-gateway',
   title: 'a gateway of this home that runs outside its service',
-  why: 'Nobody restarts it when it ends, the service cannot start beside it, and two gateways on one home damage its database.',
+  why: 'Nothing restarts it when it ends, and the service cannot start while it runs. Two gateways in one home can damage its database.',
   needsService: false,
   needsManager: true,
   look: (scene) => orphansOf(scene),
@@ -160,7 +160,7 @@ function about(scene: Scene, {process, ageMs, supervisor}: Orphan): Found {
     return {
       kind: 'other-service',
       severity: 'error',
-      what: `a gateway of this home (pid ${pid}) is run by another service, ${nameOf(supervisor)}`,
+      what: `another service, ${nameOf(supervisor)}, runs a gateway of this home (pid ${pid})`,
       evidence,
       cure: [supervisor.disable],
       isFixable: false,
@@ -192,7 +192,7 @@ async function planEnd(scene: Scene, orphans: readonly Orphan[], _found: readonl
   // The service's own gateway is never the one that is ended.
   const start = isWanted && !hasOwn(scene)
   return {
-    title: `end what runs beside ${service.name}`,
+    title: `end every gateway of this home that runs outside ${service.name}`,
     // Whatever the service waits for, a start that was called off included, began with the orphan.
     steps: [...end, ...(start ? manager.control.restart(service) : [])],
     ...(start
@@ -203,7 +203,7 @@ async function planEnd(scene: Scene, orphans: readonly Orphan[], _found: readonl
         }
       : {}),
     lasts: true,
-    outcome: `no gateway runs outside ${service.name}${start ? ', which is running' : ''}`,
+    outcome: `no gateway of this home runs outside ${service.name}${start ? ', and the service is running' : ''}`,
   }
 }
 

@@ -37,8 +37,8 @@ export function isOfAnotherVersion(scene: Scene): boolean {
 /** What another version of hermes-svc wrote, and this one would write otherwise. */
 export const definition: CheckDefinition<Evidence | undefined> = {
   id: 'outdated',
-  title: 'a definition, helper or heartbeat of another version of hermes-svc, which this one would write otherwise',
-  why: 'What this version does about a known failure is not in force for this service.',
+  title: 'a definition, helper or heartbeat that another version of hermes-svc wrote, and that this version would write differently',
+  why: 'The service does not use what this version of hermes-svc does against known failures.',
   needsService: true,
   needsManager: true,
   look: async (scene) => {
@@ -61,17 +61,17 @@ export const definition: CheckDefinition<Evidence | undefined> = {
       {
         kind: isNewer ? 'newer' : 'older',
         severity: 'warning',
-        what: `${service.name} is as ${writer} wrote it, and this is ${version}: ${files.map((file) => path.basename(file)).join(', ')} ${files.length === 1 ? 'differs' : 'differ'}`,
+        what: `${writer} wrote ${service.name}; version ${version} would change ${files.map((file) => path.basename(file)).join(', ')}`,
         evidence: [
           ...differing.map((file) => `${file} is not what this version writes`),
-          ...added.map((file) => `${file} is not there; that version had none`),
-          ...leftover.map((file) => `${file} is of that version alone`),
+          ...added.map((file) => `${file} does not exist: ${writer} did not write it`),
+          ...leftover.map((file) => `${file} is left from ${writer}: this version does not write it`),
           needsRestart
-            ? `a restart is needed: the gateway has read ${restartFor.map((file) => path.basename(file)).join(', ')} when it was started`
+            ? `a restart is needed: the gateway read ${restartFor.map((file) => path.basename(file)).join(', ')} when it started`
             : 'no restart is needed',
         ],
         cure: [
-          commandLine(scene, 'fix outdated') + (needsRestart ? '   # restarts the gateway when it has finished its work' : ''),
+          commandLine(scene, 'fix outdated') + (needsRestart ? '   # also restarts the gateway, after it has finished its work' : ''),
           ...(isNewer ? [`npm install -g hermes-svc@${writtenBy}   # or go back to the version that wrote it`] : []),
         ],
         isSafe: !needsRestart,

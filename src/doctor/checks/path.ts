@@ -37,8 +37,8 @@ const isThere = oncePerLook(({target: {userHost}}, file): boolean => {
 /** A tool that the gateway calls is not where its service looks for it. */
 export const definition: CheckDefinition<Evidence> = {
   id: 'path',
-  title: "a tool that the gateway needs and that its service's PATH lacks",
-  why: 'What the gateway runs works from a shell and fails in the service: tools and servers of the agent are silently not there.',
+  title: 'a tool that the gateway needs but cannot find in the PATH of its service',
+  why: 'The agent works when it is started from a shell, but in the service some of its tools and servers are missing without any error.',
   needsService: true,
   needsManager: true,
   look: (scene) => {
@@ -81,11 +81,11 @@ function missingTools({seen}: Scene, {required, optional, searchPath, goneFolder
   return {
     kind: required.length > 0 ? 'required' : 'optional',
     severity: required.length > 0 ? 'error' : 'warning',
-    what: `${seen.manager.service.name} does not find ${names.join(', ')}`,
+    what: `${seen.manager.service.name} cannot find ${names.join(', ')} in its PATH`,
     evidence: [
       `its PATH: ${searchPath}`,
       ...optional.map(({tool, folder}) => `${tool} is in ${folder}`),
-      ...gone.map((folder) => `${folder} is gone`),
+      ...gone.map((folder) => `${folder} does not exist`),
     ],
   }
 }
@@ -96,7 +96,7 @@ function goneFolders({seen}: Scene, {goneFolders: gone, searchPath}: Evidence): 
   return {
     kind: 'folder-gone',
     severity: 'warning',
-    what: `the PATH of ${seen.manager.service.name} has ${gone.join(' and ')}, which ${gone.length === 1 ? 'is' : 'are'} gone`,
+    what: `the PATH of ${seen.manager.service.name} contains ${gone.join(' and ')}, which ${gone.length === 1 ? 'does' : 'do'} not exist`,
     evidence: [`its PATH: ${searchPath}`],
   }
 }

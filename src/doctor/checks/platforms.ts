@@ -18,8 +18,8 @@ interface Evidence {
 /** No command of ours mends an account, a token or a network; a restart may get a connection that hangs going again. */
 export const definition: CheckDefinition<Evidence> = {
   id: 'platforms',
-  title: 'a gateway that lives, and a chat platform of it that does not',
-  why: 'Messages on this platform are neither read nor answered, while everything else looks well.',
+  title: 'a running gateway with a chat platform that does not work',
+  why: 'The gateway neither reads nor answers messages on this platform, although everything else looks healthy.',
   needsService: false,
   needsManager: false,
   look: (scene) => {
@@ -34,9 +34,9 @@ function about(scene: Scene, platform: PlatformSeen, secrets: readonly string[])
   const shown = JSON.stringify(clipped(said.name))
   const logs = commandLine(scene, 'logs')
   const whats = {
-    fatal: `the platform ${shown} has given up`,
+    fatal: `the gateway has given up on the platform ${shown}`,
     'needs-attention': `the platform ${shown} has needed attention for ${inWords(forMs)}`,
-    retrying: `the platform ${shown} has been trying to connect for ${inWords(forMs)}`,
+    retrying: `the gateway has been trying to connect to the platform ${shown} for ${inWords(forMs)}`,
   }
   const kind = fault ?? PlatformWord.fatal
   return {
@@ -54,7 +54,7 @@ function evidenceOf({target}: Scene, {said: {name, state, errorCode, errorMessag
   const redacted = (text: string) => redact(text, {accounts: [target.service.account], values})
   // Before it is cut, so that no half of a secret is left.
   const message = errorMessage === undefined ? '' : `: ${redacted(errorMessage.replace(/\s+/g, ' ')).slice(0, 300)}`
-  return [redacted(`${clipped(name)} is ${state === undefined ? 'in no known state' : clipped(state)}${code}`) + message]
+  return [redacted(`${clipped(name)} is ${state === undefined ? 'in an unknown state' : clipped(state)}${code}`) + message]
 }
 
 export const check = defineCheck(definition)

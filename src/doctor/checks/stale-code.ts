@@ -25,8 +25,8 @@ const SHORT = 10
 /** An update that nobody restarted the gateway for: what it loads later is of another version than what it has loaded. */
 export const definition: CheckDefinition<Evidence | undefined> = {
   id: 'stale-code',
-  title: 'a gateway that runs other code than there is on the disk now',
-  why: 'What it has loaded is of one version, and what it loads later of another: that fails in the midst of a turn. What the update mends it does not have.',
+  title: 'a gateway that runs a different version of its code than the one on disk',
+  why: 'The gateway loads some modules late, and mixing two versions can fail in the middle of a turn. It also lacks the fixes of the update.',
   needsService: true,
   needsManager: false,
   look: ({target, seen}) => {
@@ -55,13 +55,13 @@ export const definition: CheckDefinition<Evidence | undefined> = {
       severity: 'warning',
       what: `the gateway (pid ${pid}) runs ${text.runs}, and ${disk.place} has ${text.has}`,
       evidence: [
-        `it was started at ${new Date(evidence.startedMs).toISOString()}`,
-        ...(says.commit === undefined && says.version === undefined ? [] : [`${HomeFile.state} says what it runs`]),
+        `the gateway was started at ${new Date(evidence.startedMs).toISOString()}`,
+        ...(says.commit === undefined && says.version === undefined ? [] : [`${HomeFile.state} says which code it runs`]),
         ...moveText(disk, evidence.startedMs),
       ],
       cure: [
-        `${commandLine(scene, 'fix stale-code')}   # restarts it, if it has nothing in hand within two minutes`,
-        `${commandLine(scene, 'restart --when-idle')}   # or once it has nothing in hand`,
+        `${commandLine(scene, 'fix stale-code')}   # restarts the gateway if it becomes idle within two minutes`,
+        `${commandLine(scene, 'restart --when-idle')}   # or waits longer for it to become idle`,
       ],
     }
     return [finding]
@@ -94,7 +94,7 @@ function named(commit: string, version: string | undefined): string {
 
 function moveText({moves}: CodeOnDisk, startedMs: number): string[] {
   const first = moves.find(({atSec}) => atSec * 1000 > startedMs)
-  return first ? [`the checkout was moved on from ${first.from.slice(0, SHORT)} at ${new Date(first.atSec * 1000).toISOString()}`] : []
+  return first ? [`the checkout moved on from commit ${first.from.slice(0, SHORT)} at ${new Date(first.atSec * 1000).toISOString()}`] : []
 }
 
 export const check = defineCheck(definition)

@@ -30,26 +30,26 @@ const MARKERS: readonly MarkerKind[] = [
     kind: 'takeover',
     file: HomeFile.takeover,
     ttlMs: GatewayLimit.markerSec * 1000,
-    why: 'It stands for a gateway that replaces another one; what replaced it has died half-way.',
+    why: 'The file says that a new gateway is replacing another one, but the new gateway died before it had finished.',
   },
   {
     kind: 'planned-stop',
     file: HomeFile.plannedStop,
     ttlMs: GatewayLimit.markerSec * 1000,
-    why: 'It stands for a stop that was meant; a crash of another process with that number could pass for one.',
+    why: 'The file says that a stop is planned. If a later gateway gets the same pid and crashes, the crash can pass for a planned stop.',
   },
   {
     kind: 'drain-request',
     file: HomeFile.drainRequest,
     ttlMs: GatewayLimit.drainRequestSec * 1000,
-    why: 'It asks the gateway to finish its work and take no more; nobody heeds it any longer, and tools still show it.',
+    why: 'The file asks the gateway to finish its work and to accept no more. The request has expired, but tools still show it.',
   },
 ]
 
 export const definition: CheckDefinition<readonly Stale[]> = {
   id: 'stale-marker',
-  title: 'a marker that a takeover, a stop or a drain left behind',
-  why: 'What it announced will not come.',
+  title: 'a marker file that a takeover, a stop or a drain left behind',
+  why: 'The file announces a change that will not happen any more.',
   needsService: false,
   needsManager: true,
   look: (scene) => MARKERS.map((marker) => judgeMarker(scene, marker)).filter((stale) => stale !== undefined),
@@ -69,16 +69,16 @@ export const definition: CheckDefinition<readonly Stale[]> = {
     isSafe: true,
     interrupts: false,
     plan: (scene, stale) => ({
-      title: `remove markers that were left behind in ${scene.target.service.profile.home}`,
+      title: `remove the marker files that were left behind in ${scene.target.service.profile.home}`,
       steps: stale.map(({marker}) => ({
         kind: 'remove-file',
         why: `remove ${marker.file}`,
         path: path.join(scene.target.service.profile.home, marker.file),
         forGood: true,
         as: scene.target.service.account,
-        onlyIf: {when: 'no other one was written in its place', holds: () => judgeMarker(scene, marker) !== undefined},
+        onlyIf: {when: 'no newer marker has replaced it', holds: () => judgeMarker(scene, marker) !== undefined},
       })),
-      outcome: `no marker is left behind in ${scene.target.service.profile.home}`,
+      outcome: `no stale marker file is left in ${scene.target.service.profile.home}`,
     }),
   },
 }
@@ -99,7 +99,7 @@ function judgeMarker({target, seen}: Scene, marker: MarkerKind): Stale | undefin
   if (Math.abs(nowMs - stat.modifiedMs) < SETTLED_MS) return undefined
   const {targetPid, targetStartTime, writtenMs} = valueOf(readMarker(userHost, file))
   const ageMs = nowMs - (writtenMs ?? stat.modifiedMs)
-  if (ageMs > marker.ttlMs) return {marker, reason: `it is ${inWords(ageMs)} old, and was valid for ${inWords(marker.ttlMs)}`}
+  if (ageMs > marker.ttlMs) return {marker, reason: `it is ${inWords(ageMs)} old, but is valid for ${inWords(marker.ttlMs)} only`}
   // Of another container's process nothing is seen here; its marker is heeded for no longer than any other.
   if (targetPid === undefined || seen.gateway.isPartial) return undefined
   const process = readProcess(host, targetPid)

@@ -18,12 +18,12 @@ interface Evidence {
 const NAMES: Record<Exclude<Identity, 'gateway'>, readonly [kind: string, what: string]> = {
   gone: ['pid-gone', 'a process that is gone'],
   zombie: ['pid-zombie', 'a zombie'],
-  recycled: ['pid-recycled', 'a number that another process has now'],
+  recycled: ['pid-recycled', 'a pid that another process has now'],
   'other-home': ['pid-other-home', 'the gateway of another home'],
   'other-program': ['pid-other-program', 'another program'],
 }
-const UNSEEN = 'Monitors and tools that go by this file see no gateway, and the heartbeat has nothing to tick.'
-const STILL_HELD = 'A second gateway may start beside it, and the tools that go by these files take this one for dead.'
+const UNSEEN = 'Monitors and tools that read this file see no gateway, and the heartbeat has no timestamp to refresh.'
+const STILL_HELD = 'A second gateway may start beside this one, and tools that read these files show this one as dead.'
 
 /**
  * A gateway.lock that nobody holds is left behind by every gateway, and so is a state `stopped` with a pid that is gone: both are as they
@@ -31,8 +31,8 @@ const STILL_HELD = 'A second gateway may start beside it, and the tools that go 
  */
 export const definition: CheckDefinition<Evidence> = {
   id: 'stale-state',
-  title: 'runtime files that claim a process which is gone, another one, or not this one',
-  why: 'Tools that trust these files take the gateway for running, and some gateways refuse to start beside such a record.',
+  title: 'runtime files of the gateway that do not match what is running',
+  why: 'Tools that trust these files show the wrong state, and some versions of the gateway refuse to start beside such a record.',
   needsService: false,
   needsManager: true,
   look: (scene) => {
@@ -52,9 +52,9 @@ export const definition: CheckDefinition<Evidence> = {
     isSafe: true,
     interrupts: false,
     plan: (scene) => ({
-      title: `set the runtime files of ${scene.target.service.name} right`,
+      title: `correct the runtime files of ${scene.target.service.name}`,
       steps: releaseSteps(scene),
-      outcome: `the runtime files of ${scene.target.service.profile.home} claim no gateway any more`,
+      outcome: `the runtime files in ${scene.target.service.profile.home} no longer name a gateway`,
     }),
   },
 }
@@ -76,7 +76,7 @@ function aboutDead({seen}: Scene): Found[] {
     return [{kind, severity: 'warning', what: `${HomeFile.pid} names ${names} (pid ${pid.number})${claim}`, evidence}]
   }
   if (state === undefined) return []
-  return [{kind: 'state', severity: 'warning', what: `${HomeFile.state} says ${state}, and no gateway runs`, evidence}]
+  return [{kind: 'state', severity: 'warning', what: `${HomeFile.state} says ${state}, but no gateway runs`, evidence}]
 }
 
 /** Of before a restart of this container, or of another container on the same home: from here nobody can tell. */
@@ -86,10 +86,10 @@ function aboutElsewhere({seen, target}: Scene, why: string): Found {
   return {
     kind: 'pid-elsewhere',
     severity: 'unknown',
-    what: `${HomeFile.pid} names pid ${pid}, which is not of this container as it is now: whether that gateway still runs cannot be told`,
+    what: `${HomeFile.pid} names pid ${pid}, a process of another container or of an earlier run of this one: hermes-svc cannot tell whether that gateway still runs`,
     evidence: [why, ...seen.verdict.evidence],
     explains: ['desired-state'],
-    cure: [`rm ${pidFile(home)}   # if no other container works on ${target.service.profile.home}`],
+    cure: [`rm ${pidFile(home)}   # if no other container uses ${target.service.profile.home}`],
   }
 }
 
@@ -104,15 +104,14 @@ function aboutLiving(scene: Scene, pid: number): Found[] {
   ]
   if (lock.kind === 'held' && lock.unlinked)
     return found('lock-deleted', `${HomeFile.lock} was deleted while the gateway (pid ${pid}) holds it`)
-  if (pidRecord.kind === 'absent') return found('pid-missing', `there is no ${HomeFile.pid} for the gateway that runs (pid ${pid})`)
+  if (pidRecord.kind === 'absent') return found('pid-missing', `the running gateway (pid ${pid}) has no ${HomeFile.pid}`)
   if (lock.kind === 'held' && pidRecord.kind === 'present' && pidRecord.value.pid !== pid) {
-    return found('pid-other', `${HomeFile.pid} names pid ${pidRecord.value.pid}, and the gateway that runs is pid ${pid}`)
+    return found('pid-other', `${HomeFile.pid} names pid ${pidRecord.value.pid}, but the running gateway is pid ${pid}`)
   }
-  if (pidRecord.kind === 'malformed') return found('pid-unusable', `${HomeFile.pid} of the gateway that runs (pid ${pid}) is damaged`)
+  if (pidRecord.kind === 'malformed') return found('pid-unusable', `${HomeFile.pid} of the running gateway (pid ${pid}) is damaged`)
   const {state} = gateway
-  if (state.kind === 'absent') return found('state-missing', `there is no ${HomeFile.state} of the gateway that runs (pid ${pid})`, UNSEEN)
-  if (state.kind === 'malformed')
-    return found('state-damaged', `${HomeFile.state} of the gateway that runs (pid ${pid}) is damaged`, UNSEEN)
+  if (state.kind === 'absent') return found('state-missing', `the running gateway (pid ${pid}) has no ${HomeFile.state}`, UNSEEN)
+  if (state.kind === 'malformed') return found('state-damaged', `${HomeFile.state} of the running gateway (pid ${pid}) is damaged`, UNSEEN)
   return []
 }
 

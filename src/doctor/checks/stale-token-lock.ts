@@ -32,8 +32,8 @@ type Staleness = 'gone' | 'zombie' | 'recycled' | 'stopped'
 
 const WORDS: Record<Staleness, string> = {
   gone: 'is gone',
-  zombie: 'has ended, and is a zombie',
-  recycled: 'is another process now',
+  zombie: 'has ended and is a zombie',
+  recycled: 'is now another process',
   stopped: 'is stopped by a signal',
 }
 
@@ -41,8 +41,8 @@ const locksIn = oncePerLook(({target: {userHost}}, folder) => readLocks(userHost
 
 export const definition: CheckDefinition<Evidence> = {
   id: 'stale-token-lock',
-  title: 'a lock on a platform token whose owner is gone',
-  why: `The gateway that wants this token takes it for used by another one: the platform stays off, or the gateway ends with ${GatewayExit.fatalConfiguration}.`,
+  title: 'a platform token that is locked by a process that is gone',
+  why: `A gateway that needs this token finds it in use. The platform stays off, or the gateway ends with exit status ${GatewayExit.fatalConfiguration}.`,
   needsService: false,
   needsManager: true,
   look: (scene) => ({locks: locksIn(scene, lockFolder(scene))}),
@@ -57,7 +57,7 @@ export const definition: CheckDefinition<Evidence> = {
       const {host, userHost, service} = scene.target
       const stale = locks.filter((lock) => concerns(scene, lock) && about(scene, lock).length > 0)
       return {
-        title: `remove token locks that ${service.name} would stumble over`,
+        title: `remove the stale token locks of ${service.name}`,
         steps: stale.map((lock) => ({
           kind: 'remove-file',
           why: `remove ${lock.file}, whose owner (pid ${lock.pid}) is gone`,
@@ -65,7 +65,7 @@ export const definition: CheckDefinition<Evidence> = {
           forGood: true,
           as: service.account,
           onlyIf: {
-            when: 'nobody has taken it over',
+            when: 'no other process has taken the lock',
             holds: () => {
               const now = readTokenLock(userHost, lock.file)
               const isSame = now?.pid === lock.pid && now.startTime === lock.startTime
@@ -73,7 +73,7 @@ export const definition: CheckDefinition<Evidence> = {
             },
           },
         })),
-        outcome: `every token lock of ${service.profile.home} has a living owner`,
+        outcome: `every token lock of ${service.profile.home} belongs to a running process`,
       }
     },
   },
@@ -140,8 +140,11 @@ function about(scene: Scene, lock: TokenLock): Found[] {
     {
       kind: why,
       severity: 'warning',
-      what: `the lock on ${lock.scope ?? 'a platform token'} is of pid ${lock.pid}, which ${WORDS[why]}`,
-      evidence: [lock.file, lock.home === undefined ? 'it does not say whose home it is of' : `it is of ${lock.home}`],
+      what: `the lock on ${lock.scope ?? 'a platform token'} belongs to pid ${lock.pid}, which ${WORDS[why]}`,
+      evidence: [
+        `the lock file is ${lock.file}`,
+        lock.home === undefined ? 'the lock does not name a home' : `the lock belongs to the home ${lock.home}`,
+      ],
       // One that is stopped may be continued.
       ...(why === 'stopped' ? {isSafe: false} : {}),
     },

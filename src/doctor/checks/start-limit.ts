@@ -9,8 +9,8 @@ const START_TIMEOUT_MS = 90_000
 /** A limit of the manager that ends a gateway for good, or no limit and no backoff either. */
 export const definition: CheckDefinition<DefinitionEvidence> = {
   id: 'start-limit',
-  title: 'restarts that end in a dead service, or never end',
-  why: 'Some quick exits in a row, planned restarts among them, and the gateway stays down until somebody starts it by hand.',
+  title: 'restart settings that leave the gateway down for good, or restart it forever without slowing down',
+  why: 'After a few quick exits in a row, planned restarts included, the gateway stays down until somebody starts it by hand.',
   needsService: true,
   needsManager: true,
   look: ({target: {manager}, seen}) => manager.definition.evidence(seen.manager),
@@ -22,9 +22,9 @@ export const definition: CheckDefinition<DefinitionEvidence> = {
       const hit: Found = {
         kind: 'hit',
         severity: 'error',
-        what: `${service.name} was started too often in a row, and is not started any more`,
-        why: 'The gateway stays down until somebody starts it by hand, and the next quick exits end it again.',
-        evidence: [`the manager says: ${startFailure.text}`, restartRisk.arithmetic, `automatic restarts: ${restarts}`],
+        what: `${service.name} was started too often in a row, so the service manager no longer starts it`,
+        why: 'The gateway stays down until somebody starts it by hand. After that, the same can happen again.',
+        evidence: [`the service manager says: ${startFailure.text}`, restartRisk.arithmetic, `automatic restarts: ${restarts}`],
         isSafe: restartRisk.kind === 'sound' && seen.desired.kind === 'recorded',
         explains: ['crash-loop', 'desired-state'],
       }
@@ -36,10 +36,10 @@ export const definition: CheckDefinition<DefinitionEvidence> = {
       kind: restartRisk.kind,
       severity: 'warning',
       what: isStorm
-        ? `${service.name} would restart a broken gateway for ever, without slowing down`
-        : `${service.name} would be left dead after some quick exits`,
+        ? `${service.name} would restart a broken gateway forever, without slowing down`
+        : `${service.name} would stay down after a few quick exits`,
       ...(isStorm
-        ? {why: 'A permanent fault becomes a storm of restarts that heats the machine, fills the log, and never shows as failed.'}
+        ? {why: 'If the fault does not go away, the restarts heat the machine and fill the log, and the service never shows as failed.'}
         : {}),
       evidence: [restartRisk.arithmetic],
       // Adding our policy to another tool's definition is for the operator to decide.

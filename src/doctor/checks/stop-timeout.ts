@@ -19,7 +19,7 @@ interface Evidence {
 export const definition: CheckDefinition<Evidence> = {
   id: 'stop-timeout',
   title: 'a stop that kills the gateway before it has finished its work',
-  why: 'A gateway killed in the middle of its work loses it, can damage its database, and leaves a stale lock for the next start.',
+  why: 'A gateway that is killed in the middle of its work loses that work, can damage its database, and leaves a stale lock behind.',
   needsService: true,
   needsManager: true,
   look: async ({target: {manager, userHost, service}, seen}) => ({
@@ -33,11 +33,11 @@ export const definition: CheckDefinition<Evidence> = {
     const {drainSec, cronDrainSec} = configured
     const neededSec = Math.max(AT_LEAST_SEC, (drainSec ?? 0) + AROUND_DRAIN_SEC, (cronDrainSec ?? 0) + AROUND_CRON_SEC)
     const isTooShort = (limitMs: number | undefined) => limitMs !== undefined && limitMs < neededSec * 1000
-    const cutOff = (limitMs: number) => `is cut off after ${limitMs / 1000} s, and the gateway may need ${neededSec} s`
+    const cutOff = (limitMs: number) => `is cut off after ${limitMs / 1000} s, but the gateway may need ${neededSec} s`
     const needs = [
       ...(drainSec === undefined ? [] : [`restart_drain_timeout is ${drainSec} s`]),
       ...(cronDrainSec === undefined ? [] : [`cron_drain_timeout is ${cronDrainSec} s`]),
-      `${AT_LEAST_SEC} s is the least that any gateway needs`,
+      `every gateway needs at least ${AT_LEAST_SEC} s`,
     ]
     const found: Found[] = []
     if (stopTimeoutMs !== undefined && isTooShort(stopTimeoutMs)) {

@@ -19,8 +19,8 @@ interface Restart {
  */
 export const definition: CheckDefinition<readonly Restart[]> = {
   id: 'watchdog',
-  title: 'a gateway that a watchdog had to end because it answered nothing',
-  why: 'Something blocks its event loop again and again; each time its chats wait until the watchdog is sure of it.',
+  title: 'a gateway that a watchdog had to restart because it did not respond',
+  why: 'Something blocks the event loop of the gateway. Each time, all chats wait until the watchdog restarts the gateway.',
   needsService: true,
   needsManager: false,
   look: ({target: {userHost, service}}) => {
@@ -31,7 +31,7 @@ export const definition: CheckDefinition<readonly Restart[]> = {
       .map(({time, outcome, steps}) => ({time, what: `(${outcome}): ${steps[0]?.target ?? 'no step'}`}))
     const ended = recentEnds(userHost, home)
       .filter(({reason}) => reason === 'loop')
-      .map(({time}) => ({time, what: '(done): the gateway ended itself: its event loop did not answer its own watchdog'}))
+      .map(({time}) => ({time, what: '(done): the gateway ended itself, because its event loop did not answer its own watchdog'}))
     return [...killed, ...ended].sort((one, other) => Date.parse(one.time) - Date.parse(other.time))
   },
   diagnose: (scene, entries) => {

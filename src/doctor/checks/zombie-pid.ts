@@ -47,8 +47,8 @@ const START_MS = 90_000
  */
 export const definition: CheckDefinition<Evidence> = {
   id: 'zombie-pid',
-  title: 'a gateway that has ended and was not reaped, or children that it does not reap',
-  why: 'Programs that only test for the pid take a zombie for a living gateway, and then no other one can start.',
+  title: 'a gateway that has ended but is still there as a zombie, or that leaves zombies behind',
+  why: 'Programs that only test whether a pid exists mistake a zombie for a running gateway, and then no new gateway can start.',
   needsService: false,
   needsManager: true,
   look: async (scene) => {
@@ -73,12 +73,12 @@ export const definition: CheckDefinition<Evidence> = {
     const severity = shouldRun ? 'error' : 'warning'
     const explains: readonly CheckId[] = ['stale-state', 'desired-state', 'crash-loop', 'leftover-processes', 'not-enabled']
     if (supervised) {
-      const what = `the service's main process (pid ${supervised.pid}) has ended, and was not reaped: it is a zombie`
+      const what = `the main process of the service (pid ${supervised.pid}) is a zombie: it has ended, but its parent has not reaped it`
       return [{kind: 'supervised', severity, what, evidence: describe(supervised), explains}]
     }
     if (recorded) {
       const file = recordOf(seen.gateway.pidRecord)?.pid === recorded.pid ? HomeFile.pid : HomeFile.state
-      const what = `${file} names a zombie: pid ${recorded.pid} has ended, and its parent does not reap it`
+      const what = `${file} names a zombie: pid ${recorded.pid} has ended, but its parent has not reaped it`
       return [{kind: 'recorded', severity, what, evidence: describe(recorded), explains}]
     }
     return unreaped < MANY_CHILDREN ? [] : [aboutChildren(scene, unreaped, isInit)]
@@ -91,11 +91,11 @@ export const definition: CheckDefinition<Evidence> = {
       if (!zombie) throw new Error('there is no zombie to be cured')
       const next = await whatFollows(scene, supervised !== undefined, options)
       return {
-        title: `release ${scene.target.service.name} from a zombie`,
+        title: `recover ${scene.target.service.name} from a zombie process`,
         steps: [...nudge(scene, zombie), ...releaseSteps(scene), ...next.steps],
         ...(next.verify ? {verify: next.verify} : {}),
         lasts: true,
-        outcome: `nothing names the zombie (pid ${zombie.pid}) any more; if its parent does not reap it, it goes when that ends${parentOf(zombie)}`,
+        outcome: `no file names the zombie (pid ${zombie.pid}) any more; the zombie disappears at the latest when its parent${parentOf(zombie)} ends`,
       }
     },
   },
@@ -114,8 +114,8 @@ function parentOf({parent, parentName}: Zombie): string {
 
 function describe(zombie: Zombie): string[] {
   const {parent, pid} = zombie
-  if (!parent) return [`pid ${pid} is a zombie; who its parent is cannot be seen from here`]
-  return [`pid ${pid} is a zombie of pid ${parent.pid} (${JSON.stringify(zombie.parentName ?? '?')}), which does not reap it`]
+  if (!parent) return [`pid ${pid} is a zombie; hermes-svc cannot see its parent process from here`]
+  return [`pid ${pid} is a zombie; its parent, pid ${parent.pid} (${JSON.stringify(zombie.parentName ?? '?')}), has not reaped it`]
 }
 
 function aboutChildren(scene: Scene, count: number, isInit: boolean): Found {
@@ -123,15 +123,15 @@ function aboutChildren(scene: Scene, count: number, isInit: boolean): Found {
   return {
     kind: 'children',
     severity: 'warning',
-    what: `${count} children of the gateway (pid ${pid}) have ended, and it does not reap them`,
-    why: 'Each keeps an entry of the process table, of which an account and a container have only so many.',
+    what: `${count} child processes of the gateway (pid ${pid}) are zombies, and the gateway does not reap them`,
+    why: 'Each zombie takes up an entry of the process table, and an account or a container has only so many of them.',
     evidence: [
-      `pid ${pid} has ${count} zombies as children; only their parent can reap them, or whoever inherits them when it ends`,
-      ...(isInit ? ['it is the first process of its container, so it inherits the orphans of all others as well'] : []),
+      `pid ${pid} has ${count} zombies as children; they disappear when the gateway reaps them or ends`,
+      ...(isInit ? ['the gateway is the first process of its container, so it also inherits the orphans of all other processes'] : []),
     ],
     cure: [
       commandLine(scene, 'restart'),
-      ...(isInit ? ['docker run --init …   # or shareProcessNamespace: true in a pod: an init that reaps'] : []),
+      ...(isInit ? ['docker run --init …   # adds an init process that reaps zombies; in a pod: shareProcessNamespace: true'] : []),
     ],
     isFixable: false,
   }
@@ -153,7 +153,7 @@ function nudge({target}: Scene, {pid, startTime, parent}: Zombie): Step[] {
       signal: 'SIGCHLD',
       process: parent,
       waitMs: 0,
-      onlyIf: {when: 'it is its parent still', holds: isSame},
+      onlyIf: {when: 'that is still its parent', holds: isSame},
     },
   ]
 }

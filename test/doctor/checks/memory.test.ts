@@ -75,10 +75,10 @@ describe('memory', () => {
   it('says what to type: to change a limit of ours, or to look whose it is', async () => {
     const machine = await machineWith({maxMb: 110})
     const cure = async () => (await examined(machine, check)).findings[0]?.cure.at(-1)
-    expect(await cure()).toBe('systemctl status -- hermes-gateway.service   # who has set MemoryMax=; raise it there')
+    expect(await cure()).toBe('systemctl status -- hermes-gateway.service   # shows which file sets MemoryMax=; raise it there')
     const file = `/home/user/.config/hermes-svc/hermes-gateway/settings.json`
     machine.host.put(file, JSON.stringify({...(JSON.parse(machine.host.readText(file) ?? '') as object), resources: {memoryMax: '110M'}}))
-    expect(await cure()).toBe('hermes-svc config set memory-max=165M   # or memory-max=none')
+    expect(await cure()).toBe('hermes-svc config set memory-max=165M   # or memory-max=none, for no limit')
   })
 })
 

@@ -35,7 +35,7 @@ function ticked(machine: FakeSystemd, agoMs: number, wallMs: number): void {
 }
 
 describe('off', () => {
-  const OFF = 'off warning: the heartbeat of hermes-gateway.service does not tick: hermes-svc-heartbeat.timer'
+  const OFF = 'off warning: the heartbeat of hermes-gateway.service does not run: hermes-svc-heartbeat.timer'
 
   it.each([
     ['enabled', {isEnabled: false, isActive: true}],
@@ -63,7 +63,7 @@ describe('off', () => {
 describe('stale', () => {
   it('is a timestamp older than monitors allow, of a gateway that is as old', async () => {
     const {machine} = await living()
-    expect(await found(machine, check)).toEqual(['stale warning: the gateway lives, but its timestamp is 60 min old'])
+    expect(await found(machine, check)).toEqual(['stale warning: the gateway is alive, but its timestamp is 60 min old'])
     expect(await found((await living({updatedMs: 119_000})).machine, check)).toEqual([])
     expect(await found((await living({upMs: 100_000})).machine, check)).toEqual([])
   })
@@ -82,7 +82,7 @@ describe('stale', () => {
     expect(await found(machine, check)).toHaveLength(1)
     // It did, and does no more.
     ticked(machine, 300_000, host.nowMs() - HOUR_MS)
-    expect((await find(machine, check))[0]?.evidence.at(-1)).toBe('its tick last ran 5 min ago')
+    expect((await find(machine, check))[0]?.evidence.at(-1)).toBe('the heartbeat last ran 5 min ago')
   })
 
   it('is cured by starting the tick, and ticking at once', async () => {
@@ -105,7 +105,9 @@ describe('stale', () => {
     const {machine, pid} = await living()
     machine.host.put(`${HOME}/state.json`, machine.host.texts()[`${HOME}/gateway_state.json`] ?? '')
     machine.host.put(`${HOME}/gateway_state.json`, {link: `${HOME}/state.json`})
-    await expect(cure(machine, check)).rejects.toThrow(/could not be refreshed: gateway_state\.json is a symbolic link/)
+    await expect(cure(machine, check)).rejects.toThrow(
+      /could not refresh the timestamp of hermes-gateway\.service: gateway_state\.json is a symbolic link/,
+    )
     expect(pid).toBe(501)
   })
 })
@@ -126,7 +128,7 @@ describe("the gateway's own heartbeat", () => {
     expect(await found(machine, check)).toEqual([])
     beat(machine, pid, 300)
     expect(await find(machine, check)).toMatchObject([
-      {kind: 'late', severity: 'warning', what: 'the gateway lives, but its own heartbeat is 5 min old', isSafe: false},
+      {kind: 'late', severity: 'warning', what: 'the gateway is alive, but its heartbeat file is 5 min old', isSafe: false},
     ])
     machine.host.setClock(machine.host.nowMs() + HOUR_MS)
     beat(machine, pid, 60, {updated_at: '2025-12-31T00:00:00Z'})
@@ -140,7 +142,7 @@ describe("the gateway's own heartbeat", () => {
     const {machine} = await living({updatedMs: 1000})
     beat(machine, 77, 300)
     expect(await found(machine, check)).toEqual([
-      'foreign warning: state/gateway.heartbeat is of pid 77, and the gateway that runs is pid 501',
+      'foreign warning: state/gateway.heartbeat belongs to pid 77, but the running gateway is pid 501',
     ])
     await cure(machine, check)
     expect(machine.host.lstat(`${HOME}/state/gateway.heartbeat`)).toBeUndefined()
@@ -153,7 +155,7 @@ describe("the gateway's own heartbeat", () => {
     expect(machine.host.lstat(`${HOME}/state/gateway.heartbeat`)).toBeDefined()
     beat(machine, 77, 300)
     addProcess(machine, {pid: 77, env: {HERMES_HOME: HOME}})
-    await expect(cure(machine, check)).rejects.toThrow(/which is a gateway of this home too/)
+    await expect(cure(machine, check)).rejects.toThrow(/which is another gateway of the same home/)
   })
 
   it('is known by the number that a gateway in a container has there', async () => {

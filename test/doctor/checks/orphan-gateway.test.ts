@@ -94,7 +94,7 @@ describe('a gateway outside its service', () => {
     machine.putProcess({...holding, cgroup: '/user.slice/user-0.slice/user@0.service/app.slice/hermes-gateway.service'}, 'running')
     expect(await find(machine, check)).toMatchObject([
       {
-        what: expect.stringContaining('is run by another service, hermes-gateway.service of user root') as string,
+        what: 'another service, hermes-gateway.service of user root, runs a gateway of this home (pid 900)',
         cure: ['sudo -u root XDG_RUNTIME_DIR=/run/user/0 systemctl --user disable --now hermes-gateway.service'],
       },
     ])

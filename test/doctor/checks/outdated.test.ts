@@ -48,7 +48,7 @@ describe('outdated', () => {
         kind: 'older',
         severity: 'warning',
         isSafe: true,
-        what: `hermes-gateway.service is as hermes-svc ${PACKAGE_VERSION} wrote it, and this is 1.10.0: service-helper.sh, 10-hermes-svc.conf differ`,
+        what: `hermes-svc ${PACKAGE_VERSION} wrote hermes-gateway.service; version 1.10.0 would change service-helper.sh, 10-hermes-svc.conf`,
         cure: ['hermes-svc fix outdated'],
       },
     ])
@@ -68,7 +68,7 @@ describe('outdated', () => {
     machine.host.put(template, text.replace('StandardOutput=', 'UMask=0077\nStandardOutput='))
     const {findings, interrupts} = await examined(machine, check)
     expect(findings).toMatchObject([{kind: 'older', isSafe: false}])
-    expect(findings[0]?.cure[0]).toMatch(/^hermes-svc fix outdated {3}# restarts the gateway/)
+    expect(findings[0]?.cure[0]).toMatch(/^hermes-svc fix outdated {3}# also restarts the gateway/)
     expect(interrupts).toBe(true)
     machine.goesDown()
     expect((await examined(machine, check)).findings).toMatchObject([{isSafe: true}])
@@ -98,7 +98,7 @@ describe('outdated', () => {
     expect(await kinds(machine, driftCheck)).toEqual([])
     expect(await kinds(machine, helperCheck)).toEqual([])
     expect((await examined(machine, check)).findings[0]?.evidence[0]).toBe(
-      `${SUPPORT}/service-helper.sh is not there; that version had none`,
+      `${SUPPORT}/service-helper.sh does not exist: hermes-svc ${PACKAGE_VERSION} did not write it`,
     )
   })
 
@@ -108,7 +108,7 @@ describe('outdated', () => {
     for (const file of former) machine.host.put(file, '')
     update(machine.host, '2.0.0')
     expect((await examined(machine, check)).findings[0]?.evidence).toEqual([
-      ...former.map((file) => `${file} is of that version alone`),
+      ...former.map((file) => `${file} is left from hermes-svc 1.2.3: this version does not write it`),
       'no restart is needed',
     ])
     await fix(machine, check)

@@ -13,9 +13,9 @@ describe('path', () => {
   it('finds that the tools of the system itself are not found', async () => {
     const {findings} = await examined(foreign(withPath('/usr/local/bin:/opt/venv/bin')), check)
     expect(findings).toMatchObject([{kind: 'required', severity: 'error', isFixable: false}])
-    expect(findings[0]?.what).toContain('does not find sh, env, ls, node, git')
+    expect(findings[0]?.what).toContain('cannot find sh, env, ls, node, git in its PATH')
     expect(findings[0]?.cure).toEqual([`hermes-svc install --env 'PATH=${SYSTEM_PATH}'`])
-    expect(findings[0]?.evidence).toContain('/opt/venv/bin is gone')
+    expect(findings[0]?.evidence).toContain('/opt/venv/bin does not exist')
   })
 
   it('misses an optional tool only where a service of ours would find it', async () => {

@@ -28,7 +28,7 @@ describe('a platform', () => {
     expect(finding).toMatchObject({
       kind: 'fatal',
       severity: 'warning',
-      what: 'the platform "telegram" has given up',
+      what: 'the gateway has given up on the platform "telegram"',
       evidence: ['telegram is fatal (401): token=<hidden>'],
       cure: ['hermes-svc logs'],
       isFixable: false,
@@ -41,12 +41,12 @@ describe('a platform', () => {
     [
       'has tried again for long',
       (ago) => ({state: 'retrying', retrying_since: ago(30)}),
-      ['retrying warning: the platform "telegram" has been trying to connect for 30 min'],
+      ['retrying warning: the gateway has been trying to connect to the platform "telegram" for 30 min'],
     ],
     [
       'has tried again for long, in seconds since the epoch',
       (ago) => ({state: 'retrying', retrying_since: Date.parse(ago(30)) / 1000}),
-      ['retrying warning: the platform "telegram" has been trying to connect for 30 min'],
+      ['retrying warning: the gateway has been trying to connect to the platform "telegram" for 30 min'],
     ],
     ['needs attention since a moment ago', (ago) => ({state: 'connected', needs_attention: true, updated_at: ago(5)}), []],
     [

@@ -36,7 +36,7 @@ describe('stale-code', () => {
     expect(findings[0]?.what).toMatch(
       /^the gateway \(pid \d+\) runs aaaaaaaaaa, and \/home\/user\/\.hermes\/hermes-agent has bbbbbbbbbb \(version 0\.20\.3\)$/,
     )
-    expect(findings[0]?.evidence.at(-1)).toMatch(/^the checkout was moved on from aaaaaaaaaa at \d{4}-/)
+    expect(findings[0]?.evidence.at(-1)).toMatch(/^the checkout moved on from commit aaaaaaaaaa at \d{4}-/)
   })
 
   it('goes by what the gateway says that it runs, where it says it', async () => {

@@ -20,7 +20,7 @@ describe('a marker', () => {
     expect(await found(machine, check)).toEqual([])
     leave(machine, PLANNED, marker(200_000), 200_000)
     expect(await find(machine, check)).toMatchObject([
-      {kind: 'planned-stop', severity: 'warning', evidence: ['it is 3 min old, and was valid for 60 s'], isSafe: true},
+      {kind: 'planned-stop', severity: 'warning', evidence: ['it is 3 min old, but is valid for 60 s only'], isSafe: true},
     ])
   })
 

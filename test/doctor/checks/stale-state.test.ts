@@ -13,7 +13,7 @@ const stopped = () => serviceMachine({desired: 'stopped', enabled: false})
 describe('of a dead gateway', () => {
   it.each([
     ['a pid that has no process', record(), {}, 'pid-gone warning: gateway.pid names a process that is gone (pid 77)'],
-    ['a later process', record(), {startTime: 6}, 'pid-recycled warning: gateway.pid names a number that another process has now (pid 77)'],
+    ['a later process', record(), {startTime: 6}, 'pid-recycled warning: gateway.pid names a pid that another process has now (pid 77)'],
     ['another program', record(), {startTime: 5, argv: ['sleep']}, 'pid-other-program warning: gateway.pid names another program (pid 77)'],
     [
       'the gateway of another home',
@@ -32,7 +32,7 @@ describe('of a dead gateway', () => {
     const machine = stopped()
     leave(machine, 'gateway_state.json', state(claim, {platforms: {telegram: {gateway_state: 'running'}}, desired_state: 'stopped'}))
     const before = machine.host.texts()[`${HOME}/gateway_state.json`] ?? ''
-    expect(await found(machine, check)).toEqual([`state warning: gateway_state.json says ${claim}, and no gateway runs`])
+    expect(await found(machine, check)).toEqual([`state warning: gateway_state.json says ${claim}, but no gateway runs`])
     await cure(machine, check)
     const after = machine.host.texts()[`${HOME}/gateway_state.json`] ?? ''
     expect(after.length).toBe(before.length)
@@ -137,8 +137,8 @@ describe('of a gateway that lives', () => {
   })
 
   it.each([
-    ['is missing', () => undefined, /^pid-missing warning: there is no gateway\.pid for the gateway that runs/],
-    ['names another pid', () => record(), /^pid-other warning: gateway\.pid names pid 77, and the gateway that runs is pid 501/],
+    ['is missing', () => undefined, /^pid-missing warning: the running gateway \(pid \d+\) has no gateway\.pid/],
+    ['names another pid', () => record(), /^pid-other warning: gateway\.pid names pid 77, but the running gateway is pid 501/],
   ])('finds that gateway.pid %s, and has no fix for it', async (_name, make, expected) => {
     const {machine} = living()
     machine.host.drop(`${HOME}/gateway.pid`)
@@ -150,11 +150,11 @@ describe('of a gateway that lives', () => {
   })
 
   it.each([
-    ['gateway.pid', '{"pid": 5', 'pid-unusable', /gateway\.pid of the gateway that runs \(pid 501\) is damaged/],
+    ['gateway.pid', '{"pid": 5', 'pid-unusable', /gateway\.pid of the running gateway \(pid 501\) is damaged/],
     ['gateway.pid', '', 'pid-unusable', /is damaged/],
-    ['gateway_state.json', '{"pid": 501, "gatew', 'state-damaged', /gateway_state\.json of the gateway that runs \(pid 501\) is damaged/],
+    ['gateway_state.json', '{"pid": 501, "gatew', 'state-damaged', /gateway_state\.json of the running gateway \(pid 501\) is damaged/],
     ['gateway_state.json', '', 'state-damaged', /is damaged/],
-    ['gateway_state.json', undefined, 'state-missing', /there is no gateway_state\.json of the gateway that runs \(pid 501\)/],
+    ['gateway_state.json', undefined, 'state-missing', /the running gateway \(pid 501\) has no gateway_state\.json/],
   ])('finds that its %s holds %j, and leaves the restart to the operator', async (name, text, kind, what) => {
     const {machine} = living()
     machine.host.drop(`${HOME}/${name}`)

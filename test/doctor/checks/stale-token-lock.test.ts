@@ -16,14 +16,22 @@ function lock(machine: FakeSystemd, more: object = {}, file = FILE, ageMs = 10_0
 
 describe('a token lock', () => {
   it.each<[string, Partial<FakeProcess> | undefined, string[]]>([
-    ['gone', undefined, ['gone warning: the lock on telegram-bot-token is of pid 77, which is gone']],
+    ['gone', undefined, ['gone warning: the lock on telegram-bot-token belongs to pid 77, which is gone']],
     [
       'a zombie',
       {startTime: 5, state: 'Z'},
-      ['zombie warning: the lock on telegram-bot-token is of pid 77, which has ended, and is a zombie'],
+      ['zombie warning: the lock on telegram-bot-token belongs to pid 77, which has ended and is a zombie'],
     ],
-    ['a later process', {startTime: 6}, ['recycled warning: the lock on telegram-bot-token is of pid 77, which is another process now']],
-    ['stopped', {startTime: 5, state: 'T'}, ['stopped warning: the lock on telegram-bot-token is of pid 77, which is stopped by a signal']],
+    [
+      'a later process',
+      {startTime: 6},
+      ['recycled warning: the lock on telegram-bot-token belongs to pid 77, which is now another process'],
+    ],
+    [
+      'stopped',
+      {startTime: 5, state: 'T'},
+      ['stopped warning: the lock on telegram-bot-token belongs to pid 77, which is stopped by a signal'],
+    ],
     ['alive', {startTime: 5}, []],
   ])('of an owner that is %s', async (_name, process, expected) => {
     const machine = serviceMachine()

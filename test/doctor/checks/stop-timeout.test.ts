@@ -17,8 +17,8 @@ describe('stop-timeout', () => {
   })
 
   it.each<[string, string, string | undefined, RegExp]>([
-    ['less than any gateway needs', '30s', undefined, /cut off after 30 s, and the gateway may need 60 s/],
-    ['less than the configured drain', '3min 30s', drain(300), /cut off after 210 s, and the gateway may need 330 s/],
+    ['less than any gateway needs', '30s', undefined, /cut off after 30 s, but the gateway may need 60 s/],
+    ['less than the configured drain', '3min 30s', drain(300), /cut off after 210 s, but the gateway may need 330 s/],
     ['less than the scheduled work', '1min 10s', 'agent: {cron_drain_timeout: 120}', /may need 130 s/],
   ])('finds %s', async (_name, TimeoutStopUSec, config, what) => {
     const machine = foreign({TimeoutStopUSec})

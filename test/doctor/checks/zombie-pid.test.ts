@@ -25,8 +25,8 @@ describe('a recorded zombie', () => {
       {
         kind: 'recorded',
         severity: 'error',
-        what: 'gateway.pid names a zombie: pid 77 has ended, and its parent does not reap it',
-        evidence: ['pid 77 is a zombie of pid 60 ("supervise"), which does not reap it'],
+        what: 'gateway.pid names a zombie: pid 77 has ended, but its parent has not reaped it',
+        evidence: ['pid 77 is a zombie; its parent, pid 60 ("supervise"), has not reaped it'],
         isSafe: true,
       },
     ])
@@ -101,7 +101,7 @@ describe('a supervised zombie', () => {
     addProcess(machine, {pid, startTime: pid * 10, state: 'Z', argv: [], cgroup: '/s/hermes.service'})
     machine.host.drop(`/proc/${pid}/fd`)
     expect(await found(machine, check)).toEqual([
-      `supervised error: the service's main process (pid ${pid}) has ended, and was not reaped: it is a zombie`,
+      `supervised error: the main process of the service (pid ${pid}) is a zombie: it has ended, but its parent has not reaped it`,
     ])
     await cure(machine, check)
     expect(machine.verbs).toContain('restart --no-block')
@@ -122,7 +122,7 @@ describe('children that are not reaped', () => {
     expect(await found(withZombies(9), check)).toEqual([])
     const machine = withZombies(10)
     expect(await find(machine, check)).toMatchObject([
-      {kind: 'children', severity: 'warning', what: expect.stringMatching(/^10 children of the gateway \(pid 501\)/) as string},
+      {kind: 'children', severity: 'warning', what: expect.stringMatching(/^10 child processes of the gateway \(pid 501\)/) as string},
     ])
     expect((await find(machine, check))[0]?.cure).toEqual(['hermes-svc restart'])
     expect((await check.examine(await sceneOf(machine))).plan).toBeUndefined()

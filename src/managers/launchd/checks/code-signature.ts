@@ -9,8 +9,8 @@ const START_MS = 90_000
  */
 export const definition: CheckDefinition<undefined> = {
   id: 'code-signature',
-  title: 'a program that was replaced under a loaded job, and is killed for its code signature',
-  why: 'Each start is killed at once (signal 9), until the job is unloaded and loaded again.',
+  title: 'a program that was replaced while launchd had its job loaded, and that macOS therefore kills',
+  why: 'macOS kills each start at once (signal 9) until launchd unloads the job and loads it again.',
   needsService: true,
   needsManager: true,
   managers: ['launchd'],
@@ -25,8 +25,8 @@ export const definition: CheckDefinition<undefined> = {
         kind: wasKilled ? 'killed' : 'due',
         severity: wasKilled ? 'error' : 'warning',
         what: wasKilled
-          ? `${service.name} was killed for its code signature: what it runs was replaced since launchd loaded it`
-          : `what ${service.name} runs was replaced since launchd loaded it: the next start would be killed for its code signature`,
+          ? `macOS killed ${service.name} for its code signature: its program was replaced after launchd had loaded it`
+          : `macOS would kill the next start of ${service.name} for its code signature: its program was replaced after launchd had loaded it`,
         evidence: [
           ...(wasKilled ? [`last exit reason: ${directives['last exit reason']}`] : []),
           ...(isDue ? ['launchd says: needs LWCR update'] : []),
@@ -41,13 +41,13 @@ export const definition: CheckDefinition<undefined> = {
     isSafe: true,
     interrupts: true,
     plan: ({target, seen}, _evidence, _found, {timeoutMs}) => ({
-      title: `load ${target.service.name} anew`,
+      title: `unload ${target.service.name} and load it again`,
       steps: target.manager.control.restart(target.service),
       verify: async (progress) => {
         await waitUntilUp(target, {previousPid: seen.verdict.pid, timeoutMs: timeoutMs ?? START_MS, progress})
       },
       lasts: true,
-      outcome: `${target.service.name} runs what is there now`,
+      outcome: `${target.service.name} runs the program that is installed now`,
     }),
   },
 }

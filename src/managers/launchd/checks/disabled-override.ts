@@ -8,8 +8,8 @@ const START_MS = 90_000
 /** launchd's own record of what is disabled (launchctl(1), disable): it outlives the property list, and no other tool shows it. */
 export const definition: CheckDefinition<undefined> = {
   id: 'disabled-override',
-  title: "a service that should run and is disabled in launchd's own records",
-  why: 'launchd does not load it at the next login or boot, and answers a bootstrap with an error 5 that does not say why.',
+  title: "a service that should be running but is disabled in launchd's own records",
+  why: 'launchd does not load it at the next login or boot. launchctl bootstrap fails with error 5, which gives no reason.',
   needsService: true,
   needsManager: true,
   managers: ['launchd'],
@@ -21,12 +21,12 @@ export const definition: CheckDefinition<undefined> = {
       {
         kind: 'disabled',
         severity: isLoaded(manager) ? 'warning' : 'error',
-        what: `${manager.service.name} should be running, and is disabled in launchd's own records of ${manager.domain}`,
+        what: `${manager.service.name} should be running, but is disabled in launchd's own records of ${manager.domain}`,
         evidence: [
-          `desired: running, since ${desired.record.since} (${desired.record.by})`,
-          `launchctl print-disabled ${manager.domain} has it; it is ${isLoaded(manager) ? manager.activity : 'not loaded'} now`,
+          `desired state: running, since ${desired.record.since} (${desired.record.by})`,
+          `launchctl print-disabled ${manager.domain} lists it; the service is ${isLoaded(manager) ? manager.activity : 'not loaded'} now`,
         ],
-        cure: [commandLine(scene, 'fix disabled-override'), `${commandLine(scene, 'stop')}   # if that is what was meant`],
+        cure: [commandLine(scene, 'fix disabled-override'), `${commandLine(scene, 'stop')}   # instead, if it should stay down`],
         explains: ['not-enabled', 'not-loaded', 'desired-state', 'stale-state', 'stale-marker', 'missing-heartbeat'],
       },
     ]

@@ -19,8 +19,8 @@ const START_MS = 90_000
 /** launchd opens a job's logs before it starts its program; if it cannot, the job ends with 78, and nothing says so anywhere. */
 export const definition: CheckDefinition<Evidence> = {
   id: 'log-path',
-  title: 'a log that launchd cannot open, so that the gateway ends with 78 before it was ever started',
-  why: 'launchd starts nothing whose log it cannot open, and tells nobody.',
+  title: 'a log file that launchd cannot open, so that the job ends with 78 before the gateway starts',
+  why: 'launchd does not start a program whose log it cannot open, and it reports no error.',
   needsService: true,
   needsManager: true,
   managers: ['launchd'],
@@ -44,9 +44,9 @@ export const definition: CheckDefinition<Evidence> = {
       severity: manager.mainPid === undefined ? 'error' : 'warning',
       what:
         faults.length === 0
-          ? `launchd could not start ${manager.service.name}: it ended with 78 before its program ran`
+          ? `launchd could not start ${manager.service.name}: the job ended with 78 before its program ran`
           : `launchd cannot start ${manager.service.name}: ${faults.map(({why}) => why).join('; ')}`,
-      evidence: isSilent && faults.length > 0 ? ['its job ended with 78 before its program ran'] : [],
+      evidence: isSilent && faults.length > 0 ? ['the job ended with 78 before its program ran'] : [],
       explains: ['fatal-config', 'crash-loop', 'desired-state', 'stale-state', 'stale-marker', 'missing-heartbeat', 'not-loaded'],
     }
     return [{...found, ...cureOf(scene, found.kind)}]
@@ -59,7 +59,7 @@ export const definition: CheckDefinition<Evidence> = {
       const {target, seen} = scene
       const isDown = seen.verdict.state === 'dead'
       return {
-        title: `have launchd make the log of ${target.service.name} anew`,
+        title: `let launchd create the log of ${target.service.name} again`,
         steps: [...faults.flatMap(({log}) => renewSteps(scene, log)), ...(isDown ? target.manager.control.restart(target.service) : [])],
         ...(isDown
           ? {
@@ -83,21 +83,21 @@ function renewSteps({target: {host, userHost, manager, service}}: Scene, log: st
     if (host.lstat(log)?.kind !== 'folder') return doer.removeFile(log) ? {changed: true, what: log} : {changed: false}
     if (!doer.removeFolder(log))
       throw new ServiceError(`${log} is a folder that is not empty`, {
-        ...{code: 'log-path', exitStatus: ExitStatus.failed, next: [`ls -la ${shellWord(log)}   # move what is in it away`]},
+        ...{code: 'log-path', exitStatus: ExitStatus.failed, next: [`ls -la ${shellWord(log)}   # move its contents to another place`]},
       })
     return {changed: true, what: log}
   }
-  return [{kind: 'act', why: `take ${log} away`, act}, ...(isUsers ? [] : logSteps(host, log, service.account))]
+  return [{kind: 'act', why: `remove ${log}`, act}, ...(isUsers ? [] : logSteps(host, log, service.account))]
 }
 
 function cureOf(scene: Scene, kind: string): Partial<Found> {
   const {installed} = scene.seen.manager
   if (kind === 'unwritable' && installed === 'own') return {}
   const search = `log show --last 1h --predicate 'process == "launchd" AND eventMessage CONTAINS "${scene.target.service.name}"'`
-  const daemon = `sudo hermes-svc install --run-as ${scene.target.service.account.name}   # its log is in /Library/Logs`
+  const daemon = `sudo hermes-svc install --run-as ${scene.target.service.account.name}   # runs it as a daemon, whose log is in /Library/Logs`
   const cure =
     installed !== 'own'
-      ? ['hermes gateway uninstall', `${commandLine(scene, 'install')}   # its log is on the disk of the system`]
+      ? ['hermes gateway uninstall', `${commandLine(scene, 'install')}   # puts the log on the system disk`]
       : kind === 'external'
         ? [commandLine(scene, 'uninstall'), daemon]
         : [search, commandLine(scene, 'install --force')]

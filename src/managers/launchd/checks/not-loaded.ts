@@ -17,7 +17,7 @@ const START_MS = 90_000
 export const definition: CheckDefinition<Evidence> = {
   id: 'not-loaded',
   title: 'a property list that launchd has not loaded',
-  why: 'launchd starts only what it has loaded, so the gateway stays down at least until the next login or boot.',
+  why: 'launchd starts only the jobs that it has loaded, so the gateway stays down at least until the next login or boot.',
   needsService: true,
   needsManager: true,
   managers: ['launchd'],
@@ -33,11 +33,11 @@ export const definition: CheckDefinition<Evidence> = {
       {
         kind: 'unloaded',
         severity: 'error',
-        what: `${manager.service.name} should be running, and launchd has not loaded it in ${manager.domain}`,
+        what: `${manager.service.name} should be running, but launchd has not loaded it in ${manager.domain}`,
         evidence: [
-          ...manager.definitionPaths.map((file) => `${file} is there`),
-          wasStopped ? 'its gateway was stopped in good order, but not by hermes-svc' : 'its gateway is down',
-          'one that is switched off in System Settings (General, Login Items) is not loaded either; there it is hermes-gateway-launcher',
+          ...manager.definitionPaths.map((file) => `${file} exists`),
+          wasStopped ? 'the gateway was stopped cleanly, but not by hermes-svc' : 'the gateway is down',
+          'launchd also does not load a job that is switched off in System Settings (General, Login Items), which lists it as hermes-gateway-launcher',
         ],
         // Somebody may have wanted that.
         ...(wasStopped

@@ -9,8 +9,8 @@ type Evidence = readonly string[]
 /** launchd has given a job up: its program was not there when it was to be started. How it gets out by itself is not documented. */
 export const definition: CheckDefinition<Evidence> = {
   id: 'penalty-box',
-  title: 'a job that launchd has put into its penalty box, because its program was missing',
-  why: 'launchd does not start it any more, though it has it loaded and says that a start is scheduled.',
+  title: 'a job that launchd put into its penalty box because the program was missing',
+  why: 'launchd no longer starts the job, although the job is loaded and launchd says that a start is scheduled.',
   needsService: true,
   needsManager: true,
   managers: ['launchd'],
@@ -25,9 +25,9 @@ export const definition: CheckDefinition<Evidence> = {
     const found: Found = {
       kind: 'boxed',
       severity: 'error',
-      what: `launchd has given up ${manager.service.name}: it is in the penalty box`,
+      what: `launchd has given up on ${manager.service.name}: the job is in the penalty box`,
       evidence: [
-        `launchctl shows the state ${manager.directives.state}, and that it last ended with ${manager.directives['last exit code'] ?? 'nothing'}`,
+        `launchctl shows the state ${manager.directives.state} and the last exit code ${manager.directives['last exit code'] ?? '(none)'}`,
         ...missing.map((program) => `${program} is gone`),
       ],
       explains: [
@@ -55,7 +55,7 @@ export const definition: CheckDefinition<Evidence> = {
 }
 
 function othersCure({target: {manager, service}}: Scene, missing: Evidence): Partial<Found> {
-  const cure = [...missing.map((program) => `ls -l '${program}'   # bring it back`), manager.byHand('disable', service.name)]
+  const cure = [...missing.map((program) => `ls -l '${program}'   # put this file back`), manager.byHand('disable', service.name)]
   return {isFixable: false, cure}
 }
 

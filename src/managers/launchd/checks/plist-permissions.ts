@@ -16,8 +16,8 @@ interface Evidence {
 /** launchd takes only a property list of the job's owner (root for daemons) that nobody else can write (launchctl(1), load). */
 export const definition: CheckDefinition<Evidence> = {
   id: 'plist-permissions',
-  title: 'a property list that launchd does not take, because others own it or can write it',
-  why: 'launchd refuses it at the next login or boot; a bootstrap ends with 122 or with an error 5 that does not say why.',
+  title: 'a property list that launchd refuses because somebody else owns it or can write to it',
+  why: 'launchd does not load it at the next login or boot. launchctl bootstrap fails with error 122, or with error 5, which gives no reason.',
   needsService: true,
   needsManager: false,
   managers: ['launchd'],
@@ -37,7 +37,7 @@ export const definition: CheckDefinition<Evidence> = {
         kind: stat.kind === 'file' ? 'access' : 'no-file',
         severity: isLoaded(seen.manager) ? 'warning' : 'error',
         what: fault.what,
-        evidence: [isLoaded(seen.manager) ? 'launchd has it loaded still, from before' : 'launchd has not loaded it'],
+        evidence: [isLoaded(seen.manager) ? 'launchd still has the job loaded from before' : 'launchd has not loaded the job'],
         explains: ['definition-drift', 'file-access', 'not-loaded', 'desired-state'],
         ...(mayMend ? {} : {isFixable: false, cure: fault.next}),
       },
@@ -53,7 +53,11 @@ export const definition: CheckDefinition<Evidence> = {
       // Only root gives it away, and sets nothing else in a user's folder: what is there by then is for the user's own ids.
       const give: Step[] = isForeign ? [{kind: 'set-access', why: `give ${plist} to ${rightful.name}`, path: plist, owner: rightful}] : []
       const close: Step = {kind: 'set-access', why: `let only its owner write ${plist}`, path: plist, mode: 0o644, as: owner}
-      return {title: `let launchd take ${plist}`, steps: [...give, close], outcome: `${plist} is as launchd takes it`}
+      return {
+        title: `correct the owner and the mode of ${plist}`,
+        steps: [...give, close],
+        outcome: `${plist} has the owner and the mode that launchd requires`,
+      }
     },
   },
 }

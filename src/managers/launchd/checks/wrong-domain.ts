@@ -23,8 +23,8 @@ const START_MS = 90_000
 /** launchd has a place for a user's jobs with a session at the desktop, and another without one. */
 export const definition: CheckDefinition<Evidence> = {
   id: 'wrong-domain',
-  title: 'a service in another of launchd’s domains than the one it was installed for, in two of them, or without any',
-  why: 'What is loaded in the wrong place is not started at the next login, and what is loaded twice runs twice.',
+  title: 'a service that is loaded in the wrong launchd domain, in two domains, or whose domain does not exist',
+  why: 'launchd does not start the service at the next login, or starts it twice.',
   needsService: false,
   needsManager: false,
   managers: ['launchd'],
@@ -50,13 +50,13 @@ export const definition: CheckDefinition<Evidence> = {
       const wrong = loaded.filter((domain) => domain.target !== recorded?.target)
       const surplus = recorded === undefined ? loaded.slice(1) : wrong
       return {
-        title: `have ${target.service.name} in one domain of launchd`,
+        title: `load ${target.service.name} in one launchd domain only`,
         steps: [...surplus.map((domain) => unloadFrom(scene, domain)), ...target.manager.control.restart(target.service)],
         verify: async (progress) => {
           await waitUntilUp(target, {previousPid: seen.verdict.pid, timeoutMs: options.timeoutMs ?? START_MS, progress})
         },
         lasts: true,
-        outcome: `${target.service.name} is in ${recorded?.target ?? loaded[0]?.target}`,
+        outcome: `${target.service.name} is loaded in ${recorded?.target ?? loaded[0]?.target}`,
       }
     },
   },
@@ -89,7 +89,7 @@ function foundUnreachable({unreachable, isNamed}: Scene, {isOnDisk}: Evidence): 
       kind: isNoSession ? 'no-session' : 'unreachable',
       severity: !isNoSession ? 'unknown' : isOnDisk ? 'error' : 'warning',
       what: unreachable.message,
-      ...(isNoSession ? {why: "A user's services run only in a session of that user."} : {}),
+      ...(isNoSession ? {why: 'The services of a user run only while that user has a session.'} : {}),
       cure: unreachable.next,
       isFixable: false,
       explains,
@@ -115,7 +115,7 @@ function foundElsewhere(scene: Scene, {places, recorded}: Evidence): Found[] {
         kind: 'twice',
         severity: 'error',
         what: `${service.name} is loaded twice, in ${loaded.join(' and ')}`,
-        why: 'Two gateways on one home fight over it.',
+        why: 'Two gateways in one home get in each other’s way and can damage its database.',
         explains: [...explains, 'orphan-gateway'],
       },
     ]
@@ -124,7 +124,7 @@ function foundElsewhere(scene: Scene, {places, recorded}: Evidence): Found[] {
   const [where] = loaded
   if (recorded === undefined || where === recorded.target) return []
   if (where !== undefined && isThere) {
-    const what = `${service.name} was installed for ${recorded.target}, and is loaded in ${where}`
+    const what = `${service.name} was installed for ${recorded.target}, but is loaded in ${where}`
     return [{kind: 'elsewhere', severity: 'warning', what, explains}]
   }
   const present = places.find((place) => place.isThere)?.domain.target
@@ -133,8 +133,8 @@ function foundElsewhere(scene: Scene, {places, recorded}: Evidence): Found[] {
     {
       kind: 'no-such-session',
       severity: 'error',
-      what: `${service.name} was installed for ${recorded.target}, which is not there now; only ${present} is`,
-      why: 'Its session is gone, and the gateway with it, until its user logs in there again.',
+      what: `${service.name} was installed for ${recorded.target}, which does not exist now; only ${present} does`,
+      why: 'The session has ended, and the gateway with it. Both come back only when the user logs in there again.',
       cure: [
         recorded.kind === 'gui'
           ? `log in as ${service.account.name} at the desktop, or:`
@@ -149,7 +149,7 @@ function foundElsewhere(scene: Scene, {places, recorded}: Evidence): Found[] {
 function unloadFrom({target: {host, manager, service}}: Scene, domain: Domain): Step {
   const plist = manager.definition.ownFiles(service).find(({role}) => role === 'definition')?.path ?? ''
   const job = {label: service.name, plist, owner: service.account}
-  return unloadStep(`unload it from ${domain.target}`, host, new Launchctl(host), domain, job)
+  return unloadStep(`unload ${service.name} from ${domain.target}`, host, new Launchctl(host), domain, job)
 }
 
 export const check = defineCheck(definition)

@@ -31,8 +31,8 @@ interface Evidence {
 /** The logger of a slot that does not run, or cannot keep the log. A pipe whose reader is gone takes 64 KB, and then holds whoever writes. */
 export const definition: CheckDefinition<Evidence> = {
   id: 'logger',
-  title: 'a logger of s6 that does not run, or cannot write the folder of its log',
-  why: 'What the gateway prints is kept nowhere but in the log of the container.',
+  title: 'an s6 logger that does not run, or that cannot write to its log folder',
+  why: 'The output of the gateway is kept only in the log of the container.',
   needsService: true,
   needsManager: true,
   managers: ['s6'],
@@ -44,16 +44,16 @@ export const definition: CheckDefinition<Evidence> = {
     const isDown = !reading.up && (!reading.wantedUp || reading.forSec >= YOUNG_SEC)
     const isFailing = isDown || endsAgainAndAgain(reading)
     if (!isFailing && !isConsoleOnly) return []
-    const locked = `another logger has ${folder}/lock, such as that of another container on this volume`
+    const locked = `another logger holds ${folder}/lock, for example in another container that uses this volume`
     const cause = foreign.length > 0 ? foreign : [locked]
-    const cure = [`ls -ld ${folder} && ls -l ${folder}   # all of it should be ${account.name}'s`, commandLine(scene, 'fix logger')]
+    const cure = [`ls -ld ${folder} && ls -l ${folder}   # all of this should belong to ${account.name}`, commandLine(scene, 'fix logger')]
     const found: Found = isFailing
       ? {
           ...{kind: 'down', severity: 'error', what: `the logger of ${name} does not run`},
-          why: 'The pipe to it takes 64 KB; then each of the gateway’s writes blocks, and with it the gateway.',
-          ...{evidence: [...(reading.wantedUp ? cause : ['it was stopped']), `it ended ${reading.deaths} times`], cure},
+          why: 'The pipe to the logger holds 64 KB. When it is full, the gateway blocks at its next line of output.',
+          ...{evidence: [...(reading.wantedUp ? cause : ['the logger was stopped']), `the logger has ended ${reading.deaths} times`], cure},
         }
-      : {kind: 'console-only', severity: 'warning', what: `the log of ${name} cannot be kept in ${folder}`, evidence: cause, cure}
+      : {kind: 'console-only', severity: 'warning', what: `the logger of ${name} cannot write to ${folder}`, evidence: cause, cure}
     return [found]
   },
   fix: {
@@ -65,11 +65,11 @@ export const definition: CheckDefinition<Evidence> = {
       const place = `${placesOf(scene).slot}/log`
       const as = controlAccount(target.host, place, target.service.account)
       return {
-        title: `start the logger of ${target.service.name} anew`,
+        title: `restart the logger of ${target.service.name}`,
         // Its run script gives back what is root's on the way. -t does nothing to one that is down.
         steps: [
-          changeStep('have it up', ['s6-svc', '-u', place], as),
-          changeStep('have it look at its folder again', ['s6-svc', '-t', place], as),
+          changeStep('start the logger if it is down', ['s6-svc', '-u', place], as),
+          changeStep('restart the logger, so that it opens its log folder again', ['s6-svc', '-t', place], as),
         ],
         verify: async () => {
           // Until its run script has become what reads the pipe nothing can be said of it.
@@ -78,7 +78,7 @@ export const definition: CheckDefinition<Evidence> = {
             return now.isSettled && pidOf(now.reading) !== former
           })
         },
-        outcome: `the logger of ${target.service.name} was started anew`,
+        outcome: `the logger of ${target.service.name} was restarted`,
       }
     },
   },

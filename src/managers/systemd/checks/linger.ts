@@ -5,8 +5,8 @@ import {enableLingerCommand, lingerFile} from '../bus.js'
 /** Lingering (loginctl(1), enable-linger): without it a user's services run only while that user is logged in. */
 export const definition: CheckDefinition<boolean> = {
   id: 'linger',
-  title: "a user's gateway that ends at logout, because its user does not linger",
-  why: 'The gateway ends when its user logs out, and does not start at boot.',
+  title: 'a gateway that ends when its user logs out, because lingering is off',
+  why: 'The gateway ends when its user logs out, and it does not start at boot.',
   needsService: true,
   needsManager: true,
   managers: ['systemd'],
@@ -20,11 +20,13 @@ export const definition: CheckDefinition<boolean> = {
       {
         kind: 'off',
         severity: 'warning',
-        what: `${account.name}, as whom ${service.name} runs, does not linger`,
+        what: `lingering is off for ${account.name}, the user that runs ${service.name}`,
         ...(target.manager.scope === 'system'
-          ? {why: "The gateway's scheduled workers need its user's own bus, which is there only at a login."}
+          ? {
+              why: 'The scheduled workers of the gateway need the bus of its user, which exists only while that user is logged in or lingers.',
+            }
           : {}),
-        evidence: [`there is no ${lingerFile(account)}`],
+        evidence: [`${lingerFile(account)} does not exist`],
         cure: [commandLine(scene, 'fix linger'), `${enableLingerCommand(account)}   # if that is refused`],
         isSafe: installed !== 'foreign',
       },
@@ -34,7 +36,7 @@ export const definition: CheckDefinition<boolean> = {
     isSafe: true,
     interrupts: false,
     plan: ({target: {manager, service}}) => ({
-      title: `let ${service.account.name} linger`,
+      title: `turn on lingering for ${service.account.name}`,
       steps: manager.installer?.prerequisites?.(service, {linger: true}) ?? [],
       outcome: `${service.name} runs without a login`,
     }),

@@ -14,8 +14,8 @@ interface Evidence {
 /** The manager cannot be asked, so nothing can be told of its services; for a user's that mostly means that it does not run. */
 export const definition: CheckDefinition<Evidence> = {
   id: 'user-bus',
-  title: 'a service manager that cannot be reached, such as that of a user who is not logged in',
-  why: 'Nothing runs under a manager that does not run, and of one that cannot be reached nothing can be told.',
+  title: 'a service manager that does not run or cannot be reached',
+  why: 'If the service manager does not run, neither does the gateway. If it cannot be reached, hermes-svc cannot tell.',
   needsService: false,
   needsManager: false,
   managers: ['systemd', 's6'],
@@ -37,10 +37,10 @@ export const definition: CheckDefinition<Evidence> = {
         severity: evidence.isOnDisk ? 'error' : 'warning',
         what: `the systemd user manager of ${account.name} does not run`,
         evidence: [
-          `neither /run/user/${account.uid}/bus nor /run/user/${account.uid}/systemd/private is there`,
+          `neither /run/user/${account.uid}/bus nor /run/user/${account.uid}/systemd/private exists`,
           evidence.isLingering
-            ? `${account.name} lingers, so it was stopped or has failed`
-            : `${account.name} is not logged in, and does not linger`,
+            ? `lingering is on for ${account.name}, so the user manager was stopped or has failed`
+            : `${account.name} is not logged in, and lingering is off`,
         ],
         explains,
         ...whoCures(scene, evidence),
@@ -55,7 +55,7 @@ export const definition: CheckDefinition<Evidence> = {
       const {account} = service
       const isWanted = scene.seen.manager.settings?.linger !== false
       return {
-        title: `have the user manager of ${account.name} run`,
+        title: `start the user manager of ${account.name}`,
         steps:
           isWanted && !evidence.isLingering ? (manager.installer?.prerequisites?.(service, {linger: true}) ?? []) : startManager(scene),
         outcome: `the user manager of ${account.name} runs`,
@@ -67,10 +67,10 @@ export const definition: CheckDefinition<Evidence> = {
 /** The advice of any other command is to type this one. */
 function whatToLookAt({target: {manager, service}}: Scene, next: readonly string[]): readonly string[] {
   if (manager.container) return next.filter((line) => !line.startsWith('hermes-svc doctor'))
-  if (manager.scope === 'system') return ['systemctl status   # whether it answers at all']
+  if (manager.scope === 'system') return ['systemctl status   # shows whether systemd answers at all']
   return [
-    'systemctl --user status   # whether it answers at all',
-    `sudo systemctl restart user@${service.account.uid}.service   # ends what it runs, and starts what is enabled`,
+    'systemctl --user status   # shows whether the user manager answers at all',
+    `sudo systemctl restart user@${service.account.uid}.service   # stops all services of that user, then starts the enabled ones`,
   ]
 }
 

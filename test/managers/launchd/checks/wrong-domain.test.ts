@@ -34,7 +34,11 @@ describe('wrong-domain', () => {
     machine.jobs.delete(GUI)
     machine.domains.delete('gui/1000')
     expect(await machine.find(check)).toMatchObject([
-      {kind: 'no-such-session', severity: 'error', what: `${LABEL} was installed for gui/1000, which is not there now; only user/1000 is`},
+      {
+        kind: 'no-such-session',
+        severity: 'error',
+        what: `${LABEL} was installed for gui/1000, which does not exist now; only user/1000 does`,
+      },
     ])
     const file = '/home/user/.hermes/.hermes-svc.json'
     machine.host.put(file, (machine.host.texts()[file] ?? '').replace('"running"', '"stopped"'))

@@ -21,7 +21,7 @@ describe('user-bus', () => {
     machine.host.drop(LINGER)
     const {findings} = await examined(machine, check)
     expect(findings).toMatchObject([{kind: 'not-running', severity: 'error', cure: ['sudo loginctl enable-linger user'], isFixable: true}])
-    expect(findings[0]?.evidence).toContain('user is not logged in, and does not linger')
+    expect(findings[0]?.evidence).toContain('user is not logged in, and lingering is off')
   })
 
   it('finds one that was stopped although its user lingers, which takes root', async () => {
