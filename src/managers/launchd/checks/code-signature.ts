@@ -10,7 +10,7 @@ const START_MS = 90_000
 export const definition: CheckDefinition<undefined> = {
   id: 'code-signature',
   title: 'a program that was replaced while launchd had its job loaded, and that macOS therefore kills',
-  why: 'macOS kills each start at once (signal 9) until launchd unloads the job and loads it again.',
+  why: 'Until launchd unloads the job and loads it again, macOS kills every start at once (signal 9).',
   needsService: true,
   needsManager: true,
   managers: ['launchd'],
