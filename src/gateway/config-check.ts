@@ -27,8 +27,8 @@ export interface ConfigJudgement {
 const TOPS: Readonly<Record<YamlTop, string | undefined>> = {
   mapping: undefined,
   empty: undefined,
-  list: 'it is a list, and the gateway needs settings with names (name: value)',
-  text: 'it is one text, and the gateway needs settings with names (name: value)',
+  list: 'it is a list, but the gateway needs named settings (name: value)',
+  text: 'it is a single text, but the gateway needs named settings (name: value)',
 }
 
 /**
@@ -54,7 +54,7 @@ export async function judgeConfigText(file: string, bytes: Buffer): Promise<Conf
     return {faults: [{kind: 'unparsable', file, line, reason: 'it is not UTF-8'}], unsure: []}
   }
   const judgement = await judgeYaml(text)
-  if (judgement.kind === 'cannot-tell') return {faults: [], unsure: [`whether ${file} can be read is not known: ${judgement.why}`]}
+  if (judgement.kind === 'cannot-tell') return {faults: [], unsure: [`hermes-svc cannot tell whether ${file} is valid: ${judgement.why}`]}
   if (judgement.kind === 'broken') return {faults: [{kind: 'unparsable', file, ...judgement.fault}], unsure: []}
   const wrong = TOPS[judgement.top]
   return wrong === undefined ? NOTHING : {faults: [{kind: 'wrong-type', file, reason: wrong}], unsure: []}
@@ -85,7 +85,7 @@ type Read = {readonly bytes: Buffer | undefined} | {readonly fault: ConfigFault}
 function read(userHost: AccountHost, file: string): Read {
   try {
     const part = userHost.readPart(file, 0, MAX_CONFIG_BYTES)
-    if (part && part.size > MAX_CONFIG_BYTES) return {unsure: `whether ${file} can be read is not known: it has more than 1 MB`}
+    if (part && part.size > MAX_CONFIG_BYTES) return {unsure: `hermes-svc cannot tell whether ${file} is valid: it is larger than 1 MB`}
     return {bytes: part?.bytes}
   } catch (error) {
     if (!(error instanceof HostError)) throw error

@@ -22,7 +22,7 @@ export function readDarwinLock({host, userHost}: Doors, lock: string, candidateP
     }
     if (!file) return {kind: 'absent'}
     const {uid} = host.account
-    if (uid !== 0 && uid !== file.uid) return {kind: 'unreadable', why: 'only root sees which files others have open'}
+    if (uid !== 0 && uid !== file.uid) return {kind: 'unreadable', why: 'only root can see which files other users have open'}
     const holders = listOpenFiles(host, ['--', lock]).filter((one) => isLocked(one))
     const pids = [...new Set(holders.map(({pid}) => pid))]
     const processes = readProcesses(host, pids)

@@ -23,7 +23,7 @@ export function readLinuxLock({host, userHost}: Doors, lock: string, candidatePi
     }
     if (!file) return {kind: 'absent'}
     const locks = host.readText('/proc/locks')
-    if (locks === undefined) return {kind: 'unreadable', why: 'there is no /proc/locks here'}
+    if (locks === undefined) return {kind: 'unreadable', why: '/proc/locks does not exist here'}
     // Inode numbers are unique in one file system only, so that the file system has to be the same too.
     const sameInode = parseLocks(locks).filter(({inode}) => inode === file.inode)
     const device = sameInode.length > 0 ? kernelDevice({host, userHost}, lock) : undefined

@@ -76,14 +76,14 @@ export function glanceAtLoop(doors: Doors, pid: number): boolean {
 export async function watchLoop(doors: Doors, pid: number, windowMs: number, signal?: AbortSignal): Promise<LoopVerdict> {
   const {host} = doors
   if (showsNoLoops(host)) {
-    return {loop: 'hidden', evidence: 'macOS shows no event loops, and this version of the gateway has nothing that could be asked'}
+    return {loop: 'hidden', evidence: 'macOS does not show event loops, and this version of the gateway has no socket to ask'}
   }
   const samples: LoopSample[] = []
   let endMs = host.monotonicMs() + windowMs
   let timesHeld = 0
   for (;;) {
     const sample = sampleLoop(doors, pid)
-    if (!sample) return {loop: 'unknown', evidence: 'the process ended while it was looked at'}
+    if (!sample) return {loop: 'unknown', evidence: 'the process ended during the check'}
     // Whoever held this process may have held that one too: what it did not do meanwhile says nothing of it.
     if (timesHeld < MOST_HELD && sample.atMs - (samples.at(-1)?.atMs ?? sample.atMs) > HELD_MS) {
       timesHeld += 1
@@ -103,7 +103,7 @@ export async function watchLoop(doors: Doors, pid: number, windowMs: number, sig
  */
 export function judgeLoop(samples: readonly LoopSample[]): LoopVerdict {
   const [first, last] = [samples[0], samples.at(-1)]
-  if (!first || !last) return {loop: 'unknown', evidence: 'its main thread could not be looked at'}
+  if (!first || !last) return {loop: 'unknown', evidence: 'its main thread could not be observed'}
   if (samples.some((sample) => isEventWait(sample.waitsIn))) return {loop: 'alive', evidence: 'its event loop waits for events'}
   const windowMs = last.atMs - first.atMs
   const seconds = (windowMs / 1000).toFixed(1)

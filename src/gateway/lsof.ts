@@ -27,7 +27,7 @@ export function listOpenFiles(host: Door, selection: readonly string[]): OpenFil
   if (result.failure !== undefined) throw new HostError(result.failure, LSOF, 'cannot run')
   // It ends with 1 where it found nothing, or not all that it was asked for, as well as where it failed; then it says why.
   const isFine = result.code === 0 || (result.code === 1 && (result.stdout !== '' || result.stderr === ''))
-  if (!isFine) throw new HostError('EIO', LSOF, `cannot be told by (${result.stderr.trim().split('\n')[0] ?? ''})`)
+  if (!isFine) throw new HostError('EIO', LSOF, `unexpected answer (${result.stderr.trim().split('\n')[0] ?? ''}) from`)
   return parseLsof(result.stdout)
 }
 

@@ -62,9 +62,9 @@ export function observeGateway(doors: Doors, home: string, mainPid?: number, isF
 }
 
 /** What a gateway that cannot be seen from here most likely is. */
-export const ELSEWHERE = 'such as that of another container on the same volume'
+export const ELSEWHERE = 'such as one in another container on the same volume'
 
-export const NOT_OF_HERE = 'only the processes of one PID namespace are seen here, and no service of this home has run in it'
+export const NOT_OF_HERE = 'hermes-svc sees only one PID namespace, and no service of this home has run in it'
 
 /** Whether a process that a record names is this home's gateway, and if not, why. */
 export type Identity = 'gateway' | 'gone' | 'zombie' | 'recycled' | 'other-home' | 'other-program'

@@ -30,9 +30,9 @@ export function whyElsewhere(host: Door, {pid, startTime}: ProcessRecord): strin
     if (!isInnerNamespace(host)) return undefined
     const firstStart = readProcess(host, 1)?.startTime
     const isOlder = startTime !== undefined && firstStart !== undefined && startTime < firstStart
-    if (isOlder) return 'it started before everything that is seen from here'
+    if (isOlder) return 'it started before every process that is visible here'
     const lastPid = Number(host.readText('/proc/sys/kernel/ns_last_pid') ?? NaN)
-    return pid > lastPid ? 'no process here has had so high a number yet' : undefined
+    return pid > lastPid ? 'no process here has had a pid that high yet' : undefined
   } catch (error) {
     if (error instanceof HostError) return undefined
     throw error

@@ -89,5 +89,5 @@ export function judgeBrake(starts: readonly number[], nowMs: number, upMs: numbe
 /** In words, e.g. "it backs off by itself after 7 starts within 2 min; 160 s left". */
 export function describeBrake({starts, windowSec, leftMs}: Brake): string {
   const time = windowSec % 60 === 0 ? `${windowSec / 60} min` : `${windowSec} s`
-  return `it backs off by itself after ${starts} starts within ${time}; ${Math.ceil(leftMs / 1000)} s left`
+  return `the gateway delays its own start after ${starts} starts within ${time}; ${Math.ceil(leftMs / 1000)} s left`
 }

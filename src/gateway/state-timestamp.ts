@@ -45,7 +45,7 @@ export function planRefresh(content: Buffer, owner: StateOwner, nowMs: number, m
   const state = parse(content)
   if (!isObject(state)) return {kind: 'leave', why: `${HomeFile.state} is damaged`, isDamaged: true}
   if (state.pid !== owner.pid || (typeof state.start_time === 'number' && !startedAt(owner, state.start_time))) {
-    return {kind: 'leave', why: `${HomeFile.state} is not of pid ${owner.pid}`}
+    return {kind: 'leave', why: `${HomeFile.state} does not belong to pid ${owner.pid}`}
   }
   const word = stateWordOf(state.gateway_state)
   if (RESTING_STATES.has(word)) {
@@ -53,7 +53,7 @@ export function planRefresh(content: Buffer, owner: StateOwner, nowMs: number, m
   }
   const old = state.updated_at
   if (old !== null && typeof old !== 'string' && typeof old !== 'number') {
-    return {kind: 'leave', why: `${HomeFile.state} has no updated_at that could be refreshed`}
+    return {kind: 'leave', why: `${HomeFile.state} has no updated_at to refresh`}
   }
   if (typeof old === 'string' && hasZone(old) && Math.abs(nowMs - Date.parse(old)) < FRESH_MS) return {kind: 'fresh', updatedAt: old}
 

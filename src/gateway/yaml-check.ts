@@ -31,7 +31,7 @@ export async function judgeYaml(text: string): Promise<YamlJudgement> {
   const plain = text.replace(/^\ufeff/, '').replace(/\r(?!\n)|[\u0085\u2028\u2029]/g, '\n')
   const strange = unprintable(plain)
   if (strange) return {kind: 'broken', fault: strange}
-  if (isTooDeep(plain)) return {kind: 'cannot-tell', why: `it is nested more than ${DEEPEST} deep`}
+  if (isTooDeep(plain)) return {kind: 'cannot-tell', why: `it is nested more than ${DEEPEST} levels deep`}
   const yaml = await import('yaml')
   let judgement: YamlJudgement | undefined
   try {
@@ -55,7 +55,7 @@ function judged(yaml: Yaml, text: string): YamlJudgement {
     })
     const [error] = document.errors.filter(({message}) => !message.startsWith('Comments must be separated'))
     const offset = error?.pos[0] ?? Infinity
-    if (tab !== undefined && tab <= (first?.offset ?? offset)) return broken(text, 'a tab may not stand here', tab)
+    if (tab !== undefined && tab <= (first?.offset ?? offset)) return broken(text, 'YAML does not allow a tab here', tab)
     if (!error) return first === undefined || read !== text ? judgedNodes(yaml, text, read, document) : brokenBy(text, first)
     const start = startOf(yaml, read, document, error)
     // Text in quotes that do not end goes on to where that shows, far from where it began.
@@ -65,7 +65,7 @@ function judged(yaml: Yaml, text: string): YamlJudgement {
     if (moved === undefined) return brokenBy(text, first)
     read = moved
   }
-  return {kind: 'cannot-tell', why: `more than ${MOST_FAR_LEFT} values in it go on further left than they may`}
+  return {kind: 'cannot-tell', why: `more than ${MOST_FAR_LEFT} of its values continue further left than YAML allows`}
 }
 
 /** What only building the values shows. */
@@ -87,10 +87,11 @@ function judgedNodes(yaml: Yaml, text: string, read: string, document: Document.
       return undefined
     },
     Pair: (_key, {key, value}) => {
-      if (yaml.isCollection(key)) return fail('a list or mapping is no name of a setting; a text with braces needs quotes', key)
+      if (yaml.isCollection(key))
+        return fail('a list or mapping cannot be the name of a setting; put quotes around a text with braces', key)
       const isMerge = yaml.isScalar(key) && key.type === 'PLAIN' && key.source === '<<'
       const merged = yaml.isAlias(value) ? anchors.get(value.source) : value
-      if (isMerge && yaml.isScalar(merged)) return fail('what << takes in must be a mapping', key)
+      if (isMerge && yaml.isScalar(merged)) return fail('the value of << must be a mapping', key)
       return undefined
     },
   })
@@ -204,7 +205,7 @@ function unprintable(text: string): YamlFault | undefined {
   if (!found) return undefined
   const before = text.slice(0, found.index).split('\n')
   const code = found[0].charCodeAt(0).toString(16).padStart(4, '0').toUpperCase()
-  return {reason: `the character U+${code} may not stand in it`, line: before.length, column: (before.at(-1)?.length ?? 0) + 1}
+  return {reason: `YAML does not allow the character U+${code}`, line: before.length, column: (before.at(-1)?.length ?? 0) + 1}
 }
 
 /** True for what might be nested that deep, by what opens something; quotes and comments count too, so it errs on the side of too deep. */

@@ -165,7 +165,7 @@ class NodeHost extends NodePrograms implements Host, AccountHost {
       const fail = (code: string) => {
         clearTimeout(deadline)
         connection.destroy()
-        reject(new HostError(code, socket, 'cannot talk to'))
+        reject(new HostError(code, socket, 'cannot connect to'))
       }
       // For the whole: one that drips would never be idle.
       const deadline = setTimeout(

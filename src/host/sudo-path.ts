@@ -27,5 +27,5 @@ export function typedWithSudo(line: string, {platform, node, entry, exists}: Typ
   const own = `sudo ${isFound('node') ? '' : `${shellWord(node)} `}${shellWord(entry)}`
   return line.includes('sudo hermes-svc')
     ? line.replace('sudo hermes-svc', own)
-    : line.replace(/^the same command with sudo$/, `the same command with sudo: ${own} …`)
+    : line.replace(/^run the same command with sudo$/, `run the same command with sudo: ${own} …`)
 }

@@ -50,26 +50,26 @@ function verboseDoor<D extends Host | AccountHost>(host: D, tell: Tell, actor: s
     tether(argv, options) {
       const startMs = host.monotonicMs()
       const tethered = host.tether(argv, options)
-      say(argv, `pid ${tethered.pid}, goes on`, startMs)
+      say(argv, `pid ${tethered.pid}, still running`, startMs)
       return tethered
     },
     launch(argv, options) {
       const startMs = host.monotonicMs()
       const launched = host.launch(argv, options)
-      say(argv, `pid ${launched.pid}, goes on`, startMs)
+      say(argv, `pid ${launched.pid}, still running`, startMs)
       void launched.ended.then((end) => say(argv, endOf(end), startMs))
       return launched
     },
     async lock(file) {
       const startMs = host.monotonicMs()
       const lock = await host.lock(file)
-      say(['flock', '-n', file], lock ? 'held' : 'held by another', startMs)
+      say(['flock', '-n', file], lock ? 'held' : 'held by another process', startMs)
       return lock
     },
     async lockWithin(folder) {
       const startMs = host.monotonicMs()
       const lock = await host.lockWithin(folder)
-      say(['flock', '-n', folderLock(folder)], lock ? 'held' : 'held by another', startMs)
+      say(['flock', '-n', folderLock(folder)], lock ? 'held' : 'held by another process', startMs)
       return lock
     },
   }

@@ -26,8 +26,8 @@ export function howToBegin(target: Target): string[] {
         : `${upstreamCommand(host, root, account, UpstreamCommand.newProfile)} ${profile.name}`
     return [
       ...(isFound ? [] : [INSTALL_HERMES]),
-      ...(isHomeThere && isFound ? [] : [`${home}   # makes its home`]),
-      `${typed(UpstreamCommand.chats)}   # connects it to a chat`,
+      ...(isHomeThere && isFound ? [] : [`${home}   # creates its home`]),
+      `${typed(UpstreamCommand.chats)}   # connects the gateway to a chat`,
       own,
     ]
   } catch (error) {

@@ -11,15 +11,15 @@ export function requireHome(place: Place): void {
   const {userHost, profile} = place
   const server = servedBy({userHost, service: {...place, name: profile.name}})
   if (server !== undefined)
-    throw usageError(`profile ${profile.name} is served by the gateway of profile ${server}; it has none of its own`)
+    throw usageError(`the gateway of profile ${server} serves profile ${profile.name}, which has no gateway of its own`)
   if (userHost.stat(profile.home)?.kind === 'folder') return
-  throw new ServiceError(`${profile.home} is not there, or no folder: the gateway would make an empty home`, {
+  throw new ServiceError(`${profile.home} does not exist or is not a folder: the gateway would create an empty home there`, {
     code: 'no-home',
     exitStatus: ExitStatus.failed,
     next: [
       `hermes ${UpstreamCommand.setup}   # makes it`,
-      `hermes ${UpstreamCommand.chats}   # connects it to a chat`,
-      'hermes-svc run --home FOLDER   # if it is somewhere else',
+      `hermes ${UpstreamCommand.chats}   # connects the gateway to a chat`,
+      'hermes-svc run --home FOLDER   # if the home is somewhere else',
     ],
   })
 }
@@ -32,7 +32,7 @@ export function findProgram({host, profile, account}: Place): readonly string[] 
     if (!(error instanceof ServiceError)) throw error
     const {code, exitStatus, evidence, next} = error
     // The last one is about an installation.
-    const here = 'hermes-svc run --command /path/to/hermes   # if it is somewhere else'
+    const here = 'hermes-svc run --command /path/to/hermes   # if hermes is somewhere else'
     throw new ServiceError(error.message, {code, exitStatus, evidence, next: [...next.slice(0, -1), here]})
   }
 }
@@ -41,20 +41,20 @@ export function findProgram({host, profile, account}: Place): readonly string[] 
 export async function requireAlone({host, userHost, profile}: Place): Promise<void> {
   const run = readRun({host, userHost}, profile.home)
   if (run) {
-    throw new ServiceError(`hermes-svc run (pid ${run.pid}) keeps a gateway of ${profile.home} already`, {
+    throw new ServiceError(`hermes-svc run (pid ${run.pid}) already keeps a gateway of ${profile.home} running`, {
       code: 'already-running',
       exitStatus: ExitStatus.failed,
-      next: ['hermes-svc status', `kill ${run.pid}   # ends it and its gateway; then the same command again`],
+      next: ['hermes-svc status', `kill ${run.pid}   # ends it and its gateway; then run the same command again`],
     })
   }
   const seen = await proveHome({host, userHost}, profile.home, 0)
   const {pid, evidence} = seen.verdict
   if (pid === undefined && !isUnseen(seen)) return
-  const where = pid === undefined ? 'where it cannot be seen from here, probably in another container' : `as pid ${pid}`
-  throw new ServiceError(`A gateway of ${profile.home} runs already, ${where}`, {
+  const where = pid === undefined ? 'where hermes-svc cannot see it from here, probably in another container' : `as pid ${pid}`
+  throw new ServiceError(`A gateway of ${profile.home} is already running ${where}`, {
     code: 'already-running',
     exitStatus: ExitStatus.failed,
     evidence,
-    next: [pid === undefined ? 'stop it where it runs' : `kill ${pid}   # then the same command again`],
+    next: [pid === undefined ? 'stop the gateway in that container' : `kill ${pid}   # then run the same command again`],
   })
 }

@@ -78,7 +78,7 @@ function namedKind(host: Host, flag: string | undefined): ManagerKind | undefine
   const known = MANAGER_KINDS.find((name) => name === kind)
   if (known) return known
   const named = flag === undefined ? `${MANAGER_VARIABLE}=${kind}` : `--manager ${kind}`
-  throw usageError(`${named} is not known; it is one of: ${MANAGER_KINDS.join(', ')}`)
+  throw usageError(`${named} is not known. Use one of: ${MANAGER_KINDS.join(', ')}`)
 }
 
 /** The first that is seen; those behind it are not even asked. */
@@ -97,14 +97,14 @@ function noManager(host: Host, named: ManagerKind | undefined, seen: ManagerKind
   const here = seen ? `${seen} runs here` : `systemd is not running${init ? ` (PID 1 is ${init})` : ''}`
   return new ServiceError(
     named === 'launchd'
-      ? `--manager launchd: there is no launchd on this machine; ${here}`
-      : `There is no service manager that hermes-svc knows on this machine: ${here}`,
+      ? `--manager launchd: this machine has no launchd; ${here}`
+      : `This machine has no service manager that hermes-svc knows: ${here}`,
     {
       code: 'no-manager',
       exitStatus: ExitStatus.cannotTell,
       next: [
-        ...(named === undefined ? ['hermes-svc run   # keeps one gateway alive in the foreground, under the same policy'] : []),
-        'hermes-svc smoke --isolated   # as root, tries everything in a throw-away machine',
+        ...(named === undefined ? ['hermes-svc run   # keeps one gateway running in the foreground, with the same restart policy'] : []),
+        'hermes-svc smoke --isolated   # as root: tests everything in a throw-away machine',
       ],
     },
   )

@@ -1,5 +1,5 @@
 import type {ChatSetup} from '../gateway/chat-setup.js'
-import {CHATS, PlatformWord} from '../gateway/contract.js'
+import {CHATS, HomeFile, PlatformWord} from '../gateway/contract.js'
 import type {Online} from './online.js'
 
 /** What keeps people from a gateway, and is nobody's fault: it was never set up. */
@@ -22,21 +22,21 @@ export interface ChatCommands {
 
 /** What is to be said of it, if anything. Pure. */
 export function chatAdvice({state, platforms}: Online, setup: ChatSetup, {setUp, restart, logs}: ChatCommands): ChatAdvice | undefined {
-  const again = `${restart}   # it reads that when it starts`
+  const again = `${restart}   # the gateway reads its platforms when it starts`
   if (state === 'none-configured') {
     const {platformVariables: names} = setup
     return names.length === 0
       ? {
           kind: 'none-configured',
           what: 'no chat platform is set up, so nobody can talk to it',
-          evidence: 'the gateway names no platform in its state file',
+          evidence: `${HomeFile.state} names no platform`,
           next: [setUp, again],
         }
       : {
           kind: 'not-taken-up',
-          what: 'a chat platform is set up that it has not taken up, so nobody can talk to it',
-          evidence: `there is ${names.join(', ')}, but the gateway names no platform in its state file`,
-          next: [again, `${logs}   # if it still has none then`],
+          what: 'a chat platform is set up, but the gateway does not use it yet, so nobody can talk to it',
+          evidence: `${names.join(', ')} is set, but ${HomeFile.state} names no platform`,
+          next: [again, `${logs}   # if the gateway still has no platform`],
         }
   }
   // Those of other profiles (`work:telegram`) go by the settings of those.
@@ -45,7 +45,7 @@ export function chatAdvice({state, platforms}: Online, setup: ChatSetup, {setUp,
   return {
     kind: 'nobody-allowed',
     what: 'nobody is allowed to talk to it yet',
-    evidence: "no variable of the gateway's allows a user, or all of them, and nobody was let in by a pairing code",
-    next: [`${setUp}   # asks who may`, again],
+    evidence: 'no variable of the gateway allows a user or everybody, and no user has paired with a code',
+    next: [`${setUp}   # asks who may talk to it`, again],
   }
 }

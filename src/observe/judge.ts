@@ -86,7 +86,7 @@ const RULES = [
     by: 'stopped-by-signal',
     state: 'wedged',
     when: ({process}) =>
-      process && isHeld(process) && [`pid ${process.pid} is stopped by a signal (state ${process.state}): it answers nothing`],
+      process && isHeld(process) && [`pid ${process.pid} is stopped by a signal (state ${process.state}) and cannot answer`],
   },
   {by: 'glance', state: 'alive', when: ({loop}) => loop?.isWaiting && ['its event loop waits for events']},
   {by: 'control-socket', state: 'alive', when: (facts) => answersForItself(facts) && ['its control socket answers']},
@@ -127,7 +127,7 @@ const RULES = [
     state: 'unknown',
     when: (facts) => {
       const [first, ...rest] = facts.loop?.thread && isYoung(facts) ? threadLines(facts.loop) : []
-      return first !== undefined && [`${first}; but it has not said yet that it runs`, ...rest]
+      return first !== undefined && [`${first}, but the gateway has not reported yet that it is running`, ...rest]
     },
   },
   {by: 'stuck-loop', state: 'wedged', when: ({loop}) => loop?.thread && threadLines(loop)},
@@ -205,14 +205,14 @@ function gather(snapshot: Snapshot): Facts {
   return {
     ...snapshot,
     isHeldUnseen: false,
-    evidence: evidence.length > 0 ? evidence : ['no gateway has left any runtime file in this home'],
+    evidence: evidence.length > 0 ? evidence : ['this home has no runtime files of a gateway'],
   }
 }
 
 function found(snapshot: Snapshot, process: ProcessInfo, evidence: readonly string[]): Facts {
   const facts = {...snapshot, process, isHeldUnseen: false, evidence}
   const upSec = Math.floor((snapshot.main?.upMs ?? 0) / 1000)
-  return isOverdue(facts) ? {...facts, evidence: [`it has been starting for ${upSec} s, and no start takes as long`, ...evidence]} : facts
+  return isOverdue(facts) ? {...facts, evidence: [`it has been starting for ${upSec} s, longer than any start takes`, ...evidence]} : facts
 }
 
 function isOverdue({process, gateway, main}: Facts): boolean {
@@ -240,7 +240,7 @@ function isUnreadable(gateway: GatewayObservation): boolean {
 /** A main process without any record is a gateway that is about to write one; but not for ever. */
 function withoutRecord({pid, upMs = 0, otherHome}: MainProcess): readonly string[] | undefined {
   if (upMs < RECORD_WITHIN_MS) return undefined
-  const up = `has been up for ${Math.floor(upMs / 1000)} s and has left no record of a gateway in this home`
+  const up = `has been up for ${Math.floor(upMs / 1000)} s and has not written the record of a gateway in this home`
   const elsewhere = otherHome === undefined ? '' : `: it is the gateway of ${otherHome}`
   return [`pid ${pid}, the main process of the service, ${up}${elsewhere}`]
 }
@@ -293,31 +293,31 @@ function isYoung({process, loop, gateway}: Facts): boolean {
 
 function unseenHolder({hiddenPids}: GatewayObservation, pid: number): string {
   return hiddenPids.has(pid)
-    ? `pid ${pid}, a process that this user may not see`
-    : 'a process that cannot be seen from here, in another PID namespace such as a container'
+    ? `pid ${pid}, a process that this user cannot see`
+    : 'a process in another PID namespace, such as a container, that is not visible from here'
 }
 
 function lockEvidence({lock, isContested, elsewhere}: GatewayObservation): string[] {
-  if (lock.kind === 'unreadable') return [`who holds ${HomeFile.lock} cannot be told (${lock.why})`]
+  if (lock.kind === 'unreadable') return [`hermes-svc cannot tell who holds ${HomeFile.lock} (${lock.why})`]
   if (lock.kind !== 'free') return []
   const isUntold = elsewhere !== undefined || isContested
-  const there = `${HomeFile.lock} is there, ${isUntold ? 'and nobody who can be seen from here holds it' : 'but nobody holds it'}`
-  return isContested ? [there, `when this container booted a gateway elsewhere held it, ${ELSEWHERE}`] : [there]
+  const there = `${HomeFile.lock} exists, but no process ${isUntold ? 'that is visible from here ' : ''}holds it`
+  return isContested ? [there, `when this container booted, a gateway elsewhere held it, ${ELSEWHERE}`] : [there]
 }
 
 function goneEvidence(record: ProcessRecord, seen: GatewayObservation): string {
   if (seen.elsewhere !== undefined && record.pid === recordOf(seen.pidRecord)?.pid) {
-    const where = 'that cannot be seen from here, in another PID namespace such as a container'
+    const where = 'in another PID namespace, such as a container, that is not visible from here'
     const verb = seen.elsewhere === NOT_OF_HERE ? 'may be' : 'is'
-    return `the recorded pid ${record.pid} ${verb} of a process ${where}: ${seen.elsewhere}`
+    return `the recorded pid ${record.pid} ${verb} a process ${where}: ${seen.elsewhere}`
   }
-  if (seen.hiddenPids.has(record.pid)) return `the recorded pid ${record.pid} has a process that this user may not see`
+  if (seen.hiddenPids.has(record.pid)) return `the recorded pid ${record.pid} belongs to a process that this user cannot see`
   return `the recorded pid ${record.pid} ${IDENTITIES[identify(record, seen.processes.get(record.pid), seen.home)]}`
 }
 
 const IDENTITIES = {
   gone: 'has no process',
-  zombie: 'is a zombie: it has ended, and its parent has not reaped it',
+  zombie: 'is a zombie: it has ended, but its parent has not reaped it',
   recycled: 'belongs to another process now (its start time differs)',
   'other-home': 'is a gateway of another home',
   'other-program': 'belongs to another program now',
@@ -343,6 +343,6 @@ function fileEvidence(seen: GatewayObservation): string[] {
 
 function disagreement(seen: GatewayObservation, holder: number): string[] {
   const recorded = recordOf(seen.pidRecord)?.pid
-  if (recorded === undefined) return [`there is no ${HomeFile.pid} for it`]
+  if (recorded === undefined) return [`${HomeFile.pid} does not exist`]
   return recorded === holder ? [] : [`${HomeFile.pid} names another pid, ${recorded}`]
 }

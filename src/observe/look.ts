@@ -145,12 +145,15 @@ export function isUnseen({gateway, verdict}: SeenGateway): boolean {
  */
 export function requireVisible(target: Target, seen: Observation): void {
   if (!isUnseen(seen)) return
-  throw new ServiceError(`The gateway of ${target.service.profile.home} runs where it cannot be seen from here, probably in a container`, {
-    code: 'gateway-unseen',
-    exitStatus: ExitStatus.failed,
-    evidence: seen.verdict.evidence,
-    next: ['the same command where it runs'],
-  })
+  throw new ServiceError(
+    `The gateway of ${target.service.profile.home} runs where hermes-svc cannot see it from here, probably in a container`,
+    {
+      code: 'gateway-unseen',
+      exitStatus: ExitStatus.failed,
+      evidence: seen.verdict.evidence,
+      next: ['run the same command in that container'],
+    },
+  )
 }
 
 /** True if a gateway of this service has run under the manager here, or may have. */

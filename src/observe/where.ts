@@ -103,10 +103,10 @@ export async function resolveManaged(host: Host, flags: TargetFlags, purpose: Pu
     invoker ??
     (purpose === 'read' ? host.account : undefined)
   if (purpose === 'change' && !isRoot) {
-    throw new ServiceError('A service in system scope can only be changed by root', {
+    throw new ServiceError('Only root can change a service in system scope', {
       code: 'needs-root',
       exitStatus: ExitStatus.failed,
-      next: ['the same command with sudo', 'or --scope user'],
+      next: ['run the same command with sudo', 'or add --scope user'],
     })
   }
   if (!named) requireKnownUser(manager, flags.profile ?? DEFAULT_PROFILE)
@@ -159,18 +159,18 @@ function requireKnownUser(manager: Manager, profile: string): void {
   const user = manager.placement.unknownUser?.(profile)
   if (user === undefined) return
   throw new ServiceError(
-    `The service runs as User=${user}, whom the user database does not know at the moment: ${manager.title} cannot start it (217/USER)`,
+    `The service runs as User=${user}, but the user database does not know that user now: ${manager.title} cannot start it (217/USER)`,
     {
       code: 'unknown-user',
       exitStatus: ExitStatus.cannotTell,
-      next: [`getent passwd ${shellWord(user)}   # is the account gone, or what looks it up (sssd, winbind) down?`],
+      next: [`getent passwd ${shellWord(user)}   # no output: the account was removed, or its directory service (sssd, winbind) is down`],
     },
   )
 }
 
 function accountNeeded(): ServiceError {
-  return usageError('--run-as is needed: as root, say which user the gateway runs as', [
-    'hermes-svc install --run-as USER   # root is possible, and not advised',
+  return usageError('As root, name the user that the gateway runs as with --run-as', [
+    'hermes-svc install --run-as USER   # USER can be root, but should not be',
   ])
 }
 
@@ -207,7 +207,7 @@ export function requireSameHome(target: Target, seen: ManagerObservation): void 
   const pinned = target.userHost.realPath(seen.home) ?? seen.home
   if (pinned === target.service.profile.home) return
   throw new ServiceError(
-    `${target.service.name} belongs to another home: it runs ${pinned}, not ${target.service.profile.home}; hermes-svc leaves it alone`,
+    `${target.service.name} belongs to another home: it runs ${pinned}, not ${target.service.profile.home}. hermes-svc does not change it`,
     {code: 'other-home', exitStatus: ExitStatus.failed, next: [`hermes-svc status --home ${pinned}`]},
   )
 }
@@ -237,5 +237,5 @@ function exists(host: AccountHost, file: string): boolean {
 
 function parseScope(scope: string | undefined): Scope | undefined {
   if (scope === undefined || scope === 'user' || scope === 'system') return scope
-  throw usageError(`--scope ${scope}: it is user or system`)
+  throw usageError(`--scope ${scope} is not known: type user or system`)
 }

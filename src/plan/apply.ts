@@ -75,7 +75,7 @@ export async function applyPlan(host: Host, plan: Plan, listener: ApplyListener,
       undos.length = 0
     }
     if (plan.verify) {
-      const why = 'see that it worked'
+      const why = 'check that it worked'
       const startMs = host.monotonicMs()
       isVerifying = true
       listener.begin(why)
@@ -108,7 +108,7 @@ export async function applyPlan(host: Host, plan: Plan, listener: ApplyListener,
 /** What is to be said of a plan that has come to its end without some of its steps. */
 function inPart(plan: Plan, late: readonly ServiceError[]): ServiceError {
   const [first] = late
-  return new ServiceError(`${outcomeOf(plan)}, but not all of it could be done: ${late.map(({message}) => message).join('; ')}`, {
+  return new ServiceError(`${outcomeOf(plan)}, but some steps failed: ${late.map(({message}) => message).join('; ')}`, {
     code: first?.code ?? 'step-failed',
     exitStatus: ExitStatus.failed,
     evidence: late.flatMap(({evidence}) => evidence),
@@ -147,8 +147,8 @@ function cancellation(what = ''): ServiceError {
 
 /** Says what stands after it: a plan is cancelled anywhere between nothing and everything. */
 function cancelledWhile({title}: Plan, applied: readonly AppliedStep[], isCommitted: boolean): ServiceError {
-  if (isCommitted) return cancellation(`: ${title} was under way, is not undone, and goes on without this command`)
-  return cancellation(applied.some(({changed}) => changed) ? ': what was done until then is undone' : ': nothing was changed')
+  if (isCommitted) return cancellation(`: ${title} had already begun. It is not undone and continues without this command`)
+  return cancellation(applied.some(({changed}) => changed) ? ': the changes made so far are undone' : ': nothing was changed')
 }
 
 /** What has come of a plan so far; steps add to it. */
@@ -209,7 +209,7 @@ type Shared = Extract<Step, {kind: 'shared'}>
 
 async function undoAll(undos: readonly Undo[], listener: ApplyListener, locks: Locks): Promise<string[]> {
   if (undos.length === 0) return []
-  const why = 'undo what was done'
+  const why = 'undo the changes made so far'
   listener.begin(why)
   const leftovers = await runUndos(undos, listener.progress, async (under) => {
     try {

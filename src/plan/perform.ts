@@ -36,7 +36,7 @@ export async function perform(
     return await doStep(own, step, progress, undo)
   } catch (error) {
     if (step.isRecord && error instanceof HostError && takesNothing(error)) {
-      const warning = `could not ${step.why}: ${error.message}; once the disk takes it: ${step.isRecord.again}`
+      const warning = `could not ${step.why}: ${error.message}; once the disk can be written again, run: ${step.isRecord.again}`
       return {changed: false, warning}
     }
     if (!step.mayFail || !(isFailure(error) || error instanceof HostError)) throw error
@@ -86,7 +86,7 @@ async function doStep(own: Host, step: Single, progress: Progress, undo: NoteUnd
     case 'edit-json': {
       const {takeBack} = step
       const edited = {before: undefined as unknown, changed: false}
-      if (takeBack) undo(`take back: ${step.why}`, () => edited.changed && host.editInPlace(step.path, takeBack(edited.before)))
+      if (takeBack) undo(`revert: ${step.why}`, () => edited.changed && host.editInPlace(step.path, takeBack(edited.before)))
       Object.assign(edited, editJson(host, step, step.edit()))
       return {changed: edited.changed}
     }
@@ -177,7 +177,7 @@ interface Snapshot {
 function snapshot(host: Door, path: string): Snapshot | undefined {
   const stat = host.lstat(path)
   if (!stat) return undefined
-  if (stat.kind !== 'file') throw new HostError(stat.kind === 'link' ? 'ELOOP' : 'EEXIST', path, `a ${stat.kind} stands in the place of`)
+  if (stat.kind !== 'file') throw new HostError(stat.kind === 'link' ? 'ELOOP' : 'EEXIST', path, `a ${stat.kind} is in the place of`)
   // What is taken away may be put back, a long log too.
   return {text: host.readText(path, MAX_OWN_TEXT_BYTES) ?? '', stat}
 }

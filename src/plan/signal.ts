@@ -54,7 +54,7 @@ export async function signalAndWait(doors: Doors, step: Omit<SignalStep, 'kind' 
 const AIMS: Partial<Record<NodeJS.Signals, string>> = {
   [GatewaySignal.restart]: 'to finish its work',
   [GatewaySignal.stop]: 'to stop',
-  SIGKILL: 'to be gone',
+  SIGKILL: 'to disappear',
 }
 
 /**

@@ -7,7 +7,7 @@ const EXPANDED = /[$`|&;<>()*?[\n]/
  */
 export function splitCommandLine(text: string): {readonly words: readonly string[]} | {readonly refused: string} {
   const words: string[] = []
-  const expanded = {refused: 'is more than a program and its arguments; nothing is expanded or piped in a service, so quote it'}
+  const expanded = {refused: 'is more than a program and its arguments. A service expands and pipes nothing: quote special characters'}
   let word: string | undefined
   for (let index = 0; index < text.length; index++) {
     const character = text[index] ?? ''

@@ -16,8 +16,8 @@ const MANAGERS_OWN = [
 /** Why a definition cannot set a variable of this name for the gateway; undefined if it can. */
 export function refusedVariableName(name: string): string | undefined {
   if (!NAME.test(name)) return 'not the name of a variable (letters, digits and "_")'
-  if (DECIDED.includes(name)) return 'this variable is decided by the service itself (--home, --run-as)'
-  if (MANAGERS_OWN.includes(name)) return "this variable is the service manager's, which tells the gateway about its service by it"
+  if (DECIDED.includes(name)) return 'the service sets this variable itself (--home, --run-as)'
+  if (MANAGERS_OWN.includes(name)) return 'the service manager sets this variable to tell the gateway about its service'
   return undefined
 }
 
@@ -26,6 +26,7 @@ export function refusedVariableName(name: string): string | undefined {
  * and no other control character (env-util.c, env_value_is_valid).
  */
 export function refusedVariableValue(value: string): string | undefined {
-  if (/[\u0000-\u0008\u000b-\u001f\u007f]/.test(value)) return 'has a control character other than tab or newline, which systemd refuses'
+  if (/[\u0000-\u0008\u000b-\u001f\u007f]/.test(value))
+    return 'contains a control character other than tab and newline, which systemd refuses'
   return refusedText(value)
 }

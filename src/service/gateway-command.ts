@@ -40,10 +40,10 @@ export function searchGateways(host: Host, root: string, account: Account, servi
   const searched = `${path.join(account.home, '.local/bin')}:${servicePath}:${ownPath}:/usr/local/bin:/usr/bin`
   const found: GatewayCommand[] = launchers
     .filter((file) => asUser.isExecutable(file))
-    .map((file) => ({argv: [file], source: 'the launcher under the home'}))
+    .map((file) => ({argv: [file], source: 'the launcher in the home'}))
   // An environment with a launcher is that launcher's.
   const python = found.length > 0 ? undefined : pythons.find((file) => asUser.isExecutable(file))
-  if (python) found.push({argv: [python, '-m', 'hermes_cli.main'], source: 'the virtual environment under the home'})
+  if (python) found.push({argv: [python, '-m', 'hermes_cli.main'], source: 'the virtual environment in the home'})
   const onPath = asUser.which('hermes', searched)
   if (onPath) found.push({argv: [onPath], source: 'hermes on PATH'})
   const folders = searched.split(':').filter(Boolean)
@@ -60,13 +60,13 @@ function withoutTwins(asUser: Door, found: readonly GatewayCommand[]): GatewayCo
 export function findGatewayCommand(host: Host, root: string, account: Account, servicePath = ''): GatewayCommand {
   const {found, lookedAt} = searchGateways(host, root, account, servicePath)
   if (found[0]) return found[0]
-  throw new ServiceError(`No gateway was found for ${account.name}: nothing executable under ${root} and no hermes on PATH`, {
+  throw new ServiceError(`No gateway was found for ${account.name}: there is no executable under ${root} and no hermes on PATH`, {
     code: 'gateway-not-found',
     exitStatus: ExitStatus.failed,
     next: [
       `${INSTALL_HERMES}, then: hermes ${UpstreamCommand.setup}`,
-      `hermes ${UpstreamCommand.chats}   # connects it to a chat`,
-      'hermes-svc install --command /path/to/hermes   # if it is somewhere else',
+      `hermes ${UpstreamCommand.chats}   # connects the gateway to a chat`,
+      'hermes-svc install --command /path/to/hermes   # if hermes is somewhere else',
     ],
     evidence: lookedAt.map((file) => `looked for ${file}`),
   })
@@ -79,12 +79,12 @@ export function findGatewayCommand(host: Host, root: string, account: Account, s
 export function parseCommandFlag(host: Host, value: string): string[] {
   const refuse = (why: string) => usageError(`--command ${shown(value)}: ${why}`)
   const [program, ...args] = commandWords(host, value, refuse)
-  if (!program) throw refuse('is empty')
+  if (!program) throw refuse('it is empty')
   if (program.includes('/') && !path.isAbsolute(program)) {
-    throw refuse('the program must be an absolute path: a service has no current folder of yours')
+    throw refuse('the program needs an absolute path, because a service does not start in your current folder')
   }
   const found = path.isAbsolute(program) ? program : host.which(program)
-  if (!found) throw refuse(`there is no ${program} on PATH`)
+  if (!found) throw refuse(`${program} is not on PATH`)
   const argv = [found, ...args]
   const refused = refusedCommand(argv)
   if (refused) throw refuse(refused)
@@ -125,7 +125,7 @@ export async function proveGatewayCommand(
   if (missing) throw fail(missing)
   const places = [path.normalize(program), asUser.realPath(program) ?? program]
   if (TEMPORARY_FOLDERS.some((folder) => places.some((place) => place.startsWith(`${folder}/`)))) {
-    throw fail(`${program} is in a temporary folder and would be gone after a restart of the machine`)
+    throw fail(`${program} is in a temporary folder, which the next reboot empties`)
   }
   // Who can turn a link elsewhere can replace the program too.
   const writer = places.map((place) => otherWriterOf(asUser, place, account)).find((found) => found !== undefined)
@@ -157,7 +157,7 @@ export async function failsToStart(
   const interpreter = missingInterpreter(asUser, program, environment.PATH ?? '')
   if (interpreter) {
     return failed(
-      `${program} needs the interpreter ${JSON.stringify(interpreter)}, which does not exist, or ${asUser.account.name} cannot see it`,
+      `${program} needs the interpreter ${JSON.stringify(interpreter)}, which does not exist or which ${asUser.account.name} cannot see`,
     )
   }
   const result = await tryGateway(asUser, argv, environment)
@@ -169,7 +169,7 @@ export async function failsToStart(
   const module = /No module named '?([\w.]+)'?/.exec(result.stderr)
   if (module) return failed(`${program} runs, but the Python module ${module[1]} is missing from its environment`, lines)
   const said = [...argv, '--version'].join(' ')
-  if (result.failure === 'TIMEOUT') return failed(`${said} gave no answer in ${TRY_TIMEOUT_MS / 1000} s`, lines, true)
+  if (result.failure === 'TIMEOUT') return failed(`${said} did not answer within ${TRY_TIMEOUT_MS / 1000} s`, lines, true)
   return failed(`${said} ended with ${result.failure ?? result.signal ?? `exit status ${result.code}`}`, lines)
 }
 
@@ -178,7 +178,7 @@ function notAProgram(asUser: AccountHost, program: string): string | undefined {
   const {name} = asUser.account
   if (!stat) return `${program} does not exist, or ${name} cannot see it`
   if (stat.kind !== 'file') return `${program} is a ${stat.kind}, not a program`
-  if (!asUser.isExecutable(program)) return `${name} may not execute ${program} (mode ${stat.mode.toString(8)})`
+  if (!asUser.isExecutable(program)) return `${name} is not allowed to execute ${program} (mode ${stat.mode.toString(8)})`
   return undefined
 }
 

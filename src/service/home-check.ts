@@ -37,12 +37,12 @@ const MISSING = 'does not exist'
 
 /** What to type where there is no home yet: upstream makes it. */
 function howToMake(profile: string, home: string, account: Account): string[] {
-  if (profile !== DEFAULT_PROFILE) return [`hermes ${UpstreamCommand.newProfile} ${profile}   # then the same command again`]
+  if (profile !== DEFAULT_PROFILE) return [`hermes ${UpstreamCommand.newProfile} ${profile}   # then run the same command again`]
   const isUsual = home === path.join(account.home, STANDARD_ROOT)
   const where = isUsual ? '' : `${GatewayVariable.home}=${shellWord(home)} `
   return [
-    `${where}hermes ${UpstreamCommand.setup}   # makes it, then the same command again`,
-    `${where}hermes ${UpstreamCommand.chats}   # connects it to a chat`,
+    `${where}hermes ${UpstreamCommand.setup}   # creates the home; then run the same command again`,
+    `${where}hermes ${UpstreamCommand.chats}   # connects the gateway to a chat`,
   ]
 }
 
@@ -51,7 +51,7 @@ export function unusableHome(host: Host, home: string, account: Account): string
   const text = unusablePath(home)
   if (text) return text
   if (TEMPORARY_FOLDERS.some((folder) => home === folder || home.startsWith(`${folder}/`))) {
-    return 'is in a temporary folder, which a restart of the machine empties; the service would then fail for ever'
+    return 'is in a temporary folder, which the next reboot empties. The service could not start after that'
   }
   const asUser = host.as(account)
   let stat
@@ -82,7 +82,7 @@ export function otherWriterOf(host: Door, file: string, account: Account): strin
 export function unusablePath(value: string): string | undefined {
   const refused = refusedPath(value)
   if (refused) return refused
-  if (value.endsWith(' ')) return 'ends in a blank, which a service definition drops'
+  if (value.endsWith(' ')) return 'ends in a space, which a service definition drops'
   if (value.endsWith('\\')) return 'ends in a backslash, which joins it to the next line of a service definition'
   return undefined
 }
@@ -96,12 +96,12 @@ function otherWriter(host: Door, folder: string, account: Account, isAbove: bool
   if (!stat) return undefined
   if (stat.uid !== ROOT_UID && stat.uid !== account.uid && !isAdministrator(host, stat.uid)) {
     const owner = host.accountOf(stat.uid)?.name ?? `uid ${stat.uid}`
-    return `${folder} belongs to ${owner}, who could replace what ${account.name} runs; it must belong to ${account.name} or root`
+    return `${folder} belongs to ${owner}, who could replace what ${account.name} runs. It must belong to ${account.name} or root`
   }
   const ownGroup = isAdministrators(host, stat.gid) || (stat.gid === account.gid && isPrivateGroup(host, account))
   const writable = stat.mode & (ownGroup ? 0o002 : OTHERS_WRITE)
   if (writable && !(isAbove && stat.mode & STICKY)) {
-    return `${folder} can be written by other users (mode ${stat.mode.toString(8)}); run: chmod go-w ${folder}`
+    return `other users can write to ${folder} (mode ${stat.mode.toString(8)}). Type: chmod go-w ${folder}`
   }
   return undefined
 }

@@ -38,13 +38,13 @@ export function findLastingNode(host: Host, account: Account, inUse?: string): s
     if (why === undefined) return candidate
     refused.push(`${candidate} ${why}`)
   }
-  throw new ServiceError('The heartbeat needs a node that lasts, and there is none here', {
+  throw new ServiceError('The heartbeat needs a permanently installed node, and there is none here', {
     code: 'node-not-lasting',
     exitStatus: ExitStatus.failed,
     evidence: refused,
     next: [
-      'install Node for the whole machine, then the same command again',
-      'hermes-svc install --heartbeat off   # an idle gateway will look dead to monitors',
+      'install Node for the whole machine, then run the same command again',
+      'hermes-svc install --heartbeat off   # monitors then take an idle gateway for dead',
     ],
   })
 }
@@ -66,7 +66,7 @@ function whyNotLasting(host: Host, file: string, account: Account): string | und
   if (unusable) return unusable
   const isTemporary = TEMPORARY_FOLDERS.some((folder) => file.startsWith(`${folder}/`)) && !file.startsWith(LASTING_IN_RUN)
   if (isTemporary) return 'is in a temporary folder'
-  if (file.split('/').includes('_npx')) return 'is in the cache of npx, which is emptied now and then'
+  if (file.split('/').includes('_npx')) return 'is in the cache of npx, which npm empties now and then'
   if (!isExecutableBy(host, file, account)) return `cannot be executed by ${account.name}`
   return otherWriterOf(asUser, asUser.realPath(file) ?? file, account)
 }
@@ -81,7 +81,7 @@ export function whyTooOld(host: Host, file: string, account: Account): string | 
   const probe = {env: {PATH: systemFolders(host)}, cwd: '/', timeoutMs: PROBE_TIMEOUT_MS}
   const {stdout, stderr, failure} = actor.read([file, '--version'], probe)
   const [, major, minor] = /^v(\d+)\.(\d+)\./.exec(stdout) ?? []
-  if (major === undefined) return `does not say its version (${failure ?? (stderr.trim().split('\n')[0] || 'it is no node')})`
+  if (major === undefined) return `does not print its version (${failure ?? (stderr.trim().split('\n')[0] || 'it is not node')})`
   const isNewEnough = Number(major) > OLDEST_NODE[0] || (Number(major) === OLDEST_NODE[0] && Number(minor) >= OLDEST_NODE[1])
   return isNewEnough ? undefined : `is too old (${stdout.trim()}; ${OLDEST_NODE.join('.')} or newer is needed)`
 }

@@ -43,7 +43,8 @@ export function resolveProfile(host: AccountHost, accountHome: string, selection
   if (selection.profile === undefined) {
     const told = `${named === undefined ? '~/.hermes' : flag} ${JSON.stringify(home)}: ${JSON.stringify(name)}`
     requireProfileName(name, told)
-    if (name === DEFAULT_PROFILE && home !== root) throw usageError(`${told} is the name of the root home, ${root}, and of no other`)
+    if (name === DEFAULT_PROFILE && home !== root)
+      throw usageError(`${told} is the name of the root home, ${root}, and cannot name another home`)
     return profileOf(name, home, root, asNamed)
   }
   requireProfileName(selection.profile, `--profile ${JSON.stringify(selection.profile)}`)
@@ -64,7 +65,9 @@ function profileBelow(host: AccountHost, root: string, name: string, namedRoot: 
 /** Throws a usage error if the name is not one that upstream takes; `told` says which flag it comes from. */
 function requireProfileName(name: string, told: string): void {
   if (PROFILE_NAME.test(name)) return
-  throw usageError(`${told} is no profile name: lower-case letters, digits, "-" and "_", 64 at most, a letter or digit first`)
+  throw usageError(
+    `${told} is not a profile name. Use at most 64 lower-case letters, digits, "-" and "_", and begin with a letter or digit`,
+  )
 }
 
 /** Profiles below a root that have a home: `default` first, the others in name order. `namedRoot`: the root as it was named. */

@@ -22,7 +22,7 @@ const UNITS = 'KMGT'
 /** For messages. */
 export const LIMIT_FORM = 'a size of at least 64M, such as 800M or 1.5G, or a share of the machine’s memory, 1% to 100%'
 export const NICE_FORM = 'a whole number, -20 (first) to 19 (last)'
-export const CPU_WEIGHT_FORM = 'a whole number, 1 to 10000; 100 is what others have'
+export const CPU_WEIGHT_FORM = 'a whole number, 1 to 10000; the default of other services is 100'
 
 /** A limit of memory in the one way in which it is kept; undefined if it is none. */
 export function parseLimit(text: string): string | undefined {
@@ -63,7 +63,7 @@ function isWhole(value: unknown, least: number, most: number): value is number {
 
 /** Whoever starts the gateway with its own ids may put it behind others, not before them (setpriority(2)). */
 export function refusedNice(nice: number): string | undefined {
-  return nice < 0 ? '--nice: here the gateway may stand back behind others, not go before them: 0 to 19' : undefined
+  return nice < 0 ? '--nice: this service can lower the priority of the gateway, but not raise it: use 0 to 19' : undefined
 }
 
 /** What was chosen before, with what is asked for now. */
@@ -75,7 +75,7 @@ export function withResources(before: Resources | undefined, request: ResourceRe
 export function refusedTogether({memoryHigh, memoryMax}: Resources): string | undefined {
   if (memoryHigh === undefined || memoryMax === undefined || isShare(memoryHigh) !== isShare(memoryMax)) return undefined
   const [high = 0, max = 0] = [memoryHigh, memoryMax].map((limit) => limitBytes(limit, 100))
-  return high > max ? `--memory-high (${memoryHigh}) must not be more than --memory-max (${memoryMax})` : undefined
+  return high > max ? `--memory-high (${memoryHigh}) must not be higher than --memory-max (${memoryMax})` : undefined
 }
 
 /** Of a record; undefined if it is not whole. One of before there were any has none. */

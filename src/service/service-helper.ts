@@ -56,7 +56,7 @@ export function toolPath(host: Host, tool: string): string {
   throw new ServiceError(`The service needs ${tool}, which is neither in ${TOOL_PATH} nor on PATH`, {
     code: 'tool-missing',
     exitStatus: ExitStatus.failed,
-    next: [`install ${tool}, then the same command again`],
+    next: [`install ${tool}, then run the same command again`],
   })
 }
 

@@ -9,20 +9,21 @@ const LONGEST_SHOWN = 300
  * noncharacter in it (utf8.c, unichar_is_valid). U+FFFD stands where node was given bytes that are no UTF-8: what they were is lost.
  */
 export function refusedText(value: string): string | undefined {
-  if (value.includes('\0')) return 'has a NUL character in it'
-  if (value.includes('\ufffd') || !value.isWellFormed()) return 'is not valid UTF-8 (or has U+FFFD in it, which stands for that)'
+  if (value.includes('\0')) return 'contains a NUL character'
+  if (value.includes('\ufffd') || !value.isWellFormed()) return 'is not valid UTF-8, or contains U+FFFD, the sign of invalid UTF-8'
   const other = /\p{Noncharacter_Code_Point}/u.exec(value)?.[0]
-  return other && `has U+${other.codePointAt(0)?.toString(16).toUpperCase()} in it, a noncharacter, which service managers refuse`
+  return other && `contains U+${other.codePointAt(0)?.toString(16).toUpperCase()}, a noncharacter, which service managers refuse`
 }
 
 /** Why a path cannot be in a service definition, nor be used with it; undefined if it can. */
 export function refusedPath(value: string): string | undefined {
   if (!value.startsWith('/')) return 'is not an absolute path'
   const bytes = Buffer.byteLength(value)
-  if (bytes > LONGEST_PATH_BYTES) return `is too long: ${bytes} bytes, where ${LONGEST_PATH_BYTES} leave room for the files in it`
+  if (bytes > LONGEST_PATH_BYTES)
+    return `is too long: it has ${bytes} bytes, and files in it need room, so ${LONGEST_PATH_BYTES} is the most`
   if (value.split('/').some((name) => Buffer.byteLength(name) > LONGEST_NAME_BYTES))
-    return `is too long: a name in it has over ${LONGEST_NAME_BYTES} bytes`
-  if (/[\u0001-\u001f\u007f]/.test(value)) return 'has a control character (such as a newline) in it, which no service definition can carry'
+    return `is too long: a name in it has more than ${LONGEST_NAME_BYTES} bytes`
+  if (/[\u0001-\u001f\u007f]/.test(value)) return 'contains a control character (such as a newline), which a service definition cannot hold'
   return refusedText(value)
 }
 

@@ -105,6 +105,6 @@ describeUnless(reason, 'the program, for an account that may not read the home',
     const {status, stdout, stderr} = sh(`"$0" "$1" ${command} --home '${home}'`, {HOME: scratch}, ['setpriv', ...NOBODY])
     expect([1, 4]).toContain(status)
     expect(stdout).toBe('')
-    expect(stderr).toMatch(/^hermes-svc: .*EACCES\nNext: run it as an account that may do that, for example with sudo\n$/)
+    expect(stderr).toMatch(/^hermes-svc: .*EACCES\nNext: run the same command as a user with permission, for example with sudo\n$/)
   })
 })

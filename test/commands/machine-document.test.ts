@@ -110,7 +110,7 @@ describe('the document of a machine', () => {
     [head('  - profile: A b'), 'f.yaml:3:14: "A b" is not a profile name', false],
     [head("  - account: ''"), 'f.yaml:3:14: account must not be empty', false],
     [head('  - env: {2A: x}'), 'f.yaml:3:15: env: "2A": not the name of a variable', false],
-    [head('  - env: {HERMES_HOME: x}'), 'f.yaml:3:24: env: "HERMES_HOME": this variable is decided by the service itself', true],
+    [head('  - env: {HERMES_HOME: x}'), 'f.yaml:3:24: env: "HERMES_HOME": the service sets this variable itself', true],
     [
       head('  - env: {A: {fromEnv: B, fromFile: /c}}'),
       'f.yaml:3:14: env.A must be a mapping with exactly one of: fromEnv, fromFile',

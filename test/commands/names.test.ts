@@ -44,7 +44,7 @@ describe('what is to be typed next', () => {
     'hermes-svc smoke --isolated',
     'hermes gateway run',
     'the same command with sudo',
-    'or --scope user',
+    'or add --scope user',
   ])('%s stays as it is', (line) => expect(withGivenFlags(line, given)).toBe(line))
 
   it('has what was given where it is made for a service, too', () => {

@@ -530,7 +530,7 @@ export class FakeHost implements Host, AccountHost, Doors {
     await Promise.resolve()
     const answer = this.given.sockets?.[socket]
     if (answer) return answer(request)
-    throw new HostError(this.lstat(socket) ? 'ECONNREFUSED' : 'ENOENT', socket, 'cannot talk to')
+    throw new HostError(this.lstat(socket) ? 'ECONNREFUSED' : 'ENOENT', socket, 'cannot connect to')
   }
 
   tether(argv: readonly string[], options: Pick<RunOptions, 'env' | 'cwd'> = {}): Tethered {

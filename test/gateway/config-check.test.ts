@@ -24,7 +24,7 @@ describe('the configuration of a home', () => {
 
   it.each([
     ['- a\n', 'it is a list'],
-    ['hello\n', 'it is one text'],
+    ['hello\n', 'it is a single text'],
   ])('is no %j', async (text, why) => {
     const {faults} = await judged({'config.yaml': text})
     expect(faults).toEqual([expect.stringContaining(`wrong-type ${HOME}/config.yaml: ${why}`)])
@@ -41,6 +41,6 @@ describe('the configuration of a home', () => {
   it('is not judged where it is too large', async () => {
     const {faults, unsure} = await judged({'config.yaml': 'a: 1\n'.repeat(300_000)})
     expect(faults).toEqual([])
-    expect(unsure).toEqual([`whether ${HOME}/config.yaml can be read is not known: it has more than 1 MB`])
+    expect(unsure).toEqual([`hermes-svc cannot tell whether ${HOME}/config.yaml is valid: it is larger than 1 MB`])
   })
 })

@@ -149,7 +149,7 @@ describe('readLock', () => {
   })
 
   it('cannot tell where the file or the table of locks may not be read', () => {
-    expect(readLock(machine(undefined), HOME, [])).toEqual({kind: 'unreadable', why: 'there is no /proc/locks here'})
+    expect(readLock(machine(undefined), HOME, [])).toEqual({kind: 'unreadable', why: '/proc/locks does not exist here'})
     const closed = new FakeHost({files: {'/srv/h': {folder: true, mode: 0o700, uid: 5}, '/srv/h/gateway.lock': ''}})
     expect(readLock(closed, '/srv/h', [])).toEqual({kind: 'unreadable', why: 'EACCES'})
   })

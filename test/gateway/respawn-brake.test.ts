@@ -28,9 +28,11 @@ describe("the gateway's own brake", () => {
 
   it('is told in words', () => {
     expect(describeBrake({starts: 7, windowSec: 120, leftMs: 159_100})).toBe(
-      'it backs off by itself after 7 starts within 2 min; 160 s left',
+      'the gateway delays its own start after 7 starts within 2 min; 160 s left',
     )
-    expect(describeBrake({starts: 3, windowSec: 90, leftMs: 1})).toBe('it backs off by itself after 3 starts within 90 s; 1 s left')
+    expect(describeBrake({starts: 3, windowSec: 90, leftMs: 1})).toBe(
+      'the gateway delays its own start after 3 starts within 90 s; 1 s left',
+    )
   })
 
   it.each<[string, {config?: string; dotenv?: string; environment?: string[]}, [number, number]]>([

@@ -9,12 +9,12 @@ describe('what to type where one is refused', () => {
 
   it("is to give back what is in one's own home, for sudo would make more of it another's", () => {
     expect(refused('/home/ann/Library/LaunchAgents/x.plist')).toEqual([
-      "ls -ld /home/ann/Library/LaunchAgents /home/ann/Library/LaunchAgents/x.plist   # if it is another's: sudo chown ann /home/ann/Library/LaunchAgents /home/ann/Library/LaunchAgents/x.plist",
+      'ls -ld /home/ann/Library/LaunchAgents /home/ann/Library/LaunchAgents/x.plist   # if another user owns it: sudo chown ann /home/ann/Library/LaunchAgents /home/ann/Library/LaunchAgents/x.plist',
     ])
   })
 
   it('is sudo elsewhere, and never to root', () => {
-    expect(refused('/etc/x')).toEqual(['run it as an account that may do that, for example with sudo'])
+    expect(refused('/etc/x')).toEqual(['run the same command as a user with permission, for example with sudo'])
     expect(refused('/etc/x', {uid: 0, name: 'root', home: '/root'})[0]).not.toContain('sudo')
   })
 })
@@ -25,7 +25,7 @@ describe('what to type after a system call that failed', () => {
     ['EAGAIN', 'sh', 'ulimit -u'],
     ['EROFS', '/a b', "findmnt -T '/a b'"],
     ['ENOSPC', '/home/ann', 'df -h /home/ann'],
-    ['ENOSPC', 'stdout', 'make room where its output goes'],
+    ['ENOSPC', 'stdout', 'free some space on the disk that the output goes to'],
     ['EDQUOT', '/home/ann', 'df -h /home/ann'],
     ['ELOOP', '/etc/x', 'ls -ld /etc/x'],
     ['EMFILE', '/etc/x', 'ulimit'],
@@ -37,7 +37,7 @@ describe('what to type after a system call that failed', () => {
   })
 
   it('is to install what could not be run', () => {
-    expect(adviceFor(new HostError('ENOENT', 'flock', 'cannot run'))).toEqual(['install flock, then the same command again'])
+    expect(adviceFor(new HostError('ENOENT', 'flock', 'cannot run'))).toEqual(['install flock, then run the same command again'])
   })
 
   it('is nothing where there is nothing to try', () => {

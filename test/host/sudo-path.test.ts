@@ -21,6 +21,6 @@ describe('advice with sudo', () => {
   it('names the program by its path where a version manager has it, and its node too', () => {
     expect(typed('needs root (sudo hermes-svc setup)')).toBe(`needs root (sudo ${NVM}/node ${NVM}/hermes-svc setup)`)
     expect(typed('sudo hermes-svc …', ['/usr/bin/node'])).toBe(`sudo ${NVM}/hermes-svc …`)
-    expect(typed('the same command with sudo', ['/usr/bin/node'])).toBe(`the same command with sudo: sudo ${NVM}/hermes-svc …`)
+    expect(typed('run the same command with sudo', ['/usr/bin/node'])).toBe(`run the same command with sudo: sudo ${NVM}/hermes-svc …`)
   })
 })

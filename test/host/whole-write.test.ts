@@ -53,7 +53,7 @@ describe('replaceFile', () => {
     expect(namesBeside(file)).toEqual(['file'])
   })
 
-  it('is not kept from it by what stands in the place of a temporary file, and does not write through it', () => {
+  it('is not kept from it by what is in the place of a temporary file, and does not write through it', () => {
     const [file, victim] = [newPlace(), newPlace()]
     fs.writeFileSync(victim, 'precious')
     fs.mkdirSync(path.join(path.dirname(file), '.file.hermes-svc-tmp'))

@@ -81,7 +81,7 @@ await describeOnSystemd('a configuration that the gateway cannot load', (machine
     await service.must('install', ['--command', program])
     const {pid} = (await service.status()).verdict
     await machine().writeText(program, '#!/bin/sh\necho "ModuleNotFoundError: No module named \'yaml\'" >&2\nexit 1\n', {user})
-    expect((await service.run('restart')).stderr).toContain('alice may not execute')
+    expect((await service.run('restart')).stderr).toContain('alice is not allowed to execute')
     await service.sh('chmod 755 "$1"', [program])
     const refused = await service.run('restart')
     expect(refused.code).toBe(1)

@@ -142,7 +142,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'access',
     severity: 'warning',
     how: '`chmod 666` of the property list',
-    what: /\.plist can be written by others \(mode 666\)$/,
+    what: /other users can write to \S+\.plist \(mode 666\)$/,
     break: async (service) => {
       await service.sh('chmod 666 "$1"', [service.plist])
     },
@@ -340,7 +340,7 @@ const switchedRows: DoctorRow<LaunchdService>[] = [
     severity: 'warning',
     how: 'the folder of the logs is moved to another disk, and linked',
     provedBy: 'test/managers/launchd/checks/log-path.test.ts',
-    what: /its log \S+ is on another disk than the system's, where launchd cannot open it before it is mounted$/,
+    what: /its log \S+ is not on the system disk, and launchd cannot open it before its disk is mounted$/,
     break: async (service) => {
       await service.sh('mkdir -p /Volumes/extern && mv "$1" /Volumes/extern/logs && ln -s /Volumes/extern/logs "$1"', [logsOf(service)])
     },
@@ -352,7 +352,7 @@ const switchedRows: DoctorRow<LaunchdService>[] = [
     kind: 'external',
     severity: 'error',
     how: 'a log on another disk that is not there at a start: it ends with 78, silently',
-    what: /its log \S+ is on another disk than the system's, where launchd cannot open it before it is mounted$/,
+    what: /its log \S+ is not on the system disk, and launchd cannot open it before its disk is mounted$/,
     break: async (service) => {
       await service.sh('mkdir -p /Volumes/extern && mv "$1" /Volumes/extern/logs && ln -s /Volumes/extern/logs "$1"', [logsOf(service)])
       await service.there.config({externalVolumes: ['/Volumes/extern']})

@@ -29,7 +29,7 @@ const refusals: Refusal[] = [
     codes: {malformed: 109},
     asFive: {malformed: 5},
     code: 'plist-malformed',
-    what: /is no property list$/,
+    what: /is not a property list$/,
     next: /^plutil -lint '/,
   },
   {
@@ -47,7 +47,7 @@ const refusals: Refusal[] = [
     codes: {ownership: 122},
     asFive: {ownership: 5},
     code: 'plist-permissions',
-    what: /can be written by others \(mode 666\)$/,
+    what: /other users can write to \S+ \(mode 666\)$/,
     next: /^chmod 644 '/,
   },
   {
@@ -56,7 +56,7 @@ const refusals: Refusal[] = [
     codes: {sessionType: 134},
     asFive: {sessionType: 5},
     code: 'wrong-domain',
-    what: /is for a session of the kind Background, and this one is Aqua$/,
+    what: /is for a session of type Background, but this session has the type Aqua$/,
     next: /^hermes-svc install/,
   },
   {
@@ -157,7 +157,7 @@ describeOnLaunchd('what launchd refuses, delays and says in other words', (there
       expect(failed.code).toBe(1)
       expect(failed.json<Failure>().error).toMatchObject({
         code: 'log-path',
-        message: expect.stringContaining('is on another disk than the system') as string,
+        message: expect.stringContaining('is not on the system disk') as string,
       })
       expect(await service.lasting()).toEqual([])
     })
@@ -251,7 +251,7 @@ describeOnLaunchd('what launchd refuses, delays and says in other words', (there
     await there().sh('mkdir -p /root/.hermes')
     const asked = await there().machine.exec(['/opt/hermes-svc/node', '/opt/hermes-svc/package/bin/hermes-svc.cjs', 'install'].concat(ROOT))
     expect(asked.code).toBe(2)
-    expect(asked.stderr).toContain('root has no services of its own session under launchd')
+    expect(asked.stderr).toContain('root has no session of its own under launchd, so it cannot have services in user scope')
     expect((await there().log()).filter((one) => one.event === 'launchctl' && one.argv.some((word) => word.startsWith('gui/0')))).toEqual(
       [],
     )

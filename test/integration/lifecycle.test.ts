@@ -110,7 +110,7 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
 
   // As desired-state-reboot.test.ts has it, one by one; here beside each other.
   if (isCampaign)
-    it('keeps a stopped service down over a reboot, and brings back the others', async () => {
+    it('keeps a stopped service stopped after a reboot, and brings back the others', async () => {
       const [stopped, forNow, running] = [await makeInstalled(), await makeInstalled(), await makeInstalled()]
       await stopped.must('stop')
       await forNow.must('stop', ['--until-boot'])

@@ -129,9 +129,11 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
       const report = await waitFor(async () => {
         const {verdict} = await given.status()
         // The start itself is counted a moment after its process is there.
-        return verdict.evidence.some((line) => line.includes(`backs off by itself after ${starts + 1} starts`)) && verdict
+        return verdict.evidence.some((line) => line.includes(`delays its own start after ${starts + 1} starts`)) && verdict
       }, 'the brake')
-      expect(report.evidence[0]).toMatch(new RegExp(`^it backs off by itself after ${starts + 1} starts within 2 min; \\d+ s left$`))
+      expect(report.evidence[0]).toMatch(
+        new RegExp(`^the gateway delays its own start after ${starts + 1} starts within 2 min; \\d+ s left$`),
+      )
       return given
     }
     const starts = async ({home}: {home: string}) => Number(await sh(`grep -c '"start"' ${home}/stand-in.starts`))
@@ -142,7 +144,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
       const result = await given.restart()
       expect([result.code, result.stderr]).toEqual([
         0,
-        expect.stringMatching(/it backs off by itself after 6 starts within 2 min; \d+ s left/),
+        expect.stringMatching(/the gateway delays its own start after 6 starts within 2 min; \d+ s left/),
       ])
       expect(await starts(given)).toBe(before)
       expect(await given.status()).toMatchObject({actual: 'running'})
@@ -167,7 +169,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
       const result = await given.restart('--timeout', '2s')
       expect([result.code, result.stderr]).toEqual([
         1,
-        expect.stringMatching(/within [\d.]+ s; it backs off by itself after 11 starts within 2 min; \d+ s left/),
+        expect.stringMatching(/within [\d.]+ s; the gateway delays its own start after 11 starts within 2 min; \d+ s left/),
       ])
       expect(await starts(given)).toBe(before)
     })

@@ -430,7 +430,7 @@ function suite(machine: () => Machine, numRuns: number): void {
         .filter((name) => !/^[a-z0-9][a-z0-9_-]{0,63}$/.test(name))
         .map((name) => ({
           args: [`--profile=${name}`],
-          message: /^--profile (needs a value, but the value is empty|"[^]*" is no profile name)/,
+          message: /^--profile (needs a value, but the value is empty|"[^]*" is not a profile name)/,
         })),
       ...names
         .filter((name) => !name.startsWith('/'))
@@ -438,7 +438,10 @@ function suite(machine: () => Machine, numRuns: number): void {
       ...names
         .filter((name) => !/^[A-Za-z_][A-Za-z0-9_]*(=|$)/.test(name))
         .map((name) => ({args: [`--env=${name}`], message: /^--env "[^]*": not the name of a variable/})),
-      ...own.map((name) => ({args: [`--env=${name}=/srv`], message: new RegExp(`^--env ${name}: this variable is`)})),
+      ...own.map((name) => ({
+        args: [`--env=${name}=/srv`],
+        message: new RegExp(`^--env ${name}: the service (manager )?sets this variable`),
+      })),
     ]
     const outcomes = await install(
       machine(),
@@ -465,13 +468,13 @@ function suite(machine: () => Machine, numRuns: number): void {
     makeOwned(machine(), alice, '/srv/bad\u0001program', GATEWAY, 0o755)
     const before = await files()
     const refused: [string[], string][] = [
-      [['--home', '/srv/bad\nhome'], String.raw`--home "/srv/bad\nhome": has a control character`],
+      [['--home', '/srv/bad\nhome'], String.raw`--home "/srv/bad\nhome": contains a control character`],
       [
         ['--home', '/srv/good', '--command', '/srv/bad\u0001program'],
-        String.raw`--command "/srv/bad\u0001program": "/srv/bad\u0001program" has a control`,
+        String.raw`--command "/srv/bad\u0001program": "/srv/bad\u0001program" contains a control`,
       ],
-      [['--home', '/srv/good', '--env', 'A=a\rb'], '--env A: its value has a control character'],
-      [['--home', '/srv/good', '--profile', '../x'], '--profile "../x" is no profile name'],
+      [['--home', '/srv/good', '--env', 'A=a\rb'], '--env A: its value contains a control character'],
+      [['--home', '/srv/good', '--profile', '../x'], '--profile "../x" is not a profile name'],
     ]
     for (const [args, message] of refused) {
       const {code, stdout, stderr} = await hermesSvc(machine(), ['install', '--run-as', alice.name, ...args])

@@ -133,7 +133,7 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
     const pid = await home.runs()
     const second = await namespace.hermesSvc(['run', '--home', home.path])
     expect(second.code).toBe(1)
-    expect(second.stderr).toMatch(/hermes-svc run \(pid \d+\) keeps a gateway of .* already/)
+    expect(second.stderr).toMatch(/hermes-svc run \(pid \d+\) already keeps a gateway of .* running/)
     expect(pid).toBeGreaterThan(0)
   })
 
@@ -213,7 +213,7 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
       expect({code: status.code, ...(JSON.parse(status.stdout) as object)}).toMatchObject({
         ...{code: 1, actual: 'waiting', failuresInARow: 1, lastExit: {how: 'exited', status: 3}},
       })
-      expect((await svc('run')).stderr).toMatch(/hermes-svc run \(pid \d+\) keeps a gateway of .* already/)
+      expect((await svc('run')).stderr).toMatch(/hermes-svc run \(pid \d+\) already keeps a gateway of .* running/)
       expect(await svc('stop')).toMatchObject({code: 0})
       await endsWith(namespace, 3)
       expect(home.starts().length).toBe(1)

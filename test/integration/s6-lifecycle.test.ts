@@ -118,7 +118,9 @@ describeInContainer('a service under s6', () => {
       expect.objectContaining({
         changed: true,
         warnings: [
-          expect.stringMatching(/^could not record that it should be stopped: .*: EROFS; once the disk takes it: hermes-svc stop /),
+          expect.stringMatching(
+            /^could not record that it should be stopped: .*: EROFS; once the disk can be written again, run: hermes-svc stop /,
+          ),
           expect.stringMatching(/^could not write the journal: .*: EROFS/),
         ],
       }),
@@ -534,7 +536,7 @@ describeInContainer('a service under s6', () => {
     const refused = await service.run('install', '--memory-max', '1G')
     expect({code: refused.code, stderr: refused.stderr}).toEqual({
       code: 2,
-      stderr: expect.stringContaining('--memory-max: s6 limits no memory') as string,
+      stderr: expect.stringContaining('--memory-max: s6 cannot limit memory') as string,
     })
     expect((await container.sh(`ls -d ${service.slot}`)).code).not.toBe(0)
     await service.install('--nice', '7')

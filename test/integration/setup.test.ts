@@ -61,7 +61,7 @@ await describeOnSystemd('setup', (machine) => {
       /- When is it to run\? always\n[^]*heartbeat\? Yes\n[^]*watchdog\? Yes\n[^]*be told when it is down\? \(Enter: nobody\) *\n\nWould install hermes-gateway.service/,
     )
     expect(end.screen).toMatch(
-      /\+ExecStart=.*hermes[^]*- Do this\? Yes\n +done[^]*done {2}see that it worked[^\n]*\nhermes-gateway.service is installed and running\n/,
+      /\+ExecStart=.*hermes[^]*- Do this\? Yes\n +done[^]*done {2}check that it worked[^\n]*\nhermes-gateway.service is installed and running\n/,
     )
     expect(end.screen).toMatch(/\n {2}gateway +alive, pid \d+, up .*\n {2}evidence +its event loop waits/)
     expect(end.code).toBe(0)
@@ -129,7 +129,7 @@ await describeOnSystemd('setup', (machine) => {
       const end = await wizard(bob, [...answers, ['says starting', CTRL_C]])
       expect({code: end.code, screen: end.screen}).toEqual({
         code: 130,
-        screen: expect.stringMatching(/hermes-svc: cancelled: what was done until then is undone$/) as string,
+        screen: expect.stringMatching(/hermes-svc: cancelled: the changes made so far are undone$/) as string,
       })
       expect(await work.lasting()).toEqual(before)
       await work.configure({})
@@ -345,7 +345,10 @@ await describeOnSystemd('setup', (machine) => {
 
     it('is wrong usage for root who does not say for whom', async () => {
       const {code, stderr} = await hermesSvc(machine(), ['setup', '--yes'])
-      expect({code, stderr}).toMatchObject({code: 2, stderr: expect.stringContaining('--run-as is needed') as string})
+      expect({code, stderr}).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('As root, name the user that the gateway runs as') as string,
+      })
     })
 
     it('ends with 4 where there is no manager, and names what keeps a gateway alive there', async () => {

@@ -237,7 +237,7 @@ await describeOnSystemd(
         const seen = await tickedBy('/opt/node-d/node')
         // The machine's number in an ELF header (elf(5), e_machine): that of none.
         await seen.service.sh("printf '\\377\\377' | dd of=/opt/node-d/node bs=1 seek=18 conv=notrunc status=none")
-        await isNamedAndCured(seen, /\/opt\/node-d\/node does not say its version/)
+        await isNamedAndCured(seen, /\/opt\/node-d\/node does not print its version/)
       })
 
       it.skipIf(builds.newer === '')('in place, to another version: its tick goes on, and there is nothing to find', async () => {

@@ -400,7 +400,7 @@ await describeOnSystemd('root', (machine) => {
 
   it('must say whose gateway it is', async () => {
     const refused = (message: RegExp) => ({code: 2, error: {message: expect.stringMatching(message)}})
-    expect(await svc(['install'])).toMatchObject(refused(/^--run-as is needed/))
+    expect(await svc(['install'])).toMatchObject(refused(/^As root, name the user that the gateway runs as/))
     expect(await svc(['install', '--run-as', 'nobody-here'])).toMatchObject(refused(/^--run-as "nobody-here": there is no such user/))
   })
 
@@ -409,11 +409,7 @@ await describeOnSystemd('root', (machine) => {
     ['a link to it', '/home/alice/link', /^--home "\/home\/bob\/.hermes": \/home\/bob\/.hermes belongs to bob/],
     ['a home that alice cannot reach', '/root/hermes', /^--home "\/root\/hermes": .*alice/],
     ['a home in a folder of another user', '/home/bob/for-alice', /^--home "\/home\/bob\/for-alice": \/home\/bob belongs to bob/],
-    [
-      'a home that others can write',
-      '/home/alice/open',
-      /^--home "\/home\/alice\/open": \/home\/alice\/open can be written by other users/,
-    ],
+    ['a home that others can write', '/home/alice/open', /^--home "\/home\/alice\/open": other users can write to \/home\/alice\/open/],
     ['a home that does not exist', '/home/alice/nothing', /^--home "\/home\/alice\/nothing": does not exist/],
     ['a temporary home', '/tmp/hermes', /^--home "\/tmp\/hermes": is in a temporary folder/],
   ])('refuses %s', async (_, home, message) => {

@@ -109,7 +109,7 @@ describeUnless(whyNot({}), 'the verdict on a process', () => {
       await waitFor(() => processState(pid) === 'T', 'the stop')
       const stopped = await verdictOn(home)
       expect(stopped).toMatchObject({state: 'wedged', pid})
-      expect(stopped.evidence[0]).toBe(`pid ${pid} is stopped by a signal (state T): it answers nothing`)
+      expect(stopped.evidence[0]).toBe(`pid ${pid} is stopped by a signal (state T) and cannot answer`)
       process.kill(pid, 'SIGCONT')
       expect(await verdictOn(home)).toMatchObject({state: 'alive', pid})
     })
@@ -133,7 +133,7 @@ describeUnless(whyNot({}), 'the verdict on a process', () => {
       expect(readJson(file(home, 'gateway.pid')).pid).toBe(pid)
       const verdict = await verdictOn(home)
       expect(verdict).toMatchObject({state: 'dead', pid: undefined})
-      expect(verdict.evidence).toContain(`the recorded pid ${pid} is a zombie: it has ended, and its parent has not reaped it`)
+      expect(verdict.evidence).toContain(`the recorded pid ${pid} is a zombie: it has ended, but its parent has not reaped it`)
     })
 
     it(`the verdict on a gateway ${version} is cannot tell while it has not said that it runs and loads something on its main thread`, async () => {
@@ -141,7 +141,7 @@ describeUnless(whyNot({}), 'the verdict on a process', () => {
       changeState(home, {gateway_state: 'starting'})
       const starting = await verdictOn(home)
       expect(starting).toMatchObject({state: 'unknown', pid})
-      expect(starting.evidence[0]).toMatch(/^its event loop is blocked .*; but it has not said yet that it runs$/)
+      expect(starting.evidence[0]).toMatch(/^its event loop is blocked .*, but the gateway has not reported yet that it is running$/)
       // The state of its predecessor: it has written none yet.
       changeState(home, {gateway_state: 'running', pid: 1})
       expect(await verdictOn(home)).toMatchObject({state: 'unknown', pid})
@@ -204,7 +204,7 @@ describeUnless(whyNot({}), 'the verdict on a process', () => {
     const {home, pid} = await gateways.start({config: {unlink_after_start: ['gateway.pid']}})
     const verdict = await verdictOn(home)
     expect(verdict).toMatchObject({state: 'alive', pid})
-    expect(verdict.evidence).toContain('there is no gateway.pid for it')
+    expect(verdict.evidence).toContain('gateway.pid does not exist')
   })
 })
 
@@ -255,7 +255,7 @@ describeUnless(whyNot({}), 'the verdict on files', () => {
 
   it('the verdict is dead for an empty home', async () => {
     const verdict = await verdictOn(gateways.makeHome())
-    expect(verdict).toEqual({state: 'dead', pid: undefined, evidence: ['no gateway has left any runtime file in this home']})
+    expect(verdict).toEqual({state: 'dead', pid: undefined, evidence: ['this home has no runtime files of a gateway']})
   })
 })
 
@@ -490,7 +490,7 @@ describe('the verdict from elsewhere', () => {
         expect([status.state, tick.state]).toEqual(['unknown', 'unknown'])
         expect(status.pid).toBeUndefined()
         expect(status.evidence.join('\n')).toContain(
-          `the recorded pid ${pid} is of a process that cannot be seen from here, in another PID namespace`,
+          `the recorded pid ${pid} is a process in another PID namespace, such as a container, that is not visible from here`,
         )
       },
     )
@@ -525,7 +525,7 @@ describe('the verdict from elsewhere', () => {
         shift; "$@"`
       const {status} = await verdictsWithin([...APART, 'sh', '-c', program, 'sh', home], home, 'here')
       expect(status).toMatchObject({state: 'dead'})
-      expect(status.evidence).toContain('gateway.lock is there, but nobody holds it')
+      expect(status.evidence).toContain('gateway.lock exists, but no process holds it')
     })
   })
 
@@ -562,7 +562,7 @@ describe('the verdict from elsewhere', () => {
       const {status, tick} = await verdictsWithin(hidden, home)
       expect([status.state, tick.state]).toEqual(['unknown', 'unknown'])
       expect(status.evidence[0]).toContain(`pid ${pid}`)
-      expect(status.evidence[0]).toContain('this user may not see')
+      expect(status.evidence[0]).toContain('this user cannot see')
     })
   })
 

@@ -72,7 +72,7 @@ describe('before a restart ends a gateway that works', () => {
     expect(machine.shown.ActiveState).toBe('active')
   })
 
-  it('a program that does not start any more is no program to restart onto, unless it gave no answer in time', async () => {
+  it('a program that does not start any more is no program to restart onto, unless it did not answer within time', async () => {
     const machine = await installed()
     const run = machine.host.run.bind(machine.host)
     const answer = (result: object) => {
@@ -86,7 +86,7 @@ describe('before a restart ends a gateway that works', () => {
     })
     expect((await restart(machine, {evenBroken: true})).warnings).toEqual([])
     answer({code: null, failure: 'TIMEOUT'})
-    expect((await restart(machine)).warnings).toEqual([expect.stringContaining('gave no answer in 30 s')])
+    expect((await restart(machine)).warnings).toEqual([expect.stringContaining('did not answer within 30 s')])
   })
 
   it('an update that is under way is waited for', async () => {

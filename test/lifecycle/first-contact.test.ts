@@ -5,7 +5,7 @@ import {serviceOf} from '../fakes/settings.js'
 
 const HERMES = '/usr/bin/hermes'
 const PROGRAM = 'install Hermes Agent (https://github.com/NousResearch/hermes-agent)'
-const CHATS = 'hermes gateway setup   # connects it to a chat'
+const CHATS = 'hermes gateway setup   # connects the gateway to a chat'
 
 describe('howToBegin', () => {
   it('is to install the service where all else is there, or is made by that', () => {
@@ -18,15 +18,15 @@ describe('howToBegin', () => {
   it('begins with the program where there is none', () => {
     const machine = new FakeSystemd()
     machine.host.drop(HERMES)
-    expect(howToBegin(machine.target)).toEqual([PROGRAM, 'hermes setup   # makes its home', CHATS, 'hermes-svc install'])
+    expect(howToBegin(machine.target)).toEqual([PROGRAM, 'hermes setup   # creates its home', CHATS, 'hermes-svc install'])
   })
 
   it("says how a profile's home is made, and one that was named", () => {
     const {target} = new FakeSystemd()
     const work = {...target, service: serviceOf('work')}
     expect(howToBegin(work)).toEqual([
-      'hermes profile create work   # makes its home',
-      'hermes -p work gateway setup   # connects it to a chat',
+      'hermes profile create work   # creates its home',
+      'hermes -p work gateway setup   # connects the gateway to a chat',
       'hermes-svc install -p work',
     ])
   })

@@ -187,8 +187,8 @@ describe('a later install', () => {
   })
 
   it.each([
-    [{memoryHigh: '2G', memoryMax: '1G'}, /^--memory-high \(2G\) must not be more than --memory-max \(1G\)$/],
-    [{nice: -1}, /^--nice: a user's systemd may put its services behind others, not before them/],
+    [{memoryHigh: '2G', memoryMax: '1G'}, /^--memory-high \(2G\) must not be higher than --memory-max \(1G\)$/],
+    [{nice: -1}, /^--nice: the systemd of a user can lower the priority of a service, but not raise it/],
   ])('refuses %j before anything is written', async (resources, message) => {
     const machine = new FakeSystemd()
     const before = files(machine)

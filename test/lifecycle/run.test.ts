@@ -55,15 +55,15 @@ describe('run does not begin', () => {
       '/opt/data/profiles/work': {folder: true} as const,
     }
     const {message} = await refusal({flags: {home: '/opt/data', profile: 'work'}}, {files})
-    expect(message).toContain('served by the gateway of profile default')
+    expect(message).toContain('the gateway of profile default serves profile work')
   })
 
   it('without a program', async () => {
     const {next} = await refusal({}, {env: {PATH: '/usr/bin'}})
     expect(next).toEqual([
       expect.stringContaining('install Hermes Agent'),
-      'hermes gateway setup   # connects it to a chat',
-      'hermes-svc run --command /path/to/hermes   # if it is somewhere else',
+      'hermes gateway setup   # connects the gateway to a chat',
+      'hermes-svc run --command /path/to/hermes   # if hermes is somewhere else',
     ])
   })
 })

@@ -89,7 +89,7 @@ describe('where the disk is full or read-only', () => {
     )
     expect(outcome).toBe('hermes-gateway.service is stopped')
     expect(warnings).toEqual([
-      `could not record that it should be stopped: cannot write ${RECORD}: ${code}; once the disk takes it: hermes-svc stop`,
+      `could not record that it should be stopped: cannot write ${RECORD}: ${code}; once the disk can be written again, run: hermes-svc stop`,
     ])
     expect(machine.verbs).toEqual(['disable', 'stop --no-block', 'reset-failed', 'clean --what=runtime'])
   })
@@ -104,11 +104,11 @@ describe('where the disk is full or read-only', () => {
       code: 'step-failed',
       exitStatus: 1,
       leftovers: [],
-      message: `hermes-gateway.service is stopped, but not all of it could be done: record that it should be stopped: cannot write ${RECORD}: EACCES`,
+      message: `hermes-gateway.service is stopped, but some steps failed: record that it should be stopped: cannot write ${RECORD}: EACCES`,
     })
   })
 
-  it('stop stops also where it cannot be kept down over a reboot', async () => {
+  it('stop stops also where it cannot be kept stopped after a reboot', async () => {
     const machine = machineWith('running')
     machine.comesUp()
     machine.failing.set('disable', {code: 1, stderr: 'Read-only file system'})
@@ -289,7 +289,7 @@ describe('stop', () => {
     expect(machine.host.lstat(machine.unit)?.kind).toBe('link')
   })
 
-  it('records the intent, keeps the service down over a reboot, and sees the gateway gone', async () => {
+  it('records the intent, keeps the service stopped after a reboot, and sees the gateway gone', async () => {
     const machine = machineWith('running')
     machine.comesUp()
     expect(await stop(machine)).toBe('hermes-gateway.service is stopped')
@@ -608,7 +608,7 @@ describe('restart', () => {
       const machine = heldBack()
       await expect(restart(machine)).rejects.toMatchObject({
         message: expect.stringMatching(
-          /did not say "running" within 10 s; it backs off by itself after 7 starts within 2 min; 10 s left/,
+          /did not say "running" within 10 s; the gateway delays its own start after 7 starts within 2 min; 10 s left/,
         ) as string,
       })
       expect(machine.verbs).toEqual([])
@@ -885,7 +885,7 @@ describe('a gateway that answers, and whose process cannot be seen from here,', 
     machine.host.put(socket, {kind: 'socket'})
     machine.host.exchange = async (path) => {
       await Promise.resolve()
-      if (path !== socket) throw new HostError('ENOENT', path, 'cannot talk to')
+      if (path !== socket) throw new HostError('ENOENT', path, 'cannot connect to')
       return `${JSON.stringify({ok: true, result: {pid: 12, start_time: 345, hermes_home: HOME}})}\n`
     }
     return machine

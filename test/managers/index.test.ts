@@ -28,14 +28,14 @@ describe('detectManager', () => {
 
   it('cannot tell where the manager that was asked for is not the one of this machine', async () => {
     const launchd = await refusal(() => detectManager(new FakeHost({files: SYSTEMD}), 'launchd', 'user', USER))
-    expect(launchd).toMatchObject({exitStatus: 4, message: '--manager launchd: there is no launchd on this machine; systemd runs here'})
+    expect(launchd).toMatchObject({exitStatus: 4, message: '--manager launchd: this machine has no launchd; systemd runs here'})
     const systemd = await refusal(() => detectManager(new FakeHost({files: {'/bin/launchctl': {mode: 0o755}}}), 'systemd', 'user', USER))
     expect(systemd.exitStatus).toBe(4)
   })
 
   it('refuses a manager that it does not know, and names those that it does', async () => {
     const error = await refusal(() => detectManager(new FakeHost({files: SYSTEMD}), 'upstart', 'user', USER))
-    expect(error).toMatchObject({exitStatus: 2, message: '--manager upstart is not known; it is one of: systemd, launchd, s6, run'})
+    expect(error).toMatchObject({exitStatus: 2, message: '--manager upstart is not known. Use one of: systemd, launchd, s6, run'})
   })
 
   const CONTAINER: Record<string, FakeFile | string> = {'/proc/1/comm': 's6-svscan\n', '/run/s6/basedir': {folder: true}}

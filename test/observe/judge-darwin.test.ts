@@ -86,7 +86,7 @@ describe('an event loop on macOS', () => {
     expect((await prove(host)).verdict).toMatchObject({
       state: 'alive',
       pid: 77,
-      evidence: [expect.stringContaining('macOS shows no event loops'), 'gateway.lock is held by pid 77', expect.any(String)],
+      evidence: [expect.stringContaining('macOS does not show event loops'), 'gateway.lock is held by pid 77', expect.any(String)],
     })
   })
 

@@ -227,6 +227,6 @@ describe('the table of verdicts', () => {
   ])('calls a start of %s ms overdue: %s', (upMs, isOverdue) => {
     const judged = judge({...found(undefined, {state: starting}), main: {pid: PID, upMs}})
     expect(judged).toMatchObject({by: 'process', isOverdue})
-    expect(judged.verdict.evidence.some((text) => text.includes('no start takes as long'))).toBe(isOverdue)
+    expect(judged.verdict.evidence.some((text) => text.includes('longer than any start takes'))).toBe(isOverdue)
   })
 })

@@ -86,7 +86,7 @@ describe('a held lock', () => {
     expect(judged).toMatchObject({state: 'alive', pid: PID})
     expect(judged.evidence).toEqual([
       'gateway.lock is held by pid 468',
-      'there is no gateway.pid for it',
+      'gateway.pid does not exist',
       'gateway.pid is damaged (not JSON)',
       'gateway_state.json is damaged (not JSON)',
     ])
@@ -105,7 +105,7 @@ describe('a held lock', () => {
       locks: (inode) => `1: FLOCK  ADVISORY  WRITE 0 00:29:${inode} 0 EOF\n`,
     })
     expect(judged).toMatchObject({state: 'unknown', pid: undefined})
-    expect(judged.evidence[0]).toContain('cannot be seen')
+    expect(judged.evidence[0]).toContain('not visible from here')
   })
 
   it('on a file that was deleted is said', () => {
@@ -130,7 +130,7 @@ describe('a lock that nobody holds', () => {
   it('does not make a living gateway dead whose pid, start time, home and command line agree', () => {
     const judged = verdict({processes: [alive], pid: record(), lock: record()})
     expect(judged).toMatchObject({state: 'alive', pid: PID})
-    expect(judged.evidence).toContain('gateway.lock is there, but nobody holds it')
+    expect(judged.evidence).toContain('gateway.lock exists, but no process holds it')
   })
 
   it('and half-written files mean dead, with what is damaged', () => {
@@ -138,7 +138,7 @@ describe('a lock that nobody holds', () => {
       state: 'dead',
       pid: undefined,
       evidence: [
-        'gateway.lock is there, but nobody holds it',
+        'gateway.lock exists, but no process holds it',
         'gateway.pid is damaged (the file is empty)',
         'gateway_state.json is damaged (not JSON)',
       ],
@@ -165,7 +165,7 @@ describe('without a lock', () => {
       'is a zombie',
       [{...alive, state: 'Z', argv: []}],
       record(),
-      'the recorded pid 468 is a zombie: it has ended, and its parent has not reaped it',
+      'the recorded pid 468 is a zombie: it has ended, but its parent has not reaped it',
     ],
     [
       'was recycled',
@@ -192,7 +192,7 @@ describe('without a lock', () => {
   })
 
   it('an empty home is dead for want of any file', () => {
-    expect(verdict({})).toEqual({state: 'dead', pid: undefined, evidence: ['no gateway has left any runtime file in this home']})
+    expect(verdict({})).toEqual({state: 'dead', pid: undefined, evidence: ['this home has no runtime files of a gateway']})
   })
 
   it('what the state file says of a dead gateway is evidence, no proof', () => {
@@ -227,7 +227,11 @@ describe('what cannot be read', () => {
 
   it('leaves the state unknown: a process that /proc hides', () => {
     const judged = verdict({pid: record(), hidden: [PID]})
-    expect(judged).toEqual({state: 'unknown', pid: undefined, evidence: ['the recorded pid 468 has a process that this user may not see']})
+    expect(judged).toEqual({
+      state: 'unknown',
+      pid: undefined,
+      evidence: ['the recorded pid 468 belongs to a process that this user cannot see'],
+    })
   })
 
   it('does not hide a gateway that another file proves', () => {

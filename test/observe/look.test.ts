@@ -100,7 +100,9 @@ describe('observe', () => {
       for (const name of ['gateway.pid', 'gateway.lock', 'gateway_state.json']) machine.host.drop(`${HOME}/${name}`)
       machine.shown.ExecMainStartTimestampMonotonic = String((machine.host.monotonicMs() - 125_000) * 1000)
       const seen = observe(machine.target)
-      expect(seen.verdict.evidence[0]).toMatch(/has left no record of a gateway in this home: it is the gateway of \S+\/profiles\/work$/)
+      expect(seen.verdict.evidence[0]).toMatch(
+        /has not written the record of a gateway in this home: it is the gateway of \S+\/profiles\/work$/,
+      )
       expect(assess(seen)).toEqual({actual: 'unknown', exitStatus: 4})
     })
 
@@ -110,8 +112,8 @@ describe('observe', () => {
         state: 'unknown',
         pid: undefined,
         evidence: [
-          `pid ${seen.manager.mainPid}, the main process of the service, has been up for 125 s and has left no record of a gateway in this home`,
-          'no gateway has left any runtime file in this home',
+          `pid ${seen.manager.mainPid}, the main process of the service, has been up for 125 s and has not written the record of a gateway in this home`,
+          'this home has no runtime files of a gateway',
         ],
       })
       expect(assess(seen)).toEqual({actual: 'unknown', exitStatus: 4})
@@ -129,7 +131,7 @@ describe('observe', () => {
     expect(assess(seenAfter(299_000))).toEqual({actual: 'starting', exitStatus: 0})
     const late = seenAfter(301_000)
     expect(assess(late)).toEqual({actual: 'starting', exitStatus: 1})
-    expect(late.verdict.evidence[0]).toBe('it has been starting for 301 s, and no start takes as long')
+    expect(late.verdict.evidence[0]).toBe('it has been starting for 301 s, longer than any start takes')
   })
 
   it('names the profile of a gateway by its command line', () => {

@@ -47,7 +47,10 @@ describe('the service that the flags mean', () => {
     })
     expect(await target({runAs: '1001'}, {account: ROOT})).toMatchObject({account: 'ann'})
     const error = await refusal(() => target({}, {account: ROOT}))
-    expect(error).toMatchObject({exitStatus: 2, message: expect.stringContaining('--run-as is needed') as string})
+    expect(error).toMatchObject({
+      exitStatus: 2,
+      message: expect.stringContaining('As root, name the user that the gateway runs as') as string,
+    })
   })
 
   it('runs as whoever called sudo, or whom the installed unit names, in that order backwards', async () => {

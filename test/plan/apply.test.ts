@@ -188,7 +188,7 @@ describe('applying steps', () => {
     expect(told).toEqual([
       ...[`begin write ${D}/a`, `done write ${D}/a`],
       ...['begin act', 'progress half', 'done act'],
-      ...['begin see that it worked', 'done see that it worked'],
+      ...['begin check that it worked', 'done check that it worked'],
     ])
   })
 })
@@ -281,7 +281,7 @@ describe('undoing', () => {
         const {host, look} = someMachine()
         const before = look()
         let isUndoing = false
-        const hear = (line: string) => void (isUndoing ||= line === 'begin undo what was done')
+        const hear = (line: string) => void (isUndoing ||= line === 'begin undo the changes made so far')
         const hits = (nth: number) => nth === fault && !isUndoing
         const {error} = await apply({steps: [...steps, fails()]}, {host, hear, faults: {hits, isLate}})
         expect(error).toMatchObject({leftovers: []})
@@ -355,7 +355,7 @@ describe('undoing', () => {
       verify: () => Promise.reject(new ServiceError('it did not come up', {code: 'not-running', exitStatus: 1})),
     })
     expect(error).toMatchObject({code: 'not-running'})
-    expect(told).toContain('failed see that it worked')
+    expect(told).toContain('failed check that it worked')
     expect(host.stat(`${D}/a`)).toBeUndefined()
   })
 
@@ -379,9 +379,9 @@ describe('a step that fails late', () => {
       code: 'step-failed',
       exitStatus: 1,
       leftovers: [],
-      message: 'it is stopped, but not all of it could be done: write /etc/x: cannot write /etc/x: EACCES; it went wrong',
+      message: 'it is stopped, but some steps failed: write /etc/x: cannot write /etc/x: EACCES; it went wrong',
       // What it says depends on who runs this test.
-      next: [expect.stringMatching(/sudo|root is refused too/), 'do this'],
+      next: [expect.stringMatching(/sudo|root has no access either/), 'do this'],
     })
     expect(applied.map(({step}) => step.why)).toEqual([`write ${D}/a`])
     expect(host.texts()).toHaveProperty([`${D}/a`])
@@ -442,7 +442,7 @@ describe('cancelling', () => {
 
   it('stops between two steps and undoes the first', async () => {
     const {host, error} = await apply({steps: [write(`${D}/a`, ''), run('never')]}, {cancelled: cancelAfter(1)})
-    expect(error).toMatchObject({code: 'cancelled', exitStatus: 130, message: 'cancelled: what was done until then is undone'})
+    expect(error).toMatchObject({code: 'cancelled', exitStatus: 130, message: 'cancelled: the changes made so far are undone'})
     expect(host.stat(`${D}/a`)).toBeUndefined()
   })
 
@@ -456,7 +456,10 @@ describe('cancelling', () => {
     ['all of a plan that lasts is done', {steps: [write(`${D}/a`, '')], verify: waits, lasts: true}],
   ])('undoes nothing once %s, and says so', async (_, plan) => {
     const {host, error} = await apply(plan, {cancelled: cancelAfter(5)})
-    expect(error).toMatchObject({exitStatus: 130, message: expect.stringMatching(/^cancelled: .* goes on without this command$/) as string})
+    expect(error).toMatchObject({
+      exitStatus: 130,
+      message: expect.stringMatching(/^cancelled: .* continues without this command$/) as string,
+    })
     expect(host.stat(`${D}/a`)).toBeDefined()
   })
 

@@ -138,10 +138,10 @@ describe('parseCommandFlag', () => {
     ["''", 'is empty'],
     ['bin/hermes', 'absolute path'],
     ['./hermes', 'absolute path'],
-    ['hermes', 'there is no hermes on PATH'],
-    ['/opt/hermes $HOME', 'nothing is expanded or piped'],
-    ['/opt/hermes ${', 'nothing is expanded or piped'],
-    ['/opt/hermes | tee log', 'nothing is expanded or piped'],
+    ['hermes', 'hermes is not on PATH'],
+    ['/opt/hermes $HOME', 'expands and pipes nothing'],
+    ['/opt/hermes ${', 'expands and pipes nothing'],
+    ['/opt/hermes | tee log', 'expands and pipes nothing'],
     ['/opt/hermes "a', 'quote that is not closed'],
     ['"/opt/a\nb"', 'control character'],
     ['/opt/hermes \ufffe', 'U+FFFE'],
@@ -221,17 +221,17 @@ describe('proveGatewayCommand', () => {
       'does not exist, or user cannot see it',
     ],
     ['is a folder', {'/opt/hermes': {folder: true}}, '/opt/hermes is a folder, not a program'],
-    ['the user may not execute', {'/opt/hermes': program({mode: 0o700})}, 'user may not execute /opt/hermes (mode 700)'],
-    ['somebody else can replace', {'/opt/hermes': program({mode: 0o777})}, '/opt/hermes can be written by other users'],
+    ['the user may not execute', {'/opt/hermes': program({mode: 0o700})}, 'user is not allowed to execute /opt/hermes (mode 700)'],
+    ['somebody else can replace', {'/opt/hermes': program({mode: 0o777})}, 'other users can write to /opt/hermes'],
     [
       'is reached by a link that somebody else can replace',
       {'/opt/hermes': {link: '/usr/bin/hermes'}, '/opt': {folder: true, mode: 0o777}, '/usr/bin/hermes': program()},
-      '/opt can be',
+      'other users can write to /opt ',
     ],
     [
       'lies in a folder that somebody else can write, behind a link',
       {'/opt/hermes': {link: '/srv/x/hermes'}, '/srv/x': {folder: true, mode: 0o777}, '/srv/x/hermes': program()},
-      '/srv/x can be',
+      'other users can write to /srv/x ',
     ],
     ['is gone after a reboot, behind a link', {'/opt/hermes': {link: '/tmp/hermes'}, '/tmp/hermes': program()}, 'in a temporary folder'],
     [
@@ -248,7 +248,7 @@ describe('proveGatewayCommand', () => {
     [
       'has an interpreter that the user cannot see',
       {'/opt/hermes': program({text: '#!/root/python\n'}), '/root': {folder: true, mode: 0o700}, '/root/python': program()},
-      'or user cannot see it',
+      'or which user cannot see',
     ],
   ])('refuses a program that %s', async (_, files, why) => {
     const error = await refused(files)
@@ -277,7 +277,7 @@ describe('proveGatewayCommand', () => {
     ],
     ['an exit status', {code: 3, stderr: 'boom\n'}, '/opt/hermes -m x --version ended with exit status 3'],
     ['a signal', {signal: 'SIGSEGV'}, 'ended with SIGSEGV'],
-    ['a program that never answers', {failure: 'TIMEOUT'}, 'gave no answer in 30 s'],
+    ['a program that never answers', {failure: 'TIMEOUT'}, 'did not answer within 30 s'],
     ['a program that cannot be started', {failure: 'EACCES'}, 'ended with EACCES'],
   ])('tells of %s', async (_, answer, why) => {
     expect((await refused({'/opt/hermes': program()}, [probe(answer)])).message).toContain(why)

@@ -42,16 +42,21 @@ describe('a home is refused that', () => {
     ['does not exist', HOME, {}, 'does not exist'],
     ['is a file', HOME, {[HOME]: {text: ''}}, 'is not a folder'],
     ['is a link that leads nowhere', HOME, {[HOME]: {link: '/nowhere'}}, 'does not exist'],
-    ['everybody can write', HOME, {[HOME]: folder(0o777)}, 'can be written by other users (mode 777); run: chmod go-w /home/user/.hermes'],
-    ['everybody can write, owners alone replacing', HOME, {[HOME]: folder(0o1777)}, 'can be written by other users'],
-    ['a shared group can write', HOME, {[HOME]: folder(0o775, {gid: 100})}, 'can be written by other users (mode 775)'],
+    [
+      'everybody can write',
+      HOME,
+      {[HOME]: folder(0o777)},
+      'other users can write to /home/user/.hermes (mode 777). Type: chmod go-w /home/user/.hermes',
+    ],
+    ['everybody can write, owners alone replacing', HOME, {[HOME]: folder(0o1777)}, 'other users can write to /home/user/.hermes'],
+    ['a shared group can write', HOME, {[HOME]: folder(0o775, {gid: 100})}, 'other users can write to /home/user/.hermes (mode 775)'],
     ['somebody else owns', HOME, {[HOME]: folder(0o755, {uid: 1001})}, 'belongs to ann, who could replace what user runs'],
     ['nobody owns', HOME, {[HOME]: folder(0o755, {uid: 4711})}, 'belongs to uid 4711'],
     [
       'lies in a folder that everybody can write',
       '/srv/all/home',
       {'/srv/all': folder(0o777, {uid: 0}), '/srv/all/home': folder(0o700, {uid: 1000})},
-      '/srv/all can be',
+      'other users can write to /srv/all ',
     ],
     [
       'lies in a folder of somebody else',
@@ -64,9 +69,9 @@ describe('a home is refused that', () => {
   })
 
   it("can be written by the user's own group if somebody else is in it", () => {
-    expect(reason(HOME, {[HOME]: folder(0o775)}, 'user:x:1000:ann\n')).toContain('can be written by other users')
-    expect(reason(HOME, {[HOME]: folder(0o775)}, 'staff:x:1000:\n')).toContain('can be written by other users')
-    expect(reason(HOME, {[HOME]: folder(0o775)}, '')).toContain('can be written by other users')
+    expect(reason(HOME, {[HOME]: folder(0o775)}, 'user:x:1000:ann\n')).toContain('other users can write to /home/user/.hermes')
+    expect(reason(HOME, {[HOME]: folder(0o775)}, 'staff:x:1000:\n')).toContain('other users can write to /home/user/.hermes')
+    expect(reason(HOME, {[HOME]: folder(0o775)}, '')).toContain('other users can write to /home/user/.hermes')
   })
 
   it.each(['/tmp/h', '/tmp', '/var/tmp/a/b', '/run/user/1000/h', '/dev/shm/h', '/private/var/folders/x/h'])('is temporary: %s', (home) => {
@@ -82,7 +87,7 @@ describe('a home is refused that', () => {
     ['/home/user/a\nb', 'control character'],
     ['/home/user/a\u007f', 'control character'],
     ['/home/user/a\0b', 'NUL'],
-    ['/home/user/a ', 'ends in a blank'],
+    ['/home/user/a ', 'ends in a space'],
     ['/home/user/a\\', 'ends in a backslash'],
     ['/home/user/\ufffd', 'not valid UTF-8'],
     [`/home/user/${'x'.repeat(256)}`, 'too long'],
@@ -115,14 +120,14 @@ describe('a home that does not exist', () => {
 
   it('is made by upstream, and what to type for it is said', () => {
     expect(next({name: 'default', home: '/home/user/.hermes'})).toEqual([
-      'hermes setup   # makes it, then the same command again',
-      'hermes gateway setup   # connects it to a chat',
+      'hermes setup   # creates the home; then run the same command again',
+      'hermes gateway setup   # connects the gateway to a chat',
     ])
     expect(next({name: 'default', home: '/srv/my agent'})?.[0]).toBe(
-      "HERMES_HOME='/srv/my agent' hermes setup   # makes it, then the same command again",
+      "HERMES_HOME='/srv/my agent' hermes setup   # creates the home; then run the same command again",
     )
     expect(next({name: 'work', home: '/home/user/.hermes/profiles/work'})).toEqual([
-      'hermes profile create work   # then the same command again',
+      'hermes profile create work   # then run the same command again',
     ])
   })
 })
@@ -153,10 +158,14 @@ describe('otherWriterOf', () => {
   it('looks at a program itself and at every folder above it', () => {
     const host = (files: Record<string, FakeFile>) => new FakeHost({files, accounts: [ANN]})
     expect(otherWriterOf(host({'/opt/bin/hermes': {mode: 0o755}}), '/opt/bin/hermes', USER)).toBeUndefined()
-    expect(otherWriterOf(host({'/opt/bin/hermes': {mode: 0o757}}), '/opt/bin/hermes', USER)).toContain('/opt/bin/hermes can be written')
-    expect(otherWriterOf(host({'/opt/bin/hermes': {mode: 0o1757}}), '/opt/bin/hermes', USER)).toContain('/opt/bin/hermes can be written')
+    expect(otherWriterOf(host({'/opt/bin/hermes': {mode: 0o757}}), '/opt/bin/hermes', USER)).toContain(
+      'other users can write to /opt/bin/hermes',
+    )
+    expect(otherWriterOf(host({'/opt/bin/hermes': {mode: 0o1757}}), '/opt/bin/hermes', USER)).toContain(
+      'other users can write to /opt/bin/hermes',
+    )
     expect(otherWriterOf(host({'/opt/bin/hermes': {mode: 0o755}, '/opt': folder(0o777)}), '/opt/bin/hermes', USER)).toContain(
-      '/opt can be written',
+      'other users can write to /opt ',
     )
   })
 })

@@ -95,11 +95,11 @@ describe('resolveProfile', () => {
   })
 
   it.each(['', 'A', '-a', '_a', 'a b', 'a/b', '..', 'a\n', 'ä', 'x'.repeat(65)])('refuses %j for a profile name', (profile) => {
-    expect(refusal({profile})).toContain(`--profile ${JSON.stringify(profile)} is no profile name`)
+    expect(refusal({profile})).toContain(`--profile ${JSON.stringify(profile)} is not a profile name`)
   })
 
   it('refuses the home of a profile whose name is none', () => {
-    expect(refusal({home: `${ROOT}/profiles/Some One`})).toMatch(/--home .* "Some One" is no profile name/)
+    expect(refusal({home: `${ROOT}/profiles/Some One`})).toMatch(/--home .* "Some One" is not a profile name/)
   })
 
   it('refuses a profile that is called like the root home, whose service it would take for its own', () => {

@@ -41,8 +41,8 @@ describe('a limit of memory', () => {
   })
 
   it('that slows down is not beyond the one that kills', () => {
-    expect(refusedTogether({memoryHigh: '2G', memoryMax: '1G'})).toContain('--memory-high (2G) must not be more than --memory-max (1G)')
-    expect(refusedTogether({memoryHigh: '90%', memoryMax: '80%'})).toContain('must not be more')
+    expect(refusedTogether({memoryHigh: '2G', memoryMax: '1G'})).toContain('--memory-high (2G) must not be higher than --memory-max (1G)')
+    expect(refusedTogether({memoryHigh: '90%', memoryMax: '80%'})).toContain('must not be higher')
     for (const resources of [{memoryHigh: '1G', memoryMax: '1024M'}, {memoryHigh: '90%', memoryMax: '1G'}, {memoryMax: '1G'}, {}])
       expect(refusedTogether(resources)).toBeUndefined()
   })

@@ -7,12 +7,12 @@ describe('a text', () => {
   })
 
   it.each([
-    ['a\0', 'has a NUL character in it'],
-    ['a\ufffd', 'is not valid UTF-8 (or has U+FFFD in it, which stands for that)'],
-    ['\ud800', 'is not valid UTF-8 (or has U+FFFD in it, which stands for that)'],
-    ['a\uffff', 'has U+FFFF in it, a noncharacter, which service managers refuse'],
-    ['\ufdd0', 'has U+FDD0 in it, a noncharacter, which service managers refuse'],
-    ['\u{10fffe}', 'has U+10FFFE in it, a noncharacter, which service managers refuse'],
+    ['a\0', 'contains a NUL character'],
+    ['a\ufffd', 'is not valid UTF-8, or contains U+FFFD, the sign of invalid UTF-8'],
+    ['\ud800', 'is not valid UTF-8, or contains U+FFFD, the sign of invalid UTF-8'],
+    ['a\uffff', 'contains U+FFFF, a noncharacter, which service managers refuse'],
+    ['\ufdd0', 'contains U+FDD0, a noncharacter, which service managers refuse'],
+    ['\u{10fffe}', 'contains U+10FFFE, a noncharacter, which service managers refuse'],
   ])('cannot be %j', (text, reason) => {
     expect(refusedText(text)).toBe(reason)
   })
@@ -26,13 +26,13 @@ describe('a path', () => {
   it.each([
     ['a/b', /^is not an absolute path$/],
     ['', /^is not an absolute path$/],
-    [`/${'x'.repeat(256)}`, /^is too long: a name in it has over 255 bytes$/],
-    [`/${'é'.repeat(128)}`, /^is too long: a name in it has over 255 bytes$/],
-    ['/y'.repeat(1901), /^is too long: 3802 bytes/],
-    ['/a\nb', /^has a control character/],
-    ['/a\u007fb', /^has a control character/],
-    ['/a\uffff', /^has U\+FFFF in it/],
-    ['/a\0', /^has a NUL character/],
+    [`/${'x'.repeat(256)}`, /^is too long: a name in it has more than 255 bytes$/],
+    [`/${'é'.repeat(128)}`, /^is too long: a name in it has more than 255 bytes$/],
+    ['/y'.repeat(1901), /^is too long: it has 3802 bytes/],
+    ['/a\nb', /^contains a control character/],
+    ['/a\u007fb', /^contains a control character/],
+    ['/a\uffff', /^contains U\+FFFF, a noncharacter/],
+    ['/a\0', /^contains a NUL character/],
   ])('cannot be %j', (path, reason) => {
     expect(refusedPath(path)).toMatch(reason)
   })

@@ -14,7 +14,7 @@ export const OWNER: OwnerFound = {
 const SERVICE: ServiceFound = {
   ...{name: 'hermes-gateway.service', manager: 'systemd (user)', account: 'ann', installed: 'no', replacesForeign: false},
   ...{isMeantStopped: false, settings: undefined, startsAtBoot: false, canLinger: true, keptCommand: undefined},
-  gateways: [{argv: ['/home/ann/.hermes/bin/hermes'], source: 'the launcher under the home'}],
+  gateways: [{argv: ['/home/ann/.hermes/bin/hermes'], source: 'the launcher in the home'}],
   told: undefined,
   root: '/home/ann/.hermes',
   findings: [],

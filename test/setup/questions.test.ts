@@ -36,7 +36,7 @@ describe('what is asked', () => {
       'Profile: default, /home/ann/.hermes',
       'Scope: user; a service of the machine needs root (sudo hermes-svc setup)',
       'Service: hermes-gateway.service, systemd (user): not installed yet',
-      'Gateway: /home/ann/.hermes/bin/hermes (the launcher under the home)',
+      'Gateway: /home/ann/.hermes/bin/hermes (the launcher in the home)',
     ])
   })
 

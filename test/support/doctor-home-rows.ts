@@ -286,7 +286,7 @@ const configuration: Row[] = [
     severity: 'error',
     how: 'a config.yaml that is a list',
     provedBy: 'test/doctor/home-replay.test.ts',
-    what: /config\.yaml: it is a list, and the gateway needs settings with names/,
+    what: /config\.yaml: it is a list, but the gateway needs named settings/,
     break: whileUp(`${KEEP} && printf -- '- a\\n' >"$1/config.yaml"`),
   },
   {

@@ -171,7 +171,7 @@ export const processRows: readonly Row[] = [
     kind: 'not-taken-up',
     severity: 'info',
     how: "a bot's token in .env, and a gateway that was started before",
-    what: /a chat platform is set up that it has not taken up/,
+    what: /a chat platform is set up, but the gateway does not use it yet/,
     break: async (service) => {
       await restartedWith({state_fields: {platforms: {}}})(service)
       await service.sh('echo TELEGRAM_BOT_TOKEN=123456:abc >"$1/.env"', [service.home], {user: service.user})

@@ -130,7 +130,7 @@ export function installCase(choice: Choice, index: number, folder: string, scope
 
 function refusedTogether(high: Limit | undefined, max: Limit | undefined): RegExp | undefined {
   if (!high || !max || high.text.endsWith('%') !== max.text.endsWith('%')) return undefined
-  return high.bytes(100) > max.bytes(100) ? /must not be more than --memory-max/ : undefined
+  return high.bytes(100) > max.bytes(100) ? /must not be higher than --memory-max/ : undefined
 }
 
 const TOO_LONG = /is too long/
@@ -138,22 +138,22 @@ const TOO_LONG = /is too long/
 /** Why a path cannot be in a definition at all. */
 function refusedPath(value: string): RegExp | undefined {
   if (Buffer.byteLength(value) > LONGEST_PATH_BYTES || value.split('/').some((name) => Buffer.byteLength(name) > 255)) return TOO_LONG
-  return /[\u0000-\u001f\u007f]/.test(value) ? /has a control character/ : refusedText(value)
+  return /[\u0000-\u001f\u007f]/.test(value) ? /contains a control character/ : refusedText(value)
 }
 
 /** A program without quotes around it is taken as it stands if there is such a file, which a path that is too long rules out. */
 function refusedWhole(value: string): RegExp | undefined {
   const refused = refusedPath(value)
-  return refused === TOO_LONG ? /is too long|nothing is expanded|has a quote/ : refused
+  return refused === TOO_LONG ? /is too long|expands and pipes nothing|has a quote/ : refused
 }
 
 /** A home is also a setting of its own, which takes the rest of its line. */
 function refusedHome(value: string): RegExp | undefined {
-  return refusedPath(value) ?? (value.endsWith(' ') ? /ends in a blank/ : value.endsWith('\\') ? /ends in a backslash/ : undefined)
+  return refusedPath(value) ?? (value.endsWith(' ') ? /ends in a space/ : value.endsWith('\\') ? /ends in a backslash/ : undefined)
 }
 
 function refusedValue(value: string): RegExp | undefined {
-  return /[\u0000-\u0008\u000b-\u001f\u007f]/.test(value) ? /has a control character/ : refusedText(value)
+  return /[\u0000-\u0008\u000b-\u001f\u007f]/.test(value) ? /contains a control character/ : refusedText(value)
 }
 
 /** What no definition can hold: noncharacters, and what stands for bytes that are no UTF-8. */

@@ -84,7 +84,7 @@ export const definition: CheckDefinition<Evidence> = {
       isHomeOpen:
         homePlace !== undefined &&
         mayOthersWrite(homePlace.stat) &&
-        otherWriterOf(userHost, home, account)?.startsWith(`${home} can be written`) === true,
+        otherWriterOf(userHost, home, account)?.startsWith(`other users can write to ${home} `) === true,
       linksOut: links.flatMap((link) => linkOut(userHost, link, account, isBelow)),
       roots: inHome.filter(({stat}) => stat.uid === 0 && account.uid !== 0),
       isGivable: homeLinks.length === 0 || isBelow(realOf(userHost, home)),

@@ -35,7 +35,7 @@ export function control(launchd: Launchd, seen: Observer): Control {
   const change = (why: string, word: string, service: Service) =>
     launchctl.step(why, [word, `${where.domain(service).target}/${service.name}`])
   const settle = (service: Service) => [
-    asking('unload', 'have launchd forget a job that has ended', service, async (progress) => {
+    asking('unload', 'make launchd forget a job that has ended', service, async (progress) => {
       const {loaded} = where.find(service, undefined)
       if (!loaded || loaded.printed.pid !== undefined) return false
       return unload(host, launchctl, loaded.domain, job(service), progress)
@@ -43,8 +43,8 @@ export function control(launchd: Launchd, seen: Observer): Control {
     forget(service),
   ]
   return {
-    enable: (service) => [change('start it at every login or boot', 'enable', service)],
-    disable: (service) => [change('keep it down over a reboot', 'disable', service)],
+    enable: (service) => [change('start the service at every login or boot', 'enable', service)],
+    disable: (service) => [change('keep the service stopped after a reboot', 'disable', service)],
     start: (service) => [forget(service), asking('start', 'start the gateway', service, (progress) => bringUp(service, progress))],
     stop: (service) => [asking('stop', 'stop the gateway', service, (progress) => tellToStop(service, progress))],
     restart: (service) => [
@@ -52,7 +52,7 @@ export function control(launchd: Launchd, seen: Observer): Control {
       asking('restart', 'restart the gateway', service, (progress) => bringUpAnew(service, progress)),
     ],
     abort: (service) => [
-      asking('kill', 'kill the gateway, and unload its job', service, async (progress) => {
+      asking('kill', 'kill the gateway and unload its job', service, async (progress) => {
         const {loaded} = where.find(service, undefined)
         if (!loaded) return false
         const pid = seen.observe([service])[0]?.mainPid
@@ -73,7 +73,7 @@ function jobLife(launchd: Launchd) {
   /** A start by hand must not wait for a delay that earlier failures earned. What there is to forget shows only when it comes to that. */
   function forget(service: Service): Step {
     const {stateFolder: path} = definitionPaths(scope, service)
-    return {kind: 'empty-folder', why: 'forget earlier failures', path, names: FORGOTTEN, as: service.account}
+    return {kind: 'empty-folder', why: 'reset the count of failures', path, names: FORGOTTEN, as: service.account}
   }
 
   /**
@@ -82,7 +82,7 @@ function jobLife(launchd: Launchd) {
    */
   async function bringUp(service: Service, progress: Progress): Promise<boolean> {
     const domain = where.domain(service)
-    const onWait = () => progress(`waiting until launchd is done with ${service.name}`)
+    const onWait = () => progress(`waiting until launchd has ended ${service.name}`)
     const limits = {limitMs: stopLimitMs(service), everyMs: LOOK_EVERY_MS, onWait}
     const came = await waitUntil(host, limits, async (): Promise<'changed' | 'as it was' | undefined> => {
       const {loaded} = where.find(service, undefined)
@@ -140,7 +140,7 @@ function jobLife(launchd: Launchd) {
     progress(`unloading ${service.name}`)
     const result = await launchctl.change(['bootout', `${loaded.domain.target}/${service.name}`])
     const answer = answerOf(result)
-    if (answer === 'denied' || answer === 'unknown') throw changeFailed(result, `${service.name} could not be unloaded`)
+    if (answer === 'denied' || answer === 'unknown') throw changeFailed(result, `launchd could not unload ${service.name}`)
     return true
   }
 
@@ -157,7 +157,7 @@ function jobLife(launchd: Launchd) {
       await load(host, launchctl, domain, job(service), progress)
       return true
     }
-    throw changeFailed(result, `${service.name} could not be started`)
+    throw changeFailed(result, `launchd could not start ${service.name}`)
   }
 
   /** Tells the launcher that a stop is meant to last, or takes that back. */
@@ -192,9 +192,9 @@ function isGivenUp({properties, exitReason}: PrintedJob): boolean {
 }
 
 function neverDone({name}: Service): ServiceError {
-  return new ServiceError(`${name} could not be started: launchd is still busy with its former end`, {
+  return new ServiceError(`launchd could not start ${name}: it is still ending the former run`, {
     code: 'command-failed',
     exitStatus: ExitStatus.failed,
-    next: ['hermes-svc start   # once that has ended'],
+    next: ['hermes-svc start   # once launchd has ended it'],
   })
 }

@@ -55,7 +55,7 @@ export function chooseDomain(launchctl: Launchctl, scope: Scope, account: Accoun
 /** Throws a usage error for root: gui/0 is no session, and launchd's words for it tell nobody why. */
 export function requireNotRoot(account: Account): void {
   if (account.uid !== 0) return
-  throw usageError('root has no services of its own session under launchd', [
+  throw usageError('root has no session of its own under launchd, so it cannot have services in user scope', [
     'hermes-svc … --scope system --run-as USER',
     'hermes-svc … --scope user   # as the user whose gateway it is',
   ])

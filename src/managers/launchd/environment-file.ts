@@ -29,7 +29,7 @@ const SHELLS_OWN = new RegExp(
 
 /** Why the gateway cannot get a variable of that name through a shell; undefined if it can. */
 export function refusedVariable(name: string): string | undefined {
-  return SHELLS_OWN.test(name) ? "is the shell's own, and launchd starts the gateway through a shell" : undefined
+  return SHELLS_OWN.test(name) ? 'belongs to the shell, and launchd starts the gateway through a shell' : undefined
 }
 
 export function formatEnvironment(environment: ReadonlyMap<string, string>): string {

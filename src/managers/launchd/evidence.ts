@@ -35,7 +35,7 @@ export function definitionEvidence(seen: ManagerObservation, scripts: readonly U
 
 const OWN_RISK: RestartRisk = {
   kind: 'sound',
-  arithmetic: 'the launcher starts the gateway again by itself, and waits longer after each failure',
+  arithmetic: 'the launcher itself starts the gateway again, and waits longer after each failure',
 }
 
 /**
@@ -45,16 +45,16 @@ const OWN_RISK: RestartRisk = {
 export function restartRisk(directives: Readonly<Record<string, string>>): RestartRisk {
   const {KeepAlive} = directives
   if (KeepAlive === undefined || KeepAlive === 'false') {
-    return {kind: 'dies', arithmetic: 'there is no KeepAlive: whatever ends the gateway ends it for good'}
+    return {kind: 'dies', arithmetic: 'there is no KeepAlive: launchd never starts the gateway again after it ends'}
   }
   if (KeepAlive === '{"SuccessfulExit":true}') {
-    return {kind: 'dies', arithmetic: 'KeepAlive is for a successful exit only: a gateway that fails stays down'}
+    return {kind: 'dies', arithmetic: 'KeepAlive applies to a successful exit only: a gateway that fails stays down'}
   }
   const throttleSec = Number(directives.ThrottleInterval ?? DEFAULT_THROTTLE_SEC)
-  const why = `KeepAlive starts it again ${throttleSec} s after the start before at the soonest (ThrottleInterval), and that never grows`
+  const why = `KeepAlive starts the gateway again at least ${throttleSec} s after its last start (ThrottleInterval), and that pause never grows`
   if (throttleSec >= HARMLESS_PAUSE_SEC) return {kind: 'sound', arithmetic: why}
   const perHour = Math.floor(3600 / Math.max(throttleSec, 1))
-  return {kind: 'storms', arithmetic: `${why}: a gateway that ends at once is started up to ${perHour} times an hour, for ever`}
+  return {kind: 'storms', arithmetic: `${why}: launchd starts a gateway that ends at once up to ${perHour} times an hour, without end`}
 }
 
 function startFailure({properties, state}: Readonly<Record<string, string>>): StartFailure | undefined {

@@ -67,23 +67,23 @@ export function lookFailed(result: RunResult): ServiceError {
   return new ServiceError(`${argv.join(' ')}: ${why ?? (wordsOf(result) || `exit status ${code}`)}`, {
     code: why === null || why === undefined ? 'manager-refused' : 'manager-unreachable',
     exitStatus: ExitStatus.cannotTell,
-    next: ['hermes-svc doctor   # looks for what keeps it from answering'],
+    next: ['hermes-svc doctor   # finds out why it does not answer'],
   })
 }
 
 /** A text of launchctl's that is not understood: exit 4. */
 export function notUnderstood({argv, stdout}: RunResult): ServiceError {
-  return new ServiceError(`What ${argv.join(' ')} printed is not understood`, {
+  return new ServiceError(`hermes-svc does not understand the output of ${argv.join(' ')}`, {
     code: 'manager-not-understood',
     exitStatus: ExitStatus.cannotTell,
-    next: ['please report it, with these lines and the output of sw_vers'],
+    next: ['please report this, with these lines and the output of sw_vers'],
     evidence: stdout.split('\n').slice(0, 10),
   })
 }
 
 /** There is no session of the account's that could hold its services: exit 4. */
 export function noSession(account: Account): ServiceError {
-  return new ServiceError(`launchd has no session of ${account.name}: neither gui/${account.uid} nor user/${account.uid} is there`, {
+  return new ServiceError(`launchd has no session of ${account.name}: gui/${account.uid} and user/${account.uid} do not exist`, {
     code: 'no-user-manager',
     exitStatus: ExitStatus.cannotTell,
     next: [
@@ -100,7 +100,7 @@ export function changeFailed(result: RunResult, what: string): ServiceError {
   return new ServiceError(`${what}: ${result.argv.join(' ')}: ${why}`, {
     code: isDenied ? 'manager-denied' : 'command-failed',
     exitStatus: ExitStatus.failed,
-    next: [isDenied ? 'run it as an account that may do that, for example with sudo' : 'hermes-svc doctor'],
+    next: [isDenied ? 'run the same command as a user with permission, for example with sudo' : 'hermes-svc doctor'],
   })
 }
 
@@ -136,9 +136,9 @@ export function loadFailed(host: Host, result: RunResult, job: FailedLoad): Serv
 /** What is left where nothing that can be seen is in the way. */
 function nextToTry({argv}: RunResult, {label, sessionType}: FailedLoad): string[] {
   return [
-    ...(sessionType === undefined ? [] : [`sudo ${argv.join(' ')}   # launchd tells root more`]),
+    ...(sessionType === undefined ? [] : [`sudo ${argv.join(' ')}   # launchd tells root the reason`]),
     `log show --last 5m --predicate 'process == "launchd" AND eventMessage CONTAINS "${label}"'`,
-    'System Settings, General, Login Items: hermes-gateway-launcher must not be switched off there',
+    'check System Settings, General, Login Items: hermes-gateway-launcher must be on',
   ]
 }
 
@@ -153,9 +153,9 @@ export interface Cause {
 export function causesOf(host: Host, {label, plist, owner, sessionType, isDisabled}: FailedLoad): Cause[] {
   const causes: Cause[] = []
   const stat = host.lstat(plist)
-  if (!stat) return [{code: 'plist-missing', what: `${plist} is not there`, next: ['hermes-svc install']}]
+  if (!stat) return [{code: 'plist-missing', what: `${plist} does not exist`, next: ['hermes-svc install']}]
   if (isDisabled)
-    causes.push({code: 'disabled-override', what: `${label} is disabled in launchd's own records`, next: ['hermes-svc start']})
+    causes.push({code: 'disabled-override', what: `launchd has recorded that ${label} is disabled`, next: ['hermes-svc start']})
   const insecure = whyInsecure(plist, stat, owner)
   if (insecure) causes.push({code: 'plist-permissions', ...insecure})
   const text = readIfAllowed(host, plist)
@@ -164,7 +164,7 @@ export function causesOf(host: Host, {label, plist, owner, sessionType, isDisabl
   const value = parsePlist(text)
   if (!isDict(value)) {
     const next = [`plutil -lint '${plist}'`, 'hermes-svc install --force']
-    return [...causes, {code: 'plist-malformed', what: `${plist} is no property list`, next}]
+    return [...causes, {code: 'plist-malformed', what: `${plist} is not a property list`, next}]
   }
   const named = member(value, 'Label')
   if (named !== label) {
@@ -173,12 +173,12 @@ export function causesOf(host: Host, {label, plist, owner, sessionType, isDisabl
   }
   const sessions = [member(value, 'LimitLoadToSessionType') ?? 'Aqua'].flat().map(String)
   if (sessionType !== undefined && !sessions.includes(sessionType)) {
-    const what = `${plist} is for a session of the kind ${sessions.join(' or ')}, and this one is ${sessionType}`
+    const what = `${plist} is for a session of type ${sessions.join(' or ')}, but this session has the type ${sessionType}`
     causes.push({code: 'wrong-domain', what, next: ['hermes-svc install']})
   }
   const program = member(value, 'Program') ?? [member(value, 'ProgramArguments')].flat()[0]
   if (typeof program === 'string' && program.startsWith('/') && !isExecutable(host, program)) {
-    const what = `its program ${program} is not there, or cannot be executed`
+    const what = `its program ${program} does not exist or is not executable`
     causes.push({code: 'program-missing', what, next: ['hermes-svc install']})
   }
   const logs = [member(value, 'StandardOutPath'), member(value, 'StandardErrorPath')]
@@ -189,11 +189,11 @@ export function causesOf(host: Host, {label, plist, owner, sessionType, isDisabl
 
 /** launchd takes only what nobody else could have written. */
 export function whyInsecure(plist: string, stat: FileStat, owner: FailedLoad['owner']): Omit<Cause, 'code'> | undefined {
-  if (stat.kind !== 'file') return {what: `${plist} is a ${stat.kind}, and launchd takes only a file`, next: ['hermes-svc install']}
+  if (stat.kind !== 'file') return {what: `${plist} is a ${stat.kind}, but launchd accepts only a file`, next: ['hermes-svc install']}
   if (stat.uid !== owner.uid)
     return {what: `${plist} belongs to uid ${stat.uid}, not to ${owner.name}`, next: [`sudo chown ${owner.uid} '${plist}'`]}
   if (!mayOthersWrite(stat)) return undefined
-  return {what: `${plist} can be written by others (mode ${stat.mode.toString(8)})`, next: [`chmod 644 '${plist}'`]}
+  return {what: `other users can write to ${plist} (mode ${stat.mode.toString(8)})`, next: [`chmod 644 '${plist}'`]}
 }
 
 /**
@@ -201,12 +201,12 @@ export function whyInsecure(plist: string, stat: FileStat, owner: FailedLoad['ow
  * process it is, if that is known.
  */
 export function whyNoLog(host: Host, log: string, account?: Pick<Account, 'uid' | 'name'>): string | undefined {
-  if (isExternal(host, log)) return `its log ${log} is on another disk than the system's, where launchd cannot open it before it is mounted`
+  if (isExternal(host, log)) return `its log ${log} is not on the system disk, and launchd cannot open it before its disk is mounted`
   const stat = host.lstat(log)
   if (stat && stat.kind !== 'file' && stat.kind !== 'other') return `its log ${log} is a ${stat.kind}`
   if (stat?.kind !== 'file' || account === undefined || account.uid === 0) return undefined
   if (stat.uid !== account.uid) return `its log ${log} belongs to uid ${stat.uid}, not to ${account.name}`
-  return (stat.mode & 0o200) === 0 ? `its log ${log} cannot be written by ${account.name} (mode ${stat.mode.toString(8)})` : undefined
+  return (stat.mode & 0o200) === 0 ? `${account.name} cannot write to its log ${log} (mode ${stat.mode.toString(8)})` : undefined
 }
 
 /** The disk that the system was started from has a link below /Volumes, too. */

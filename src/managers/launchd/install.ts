@@ -45,7 +45,7 @@ export function installer(launchd: Launchd, controls: Control): Installer {
       // Of one that was uninstalled half-way the settings may be all that is left.
       if (installed !== 'own' && (installed !== 'no' || settings === undefined)) return []
       const words = ['enable', `${where.domain(service).target}/${service.name}`]
-      return [{...launchctl.step('have launchd forget that it was disabled', words), mayFail: true}]
+      return [{...launchctl.step('make launchd forget that the service was disabled', words), mayFail: true}]
     },
   }
 }
@@ -96,5 +96,5 @@ function removeTrace(launchd: Launchd, service: Service): Step[] {
 
 /** What a stop leaves there is not there yet when it is planned. */
 function emptyState(stateFolder: string, {account}: Service): Step {
-  return {kind: 'empty-folder', why: `remove what is in ${stateFolder}`, path: stateFolder, as: account}
+  return {kind: 'empty-folder', why: `empty ${stateFolder}`, path: stateFolder, as: account}
 }

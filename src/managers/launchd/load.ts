@@ -23,7 +23,7 @@ export type Job = Pick<FailedLoad, 'label' | 'plist' | 'owner'>
 export async function load(host: Host, launchctl: Launchctl, domain: Domain, job: Job, progress: Progress): Promise<void> {
   const isDisabled = launchctl.disabled(domain.target).get(job.label) ?? false
   const target = `${domain.target}/${job.label}`
-  if (isDisabled) await mustChange(launchctl, ['enable', target], `${job.label} could not be enabled`)
+  if (isDisabled) await mustChange(launchctl, ['enable', target], `launchd could not enable ${job.label}`)
   try {
     await bootstrap(host, launchctl, domain, job, progress)
   } finally {
@@ -34,7 +34,7 @@ export async function load(host: Host, launchctl: Launchctl, domain: Domain, job
 async function bootstrap(host: Host, launchctl: Launchctl, domain: Domain, job: Job, progress: Progress): Promise<void> {
   const failed = {...job, sessionType: domain.sessionType, isDisabled: false}
   let result!: RunResult
-  const onWait = () => progress(`launchd is not ready to load ${job.label}; trying again`)
+  const onWait = () => progress(`launchd is not ready to load ${job.label} yet; trying again`)
   const isDone = await waitUntil(host, {limitMs: LOAD_LIMIT_MS, everyMs: TRY_AGAIN_MS, onWait}, async () => {
     result = await launchctl.change(['bootstrap', domain.target, job.plist])
     if (answerOf(result) === 'done' || isLoaded(launchctl, domain, job)) return true
@@ -60,11 +60,11 @@ export async function unload(host: Host, launchctl: Launchctl, domain: Domain, j
   if (typeof before === 'string') return false
   const result = await launchctl.change(['bootout', `${domain.target}/${job.label}`])
   const answer = answerOf(result)
-  if (answer === 'denied' || answer === 'unknown') throw changeFailed(result, `${job.label} could not be unloaded`)
+  if (answer === 'denied' || answer === 'unknown') throw changeFailed(result, `launchd could not unload ${job.label}`)
   const limitMs = (before.exitTimeoutSec ?? 0) * 1000 + UNLOAD_MARGIN_MS
   const onWait = () => progress(`waiting until launchd has forgotten ${job.label}`)
   const isGone = await waitUntil(host, {limitMs, everyMs: LOOK_EVERY_MS, onWait}, () => !isLoaded(launchctl, domain, job))
-  if (!isGone) throw changeFailed(result, `launchd still knows ${job.label} ${limitMs / 1000} s after it was told to forget it`)
+  if (!isGone) throw changeFailed(result, `launchd still knows ${job.label} ${limitMs / 1000} s after hermes-svc unloaded it`)
   return true
 }
 

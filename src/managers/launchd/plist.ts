@@ -22,7 +22,7 @@ export function refusedPlistText(value: string): string | undefined {
   const other = /[\u0001-\u0008\u000b\u000c\u000e-\u001f]/.exec(value)?.[0]
   if (other !== undefined) {
     const code = other.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')
-    return `has the control character U+${code} in it, which no XML can carry`
+    return `contains the control character U+${code}, which XML cannot hold`
   }
   return refusedText(value)
 }

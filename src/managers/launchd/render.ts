@@ -73,11 +73,11 @@ export function definition(launchd: Launchd): Definition {
 function refusedResources(scope: Scope, {memoryHigh, memoryMax, nice = 0, cpuWeight}: Resources): string | undefined {
   const memory = memoryMax !== undefined ? '--memory-max' : memoryHigh !== undefined ? '--memory-high' : undefined
   if (memory !== undefined)
-    return `${memory}: launchd has no limit of memory that a Mac keeps to; "hermes-svc doctor" and Activity Monitor tell what the gateway takes`
+    return `${memory}: launchd cannot limit memory on a Mac. "hermes-svc doctor" and Activity Monitor show how much the gateway uses`
   if (cpuWeight !== undefined)
-    return '--cpu-weight: launchd shares out no CPU by weight; use --nice, 1 to 19, to have the gateway stand back'
+    return '--cpu-weight: launchd cannot share out the CPU by weight. Use --nice with 1 to 19 to lower the priority of the gateway'
   if (nice < 0 && scope === 'user')
-    return '--nice: an agent may stand back behind others, not go before them: 0 to 19, or a daemon with --scope system'
+    return '--nice: an agent can lower its priority, but not raise it: use 0 to 19, or a daemon with --scope system'
   return undefined
 }
 
@@ -161,9 +161,9 @@ function renderLauncher(
 }
 
 function otherTools(plist: string): ServiceError {
-  return new ServiceError(`${plist} is another tool's, and launchd has no way to add our policy to it`, {
+  return new ServiceError(`${plist} belongs to another tool, and launchd has no way to add the restart policy of hermes-svc to it`, {
     code: 'foreign-definition',
     exitStatus: ExitStatus.failed,
-    next: ["hermes gateway uninstall   # upstream's own; then the same command again"],
+    next: ['hermes gateway uninstall   # removes the service of upstream; then run the same command again'],
   })
 }

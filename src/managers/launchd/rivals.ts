@@ -37,7 +37,7 @@ export function rivals(launchd: Launchd): Rivals {
       const domains = domainsOf(own, whose)
       const job: Job = {label: name, plist, owner: ownerIn(launchd, {account: whose}) ?? {uid: 0, name: 'root'}}
       return [
-        launchctl.step(`keep ${name} down over a reboot`, ['disable', `${domains[0]?.target}/${name}`]),
+        launchctl.step(`keep ${name} stopped after a reboot`, ['disable', `${domains[0]?.target}/${name}`]),
         ...domains.map((domain) =>
           unloadStep(`unload ${name} from ${domain.target}, which ends its gateway`, host, launchctl, domain, job),
         ),

@@ -78,17 +78,17 @@ function now(launchd: Launchd, service: Service, {force = false}: HeartbeatOptio
   const printed = launchctl.print(domain.target, paths.label)
   const isLoaded = typeof printed !== 'string'
   const isStale = isLoaded && printed.environment.get(DEFINITION_VARIABLE) !== definitionOf(door.readText(paths.plist))
-  const end = unloadStep('end the heartbeat', host, launchctl, domain, job)
+  const end = unloadStep('stop the heartbeat', host, launchctl, domain, job)
   return {
     faults: !isLoaded
       ? [`${paths.label} is not loaded in ${domain.target}`]
       : isStale
-        ? [`${paths.label} is loaded as another property list said`]
+        ? [`${paths.label} is loaded from an older property list`]
         : [],
     install: (files) => {
       const differing = files.filter((file) => (force || !file.edited) && !isAsWanted(door, file))
       const isToLoad = !isLoaded || isStale || differing.some((file) => file.path === paths.plist)
-      const anew = reloadStep('tick as the definition says', host, launchctl, domain, job)
+      const anew = reloadStep('start the heartbeat again with the new definition', host, launchctl, domain, job)
       const hadLog = door.lstat(paths.log) !== undefined
       const removeLog = hadLog ? [] : [removeFileStep(paths.log, as, true)]
       return [

@@ -9,7 +9,7 @@ import {recordOf} from './paths.js'
 const WHY: Readonly<Record<RunWish, string>> = {
   start: 'start the gateway now',
   restart: 'restart the gateway',
-  stop: 'stop the gateway, and end',
+  stop: 'stop the gateway and end itself',
 }
 
 /**
@@ -20,7 +20,7 @@ export function control(host: Host): Control {
   const wish = (service: Service, what: RunWish): Step[] => {
     const run = recordOf(host, service)
     if (!run) return []
-    const why = `have hermes-svc run (pid ${run.pid}) ${WHY[what]}`
+    const why = `tell hermes-svc run (pid ${run.pid}) to ${WHY[what]}`
     return [{kind: 'write-file', why, path: runWishFile(run.memory), text: `${what}\n`, mode: 0o600, as: service.account}]
   }
   return {

@@ -6,7 +6,7 @@ export function evidence({settings}: ManagerObservation): DefinitionEvidence {
   const command = settings?.command ?? []
   const [program] = command
   return {
-    restartRisk: {kind: 'sound', arithmetic: 'there is no start limit, and the start waits longer after each failure'},
+    restartRisk: {kind: 'sound', arithmetic: 'there is no start limit, and each failure makes the next start wait longer'},
     startFailure: undefined,
     stopTimeoutMs: settings && stopTimeoutSec(settings) * 1000,
     programs: program === undefined ? [] : [{path: program, role: 'gateway'}],

@@ -16,5 +16,5 @@ function lackingCapabilities(host: Host): string[] {
 /** A failure, and what a container's root lacks that would explain it; `docker run --cap-add` takes the names. */
 export function withLacking(host: Host, failure: string): string {
   const lacking = lackingCapabilities(host)
-  return lacking.length === 0 ? failure : `${failure}; root has not the capabilities ${lacking.join(', ')} here (docker run --cap-add)`
+  return lacking.length === 0 ? failure : `${failure}; root lacks the capabilities ${lacking.join(', ')} here (docker run --cap-add)`
 }

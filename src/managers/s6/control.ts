@@ -18,12 +18,12 @@ export function control({host, scan}: S6): Control {
   const announce = (service: Service): RunStep => {
     const {slot, helpers, memory} = paths(service)
     const argv = slotProgram(host, 'announce', scan, slot, helpers, memory, service.profile.home)
-    return {...changeStep('tell the gateway that its end is meant', argv, service.account), mayFail: true}
+    return {...changeStep('tell the gateway that this stop is planned', argv, service.account), mayFail: true}
   }
   const settle = (service: Service): RunStep[] => {
     const {memory, slot} = paths(service)
     const files = ['failures', 'failed'].map((name) => path.join(memory, name))
-    return [{...changeStep('forget earlier failures', slotProgram(host, 'forget', slot, ...files), service.account), mayFail: true}]
+    return [{...changeStep('reset the count of failures', slotProgram(host, 'forget', slot, ...files), service.account), mayFail: true}]
   }
   /** The files of a slot are not its user's to change: root runs them. What that user wants, the record in the home says at the next boot. */
   const down = (service: Service, why: string, ...argv: string[]): RunStep[] => {
@@ -32,12 +32,12 @@ export function control({host, scan}: S6): Control {
     return rules ? [changeStep(why, [...argv, '--', paths(service).down], slotsAccount(host, scan, service.account))] : []
   }
   return {
-    enable: (service) => down(service, 'let it start when its slot is taken up', 'rm', '-f'),
-    disable: (service) => down(service, 'keep it down when its slot is taken up', 'touch'),
+    enable: (service) => down(service, 'let the service start when s6 reads its slot', 'rm', '-f'),
+    disable: (service) => down(service, 'keep the service stopped when s6 reads its slot', 'touch'),
     start: (service) => [...settle(service), act(service, 'start the gateway', 'start')],
     stop: (service) => [announce(service), act(service, 'stop the gateway', 'stop')],
     restart: (service) => [announce(service), ...settle(service), act(service, 'restart the gateway', 'start', 'restart')],
-    abort: (service) => [act(service, 'stop the gateway, and kill what is left of it', 'abort'), ...settle(service)],
+    abort: (service) => [act(service, 'stop the gateway, and kill its remaining processes', 'abort'), ...settle(service)],
     settle,
   }
 }

@@ -24,7 +24,7 @@ function containerStop(host: Host): DefinitionEvidence['shutdown'] {
       limitMs: Math.min(given ?? DEFAULT_KILL_GRACE_MS, LONGEST_KILL_GRACE_MS),
       evidence: `${KILL_GRACE_VARIABLE} is ${given ?? `not set, so it is ${DEFAULT_KILL_GRACE_MS}`} (ms between SIGTERM and SIGKILL to all)`,
       cure: [
-        `docker run --env ${KILL_GRACE_VARIABLE}=60000 --stop-timeout 90 …   # or ENV in the image; each stop of the container then takes that long`,
+        `docker run --env ${KILL_GRACE_VARIABLE}=60000 --stop-timeout 90 …   # or ENV in the image; every stop of the container then takes that long`,
       ],
     }
   } catch (error) {
@@ -48,8 +48,11 @@ function slotEvidence(host: AccountHost, paths: SlotPaths, {installed, settings,
   const helpers = isOwn ? HELPERS.map((name): UsedProgram => ({path: path.join(paths.helpers, name), role: 'helper'})) : []
   return {
     restartRisk: isOwn
-      ? {kind: 'sound', arithmetic: 'there is no start limit, and the start waits longer after each failure'}
-      : {kind: 'storms', arithmetic: 's6-supervise starts it again a second after each end, up to 3600 times an hour, for ever'},
+      ? {kind: 'sound', arithmetic: 'there is no start limit, and each failure makes the next start wait longer'}
+      : {
+          kind: 'storms',
+          arithmetic: 's6-supervise starts the gateway again one second after each end, up to 3600 times an hour, without end',
+        },
     startFailure: undefined,
     // 0, or no file: s6 waits for ever (timeout-kill, s6-supervise).
     stopTimeoutMs: installed === 'no' || Number.isNaN(limit) ? undefined : limit === 0 ? Infinity : limit,

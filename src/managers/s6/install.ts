@@ -21,15 +21,15 @@ export function removeSlot({host, scan}: Pick<S6, 'host' | 'scan'>, name: string
 /** Takes a slot back to root before anything is written there. What was the user's is not given back by an undo. */
 function takeBackStep(host: Host, slot: string): Step {
   const tampered = (what: string) =>
-    new ServiceError(what, {code: 'slot-tampered', exitStatus: ExitStatus.failed, next: ['hermes-svc boot   # replaces it']})
+    new ServiceError(what, {code: 'slot-tampered', exitStatus: ExitStatus.failed, next: ['hermes-svc boot   # replaces the slot']})
   const act = async (): Promise<Done> => {
     // Those would be taken away, and are not all written anew.
     const theirs = SCRIPTS.map((name) => path.join(slot, name)).find((file) => (host.lstat(file)?.uid ?? 0) !== 0)
-    if (theirs !== undefined) throw tampered(`${theirs} is not root's, so what it does cannot be known`)
-    if (!takeBack(host, slot)) throw tampered(`${slot}/supervise was changed by others than s6`)
+    if (theirs !== undefined) throw tampered(`${theirs} does not belong to root, so its user may have changed what it does`)
+    if (!takeBack(host, slot)) throw tampered(`something other than s6 has changed ${slot}/supervise`)
     return {changed: true, what: slot}
   }
-  return {kind: 'act', why: `let only root change ${slot}`, act}
+  return {kind: 'act', why: `make root the only account that can change ${slot}`, act}
 }
 
 /**
@@ -50,9 +50,9 @@ function buildBeside({host, scan}: S6, name: string, steps: readonly Step[], acc
     ...steps.filter((step) => !inside.includes(step)),
     ...onUndo([removeSlot({host, scan}, name, as)]),
     ...moved,
-    {kind: 'write-file', why: 'keep it down until it is started', path: `${staging}/down`, text: '', mode: 0o644, as},
-    changeStep(`let ${account.name} control it`, slotProgram(host, 'skeleton', `${account.uid}:${account.gid}`, staging), as),
-    changeStep(`put it in place as ${slot}`, slotProgram(host, 'publish', staging, slot), as),
+    {kind: 'write-file', why: 'keep the service stopped until hermes-svc starts it', path: `${staging}/down`, text: '', mode: 0o644, as},
+    changeStep(`let ${account.name} control the service`, slotProgram(host, 'skeleton', `${account.uid}:${account.gid}`, staging), as),
+    changeStep(`move the new slot to ${slot}`, slotProgram(host, 'publish', staging, slot), as),
   ]
 }
 
@@ -75,7 +75,7 @@ export function installer(s6: S6): Installer {
       const isOpen = host.account.uid === 0 && !owner(service) && !isClosed(host, slot)
       return isOpen ? [takeBackStep(host, slot), ...steps] : [...steps]
     },
-    reload: () => [changeStep('have s6 look for new slots', ['s6-svscanctl', '-a', scan])],
+    reload: () => [changeStep('make s6 look for new slots', ['s6-svscanctl', '-a', scan])],
     leftovers: (service, wanted) => {
       const {helpers} = paths(service)
       const names = orNoAccess(() => doorTo(s6, service).list(helpers) ?? [])

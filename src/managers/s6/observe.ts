@@ -25,7 +25,7 @@ export function observer(s6: S6): Observer {
     recorded: () => orNoAccess(() => ownSettings(s6)),
     observe: (services) => {
       if (services.length === 0) return []
-      if (!s6Tool(host, 's6-svstat')) throw cannotTell('s6-svstat is not here, so s6 cannot be asked')
+      if (!s6Tool(host, 's6-svstat')) throw cannotTell('s6-svstat is missing, so hermes-svc cannot ask s6')
       const slotOf = (service: Service) => slotPaths(scan, service).slot
       const asked = services.map((service) => ({service, as: controlAccount(host, slotOf(service), service.account)}))
       const readings = new Map<Service, SlotReading>()
@@ -50,8 +50,8 @@ function observation(s6: S6, service: Service, reading: SlotReading): ManagerObs
   const paths = slotPaths(scan, service)
   const door = doorTo(s6, service)
   if (reading === 'hidden') {
-    const why = `${paths.slot}/supervise may not be looked at: its owner or root can`
-    throw cannotTell(why, 'no-access', ['the same command as that account'])
+    const why = `only its owner and root can read ${paths.slot}/supervise`
+    throw cannotTell(why, 'no-access', ['run the same command as its owner or as root'])
   }
   const isThere = (file: string) => orNoAccess(() => door.lstat(file) !== undefined)
   const run = orNoAccess(() => door.readText(paths.run))

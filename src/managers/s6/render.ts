@@ -37,7 +37,7 @@ export function isOwn(text: string): boolean {
 export function requireS6Tool(host: Host, tool: string): string {
   const found = s6Tool(host, tool)
   if (found) return found
-  throw new ServiceError(`The service needs ${tool}, which is nowhere in ${S6_PATH}`, {
+  throw new ServiceError(`The service needs ${tool}, which is not in ${S6_PATH}`, {
     code: 'tool-missing',
     exitStatus: ExitStatus.cannotTell,
     next: [`add ${tool} to the container's image`],
@@ -82,10 +82,10 @@ export function definition(s6: S6): Definition {
 
 function refusedResources({memoryHigh, memoryMax, nice = 0, cpuWeight, keepAwake}: Resources): string | undefined {
   const memory = memoryMax !== undefined ? '--memory-max' : memoryHigh !== undefined ? '--memory-high' : undefined
-  if (memory !== undefined) return `${memory}: s6 limits no memory; limit the container instead, e.g. docker run --memory 1g`
+  if (memory !== undefined) return `${memory}: s6 cannot limit memory. Limit the container instead, for example with docker run --memory 1g`
   if (cpuWeight !== undefined)
-    return '--cpu-weight: s6 shares out no CPU; tell the container instead, e.g. docker run --cpu-shares 512, or use --nice'
-  if (keepAwake) return '--keep-awake: a container has no say in when its machine sleeps; keep the machine itself awake'
+    return '--cpu-weight: s6 cannot share out the CPU. Use --nice, or set it for the container, for example with docker run --cpu-shares 512'
+  if (keepAwake) return '--keep-awake: a container cannot keep its machine awake. Keep the machine itself awake'
   return refusedNice(nice)
 }
 
@@ -163,8 +163,8 @@ function describeDelays(policy: RestartPolicy): string[] {
   const sec = (ms: number) => String(Math.round(ms) / 1000)
   const first = [1, 2, 3, 4].map((failures) => sec(delayMs(policy, failures))).join(', ')
   return [
-    `After failures in a row: ${first} s and so on, ${sec(policy.capMs)} s at most. A planned restart (exit ${GatewayExit.restart} of a gateway that ran) waits for nothing but`,
-    `s6's own second. ${sec(policy.forgetAfterMs)} s up, or a stop, and the count is forgotten.`,
+    `After failures in a row the start waits ${first} s and so on, ${sec(policy.capMs)} s at most. After a planned restart (exit ${GatewayExit.restart} of a gateway that ran) it waits only`,
+    `the one second of s6. A stop, or ${sec(policy.forgetAfterMs)} s of running, resets the count of failures.`,
   ]
 }
 

@@ -92,7 +92,7 @@ function installSteps(s6: S6, files: readonly DefinitionFile[], isDown: boolean,
   const folder = isNew ? stagingOf(scan, `${HEARTBEAT_SLOT}-${host.pid}`) : slot
   const write = differing.map((file) => writeStep({...file, path: path.join(folder, path.basename(file.path))}, as))
   if (!isNew) {
-    const restart = changeStep('tick from now on as the slot says', slotProgram(host, 'start', scan, slot, 'restart'), as)
+    const restart = changeStep('start the heartbeat again with the new slot', slotProgram(host, 'start', scan, slot, 'restart'), as)
     return [...onUndo([restart]), ...write, restart]
   }
   return [
@@ -100,7 +100,7 @@ function installSteps(s6: S6, files: readonly DefinitionFile[], isDown: boolean,
     ...onUndo([removeSlot(s6, HEARTBEAT_SLOT, as)]),
     makeFolderStep(folder, as),
     ...write,
-    changeStep(`put it in place as ${slot}`, slotProgram(host, 'publish-shared', folder, slot), as),
+    changeStep(`move the new slot to ${slot}`, slotProgram(host, 'publish-shared', folder, slot), as),
     changeStep('start the heartbeat', slotProgram(host, 'start', scan, slot), as),
   ]
 }

@@ -92,7 +92,7 @@ export function waitForUserManager(host: Host, account: Account, limitMs: number
 /** The user manager is not there: exit 4, with what starts it. */
 export function noUserManager(host: Host, account: Account): ServiceError {
   return new ServiceError(
-    `The systemd user manager of ${account.name} is not running: neither /run/user/${account.uid}/bus nor /run/user/${account.uid}/systemd/private is there`,
+    `The systemd user manager of ${account.name} is not running: /run/user/${account.uid}/bus and /run/user/${account.uid}/systemd/private do not exist`,
     {code: 'no-user-manager', exitStatus: ExitStatus.cannotTell, next: [startManagerCommand(host, account)]},
   )
 }
@@ -107,6 +107,6 @@ export function lookFailed({argv, failure, signal, stderr, code}: RunResult): Se
   return new ServiceError(`${words.join(' ')}: ${why ?? (text || `exit status ${code}`)}`, {
     code: denied || why ? 'manager-unreachable' : 'manager-refused',
     exitStatus: ExitStatus.cannotTell,
-    next: ['hermes-svc doctor   # looks for what keeps it from answering'],
+    next: ['hermes-svc doctor   # finds out why it does not answer'],
   })
 }

@@ -19,13 +19,13 @@ export function control(systemd: Systemd): Control {
   const unitOf = (service: Service) => definitionPaths(scope, service).unit
   const change = (why: string, ...words: string[]) => systemctl.change(why, words)
   const tolerant = (why: string, ...words: string[]): RunStep => ({...change(why, ...words), mayFail: true})
-  const resetFailed = ({name}: Service) => tolerant('reset a failed state', 'reset-failed', name)
+  const resetFailed = ({name}: Service) => tolerant('reset the failed state of the unit', 'reset-failed', name)
   // A start by hand must not wait for a delay that earlier failures earned, nor be refused for them.
   const forgetFailures = (service: Service): Step[] => [
     resetFailed(service),
     {
       kind: 'remove-file',
-      why: 'forget earlier failures',
+      why: 'reset the count of failures',
       path: path.join(runtimeFolderOf(scope, service), 'failures'),
       as: service.account,
     },
@@ -33,14 +33,14 @@ export function control(systemd: Systemd): Control {
   const settle = (service: Service): RunStep[] => [
     resetFailed(service),
     // There is nothing to clean where systemd has removed the folder by itself, and it refuses for a unit that is active.
-    tolerant('forget earlier failures', 'clean', '--what=runtime', service.name),
+    tolerant('reset the count of failures', 'clean', '--what=runtime', service.name),
   ]
   return {
     enable: (service) => {
       const text = readIfAllowed(files, unitOf(service))
       // Of a unit that does not say what starts it (no [Install] section) systemctl enable makes nothing, and ends with 0.
       const isMute = text !== undefined && !/^[ \t]*\[Install\]/m.test(text)
-      return [change('start it at every boot', ...(isMute ? ['add-wants', BOOT_TARGET[scope]] : ['enable']), service.name)]
+      return [change('start the service at every boot', ...(isMute ? ['add-wants', BOOT_TARGET[scope]] : ['enable']), service.name)]
     },
     disable: (service) => disabling(systemd, unitOf(service)),
     start: (service) => [...forgetFailures(service), change('start the gateway', 'start', '--no-block', service.name)],
@@ -48,8 +48,8 @@ export function control(systemd: Systemd): Control {
     restart: (service) => [...forgetFailures(service), change('restart the gateway', 'restart', '--no-block', service.name)],
     abort: (service) => [
       change('stop the gateway', 'stop', '--no-block', service.name),
-      tolerant('kill what is left of it', 'kill', '--signal=SIGKILL', service.name),
-      change('wait until it is gone', 'stop', service.name),
+      tolerant('kill the remaining processes of the service', 'kill', '--signal=SIGKILL', service.name),
+      change('wait until the gateway has ended', 'stop', service.name),
       ...settle(service),
     ],
     settle,
@@ -58,14 +58,14 @@ export function control(systemd: Systemd): Control {
       const shown = systemctl.answers() ? systemctl.showMatching(PENDING_PROPERTIES, pendingRestartPattern(service)) : []
       const names = pendingRestarts(service, shown)
       // One that has done its work meanwhile is not known any more.
-      return names.length === 0 ? [] : [tolerant('call off the restart that the gateway was asked for', 'stop', ...names)]
+      return names.length === 0 ? [] : [tolerant('cancel the restart that the gateway was asked for', 'stop', ...names)]
     },
   }
 }
 
 /** Has systemd read the units as they are on disk. */
 export function reload({systemctl}: Systemd): RunStep[] {
-  return [systemctl.change('have systemd read the definition', ['daemon-reload'])]
+  return [systemctl.change('make systemd read the definition', ['daemon-reload'])]
 }
 
 /**
@@ -74,7 +74,7 @@ export function reload({systemctl}: Systemd): RunStep[] {
  */
 export function disabling(systemd: Systemd, unit: string): RunStep[] {
   const {systemctl, account} = systemd
-  const why = 'keep it down over a reboot'
+  const why = 'keep the service stopped after a reboot'
   const name = path.basename(unit)
   if (!isLinked(systemd, unit)) return [systemctl.change(why, ['disable', name])]
   const links = ['wants', 'requires', 'upholds'].map((kind) => `"$0"/*.${kind}/"$1"`).join(' ')

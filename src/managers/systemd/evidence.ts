@@ -122,26 +122,26 @@ export function definitionEvidence(shown: Properties, {program, words}: ExecStar
 export function restartRisk(shown: Properties): RestartRisk {
   const pauseMs = parseSpanMs(shown.RestartUSec) ?? 0
   if (shown.Restart === undefined || shown.Restart === 'no') {
-    return {kind: 'dies', arithmetic: 'Restart=no: whatever ends the gateway ends it for good'}
+    return {kind: 'dies', arithmetic: 'Restart=no: systemd never starts the gateway again after it ends'}
   }
   const limit = startLimit(shown)
   if (limit?.isReached === true) {
     const {burst, intervalMs} = limit
     const untilRefusedMs = Array.from({length: burst}, (_, index) => pauseAfter(shown, index)).reduce((sum, pause) => sum + pause, 0)
     const allowed = `StartLimitBurst=${burst} starts in StartLimitIntervalSec=${seconds(intervalMs)}`
-    const pause = `with RestartSec=${seconds(pauseMs)} start ${burst + 1} comes ${seconds(untilRefusedMs)} after the first if each ends at once`
-    return {kind: 'dies', arithmetic: `${allowed} are allowed; ${pause}, and is refused for good`}
+    const pause = `with RestartSec=${seconds(pauseMs)}, start ${burst + 1} of a gateway that ends at once comes ${seconds(untilRefusedMs)} after the first`
+    return {kind: 'dies', arithmetic: `${allowed} are allowed; ${pause}. systemd refuses it, and never tries again`}
   }
   const why = limit
-    ? `RestartSec=${seconds(pauseMs)} makes at most ${limit.starts} starts in StartLimitIntervalSec=${seconds(limit.intervalMs)}, and StartLimitBurst=${limit.burst} are allowed`
+    ? `RestartSec=${seconds(pauseMs)} leads to at most ${limit.starts} starts in StartLimitIntervalSec=${seconds(limit.intervalMs)}, and StartLimitBurst=${limit.burst} allows that`
     : 'there is no start limit'
   const grownMs = pauseAfter(shown, Infinity)
-  if (hasOwnBackoff(shown)) return {kind: 'sound', arithmetic: `${why}, and the start waits longer after each failure`}
+  if (hasOwnBackoff(shown)) return {kind: 'sound', arithmetic: `${why}, and each failure makes the next start wait longer`}
   if (grownMs >= HARMLESS_PAUSE_MS) return {kind: 'sound', arithmetic: `${why}, and pauses grow to ${seconds(grownMs)}`}
   const perHour = Math.floor(3_600_000 / Math.max(pauseMs, 100))
   return {
     kind: 'storms',
-    arithmetic: `${why}, and RestartSec=${seconds(pauseMs)} never grows: a gateway that ends at once is started up to ${perHour} times an hour, for ever`,
+    arithmetic: `${why}, and RestartSec=${seconds(pauseMs)} never grows: systemd starts a gateway that ends at once up to ${perHour} times an hour, without end`,
   }
 }
 

@@ -25,21 +25,21 @@ export function turnLingerOn(host: Host, scope: Scope, service: Service): Step[]
   const {account} = service
   if (isLingering(host, account)) return []
   let wasOff = false
-  const why = `let ${account.name}'s services run without a login (lingering)`
+  const why = `let the services of ${account.name} run without a login (lingering)`
   const act = async (): Promise<Done> => {
     wasOff = !isLingering(host, account)
     if (!wasOff) return {changed: false}
     const {argv, env, timeoutMs = CHANGE_TIMEOUT_MS} = enableLinger(account)
     const result = await host.run(argv, {env, timeoutMs})
     if (result.code === 0 && isLingering(host, account)) return {changed: true, what: `${account.name} lingers`}
-    throw new ServiceError(`Lingering could not be turned on for ${account.name}: ${result.stderr.trim() || 'not allowed'}`, {
+    throw new ServiceError(`hermes-svc could not turn on lingering for ${account.name}: ${result.stderr.trim() || 'not allowed'}`, {
       code: 'linger-refused',
       exitStatus: ExitStatus.failed,
       next: [enableLingerCommand(account), 'hermes-svc install --no-linger   # the gateway then runs only while you are logged in'],
     })
   }
   const takeBack = () => (wasOff ? endLinger(host, scope, service).map(mustWork) : [])
-  return [...onUndo([plannedAnew(`end lingering of ${account.name}, if nobody else needs it`, takeBack)]), {kind: 'act', why, act}]
+  return [...onUndo([plannedAnew(`end lingering of ${account.name}, if no other service needs it`, takeBack)]), {kind: 'act', why, act}]
 }
 
 function mustWork(step: Step): Step {
@@ -68,7 +68,7 @@ export function endLinger(host: Host, scope: Scope, service: Service): Step[] {
   return [
     {
       kind: 'write-file',
-      why: `leave it to ${heir.name} to end lingering of ${account.name}`,
+      why: `record that the uninstall of ${heir.name} ends lingering of ${account.name}`,
       path: heir.file,
       text: formatSettings({...heir.settings, turnedLingerOn: true}),
       mode: 0o644,
@@ -102,7 +102,7 @@ function otherServices(host: Host, own: Scope, service: Service): UnitPlace[] {
 function enableLinger(account: Account): RunStep {
   return {
     kind: 'run',
-    why: `let ${account.name}'s services run without a login (lingering)`,
+    why: `let the services of ${account.name} run without a login (lingering)`,
     argv: ['loginctl', '--no-ask-password', 'enable-linger', account.name],
     env: managerEnvironment('system', account),
     timeoutMs: CHANGE_TIMEOUT_MS,

@@ -15,11 +15,11 @@ export function describePolicy(policy: RestartPolicy): string[] {
   const perHour = Math.floor(3_600_000 / (policy.capMs + pauseMs))
   const cap = `${formatSec(policy.capMs)} s`
   const sentences = [
-    `Every end is followed by a restart ${formatSec(pauseMs)} s later (RestartSec); a planned one waits no longer.`,
+    `systemd restarts the gateway ${formatSec(pauseMs)} s after every end (RestartSec). A planned restart does not wait longer.`,
     growth === ''
-      ? `After a failure the start itself waits (ExecStartPre): ${cap} each time.`
-      : `After failures in a row the start itself waits (ExecStartPre): ${growth} s, and ${cap} from failure ${atCap} on.`,
-    `The cap is reached after ${formatSec(untilCapMs)} s of waiting; from then on that is at most ${perHour} starts an hour, and the gateway is back within ${cap} of the cause being gone. ${formatSec(policy.forgetAfterMs)} s up, or a stop, and the count is forgotten.`,
+      ? `After a failure, the start itself waits (ExecStartPre): ${cap} each time.`
+      : `After failures in a row, the start itself waits (ExecStartPre): ${growth} s, and ${cap} from failure ${atCap} on.`,
+    `The wait is longest after ${formatSec(untilCapMs)} s in all: from then on there are at most ${perHour} starts an hour, and the gateway is back at most ${cap} after the cause is gone. A stop, or ${formatSec(policy.forgetAfterMs)} s of running, resets the count of failures.`,
     describeLimit(policy),
   ]
   return inLines(sentences.join(' '))
@@ -31,8 +31,8 @@ function describeLimit(policy: RestartPolicy): string {
   const pauseMs = restartPauseMs(policy)
   const starts = startsWithin(intervalSec * 1000, () => pauseMs, burst)
   return (
-    `systemd counts every start, planned ones and those by hand too: with RestartSec=${formatSec(pauseMs)}s there are at most ${starts} in ` +
-    `StartLimitIntervalSec=${intervalSec}s, and StartLimitBurst=${burst} are allowed, so this unit never reaches the limit by itself.`
+    `systemd counts every start, also planned restarts and starts by hand. RestartSec=${formatSec(pauseMs)}s leads to at most ${starts} starts in ` +
+    `StartLimitIntervalSec=${intervalSec}s, and StartLimitBurst=${burst} allows that, so this unit never reaches the limit by itself.`
   )
 }
 

@@ -31,15 +31,14 @@ import {restartPauseText, START_LIMIT} from './start-limit.js'
 import type {Systemd} from './systemctl.js'
 import {execStartOf, isEdited, isOwn, stamped, SYSTEM_PATH, valuesOf} from './unit-file.js'
 
-const NO_PRECEDENCE =
-  "--nice: a user's systemd may put its services behind others, not before them: 0 to 19, or a service with --scope system"
+const NO_PRECEDENCE = '--nice: the systemd of a user can lower the priority of a service, but not raise it: use 0 to 19, or --scope system'
 /** A start may wait for the longest delay; this much more is for the start itself. */
 const START_MARGIN_SEC = 60
 /** sh: fails, and says why, where $0 is not the home that was installed. */
 const HOME_TEST =
   homeMarks('/')
     .map((mark) => `test -e "$0${mark}" || `)
-    .join('') + '{ echo "hermes-svc: $0 is not there, or not the home that was installed: is its file system mounted?" >&2; exit 1; }'
+    .join('') + '{ echo "hermes-svc: $0 is missing, or is not the home that was installed: is its file system mounted?" >&2; exit 1; }'
 
 /** The variables of the unit itself; those of the environment file come on top. */
 function unitEnvironment(host: Host, scope: Scope, service: Service, settings: ServiceSettings): Record<string, string> {
@@ -114,7 +113,7 @@ async function renderDefinition(
     afterExit: helperCall('after-exit', service, settings),
     home: execWord(settings.home),
     timeoutStartSec: Math.ceil(settings.policy.capMs / 1000) + START_MARGIN_SEC,
-    stopArithmetic: `the gateway's own drain (${settings.drainSec} s, cron ${settings.cronDrainSec} s) and what it needs around it`,
+    stopArithmetic: `The gateway's own drain (${settings.drainSec} s, cron ${settings.cronDrainSec} s), and time to start and end it.`,
     timeoutStopSec: stopTimeoutSec(settings),
     // Upstream rewrites the unit at each start: what must hold stands here.
     command: holdsCommand(settings) ? command : '',

@@ -41,7 +41,7 @@ export function rivals(systemd: Systemd): Rivals {
         return unit.managerUid === (scope === 'user' ? (account ?? own).uid : undefined)
       }),
     end: ({name, path: file}) => {
-      const why = `stop ${name} and keep it down`
+      const why = `stop ${name} and disable it`
       if (!isLinked(systemd, file)) return [systemctl.change(why, ['disable', '--now', name])]
       return [systemctl.change(why, ['stop', name]), ...disabling(systemd, file)]
     },

@@ -144,6 +144,6 @@ function notUnderstood(what: string): ServiceError {
   return new ServiceError(`systemctl show ${what}`, {
     code: 'manager-not-understood',
     exitStatus: ExitStatus.cannotTell,
-    next: ['systemctl --version   # please report it, with what this says'],
+    next: ['systemctl --version   # please report this, with the output of the command'],
   })
 }

@@ -106,13 +106,13 @@ function now(systemd: Systemd, service: Service, {force = false, seen}: Heartbea
     faults: [
       ...(timer.isEnabled ? [] : [`${paths.timer} is not enabled`]),
       ...(timer.isActive ? [] : [`${paths.timer} is not active`]),
-      ...(timer.needsReload ? [`${paths.timer} was changed on disk, and systemd has not read it since`] : []),
+      ...(timer.needsReload ? [`${paths.timer} changed on disk, and systemd has not read the change yet`] : []),
     ],
     install: (files) => {
       const differing = files.filter((file) => (force || !file.edited) && !isAsWanted(door, file))
       const isTimerNew = timer.needsReload || differing.some((file) => file.path === paths.timerFile)
-      const restart = change('tick from now on at the new interval', ['restart', paths.timer])
-      const reload = change('have systemd read the heartbeat', ['daemon-reload'])
+      const restart = change('start the timer again with the new interval', ['restart', paths.timer])
+      const reload = change('make systemd read the units of the heartbeat', ['daemon-reload'])
       const units = timer.needsReload || differing.some((file) => !file.isProgram)
       return [
         // Undoing goes backwards: first the units are as before, then systemd reads them, then the timer runs by them.
@@ -125,7 +125,7 @@ function now(systemd: Systemd, service: Service, {force = false, seen}: Heartbea
             ? [restart]
             : []
           : [
-              ...onUndo([change('end the heartbeat', timer.isEnabled ? ['stop', paths.timer] : ['disable', '--now', paths.timer])]),
+              ...onUndo([change('stop the heartbeat', timer.isEnabled ? ['stop', paths.timer] : ['disable', '--now', paths.timer])]),
               change('start the heartbeat, now and at every boot', ['enable', '--now', paths.timer]),
             ]),
       ]
@@ -133,16 +133,16 @@ function now(systemd: Systemd, service: Service, {force = false, seen}: Heartbea
     remove: (withProgram) => {
       const units = onDisk(door, [paths.timerFile, paths.serviceFile])
       const files = [...units, ...(withProgram ? onDisk(door, [paths.entry]) : [])]
-      const reload = change('have systemd forget the heartbeat', ['daemon-reload'])
-      const forget: RunStep = {...change('reset a failed state of the heartbeat', ['reset-failed', paths.service]), mayFail: true}
+      const reload = change('make systemd forget the units of the heartbeat', ['daemon-reload'])
+      const forget: RunStep = {...change('reset the failed state of the heartbeat', ['reset-failed', paths.service]), mayFail: true}
       const wasOn = timer.isEnabled || timer.isActive
       return [
         ...(wasOn
           ? onUndo([change('start the heartbeat again', [...(timer.isEnabled ? ['enable', '--now'] : ['start']), paths.timer])])
           : []),
         ...(units.length > 0 ? onUndo([reload]) : []),
-        ...(wasOn ? [change('end the heartbeat', ['disable', '--now', paths.timer])] : []),
-        ...(units.length > 0 ? [{...change('end a tick that is under way', ['stop', paths.service]), mayFail: true}] : []),
+        ...(wasOn ? [change('stop the heartbeat', ['disable', '--now', paths.timer])] : []),
+        ...(units.length > 0 ? [{...change('end the tick that is running now', ['stop', paths.service]), mayFail: true}] : []),
         ...files.map((file) => removeFileStep(file, as)),
         ...(units.length > 0 ? [reload, forget] : []),
       ]

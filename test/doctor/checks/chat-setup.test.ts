@@ -24,7 +24,7 @@ describe('a gateway', () => {
         kind: 'none-configured',
         severity: 'info',
         what: 'no chat platform is set up, so nobody can talk to it',
-        cure: ['hermes gateway setup', 'hermes-svc restart   # it reads that when it starts'],
+        cure: ['hermes gateway setup', 'hermes-svc restart   # the gateway reads its platforms when it starts'],
         isFixable: false,
       },
     ])
@@ -33,7 +33,7 @@ describe('a gateway', () => {
   it('whose platform was set up since it started is to be restarted, and no value of a variable is shown', async () => {
     const [finding, ...others] = await findings({}, {'.env': '# chat\nexport TELEGRAM_BOT_TOKEN="123:swordfish"\n'})
     expect(finding).toMatchObject({kind: 'not-taken-up', severity: 'info'})
-    expect(finding?.evidence).toEqual(['there is TELEGRAM_BOT_TOKEN, but the gateway names no platform in its state file'])
+    expect(finding?.evidence).toEqual(['TELEGRAM_BOT_TOKEN is set, but gateway_state.json names no platform'])
     expect(finding?.cure[0]).toContain('hermes-svc restart')
     expect(JSON.stringify([finding, others])).not.toContain('swordfish')
     expect(others).toEqual([])
@@ -49,9 +49,9 @@ describe('a gateway', () => {
 
   it('that is connected, and hears nobody, is told so', async () => {
     expect(await findings(TELEGRAM)).toMatchObject(
-      [{kind: 'nobody-allowed', severity: 'info', cure: ['hermes gateway setup   # asks who may', /restart/]}].map((one) => ({
+      [{kind: 'nobody-allowed', severity: 'info', cure: ['hermes gateway setup   # asks who may talk to it', /restart/]}].map((one) => ({
         ...one,
-        cure: expect.arrayContaining(['hermes gateway setup   # asks who may']) as unknown,
+        cure: expect.arrayContaining(['hermes gateway setup   # asks who may talk to it']) as unknown,
       })),
     )
   })

@@ -73,7 +73,7 @@ describe('helper-missing', () => {
 
   it.each([
     ['is too old', {stdout: 'v18.20.4\n'}, 'is too old (v18.20.4; 20.17 or newer is needed)'],
-    ['does not run here', {stdout: '', failure: 'ENOEXEC'}, 'does not say its version (ENOEXEC)'],
+    ['does not run here', {stdout: '', failure: 'ENOEXEC'}, 'does not print its version (ENOEXEC)'],
   ])('asks a node other than its own for its version, and finds that it %s', async (_name, answer, fault) => {
     const machine = await installed({'/opt/node/bin/node': {text: '', mode: 0o755}})
     const file = '/home/user/.config/systemd/user/hermes-svc-heartbeat.service'

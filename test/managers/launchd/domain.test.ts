@@ -59,7 +59,7 @@ describe('the domain of an agent', () => {
 
   it('is refused for root', () => {
     const launchctl = new Launchctl(new FakeHost({account: ROOT}))
-    expect(() => chooseDomain(launchctl, 'user', ROOT, undefined)).toThrow('root has no services of its own session')
+    expect(() => chooseDomain(launchctl, 'user', ROOT, undefined)).toThrow('root has no session of its own under launchd')
   })
 })
 

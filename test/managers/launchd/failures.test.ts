@@ -106,7 +106,7 @@ describe('the causes behind a load that failed', () => {
   it('make the message, with what launchd said as evidence', () => {
     const error = loadFailed(new FakeHost({files: {}}), answer(5, 'Bootstrap failed: 5: Input/output error\n'), job)
     expect(error).toMatchObject({exitStatus: 1, code: 'plist-missing', next: ['hermes-svc install']})
-    expect(error.message).toBe(`launchd did not load ai.hermes.gateway: ${PLIST} is not there`)
+    expect(error.message).toBe(`launchd did not load ai.hermes.gateway: ${PLIST} does not exist`)
     expect(error.evidence).toEqual(['launchctl x: Bootstrap failed: 5: Input/output error'])
   })
 
@@ -122,6 +122,6 @@ describe('a log', () => {
     expect(whyNoLog(host, '/log')).toBeUndefined()
     expect(whyNoLog(host, '/not/there/yet')).toBeUndefined()
     expect(whyNoLog(host, '/folder')).toContain('is a folder')
-    expect(whyNoLog(host, '/Volumes/Disk/log')).toContain('another disk')
+    expect(whyNoLog(host, '/Volumes/Disk/log')).toContain('is not on the system disk')
   })
 })

@@ -147,7 +147,7 @@ describe('a property list', () => {
 
   it.each([
     ['nothing', ''],
-    ['what is no property list', '<html></html>'],
+    ['what is not a property list', '<html></html>'],
     ['a binary one', 'bplist00\u0001'],
     ['one that is cut off', '<plist version="1.0"><dict><key>A</key><string>b</string>'],
     ['a member without a name', '<plist version="1.0"><dict><string>b</string></dict></plist>'],

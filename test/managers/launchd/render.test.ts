@@ -120,9 +120,9 @@ describe('the property list', () => {
       const launchd = {...launchdOf(new FakeHost({files: packageFiles()}), scope, USER), where: {} as unknown as Whereabouts}
       return definition(launchd).refusedResources?.(resources)
     }
-    expect(refused('user', {memoryMax: '1G'})).toMatch(/^--memory-max: launchd has no limit of memory/)
+    expect(refused('user', {memoryMax: '1G'})).toMatch(/^--memory-max: launchd cannot limit memory/)
     expect(refused('system', {memoryHigh: '1G'})).toMatch(/^--memory-high: /)
-    expect(refused('user', {cpuWeight: 50})).toMatch(/^--cpu-weight: .* use --nice/)
+    expect(refused('user', {cpuWeight: 50})).toMatch(/^--cpu-weight: .* Use --nice/)
     expect(refused('user', {nice: -1})).toMatch(/^--nice: .* --scope system$/)
     expect([refused('system', {nice: -1}), refused('user', {nice: 19})]).toEqual([undefined, undefined])
   })

@@ -164,7 +164,7 @@ describe('steps', () => {
       'write-file /opt/data/.hermes-svc/gateway.env',
     ])
     expect(staged.at(-3)).toBe('write-file /run/service/.gateway-default.hermes-svc/down')
-    expect(staged.at(-1)).toBe('put it in place as /run/service/gateway-default')
+    expect(staged.at(-1)).toBe('move the new slot to /run/service/gateway-default')
   })
 
   it('of a slot that is there are done in place', () => {

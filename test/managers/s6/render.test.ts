@@ -84,7 +84,7 @@ describe('the definition of a slot', () => {
       expect.stringMatching(/^--cpu-weight: /),
       expect.stringMatching(/^--nice: /),
     ])
-    expect(refused?.({keepAwake: true})).toMatch(/^--keep-awake: .* keep the machine itself awake$/)
+    expect(refused?.({keepAwake: true})).toMatch(/^--keep-awake: .* Keep the machine itself awake$/)
     expect(refused?.({nice: 5})).toBeUndefined()
   })
 })

@@ -495,7 +495,7 @@ describe('steps that change something', () => {
     }
   })
 
-  it.each(['start', 'restart'] as const)('forget earlier failures before a %s, and do not wait for it', (verb) => {
+  it.each(['start', 'restart'] as const)('reset the count of failures before a %s, and do not wait for it', (verb) => {
     const steps = systemdManager(new FakeHost(), 'user', USER).control[verb](SERVICE)
     expect(argvOf(steps)).toEqual([
       'systemctl --user reset-failed hermes-gateway.service',
@@ -505,7 +505,7 @@ describe('steps that change something', () => {
     expect(steps[1]).toMatchObject({as: USER})
   })
 
-  it('end a start that failed by force, and wait until it is gone', () => {
+  it('end a start that failed by force, and wait until the gateway has ended', () => {
     const steps = argvOf(systemdManager(new FakeHost(), 'user', USER).control.abort(SERVICE))
     expect(steps.slice(0, 3)).toEqual([
       'systemctl --user stop --no-block hermes-gateway.service',
@@ -679,7 +679,9 @@ describe('what an uninstall takes away', () => {
 
     it('is to leave it to one of them to end it', async () => {
       const {host, steps} = afterwards({[OTHER]: '', [OTHER_SETTINGS]: settings()})
-      expect(steps).toMatchObject([{kind: 'write-file', why: 'leave it to hermes-gateway-work.service to end lingering of user', as: USER}])
+      expect(steps).toMatchObject([
+        {kind: 'write-file', why: 'record that the uninstall of hermes-gateway-work.service ends lingering of user', as: USER},
+      ])
       await performSteps(host, steps, () => undefined)
       expect(host.texts()[OTHER_SETTINGS]).toBe(settings({turnedLingerOn: true}))
     })

@@ -5,23 +5,23 @@ import {DEFAULT_RESTART_POLICY, delayMs} from '../../../src/service/restart-poli
 import {policies} from '../../support/policies.js'
 
 const LIMIT =
-  'systemd counts every start, planned ones and those by hand too: with RestartSec=1s there are at most 11 in StartLimitIntervalSec=10s, ' +
-  'and StartLimitBurst=200 are allowed, so this unit never reaches the limit by itself.'
+  'systemd counts every start, also planned restarts and starts by hand. RestartSec=1s leads to at most 11 starts in StartLimitIntervalSec=10s, ' +
+  'and StartLimitBurst=200 allows that, so this unit never reaches the limit by itself.'
 
 describe('describePolicy', () => {
   it('does the arithmetic of the default policy', () => {
     expect(describePolicy(DEFAULT_RESTART_POLICY).join(' ')).toBe(
-      'Every end is followed by a restart 1 s later (RestartSec); a planned one waits no longer. ' +
-        'After failures in a row the start itself waits (ExecStartPre): 1, 2, 4, 8, 16, 32, 64 s, and 120 s from failure 8 on. ' +
-        'The cap is reached after 134 s of waiting; from then on that is at most 29 starts an hour, and the ' +
-        'gateway is back within 120 s of the cause being gone. 300 s up, or a stop, and the count is forgotten. ' +
+      'systemd restarts the gateway 1 s after every end (RestartSec). A planned restart does not wait longer. ' +
+        'After failures in a row, the start itself waits (ExecStartPre): 1, 2, 4, 8, 16, 32, 64 s, and 120 s from failure 8 on. ' +
+        'The wait is longest after 134 s in all: from then on there are at most 29 starts an hour, and the ' +
+        'gateway is back at most 120 s after the cause is gone. A stop, or 300 s of running, resets the count of failures. ' +
         LIMIT,
     )
   })
 
   it('says so when the first wait is the cap already', () => {
     expect(describePolicy({...DEFAULT_RESTART_POLICY, firstMs: 500, capMs: 500}).join(' ')).toContain(
-      'After a failure the start itself waits (ExecStartPre): 0.5 s each time.',
+      'After a failure, the start itself waits (ExecStartPre): 0.5 s each time.',
     )
   })
 
@@ -30,7 +30,7 @@ describe('describePolicy', () => {
     fc.assert(
       fc.property(policies, (policy) => {
         const [, pause, starts, interval, burst] =
-          /RestartSec=([\d.]+)s there are at most (\d+) in StartLimitIntervalSec=(\d+)s, and StartLimitBurst=(\d+)/.exec(
+          /RestartSec=([\d.]+)s leads to at most (\d+) starts in StartLimitIntervalSec=(\d+)s, and StartLimitBurst=(\d+)/.exec(
             limitComment(policy).join(' '),
           ) ?? []
         expect(Number(starts)).toBe(Math.floor(Number(interval) / Number(pause)) + 1)
