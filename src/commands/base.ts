@@ -11,8 +11,9 @@ import {type TargetFlags, withGivenFlags} from '../observe/place.js'
 import type {Host} from '../host/host.js'
 import {createNodeHost} from '../host/node-host.js'
 import {cancelledError, reportFailure, writeJson, writeLine} from '../ui/failure.js'
+import type {ApplyListener} from '../plan/apply.js'
 import {paintFor, type Paint} from '../ui/paint.js'
-import {during, progressOnStderr, type ProgressPlace} from '../ui/progress.js'
+import {during, progressOnStderr, type ProgressPlace, stepReporter} from '../ui/progress.js'
 import {didYouMean} from '../text/suggest.js'
 
 /** The same signal twice within this time is one wish. */
@@ -224,6 +225,12 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
   /** Where progress is shown. */
   protected get progressPlace(): ProgressPlace {
     return progressOnStderr(this.host, this.flags.verbose)
+  }
+
+  /** Shows there what a plan does; with --verbose each of its steps. */
+  protected async stepReporter(): Promise<ApplyListener> {
+    const paint = await paintFor(this.host.stderrIsTty, this.host.env)
+    return stepReporter(this.progressPlace, {paint, eachStep: this.flags.verbose})
   }
 
   /** Does what may take a while, and says so on stderr if it does. */

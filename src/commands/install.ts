@@ -27,6 +27,8 @@ If another tool has already written a unit for the gateway, hermes-svc keeps the
     force: Flags.boolean({description: 'replace files of hermes-svc even if they were edited by hand'}),
   }
 
+  protected override readonly nextCommands = ['status', 'logs -f']
+
   protected async execute(): Promise<CommandResult> {
     const request = {...definitionRequest(this.host, this.flags), timeoutMs: this.flags.timeout, force: this.flags.force}
     const target = await this.managedTarget('change')

@@ -1,5 +1,7 @@
 import {DEFAULT_WEDGE_WINDOW_MS} from '../observe/ask-loop.js'
-import {proveAll} from '../observe/look.js'
+import {type Observation, proveAll} from '../observe/look.js'
+import type {Target} from '../observe/where.js'
+import {residentBytes} from '../gateway/process.js'
 import {momentOf, onlineOf} from '../observe/online.js'
 import {onlineReport, report} from '../observe/report.js'
 import {ExitStatus} from '../errors.js'
@@ -23,7 +25,8 @@ export default class List extends ServiceCommand<typeof List> {
     const nowMs = this.host.monotonicMs()
     const reports = found.map(({target, seen}) => {
       const online = onlineReport(onlineOf(seen, momentOf(target.host, seen)))
-      return report(seen, target.manager, nowMs, servedBy(target), online)
+      const memoryBytes = memoryOf(target, seen)
+      return {...report(seen, target.manager, nowMs, servedBy(target), online), ...(memoryBytes === undefined ? {} : {memoryBytes})}
     })
     await prepareWidths(reports)
     for (const line of listText(reports, this.textWidth)) this.print(line)
@@ -31,4 +34,10 @@ export default class List extends ServiceCommand<typeof List> {
     for (const why of untold) this.note(`hermes-svc: ${why}`)
     return {exitStatus: untold.length > 0 ? ExitStatus.cannotTell : ExitStatus.ok, json: {services: reports}}
   }
+}
+
+/** The memory of all that the service runs, as its manager's control group counts it; else that of the gateway alone. */
+function memoryOf({host, manager}: Target, {manager: seen, verdict}: Observation): number | undefined {
+  const whole = manager.observer.memoryOf?.(seen)?.usedBytes
+  return whole ?? (verdict.pid === undefined ? undefined : residentBytes(host, verdict.pid))
 }

@@ -42,6 +42,8 @@ Ends with 0 only if the gateway runs under a new pid.`
     }),
   }
 
+  protected override readonly nextCommands = ['status', 'logs -f']
+
   protected execute(): Promise<CommandResult> {
     const {force, timeout, 'when-idle': whenIdle, 'wedge-window': wedgeWindowMs = DEFAULT_WEDGE_WINDOW_MS} = this.flags
     // The time is for what is waited for: once it has nothing in hand, its restart takes what it takes.

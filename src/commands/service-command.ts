@@ -4,6 +4,7 @@ import type {Command} from '@oclif/core/command'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {HostError} from '../host/host.js'
 import {change, type ChangeOptions} from '../lifecycle/change.js'
+import {ownCommand} from '../lifecycle/own-command.js'
 import {awaitOnline} from '../lifecycle/see-online.js'
 import {assess} from '../observe/assess.js'
 import type {OnlineReport, ServiceReport} from '../observe/report.js'
@@ -12,7 +13,6 @@ import {outcomeOf, type Plan} from '../plan/plan.js'
 import {listProfiles} from '../service/profile.js'
 import type {Annotation} from './annotations.js'
 import {cancelledError, writeDocument} from '../ui/failure.js'
-import {stepReporter} from '../ui/progress.js'
 import {didYouMean} from '../text/suggest.js'
 import {BaseCommand, type CommandResult, profileArgument} from './base.js'
 
@@ -119,7 +119,7 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
     const beganMs = this.host.monotonicMs()
     const options: ChangeOptions = {
       command,
-      listener: stepReporter(this.progressPlace),
+      listener: await this.stepReporter(),
       cancelled: () => signal.aborted,
       ...(confirm ? {confirm} : {}),
     }
@@ -134,7 +134,17 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
     const warnings = [...(plan.warnings ?? []), ...unnoted]
     const changed = applied.some((step) => step.changed)
     const online = plan.runs ? await this.comesOnline(target, {outcome, beganMs, isNew: applied.length > 0}) : null
+    if (applied.length > 0 && !this.isForAll && !online?.advice) await this.sayNext(target)
     return {exitStatus: ExitStatus.ok, json: {service: name, profile, dryRun: false, changed, outcome, online, warnings}, outcome}
+  }
+
+  /** What a person may want to type once a change is made, without the flags that name the service. */
+  protected readonly nextCommands: readonly string[] = []
+
+  private async sayNext(target: Target): Promise<void> {
+    if (this.nextCommands.length === 0 || this.flags.json) return
+    const {nextLines} = await import('../ui/status-text.js')
+    for (const line of nextLines(this.nextCommands.map((words) => ownCommand(target, words)))) this.note(line)
   }
 
   /** Says what somebody should know before a plan is applied. */
@@ -229,22 +239,23 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
   /** Waits until a gateway has nothing in hand, then works while it takes nothing more; until `release` is called, or it is done. */
   private async whileQuiet<T>(target: Target, limitMs: number, work: (release: () => void) => Promise<T>): Promise<T> {
     const {untilIdle} = await import('../lifecycle/when-idle.js')
-    const [signal, listener] = [this.cancelSignal, stepReporter(this.progressPlace)]
+    const [signal, listener] = [this.cancelSignal, await this.stepReporter()]
     const progress = (text: string) => {
       if (signal.aborted) {
         throw new ServiceError(`${cancelledError().message}; nothing was changed`, {code: 'cancelled', exitStatus: ExitStatus.cancelled})
       }
       listener.progress(text)
     }
-    const [why, beganMs] = [`wait until ${target.service.name} is idle`, this.host.monotonicMs()]
-    listener.begin(why)
+    const [words, beganMs] = [{why: `wait until ${target.service.name} is idle`}, this.host.monotonicMs()]
+    listener.begin(words)
     let outcome: 'done' | 'unchanged' | 'failed' = 'failed'
     let quiet
     try {
       quiet = await untilIdle(target, {limitMs, progress})
       outcome = quiet ? 'done' : 'unchanged'
     } finally {
-      listener.end(why, this.host.monotonicMs() - beganMs, outcome)
+      listener.end(words, this.host.monotonicMs() - beganMs, outcome)
+      listener.close()
     }
     const release = () => quiet?.release()
     try {

@@ -17,7 +17,7 @@ import {ownerOf} from '../setup/find.js'
 import type {Answer, Item, ItemId, Question} from '../setup/item.js'
 import {type Interviewer, settle, type Settled} from '../setup/settle.js'
 import {approvalOf, isApproved, planTasks, type Task} from '../setup/tasks.js'
-import {canAsk, confirmPlan, showPlans} from '../ui/confirm.js'
+import {canAsk, confirmPlan, confirmPlans} from '../ui/confirm.js'
 import {cancelledError, type Failure} from '../ui/failure.js'
 import {type Paint, paintFor} from '../ui/paint.js'
 import {didYouMean} from '../text/suggest.js'
@@ -193,12 +193,8 @@ With --yes, setup asks nothing and needs no terminal.`
   private async confirmAll(plans: readonly Plan[], isMoreToCome: boolean): Promise<void> {
     if (this.flags.yes || plans.length === 0) return
     this.note('')
-    await showPlans(this.host, plans)
-    if (isMoreToCome) this.note(LATER)
-    this.note('')
-    const {confirmed} = await import('../ui/prompt.js')
     try {
-      if (await confirmed(this.host, {signal: this.cancelSignal})) return
+      if (await confirmPlans(this.host, plans, {signal: this.cancelSignal, after: [...(isMoreToCome ? [LATER] : []), '']})) return
     } catch (error) {
       if (!isCancellation(error)) throw error
     }

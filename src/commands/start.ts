@@ -7,6 +7,8 @@ export default class Start extends ServiceCommand<typeof Start> {
   static override examples = ['<%= config.bin %> start', '<%= config.bin %> start --all']
   static override flags = {...allFlag, ...dryRunFlag, ...timeoutFlag}
 
+  protected override readonly nextCommands = ['status', 'logs -f']
+
   protected execute(): Promise<CommandResult> {
     return this.runForAll('start', (target) => planStart(target, {timeoutMs: this.flags.timeout}))
   }

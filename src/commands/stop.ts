@@ -17,6 +17,8 @@ export default class Stop extends ServiceCommand<typeof Stop> {
     'until-boot': Flags.boolean({description: 'stop the gateway only until the next boot, when it starts again'}),
   }
 
+  protected override readonly nextCommands = ['start']
+
   protected execute(): Promise<CommandResult> {
     const {force, 'until-boot': untilBoot, 'wedge-window': wedgeWindowMs = DEFAULT_WEDGE_WINDOW_MS} = this.flags
     return this.runForAll('stop', async (target) =>

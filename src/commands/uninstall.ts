@@ -11,6 +11,8 @@ export default class Uninstall extends ServiceCommand<typeof Uninstall> {
   static override examples = ['<%= config.bin %> uninstall', '<%= config.bin %> uninstall --dry-run']
   static override flags = {...allFlag, ...dryRunFlag, ...yesFlag, ...timeoutFlag}
 
+  protected override readonly nextCommands = ['install']
+
   protected execute(): Promise<CommandResult> {
     const makePlan = async (target: Target) => planUninstall(target, {timeoutMs: this.flags.timeout ?? (await stopBudgetMs(target))})
     return this.runForAll('uninstall', makePlan, {isAboutDefinition: true})

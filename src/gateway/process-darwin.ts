@@ -53,6 +53,12 @@ export function darwinName(host: Door, pid: number): string | undefined {
   return program === '' ? undefined : program.slice(program.lastIndexOf('/') + 1)
 }
 
+/** See `residentBytes`. ps(1) counts `rss` in KiB. */
+export function darwinResidentBytes(host: Door, pid: number): number | undefined {
+  const shown = ps(host, ['-o', 'rss=', '-p', String(pid)]).trim()
+  return /^\d+$/.test(shown) ? Number(shown) * 1024 : undefined
+}
+
 /** A row of ps with all that it tells of a process. */
 type Row = Omit<ProcessInfo, 'home' | 'isHomeHidden'>
 

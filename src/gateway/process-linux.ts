@@ -54,6 +54,12 @@ export function linuxParent(host: Door, pid: number): number | undefined {
   return parseStat(readIfAllowed(host, `/proc/${pid}/stat`))?.parentPid
 }
 
+/** See `residentBytes`. proc_pid_status(5): VmRSS, in KiB. */
+export function linuxResidentBytes(host: Door, pid: number): number | undefined {
+  const [, kibibytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readIfAllowed(host, `/proc/${pid}/status`) ?? '') ?? []
+  return kibibytes === undefined ? undefined : Number(kibibytes) * 1024
+}
+
 /** What a process calls itself (proc_pid_comm(5)). */
 export function linuxName(host: Door, pid: number): string | undefined {
   return readIfAllowed(host, `/proc/${pid}/comm`)?.trim()

@@ -1,7 +1,7 @@
 import type {ProcessInfo} from './process-info.js'
 import {type AccountHost, type Door, HostError} from '../host/host.js'
-import {darwinName, darwinParents, readDarwinProcesses} from './process-darwin.js'
-import {linuxEnvironment, linuxName, linuxParent, readLinuxProcess} from './process-linux.js'
+import {darwinName, darwinParents, darwinResidentBytes, readDarwinProcesses} from './process-darwin.js'
+import {linuxEnvironment, linuxName, linuxParent, linuxResidentBytes, readLinuxProcess} from './process-linux.js'
 
 export {isGatewayCommandLine, profileOfCommandLine} from './command-line.js'
 export {parseStat} from './process-linux.js'
@@ -47,6 +47,11 @@ export function environmentOf(userHost: AccountHost, pid: number): string[] {
 /** What a process or its program calls itself; undefined if that cannot be seen. */
 export function programName(host: Door, pid: number): string | undefined {
   return isDarwin(host) ? darwinName(host, pid) : linuxName(host, pid)
+}
+
+/** The memory that a process alone has now (resident set), in bytes; undefined if there is none of that pid, or nothing tells. */
+export function residentBytes(host: Door, pid: number): number | undefined {
+  return isDarwin(host) ? darwinResidentBytes(host, pid) : linuxResidentBytes(host, pid)
 }
 
 /** The command by which a person sees what keeps a process from ending. */

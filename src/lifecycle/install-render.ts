@@ -2,12 +2,13 @@ import {installerOf} from '../managers/installing.js'
 import {ownerDoor} from '../host/account-door.js'
 import {stateFile} from '../gateway/records.js'
 import {temporariesOf} from '../host/tolerant-read.js'
-import {plannedAnew, singleSteps, type Step} from '../plan/plan.js'
+import {inPhase, plannedAnew, singleSteps, type Step} from '../plan/plan.js'
 import {desiredStateFile} from '../service/desired-state.js'
 import type {Rendered} from './definition.js'
 import type {Decision, InstallFacts} from './install-decide.js'
 import {undoInstall} from './install-undo.js'
 import {recordIntent} from './intent.js'
+import {Phase} from './phase.js'
 import {markDue, restartIsDone} from './restart-due.js'
 import {sharedLock, sharedTick, under} from './shared.js'
 import type {Target} from '../observe/where.js'
@@ -60,23 +61,25 @@ export function installSteps(
     ...(isManagerDown ? [] : [...later, ...reload]),
   ]
   const former = seen.manager.settings
-  const tick = sharedTick(target, heartbeat.steps, {settings, former, force})
+  const tick = inPhase(Phase.heartbeat, [sharedTick(target, heartbeat.steps, {settings, former, force})])
   const linger = manager.linger
     ? [plannedAnew('have what the manager needs', () => installerOf(manager).prerequisites?.(service, settings) ?? [])]
     : []
-  const shared = [...changes, ...linger, ...definitionSteps, tick]
+  const shared = [...inPhase(Phase.write(manager), [...changes, ...linger, ...definitionSteps]), ...tick]
   return [
     // What this service wants of what it shares with others is known to them from when its settings are there.
     ...(singleSteps(shared).length > 0 ? under(sharedLock(target), shared) : []),
-    ...recordIntent(target, seen, desired, 'install', {untilBoot: staysDown}),
+    ...inPhase(Phase.record(desired), recordIntent(target, seen, desired, 'install', {untilBoot: staysDown})),
     ...undo.beforeEnabling,
-    ...(enable ? manager.control.enable(service) : []),
+    ...inPhase(Phase.enable, enable ? manager.control.enable(service) : []),
     ...undo.beforeStart,
-    ...(start ? manager.control.start(service) : []),
-    ...(restart ? manager.control.restart(service) : []),
-    ...(isInUse && !isPutOff ? remove : []),
-    ...(restart || (isDue && !isPutOff) ? [restartIsDone(target)] : []),
-    ...homeLeftovers(target),
+    ...inPhase(Phase.start, start ? manager.control.start(service) : []),
+    ...inPhase(Phase.restart, restart ? manager.control.restart(service) : []),
+    ...inPhase('Remove what is no longer needed', [
+      ...(isInUse && !isPutOff ? remove : []),
+      ...(restart || (isDue && !isPutOff) ? [restartIsDone(target)] : []),
+      ...homeLeftovers(target),
+    ]),
   ]
 }
 

@@ -7,7 +7,7 @@ import {hasOwnText} from '../managers/manager.js'
 import {askUnseen, type Observation, observeWith, requireVisible} from '../observe/look.js'
 import {servedBy} from '../observe/served.js'
 import {requireSameHome, type Target} from '../observe/where.js'
-import type {Plan, Step} from '../plan/plan.js'
+import {inPhase, type Plan, type Step} from '../plan/plan.js'
 import {isStoppedUntilBoot} from '../service/desired-state.js'
 import {proveGatewayCommand} from '../service/gateway-command.js'
 import {upstreamCommand} from '../service/upstream-command.js'
@@ -21,6 +21,7 @@ import {isFirstHomeOf, makeFirstHome} from './first-home.js'
 import {decide, type Decision, type InstallFacts, type InstallManner} from './install-decide.js'
 import {installSteps} from './install-render.js'
 import {notifySteps} from './notify-change.js'
+import {Phase} from './phase.js'
 import {requireNoOrphan, requireUsableDefinition} from './start.js'
 import {waitUntilUp} from './wait.js'
 
@@ -63,8 +64,7 @@ export async function weighInstall(target: Target, request: InstallRequest): Pro
   const facts = factsOf(target, rendered, whileDown !== undefined)
   const decision = decide(facts, request)
   const steps = [
-    ...(isHomeNew ? [makeFirstHome(target)] : []),
-    ...notifySteps(target, request.notify),
+    ...inPhase('Prepare the home', [...(isHomeNew ? [makeFirstHome(target)] : []), ...notifySteps(target, request.notify)]),
     ...installSteps(target, rendered, facts, decision),
   ]
   return {rendered, facts, decision, isAdopted: isOfAnotherTool(target, seen), steps}
@@ -99,6 +99,7 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
     steps,
     ...(start || restart
       ? {
+          verifyPhase: Phase.up,
           verify: async (progress) => {
             const timeoutMs = request.timeoutMs ?? (restart ? await restartBudgetMs(target) : START_TIMEOUT_MS)
             const deadlineMs = request.timeoutMs === undefined ? Infinity : target.host.monotonicMs() + timeoutMs

@@ -5,6 +5,7 @@ import {
   type AppliedStep,
   committing,
   failingLate,
+  inPhase,
   isFailure,
   onUndo,
   type Plan,
@@ -20,6 +21,7 @@ import {recordIntent} from './intent.js'
 import {ownCommand} from './own-command.js'
 import {ANSWER_MS, endSteps, gatewayProcess, hasEndedAsked, KILL_MS, ladder, type LadderTimes, TERMINATE_MS} from './ladder.js'
 import {type Observation, observe, prove, requireVisible} from '../observe/look.js'
+import {Phase} from './phase.js'
 import {restartIsDoneIfDue} from './restart-due.js'
 import {restoredTick} from './shared.js'
 import type {GatewayProcess} from '../gateway/signal-gateway.js'
@@ -74,11 +76,11 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
     ...options.times,
   }
   const head: Step[] = [
-    ...recordIntent(target, seen, 'running', 'restart', {isBeside: true}),
+    ...inPhase(Phase.record('running'), recordIntent(target, seen, 'running', 'restart', {isBeside: true})),
     ...(seen.manager.enabled === false
-      ? [...onUndo(manager.control.disable(service)), ...failingLate(manager.control.enable(service))]
+      ? inPhase(Phase.enable, [...onUndo(manager.control.disable(service)), ...failingLate(manager.control.enable(service))])
       : []),
-    ...(await restoredTick(target, seen.manager)),
+    ...inPhase(Phase.heartbeat, await restoredTick(target, seen.manager)),
   ]
   const gateway = gatewayProcess(seen.gateway, seen.verdict.pid)
   const title = `restart ${service.name}`
@@ -102,8 +104,11 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
     steps: [
       ...head,
       ...committing([...rungs, ...comeBack(target, seen, {gateway, rungs, force: options.force, deadlineMs})]),
-      ...companions.flatMap((process) => endSteps(target, process)).map((step) => ({...step, mayFail: true})),
-      ...restartIsDoneIfDue(target),
+      ...inPhase(
+        'End what the former gateway has left running',
+        companions.flatMap((process) => endSteps(target, process)).map((step) => ({...step, mayFail: true})),
+      ),
+      ...inPhase(Phase.restart, restartIsDoneIfDue(target)),
     ],
     lasts: true,
     runs: true,
@@ -130,6 +135,7 @@ function comeBack(target: Target, seen: Observation, {gateway, rungs, force, dea
   const isManagers = gateway !== undefined && isAsked && seen.supervised !== false && !readsByRestart
   const byManager: Step = {
     kind: 'wait-until',
+    phase: Phase.up,
     why: `wait until ${manager.title} has started it again by itself`,
     limitMs: START_MS,
     onlyIf: {when: 'it has ended because it was asked to', holds: (before) => isManagers && hasEndedAsked(before, gateway)},
@@ -154,6 +160,7 @@ function comeBack(target: Target, seen: Observation, {gateway, rungs, force, dea
   )
   const forget: Step = {
     kind: 'remove-file',
+    phase: Phase.restart,
     why: 'forget how often it was started',
     path: startsFile(service.profile.home),
     forGood: true,
@@ -163,9 +170,10 @@ function comeBack(target: Target, seen: Observation, {gateway, rungs, force, dea
     // Otherwise it would sleep for a storm of starts that somebody has an end to.
     ...(force ? [forget] : []),
     ...(isManagers ? [byManager] : []),
-    ...(isHeldBack ? [] : [{...restart, ...(isManagers ? {onlyIf: notBack} : {})}]),
+    ...(isHeldBack ? [] : [{...restart, phase: Phase.restart, ...(isManagers ? {onlyIf: notBack} : {})}]),
     {
       kind: 'wait-until',
+      phase: Phase.up,
       why: isHeldBack ? 'wait until its own brake lets it start' : 'wait until it runs under a new pid',
       limitMs: isHeldBack ? undefined : START_MS,
       ...(isManagers ? {onlyIf: notBack} : {}),

@@ -1,10 +1,11 @@
 import {ExitStatus, ServiceError} from '../errors.js'
-import {failingLate, onUndo, type Plan} from '../plan/plan.js'
+import {failingLate, inPhase, onUndo, type Plan} from '../plan/plan.js'
 import {startWarnings} from './before-restart.js'
 import {howToBegin} from './first-contact.js'
 import {recordIntent} from './intent.js'
 import {observe, type Observation, askUnseen, requireVisible} from '../observe/look.js'
 import {ownCommand} from './own-command.js'
+import {Phase} from './phase.js'
 import {restartIsDoneIfDue} from './restart-due.js'
 import {restoredTick} from './shared.js'
 import {requireSameHome, type Target} from '../observe/where.js'
@@ -32,13 +33,15 @@ export async function planStart(target: Target, options: {timeoutMs: number | un
   // A start that waits after failures goes on waiting when it is started once more; a restart calls the wait off.
   const start = isComing ? [] : seen.manager.activity === 'waiting' ? manager.control.restart(service) : manager.control.start(service)
   const steps = [
-    ...intent,
-    ...enable,
-    ...(await restoredTick(target, seen.manager)),
-    // The gateway would be started twice.
-    ...(start.length > 0 ? (manager.control.callOffRestart?.(service) ?? []) : []),
-    ...start,
-    ...(start.length > 0 ? restartIsDoneIfDue(target) : []),
+    ...inPhase(Phase.record('running'), intent),
+    ...inPhase(Phase.enable, enable),
+    ...inPhase(Phase.heartbeat, await restoredTick(target, seen.manager)),
+    ...inPhase(Phase.start, [
+      // The gateway would be started twice.
+      ...(start.length > 0 ? (manager.control.callOffRestart?.(service) ?? []) : []),
+      ...start,
+      ...(start.length > 0 ? restartIsDoneIfDue(target) : []),
+    ]),
   ]
   if (up && steps.length === 0) {
     const outcome = `${service.name} is running already (pid ${verdict.pid}); nothing was changed`
@@ -48,6 +51,7 @@ export async function planStart(target: Target, options: {timeoutMs: number | un
     title: `start ${service.name}`,
     warnings: up ? [] : await startWarnings(target, seen),
     steps,
+    verifyPhase: Phase.up,
     verify: async (progress) => {
       const {timeoutMs = START_MS} = options
       const deadlineMs = options.timeoutMs === undefined ? Infinity : target.host.monotonicMs() + timeoutMs

@@ -1,11 +1,12 @@
 import {type DesiredState} from '../gateway/contract.js'
 import {performSteps} from '../plan/perform.js'
-import {committing, failingLate, onUndo, type Plan, type Progress, type SignalStep} from '../plan/plan.js'
+import {committing, failingLate, inPhase, onUndo, type Plan, type Progress, type SignalStep} from '../plan/plan.js'
 import {companionsOf, companionsText} from './companions.js'
 import {isInsideGateway, requireManaged} from './inside.js'
 import {mirrorIntent, recordIntent} from './intent.js'
 import {gatewayProcess, KILL_MS, ladder, TERMINATE_MS} from './ladder.js'
 import {type Observation, askUnseen, isUnseen, prove, requireVisible} from '../observe/look.js'
+import {Phase} from './phase.js'
 import {requireInstalled} from './start.js'
 import type {Target} from '../observe/where.js'
 import {waitUntilDown} from './wait.js'
@@ -34,21 +35,24 @@ export async function planStop(target: Target, options: StopOptions): Promise<Pl
   if (isDown) requireVisible(target, seen)
   const desired = options.untilBoot ? lastingIntent(seen) : 'stopped'
   const intent = desired
-    ? recordIntent(target, seen, desired, options.untilBoot ? 'stop --until-boot' : 'stop', {
-        untilBoot: desired === 'running',
-        isBeside: true,
-      })
+    ? inPhase(
+        Phase.record(desired),
+        recordIntent(target, seen, desired, options.untilBoot ? 'stop --until-boot' : 'stop', {
+          untilBoot: desired === 'running',
+          isBeside: true,
+        }),
+      )
     : []
   const disable =
     seen.manager.enabled && !options.untilBoot
-      ? [...onUndo(manager.control.enable(service)), ...failingLate(manager.control.disable(service))]
+      ? inPhase(Phase.disable, [...onUndo(manager.control.enable(service)), ...failingLate(manager.control.disable(service))])
       : []
   const title = `stop ${service.name}`
   if (seen.verdict.pid !== undefined && isInsideGateway(host, seen.verdict.pid)) {
     requireManaged(target, seen, 'stop')
     return {
       title,
-      steps: [...intent, ...disable, ...manager.control.stop(service)],
+      steps: [...intent, ...disable, ...inPhase(Phase.stop, manager.control.stop(service))],
       lasts: true,
       outcome: `${manager.title} was told to stop ${service.name}, which also ends this command: it runs inside`,
     }
@@ -56,13 +60,13 @@ export async function planStop(target: Target, options: StopOptions): Promise<Pl
   const steps = [
     ...intent,
     ...disable,
-    ...(isDown ? [] : [...manager.control.stop(service), ...committing(endOthers(target, seen, options))]),
+    ...(isDown ? [] : [...inPhase(Phase.stop, manager.control.stop(service)), ...committing(endOthers(target, seen, options))]),
   ]
   const companions = companionsOf(target, seen)
   return {
     title,
     steps,
-    ...(isDown ? {} : {verify: (progress) => seeItGone(target, {...options, desired}, progress)}),
+    ...(isDown ? {} : {verifyPhase: Phase.down, verify: (progress) => seeItGone(target, {...options, desired}, progress)}),
     lasts: true,
     outcome: () => {
       const what = `${service.name} is stopped${howLong(seen, options)}`

@@ -1,10 +1,11 @@
 import {installerOf} from '../managers/installing.js'
 import {prove} from '../observe/look.js'
 import {ownerDoor} from '../host/account-door.js'
-import {type Plan, singleSteps} from '../plan/plan.js'
+import {inPhase, type Plan, singleSteps, type Step} from '../plan/plan.js'
 import {desiredStateFile} from '../service/desired-state.js'
 import {takeBackShared, undoUninstall} from './install-undo.js'
 import {forgetNotify} from './notify-change.js'
+import {Phase} from './phase.js'
 import {endOthers, isAboutToRestart} from './stop.js'
 import {forgetLastGood} from './last-good-change.js'
 import {sharedLock, sharedTick, under} from './shared.js'
@@ -36,29 +37,37 @@ export async function planUninstall(target: Target, options: {timeoutMs: number}
   if (isOurs && isInstalled) {
     if (!isDown) {
       const {timeoutMs} = options
-      steps.push(...manager.control.stop(service), ...endOthers(target, seen, {timeoutMs, force: false}), {
+      const gone: Step = {
         kind: 'wait-until',
         why: 'wait until the gateway is gone',
         limitMs: timeoutMs,
         until: async (progress) => (await waitUntilDown(target, {timeoutMs, progress})) !== undefined,
-      })
+      }
+      const end = [...manager.control.stop(service), ...endOthers(target, seen, {timeoutMs, force: false}), gone]
+      steps.push(...inPhase(Phase.stop, end))
     }
-    if (seen.manager.enabled) steps.push(...manager.control.disable(service))
     // A unit that failed would stay known to the manager without its file.
-    steps.push(...manager.control.settle(service))
+    const quiet = [...(seen.manager.enabled ? manager.control.disable(service) : []), ...manager.control.settle(service)]
+    steps.push(...inPhase(Phase.disable, quiet))
   }
   // They hold what is secret of the configuration.
-  if (isInstalled) steps.push(...forgetLastGood(target))
+  if (isInstalled) steps.push(...inPhase(Phase.remove(manager), forgetLastGood(target)))
   const {settings: former} = seen.manager
   const tick = (await manager.tick.heartbeat(service, undefined)).steps
   const own = files.filter((step) => !last.includes(step))
+  const remove = Phase.remove(manager)
   // Others may come and go meanwhile: who wants what is asked under one lock with the removal of the record of what this one wanted.
-  const shared = [sharedTick(target, tick, {settings: undefined, former}), ...own, ...reload, takeBackShared(target, seen.manager), ...last]
+  const shared = [
+    ...inPhase(Phase.noHeartbeat, [sharedTick(target, tick, {settings: undefined, former})]),
+    ...inPhase(remove, [...own, ...reload, takeBackShared(target, seen.manager), ...last]),
+  ]
   if (singleSteps(shared).length > 0) steps.push(...under(sharedLock(target), shared))
-  if (userHost.lstat(record))
-    steps.push({kind: 'remove-file', why: 'remove the record of the desired state', path: record, as: service.account})
+  if (userHost.lstat(record)) {
+    const why = 'remove the record of the desired state'
+    steps.push({kind: 'remove-file', why, path: record, as: service.account, phase: remove})
+  }
   // Targets are secrets that nothing uses any more.
-  if (isInstalled) steps.push(...forgetNotify(target))
+  if (isInstalled) steps.push(...inPhase(remove, forgetNotify(target)))
   return {
     title: `uninstall ${service.name} (${manager.title})`,
     steps,

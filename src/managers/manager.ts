@@ -378,6 +378,8 @@ export interface Observer {
 
 /** The files that make a service: as they should be, and what they say as they are. */
 export interface Definition {
+  /** What people call it, after "the". */
+  readonly noun: string
   /** The rendered definition that a service with these settings gets on this machine. */
   render(service: Service, settings: ServiceSettings, environment: ReadonlyMap<string, string>): Promise<DefinitionFile[]>
   /** Why a service here cannot have these, and what to do instead: one sentence that begins with the flag. Absent where it can have all of them. */

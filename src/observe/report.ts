@@ -57,6 +57,8 @@ export interface ServiceReport {
   readonly lastExit: {readonly how: string; readonly status: number} | null
   /** How it last ended; only `status` looks for it. Absent where the journal does not tell. */
   readonly lastEnd?: LastEnd
+  /** What the service has of the memory; only `list` looks for it. Absent where no gateway runs, or nothing tells. */
+  readonly memoryBytes?: number
   readonly servedBy: string | null
   readonly online: OnlineReport
   /** Why the last boot of its container had it started or kept down; absent where no boot decides that. */

@@ -2,14 +2,19 @@ import {ExitStatus, ServiceError} from '../errors.js'
 import {adviceFor} from '../host/advice.js'
 import {type HeldLock, type Host, HostError} from '../host/host.js'
 import {type NoteUndo, perform, performSteps} from './perform.js'
-import {type AppliedStep, outcomeOf, type Plan, type Progress, type SharedLock, type Step} from './plan.js'
+import {type AppliedStep, inPhase, outcomeOf, type Plan, type Progress, type SharedLock, type Step} from './plan.js'
 
 /** Told while a plan runs; none of these may throw. */
 export interface ApplyListener {
-  readonly begin: (why: string) => void
+  readonly begin: (step: StepWords) => void
   readonly progress: Progress
-  readonly end: (why: string, durationMs: number, outcome: 'done' | 'unchanged' | 'failed') => void
+  readonly end: (step: StepWords, durationMs: number, outcome: 'done' | 'unchanged' | 'failed') => void
+  /** No step comes any more. */
+  readonly close: () => void
 }
+
+/** What is said of a step: what it is for, and the part of the plan that it belongs to. */
+export type StepWords = Pick<Step, 'why' | 'phase'>
 
 /** Thrown when a plan did not reach its outcome and was undone; `leftovers` names what could not be. */
 export class PlanFailed extends ServiceError {
@@ -75,17 +80,17 @@ export async function applyPlan(host: Host, plan: Plan, listener: ApplyListener,
       undos.length = 0
     }
     if (plan.verify) {
-      const why = 'check that it worked'
+      const words = {why: 'check that it worked', phase: plan.verifyPhase}
       const startMs = host.monotonicMs()
       isVerifying = true
-      listener.begin(why)
+      listener.begin(words)
       try {
         await plan.verify(told.progress)
       } catch (error) {
-        listener.end(why, host.monotonicMs() - startMs, 'failed')
-        throw foreseen(error, why)
+        listener.end(words, host.monotonicMs() - startMs, 'failed')
+        throw foreseen(error, words.why)
       }
-      listener.end(why, host.monotonicMs() - startMs, 'done')
+      listener.end(words, host.monotonicMs() - startMs, 'done')
     }
   } catch (error) {
     const leftovers = await undoAll(undos, listener, locks)
@@ -99,6 +104,7 @@ export async function applyPlan(host: Host, plan: Plan, listener: ApplyListener,
         : undone(plan, error, leftovers, isVerifying)
     throw new PlanFailed(reason, applied, leftovers)
   } finally {
+    listener.close()
     await locks.letGo()
   }
   if (late.length > 0) throw new PlanFailed(inPart(plan, late), applied, [])
@@ -166,17 +172,21 @@ async function applyStep(host: Host, step: Step, listener: ApplyListener, made: 
   const undo: NoteUndo = (what, run) =>
     void made.undos.push({why: what, under, run: (progress) => Promise.resolve(run(progress)).then(() => [])})
   const startMs = host.monotonicMs()
-  listener.begin(why)
+  listener.begin(step)
   try {
     const result = await perform(host, step, listener.progress, undo, made.applied)
     const durationMs = host.monotonicMs() - startMs
     // A wait that was worth it has come to something, though nothing was changed by it.
-    listener.end(why, durationMs, result.changed || (step.kind === 'wait-until' && result.came) ? 'done' : 'unchanged')
+    listener.end(step, durationMs, result.changed || (step.kind === 'wait-until' && result.came) ? 'done' : 'unchanged')
     made.applied.push({step, durationMs, ...result})
   } catch (error) {
-    listener.end(why, host.monotonicMs() - startMs, 'failed')
+    listener.end(step, host.monotonicMs() - startMs, 'failed')
     throw foreseen(error, why)
   }
+}
+
+function inPhaseOf({phase}: Step, steps: readonly Step[]): readonly Step[] {
+  return phase === undefined ? steps : inPhase(phase, steps)
 }
 
 /**
@@ -196,7 +206,7 @@ async function applyShared(host: Host, step: Shared, listener: ApplyListener, {u
       return []
     },
   })
-  for (const one of await step.again()) await applyStep(host, one, listener, {undos: own, applied})
+  for (const one of inPhaseOf(step, await step.again())) await applyStep(host, one, listener, {undos: own, applied})
 }
 
 /** A system call that failed is foreseeable: a full disk, a missing right. */
@@ -209,8 +219,8 @@ type Shared = Extract<Step, {kind: 'shared'}>
 
 async function undoAll(undos: readonly Undo[], listener: ApplyListener, locks: Locks): Promise<string[]> {
   if (undos.length === 0) return []
-  const why = 'undo the changes made so far'
-  listener.begin(why)
+  const words = {why: 'undo the changes'}
+  listener.begin(words)
   const leftovers = await runUndos(undos, listener.progress, async (under) => {
     try {
       await locks.hold(under, listener.progress)
@@ -220,7 +230,7 @@ async function undoAll(undos: readonly Undo[], listener: ApplyListener, locks: L
     }
   })
   // It is said by the failure that this was for.
-  listener.end(why, 0, 'unchanged')
+  listener.end(words, 0, 'unchanged')
   return leftovers
 }
 

@@ -21,6 +21,8 @@ export interface Condition {
 interface StepHead {
   /** What it is for, one short sentence in the imperative; shown by --dry-run and as progress. */
   readonly why: string
+  /** The part of the plan that it belongs to, in the imperative: steps in a row with the same one are one line of progress. */
+  readonly phase?: string | undefined
   /** The account whose ids it is done with; undefined: our own. */
   readonly as?: Account | undefined
   /** The lock under which it is done, and undone; steps in a row that have the same one are done without letting go of it. */
@@ -175,6 +177,11 @@ export function onUndo(steps: readonly Step[]): Step[] {
   return steps.toReversed().map((run) => ({kind: 'on-undo', why: `if a later step fails: ${run.why}`, run}))
 }
 
+/** The same steps as one part of the plan, as people see it; those that belong to one already stay in it. */
+export function inPhase(phase: string, steps: readonly Step[]): Step[] {
+  return steps.map((step) => ({...step, phase: step.phase ?? phase}))
+}
+
 /** The same steps, whose failure ends nothing and makes the command fail at its end. */
 export function failingLate(steps: readonly Step[]): Step[] {
   return steps.map((step) => ({...step, failsLate: true}))
@@ -188,7 +195,9 @@ export function committing([first, ...others]: readonly Step[]): Step[] {
 /** Each step by itself, those of shared ones too, as far as can be told before. */
 export function singleSteps(steps: readonly Step[]): Exclude<Step, SharedStep>[] {
   return steps.flatMap((step) =>
-    step.kind === 'shared' ? singleSteps(step.steps).map((one) => ({...one, onlyIf: one.onlyIf ?? step.onlyIf})) : [step],
+    step.kind === 'shared'
+      ? singleSteps(step.steps).map((one) => ({...one, onlyIf: one.onlyIf ?? step.onlyIf, phase: one.phase ?? step.phase}))
+      : [step],
   )
 }
 
@@ -226,6 +235,8 @@ export interface Plan {
   readonly steps: readonly Step[]
   /** Waits until the outcome is seen; throws if it does not come. A failure undoes the steps, unless `lasts`. */
   readonly verify?: (progress: Progress) => Promise<void>
+  /** What that waits for, as a phase of its own; undefined: no plan in particular. */
+  readonly verifyPhase?: string
   /** What all steps together did stands, also if its outcome does not come: it was wished for, and the manager goes on working on it. */
   readonly lasts?: boolean
   /** What is so after all of it was undone, and what to type then; undefined where the failure says all. */

@@ -54,9 +54,9 @@ export function isApproved(plan: Plan, approved: ReadonlySet<string>): boolean {
   return shownSteps(plan).every((step) => approved.has(fingerprint(step)))
 }
 
-/** All of a step but the moment at which it was planned, which some files record. */
+/** All of a step but its phase, and the moment at which it was planned, which some files record. */
 function fingerprint(step: Step): string {
-  return JSON.stringify(step).replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '')
+  return JSON.stringify({...step, phase: undefined}).replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '')
 }
 
 /** Without what happens only if something fails. */

@@ -117,3 +117,8 @@ export function inWords(ms: number): string {
   if (sec < 120) return `${sec} s`
   return sec < 7200 ? `${Math.round(sec / 60)} min` : sec < 172_800 ? `${Math.round(sec / 3600)} h` : `${Math.round(sec / 86_400)} days`
 }
+
+/** A phrase as the beginning of a line: with a capital letter, unless it begins with a path, a command or a number. */
+export function sentence(phrase: string): string {
+  return /^[a-z]+(?:[ ,]|$)/.test(phrase) ? phrase.charAt(0).toUpperCase() + phrase.slice(1) : phrase
+}

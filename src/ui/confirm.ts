@@ -20,16 +20,22 @@ export async function confirmPlan(host: Host, plan: Plan, yes: boolean): Promise
       'or with --dry-run, which shows what it would do',
     ])
   }
-  await showPlans(host, [plan])
-  const {confirmed} = await import('./prompt.js')
-  return confirmed(host)
+  return confirmPlans(host, [plan])
 }
 
-/** Longer new files are shown by --dry-run alone: the rest of the plan would scroll away. */
-const LONGEST_NEW_LINES = 60
+/** Shows plans in brief on stderr and asks whether they are to be applied; who asks for it sees every step and file first. Ctrl-C ends the command (130). */
+export async function confirmPlans(host: Host, plans: readonly Plan[], {signal, after = []}: ConfirmOptions = {}): Promise<boolean> {
+  const {planSummary, planText} = await import('./plan-text.js')
+  const {confirmed} = await import('./prompt.js')
+  for (const line of [...plans.flatMap((plan) => planSummary(host, plan)), ...after]) writeLine('stderr', line)
+  const showAll = async () => {
+    for (const plan of plans) for (const line of await planText(host, plan)) writeLine('stderr', line)
+  }
+  return confirmed(host, showAll, signal ? {signal} : {})
+}
 
-/** Shows what would be done, on stderr. */
-export async function showPlans(host: Host, plans: readonly Plan[]): Promise<void> {
-  const {planText} = await import('./plan-text.js')
-  for (const plan of plans) for (const line of await planText(host, plan, LONGEST_NEW_LINES)) writeLine('stderr', line)
+interface ConfirmOptions {
+  readonly signal?: AbortSignal
+  /** Lines that are said after the plans. */
+  readonly after?: readonly string[]
 }

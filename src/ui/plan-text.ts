@@ -1,18 +1,46 @@
 import {ownerDoor} from '../host/account-door.js'
 import type {Account, Host} from '../host/host.js'
 import {outcomeOf, type Plan, singleSteps, type Step} from '../plan/plan.js'
+import {sentence} from '../text/layout.js'
 
-/**
- * A plan as --dry-run prints it: each step, and for each file what would change in it. Secrets are never shown. `longestNew`: of a new file
- * with more lines than these only that it is new.
- */
-export async function planText(host: Host, plan: Plan, longestNew = Infinity): Promise<string[]> {
+/** A plan in brief: its phases with how many files each touches, and the steps that belong to none. */
+export function planSummary(host: Host, plan: Plan): string[] {
+  if (plan.steps.length === 0) return [outcomeOf(plan)]
+  const parts: {readonly words: string; readonly steps: ShownStep[]}[] = []
+  for (const step of shownSteps(plan)) {
+    const words = step.phase ?? sentence(step.why)
+    const last = parts.at(-1)
+    if (last?.words === words) last.steps.push(step)
+    else parts.push({words, steps: [step]})
+  }
+  const verify = plan.verify && plan.verifyPhase !== undefined ? [plan.verifyPhase] : []
+  return [
+    `Would ${plan.title}:`,
+    ...[...parts.map(({words, steps}) => words + filesText(host, steps)), ...verify].map((line) => `  ${line}`),
+  ]
+}
+
+/** ` (2 new files, 1 changed)`; nothing where no file is written or removed. */
+function filesText(host: Host, steps: readonly ShownStep[]): string {
+  const written = steps.filter((step) => step.kind === 'write-file')
+  const fresh = written.filter((file) => ownerDoor(host, file.as).lstat(file.path) === undefined).length
+  const [changed, removed] = [written.length - fresh, steps.filter(({kind}) => kind === 'remove-file').length]
+  const counted = [
+    [fresh, 'new'],
+    [changed, 'changed'],
+    [removed, 'removed'],
+  ].flatMap(([count, what]) => (count === 0 ? [] : [`${count} ${what}`]))
+  return counted.length === 0 ? '' : ` (files: ${counted.join(', ')})`
+}
+
+/** A plan as --dry-run prints it: each step, and for each file what would change in it. Secrets are never shown. */
+export async function planText(host: Host, plan: Plan): Promise<string[]> {
   if (plan.steps.length === 0) return [outcomeOf(plan)]
   const lines = [`Would ${plan.title}:`]
   for (const step of shownSteps(plan)) {
-    lines.push(`  ${step.why}`)
+    lines.push(`  ${sentence(step.why)}`)
     lines.push(...howText(step).map((line) => `      ${line}`))
-    if (step.kind === 'write-file') lines.push(...(await briefDiff(host, step, longestNew)).map((line) => `      ${line}`))
+    if (step.kind === 'write-file') lines.push(...(await fileDiff(host, step)).map((line) => `      ${line}`))
   }
   return lines
 }
@@ -69,14 +97,6 @@ export async function fileDiff(host: Host, file: WantedFile): Promise<string[]> 
   const mode = ownerDoor(host, file.as).lstat(file.path)?.mode
   const modeLine = mode === undefined || mode === file.mode ? [] : [`(mode ${octal(mode)} of ${file.path} becomes ${octal(file.mode)})`]
   return [...modeLine, ...(await textDiff(host, file))]
-}
-
-async function briefDiff(host: Host, file: WantedFile, longestNew: number): Promise<string[]> {
-  const diff = await fileDiff(host, file)
-  const lines = file.text.split('\n').length - 1
-  return lines > longestNew && ownerDoor(host, file.as).lstat(file.path) === undefined
-    ? [`(new, ${lines} lines; --dry-run shows them)`]
-    : diff
 }
 
 /** Lines of a file that differ and are shown; one of ours has some hundred. */

@@ -1,14 +1,17 @@
 import type {Host} from '../host/host.js'
 import {writeText} from '../host/stdio.js'
 import type {ApplyListener} from '../plan/apply.js'
-import {duration, truncated} from '../text/layout.js'
+import {duration, sentence, truncated} from '../text/layout.js'
 import {visible, writable} from '../text/visible.js'
+import {NO_PAINT, type Paint} from './paint.js'
 
 /** Without a terminal, what is being waited for is said this often. */
 const QUIET_EVERY_MS = 5000
 const SHOW_TIME_FROM_MS = 500
 /** A line that is rewritten tells the time this often. */
 const REWRITE_EVERY_MS = 500
+const DONE = '✓'
+const FAILED = '✗'
 const CLEAR_LINE = '\r\u001b[K'
 
 /** Where progress is shown. */
@@ -33,17 +36,49 @@ export function progressOnStderr(host: Host, isShared: boolean): ProgressPlace {
   }
 }
 
-/** Shows a plan's steps as they are done, and what is being waited for, with the time that it has taken so far. */
-export function stepReporter(place: ProgressPlace): ApplyListener {
+/** How a plan is shown while it is applied. */
+export interface ReporterOptions {
+  readonly paint?: Paint
+  /** Each step has a line of its own, before that of its phase. */
+  readonly eachStep?: boolean
+}
+
+/**
+ * Shows a plan while it is applied: a line with the elapsed time for each phase that changed something, and for each such step without a phase. What is
+ * done right now stands in a line that goes away.
+ */
+export function stepReporter(place: ProgressPlace, {paint = NO_PAINT, eachStep = false}: ReporterOptions = {}): ApplyListener {
   const wait = new WaitLine(place)
+  let current: {readonly phase: string; readonly beganMs: number; endedMs: number; hasChanged: boolean} | undefined
+  const say = (text: string) => place.write(`${writable(text)}\n`)
+  const sayDone = (what: string, ms: number) => say(`${paint.good(DONE)} ${what} (${duration(ms)})`)
+  const closePhase = () => {
+    if (current?.hasChanged) sayDone(current.phase, current.endedMs - current.beganMs)
+    current = undefined
+  }
   return {
-    begin: (why) => wait.begin(why, 0),
-    progress: (text) => wait.change(text),
-    end: (why, durationMs, outcome) => {
-      wait.end()
-      if (outcome === 'unchanged') return
-      place.write(`${writable(`  ${outcome === 'done' ? 'done' : 'FAILED'}  ${why}${timeText(durationMs)}`)}\n`)
+    begin: ({why, phase}) => {
+      if (current?.phase !== phase) closePhase()
+      const nowMs = place.nowMs()
+      if (phase !== undefined) current ??= {phase, beganMs: nowMs, endedMs: nowMs, hasChanged: false}
+      wait.begin(phase ?? sentence(why), 0, current?.beganMs)
     },
+    progress: (text) => wait.change(current ? `${current.phase}: ${text}` : text),
+    end: ({why}, durationMs, outcome) => {
+      wait.end()
+      if (outcome === 'failed') {
+        const isPart = current && sentence(why) !== current.phase
+        say(paint.bad(`${FAILED} failed: ${isPart ? `${current?.phase}: ${why}` : sentence(why)} (${duration(durationMs)})`))
+        current = undefined
+      } else if (outcome === 'done') {
+        if (current) {
+          current.endedMs = place.nowMs()
+          current.hasChanged = true
+          if (eachStep) say(`  - ${why}${timeText(durationMs)}`)
+        } else sayDone(sentence(why), durationMs)
+      }
+    },
+    close: closePhase,
   }
 }
 
@@ -70,10 +105,11 @@ class WaitLine {
     this.saidMs = this.beganMs = place.nowMs()
   }
 
-  /** `afterMs`: shown only once it has taken that long. */
-  begin(text: string, afterMs: number): void {
+  /** `afterMs`: shown only once it has taken that long; `sinceMs`: from when the time is told. */
+  begin(text: string, afterMs: number, sinceMs = this.place.nowMs()): void {
     this.text = visible(text)
-    this.saidMs = this.beganMs = this.place.nowMs()
+    this.beganMs = sinceMs
+    this.saidMs = this.place.nowMs()
     if (this.place.isTty && afterMs === 0) this.show()
     clearInterval(this.timer)
     this.timer = setInterval(() => this.show(), REWRITE_EVERY_MS)
@@ -94,7 +130,7 @@ class WaitLine {
 
   private show(): void {
     const {place} = this
-    const line = `  …  ${this.text}${timeText(place.nowMs() - this.beganMs)}`
+    const line = `… ${this.text}${timeText(place.nowMs() - this.beganMs)}`
     if (place.isTty) {
       // A line that is broken could not be taken back.
       place.write(CLEAR_LINE + (place.columns === undefined ? line : truncated(line, place.columns - 1)))

@@ -13,16 +13,45 @@ export interface AskOptions {
 }
 
 const DEFAULT_WIDTH = 80
+const CONFIRMATION = 'Do this?'
 /** A word for each state, since a symbol alone says nothing to whoever does not know it. */
 const MARKED = '[repair]'
 const UNMARKED = '[leave] '
 
-/** Asks "Do this?", with yes as the default. Ctrl-C ends the command with 130. */
-export function confirmed(host: Host, options: AskOptions = {}): Promise<boolean> {
-  return prompt(host, options, async (settings) => {
-    const {confirm} = await import('@inquirer/prompts')
-    return confirm({message: 'Do this?', default: true, theme: settings.theme}, settings.context)
-  })
+/** Asks "Do this?", with yes as the default, and again after `showAll`, which a person may ask for first. Ctrl-C ends the command with 130. */
+export async function confirmed(host: Host, showAll: () => Promise<void>, options: AskOptions = {}): Promise<boolean> {
+  for (;;) {
+    const answer = await prompt(host, options, async ({theme, context, fit}) => {
+      const {input} = await import('@inquirer/prompts')
+      const validate = (text: string) => wordOf(text) !== undefined || 'type y, n or d'
+      const transformer = (text: string, {isFinal}: {isFinal: boolean}) => (isFinal ? theme.style.answer(wordOf(text) ?? text) : text)
+      const message = (text: string, state: string) => theme.style.message(state === 'done' ? CONFIRMATION : text)
+      return input(
+        {
+          message: fit(`${CONFIRMATION} y: yes, n: no, d: show every step and file first`),
+          default: 'y',
+          theme: {...theme, style: {...theme.style, message}},
+          ...{validate, transformer},
+        },
+        context,
+      )
+    })
+    const word = wordOf(answer)
+    if (word !== 'show') return word === 'yes'
+    await showAll()
+  }
+}
+
+/** What was meant, by its first letter or as a word. */
+function wordOf(text: string): 'yes' | 'no' | 'show' | undefined {
+  const typed = text.trim().toLowerCase()
+  return typed === 'y' || typed === 'yes'
+    ? 'yes'
+    : typed === 'n' || typed === 'no'
+      ? 'no'
+      : typed === 'd' || typed === 'diff'
+        ? 'show'
+        : undefined
 }
 
 /**

@@ -2,6 +2,7 @@ import type {LastEnd, ServiceReport} from '../observe/report.js'
 import {onlineSentence, platformsCell} from './online-text.js'
 import {NO_PAINT, type Paint} from './paint.js'
 import {duration, inWords, table, widthOf, wrapped} from '../text/layout.js'
+import {sizeText} from '../text/size.js'
 
 const MARGIN = '  '
 
@@ -43,9 +44,13 @@ export function onlineLines(
   width = Infinity,
   mood: (text: string) => string = plain,
 ): string[] {
-  const {advice} = report.online
-  const next = (advice?.next ?? []).map((line, index) => `${index === 0 ? 'Next: ' : '      '}${line}`)
+  const next = nextLines(report.online.advice?.next ?? [])
   return [...wrapped(onlineSentence(report), width, MARGIN).map(mood), ...next.map((line) => MARGIN + line)]
+}
+
+/** What to type next, one command a line. */
+export function nextLines(commands: readonly string[]): string[] {
+  return commands.map((line, index) => `${index === 0 ? 'Next: ' : '      '}${line}`)
 }
 
 function moodOf({actual, online}: ServiceReport, paint: Paint): (text: string) => string {
@@ -54,7 +59,7 @@ function moodOf({actual, online}: ServiceReport, paint: Paint): (text: string) =
 }
 
 /**
- * All services in a table, for people. `width`: columns of the terminal; the homes are left out where all else fits without them, since
+ * All services in a table, for people. `width`: columns of the terminal; where they are too few the homes are left out, then memory and restarts, since
  * `status` shows them.
  */
 export function listText(reports: readonly ServiceReport[], width?: number): string[] {
@@ -69,10 +74,15 @@ export function listText(reports: readonly ServiceReport[], width?: number): str
     cell(report.enabled),
     report.pid === null ? '-' : String(report.pid),
     report.uptimeMs === null ? '-' : duration(report.uptimeMs),
+    String(report.restarts),
+    report.memoryBytes === undefined ? '-' : sizeText(report.memoryBytes),
     report.home,
   ])
-  const all = [['PROFILE', 'INSTALLED', 'SCOPE', 'DESIRED', 'ACTUAL', 'PLATFORMS', 'ENABLED', 'PID', 'UP', 'HOME'], ...rows]
-  const shapes = [all, all.map((row) => row.slice(0, -1))].map((cells) => table(cells).flat())
+  const all = [
+    ['PROFILE', 'INSTALLED', 'SCOPE', 'DESIRED', 'ACTUAL', 'PLATFORMS', 'ENABLED', 'PID', 'UP', 'RESTARTS', 'MEMORY', 'HOME'],
+    ...rows,
+  ]
+  const shapes = [all, all.map((row) => row.slice(0, -1)), all.map((row) => row.slice(0, -3))].map((cells) => table(cells).flat())
   return shapes.find((lines) => width === undefined || lines.every((line) => widthOf(line) <= width)) ?? table(all, width).flat()
 }
 

@@ -157,7 +157,7 @@ export class FakeLaunchd {
 
   /** Applies steps as a plan does. */
   async apply(steps: readonly Step[]): Promise<void> {
-    const silent = {begin: () => undefined, progress: () => undefined, end: () => undefined}
+    const silent = {begin: () => undefined, progress: () => undefined, end: () => undefined, close: () => undefined}
     await applyPlan(this.host, {title: 'x', steps, outcome: 'x'}, silent, () => false)
   }
 

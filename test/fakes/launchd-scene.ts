@@ -12,7 +12,7 @@ import {FakeLaunchd, LABEL, LAUNCHD_SERVICE} from './fake-launchd.js'
 
 export const GUI = `gui/1000/${LABEL}`
 export const REQUEST = {environment: new Map<string, string>(), policy: {}, heartbeat: {enabled: false}, timeoutMs: 3000, force: false}
-const SILENT: ApplyListener = {begin: () => undefined, progress: () => undefined, end: () => undefined}
+const SILENT: ApplyListener = {begin: () => undefined, progress: () => undefined, end: () => undefined, close: () => undefined}
 
 /** A machine in memory with launchd, and the service of its default profile as the target of commands. */
 export class LaunchdTarget extends FakeLaunchd {

@@ -230,22 +230,23 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     expect(said.reinstall).toMatch(/^ +\+.*"first-ms=3000"/m)
     expect(said.start).toMatch(/\$ systemctl .*enable .*\.service/)
     expect(said.stop).toMatch(/\$ systemctl .*disable .*\.service/)
-    const kill = / kill the gateway \(pid \d+\) \(SIGKILL\)\n +only if it is still there\n +waits at most 5 s for its end\n/
-    expect(said.restart).toMatch(/ ask the gateway \(pid \d+\) to finish its work \(SIGUSR1\)\n +waits at most \d+ s for its end, 30 s if/)
+    const kill = / Kill the gateway \(pid \d+\) \(SIGKILL\)\n +only if it is still there\n +waits at most 5 s for its end\n/
+    expect(said.restart).toMatch(/ Ask the gateway \(pid \d+\) to finish its work \(SIGUSR1\)\n +waits at most \d+ s for its end, 30 s if/)
     expect(said.restart).toMatch(kill)
     expect(said.restart).toMatch(
       /only if it has ended because it was asked to\n +at most 90 s\n(.*\n)+ +only if it is not back by then\n +\$ systemctl .*restart/,
     )
-    expect(said['restart by force']).toMatch(/ stop the gateway \(pid \d+\) \(SIGTERM\)\n +waits at most 10 s for its end\n/)
+    expect(said['restart by force']).toMatch(/ Stop the gateway \(pid \d+\) \(SIGTERM\)\n +waits at most 10 s for its end\n/)
     expect(said['restart by force']).toMatch(kill)
-    expect(said.uninstall).toContain(`remove ${running.unitFile}`)
+    expect(said.uninstall).toContain(`Remove ${running.unitFile}`)
   })
 
   it('tells by list, diff and render what status tells', async () => {
     const service = await makeInstalled()
     const list = await service.must('list', ['--json'])
     const {services} = list.json<{services: ServiceReport[]}>()
-    const listed = services.find((report) => report.profile === service.profile)
+    const {memoryBytes, ...listed} = services.find((report) => report.profile === service.profile) ?? {}
+    expect(memoryBytes).toBeGreaterThan(1_000_000)
     const status = await service.status()
     expect({schemaVersion: 1, ok: true, exit: 0, ...listed, uptimeMs: null}).toEqual({...status, uptimeMs: null})
     expect((await service.must('list')).stdout).toMatch(new RegExp(`^${service.profile} .*running.*${service.home}$`, 'm'))

@@ -61,8 +61,9 @@ await describeOnSystemd('setup', (machine) => {
       /- When is it to run\? always\n[^]*heartbeat\? Yes\n[^]*watchdog\? Yes\n[^]*be told when it is down\? \(Enter: nobody\) *\n\nWould install hermes-gateway.service/,
     )
     expect(end.screen).toMatch(
-      /\+ExecStart=.*hermes[^]*- Do this\? Yes\n +done[^]*done {2}check that it worked[^\n]*\nhermes-gateway.service is installed and running\n/,
+      /  Write the unit and its restart policy \(files: \d+ new\)\n[^]*- Do this\? yes\n✓ [^]*✓ Wait until the gateway answers[^\n]*\nhermes-gateway.service is installed and running\n/,
     )
+    expect(linesOfPlan(end.screen)).toBeLessThan(24)
     expect(end.screen).toMatch(/\n {2}gateway +alive, pid \d+, up .*\n {2}evidence +its event loop waits/)
     expect(end.code).toBe(0)
     expect(await service.status()).toMatchObject({actual: 'running', desired: 'running', enabled: true, installed: 'own', exit: 0})
@@ -71,7 +72,7 @@ await describeOnSystemd('setup', (machine) => {
     const removal = await hermesSvc(machine(), ['uninstall'], {user: ann})
     expect(removal).toMatchObject({code: 0, stdout: 'hermes-gateway.service is uninstalled; its home /home/ann/.hermes is kept\n'})
     expect(await service.lasting()).toEqual(before)
-    if (RECORD) fs.writeFileSync(RECORD, `$ hermes-svc setup\n${withoutDiffs(end.screen)}\n`)
+    if (RECORD) fs.writeFileSync(RECORD, `$ hermes-svc setup\n${end.screen}\n`)
   })
 
   describe('of a user with two profiles', () => {
@@ -117,7 +118,7 @@ await describeOnSystemd('setup', (machine) => {
         ['begins with none of', `${CLEAR}https://example.org/hook?token=s3cret${ENTER}`],
       ]
       const end = await wizard(bob, typed, ['--dry-run'])
-      expect(end.screen).toContain('record who is told: cloudevents example.org')
+      expect(end.screen).toContain('Record who is told: cloudevents example.org')
       expect(end.output).not.toMatch(/s3cret|hook\?/)
       expect(end.code).toBe(0)
       expect(await work.lasting()).toEqual(before)
@@ -169,14 +170,15 @@ await describeOnSystemd('setup', (machine) => {
       expect(await work.snapshot()).toEqual(before)
     })
 
-    it('fits 40 columns, needs no colours, and shows what would change', async () => {
+    it('fits 40 columns, needs no colours, and shows each change to who asks for it', async () => {
       const typed: Typed[] = [
         ['Which profile', DOWN + ENTER],
         ['> while bob', ENTER],
         ['heartbeat\\?', `y${ENTER}`],
         ['watchdog\\?', ENTER],
         ['nobody', ENTER],
-        ['Do this', 'n' + ENTER],
+        ['Do this', `d${ENTER}`],
+        ['"enabled": true,[^]*Do this', `n${ENTER}`],
       ]
       const end = await wizard(bob, typed, [], {columns: 40, env: {NO_COLOR: '1'}})
       expect(end.screen).toMatch(/\n +- {4}"enabled": false,\n +\+ {4}"enabled": true,\n/)
@@ -209,7 +211,7 @@ await describeOnSystemd('setup', (machine) => {
       expect(chosen.screen).not.toContain('Would fix not-enabled')
       expect((await doctor(work)).findings.map(({id}) => id)).toEqual(['stale-marker'])
       const all = await wizard(bob, [['Which profile', DOWN + ENTER], ['\\[repair\\] stale-marker', ENTER], ...defaults])
-      expect(all.screen).toMatch(/Would fix stale-marker[^]*Do this\? Yes[^]*Fixed: [^]*already up to date/)
+      expect(all.screen).toMatch(/Would fix stale-marker[^]*Do this\? yes\n[^]*Fixed: [^]*already up to date/)
       expect(all.code).toBe(0)
       expect((await doctor(work)).findings).toEqual([])
     })
@@ -367,11 +369,9 @@ await describeOnSystemd('setup', (machine) => {
   }
 })
 
-/** What was on the terminal, without the content of files in the plan. */
-function withoutDiffs(screen: string): string {
-  const lines = screen.split('\n').map((line) => line.trimEnd())
+/** How many lines a person has to see at once to agree to the plan: from its title to the question. */
+function linesOfPlan(screen: string): number {
+  const lines = screen.split('\n')
   const [first, last] = [lines.findIndex((line) => line.startsWith('Would install')), lines.findIndex((line) => line.includes('Do this?'))]
-  const isPlan = (_: string, index: number) => index > first && index < last
-  const isStep = (line: string) => line === '' || /^ {2}\S|^ {6}[$(]/.test(line)
-  return lines.filter((line, index) => !isPlan(line, index) || isStep(line)).join('\n')
+  return last - first + 1
 }

@@ -8,7 +8,7 @@ const HOME = '/home/user/.hermes'
 const JOURNAL = `${HOME}/logs/hermes-svc.jsonl`
 const OPTIONS: ChangeOptions = {
   command: 'stop',
-  listener: {begin: () => undefined, progress: () => undefined, end: () => undefined},
+  listener: {begin: () => undefined, progress: () => undefined, end: () => undefined, close: () => undefined},
   cancelled: () => false,
 }
 const write: Step = {kind: 'write-file', why: 'write', path: `${HOME}/x`, text: 'x', mode: 0o600}

@@ -51,12 +51,13 @@ async function apply(
   const host = machine.host ?? new FakeHost({files: {[D]: {folder: true}, ...files}, commands})
   const told: string[] = []
   const listener = {
-    begin: (why: string) => {
+    begin: ({why}: {why: string}) => {
       told.push(`begin ${why}`)
       hear(`begin ${why}`)
     },
     progress: (text: string) => told.push(`progress ${text}`),
-    end: (why: string, _: number, outcome: string) => told.push(`${outcome} ${why}`),
+    end: ({why}: {why: string}, _: number, outcome: string) => told.push(`${outcome} ${why}`),
+    close: () => told.push('close'),
   }
   try {
     const applied = await applyPlan(
@@ -188,7 +189,7 @@ describe('applying steps', () => {
     expect(told).toEqual([
       ...[`begin write ${D}/a`, `done write ${D}/a`],
       ...['begin act', 'progress half', 'done act'],
-      ...['begin check that it worked', 'done check that it worked'],
+      ...['begin check that it worked', 'done check that it worked', 'close'],
     ])
   })
 })
@@ -424,7 +425,7 @@ describe('an act', () => {
       [false, undefined],
       [true, 'something'],
     ])
-    expect(told).toEqual(['begin act', 'unchanged act', 'begin act', 'done act'])
+    expect(told).toEqual(['begin act', 'unchanged act', 'begin act', 'done act', 'close'])
   })
 })
 

@@ -52,7 +52,12 @@ async function tryCase(packageRoot: string, {args, env}: InstallRequest): Promis
   const inHome = `${target.service.profile.home}/`
   const steps = plan.steps.filter((step) => (step.kind === 'make-folder' || step.kind === 'write-file') && !step.path.startsWith(inHome))
   const silent = () => undefined
-  await applyPlan(target.host, {title: plan.title, steps, outcome: ''}, {begin: silent, progress: silent, end: silent}, () => false)
+  await applyPlan(
+    target.host,
+    {title: plan.title, steps, outcome: ''},
+    {begin: silent, progress: silent, end: silent, close: silent},
+    () => false,
+  )
   const written = steps.flatMap((step) => (step.kind === 'write-file' ? [step.path] : []))
   return {status, service: target.service.name, written}
 }

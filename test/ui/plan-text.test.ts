@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest'
-import {onUndo, plannedAnew, type Plan, type Step} from '../../src/plan/plan.js'
-import {fileDiff, planJson, planText} from '../../src/ui/plan-text.js'
+import {inPhase, onUndo, plannedAnew, type Plan, type Step} from '../../src/plan/plan.js'
+import {fileDiff, planJson, planSummary, planText} from '../../src/ui/plan-text.js'
 import {type FakeFile, FakeHost} from '../fakes/fake-host.js'
 import {schemaErrors} from '../support/json-schemas.js'
 
@@ -18,23 +18,36 @@ const ACT: Step = {kind: 'act', why: 'wait', act: () => Promise.resolve({changed
 const plan = (steps: readonly Step[]): Plan => ({title: 'install x', steps, outcome: 'nothing to do'})
 const host = (files: Record<string, FakeFile | string> = {}) => new FakeHost({files})
 
+describe('planSummary', () => {
+  it('has a line for each phase with how many files it touches, one for each step without, and what is waited for', () => {
+    const machine = host({'/etc/old': {text: 'line\n', mode: 0o600, uid: 1000}})
+    const steps = [
+      ...inPhase('Write the unit', [
+        write('/etc/new', ''),
+        write('/etc/other', ''),
+        write('/etc/old', ''),
+        {kind: 'remove-file', why: 'remove it', path: '/etc/gone'},
+      ]),
+      ...inPhase('Start the gateway', [RUN]),
+      ACT,
+    ]
+    expect(planSummary(machine, {...plan(steps), verify: () => Promise.resolve(), verifyPhase: 'Wait until it answers'})).toEqual([
+      'Would install x:',
+      '  Write the unit (files: 2 new, 1 changed, 1 removed)',
+      '  Start the gateway',
+      '  Wait',
+      '  Wait until it answers',
+    ])
+  })
+
+  it('says what there is nothing to do about', () => {
+    expect(planSummary(host(), plan([]))).toEqual(['nothing to do'])
+  })
+})
+
 describe('planText', () => {
   it('says what there is nothing to do about', async () => {
     expect(await planText(host(), plan([]))).toEqual(['nothing to do'])
-  })
-
-  it('says of a long new file only that it is new, if it is told how long is long', async () => {
-    const long = 'line\n'.repeat(3)
-    const machine = host({'/etc/old': {text: 'line\n', mode: 0o600, uid: 1000}})
-    const lines = await planText(machine, plan([write('/etc/new', long), write('/etc/old', long), write('/etc/short', 'line\n')]), 2)
-    expect(lines.slice(0, 4)).toEqual([
-      'Would install x:',
-      '  write /etc/new',
-      '      (new, 3 lines; --dry-run shows them)',
-      '  write /etc/old',
-    ])
-    expect(lines.filter((line) => line.endsWith('+line'))).toHaveLength(3)
-    expect((await planText(machine, plan([write('/etc/new', long)]))).filter((line) => line.endsWith('+line'))).toHaveLength(3)
   })
 
   it('shows each step, the command lines, and what would change in each file', async () => {
@@ -44,21 +57,21 @@ describe('planText', () => {
     )
     expect(lines).toEqual([
       'Would install x:',
-      '  write /etc/a',
+      '  Write /etc/a',
       '      --- /etc/a\tinstalled',
       '      +++ /etc/a\trendered',
       '      @@ -1,2 +1,2 @@',
       '       one',
       '      -two',
       '      +three',
-      '  start the gateway',
+      '  Start the gateway',
       '      $ systemctl start x',
-      '  wait',
+      '  Wait',
     ])
   })
 
   it('leaves out what would be done only if something fails', async () => {
-    expect(await planText(host(), plan([...onUndo([RUN]), ACT]))).toEqual(['Would install x:', '  wait'])
+    expect(await planText(host(), plan([...onUndo([RUN]), ACT]))).toEqual(['Would install x:', '  Wait'])
   })
 
   it('shows of each kind what it does, when, and how long it waits', async () => {
@@ -77,15 +90,15 @@ describe('planText', () => {
     ]
     expect(await planText(host(), plan(steps))).toEqual([
       'Would install x:',
-      ...['  ask it', '      waits at most 630 s for its end, 30 s if it shows no sign of it'],
-      ...['  kill it', '      only if it is still there', '      waits at most 5 s for its end'],
-      '  tell its parent',
-      ...['  mirror it', '      desired_state: "running"'],
-      '  load it',
-      ...['  wait for it', '      at most 1.5 s'],
-      '  wait for its brake',
-      '  forget',
-      ...['  start the gateway', '      only if it is not back by then', '      $ systemctl start x'],
+      ...['  Ask it', '      waits at most 630 s for its end, 30 s if it shows no sign of it'],
+      ...['  Kill it', '      only if it is still there', '      waits at most 5 s for its end'],
+      '  Tell its parent',
+      ...['  Mirror it', '      desired_state: "running"'],
+      '  Load it',
+      ...['  Wait for it', '      at most 1.5 s'],
+      '  Wait for its brake',
+      '  Forget',
+      ...['  Start the gateway', '      only if it is not back by then', '      $ systemctl start x'],
     ])
     expect(await planJson(host(), plan(steps))).toMatchObject({
       steps: [

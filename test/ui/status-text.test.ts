@@ -134,14 +134,15 @@ describe('listText', () => {
         actual: 'not-installed',
         pid: null,
         uptimeMs: null,
+        restarts: 0,
         online: {state: 'offline', platforms: [], advice: null},
         home: '/home/user/.hermes/profiles/work',
       },
     }
-    expect(listText([REPORT, work]).map((line) => line.split(/ {2,}/))).toEqual([
-      ['PROFILE', 'INSTALLED', 'SCOPE', 'DESIRED', 'ACTUAL', 'PLATFORMS', 'ENABLED', 'PID', 'UP', 'HOME'],
-      ['default', 'own', 'user', 'running', 'running', 'telegram', 'yes', '468', '2 h 5 min', '/home/user/.hermes'],
-      ['work', 'no', '-', '-', 'not-installed', '-', '-', '-', '-', '/home/user/.hermes/profiles/work'],
+    expect(listText([{...REPORT, memoryBytes: 52_000_000}, work]).map((line) => line.split(/ {2,}/))).toEqual([
+      ['PROFILE', 'INSTALLED', 'SCOPE', 'DESIRED', 'ACTUAL', 'PLATFORMS', 'ENABLED', 'PID', 'UP', 'RESTARTS', 'MEMORY', 'HOME'],
+      ['default', 'own', 'user', 'running', 'running', 'telegram', 'yes', '468', '2 h 5 min', '2', '52 MB', '/home/user/.hermes'],
+      ['work', 'no', '-', '-', 'not-installed', '-', '-', '-', '-', '0', '-', '/home/user/.hermes/profiles/work'],
     ])
   })
 
@@ -158,7 +159,10 @@ describe('listText', () => {
     for (const word of ['default', 'work', 'running', '2 h 5 min', '468']) expect(lines.join('\n')).toContain(word)
   })
 
-  it('leaves the homes out before anything else, and shows blocks where even that is too wide', () => {
+  it('leaves out the homes first, then restarts and memory, and shows blocks where even that is too wide', () => {
+    expect(listText(HOMES, 100)[0]).toBe(
+      'PROFILE  INSTALLED  SCOPE  DESIRED  ACTUAL   PLATFORMS  ENABLED  PID  UP         RESTARTS  MEMORY',
+    )
     expect(listText(HOMES, 80)[0]).toBe('PROFILE  INSTALLED  SCOPE  DESIRED  ACTUAL   PLATFORMS  ENABLED  PID  UP')
     expect(listText(HOMES, 60).slice(0, 3)).toEqual(['PROFILE:    default', 'INSTALLED:  own', 'SCOPE:      user'])
     expect(listText(HOMES, 60)).toContain('HOME:       /home/user/.hermes/profiles/work')

@@ -49,6 +49,7 @@ export function definition(launchd: Launchd): Definition {
   const {host, scope, files} = launchd
   const paths = (service: Service) => definitionPaths(scope, service)
   return {
+    noun: 'property list',
     render: (service, settings, environment) => renderDefinition(launchd, service, settings, environment),
     refusedResources: (resources) => refusedResources(scope, resources),
     readEnvironment: (service) => orNoAccess(() => parseEnvironment(files.readText(paths(service).environmentFile) ?? '')),

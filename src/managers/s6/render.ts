@@ -71,6 +71,7 @@ export function definition(s6: S6): Definition {
   const {host, scan} = s6
   const paths = (service: Service) => slotPaths(scan, service)
   return {
+    noun: 'service directory',
     render: (service, settings, environment) => renderDefinition(host, paths(service), service, settings, environment),
     refusedResources,
     readEnvironment: (service) => orNoAccess(() => parseEnvironment(readInHome(host, service, paths(service).environmentFile) ?? '')),

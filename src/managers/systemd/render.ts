@@ -57,6 +57,7 @@ export function definition(systemd: Systemd): Definition {
   const {host, scope, files, systemctl} = systemd
   const paths = (service: Service) => definitionPaths(scope, service)
   return {
+    noun: 'unit',
     render: (service, settings, environment) => renderDefinition(systemd, service, settings, environment),
     refusedResources: ({nice = 0}) => (nice < 0 && scope === 'user' ? NO_PRECEDENCE : undefined),
     readEnvironment: (service) => orNoAccess(() => parseEnvironmentFile(files.readText(paths(service).environmentFile) ?? '')),

@@ -1,0 +1,17 @@
+import type {Manager} from '../managers/manager.js'
+
+/** The phases of a change, as people see them while it runs: one line each, in the imperative. */
+export const Phase = {
+  write: ({definition}: Pick<Manager, 'definition'>) => `Write the ${definition.noun} and its restart policy`,
+  remove: ({definition}: Pick<Manager, 'definition'>) => `Remove the ${definition.noun} and its files`,
+  record: (desired: 'running' | 'stopped') => `Record that the gateway should be ${desired}`,
+  heartbeat: 'Set up the heartbeat',
+  noHeartbeat: 'Remove the heartbeat',
+  enable: 'Start it at every boot',
+  disable: 'Do not start it at boot',
+  start: 'Start the gateway',
+  restart: 'Restart the gateway',
+  stop: 'Stop the gateway',
+  up: 'Wait until the gateway answers',
+  down: 'Wait until the gateway is gone',
+} as const
