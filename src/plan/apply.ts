@@ -92,7 +92,8 @@ export async function applyPlan(host: Host, plan: Plan, listener: ApplyListener,
       }
       listener.end(words, host.monotonicMs() - startMs, 'done')
     }
-  } catch (error) {
+  } catch (thrown) {
+    const error = await orCancellation(host, thrown, cancelled)
     const leftovers = await undoAll(undos, listener, locks)
     // Anything but a foreseeable failure is a bug, and shown as what it is.
     if (!(error instanceof ServiceError)) throw error
@@ -145,6 +146,16 @@ class Locks {
     this.held = undefined
     await held?.lock.release()
   }
+}
+
+/**
+ * Ctrl-C ends the program that is run in that moment too, and this process hears of it only when nothing keeps it from listening: what failed by then was
+ * cancelled.
+ */
+async function orCancellation(host: Host, thrown: unknown, cancelled: () => boolean): Promise<unknown> {
+  if (!(thrown instanceof ServiceError)) return thrown
+  await host.sleep(0)
+  return cancelled() ? cancellation() : thrown
 }
 
 function cancellation(what = ''): ServiceError {

@@ -441,6 +441,27 @@ describe('cancelling', () => {
     return () => ++times > asked
   }
 
+  it('that ends the program of a step as well is told as that, though it is heard of a moment later', async () => {
+    let isHeard = false
+    const {host, error} = await apply(
+      {
+        steps: [
+          write(`${D}/a`, ''),
+          act(() => {
+            setImmediate(() => (isHeard = true))
+            throw new ServiceError('systemctl show: SIGINT', {code: 'cannot-tell', exitStatus: ExitStatus.cannotTell})
+          }),
+        ],
+      },
+      {
+        host: Object.assign(new FakeHost({files: {[D]: {folder: true}}}), {sleep: () => new Promise<void>((done) => setTimeout(done, 1))}),
+        cancelled: () => isHeard,
+      },
+    )
+    expect(error).toMatchObject({exitStatus: 130, message: 'cancelled: what was done until then is undone'})
+    expect(host.changes.length).toBeGreaterThan(0)
+  })
+
   it('stops between two steps and undoes the first', async () => {
     const {host, error} = await apply({steps: [write(`${D}/a`, ''), run('never')]}, {cancelled: cancelAfter(1)})
     expect(error).toMatchObject({code: 'cancelled', exitStatus: 130, message: 'cancelled: the changes made so far are undone'})
