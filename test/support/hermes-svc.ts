@@ -42,7 +42,7 @@ export async function hermesSvc(
 /** Between two questions; a question that takes long, or was asked for long, is asked less often, so that whatever is waited for has the processor. */
 const PAUSE_MS = 50
 /** Pauses in the time that a question takes, and of that which it was asked for. */
-const [PAUSE_OF_QUESTION, PAUSE_OF_WAIT] = [3, 1 / 16]
+const [PAUSE_OF_QUESTION, PAUSE_OF_WAIT] = [5, 1 / 8]
 
 /** Far longer than any event takes on a machine that does much else, and shorter than a test may take: nothing is proved by a time. */
 const EVENT_LIMIT_MS = 240_000
