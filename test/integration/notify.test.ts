@@ -2,6 +2,7 @@ import {describe, expect, it} from 'vitest'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import type {Account} from '../../src/host/host.js'
 import type {Scope} from '../../src/service/service.js'
+import {itInCampaign} from '../support/campaign.js'
 import {describeOnSystemd, waitFor} from '../support/machines.js'
 import {Receiver} from '../support/receiver.js'
 import {TestService} from '../support/test-service.js'
@@ -59,7 +60,8 @@ await describeOnSystemd('who is told', (machine) => {
       expect(await service.sh('ls -A "$1" | grep notify || :', [service.home])).toBe('')
     })
 
-    it('a frozen gateway is told as wedged, then as restarted by the watchdog, then as well', async () => {
+    // As the one below that has slept is, once it is awake.
+    itInCampaign('a frozen gateway is told as wedged, then as restarted by the watchdog, then as well', async () => {
       const {service, receiver} = await told()
       // The watchdog leaves a young one alone.
       const pid = await service.mainPid()
@@ -93,12 +95,17 @@ await describeOnSystemd('who is told', (machine) => {
       await service.must('uninstall')
     })
 
-    it('an exit with 78 is told as what it is, in system scope too, with the log and without its secrets', async () => {
+    it('an exit with 78 is told as what it is, in system scope too, with the log and without its secrets, and to the ping, which is fetched while it lives', async () => {
       const {service, receiver} = await told({}, [], 'system')
+      await service.must('config:set', [`ping=http://127.0.0.1:${receiver.port}/ping/key/name`])
+      const pings = async () => (await receiver.taken()).filter(({method}) => method === 'GET').map(({path}) => path)
+      await waitFor(async () => (await pings()).length > 2, 'pings')
       await service.configure({exit_on_start: {code: 78}})
       await service.sh('mkdir -p "$1/logs" && echo "cannot log in with token=abcdefghijklmnop" >>"$1/logs/gateway.log"', [service.home])
       await service.systemctl('kill', '--signal=SIGKILL', service.unit)
       await receiver.until('fatal-config')
+      await waitFor(async () => (await pings()).includes('/ping/key/name/fail'), 'a ping that says so')
+      expect(new Set(await pings())).toEqual(new Set(['/ping/key/name', '/ping/key/name/fail']))
       const [taken] = (await receiver.taken()).filter(({body}) => body.includes('fatal-config'))
       expect(JSON.parse(taken?.body ?? '')).toMatchObject({
         specversion: '1.0',
@@ -113,7 +120,8 @@ await describeOnSystemd('who is told', (machine) => {
       await service.must('uninstall')
     })
 
-    it('a start limit, which another drop-in has set, is told as what it is', async () => {
+    // What a tick asks of its manager then, and says: test/tick/notify.test.ts; that systemd says it: restart-states.test.ts.
+    itInCampaign('a start limit, which another drop-in has set, is told as what it is', async () => {
       const {service, receiver} = await told()
       await machine().writeText(`${service.unitFile}.d/20-limit.conf`, '[Unit]\nStartLimitIntervalSec=300\nStartLimitBurst=3\n')
       await service.systemctl('daemon-reload')
@@ -129,7 +137,8 @@ await describeOnSystemd('who is told', (machine) => {
       await service.must('uninstall')
     })
 
-    it('a platform that is given up is told by its name, and that it is connected again', async () => {
+    // Judged by the state file alone: test/notify/conditions.test.ts.
+    itInCampaign('a platform that is given up is told by its name, and that it is connected again', async () => {
       const platforms = {slack: {state: 'fatal', error_message: 'invalid_auth'}, telegram: {state: 'connected'}}
       const later = {after_ms: 8000, platforms: {slack: {state: 'connected'}}}
       const {service, receiver} = await told({platforms, platforms_later: later})
@@ -142,11 +151,11 @@ await describeOnSystemd('who is told', (machine) => {
     })
 
     it('a receiver that hangs keeps no tick waiting, and is told in order once it answers', async () => {
-      const {service, receiver} = await told()
+      // What has failed is tried again a minute later.
+      const {service, receiver} = await told({}, [], 'user', '5s')
       await receiver.answers('hang')
       await service.configure({exit_on_start: {code: 78}})
       await service.systemctl('kill', '--signal=SIGKILL', service.unit)
-      // While a receiver hangs the next tick of a second comes when it has been given up, 2 s later; one that has failed before has 10 s.
       const noted = async () => (await machine().readText(`${service.home}/logs/hermes-svc.jsonl`)) ?? ''
       await waitFor(async () => (await noted()).includes('"fatal-config"') && (await receiver.taken()).length > 0, 'the first try')
       await service.configure({})
@@ -157,19 +166,6 @@ await describeOnSystemd('who is told', (machine) => {
       expect(await others(receiver)).toEqual(['fatal-config', 'recovered'])
       const keys = (await receiver.taken()).filter(({answer}) => answer === '200').map(({headers}) => headers['idempotency-key'])
       expect(new Set(keys).size).toBe(keys.length)
-      await service.must('uninstall')
-    })
-
-    it('the ping is fetched while it lives, and says that it is down where the service knows that', async () => {
-      const {service, receiver} = await told({}, ['--notify-on', 'recovered'])
-      await service.must('config:set', [`ping=http://127.0.0.1:${receiver.port}/ping/key/name`])
-      const pings = async () => (await receiver.taken()).filter(({method}) => method === 'GET').map(({path}) => path)
-      await waitFor(async () => (await pings()).length > 2, 'pings')
-      await service.configure({exit_on_start: {code: 78}})
-      await service.systemctl('kill', '--signal=SIGKILL', service.unit)
-      await waitFor(async () => (await pings()).includes('/ping/key/name/fail'), 'a ping that says so', 60_000)
-      expect(new Set(await pings())).toEqual(new Set(['/ping/key/name', '/ping/key/name/fail']))
-      expect(await receiver.told()).toEqual([])
       await service.must('uninstall')
     })
   })
