@@ -1,5 +1,5 @@
 import {beforeAll, describe, expect, it} from 'vitest'
-import {inCampaign} from '../support/campaign.js'
+import {inCampaign, itInCampaign} from '../support/campaign.js'
 import {definitionRows} from '../support/doctor-definition-rows.js'
 import {homeRows} from '../support/doctor-home-rows.js'
 import {interruptedRows} from '../support/doctor-interrupted-rows.js'
@@ -211,6 +211,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'edited',
     severity: 'warning',
     how: 'the property list edited by hand: ExitTimeOut of 5 s',
+    provedBy: 'test/doctor/checks/definition-drift.test.ts',
     what: /\.plist was edited by hand, and is kept$/,
     break: async (service) => {
       await service.sh('sed -i "/ExitTimeOut/{n;s/>[0-9]*</>5</}" "$1"', [service.plist], service.actor)
@@ -352,6 +353,7 @@ const switchedRows: DoctorRow<LaunchdService>[] = [
     kind: 'external',
     severity: 'error',
     how: 'a log on another disk that is not there at a start: it ends with 78, silently',
+    provedBy: 'test/managers/launchd/checks/log-path.test.ts',
     what: /its log \S+ is not on the system disk, and launchd cannot open it before its disk is mounted$/,
     break: async (service) => {
       await service.sh('mkdir -p /Volumes/extern && mv "$1" /Volumes/extern/logs && ln -s /Volumes/extern/logs "$1"', [logsOf(service)])
@@ -433,12 +435,13 @@ describeOnLaunchd('doctor under launchd', (there) => {
   it.concurrent.each(seen(rows))('under launchd doctor names $id ($kind) alone, and finds nothing after its cure: $how', see)
 
   it.concurrent.each(
-    [...homeRows, ...processRows, ...definitionRows, ...interruptedRows].filter(({id, kind}) => SEEN_OTHERWISE.has(`${id} ${kind}`)),
+    seen([...homeRows, ...processRows, ...definitionRows, ...interruptedRows]).filter(({id, kind}) => SEEN_OTHERWISE.has(`${id} ${kind}`)),
   )('under launchd as under systemd, doctor names $id ($kind) alone, and finds nothing after its cure: $how', see)
 
   it.each(seen(switchedRows))('under launchd doctor names $id ($kind) alone, and finds nothing after its cure: $how', see)
 
-  it('definition-broken program: the launcher is gone, and another one is found', () =>
+  // As under systemd (doctor-definition-suite.ts).
+  itInCampaign('definition-broken program: the launcher is gone, and another one is found', () =>
     users.with(async (user) => {
       const service = await LaunchdService.make(there(), user)
       const program = '.hermes/hermes-agent/venv/bin/hermes'
@@ -451,9 +454,11 @@ describeOnLaunchd('doctor under launchd', (there) => {
       const fixed = await service.must('doctor', ['--fix', '--json'])
       expect(fixed.json()).toMatchObject({ok: true, fixes: [{id: 'definition-broken', ok: true}]})
       expect(await service.status()).toMatchObject({actual: 'running', exit: 0})
-    }))
+    }),
+  )
 
-  it('interrupted-change half-uninstalled: an uninstall killed near its end is finished', () =>
+  // As under systemd (doctor-interrupted.test.ts).
+  itInCampaign('interrupted-change half-uninstalled: an uninstall killed near its end is finished', () =>
     users.with(async (user) => {
       const service = await LaunchdService.make(there(), user)
       await service.must('install')
@@ -464,7 +469,8 @@ describeOnLaunchd('doctor under launchd', (there) => {
       await service.must('fix:interrupted-change', ['--yes'])
       expect(await service.lasting()).toEqual([])
       expect((await doctor(service)).findings).toMatchObject([{id: 'not-installed', severity: 'info'}])
-    }))
+    }),
+  )
 
   describe('without a session', () => {
     it('cannot ask about a user who has none, and says so', async () => {

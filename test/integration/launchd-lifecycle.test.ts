@@ -28,6 +28,7 @@ describeOnLaunchd(
 const PLANNED = inCampaign(20, 8)
 /** A real launchd sees all of it, and so does a campaign. */
 const isWhole = isCampaign || process.platform === 'darwin'
+const inWhole = (title: string, test: () => Promise<void>) => void (isWhole && it(title, test))
 
 function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system'): void {
   let alice: Account
@@ -113,7 +114,8 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
 
   it('is clean for doctor after an install, after a stop and after a start', async () => {
     const service = await installedOnce()
-    for (const command of [undefined, 'stop', 'start']) {
+    // Stopped and started it is looked at as another one is.
+    for (const command of kind === 'gui' || isWhole ? [undefined, 'stop', 'start'] : [undefined]) {
       if (command !== undefined) await service.must(command)
       expect((await service.must('doctor', ['--json'])).json()).toMatchObject({services: [{findings: []}]})
     }
@@ -242,7 +244,8 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     expect(await service.changes(stopped)).toEqual([])
   })
 
-  it('is as a document declares it, by apply, and prints that by export', async () => {
+  // By the plans of install, start and stop, which are seen here: apply.test.ts.
+  inWhole('is as a document declares it, by apply, and prints that by export', async () => {
     const service = await makeService()
     const {machine, user, profile, scope} = service
     const file = `${user.home}/services.json`
@@ -294,7 +297,8 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     expect(await service.status()).toMatchObject({restarts: 1, failuresInARow: 1, lastExit: {how: 'killed', status: 9}})
   })
 
-  it(`starts a gateway that ends with 75 again at once, ${PLANNED} times in a row`, async () => {
+  // The launcher alone has a part in it: launcher.test.ts.
+  inWhole(`starts a gateway that ends with 75 again at once, ${PLANNED} times in a row`, async () => {
     const service = await makeTickless({}, ['--restart-delay', '1m', '--restart-delay-max', '1m'])
     await service.must('stop')
     await service.sh('rm -f "$1"/stand-in.starts "$1"/stand-in.count', [service.home])
@@ -322,7 +326,8 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     expect(await service.lasting()).toEqual([])
   })
 
-  it('tells who is to be told of an end with 78, and that it runs again', async () => {
+  // By the same tick as everywhere (notify.test.ts), which is seen above to be run.
+  inWhole('tells who is to be told of an end with 78, and that it runs again', async () => {
     const service = await makeService()
     await service.must('install', [
       '--heartbeat-interval',
@@ -395,14 +400,14 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
       expect(await service.lasting()).toEqual(before)
     })
 
-  it(`uninstalls a service that crashes again and again${isWhole ? ', and one whose gateway answers nothing' : ''}`, async () => {
+  // As the one that has failed for good, above.
+  inWhole('uninstalls a service that crashes again and again, and one whose gateway answers nothing', async () => {
     const crashing = await makeTickless({}, ['--restart-delay', '50ms', '--restart-delay-max', '50ms'])
     await crashing.configure({exit_on_start: {code: 1}})
     await crashing.sh('kill -9 "$1"', [String((await crashing.status()).pid)])
     await waitFor(async () => (await crashing.status()).failuresInARow >= 3, 'some failures')
     await crashing.must('uninstall', [], {timeoutMs: 60_000})
     expect(await crashing.lasting()).toEqual([])
-    if (!isWhole) return
     const stopped = await makeTickless()
     await stopped.sh('kill -STOP "$1"', [String((await stopped.status()).pid)])
     await stopped.must('uninstall', [], {timeoutMs: 60_000})
