@@ -1,4 +1,5 @@
 import {beforeAll, expect, it} from 'vitest'
+import {itInCampaign} from '../support/campaign.js'
 import {BY_HAND, processRows, ZOMBIE} from '../support/doctor-process-rows.js'
 import {doctor, type DoctorRow, DoctorRows, seen, settle} from '../support/doctor-row.js'
 import {describeOnSystemd, waitFor} from '../support/machines.js'
@@ -107,7 +108,8 @@ await describeOnSystemd('doctor on processes', (machine) => {
     users.with((user) => services.see(row, user)),
   )
 
-  it.concurrent('orphan-gateway ends one that has no service at all', () =>
+  // As one whose service does not run; that it is found: orphan-gateway.test.ts.
+  itInCampaign('orphan-gateway ends one that has no service at all', () =>
     users.with(async (user) => {
       const service = await TestService.make(machine(), user)
       await service.sh(BY_HAND, [service.home], {user})
@@ -117,5 +119,6 @@ await describeOnSystemd('doctor on processes', (machine) => {
       expect(exit).toBe(1)
       expect(await service.run('fix:orphan-gateway', ['--yes'])).toMatchObject({code: 0})
       expect(await doctor(service)).toMatchObject({exit: 0, findings: [{id: 'not-installed', severity: 'info'}]})
-    }))
+    }),
+  )
 })

@@ -14,7 +14,7 @@ const isDown = (service: S6Service) =>
   waitFor(async () => (await service.s6('s6-svstat', '-o', 'up')).stdout === 'false\n', `${service.unit} to be down`)
 
 const rows: DoctorRow<S6Service>[] = [
-  nearlyFullDisk,
+  {...nearlyFullDisk, seenIn: 'test/support/doctor-disk-rows.ts'},
   {
     id: 'desired-state',
     kind: 'down',
@@ -32,6 +32,7 @@ const rows: DoctorRow<S6Service>[] = [
     kind: 'up',
     severity: 'warning',
     how: '`s6-svc -u` of one that should be stopped',
+    seenIn: 'test/integration/doctor-state.test.ts',
     what: /it should be stopped, and is running/,
     break: async (service) => {
       await service.must('stop')
@@ -89,6 +90,7 @@ const rows: DoctorRow<S6Service>[] = [
     kind: 'secrets-open',
     severity: 'warning',
     how: '`chmod 644` of the variables in the home',
+    seenIn: 'test/support/doctor-machine-rows.ts',
     what: /gateway\.env has mode 644/,
     install: ['--env', 'COLOUR=blue'],
     break: async (service) => {
@@ -144,6 +146,7 @@ const rows: DoctorRow<S6Service>[] = [
     kind: 'home-missing',
     severity: 'error',
     how: 'the home of a slot is moved away',
+    seenIn: 'test/support/doctor-definition-rows.ts',
     what: /the home of .* is gone/,
     break: async (service) => {
       await service.sh('mv "$1" "$1.away"', [service.home], {user: service.user})
@@ -158,6 +161,7 @@ const rows: DoctorRow<S6Service>[] = [
     kind: 'alone',
     severity: 'error',
     how: 'a gateway from a shell instead of the slot, which should run',
+    seenIn: 'test/support/doctor-process-rows.ts',
     what: /the gateway of this home \(pid \d+\) runs outside its service/,
     break: async (service) => {
       await service.s6('s6-svc', '-d')
@@ -171,6 +175,7 @@ const rows: DoctorRow<S6Service>[] = [
     kind: 'wedged',
     severity: 'error',
     how: '`kill -STOP` of the gateway of a slot',
+    seenIn: 'test/support/doctor-process-rows.ts',
     what: /the gateway \(pid \d+\) is stopped by a signal: it answers nothing/,
     break: async (service) => {
       await service.s6('s6-svc', '-p')
@@ -181,6 +186,7 @@ const rows: DoctorRow<S6Service>[] = [
     kind: 'failing',
     severity: 'error',
     how: 'the gateway of a slot ends with 1 four times in a row',
+    seenIn: 'test/support/doctor-process-rows.ts',
     what: /the gateway fails again and again: [4-9] failures in a row/,
     install: ['--restart-delay', '100ms', '--restart-delay-max', '1s'],
     break: async (service) => {
@@ -195,6 +201,7 @@ const rows: DoctorRow<S6Service>[] = [
     kind: 'exit-78',
     severity: 'error',
     how: 'the gateway of a slot ends with 78',
+    seenIn: 'test/support/doctor-process-rows.ts',
     what: /the gateway ended with 78: its configuration is at fault/,
     break: async (service) => {
       await service.configure({exit_on_start: {code: 78, exit_reason: 'no platforms'}})

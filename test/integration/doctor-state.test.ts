@@ -69,6 +69,7 @@ const desiredState: DoctorRow[] = [
     kind: 'enabled',
     severity: 'warning',
     how: '`systemctl enable` of one that should be stopped',
+    provedBy: 'test/doctor/checks/desired-state.test.ts',
     what: /it should be stopped, and starts at the next boot/,
     break: async (service) => {
       await service.must('stop')

@@ -61,15 +61,22 @@ describeInContainer('root in a slot whose user is hostile', () => {
     expect(await victim(container)).toBe(UNTOUCHED)
   })
 
-  it.concurrent.each([
-    // Of these s6-supervise itself is led astray by each command, until they are gone.
-    ['event', `mv supervise/event event.x 2>/dev/null; rmdir supervise/event; ln -s /etc/victim supervise/event`, []],
-    ['a subscriber', `ln -s /etc/victim/file event/${SUBSCRIBER}; ln -s /etc/victim/file supervise/event/${SUBSCRIBER}`, []],
-    ['status.new', 'ln -s /etc/victim/file supervise/status.new', []],
-    ['control', 'mv supervise/control supervise/x && ln -s /etc/victim/file supervise/control', ['stop']],
+  /** What the user puts there, and the commands before the boot that meet it. Of the first, s6-supervise itself is led astray by each command, until it is gone. */
+  const PLACES: readonly (readonly [where: string, attack: string, commands: readonly string[]])[] = [
+    [
+      'event, of a subscriber and of status.new',
+      `mv supervise/event event.x 2>/dev/null; rmdir supervise/event; ln -s /etc/victim supervise/event
+        ln -s /etc/victim/file event/${SUBSCRIBER}; ln -s /etc/victim/file supervise/status.new`,
+      [],
+    ],
+    [
+      'control, of the slot and of its logger',
+      `for folder in supervise log/supervise; do mv $folder/control $folder/x && ln -s /etc/victim/file $folder/control; done`,
+      ['stop'],
+    ],
     ['status', 'rm -f supervise/control supervise/status; mkfifo supervise/status; ln -s /etc/victim/file supervise/control', ['stop']],
-    ['the logger’s control', 'mv log/supervise/control log/supervise/x && ln -s /etc/victim/file log/supervise/control', ['stop']],
-  ])('boot takes a slot back whose user has put something in the place of %s', async (_, attack, commands) => {
+  ]
+  it.concurrent.each(PLACES)('boot takes a slot back whose user has put something in the place of %s', async (_, attack, commands) => {
     const container = await booted()
     await container.sh(OPENED)
     await asUser(container, `cd ${SLOT} && { ${attack}; }`)

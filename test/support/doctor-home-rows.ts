@@ -63,6 +63,7 @@ const staleState: Row[] = [
     kind: 'pid-other-program',
     severity: 'warning',
     how: 'gateway.pid, a bare number, of another program',
+    provedBy: 'test/doctor/home-replay.test.ts',
     what: /gateway\.pid names another program \(pid 1\)/,
     break: stopThen(`printf 1 >"$1/gateway.pid"`),
     ends: 'stopped',
@@ -192,6 +193,7 @@ const desiredState: Row[] = [
     kind: 'unrecorded',
     severity: 'warning',
     how: 'the record of what was asked for deleted',
+    provedBy: 'test/doctor/home-replay.test.ts',
     what: /nobody has recorded whether it should run/,
     break: async (service) => {
       // Its copy in the state file, which a start may have made, tells of it too.

@@ -133,6 +133,7 @@ export const processRows: readonly Row[] = [
     kind: 'second',
     severity: 'error',
     how: "a second gateway beside the service's own, which lost its files",
+    provedBy: 'test/doctor/checks/orphan-gateway.test.ts',
     what: /a second gateway of this home \(pid \d+\) runs outside the service/,
     break: async (service) => {
       await service.sh('rm "$1/gateway.pid" "$1/gateway.lock"', [service.home])
@@ -219,6 +220,7 @@ export const processRows: readonly Row[] = [
     kind: 'checkout',
     severity: 'warning',
     how: 'a checkout that is moved on under a gateway that neither says what it runs nor what it has in hand',
+    provedBy: 'test/doctor/checks/stale-code.test.ts',
     what: /the gateway \(pid \d+\) runs aaaaaaaaaa, and .*\/hermes-agent has bbbbbbbbbb \(version 0\.21\.1\)/,
     break: moveCheckout,
     fix: null,

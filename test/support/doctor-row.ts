@@ -42,11 +42,23 @@ export interface DoctorRow<S extends ServiceOnMachine = TestService> {
    * a real manager. Outside of a campaign that other row stands for it.
    */
   readonly provedBy?: string
+  /**
+   * Where the same row is seen under another manager, of which this one has no part: what a manager says of such a service is replayed in unit tests, and how
+   * it starts, stops and restarts one is seen in its life cycle. Under this one a campaign sees it.
+   */
+  readonly seenIn?: string
 }
 
 /** The rows that a suite sees: in a campaign all, else those that no other row stands for. */
-export function seen<R extends {readonly id: string; readonly kind: string; readonly provedBy?: string}>(rows: readonly R[]): readonly R[] {
-  const without = rows.filter(({id, kind, provedBy}) => {
+export function seen<R extends {readonly id: string; readonly kind: string; readonly provedBy?: string; readonly seenIn?: string}>(
+  rows: readonly R[],
+): readonly R[] {
+  const without = rows.filter(({id, kind, provedBy, seenIn}) => {
+    if (seenIn !== undefined) {
+      const isThere = new RegExp(`id: '${id}',\\s+kind: '${kind}',`).test(fs.readFileSync(path.join(PACKAGE_ROOT, seenIn), 'utf8'))
+      if (!isThere) throw new Error(`${seenIn} has no row of ${id} (${kind})`)
+      return false
+    }
     if (provedBy === undefined) return true
     const text = fs.readFileSync(path.join(PACKAGE_ROOT, provedBy), 'utf8')
     if (!text.includes(kind)) throw new Error(`${provedBy} says nothing of ${id} (${kind})`)
