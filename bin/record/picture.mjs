@@ -40,7 +40,13 @@ function broken(line) {
 function svg(lines, {back, frame, text, prompt, good, dim}) {
   const [width, height] = [Math.ceil(COLUMNS * CELL_WIDTH + 2 * MARGIN), lines.length * LINE_HEIGHT + 2 * MARGIN]
   const rows = lines.map((line, index) => {
-    const colour = line.startsWith('$ ') ? prompt : /^✓|is running and online/.test(line) ? good : line.startsWith('  ') ? dim : text
+    const colour = line.startsWith('$ ')
+      ? prompt
+      : /^✓|is running(, as it should be,)? and online/.test(line)
+        ? good
+        : line.startsWith('  ')
+          ? dim
+          : text
     const y = MARGIN + (index + 0.75) * LINE_HEIGHT
     return line === '' ? '' : `<text x="${MARGIN}" y="${y}" fill="${colour}">${escaped(line)}</text>\n`
   })

@@ -69,7 +69,7 @@ function testEvent({host, service, manager}: Target): NotifyEvent {
   return {
     id: eventId(machine, profile.home, 'test', nowMs, host.pid),
     ...{kind: 'test', atMs: nowMs, sinceMs: nowMs, machine, service: name, profile: profile.name, isReminder: false},
-    what: 'tells you so as a test: all is as it was',
+    what: 'sends you this test message; nothing is wrong',
     lines: [],
     next: nextCommand('test', {scope: manager.scope, profile: profile.name, home: profile.home, accountHome: account.home}),
   }

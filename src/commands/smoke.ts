@@ -27,10 +27,10 @@ interface Run {
 
 export default class Smoke extends ServiceCommand<typeof Smoke> {
   static override args = {}
-  static override summary = 'Test hermes-svc on this machine, with a stand-in gateway under a temporary name'
+  static override summary = 'Test hermes-svc on this machine, with a stand-in gateway under a throw-away name'
   static override description =
     `First tests install, start, stop and the other steps in the life of a service. Then breaks the service in four ways, and tests that doctor finds and fix repairs each of them.
-Uses the service manager of this machine. With --isolated, or if there is no service manager, it boots one in a temporary machine.
+Uses the service manager of this machine. With --isolated, or if there is no service manager, it boots one in a throw-away machine.
 That needs root and the Debian packages systemd-container, dbus-user-session, libpam-systemd and python3.
 The test removes everything that it made, also after Ctrl-C. If it is killed, the next run of smoke removes what is left.
 Ends with 4 if neither way is possible on this machine.`
@@ -41,7 +41,7 @@ Ends with 4 if neither way is possible on this machine.`
   ]
   static override flags = {
     ...annotationsFlag,
-    isolated: Flags.boolean({description: 'do not touch the services of this machine: boot a temporary machine for the test'}),
+    isolated: Flags.boolean({description: 'do not touch the services of this machine: boot a throw-away machine for the test'}),
     only: Flags.string({
       description: 'run only these steps or groups (life-cycle, doctor) and the steps they need, separated by commas',
       helpValue: '<names>',

@@ -5,6 +5,7 @@ import {prove} from '../observe/look.js'
 import {seeOnline} from '../lifecycle/see-online.js'
 import {report} from '../observe/report.js'
 import {servedBy} from '../observe/served.js'
+import {isStoppedUntilBoot} from '../service/desired-state.js'
 import {assess, statusExit} from '../observe/assess.js'
 import {readLastEnd} from '../history/last-end.js'
 import {statusText} from '../ui/status-text.js'
@@ -63,7 +64,8 @@ with 3 if the gateway is not running, and with 4 if hermes-svc cannot tell or th
     const told = report(seen, target.manager, target.host.monotonicMs(), servedBy(target), shown)
     const result = lastEnd ? {...told, lastEnd} : told
     await prepareWidths(result)
-    const lines = statusText(result, await this.paint, this.textWidth, target.host.nowMs())
+    const isUntilBoot = isStoppedUntilBoot(target.host, seen.desired)
+    const lines = statusText(result, await this.paint, this.textWidth, target.host.nowMs(), isUntilBoot)
     return {lines, exitStatus: statusExit(assess(seen), online), json: result}
   }
 }

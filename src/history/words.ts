@@ -17,44 +17,44 @@ export function reasonWords(reason: EndReason): string {
     case 'called-off':
       return 'the start was called off'
     case 'config':
-      return `exited with ${GatewayExit.fatalConfiguration}: its configuration is wrong, and it is not started again`
+      return `exited with ${GatewayExit.fatalConfiguration}: its configuration is wrong, so it does not start again`
     case 'exit':
       return `exited with ${reason.status}${meaningOf(reason.status)}`
     case 'signal':
-      return `killed by SIG${reason.signal}${reason.isDumped ? ', and dumped its core' : ''}`
+      return `killed by SIG${reason.signal}${reason.isDumped ? ', with a core dump' : ''}`
     case 'oom':
       return OOM_WORDS
     case 'stop-timeout':
-      return 'stopped as asked, did not end in time and was killed'
+      return 'asked to stop, did not stop in time, and was killed'
     case 'watchdog':
       return WATCHDOGS[reason.whose]
     case 'start-failed':
       return `could not be started${reason.result === null ? '' : ` (${reason.result})`}`
     case 'power-off':
-      return reason.isClean ? 'stopped with the machine' : 'the machine went down under it'
+      return reason.isClean ? 'stopped with the machine' : 'ended without a stop when the machine went down'
     case 'unclean':
-      return `ended without a word, as by SIGKILL or a loss of power${reason.wasShortOfMemory ? '; memory was short' : ''}`
+      return `ended without a record, for example by SIGKILL or a power failure${reason.wasShortOfMemory ? '; memory was low' : ''}`
     case 'unknown':
-      return 'ended, and nothing tells how'
+      return 'ended, reason unknown'
   }
 }
 
 const WATCHDOGS = {
-  'hermes-svc': 'killed by the watchdog, since its event loop answered nothing',
-  gateway: 'ended itself, since its event loop did not answer its own watchdog',
-  manager: "killed by its manager's watchdog",
+  'hermes-svc': 'killed by the watchdog, because its event loop did not respond',
+  gateway: 'ended itself, because its event loop did not respond to its own watchdog',
+  manager: 'killed by the watchdog of its service manager',
 } as const
 
 function meaningOf(status: number): string {
   switch (status) {
     case GatewayExit.stopped:
-      return ', which nobody had asked for'
+      return ', although nobody asked it to stop'
     case GatewayExit.restart:
-      return ', which is to be started anew'
+      return ', to be started again'
     case NOT_RUNNABLE:
-      return ': its program may not be run'
+      return ': its program cannot be executed'
     case NOT_FOUND:
-      return ': its program is not there'
+      return ': its program does not exist'
     default:
       return ''
   }
@@ -68,9 +68,9 @@ function byWords(by: By): string | undefined {
     case 'tool':
       return 'by another tool'
     case 'manager':
-      return 'by its manager'
+      return 'by its service manager'
     case 'machine':
-      return 'at the boot'
+      return 'at boot'
     case 'gateway':
     case 'kernel':
     case 'watchdog':
@@ -80,9 +80,9 @@ function byWords(by: By): string | undefined {
 }
 
 const PHASES: Readonly<Record<string, string>> = {
-  wedged: 'wedged: it lives and its event loop answers nothing',
+  wedged: 'wedged: its event loop does not respond',
   'platform-down': 'a platform is down',
-  'start-limit': 'its manager starts it no more, since it was started too often',
+  'start-limit': 'start limit reached: its service manager does not start it again',
 }
 
 /** An entry in one line, without its time. */
@@ -100,7 +100,7 @@ export function entryWords(entry: HistoryEntry): string {
         reason.kind === 'called-off'
       const what = [reasonWords(reason), ...(isAsked ? [byWords(by)] : [])].filter(Boolean).join(' ')
       const after = upMs === undefined || notBeforeMs !== undefined ? '' : `, after ${inWords(upMs)}`
-      const wait = delayMs > 0 ? `; failure ${failures} in a row, the next start waits ${inWords(delayMs)}` : ''
+      const wait = delayMs > 0 ? `; failure ${failures} in a row, next start after ${inWords(delayMs)}` : ''
       return `${what}${after}${wait}`
     }
     case 'command': {
@@ -110,10 +110,10 @@ export function entryWords(entry: HistoryEntry): string {
     }
     case 'phase': {
       const what = entry.what === 'platform-down' ? `${entry.about} is down` : (PHASES[entry.what] ?? entry.what)
-      return `${what}${entry.untilMs === undefined ? ', and still is' : `, for ${inWords(entry.untilMs - entry.atMs)}`}`
+      return `${what}${entry.untilMs === undefined ? ', until now' : `, for ${inWords(entry.untilMs - entry.atMs)}`}`
     }
     case 'boot':
-      return 'the machine came up'
+      return 'the machine started'
     case 'gap':
       return 'no record'
   }

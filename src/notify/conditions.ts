@@ -45,7 +45,7 @@ export function sightOf(known: Known): Sight {
     case 'unknown':
       return nothing
     case 'wedged':
-      return {...nothing, bad: [{about: GATEWAY, kind: 'wedged', sinceMs: undefined, what: 'does not answer: its event loop is stuck'}]}
+      return {...nothing, bad: [{about: GATEWAY, kind: 'wedged', sinceMs: undefined, what: 'does not respond: its event loop is stuck'}]}
     case 'dead':
       return {...nothing, bad: ofDead(known)}
     case 'alive':
@@ -57,13 +57,13 @@ function ofDead({keptDown, failuresInARow, startedForMs, endedMs, wasOom}: Known
   const is = (kind: Condition['kind'], what: string): Condition[] => [{about: GATEWAY, kind, sinceMs: endedMs, what}]
   const status = GatewayExit.fatalConfiguration
   const why = wasOom ? `; it was ${OOM_WORDS}` : ''
-  if (keptDown === 'fatal-config') return is(keptDown, `ended with ${status}: its configuration is wrong, and it is not started again`)
-  if (keptDown === 'start-limit') return is(keptDown, `has reached the start limit of its manager, and is not started again${why}`)
+  if (keptDown === 'fatal-config') return is(keptDown, `ended with ${status}: its configuration is wrong, so it does not start again`)
+  if (keptDown === 'start-limit') return is(keptDown, `has reached the start limit of its service manager and does not start again${why}`)
   if (failuresInARow >= CRASH_LOOP_FAILURES)
     return is('crash-looping', `ends soon after each start (${failuresInARow} failures in a row)${why}`)
   // It has been started, and may not have written yet who it is.
   if (startedForMs !== undefined && startedForMs < RECORD_WITHIN_MS) return []
-  return is('down', `is down, and should be running${why}`)
+  return is('down', `is down, but it should be running${why}`)
 }
 
 /** One that has come up after many failures may be about to fail again. */
@@ -78,7 +78,7 @@ function ofPlatforms(known: Known): Sight {
   const bad = platforms.flatMap(({said, fault, forMs}): Condition[] => {
     if (fault === undefined) return []
     const why = said.errorMessage === undefined ? '' : `: ${visible(clipped(said.errorMessage))}`
-    const what = `has no connection to ${visible(clipped(said.name))}${fault === 'fatal' ? ', and has given it up' : ''}${why}`
+    const what = `has no connection to ${visible(clipped(said.name))}${fault === 'fatal' ? ' and no longer tries to connect' : ''}${why}`
     return [{about: said.name, kind: 'platform-down', sinceMs: forMs === undefined ? undefined : nowMs - forMs, what}]
   })
   const well = platforms.filter(({word, fault}) => word === PlatformWord.connected && fault === undefined).map(({said}) => said.name)

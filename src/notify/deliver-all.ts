@@ -45,8 +45,8 @@ function faultLines({targets}: NotifySettings, before: NotifyState, after: Notif
   const lines = targets.flatMap((target) => {
     const key = targetKey(target)
     const fault = after.outbox.faults[key]
-    return fault && before.outbox.faults[key] === undefined ? [`${shownTarget(target)} could not be told: ${fault.why}`] : []
+    return fault && before.outbox.faults[key] === undefined ? [`cannot notify ${shownTarget(target)}: ${fault.why}`] : []
   })
   const {pingFault} = after
-  return pingFault && before.pingFault === undefined ? [...lines, `the ping could not be sent: ${pingFault.why}`] : lines
+  return pingFault && before.pingFault === undefined ? [...lines, `cannot fetch the ping address: ${pingFault.why}`] : lines
 }

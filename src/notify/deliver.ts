@@ -54,7 +54,8 @@ async function send(door: Door, request: NotifyRequest, signal: AbortSignal): Pr
     }
     const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined
     // What is sent, and the secret in the address, are meant for that server alone.
-    if (next?.origin !== url.origin) return failed(`HTTP ${status}: it sends on to another server, which is not followed`)
+    if (next?.origin !== url.origin)
+      return failed(`HTTP ${status}: the server redirects to another server, and hermes-svc does not follow it`)
     url = next
   }
 }

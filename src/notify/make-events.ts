@@ -51,8 +51,6 @@ function logLines(userHost: Doors['userHost'], home: string): string[] {
 }
 
 function recovered(about: string, forMs: number): string {
-  if (about === HEARTBEAT) return `has its heartbeat again, after ${inWords(forMs)}`
-  return about === GATEWAY
-    ? `is well again, after ${inWords(forMs)}`
-    : `has its connection to ${visible(about)} again, after ${inWords(forMs)}`
+  if (about === HEARTBEAT) return `has its heartbeat again after ${inWords(forMs)}`
+  return about === GATEWAY ? `has recovered after ${inWords(forMs)}` : `is connected to ${visible(about)} again after ${inWords(forMs)}`
 }

@@ -19,10 +19,10 @@ export function messageOf(event: NotifyEvent): Message {
   const {machine, service, profile, what, lines, next, atMs, sinceMs, kind, isReminder} = event
   const forMs = Math.max(0, atMs - sinceMs)
   const since =
-    kind === 'test' ? [] : [`${kind === 'recovered' ? 'It had begun' : 'Since'}: ${new Date(sinceMs).toISOString()} (${inWords(forMs)})`]
+    kind === 'test' ? [] : [`${kind === 'recovered' ? 'Began' : 'Since'}: ${new Date(sinceMs).toISOString()} (${inWords(forMs)})`]
   const shown = lines.slice(-MOST_LINES).map((line) => cut(line, LONGEST_LINE))
   return {
-    title: `${service} on ${machine} ${isReminder ? `still ${what}` : what}`,
+    title: `${isReminder ? 'Reminder: ' : ''}${service} on ${machine} ${what}`,
     body: [`Machine: ${machine}`, `Profile: ${profile}`, ...since, ...(shown.length > 0 ? ['', ...shown] : []), '', `Type: ${next}`].join(
       '\n',
     ),

@@ -11,10 +11,10 @@ const KUMA_PATH = /\/api\/push\/\w+\/?$/
 
 /** Why an address is none that can be fetched, as it follows its name in a message; undefined if it is one. Pure. */
 export function refusedPing(text: string): string | undefined {
-  if (!/^https?:/i.test(text)) return 'is no https:// address'
+  if (!/^https?:/i.test(text)) return 'is not an https:// address'
   const parsed = parseTarget(text.replaceAll(STATUS, 'up'))
   if ('refused' in parsed) return parsed.refused
-  return parsed.target.kind === 'cloudevents' ? undefined : 'is the address of a chat, and no ping'
+  return parsed.target.kind === 'cloudevents' ? undefined : 'is the address of a chat, not of a ping'
 }
 
 /**
@@ -36,7 +36,7 @@ export function pingUrl(ping: string, isAlive: boolean): string | undefined {
 
 /** What may be shown of the address of a ping. */
 export function shownPing(ping: string): string {
-  return URL.canParse(ping) ? new URL(ping).host : 'an address that is none'
+  return URL.canParse(ping) ? new URL(ping).host : 'an invalid address'
 }
 
 /** Fetches it; why it was not taken, in words without the address, or undefined. Never throws. */

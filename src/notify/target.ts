@@ -44,7 +44,7 @@ export function parseTarget(text: string): ParsedTarget {
       return byParts(
         text,
         /^slack:\/\/(T\w+\/B\w+\/\w+)\/?$/i,
-        'slack://T.../B.../..., the end of the webhook’s address',
+        'slack://T.../B.../..., the last part of the webhook’s address',
         ([way = '']) => ({
           kind: 'slack',
           url: `https://hooks.slack.com/services/${way}`,
@@ -54,7 +54,7 @@ export function parseTarget(text: string): ParsedTarget {
       return byParts(
         text,
         /^discord:\/\/(\d+)\/([\w-]+)\/?$/i,
-        'discord://ID/TOKEN, the end of the webhook’s address',
+        'discord://ID/TOKEN, the last part of the webhook’s address',
         ([id = '', token = '']) => ({
           kind: 'discord',
           url: `https://discord.com/api/webhooks/${id}/${token}`,
@@ -73,7 +73,7 @@ export function parseTarget(text: string): ParsedTarget {
       )
     case undefined:
     default:
-      return {refused: `begins with none of ${FORMS}`}
+      return {refused: `must begin with ${FORMS}`}
   }
 }
 
@@ -86,7 +86,7 @@ export function targetName(target: NotifyTarget): string {
 /** The same of a target as it is typed, which need not be one. */
 export function shownTarget(text: string): string {
   const parsed = parseTarget(text)
-  return 'refused' in parsed ? 'a target that is none' : targetName(parsed.target)
+  return 'refused' in parsed ? 'an invalid target' : targetName(parsed.target)
 }
 
 function execTarget(line: string): ParsedTarget {
@@ -95,16 +95,16 @@ function execTarget(line: string): ParsedTarget {
   const [program = ''] = split.words
   // Where a unit runs it there is no folder that a person would think of. A name alone is looked for where the system has its programs.
   if (program === '' || (program.includes('/') && !program.startsWith('/'))) {
-    return {refused: 'names no program by its absolute path, or by its name alone: exec:/usr/local/bin/tell-me ...'}
+    return {refused: 'must name a program by its absolute path or by its name alone, for example exec:/usr/local/bin/tell-me ...'}
   }
   return {target: {kind: 'exec', argv: split.words}}
 }
 
 function webTarget(text: string): ParsedTarget {
   const url = parseUrl(text)
-  if (!url) return {refused: 'is no address'}
+  if (!url) return {refused: 'is not a valid address'}
   if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
-    return {refused: 'is http, by which what is sent can be read on the way; take https (http is for this machine itself)'}
+    return {refused: 'uses http, which others can read on the way; use https (http is only for this machine itself)'}
   }
   if (url.hostname === 'hooks.slack.com' && url.pathname.startsWith('/services/')) return {target: {kind: 'slack', url: url.href}}
   if (/^(\w+\.)?discord(app)?\.com$/.test(url.hostname) && url.pathname.startsWith('/api/webhooks/')) {
@@ -120,7 +120,7 @@ function ntfyTarget(text: string, isSecure: boolean): ParsedTarget {
   const isTopicAlone = url !== undefined && way.length === 0 && url.port === ''
   // The host of an address has no capitals, a topic may.
   const topic = isTopicAlone ? (/^[^:]+:\/\/(?:[^@/]*@)?([^/?#]+)/.exec(text)?.[1] ?? '') : (way.pop() ?? '')
-  if (!url || !/^[\w-]{1,64}$/.test(topic)) return {refused: 'is not ntfy://HOST/TOPIC'}
+  if (!url || !/^[\w-]{1,64}$/.test(topic)) return {refused: 'must have the form ntfy://HOST/TOPIC'}
   const [user, password] = [decodeURIComponent(url.username), decodeURIComponent(url.password)]
   const authorization =
     password === '' ? undefined : user === '' ? `Bearer ${password}` : `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
@@ -133,13 +133,13 @@ function gotifyTarget(text: string, isSecure: boolean): ParsedTarget {
   const url = parseUrl(text.replace(/^[^:]+:/, isSecure ? 'https:' : 'http:'))
   const way = url?.pathname.split('/').filter(Boolean) ?? []
   const token = way.pop()
-  if (!url || token === undefined || !/^[\w.-]+$/.test(token)) return {refused: 'is not gotify://HOST/TOKEN'}
+  if (!url || token === undefined || !/^[\w.-]+$/.test(token)) return {refused: 'must have the form gotify://HOST/TOKEN'}
   return {target: {kind: 'gotify', url: `${url.protocol}//${url.host}/${[...way, 'message'].join('/')}`, token}}
 }
 
 function byParts(text: string, form: RegExp, words: string, make: (parts: readonly string[]) => NotifyTarget): ParsedTarget {
   const parts = form.exec(text)?.slice(1)
-  return parts ? {target: make(parts)} : {refused: `is not ${words}`}
+  return parts ? {target: make(parts)} : {refused: `must have the form ${words}`}
 }
 
 function parseUrl(text: string): URL | undefined {

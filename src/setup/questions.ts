@@ -34,7 +34,7 @@ function managerItem({managers}: Found, flags: SetupFlags): Item {
   if (flags.manager !== undefined) return byFlag(head, flags.manager)
   return choose(head, managers[0], {
     message: 'Which service manager?',
-    why: 'There are several here, and a gateway must run under one alone.',
+    why: 'This machine has several service managers. A gateway must run under only one.',
     choices: managers.map((kind) => ({value: kind, name: kind, about: `the gateway becomes a service of ${kind}`})),
   })
 }
@@ -44,13 +44,13 @@ function accountItems({isRoot, isOnlyAccount, user, account, accounts}: MachineF
   if (flags.runAs !== undefined) return [byFlag(head, flags.runAs)]
   if (!isRoot) return [told(head, user, undefined)]
   if (isOnlyAccount && account !== undefined) return [told(head, account, account)]
-  const why = 'A gateway works with the rights of its account, and on the home of that account.'
+  const why = 'The gateway has the permissions of this account, and uses the home of this account.'
   const named: Question = {id: 'run-as-name', label: 'Runs as', kind: 'text', message: 'Name of the account:', why, default: undefined}
   const known = [...new Set([...(account === undefined ? [] : [account]), ...accounts])]
   if (known.length === 0) return [named]
   const choices = [
     ...known.map((name) => ({value: name, name, about: accountAbout(name, accounts)})),
-    {value: UNSAID, name: 'another account', about: 'you are asked for its name'},
+    {value: UNSAID, name: 'another account', about: 'setup asks for its name'},
   ]
   const select: Question = {...head, kind: 'select', message: 'Which account does the gateway run as?', why, choices, default: account}
   return [select, ...(answers['run-as']?.value === UNSAID ? [named] : [])]
@@ -58,7 +58,7 @@ function accountItems({isRoot, isOnlyAccount, user, account, accounts}: MachineF
 
 function accountAbout(name: string, withHome: readonly string[]): string {
   const home = withHome.includes(name) ? "has a gateway's home" : "has no gateway's home yet"
-  return name === 'root' ? `${home}; root is possible, and not advised` : home
+  return name === 'root' ? `${home}; root is possible, but not recommended` : home
 }
 
 function profileItem({profiles, profile, isOnlyProfile}: OwnerFound, flags: SetupFlags): Item {
@@ -68,14 +68,14 @@ function profileItem({profiles, profile, isOnlyProfile}: OwnerFound, flags: Setu
   const [only] = isOnlyProfile || usable.length === 0 ? profiles.filter(({name}) => name === profile) : usable
   if (isOnlyProfile || usable.length < 2) {
     const name = only?.name ?? profile
-    const home = only && `${only.home}${only.isNew ? ', which is made now' : ''}`
+    const home = only && `${only.home}${only.isNew ? ', new (setup creates it)' : ''}`
     return told(head, home === undefined ? name : `${name}, ${home}`, name === profile ? undefined : name)
   }
   return {
     ...head,
     kind: 'select',
     message: 'Which profile?',
-    why: 'Each profile has a home, a gateway and a service of its own.',
+    why: 'Each profile has its own home, gateway and service.',
     choices: profiles.map((one) => ({value: one.name, name: one.name, about: profileAbout(one), refused: one.refused})),
     default: usable.find(({name}) => name === profile)?.name ?? usable[0]?.name,
   }
@@ -90,26 +90,26 @@ function scopeItem({scopes, isRoot}: MachineFound, owner: OwnerFound, flags: Set
   const {account} = owner
   const [first] = scopes
   if (flags.scope !== undefined) return byFlag(head, flags.scope)
-  if (scopes.length === 1 && first) return told(head, 'the manager has only one', first)
+  if (scopes.length === 1 && first) return told(head, 'this service manager has only one', first)
   const [installed] = profileOf(owner, flags, answers)?.installedIn ?? []
-  if (installed) return told(head, `${installed}, where its service is`, installed)
-  if (!isRoot) return told(head, 'user; a service of the machine needs root (sudo hermes-svc setup)', 'user')
+  if (installed) return told(head, `${installed}, like the installed service`, installed)
+  if (!isRoot) return told(head, 'user; for system, type: sudo hermes-svc setup', 'user')
   const choices: readonly (Choice & {value: Scope})[] = [
     {
       value: 'system',
-      name: 'of the machine (system)',
+      name: 'the machine (system)',
       short: 'system',
       about: `starts at boot and runs as ${account}; only root can change it`,
     },
     {
       value: 'user',
-      name: `of ${account} (user)`,
+      name: `${account} (user)`,
       short: 'user',
-      about: `a service of ${account}'s own manager; ${account} can change it without root`,
+      about: `runs under the service manager of ${account}; ${account} can change it without root`,
     },
   ]
-  const why = 'It decides who may change the service, and which manager keeps it.'
-  return {...head, kind: 'select', message: 'Whose service is it to be?', why, choices, default: 'system'}
+  const why = 'The answer decides who may change the service, and which service manager runs it.'
+  return {...head, kind: 'select', message: 'Whose service is it?', why, choices, default: 'system'}
 }
 
 /** The profile that was chosen, as it was found. */
@@ -133,11 +133,11 @@ function serviceItems(service: ServiceFound, flags: SetupFlags, answers: Answers
 function serviceText({name, manager, installed, replacesForeign, isMeantStopped}: ServiceFound): string {
   const head = `${name}, ${manager}: `
   if (installed === 'no') return `${head}not installed yet`
-  const stopped = isMeantStopped ? '; it was stopped, and stays so (hermes-svc start)' : ''
+  const stopped = isMeantStopped ? '; it is stopped and stays stopped (to start it, type: hermes-svc start)' : ''
   if (installed === 'own') return `${head}installed${stopped}`
-  if (installed === 'adopted') return `${head}of another tool, with our policy added${stopped}`
-  const becomes = replacesForeign ? 'ours is put in its place' : 'it is kept, and our policy added to it'
-  return `${head}of another tool; ${becomes}${stopped}`
+  if (installed === 'adopted') return `${head}installed by another tool, with the restart policy of hermes-svc added${stopped}`
+  const becomes = replacesForeign ? 'hermes-svc replaces it' : 'hermes-svc keeps it and adds its own restart policy'
+  return `${head}installed by another tool; ${becomes}${stopped}`
 }
 
 function fixItem({findings, repairs}: ServiceFound, flags: SetupFlags): Item | undefined {
@@ -148,8 +148,8 @@ function fixItem({findings, repairs}: ServiceFound, flags: SetupFlags): Item | u
   return {
     ...head,
     kind: 'pick',
-    message: 'What is to be repaired?',
-    why: 'What is marked ends nothing that works, and decides nothing that is yours to decide.',
+    message: 'What should setup repair?',
+    why: 'The marked repairs do not stop a working gateway, and do not change what you have decided.',
     choices: repairs.map((id) => ({value: id, name: id, about: whatOf(findings, id)})),
     default: chosenRepairs({findings, repairs}, ['safe']),
   }
@@ -174,7 +174,7 @@ function commandItem({keptCommand, gateways, root}: ServiceFound, flags: SetupFl
   if (keptCommand !== undefined) return told(head, `${keptCommand}, as before`, undefined)
   const [first, ...others] = gateways
   if (!first) {
-    const why = `None was found under ${root}, and no hermes on PATH.`
+    const why = `hermes-svc found no gateway under ${root} and no hermes on PATH.`
     return {...head, kind: 'text', message: "Path of the gateway's program:", why, default: undefined}
   }
   // The one that is found by itself needs no flag, and is found again when it has moved.
@@ -183,7 +183,7 @@ function commandItem({keptCommand, gateways, root}: ServiceFound, flags: SetupFl
     ...head,
     kind: 'select',
     message: 'Which gateway?',
-    why: 'Several were found, and a service runs one.',
+    why: 'hermes-svc found more than one. A service runs only one.',
     choices: gateways.map(({argv, source}, index) => ({
       value: index === 0 ? UNSAID : commandFlag(argv),
       name: argv.join(' '),
@@ -206,14 +206,14 @@ function lingerItem({canLinger, startsAtBoot, settings, account}: ServiceFound, 
   return {
     ...head,
     kind: 'select',
-    message: 'When is it to run?',
-    why: `Unless ${account} lingers, the gateway ends with the last session of ${account}.`,
+    message: 'When should the gateway run?',
+    why: `Without lingering, the gateway stops when ${account} logs out of the last session.`,
     choices: [
       {
         value: 'boot',
-        name: 'always, from boot on',
+        name: 'always, from boot',
         short: 'always',
-        about: `whether ${account} is logged in or not; lingering is turned on`,
+        about: `also while ${account} is not logged in; setup turns lingering on`,
       },
       {value: 'login', name: `while ${account} is logged in`, short: 'while logged in', about: 'from login to logout; lingering stays off'},
     ],
@@ -225,12 +225,12 @@ function heartbeatItem({settings}: ServiceFound, flags: SetupFlags): Item {
   const head = {id: 'heartbeat', label: 'Heartbeat'} as const
   if (flags.heartbeat !== undefined) return byFlag(head, flags.heartbeat)
   const needsIt = flags.watchdog !== undefined && flags.watchdog !== 'off'
-  if (needsIt) return told(head, 'on, as the watchdog needs it', 'on')
+  if (needsIt) return told(head, 'on, because the watchdog needs it', 'on')
   return {
     ...head,
     kind: 'confirm',
-    message: 'Keep a heartbeat?',
-    why: 'Monitors take a gateway for dead whose timestamp is 120 s old, and an idle one writes none: a tick keeps it fresh while it is proved alive.',
+    message: 'Use the heartbeat?',
+    why: 'Monitors report a gateway as dead when its timestamp is older than 120 s, and an idle gateway does not write one. The heartbeat refreshes it while the gateway is alive.',
     yes: 'on',
     no: 'off',
     default: (settings?.heartbeat ?? DEFAULT_HEARTBEAT).enabled ? 'on' : 'off',
@@ -241,14 +241,14 @@ function watchdogItem({settings}: ServiceFound, flags: SetupFlags, answers: Answ
   const head = {id: 'watchdog', label: 'Watchdog'} as const
   if (flags.watchdog !== undefined) return byFlag(head, flags.watchdog)
   const heartbeat = flags.heartbeat ?? answers.heartbeat?.value
-  if (heartbeat === 'off') return told(head, 'off, as the heartbeat is', undefined)
+  if (heartbeat === 'off') return told(head, 'off, because the heartbeat is off', undefined)
   const ticks = (settings?.heartbeat ?? DEFAULT_HEARTBEAT).watchdogTicks
   const on = String(ticks ?? DEFAULT_WATCHDOG_TICKS)
   return {
     ...head,
     kind: 'confirm',
-    message: 'Keep a watchdog?',
-    why: `It restarts a gateway that ${on} ticks in a row have proved to hang; what that was doing is lost.`,
+    message: 'Use the watchdog?',
+    why: `The watchdog restarts a gateway that hangs for ${on} heartbeats in a row. The work of the hung gateway is lost.`,
     yes: on,
     no: 'off',
     default: ticks === null ? 'off' : on,
@@ -259,12 +259,12 @@ function notifyItem({told: already}: ServiceFound, flags: SetupFlags, answers: A
   const head = {id: 'notify', label: 'Told'} as const
   if (flags.notify !== undefined && flags.notify.length > 0) return byFlag(head, flags.notify.map(shownTarget).join(', '))
   if (already !== undefined) return told(head, `${already}, as before`, undefined)
-  if ((flags.heartbeat ?? answers.heartbeat?.value) === 'off') return told(head, 'nobody, as the heartbeat is off', undefined)
+  if ((flags.heartbeat ?? answers.heartbeat?.value) === 'off') return told(head, 'nobody, because the heartbeat is off', undefined)
   return {
     ...head,
     kind: 'secret',
-    message: 'Who is to be told when it is down? (Enter: nobody)',
-    why: 'One target: a command (exec:/path ARG ...), an https:// address, ntfy://HOST/TOPIC, slack://, discord://, telegram:// or gotify://. It is kept secret, and not shown here; later: hermes-svc notify add.',
+    message: 'Whom should hermes-svc notify about problems? (Enter: nobody)',
+    why: 'Type one target: a command (exec:/path ARG ...), an https:// address, ntfy://HOST/TOPIC, slack://, discord://, telegram:// or gotify://. The input is hidden, because a target can be a secret. To add more later, type: hermes-svc notify add TARGET',
     default: UNSAID,
   }
 }

@@ -66,7 +66,7 @@ export const ZOMBIE_PID: Breakage = {
     const parent = userHost.tether([python, '-c', MAKE_ZOMBIE], {env, cwd: home})
     try {
       const isMade = await service.poll(ZOMBIE_TIMEOUT_MS, () => Promise.resolve(userHost.stat(path.join(home, 'zombie')) && true))
-      if (!isMade) throw new Error(`no zombie could be made: ${parent.result()?.stderr.trim() || 'its gateway did not start'}`)
+      if (!isMade) throw new Error(`cannot make a zombie: ${parent.result()?.stderr.trim() || 'its gateway did not start'}`)
     } catch (error) {
       parent.release()
       throw error
@@ -108,11 +108,11 @@ export async function breakAndCure(service: ThrowAwayService, {id, break: doBrea
       const findings = (await service.findings()).filter(isNew)
       return findings.length > 0 ? findings : undefined
     })
-    if (found?.length !== 1 || found[0]?.id !== id) throw new Error(`broken, doctor found ${listed(found ?? [])}, not just ${id}`)
+    if (found?.length !== 1 || found[0]?.id !== id) throw new Error(`doctor should find only ${id}, but it found: ${listed(found ?? [])}`)
     await service.hermesSvc(`fix ${id}`, '--yes', ...fix)
     const left = (await service.findings()).filter(isNew)
-    if (left.length > 0) throw new Error(`after fix ${id}, doctor finds ${listed(left)}`)
-    return `${found[0].what}; fixed${before.length > 0 ? ` (found before, and left alone: ${before.join(', ')})` : ''}`
+    if (left.length > 0) throw new Error(`after fix ${id}, doctor still finds: ${listed(left)}`)
+    return `${found[0].what}; fixed${before.length > 0 ? ` (doctor also found before, and the test ignores: ${before.join(', ')})` : ''}`
   } finally {
     takeBack?.()
   }

@@ -100,7 +100,7 @@ export function whyNoMachine(host: Host, root = '/'): string | undefined {
   if (host.account.uid !== 0) return 'a throw-away machine needs root'
   const capabilities = /^CapEff:\s*([0-9a-f]+)$/m.exec(host.readText('/proc/self/status') ?? '')?.[1]
   if (capabilities && (BigInt(`0x${capabilities}`) & CAP_SYS_ADMIN) === 0n) {
-    return 'a throw-away machine needs root that may mount (CAP_SYS_ADMIN), which this container withholds'
+    return 'a throw-away machine needs permission to mount (CAP_SYS_ADMIN), which root does not have in this container'
   }
   const missing = [
     ...HOST_PROGRAMS.filter(({anyOf}) => !anyOf.some((program) => host.which(program, SYSTEM_PATH))),
@@ -109,8 +109,8 @@ export function whyNoMachine(host: Host, root = '/'): string | undefined {
   if (missing.length === 0) return undefined
   const packages = [...new Set(missing.map((requirement) => requirement.package))].join(' ')
   return root === '/'
-    ? `a throw-away machine needs some Debian packages: apt-get install -y ${packages}`
-    : `a throw-away machine needs some Debian packages in ${root}: ${packages}`
+    ? `a throw-away machine needs these Debian packages: apt-get install -y ${packages}`
+    : `a throw-away machine needs these Debian packages in ${root}: ${packages}`
 }
 
 /**
@@ -141,14 +141,14 @@ export async function bootMachine(host: Host, options: MachineOptions): Promise<
     const isUp = await waitUntil(host, {limitMs: BOOT_TIMEOUT_MS, everyMs: POLL_MS, signal}, async () => {
       const result = keeper.result()
       if (result) {
-        const message = result.code === NAME_TAKEN ? `${name} exists already` : 'ended while it was booting'
+        const message = result.code === NAME_TAKEN ? `${name} exists already` : 'ended during its boot'
         throw failed(message, lines(result.stdout + result.stderr))
       }
       machine ??= findLeader(host, keeper, name)
       return (await machine?.isUp()) ?? false
     })
     if (!machine || !isUp) {
-      throw failed(`was not up after ${BOOT_TIMEOUT_MS / 1000} s`, lines(host.readText(`${state}/console`) ?? '').slice(-15))
+      throw failed(`did not finish its boot in ${BOOT_TIMEOUT_MS / 1000} s`, lines(host.readText(`${state}/console`) ?? '').slice(-15))
     }
     // As a user with no rights at all: node must be readable by everyone, and find its libraries in another root too.
     const nobody: Account = {uid: 65534, gid: 65534, name: 'nobody', home: '/'}
@@ -210,7 +210,7 @@ async function takeDown(host: Host, keeper: Tethered, state: string): Promise<vo
     await waitUntil(host, {limitMs: Infinity, everyMs: POLL_MS}, isDown)
   }
   if (keeper.result()?.code !== NAME_TAKEN && host.stat(state)) {
-    const message = `the throw-away machine could not be removed: see ${state}/console`
+    const message = `cannot remove the throw-away machine: see ${state}/console`
     throw new ServiceError(message, {code: 'machine-failed', exitStatus: ExitStatus.failed})
   }
 }

@@ -95,7 +95,7 @@ class SelfTest {
       await this.host.sleep(STAYS_STOPPED_MS, this.options.signal)
       const report = await this.service.status(ExitStatus.notRunning)
       if (report.actual !== 'stopped' || report.pid !== null || report.enabled !== false) throw new Error(JSON.stringify(report))
-      return 'stopped, and not started at boot'
+      return 'stopped, and does not start at boot'
     },
     inactive: async () => {
       const {manager, service} = await this.service.target()

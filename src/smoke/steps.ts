@@ -20,15 +20,20 @@ export const STEPS = [
   {id: 'install', group: 'life-cycle', name: 'install', needs: []},
   {id: 'alive', group: 'life-cycle', name: 'the gateway is alive', needs: ['install']},
   {id: 'reinstall', group: 'life-cycle', name: 'a second install changes nothing', needs: ['install']},
-  {id: 'killed', group: 'life-cycle', name: 'killed (SIGKILL), it comes back', needs: ['alive']},
-  {id: 'planned-restart', group: 'life-cycle', name: `a planned restart (exit ${GatewayExit.restart}): it comes back`, needs: ['alive']},
-  {id: 'missing-heartbeat', group: 'doctor', name: 'a gateway without a sign of life: found and cured', needs: ['alive']},
-  {id: 'desired-state', group: 'doctor', name: 'stopped behind our back: found and cured', needs: ['alive']},
+  {id: 'killed', group: 'life-cycle', name: 'the gateway comes back after SIGKILL', needs: ['alive']},
+  {
+    id: 'planned-restart',
+    group: 'life-cycle',
+    name: `the gateway comes back after a planned restart (exit ${GatewayExit.restart})`,
+    needs: ['alive'],
+  },
+  {id: 'missing-heartbeat', group: 'doctor', name: 'a gateway without a sign of life: found and fixed', needs: ['alive']},
+  {id: 'desired-state', group: 'doctor', name: 'stopped by another tool: found and fixed', needs: ['alive']},
   {id: 'stop', group: 'life-cycle', name: 'stop', needs: ['alive']},
-  {id: 'stays-stopped', group: 'life-cycle', name: 'it stays stopped', needs: ['stop']},
-  {id: 'inactive', group: 'life-cycle', name: 'the manager says inactive, not failed', needs: ['stop']},
-  {id: 'stale-state', group: 'doctor', name: 'files of a gateway that is dead: found and cured', needs: ['stays-stopped']},
-  {id: 'zombie-pid', group: 'doctor', name: 'a pid record that names a zombie: found and cured', needs: ['stays-stopped']},
+  {id: 'stays-stopped', group: 'life-cycle', name: 'the gateway stays stopped', needs: ['stop']},
+  {id: 'inactive', group: 'life-cycle', name: 'the service is inactive, not failed', needs: ['stop']},
+  {id: 'stale-state', group: 'doctor', name: 'files of a dead gateway: found and fixed', needs: ['stays-stopped']},
+  {id: 'zombie-pid', group: 'doctor', name: 'a pid record that names a zombie: found and fixed', needs: ['stays-stopped']},
   {id: 'uninstall', group: 'life-cycle', name: 'uninstall', needs: ['install']},
   {id: 'nothing-left', group: 'life-cycle', name: 'nothing is left', needs: ['uninstall']},
 ] as const satisfies readonly StepDefinition[]
@@ -48,7 +53,7 @@ export function selectSteps(names: readonly string[] | undefined): readonly Step
   const wanted = new Set<string>()
   for (const name of names) {
     if (!known.includes(name as StepId)) {
-      throw usageError(`--only: there is no step or group ${JSON.stringify(name)}${didYouMean(name, known)}`, [
+      throw usageError(`--only: unknown step or group ${JSON.stringify(name)}${didYouMean(name, known)}`, [
         `groups: ${groups.join(', ')}`,
         `steps: ${STEPS.map(({id}) => id).join(', ')}`,
       ])

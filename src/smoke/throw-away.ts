@@ -116,7 +116,7 @@ export class ThrowAwayService {
         return undefined
       }
     })
-    if (back === undefined) throw new Error(`not back after ${BACK_TIMEOUT_MS / 1000} s: ${last}`)
+    if (back === undefined) throw new Error(`the gateway is not back after ${BACK_TIMEOUT_MS / 1000} s: ${last}`)
     return back
   }
 
@@ -152,10 +152,13 @@ export class ThrowAwayService {
       return failureOf(tried)?.code === 'busy' ? undefined : tried
     })
     if (result?.code !== 0) {
-      throw new ServiceError(`What the self-test made could not be taken away: ${result ? howItEnded(result) : 'its home is locked'}`, {
+      throw new ServiceError(`The self-test cannot remove what it made: ${result ? howItEnded(result) : 'its home is locked'}`, {
         code: 'smoke-left',
         exitStatus: ExitStatus.failed,
-        next: [`hermes-svc uninstall --home ${home} --scope ${this.options.scope}`, 'or hermes-svc smoke, which tries that first'],
+        next: [
+          `hermes-svc uninstall --home ${home} --scope ${this.options.scope}`,
+          'hermes-svc smoke   # also removes it, before it starts',
+        ],
       })
     }
     removeTree(this.userHost, home)

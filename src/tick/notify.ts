@@ -50,7 +50,7 @@ export async function notify(doors: Doors, service: NotifiedService, ticked: Tic
   const {home} = service
   const [reading, before] = userHost.atOnce(() => [readNotify(userHost, home), readNotifyState(userHost, home)])
   if (reading.kind === 'unreadable')
-    throw new HostError('EINVAL', home, `nobody is told of it, since who is cannot be read (${reading.why}) in`)
+    throw new HostError('EINVAL', home, `cannot notify anybody, because the notification targets cannot be read (${reading.why}) in`)
   const {settings} = reading
   const {targets} = settings
   const keys = targets.length === 0 ? [] : targets.map((await import('../notify/target-key.js')).targetKey)
@@ -146,7 +146,7 @@ function endedByItsWatchdog({userHost}: Doors, home: string, nowMs: number): boo
 const LOOP_WITHIN_MS = 600_000
 
 function restarted(nowMs: number): Told {
-  const what = 'did not answer, and was restarted by the watchdog'
+  const what = 'did not respond, so the watchdog restarted it'
   return {kind: 'watchdog-restart', about: GATEWAY, sinceMs: nowMs, what, isReminder: false}
 }
 

@@ -47,7 +47,7 @@ export async function tick(
   } catch (error) {
     if (!(error instanceof HostError)) throw error
     if (error.code === 'ELOOP') return nothing(`${HomeFile.state} is a symbolic link`)
-    if (error.code === 'EBUSY') return nothing(`${HomeFile.state} is being written all the time`)
+    if (error.code === 'EBUSY') return nothing(`another program writes ${HomeFile.state} all the time`)
     return {...proved, result: {kind: 'failed', why: error.message}}
   }
 }
@@ -57,14 +57,14 @@ async function refresh(host: AccountHost, home: string, living: ProcessInfo): Pr
   if (first?.kind !== 'too-short') return resultOf(first, living)
   // Every command of ours that changes something holds this lock, so none of them writes by an offset that this moves.
   const lock = await host.lockWithin(home)
-  if (!lock) return {kind: 'nothing', why: 'another hermes-svc command is at work here'}
+  if (!lock) return {kind: 'nothing', why: 'another hermes-svc command is working on this home'}
   try {
     for (let attempt = 0; attempt < MOVE_TRIES; attempt++) {
       const refreshed = refreshInPlace(host, home, living, true)
       if (refreshed?.kind !== 'make-room') return resultOf(refreshed, living)
       await host.sleep(READ_WITHIN_MS)
     }
-    return {kind: 'nothing', why: `${HomeFile.state} is being written all the time`}
+    return {kind: 'nothing', why: `another program writes ${HomeFile.state} all the time`}
   } finally {
     await lock.release()
   }
@@ -89,8 +89,8 @@ function resultOf(refreshed: Refresh | undefined, {pid}: StateOwner): TickResult
       return {kind: 'nothing', why: refreshed.why, ...(refreshed.isDamaged ? {isFault: true} : {})}
     case 'make-room':
     case 'too-short':
-      return {kind: 'nothing', why: `another command changes ${HomeFile.state}`}
+      return {kind: 'nothing', why: `another command is changing ${HomeFile.state}`}
     case undefined:
-      return {kind: 'nothing', why: `there is no ${HomeFile.state}`, isFault: true}
+      return {kind: 'nothing', why: `${HomeFile.state} does not exist`, isFault: true}
   }
 }

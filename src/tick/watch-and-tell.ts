@@ -42,7 +42,7 @@ export async function told({deliver}: Telling, time: DeliveryTime): Promise<stri
   try {
     return await deliver(time)
   } catch (error) {
-    if (error instanceof HostError) return [`what was to be told could not be noted: ${error.message}`]
+    if (error instanceof HostError) return [`cannot save the notifications: ${error.message}`]
     throw error
   }
 }

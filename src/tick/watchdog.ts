@@ -58,7 +58,7 @@ export async function watch(doors: Doors, service: WatchedService, proved: SeenG
     const {memory, kill, heldBackMs} = afterTick(known, living && sighting(host, service, proved, living), service.limit, nowMs)
     if (memory) remember(userHost, service, memory)
     if (!memory || !living || memory.wedgedTicks < service.limit) return undefined
-    const pause = `one was killed not long ago, so the watchdog waits ${Math.ceil(heldBackMs / 60_000)} min more`
+    const pause = `the watchdog has killed a gateway not long ago, so it waits another ${Math.ceil(heldBackMs / 60_000)} min`
     const why = kill ? whyNotToBeKilled(userHost, service, living) : pause
     if (why === undefined) return await killWedged(doors, service, living, memory, proved.verdict.evidence[0] ?? '')
     // Said once, not at every tick from now on.
@@ -77,10 +77,10 @@ function sighting(host: Host, {awakeForMs, intervalSec}: WatchedService, {verdic
 }
 
 function whyNotToBeKilled(userHost: AccountHost, service: WatchedService, living: ProcessInfo): string | undefined {
-  if (!service.isOwn(living)) return 'it is outside its service, which would not start it again'
+  if (!service.isOwn(living)) return 'it runs outside its service, so nothing would start it again'
   const desired = readDesired(userHost, service.home)
-  if (desired.kind === 'unreadable') return `whether it should run cannot be told (${desired.why})`
-  return desired.kind === 'recorded' && desired.record.desiredState === 'stopped' ? 'it is about to be stopped' : undefined
+  if (desired.kind === 'unreadable') return `hermes-svc cannot tell whether it should be running (${desired.why})`
+  return desired.kind === 'recorded' && desired.record.desiredState === 'stopped' ? 'it is about to stop' : undefined
 }
 
 async function killWedged(
@@ -99,8 +99,8 @@ async function killWedged(
     remember(userHost, service, afterKill(memory, host.monotonicMs()))
     if (!signalGateway(place, living, 'SIGKILL')) return undefined
     const ended = await ends(place, living)
-    const what = `kill the wedged gateway (pid ${living.pid}) after ${memory.wedgedTicks} ticks in a row that proved it so: ${evidence}`
-    const survived = 'it is still there after SIGKILL: the kernel holds it'
+    const what = `kill the wedged gateway (pid ${living.pid}) after ${memory.wedgedTicks} ticks in a row: ${evidence}`
+    const survived = 'the process still exists after SIGKILL: the kernel holds it'
     appendJournal(userHost, service.home, {
       time: new Date(host.nowMs()).toISOString(),
       command: 'watchdog',

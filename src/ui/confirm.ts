@@ -15,9 +15,9 @@ export function canAsk({stdinIsTty, stderrIsTty}: Host): boolean {
 export async function confirmPlan(host: Host, plan: Plan, yes: boolean): Promise<boolean> {
   if (yes) return true
   if (!canAsk(host)) {
-    throw usageError(`This needs to be confirmed, and there is no terminal to ask on: ${plan.title}`, [
-      'the same command with --yes',
-      'or with --dry-run, which shows what it would do',
+    throw usageError(`hermes-svc must ask before it does this, and there is no terminal: ${plan.title}`, [
+      'the same command with --yes   # answers yes',
+      'the same command with --dry-run   # only shows what would change',
     ])
   }
   return confirmPlans(host, [plan])

@@ -72,7 +72,7 @@ function failureOf(error: unknown): {failure: Failure; exitStatus: ExitStatus} {
     failure: {
       code: 'bug',
       message: `${message} (this is a bug in hermes-svc)`,
-      next: ['please report it, with these lines and the command you typed'],
+      next: ['report this bug, with these lines and the command that you typed'],
       evidence: stack.map((line) => line.trim()),
     },
     exitStatus: ExitStatus.failed,

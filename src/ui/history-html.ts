@@ -35,7 +35,7 @@ export function historyHtml(histories: readonly History[], nowMs: number): strin
 </head>
 <body>
 ${histories.map(sectionOf).join('\n')}
-<p class="dim">Made by hermes-svc on ${escaped(fullTime(nowMs))}; times are those of the machine.</p>
+<p class="dim">Made by hermes-svc on ${escaped(fullTime(nowMs))}; times are in the time zone of the machine.</p>
 </body>
 </html>
 `
@@ -45,11 +45,11 @@ function sectionOf({service, profile, availability, entries, left, notRead}: His
   const used = new Set(availability.flatMap(({bar}) => bar))
   const legend = (Object.keys(MEANINGS) as Block[]).filter((block) => used.has(block))
   const notes = [
-    ...(left === 0 ? [] : [`${left} older entries in this time are left out.`]),
+    ...(left === 0 ? [] : [`${left} older ${left === 1 ? 'entry is' : 'entries are'} not shown.`]),
     ...notRead.map(({source, why, beforeMs}) =>
       beforeMs === undefined
-        ? `${source} could not be read: ${why}.`
-        : `${source}: what is older than ${fullTime(beforeMs)} was not read, because of its size.`,
+        ? `Cannot read ${source}: ${why}.`
+        : `${source} is large: hermes-svc read only what is newer than ${fullTime(beforeMs)}.`,
     ),
   ]
   return `<section>
@@ -57,7 +57,7 @@ function sectionOf({service, profile, availability, entries, left, notRead}: His
 ${availability.map(windowOf).join('\n')}
 <ul class="legend">${legend.map((block) => `<li><i class="${block}" aria-hidden="true">${SIGNS[block]}</i>${MEANINGS[block]}</li>`).join('')}</ul>
 <h2>What happened</h2>
-${entries.length === 0 ? '<p>Nothing is on record in this time.</p>' : tableOf(entries)}
+${entries.length === 0 ? '<p>No records from this time.</p>' : tableOf(entries)}
 ${notes.map((note) => `<p class="dim">${escaped(note)}</p>`).join('\n')}
 </section>`
 }

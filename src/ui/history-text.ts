@@ -16,8 +16,8 @@ const SIGNS: Readonly<Record<'blocks' | 'ascii', Readonly<Record<Block, string>>
 /** What the blocks of a bar mean. */
 export const MEANINGS: Readonly<Record<Block, string>> = {
   up: 'up',
-  partly: 'down for a part of it',
-  down: 'down for half of it or more',
+  partly: 'down part of the time',
+  down: 'down half of the time or more',
   off: 'stopped as asked',
   unknown: 'no record',
 }
@@ -49,12 +49,12 @@ export function historyText(history: History, {paint = NO_PAINT, width, hasBlock
     ...(left === 0
       ? []
       : [
-          `${left} older ${left === 1 ? 'entry' : 'entries'} in this time: --lines ${left + entries.length} shows ${left === 1 ? 'it' : 'them'} too`,
+          `${left} older ${left === 1 ? 'entry is' : 'entries are'} not shown. To show ${left === 1 ? 'it' : 'them'}, add --lines ${left + entries.length}`,
         ]),
     ...notRead.map(({source, why, beforeMs}) =>
       beforeMs === undefined
-        ? `${source} could not be read: ${why}`
-        : `${source}: what is older than ${shortTime(beforeMs)} was not read, because of its size`,
+        ? `cannot read ${source}: ${why}`
+        : `${source} is large: hermes-svc read only what is newer than ${shortTime(beforeMs)}`,
     ),
   ]
   return [
@@ -63,7 +63,7 @@ export function historyText(history: History, {paint = NO_PAINT, width, hasBlock
     ...lines.map((line) => MARGIN + line),
     `${MARGIN}${legend.join(', ')}`,
     '',
-    ...(entries.length === 0 ? ['Nothing is on record in this time.'] : entryRows(entries, paint, width)),
+    ...(entries.length === 0 ? ['No records from this time.'] : entryRows(entries, paint, width)),
     ...(cut.length === 0 ? [] : ['', ...cut]),
   ]
 }
@@ -81,10 +81,10 @@ function painted(bar: readonly Block[], signs: Readonly<Record<Block, string>>, 
 
 /** What a window had beside its percents, in one line. */
 export function summary({planned, asked, unplanned, longestOutageMs, meanRecoveryMs, unknownMs, windowMs}: Availability): string {
-  const ends = `ends: ${unplanned} not meant, ${planned} planned, ${asked} asked for`
+  const ends = `ends: ${unplanned} unplanned, ${planned} planned, ${asked} on request`
   const outage = longestOutageMs === undefined ? [] : [`longest outage ${inWords(longestOutageMs)}`]
   const recovery = meanRecoveryMs === undefined ? [] : [`back after ${inWords(meanRecoveryMs)} on average`]
-  const unknown = unknownMs < 1000 ? [] : [unknownMs >= windowMs ? 'no record' : `no record of ${inWords(unknownMs)}`]
+  const unknown = unknownMs < 1000 ? [] : [unknownMs >= windowMs ? 'no record' : `no record for ${inWords(unknownMs)}`]
   return [ends, ...outage, ...recovery, ...unknown].join('; ')
 }
 

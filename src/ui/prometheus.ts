@@ -29,12 +29,12 @@ interface ShownGateway extends GatewayHealth {
 const METRICS: readonly Metric[] = [
   {
     name: 'hermes_gateway_up',
-    help: 'Whether the gateway is alive: 1, or 0 if it is down; no sample if that cannot be told or there is none.',
+    help: '1 if the gateway is alive, 0 if it is down; no sample if there is no gateway or hermes-svc cannot tell.',
     samples: ({payload}) => one(payload.alive === null ? undefined : Number(payload.alive)),
   },
   {
     name: 'hermes_gateway_info',
-    help: 'Always 1; the labels say how the gateway is, what that rests on, why, and what it last said of itself.',
+    help: 'Always 1; the labels are the health state, the verdict, the reason, and the last state that the gateway wrote.',
     samples: ({verdict, payload: {details}}) => {
       const {state, reason = '', gateway_state = ''} = details
       return one(1, {state, verdict, reason, gateway_state})
@@ -42,22 +42,22 @@ const METRICS: readonly Metric[] = [
   },
   {
     name: 'hermes_gateway_desired_up',
-    help: 'Whether the gateway is meant to run: 1, or 0 if it was stopped on purpose; no sample if nothing says.',
+    help: '1 if the gateway should be running, 0 if it was stopped on purpose; no sample if no desired state is recorded.',
     samples: ({meantToRun}) => one(meantToRun === undefined ? undefined : Number(meantToRun)),
   },
   {
     name: 'hermes_gateway_updated_timestamp_seconds',
-    help: 'When the gateway, or its heartbeat, last wrote its state.',
+    help: 'Time of the last write to the state file, by the gateway or by its heartbeat.',
     samples: ({payload}) => one(updatedSec(payload.details)),
   },
   {
     name: 'hermes_gateway_active_agents',
-    help: 'Agents at work, as the gateway last wrote it.',
+    help: 'Number of active agents, as last written by the gateway.',
     samples: ({payload}) => one(payload.details.active_agents),
   },
   {
     name: 'hermes_gateway_platforms',
-    help: 'Messaging platforms of the gateway, by their state as it last wrote it.',
+    help: 'Number of messaging platforms in each state, as last written by the gateway.',
     samples: ({payload}) => {
       // Texts that are written as the same one are counted together: a collector refuses a file that has a series twice.
       const counts = new Map<string, number>()
@@ -70,28 +70,28 @@ const METRICS: readonly Metric[] = [
   {
     name: 'hermes_gateway_ends_total',
     type: 'counter',
-    help: 'How often the gateway ended, by why: the words of history --json. A kill by the watchdog of hermes-svc is a signal.',
+    help: 'Number of ends of the gateway, by reason (the words of history --json). A kill by the watchdog of hermes-svc counts as signal.',
     samples: ({totals}) => [...(totals?.ends ?? [])].map(([reason, value]) => ({labels: {reason}, value})),
   },
   {
     name: 'hermes_gateway_down_seconds_total',
     type: 'counter',
-    help: 'How long the gateway was down while it should have run, in outages that are over.',
+    help: 'Time that the gateway was down while it should have been running, in outages that are over.',
     samples: ({totals}) => one(totals && totals.downMs / 1000),
   },
   {
     name: 'hermes_gateway_day_ends',
-    help: 'How often the gateway ended in the last 24 hours, by why: the words of history --json.',
+    help: 'Number of ends of the gateway in the last 24 hours, by reason (the words of history --json).',
     samples: ({lastDay}) => [...(lastDay?.ends ?? [])].map(([reason, value]) => ({labels: {reason}, value})),
   },
   {
     name: 'hermes_gateway_day_down_seconds',
-    help: 'How long the gateway was down in the last 24 hours while it should have run; no sample if nothing is known.',
+    help: 'Time that the gateway was down in the last 24 hours while it should have been running; no sample without records.',
     samples: ({lastDay}) => one(lastDay?.downMs === undefined ? undefined : lastDay.downMs / 1000),
   },
   {
     name: 'hermes_gateway_last_end_timestamp_seconds',
-    help: 'When the gateway last ended; the label says why.',
+    help: 'Time of the last end of the gateway; the label has the reason.',
     samples: ({lastDay}) => (lastDay?.lastEnd ? one(lastDay.lastEnd.atMs / 1000, {reason: lastDay.lastEnd.reason}) : []),
   },
 ]

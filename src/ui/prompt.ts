@@ -74,7 +74,7 @@ export function ask(host: Host, question: Question, options: AskOptions): Promis
       case 'confirm':
         return (await confirm({message, default: question.default === question.yes, theme}, context)) ? question.yes : question.no
       case 'text': {
-        const validate = (text: string) => (text === '' ? 'something has to be typed here' : (options.refuse?.(text) ?? true))
+        const validate = (text: string) => (text === '' ? 'type an answer' : (options.refuse?.(text) ?? true))
         return input({message, validate, theme}, context)
       }
       case 'secret': {

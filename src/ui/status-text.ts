@@ -1,13 +1,19 @@
 import type {LastEnd, ServiceReport} from '../observe/report.js'
-import {onlineSentence, platformsCell} from './online-text.js'
+import {onlineSentence, platformsCell, type Said} from './online-text.js'
 import {NO_PAINT, type Paint} from './paint.js'
 import {duration, inWords, table, widthOf, wrapped} from '../text/layout.js'
 import {sizeText} from '../text/size.js'
 
 const MARGIN = '  '
 
-/** One service in full, for people; `width`: columns of the terminal. `nowMs`: since the epoch. */
-export function statusText(report: ServiceReport, paint: Paint = NO_PAINT, width?: number, nowMs?: number): string[] {
+/** One service in full, for people; `width`: columns of the terminal. `nowMs`: since the epoch. `isStoppedUntilBoot`: by `stop --until-boot`. */
+export function statusText(
+  report: ServiceReport,
+  paint: Paint = NO_PAINT,
+  width?: number,
+  nowMs?: number,
+  isStoppedUntilBoot = false,
+): string[] {
   const mood = isWell(report.actual) ? paint.good : isIll(report.actual) ? paint.bad : plain
   const {verdict} = report
   const pid = verdict.pid === null ? '' : `, pid ${verdict.pid}`
@@ -29,21 +35,17 @@ export function statusText(report: ServiceReport, paint: Paint = NO_PAINT, width
     report.lastEnd ? ['last end', endText(report.lastEnd, nowMs)] : ['last exit', exitText(report)],
   ]
   if (report.bootReason !== undefined) rows.push(['last boot', report.bootReason])
-  if (report.servedBy !== null) rows.push(['served by', `the gateway of profile ${report.servedBy}; no service of its own is needed`])
+  if (report.servedBy !== null) rows.push(['served by', `the gateway of profile ${report.servedBy}; this profile needs no service`])
   return [
-    ...onlineLines(report, width, moodOf(report, paint)),
+    ...onlineLines({...report, desired: isStoppedUntilBoot ? 'until-boot' : report.desired}, width, moodOf(report, paint)),
     ...table(rows, width === undefined ? undefined : width - MARGIN.length)
       .flat()
       .map((line) => MARGIN + line),
   ]
 }
 
-/** Whether people reach it, in one sentence, and what to type if that was never set up. */
-export function onlineLines(
-  report: Parameters<typeof onlineSentence>[0],
-  width = Infinity,
-  mood: (text: string) => string = plain,
-): string[] {
+/** Whether it runs and people reach it, in one sentence, and what to type if no chat was ever set up. */
+export function onlineLines(report: Said, width = Infinity, mood: (text: string) => string = plain): string[] {
   const next = nextLines(report.online.advice?.next ?? [])
   return [...wrapped(onlineSentence(report), width, MARGIN).map(mood), ...next.map((line) => MARGIN + line)]
 }
@@ -108,13 +110,13 @@ function installedText({installed, foreground}: ServiceReport): string {
     case 'own':
       return 'yes'
     case 'adopted':
-      return "yes: another tool's unit, with our policy added"
+      return 'yes: a unit of another tool, with the restart policy of hermes-svc added'
     case 'foreign':
-      return 'by another tool, without our policy (an install adds it)'
+      return 'by another tool, without the restart policy of hermes-svc (to add it, type: hermes-svc install)'
     case 'no':
-      return foreground ? 'no (`hermes-svc run` keeps it alive in the foreground)' : 'no'
+      return foreground ? 'no (`hermes-svc run` keeps it running in the foreground)' : 'no'
     case 'run':
-      return 'no: `hermes-svc run` keeps it alive in the foreground'
+      return 'no: `hermes-svc run` keeps it running in the foreground'
     default:
       return installed
   }

@@ -40,7 +40,7 @@ export async function watch(
   try {
     while (!ended.aborted) {
       lines = await make()
-      const shown = [...lines.slice(0, Math.max(1, rows() - 2)), '', 'q ends this']
+      const shown = [...lines.slice(0, Math.max(1, rows() - 2)), '', 'Press q to quit']
       const isRead = writeText('stdout', HOME + shown.map((line) => writable(line) + END_OF_LINE).join('\r\n') + END_OF_SCREEN)
       if (!isRead) break
       await host.sleep(everyMs, ended)

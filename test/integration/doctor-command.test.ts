@@ -137,17 +137,17 @@ await describeOnSystemd('doctor and fix as commands', (machine) => {
       const {code, screen, output} = await watchIt([
         ['actual +running', ''],
         // Whatever is typed besides changes nothing.
-        ['q ends this', 'x'],
+        ['Press q to quit', 'x'],
         ['actual +running', 'q'],
       ])
       expect({code, screen}).toMatchObject({code: 0, screen: expect.stringContaining(`alive, pid ${pid}`) as string})
       // It was left: what is on the terminal is what was there, and the last look below it.
-      expect(screen).not.toContain('q ends this')
+      expect(screen).not.toContain('Press q to quit')
       expect(output).toContain('\u001b[?1049l')
     })
 
     it('is ended by Ctrl-C too', async () => {
-      expect(await watchIt([['q ends this', '\u0003']])).toMatchObject({code: 0, signal: null})
+      expect(await watchIt([['Press q to quit', '\u0003']])).toMatchObject({code: 0, signal: null})
     })
 
     it('is for a terminal alone', async () => {

@@ -158,7 +158,7 @@ await describeOnSystemd('history', (machine) => {
     ])
     const ends = entries.filter(({kind}) => kind === 'end')
     expect(ends.map((entry) => [entry.reason, who(entry)])).toEqual([[{kind: 'stop-timeout'}, 'tool']])
-    expect((await service.must('history')).stdout).toContain('stopped as asked, did not end in time and was killed by another tool')
+    expect((await service.must('history')).stdout).toContain('asked to stop, did not stop in time, and was killed by another tool')
   }, 240_000)
 
   it('says what it does not know, and reads no more than it may of logs of a gigabyte', async () => {
@@ -238,7 +238,7 @@ describeUnless(whyNoMachine(testHost), 'the history of a machine that goes down'
       ['boot'],
       ['start', 'machine'],
     ])
-    expect(told[2]?.text).toMatch(/^the machine went down under it/)
+    expect(told[2]?.text).toMatch(/^ended without a stop when the machine went down/)
     expect(told[5]?.text).toMatch(/^stopped with the machine/)
   }, 240_000)
 })

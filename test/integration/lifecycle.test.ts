@@ -299,7 +299,7 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     )
     expect((await service.must('list')).stdout).toMatch(/ running +none +yes /)
     await service.must('stop')
-    expect((await service.run('status')).stdout.split('\n')[0]).toBe(`${nameOf(service)} is stopped and offline`)
+    expect((await service.run('status')).stdout.split('\n')[0]).toBe(`${nameOf(service)} is stopped, as it should be`)
     await service.must('uninstall')
   })
 

@@ -145,8 +145,8 @@ await describeOnSystemd('who is told', (machine) => {
       await receiver.until('recovered')
       expect(await receiver.told()).toEqual(['platform-down', 'recovered'])
       const bodies = (await receiver.taken()).map(({body}) => body)
-      expect(bodies[0]).toContain('has no connection to slack, and has given it up: invalid_auth')
-      expect(bodies[1]).toContain('has its connection to slack again')
+      expect(bodies[0]).toContain('has no connection to slack and no longer tries to connect: invalid_auth')
+      expect(bodies[1]).toContain('is connected to slack again')
       await service.must('uninstall')
     })
 

@@ -6,9 +6,9 @@ import {CONTAINER_PROGRAM, describeInContainer, S6Container, Volumes} from '../s
 import {ENTER, onTerminal, terminalEnd, type Typed} from '../support/terminal.js'
 
 const answers: Typed[] = [
-  ['Keep a heartbeat\\?', ENTER],
-  ['Keep a watchdog\\?', ENTER],
-  ['be told when it is down', ENTER],
+  ['Use the heartbeat\\?', ENTER],
+  ['Use the watchdog\\?', ENTER],
+  ['hermes-svc notify about problems', ENTER],
   ['Do this\\?', ENTER],
 ]
 

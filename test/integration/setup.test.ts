@@ -45,12 +45,12 @@ await describeOnSystemd('setup', (machine) => {
     const service = await TestService.make(machine(), ann, {profile: 'default'})
     const before = await service.lasting()
     const typed: Typed[] = [
-      ['When is it to run[^]*always, from boot on:', DOWN],
+      ['When should the gateway run[^]*always, from boot:', DOWN],
       ['while ann is logged in: from login', UP],
-      ['always, from boot on: whether', ENTER],
+      ['always, from boot: also while', ENTER],
       ['Keep a heartbeat', ENTER],
       ['Keep a watchdog', `y${ENTER}`],
-      ['be told when it is down', ENTER],
+      ['hermes-svc notify about problems', ENTER],
       ['Do this\\?', ENTER],
     ]
     const end = await wizard(ann, typed, [], {columns: 100})
@@ -58,7 +58,7 @@ await describeOnSystemd('setup', (machine) => {
       /^Manager +systemd\nRuns as +ann\nProfile +default, .*\nScope +user; [^]*?\nService +.*not installed yet\nGateway +\/home\/ann\/.hermes\/bin\/hermes/,
     )
     expect(end.screen).toMatch(
-      /- When is it to run\? always\n[^]*heartbeat\? Yes\n[^]*watchdog\? Yes\n[^]*be told when it is down\? \(Enter: nobody\) *\n\nWould install hermes-gateway.service/,
+      /- When should the gateway run\? always\n[^]*heartbeat\? Yes\n[^]*watchdog\? Yes\n[^]*hermes-svc notify about problems\? \(Enter: nobody\) *\n\nWould install hermes-gateway.service/,
     )
     expect(end.screen).toMatch(
       /  Write the unit and its restart policy \(files: \d+ new\)\n[^]*- Do this\? yes\n✓ [^]*✓ Wait until the gateway answers[^\n]*\nhermes-gateway.service is installed and running\n/,
@@ -86,10 +86,10 @@ await describeOnSystemd('setup', (machine) => {
     /** Everything up to the confirmation, for the second profile, with the defaults. */
     const answers: Typed[] = [
       ['Which profile\\?[^]*Enter: select', DOWN + ENTER],
-      ['When is it to run\\?[^]*Enter: select', ENTER],
-      ['Keep a heartbeat\\?', ENTER],
-      ['Keep a watchdog\\?', ENTER],
-      ['Who is to be told when it is down\\?', ENTER],
+      ['When should the gateway run\\?[^]*Enter: select', ENTER],
+      ['Use the heartbeat\\?', ENTER],
+      ['Use the watchdog\\?', ENTER],
+      ['Whom should hermes-svc notify about problems\\?', ENTER],
       ['Do this\\?', ENTER],
     ]
 
@@ -114,8 +114,8 @@ await describeOnSystemd('setup', (machine) => {
       const before = await work.lasting()
       const typed: Typed[] = [
         ...answers.slice(0, -2),
-        ['be told when it is down', `mailto:me${ENTER}`],
-        ['begins with none of', `${CLEAR}https://example.org/hook?token=s3cret${ENTER}`],
+        ['hermes-svc notify about problems', `mailto:me${ENTER}`],
+        ['must begin with', `${CLEAR}https://example.org/hook?token=s3cret${ENTER}`],
       ]
       const end = await wizard(bob, typed, ['--dry-run'])
       expect(end.screen).toContain('Record who is told: cloudevents example.org')
@@ -152,7 +152,7 @@ await describeOnSystemd('setup', (machine) => {
         (
           await wizard(bob, [
             ...answers.slice(0, 1),
-            ['When is it', DOWN + ENTER],
+            ['When should', DOWN + ENTER],
             ['heartbeat\\?', `n${ENTER}`],
             answers.at(-1) ?? ['', ''],
           ])
@@ -165,7 +165,9 @@ await describeOnSystemd('setup', (machine) => {
         ['> while bob', ENTER],
         ['heartbeat\\? \\(y/N\\)', ENTER],
       ])
-      expect(end.screen).toMatch(/\nWatchdog +off, as the heartbeat is\n[^]*is already up to date; nothing was changed\n[^]*gateway +alive/)
+      expect(end.screen).toMatch(
+        /\nWatchdog +off, because the heartbeat is off\n[^]*is already up to date; nothing was changed\n[^]*gateway +alive/,
+      )
       expect({code: end.code, isAsked: end.screen.includes('Do this')}).toEqual({code: 0, isAsked: false})
       expect(await work.snapshot()).toEqual(before)
     })
@@ -199,7 +201,7 @@ await describeOnSystemd('setup', (machine) => {
       const isFound = async () => (await doctor(work)).findings.map(({id}) => id).join() === 'stale-marker,not-enabled'
       await waitFor(isFound, 'both findings')
       const defaults: Typed[] = [
-        ['When is it', ENTER],
+        ['When should', ENTER],
         ['heartbeat\\?', ENTER],
         ['Do this', ENTER],
       ]
@@ -218,7 +220,7 @@ await describeOnSystemd('setup', (machine) => {
   })
 
   describe('where a gateway from a shell stands in the way of the installation', () => {
-    const questions = ['When is it', 'heartbeat\\?', 'watchdog\\?', 'be told when'].map((until): Typed => [until, ENTER])
+    const questions = ['When should', 'heartbeat\\?', 'watchdog\\?', 'notify about problems'].map((until): Typed => [until, ENTER])
     const repair: Typed[] = [
       ['\\[leave\\]  orphan-gateway', SPACE],
       ['\\[repair\\] orphan-gateway', ENTER],
@@ -260,13 +262,15 @@ await describeOnSystemd('setup', (machine) => {
     const unit = await machine().readText(service.unitFile)
     const end = await wizard(cat, [
       ['\\[leave\\]', ENTER],
-      ['When is it', ENTER],
+      ['When should', ENTER],
       ['heartbeat', ENTER],
       ['watchdog', ENTER],
       ['nobody', ENTER],
       ['Do this', ENTER],
     ])
-    expect(end.screen).toMatch(/Service +hermes-gateway.service, .*: of another tool; it is kept, and our policy added to it/)
+    expect(end.screen).toMatch(
+      /Service +hermes-gateway.service, .*: installed by another tool; hermes-svc keeps it and adds its own restart policy/,
+    )
     expect(end.screen).toMatch(/\nhermes-gateway.service is adopted: its own unit is kept, our policy is added/)
     expect(end.code).toBe(0)
     expect(await service.status()).toMatchObject({installed: 'adopted', actual: 'running'})
@@ -288,7 +292,7 @@ await describeOnSystemd('setup', (machine) => {
       ['nobody', ENTER],
       ['Do this', ENTER],
     ])
-    expect(end.screen).toMatch(/- Name of the account: dan\n[^]*- Whose service is it to be\? system\n[^]*\nStarts +at boot\n/)
+    expect(end.screen).toMatch(/- Name of the account: dan\n[^]*- Whose service is it\? system\n[^]*\nStarts +at boot\n/)
     expect(end.code).toBe(0)
     expect(await service.status()).toMatchObject({scope: 'system', account: 'dan', actual: 'running', exit: 0})
     // What is known now is not asked again.
@@ -298,7 +302,7 @@ await describeOnSystemd('setup', (machine) => {
       ['watchdog', ENTER],
       ['nobody', ENTER],
     ])
-    expect(again.screen).toMatch(/\nScope +system, where its service is\n[^]*already up to date/)
+    expect(again.screen).toMatch(/\nScope +system, like the installed service\n[^]*already up to date/)
     expect((await service.must('uninstall')).code).toBe(0)
   })
 

@@ -73,7 +73,7 @@ await describeOnSystemd('smoke', (machine) => {
     users.with(async (user) => {
       const flags = ['--scope', 'system', '--run-as', user.name, '--only', 'zombie-pid,stale-state']
       const result = await hermesSvc(machine(), ['smoke', ...flags])
-      expect(result.stdout).toMatch(/zombie: found and cured: .*; fixed\nAll 6 steps passed in/)
+      expect(result.stdout).toMatch(/zombie: found and fixed: .*; fixed\nAll 6 steps passed in/)
       expect(await left(user)).toBe('')
     }))
 
@@ -113,7 +113,7 @@ await describeOnSystemd('smoke', (machine) => {
 
   it.concurrent.each([
     ['a gateway that runs', 'the gateway is alive', 'planned-restart'],
-    ['a zombie, whose parent goes with it', 'it stays stopped', 'zombie-pid'],
+    ['a zombie, whose parent goes with it', 'the gateway stays stopped', 'zombie-pid'],
   ])('takes away what one that was killed has left: %s', (_what, line, step) =>
     users.with(async (user) => {
       expect(await interrupt(user, 'KILL', line, '--only', step)).toMatch(/^exit 137\n/)

@@ -73,7 +73,7 @@ describe('what is bad with a service', () => {
       ['slack', 'platform-down', 995 * MINUTE],
       ['discord', 'platform-down', 980 * MINUTE],
     ])
-    expect(sight.bad[0]?.what).toMatch(/^has no connection to slack, and has given it up: invalid.*token$/)
+    expect(sight.bad[0]?.what).toMatch(/^has no connection to slack and no longer tries to connect: invalid.*token$/)
     expect(sight.bad[0]?.what).not.toContain('\u001b')
     // What reconnects is neither bad nor well.
     expect(sight.well).toEqual(['gateway', 'telegram'])

@@ -73,8 +73,8 @@ describe('a receiver that hangs', () => {
     const {lines, after} = await deliverTo(port, time)
     expect(taken.sort()).toEqual(['/ping', '/told'])
     expect(lines).toEqual([
-      `cloudevents 127.0.0.1:${port} could not be told: no answer in time`,
-      'the ping could not be sent: no answer in time',
+      `cannot notify cloudevents 127.0.0.1:${port}: no answer in time`,
+      'cannot fetch the ping address: no answer in time',
     ])
     expect(after.outbox.waiting).toMatchObject([{event: {id: 'abc'}}])
     expect(time.whole.aborted).toBe(false)
@@ -89,7 +89,7 @@ describe('a receiver that hangs', () => {
     // As if the prompt time were over before it answers.
     const {after, lines} = await deliverTo(port, {whole, prompt: AbortSignal.abort()}, failed.after)
     expect(after.outbox).toEqual({waiting: [], faults: {}})
-    expect(lines).toEqual(['the ping could not be sent: no answer in time'])
+    expect(lines).toEqual(['cannot fetch the ping address: no answer in time'])
   })
 })
 

@@ -25,11 +25,11 @@ describe('the address of a ping', () => {
   })
 
   it.each([
-    ['http://example.org/x', /is http, by which/],
-    ['ftp://example.org/x', 'is no https:// address'],
-    ['exec:/bin/true', 'is no https:// address'],
-    ['nonsense', 'is no https:// address'],
-    ['https://hooks.slack.com/services/T0/B0/x', 'is the address of a chat, and no ping'],
+    ['http://example.org/x', /uses http, which others can read/],
+    ['ftp://example.org/x', 'is not an https:// address'],
+    ['exec:/bin/true', 'is not an https:// address'],
+    ['nonsense', 'is not an https:// address'],
+    ['https://hooks.slack.com/services/T0/B0/x', 'is the address of a chat, not of a ping'],
   ])('%s is none', (text, why) => {
     expect(refusedPing(text)).toMatch(why)
   })
@@ -37,6 +37,6 @@ describe('the address of a ping', () => {
   it('is shown as its server alone', () => {
     expect(refusedPing('https://hc-ping.com/secret')).toBeUndefined()
     expect(shownPing('https://hc-ping.com/secret')).toBe('hc-ping.com')
-    expect(shownPing('nonsense')).toBe('an address that is none')
+    expect(shownPing('nonsense')).toBe('an invalid address')
   })
 })

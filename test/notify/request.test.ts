@@ -15,14 +15,14 @@ const EVENT: NotifyEvent = {
     service: 'hermes-gateway-work.service',
     profile: 'work',
   },
-  ...{what: 'is down, and should be running', lines: ['ERROR <@everyone> & co'], next: 'hermes-svc doctor -p work', isReminder: false},
+  ...{what: 'is down, but it should be running', lines: ['ERROR <@everyone> & co'], next: 'hermes-svc doctor -p work', isReminder: false},
 }
 const body = (request: {readonly body: string}) => JSON.parse(request.body) as Record<string, unknown>
 
 describe('messageOf', () => {
   it('says in one line what it is about, and below it since when, what was seen and what to type', () => {
     const {title, body: text} = messageOf(EVENT)
-    expect(title).toBe('hermes-gateway-work.service on box is down, and should be running')
+    expect(title).toBe('hermes-gateway-work.service on box is down, but it should be running')
     expect(text.split('\n')).toEqual([
       'Machine: box',
       'Profile: work',
@@ -32,7 +32,7 @@ describe('messageOf', () => {
       '',
       'Type: hermes-svc doctor -p work',
     ])
-    expect(messageOf({...EVENT, isReminder: true}).title).toMatch(/still is down/)
+    expect(messageOf({...EVENT, isReminder: true}).title).toBe('Reminder: hermes-gateway-work.service on box is down, but it should be running')
   })
 
   it('shows the last lines only, none longer than a screen is wide', () => {

@@ -23,8 +23,8 @@ describe('parseTarget', () => {
     expect(target('https://user:pw@example.org/hook?x=1')).toEqual({kind: 'cloudevents', url: 'https://user:pw@example.org/hook?x=1'})
     expect(target('http://127.0.0.1:8080/hook')).toMatchObject({kind: 'cloudevents'})
     expect(target('http://[::1]:8080/hook')).toMatchObject({kind: 'cloudevents'})
-    expect(target('http://example.org/hook')).toMatch(/can be read on the way/)
-    expect(target('https://')).toBe('is no address')
+    expect(target('http://example.org/hook')).toMatch(/others can read on the way/)
+    expect(target('https://')).toBe('is not a valid address')
   })
 
   it('knows the addresses that Slack and Discord show for a webhook', () => {
@@ -32,8 +32,8 @@ describe('parseTarget', () => {
     expect([target(slack), target('slack://T0/B0/xyz')]).toEqual(Array(2).fill({kind: 'slack', url: slack}))
     const discord = 'https://discord.com/api/webhooks/123/a-b_c'
     expect([target(discord), target('discord://123/a-b_c')]).toEqual(Array(2).fill({kind: 'discord', url: discord}))
-    expect(target('slack://T0/B0')).toMatch(/^is not slack:/)
-    expect(target('discord://a/b')).toMatch(/^is not discord:/)
+    expect(target('slack://T0/B0')).toMatch(/^must have the form slack:/)
+    expect(target('discord://a/b')).toMatch(/^must have the form discord:/)
   })
 
   it('takes a topic of ntfy, of ntfy.sh or of a server of one’s own, with what lets one in', () => {
@@ -45,7 +45,7 @@ describe('parseTarget', () => {
       ...{kind: 'ntfy', url: 'http://10.0.0.2/base/', topic: 'alerts'},
       authorization: `Basic ${Buffer.from('me:p@ss').toString('base64')}`,
     })
-    expect(target('ntfy://host/no.dots')).toBe('is not ntfy://HOST/TOPIC')
+    expect(target('ntfy://host/no.dots')).toBe('must have the form ntfy://HOST/TOPIC')
   })
 
   it('takes a chat of Telegram and an application of Gotify', () => {
@@ -55,12 +55,12 @@ describe('parseTarget', () => {
     expect(target('gotify://push.example.org/sub/Atoken')).toEqual({
       ...{kind: 'gotify', url: 'https://push.example.org/sub/message', token: 'Atoken'},
     })
-    expect(target('telegram://channel')).toMatch(/^is not telegram:/)
-    expect(target('gotify://push.example.org')).toBe('is not gotify://HOST/TOKEN')
+    expect(target('telegram://channel')).toMatch(/^must have the form telegram:/)
+    expect(target('gotify://push.example.org')).toBe('must have the form gotify://HOST/TOKEN')
   })
 
   it('says what there is for anything else, and never what was typed', () => {
-    expect(target('mailto:me@example.org')).toMatch(/^begins with none of exec:/)
+    expect(target('mailto:me@example.org')).toMatch(/^must begin with exec:/)
     fc.assert(
       fc.property(
         fc.constantFrom('slack://', 'discord://', 'telegram://', 'gotify://', 'ntfy://', 'http://', 'x:', ''),

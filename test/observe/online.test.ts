@@ -3,7 +3,7 @@ import {readGatewayState} from '../../src/gateway/records.js'
 import type {SeenGateway} from '../../src/observe/look.js'
 import {onlineOf} from '../../src/observe/online.js'
 import {onlineReport} from '../../src/observe/report.js'
-import {onlineSentence, platformsCell} from '../../src/ui/online-text.js'
+import {onlineSentence, platformsCell, type Wish} from '../../src/ui/online-text.js'
 import {FakeHost} from '../fakes/fake-host.js'
 
 const HOME = '/home/user/.hermes'
@@ -97,9 +97,15 @@ describe('onlineOf', () => {
 })
 
 describe('what is said of it', () => {
-  const said = (platforms: object, actual = 'running') => {
+  const said = (platforms: object, actual = 'running', desired?: Wish | null) => {
     const online = onlineReport(onlineOf(seen(running(platforms)), {nowMs: NOW_MS, ageMs: 60 * MIN_MS}))
-    return onlineSentence({service: 'hermes-gateway.service', actual: actual as never, online, servedBy: null})
+    return onlineSentence({
+      service: 'hermes-gateway.service',
+      actual: actual as never,
+      online,
+      servedBy: null,
+      ...(desired === undefined ? {} : {desired}),
+    })
   }
   it.each<[object, string, string]>([
     [
@@ -118,14 +124,58 @@ describe('what is said of it', () => {
     [
       {'a b\n': {state: 'odd word'}},
       'running',
-      'hermes-gateway is running; whether it is online cannot be told ("a b\\n" says "odd word")',
+      'hermes-gateway is running; hermes-svc cannot tell whether it is online ("a b\\n" says "odd word")',
     ],
-    [{}, 'stopped', 'hermes-gateway is stopped and offline'],
-    [{}, 'wedged', 'hermes-gateway is wedged (its process is there and does nothing) and offline'],
+    [{}, 'stopped', 'hermes-gateway is stopped'],
+    [{}, 'wedged', 'hermes-gateway is wedged (its process exists but does not respond)'],
     [{}, 'not-installed', 'hermes-gateway is not installed'],
-    [{}, 'unknown', 'whether hermes-gateway runs cannot be told'],
+    [{}, 'unknown', 'hermes-svc cannot tell whether hermes-gateway is running'],
   ])('%j, %s: %s', (platforms, actual, sentence) => {
     expect(said(platforms, actual)).toBe(sentence)
+  })
+
+  it.each<[string, Wish | null, string]>([
+    ['running', 'running', 'hermes-gateway is running, as it should be, and online (telegram connected)'],
+    ['running', 'stopped', 'hermes-gateway is running, but it should be stopped; it is online (telegram connected)'],
+    ['running', null, 'hermes-gateway is running; no desired state is recorded; it is online (telegram connected)'],
+    ['starting', 'running', 'hermes-gateway is starting, as it should be, and online (telegram connected)'],
+    [
+      'draining',
+      'running',
+      'hermes-gateway is draining (it finishes its work first) and should be running again afterwards; it is online (telegram connected)',
+    ],
+    ['draining', 'stopped', 'hermes-gateway is draining (it finishes its work first), as it should be, and online (telegram connected)'],
+    ['stopping', 'running', 'hermes-gateway is stopping and should be running again afterwards'],
+    ['stopped', 'running', 'hermes-gateway is stopped, but it should be running'],
+    ['stopped', 'stopped', 'hermes-gateway is stopped, as it should be'],
+    ['stopped', 'until-boot', 'hermes-gateway is stopped, as it should be until the next boot'],
+    ['failed', 'running', 'hermes-gateway has failed, but it should be running'],
+    ['failed', 'stopped', 'hermes-gateway has failed; it should be stopped'],
+    ['waiting', 'running', 'hermes-gateway is down and waits for its next start, but it should be running'],
+    ['crash-looping', 'running', 'hermes-gateway is crash-looping (it ends soon after each start), but it should be running'],
+    ['wedged', 'running', 'hermes-gateway is wedged (its process exists but does not respond), but it should be running'],
+    ['wedged', 'stopped', 'hermes-gateway is wedged (its process exists but does not respond), but it should be stopped'],
+    [
+      'orphaned',
+      'running',
+      'hermes-gateway is running outside its service, but it should be running in its service; it is online (telegram connected)',
+    ],
+    ['unknown', 'running', 'hermes-svc cannot tell whether hermes-gateway is running; it should be running'],
+    ['not-installed', null, 'hermes-gateway is not installed'],
+  ])('says whether it should be so: %s, %s: %s', (actual, desired, sentence) => {
+    expect(said({telegram: {state: 'connected'}}, actual, desired)).toBe(sentence)
+  })
+
+  it('joins what is said of its platforms to what was asked for', () => {
+    const wishes = ['running', 'stopped'] as const
+    expect(wishes.map((wish) => said({}, 'running', wish))).toEqual([
+      'hermes-gateway is running, as it should be, but no chat platform is set up',
+      'hermes-gateway is running, but it should be stopped; no chat platform is set up',
+    ])
+    expect(wishes.map((wish) => said({telegram: {state: 'fatal'}}, 'running', wish))).toEqual([
+      'hermes-gateway is running, as it should be, but offline (telegram gave up)',
+      'hermes-gateway is running, but it should be stopped; it is offline (telegram gave up)',
+    ])
   })
 
   it('names those that are connected alone in a table, and of others how they are', () => {

@@ -34,7 +34,7 @@ describe('what is asked', () => {
       'Manager: systemd',
       'Runs as: ann',
       'Profile: default, /home/ann/.hermes',
-      'Scope: user; a service of the machine needs root (sudo hermes-svc setup)',
+      'Scope: user; for system, type: sudo hermes-svc setup',
       'Service: hermes-gateway.service, systemd (user): not installed yet',
       'Gateway: /home/ann/.hermes/bin/hermes (the launcher in the home)',
     ])
@@ -113,7 +113,7 @@ describe('what is asked', () => {
   it('is no watchdog without a heartbeat, and no heartbeat where a watchdog is wanted', () => {
     expect(item('watchdog', found(), {}, {heartbeat: {value: 'off', by: 'person'}})).toMatchObject({
       kind: 'told',
-      text: 'off, as the heartbeat is',
+      text: 'off, because the heartbeat is off',
       value: undefined,
     })
     expect(item('heartbeat', found(), {watchdog: '3'})).toMatchObject({kind: 'told', value: 'on'})
@@ -134,7 +134,7 @@ describe('what is asked', () => {
       text: 'ntfy ntfy.sh, as before',
       value: undefined,
     })
-    expect(item('notify', found(), {heartbeat: 'off'})).toMatchObject({kind: 'told', text: 'nobody, as the heartbeat is off'})
+    expect(item('notify', found(), {heartbeat: 'off'})).toMatchObject({kind: 'told', text: 'nobody, because the heartbeat is off'})
     expect(withAnswers({}, {notify: {value: secret, by: 'person'}}).notify).toEqual([secret])
     expect(withAnswers({}, {notify: {value: '', by: 'default'}}).notify).toBeUndefined()
     expect(withAnswers({notify: [secret]}, {notify: {value: 'slack hooks.slack.com', by: 'flag'}}).notify).toEqual([secret])
@@ -149,10 +149,10 @@ describe('what is asked', () => {
   })
 
   it.each([
-    [{installed: 'foreign'} as const, /of another tool; it is kept, and our policy added to it$/],
-    [{installed: 'foreign', replacesForeign: true} as const, /of another tool; ours is put in its place$/],
-    [{installed: 'adopted'} as const, /of another tool, with our policy added$/],
-    [{installed: 'own', isMeantStopped: true} as const, /installed; it was stopped, and stays so/],
+    [{installed: 'foreign'} as const, /installed by another tool; hermes-svc keeps it and adds its own restart policy$/],
+    [{installed: 'foreign', replacesForeign: true} as const, /installed by another tool; hermes-svc replaces it$/],
+    [{installed: 'adopted'} as const, /installed by another tool, with the restart policy of hermes-svc added$/],
+    [{installed: 'own', isMeantStopped: true} as const, /installed; it is stopped and stays stopped/],
   ])('says what becomes of a service that is there: %o', (service, text) => {
     expect(item('service', found({service}))).toMatchObject({text: expect.stringMatching(text) as string})
   })

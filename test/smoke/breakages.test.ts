@@ -44,16 +44,20 @@ describe('a service that is broken on purpose', () => {
 
   it('may have had findings before, which are told', async () => {
     const {tried} = serviceOf(['linger'], ['linger', 'zombie-pid'], ['linger'])
-    expect(await tried()).toBe('zombie-pid is wrong; fixed (found before, and left alone: linger any)')
+    expect(await tried()).toBe('zombie-pid is wrong; fixed (doctor also found before, and the test ignores: linger any)')
   })
 
   it.each([
-    ['nothing', [[]], 'broken, doctor found nothing, not just zombie-pid'],
-    ['another finding', [[], ['path']], 'broken, doctor found path any: path is wrong, not just zombie-pid'],
-    ['more than that', [[], ['path', 'zombie-pid']], 'broken, doctor found path any: path is wrong; zombie-pid any: '],
-    ['only what was there before', [['zombie-pid']], 'broken, doctor found nothing'],
-    ['it still after the fix', [[], ['zombie-pid']], 'after fix zombie-pid, doctor finds zombie-pid any'],
-    ['something new after the fix', [[], ['zombie-pid'], ['path']], 'after fix zombie-pid, doctor finds path any'],
+    ['nothing', [[]], 'doctor should find only zombie-pid, but it found: nothing'],
+    ['another finding', [[], ['path']], 'doctor should find only zombie-pid, but it found: path any: path is wrong'],
+    [
+      'more than that',
+      [[], ['path', 'zombie-pid']],
+      'doctor should find only zombie-pid, but it found: path any: path is wrong; zombie-pid any: ',
+    ],
+    ['only what was there before', [['zombie-pid']], 'doctor should find only zombie-pid, but it found: nothing'],
+    ['it still after the fix', [[], ['zombie-pid']], 'after fix zombie-pid, doctor still finds: zombie-pid any'],
+    ['something new after the fix', [[], ['zombie-pid'], ['path']], 'after fix zombie-pid, doctor still finds: path any'],
   ])('is a failure where doctor finds %s, and is taken back then too', async (_what, looks, message) => {
     const {done, tried} = serviceOf(...looks)
     await expect(tried()).rejects.toThrow(message)

@@ -29,7 +29,7 @@ describe('the steps of the self-test', () => {
   })
 
   it('are refused with the one that was probably meant', () => {
-    expect(() => selectSteps(['zombie-pdi'])).toThrow('--only: there is no step or group "zombie-pdi" (did you mean zombie-pid?)')
+    expect(() => selectSteps(['zombie-pdi'])).toThrow('--only: unknown step or group "zombie-pdi" (did you mean zombie-pid?)')
     expect(() => selectSteps(['docter'])).toThrow('(did you mean doctor?)')
     expect(() => selectSteps(['install', 'banana'])).toThrow(/"banana"$/)
   })

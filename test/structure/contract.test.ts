@@ -166,6 +166,7 @@ describe('the contract with upstream', () => {
       strays(isWord, [
         {file: 'src/observe/assess.ts', text: /^draining$/, why: 'what `status` calls a service that drains'},
         {file: 'src/ui/status-text.ts', text: /^draining$/, why: 'the same'},
+        {file: 'src/ui/online-text.ts', text: /^draining$/, why: 'the same'},
         {file: 'src/smoke/machine.ts', text: /^degraded$/, why: "systemd's word for a machine with a unit that failed"},
       ]),
     ).toEqual([])

@@ -151,7 +151,7 @@ describe('a night of ticks', () => {
       {
         type: 'hermes-svc.down',
         data: {
-          ...{machine: 'box', service: 'hermes-gateway.service', profile: 'default', what: 'is down, and should be running'},
+          ...{machine: 'box', service: 'hermes-gateway.service', profile: 'default', what: 'is down, but it should be running'},
           ...{since: new Date(night.host.nowMs() - MINUTE).toISOString(), next: 'hermes-svc doctor --fix'},
           lines: ['first', 'with token=<hidden>'],
         },
@@ -196,7 +196,7 @@ describe('a night of ticks', () => {
     await night.dies().ticks(4)
     await night.lives().ticks(4)
     expect(night.told).toEqual([])
-    expect(night.lines).toEqual(['hermes-gateway.service: exec tell could not be told: exit 1'])
+    expect(night.lines).toEqual(['hermes-gateway.service: cannot notify exec tell: exit 1'])
     expect(readNotifyState(night.host, HOME).outbox.waiting.map(({event}) => event.kind)).toEqual(['down', 'recovered'])
     night.answers = 0
     await night.ticks(10)
@@ -244,7 +244,9 @@ describe('a night of ticks', () => {
     }
     const night = new Night({}, {[`${HOME}/logs/hermes-svc.jsonl`]: `${JSON.stringify(end)}\n`})
     await night.dies().ticks(2)
-    expect(night.events).toMatchObject([{data: {what: 'is down, and should be running; it was killed by the kernel for lack of memory'}}])
+    expect(night.events).toMatchObject([
+      {data: {what: 'is down, but it should be running; it was killed by the kernel for lack of memory'}},
+    ])
   })
 
   it('tells of a start limit, which its manager is asked about', async () => {
@@ -275,7 +277,9 @@ describe('a night of ticks', () => {
   it('says that nobody can be told where who is cannot be read, and ticks all the same', async () => {
     const night = new Night({}, {[notifyFile(HOME)]: '{'})
     await night.ticks(1)
-    expect(night.lines).toEqual([expect.stringContaining('nobody is told of it, since who is cannot be read (not a record of hermes-svc)')])
+    expect(night.lines).toEqual([
+      expect.stringContaining('cannot notify anybody, because the notification targets cannot be read (not a record of hermes-svc)'),
+    ])
     expect(night.host.texts()[`${HOME}/gateway_state.json`]).not.toContain('2025-12-31T23:00:00')
   })
 })

@@ -91,7 +91,7 @@ describe('a run of the tick', () => {
   })
 
   it.each([
-    ['lost', undefined, 'there is no gateway_state.json'],
+    ['lost', undefined, 'gateway_state.json does not exist'],
     ['empty', '', 'gateway_state.json is damaged'],
     ['half', '{"pid": 777, "gatew', 'gateway_state.json is damaged'],
   ])('says that the state file of a gateway that lives is %s, and invents none', async (_, text, why) => {
@@ -101,7 +101,7 @@ describe('a run of the tick', () => {
     expect(await tickOn(host)).toEqual([
       {
         failed: false,
-        text: `hermes-gateway.service: the gateway (pid 777) lives, and nothing tells monitors so: ${why}; a restart has it written anew`,
+        text: `hermes-gateway.service: the gateway (pid 777) is alive, but hermes-svc cannot refresh the timestamp: ${why}. Monitors see no gateway until you type: hermes-svc restart`,
       },
     ])
     expect(host.changes).toEqual([])
@@ -135,7 +135,7 @@ describe('a run of the tick', () => {
     host.put(`/proc/${PID}/task/${PID}/stat`, `${PID} (hermes) T 1 ${'0 '.repeat(17)}5000 0\n`)
     expect(await tickOn(host)).toEqual([])
     expect(host.texts()['/run/user/1000/hermes-svc-hermes-gateway/watchdog']).toContain('"wedgedTicks":1')
-    expect(await tickOn(host)).toEqual([{failed: false, text: expect.stringContaining('is outside its service')}])
+    expect(await tickOn(host)).toEqual([{failed: false, text: expect.stringContaining('runs outside its service')}])
     expect(isTicked(host)).toBe(false)
   })
 })

@@ -240,7 +240,7 @@ describe('a tick', () => {
   it('never makes a state file, nor follows a link in its place', async () => {
     const {home} = await running({})
     fs.renameSync(stateFile(home), path.join(home, 'elsewhere'))
-    expect((await tickOf(home)).result).toEqual({kind: 'nothing', why: 'there is no gateway_state.json', isFault: true})
+    expect((await tickOf(home)).result).toEqual({kind: 'nothing', why: 'gateway_state.json does not exist', isFault: true})
     expect(fs.existsSync(stateFile(home))).toBe(false)
     fs.symlinkSync('elsewhere', stateFile(home))
     const before = bytes(home)

@@ -104,15 +104,15 @@ describe('the watchdog of a tick', () => {
 
   it('says so where the process survives even that', async () => {
     const host = machine()
-    expect(await ticks(host, 2)).toContain('still there after SIGKILL')
+    expect(await ticks(host, 2)).toContain('still exists after SIGKILL')
     expect(host.texts()[`${HOME}/logs/hermes-svc.jsonl`]).toContain('"outcome":"failed"')
   })
 
   it.each<[string, Options, string | undefined]>([
     ['outside its service', {cgroup: '/user.slice/session-1.scope'}, 'outside its service'],
     ['of another service whose name is longer', {cgroup: '/user.slice/hermes-gateway.service.d'}, 'outside its service'],
-    ['about to be stopped', {files: {[`${HOME}/.hermes-svc.json`]: '{"desiredState":"stopped"}'}}, 'about to be stopped'],
-    ['of an intent that cannot be read', {files: {[`${HOME}/.hermes-svc.json`]: '{'}}, 'cannot be told'],
+    ['about to be stopped', {files: {[`${HOME}/.hermes-svc.json`]: '{"desiredState":"stopped"}'}}, 'about to stop'],
+    ['of an intent that cannot be read', {files: {[`${HOME}/.hermes-svc.json`]: '{'}}, 'cannot tell whether it should be running'],
     ['what another command is at work on', {locked: [HOME]}, undefined],
     ['back in its event loop by now', {wchan: 'do_epoll_wait'}, undefined],
   ])('does not kill a wedged gateway that is %s', async (_, options, why) => {

@@ -16,8 +16,8 @@ describe('a confirmation', () => {
   ])('that nobody can give is wrong usage, and says what to type: %o', async (terminal) => {
     const host = Object.assign(new FakeHost(), terminal)
     await expect(confirmPlan(host, PLAN, false)).rejects.toMatchObject({
-      ...{exitStatus: 2, code: 'usage', message: 'This needs to be confirmed, and there is no terminal to ask on: fix it'},
-      next: ['the same command with --yes', 'or with --dry-run, which shows what it would do'],
+      ...{exitStatus: 2, code: 'usage', message: 'hermes-svc must ask before it does this, and there is no terminal: fix it'},
+      next: ['the same command with --yes   # answers yes', 'the same command with --dry-run   # only shows what would change'],
     })
   })
 })

@@ -39,7 +39,7 @@ describe('the page of a history', () => {
     const html = page(ENTRIES)
     expect(html.match(/<div class="bar"/g)).toHaveLength(3)
     expect(html).toContain('aria-label="95.83 % in the last 24 h"')
-    expect(html).toContain('<i class="down" title="60 min ago: down for half of it or more">×</i>')
+    expect(html).toContain('<i class="down" title="60 min ago: down half of the time or more">×</i>')
     expect(html.match(/<i class="up" title="[^"]+: up"><\/i>/g)?.length).toBeGreaterThan(50)
   })
 
@@ -49,8 +49,8 @@ describe('the page of a history', () => {
       '<tr class="bad"><td>2026 Nov 29 11:00:00</td><td>killed by the kernel for lack of memory, after 60 min</td></tr>',
     )
     expect(html.match(/<tr[> ]/g)).toHaveLength(ENTRIES.length + 1)
-    expect(html).toContain('4 older entries in this time are left out.')
-    expect(page([])).toContain('Nothing is on record in this time.')
+    expect(html).toContain('4 older entries are not shown.')
+    expect(page([])).toContain('No records from this time.')
   })
 
   it('lets no text of others become a part of the page', () => {

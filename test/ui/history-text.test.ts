@@ -28,19 +28,19 @@ describe('a history for people', () => {
       'hermes-gateway.service (profile default)',
       '',
       `  24 h  99.23 %  ${'#'.repeat(46)}++`,
-      '      ends: 2 not meant, 0 planned, 0 asked for; longest outage 10 min; back after 10 min on average; no record of 10 min',
+      '      ends: 2 unplanned, 0 planned, 0 on request; longest outage 10 min; back after 10 min on average; no record for 10 min',
       `  7 d   99.61 %  ${'?'.repeat(20)}${'#'.repeat(7)}+`,
-      '      ends: 2 not meant, 0 planned, 0 asked for; longest outage 10 min; back after 10 min on average; no record of 5 days',
+      '      ends: 2 unplanned, 0 planned, 0 on request; longest outage 10 min; back after 10 min on average; no record for 5 days',
       `  30 d  99.61 %  ${'?'.repeat(28)}#+`,
-      '      ends: 2 not meant, 0 planned, 0 asked for; longest outage 10 min; back after 10 min on average; no record of 28 days',
-      '  # up, + down for a part of it, ? no record',
+      '      ends: 2 unplanned, 0 planned, 0 on request; longest outage 10 min; back after 10 min on average; no record for 28 days',
+      '  # up, + down part of the time, ? no record',
       '',
       'Nov 27 12:00:00                     started by `hermes-svc install`',
-      'Nov 29 11:00:00                     killed by the kernel for lack of memory, after 24 h; failure 1 in a row, the next start waits 1 s',
-      'Nov 29 11:10:00                     started by its manager',
+      'Nov 29 11:00:00                     killed by the kernel for lack of memory, after 24 h; failure 1 in a row, next start after 1 s',
+      'Nov 29 11:10:00                     started by its service manager',
       'Nov 29 11:40:00 to Nov 29 11:50:00  no record',
       'Nov 29 11:55:00                     hermes-svc config set failed, 2 files changed: no',
-      'before Nov 29 11:59:00              ended, and nothing tells how',
+      'before Nov 29 11:59:00              ended, reason unknown',
     ])
     expect(text({}, true)[2]).toBe(`  24 h  99.23 %  ${'█'.repeat(46)}▄▄`)
   })
@@ -52,16 +52,16 @@ describe('a history for people', () => {
     ]
     expect(text({left: 3, notRead}).slice(-4)).toEqual([
       '',
-      '3 older entries in this time: --lines 9 shows them too',
-      '/h/logs/hermes-svc.jsonl: what is older than Nov 28 12:00:00 was not read, because of its size',
-      'systemd (user) could not be read: EACCES',
+      '3 older entries are not shown. To show them, add --lines 9',
+      '/h/logs/hermes-svc.jsonl is large: hermes-svc read only what is newer than Nov 28 12:00:00',
+      'cannot read systemd (user): EACCES',
     ])
   })
 
   it('says so where nothing is known', () => {
     const lines = text({entries: [], availability: availabilities([], NOW)})
     expect(lines).toContain(`  24 h  no record  ${'?'.repeat(48)}`)
-    expect(lines.at(-1)).toBe('Nothing is on record in this time.')
+    expect(lines.at(-1)).toBe('No records from this time.')
   })
 
   it('has its blocks only where the terminal knows them', () => {

@@ -33,26 +33,26 @@ describe('prometheusText', () => {
     ])
     expect(
       text,
-    ).toBe(`# HELP hermes_gateway_up Whether the gateway is alive: 1, or 0 if it is down; no sample if that cannot be told or there is none.
+    ).toBe(`# HELP hermes_gateway_up 1 if the gateway is alive, 0 if it is down; no sample if there is no gateway or hermes-svc cannot tell.
 # TYPE hermes_gateway_up gauge
 hermes_gateway_up{user="ann",profile="default"} 1
 hermes_gateway_up{user="ann",profile="work"} 0
-# HELP hermes_gateway_info Always 1; the labels say how the gateway is, what that rests on, why, and what it last said of itself.
+# HELP hermes_gateway_info Always 1; the labels are the health state, the verdict, the reason, and the last state that the gateway wrote.
 # TYPE hermes_gateway_info gauge
 hermes_gateway_info{user="ann",profile="default",state="alive",verdict="alive",reason="",gateway_state="running"} 1
 hermes_gateway_info{user="ann",profile="work",state="down",verdict="dead",reason="gateway_not_running",gateway_state="stopped"} 1
 hermes_gateway_info{user="ann",profile="play",state="unknown",verdict="unknown",reason="gateway_not_configured",gateway_state=""} 1
-# HELP hermes_gateway_desired_up Whether the gateway is meant to run: 1, or 0 if it was stopped on purpose; no sample if nothing says.
+# HELP hermes_gateway_desired_up 1 if the gateway should be running, 0 if it was stopped on purpose; no sample if no desired state is recorded.
 # TYPE hermes_gateway_desired_up gauge
 hermes_gateway_desired_up{user="ann",profile="default"} 1
 hermes_gateway_desired_up{user="ann",profile="work"} 0
-# HELP hermes_gateway_updated_timestamp_seconds When the gateway, or its heartbeat, last wrote its state.
+# HELP hermes_gateway_updated_timestamp_seconds Time of the last write to the state file, by the gateway or by its heartbeat.
 # TYPE hermes_gateway_updated_timestamp_seconds gauge
 hermes_gateway_updated_timestamp_seconds{user="ann",profile="default"} 1777636799.5
-# HELP hermes_gateway_active_agents Agents at work, as the gateway last wrote it.
+# HELP hermes_gateway_active_agents Number of active agents, as last written by the gateway.
 # TYPE hermes_gateway_active_agents gauge
 hermes_gateway_active_agents{user="ann",profile="default"} 2
-# HELP hermes_gateway_platforms Messaging platforms of the gateway, by their state as it last wrote it.
+# HELP hermes_gateway_platforms Number of messaging platforms in each state, as last written by the gateway.
 # TYPE hermes_gateway_platforms gauge
 hermes_gateway_platforms{user="ann",profile="default",state="connected"} 2
 hermes_gateway_platforms{user="ann",profile="default",state="retrying"} 1

@@ -39,7 +39,12 @@ function rows(report: Partial<ServiceReport>): Record<string, string> {
 
 describe('statusText', () => {
   it('says first whether it runs and is online', () => {
-    expect(statusText(REPORT)[0]).toBe('hermes-gateway is running and online (telegram connected)')
+    expect(statusText(REPORT)[0]).toBe('hermes-gateway is running, as it should be, and online (telegram connected)')
+    const stopped = {...REPORT, actual: 'stopped'} as const
+    expect(statusText(stopped)[0]).toBe('hermes-gateway is stopped, but it should be running')
+    expect(statusText(stopped, undefined, undefined, undefined, true)[0]).toBe(
+      'hermes-gateway is stopped, as it should be until the next boot',
+    )
   })
 
   it('says right after that what to type where nobody reaches it', () => {
@@ -50,7 +55,7 @@ describe('statusText', () => {
     } as const
     const lines = statusText({...REPORT, online: {state: 'none-configured', platforms: [], advice}})
     expect(lines.slice(0, 3)).toEqual([
-      'hermes-gateway is running, but no chat platform is set up',
+      'hermes-gateway is running, as it should be, but no chat platform is set up',
       '  Next: hermes gateway setup',
       '        hermes-svc restart',
     ])
@@ -95,8 +100,8 @@ describe('statusText', () => {
   })
 
   it.each([
-    ['adopted', /another tool's unit, with our policy/],
-    ['foreign', /by another tool, without our policy/],
+    ['adopted', /a unit of another tool, with the restart policy of hermes-svc added/],
+    ['foreign', /by another tool, without the restart policy of hermes-svc/],
     ['no', /^no/],
     ['masked', /^masked$/],
   ])('says whose definition it is: %s', (installed, expected) => {
