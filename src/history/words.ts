@@ -100,7 +100,7 @@ export function entryWords(entry: HistoryEntry): string {
         reason.kind === 'called-off'
       const what = [reasonWords(reason), ...(isAsked ? [byWords(by)] : [])].filter(Boolean).join(' ')
       const after = upMs === undefined || notBeforeMs !== undefined ? '' : `, after ${inWords(upMs)}`
-      const wait = delayMs > 0 ? `; failure ${failures} in a row, next start after ${inWords(delayMs)}` : ''
+      const wait = delayMs > 0 ? `; failure ${failures} in a row, the next start waits ${inWords(delayMs)}` : ''
       return `${what}${after}${wait}`
     }
     case 'command': {

@@ -32,7 +32,9 @@ describe('messageOf', () => {
       '',
       'Type: hermes-svc doctor -p work',
     ])
-    expect(messageOf({...EVENT, isReminder: true}).title).toBe('Reminder: hermes-gateway-work.service on box is down, but it should be running')
+    expect(messageOf({...EVENT, isReminder: true}).title).toBe(
+      'Reminder: hermes-gateway-work.service on box is down, but it should be running',
+    )
   })
 
   it('shows the last lines only, none longer than a screen is wide', () => {

@@ -36,7 +36,7 @@ describe('a history for people', () => {
       '  # up, + down part of the time, ? no record',
       '',
       'Nov 27 12:00:00                     started by `hermes-svc install`',
-      'Nov 29 11:00:00                     killed by the kernel for lack of memory, after 24 h; failure 1 in a row, next start after 1 s',
+      'Nov 29 11:00:00                     killed by the kernel for lack of memory, after 24 h; failure 1 in a row, the next start waits 1 s',
       'Nov 29 11:10:00                     started by its service manager',
       'Nov 29 11:40:00 to Nov 29 11:50:00  no record',
       'Nov 29 11:55:00                     hermes-svc config set failed, 2 files changed: no',
