@@ -52,6 +52,8 @@ export interface CheckDefinition<E> {
    * `doctor --fix` applies it, follows from `fix`: say it here only where a finding differs from that.
    */
   readonly whatTheFixDoes?: string
+  /** When `doctor --fix` leaves out a fix that is safe otherwise: what follows "except", such as "while the gateway runs". */
+  readonly unsafe?: string
   /** One to three sentences, `"` around what is typed: the usual cause, and the command that shows it. */
   readonly ifItComesBack?: string
   /** It says nothing of a service that is not installed. */
@@ -82,7 +84,17 @@ export interface Examination {
 export interface Check
   extends Pick<
     CheckDefinition<unknown>,
-    'id' | 'title' | 'why' | 'seeByHand' | 'whatTheFixDoes' | 'ifItComesBack' | 'needsService' | 'isAboutHome' | 'needsManager' | 'managers'
+    | 'id'
+    | 'title'
+    | 'why'
+    | 'seeByHand'
+    | 'whatTheFixDoes'
+    | 'unsafe'
+    | 'ifItComesBack'
+    | 'needsService'
+    | 'isAboutHome'
+    | 'needsManager'
+    | 'managers'
   > {
   readonly hasFix: boolean
   /** `doctor --fix` applies its fix, unless a finding says otherwise. */
@@ -96,11 +108,13 @@ export interface Check
 
 /** Makes a check of its definition. */
 export function defineCheck<E>(definition: CheckDefinition<E>): Check {
-  const {id, title, why, seeByHand, whatTheFixDoes, ifItComesBack, needsService, isAboutHome, needsManager, managers, fix} = definition
+  const {id, title, why, seeByHand, whatTheFixDoes, unsafe, ifItComesBack, needsService, isAboutHome, needsManager, managers, fix} =
+    definition
   return {
     ...{id, title, why, needsService, needsManager},
     ...(seeByHand ? {seeByHand} : {}),
     ...(whatTheFixDoes ? {whatTheFixDoes} : {}),
+    ...(unsafe ? {unsafe} : {}),
     ...(ifItComesBack ? {ifItComesBack} : {}),
     ...(isAboutHome ? {isAboutHome} : {}),
     ...(managers === undefined ? {} : {managers}),

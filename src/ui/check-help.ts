@@ -16,11 +16,11 @@ export function checkHelp(check: Check): string {
 }
 
 /** Whether the fix of a check can stop the gateway, and who applies it: one sentence each. None for a check without a fix. */
-export function fixConsequences({hasFix, interrupts, isSafe}: Check): string[] {
+export function fixConsequences({hasFix, interrupts, isSafe, unsafe}: Check): string[] {
   if (!hasFix) return []
   return [
     interrupts ? 'The fix can stop or restart the gateway.' : 'The fix does not stop a running gateway.',
-    isSafe ? '"hermes-svc doctor --fix" applies it.' : '"hermes-svc doctor --fix" does not apply it.',
+    isSafe ? `"hermes-svc doctor --fix" applies it${unsafe ? `, except ${unsafe}` : ''}.` : '"hermes-svc doctor --fix" does not apply it.',
   ]
 }
 

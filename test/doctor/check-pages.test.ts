@@ -80,6 +80,9 @@ describe('the help of a fix', () => {
       'The fix does not stop a running gateway.',
       'It is safe: "hermes-svc doctor --fix" applies it.',
     ])
+    expect(fixConsequences({...check, isSafe: true, interrupts: false, unsafe: 'at night'})).toContain(
+      '"hermes-svc doctor --fix" applies it, except at night.',
+    )
     expect(fixConsequences({...check, hasFix: false})).toEqual([])
     expect(checkHelp({...check, hasFix: false, whatTheFixDoes: 'Free some space.'})).toContain('No command can fix this.\nFree some space.')
   })

@@ -30,6 +30,21 @@ export const definition: CheckDefinition<Evidence> = {
   id: 'memory',
   title: 'a gateway, or a program that it started, for which memory has run out or is about to',
   why: 'The kernel kills a process without warning. The work in hand is lost, and the database can be damaged.',
+  seeByHand: {
+    systemd: [
+      ['systemctl --user show hermes-gateway -p MemoryCurrent,MemoryHigh,MemoryMax', 'what the service uses, and its limits'],
+      ['sudo journalctl -k --grep "oom-kill|Out of memory"', 'which processes the kernel killed, and when'],
+      ['free -m', 'how much memory and swap the machine has, in MB'],
+    ],
+    s6: [
+      ['cat /sys/fs/cgroup/memory.current /sys/fs/cgroup/memory.max', 'what the container uses, and its limit, in bytes'],
+      ['grep oom_kill /sys/fs/cgroup/memory.events', 'how many processes the kernel has killed in the container'],
+    ],
+  },
+  whatTheFixDoes:
+    'Find out which process uses the memory. Then raise the limit ("hermes-svc config set memory-max=2G"), or give the machine or the container more memory.',
+  ifItComesBack:
+    'Something that the gateway runs needs more memory than there is, for example a browser or a large download. "hermes-svc history" shows when the kernel killed a process, and "hermes-svc logs" what the gateway did at that time.',
   needsService: true,
   needsManager: true,
   look: ({target: {host, manager, userHost, service}, seen}) => ({

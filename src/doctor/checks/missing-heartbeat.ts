@@ -48,6 +48,31 @@ export const definition: CheckDefinition<Evidence> = {
   id: 'missing-heartbeat',
   title: 'a gateway that is wedged, or whose sign of life is out of date',
   why: 'Monitors that read the timestamp show a working gateway as dead, and some of them restart it.',
+  seeByHand: {
+    systemd: [
+      [
+        'ps -o pid,stat,args -p $(systemctl --user show hermes-gateway -P MainPID)',
+        'a STAT that begins with T: a signal has stopped the gateway',
+      ],
+      [`cat ~/.hermes/${HomeFile.state}`, 'the time at the end (UTC) is more than 120 s ago'],
+      ['systemctl --user list-timers hermes-svc-heartbeat.timer', 'when the heartbeat last ran, and when it runs next'],
+    ],
+    launchd: [
+      ['ps -axo pid,stat,args | grep "[g]ateway run"', 'a STAT that begins with T: a signal has stopped the gateway'],
+      [`cat ~/.hermes/${HomeFile.state}`, 'the time at the end (UTC) is more than 120 s ago'],
+      ['launchctl print gui/$(id -u)/ai.hermes-svc.heartbeat', 'whether the heartbeat is loaded; "runs" grows each minute'],
+    ],
+    s6: [
+      ['ps -eo pid,stat,args | grep "[g]ateway run"', 'a STAT that begins with T: a signal has stopped the gateway'],
+      [`cat ~/.hermes/${HomeFile.state}`, 'the time at the end (UTC) is more than 120 s ago'],
+      ['s6-svstat /run/service/hermes-svc-heartbeat', 'whether the heartbeat is up'],
+    ],
+  },
+  whatTheFixDoes:
+    'The fix restarts a gateway that is wedged. If the gateway works, the fix starts the heartbeat or removes the heartbeat file of another gateway.',
+  unsafe: 'if only the heartbeat file is late, or if a signal has stopped the gateway',
+  ifItComesBack:
+    'If the gateway wedges again, something blocks its event loop: "hermes-svc history" shows when, and "hermes-svc logs" what the gateway did before. If only the timestamp gets old, the heartbeat does not run: "hermes-svc doctor" says why.',
   needsService: true,
   isAboutHome: true,
   needsManager: true,

@@ -6,6 +6,23 @@ export const definition: CheckDefinition<undefined> = {
   id: 'not-enabled',
   title: 'a service that should be running but does not start at boot',
   why: 'After the next reboot, the gateway stays down until somebody starts it by hand.',
+  seeByHand: {
+    systemd: [
+      ['systemctl --user is-enabled hermes-gateway', '"disabled": the service does not start at boot'],
+      ['cat ~/.hermes/.hermes-svc.json', '"desiredState": what you asked for'],
+    ],
+    launchd: [
+      ['launchctl print-disabled gui/$(id -u)', 'the service is listed as disabled'],
+      ['cat ~/.hermes/.hermes-svc.json', '"desiredState": what you asked for'],
+    ],
+    s6: [
+      ['ls /run/service/gateway-default/down', 'the file exists: the service does not start at boot'],
+      ['cat ~/.hermes/.hermes-svc.json', '"desiredState": what you asked for'],
+    ],
+  },
+  whatTheFixDoes: 'The fix enables the service, so that it starts at the next boot. It starts and stops nothing now.',
+  ifItComesBack:
+    'Something disables the service again, for example a script that runs "systemctl disable". If the gateway should stay down, type "hermes-svc stop".',
   needsService: true,
   needsManager: true,
   look: () => undefined,

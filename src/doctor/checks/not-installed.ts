@@ -8,6 +8,15 @@ export const definition: CheckDefinition<undefined> = {
   id: 'not-installed',
   title: 'a profile without a service',
   why: 'Nothing starts its gateway after a crash, a logout or a reboot.',
+  seeByHand: {
+    systemd: [['systemctl --user cat hermes-gateway', '"No files found": there is no unit of that name']],
+    launchd: [['ls ~/Library/LaunchAgents/ai.hermes.gateway.plist', '"No such file": there is no property list of that name']],
+    s6: [['ls /run/service', 'there is no folder gateway-default']],
+  },
+  whatTheFixDoes:
+    'Type "hermes-svc setup", which asks you a few questions, or "hermes-svc install". Without a service manager, "hermes-svc run" keeps the gateway alive.',
+  ifItComesBack:
+    'Another tool removes the service, or you named a different profile or home than the one that is installed. "hermes-svc list" shows all profiles and their services.',
   needsService: false,
   needsManager: true,
   look: () => undefined,

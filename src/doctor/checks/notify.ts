@@ -27,6 +27,24 @@ export const definition: CheckDefinition<Evidence> = {
   id: 'notify',
   title: 'notifications that do not arrive, because the heartbeat does not run or a target fails',
   why: 'The gateway may be down for days before somebody notices.',
+  seeByHand: {
+    systemd: [
+      ['systemctl --user list-timers hermes-svc-heartbeat.timer', 'when the heartbeat, which notifies you, last ran'],
+      ['ls -l ~/.hermes/.hermes-svc-notify.json', 'the list of targets'],
+    ],
+    launchd: [
+      ['launchctl print gui/$(id -u)/ai.hermes-svc.heartbeat', 'whether the heartbeat, which notifies you, is loaded'],
+      ['ls -l ~/.hermes/.hermes-svc-notify.json', 'the list of targets'],
+    ],
+    s6: [
+      ['s6-svstat /run/service/hermes-svc-heartbeat', 'whether the heartbeat, which notifies you, is up'],
+      ['ls -l ~/.hermes/.hermes-svc-notify.json', 'the list of targets'],
+    ],
+  },
+  whatTheFixDoes:
+    'The fix starts the heartbeat. It cannot repair a target that fails: "hermes-svc notify test" sends a test message to each target and shows the error.',
+  ifItComesBack:
+    'A target fails when its address, its password or the network has changed. "hermes-svc notify list" shows since when each target fails, and why.',
   needsService: true,
   needsManager: true,
   look: async (scene) => {

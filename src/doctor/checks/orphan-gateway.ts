@@ -37,6 +37,25 @@ export const definition: CheckDefinition<readonly Orphan[]> = {
   id: 'orphan-gateway',
   title: 'a gateway of this home that runs outside its service',
   why: 'Nothing restarts it when it ends, and the service cannot start while it runs. Two gateways in one home can damage its database.',
+  seeByHand: {
+    systemd: [
+      ['ps -eo pid,ppid,user,args | grep "[g]ateway run"', 'all gateways of this machine'],
+      ['systemctl --user show hermes-gateway -p MainPID', 'the gateway of the service'],
+      ['cat /proc/4711/cgroup', 'which unit runs process 4711 (put a pid from the list here)'],
+    ],
+    launchd: [
+      ['ps -axo pid,ppid,user,args | grep "[g]ateway run"', 'all gateways of this machine'],
+      ['launchctl print gui/$(id -u)/ai.hermes.gateway', '"pid": the launcher of the service, which starts its gateway'],
+    ],
+    s6: [
+      ['ps -eo pid,ppid,user,args | grep "[g]ateway run"', 'all gateways of this container'],
+      ['s6-svstat /run/service/gateway-default', 'the pid of the service'],
+    ],
+  },
+  whatTheFixDoes:
+    'The fix asks the gateway outside the service to finish its work and end, and kills it if it does not. Then it starts the service if that should be running. It never ends the gateway of the service itself.',
+  ifItComesBack:
+    'Something starts a gateway outside the service: a shell, tmux, a cron job or a second service manager. The finding names the parent process and the control group of that gateway.',
   needsService: false,
   needsManager: true,
   look: (scene) => orphansOf(scene),

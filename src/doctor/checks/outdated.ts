@@ -39,6 +39,25 @@ export const definition: CheckDefinition<Evidence | undefined> = {
   id: 'outdated',
   title: 'a definition, helper or heartbeat that another version of hermes-svc wrote, and that this version would write differently',
   why: 'The service does not use what this version of hermes-svc does against known failures.',
+  seeByHand: {
+    systemd: [
+      ['grep writtenBy ~/.config/hermes-svc/hermes-gateway/settings.json', 'the version of hermes-svc that wrote the service'],
+      ['systemctl --user cat hermes-gateway', 'the unit and its drop-ins'],
+    ],
+    launchd: [
+      ['grep writtenBy ~/Library/Application\\ Support/hermes-svc/*/settings.json', 'the version of hermes-svc that wrote each service'],
+      ['cat ~/Library/LaunchAgents/ai.hermes.gateway.plist', 'the property list'],
+    ],
+    s6: [
+      ['grep writtenBy /run/service/gateway-default/settings.json', 'the version of hermes-svc that wrote the service'],
+      ['cat /run/service/gateway-default/run', 'the run script'],
+    ],
+  },
+  whatTheFixDoes:
+    'The fix writes the definition, the service helper and the heartbeat again, as this version does, and keeps your settings. It restarts the gateway only if the gateway reads one of the changed files when it starts.',
+  unsafe: 'if the gateway must be restarted',
+  ifItComesBack:
+    'Two installations of hermes-svc, with different versions, look after the same service: for example one in your home and one in the system. Remove one of them.',
   needsService: true,
   needsManager: true,
   look: async (scene) => {
@@ -82,7 +101,7 @@ export const definition: CheckDefinition<Evidence | undefined> = {
   },
   fix: {
     isSafe: true,
-    interrupts: false,
+    interrupts: true,
     plan: (scene, _evidence, _found, options) => reinstall(scene, options),
   },
 }

@@ -39,6 +39,24 @@ export const definition: CheckDefinition<Evidence> = {
   id: 'path',
   title: 'a tool that the gateway needs but cannot find in the PATH of its service',
   why: 'The agent works when it is started from a shell, but in the service some of its tools and servers are missing without any error.',
+  seeByHand: {
+    systemd: [
+      ['systemctl --user show hermes-gateway -p Environment', 'the PATH of the service'],
+      ['find ~/.local/bin /usr/local/bin /usr/bin -name uvx', 'where the missing tool is (here: uvx)'],
+    ],
+    launchd: [
+      ['grep -A 1 PATH ~/Library/LaunchAgents/ai.hermes.gateway.plist', 'the PATH of the service'],
+      ['find ~/.local/bin /usr/local/bin /opt/homebrew/bin -name uvx', 'where the missing tool is (here: uvx)'],
+    ],
+    s6: [
+      ['grep PATH /run/service/gateway-default/run', 'the PATH of the service'],
+      ['find /usr/local/bin /usr/bin -name uvx', 'where the missing tool is (here: uvx)'],
+    ],
+  },
+  whatTheFixDoes:
+    'The fix writes the PATH of the service again, from the folders that exist now, and restarts the gateway. If you or another tool has set PATH, the finding shows the command that changes it.',
+  ifItComesBack:
+    'A version manager such as nvm or pyenv moves the tool to another folder with each version. Install the tool in a folder that stays the same, or set the variable with "hermes-svc install --env".',
   needsService: true,
   needsManager: true,
   look: (scene) => {

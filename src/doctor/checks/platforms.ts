@@ -1,4 +1,4 @@
-import {PlatformWord} from '../../gateway/contract.js'
+import {PlatformWord, HomeFile} from '../../gateway/contract.js'
 import {clipped, type PlatformSeen} from '../../observe/online.js'
 import {inWords} from '../../text/layout.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
@@ -20,6 +20,14 @@ export const definition: CheckDefinition<Evidence> = {
   id: 'platforms',
   title: 'a running gateway with a chat platform that does not work',
   why: 'The gateway neither reads nor answers messages on this platform, although everything else looks healthy.',
+  seeByHand: [
+    [`cat ~/.hermes/${HomeFile.state}`, '"platforms": the state and the error of each chat platform'],
+    [`tail -n 50 ~/.hermes/${HomeFile.log}`, 'what the gateway logged about the platform'],
+  ],
+  whatTheFixDoes:
+    'Read the error in the finding and in the log. Renew a token that was revoked, or repair the network; then type "hermes-svc restart".',
+  ifItComesBack:
+    'The platform refuses the gateway again. Usual causes are a revoked token, a second program that uses the same token, and a network that blocks the platform: "hermes-svc logs" shows which.',
   needsService: false,
   needsManager: false,
   look: (scene) => {

@@ -50,6 +50,13 @@ export const definition: CheckDefinition<readonly Stale[]> = {
   id: 'stale-marker',
   title: 'a marker file that a takeover, a stop or a drain left behind',
   why: 'The file announces a change that will not happen any more.',
+  seeByHand: [
+    ['ls -la ~/.hermes/', `the marker files .gateway-*.json and ${HomeFile.drainRequest}, and their age`],
+    [`cat ~/.hermes/${HomeFile.plannedStop}`, '"target_pid": the process that this marker is for'],
+  ],
+  whatTheFixDoes: 'The fix removes the marker files that have expired or whose process is gone.',
+  ifItComesBack:
+    'The gateway, or the program that stops or replaces it, is killed half-way: "hermes-svc history" shows each exit of the gateway.',
   needsService: false,
   needsManager: true,
   look: (scene) => MARKERS.map((marker) => judgeMarker(scene, marker)).filter((stale) => stale !== undefined),

@@ -33,6 +33,17 @@ export const definition: CheckDefinition<Evidence> = {
   id: 'stale-state',
   title: 'runtime files of the gateway that do not match what is running',
   why: 'Tools that trust these files show the wrong state, and some versions of the gateway refuse to start beside such a record.',
+  seeByHand: [
+    [`cat ~/.hermes/${HomeFile.pid} ~/.hermes/${HomeFile.state}`, 'the pid and the state that the files claim'],
+    [
+      `ps -o pid,stat,args -p $(grep -oE '[0-9]+' ~/.hermes/${HomeFile.pid} | head -n1)`,
+      'that process: no line, or another program, if the gateway is gone',
+    ],
+    [`lsof ~/.hermes/${HomeFile.lock}`, 'the process that holds the lock: the gateway that really runs'],
+  ],
+  whatTheFixDoes: `The fix removes ${HomeFile.pid} if its process is gone, and sets the state to stopped. It keeps the desired state. It does not touch the files of a running gateway: "hermes-svc restart" makes the gateway write them again.`,
+  ifItComesBack:
+    'The gateway ends without cleaning up, because it is killed or the machine loses power: "hermes-svc history" shows how it ended. If a running gateway loses its files, another program deletes or overwrites them.',
   needsService: false,
   needsManager: true,
   look: (scene) => {

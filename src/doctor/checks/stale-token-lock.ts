@@ -43,6 +43,14 @@ export const definition: CheckDefinition<Evidence> = {
   id: 'stale-token-lock',
   title: 'a platform token that is locked by a process that is gone',
   why: `A gateway that needs this token finds it in use. The platform stays off, or the gateway ends with exit status ${GatewayExit.fatalConfiguration}.`,
+  seeByHand: [
+    ['cat ~/.local/state/hermes/gateway-locks/*.lock', '"scope" and "pid": which token is locked, and by which process'],
+    ['ps -o pid,stat,args -p 4711', 'that process (put its pid here): no line if it is gone'],
+  ],
+  whatTheFixDoes: 'The fix removes the lock, unless another process has taken it in the meantime.',
+  unsafe: 'if a signal has stopped the process that holds the lock',
+  ifItComesBack:
+    'Something kills a gateway that uses this token: "hermes-svc history" of its profile shows when. If the owner runs, two gateways share a token: give each its own.',
   needsService: false,
   needsManager: true,
   look: (scene) => ({locks: locksIn(scene, lockFolder(scene))}),

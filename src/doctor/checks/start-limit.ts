@@ -11,6 +11,25 @@ export const definition: CheckDefinition<DefinitionEvidence> = {
   id: 'start-limit',
   title: 'restart settings that leave the gateway down for good, or restart it forever without slowing down',
   why: 'After a few quick exits in a row, planned restarts included, the gateway stays down until somebody starts it by hand.',
+  seeByHand: {
+    systemd: [
+      ['systemctl --user show hermes-gateway | grep StartLimit', 'that many starts in that time are the limit; 0 is no limit'],
+      [
+        'systemctl --user show hermes-gateway -p Result,NRestarts,RestartUSec',
+        '"start-limit-hit", the restarts, and the delay before each',
+      ],
+      ['systemctl --user cat hermes-gateway', 'which file sets StartLimit…= and Restart…='],
+    ],
+    launchd: [
+      ['cat ~/Library/LaunchAgents/ai.hermes.gateway.plist', 'KeepAlive without our launcher: launchd restarts without a growing delay'],
+    ],
+    s6: [['cat /run/service/gateway-default/finish', 'without a delay here, s6 restarts the gateway each second']],
+  },
+  whatTheFixDoes:
+    'The fix adds a restart policy to the definition: the delay grows with each failure, and no number of restarts ends the service. If a limit has already stopped the service, the fix also starts the gateway.',
+  unsafe: 'for a service of another tool, or if the limit that stopped the service is still set',
+  ifItComesBack:
+    'Another tool writes the definition again, or a file of yours has the last word: "hermes-svc diff" shows which setting differs and in which file. Why the gateway exits so often is a separate question: see "hermes-svc history".',
   needsService: true,
   needsManager: true,
   look: ({target: {manager}, seen}) => manager.definition.evidence(seen.manager),
@@ -51,7 +70,7 @@ export const definition: CheckDefinition<DefinitionEvidence> = {
     return [risk]
   },
   fix: {
-    isSafe: false,
+    isSafe: true,
     interrupts: false,
     plan: (scene, {restartRisk}, _found, options) =>
       restartRisk.kind === 'sound'

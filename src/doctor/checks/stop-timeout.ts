@@ -20,6 +20,26 @@ export const definition: CheckDefinition<Evidence> = {
   id: 'stop-timeout',
   title: 'a stop that kills the gateway before it has finished its work',
   why: 'A gateway that is killed in the middle of its work loses that work, can damage its database, and leaves a stale lock behind.',
+  seeByHand: {
+    systemd: [
+      ['systemctl --user show hermes-gateway -p TimeoutStopUSec', 'how long a stop may take'],
+      ['grep drain_timeout ~/.hermes/config.yaml', 'how long the gateway may finish its work, in seconds'],
+    ],
+    launchd: [
+      ['launchctl print gui/$(id -u)/ai.hermes.gateway', '"exit timeout": how long a stop may take, in seconds'],
+      ['grep drain_timeout ~/.hermes/config.yaml', 'how long the gateway may finish its work, in seconds'],
+    ],
+    s6: [
+      ['cat /run/service/gateway-default/timeout-kill', 'how long a stop may take, in ms'],
+      ['cat /run/s6/container_environment/S6_KILL_GRACETIME', 'how long a stop of the container may take, in ms; 3000 if unset'],
+      ['grep drain_timeout ~/.hermes/config.yaml', 'how long the gateway may finish its work, in seconds'],
+    ],
+  },
+  whatTheFixDoes:
+    'The fix writes a stop timeout that is long enough for the drain timeouts in config.yaml. The time that a container has to stop is set where the container is started: the finding says how.',
+  unsafe: 'for a service of another tool',
+  ifItComesBack:
+    'After each change of a drain timeout in config.yaml, type "hermes-svc fix stop-timeout". If the value changes back by itself, "hermes-svc diff" shows which file sets it.',
   needsService: true,
   needsManager: true,
   look: async ({target: {manager, userHost, service}, seen}) => ({

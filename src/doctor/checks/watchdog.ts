@@ -1,3 +1,4 @@
+import {HomeFile} from '../../gateway/contract.js'
 import {recentEnds, recentEntries} from '../../plan/journal.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 
@@ -21,6 +22,13 @@ export const definition: CheckDefinition<readonly Restart[]> = {
   id: 'watchdog',
   title: 'a gateway that a watchdog had to restart because it did not respond',
   why: 'Something blocks the event loop of the gateway. Each time, all chats wait until the watchdog restarts the gateway.',
+  seeByHand: [
+    ["grep -E 'watchdog|loop' ~/.hermes/logs/hermes-svc.jsonl", 'each restart by a watchdog, with its time'],
+    [`tail -n 100 ~/.hermes/${HomeFile.log}`, 'what the gateway logged around these times'],
+  ],
+  whatTheFixDoes: 'The gateway runs again, so you need not do anything now. Read what it did before each restart: "hermes-svc logs".',
+  ifItComesBack:
+    'The same thing blocks the event loop each time, for example a tool that does not return, a slow disk or a machine without free memory. Compare the times in "hermes-svc history" with the lines in "hermes-svc logs".',
   needsService: true,
   needsManager: false,
   look: ({target: {userHost, service}}) => {

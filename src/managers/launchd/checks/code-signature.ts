@@ -11,6 +11,12 @@ export const definition: CheckDefinition<undefined> = {
   id: 'code-signature',
   title: 'a program that was replaced while launchd had its job loaded, and that macOS therefore kills',
   why: 'Until launchd unloads the job and loads it again, macOS kills every start at once (signal 9).',
+  seeByHand: [
+    ['launchctl print gui/$(id -u)/ai.hermes.gateway', '"OS_REASON_CODESIGNING" as the last exit reason, or "needs LWCR update"'],
+  ],
+  whatTheFixDoes: 'The fix unloads the job and loads it again, so that launchd takes note of the new program.',
+  unsafe: 'while the gateway runs',
+  ifItComesBack: 'Something replaces the program while its job is loaded, usually an update. Type "hermes-svc restart" after that update.',
   needsService: true,
   needsManager: true,
   managers: ['launchd'],

@@ -18,6 +18,15 @@ export const definition: CheckDefinition<Evidence> = {
   id: 'not-loaded',
   title: 'a property list that launchd has not loaded',
   why: 'launchd starts only the jobs that it has loaded, so the gateway stays down at least until the next login or boot.',
+  seeByHand: [
+    ['launchctl print gui/$(id -u)/ai.hermes.gateway', '"Could not find service": launchd has not loaded it'],
+    ['ls -l ~/Library/LaunchAgents/ai.hermes.gateway.plist', 'the property list exists'],
+    ['launchctl print-disabled gui/$(id -u)', 'whether the service is disabled'],
+  ],
+  whatTheFixDoes: 'The fix loads the service and starts the gateway.',
+  unsafe: 'if somebody stopped the gateway cleanly',
+  ifItComesBack:
+    'Something unloads the service ("launchctl bootout"), or it is switched off in System Settings, General, Login Items. It is called hermes-gateway-launcher there: switch it on.',
   needsService: true,
   needsManager: true,
   managers: ['launchd'],

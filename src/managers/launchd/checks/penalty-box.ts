@@ -11,6 +11,14 @@ export const definition: CheckDefinition<Evidence> = {
   id: 'penalty-box',
   title: 'a job that launchd put into its penalty box because the program was missing',
   why: 'launchd no longer starts the job, although the job is loaded and launchd says that a start is scheduled.',
+  seeByHand: [
+    ['launchctl print gui/$(id -u)/ai.hermes.gateway', '"penalty box" in the line "properties"'],
+    ['ls -l ~/Library/Application\\ Support/hermes-svc/ai.hermes.gateway', 'the launcher and the service helper: is one missing?'],
+  ],
+  whatTheFixDoes:
+    'The fix writes the missing program again, unloads the job and loads it. If another tool installed the service, put the missing file back yourself.',
+  ifItComesBack:
+    'Something deletes the program: a clean-up tool, or a folder on a disk that is not there at login. "hermes-svc doctor" names the missing file.',
   needsService: true,
   needsManager: true,
   managers: ['launchd'],

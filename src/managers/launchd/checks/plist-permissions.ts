@@ -18,6 +18,13 @@ export const definition: CheckDefinition<Evidence> = {
   id: 'plist-permissions',
   title: 'a property list that launchd refuses because somebody else owns it or can write to it',
   why: 'launchd does not load it at the next login or boot. launchctl bootstrap fails with error 122, or with error 5, which gives no reason.',
+  seeByHand: [
+    ['ls -l ~/Library/LaunchAgents/ai.hermes.gateway.plist', 'an agent: it should belong to you, with the mode -rw-r--r--'],
+    ['ls -l /Library/LaunchDaemons/ai.hermes.gateway.plist', 'a daemon: it should belong to root, with the same mode'],
+  ],
+  whatTheFixDoes:
+    'The fix gives the property list back to its owner and lets only the owner write to it. If only root can do that, the finding shows the command.',
+  ifItComesBack: 'A command with sudo, a restored backup or a umask of 000 changes the file. Do these things as the user of the gateway.',
   needsService: true,
   needsManager: false,
   managers: ['launchd'],

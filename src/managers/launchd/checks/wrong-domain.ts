@@ -25,6 +25,15 @@ export const definition: CheckDefinition<Evidence> = {
   id: 'wrong-domain',
   title: 'a service that is loaded in the wrong launchd domain, in two domains, or whose domain does not exist',
   why: 'launchd does not start the service at the next login, or starts it twice.',
+  seeByHand: [
+    ['launchctl print gui/$(id -u)/ai.hermes.gateway', 'the service in the session at the desktop'],
+    ['launchctl print user/$(id -u)/ai.hermes.gateway', 'the service in the session without a desktop'],
+    ['launchctl managername', 'the session that you are in: Aqua is the desktop'],
+  ],
+  whatTheFixDoes:
+    'The fix unloads the service where it does not belong, and restarts it in its own domain. If that domain does not exist now, the fix moves the service to the one that exists.',
+  ifItComesBack:
+    'Another tool loads the service too, for example over SSH. Use "hermes-svc start" only. If the gateway should run without a login at the desktop, install a daemon with "sudo hermes-svc install --run-as USER".',
   needsService: false,
   needsManager: false,
   managers: ['launchd'],

@@ -7,6 +7,14 @@ export const definition: CheckDefinition<boolean> = {
   id: 'linger',
   title: 'a gateway that ends when its user logs out, because lingering is off',
   why: 'The gateway ends when its user logs out, and it does not start at boot.',
+  seeByHand: [
+    ['loginctl show-user $(id -un) -p Linger', '"Linger=no": the services end with the last login'],
+    ['ls /var/lib/systemd/linger', 'all users for whom lingering is on'],
+  ],
+  whatTheFixDoes: 'The fix turns lingering on, as "loginctl enable-linger" does.',
+  unsafe: 'for a service of another tool',
+  ifItComesBack:
+    'Something turns lingering off: an administrator, or a tool that manages the machine. If you want it off, type "hermes-svc config set linger=off".',
   needsService: true,
   needsManager: true,
   managers: ['systemd'],

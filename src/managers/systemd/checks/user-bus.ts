@@ -16,6 +16,21 @@ export const definition: CheckDefinition<Evidence> = {
   id: 'user-bus',
   title: 'a service manager that does not run or cannot be reached',
   why: 'If the service manager does not run, neither does the gateway. If it cannot be reached, hermes-svc cannot tell.',
+  seeByHand: {
+    systemd: [
+      ['systemctl --user is-system-running', '"Failed to connect to bus": the user manager does not run'],
+      ['systemctl status user@$(id -u).service', 'whether the user manager runs, and why it ended'],
+      ['loginctl list-users', 'who is logged in or lingers'],
+    ],
+    s6: [
+      ['ps -o pid,args -p 1', 'the first process of the container: s6-svscan'],
+      ['ls -ld /run/service', 'the folder of the services, and whose it is'],
+    ],
+  },
+  whatTheFixDoes:
+    'The fix starts the user manager, which takes root, or turns lingering on, which starts it too. If a manager runs but does not answer, the finding says what to look at.',
+  ifItComesBack:
+    'Without lingering, the user manager ends with the last session of its user: type "hermes-svc fix linger". If the manager itself fails, "journalctl -b -u user@1000.service" shows why (1000 is the uid).',
   needsService: false,
   needsManager: false,
   managers: ['systemd', 's6'],
