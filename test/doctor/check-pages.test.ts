@@ -78,7 +78,7 @@ describe('the help of a fix', () => {
   it('says so where a fix is safe, and where there is none', () => {
     expect(fixConsequences({...check, isSafe: true, interrupts: false})).toEqual([
       'The fix does not stop a running gateway.',
-      'It is safe: "hermes-svc doctor --fix" applies it.',
+      '"hermes-svc doctor --fix" applies it.',
     ])
     expect(fixConsequences({...check, isSafe: true, interrupts: false, unsafe: 'at night'})).toContain(
       '"hermes-svc doctor --fix" applies it, except at night.',
