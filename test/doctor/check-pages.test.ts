@@ -5,7 +5,7 @@ import {byHandGroups, checkHelp, fixConsequences} from '../../src/ui/check-help.
 
 /** What a machine has without us, or its service manager brings. */
 const SYSTEM_PROGRAMS = new Set(
-  'awk cat codesign crontab date df dmesg du find free fuser getfacl git grep head id launchctl ls lsof namei ps python3 readlink sed sh sort ss stat systemctl systemd-analyze journalctl loginctl tail tr xattr'.split(
+  'awk cat codesign crontab date df dmesg du find findmnt free fuser getfacl git grep head id launchctl ls lsof namei ps python3 readlink sed sh sort ss stat systemctl systemd-analyze journalctl loginctl tail tr xattr'.split(
     ' ',
   ),
 )
@@ -23,9 +23,9 @@ function programsOf(line: string): string[] {
   return commands.map((one) => one.split(/[ )]/)[0] ?? '').filter((word) => word !== '')
 }
 
-/** The commands of ours that a text names, as ids. */
+/** The commands of ours that a text names in quotation marks, as ids. */
 function ownCommandsIn(text: string): string[] {
-  return [...text.matchAll(/\bhermes-svc ([a-z-]+)(?: ([a-z][a-z-]*))?/g)].map(([, word = '', next = '']) =>
+  return [...text.matchAll(/"(?:sudo )?hermes-svc ([a-z-]+)(?: ([a-z][a-z-]*))?/g)].map(([, word = '', next = '']) =>
     word === 'fix' || word === 'config' || word === 'notify' ? `${word}:${next}` : word,
   )
 }

@@ -11,7 +11,7 @@ const rows: DoctorRow[] = [
     kind: 'half-installed',
     severity: 'warning',
     how: 'the unit is gone and our drop-in is not',
-    what: /has no definition, and our files for it are still there/,
+    what: /has no definition, but other files of hermes-svc for it are still there/,
     break: async (service) => {
       await service.systemctl('stop', service.unit)
       await service.sh('rm "$1"', [service.unitFile])

@@ -36,7 +36,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'replaced',
     severity: 'warning',
     how: "the gateway's own update writes the property list anew, and loads it",
-    what: /\.plist was written anew by another tool, such as the gateway's own update, and our policy is gone with it/,
+    what: /another tool, such as the gateway's own update, has replaced \S+\.plist, and the restart policy is gone/,
     break: async (service) => {
       await service.sh('printf %s "$2" >"$1"', [service.plist, upstreamPlist(service)], service.actor)
       await service.launchctl('bootout', 'TARGET')
@@ -212,7 +212,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     severity: 'warning',
     how: 'the property list edited by hand: ExitTimeOut of 5 s',
     provedBy: 'test/doctor/checks/definition-drift.test.ts',
-    what: /\.plist was edited by hand, and is kept$/,
+    what: /\.plist was edited by hand; hermes-svc keeps the edit$/,
     break: async (service) => {
       await service.sh('sed -i "/ExitTimeOut/{n;s/>[0-9]*</>5</}" "$1"', [service.plist], service.actor)
     },
@@ -226,7 +226,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'other-service',
     severity: 'error',
     how: "another tool's agent on the same home",
-    what: /^my\.bot-\S+ \(user scope\) runs the home of .* too: it starts at boot$/,
+    what: /^my\.bot-\S+ \(user scope\) uses the same home as .*: it starts at boot$/,
     break: async (service) => {
       await service.machine.writeText(rivalOf(service), rivalText(service, `my.bot-${service.profile}`), {user: service.user})
     },
@@ -241,7 +241,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     severity: 'error',
     how: 'a daemon beside the agent',
     provedBy: 'test/doctor/checks/duplicate-supervisor.test.ts',
-    what: /\(system scope\) runs the home of .* too: it starts at boot$/,
+    what: /\(system scope\) uses the same home as .*: it starts at boot$/,
     break: async (service) => {
       await service.sh('mkdir -p /Library/LaunchDaemons')
       await service.machine.writeText(`/Library/LaunchDaemons/${service.unit}.plist`, rivalText(service, service.unit))
@@ -273,7 +273,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'former',
     severity: 'warning',
     how: 'a gateway is killed, and its child lives on beside the next one',
-    what: /^1 process of a former gateway is left beside the one that runs$/,
+    what: /^1 process of an earlier gateway still runs beside the gateway that runs now$/,
     standIn: {sequence: [{fork_children: 1, children_deaf: true}]},
     break: async (service) => {
       const {pid} = await service.status()

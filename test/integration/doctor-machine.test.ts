@@ -33,7 +33,7 @@ const rows: DoctorRow[] = [
     kind: 'other-service',
     severity: 'error',
     how: "another tool's unit on the same home, enabled",
-    what: /my-bot\.service \(user scope\) runs the home of .* too: it starts at boot/,
+    what: /my-bot\.service \(user scope\) uses the same home as .*: it starts at boot/,
     break: async (service) => {
       await addDisabledRival(service, 'my-bot.service')
       await service.systemctl('enable', 'my-bot.service')
@@ -49,7 +49,7 @@ const rows: DoctorRow[] = [
     kind: 'other-scope',
     severity: 'error',
     how: 'a unit in system scope beside the one in user scope',
-    what: /\(system scope\) runs the home of .* too: it starts at boot/,
+    what: /\(system scope\) uses the same home as .*: it starts at boot/,
     break: async (service) => {
       const system = await TestService.make(service.machine, service.user, {scope: 'system', profile: service.profile})
       await addDisabledRival(system, system.unit)
@@ -65,7 +65,7 @@ const rows: DoctorRow[] = [
     kind: 'legacy',
     severity: 'error',
     how: 'the legacy hermes.service of the machine, enabled',
-    what: /hermes\.service \(system scope\) runs the home of .* too/,
+    what: /hermes\.service \(system scope\) uses the same home as/,
     scope: 'system',
     break: async (service) => {
       await addDisabledRival(service, 'hermes.service')

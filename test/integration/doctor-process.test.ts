@@ -76,7 +76,7 @@ const rows: DoctorRow[] = [
     severity: 'warning',
     how: "a process in the stopped service's control group",
     provedBy: 'test/doctor/checks/leftover-processes.test.ts',
-    what: /1 process of a former gateway is left while the service is down/,
+    what: /1 process of an earlier gateway still runs while the service is down/,
     break: async (service) => {
       await service.must('stop')
       await service.sh(JOIN_GROUP, [await sleeper(service), groupOf(service)])
@@ -89,7 +89,7 @@ const rows: DoctorRow[] = [
     kind: 'former',
     severity: 'warning',
     how: "a process in the service's control group that is older than the gateway",
-    what: /1 process of a former gateway is left beside the one that runs/,
+    what: /1 process of an earlier gateway still runs beside the gateway that runs now/,
     break: async (service) => {
       const pid = await sleeper(service)
       await service.must('restart')

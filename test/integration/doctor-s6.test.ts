@@ -20,7 +20,7 @@ const rows: DoctorRow<S6Service>[] = [
     kind: 'down',
     severity: 'error',
     how: '`s6-svc -d` of one that should run',
-    what: /it should be running, and is stopped/,
+    what: /it should be running, but is stopped/,
     break: async (service) => {
       await service.s6('s6-svc', '-d')
       await isDown(service)
@@ -33,7 +33,7 @@ const rows: DoctorRow<S6Service>[] = [
     severity: 'warning',
     how: '`s6-svc -u` of one that should be stopped',
     seenIn: 'test/integration/doctor-state.test.ts',
-    what: /it should be stopped, and is running/,
+    what: /it should be stopped, but is running/,
     break: async (service) => {
       await service.must('stop')
       // While its finish script runs, that would say once more that it is to stay down.
@@ -80,7 +80,7 @@ const rows: DoctorRow<S6Service>[] = [
     kind: 'writable',
     severity: 'warning',
     how: 'the service helper of a slot is given to the user of the gateway',
-    what: /others than root can change what .* runs: .*service-helper\.sh/,
+    what: /users other than root can change what .* runs: .*service-helper\.sh/,
     break: async (service) => {
       await service.sh('chown hermes "$1/helpers/service-helper.sh"', [service.slot])
     },
@@ -202,7 +202,7 @@ const rows: DoctorRow<S6Service>[] = [
     severity: 'error',
     how: 'the gateway of a slot ends with 78',
     seenIn: 'test/support/doctor-process-rows.ts',
-    what: /the gateway ended with 78: its configuration is at fault/,
+    what: /the gateway ended with 78: its configuration is wrong/,
     break: async (service) => {
       await service.configure({exit_on_start: {code: 78, exit_reason: 'no platforms'}})
       expect((await service.run('restart')).code).toBe(1)

@@ -194,7 +194,7 @@ describeInContainer('boot of a container', () => {
       await staysDown(container)
       const doctor = await container.hermesSvc(['doctor', '--json'])
       expect(doctor.code).toBe(1)
-      expect(doctor.stdout).toContain('the boot of the container kept the gateway down: its last start failed: no token')
+      expect(doctor.stdout).toContain('the container did not start the gateway at boot: its last start failed: no token')
       await container.must(['fix', 'kept-down', '--yes'])
       await container.comesUp()
       expect((await container.hermesSvc(['doctor', '--only', 'kept-down'])).code).toBe(0)

@@ -222,7 +222,7 @@ await describeOnSystemd(
       it('that removed or moved it', async () => {
         const seen = await tickedBy('/opt/node-a/node')
         await seen.service.sh('mv /opt/node-a /opt/node-b')
-        await isNamedAndCured(seen, /calls what it cannot run: \/opt\/node-a\/node is gone/)
+        await isNamedAndCured(seen, /calls programs that it cannot run: \/opt\/node-a\/node is gone/)
       })
 
       it('to one that is too old', async () => {

@@ -29,7 +29,7 @@ export const definitionRows: readonly DoctorRow<ServiceOnMachine>[] = [
     kind: 'outdated',
     severity: 'warning',
     how: 'settings that another version has recorded',
-    what: /is not what was installed/,
+    what: /differs? from what hermes-svc installed/,
     scope: 'system',
     break: async (service) => {
       await service.sh('sed -i \'s/"restartDelayMs": 100/"restartDelayMs": 2500/\' "$1/settings.json"', [service.support])
@@ -96,7 +96,7 @@ export const definitionRows: readonly DoctorRow<ServiceOnMachine>[] = [
     kind: 'writable',
     severity: 'warning',
     how: 'the helper of a service of the machine is given to its user',
-    what: /others than root can change what .* runs: .*service-helper\.sh/,
+    what: /users other than root can change what .* runs: .*service-helper\.sh/,
     scope: 'system',
     break: async (service) => {
       await service.sh('chown "$2" "$1/service-helper.sh" && chmod 775 "$1/service-helper.sh"', [service.support, service.user.name])

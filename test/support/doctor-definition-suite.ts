@@ -32,7 +32,7 @@ const rows: DoctorRow[] = [
     severity: 'warning',
     how: 'our drop-in edited by hand: TimeoutStopSec=5',
     provedBy: 'test/doctor/checks/definition-drift.test.ts',
-    what: /10-hermes-svc\.conf was edited by hand, and is kept/,
+    what: /10-hermes-svc\.conf was edited by hand; hermes-svc keeps the edit/,
     break: async (service) => {
       await service.sh('sed -i s/^TimeoutStopSec=.*/TimeoutStopSec=5/ "$1"', [service.dropIn], service.actor)
       await service.systemctl('daemon-reload')
@@ -58,7 +58,7 @@ const rows: DoctorRow[] = [
     kind: 'not-loaded',
     severity: 'warning',
     how: 'a drop-in of the user that systemd has not read',
-    what: /was changed on disk, and the manager has not read it since/,
+    what: /was changed on disk, and the service manager has not read the change/,
     break: async (service) => {
       await service.machine.writeText(`${service.unitFile}.d/90-mine.conf`, '[Unit]\nDescription=mine\n', service.actor)
     },
@@ -93,7 +93,7 @@ const rows: DoctorRow[] = [
     kind: 'masked',
     severity: 'error',
     how: '`systemctl mask` in the place of the unit',
-    what: /is masked: the manager will not start it/,
+    what: /is masked: the service manager does not start it/,
     break: async (service) => {
       await service.sh('rm "$1"', [service.unitFile])
       await service.systemctl('mask', service.unit)
@@ -109,7 +109,7 @@ const rows: DoctorRow[] = [
     kind: 'start-failed',
     severity: 'error',
     how: 'a drop-in with a group that the user does not have (216/GROUP): not even the helper runs',
-    what: /cannot take on the account, or a group, that it should run as/,
+    what: /cannot switch to the account or group that it should run as/,
     break: async (service) => {
       await service.machine.writeText(`${service.unitFile}.d/90-mine.conf`, '[Service]\nSupplementaryGroups=audio\n', service.actor)
       await service.systemctl('daemon-reload')

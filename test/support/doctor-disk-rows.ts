@@ -52,7 +52,7 @@ export const fewInodes: DoctorRow<ServiceOnMachine> = {
   kind: 'few-inodes',
   severity: 'warning',
   how: 'files without content in the home until few inodes are left',
-  what: /the disk of the home of .* takes few more files: 20 of 2000 inodes are free/,
+  what: /the disk of the home of .* can take only a few more files: 20 of 2000 inodes are free/,
   break: async (service) => {
     await smallHome(service, 'size=100m,nr_inodes=2000')
     await service.sh('mkdir "$1/many" && cd "$1/many" && seq $(($(stat -f -c %d .) - 20)) | xargs touch', [service.home])
@@ -68,7 +68,7 @@ export const noInodes: DoctorRow<ServiceOnMachine> = {
   kind: 'no-inodes',
   severity: 'error',
   how: 'files without content in the home until no inode is left',
-  what: /the disk of the home of .* takes no more files/,
+  what: /the disk of the home of .* cannot take any more files/,
   provedBy: 'test/doctor/checks/disk.test.ts',
   break: async (service) => {
     await smallHome(service, 'size=100m,nr_inodes=2000')

@@ -168,7 +168,7 @@ const desiredState: Row[] = [
     kind: 'mirror',
     severity: 'warning',
     how: 'another `desired_state` in gateway_state.json',
-    what: /it should be running, and gateway_state\.json says that it should be stopped/,
+    what: /it should be running, but gateway_state\.json says that it should be stopped/,
     standIn: {state_fields: {desired_state: 'running'}},
     break: whileUp(`sed -i 's/"desired_state": *"running"/"desired_state": "stopped"/' "$1/gateway_state.json"`),
     after: async (service) => {
@@ -181,7 +181,7 @@ const desiredState: Row[] = [
     severity: 'warning',
     how: 'half a record of what was asked for',
     provedBy: 'test/doctor/home-replay.test.ts',
-    what: /the record of what was asked for is damaged/,
+    what: /the record of the desired state is damaged/,
     break: whileUp(`printf '{"schemaVer' >"$1/.hermes-svc.json"`),
     fix: ['--desired', 'running'],
     after: async (service) => {
@@ -194,7 +194,7 @@ const desiredState: Row[] = [
     severity: 'warning',
     how: 'the record of what was asked for deleted',
     provedBy: 'test/doctor/home-replay.test.ts',
-    what: /nobody has recorded whether it should run/,
+    what: /no desired state is recorded/,
     break: async (service) => {
       // Its copy in the state file, which a start may have made, tells of it too.
       await service.sh(`rm "$1/.hermes-svc.json"; sed -i 's/, *"desired_state": *"[a-z]*"//' "$1/gateway_state.json"`, [service.home])

@@ -9,7 +9,7 @@ export const interruptedRows: readonly DoctorRow<ServiceOnMachine>[] = [
     kind: 'temporary-files',
     severity: 'warning',
     how: 'temporary files that a killed write has left',
-    what: /a write was cut off: 3 temporary files are left/,
+    what: /hermes-svc was killed while it wrote: 3 temporary files are left/,
     break: async (service) => {
       const files = [`${service.home}/..hermes-svc.json`, `${service.support}/.settings.json`, service.temporaryDefinition]
       await service.sh('for file in "$@"; do : >"$file.hermes-svc-tmp"; done', files, {user: service.user})
@@ -20,7 +20,7 @@ export const interruptedRows: readonly DoctorRow<ServiceOnMachine>[] = [
     kind: 'restart-due',
     severity: 'warning',
     how: 'an install killed between writing and restarting',
-    what: /was changed, and the restart that this needs never came/,
+    what: /was changed, but was not restarted afterwards/,
     break: async (service) => {
       await service.sh(': >"$1/restart-due"', [service.support], service.actor)
     },
@@ -30,7 +30,7 @@ export const interruptedRows: readonly DoctorRow<ServiceOnMachine>[] = [
     kind: 'settings-lost',
     severity: 'warning',
     how: 'the recorded settings cut off',
-    what: /what was chosen when .* was installed is lost: its settings cannot be understood/,
+    what: /the settings that .* was installed with are damaged/,
     break: async (service) => {
       await service.sh(': >"$1/settings.json"', [service.support])
     },

@@ -35,7 +35,7 @@ export const machineRows: readonly DoctorRow<ServiceOnMachine>[] = [
     kind: 'home-open',
     severity: 'warning',
     how: '`chmod 777` of the home',
-    what: /others can write in the home of .* has mode 777/,
+    what: /other users can write to the home of .* has mode 777/,
     break: async (service) => {
       await service.sh('chmod 777 "$1"', [service.home])
     },
@@ -93,7 +93,7 @@ export const machineRows: readonly DoctorRow<ServiceOnMachine>[] = [
     kind: 'link-out',
     severity: 'warning',
     how: 'a log of the home is a link to a file of root’s, as root sees it',
-    what: /a link leads out of the home of .*, to what does not belong to \w+/,
+    what: /a link leads out of the home of .*, to files that do not belong to \w+/,
     scope: 'system',
     break: async (service) => {
       await service.sh('rm -f "$1/logs/errors.log"; ln -s /etc/hostname "$1/logs/errors.log"', [service.home], {user: service.user})
@@ -110,7 +110,7 @@ export const machineRows: readonly DoctorRow<ServiceOnMachine>[] = [
     severity: 'warning',
     how: 'the file with the variables is made readable to all',
     provedBy: 'test/doctor/checks/file-access.test.ts',
-    what: /others can read the gateway's variables: .*gateway\.env has mode 644/,
+    what: /other users can read the gateway's variables: .*gateway\.env has mode 644/,
     install: ['--env', 'TOKEN=x'],
     break: async (service) => {
       await service.sh('chmod 644 "$1/gateway.env"', [service.support])

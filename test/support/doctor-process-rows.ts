@@ -247,7 +247,7 @@ export const processRows: readonly Row[] = [
     kind: 'exit-78',
     severity: 'error',
     how: 'a gateway that ends with 78',
-    what: /the gateway ended with 78: its configuration is at fault/,
+    what: /the gateway ended with 78: its configuration is wrong/,
     break: async (service) => {
       await service.configure({exit_on_start: {code: 78, exit_reason: 'no platforms'}})
       expect((await service.run('restart')).code).toBe(1)

@@ -93,7 +93,7 @@ describe('what doctor says', () => {
   })
 
   const LONG = finding({
-    ...{id: 'duplicate-supervisor', what: 'my-bot.service (user scope) runs the home of this service too: it starts at boot'},
+    ...{id: 'duplicate-supervisor', what: 'my-bot.service (user scope) uses the same home as this service: it starts at boot'},
     ...{
       evidence: ['ExecStart=/opt/bot/hermes gateway run with HERMES_HOME=/home/user/.hermes'],
       cure: ['systemctl --user disable --now my-bot.service'],

@@ -22,8 +22,25 @@ const DROPPED_FLAGS = ['--replace']
 /** `hermes profile use NAME` writes `<root>/active_profile`, and a gateway of the root home without a profile flag follows it. */
 export const definition: CheckDefinition<Evidence> = {
   id: 'active-profile',
-  title: "a service of the default profile whose command lets the gateway follow `hermes profile use` to another profile's home",
-  why: 'Its gateway starts in a home that is not its own, beside or instead of the gateway of that profile.',
+  title: 'a service of the default profile whose gateway follows `hermes profile use` into the home of another profile',
+  why: 'The gateway starts in a home that is not its own, beside or instead of the gateway of that profile.',
+  seeByHand: {
+    systemd: [
+      [`cat ~/.hermes/${HomeFile.activeProfile}`, 'the profile that "hermes profile use" has set'],
+      ['systemctl --user cat hermes-gateway', 'ExecStart= has no --profile'],
+    ],
+    launchd: [
+      [`cat ~/.hermes/${HomeFile.activeProfile}`, 'the profile that "hermes profile use" has set'],
+      ['launchctl print gui/$(id -u)/ai.hermes.gateway', 'the arguments have no --profile'],
+    ],
+    s6: [
+      [`cat ~/.hermes/${HomeFile.activeProfile}`, 'the profile that "hermes profile use" has set'],
+      ['cat /run/service/gateway-default/run', 'the command has no --profile'],
+    ],
+  },
+  whatTheFixDoes: 'The fix writes the definition again, with a command that names the default profile, and restarts the gateway.',
+  ifItComesBack:
+    'Another tool has written the definition again without a profile, most often the gateway itself when it was updated. Type "hermes-svc diff" to see what differs.',
   needsService: true,
   needsManager: true,
   look: ({target: {manager, service, userHost}, seen}) => {
@@ -43,16 +60,16 @@ export const definition: CheckDefinition<Evidence> = {
       {
         kind: 'followed',
         severity: isStillHere ? 'warning' : 'error',
-        what: `${manager.service.name} ${isStillHere ? 'starts its gateway next time' : 'runs its gateway'} in the home of profile ${JSON.stringify(followed)}: that is the one in use (hermes profile use), and its command names none`,
+        what: `${manager.service.name} ${isStillHere ? 'will start its next gateway' : 'starts its gateway'} in the home of profile ${JSON.stringify(followed)}: its command names no profile, and "hermes profile use" has set this one`,
         evidence: [`${file} names ${JSON.stringify(followed)}`, `it runs: ${commandLine}`],
         isFixable,
         ...(isFixable
           ? {}
           : {
               cure: [
-                `${target.manager.scope === 'user' ? '"${EDITOR:-vi}"' : 'sudoedit'} ${manager.definitionPaths[0] ?? ''}   # put --profile=default behind: gateway run`,
+                `${target.manager.scope === 'user' ? '"${EDITOR:-vi}"' : 'sudoedit'} ${manager.definitionPaths[0] ?? ''}   # add --profile=default after: gateway run`,
                 target.manager.byHand('reload', manager.service.name),
-                'hermes profile use default   # or this',
+                'hermes profile use default   # or do this instead',
               ],
             }),
         explains: ['desired-state', 'stale-state', 'stale-marker', 'missing-heartbeat'],

@@ -1,3 +1,4 @@
+import {HomeFile} from '../../gateway/contract.js'
 import type {ChatAdvice} from '../../observe/chat-advice.js'
 import {adviceFor} from '../../lifecycle/see-online.js'
 import {type CheckDefinition, defineCheck} from '../check.js'
@@ -6,8 +7,15 @@ import {onlineOfScene} from '../situation.js'
 /** Who may talk to a gateway, and where, is for upstream's own wizard to ask. */
 export const definition: CheckDefinition<ChatAdvice | undefined> = {
   id: 'chat-setup',
-  title: 'a gateway without a chat platform, or one that nobody may talk to',
-  why: 'The gateway does what it can, and no message ever reaches it.',
+  title: 'a gateway that has no chat platform, or that nobody is allowed to talk to',
+  why: 'The gateway runs, but no message ever reaches it.',
+  seeByHand: [
+    [`cat ~/.hermes/${HomeFile.state}`, '"platforms" is empty'],
+    ['grep -E "TOKEN|ALLOW" ~/.hermes/.env', 'the tokens, and who is allowed to talk to the gateway'],
+  ],
+  whatTheFixDoes: 'Type "hermes gateway setup": it asks for a platform and for the people who are allowed to talk to the gateway.',
+  ifItComesBack:
+    'The gateway reads other settings than you changed. Type "hermes-svc status" to see which home the service uses, and compare its config.yaml and .env with yours.',
   needsService: false,
   needsManager: false,
   look: (scene) => adviceFor(scene.target, scene.seen, onlineOfScene(scene)),

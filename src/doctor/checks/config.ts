@@ -1,6 +1,6 @@
 import path from 'node:path'
 import {type ConfigFault, type ConfigJudgement, faultText, judgeConfig, MAX_CONFIG_BYTES} from '../../gateway/config-check.js'
-import {HomeFile, UpstreamCommand} from '../../gateway/contract.js'
+import {CheckoutFile, HomeFile, UpstreamCommand} from '../../gateway/contract.js'
 import {type UnderUpdate, updateUnderWay} from '../../gateway/update-marks.js'
 import type {AccountHost} from '../../host/host.js'
 import {type KeptConfig, lastGoodConfig, stampOf} from '../../service/last-good.js'
@@ -18,11 +18,20 @@ interface Evidence extends ConfigJudgement {
   readonly update: UnderUpdate | undefined
 }
 
-/** What the next start of the gateway would trip over: its configuration, and an update that is half-way. */
+/** What breaks the next start of the gateway: a damaged configuration, or an update that did not finish. */
 export const definition: CheckDefinition<Evidence> = {
   id: 'config',
-  title: 'a configuration that the gateway cannot load, or half of an update',
-  why: 'At its next start the gateway drops every setting and goes by its defaults, without a word in its exit status.',
+  title: 'a configuration that the gateway cannot load, or an update that did not finish',
+  why: 'At its next start the gateway ignores every setting and uses its defaults. Its exit status does not show this.',
+  seeByHand: [
+    [`python3 -c "import yaml; yaml.safe_load(open(0))" <~/.hermes/${HomeFile.config}`, 'the line of the error'],
+    ['ls -l ~/.hermes/config.yaml ~/.hermes/.env ~/.hermes/.hermes-svc/last-good', 'the files, and versions that worked'],
+    [`ls -l ~/.hermes/hermes-agent/${CheckoutFile.halfInstalled}`, 'exists if an update did not finish'],
+  ],
+  whatTheFixDoes:
+    'The fix restores the last config.yaml that the gateway worked with, and keeps the broken file beside it. It shows the difference first. Edit the file yourself if your changes should stay. An update that did not finish needs "hermes update".',
+  ifItComesBack:
+    'Some program writes the file again, such as an editor or an agent that changes its own settings. "ls -l" shows when the file was changed: compare that time with "hermes-svc history".',
   needsService: true,
   isAboutHome: true,
   needsManager: false,
@@ -52,15 +61,15 @@ export const definition: CheckDefinition<Evidence> = {
       const {home} = service.profile
       const file = path.join(home, HomeFile.config)
       const aside = `${file}.broken-${stampOf(userHost.nowMs()).slice(0, 14)}`
-      const onlyIf = {when: 'it is still as it was looked at', holds: () => brokenText(userHost, file) === broken}
+      const onlyIf = {when: 'the file has not changed since the check', holds: () => brokenText(userHost, file) === broken}
       const {mode = 0o600} = userHost.lstat(file) ?? {}
       return {
-        title: `go back to the ${HomeFile.config} of ${new Date(kept.atMs).toISOString()}`,
+        title: `restore the ${HomeFile.config} of ${new Date(kept.atMs).toISOString()}`,
         steps: [
           // Values of it may be secrets, and what differs is shown below.
           {
             kind: 'write-file',
-            why: `keep the broken one as ${aside}`,
+            why: `keep the broken file as ${aside}`,
             path: aside,
             text: broken,
             mode: 0o600,
@@ -70,7 +79,7 @@ export const definition: CheckDefinition<Evidence> = {
           },
           {
             kind: 'write-file',
-            why: `put the last one that worked in its place (${kept.path})`,
+            why: `restore the last version that worked (${kept.path})`,
             path: file,
             text: kept.text,
             mode,
@@ -78,7 +87,7 @@ export const definition: CheckDefinition<Evidence> = {
             onlyIf,
           },
         ],
-        outcome: `${file} is the one of ${new Date(kept.atMs).toISOString()} again, and the broken one is ${aside}`,
+        outcome: `${file} is the version of ${new Date(kept.atMs).toISOString()} again, and the broken one is ${aside}`,
       }
     },
   },
@@ -102,9 +111,9 @@ function foundFault(scene: Scene, {kept, broken}: Evidence, fault: ConfigFault):
       kind: fault.kind,
       severity: 'error',
       what: faultText(fault),
-      ...(isOfConfig ? {} : {why: 'At its next start the gateway has none of its variables, tokens among them.'}),
+      ...(isOfConfig ? {} : {why: 'At its next start the gateway lacks all variables of this file, including its tokens.'}),
       isFixable: false,
-      cure: [`ls -l ${shellWord(fault.file)}   # have it be a file that ${account.name} can read`],
+      cure: [`ls -l ${shellWord(fault.file)}   # make it a file that ${account.name} can read`],
     }
   }
   const isFixable = kept !== undefined && broken !== undefined
@@ -114,12 +123,14 @@ function foundFault(scene: Scene, {kept, broken}: Evidence, fault: ConfigFault):
     severity: 'error',
     what: faultText(fault),
     evidence: [
-      kept ? `${kept.path} has worked` : 'none that has worked was kept: that takes a gateway that has run for five minutes on it',
+      kept
+        ? `${kept.path} is the last version that worked`
+        : 'there is no version that worked: hermes-svc keeps one after a gateway has run on it for five minutes',
     ],
     isFixable,
     cure: [
       edit,
-      ...(isFixable ? [`${commandLine(scene, 'fix config')}   # or go back to the last one that worked; it is shown first`] : []),
+      ...(isFixable ? [`${commandLine(scene, 'fix config')}   # or restore the last version that worked; the command shows it first`] : []),
     ],
     // Without its settings it has no platforms, and may end for that.
     explains: ['fatal-config', 'chat-setup'],
@@ -132,8 +143,8 @@ function foundUpdate({target: {host, service}, seen}: Scene, {kind, mark, pid, c
     return {
       kind: 'update-running',
       severity: 'info',
-      what: `an update of the gateway is under way${where} (pid ${pid})`,
-      why: 'A gateway that is started meanwhile has half of it.',
+      what: `an update of the gateway is running${where} (pid ${pid})`,
+      why: 'A gateway that starts now may load half of the update.',
       evidence: [mark],
       isFixable: false,
       cure: [],
@@ -143,12 +154,12 @@ function foundUpdate({target: {host, service}, seen}: Scene, {kind, mark, pid, c
   return {
     kind: 'update-cut-off',
     severity: 'warning',
-    what: `an update of the gateway was cut off${where}: its code is new, and its packages may be half installed`,
-    why: 'A gateway that is started now may lack what it needs.',
+    what: `an update of the gateway did not finish${where}: the code is new, but packages may be missing`,
+    why: 'A gateway that starts now may lack packages that it needs.',
     evidence: [mark],
     isFixable: false,
     cure: [
-      `${upstreamCommand(host, service.profile, service.account, UpstreamCommand.update, command?.length ? command : undefined)}   # completes it`,
+      `${upstreamCommand(host, service.profile, service.account, UpstreamCommand.update, command?.length ? command : undefined)}   # finishes the update`,
     ],
   }
 }

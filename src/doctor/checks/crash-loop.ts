@@ -1,6 +1,6 @@
 import {waitUntil} from '../../host/wait-until.js'
 import {DEFAULT_WEDGE_WINDOW_MS} from '../../observe/ask-loop.js'
-import {GatewayExit} from '../../gateway/contract.js'
+import {GatewayExit, HomeFile} from '../../gateway/contract.js'
 import {ELSEWHERE} from '../../gateway/observation.js'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {logTail} from '../../lifecycle/log-tail.js'
@@ -37,11 +37,11 @@ export const definition: CheckDefinition<Evidence> = {
     ],
     launchd: [
       ['launchctl print gui/$(id -u)/ai.hermes.gateway', '"runs" grows, and "last exit code" is not 0'],
-      ['tail -n 50 ~/.hermes/logs/gateway.error.log', 'what the gateway printed before it ended'],
+      ['tail -n 50 ~/Library/Logs/hermes-svc/ai.hermes.gateway.log', 'what the gateway printed before it ended'],
     ],
     s6: [
       ['s6-svstat /run/service/gateway-default', 'the gateway is up for a few seconds only, or down and wanted up'],
-      ['tail -n 50 ~/.hermes/logs/gateway.log', 'what the gateway logged before it ended'],
+      [`tail -n 50 ~/.hermes/${HomeFile.s6Logs}/default/current`, 'what the gateway printed before it ended'],
     ],
   },
   whatTheFixDoes:
@@ -63,10 +63,10 @@ export const definition: CheckDefinition<Evidence> = {
         evidence: [
           ...contested(scene),
           howItEnds(manager),
-          `now it is ${manager.activity}; ${manager.restarts} restarts since it was started`,
+          `the service is ${manager.activity} now, after ${manager.restarts} restarts`,
           ...log,
         ],
-        cure: [commandLine(scene, 'logs'), `${commandLine(scene, 'fix crash-loop')}   # once its cause is mended`],
+        cure: [commandLine(scene, 'logs'), `${commandLine(scene, 'fix crash-loop')}   # after you have removed the cause`],
         explains: [
           'stale-state',
           'desired-state',
@@ -88,7 +88,7 @@ export const definition: CheckDefinition<Evidence> = {
       return {
         ...plan,
         verify: (progress) => seeItStay(target, progress),
-        outcome: `${target.service.name} is up and has stayed so for ${inWords(STAYS_MS)}; its earlier failures are forgotten`,
+        outcome: `${target.service.name} is up and has stayed up for ${inWords(STAYS_MS)}; its earlier failures do not count any more`,
       }
     },
   },
@@ -110,12 +110,12 @@ function isLooping({seen, monotonicMs}: Scene): boolean {
 function contested({seen: {manager, gateway}}: Scene): string[] {
   if (!manager.isContested || gateway.lock.kind === 'held') return []
   return [
-    `a gateway elsewhere held this home when the container booted, ${ELSEWHERE}: one volume carries one gateway container, so stop one of them`,
+    `another gateway held this home when the container booted, ${ELSEWHERE}: a volume takes only one gateway container, so stop one of the two`,
   ]
 }
 
 function howItEnds({lastExit}: ManagerObservation): string {
-  if (!lastExit) return 'how it ended last is not known while it starts'
+  if (!lastExit) return 'the service manager does not say how it ended last, because it is starting'
   return lastExit.how === 'exited' ? `it ended with ${lastExit.status}` : `it was ${lastExit.how} by signal ${lastExit.status}`
 }
 
@@ -123,13 +123,13 @@ function howItEnds({lastExit}: ManagerObservation): string {
 async function seeItStay(target: Target, progress: Progress): Promise<void> {
   const {host} = target
   const first = observe(target).verdict.pid
-  const onWait = () => progress('seeing whether it stays up')
+  const onWait = () => progress('waiting to see whether the gateway stays up')
   const failed = await waitUntil(host, {limitMs: STAYS_MS, everyMs: 250, onWait}, () => {
     const {verdict, manager} = observe(target)
     return (verdict.pid !== first || manager.activity !== 'running') && manager
   })
   if (!failed) return
-  throw new ServiceError('The gateway came up, and has failed again', {
+  throw new ServiceError('The gateway started and failed again', {
     code: 'not-fixed',
     exitStatus: ExitStatus.failed,
     evidence: [howItEnds(failed), ...logTail(target, LOG_LINES)],

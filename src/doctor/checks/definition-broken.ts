@@ -47,11 +47,30 @@ const EXPLAINS: readonly CheckId[] = [
   'file-access',
 ]
 
-/** A definition that names what is not there, or that the manager refuses. */
+/** A definition that names something missing, or that the service manager refuses. */
 export const definition: CheckDefinition<Evidence> = {
   id: 'definition-broken',
-  title: 'a definition that cannot start a gateway: its program, interpreter, folder or home is gone, or the manager refuses it',
-  why: 'The next start fails, and every one after it.',
+  title: 'a definition that cannot start a gateway: its program, interpreter, folder or home is missing, or the service manager refuses it',
+  why: 'The next start fails, and so does every start after it.',
+  seeByHand: {
+    systemd: [
+      ['systemctl --user status hermes-gateway', 'what systemd refuses, or the exit status (200/CHDIR, 203/EXEC)'],
+      ['systemd-analyze --user verify hermes-gateway.service', 'errors in the unit'],
+      ['systemctl --user cat hermes-gateway', 'look whether each path in it exists'],
+    ],
+    launchd: [
+      ['cat ~/Library/LaunchAgents/ai.hermes.gateway.plist', 'look whether each path in it exists'],
+      ['launchctl print gui/$(id -u)/ai.hermes.gateway', 'the last exit code, and why launchd does not start it'],
+    ],
+    s6: [
+      ['cat /run/service/gateway-default/run', 'look whether each path in it exists'],
+      ['s6-svstat /run/service/gateway-default', 'whether it is down, and the last exit code'],
+    ],
+  },
+  whatTheFixDoes:
+    'The fix writes the definition again for the gateway that is installed now, and restarts the gateway. "hermes-svc doctor --fix" applies it only if no gateway would stop. A missing home, a masked unit and a command that you chose yourself are left for you.',
+  ifItComesBack:
+    'Something moves or removes what the definition names: a Python environment that an update builds again, a home on a disk that is mounted late, or a version manager. Install the gateway in a place that stays, then type "hermes-svc install".',
   needsService: true,
   needsManager: true,
   look: (scene) => {
@@ -103,11 +122,11 @@ function refused(scene: Scene): Fault {
   const {manager} = scene.target
   if (broken === 'masked') {
     const cure = [manager.byHand('unmask', service.name), commandLine(scene, 'install')]
-    return {kind: 'masked', what: `${service.name} is masked: the manager will not start it`, cure, isFixable: false}
+    return {kind: 'masked', what: `${service.name} is masked: the service manager does not start it`, cure, isFixable: false}
   }
   return {
     kind: 'refused',
-    what: `the manager refuses the definition of ${service.name} (${broken})`,
+    what: `the service manager refuses the definition of ${service.name} (${broken})`,
     evidence: scene.seen.manager.definitionPaths,
     ...(hasOwnText(scene.seen.manager)
       ? {cure: [commandLine(scene, 'diff'), commandLine(scene, 'fix definition-broken')]}
@@ -120,24 +139,22 @@ function homeFault(scene: Scene, {home, isHomeThere, isHomeAnother}: Evidence): 
   if (isHomeThere && isHomeAnother && scene.seen.verdict.state === 'dead') {
     return {
       kind: 'home-unmarked',
-      what: `${home} is not the home that ${service.name} was installed for: neither the record of its desired state nor our journal is in it`,
-      why: 'Its gateway is not started there: it would make itself a new home, most often below a file system that is yet to be mounted.',
-      cure: [`findmnt --target ${home}   # mount what belongs there; or, if this is the home all the same:`, commandLine(scene, 'start')],
+      what: `${home} is not the home that ${service.name} was installed for: it has no records of hermes-svc`,
+      why: 'The service does not start the gateway there. It would create a new home, usually where a file system is not mounted yet.',
+      cure: [`findmnt --target ${home}   # mount the missing file system; or, if this is the right home:`, commandLine(scene, 'start')],
       isFixable: false,
     }
   }
   const isTemporary = TEMPORARY_FOLDERS.some((folder) => home.startsWith(`${folder}/`))
   if (isHomeThere && !isTemporary) return undefined
-  const anew = [commandLine(scene, 'uninstall'), 'hermes-svc install --home FOLDER   # one that lasts']
+  const anew = [commandLine(scene, 'uninstall'), 'hermes-svc install --home FOLDER   # a folder that is not temporary']
   return {
     kind: isHomeThere ? 'home-temporary' : 'home-missing',
     what: isHomeThere
       ? `${service.name} has its home in a temporary folder, ${home}`
       : `the home of ${service.name} is gone: ${home}${isTemporary ? ', which was in a temporary folder' : ''}`,
-    ...(isHomeThere ? {why: 'A restart of the machine empties it, and the service then fails for ever.'} : {}),
-    cure: isTemporary
-      ? anew
-      : [`ls -ld ${path.dirname(home)} ${home}   # bring it back from where it went, or:`, commandLine(scene, 'uninstall')],
+    ...(isHomeThere ? {why: 'A reboot empties this folder, and then the service cannot start any more.'} : {}),
+    cure: isTemporary ? anew : [`ls -ld ${path.dirname(home)} ${home}   # move the home back, or:`, commandLine(scene, 'uninstall')],
     isFixable: false,
   }
 }
@@ -154,7 +171,7 @@ function programFault(scene: Scene, evidence: Evidence): Fault {
     what: `${service.name} cannot start its gateway: ${fault}`,
     evidence: [
       `it runs: ${evidence.commandLine || program}`,
-      ...(replacement ? [`there is a gateway: ${replacement.join(' ')}`] : ['no other gateway was found']),
+      ...(replacement ? [`another gateway is installed: ${replacement.join(' ')}`] : ['no other gateway was found']),
     ],
     isFixable,
     // A gateway that still lives on what it has loaded would be restarted by it.
@@ -167,8 +184,8 @@ function folderFault(scene: Scene, {missingFolder}: Evidence): Fault {
   if (missingFolder === undefined) return undefined
   return {
     kind: 'folder',
-    what: `${scene.seen.manager.service.name} works in ${missingFolder}, which is gone`,
-    why: 'The manager does not start a gateway whose working directory is missing (200/CHDIR).',
+    what: `the working directory of ${scene.seen.manager.service.name} is gone: ${missingFolder}`,
+    why: 'The service manager does not start a gateway whose working directory is missing (200/CHDIR).',
     isSafe: scene.seen.manager.installed !== 'foreign',
   }
 }
@@ -179,17 +196,17 @@ function startFault(scene: Scene, {startFailure}: Evidence): Fault {
   const whats = {
     folder: 'cannot enter the working directory',
     program: 'cannot execute its program',
-    account: 'cannot take on the account, or a group, that it should run as',
-    setup: 'cannot be started: its processes cannot be set up as its definition says',
+    account: 'cannot switch to the account or group that it should run as',
+    setup: 'cannot start: the service manager cannot set up its processes as the definition says',
   }
   return {
     kind: 'start-failed',
     what: `${service.name} ${whats[startFailure.kind]}`,
     evidence: [
-      `the manager says: ${startFailure.text}`,
+      `the service manager says: ${startFailure.text}`,
       `automatic restarts: ${restarts}`,
       // It is in one of these, most often in one that is not ours.
-      `its definition: ${definitionPaths.join(', ')}`,
+      `definition: ${definitionPaths.join(', ')}`,
     ],
     cure: [commandLine(scene, 'logs'), commandLine(scene, 'diff'), commandLine(scene, 'install')],
     isFixable: false,
@@ -215,7 +232,7 @@ function faultOf(scene: Scene, program: string, searchPath: string | undefined):
     startedMs !== undefined && files.every((file) => isUnchangedSince(userHost, file, startedMs))
   const stat = userHost.stat(program)
   if (!stat) return isMisread(program) ? undefined : `${program} does not exist`
-  if (stat.kind !== 'file') return `${program} is no program`
+  if (stat.kind !== 'file') return `${program} is not a program`
   if ((stat.mode & 0o111) === 0) return `${program} is not executable (mode ${stat.mode.toString(8)})`
   const missing = (given: string) => missingInterpreter(userHost, program, given)
   let given = searchPath ?? SYSTEM_FOLDERS.join(':')

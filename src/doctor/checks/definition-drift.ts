@@ -16,11 +16,27 @@ interface Evidence {
   readonly isLimitHit: boolean
 }
 
-/** What is in force is not what hermes-svc wrote. */
+/** The settings in force differ from what hermes-svc wrote. */
 export const definition: CheckDefinition<Evidence> = {
   id: 'definition-drift',
-  title: 'a definition that is not what was installed',
-  why: 'What the restart policy promises does not hold any more: backoff, planned stops and the time to finish rest on these settings.',
+  title: 'a definition that differs from what hermes-svc installed',
+  why: 'The restart policy no longer holds: restart delays, planned stops and the time to finish work depend on these settings.',
+  seeByHand: {
+    systemd: [
+      ['systemctl --user cat hermes-gateway', 'all files of the unit; the last line that sets something wins'],
+      ['systemctl --user show hermes-gateway -p NeedDaemonReload', '"yes" if systemd has not read a change'],
+      ['ls -l ~/.config/systemd/user/hermes-gateway.service.d', 'when each file was changed, and by whom'],
+    ],
+    launchd: [
+      ['cat ~/Library/LaunchAgents/ai.hermes.gateway.plist', 'look for settings that you did not install'],
+      ['launchctl print gui/$(id -u)/ai.hermes.gateway', 'what launchd has loaded'],
+    ],
+    s6: [['ls -l /run/service/gateway-default', 'when each file was changed, and by whom']],
+  },
+  whatTheFixDoes:
+    'The fix restores the files that were installed and has the service manager read them. It keeps your own files and your edits: if one of them overrides the policy, doctor names the file, and you decide.',
+  ifItComesBack:
+    'Another tool rewrites the definition, such as an update of the gateway or a configuration manager. Put your own settings into a drop-in or into that tool, and type "hermes-svc diff" to see what differs.',
   needsService: true,
   needsManager: true,
   look: ({target: {manager, host, service}, seen}) => {
@@ -44,7 +60,7 @@ export const definition: CheckDefinition<Evidence> = {
     if (broken !== undefined) return []
     const explains: readonly CheckId[] = isLimitHit ? ['stop-timeout'] : ['stop-timeout', 'start-limit']
     if (replaced.length > 0) {
-      const what = `${replaced.join(' and ')} was written anew by another tool, such as the gateway's own update, and our policy is gone with it`
+      const what = `another tool, such as the gateway's own update, has replaced ${replaced.join(' and ')}, and the restart policy is gone`
       return [
         {
           ...{kind: 'replaced', severity: 'warning', what, isSafe: false, interrupts: true},
@@ -57,7 +73,7 @@ export const definition: CheckDefinition<Evidence> = {
       return [{kind: 'file-missing', severity: 'warning', what, evidence: drifts.map(inWords), explains}]
     }
     if (needsReload) {
-      const what = `the definition of ${service.name} was changed on disk, and the manager has not read it since`
+      const what = `the definition of ${service.name} was changed on disk, and the service manager has not read the change`
       return [{kind: 'not-loaded', severity: 'warning', what, evidence: scene.seen.manager.definitionPaths, explains}]
     }
     return [...overridden(scene, drifts, edited, explains), ...editedByHand(scene, drifts, edited, explains)]
@@ -70,7 +86,7 @@ export const definition: CheckDefinition<Evidence> = {
   },
 }
 
-/** Somebody's own file has the last word; or ours is of another version of hermes-svc. */
+/** A file of somebody else's overrides ours, or ours was written by another version of hermes-svc. */
 function overridden(scene: Scene, drifts: readonly DirectiveDrift[], edited: readonly string[], explains: readonly CheckId[]): Found[] {
   const {seen, target} = scene
   const own = target.manager.definition.ownFiles(target.service).map(({path}) => path)
@@ -88,18 +104,16 @@ function overridden(scene: Scene, drifts: readonly DirectiveDrift[], edited: rea
       what: `${named(theirs)} of ${seen.manager.service.name} ${theirs.length === 1 ? 'is' : 'are'} set by ${files.join(' and ')}`,
       evidence: theirs.map(inWords),
       cure: [
-        ...files.map(
-          (file) => `${editor} ${file}   # yours to decide: take ${named(theirs.filter(({setBy}) => setBy === file))} out of it`,
-        ),
+        ...files.map((file) => `${editor} ${file}   # if you agree, remove ${named(theirs.filter(({setBy}) => setBy === file))} from it`),
         reload,
       ],
       isFixable: false,
       explains,
     })
   }
-  // What another version wrote is named by a check of its own.
+  // The check outdated names what another version wrote.
   if (ours.length > 0 && !isOfAnotherVersion(scene)) {
-    const what = `${named(ours)} of ${seen.manager.service.name} ${ours.length === 1 ? 'is' : 'are'} not what was installed`
+    const what = `${named(ours)} of ${seen.manager.service.name} ${ours.length === 1 ? 'differs' : 'differ'} from what hermes-svc installed`
     found.push({kind: 'outdated', severity: 'warning', what, evidence: ours.map(inWords), explains})
   }
   return found
@@ -112,10 +126,10 @@ function editedByHand(scene: Scene, drifts: readonly DirectiveDrift[], edited: r
     {
       kind: 'edited',
       severity: broken.length > 0 ? 'warning' : 'info',
-      what: `${edited.join(' and ')} was edited by hand, and is kept`,
-      ...(broken.length > 0 ? {} : {why: 'The next version of hermes-svc cannot bring its own file up to date without losing the edit.'}),
+      what: `${edited.join(' and ')} was edited by hand; hermes-svc keeps the edit`,
+      ...(broken.length > 0 ? {} : {why: 'The next version of hermes-svc cannot update this file without losing the edit.'}),
       evidence: broken.map(inWords),
-      cure: [commandLine(scene, 'diff'), `${commandLine(scene, 'install --force')}   # loses the edit; a drop-in of your own is kept`],
+      cure: [commandLine(scene, 'diff'), `${commandLine(scene, 'install --force')}   # discards the edit; your own drop-ins stay`],
       isFixable: false,
       explains: broken.length > 0 ? explains : [],
     },
@@ -123,7 +137,7 @@ function editedByHand(scene: Scene, drifts: readonly DirectiveDrift[], edited: r
 }
 
 function inWords({directive, wanted, merged, setBy}: DirectiveDrift): string {
-  return `${directive} is ${merged || 'not set'}${setBy === undefined ? '' : ` (${setBy})`}, and should be ${wanted}`
+  return `${directive} is ${merged || 'not set'}${setBy === undefined ? '' : ` (${setBy})`}, but should be ${wanted}`
 }
 
 export const check = defineCheck(definition)

@@ -30,11 +30,31 @@ interface Evidence {
 
 const START_MS = 90_000
 
-/** Desired is what was recorded; actual what is seen. A service that is on its way from one to the other is no finding. */
+/** Desired is what was recorded; actual is what is seen. A service that is on its way from one to the other is no finding. */
 export const definition: CheckDefinition<Evidence> = {
   id: 'desired-state',
-  title: 'a service that does not do what was asked of it, or of which nobody knows what was',
-  why: 'The gateway is down, or up, against the wish of whoever runs it, and the next boot or command goes by a wish that is not theirs.',
+  title: 'a service that differs from its desired state, or that has no desired state on record',
+  why: 'The gateway is down or up against your wish, and the next boot can decide against it too.',
+  seeByHand: {
+    systemd: [
+      ['cat ~/.hermes/.hermes-svc.json', 'the desired state, since when, and which command recorded it'],
+      ['systemctl --user status hermes-gateway', 'what the service does now'],
+      ['systemctl --user is-enabled hermes-gateway', 'whether it starts at boot'],
+    ],
+    launchd: [
+      ['cat ~/.hermes/.hermes-svc.json', 'the desired state, since when, and which command recorded it'],
+      ['launchctl print gui/$(id -u)/ai.hermes.gateway', 'what the service does now'],
+      ['launchctl print-disabled gui/$(id -u)', 'whether it starts at login'],
+    ],
+    s6: [
+      ['cat ~/.hermes/.hermes-svc.json', 'the desired state, since when, and which command recorded it'],
+      ['s6-svstat /run/service/gateway-default', 'what the service does now'],
+    ],
+  },
+  whatTheFixDoes:
+    'The fix starts or stops the gateway as the desired state says, or records the state that you name with "--desired running" or "--desired stopped". "hermes-svc doctor --fix" starts a gateway that is down; it never stops one, and it never decides what you want.',
+  ifItComesBack:
+    'Something else starts or stops the gateway: a person with systemctl or launchctl, a container that boots, or another tool. Use "hermes-svc start" and "hermes-svc stop" instead, because they record what you want. "hermes-svc history" shows each start and stop.',
   needsService: true,
   isAboutHome: true,
   needsManager: true,
@@ -61,8 +81,8 @@ export const definition: CheckDefinition<Evidence> = {
         kind: 'mirror',
         severity: 'warning',
         interrupts: false,
-        what: `it should be ${wanted}, and ${HomeFile.state} says that it should be ${mirror}`,
-        why: 'Tools that read the wish there, a container at its boot among them, do the opposite of what was asked.',
+        what: `it should be ${wanted}, but ${HomeFile.state} says that it should be ${mirror}`,
+        why: 'Tools that read the desired state from that file, such as a container at boot, do the opposite of what you asked for.',
         evidence: [recorded(scene), `${HomeFile.state}: ${StateField.desired} is ${mirror}`],
       },
     ]
@@ -107,7 +127,7 @@ function recorded({seen}: Scene): string {
 function actual({seen}: Scene): string {
   const {activity, lastExit, enabled} = seen.manager
   const end = lastExit ? `, last ended with ${lastExit.how === 'exited' ? '' : `${lastExit.how} by signal `}${lastExit.status}` : ''
-  return `actual: ${activity}${end}; starts at boot: ${enabled === undefined ? 'cannot be told' : enabled ? 'yes' : 'no'}`
+  return `actual: ${activity}${end}; starts at boot: ${enabled === undefined ? 'cannot tell' : enabled ? 'yes' : 'no'}`
 }
 
 const bothWays = (scene: Scene): string[] => [
@@ -123,7 +143,7 @@ function aboutDown(scene: Scene, ageMs: number | undefined): Found | undefined {
   const explains: readonly CheckId[] = ['stale-state', 'stale-marker', 'not-enabled']
   if (manager.activity === 'stopped' || manager.activity === 'failed') {
     if (verdict.state === 'unknown') {
-      const what = `it should be running, and its service is ${manager.activity}; whether a gateway runs elsewhere cannot be told`
+      const what = `it should be running, but its service is ${manager.activity}; hermes-svc cannot tell whether a gateway runs elsewhere`
       return {kind: 'down', severity: 'unknown', what, evidence}
     }
     if (verdict.state !== 'dead') return undefined
@@ -131,27 +151,32 @@ function aboutDown(scene: Scene, ageMs: number | undefined): Found | undefined {
       return {
         kind: 'stopped-elsewhere',
         severity: 'warning',
-        what: 'it should be running, and was stopped in good order, but not by hermes-svc',
+        what: 'it should be running, but somebody stopped it without hermes-svc',
         evidence,
         cure: bothWays(scene),
-        // Somebody wanted that, so it is not revived unasked.
+        // Somebody wanted that, so no fix starts it again unasked.
         isSafe: false,
         explains,
       }
     }
-    return {kind: 'down', severity: 'error', what: `it should be running, and is ${manager.activity}`, evidence, explains}
+    return {kind: 'down', severity: 'error', what: `it should be running, but is ${manager.activity}`, evidence, explains}
   }
   // It comes when it has slept enough, and to start it once more would make it sleep longer.
   if (scene.seen.brake) return undefined
   // The verdict itself no longer says so of one that has been up for long without any record.
   const isEmpty = isRecordless(scene.seen)
   if (manager.activity === 'running' && verdict.state === 'unknown' && !isEmpty) {
-    return {kind: 'untold', severity: 'unknown', what: 'it should be running, and whether its gateway works cannot be told', evidence}
+    return {
+      kind: 'untold',
+      severity: 'unknown',
+      what: 'it should be running, but hermes-svc cannot tell whether its gateway works',
+      evidence,
+    }
   }
   const isLate = manager.activity === 'running' && ageMs !== undefined && ageMs > (isEmpty ? RECORD_WITHIN_MS : COMES_UP_MS)
   if (!isLate || (!isEmpty && says !== StateWord.starting)) return undefined
   const what = isEmpty
-    ? `the service has been up for ${inWords(ageMs)}, and there is no gateway in it`
+    ? `the service has been up for ${inWords(ageMs)}, but no gateway runs in it`
     : `the gateway has been starting for ${inWords(ageMs)}`
   return {kind: 'not-up', severity: 'error', what, evidence, isSafe: false, explains: ['stale-state']}
 }
@@ -171,36 +196,36 @@ function aboutUp(scene: Scene): Found | undefined {
     return {
       kind: 'up',
       severity: 'warning',
-      what: `it should be stopped, and ${manager.activity === 'running' ? 'is running' : 'its gateway is still there'}`,
+      what: `it should be stopped, but ${manager.activity === 'running' ? 'is running' : 'its gateway still runs'}`,
       evidence,
       cure: bothWays(scene).reverse(),
       isSafe: false,
     }
   }
   if (!manager.enabled) return undefined
-  return {kind: 'enabled', severity: 'warning', what: 'it should be stopped, and starts at the next boot', evidence, interrupts: false}
+  return {kind: 'enabled', severity: 'warning', what: 'it should be stopped, but starts at the next boot', evidence, interrupts: false}
 }
 
 /** Should be stopped, and nothing of ours keeps it: whatever has started it, a person has to end. */
 function aboutUnkept(scene: Scene): Found[] {
   const {pid, evidence} = scene.seen.verdict
   if (pid === undefined) return []
-  const what = `it should be stopped, and its gateway (pid ${pid}) is still there`
-  const cure = [`kill ${pid}   # if nothing else keeps it alive`]
+  const what = `it should be stopped, but its gateway (pid ${pid}) still runs`
+  const cure = [`kill ${pid}   # unless another tool restarts it`]
   return [{kind: 'up', severity: 'warning', what, evidence: [recorded(scene), ...evidence], isFixable: false, cure}]
 }
 
 function aboutUnreadable(scene: Scene, why: string): Found {
   const file = desiredStateFile(scene.target.service.profile.home)
   if (/^E[A-Z]+$/.test(why)) {
-    return {kind: 'unreadable', severity: 'unknown', what: `what was asked for cannot be read: ${file}: ${why}`, evidence: [actual(scene)]}
+    return {kind: 'unreadable', severity: 'unknown', what: `the desired state cannot be read: ${file}: ${why}`, evidence: [actual(scene)]}
   }
   const mirror = stateOf(scene.seen.gateway.state)?.desiredState
   return {
     kind: 'damaged',
     severity: 'warning',
-    what: `the record of what was asked for is damaged: ${file}`,
-    evidence: [why, actual(scene), ...(mirror ? [`its copy in ${HomeFile.state} says ${mirror}`] : [])],
+    what: `the record of the desired state is damaged: ${file}`,
+    evidence: [why, actual(scene), ...(mirror ? [`the copy in ${HomeFile.state} says ${mirror}`] : [])],
     ...(mirror ? {} : {cure: bothWays(scene)}),
     // Only where the copy wants what is so anyway.
     isSafe: mirror !== undefined && (mirror === 'running') === (scene.seen.manager.activity === 'running'),
@@ -213,8 +238,8 @@ function aboutUnrecorded(scene: Scene): Found {
     return {
       kind: 'unrecorded',
       severity: 'info',
-      what: `nobody has recorded whether it should run, so each boot of the container decides: ${bootReason}`,
-      why: 'It is as the boot left it; a wish that is recorded stands over any number of boots.',
+      what: `no desired state is recorded, so each boot of the container decides: ${bootReason}`,
+      why: 'The gateway is as the last boot left it. A recorded desired state survives every boot.',
       evidence: [actual(scene)],
       cure: bothWays(scene),
       isSafe: false,
@@ -225,7 +250,7 @@ function aboutUnrecorded(scene: Scene): Found {
     kind: 'unrecorded',
     // Of another tool's service nobody has ever asked us for anything, but one that has failed is not as anybody wants it.
     severity: isOurs || activity === 'failed' ? 'warning' : 'info',
-    what: 'nobody has recorded whether it should run',
+    what: 'no desired state is recorded',
     evidence: [actual(scene)],
     cure: isOurs ? bothWays(scene) : [commandLine(scene, 'install'), ...bothWays(scene)],
     isSafe: false,
@@ -233,7 +258,7 @@ function aboutUnrecorded(scene: Scene): Found {
 }
 
 function undecided(scene: Scene): Error {
-  return usageError('--desired is needed: what should be so was not recorded, and is for you to say', bothWays(scene))
+  return usageError('--desired is needed: no desired state is recorded, so you have to name it', bothWays(scene))
 }
 
 async function planStopped({target}: Scene, {timeoutMs}: FixOptions): Promise<Plan> {

@@ -50,11 +50,20 @@ const FEW_FILES = 10_000
 const JOURNAL = '/var/log/journal'
 const TEMPORARY = '/tmp'
 
-/** A file system of the service in which nothing can be written any more, or soon. */
+/** A file system of the service on which nothing can be written any more, or soon. */
 export const definition: CheckDefinition<Evidence> = {
   id: 'disk',
-  title: 'a disk that is full or nearly so, or a home that is mounted read-only',
-  why: 'Neither the gateway nor hermes-svc can record what they do there: messages are lost, and a stop is forgotten at the next boot.',
+  title: 'a disk that is full or nearly full, or a home that is mounted read-only',
+  why: 'The gateway and hermes-svc cannot save anything there: messages are lost, and the next boot forgets a stop.',
+  seeByHand: [
+    ['df -h ~/.hermes /tmp', 'the free space'],
+    ['df -i ~/.hermes /tmp', 'the free inodes: without one, no new file can be made'],
+    ['findmnt -T ~/.hermes', '"ro" among the options: mounted read-only'],
+  ],
+  whatTheFixDoes:
+    'Make room: doctor names large logs of the gateway and the systemd journal if they are on that disk. "hermes-svc fix log-size" shortens the logs of the gateway. A disk that is mounted read-only usually has errors: "sudo dmesg" shows them.',
+  ifItComesBack:
+    'Find what grows: type "du -xsh ~/.hermes/* | sort -h" now and again a day later. Limit it at its source, for example the systemd journal with SystemMaxUse=.',
   needsService: true,
   isAboutHome: true,
   needsManager: false,
@@ -128,11 +137,15 @@ function ofDisk(scene: Scene, disk: Disk, logs: Logs): Found[] {
     what: `the disk of the ${first.what} of ${service.name} ${what}`,
     evidence: [
       `${evidence} in ${first.path}`,
-      ...disk.places.slice(1).map((place) => `the ${place.what} of ${service.name} is on it too (${place.path})`),
+      ...disk.places.slice(1).map((place) => `this disk also has the ${place.what} of ${service.name} (${place.path})`),
     ],
     cure: cureOf(scene, disk, first.path, logs),
   }
-  return [isHome ? found : {...found, why: 'What needs a file there fails: attachments, tools, the pauses between two starts.'}]
+  return [
+    isHome
+      ? found
+      : {...found, why: 'Everything that needs a new file there fails, such as attachments, tools and the delays between restarts.'},
+  ]
 }
 
 function readOnly({target: {service}}: Scene, home: string, mountedAt: string): Found {
@@ -142,7 +155,7 @@ function readOnly({target: {service}}: Scene, home: string, mountedAt: string): 
     what: `the home of ${service.name} is mounted read-only`,
     evidence: [`${home} is on the file system at ${mountedAt}`],
     cure: [
-      `findmnt -T ${shellWord(home)}   # a disk with errors is mounted so: sudo dmesg | tail`,
+      `findmnt -T ${shellWord(home)}   # Linux remounts a disk with errors read-only: sudo dmesg | tail`,
       `sudo mount -o remount,rw ${shellWord(mountedAt)}`,
     ],
   }
@@ -157,17 +170,22 @@ function amiss(
   if (totalBytes > 0) {
     const most = isRoot ? rootBytes : bytes
     if (most < ENOUGH_BYTES) {
-      return {kind: 'full', severity: 'error', what: 'is full', evidence: `${sizeText(most)} are free${isRoot ? '' : ' for all but root'}`}
+      return {
+        kind: 'full',
+        severity: 'error',
+        what: 'is full',
+        evidence: `${sizeText(most)} are free${isRoot ? '' : ' for users other than root'}`,
+      }
     }
   }
-  if (files === 0) return {kind: 'no-inodes', severity: 'error', what: 'takes no more files', evidence: 'no inode is free'}
+  if (files === 0) return {kind: 'no-inodes', severity: 'error', what: 'cannot take any more files', evidence: 'no inode is free'}
   if (totalBytes > 0 && bytes < Math.min(LOW_SHARE * totalBytes, LOW_BYTES)) {
     const evidence = `${sizeText(bytes)} of ${sizeText(totalBytes)} are free`
     return {kind: 'nearly-full', severity: 'warning', what: `is nearly full: ${evidence}`, evidence}
   }
   if (files !== undefined && totalFiles !== undefined && files < Math.min(FEW_SHARE * totalFiles, FEW_FILES)) {
     const evidence = `${files} of ${totalFiles} inodes are free`
-    return {kind: 'few-inodes', severity: 'warning', what: `takes few more files: ${evidence}`, evidence}
+    return {kind: 'few-inodes', severity: 'warning', what: `can take only a few more files: ${evidence}`, evidence}
   }
   return undefined
 }
@@ -178,9 +196,9 @@ function cureOf(scene: Scene, {places, hasJournal}: Disk, place: string, logs: L
   const word = shellWord(place)
   return [
     ...(areLogsHere ? cureOfLogs(scene, logs) : []),
-    ...(hasJournal ? ['sudo journalctl --vacuum-size=200M   # the journal is on it too; how much it has: journalctl --disk-usage'] : []),
+    ...(hasJournal ? ['sudo journalctl --vacuum-size=200M   # the journal is on this disk too; its size: journalctl --disk-usage'] : []),
     `df -h ${word}; df -i ${word}`,
-    `du -xsh ${word}/* | sort -h | tail   # make room`,
+    `du -xsh ${word}/* | sort -h | tail   # shows the largest files; make room`,
   ]
 }
 

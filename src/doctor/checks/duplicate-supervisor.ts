@@ -20,11 +20,30 @@ interface Evidence {
 
 const definitionsOf = oncePerLook(({target: {manager, service}}): GatewayDefinition[] => manager.rivals.definitions(service.account))
 
-/** Two services that each want to be the one that runs the gateway of a home. */
+/** Two services that both want to run the gateway of a home. */
 export const definition: CheckDefinition<Evidence> = {
   id: 'duplicate-supervisor',
-  title: 'two services for one home, or one that kills the other',
-  why: 'Each start of one kills or blocks the gateway of the other, again and again.',
+  title: 'two services for the same home, or a service that kills other gateways',
+  why: 'Whenever one of them starts, it kills or blocks the gateway of the other, again and again.',
+  seeByHand: {
+    systemd: [
+      ['systemctl --user list-unit-files "hermes*"', 'services of this user'],
+      ['systemctl list-unit-files "hermes*"', 'services of the machine'],
+      ['systemctl --user cat hermes-gateway', '--replace in ExecStart= kills other gateways'],
+    ],
+    launchd: [
+      ['ls ~/Library/LaunchAgents /Library/LaunchAgents /Library/LaunchDaemons', 'jobs named hermes'],
+      ['launchctl list', 'jobs of this user that are loaded'],
+    ],
+    s6: [
+      ['ls /run/service', 'services named gateway'],
+      ['cat /run/service/gateway-default/run', '--replace in the command kills other gateways'],
+    ],
+  },
+  whatTheFixDoes:
+    'The fix stops and disables hermes.service, the name that old versions of the gateway used, and removes "--replace" from the command. Two services of your own are left for you: disable one of them.',
+  ifItComesBack:
+    'Another tool installs its own service, such as "hermes gateway install" or a configuration manager. Let only one of them manage the gateway.',
   needsService: true,
   needsManager: true,
   look: (scene) => {
@@ -68,13 +87,13 @@ function foundRival(scene: Scene, rival: Rival): Found {
   return {
     kind: isLegacy ? 'legacy' : rival.name === service.name ? 'other-scope' : 'other-service',
     severity: 'error',
-    what: `${rival.name} (${rival.scope} scope) runs the home of ${service.name} too: it ${state}`,
-    evidence: [rival.path, `its home: ${rival.home}`, `it runs: ${rival.command.join(' ')}`],
+    what: `${rival.name} (${rival.scope} scope) uses the same home as ${service.name}: it ${state}`,
+    evidence: [rival.path, `home: ${rival.home}`, `it runs: ${rival.command.join(' ')}`],
     ...(isLegacy
       ? {}
       : {
           isFixable: false,
-          cure: [`${manager.byHand('disable', rival.name, rival.scope)}   # or keep that one, and: ${own}`],
+          cure: [`${manager.byHand('disable', rival.name, rival.scope)}   # or keep this one, and type: ${own}`],
         }),
     explains: ['orphan-gateway', 'crash-loop', 'desired-state'],
   }
@@ -85,7 +104,7 @@ function foundReplace({seen}: Scene, commandLine: string): Found {
     kind: 'replace',
     severity: 'warning',
     what: `${seen.manager.service.name} starts its gateway with --replace`,
-    why: 'It kills whatever gateway runs already, one of another profile with the same token too, which then kills it in turn.',
+    why: 'At each start it kills any other gateway, even that of another profile with the same token. The two then kill each other in turn.',
     evidence: [`it runs: ${commandLine}`],
   }
 }

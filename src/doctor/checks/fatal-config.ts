@@ -1,4 +1,4 @@
-import {GatewayExit} from '../../gateway/contract.js'
+import {GatewayExit, HomeFile} from '../../gateway/contract.js'
 import {stateOf} from '../../gateway/observation.js'
 import {logTail} from '../../lifecycle/log-tail.js'
 import {waitUntilUp} from '../../lifecycle/wait.js'
@@ -16,8 +16,26 @@ const START_MS = 90_000
 
 export const definition: CheckDefinition<Evidence> = {
   id: 'fatal-config',
-  title: `a gateway that ended with ${GatewayExit.fatalConfiguration}: its configuration is at fault`,
-  why: 'It stays down, and no restart is tried, until somebody has mended the configuration and starts it.',
+  title: `a gateway that ended with ${GatewayExit.fatalConfiguration}, because its configuration is wrong`,
+  why: 'The gateway stays down until you correct its configuration and start it. Nothing restarts it before that.',
+  seeByHand: {
+    systemd: [
+      ['systemctl --user show hermes-gateway -p ExecMainStatus', `ExecMainStatus=${GatewayExit.fatalConfiguration}`],
+      ['journalctl --user -u hermes-gateway -n 50', 'what the gateway said before it ended'],
+      [`tail -n 50 ~/.hermes/${HomeFile.errorsLog}`, 'the errors that the gateway logged'],
+    ],
+    launchd: [
+      ['launchctl print gui/$(id -u)/ai.hermes.gateway', `last exit code = ${GatewayExit.fatalConfiguration}`],
+      [`tail -n 50 ~/.hermes/${HomeFile.errorsLog}`, 'the errors that the gateway logged'],
+    ],
+    s6: [
+      ['s6-svdt /run/service/gateway-default', `exit code ${GatewayExit.fatalConfiguration}`],
+      [`tail -n 50 ~/.hermes/${HomeFile.errorsLog}`, 'the errors that the gateway logged'],
+    ],
+  },
+  whatTheFixDoes: 'The fix starts the gateway and waits until it runs. Correct the configuration first: the fix does not change it.',
+  ifItComesBack:
+    'The last lines of "hermes-svc logs" name the setting that the gateway rejects. Most often it is a token: wrong, revoked, or used by another gateway. "hermes gateway setup" asks for it again.',
   needsService: true,
   needsManager: true,
   look: (scene) => ({log: isFatal(scene) && scene.isNamed ? logTail(scene.target, LOG_LINES) : []}),
@@ -28,19 +46,19 @@ export const definition: CheckDefinition<Evidence> = {
       {
         kind: 'exit-78',
         severity: 'error',
-        what: `the gateway ended with ${GatewayExit.fatalConfiguration}: its configuration is at fault, and starting it again cannot help`,
-        evidence: [...(reason === undefined ? [] : [`it gave as the reason: ${reason}`]), ...log],
-        cure: [commandLine(scene, 'logs'), `${commandLine(scene, 'fix fatal-config')}   # once the configuration is mended`],
+        what: `the gateway ended with ${GatewayExit.fatalConfiguration}: its configuration is wrong, so a restart does not help`,
+        evidence: [...(reason === undefined ? [] : [`reason that it gave: ${reason}`]), ...log],
+        cure: [commandLine(scene, 'logs'), `${commandLine(scene, 'fix fatal-config')}   # after you have corrected the configuration`],
         explains: ['desired-state', 'stale-state', 'crash-loop', 'stale-marker'],
       },
     ]
   },
   fix: {
-    // Nobody but a person knows whether the configuration is mended.
+    // Only a person knows whether the configuration is correct now.
     isSafe: false,
     interrupts: false,
     plan: ({target}, _evidence, _found, {timeoutMs}) => ({
-      title: `start ${target.service.name} on its mended configuration`,
+      title: `start ${target.service.name} with its corrected configuration`,
       steps: target.manager.control.restart(target.service),
       verify: async (progress) => {
         await waitUntilUp(target, {previousPid: undefined, timeoutMs: timeoutMs ?? START_MS, progress})

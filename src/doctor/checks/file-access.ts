@@ -53,11 +53,20 @@ interface Evidence {
   readonly exposed: readonly SecretPlace[]
 }
 
-/** Files that the gateway cannot write, or others can. */
+/** Files that the gateway cannot write, or that other users can. */
 export const definition: CheckDefinition<Evidence> = {
   id: 'file-access',
-  title: 'files that belong to somebody else, or that others can read or write',
-  why: 'The gateway cannot write what belongs to somebody else, and then fails at its next start.',
+  title: 'files of the gateway that belong to another user, or that other users can read or write',
+  why: 'The gateway cannot write files of another user, so its next start can fail.',
+  seeByHand: [
+    ['ls -la ~/.hermes ~/.hermes/logs', 'owner and mode of each file'],
+    ['find ~/.hermes -maxdepth 2 ! -user "$(id -un)" -ls', 'files that belong to another user'],
+    ['namei -l ~/.hermes', 'owner and mode of each folder on the way, and links'],
+  ],
+  whatTheFixDoes:
+    'The fix gives files that root owns back to the user of the gateway, which takes root: "sudo hermes-svc fix file-access". It also removes the rights of other users from the home and from files with tokens. It leaves files of a third user and links out of the home to you.',
+  ifItComesBack:
+    'Something runs as root in the home, most often "sudo hermes" or a container that runs as root. Run those commands as the user of the gateway.',
   needsService: true,
   isAboutHome: true,
   needsManager: false,
@@ -112,9 +121,9 @@ export const definition: CheckDefinition<Evidence> = {
     isSafe: true,
     interrupts: false,
     plan: (scene, evidence, found) => ({
-      title: `set the owners and modes of files of ${scene.target.service.name}`,
+      title: `set owner and mode of files of ${scene.target.service.name}`,
       steps: found.flatMap(({kind}) => stepsFor(scene, evidence, kind)),
-      outcome: `the files of ${scene.target.service.name} belong to whom they should`,
+      outcome: `the files of ${scene.target.service.name} have the right owner and mode`,
     }),
   },
 }
@@ -219,12 +228,12 @@ function foundLinksOut({target: {service}}: Scene, {linksOut}: Evidence): Found[
     {
       kind: 'link-out',
       severity: 'warning',
-      what: `${linksOut.length === 1 ? 'a link leads' : `${linksOut.length} links lead`} out of the home of ${service.name}, to what does not belong to ${service.account.name}`,
-      why: 'The gateway cannot write there, and nothing that is done for it is done there: whoever can turn such a link would choose where.',
+      what: `${linksOut.length === 1 ? 'a link leads' : `${linksOut.length} links lead`} out of the home of ${service.name}, to files that do not belong to ${service.account.name}`,
+      why: 'The gateway cannot write there, and hermes-svc changes nothing there: whoever controls the link would control what root changes.',
       evidence: linksOut.map(({path: file, leadsTo, owner}) => `${file} leads to ${leadsTo}, which belongs to ${owner}`),
       isFixable: false,
       cure: linksOut.map(
-        ({path: file}) => `ls -ld ${file}   # have it lead to what is ${service.account.name}'s, or put a folder in its place`,
+        ({path: file}) => `ls -ld ${file}   # point it to a folder of ${service.account.name}, or replace it with a folder`,
       ),
       explains: ['desired-state'],
     },
@@ -237,8 +246,8 @@ function foundOpenHome({target: {service}}: Scene, {home, isHomeOpen}: Evidence)
     {
       kind: 'home-open',
       severity: 'warning',
-      what: `others can write in the home of ${service.name}: ${home.path} has mode ${home.stat.mode.toString(8)}`,
-      why: 'Whoever can write there can change what the gateway runs and reads, as its user.',
+      what: `other users can write to the home of ${service.name}: ${home.path} has mode ${home.stat.mode.toString(8)}`,
+      why: 'Whoever can write there can change what the gateway reads and runs.',
     },
   ]
 }
@@ -269,7 +278,7 @@ function foundClosed({closed}: Evidence): Found[] {
     kind: 'record-closed',
     severity: 'warning',
     what: `${file}, which records whether the gateway should run, cannot be read (mode ${stat.mode.toString(8)})`,
-    why: 'Whether the gateway should run cannot be told.',
+    why: 'hermes-svc cannot tell whether the gateway should run.',
     explains: ['desired-state'],
   }))
 }
@@ -278,8 +287,8 @@ function foundExposed({target: {host}}: Scene, {exposed}: Evidence): Found[] {
   return exposed.map((place) => ({
     kind: 'secrets-open',
     severity: 'warning',
-    what: `others can read the gateway's variables: ${place.path} has mode ${place.stat.mode.toString(8)} and belongs to ${place.owner}`,
-    why: 'Tokens in it can be read by every user of the machine.',
+    what: `other users can read the gateway's variables: ${place.path} has mode ${place.stat.mode.toString(8)} and belongs to ${place.owner}`,
+    why: 'Every user of the machine can read the tokens in it.',
     ...(isMendable(place)
       ? {}
       : {isFixable: false, cure: [`sudo chown --no-dereference ${place.rightful?.name ?? host.account.name}: ${place.path}`]}),

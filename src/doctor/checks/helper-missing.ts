@@ -46,12 +46,28 @@ const tickOf = oncePerLook(({target: {manager, host, userHost, service}}): Seen[
   }),
 )
 
-/** A helper script, or what ticks the heartbeat, that the definition calls and that is gone, or not what was installed. */
+/** A helper script or a heartbeat program that the definition calls and that is missing or was changed. */
 export const definition: CheckDefinition<Evidence> = {
   id: 'helper-missing',
   title:
-    'a helper, a node or a heartbeat program that the definition calls and that is gone, does not run, is not what was installed, or can be written by others',
-  why: 'Without its helpers a restart does not slow down, a dead pid record is not cleared, and a stop ends as a failure.',
+    'a program that the service calls (its helper, node or heartbeat) and that is missing, does not run, was changed, or can be changed by other users',
+  why: 'Without its helper the service does not wait longer after each failure, does not clear a dead pid record, and counts each stop as a failure.',
+  seeByHand: {
+    systemd: [
+      ['ls -l ~/.config/hermes-svc/hermes-gateway', 'service-helper.sh and its settings'],
+      ['systemctl --user cat hermes-svc-heartbeat.service', 'the node and the program of the heartbeat'],
+      ['systemctl --user status hermes-svc-heartbeat', 'how the last heartbeat ended'],
+    ],
+    launchd: [
+      ['ls -l ~/"Library/Application Support/hermes-svc/ai.hermes.gateway"', 'launcher, helper and settings'],
+      ['cat ~/Library/LaunchAgents/ai.hermes-svc.heartbeat.plist', 'the node and the program of the heartbeat'],
+    ],
+    s6: [['ls -l /run/service/gateway-default /run/service/gateway-default/helpers', 'the programs, and who can write them']],
+  },
+  whatTheFixDoes:
+    'The fix writes the missing or changed files again, chooses a node that works, and takes write access away from other users. A container image that gives its services to another user is left for you.',
+  ifItComesBack:
+    'The node belongs to a version manager or to an npm cache that is cleaned up: install Node and hermes-svc for the whole machine. If the file was changed, look for a tool that manages files in that folder.',
   needsService: true,
   needsManager: true,
   look: async (scene) => {
@@ -81,7 +97,7 @@ export const definition: CheckDefinition<Evidence> = {
       found.push({
         kind: 'missing',
         severity: 'warning',
-        what: `${scene.seen.manager.service.name} calls what it cannot run: ${faults.join('; ')}`,
+        what: `${scene.seen.manager.service.name} calls programs that it cannot run: ${faults.join('; ')}`,
         explains: ['missing-heartbeat'],
       })
     }
@@ -90,7 +106,7 @@ export const definition: CheckDefinition<Evidence> = {
       found.push({
         kind: altered.length > 0 ? 'altered' : 'tick-gone',
         severity: 'warning',
-        what: `${scene.seen.manager.service.name} is not as it was installed: ${[...altered, ...lostTick.map((file) => `${file} is gone`)].join('; ')}`,
+        what: `${scene.seen.manager.service.name} differs from what hermes-svc installed: ${[...altered, ...lostTick.map((file) => `${file} is gone`)].join('; ')}`,
         explains: ['missing-heartbeat', 'stop-timeout'],
       })
     }
@@ -98,8 +114,8 @@ export const definition: CheckDefinition<Evidence> = {
       found.push({
         kind: 'writable',
         severity: 'warning',
-        what: `others than root can change what ${scene.seen.manager.service.name} runs: ${open.map((place) => place.path).join(', ')}`,
-        why: 'Whoever can write there has the machine run what they like whenever the gateway starts or stops.',
+        what: `users other than root can change what ${scene.seen.manager.service.name} runs: ${open.map((place) => place.path).join(', ')}`,
+        why: 'Whoever can write there decides what the machine runs whenever the gateway starts or stops.',
         evidence: open.map((place) => `${place.path} belongs to uid ${place.stat.uid}, mode ${place.stat.mode.toString(8)}`),
       })
     }
@@ -118,7 +134,7 @@ export const definition: CheckDefinition<Evidence> = {
           ? [
               {
                 kind: 'set-access',
-                why: `let ${file} be read`,
+                why: `make ${file} readable`,
                 path: door.realPath(file) ?? file,
                 mode: stat.mode | 0o444,
                 as: manager.placement.owner(service),
@@ -129,13 +145,13 @@ export const definition: CheckDefinition<Evidence> = {
       const root = host.accountOf(0)
       const close = open.map((place): Step => {
         const mode = closedMode(place.stat)
-        return {kind: 'set-access', why: `let only root write ${place.path}`, path: place.path, mode, ...(root ? {owner: root} : {})}
+        return {kind: 'set-access', why: `allow only root to write ${place.path}`, path: place.path, mode, ...(root ? {owner: root} : {})}
       })
       const plan = await reinstall(scene, options, {keepRunning: true})
       return {
         ...plan,
         steps: [...close, ...unlock, ...plan.steps],
-        outcome: `${service.name} calls helpers that are there, and as they were installed`,
+        outcome: `${service.name} calls the helpers that were installed`,
       }
     },
   },
@@ -185,11 +201,11 @@ function foundGivenAway({place, to: {name}}: GivenAway): Found {
   return {
     kind: 'given-away',
     severity: 'info',
-    what: `${place} belongs to ${name}, and root runs what is there: whoever is ${name} can become root in this container`,
-    why: 'Upstream’s image has it so; a command that the agent is talked into can use it, and gains all that root may do in this container.',
+    what: `${place} belongs to ${name}, but root runs the programs in it: ${name} can become root in this container`,
+    why: 'Upstream’s image does this. A command that somebody talks the agent into can use it to do everything that root can do in this container.',
     isFixable: false,
     cure: [
-      `chown root:root ${place} && hermes-svc boot   # as root, at each boot after upstream's own step; upstream's commands then add no services as ${name}`,
+      `chown root:root ${place} && hermes-svc boot   # as root, at each boot after upstream's own step; then upstream's commands cannot add services as ${name}`,
     ],
   }
 }
@@ -207,7 +223,7 @@ function howAltered(text: string, wanted: string): string {
 
 function faultOf({target}: Scene, {stat, role, unusable}: Seen): string | undefined {
   if (!stat) return 'is gone'
-  if (stat.kind !== 'file') return 'is no file'
+  if (stat.kind !== 'file') return 'is not a file'
   const wanted = role === 'node' ? 0o1 : 0o4
   const {uid, gid} = target.service.account
   const bits =

@@ -31,11 +31,30 @@ interface Evidence {
 
 const definitionsOf = oncePerLook(({target: {manager, service}}): GatewayDefinition[] => manager.rivals.definitions(service.account))
 
-/** What a kill -9, or a machine that went down, left of a command of ours. */
+/** What is left of a command of ours after a kill -9 or a crash of the machine. */
 export const definition: CheckDefinition<Evidence> = {
   id: 'interrupted-change',
-  title: 'what a command of hermes-svc that was killed has left half-done',
-  why: 'The service is neither as it was before that command nor as it should be after it.',
+  title: 'a change that hermes-svc did not finish, because its command was killed',
+  why: 'The service is half changed: neither as it was before the command nor as it should be after it.',
+  seeByHand: {
+    systemd: [
+      ['tail -n 3 ~/.hermes/logs/hermes-svc.jsonl', 'the last changes that hermes-svc finished'],
+      ['ls -la ~/.config/hermes-svc/hermes-gateway ~/.hermes', 'files that end in .hermes-svc-tmp; restart-due'],
+      ['systemctl --user cat hermes-gateway', 'the unit and its drop-in: both must be there'],
+    ],
+    launchd: [
+      ['tail -n 3 ~/.hermes/logs/hermes-svc.jsonl', 'the last changes that hermes-svc finished'],
+      ['ls -la ~/Library/LaunchAgents ~/.hermes', 'files that end in .hermes-svc-tmp'],
+    ],
+    s6: [
+      ['tail -n 3 ~/.hermes/logs/hermes-svc.jsonl', 'the last changes that hermes-svc finished'],
+      ['ls -la /run/service ~/.hermes ~/.hermes/.hermes-svc', 'files that end in .hermes-svc-tmp'],
+    ],
+  },
+  whatTheFixDoes:
+    'The fix finishes what the command began: an install, a restart that was due, or an uninstall. It removes temporary files, which "hermes-svc doctor --fix" does too.',
+  ifItComesBack:
+    'Something kills hermes-svc: a script with a time limit, a closed terminal, or too little memory. Give the command more time and look at "hermes-svc history".',
   needsService: false,
   needsManager: true,
   look: (scene) => {
@@ -78,8 +97,8 @@ export const definition: CheckDefinition<Evidence> = {
       found.push({
         kind: 'restart-due',
         severity: 'warning',
-        what: `${scene.target.service.name} was changed, and the restart that this needs never came`,
-        why: 'The gateway runs on the definition from before.',
+        what: `${scene.target.service.name} was changed, but was not restarted afterwards`,
+        why: 'The gateway still runs with the old definition.',
         // Where a restart is what has the manager read it, that is the same.
         explains: scene.seen.manager.needsReload ? ['definition-drift'] : [],
       })
@@ -88,8 +107,8 @@ export const definition: CheckDefinition<Evidence> = {
       found.push({
         kind: 'temporary-files',
         severity: 'warning',
-        what: `a write was cut off: ${temporaries.length === 1 ? temporaries[0] : `${temporaries.length} temporary files are left`}`,
-        why: 'What was being written is as it was before, and may not be what was meant.',
+        what: `hermes-svc was killed while it wrote: ${temporaries.length === 1 ? `${temporaries[0]} is` : `${temporaries.length} temporary files are`} left`,
+        why: 'The file that it was writing still has its old content.',
         evidence: temporaries,
         isSafe: true,
       })
@@ -102,9 +121,9 @@ export const definition: CheckDefinition<Evidence> = {
     plan: async (scene, {temporaries}, found, options) => {
       const steps = temporaries.map((file) => removal(scene, file))
       const plan = await completion(scene, found, options)
-      const outcome = plan?.outcome ?? 'what was left is taken away'
+      const outcome = plan?.outcome ?? 'the temporary files are removed'
       return {
-        title: `finish what was interrupted on ${scene.target.service.name}`,
+        title: `finish the interrupted change of ${scene.target.service.name}`,
         ...plan,
         steps: [...steps, ...(plan?.steps ?? [])],
         outcome,
@@ -121,11 +140,11 @@ function halfDone(scene: Scene, {hasSettings, hasPolicy, newerWriter: newer, isE
     return {
       kind: isInstall ? 'half-installed' : 'half-uninstalled',
       severity: 'warning',
-      what: `${service.name} has no definition, and our files for it are still there`,
-      evidence: [hasPolicy ? 'its drop-in is there, its unit is not' : 'its settings are there, its unit and drop-in are not'],
+      what: `${service.name} has no definition, but other files of hermes-svc for it are still there`,
+      evidence: [hasPolicy ? 'its drop-in exists, but its unit does not' : 'its settings exist, but its unit and drop-in do not'],
       cure: [
         commandLine(scene, 'fix interrupted-change'),
-        `${commandLine(scene, isInstall ? 'uninstall' : 'install')}   # if that was meant`,
+        `${commandLine(scene, isInstall ? 'uninstall' : 'install')}   # if you want that instead`,
       ],
       explains,
     }
@@ -136,24 +155,24 @@ function halfDone(scene: Scene, {hasSettings, hasPolicy, newerWriter: newer, isE
     return {
       kind: 'half-uninstalled',
       severity: 'warning',
-      what: `it is recorded that the gateway of ${service.profile.home} should be ${scene.seen.desired.record.desiredState}, and there is no service`,
-      cure: [commandLine(scene, 'fix interrupted-change'), `${commandLine(scene, 'install')}   # if it should have one`],
+      what: `the gateway of ${service.profile.home} should be ${scene.seen.desired.record.desiredState}, but it has no service`,
+      cure: [commandLine(scene, 'fix interrupted-change'), `${commandLine(scene, 'install')}   # if it should have a service`],
       explains,
     }
   }
   if (hasOurPolicy(scene.seen) && settings === undefined) {
-    const lost = newer !== undefined ? `are of hermes-svc ${newer}, which is newer` : hasSettings ? 'cannot be understood' : 'are gone'
+    const lost = newer !== undefined ? `were written by hermes-svc ${newer}, which is newer` : hasSettings ? 'are damaged' : 'are gone'
     return {
       kind: 'settings-lost',
       severity: 'warning',
-      what: `what was chosen when ${service.name} was installed is lost: its settings ${lost}`,
-      why: 'The next install goes by the defaults, and uninstall does not know what to take back.',
+      what: `the settings that ${service.name} was installed with ${lost}`,
+      why: 'The next install uses the defaults, and uninstall does not know what to remove.',
       ...(newer === undefined
         ? {}
         : {
             cure: [
               `npm install -g hermes-svc@${newer}   # the version that wrote them, or:`,
-              `${commandLine(scene, 'fix interrupted-change')}   # by the defaults`,
+              `${commandLine(scene, 'fix interrupted-change')}   # use the defaults`,
             ],
           }),
       explains: ['definition-drift'],

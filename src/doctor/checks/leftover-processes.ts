@@ -17,20 +17,30 @@ const SHOWN = 10
  */
 export const definition: CheckDefinition<Evidence> = {
   id: 'leftover-processes',
-  title: "processes of a former gateway in the service's control group",
-  why: 'They keep ports, files and browser profiles that the next gateway wants, and make each stop of the service wait for them.',
+  title: 'processes that an earlier gateway left behind in the service',
+  why: 'They keep ports, files and browser profiles that the next gateway needs, and every stop of the service waits for them.',
+  seeByHand: {
+    systemd: [
+      ['systemctl --user status hermes-gateway', 'the processes of the service; the main pid is the gateway'],
+      ['ps -eo pid,ppid,lstart,args', 'when each of them started: before the gateway'],
+    ],
+    launchd: [['ps -axo pid,ppid,pgid,lstart,command', 'processes of the group that are older than the gateway']],
+  },
+  whatTheFixDoes: 'The fix checks who these processes are, asks them to end (SIGTERM), and kills those that do not (SIGKILL).',
+  ifItComesBack:
+    'A tool or a browser that the agent starts does not end with the gateway. The command line in the evidence says which: stop it in the tool that starts it.',
   needsService: true,
   needsManager: true,
   look: (scene) => ({left: leftIn(scene)}),
   diagnose: (scene, {left}) => {
     if (left.length === 0) return []
     const {mainPid} = scene.seen.manager
-    const are = left.length === 1 ? 'process of a former gateway is' : 'processes of a former gateway are'
+    const are = left.length === 1 ? 'process of an earlier gateway still runs' : 'processes of an earlier gateway still run'
     return [
       {
         kind: mainPid === undefined ? 'down' : 'former',
         severity: 'warning',
-        what: `${left.length} ${are} left ${mainPid === undefined ? 'while the service is down' : 'beside the one that runs'}`,
+        what: `${left.length} ${are} ${mainPid === undefined ? 'while the service is down' : 'beside the gateway that runs now'}`,
         evidence: [
           ...left.slice(0, SHOWN).map(({pid, argv, uid}) => `pid ${pid} (uid ${uid ?? '?'}): ${argv.join(' ').slice(0, 200)}`),
           ...(left.length > SHOWN ? [`and ${left.length - SHOWN} more`] : []),
@@ -43,9 +53,9 @@ export const definition: CheckDefinition<Evidence> = {
     isSafe: false,
     interrupts: false,
     plan: ({target}, {left}) => ({
-      title: `end what is left of former gateways of ${target.service.name}`,
+      title: `end the processes of earlier gateways of ${target.service.name}`,
       steps: left.flatMap((process) => endSteps(target, process)),
-      outcome: `nothing of a former gateway is left in ${target.service.name}`,
+      outcome: `no process of an earlier gateway is left in ${target.service.name}`,
     }),
   },
 }

@@ -40,7 +40,16 @@ export interface Logs {
 export const definition: CheckDefinition<Logs> = {
   id: 'log-size',
   title: 'log files that fill the disk',
-  why: 'A full disk stops the gateway, and can damage its database.',
+  why: 'A full disk stops the gateway and can damage its database.',
+  seeByHand: [
+    ['ls -lhS ~/.hermes/logs', 'the largest logs first'],
+    ['du -sh ~/.hermes/logs', 'all logs together'],
+    ['fuser -v ~/.hermes/logs/*', 'the processes that have a log open'],
+  ],
+  whatTheFixDoes:
+    'The fix keeps the last 10 MB of each log over 100 MB and deletes older lines. A log of launchd is kept as a second file and emptied. A log that a process has open stays as it is: stop the gateway first. You delete small logs that are too many yourself.',
+  ifItComesBack:
+    'Something writes to the log again and again: the last lines show what. Correct that, or set a lower log level in config.yaml.',
   needsService: false,
   needsManager: false,
   look: ({target}) => lookAtLogs(target),
@@ -55,16 +64,16 @@ export const definition: CheckDefinition<Logs> = {
       what:
         large.length > 0
           ? `${large.map((file) => `${file.path} has ${sizeText(file.bytes)}`).join(', ')}`
-          : `the logs in ${home}/logs have ${sizeText(totalBytes)} together`,
+          : `the logs in ${home}/logs take ${sizeText(totalBytes)} together`,
       evidence: [
         ...largest.map((file) => `${file.path}: ${sizeText(file.bytes)}`),
-        ...held.map((file) => `${file.path} is open in pid ${file.heldBy}, which would go on writing to what was taken away`),
+        ...held.map((file) => `pid ${file.heldBy} has ${file.path} open, so it cannot be shortened now`),
       ],
       ...(large.length > 0 && held.length === 0
         ? {}
         : {
             isFixable: false,
-            cure: large.length > 0 ? cureOfLogs(scene, logs) : [`ls -lS ${home}/logs   # and remove what you do not need`],
+            cure: large.length > 0 ? cureOfLogs(scene, logs) : [`ls -lS ${home}/logs   # remove the files that you do not need`],
           }),
     }
     return [found]
@@ -85,7 +94,7 @@ export const definition: CheckDefinition<Logs> = {
                 act: () => Promise.resolve(shorten(host, userHost, file)),
               },
       ),
-      outcome: `the logs of ${service.name} are short; what a process wrote while that was done may be lost`,
+      outcome: `the logs of ${service.name} are short; lines that were written meanwhile may be lost`,
     }),
   },
 }
@@ -141,7 +150,7 @@ const ROTATE_TIMEOUT_MS = 60_000
 function shorten(host: Host, userHost: AccountHost, {path: file, mode, bytes}: LogFile): Done {
   const pid = openerOf({host, userHost}, file)
   if (pid !== undefined) {
-    throw new ServiceError(`${file} is open in pid ${pid} by now`, {
+    throw new ServiceError(`pid ${pid} has ${file} open now`, {
       ...{code: 'log-in-use', exitStatus: ExitStatus.failed, next: ['hermes-svc doctor --only log-size']},
     })
   }

@@ -29,7 +29,7 @@ describe('active-profile', () => {
     const {findings, interrupts} = await examined(machine, check)
     expect(findings).toMatchObject([{kind: 'followed', severity: 'warning', isFixable: true, isSafe: false}])
     expect(findings[0]?.what).toBe(
-      'hermes-gateway.service starts its gateway next time in the home of profile "work": that is the one in use (hermes profile use), and its command names none',
+      'hermes-gateway.service will start its next gateway in the home of profile "work": its command names no profile, and "hermes profile use" has set this one',
     )
     expect(interrupts).toBe(true)
     await fix(machine, check)
@@ -57,9 +57,9 @@ describe('active-profile', () => {
       const {findings} = await examined(machine, check)
       expect(findings).toMatchObject([{kind: 'followed', isFixable: false}])
       expect(findings[0]?.cure).toEqual([
-        `"\${EDITOR:-vi}" ${machine.unit}   # put --profile=default behind: gateway run`,
+        `"\${EDITOR:-vi}" ${machine.unit}   # add --profile=default after: gateway run`,
         'systemctl --user daemon-reload',
-        'hermes profile use default   # or this',
+        'hermes profile use default   # or do this instead',
       ])
     },
   )

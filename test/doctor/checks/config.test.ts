@@ -71,7 +71,12 @@ describe('config', () => {
     const checkout = `${HOME}/hermes-agent`
     const machine = await installed({[`${checkout}/pyproject.toml`]: '', [`${checkout}/.update-incomplete`]: 'started=1\npid=4242\n'})
     expect((await examined(machine, check)).findings).toMatchObject([
-      {kind: 'update-cut-off', severity: 'warning', isFixable: false, cure: [expect.stringContaining('hermes update   # completes it')]},
+      {
+        kind: 'update-cut-off',
+        severity: 'warning',
+        isFixable: false,
+        cure: [expect.stringContaining('hermes update   # finishes the update')],
+      },
     ])
   })
 })

@@ -16,7 +16,7 @@ describe('definition-drift', () => {
     Object.assign(machine.shown, {Restart: 'no', TimeoutStopUSec: '5s', DropInPaths: `${DROP_IN} ${MINE}`})
     const {findings, plan} = await examined(machine, check)
     expect(findings).toMatchObject([{kind: 'overridden', severity: 'warning', isFixable: false, explains: ['stop-timeout', 'start-limit']}])
-    expect(findings[0]?.evidence[0]).toBe(`Restart is no (${MINE}), and should be always`)
+    expect(findings[0]?.evidence[0]).toBe(`Restart is no (${MINE}), but should be always`)
     expect(findings[0]?.cure[0]).toMatch(/^"\$\{EDITOR:-vi\}" \S+90-mine\.conf {3}#/)
     expect(plan).toBeUndefined()
   })
@@ -39,7 +39,7 @@ describe('definition-drift', () => {
     machine.shown.Restart = 'no'
     const harmful = (await examined(machine, check)).findings
     expect(harmful).toMatchObject([{kind: 'edited', severity: 'warning', isFixable: false}])
-    expect(harmful[0]?.cure).toContain('hermes-svc install --force   # loses the edit; a drop-in of your own is kept')
+    expect(harmful[0]?.cure).toContain('hermes-svc install --force   # discards the edit; your own drop-ins stay')
   })
 
   it('finds a value of another version of ours, a file that is gone, and a definition that was not read', async () => {

@@ -60,7 +60,10 @@ describe('disk', () => {
     expect(findings.map(({what, evidence}) => [what, evidence])).toEqual([
       [
         'the disk of the home of hermes-gateway.service is nearly full: 52 MB of 1.0 GB are free',
-        ['52 MB of 1.0 GB are free in /home/user/.hermes', 'the log of hermes-gateway.service is on it too (/home/user/.hermes/logs)'],
+        [
+          '52 MB of 1.0 GB are free in /home/user/.hermes',
+          'this disk also has the log of hermes-gateway.service (/home/user/.hermes/logs)',
+        ],
       ],
     ])
   })
@@ -82,7 +85,10 @@ describe('disk', () => {
   it('says what of the logs, and of the journal, to type first where they are on it', async () => {
     const machine = await machineWith({bytes: 50 * MB, totalBytes: 1 * GB}, '21 1 8:1 / / rw - ext4 /dev/sda1 rw\n')
     const cure = async () => (await examined(machine, check)).findings[0]?.cure
-    const last = ['df -h /home/user/.hermes; df -i /home/user/.hermes', 'du -xsh /home/user/.hermes/* | sort -h | tail   # make room']
+    const last = [
+      'df -h /home/user/.hermes; df -i /home/user/.hermes',
+      'du -xsh /home/user/.hermes/* | sort -h | tail   # shows the largest files; make room',
+    ]
     expect(await cure()).toEqual(last)
     machine.host.put('/var/log/journal', {folder: true, mode: 0o755, uid: 0, gid: 0})
     machine.host.put('/home/user/.hermes/logs/errors.log', {text: '', size: 300 * MB})

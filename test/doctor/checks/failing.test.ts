@@ -31,7 +31,7 @@ describe('crash-loop', () => {
         kind: 'failing',
         severity: 'error',
         what: 'the gateway fails again and again: 3 failures in a row',
-        evidence: ['it ended with 1', 'now it is waiting; 3 restarts since it was started', LOG_LINE],
+        evidence: ['it ended with 1', 'the service is waiting now, after 3 restarts', LOG_LINE],
         isSafe: false,
       },
     ])
@@ -76,7 +76,7 @@ describe('crash-loop', () => {
       machine.comesUp()
       machine.host.after(5000, () => machine.goesDown('activating', 'auto-restart', 1))
     }
-    await expect(cure(machine, crashLoop)).rejects.toThrow(/came up, and has failed again/)
+    await expect(cure(machine, crashLoop)).rejects.toThrow(/started and failed again/)
   })
 })
 
@@ -85,7 +85,7 @@ describe('fatal-config', () => {
     const machine = failed(78)
     leave(machine, 'gateway_state.json', {pid: 77, start_time: 5, gateway_state: 'startup_failed', exit_reason: 'no platforms'})
     expect(await find(machine, fatalConfig)).toMatchObject([
-      {kind: 'exit-78', severity: 'error', evidence: ['it gave as the reason: no platforms', LOG_LINE], isSafe: false},
+      {kind: 'exit-78', severity: 'error', evidence: ['reason that it gave: no platforms', LOG_LINE], isSafe: false},
     ])
     expect(await found(failed(1), fatalConfig)).toEqual([])
   })

@@ -42,7 +42,7 @@ describe('helper-missing', () => {
     machine.host.put(file, change(text))
     const {findings} = await examined(machine, check)
     expect(findings).toMatchObject([{kind: 'altered', severity: 'warning', isSafe: true}])
-    expect(findings[0]?.what).toBe(`hermes-gateway.service is not as it was installed: ${file} ${fault}`)
+    expect(findings[0]?.what).toBe(`hermes-gateway.service differs from what hermes-svc installed: ${file} ${fault}`)
     await fix(machine, check)
     expect(machine.host.texts()[file]).toBe(text)
     expect(await kinds(machine, check)).toEqual([])

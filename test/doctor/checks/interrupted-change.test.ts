@@ -44,10 +44,10 @@ describe('interrupted-change', () => {
     machine.host.put(`${SUPPORT}/settings.json`, '{"schemaVersion": 2, "writtenBy": "3.0.0"}')
     const {findings} = await examined(machine, check)
     expect(findings).toMatchObject([{kind: 'settings-lost'}])
-    expect(findings[0]?.what).toMatch(/its settings are of hermes-svc 3\.0\.0, which is newer$/)
+    expect(findings[0]?.what).toMatch(/the settings that \S+ was installed with were written by hermes-svc 3\.0\.0, which is newer$/)
     expect(findings[0]?.cure[0]).toMatch(/^npm install -g hermes-svc@3\.0\.0 /)
     machine.host.put(`${SUPPORT}/settings.json`, '{"schemaVersion": 2, "writtenBy": "; rm -rf ~"}')
-    expect((await examined(machine, check)).findings[0]?.what).toMatch(/its settings cannot be understood$/)
+    expect((await examined(machine, check)).findings[0]?.what).toMatch(/the settings that .* was installed with are damaged$/)
   })
 
   it('finds a restart that is due, and settings that are lost', async () => {

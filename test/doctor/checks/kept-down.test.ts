@@ -24,7 +24,7 @@ describe('kept-down', () => {
       {
         kind: 'startup-failed',
         severity: 'error',
-        what: 'the boot of the container kept the gateway down: its last start failed: no token',
+        what: 'the container did not start the gateway at boot: its last start failed: no token',
         isFixable: true,
         isSafe: false,
       },

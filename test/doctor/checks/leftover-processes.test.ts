@@ -22,7 +22,7 @@ describe('processes in the control group', () => {
       {
         kind: 'down',
         severity: 'warning',
-        what: '1 process of a former gateway is left while the service is down',
+        what: '1 process of an earlier gateway still runs while the service is down',
         evidence: ['pid 700 (uid 1000): adb server'],
         isSafe: false,
       },
@@ -37,7 +37,9 @@ describe('processes in the control group', () => {
     expect(await found(machine, check)).toEqual([])
     addProcess(machine, {pid: 701, startTime: pid * 10 - 1, argv: ['tool']})
     inGroup(machine, [pid, 700, 701], '/sys/fs/cgroup/s/hermes.service')
-    expect(await found(machine, check)).toEqual(['former warning: 1 process of a former gateway is left beside the one that runs'])
+    expect(await found(machine, check)).toEqual([
+      'former warning: 1 process of an earlier gateway still runs beside the gateway that runs now',
+    ])
   })
 
   it('are none while the service stops, or if they have ended', async () => {

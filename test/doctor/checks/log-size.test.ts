@@ -31,7 +31,7 @@ describe('log-size', () => {
     expect(findings).toMatchObject([
       {kind: 'large-file', isFixable: false, cure: ['hermes-svc stop', 'hermes-svc fix log-size', 'hermes-svc start']},
     ])
-    expect(findings[0]?.evidence.at(-1)).toContain('is open in pid 777')
+    expect(findings[0]?.evidence.at(-1)).toContain('pid 777 has /home/user/.hermes/logs/gateway-exit-diag.log open')
     expect(plan).toBeUndefined()
   })
 
