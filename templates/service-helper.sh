@@ -1,10 +1,10 @@
 #!/bin/sh
-# Written by hermes-svc, the same for all services. Called by the gateway's manager as the gateway's user; needs nothing of hermes-svc, and whatever
-# it finds, it keeps no gateway from starting or stopping.
+# Written by hermes-svc, the same for all services. The service manager runs this as the gateway's user. It does not need hermes-svc, and never keeps a
+# gateway from starting or stopping.
 #   service-helper.sh VERB NAME=VALUE…
-#     before-start   waits as long as the failures so far ask for, and clears the pid record of a gateway that has ended
-#     before-stop    of the process MAINPID: tells the gateway that its end is meant, and after-exit that it was asked for
-#     reload         of the process MAINPID: asks the gateway to start anew when its work is done
+#     before-start   waits after failures, and removes the pid record of a gateway that has ended
+#     before-stop    tells the gateway of the process MAINPID that this stop is planned, and after-exit that somebody asked for it
+#     reload         asks the gateway of the process MAINPID to restart when its work is done
 #     after-exit     counts failures; EXIT_CODE, EXIT_STATUS and SERVICE_RESULT are those of systemd.exec(5)
 #   home=, state= are folders. first-ms=, cap-ms=: the wait after a failure, doubled by each in a row, and the longest. forget-ms=: up that long,
 #   earlier failures are forgotten. planned-ms=: up that long, exit 75 is a planned restart where no file tells.
@@ -47,12 +47,12 @@ now() { if [ -n "$mac" ]; then now=$(date +%s)00; else read_process self && now=
 has_ended() {
   if ! read_process "$1"; then case $(kill -0 "$1" 2>&1) in *ermitted*) return 1 ;; esac; why="process $1 is gone" && return; fi
   case $phase in Z* | X) why="process $1 is a zombie" && return ;; esac
-  is_number "$2" && [ -n "$start" ] && [ "$2" != "$start" ] && why="process $1 is a later one"
+  is_number "$2" && [ -n "$start" ] && [ "$2" != "$start" ] && why="process $1 started later than the record says"
 }
 # judge: sets `why` if gateway.pid is a dead gateway's, else `doubt`. The lock is taken shared and let go at once: while this runs, no gateway of the
 # home should. On a Mac whoever holds it has it open; lsof ends with 1 where that is nobody, and says something where it fails.
 judge() {
-  lock=$home/gateway.lock said='' words='' doubt='it cannot be told who holds gateway.lock'
+  lock=$home/gateway.lock said='' words='' doubt='hermes-svc cannot tell who holds gateway.lock'
   read_record
   if [ -f "$lock" ] && [ -r "$lock" ]; then
     if [ -n "$mac" ]; then said=$(limited lsof -w -F p -- "$lock" 2>&1); else limited flock -s -n 9 9<"$lock" 2>/dev/null; fi
@@ -64,7 +64,7 @@ judge() {
   elif [ -z "$pid" ]; then doubt='it names no process'
   elif ! has_ended "$pid" "$value"; then
     if [ -n "$mac" ]; then words=$(limited ps -ww -o command= -p "$pid"); else words=$(tr '\000' ' ' <"/proc/$pid/cmdline"); fi 2>/dev/null
-    case $words in '' | *hermes*gateway* | *gateway/run.py*) doubt="process $pid may be a gateway of this home" ;; *) why="process $pid is no gateway" ;; esac
+    case $words in '' | *hermes*gateway* | *gateway/run.py*) doubt="process $pid may be a gateway of this home" ;; *) why="process $pid is not a gateway" ;; esac
   fi
 }
 # delay_after FAILURES: ms before the next start, into `delay`.
@@ -115,7 +115,7 @@ case ${1-} in
     { [ ! -d "$marker" ] && limited rm -f "$marker.$$" && printf '{"target_pid": %s, "target_start_time": %s, "stopper_pid": %s, "written_at": "%s"}\n' \
       "$target" "${start:-null}" $$ "$(date -u +%Y-%m-%dT%H:%M:%S+00:00)" >"$marker.$$" && limited mv -f "$marker.$$" "$marker"; } 2>/dev/null && exit 0
     limited rm -f "$marker.$$"
-    note 'the planned-stop marker could not be written: the gateway will take the stop for an accident' ;;
+    note 'could not write the planned-stop marker, so the gateway takes this stop for an accident' ;;
   reload) ! find_gateway || kill -s USR1 "$target" || exit ;;
   after-exit)
     end="${EXIT_CODE-} ${EXIT_STATUS-}" uptime=0 stuck='' marked='' what="gateway could not be started (${SERVICE_RESULT-})"
@@ -129,15 +129,15 @@ case ${1-} in
     reason=called-off delay=0
     # A start that was called off; by a signal where what was being run does not hear it, as this helper in its first moments.
     if [ "$end" = ' ' ] && case ${SERVICE_RESULT:-success} in success) ;; signal) failures=0 ;; *) false ;; esac; then :
-    elif [ -e "$state/stopping" ]; then reason=stop failures=0 && note "$what; the stop was asked for"
-    elif [ "$end" = 'exited 78' ]; then reason=config && note "$what: its configuration is wrong, and it is not started again before somebody has mended that"
-    elif is_planned; then reason=planned failures=0 && note "$what: a planned restart, at once"
+    elif [ -e "$state/stopping" ]; then reason=stop failures=0 && note "$what; this stop was requested"
+    elif [ "$end" = 'exited 78' ]; then reason=config && note "$what: its configuration is wrong, so it stays down until somebody fixes it"
+    elif is_planned; then reason=planned failures=0 && note "$what: a planned restart, so it starts again at once"
     else
       reason=${stuck:+loop} && reason=${reason:-failure} && [ "$uptime" -lt "$forget" ] || failures=0
       [ "$failures" -ge 1000000 ] || failures=$((failures + 1))
       delay_after "$failures" # noted once: whoever wishes a start then may have it forgotten before this ends
       if put failures "$failures"; then counted="failure $failures in a row"; else counted='not counted' delay=$uncounted; fi
-      note "$what${stuck:+, since its event loop did not answer its own watchdog}; $counted, the next start waits $(seconds "$delay") s"
+      note "$what${stuck:+, because its event loop did not answer its own watchdog}; $counted, the next start waits $(seconds "$delay") s"
     fi
     case $reason in failure | loop) ;; *) put failures "$failures" ;; esac; rm -f "$state/stopping" "$state/started" "$state/began" 2>/dev/null
     # The end as a line of the home's journal (service/end-line.ts): fixed words and numbers alone, in one write, and apart from half a line before it.

@@ -47,15 +47,15 @@ function ofUpdate({host, service}: Target, {kind, mark, pid, checkout}: UnderUpd
   return kind === 'works'
     ? {
         kind: 'update',
-        what: `an update of the gateway is under way${where} (pid ${pid})`,
+        what: `an update of the gateway is running${where} (pid ${pid})`,
         evidence: [mark],
-        cure: ['the same command once that is over'],
+        cure: ['run the same command again after the update'],
       }
     : {
         kind: 'update',
-        what: `an update of the gateway was cut off${where}: its code is new, and its packages may be half installed`,
+        what: `an update of the gateway was interrupted${where}: its code is new, but some of its packages may be missing`,
         evidence: [mark],
-        cure: [`${typed}   # completes it`],
+        cure: [`${typed}   # completes the update`],
       }
 }
 
@@ -84,11 +84,11 @@ export async function requireGoodOutlook(target: Target, seen: Observation, wish
   if (first && lives && !wish.evenBroken) {
     const {service} = target
     const more = obstacles.slice(1).map(({what}) => what)
-    throw new ServiceError(`${service.name} was left running (pid ${seen.verdict.pid}): ${WHY[first.kind]}: ${first.what}`, {
+    throw new ServiceError(`${service.name} keeps running (pid ${seen.verdict.pid}), because ${WHY[first.kind]}: ${first.what}`, {
       code: CODES[first.kind],
       exitStatus: ExitStatus.failed,
       evidence: [...more, ...obstacles.flatMap(({evidence}) => evidence)],
-      next: [...new Set(obstacles.flatMap(({cure}) => cure)), ...fixOf(target, first), `${wish.anyway}   # all the same`],
+      next: [...new Set(obstacles.flatMap(({cure}) => cure)), ...fixOf(target, first), `${wish.anyway}   # restarts it anyway`],
     })
   }
   return [...obstacles.map(({kind, what}) => `${WARNING[kind]}: ${what}`), ...outlook.unsure, ...program.unsure]
@@ -101,12 +101,12 @@ export async function startWarnings(target: Target, seen: Observation): Promise<
 }
 
 const WHY: Readonly<Record<Obstacle['kind'], string>> = {
-  config: 'started anew it could not load its configuration',
-  program: 'its program does not start any more',
-  update: 'it would be started on half of an update',
+  config: 'a new gateway could not load its configuration',
+  program: 'its program no longer starts',
+  update: 'a new gateway would start with half of an update',
 }
 const WARNING: Readonly<Record<Obstacle['kind'], string>> = {
-  config: 'The gateway cannot load its configuration, and goes by its defaults',
+  config: 'The gateway cannot load its configuration and uses its defaults',
   program: 'The gateway may not start',
   update: 'The gateway may not start',
 }
@@ -117,7 +117,7 @@ const CODES: Readonly<Record<Obstacle['kind'], string>> = {
 }
 
 const fixOf = (target: Target, {kind}: Obstacle): string[] =>
-  kind === 'config' ? [`${ownCommand(target, 'fix config')}   # goes back to the last one that worked, if there is one`] : []
+  kind === 'config' ? [`${ownCommand(target, 'fix config')}   # restores the last configuration that worked, if there is one`] : []
 
 /** It lives, and nothing shows that it does not work: what cannot be told counts for it. */
 function isWorking({verdict}: Observation): boolean {
@@ -133,7 +133,7 @@ async function tryProgram(target: Target, {manager: {settings, installed}}: Obse
   if (!fault) return {obstacles: [], unsure: []}
   if (fault.isTime) return {obstacles: [], unsure: [fault.why]}
   const {why, evidence} = fault
-  const cure = [`${ownCommand(target, 'install --command /path/to/hermes')}   # if it is somewhere else now`]
+  const cure = [`${ownCommand(target, 'install --command /path/to/hermes')}   # if hermes is somewhere else now`]
   return {obstacles: [{kind: 'program', what: why, evidence, cure}], unsure: []}
 }
 

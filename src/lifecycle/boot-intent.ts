@@ -53,9 +53,8 @@ export function decideBoot({desired, state, isStoppedUntilBoot, unrecorded}: Boo
     return decide(wish, `${reason} (${StateField.desired} in ${HomeFile.state})${doubt}`)
   }
   const guess = (why: string): BootDecision => {
-    const meant =
-      unrecorded === 'running' ? 'so it is started (--unrecorded stopped keeps such a one down)' : 'so it stays down (--unrecorded stopped)'
-    return decide(unrecorded, `${why} and no intent is recorded, ${meant}${doubt}`)
+    const meant = unrecorded === 'running' ? 'so it starts (--unrecorded stopped prevents that)' : 'so it stays down (--unrecorded stopped)'
+    return decide(unrecorded, `${why} and no desired state is recorded, ${meant}${doubt}`)
   }
   if (!seen) return guess(whyNoState(state))
   const {gatewayState, says} = seen
@@ -68,11 +67,13 @@ export function decideBoot({desired, state, isStoppedUntilBoot, unrecorded}: Boo
   // A planned restart writes "stopped" too, for the moment until it is up again.
   if (gatewayState === StateWord.stopped && seen.restartRequested)
     return decide('running', `it was about to restart when the container ended${doubt}`)
-  return guess(says === undefined ? `${HomeFile.state} does not say what it did` : `${HomeFile.state} says ${JSON.stringify(says)}`)
+  return guess(
+    says === undefined ? `${HomeFile.state} does not say what the gateway did` : `${HomeFile.state} says ${JSON.stringify(says)}`,
+  )
 }
 
 function whyNoState(state: FileReading<GatewayState>): string {
-  return 'why' in state ? `${HomeFile.state} cannot be read (${state.why})` : `there is no ${HomeFile.state}`
+  return 'why' in state ? `${HomeFile.state} cannot be read (${state.why})` : `${HomeFile.state} does not exist`
 }
 
 /**

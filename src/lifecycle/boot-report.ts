@@ -37,7 +37,7 @@ export interface BootReport {
 /** One line of the boot log. */
 export function bootLine({profile, action, reason, swept, notSwept}: BootedProfile): string {
   const files = swept.length > 0 ? `; removed ${swept.join(', ')}` : ''
-  const kept = notSwept === null ? '' : `; its runtime files stay: ${notSwept}`
+  const kept = notSwept === null ? '' : `; kept its runtime files: ${notSwept}`
   return `profile=${profile} action=${action} reason=${JSON.stringify(reason + files + kept)}`
 }
 
@@ -65,7 +65,7 @@ function noteBoot(userHost: AccountHost, time: string, {home, service, action, r
   const outcome = action === 'failed' ? 'failed' : 'done'
   const step = {
     kind: 'act',
-    target: action === 'start' ? 'make its slot, and start it' : 'make its slot, and keep it down',
+    target: action === 'start' ? 'create its slot and start it' : 'create its slot and keep it stopped',
     changed: true,
   }
   const steps = action === 'served' || action === 'failed' ? [] : [step]

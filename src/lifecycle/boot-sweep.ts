@@ -40,7 +40,7 @@ done 2>/dev/null
 `
 
 /** Why nothing is swept where a gateway holds the lock that cannot be seen from here. */
-export const HELD_ELSEWHERE = `${HomeFile.lock} is held elsewhere`
+export const HELD_ELSEWHERE = `a process elsewhere holds ${HomeFile.lock}`
 
 /** What became of the files of one home. `held`: a gateway lives somewhere, or may; nothing was touched. */
 export interface Swept {
@@ -70,7 +70,7 @@ export async function sweepHomes(doors: Doors, homes: readonly string[], dryRun:
   for (const [index, home] of candidates.entries()) {
     const [word, ...removed] = (lines[index] ?? '').split(' ')
     if (word === 'swept') found.set(home, {removed, kept: undefined})
-    else found.set(home, {removed: [], kept: word === 'held' ? HELD_ELSEWHERE : `${HomeFile.lock} cannot be tried`})
+    else found.set(home, {removed: [], kept: word === 'held' ? HELD_ELSEWHERE : `hermes-svc cannot test ${HomeFile.lock}`})
   }
   return found
 }
@@ -79,7 +79,7 @@ export async function sweepHomes(doors: Doors, homes: readonly string[], dryRun:
 function whyKept(doors: Doors, home: string): string | undefined {
   const {userHost: host} = doors
   try {
-    if (host.stat(home)?.kind !== 'folder') return 'the home is not there'
+    if (host.stat(home)?.kind !== 'folder') return 'the home does not exist'
     const {gateway, verdict} = lookAtHome(doors, home)
     if (gateway.lock.kind === 'held') return `${HomeFile.lock} is held`
     if (host.lstat(lockFile(home)) !== undefined) return undefined

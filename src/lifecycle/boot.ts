@@ -37,7 +37,7 @@ export async function boot(target: Target, container: Container, options: BootOp
   const {account, profile: first} = target.service
   const {dryRun} = options
   if (isDashboardOnly(commandLines(host))) {
-    const skipped = 'this container runs the dashboard alone; the gateways are another container’s'
+    const skipped = 'this container runs only the dashboard; the gateways run in another container'
     return {dryRun, reconciliation: 'instead-of-upstream', skipped, profiles: [], notes: []}
   }
   const profiles = realProfiles(userHost, first.root)
@@ -102,7 +102,7 @@ export async function boot(target: Target, container: Container, options: BootOp
     try {
       writeDown(userHost, first.root, report(some))
     } catch (error) {
-      notes.push(`the boot log could not be written: ${whyFailed(error)}`)
+      notes.push(`hermes-svc could not write the boot log: ${whyFailed(error)}`)
     }
   }
   noteDown(services)
@@ -167,7 +167,7 @@ async function tickFrom(host: Host, container: Container, slots: readonly BootSl
     await performSteps(host, await container.tickSteps(slot), () => undefined)
     return undefined
   } catch (error) {
-    return `there is no heartbeat: ${whyFailed(error)}`
+    return `the heartbeat does not run: ${whyFailed(error)}`
   }
 }
 

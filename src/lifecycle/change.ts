@@ -82,7 +82,7 @@ async function lockHome(target: Target, command: string) {
     lock = await target.userHost.lockWithin(home)
   } catch (error) {
     if (!(error instanceof HostError)) throw error
-    throw new ServiceError(`The home cannot be locked against a second hermes-svc: ${error.message}`, {
+    throw new ServiceError(`hermes-svc cannot lock the home, which keeps a second hermes-svc out: ${error.message}`, {
       code: 'lock-failed',
       exitStatus: ExitStatus.failed,
       next: adviceFor(error),
@@ -92,6 +92,6 @@ async function lockHome(target: Target, command: string) {
   throw new ServiceError(`Another hermes-svc command is changing ${target.service.name} right now; ${command} did nothing`, {
     code: 'busy',
     exitStatus: ExitStatus.failed,
-    next: [`hermes-svc ${command}   # once the other has finished`],
+    next: [`hermes-svc ${command}   # after the other command has finished`],
   })
 }

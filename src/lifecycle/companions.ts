@@ -19,7 +19,7 @@ export function companionsText({host}: Target, before: readonly ProcessInfo[]): 
   ).filter((process) => !hasEnded(process))
   const left = before.filter((process) => now.some(({pid, startTime}) => pid === process.pid && startTime === process.startTime))
   const ended = before.filter((process) => !left.includes(process))
-  return `${clause('ended with the former gateway', ended)}${clause('still there of the former gateway', left)}`
+  return `${clause('ended with the former gateway', ended)}${clause('still running from the former gateway', left)}`
 }
 
 function clause(what: string, processes: readonly ProcessInfo[]): string {

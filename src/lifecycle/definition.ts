@@ -92,10 +92,10 @@ export async function renderService(
   const writtenBy = recorded ? recorded.writtenBy : version
   // The default asks for nothing.
   if (asksForWatchdog(request.heartbeat) && !settings.heartbeat.enabled) {
-    throw usageError('--watchdog: it is the heartbeat that finds out, so --heartbeat must be on')
+    throw usageError('--watchdog needs the heartbeat, which finds a wedged gateway: leave out --heartbeat off')
   }
   if (request.notify?.add?.length && !settings.heartbeat.enabled) {
-    throw usageError('--notify: it is the heartbeat that finds out and tells, so --heartbeat must be on')
+    throw usageError('--notify needs the heartbeat, which sends the messages: leave out --heartbeat off')
   }
   const environment = request.environmentIsWhole ? new Map<string, string>() : manager.definition.readEnvironment(service)
   for (const [name, value] of request.environment) {

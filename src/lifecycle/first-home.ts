@@ -28,7 +28,7 @@ export function makeFirstHome({service}: Target): Step {
   const {home} = service.profile
   return {
     kind: 'make-folder',
-    why: `make ${home}, which the gateway fills at its first start`,
+    why: `create ${home}, which the gateway fills at its first start`,
     path: home,
     mode: HOME_MODE,
     as: service.account,

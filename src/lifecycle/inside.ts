@@ -19,10 +19,13 @@ export function isInsideGateway(host: Host, gatewayPid: number): boolean {
 /** Throws (exit 1) for a gateway that no manager runs: what it is asked to from inside would end this command, with nobody left to go on. */
 export function requireManaged(target: Target, {supervised, verdict}: Observation, command: string): void {
   if (supervised !== false) return
-  throw new ServiceError(`This command runs inside the gateway (pid ${verdict.pid}), which no service runs; ${command} would end both`, {
-    code: 'inside-gateway',
-    exitStatus: ExitStatus.failed,
-    evidence: verdict.evidence,
-    next: [`${ownCommand(target, command)}   # from a shell outside the gateway`],
-  })
+  throw new ServiceError(
+    `This command runs inside the gateway (pid ${verdict.pid}), which does not run as a service. ${command} would end both`,
+    {
+      code: 'inside-gateway',
+      exitStatus: ExitStatus.failed,
+      evidence: verdict.evidence,
+      next: [`${ownCommand(target, command)}   # from a shell outside the gateway`],
+    },
+  )
 }

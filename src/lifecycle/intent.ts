@@ -39,7 +39,7 @@ export function recordIntent(
   return [
     {
       kind: 'write-file',
-      why: `record that it should be ${desired}${boot === undefined ? '' : ' from the next boot on'}`,
+      why: `record that the service should be ${desired}${boot === undefined ? '' : ' from the next boot on'}`,
       path: desiredStateFile(profile.home),
       text: formatDesired(record),
       mode: 0o600,
@@ -56,7 +56,7 @@ export function mirrorIntent(target: Target, desired: DesiredState, gatewayRuns:
   const {profile, account} = target.service
   return {
     kind: 'edit-json',
-    why: `mirror it in ${HomeFile.state}`,
+    why: `copy the desired state to ${HomeFile.state}`,
     path: stateFile(profile.home),
     field: StateField.desired,
     value: desired,

@@ -158,7 +158,7 @@ export class Keeper {
       writePlannedStop({host, userHost, service: {profile}}, gateway)
     } catch (error) {
       if (!(error instanceof HostError)) throw error
-      this.options.say('the planned-stop marker could not be written: the gateway will take the stop for an accident')
+      this.options.say('could not write the planned-stop marker, so the gateway takes this stop for an accident')
     }
   }
 
@@ -220,7 +220,7 @@ export class Keeper {
   private async endInTime(gateway: Launched): Promise<void> {
     await this.place.host.sleep(this.options.stopMs, this.over.signal)
     if (this.gateway !== gateway) return
-    this.options.say(`gateway did not end within ${Math.round(this.options.stopMs / 1000)} s and is killed`)
+    this.options.say(`gateway did not end within ${Math.round(this.options.stopMs / 1000)} s; hermes-svc kills it`)
     this.place.host.killGroup(gateway.pid)
   }
 

@@ -35,13 +35,13 @@ export function changedNotify(before: NotifySettings, {add = [], remove = [], on
   const unknown = remove.find((word) => word !== ALL && !before.targets.some((target) => isMeant(target, word)))
   if (unknown !== undefined) {
     const known = [...new Set(before.targets.map(shownTarget))].map((name) => JSON.stringify(name)).join(', ')
-    throw new ServiceError(`${shownWord(unknown)} is none of those who are told: ${known || 'nobody is'}`, {
+    throw new ServiceError(`${shownWord(unknown)} is not one of the targets: ${known || 'there are none'}`, {
       ...{code: 'not-told', exitStatus: ExitStatus.failed, next: ['hermes-svc notify list']},
     })
   }
   const kept = before.targets.filter((target) => !remove.some((word) => isMeant(target, word)))
   const targets = [...new Set([...kept, ...add])]
-  if (targets.length > MOST_TARGETS) throw usageError(`these are ${targets.length} targets; ${MOST_TARGETS} at most are told`)
+  if (targets.length > MOST_TARGETS) throw usageError(`these are ${targets.length} targets, but at most ${MOST_TARGETS} are possible`)
   return {
     targets,
     on: on === undefined ? before.on : (on ?? undefined),
@@ -60,7 +60,9 @@ export function notifyOf({userHost, service}: Pick<Target, 'userHost' | 'service
   const {home} = service.profile
   const reading = readNotify(userHost, home)
   if (reading.kind === 'read') return reading.settings
-  throw usageError(`${notifyFile(home)} cannot be read: ${reading.why}; it says who is told`, [`rm ${notifyFile(home)}   # to begin anew`])
+  throw usageError(`hermes-svc cannot read ${notifyFile(home)}, which lists the targets: ${reading.why}`, [
+    `rm ${notifyFile(home)}   # begins with an empty list of targets`,
+  ])
 }
 
 /** The steps that make it so; none if it is. Reads only. Throws usage errors. */
@@ -71,9 +73,9 @@ export function notifySteps(target: Target, request: NotifyRequest | undefined):
   if (formatNotify(after) === formatNotify(before)) return []
   const {account, profile} = target.service
   const path = notifyFile(profile.home)
-  if (tellsNobody(after)) return [{kind: 'remove-file', why: 'tell nobody any more', path, as: account}]
+  if (tellsNobody(after)) return [{kind: 'remove-file', why: 'remove all targets', path, as: account}]
   const text = formatNotify(after)
-  return [{kind: 'write-file', why: `record who is told: ${whoIsTold(after)}`, path, text, mode: 0o600, secret: true, as: account}]
+  return [{kind: 'write-file', why: `record the targets: ${whoIsTold(after)}`, path, text, mode: 0o600, secret: true, as: account}]
 }
 
 /** The steps that leave nothing of it in a home. */
@@ -93,12 +95,15 @@ export function planNotify(target: Target, request: NotifyRequest): Plan {
   const {service, userHost, homeFlag} = target
   const {home} = service.profile
   // Where no service is built on it, a home may be anywhere.
-  if (userHost.stat(home)?.kind !== 'folder') throw usageError(`${homeFlag} ${shown(home)}: there is no such home`, ['hermes-svc list'])
+  if (userHost.stat(home)?.kind !== 'folder') throw usageError(`${homeFlag} ${shown(home)} does not exist`, ['hermes-svc list'])
   const steps = notifySteps(target, request)
   const after = whoIsTold(changedNotify(notifyOf(target), request))
   return {
-    title: `change who is told of ${service.name}`,
+    title: `change the targets of ${service.name}`,
     steps,
-    outcome: steps.length === 0 ? `nothing was changed; told of ${service.name}: ${after}` : `told of ${service.name}: ${after}`,
+    outcome:
+      steps.length === 0
+        ? `nothing was changed; the targets of ${service.name} are: ${after}`
+        : `the targets of ${service.name} are now: ${after}`,
   }
 }

@@ -5,14 +5,21 @@ import type {Target} from '../observe/where.js'
 /** Notes that the gateway does not run on its definition yet, so that a restart that was cut off is made good (doctor: interrupted-change). */
 export function markDue({manager, service}: Target): Step {
   const path = manager.placement.placesOf(service).restartDue
-  return {kind: 'write-file', why: 'note that a restart is due', path, text: '', mode: 0o644, as: manager.placement.owner(service)}
+  return {
+    kind: 'write-file',
+    why: 'record that the service needs a restart',
+    path,
+    text: '',
+    mode: 0o644,
+    as: manager.placement.owner(service),
+  }
 }
 
 /** The other way round: whoever starts the gateway anew has done what was due. */
 export function restartIsDone({manager, service}: Target): Step {
   return {
     kind: 'remove-file',
-    why: 'the restart is done',
+    why: 'remove the record that the service needs a restart',
     path: manager.placement.placesOf(service).restartDue,
     as: manager.placement.owner(service),
   }

@@ -21,11 +21,14 @@ export function makeRunFolder({host, userHost, profile}: Place): string {
       }
     }
   }
-  throw new ServiceError(`There is no folder for what has to be remembered between two starts: ${last?.message ?? 'all names are taken'}`, {
-    code: 'no-state-folder',
-    exitStatus: ExitStatus.failed,
-    next: ['set TMPDIR to a folder that may be written to'],
-  })
+  throw new ServiceError(
+    `hermes-svc run found no folder for the data that it keeps between two starts: ${last?.message ?? 'all names are taken'}`,
+    {
+      code: 'no-state-folder',
+      exitStatus: ExitStatus.failed,
+      next: ['set TMPDIR to a folder that you can write to'],
+    },
+  )
 }
 
 export function removeRunFolder({userHost}: Place, folder: string): void {

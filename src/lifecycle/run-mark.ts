@@ -39,7 +39,7 @@ export class RunMark {
       userHost.writeAtomic(runRecordFile(profile.home), formatRun(this.record), 0o600)
     } catch (error) {
       if (!(error instanceof HostError)) throw error
-      if (!this.hasFailed) this.options.say(`other commands will not see this one: ${error.message}`)
+      if (!this.hasFailed) this.options.say(`other commands cannot see this hermes-svc run: ${error.message}`)
       this.hasFailed = true
     }
   }

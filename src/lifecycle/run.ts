@@ -42,7 +42,7 @@ export async function runGateway(host: Host, request: RunRequest): Promise<numbe
   }
   const heartbeat: HeartbeatSettings = {...DEFAULT_HEARTBEAT, ...request.heartbeat}
   if (request.heartbeat.watchdogTicks && !heartbeat.enabled) {
-    throw usageError('--watchdog: it is the heartbeat that finds out, so --heartbeat must be on')
+    throw usageError('--watchdog needs the heartbeat, which finds a wedged gateway: leave out --heartbeat off')
   }
   const resources = withResources(undefined, request.resources)
   const refused = refusedNice(resources.nice ?? 0)
@@ -86,12 +86,12 @@ async function recordWish(target: Target, say: (line: string) => void): Promise<
   if (seen.desired.kind !== 'recorded') return
   if (seen.desired.record.desiredState === 'running' && !isStoppedUntilBoot(target.host, seen.desired)) return
   const {since, by} = seen.desired.record
-  say(`it was recorded as stopped (${by}, ${since}); now it should run`)
+  say(`the gateway was recorded as stopped (${by}, ${since}); from now on it should run`)
   try {
     await performSteps(target.host, recordIntent(target, seen, 'running', 'run'), say)
   } catch (error) {
     if (!isFailure(error) && !(error instanceof HostError)) throw error
-    say(`that could not be recorded: ${error.message}`)
+    say(`hermes-svc could not record that the gateway should run: ${error.message}`)
   }
 }
 
@@ -99,13 +99,13 @@ async function recordWish(target: Target, say: (line: string) => void): Promise<
 function requireInit(host: Host): void {
   if (host.pid !== 1) return
   throw new ServiceError(
-    'hermes-svc run is PID 1 here and would have to reap the orphans of all other processes, which node cannot: a small init has to stand before it',
+    'hermes-svc run is PID 1 here, but PID 1 must reap the orphans of all other processes, and node cannot do that. Start it under a small init',
     {
       code: 'needs-init',
       exitStatus: ExitStatus.failed,
       next: [
         'docker run --init …   # in compose: init: true',
-        'ENTRYPOINT ["tini", "--", "hermes-svc", "run"]   # or catatonit in the place of tini',
+        'ENTRYPOINT ["tini", "--", "hermes-svc", "run"]   # or catatonit instead of tini',
         'shareProcessNamespace: true   # in a pod',
       ],
     },

@@ -53,7 +53,7 @@ export function sharedTick(
 ): Step {
   return {
     kind: 'shared',
-    why: 'have the heartbeat be what its services want',
+    why: 'adapt the heartbeat to the services of this account',
     steps: planned,
     again: async () => (await manager.tick.heartbeat(service, settings, {force})).steps,
     othersWant: async () => {
@@ -102,7 +102,7 @@ async function takeOne({host, userHost, service}: Target, place: SharedPlace, pr
     if (!holder) return undefined
     const folder = holder.realPath(place.path) ?? place.path
     const onWait = () =>
-      progress(`waiting for another hermes-svc command that changes what the services of ${service.account.name} have in common`)
+      progress(`waiting for another hermes-svc command that changes files shared by the services of ${service.account.name}`)
     const lock = await waitUntil(host, {limitMs: LOCK_TIMEOUT_MS, everyMs: LOOK_EVERY_MS, onWait}, () =>
       place.kind === 'machine' ? holder.lock(folder) : holder.lockWithin(folder),
     )
@@ -117,11 +117,11 @@ async function takeOne({host, userHost, service}: Target, place: SharedPlace, pr
 
 function isBusy(name: string): ServiceError {
   return new ServiceError(
-    `Another hermes-svc command has been changing what the services of ${name} have in common for ${LOCK_TIMEOUT_MS / 1000} s`,
+    `For ${LOCK_TIMEOUT_MS / 1000} s, another hermes-svc command has been changing files shared by the services of ${name}`,
     {
       code: 'busy',
       exitStatus: ExitStatus.failed,
-      next: ['the same command again, once the other has finished'],
+      next: ['run the same command again after the other command has finished'],
     },
   )
 }

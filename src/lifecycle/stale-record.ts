@@ -62,13 +62,13 @@ export function releaseSteps({seen, target}: Found): Step[] {
     stale.state !== undefined &&
       state?.desiredState === undefined && {
         ...mirrorIntent(target, desired, false),
-        why: `keep in ${HomeFile.state} that it should be ${desired}`,
+        why: `record in ${HomeFile.state} that the service should be ${desired}`,
         // It looks for itself whether a gateway lives, and would take our own hold of the lock for one.
         under: whileDead(target, false),
       },
     stale.state !== undefined && {
       kind: 'edit-json',
-      why: `have ${HomeFile.state} say stopped instead of ${stale.state}`,
+      why: `change the state in ${HomeFile.state} from ${stale.state} to stopped`,
       path: stateFile(home),
       field: StateField.state,
       value: StateWord.stopped,
@@ -83,7 +83,7 @@ export function releaseSteps({seen, target}: Found): Step[] {
       forGood: true,
       as: account,
       under: whileDead(target),
-      onlyIf: {when: 'it is the same still', holds: () => userHost.readText(pidFile(home)) === judged},
+      onlyIf: {when: 'the file has not changed since', holds: () => userHost.readText(pidFile(home)) === judged},
     },
   ]
   return steps.filter((step) => step !== false)
@@ -103,8 +103,8 @@ function whileDead({host, userHost, service}: Target, isHeld = true): SharedLock
 }
 
 function cameUp(name: string, pid: number | undefined, evidence: readonly string[]): ServiceError {
-  const where = pid === undefined ? 'where it cannot be seen' : `pid ${pid}`
-  return new ServiceError(`A gateway of ${name} has come up meanwhile (${where}); its files are left alone`, {
+  const where = pid === undefined ? 'where hermes-svc cannot see it' : `pid ${pid}`
+  return new ServiceError(`A gateway of ${name} has started meanwhile (${where}), so hermes-svc did not change its files`, {
     code: 'changed-meanwhile',
     exitStatus: ExitStatus.failed,
     evidence,
@@ -148,7 +148,7 @@ async function findAlone(doors: Doors, home: string, mayBe: (gateway: GatewayObs
   return {
     gateway,
     pid: undefined,
-    evidence: hold ? evidence : [`${HomeFile.lock} is held by a process that cannot be seen from here`],
+    evidence: hold ? evidence : [`${HomeFile.lock} is held by a process that is not visible from here`],
     hold,
   }
 }
@@ -156,9 +156,9 @@ async function findAlone(doors: Doors, home: string, mayBe: (gateway: GatewayObs
 const WORDS: Readonly<Record<Exclude<Identity, 'gateway'>, string>> = {
   gone: 'is gone',
   zombie: 'is a zombie',
-  recycled: 'is a later one',
+  recycled: 'started later than the record says',
   'other-home': "is another home's gateway",
-  'other-program': 'is no gateway',
+  'other-program': 'is not a gateway',
 }
 
 /**
@@ -171,7 +171,7 @@ export async function clearDeadRecord(doors: Doors, home: string): Promise<strin
     if (userHost.lstat(pidFile(home)) === undefined) return undefined
     const judged = userHost.readText(pidFile(home))
     const {gateway, evidence, hold} = await findAlone(doors, home)
-    if (!hold) return `${HomeFile.pid} stays as it is: ${evidence[0] ?? 'it cannot be told whether its gateway runs'}`
+    if (!hold) return `${HomeFile.pid} stays as it is: ${evidence[0] ?? 'hermes-svc cannot tell whether its gateway runs'}`
     try {
       if (userHost.readText(pidFile(home)) === judged) userHost.removeFile(pidFile(home))
     } finally {

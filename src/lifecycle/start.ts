@@ -44,7 +44,7 @@ export async function planStart(target: Target, options: {timeoutMs: number | un
     ]),
   ]
   if (up && steps.length === 0) {
-    const outcome = `${service.name} is running already (pid ${verdict.pid}); nothing was changed`
+    const outcome = `${service.name} is already running (pid ${verdict.pid}); nothing was changed`
     return {title: `start ${service.name}`, steps, runs: true, outcome}
   }
   return {
@@ -85,14 +85,14 @@ export function requireInstalled(target: Target, seen: Observation): void {
 function notInForeground({service}: Target, {verdict}: Observation): ServiceError {
   const {home} = service.profile
   const {pid, evidence} = verdict
-  const alone = pid === undefined ? '' : `; its gateway (pid ${pid}) was started by something else`
-  return new ServiceError(`No hermes-svc run keeps a gateway of ${home} alive, and no service manager here has it${alone}`, {
+  const alone = pid === undefined ? '' : `; something else started its gateway (pid ${pid})`
+  return new ServiceError(`No hermes-svc run and no service manager here keeps a gateway of ${home} running${alone}`, {
     code: 'no-manager',
     exitStatus: ExitStatus.cannotTell,
     evidence,
     next: [
-      ...(pid === undefined ? [] : [`kill ${pid}   # ends the one that runs, if nothing else keeps it alive`]),
-      'hermes-svc run   # keeps one gateway alive in the foreground, under the same policy',
+      ...(pid === undefined ? [] : [`kill ${pid}   # ends the running gateway, if nothing else starts it again`]),
+      'hermes-svc run   # keeps one gateway running in the foreground, with the same restart policy',
       'ENTRYPOINT ["tini", "--", "hermes-svc", "run"]   # in a container; or docker run --init … hermes-svc run',
     ],
   })
@@ -102,7 +102,7 @@ function notInForeground({service}: Target, {verdict}: Observation): ServiceErro
 export function requireUsableDefinition(target: Target, seen: Observation): void {
   const {broken} = seen.manager
   if (broken === undefined) return
-  throw new ServiceError(`${target.service.name} is ${broken}: ${target.manager.title} will not start it`, {
+  throw new ServiceError(`${target.service.name} is ${broken}: ${target.manager.title} does not start it`, {
     code: 'definition-broken',
     exitStatus: ExitStatus.failed,
     next: broken === 'masked' ? [target.manager.byHand('unmask', target.service.name)] : [ownCommand(target, 'diff')],
@@ -123,6 +123,6 @@ export function requireNoOrphan(target: Target, seen: Observation): void {
     code: 'orphan-gateway',
     exitStatus: ExitStatus.failed,
     evidence: seen.verdict.evidence,
-    next: [`${end}   # then the same command again`],
+    next: [`${end}   # then run the same command again`],
   })
 }

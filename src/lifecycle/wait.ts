@@ -49,7 +49,7 @@ export async function waitUntilUp(
   const isNew = () => isUp(seen) && seen.verdict.pid !== previousPid
   const tooLate = () => {
     const limitMs = Math.min(timeoutMs, Math.max(0, deadlineMs - beganMs))
-    return notUp(target, `it did not say "running" within ${Math.round(limitMs / 100) / 10} s; ${situation(seen)}`, seen, said)
+    return notUp(target, `it did not report "running" within ${Math.round(limitMs / 100) / 10} s; ${situation(seen)}`, seen, said)
   }
   const look = async (): Promise<Observation | undefined> => {
     seen = observe(target)
@@ -109,7 +109,7 @@ export async function waitUntilDown(target: Target, {timeoutMs, progress}: {time
     if (!(await look()) || (manager.control.callOffRestart && !(await look()))) return false
     if (seen.verdict.state === 'dead') return true
     if (seen.verdict.pid === undefined) return seen.verdict.state === 'unknown'
-    throw new ServiceError(`The service is stopped, but a gateway of this home is still there outside it: pid ${seen.verdict.pid}`, {
+    throw new ServiceError(`The service is stopped, but a gateway of this home still runs outside it: pid ${seen.verdict.pid}`, {
       code: 'orphan-gateway',
       exitStatus: ExitStatus.failed,
       evidence: seen.verdict.evidence,
@@ -138,7 +138,7 @@ function situation(seen: Observation): string {
   const failures = manager.failuresInARow > 0 ? ` (${count(manager.failuresInARow, 'failure')} in a row)` : ''
   return verdict.pid === undefined
     ? `the service is ${manager.activity}${failures}`
-    : `pid ${verdict.pid} is there, but has not said anything yet`
+    : `pid ${verdict.pid} is running, but has not reported anything yet`
 }
 
 function count(number: number, what: string): string {
@@ -148,7 +148,7 @@ function count(number: number, what: string): string {
 function whyHopeless(target: Target, seen: ManagerObservation, before: ManagerObservation): string | undefined {
   if (seen.activity === 'failed') {
     if (exitedWith(seen.lastExit, GatewayExit.fatalConfiguration)) {
-      return `it ended with ${GatewayExit.fatalConfiguration}: its configuration is at fault, and starting it again cannot help`
+      return `it ended with ${GatewayExit.fatalConfiguration}: its configuration is wrong, and another start cannot help`
     }
     return `the service has failed (${describeExit(target, seen)})`
   }

@@ -49,16 +49,16 @@ export async function untilIdle(target: Target, {limitMs, progress}: IdleOptions
   const seen = observe(target)
   const {verdict} = seen
   const gateway = gatewayProcess(seen.gateway, verdict.pid)
-  if (verdict.state === 'unknown') throw cannotTell(target, verdict.pid, 'whether it lives is not known')
+  if (verdict.state === 'unknown') throw cannotTell(target, verdict.pid, 'hermes-svc cannot tell whether the gateway is alive')
   if (!gateway || verdict.state !== 'alive' || isInsideGateway(host, gateway.pid)) return undefined
   let askAtMs = 0
   let busy: string | undefined
   let said: {readonly units: number; readonly sinceMs: number} | undefined
-  const onWait = () => progress(`wait until ${service.name} has nothing in hand (${busy ?? 'it is asked'})`)
+  const onWait = () => progress(`wait until ${service.name} is idle (${busy ?? 'asking it'})`)
   const look = async (): Promise<Quiet | undefined> => {
     if (!isStillThere(target, gateway)) throw ended(target, gateway)
     const state = saidBy(target, gateway)
-    if (!state) throw cannotTell(target, gateway.pid, `${HomeFile.state} says nothing of it`)
+    if (!state) throw cannotTell(target, gateway.pid, `${HomeFile.state} does not mention it`)
     const nowMs = host.monotonicMs()
     const units = state.activeAgents
     if (said?.units !== units) said = {units, sinceMs: nowMs}
@@ -74,11 +74,11 @@ export async function untilIdle(target: Target, {limitMs, progress}: IdleOptions
   const quiet = await waitUntil(host, {limitMs, everyMs: LOOK_EVERY_MS, onWait}, look)
   if (quiet) return quiet
   throw new ServiceError(
-    `${service.name} (pid ${gateway.pid}) was at work all the time: ${busy ?? 'it did not say on what'}; nothing was done`,
+    `${service.name} (pid ${gateway.pid}) was busy all the time: ${busy ?? 'it did not say with what'}. Nothing was changed`,
     {
       code: 'not-idle',
       exitStatus: ExitStatus.failed,
-      next: [`${ownCommand(target, 'restart')}   # asks it to finish its turns, and restarts it then`],
+      next: [`${ownCommand(target, 'restart')}   # asks the gateway to finish its turns, then restarts it`],
     },
   )
 }
@@ -87,7 +87,7 @@ export async function untilIdle(target: Target, {limitMs, progress}: IdleOptions
 export function idleStep(target: Target, limitMs: number): Step {
   return {
     kind: 'wait-until',
-    why: 'wait until the gateway has nothing in hand',
+    why: 'wait until the gateway is idle',
     limitMs,
     until: async (progress) => {
       const quiet = await untilIdle(target, {limitMs, progress})
@@ -139,7 +139,7 @@ async function askForQuiet(target: Target, gateway: GatewayProcess, onWait: () =
     const state = await waitUntil(host, {limitMs: ANSWER_WITHIN_MS, onWait}, drains)
     if (!state) {
       if (!isStillThere(target, gateway)) throw ended(target, gateway)
-      throw cannotTell(target, gateway.pid, 'it does not heed a request to take no more work, as those before 0.17')
+      throw cannotTell(target, gateway.pid, 'it ignores the request to take no more work, as gateways before 0.17 do')
     }
     isQuiet = state.activeAgents === 0
     return isQuiet ? {release} : {busy: workText(state), units: state.activeAgents}
@@ -161,18 +161,18 @@ function drainRequest({host}: Target): string {
 }
 
 function ended({service}: Target, {pid}: GatewayProcess): ServiceError {
-  return new ServiceError(`The gateway of ${service.name} (pid ${pid}) ended while it was waited for; nothing was done`, {
+  return new ServiceError(`The gateway of ${service.name} (pid ${pid}) ended while hermes-svc waited for it. Nothing was changed`, {
     code: 'not-idle',
     exitStatus: ExitStatus.failed,
-    next: ['the same command once more'],
+    next: ['run the same command again'],
   })
 }
 
 function cannotTell(target: Target, pid: number | undefined, why: string): ServiceError {
   const which = pid === undefined ? '' : ` (pid ${pid})`
-  return new ServiceError(`Whether ${target.service.name}${which} has work in hand cannot be told: ${why}; nothing was done`, {
+  return new ServiceError(`hermes-svc cannot tell whether ${target.service.name}${which} is idle: ${why}. Nothing was changed`, {
     code: 'cannot-tell-idle',
     exitStatus: ExitStatus.cannotTell,
-    next: [`${ownCommand(target, 'restart')}   # asks it to finish its turns, and restarts it then`],
+    next: [`${ownCommand(target, 'restart')}   # asks the gateway to finish its turns, then restarts it`],
   })
 }

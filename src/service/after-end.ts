@@ -39,24 +39,29 @@ export interface AfterEnd {
  */
 export function afterEnd(policy: RestartPolicy, failuresBefore: number, end: GatewayEnd): AfterEnd {
   const what = describeEnd(end)
-  if (end.isAsked) return {reason: 'stop', failures: 0, waitMs: null, text: `${what}; the stop was asked for`}
+  if (end.isAsked) return {reason: 'stop', failures: 0, waitMs: null, text: `${what}; this stop was requested`}
   if (end.code === GatewayExit.fatalConfiguration) {
-    const text = `${what}: its configuration is wrong, and it is not started again before somebody has mended that`
+    const text = `${what}: its configuration is wrong, so it stays down until somebody fixes it`
     return {reason: 'config', failures: failuresBefore, waitMs: null, text}
   }
   // Without a stop that was asked for 0 is what older gateways end with on any signal, too: only the record tells.
   if (end.isStopped && (end.code === GatewayExit.stopped || end.isRestartAsked)) {
-    return {reason: 'stop', failures: 0, waitMs: null, text: `${what}; the operator has it stopped`}
+    return {reason: 'stop', failures: 0, waitMs: null, text: `${what}; the operator has stopped the service`}
   }
   if (end.isRestartAsked)
-    return {reason: 'stop', failures: 0, waitMs: policy.restartDelayMs, text: `${what}; a restart was asked for, at once`}
+    return {
+      reason: 'stop',
+      failures: 0,
+      waitMs: policy.restartDelayMs,
+      text: `${what}; a restart was requested, so it starts again at once`,
+    }
   const isLoopWatchdog = end.code === GatewayExit.restart && end.words.isLoopWatchdog
   if (!isLoopWatchdog && isPlanned(policy, end)) {
-    return {reason: 'planned', failures: 0, waitMs: policy.restartDelayMs, text: `${what}: a planned restart, at once`}
+    return {reason: 'planned', failures: 0, waitMs: policy.restartDelayMs, text: `${what}: a planned restart, so it starts again at once`}
   }
   const failures = (end.upMs >= policy.forgetAfterMs ? 0 : failuresBefore) + 1
   const waitMs = Math.max(policy.restartDelayMs, delayMs(policy, failures))
-  const why = isLoopWatchdog ? ', since its event loop did not answer its own watchdog' : ''
+  const why = isLoopWatchdog ? ', because its event loop did not answer its own watchdog' : ''
   const reason = isLoopWatchdog ? 'loop' : 'failure'
   return {reason, failures, waitMs, text: `${what}${why}; failure ${failures} in a row, the next start waits ${seconds(waitMs)} s`}
 }

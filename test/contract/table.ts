@@ -28,7 +28,7 @@ To run it against a gateway of yours, as root on Debian 12 in a throw-away machi
 const RESTARTS = `
 ## Planned restarts in a row
 
-Gateway 0.16.0 as a service of ours under systemd 252, which ends each of them with 0: the log says "a planned restart, at once" each time,
+Gateway 0.16.0 as a service of ours under systemd 252, which ends each of them with 0: the log says "a planned restart, so it starts again at once" each time,
 and after each \`status\` had 0 failures in a row and 0 restarts. None was delayed; the seconds, until the next gateway
 said running, are what this one takes to load.
 

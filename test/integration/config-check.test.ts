@@ -27,7 +27,7 @@ await describeOnSystemd('a configuration that the gateway cannot load', (machine
     const {service, pid} = await running(BROKEN)
     for (const refused of [await service.run('restart'), await service.run('config:set', ['env.X=1'])]) {
       expect(refused.code).toBe(1)
-      expect(refused.stderr).toMatch(/was left running \(pid \d+\): .*config\.yaml:3:\d+: /)
+      expect(refused.stderr).toMatch(/keeps running \(pid \d+\), because .*config\.yaml:3:\d+: /)
     }
     expect((await service.status()).verdict).toMatchObject({state: 'alive', pid})
 
@@ -69,7 +69,7 @@ await describeOnSystemd('a configuration that the gateway cannot load', (machine
       `${user.home}/.hermes/hermes-agent`,
     ])
     expect(await found()).toEqual(['config update-cut-off'])
-    expect((await service.run('restart')).stderr).toContain('an update of the gateway was cut off')
+    expect((await service.run('restart')).stderr).toContain('an update of the gateway was interrupted')
     await service.sh('rm -r "$1"', [`${user.home}/.hermes/hermes-agent`])
     expect(await found()).toEqual([])
   })

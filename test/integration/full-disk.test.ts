@@ -86,11 +86,11 @@ await describeOnSystemd('a home that takes nothing new', (machine) => {
     const again = await service.run('stop', ['--json'])
     await service.sh('umount "$1"', [service.home])
     const record = expect.stringMatching(
-      /^could not record that it should be stopped: cannot write .*: EROFS; once the disk can be written again, run: hermes-svc stop /,
+      /^could not record that the service should be stopped: cannot write .*: EROFS; once the disk can be written again, run: hermes-svc stop /,
     )
     const journal = expect.stringMatching(/^could not write the journal: .*: EROFS/)
     expect([code, stopped.json<object>()]).toEqual([0, expect.objectContaining({ok: true, changed: true, warnings: [record, journal]})])
-    expect(stderr).toMatch(/^hermes-svc: could not record that it should be stopped/m)
+    expect(stderr).toMatch(/^hermes-svc: could not record that the service should be stopped/m)
     expect([again.code, again.json<object>()]).toEqual([
       0,
       expect.objectContaining({ok: true, changed: false, warnings: [record, journal]}),

@@ -96,12 +96,12 @@ function transactions(machine: () => Machine, scope: Scope): void {
   describe('before a first installation', () => {
     const failures: [string, StandInConfig, readonly string[], RegExp, string][] = [
       ['ends with 1 at every start', {exit_on_start: {code: 1}}, SOON, /it ended \d times in a row \(exit status 1\)/, '(exit-on-start)'],
-      ['ends with 78', {exit_on_start: {code: 78}}, [], /it ended with 78: its configuration is at fault/, '(exit-on-start)'],
+      ['ends with 78', {exit_on_start: {code: 78}}, [], /it ended with 78: its configuration is wrong/, '(exit-on-start)'],
       [
         'never says that it runs',
         {never_running: true},
         ['--timeout', '1s'],
-        /did not say "running" within 1 s.*says starting/,
+        /did not report "running" within 1 s.*says starting/,
         'Starting Hermes',
       ],
     ]

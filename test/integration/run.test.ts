@@ -45,7 +45,7 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
     const {home, namespace} = run({sequence: [{exit_after_ms: 50, repeat: 5}, {exit_on_start: {code: 78}}]})
     expect(await namespace.ended).toBe(78)
     expect(home.starts().length).toBe(6)
-    expect(namespace.log.match(/a planned restart, at once/g)?.length).toBe(5)
+    expect(namespace.log.match(/a planned restart, so it starts again at once/g)?.length).toBe(5)
     expect(namespace.log).toContain('its configuration is wrong')
   })
 
@@ -65,7 +65,7 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
       namespace.signal(signal)
       expect(await namespace.ended).toBe(0)
       expect(home.json('gateway_state.json').gateway_state).toBe('stopped')
-      expect(namespace.log).toContain('the stop was asked for')
+      expect(namespace.log).toContain('this stop was requested')
       expect(home.starts().length).toBe(1)
     },
   )
@@ -75,7 +75,7 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
     await home.runs()
     namespace.signal('SIGUSR1')
     await home.runs(2)
-    expect(namespace.log).toContain('a planned restart, at once')
+    expect(namespace.log).toContain('a planned restart, so it starts again at once')
   })
 
   it.concurrent.each(INITS)('lets no zombies pile up under %s, and nothing that a gateway left behind live on', async (init) => {
@@ -193,15 +193,15 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
       expect(home.starts().length).toBe(3)
       expect(home.json('.hermes-svc.json')).toMatchObject({desiredState: 'stopped', by: 'stop'})
       expect([home.exists(RECORD), home.exists('gateway.pid')]).toEqual([false, false])
-      expect(namespace.log).toContain('a planned restart, at once')
-      expect(namespace.log).toContain('a restart was asked for, at once')
-      expect(namespace.log).toContain('the stop was asked for')
+      expect(namespace.log).toContain('a planned restart, so it starts again at once')
+      expect(namespace.log).toContain('a restart was requested, so it starts again at once')
+      expect(namespace.log).toContain('this stop was requested')
 
       const again = Namespace.run(home)
       namespaces.push(again)
       await home.runs(4)
       expect(home.json('.hermes-svc.json')).toMatchObject({desiredState: 'running', by: 'run'})
-      expect(again.log).toContain('it was recorded as stopped (stop, ')
+      expect(again.log).toContain('the gateway was recorded as stopped (stop, ')
     })
 
     it.concurrent('ends with the gateway’s own code after a stop, also one in a wait for the next start', async () => {

@@ -224,7 +224,7 @@ describeInContainer('root in a slot whose user is hostile', () => {
     const {stdout} = await container.hermesSvc(['doctor', '--only', 'logger', '--json'])
     expect(stdout).toContain('console-only')
     await container.must(['restart'])
-    expect(container.log).toContain('a planned restart, at once')
+    expect(container.log).toContain('a planned restart, so it starts again at once')
   })
 
   it.concurrent('no program of the user’s has the terminal of root’s status, doctor and logs', async () => {

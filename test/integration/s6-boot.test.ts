@@ -128,7 +128,7 @@ describeInContainer('boot of a container', () => {
       expect(volume.json(`${home}/gateway_state.json`)).toMatchObject({gateway_state: 'stopped'})
       const next = await start(volume)
       const reason = actionOf(next.report)?.reason ?? ''
-      expect(reason).toContain('gateway_state.json says "stopped" and no intent is recorded, so it is started')
+      expect(reason).toContain('gateway_state.json says "stopped" and no desired state is recorded, so it starts')
       await next.container.comesUp()
       expect((await next.container.status()).bootReason).toBe(reason)
       expect(volume.read('logs/hermes-svc-boot.log')?.trim().split('\n')).toHaveLength(2)

@@ -119,7 +119,7 @@ describeInContainer('a service under s6', () => {
         changed: true,
         warnings: [
           expect.stringMatching(
-            /^could not record that it should be stopped: .*: EROFS; once the disk can be written again, run: hermes-svc stop /,
+            /^could not record that the service should be stopped: .*: EROFS; once the disk can be written again, run: hermes-svc stop /,
           ),
           expect.stringMatching(/^could not write the journal: .*: EROFS/),
         ],

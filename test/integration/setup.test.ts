@@ -118,7 +118,7 @@ await describeOnSystemd('setup', (machine) => {
         ['must begin with', `${CLEAR}https://example.org/hook?token=s3cret${ENTER}`],
       ]
       const end = await wizard(bob, typed, ['--dry-run'])
-      expect(end.screen).toContain('Record who is told: cloudevents example.org')
+      expect(end.screen).toContain('Record the targets: cloudevents example.org')
       expect(end.output).not.toMatch(/s3cret|hook\?/)
       expect(end.code).toBe(0)
       expect(await work.lasting()).toEqual(before)

@@ -129,7 +129,7 @@ describeInContainer('two containers with s6 on one volume', () => {
     it('boots, and starts a second gateway in vain, with every file of the first one left', async () => {
       const before = files().slice(0, 2)
       const report = (await reader.must(['boot', '--json'])).json<BootReport>()
-      expect(report.profiles[0]).toMatchObject({swept: [], notSwept: 'gateway.lock is held elsewhere'})
+      expect(report.profiles[0]).toMatchObject({swept: [], notSwept: 'a process elsewhere holds gateway.lock'})
       await waitFor(async () => (await reader.svstat('up')).length > 0, 'the slot')
       await waitFor(() => volume.events('.').filter(({event}) => event === 'start').length > 1, 'the second one to be tried')
       const {verdict} = await reader.status()

@@ -34,18 +34,20 @@ describe('before a restart ends a gateway that works', () => {
     await expect(plan(machine)).rejects.toMatchObject({code: 'config-broken', exitStatus: 1})
     const failure = (await plan(machine).catch((error: unknown) => error)) as {message: string; next: string[]}
     expect(failure.message).toMatch(
-      /^hermes-gateway\.service was left running \(pid \d+\): .*: \/home\/user\/\.hermes\/config\.yaml:3:\d+: /,
+      /^hermes-gateway\.service keeps running \(pid \d+\), because .*: \/home\/user\/\.hermes\/config\.yaml:3:\d+: /,
     )
     expect(failure.next[0]).toBe(`\${EDITOR:-nano} ${CONFIG}`)
     expect(failure.next[1]).toMatch(/^hermes-svc fix config /)
-    expect(failure.next.at(-1)).toMatch(/ --force {3}# all the same$/)
+    expect(failure.next.at(-1)).toMatch(/ --force {3}# restarts it anyway$/)
     expect([machine.host.changes.length, machine.verbs.length]).toEqual([changes, verbs])
   })
 
   it('--force does it all the same, and says what is wrong', async () => {
     const machine = await withBroken()
     const plan = await restart(machine, {force: true, evenBroken: true})
-    expect(plan.warnings).toEqual([expect.stringMatching(/^The gateway cannot load its configuration, .*config\.yaml:3:/)])
+    expect(plan.warnings).toEqual([
+      expect.stringMatching(/^The gateway cannot load its configuration and uses its defaults: .*config\.yaml:3:/),
+    ])
     expect((await install(machine, {force: true})).warnings).toHaveLength(1)
     expect((await install(machine, {evenBroken: true})).warnings).toHaveLength(1)
   })
@@ -96,7 +98,7 @@ describe('before a restart ends a gateway that works', () => {
     machine.host.put(`${HOME}/.hermes-update-in-progress`, `900\n${machine.host.nowMs() / 1000}\n`)
     await expect(restart(machine)).rejects.toMatchObject({
       code: 'update-under-way',
-      next: expect.arrayContaining(['the same command once that is over']) as string[],
+      next: expect.arrayContaining(['run the same command again after the update']) as string[],
     })
   })
 })

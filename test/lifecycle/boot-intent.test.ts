@@ -78,8 +78,8 @@ describe('decideBoot', () => {
   it.each<[string, FileReading<GatewayState>, string]>([
     ['a bare stop', state({says: 'stopped'}), 'gateway_state.json says "stopped"'],
     ['a word of a later version', state({says: 'resting'}), 'gateway_state.json says "resting"'],
-    ['no word', state({}), 'does not say what it did'],
-    ['no file', {kind: 'absent'}, 'there is no gateway_state.json'],
+    ['no word', state({}), 'does not say what the gateway did'],
+    ['no file', {kind: 'absent'}, 'gateway_state.json does not exist'],
     ['a damaged file', {kind: 'malformed', why: 'not JSON'}, 'cannot be read (not JSON)'],
     ['a file that may not be read', {kind: 'unreadable', why: 'EACCES'}, 'cannot be read (EACCES)'],
   ])('does as it is told about %s', (_, file, why) => {

@@ -57,7 +57,7 @@ describeUnless(lacks('flock'), 'sweeping homes', () => {
     const [first, second] = [home(), home()]
     const gone = path.join(first, 'gone')
     const swept = await sweepHomes(ownDoors(HOST), [first, gone, second], false)
-    expect(swept.get(gone)).toEqual({removed: [], kept: 'the home is not there'})
+    expect(swept.get(gone)).toEqual({removed: [], kept: 'the home does not exist'})
     expect([swept.get(first)?.removed.length, swept.get(second)?.removed.length]).toEqual([3, 3])
   })
 })

@@ -205,7 +205,7 @@ describe('bootLine', () => {
       'profile=work action=start reason="it \\"ran\\"\\nhere; removed gateway.pid"',
     )
     expect(bootLine({...profile, reason: 'x', swept: [], notSwept: 'held'})).toBe(
-      'profile=work action=start reason="x; its runtime files stay: held"',
+      'profile=work action=start reason="x; kept its runtime files: held"',
     )
   })
 })

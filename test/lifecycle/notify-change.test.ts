@@ -24,10 +24,14 @@ describe('a change of who is told', () => {
   })
 
   it('refuses what is none of them, without saying what may be a secret that was mistyped', () => {
-    expect(() => changedNotify(told, {remove: ['ntfy']})).toThrow('"ntfy" is none of those who are told: "ntfy ntfy.sh", "exec tell"')
-    expect(() => changedNotify(told, {remove: ['exec:/bin/tell --password hushh']})).toThrow(/^the target that was named is none/)
-    expect(() => changedNotify(NO_NOTIFY, {remove: ['x']})).toThrow('nobody is')
-    expect(() => changedNotify(told, {add: Array.from({length: 30}, (_, index) => `exec:/bin/${index}`)})).toThrow('20 at most')
+    expect(() => changedNotify(told, {remove: ['ntfy']})).toThrow('"ntfy" is not one of the targets: "ntfy ntfy.sh", "exec tell"')
+    expect(() => changedNotify(told, {remove: ['exec:/bin/tell --password hushh']})).toThrow(
+      /^the target that was named is not one of the targets/,
+    )
+    expect(() => changedNotify(NO_NOTIFY, {remove: ['x']})).toThrow('"x" is not one of the targets: there are none')
+    expect(() => changedNotify(told, {add: Array.from({length: 30}, (_, index) => `exec:/bin/${index}`)})).toThrow(
+      'at most 20 are possible',
+    )
   })
 
   it('joins requests, the last of what can be said once', () => {
@@ -40,7 +44,7 @@ describe('a change of who is told', () => {
     const machine = new FakeSystemd()
     const {host, target, home} = machine
     const plan = planNotify(target, {add: [NTFY, TELL]})
-    expect(plan.steps.map(({why}) => why)).toEqual(['record who is told: ntfy ntfy.sh, exec tell'])
+    expect(plan.steps.map(({why}) => why)).toEqual(['record the targets: ntfy ntfy.sh, exec tell'])
     expect(plan.steps).toMatchObject([{kind: 'write-file', mode: 0o600, secret: true}])
     await runPlan(host, plan)
     expect(readNotify(host, home)).toEqual({kind: 'read', settings: told})
@@ -52,7 +56,7 @@ describe('a change of who is told', () => {
   it('is refused where what is there cannot be read, so that it is not lost', () => {
     const {host, target, home} = new FakeSystemd()
     host.put(notifyFile(home), '{')
-    expect(() => planNotify(target, {add: [NTFY]})).toThrow('not a record of hermes-svc; it says who is told')
+    expect(() => planNotify(target, {add: [NTFY]})).toThrow('which lists the targets: not a record of hermes-svc')
   })
 
   it('leaves nothing of it behind when the service goes', () => {

@@ -32,8 +32,8 @@ describe('before a start of `run`, gateway.pid', () => {
   it.each<[string, string, Partial<FakeProcess> | undefined]>([
     ['process 77 is gone', RECORD, undefined],
     ['process 77 is a zombie', RECORD, {state: 'Z'}],
-    ['process 77 is a later one', RECORD, {startTime: START_TIME + 1}],
-    ['process 77 is no gateway', RECORD, {argv: ['/usr/bin/python3', 'other.py']}],
+    ['process 77 started later than the record says', RECORD, {startTime: START_TIME + 1}],
+    ['process 77 is not a gateway', RECORD, {argv: ['/usr/bin/python3', 'other.py']}],
     ["process 77 is another home's gateway", RECORD, {env: {HERMES_HOME: '/srv/other'}}],
     ['process 77 is gone', String(PID), undefined],
   ])('is cleared: %s', async (why, record, process) => {

@@ -89,7 +89,7 @@ describe('where the disk is full or read-only', () => {
     )
     expect(outcome).toBe('hermes-gateway.service is stopped')
     expect(warnings).toEqual([
-      `could not record that it should be stopped: cannot write ${RECORD}: ${code}; once the disk can be written again, run: hermes-svc stop`,
+      `could not record that the service should be stopped: cannot write ${RECORD}: ${code}; once the disk can be written again, run: hermes-svc stop`,
     ])
     expect(machine.verbs).toEqual(['disable', 'stop --no-block', 'reset-failed', 'clean --what=runtime'])
   })
@@ -104,7 +104,7 @@ describe('where the disk is full or read-only', () => {
       code: 'step-failed',
       exitStatus: 1,
       leftovers: [],
-      message: `hermes-gateway.service is stopped, but some steps failed: record that it should be stopped: cannot write ${RECORD}: EACCES`,
+      message: `hermes-gateway.service is stopped, but some steps failed: record that the service should be stopped: cannot write ${RECORD}: EACCES`,
     })
   })
 
@@ -123,7 +123,9 @@ describe('where the disk is full or read-only', () => {
     const plan = await (command === 'start' ? planStart(machine.target, {timeoutMs}) : restartPlan(machine))
     const {outcome, warnings} = await toldOf(machine, plan)
     expect(outcome).toMatch(/^hermes-gateway.service is running/)
-    expect(warnings).toEqual([expect.stringMatching(new RegExp(`^could not record that it should be running: .* hermes-svc ${command}$`))])
+    expect(warnings).toEqual([
+      expect.stringMatching(new RegExp(`^could not record that the service should be running: .* hermes-svc ${command}$`)),
+    ])
     expect(machine.shown.ActiveState).toBe('active')
   })
 })
@@ -184,7 +186,7 @@ describe('start', () => {
     const machine = machineWith('running')
     machine.comesUp()
     machine.timer.isActive = false
-    const why = 'have the heartbeat be what its services want'
+    const why = 'adapt the heartbeat to the services of this account'
     expect((await restartPlan(machine)).steps.map((step) => step.why)).toContain(why)
     await start(machine)
     expect(machine.timer).toEqual({isEnabled: true, isActive: true})
@@ -197,7 +199,7 @@ describe('start', () => {
     const pid = machine.comesUp()
     const plan = await planStart(machine.target, {timeoutMs})
     expect(plan.steps).toEqual([])
-    expect(outcomeOf(plan)).toContain(`is running already (pid ${pid})`)
+    expect(outcomeOf(plan)).toContain(`is already running (pid ${pid})`)
   })
 
   it('waits for a gateway that is coming up already', async () => {
@@ -250,7 +252,7 @@ describe('start', () => {
     machine.onStart = () =>
       Object.assign(machine.shown, {ActiveState: 'failed', SubState: 'failed', ExecMainCode: '1', ExecMainStatus: '78'})
     const before = machine.host.monotonicMs()
-    await expect(start(machine)).rejects.toThrow('it ended with 78: its configuration is at fault')
+    await expect(start(machine)).rejects.toThrow('it ended with 78: its configuration is wrong')
     expect(machine.host.monotonicMs() - before).toBeLessThan(1000)
   })
 
@@ -608,7 +610,7 @@ describe('restart', () => {
       const machine = heldBack()
       await expect(restart(machine)).rejects.toMatchObject({
         message: expect.stringMatching(
-          /did not say "running" within 10 s; the gateway delays its own start after 7 starts within 2 min; 10 s left/,
+          /did not report "running" within 10 s; the gateway delays its own start after 7 starts within 2 min; 10 s left/,
         ) as string,
       })
       expect(machine.verbs).toEqual([])
@@ -681,7 +683,7 @@ describe('restart', () => {
       return true
     }
     expect(await run(machine, plan)).toBe(
-      'hermes-gateway.service is running under a new pid; ended with the former gateway: pid 901 (adb); still there of the former gateway: pid 902 (adb)',
+      'hermes-gateway.service is running under a new pid; ended with the former gateway: pid 901 (adb); still running from the former gateway: pid 902 (adb)',
     )
   })
 

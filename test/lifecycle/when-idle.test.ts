@@ -59,7 +59,7 @@ describe('a restart that waits until nothing is in hand', () => {
       if (machine.host.monotonicMs() - before < 19_000) seen.push(`${asked()} ${text}`)
     })
     expect(quiet).toBeDefined()
-    expect([...new Set(seen)]).toEqual(['0 wait until hermes-gateway.service has nothing in hand (2 units of work)'])
+    expect([...new Set(seen)]).toEqual(['0 wait until hermes-gateway.service is idle (2 units of work)'])
   })
 
   it('lets a gateway go on whose cron job it did not see, and asks once more later', async () => {
@@ -85,7 +85,7 @@ describe('a restart that waits until nothing is in hand', () => {
     await expect(wait(machine, 40_000)).rejects.toMatchObject({
       code: 'not-idle',
       exitStatus: 1,
-      message: expect.stringMatching(/was at work all the time: cron news for 12 s; nothing was done$/) as string,
+      message: expect.stringMatching(/was busy all the time: cron news for 12 s. Nothing was changed$/) as string,
     })
     expect(machine.host.texts()[REQUEST]).toBeUndefined()
   })

@@ -66,7 +66,7 @@ describe('what follows the end of a gateway', () => {
     )
     expect(text({code: null, failure: 'ENOENT'})).toContain('gateway could not be started (ENOENT)')
     expect(text({code: 78})).toContain('its configuration is wrong')
-    expect(text({isAsked: true, code: 0})).toBe('gateway exited with 0 after 1 s; the stop was asked for')
+    expect(text({isAsked: true, code: 0})).toBe('gateway exited with 0 after 1 s; this stop was requested')
   })
 })
 
@@ -87,7 +87,7 @@ describe('what its files say', () => {
       reason: 'loop',
       failures: 3,
       waitMs: 4000,
-      text: 'gateway exited with 75 after 1 s, since its event loop did not answer its own watchdog; failure 3 in a row, the next start waits 4 s',
+      text: 'gateway exited with 75 after 1 s, because its event loop did not answer its own watchdog; failure 3 in a row, the next start waits 4 s',
     })
   })
 })

@@ -171,7 +171,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       ] as const) {
         expect(await ends({code, status, up: 2, failures: 5, stateFile})).toMatchObject({
           failures: '0',
-          said: expect.stringMatching(/ after 2(\.\d+)? s: a planned restart, at once\n$/) as string,
+          said: expect.stringMatching(/ after 2(\.\d+)? s: a planned restart, so it starts again at once\n$/) as string,
         })
         // What an earlier run has left counts for nothing.
         expect((await ends({code, status, up: 2, failures: 5, stateFile: {...stateFile, startsAfter: -1}})).failures).toBe('6')
@@ -229,7 +229,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       const blocked = await withFile('state/gateway.lifecycle.json', lifecycle('loop_liveness_watchdog'), 1, '75')
       expect(blocked.failures).toBe('6')
       expect(blocked.said).toMatch(
-        /exited with 75 after 2(\.\d+)? s, since its event loop did not answer its own watchdog; failure 6 in a row/,
+        /exited with 75 after 2(\.\d+)? s, because its event loop did not answer its own watchdog; failure 6 in a row/,
       )
       expect(endsOf(blocked.made)).toMatchObject([{reason: 'loop', failures: 6}])
 
@@ -291,9 +291,9 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       expect(await says({result: 'timeout', failures: 199})).toBe(
         'hermes-svc: gateway could not be started (timeout); failure 200 in a row, the next start waits 120 s\n',
       )
-      expect(await says({code: 'exited', status: '0', stopping: true})).toBe('hermes-svc: gateway exited with 0; the stop was asked for\n')
+      expect(await says({code: 'exited', status: '0', stopping: true})).toBe('hermes-svc: gateway exited with 0; this stop was requested\n')
       expect(await says({code: 'exited', status: '75', up: 31})).toMatch(
-        /^hermes-svc: gateway exited with 75 after 31(\.\d+)? s: a planned restart, at once\n$/,
+        /^hermes-svc: gateway exited with 75 after 31(\.\d+)? s: a planned restart, so it starts again at once\n$/,
       )
     })
 

@@ -78,7 +78,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       const made = helperService()
       const pid = await startGateway(made, {HERMES_HOME: made.home})
       put(made.home, 'gateway.pid', record(pid, {start_time: startTime(pid) - 1}))
-      expect(runHelper(shell, made, 'before-start').stderr).toContain(`cleared: process ${pid} is a later one`)
+      expect(runHelper(shell, made, 'before-start').stderr).toContain(`cleared: process ${pid} started later than the record says`)
       expect(hasRecord(made)).toBe(false)
     })
 
@@ -107,7 +107,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
 
     it('clears the record of a live process that is no gateway, though its start time agrees', async () => {
       const pid = await startAnything()
-      expect(await judge(record(pid, {start_time: startTime(pid)}))).toContain(`cleared: process ${pid} is no gateway`)
+      expect(await judge(record(pid, {start_time: startTime(pid)}))).toContain(`cleared: process ${pid} is not a gateway`)
     })
 
     it('reads past a command name with parentheses, spaces and a newline', async () => {
@@ -115,8 +115,8 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       symlinkSync(PYTHON, program)
       const pid = await startAnything(program)
       expect(readFileSync(`/proc/${pid}/comm`, 'utf8')).toBe('x) Z 1\n(y\n')
-      expect(await judge(record(pid, {start_time: startTime(pid)}))).toContain(`process ${pid} is no gateway`)
-      expect(await judge(record(pid, {start_time: 1}))).toContain(`process ${pid} is a later one`)
+      expect(await judge(record(pid, {start_time: startTime(pid)}))).toContain(`process ${pid} is not a gateway`)
+      expect(await judge(record(pid, {start_time: 1}))).toContain(`process ${pid} started later than the record says`)
     })
 
     it('clears the record of a living process while gateway.lock is free: a gateway holds it as long as it lives', async () => {
@@ -181,7 +181,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       ['a FIFO', mkfifo],
     ])('leaves the record if gateway.lock is %s', async (_, make) => {
       const said = await judge(record(NO_PROCESS), (made) => make(join(made.home, 'gateway.lock')))
-      expect(said).toBe('hermes-svc: gateway.pid stays as it is: it cannot be told who holds gateway.lock')
+      expect(said).toBe('hermes-svc: gateway.pid stays as it is: hermes-svc cannot tell who holds gateway.lock')
     })
 
     it('leaves a record that changed while it was judged', async () => {

@@ -46,7 +46,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       const zombie = await startZombie()
       expect(await judge(record(zombie))).toContain(`process ${zombie} is a zombie`)
       const other = await startAnything()
-      expect(await judge(record(other, {start_time: nowTicks()}))).toContain(`process ${other} is no gateway`)
+      expect(await judge(record(other, {start_time: nowTicks()}))).toContain(`process ${other} is not a gateway`)
     })
 
     it('leaves the record of a live gateway, whatever start it names: ps tells that only to the second', async () => {
@@ -79,7 +79,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       const made = darwin({lsof: body})
       writeFileSync(join(made.home, 'gateway.lock'), '')
       put(made.home, 'gateway.pid', record(NO_PROCESS))
-      expect(runHelper(shell, made, 'before-start').stderr).toContain('it cannot be told who holds gateway.lock')
+      expect(runHelper(shell, made, 'before-start').stderr).toContain('hermes-svc cannot tell who holds gateway.lock')
     })
 
     it.each([

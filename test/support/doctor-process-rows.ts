@@ -210,7 +210,7 @@ export const processRows: readonly Row[] = [
       // It has a turn in hand.
       const {pid} = (await service.status()).verdict
       const waited = await service.run('fix:stale-code', ['--yes', '--timeout', '1s'])
-      expect([waited.code, waited.stderr]).toEqual([1, expect.stringContaining('was at work all the time: chat; nothing was done')])
+      expect([waited.code, waited.stderr]).toEqual([1, expect.stringContaining('was busy all the time: chat. Nothing was changed')])
       expect((await service.status()).verdict.pid).toBe(pid)
     },
     after: dropCheckout,

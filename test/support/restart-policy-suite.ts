@@ -135,7 +135,7 @@ export function restartPolicySuite(machine: () => Machine): void {
       expect(ends.filter((end) => 'reason' in end && end.reason === 'planned-restart')).toHaveLength(ASKED)
       const lines = await helperLines(profile)
       expect(lines.filter((line) => /failure|waits/.test(line))).toEqual([])
-      expect(lines.filter((line) => line.includes('a planned restart, at once')).length).toBeGreaterThan(0)
+      expect(lines.filter((line) => line.includes('a planned restart, so it starts again at once')).length).toBeGreaterThan(0)
     },
   )
 

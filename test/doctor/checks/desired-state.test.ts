@@ -148,7 +148,7 @@ describe('where each boot of a container decides', () => {
     const machine = serviceMachine({desired: null})
     machine.comesUp()
     const scene = await sceneOf(machine)
-    const bootReason = 'there is no gateway_state.json and no intent is recorded, so it is started'
+    const bootReason = 'gateway_state.json does not exist and no desired state is recorded, so it starts'
     const seen = {...scene.seen, manager: {...scene.seen.manager, bootReason}}
     const {findings} = await check.examine({...scene, seen})
     expect(findings).toMatchObject([{kind: 'unrecorded', severity: 'info', what: expect.stringContaining(bootReason)}])

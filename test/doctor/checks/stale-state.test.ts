@@ -113,7 +113,7 @@ describe('the fix', () => {
     const machine = stopped()
     leave(machine, 'gateway.pid', record())
     leave(machine, 'gateway_state.json', state('running'))
-    await expect(cure(machine, check, {}, () => machine.comesUp())).rejects.toThrow(/come up meanwhile/)
+    await expect(cure(machine, check, {}, () => machine.comesUp())).rejects.toThrow(/started meanwhile/)
     expect(machine.host.changes.filter(({kind}) => kind === 'removeFile' || kind === 'overwrite')).toEqual([])
   })
 
