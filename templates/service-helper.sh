@@ -81,7 +81,7 @@ find_gateway() {
   target=$pid
 }
 of_run() { [ -n "$started" ] && [ -f "$1" ] && [ "$1" -nt "$state/started" ]; } # FILE: it was written since the gateway was let go
-# is_planned: the rule of service/after-end.ts, by what the run that has just ended has left. `stuck`: its event loop did not answer its own watchdog.
+# is_planned: the rule of service/after-end.ts, by what the run that has just ended has left. `stuck`: its event loop did not respond to its own watchdog.
 is_planned() {
   file=$home/gateway_state.json lifecycle=$home/state/gateway.lifecycle.json said='' requested=''
   field "$file" start_time # a state of an earlier run is none, and so is one from before a reboot
@@ -137,7 +137,7 @@ case ${1-} in
       [ "$failures" -ge 1000000 ] || failures=$((failures + 1))
       delay_after "$failures" # noted once: whoever wishes a start then may have it forgotten before this ends
       if put failures "$failures"; then counted="failure $failures in a row"; else counted='not counted' delay=$uncounted; fi
-      note "$what${stuck:+, because its event loop did not answer its own watchdog}; $counted, the next start waits $(seconds "$delay") s"
+      note "$what${stuck:+, because its event loop did not respond to its own watchdog}; $counted, the next start waits $(seconds "$delay") s"
     fi
     case $reason in failure | loop) ;; *) put failures "$failures" ;; esac; rm -f "$state/stopping" "$state/started" "$state/began" 2>/dev/null
     # The end as a line of the home's journal (service/end-line.ts): fixed words and numbers alone, in one write, and apart from half a line before it.

@@ -61,7 +61,7 @@ export function afterEnd(policy: RestartPolicy, failuresBefore: number, end: Gat
   }
   const failures = (end.upMs >= policy.forgetAfterMs ? 0 : failuresBefore) + 1
   const waitMs = Math.max(policy.restartDelayMs, delayMs(policy, failures))
-  const why = isLoopWatchdog ? ', because its event loop did not answer its own watchdog' : ''
+  const why = isLoopWatchdog ? ', because its event loop did not respond to its own watchdog' : ''
   const reason = isLoopWatchdog ? 'loop' : 'failure'
   return {reason, failures, waitMs, text: `${what}${why}; failure ${failures} in a row, the next start waits ${seconds(waitMs)} s`}
 }

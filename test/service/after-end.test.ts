@@ -87,7 +87,7 @@ describe('what its files say', () => {
       reason: 'loop',
       failures: 3,
       waitMs: 4000,
-      text: 'gateway exited with 75 after 1 s, because its event loop did not answer its own watchdog; failure 3 in a row, the next start waits 4 s',
+      text: 'gateway exited with 75 after 1 s, because its event loop did not respond to its own watchdog; failure 3 in a row, the next start waits 4 s',
     })
   })
 })

@@ -136,7 +136,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
     it('leaves the count as it is after exit 78, and says that it will not be started', async () => {
       const {failures, said} = await ends({code: 'exited', status: '78', up: 0, failures: 5})
       expect(failures).toBe('5')
-      expect(said).toMatch(/exited with 78 after 0(\.\d+)? s: its configuration is wrong, and it is not started again/)
+      expect(said).toMatch(/exited with 78 after 0(\.\d+)? s: its configuration is wrong, so it stays down until somebody fixes it/)
     })
 
     it.each<[string, Json]>([
@@ -229,7 +229,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       const blocked = await withFile('state/gateway.lifecycle.json', lifecycle('loop_liveness_watchdog'), 1, '75')
       expect(blocked.failures).toBe('6')
       expect(blocked.said).toMatch(
-        /exited with 75 after 2(\.\d+)? s, because its event loop did not answer its own watchdog; failure 6 in a row/,
+        /exited with 75 after 2(\.\d+)? s, because its event loop did not respond to its own watchdog; failure 6 in a row/,
       )
       expect(endsOf(blocked.made)).toMatchObject([{reason: 'loop', failures: 6}])
 
