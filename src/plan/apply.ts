@@ -230,7 +230,7 @@ type Shared = Extract<Step, {kind: 'shared'}>
 
 async function undoAll(undos: readonly Undo[], listener: ApplyListener, locks: Locks): Promise<string[]> {
   if (undos.length === 0) return []
-  const words = {why: 'undo the changes'}
+  const words = {why: 'undo the changes made so far'}
   listener.begin(words)
   const leftovers = await runUndos(undos, listener.progress, async (under) => {
     try {
