@@ -10,6 +10,7 @@ import {coldParts, lazyRequires, oclifFolder, slimIndex, vendorEntries} from './
 import {coldPackages, noPackages, onlyPlaces, packedPackages, sharedBuiltins} from './packages.mjs'
 import {DIST, ROOT} from './places.mjs'
 import {compiledTemplates} from './templates.mjs'
+import {linesOfOwnSource} from './source-map.mjs'
 import {keepOnly, write} from './write.mjs'
 
 /** Bundles beside the one of all commands; bin/hermes-svc.cjs knows them. */
@@ -54,6 +55,9 @@ async function build() {
         ...common,
         entryPoints: {[output]: 'src/cli.ts'},
         outdir: DIST,
+        outExtension: {'.js': '.cjs'},
+        sourcemap: 'linked',
+        sourcesContent: false,
         // Read by the entry, which saves it reading package.json.
         banner: {js: `// ${name} ${version}`},
         plugins: [
@@ -95,7 +99,10 @@ async function build() {
   fs.mkdirSync(path.join(DIST, 'vendor'), {recursive: true})
   const alone = [heartbeat, completion].flatMap(({outputFiles}) => outputFiles)
   const outputs = [...bundles.flatMap(({outputFiles}) => outputFiles), ...alone, ...vendor.outputFiles]
-  for (const output of outputs) write(output.path.replace(/\.js$/, '.cjs'), ascii(output.text))
+  for (const {path: file, text} of outputs) {
+    const isMap = file.endsWith('.map')
+    write(file.replace(/\.js$/, '.cjs'), isMap ? linesOfOwnSource(text) : ascii(text))
+  }
   keepOnly(
     path.join(DIST, 'vendor'),
     [...vendored.values()].map((file) => path.basename(file)),

@@ -98,8 +98,8 @@ describe('the package that npm packs', () => {
   })
 
   it.each([
-    [['doctor'], /^hermes-svc: There is no service manager|\d+ checks(, |$)/m],
-    [['render', '--command', '/bin/true'], /^hermes-svc: There is no service manager|ExecStart=|<plist /m],
+    [['doctor'], /^hermes-svc: This machine has no service manager|\d+ checks(, |$)/m],
+    [['render', '--command', '/bin/true'], /^hermes-svc: This machine has no service manager|ExecStart=|<plist /m],
     [['smoke', '--help'], /^USAGE\n {2}\$ hermes-svc smoke/m],
     [['run', '--help'], /^USAGE\n {2}\$ hermes-svc run/m],
     [['fix', 'outdated', '--help'], /^USAGE\n {2}\$ hermes-svc fix outdated/m],
