@@ -48,8 +48,8 @@ await describeOnSystemd('setup', (machine) => {
       ['When should the gateway run[^]*always, from boot:', DOWN],
       ['while ann is logged in: from login', UP],
       ['always, from boot: also while', ENTER],
-      ['Keep a heartbeat', ENTER],
-      ['Keep a watchdog', `y${ENTER}`],
+      ['Use the heartbeat', ENTER],
+      ['Use the watchdog', `y${ENTER}`],
       ['hermes-svc notify about problems', ENTER],
       ['Do this\\?', ENTER],
     ]
@@ -225,7 +225,7 @@ await describeOnSystemd('setup', (machine) => {
       ['\\[leave\\]  orphan-gateway', SPACE],
       ['\\[repair\\] orphan-gateway', ENTER],
       ...questions,
-      ['Would fix orphan-gateway[^]*can be planned once that is repaired[^]*Do this\\?', ENTER],
+      ['Would fix orphan-gateway[^]*shows the plan for the installation after these repairs[^]*Do this\\?', ENTER],
     ]
     const anew = async (name: string) => {
       const user = await newUser(name)
@@ -286,7 +286,7 @@ await describeOnSystemd('setup', (machine) => {
       ['Which account[^]*another account', `${UP}${ENTER}`],
       ['Name of the account', `nobody-here${ENTER}`],
       ['there is no such user', `${'\u007f'.repeat(11)}dan${ENTER}`],
-      ['Whose service is it[^]*> of the machine', ENTER],
+      ['Whose service is it[^]*> the machine', ENTER],
       ['heartbeat', ENTER],
       ['watchdog', ENTER],
       ['nobody', ENTER],
@@ -342,7 +342,7 @@ await describeOnSystemd('setup', (machine) => {
     it.each([
       ['nothing', [], 'setup needs a terminal to ask its questions', 'hermes-svc setup --yes'],
       ['an unknown finding', ['--yes', '--fix', 'stale-stat'], 'did you mean stale-state?', '--fix takes: '],
-      ['a word that does not stand alone', ['--yes', '--fix', 'all,linger'], 'all stands alone', ''],
+      ['a word that does not stand alone', ['--yes', '--fix', 'all,linger'], 'all cannot be combined with other values', ''],
     ])('is wrong usage with %s said', async (_, args, why, next) => {
       const {code, stderr} = await service.run('setup', args)
       expect({code, stderr}).toMatchObject({code: 2, stderr: expect.stringContaining(why) as string})
