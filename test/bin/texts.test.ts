@@ -19,7 +19,7 @@ describe('the texts that people meet', () => {
       ...Object.keys(commandModules).map((id) => `\n## ${id.replaceAll(':', ' ')}\n`),
       ...(await loadChecks()).flatMap(({title, why}) => [title, why]),
       // One of each kind: an error, a finding, a step.
-      ...['- --watch needs a terminal\n', 'is stopped by a signal: it answers nothing', 'check that it worked'],
+      ...['- --watch needs a terminal\n', 'is stopped by a signal and cannot answer', 'check that it worked'],
     ]
     expect(wanted.filter((one) => !text.includes(one))).toEqual([])
   })

@@ -176,7 +176,7 @@ const rows: DoctorRow<S6Service>[] = [
     severity: 'error',
     how: '`kill -STOP` of the gateway of a slot',
     seenIn: 'test/support/doctor-process-rows.ts',
-    what: /the gateway \(pid \d+\) is stopped by a signal: it answers nothing/,
+    what: /the gateway \(pid \d+\) is stopped by a signal and cannot answer/,
     break: async (service) => {
       await service.s6('s6-svc', '-p')
     },

@@ -96,7 +96,7 @@ export const processRows: readonly Row[] = [
     kind: 'wedged',
     severity: 'error',
     how: '`kill -STOP`',
-    what: /the gateway \(pid \d+\) is stopped by a signal: it answers nothing/,
+    what: /the gateway \(pid \d+\) is stopped by a signal and cannot answer/,
     scope: 'system',
     break: async (service) => {
       await service.kill('STOP')

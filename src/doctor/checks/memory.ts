@@ -28,7 +28,7 @@ const FOLLOWS: readonly CheckId[] = ['crash-loop', 'stale-state', 'desired-state
 /** The kernel takes the gateway's processes away, or is about to. */
 export const definition: CheckDefinition<Evidence> = {
   id: 'memory',
-  title: 'a gateway, or a program that it started, for which memory has run out or is about to',
+  title: 'a gateway that runs out of memory, or comes close to it',
   why: 'The kernel kills a process without warning. The work in hand is lost, and the database can be damaged.',
   seeByHand: {
     systemd: [

@@ -225,7 +225,7 @@ function aboutWedged(scene: Scene): Found {
     kind: 'wedged',
     severity: 'error',
     what: isStopped
-      ? `the gateway (pid ${verdict.pid}) is stopped by a signal: it answers nothing`
+      ? `the gateway (pid ${verdict.pid}) is stopped by a signal and cannot answer`
       : `the gateway (pid ${verdict.pid}) is wedged: its event loop no longer responds`,
     why: 'The gateway answers nobody until it is restarted. The service manager does not notice, because the process still exists.',
     evidence: verdict.evidence,

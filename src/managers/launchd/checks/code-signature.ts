@@ -9,7 +9,7 @@ const START_MS = 90_000
  */
 export const definition: CheckDefinition<undefined> = {
   id: 'code-signature',
-  title: 'a program that was replaced while launchd had its job loaded, and that macOS therefore kills',
+  title: 'a program that macOS kills because it was replaced while launchd had its job loaded',
   why: 'Until launchd unloads the job and loads it again, macOS kills every start at once (signal 9).',
   seeByHand: [
     ['launchctl print gui/$(id -u)/ai.hermes.gateway', '"OS_REASON_CODESIGNING" as the last exit reason, or "needs LWCR update"'],

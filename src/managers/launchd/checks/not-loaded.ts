@@ -24,7 +24,7 @@ export const definition: CheckDefinition<Evidence> = {
     ['launchctl print-disabled gui/$(id -u)', 'whether the service is disabled'],
   ],
   whatTheFixDoes: 'The fix loads the service and starts the gateway.',
-  unsafe: 'if somebody stopped the gateway cleanly',
+  unsafe: 'if somebody stopped the gateway without hermes-svc',
   ifItComesBack:
     'Something unloads the service ("launchctl bootout"), or it is switched off in System Settings, General, Login Items. It is called hermes-gateway-launcher there: switch it on.',
   needsService: true,
@@ -45,7 +45,7 @@ export const definition: CheckDefinition<Evidence> = {
         what: `${manager.service.name} should be running, but launchd has not loaded it in ${manager.domain}`,
         evidence: [
           ...manager.definitionPaths.map((file) => `${file} exists`),
-          wasStopped ? 'the gateway was stopped cleanly, but not by hermes-svc' : 'the gateway is down',
+          wasStopped ? 'somebody stopped the gateway without hermes-svc' : 'the gateway is down',
           'launchd also does not load a job that is switched off in System Settings (General, Login Items), which lists it as hermes-gateway-launcher',
         ],
         // Somebody may have wanted that.

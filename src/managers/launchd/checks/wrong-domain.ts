@@ -33,7 +33,7 @@ export const definition: CheckDefinition<Evidence> = {
   whatTheFixDoes:
     'The fix unloads the service where it does not belong, and restarts it in its own domain. If that domain does not exist now, the fix moves the service to the one that exists.',
   ifItComesBack:
-    'Another tool loads the service too, for example over SSH. Use "hermes-svc start" only. If the gateway should run without a login at the desktop, install a daemon with "sudo hermes-svc install --run-as USER".',
+    'Another tool loads the service too, for example over SSH. Load it with "hermes-svc start" only. If the gateway should run without a login at the desktop, install a daemon with "sudo hermes-svc install --run-as USER".',
   needsService: false,
   needsManager: false,
   managers: ['launchd'],

@@ -38,8 +38,7 @@ export const definition: CheckDefinition<Evidence> = {
     [`ls -la ~/.hermes/${HomeFile.s6Logs}/default`, 'whose the log folder is, and each file in it'],
     [`tail -n 20 ~/.hermes/${HomeFile.s6Logs}/default/current`, 'the newest lines of the log'],
   ],
-  whatTheFixDoes:
-    'The fix restarts the logger, which gives files of root in its log folder back to the user of the gateway. The gateway keeps running.',
+  whatTheFixDoes: 'The fix restarts the logger, which gives files that belong to root in its log folder back to the user of the gateway.',
   ifItComesBack:
     'Another container on the same volume holds the lock of the log folder, or something creates files there as root, for example "docker exec" without a user. The finding says which.',
   needsService: true,

@@ -5,7 +5,7 @@ import {enableLingerCommand, lingerFile} from '../bus.js'
 /** Lingering (loginctl(1), enable-linger): without it a user's services run only while that user is logged in. */
 export const definition: CheckDefinition<boolean> = {
   id: 'linger',
-  title: 'a gateway that ends when its user logs out, because lingering is off',
+  title: 'lingering that is off for the user of a gateway',
   why: 'The gateway ends when its user logs out, and it does not start at boot.',
   seeByHand: [
     ['loginctl show-user $(id -un) -p Linger', '"Linger=no": the services end with the last login'],

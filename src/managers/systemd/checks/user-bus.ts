@@ -15,7 +15,7 @@ interface Evidence {
 export const definition: CheckDefinition<Evidence> = {
   id: 'user-bus',
   title: 'a service manager that does not run or cannot be reached',
-  why: 'If the service manager does not run, neither does the gateway. If it cannot be reached, hermes-svc cannot tell.',
+  why: 'If the service manager does not run, neither does the gateway. If it cannot be reached, hermes-svc cannot tell whether the gateway runs.',
   seeByHand: {
     systemd: [
       ['systemctl --user is-system-running', '"Failed to connect to bus": the user manager does not run'],
