@@ -30,11 +30,11 @@ interface FixReport {
 }
 
 export default class Doctor extends ServiceCommand<typeof Doctor> {
-  static override summary = 'Look for every known failure, and say what cures it'
+  static override summary = 'Look for every known failure and say how to fix it'
   static override description =
-    `Reads only, unless --fix or --notify is given. Ends with 0 if nothing is wrong, 1 if something is, 4 if all that is left is what cannot be told.
-With --fix it applies the fixes that end nothing that works and decide nothing that is yours to decide, then looks again.
-Checks that are named are the only ones that look; a word that names no check is a profile.`
+    `Changes nothing without --fix or --notify. Ends with 0 if there are no findings or only notes, with 1 if there are findings, and with 4 if hermes-svc cannot tell.
+With --fix it applies the safe fixes, which do not stop a working gateway and do not decide anything for you, and then looks again.
+If you name checks, only those run. A word that is not a check is the name of a profile.`
   static override examples = [
     '<%= config.bin %> doctor',
     '<%= config.bin %> doctor --all --json',
@@ -45,38 +45,47 @@ Checks that are named are the only ones that look; a word that names no check is
     '<%= config.bin %> doctor --json --annotations github > doctor.json',
   ]
   static override strict = false
-  static override args = {check: Args.string({description: `checks to look with, several if you like; or the profile, as with --profile`})}
+  static override args = {check: Args.string({description: `one or more checks to run; or the profile, as with --profile`})}
   static override flags = {
-    'list-checks': Flags.boolean({description: 'name every check, and what it finds; looks at nothing'}),
+    'list-checks': Flags.boolean({description: 'list all checks and what each finds, and end'}),
     ...allFlag,
     ...timeoutFlag,
     ...wedgeWindowFlag,
     ...annotationsFlag,
     only: Flags.string({
-      description: 'only these checks; several with commas (the same as to name them)',
+      description: 'run only these checks, separated by commas (the same as naming them)',
       helpValue: '<ids>',
       multiple: true,
       delimiter: ',',
     }),
-    skip: Flags.string({description: 'all checks but these', helpValue: '<ids>', multiple: true, delimiter: ',', exclusive: ['only']}),
-    fix: Flags.boolean({description: 'apply the fixes that are safe to apply unasked'}),
+    skip: Flags.string({
+      description: 'run all checks except these, separated by commas',
+      helpValue: '<ids>',
+      multiple: true,
+      delimiter: ',',
+      exclusive: ['only'],
+    }),
+    fix: Flags.boolean({description: 'apply all fixes that are safe, without asking'}),
     notify: Flags.boolean({
       description:
-        'for a job of cron: tell the targets of notify where the heartbeat, which tells all else, does not run; once, and when it is back',
+        'for cron: notify the targets once when the heartbeat stops, and once when it runs again. The heartbeat itself sends all other notifications',
     }),
-    report: Flags.string({description: 'write all that was seen, without secrets, to a new file for a bug report', helpValue: '<file>'}),
+    report: Flags.string({
+      description: 'write what doctor saw, without names and secrets, to a new file for a bug report',
+      helpValue: '<file>',
+    }),
   }
 
   protected async execute(): Promise<CommandResult> {
     if (this.flags['list-checks']) return this.listChecks()
     const ids = this.checkIds()
-    if (this.flags.notify && !ids.includes('notify')) throw usageError('--notify: it goes by the check notify, which is left out')
+    if (this.flags.notify && !ids.includes('notify')) throw usageError('--notify needs the check notify, which you have left out')
     const checks = await loadChecks(ids)
     const purpose = this.flags.fix ? 'change' : 'read'
     const targets = this.flags.all ? await this.allTargets(purpose) : [await this.target(purpose)]
     this.refuseMistyped(targets)
     const fixes = this.flags.fix ? await this.applyFixes(targets, checks) : []
-    const diagnoses = await this.during('look for what is wrong', () => this.diagnose(targets, checks))
+    const diagnoses = await this.during('run the checks', () => this.diagnose(targets, checks))
     const reports = diagnoses.map(diagnosisReport)
     await prepareWidths(reports)
     const text = {
@@ -87,7 +96,7 @@ Checks that are named are the only ones that look; a word that names no check is
     if (this.flags.report !== undefined) {
       const {writeReport} = await import('../doctor/bug-report.js')
       writeReport(this.host, this.flags.report, diagnoses)
-      this.note(`Written: ${this.flags.report}. Read it before you pass it on.`)
+      this.note(`Written: ${this.flags.report}. Read it before you send it to anybody.`)
     }
     if (this.flags.notify) await this.tellLost(diagnoses)
     await this.annotate(({findingAnnotations}) => findingAnnotations(reports))
@@ -115,7 +124,7 @@ Checks that are named are the only ones that look; a word that names no check is
         for (const line of await tellLost(scene.target, findings, signal)) this.note(line)
       } catch (error) {
         if (!(error instanceof HostError)) throw error
-        this.note(`${scene.target.service.name}: nobody was told: ${error.message}`)
+        this.note(`${scene.target.service.name}: no notification was sent: ${error.message}`)
       }
     }
   }
@@ -167,9 +176,9 @@ Checks that are named are the only ones that look; a word that names no check is
     const others = this.words.filter((word) => !known.includes(word))
     const wanted = [...only, ...this.words.filter((word) => known.includes(word))]
     const [profile, another] = others
-    if (another !== undefined) throw noSuchCheck(`${profile} and ${another}: at least one of them is no check`, another, known)
+    if (another !== undefined) throw noSuchCheck(`${profile} and ${another}: at least one of them is not a check`, another, known)
     this.flags = withProfile(this.flags, profile)
-    if (wanted.length > 0 && skip.length > 0) throw usageError('--skip: which checks are to look is said already')
+    if (wanted.length > 0 && skip.length > 0) throw usageError('--skip cannot be used together with names of checks')
     return known.filter((id) => (wanted.length > 0 ? wanted.includes(id) : !skip.includes(id)))
   }
 
@@ -181,7 +190,7 @@ Checks that are named are the only ones that look; a word that names no check is
     const {userHost, service} = target
     if (userHost.stat(service.profile.home) !== undefined) return
     this.flags = {...this.flags, profile: undefined}
-    throw noSuchCheck(`there is neither a check nor a profile ${word}`, word, known)
+    throw noSuchCheck(`there is no check and no profile ${word}`, word, known)
   }
 }
 

@@ -12,11 +12,12 @@ import {allFlag, type CommandResult, wedgeWindowFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
 export default class FixList extends ServiceCommand<typeof FixList> {
-  static override summary = 'List what was found and can be fixed, with the command for each'
-  static override description = `Reads only. "fix <finding>" fixes one; "doctor --list-checks" names them all. Ends as "doctor" does.`
+  static override summary = 'List the findings that a command can fix, each with that command'
+  static override description =
+    `Changes nothing. "fix <finding>" fixes one of them; "doctor --list-checks" lists all checks. Its exit status is that of "doctor".`
   static override examples = ['<%= config.bin %> fix', '<%= config.bin %> fix --all']
   static override strict = false
-  static override args = {finding: Args.string({description: 'what doctor found: its fix is a command of its own'})}
+  static override args = {finding: Args.string({description: 'the name of a finding: see the help of "fix <finding>"'})}
   static override flags = {...allFlag, ...wedgeWindowFlag}
 
   protected async execute(): Promise<CommandResult> {
@@ -29,7 +30,7 @@ export default class FixList extends ServiceCommand<typeof FixList> {
     const targets = this.flags.all ? await this.allTargets('read') : [await this.target('read')]
     const wedgeWindowMs = this.flags['wedge-window'] ?? DEFAULT_WEDGE_WINDOW_MS
     const options = {wedgeWindowMs, isNamed: !this.flags.all, anyScope: this.flags.scope === undefined}
-    const diagnoses = await this.during('look for what is wrong', async () => diagnose(targets, await loadChecks(), options))
+    const diagnoses = await this.during('run the checks', async () => diagnose(targets, await loadChecks(), options))
     const reports = diagnoses.map(diagnosisReport)
     await prepareWidths(reports)
     const [target] = targets

@@ -13,7 +13,7 @@ import {ServiceCommand} from './service-command.js'
 const fixFlags = {...allFlag, ...dryRunFlag, ...yesFlag, ...timeoutFlag, ...wedgeWindowFlag}
 const desiredFlag = {
   desired: Flags.string({
-    description: 'what should be so from now on (default: what was recorded)',
+    description: 'the desired state from now on (default: the recorded one)',
     options: [...DESIRED_STATES],
   }),
 }

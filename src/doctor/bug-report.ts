@@ -17,7 +17,7 @@ const MODE = 0o600
  * state file and the end of its log, as JSON with secrets and names taken out. Throws a usage error if the file is there already.
  */
 export function writeReport(host: Host, file: string, diagnoses: readonly Diagnosis[]): void {
-  if (host.lstat(file)) throw usageError(`--report ${file}: there is something already, and it is not overwritten`)
+  if (host.lstat(file)) throw usageError(`--report ${file}: this file exists, and hermes-svc does not overwrite it`)
   const services = diagnoses.map((diagnosis) => {
     const {target, seen, unreachable, monotonicMs, servedBy} = diagnosis.scene
     return {

@@ -15,9 +15,9 @@ export interface FixOptions {
 
 /** How a check's findings are cured. */
 export interface Fix<E> {
-  /** `doctor --fix` applies it unasked: it ends nothing that works, loses nothing, and decides nothing that is the operator's. */
+  /** `doctor --fix` applies it unasked: it does not stop a working gateway, loses nothing, and decides nothing for the operator. */
   readonly isSafe: boolean
-  /** It ends or restarts the gateway, so a command that runs inside that gateway must not apply it. A finding may say otherwise. */
+  /** It stops or restarts the gateway, so a command that runs inside that gateway must not apply it. A finding may say otherwise. */
   readonly interrupts: boolean
   /** It may need to be told what should be so (`--desired`). */
   readonly takesDesired?: boolean
@@ -46,16 +46,16 @@ export interface CheckDefinition<E> {
   /** One sentence: what happens if nobody acts. */
   readonly why: string
   /** How to see it by hand: the same commands everywhere, or those of each manager. For the help of `fix <id>` and docs/doctor.md. */
-  readonly seeByHand?: ByHand | Readonly<Partial<Record<Manager['kind'], ByHand>>>
+  readonly seeByHand: ByHand | Readonly<Partial<Record<Manager['kind'], ByHand>>>
   /**
    * One to three sentences, `"` around what is typed: what the fix changes, or what a person has to do if the check has no fix. Whether the fix can stop the gateway, and whether
    * `doctor --fix` applies it, follows from `fix`: say it here only where a finding differs from that.
    */
-  readonly whatTheFixDoes?: string
+  readonly whatTheFixDoes: string
   /** When `doctor --fix` leaves out a fix that is safe otherwise: what follows "except", such as "while the gateway runs". */
   readonly unsafe?: string
   /** One to three sentences, `"` around what is typed: the usual cause, and the command that shows it. */
-  readonly ifItComesBack?: string
+  readonly ifItComesBack: string
   /** It says nothing of a service that is not installed. */
   readonly needsService: boolean
   /** It goes by the home as well, so it has something to say also where no service manager is: of what nothing, or a `hermes-svc run`, keeps alive. */
@@ -111,11 +111,8 @@ export function defineCheck<E>(definition: CheckDefinition<E>): Check {
   const {id, title, why, seeByHand, whatTheFixDoes, unsafe, ifItComesBack, needsService, isAboutHome, needsManager, managers, fix} =
     definition
   return {
-    ...{id, title, why, needsService, needsManager},
-    ...(seeByHand ? {seeByHand} : {}),
-    ...(whatTheFixDoes ? {whatTheFixDoes} : {}),
+    ...{id, title, why, seeByHand, whatTheFixDoes, ifItComesBack, needsService, needsManager},
     ...(unsafe ? {unsafe} : {}),
-    ...(ifItComesBack ? {ifItComesBack} : {}),
     ...(isAboutHome ? {isAboutHome} : {}),
     ...(managers === undefined ? {} : {managers}),
     hasFix: fix !== undefined,

@@ -58,7 +58,7 @@ function cannotTell({id, why}: Check, error: unknown): Finding {
     id,
     kind: isForeseen ? 'unreadable' : 'check-failed',
     severity: 'unknown',
-    what: isForeseen ? `it cannot be told: ${reason}` : `this check itself failed: ${reason}`,
+    what: isForeseen ? `the check could not read what it needs: ${reason}` : `this check itself failed: ${reason}`,
     why,
     evidence: place === undefined ? [] : [place],
     cure: error instanceof ServiceError ? error.next : [],

@@ -40,7 +40,7 @@ export async function planCure(target: Target, check: Check, options: FixOptions
   // A plan that would undo itself where its own outcome does not come does so here too; what came of it stands whatever the check finds then.
   const isOwnFirst = ownVerify !== undefined && !lasts
   const see: Step[] = isOwnFirst
-    ? [{kind: 'wait-until', why: 'wait for what it does', limitMs: undefined, until: (progress) => ownVerify(progress).then(() => true)}]
+    ? [{kind: 'wait-until', why: 'wait for its effect', limitMs: undefined, until: (progress) => ownVerify(progress).then(() => true)}]
     : []
   const verify = async (progress: Progress) => {
     if (!isOwnFirst) await ownVerify?.(progress)
@@ -76,17 +76,17 @@ async function seeItGone(target: Target, check: Check, wedgeWindowMs: number, pr
 function requireOutside({target, seen}: Scene, check: Check, findings: readonly Finding[]): void {
   const pid = seen.verdict.pid ?? seen.manager.mainPid
   if (pid === undefined || !isInsideGateway(target.host, pid)) return
-  throw new ServiceError(`fix ${check.id} may end the gateway of ${target.service.name}, inside which this command runs`, {
+  throw new ServiceError(`fix ${check.id} may stop the gateway of ${target.service.name}, but this command runs inside that gateway`, {
     code: 'inside-gateway',
     exitStatus: ExitStatus.failed,
     evidence: findings.map(({what}) => what),
-    next: ['the same command from a shell outside the gateway'],
+    next: ['type the same command in a shell outside the gateway'],
   })
 }
 
 function notCurable({service}: Target, findings: readonly Finding[]): ServiceError {
   const [first] = findings
-  return new ServiceError(`${service.name}: ${first?.what ?? 'a finding'}; this is not for a command to fix`, {
+  return new ServiceError(`${service.name}: ${first?.what ?? 'a finding'}; no command can fix this`, {
     code: 'not-fixable',
     exitStatus: findings.every(({severity}) => severity === 'unknown') ? ExitStatus.cannotTell : ExitStatus.failed,
     evidence: findings.flatMap(({evidence}) => evidence),

@@ -9,9 +9,10 @@ export function checkHelp(check: Check): string {
   return [
     check.why,
     ...(check.hasFix ? [] : ['No command can fix this.']),
-    ...[check.whatTheFixDoes ?? '', ...fixConsequences(check)].filter((text) => text !== ''),
-    ...(check.ifItComesBack === undefined ? [] : ['', 'If it comes back:', check.ifItComesBack]),
-    ...(byHand.length === 0 ? [] : ['', 'To see it without hermes-svc:', ...byHand]),
+    check.whatTheFixDoes,
+    ...fixConsequences(check),
+    ...['', 'If it comes back:', check.ifItComesBack],
+    ...['', 'To see it without hermes-svc:', ...byHand],
   ].join('\n')
 }
 
@@ -25,11 +26,11 @@ export function fixConsequences({hasFix, interrupts, isSafe, unsafe}: Check): st
 }
 
 /** How a person sees what the check finds, without hermes-svc: one group for all managers, or one for each that has its own commands. */
-export function byHandGroups({seeByHand = []}: Check): {readonly manager?: string; readonly commands: ByHand}[] {
-  if (isForAll(seeByHand)) return seeByHand.length === 0 ? [] : [{commands: seeByHand}]
+export function byHandGroups({seeByHand}: Check): {readonly manager?: string; readonly commands: ByHand}[] {
+  if (isForAll(seeByHand)) return [{commands: seeByHand}]
   return Object.entries(seeByHand).map(([manager, commands = []]) => ({manager, commands}))
 }
 
-function isForAll(seeByHand: NonNullable<Check['seeByHand']>): seeByHand is ByHand {
+function isForAll(seeByHand: Check['seeByHand']): seeByHand is ByHand {
   return Array.isArray(seeByHand)
 }

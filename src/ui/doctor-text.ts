@@ -51,11 +51,11 @@ export function doctorText(reports: readonly DiagnosisReport[], options: DoctorT
 /** The commands that cure what was found, the worst first, with what each is for; and how much is left for a person. */
 export function curesText(reports: readonly DiagnosisReport[], doctorCommand: string, width?: number): string[] {
   const found = reports.flatMap(({findings}) => findings)
-  if (found.length === 0) return [`${WELL} nothing was found that has to be fixed`]
+  if (found.length === 0) return [`${WELL} no findings: there is nothing to fix`]
   const sorted = SEVERITIES.flatMap((severity) => found.filter((finding) => finding.severity === severity))
   const rows = sorted.filter(({isFixable}) => isFixable).map(({severity, cure, what}) => [SEVERITY_WORDS[severity], cure[0] ?? '', what])
   const left = sorted.length - rows.length
-  const more = `${left === 1 ? '1 finding has' : `${left} findings have`} no fix of its own: ${doctorCommand} says what to do`
+  const more = `${left === 1 ? '1 finding has' : `${left} findings have`} no fix command: "${doctorCommand}" says what to do`
   return [
     ...(rows.length > 0 ? table([['FOUND', 'WHAT TO TYPE', 'WHAT FOR'], ...rows], width).flat() : []),
     ...(left > 0 ? wrapped(more, width ?? Infinity) : []),
@@ -86,8 +86,8 @@ function findingText(
 /** What was asked for, what is, and what the next boot makes of it. */
 function standing({desired, actual, enabled}: DiagnosisReport): string {
   if (actual === 'not-installed') return 'is not installed'
-  const wish = desired === null ? 'what it should be is not recorded' : `should be ${desired}`
-  const boot = enabled === null ? 'whether it starts at boot cannot be told' : enabled ? 'starts at boot' : 'does not start at boot'
+  const wish = desired === null ? 'no desired state is recorded' : `should be ${desired}`
+  const boot = enabled === null ? 'hermes-svc cannot tell whether it starts at boot' : enabled ? 'starts at boot' : 'does not start at boot'
   return `${wish}, is ${actual}, ${boot}`
 }
 
@@ -108,7 +108,7 @@ function counted(severities: readonly Severity[]): string {
   const words: Readonly<Record<Severity, readonly [one: string, several: string]>> = {
     error: ['error', 'errors'],
     warning: ['warning', 'warnings'],
-    unknown: ['thing that cannot be told', 'things that cannot be told'],
+    unknown: ['"cannot tell"', '"cannot tell"'],
     info: ['note', 'notes'],
   }
   return SEVERITIES.flatMap((severity) => {

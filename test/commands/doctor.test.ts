@@ -66,9 +66,9 @@ describe('doctor with words', () => {
   })
 
   it.each([
-    [['zombi-pid'], 'there is neither a check nor a profile zombi-pid (did you mean zombie-pid?)'],
-    [['work', 'play'], 'work and play: at least one of them is no check'],
-    [['path', '--skip', 'disk'], '--skip: which checks are to look is said already'],
+    [['zombi-pid'], 'there is no check and no profile zombi-pid (did you mean zombie-pid?)'],
+    [['work', 'play'], 'work and play: at least one of them is not a check'],
+    [['path', '--skip', 'disk'], '--skip cannot be used together with names of checks'],
     [['path', 'work', '--all'], 'type either the profile work or --all, not both'],
   ])('refuses %j', async (args, reason) => {
     const {status} = await typed(await installed(), ...args)

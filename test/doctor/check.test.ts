@@ -13,6 +13,7 @@ const PLAN: Plan = {title: 'mend it', steps: [], outcome: 'it is mended'}
 function definition(found: readonly Found[], withFix = true): CheckDefinition<string> {
   return {
     ...{id: 'thing', title: 'a broken thing', why: 'It falls.', needsService: false, needsManager: false},
+    ...{seeByHand: [['ls', 'what is there']] as const, whatTheFixDoes: 'It helps.', ifItComesBack: 'Look again.'},
     look: () => 'evidence',
     diagnose: () => [...found],
     ...(withFix ? {fix: {isSafe: true, interrupts: false, plan: () => PLAN}} : {}),

@@ -10,6 +10,7 @@ import type {CheckId} from '../../src/doctor/checks/index.js'
 
 const QUIET: CheckDefinition<undefined> = {
   ...{id: 'quiet', title: 'nothing', why: 'Nothing comes of it.', needsService: false, needsManager: false},
+  ...{seeByHand: [['ls', 'what is there']] as const, whatTheFixDoes: 'It helps.', ifItComesBack: 'Look again.'},
   look: () => undefined,
   diagnose: () => [],
 }

@@ -16,6 +16,7 @@ function checkOf(options: {readonly interrupts?: boolean; readonly cures?: boole
   const {interrupts = false, cures = true, found = {}} = options
   return defineCheck({
     ...{id: 'thing', title: 'a thing', why: 'It is in the way.', needsService: false, needsManager: false},
+    ...{seeByHand: [['ls', 'what is there']] as const, whatTheFixDoes: 'It helps.', ifItComesBack: 'Look again.'},
     look: ({target}) => target.userHost.lstat(FILE) !== undefined,
     diagnose: (_, isThere) => (isThere ? [{...LEFT, ...found}] : []),
     fix: {

@@ -64,7 +64,7 @@ describe('what doctor says', () => {
       '    It falls.',
       '    Read more: /docs#small',
       '',
-      '1 error, 1 warning, 1 thing that cannot be told, 1 note in 2 checks',
+      '1 error, 1 warning, 1 "cannot tell", 1 note in 2 checks',
       'To apply the safe fixes, type:',
       '  hermes-svc doctor --fix',
     ])

@@ -68,7 +68,9 @@ export const definition: CheckDefinition<Evidence> = {
     ],
   },
   whatTheFixDoes:
-    'The fix writes the definition again for the gateway that is installed now, and restarts the gateway. "hermes-svc doctor --fix" applies it only if no gateway would stop. A missing home, a masked unit and a command that you chose yourself are left for you.',
+    'The fix writes the definition again for the gateway that is installed now, and restarts the gateway. A missing home, a masked unit and a command that you chose yourself are left for you.',
+  unsafe:
+    'for a service of another tool, if the service manager refuses the definition, or if the program is gone but the gateway still runs',
   ifItComesBack:
     'Something moves or removes what the definition names: a Python environment that an update builds again, a home on a disk that is mounted late, or a version manager. Install the gateway in a place that stays, then type "hermes-svc install".',
   needsService: true,
@@ -103,7 +105,7 @@ export const definition: CheckDefinition<Evidence> = {
     return found ? [{explains: EXPLAINS, severity: 'error', ...found}] : []
   },
   fix: {
-    isSafe: false,
+    isSafe: true,
     interrupts: true,
     plan: (scene, {replacement}, found, options) => {
       const isOthers = scene.seen.manager.installed !== 'own'
@@ -126,6 +128,7 @@ function refused(scene: Scene): Fault {
   }
   return {
     kind: 'refused',
+    isSafe: false,
     what: `the service manager refuses the definition of ${service.name} (${broken})`,
     evidence: scene.seen.manager.definitionPaths,
     ...(hasOwnText(scene.seen.manager)

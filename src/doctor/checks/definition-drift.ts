@@ -34,7 +34,8 @@ export const definition: CheckDefinition<Evidence> = {
     s6: [['ls -l /run/service/gateway-default', 'when each file was changed, and by whom']],
   },
   whatTheFixDoes:
-    'The fix restores the files that were installed and has the service manager read them. It keeps your own files and your edits: if one of them overrides the policy, doctor names the file, and you decide.',
+    'The fix restores the files that were installed and has the service manager read them. It keeps your own files and your edits: if one of them overrides the policy, doctor names the file, and you decide. If another tool has replaced the whole definition, the fix restarts the gateway.',
+  unsafe: 'if another tool has replaced the whole definition',
   ifItComesBack:
     'Another tool rewrites the definition, such as an update of the gateway or a configuration manager. Put your own settings into a drop-in or into that tool, and type "hermes-svc diff" to see what differs.',
   needsService: true,
@@ -63,24 +64,24 @@ export const definition: CheckDefinition<Evidence> = {
       const what = `another tool, such as the gateway's own update, has replaced ${replaced.join(' and ')}, and the restart policy is gone`
       return [
         {
-          ...{kind: 'replaced', severity: 'warning', what, isSafe: false, interrupts: true},
+          ...{kind: 'replaced', severity: 'warning', what, isSafe: false},
           explains: ['start-limit', 'stop-timeout', 'not-loaded', 'desired-state', 'definition-broken', 'path'],
         },
       ]
     }
     if (missing.length > 0) {
       const what = `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} gone`
-      return [{kind: 'file-missing', severity: 'warning', what, evidence: drifts.map(inWords), explains}]
+      return [{kind: 'file-missing', severity: 'warning', interrupts: false, what, evidence: drifts.map(inWords), explains}]
     }
     if (needsReload) {
       const what = `the definition of ${service.name} was changed on disk, and the service manager has not read the change`
-      return [{kind: 'not-loaded', severity: 'warning', what, evidence: scene.seen.manager.definitionPaths, explains}]
+      return [{kind: 'not-loaded', severity: 'warning', interrupts: false, what, evidence: scene.seen.manager.definitionPaths, explains}]
     }
     return [...overridden(scene, drifts, edited, explains), ...editedByHand(scene, drifts, edited, explains)]
   },
   fix: {
     isSafe: true,
-    interrupts: false,
+    interrupts: true,
     // What runs by another tool's text has nothing of our policy.
     plan: (scene, {replaced}, _found, options) => reinstall(scene, options, {keepRunning: replaced.length === 0}),
   },
@@ -114,7 +115,7 @@ function overridden(scene: Scene, drifts: readonly DirectiveDrift[], edited: rea
   // The check outdated names what another version wrote.
   if (ours.length > 0 && !isOfAnotherVersion(scene)) {
     const what = `${named(ours)} of ${seen.manager.service.name} ${ours.length === 1 ? 'differs' : 'differ'} from what hermes-svc installed`
-    found.push({kind: 'outdated', severity: 'warning', what, evidence: ours.map(inWords), explains})
+    found.push({kind: 'outdated', severity: 'warning', interrupts: false, what, evidence: ours.map(inWords), explains})
   }
   return found
 }

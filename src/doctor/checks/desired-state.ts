@@ -52,7 +52,8 @@ export const definition: CheckDefinition<Evidence> = {
     ],
   },
   whatTheFixDoes:
-    'The fix starts or stops the gateway as the desired state says, or records the state that you name with "--desired running" or "--desired stopped". "hermes-svc doctor --fix" starts a gateway that is down; it never stops one, and it never decides what you want.',
+    'The fix starts or stops the gateway as the desired state says, or records the state that you name with "--desired running" or "--desired stopped".',
+  unsafe: 'if it would stop or restart the gateway, or if you have to decide',
   ifItComesBack:
     'Something else starts or stops the gateway: a person with systemctl or launchctl, a container that boots, or another tool. Use "hermes-svc start" and "hermes-svc stop" instead, because they record what you want. "hermes-svc history" shows each start and stop.',
   needsService: true,

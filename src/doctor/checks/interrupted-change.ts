@@ -52,7 +52,8 @@ export const definition: CheckDefinition<Evidence> = {
     ],
   },
   whatTheFixDoes:
-    'The fix finishes what the command began: an install, a restart that was due, or an uninstall. It removes temporary files, which "hermes-svc doctor --fix" does too.',
+    'The fix finishes what the command began: an install, a restart that was due, or an uninstall. It also removes temporary files.',
+  unsafe: 'if an install, a restart or an uninstall has to be finished',
   ifItComesBack:
     'Something kills hermes-svc: a script with a time limit, a closed terminal, or too little memory. Give the command more time and look at "hermes-svc history".',
   needsService: false,
@@ -96,6 +97,7 @@ export const definition: CheckDefinition<Evidence> = {
     else if (isRestartDue) {
       found.push({
         kind: 'restart-due',
+        isSafe: false,
         severity: 'warning',
         what: `${scene.target.service.name} was changed, but was not restarted afterwards`,
         why: 'The gateway still runs with the old definition.',
@@ -110,13 +112,12 @@ export const definition: CheckDefinition<Evidence> = {
         what: `hermes-svc was killed while it wrote: ${temporaries.length === 1 ? `${temporaries[0]} is` : `${temporaries.length} temporary files are`} left`,
         why: 'The file that it was writing still has its old content.',
         evidence: temporaries,
-        isSafe: true,
       })
     }
     return found
   },
   fix: {
-    isSafe: false,
+    isSafe: true,
     interrupts: true,
     plan: async (scene, {temporaries}, found, options) => {
       const steps = temporaries.map((file) => removal(scene, file))
@@ -139,6 +140,7 @@ function halfDone(scene: Scene, {hasSettings, hasPolicy, newerWriter: newer, isE
     const isInstall = isHalfInstalled(scene, hasPolicy)
     return {
       kind: isInstall ? 'half-installed' : 'half-uninstalled',
+      isSafe: false,
       severity: 'warning',
       what: `${service.name} has no definition, but other files of hermes-svc for it are still there`,
       evidence: [hasPolicy ? 'its drop-in exists, but its unit does not' : 'its settings exist, but its unit and drop-in do not'],
@@ -154,6 +156,7 @@ function halfDone(scene: Scene, {hasSettings, hasPolicy, newerWriter: newer, isE
   if (installed === 'no' && isInstallable && scene.seen.desired.kind === 'recorded' && !isElsewhere) {
     return {
       kind: 'half-uninstalled',
+      isSafe: false,
       severity: 'warning',
       what: `the gateway of ${service.profile.home} should be ${scene.seen.desired.record.desiredState}, but it has no service`,
       cure: [commandLine(scene, 'fix interrupted-change'), `${commandLine(scene, 'install')}   # if it should have a service`],
@@ -164,6 +167,7 @@ function halfDone(scene: Scene, {hasSettings, hasPolicy, newerWriter: newer, isE
     const lost = newer !== undefined ? `were written by hermes-svc ${newer}, which is newer` : hasSettings ? 'are damaged' : 'are gone'
     return {
       kind: 'settings-lost',
+      isSafe: false,
       severity: 'warning',
       what: `the settings that ${service.name} was installed with ${lost}`,
       why: 'The next install uses the defaults, and uninstall does not know what to remove.',
