@@ -120,9 +120,9 @@ function wish({desired, gateway}: Observation): DesiredState | undefined {
 function recorded({seen}: Scene): string {
   const wanted = wish(seen)
   if (seen.desired.kind !== 'recorded')
-    return `desired: ${wanted === undefined ? 'not recorded' : `${wanted} (${StateField.desired} in ${HomeFile.state})`}`
+    return `desired state: ${wanted === undefined ? 'not recorded' : `${wanted} (${StateField.desired} in ${HomeFile.state})`}`
   const {desiredState, since, by} = seen.desired.record
-  return `desired: ${desiredState}, since ${since} (${by})`
+  return `desired state: ${desiredState}, since ${since} (${by})`
 }
 
 function actual({seen}: Scene): string {
