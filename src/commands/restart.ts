@@ -9,10 +9,10 @@ import {ServiceCommand} from './service-command.js'
 
 export default class Restart extends ServiceCommand<typeof Restart> {
   static override summary = 'Restart the gateway and wait until it runs under a new pid'
-  static override description =
-    `A working gateway first finishes what it is doing. hermes-svc does not kill it during that time. It kills a stopped process or a wedged gateway at once.
+  static override description = `A working gateway first finishes what it is doing. hermes-svc does not kill it during that time.
+If a signal has stopped the gateway or if it is wedged, hermes-svc kills it at once.
 If the gateway delays its own start after many restarts, the command waits for it. With --force it clears the gateway's record of restarts and does not wait.
-The command does not restart a working gateway that could not come back: if its configuration cannot be loaded, if its program no longer starts, or during an update. It says why and ends with 1.
+The command does not restart a working gateway that would not start again: if its configuration cannot be loaded, if its program no longer starts, or during an update. It says why and ends with 1.
 Ends with 0 only if the gateway runs under a new pid.`
   static override examples = [
     '<%= config.bin %> restart',

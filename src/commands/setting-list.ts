@@ -73,7 +73,7 @@ function resource<Name extends keyof Resources>(
   parse: (text: string) => Resources[Name],
 ): Setting {
   return {
-    description: `${description}; ${NONE}: the default of the service manager (default)`,
+    description: `${description}; ${NONE} (default): hermes-svc sets nothing`,
     helpValue: '<value>',
     defaultText: NONE,
     parse: (text, flag) => {
