@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import {STEPS} from '../../src/smoke/steps.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
-import {inCampaign, isCampaign} from '../support/campaign.js'
+import {inCampaign, isCampaign, itInCampaign} from '../support/campaign.js'
 import {schemaErrors} from '../support/json-schemas.js'
 import {waitFor} from '../support/machines.js'
 import {
@@ -140,7 +140,8 @@ describeInContainer('a service under s6', () => {
     expect(volume.exists(`${service.home}/.hermes-svc`)).toBe(false)
   })
 
-  it('is what a document declares, by apply, and is printed by export', async () => {
+  // By the plans that are seen here one by one: apply.test.ts.
+  itInCampaign('is what a document declares, by apply, and is printed by export', async () => {
     const [up, down] = [new Service(), new Service()]
     const apply = async (services: readonly object[], ...args: string[]) => {
       const file = container.path('/etc/hermes-svc.json')
@@ -180,7 +181,8 @@ describeInContainer('a service under s6', () => {
     await down.must('uninstall')
   })
 
-  it('has its settings shown, changed and unset by config', async () => {
+  // By the plan of an install: json-documents.test.ts.
+  itInCampaign('has its settings shown, changed and unset by config', async () => {
     const service = new Service()
     const pid = await service.install()
     const delay = async () => (await service.must('config:get', 'restart-delay')).stdout.trim()
@@ -313,19 +315,17 @@ describeInContainer('a service under s6', () => {
       expect((await container.sh(`ls ${service.slot}/down`)).code).not.toBe(0)
     })
 
-    it.each(inCampaign(['start', 'restart'], ['restart']))(
-      '%s brings a slot up that its finish script took down for good',
-      async (command) => {
-        const service = new Service()
-        await service.install()
-        service.configure({exit_on_start: {code: 78}})
-        await container.sh(`s6-svc -t ${service.slot}`)
-        await waitFor(async () => (await container.status(service.name)).actual === 'failed', 'the slot to be down for good')
-        service.configure({})
-        await service.must(command)
-        expect(await service.svstat('up,wantedup')).toEqual(['true', 'true'])
-      },
-    )
+    // As one that ended with 78 is brought up, below.
+    it.each(inCampaign(['start', 'restart'], []))('%s brings a slot up that its finish script took down for good', async (command) => {
+      const service = new Service()
+      await service.install()
+      service.configure({exit_on_start: {code: 78}})
+      await container.sh(`s6-svc -t ${service.slot}`)
+      await waitFor(async () => (await container.status(service.name)).actual === 'failed', 'the slot to be down for good')
+      service.configure({})
+      await service.must(command)
+      expect(await service.svstat('up,wantedup')).toEqual(['true', 'true'])
+    })
 
     it.each(inCampaign(['start', 'restart'], ['start']))('%s brings a slot up that is not scanned yet', async (command) => {
       const service = new Service()
@@ -393,7 +393,8 @@ describeInContainer('a service under s6', () => {
       expect(service.starts()).toHaveLength(count + 1)
     })
 
-    it('an end with 78 is told who is to be told, once, and that it runs again', async () => {
+    // By the same tick as everywhere, which is seen below: notify.test.ts.
+    itInCampaign('an end with 78 is told who is to be told, once, and that it runs again', async () => {
       const service = new Service()
       await service.install(
         '--heartbeat-interval',
@@ -413,7 +414,8 @@ describeInContainer('a service under s6', () => {
       expect(others).toEqual([`fatal-config gateway-${service.name}`, `recovered gateway-${service.name}`])
     })
 
-    it('an end with 0 that nobody asked for is followed by a start', async () => {
+    // The rule alone has a part in it: helper-rule.test.ts.
+    itInCampaign('an end with 0 that nobody asked for is followed by a start', async () => {
       const service = new Service()
       const pid = await service.install(...SHORT)
       // What 0.16 did with a signal during its start-up, and what a finish script must not take for a stop.
@@ -546,7 +548,8 @@ describeInContainer('a service under s6', () => {
     expect((await container.sh(niceness)).stdout).toBe('0\n')
   })
 
-  it.concurrent('install takes a command that was given, and keeps it', async () => {
+  // As every install, of which setup.test.ts sees more.
+  itInCampaign('install takes a command that was given, and keeps it', async () => {
     const service = new Service()
     await service.install('--command', `${STAND_IN}`, '--env', 'COLOUR=blue')
     expect((await service.must('install')).stdout).toContain('already up to date')
