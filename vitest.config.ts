@@ -27,8 +27,10 @@ const WORKERS = 4
 const LONG = [
   // A gateway of two minutes, and one that is left alone for its first 30 s, twice: both wait for nearly all of that.
   ...['doctor-quiet', 'watchdog'],
-  // Its role is run a dozen times.
-  'ansible',
+  // A machine that sleeps for 45 s, and a receiver that is tried again after a minute.
+  'notify',
+  // Its role is run seven times, which no two of its tests do at once; and one that checks the types of the whole tree.
+  ...['ansible', 'contributing', 'json-documents', 'history'],
   ...['stand-in', 'double', 'launchd-errors', 'helper-after-exit', 'launchd-lifecycle', 'user-scope', 'lifecycle', 'read-only'],
   ...['doctor-definition', 'doctor-launchd', 'restart-states', 'doctor-s6', 's6-lifecycle', 'doctor-machine', 'heartbeat'],
   ...[
