@@ -168,7 +168,7 @@ await describeOnSystemd('doctor and fix as commands', (machine) => {
       await breakIt()
       const {code, stdout} = await ask('y\\n', ['--no-color'])
       expect(stdout).not.toMatch(/\u001b\[[\d;]*m/)
-      expect(stdout).toMatch(/Would fix not-enabled[^]*systemctl --user enable[^]*Do this\?[^]*Fixed: /)
+      expect(stdout).toMatch(/Would fix not-enabled[^]*Start the service at every boot[^]*Do this\?[^]*Fixed: /)
       expect({code, isEnabled: await isEnabled()}).toEqual({code: 0, isEnabled: true})
     })
 

@@ -153,7 +153,7 @@ await describeOnSystemd('services and files that are there already', (machine: (
 
     it.each<[string, readonly string[], RegExp]>([
       ['a relative command', ['--command', 'programs/hermes'], /--command "programs\/hermes": .*absolute path/],
-      ['an empty command', ['--command', ' '], /--command " ": is empty/],
+      ['an empty command', ['--command', ' '], /--command " ": it is empty/],
       ['a command line with a pipe', ['--command', '/bin/true | cat'], /--command "\/bin\/true \| cat"/],
       ['a relative home', ['--home', '.hermes'], /--home must be an absolute path/],
       ['an empty home', ['--home', ''], /--home/],

@@ -80,7 +80,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     await draining
 
     const {code, stderr} = await interrupted
-    expect([code, stderr]).toEqual([130, expect.stringMatching(/cancelled: restart hermes-gateway-interrupted.service was under way/)])
+    expect([code, stderr]).toEqual([130, expect.stringMatching(/cancelled: restart hermes-gateway-interrupted\.service had already begun/)])
     // Not killed for it: it finishes its work, and comes back as it was asked to.
     await waitFor(async () => {
       const {actual, verdict} = await given.status()
