@@ -10,7 +10,7 @@ import {TestService} from '../support/test-service.js'
 const FILE = '/etc/hermes-svc.yaml'
 const SECRET = 'swordfish'
 /** When a run is killed, in ms from its start: before anything is changed, in between, and when all is done. */
-const KILLED_AFTER_MS = inCampaign([200, 400, 600, 700, 800, 900, 1000, 1200, 1500, 2000, 3000], [500, 900, 1500])
+const KILLED_AFTER_MS = inCampaign([200, 400, 600, 700, 800, 900, 1000, 1200, 1500, 2000, 3000], [500, 1200])
 
 interface Row {
   readonly service: string

@@ -2,6 +2,7 @@ import type {Scope} from '../../src/service/service.js'
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import {inCampaign} from '../support/campaign.js'
 import {describeOnSystemd, waitFor} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
 
@@ -98,7 +99,8 @@ await describeOnSystemd('the desired state', (machine) => {
       ['a crash', {dies: {exit_after_ms: 300, exit: {signal: 'SEGV'}}}],
       ['an exit with 1', {dies: {exit_after_ms: 300, exit: {code: 1}}}],
     ]
-    it.each(deaths)('is changed neither in the record nor in the mirror by %s', async (_, death) => {
+    // The manager does the same after each that nobody asked for; outside of a campaign those of which the gateway itself writes, and one of which it does not.
+    it.each(inCampaign(deaths, deaths.slice(0, 3)))('is changed neither in the record nor in the mirror by %s', async (_, death) => {
       const service = await makeInstalled({sequence: [{}, 'dies' in death ? death.dies : {}]})
       await service.must('stop')
       await service.must('start')

@@ -49,6 +49,7 @@ const rows: DoctorRow[] = [
     kind: 'other-scope',
     severity: 'error',
     how: 'a unit in system scope beside the one in user scope',
+    provedBy: 'test/doctor/checks/duplicate-supervisor.test.ts',
     what: /\(system scope\) uses the same home as .*: it starts at boot/,
     break: async (service) => {
       const system = await TestService.make(service.machine, service.user, {scope: 'system', profile: service.profile})

@@ -52,6 +52,7 @@ export const fewInodes: DoctorRow<ServiceOnMachine> = {
   kind: 'few-inodes',
   severity: 'warning',
   how: 'files without content in the home until few inodes are left',
+  provedBy: 'test/doctor/checks/disk.test.ts',
   what: /the disk of the home of .* can take only a few more files: 20 of 2000 inodes are free/,
   break: async (service) => {
     await smallHome(service, 'size=100m,nr_inodes=2000')

@@ -78,6 +78,7 @@ export const machineRows: readonly DoctorRow<ServiceOnMachine>[] = [
     kind: 'third-owner',
     severity: 'warning',
     how: 'a log of the home that belongs to a third account, as root sees it',
+    provedBy: 'test/doctor/checks/file-access.test.ts',
     what: /1 file in the home of .* does not belong to \w+/,
     scope: 'system',
     break: async (service) => {
