@@ -70,6 +70,7 @@ export const create: CreateManager = (host) => {
     },
     observer: {observe: (services) => services.map(observation), isOnDisk: () => false, notInstalled: observation},
     definition: {
+      noun: 'service file',
       render: () => Promise.resolve([]),
       readEnvironment: () => new Map(),
       unitEnvironment: () => ({}),

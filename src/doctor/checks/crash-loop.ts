@@ -88,7 +88,7 @@ export const definition: CheckDefinition<Evidence> = {
       return {
         ...plan,
         verify: (progress) => seeItStay(target, progress),
-        outcome: `${target.service.name} is up and has stayed up for ${inWords(STAYS_MS)}; its earlier failures do not count any more`,
+        outcome: `${target.service.name} has stayed up for ${inWords(STAYS_MS)}; its earlier failures do not count any more`,
       }
     },
   },
