@@ -458,7 +458,7 @@ describe('cancelling', () => {
         cancelled: () => isHeard,
       },
     )
-    expect(error).toMatchObject({exitStatus: 130, message: 'cancelled: what was done until then is undone'})
+    expect(error).toMatchObject({exitStatus: 130, message: 'cancelled: the changes made so far are undone'})
     expect(host.changes.length).toBeGreaterThan(0)
   })
 
