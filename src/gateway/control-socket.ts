@@ -29,7 +29,7 @@ export async function identifyBySocket(
     if (host.stat(socket)?.kind !== 'socket') return {kind: 'absent'}
     const reply: unknown = JSON.parse(await host.exchange(socket, '{"verb":"identify","id":1,"protocol":1}\n', {timeoutMs, until: '\n'}))
     if (!isObject(reply) || reply.ok !== true || !isObject(reply.result) || typeof reply.result.pid !== 'number') {
-      return {kind: 'silent', why: 'its answer is not understood'}
+      return {kind: 'silent', why: 'its answer has an unknown form'}
     }
     const {pid, start_time: startTime, hermes_home: named} = reply.result
     return {

@@ -36,7 +36,10 @@ export function readLinuxLock({host, userHost}: Doors, lock: string, candidatePi
       if (mayBeGateway(host, pid)) untold ??= pid
     }
     if (untold === undefined) return {kind: 'free'}
-    return {kind: 'unreadable', why: `process ${untold} holds a lock on a file of the same number, and of which file system cannot be told`}
+    return {
+      kind: 'unreadable',
+      why: `process ${untold} holds a lock on a file with the same inode number, and hermes-svc cannot tell on which file system`,
+    }
   } catch (error) {
     if (error instanceof HostError) return {kind: 'unreadable', why: error.code}
     throw error

@@ -82,7 +82,7 @@ async function lockHome(target: Target, command: string) {
     lock = await target.userHost.lockWithin(home)
   } catch (error) {
     if (!(error instanceof HostError)) throw error
-    throw new ServiceError(`hermes-svc cannot lock the home, which keeps a second hermes-svc out: ${error.message}`, {
+    throw new ServiceError(`hermes-svc cannot lock the home against a second hermes-svc: ${error.message}`, {
       code: 'lock-failed',
       exitStatus: ExitStatus.failed,
       next: adviceFor(error),

@@ -63,7 +63,7 @@ export function installSteps(
   const former = seen.manager.settings
   const tick = inPhase(Phase.heartbeat, [sharedTick(target, heartbeat.steps, {settings, former, force})])
   const linger = manager.linger
-    ? [plannedAnew('have what the manager needs', () => installerOf(manager).prerequisites?.(service, settings) ?? [])]
+    ? [plannedAnew('set up what the service manager needs', () => installerOf(manager).prerequisites?.(service, settings) ?? [])]
     : []
   const shared = [...inPhase(Phase.write(manager), [...changes, ...linger, ...definitionSteps]), ...tick]
   return [

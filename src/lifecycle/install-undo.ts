@@ -55,10 +55,7 @@ export function undoUninstall(
 
 /** What a removal leaves to nobody: what `install` did beside the definition, as far as no other service needs it by then. */
 export function takeBackShared(target: Target, seen: ManagerObservation): Step {
-  return plannedAnew(
-    'take back what no other service needs',
-    () => installerOf(target.manager).afterUninstall?.(inheriting(target, seen)) ?? [],
-  )
+  return plannedAnew('undo what no other service needs', () => installerOf(target.manager).afterUninstall?.(inheriting(target, seen)) ?? [])
 }
 
 /** Ends the gateway that was started on the new definition, with what it has left in the home; the one from before may finish what it is doing. */
@@ -71,7 +68,7 @@ function abortNew(target: Target, before: Observation): Step {
   const forget = files
     .filter((file) => userHost.lstat(file) === undefined)
     .map((file): Step => {
-      const onlyIf = {when: 'no gateway lives there by now', holds: isDead}
+      const onlyIf = {when: 'no gateway runs in the home by then', holds: isDead}
       return {kind: 'remove-file', why: `remove ${file}`, path: file, forGood: true, as: service.account, onlyIf}
     })
   const steps = () => {
@@ -87,5 +84,5 @@ function leaveInheritance(target: Target, {manager: before}: Observation): Step 
     const now = inheriting(target, before)
     return now.settings?.turnedLingerOn && !before.settings?.turnedLingerOn ? (installerOf(target.manager).afterUninstall?.(now) ?? []) : []
   }
-  return plannedAnew('take back what no other service needs', steps, [])
+  return plannedAnew('undo what no other service needs', steps, [])
 }

@@ -85,15 +85,16 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
   const {desired, restart, start, staysDown, isPutOff, kept} = decision
   if (start || restart) requireVisible(target, await askUnseen(target, seen))
   if (start) requireNoOrphan(target, seen)
-  const {evenBroken = request.force, anyway = 'the same command with --force'} = request
+  const {evenBroken = request.force, anyway = 'run the same command with --force'} = request
   const warnings = restart
     ? await requireGoodOutlook(target, seen, {evenBroken, anyway, isProved: true})
     : start
       ? await startWarnings(target, seen)
       : []
-  const what = isAdopted ? `${service.name} is adopted: its own unit is kept, our policy is added` : `${service.name} is installed`
+  const what = `${service.name} is ${isAdopted ? 'adopted' : 'installed'}`
+  const adoption = isAdopted ? '; hermes-svc keeps its unit and adds its own restart policy' : ''
   const isUp = desired === 'running' && !staysDown
-  const state = isUp ? ' and running' : seen.manager.installed === 'no' ? ', and stopped' : ', and stopped as before'
+  const state = isUp ? ' and running' : seen.manager.installed === 'no' ? ' and stopped' : ' and stopped as before'
   return {
     title: `install ${service.name} (${manager.title})`,
     steps,
@@ -111,9 +112,9 @@ export async function planInstall(target: Target, request: InstallRequest): Prom
     runs: isUp,
     undone: afterUndo(target, seen.manager.installed !== 'no', settings.command),
     outcome:
-      (steps.length === 0 ? `${service.name} is already up to date; nothing was changed` : what + state) +
-      (isPutOff ? '; what has changed takes effect at the next restart' : '') +
-      kept.map((file) => `; ${file.path} was edited by hand and is kept (--force replaces it)`).join(''),
+      (steps.length === 0 ? `${service.name} is already up to date; nothing was changed` : what + state + adoption) +
+      (isPutOff ? '; the changes take effect at the next restart' : '') +
+      kept.map((file) => `; kept ${file.path}, which was edited by hand (--force replaces it)`).join(''),
   }
 }
 
@@ -124,9 +125,9 @@ function afterUndo(target: Target, wasInstalled: boolean, command: readonly stri
   return {
     what: wasInstalled ? 'the service is as it was before' : 'nothing is left of the installation',
     next: [
-      `${typed(UpstreamCommand.run)}   # shows here what keeps it from running`,
-      `${typed(UpstreamCommand.chats)}   # if it is how it is set up`,
-      `${ownCommand(target, 'install')}   # again, once that is mended`,
+      `${typed(UpstreamCommand.run)}   # shows in this terminal why the gateway does not run`,
+      `${typed(UpstreamCommand.chats)}   # if its setup is the reason`,
+      `${ownCommand(target, 'install')}   # after you have fixed it`,
     ],
   }
 }
@@ -159,7 +160,7 @@ function requireNotServed(target: Target): void {
   const server = servedBy(target)
   if (server === undefined) return
   const {name} = target.service.profile
-  throw usageError(`--profile ${name}: this profile is served by the gateway of profile ${server}; it needs no service of its own`)
+  throw usageError(`--profile ${name}: the gateway of profile ${server} serves this profile, which needs no service of its own`)
 }
 
 /** Two services on one home fight over it. */
@@ -172,7 +173,7 @@ function requireOnlyOneScope(target: Target): void {
     if (!other.observer.isOnDisk(same)) return
     const owner = other.placement.defaultAccount(service.profile.name)
     if (owner && owner.uid !== service.account.uid) return
-    throw new ServiceError(`${same.name} is already installed in ${other.title}; two services on one home would fight over it`, {
+    throw new ServiceError(`${same.name} is already installed in ${other.title}. Two services with one home would fight over it`, {
       code: 'duplicate-service',
       exitStatus: ExitStatus.failed,
       next: [`hermes-svc uninstall --scope ${other.scope}${other.scope === 'system' ? '   # with sudo' : ''}`],

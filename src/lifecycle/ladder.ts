@@ -79,7 +79,7 @@ export function ladder(target: Target, gateway: GatewayProcess, options: LadderO
   }
   const kill: SignalStep = {
     ...end,
-    why: `kill ${which}${isWedged ? ', which answers nothing' : ''} (SIGKILL)`,
+    why: `kill ${which}${isWedged ? ', which does not answer' : ''} (SIGKILL)`,
     signal: 'SIGKILL',
     waitMs: times.killMs,
     deadlineMs: Infinity,
@@ -94,7 +94,7 @@ export function endSteps({host, service}: Target, {pid, startTime, argv}: Proces
   const process = {pid, startTime}
   const which = `pid ${pid} (${programOf(argv)})`
   const rung = {kind: 'signal', process, as: service.account, waitMs: COMPANION_MS} as const
-  const failure = () => new ServiceError(`pid ${pid} is still there after SIGKILL`, {...NOT_ENDED, next: [whatHolds(host, pid)]})
+  const failure = () => new ServiceError(`pid ${pid} still exists after SIGKILL`, {...NOT_ENDED, next: [whatHolds(host, pid)]})
   return [
     {...rung, why: `end ${which}`, signal: 'SIGTERM'},
     {...rung, why: `kill ${which}`, signal: 'SIGKILL', survived: failure, onlyIf: notEnded(process)},
@@ -108,7 +108,7 @@ export function programOf(argv: readonly string[]): string | undefined {
 
 /** A rung is for what the ones before it have not ended. */
 function notEnded({pid}: GatewayProcess): Condition {
-  return {when: 'it is still there', holds: (before) => lastSignal(before, pid)?.came !== true}
+  return {when: 'the process still exists', holds: (before) => lastSignal(before, pid)?.came !== true}
 }
 
 /** True if a gateway was asked to restart, and has ended for that. */
@@ -127,12 +127,12 @@ const NOT_ENDED = {code: 'not-ended', exitStatus: ExitStatus.failed} as const
 /** What is left to say of a gateway that is not done with its work when the time is up: it is not killed for that. */
 function outOfTime(target: Target, {pid, evidence}: Verdict): ServiceError {
   const work = workOf(target, target.service.profile.home)
-  const what = `The gateway (pid ${pid}) was asked to restart${work}, and did not end in time; it is left to it`
+  const what = `The gateway (pid ${pid}) was asked to restart${work}, but did not end in time. It keeps running until its work is done`
   return new ServiceError(what, {...NOT_ENDED, next: ['hermes-svc restart --force'], evidence})
 }
 
 /** What is left to say of a gateway that survived SIGKILL. */
 function survived({host}: Target, {pid, evidence}: Verdict): ServiceError {
-  const what = `The gateway (pid ${pid}) is still there after SIGKILL: the kernel holds it, usually in a stuck disk or network operation`
+  const what = `The gateway (pid ${pid}) still exists after SIGKILL: the kernel holds it, usually in a stuck disk or network operation`
   return new ServiceError(what, {...NOT_ENDED, next: [`${whatHolds(host, pid ?? 0)}; only a reboot may end it`], evidence})
 }

@@ -63,7 +63,7 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
     return {
       title: `restart ${service.name}`,
       steps: [],
-      outcome: `${service.name} was stopped on purpose, and stays so; nothing was changed`,
+      outcome: `${service.name} was stopped on purpose and stays stopped; nothing was changed`,
     }
   }
   const warnings = await requireGoodOutlook(target, seen, {evenBroken, anyway: ownCommand(target, 'restart --force')})
@@ -86,14 +86,14 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
   const title = `restart ${service.name}`
   if (gateway && isInsideGateway(host, gateway.pid)) {
     requireManaged(target, seen, 'restart')
-    const why = `ask the gateway (pid ${gateway.pid}), which runs this command, to restart once its work is done`
+    const why = `ask the gateway (pid ${gateway.pid}), which runs this command, to restart after its work`
     const {home} = service.profile
     return {
       title,
       warnings,
       steps: [...head, {kind: 'signal', why, as: service.account, process: gateway, home, signal: GatewaySignal.restart, waitMs: 0}],
       lasts: true,
-      outcome: `${service.name} was asked to restart; as this command runs inside it, that happens when the present turn is over`,
+      outcome: `${service.name} was asked to restart. This command runs inside the gateway, so it restarts at the end of this turn`,
     }
   }
   const rungs = gateway ? ladder(target, gateway, {verdict: seen.verdict, times, force: options.force, deadlineMs}) : []
@@ -105,7 +105,7 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
       ...head,
       ...committing([...rungs, ...comeBack(target, seen, {gateway, rungs, force: options.force, deadlineMs})]),
       ...inPhase(
-        'End what the former gateway has left running',
+        'End the processes that the former gateway left running',
         companions.flatMap((process) => endSteps(target, process)).map((step) => ({...step, mayFail: true})),
       ),
       ...inPhase(Phase.restart, restartIsDoneIfDue(target)),
@@ -136,9 +136,9 @@ function comeBack(target: Target, seen: Observation, {gateway, rungs, force, dea
   const byManager: Step = {
     kind: 'wait-until',
     phase: Phase.up,
-    why: `wait until ${manager.title} has started it again by itself`,
+    why: `wait until ${manager.title} has started the gateway again`,
     limitMs: START_MS,
-    onlyIf: {when: 'it has ended because it was asked to', holds: (before) => isManagers && hasEndedAsked(before, gateway)},
+    onlyIf: {when: 'the gateway has ended because of the request', holds: (before) => isManagers && hasEndedAsked(before, gateway)},
     until: async (progress) => {
       try {
         await up(progress)
@@ -150,7 +150,7 @@ function comeBack(target: Target, seen: Observation, {gateway, rungs, force, dea
     },
   }
   const isBack = (before: readonly AppliedStep[]) => before.some(({step, came}) => step === byManager && came === true)
-  const notBack = {when: 'it is not back by then', holds: (before: readonly AppliedStep[]) => !isBack(before)}
+  const notBack = {when: 'the gateway is not back by then', holds: (before: readonly AppliedStep[]) => !isBack(before)}
   // One that is about to come would sleep twice as long if it were started once more.
   const isHeldBack = seen.brake !== undefined && !force && !seen.manager.needsReload
   const restart = plannedAnew(
@@ -161,7 +161,7 @@ function comeBack(target: Target, seen: Observation, {gateway, rungs, force, dea
   const forget: Step = {
     kind: 'remove-file',
     phase: Phase.restart,
-    why: 'forget how often it was started',
+    why: "reset the gateway's own count of starts",
     path: startsFile(service.profile.home),
     forGood: true,
     as: service.account,
@@ -174,7 +174,7 @@ function comeBack(target: Target, seen: Observation, {gateway, rungs, force, dea
     {
       kind: 'wait-until',
       phase: Phase.up,
-      why: isHeldBack ? 'wait until its own brake lets it start' : 'wait until it runs under a new pid',
+      why: isHeldBack ? 'wait until the gateway ends its own start delay' : 'wait until the gateway runs under a new pid',
       limitMs: isHeldBack ? undefined : START_MS,
       ...(isManagers ? {onlyIf: notBack} : {}),
       until: async (progress) => (await up(progress)) !== undefined,

@@ -44,7 +44,7 @@ export async function requireAlone({host, userHost, profile}: Place): Promise<vo
     throw new ServiceError(`hermes-svc run (pid ${run.pid}) already keeps a gateway of ${profile.home} running`, {
       code: 'already-running',
       exitStatus: ExitStatus.failed,
-      next: ['hermes-svc status', `kill ${run.pid}   # ends it and its gateway; then run the same command again`],
+      next: ['hermes-svc status', `kill ${run.pid}   # ends that hermes-svc run and its gateway; then run the same command again`],
     })
   }
   const seen = await proveHome({host, userHost}, profile.home, 0)

@@ -54,7 +54,7 @@ export async function planStop(target: Target, options: StopOptions): Promise<Pl
       title,
       steps: [...intent, ...disable, ...inPhase(Phase.stop, manager.control.stop(service))],
       lasts: true,
-      outcome: `${manager.title} was told to stop ${service.name}, which also ends this command: it runs inside`,
+      outcome: `${manager.title} was told to stop ${service.name}. That also ends this command, which runs inside the gateway`,
     }
   }
   const steps = [
@@ -69,8 +69,9 @@ export async function planStop(target: Target, options: StopOptions): Promise<Pl
     ...(isDown ? {} : {verifyPhase: Phase.down, verify: (progress) => seeItGone(target, {...options, desired}, progress)}),
     lasts: true,
     outcome: () => {
-      const what = `${service.name} is stopped${howLong(seen, options)}`
-      return steps.length === 0 ? `${what} already; nothing was changed` : what + companionsText(target, companions)
+      const isDone = steps.length === 0
+      const what = `${service.name} is ${isDone ? 'already ' : ''}stopped${howLong(seen, options)}`
+      return isDone ? `${what}; nothing was changed` : what + companionsText(target, companions)
     },
   }
 }
@@ -88,7 +89,7 @@ function lastingIntent({desired, manager}: Observation): DesiredState | undefine
 
 function howLong({manager}: Observation, {untilBoot}: StopOptions): string {
   if (!untilBoot) return ''
-  return manager.enabled === false ? ', and not enabled, so the next boot leaves it so' : ' until the next boot'
+  return manager.enabled === false ? ' and not enabled, so it stays stopped after the next boot' : ' until the next boot'
 }
 
 async function seeItGone(

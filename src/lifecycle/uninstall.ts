@@ -39,7 +39,7 @@ export async function planUninstall(target: Target, options: {timeoutMs: number}
       const {timeoutMs} = options
       const gone: Step = {
         kind: 'wait-until',
-        why: 'wait until the gateway is gone',
+        why: 'wait until the gateway has ended',
         limitMs: timeoutMs,
         until: async (progress) => (await waitUntilDown(target, {timeoutMs, progress})) !== undefined,
       }
@@ -76,6 +76,6 @@ export async function planUninstall(target: Target, options: {timeoutMs: number}
         ? `${service.name} is not installed; nothing was changed`
         : isOurs
           ? `${service.name} is uninstalled; its home ${service.profile.home} is kept`
-          : `Our additions to ${service.name} are taken away; the unit itself is another tool's and stays`,
+          : `The additions of hermes-svc to ${service.name} are removed; the unit itself belongs to another tool and stays`,
   }
 }

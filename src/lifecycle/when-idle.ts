@@ -58,7 +58,7 @@ export async function untilIdle(target: Target, {limitMs, progress}: IdleOptions
   const look = async (): Promise<Quiet | undefined> => {
     if (!isStillThere(target, gateway)) throw ended(target, gateway)
     const state = saidBy(target, gateway)
-    if (!state) throw cannotTell(target, gateway.pid, `${HomeFile.state} does not mention it`)
+    if (!state) throw cannotTell(target, gateway.pid, `${HomeFile.state} does not describe this gateway`)
     const nowMs = host.monotonicMs()
     const units = state.activeAgents
     if (said?.units !== units) said = {units, sinceMs: nowMs}

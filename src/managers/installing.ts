@@ -5,7 +5,7 @@ import type {Installer, Manager} from './manager.js'
 export function installerOf({installer, title}: Pick<Manager, 'installer' | 'title'>): Installer {
   if (installer) return installer
   throw new ServiceError(
-    `hermes-svc cannot install a service in ${title}, which keeps a gateway running in the foreground only as long as it runs itself`,
+    `${title} cannot have an installed service: it keeps a gateway running in the foreground only while it runs itself`,
     {
       code: 'no-manager',
       exitStatus: ExitStatus.cannotTell,

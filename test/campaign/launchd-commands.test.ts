@@ -141,7 +141,7 @@ describeOnLaunchd('commands, under launchd', (there) => {
       await service.sh('sed -i "s/<string>Interactive</<string>Background</" "$1"', [service.plist], service.actor)
       const edited = await there().machine.readText(service.plist)
       const kept = await service.must('install', ['--env', 'NEW=1'])
-      expect(kept.stdout).toContain(`${service.plist} was edited by hand and is kept (--force replaces it)`)
+      expect(kept.stdout).toContain(`kept ${service.plist}, which was edited by hand (--force replaces it)`)
       for (const command of ['restart', 'stop', 'start']) await service.must(command)
       expect(await there().machine.readText(service.plist)).toBe(edited)
       await service.must('install', ['--force'])

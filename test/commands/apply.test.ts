@@ -145,7 +145,7 @@ describe('apply', () => {
     const stopped = one('state: stopped')
     expect((await applied(machine, stopped)).first).toMatchObject({
       acts: ['install'],
-      outcome: 'hermes-gateway.service is installed, and stopped',
+      outcome: 'hermes-gateway.service is installed and stopped',
     })
     expect(machine.shown).toMatchObject({ActiveState: 'inactive'})
     expect(machine.verbs.filter((verb) => /start|enable/.test(verb))).toEqual([])
@@ -154,7 +154,7 @@ describe('apply', () => {
     expect(machine.shown).toMatchObject({ActiveState: 'active', UnitFileState: 'enabled'})
     expect((await applied(machine, one('state: stopped', 'restart-delay: 2s'))).first).toMatchObject({
       acts: ['stop', 'change'],
-      outcome: 'hermes-gateway.service is stopped; hermes-gateway.service is installed, and stopped as before',
+      outcome: 'hermes-gateway.service is stopped; hermes-gateway.service is installed and stopped as before',
     })
     expect(machine.shown).toMatchObject({ActiveState: 'inactive', UnitFileState: 'disabled'})
     expect((await applied(machine, one('state: stopped', 'restart-delay: 2s'))).first.acts).toEqual([])

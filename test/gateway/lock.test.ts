@@ -111,7 +111,7 @@ describe('readLock', () => {
     const files = {[LOCK]: '', '/proc/self/mountinfo': ''}
     expect(readLock(machine(flock(700), [{pid: 700, uid: 1001}], files), HOME, [])).toEqual({
       kind: 'unreadable',
-      why: expect.stringContaining('process 700 holds a lock on a file of the same number') as string,
+      why: expect.stringContaining('process 700 holds a lock on a file with the same inode number') as string,
     })
     expect(readLock(machine(flock(700), [{pid: 700, uid: 0, argv: ['cron']}], files), HOME, [])).toEqual({kind: 'free'})
     expect(readLock(machine(flock(700), [{pid: 700, open}], files), HOME, [])).toEqual({kind: 'held', pid: 700, unlinked: false})

@@ -261,7 +261,7 @@ function existingServices(machine: () => Machine, scope: Scope): void {
     expect(await service.status()).toMatchObject({exit: 0, installed: 'foreign', actual: 'running', pid})
 
     const installed = await service.must('install')
-    expect(installed.stdout).toContain('is adopted: its own unit is kept, our policy is added')
+    expect(installed.stdout).toMatch(/ is adopted and \w+; hermes-svc keeps its unit and adds its own restart policy/)
     expect(await machine().readText(service.unitFile)).toBe(text)
     expect(await service.mainPid()).toBe(pid)
     expect(await service.status()).toMatchObject({exit: 0, installed: 'adopted', desired: 'running', enabled: true, pid})
@@ -278,7 +278,7 @@ function existingServices(machine: () => Machine, scope: Scope): void {
     const newPid = await service.mainPid()
 
     const uninstalled = await service.must('uninstall')
-    expect(uninstalled.stdout).toContain("the unit itself is another tool's and stays")
+    expect(uninstalled.stdout).toContain('the unit itself belongs to another tool and stays')
     expect(await service.mainPid()).toBe(newPid)
     expect(await identity()).toBe(before)
     expect(await service.show('RestartUSec', 'DropInPaths', 'UnitFileState')).toEqual(['5s', '', 'enabled'])
@@ -391,7 +391,7 @@ function existingServices(machine: () => Machine, scope: Scope): void {
     expect([diff.code, diff.json<Drift>().files.map((file) => file.path)]).toEqual([1, [service.dropIn, service.unitFile]])
     const install = await service.must('install')
     for (const file of [service.unitFile, service.dropIn]) {
-      expect(install.stdout).toContain(`${file} was edited by hand and is kept (--force replaces it)`)
+      expect(install.stdout).toContain(`kept ${file}, which was edited by hand (--force replaces it)`)
       expect(await machine().readText(file)).toContain('# by hand')
     }
     expect((await service.must('install', ['--json'])).json()).toMatchObject({changed: false})

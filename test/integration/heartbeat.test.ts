@@ -226,7 +226,7 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
     expect(await heartbeat.show(timer, 'UnitFileState', 'ActiveState')).toEqual(['enabled', 'active'])
     await service.sh('echo >"$1"', [entry])
     await service.sh('sed -i s/TimeoutStartSec=60/TimeoutStartSec=61/ "$1"', [`${service.units}/${tick}`])
-    expect((await service.must('install')).stdout).toContain(`${service.units}/${tick} was edited by hand and is kept`)
+    expect((await service.must('install')).stdout).toContain(`kept ${service.units}/${tick}, which was edited by hand`)
     expect(await machine().readText(entry)).toBe(await machine().readText(`${MACHINE_PACKAGE}/dist/heartbeat.cjs`))
     expect(await machine().readText(`${service.units}/${tick}`)).toContain('TimeoutStartSec=61')
     await service.must('install', ['--force'])

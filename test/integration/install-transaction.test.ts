@@ -114,7 +114,7 @@ function transactions(machine: () => Machine, scope: Scope): void {
         const error = failed(await service.run('install', ['--json', ...flags]), 'not-running')
         expect(error.message).toMatch(message)
         expect(error.message).toMatch(/; nothing is left of the installation$/)
-        expect(error.next[0]).toMatch(/ gateway run {3}# shows here what keeps it from running$/)
+        expect(error.next[0]).toMatch(/ gateway run {3}# shows in this terminal why the gateway does not run$/)
         // What it said itself stands before what its manager made of it.
         expect(error.evidence.join('\n')).toContain(logLine)
         const [own, ofManager] = [

@@ -230,11 +230,11 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     expect(said.reinstall).toMatch(/^ +\+.*"first-ms=3000"/m)
     expect(said.start).toMatch(/\$ systemctl .*enable .*\.service/)
     expect(said.stop).toMatch(/\$ systemctl .*disable .*\.service/)
-    const kill = / Kill the gateway \(pid \d+\) \(SIGKILL\)\n +only if it is still there\n +waits at most 5 s for its end\n/
+    const kill = / Kill the gateway \(pid \d+\) \(SIGKILL\)\n +only if the process still exists\n +waits at most 5 s for its end\n/
     expect(said.restart).toMatch(/ Ask the gateway \(pid \d+\) to finish its work \(SIGUSR1\)\n +waits at most \d+ s for its end, 30 s if/)
     expect(said.restart).toMatch(kill)
     expect(said.restart).toMatch(
-      /only if it has ended because it was asked to\n +at most 90 s\n(.*\n)+ +only if it is not back by then\n +\$ systemctl .*restart/,
+      /only if the gateway has ended because of the request\n +at most 90 s\n(.*\n)+ +only if the gateway is not back by then\n +\$ systemctl .*restart/,
     )
     expect(said['restart by force']).toMatch(/ Stop the gateway \(pid \d+\) \(SIGTERM\)\n +waits at most 10 s for its end\n/)
     expect(said['restart by force']).toMatch(kill)

@@ -101,9 +101,9 @@ describe('a first install', () => {
       evidence: [LOG_LINE],
       // Not doctor, which would say that nothing is installed.
       next: [
-        'hermes gateway run   # shows here what keeps it from running',
-        'hermes gateway setup   # if it is how it is set up',
-        'hermes-svc install   # again, once that is mended',
+        'hermes gateway run   # shows in this terminal why the gateway does not run',
+        'hermes gateway setup   # if its setup is the reason',
+        'hermes-svc install   # after you have fixed it',
       ],
       leftovers: [],
     })
@@ -279,7 +279,7 @@ describe('a later install', () => {
     const machine = new FakeSystemd()
     await install(machine)
     machine.host.put(machine.unit, `${files(machine)[machine.unit]}# mine\n`)
-    expect(await install(machine)).toContain(`${machine.unit} was edited by hand and is kept`)
+    expect(await install(machine)).toContain(`kept ${machine.unit}, which was edited by hand`)
     expect(files(machine)[machine.unit]).toContain('# mine')
     await install(machine, {force: true})
     expect(files(machine)[machine.unit]).not.toContain('# mine')
@@ -291,7 +291,7 @@ describe('a unit that another tool wrote', () => {
     const machine = new FakeSystemd()
     machine.addUnit(UNIT)
     machine.comesUp()
-    expect(await install(machine)).toContain('is adopted: its own unit is kept')
+    expect(await install(machine)).toContain('is adopted and running; hermes-svc keeps its unit and adds its own restart policy')
     expect(files(machine)[machine.unit]).toBe(UNIT)
     expect(files(machine)[`${machine.unit}.d/10-hermes-svc.conf`]).toContain('RestartSec=1s')
     expect(machine.verbs).not.toContain('restart --no-block')
@@ -363,7 +363,7 @@ describe('an install is refused, before anything is written,', () => {
     const machine = new FakeSystemd({[`${HOME}/gateway_state.json`]: '{"served_profiles":["work"]}'}, serviceOf('work'))
     expect(await refused(machine)).toMatchObject({
       exitStatus: 2,
-      message: expect.stringContaining('is served by the gateway of profile default') as string,
+      message: expect.stringContaining('the gateway of profile default serves this profile') as string,
     })
   })
 

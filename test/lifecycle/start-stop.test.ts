@@ -325,14 +325,14 @@ describe('stop', () => {
       await stop(machine, true)
       const plan = await planStop(machine.target, {timeoutMs, untilBoot: true, force: false, wedgeWindowMs: 5000})
       expect(plan.steps).toEqual([])
-      expect(outcomeOf(plan)).toBe('hermes-gateway.service is stopped until the next boot already; nothing was changed')
+      expect(outcomeOf(plan)).toBe('hermes-gateway.service is already stopped until the next boot; nothing was changed')
     })
 
     it.each(['recorded', 'not recorded'])('does not bring back what is stopped for good, %s', async (kind) => {
       const machine = machineWith(kind === 'recorded' ? 'stopped' : undefined)
       machine.shown.UnitFileState = 'disabled'
       machine.comesUp()
-      expect(await stop(machine, true)).toBe('hermes-gateway.service is stopped, and not enabled, so the next boot leaves it so')
+      expect(await stop(machine, true)).toBe('hermes-gateway.service is stopped and not enabled, so it stays stopped after the next boot')
       expect(machine.shown.UnitFileState).toBe('disabled')
       expect(desiredOf(machine)).toBe(kind === 'recorded' ? 'stopped' : undefined)
     })
@@ -390,7 +390,7 @@ describe('stop', () => {
   it('does nothing to a service that is stopped', async () => {
     const machine = machineWith('stopped')
     machine.shown.UnitFileState = 'disabled'
-    expect(await stop(machine)).toContain('is stopped already; nothing was changed')
+    expect(await stop(machine)).toContain('is already stopped; nothing was changed')
     expect(machine.verbs).toEqual([])
   })
 
@@ -474,7 +474,7 @@ describe('the rungs of a restart', () => {
       if (step.kind === 'signal') return [step.signal, step.waitMs, step.onlyIf?.when]
       return [step.kind, step.kind === 'wait-until' ? step.limitMs : undefined, step.onlyIf?.when]
     })
-  const KILL = ['SIGKILL', 5000, 'it is still there']
+  const KILL = ['SIGKILL', 5000, 'the process still exists']
   const START = ['shared', undefined, undefined]
   const UP = ['wait-until', 90_000, undefined]
 
@@ -485,11 +485,11 @@ describe('the rungs of a restart', () => {
       false,
       [
         ['SIGUSR1', 1_995_000, undefined],
-        ['SIGTERM', 10_000, 'it is still there'],
+        ['SIGTERM', 10_000, 'the process still exists'],
         KILL,
-        ['wait-until', 90_000, 'it has ended because it was asked to'],
-        ['shared', undefined, 'it is not back by then'],
-        ['wait-until', 90_000, 'it is not back by then'],
+        ['wait-until', 90_000, 'the gateway has ended because of the request'],
+        ['shared', undefined, 'the gateway is not back by then'],
+        ['wait-until', 90_000, 'the gateway is not back by then'],
       ],
     ],
     [
@@ -538,8 +538,8 @@ describe('the rungs of a restart', () => {
       [`ask the gateway (pid ${pid}) to finish its work (SIGUSR1)`, true, true],
       [`stop the gateway (pid ${pid}) (SIGTERM)`, false, undefined],
       [`kill the gateway (pid ${pid}) (SIGKILL)`, false, undefined],
-      ['wait until systemd (user) has started it again by itself', false, true],
-      ['wait until it runs under a new pid', false, undefined],
+      ['wait until systemd (user) has started the gateway again', false, true],
+      ['wait until the gateway runs under a new pid', false, undefined],
     ])
   })
 
@@ -592,7 +592,7 @@ describe('restart', () => {
       // Four more: it sleeps for 300 s at most.
       machine.host.put(LEDGER, Array.from({length: 11}, (_, index) => `${nowSec - 10 + index}\n`).join(''))
       const plan = await planRestart(machine.target, {timeoutMs: undefined, force: false, wedgeWindowMs: 5000, times: {}})
-      expect(plan.steps.map((step) => step.why)).toContain('wait until its own brake lets it start')
+      expect(plan.steps.map((step) => step.why)).toContain('wait until the gateway ends its own start delay')
       expect(await run(machine, plan)).toBe('hermes-gateway.service is running under a new pid')
       expect(machine.verbs).toEqual([])
     })
@@ -943,7 +943,7 @@ describe('uninstall', () => {
     machine.host.put(`${machine.unit}.d/10-hermes-svc.conf`, '# Written by hermes-svc\n')
     machine.host.put(`${machine.unit}.d/mine.conf`, '[Service]\n')
     machine.comesUp()
-    expect(await uninstall(machine)).toContain("the unit itself is another tool's and stays")
+    expect(await uninstall(machine)).toContain('the unit itself belongs to another tool and stays')
     expect(machine.shown.ActiveState).toBe('active')
     expect(Object.keys(machine.host.texts())).toEqual(expect.arrayContaining([machine.unit, `${machine.unit}.d/mine.conf`]))
     expect(machine.host.stat(`${machine.unit}.d/10-hermes-svc.conf`)).toBeUndefined()

@@ -86,7 +86,7 @@ describe('planText', () => {
       {kind: 'wait-until', why: 'wait for it', limitMs: 1500, until: () => Promise.resolve(true)},
       {kind: 'wait-until', why: 'wait for its brake', limitMs: undefined, until: () => Promise.resolve(true)},
       {kind: 'empty-folder', why: 'forget', path: '/h/d', names: ['a']},
-      {...plannedAnew('restart it', () => [RUN]), onlyIf: {when: 'it is not back by then', holds: () => true}},
+      {...plannedAnew('restart it', () => [RUN]), onlyIf: {when: 'the gateway is not back by then', holds: () => true}},
     ]
     expect(await planText(host(), plan(steps))).toEqual([
       'Would install x:',
@@ -98,7 +98,7 @@ describe('planText', () => {
       ...['  Wait for it', '      at most 1.5 s'],
       '  Wait for its brake',
       '  Forget',
-      ...['  Start the gateway', '      only if it is not back by then', '      $ systemctl start x'],
+      ...['  Start the gateway', '      only if the gateway is not back by then', '      $ systemctl start x'],
     ])
     expect(await planJson(host(), plan(steps))).toMatchObject({
       steps: [
@@ -110,7 +110,7 @@ describe('planText', () => {
         {kind: 'wait-until', limitMs: 1500},
         {kind: 'wait-until', limitMs: null},
         {kind: 'empty-folder', path: '/h/d', names: ['a']},
-        {kind: 'run', when: 'it is not back by then', argv: ['systemctl', 'start', 'x']},
+        {kind: 'run', when: 'the gateway is not back by then', argv: ['systemctl', 'start', 'x']},
       ],
     })
     const document = {schemaVersion: 1, ok: true, service: 's', profile: 'p', dryRun: true, changed: false}

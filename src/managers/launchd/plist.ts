@@ -15,7 +15,8 @@ export type PlistView = Readonly<Record<string, string | number | readonly strin
 export const DEFINITION_VARIABLE = 'HERMES_SVC_DEFINITION'
 
 const OWN_MARK = '<!-- Written by hermes-svc.'
-const CHECKSUM = /^<!-- Checksum: ([0-9a-f]{16}) \(an edit by hand is told by it, and kept\) -->\n/m
+/** The words after the checksum differ between versions. */
+const CHECKSUM = /^<!-- Checksum: ([0-9a-f]{16}) \([^()\n]*\) -->\n/m
 
 /** Why a text cannot be in a property list; undefined if it can. XML 1.0 has no way to write most control characters (section 2.2, Char). */
 export function refusedPlistText(value: string): string | undefined {
@@ -62,13 +63,16 @@ export function isOwn(text: string): boolean {
 
 /** True for one that we wrote and somebody changed by hand. */
 export function isEdited(text: string): boolean {
-  return isOwn(text) && stamped(text) !== text
+  return isOwn(text) && CHECKSUM.exec(stamped(text))?.[1] !== CHECKSUM.exec(text)?.[1]
 }
 
 /** Puts a checksum of the text into a comment after our mark, in place of one that is there. */
 function stamped(text: string): string {
   const bare = text.replace(CHECKSUM, '')
-  return bare.replace(OWN_MARK, () => `<!-- Checksum: ${checksum(bare)} (an edit by hand is told by it, and kept) -->\n${OWN_MARK}`)
+  return bare.replace(
+    OWN_MARK,
+    () => `<!-- Checksum: ${checksum(bare)} (it shows hermes-svc edits by hand, which it keeps) -->\n${OWN_MARK}`,
+  )
 }
 
 function checksum(text: string): string {

@@ -64,7 +64,12 @@ export function isOwn(text: string): boolean {
 
 /** True for a file that we wrote and somebody changed by hand: its second line no longer fits the rest. */
 export function isEdited(text: string): boolean {
-  return isOwn(text) && stamped(text) !== text
+  return isOwn(text) && sumOf(stamped(text)) !== sumOf(text)
+}
+
+/** The checksum in a text's second line, whatever words follow it: they differ between versions. */
+function sumOf(text: string): string | undefined {
+  return new RegExp(`^${CHECKSUM_MARK}(\\S+)`).exec(text.split('\n')[1] ?? '')?.[1]
 }
 
 /** Puts a checksum of the text into its second line, in place of one that is there. */
@@ -72,7 +77,7 @@ export function stamped(text: string): string {
   const [first = '', ...rest] = text.split('\n')
   const body = rest.filter((line, index) => index > 0 || !line.startsWith(CHECKSUM_MARK))
   const sum = checksum([first, ...body].join('\n'))
-  return [first, `${CHECKSUM_MARK}${sum} (an edit by hand is told by it, and kept)`, ...body].join('\n')
+  return [first, `${CHECKSUM_MARK}${sum} (it shows hermes-svc edits by hand, which it keeps)`, ...body].join('\n')
 }
 
 /**

@@ -84,6 +84,6 @@ describe('the fix', () => {
   })
 
   it('fails where one survives', async () => {
-    await expect(cure(left(), check)).rejects.toThrow(/pid 700 is still there after SIGKILL/)
+    await expect(cure(left(), check)).rejects.toThrow(/pid 700 still exists after SIGKILL/)
   })
 })

@@ -132,6 +132,8 @@ describe('a property list', () => {
     expect(isEdited(rendered.replace('<integer>63</integer>', '<integer>18</integer>'))).toBe(true)
     expect(isEdited(`${rendered}<!-- mine -->\n`)).toBe(true)
     expect(isEdited(rendered.replace(/^<!-- Checksum.*\n/m, ''))).toBe(true)
+    // Another version has other words there.
+    expect(isEdited(rendered.replace(/^(<!-- Checksum: \S+) .*$/m, '$1 (other words) -->'))).toBe(false)
     expect(isOwn(rendered.replaceAll(/<!--.*-->\n/g, ''))).toBe(false)
   })
 

@@ -284,6 +284,8 @@ describe('an edit by hand', () => {
     expect(checksum).toContain('Checksum')
     expect(isEdited(`${text}${checksum}\n`)).toBe(true)
     expect(isEdited(text.replace(`${checksum}\n`, ''))).toBe(true)
+    // Another version has other words there.
+    expect(isEdited(text.replace(/^(# Checksum: \S+) .*$/m, '$1 (other words)'))).toBe(false)
   })
 
   it('makes nothing ours that another tool wrote', () => {
