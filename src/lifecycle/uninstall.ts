@@ -46,12 +46,8 @@ export async function planUninstall(target: Target, options: {timeoutMs: number}
       const end = [...manager.control.stop(service), ...endOthers(target, seen, {timeoutMs, force: false}), gone]
       steps.push(...inPhase(Phase.stop, end))
     }
-    // A unit that failed would stay known to the manager without its file.
-    const quiet = [...(seen.manager.enabled ? manager.control.disable(service) : []), ...manager.control.settle(service)]
-    steps.push(...inPhase(Phase.disable, quiet))
+    if (seen.manager.enabled) steps.push(...inPhase(Phase.disable, manager.control.disable(service)))
   }
-  // They hold what is secret of the configuration.
-  if (isInstalled) steps.push(...inPhase(Phase.remove(manager), forgetLastGood(target)))
   const {settings: former} = seen.manager
   const tick = (await manager.tick.heartbeat(service, undefined)).steps
   const own = files.filter((step) => !last.includes(step))
@@ -59,7 +55,13 @@ export async function planUninstall(target: Target, options: {timeoutMs: number}
   // Others may come and go meanwhile: who wants what is asked under one lock with the removal of the record of what this one wanted.
   const shared = [
     ...inPhase(Phase.noHeartbeat, [sharedTick(target, tick, {settings: undefined, former})]),
-    ...inPhase(remove, [...own, ...reload, takeBackShared(target, seen.manager), ...last]),
+    ...inPhase(remove, [
+      // A unit that failed would stay known to the manager without its file.
+      ...(isOurs && isInstalled ? manager.control.settle(service) : []),
+      // They hold what is secret of the configuration.
+      ...(isInstalled ? forgetLastGood(target) : []),
+      ...[...own, ...reload, takeBackShared(target, seen.manager), ...last],
+    ]),
   ]
   if (singleSteps(shared).length > 0) steps.push(...under(sharedLock(target), shared))
   if (userHost.lstat(record)) {

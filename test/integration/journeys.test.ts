@@ -158,6 +158,7 @@ for (const who of ['a user', 'root'] as const) {
       })
     },
     {
+      versions: who === 'a user' ? ['host', '257'] : ['host'],
       binds: [
         {source: packed.folder, target: '/opt/packed'},
         {source: STAND_IN, target: '/opt/stand-in'},
