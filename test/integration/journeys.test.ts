@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import {afterAll, beforeAll, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
-import type {Machine} from '../../src/smoke/machine.js'
+import {type Machine, MACHINE_NODE} from '../../src/smoke/machine.js'
 import {PACKAGE_ROOT} from '../support/built.js'
 import {describeOnSystemd, waitFor} from '../support/machines.js'
 import {packPackage} from '../support/packed.js'
@@ -29,7 +29,7 @@ interface Outcome {
 const OUTCOMES: Readonly<Record<string, Outcome>> = {
   'sudo npm install -g ./hermes-svc-*.tgz': {says: /^\s*added 1 package in /},
   'hermes-svc install': {says: /^hermes-gateway\.service is (installed and running|already up to date; nothing was changed)$/m},
-  'hermes-svc status': {says: /^hermes-gateway is running and online [^]*\n {2}gateway +alive, pid \d+, up /},
+  'hermes-svc status': {says: /^hermes-gateway is running, as it should be, and online [^]*\n {2}gateway +alive, pid \d+, up /},
   'hermes-svc logs -f': {says: /gateway/i, goesOn: true},
   'hermes-svc restart': {says: /^hermes-gateway\.service is running under a new pid$/m},
   'hermes-svc stop': {says: /^hermes-gateway\.service is stopped$/m},
@@ -53,6 +53,12 @@ afterAll(() => fs.rmSync(packed.folder, {recursive: true, force: true}))
 
 /** Makes the machine one with node, npm that reaches no registry, and sudo for alice. */
 const PREPARE = `set -e
+if ! command -v npm >/dev/null; then
+  mkdir -p /usr/local/lib/node_modules
+  cp ${MACHINE_NODE} /usr/local/bin/node
+  cp -r /opt/npm /usr/local/lib/node_modules/npm
+  ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm
+fi
 rm -rf /root/.npmrc /root/.npm
 mkdir -p "$(npm prefix -g)/etc"
 printf 'offline=true\\naudit=false\\nfund=false\\nupdate-notifier=false\\n' >"$(npm prefix -g)/etc/npmrc"
@@ -60,6 +66,8 @@ echo 'alice ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/alice
 chmod 440 /etc/sudoers.d/alice
 ! command -v hermes-svc
 `
+/** For a machine that has none. */
+const NPM = path.join(fs.realpathSync(process.execPath), '../../lib/node_modules/npm')
 const STAND_IN = path.join(PACKAGE_ROOT, 'src/smoke/stand-in')
 
 for (const who of ['a user', 'root'] as const) {
@@ -162,6 +170,7 @@ for (const who of ['a user', 'root'] as const) {
       binds: [
         {source: packed.folder, target: '/opt/packed'},
         {source: STAND_IN, target: '/opt/stand-in'},
+        {source: NPM, target: '/opt/npm'},
       ],
     },
   )

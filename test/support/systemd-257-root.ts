@@ -5,7 +5,7 @@ import os from 'node:os'
 import path from 'node:path'
 
 const SUITE = 'trixie'
-const PACKAGES = ['systemd', 'systemd-sysv', 'dbus', 'libpam-systemd', 'dbus-user-session', 'python3', 'sudo', 'procps']
+const PACKAGES = ['systemd', 'systemd-sysv', 'dbus', 'libpam-systemd', 'dbus-user-session', 'python3', 'sudo', 'procps', 'polkitd']
 const BUILD_TIMEOUT_MS = 15 * 60_000
 
 /**
