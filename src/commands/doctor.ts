@@ -7,6 +7,7 @@ import type {Diagnosis} from '../doctor/examine.js'
 import {planCure} from '../doctor/fix.js'
 import {pageOf} from '../doctor/page.js'
 import {diagnosisReport, exitStatusOf} from '../doctor/summary.js'
+import {isSafeToFix} from '../doctor/finding.js'
 import {ExitStatus, type ServiceError, usageError} from '../errors.js'
 import {HostError} from '../host/host.js'
 import {DELIVERY_DEADLINE_MS} from '../notify/event.js'
@@ -135,7 +136,7 @@ If you name checks, only those run. A word that is not a check is the name of a 
     for (const target of targets) {
       let [diagnosis] = await this.diagnose([target], checks)
       for (const check of checks.filter(({hasFix}) => hasFix)) {
-        if (!diagnosis?.findings.some(({id, isSafe}) => id === check.id && isSafe)) continue
+        if (!diagnosis || !isSafeToFix(diagnosis.findings, check.id)) continue
         reports.push(await this.applyFix(diagnosis.scene.target, check))
         ;[diagnosis] = await this.diagnose([target], checks)
       }

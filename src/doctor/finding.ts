@@ -51,6 +51,15 @@ export interface Found {
 /** The worst first. */
 export const SEVERITIES: readonly Severity[] = ['error', 'warning', 'unknown', 'info']
 
+/**
+ * True if the fix of a check may be applied unasked: it cures all that the check has found at once, so each of its findings has to be safe. A finding that no
+ * fix cures does not count.
+ */
+export function isSafeToFix(findings: readonly Finding[], id: string): boolean {
+  const cured = findings.filter((finding) => finding.id === id && finding.isFixable)
+  return cured.length > 0 && cured.every(({isSafe}) => isSafe)
+}
+
 /** The findings without those that another one explains. What is less bad explains nothing away, and of two that explain each other one is left. */
 export function unexplained(findings: readonly Finding[]): Finding[] {
   const rank = ({severity}: Finding) => SEVERITIES.indexOf(severity)

@@ -1,3 +1,4 @@
+import {isSafeToFix} from '../doctor/finding.js'
 import type {TargetFlags} from '../observe/place.js'
 import type {DefinitionFlagValues} from './definition-flag-values.js'
 import type {Scope} from '../service/service.js'
@@ -164,8 +165,7 @@ function whatOf(findings: ServiceFound['findings'], id: string): string {
 
 /** The repairs that `--fix` means. */
 function chosenRepairs({findings, repairs}: Pick<ServiceFound, 'findings' | 'repairs'>, fix: readonly string[]): string[] {
-  const isSafe = (id: string) => findings.every((finding) => finding.id !== id || finding.isSafe)
-  return repairs.filter((id) => fix.includes(id) || fix.includes('all') || (fix.includes('safe') && isSafe(id)))
+  return repairs.filter((id) => fix.includes(id) || fix.includes('all') || (fix.includes('safe') && isSafeToFix(findings, id)))
 }
 
 function commandItem({keptCommand, gateways, root}: ServiceFound, flags: SetupFlags): Item {

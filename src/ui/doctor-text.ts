@@ -1,4 +1,4 @@
-import {type Finding, SEVERITIES, type Severity} from '../doctor/finding.js'
+import {type Finding, isSafeToFix, SEVERITIES, type Severity} from '../doctor/finding.js'
 import type {DiagnosisReport} from '../doctor/summary.js'
 import {NO_PAINT, type Paint} from './paint.js'
 import {table, wrapped} from '../text/layout.js'
@@ -37,7 +37,7 @@ export function doctorText(reports: readonly DiagnosisReport[], options: DoctorT
   const blocks = sorted.flatMap(({report, finding}) => ['', ...findingText(finding, several ? `${report.profile}: ` : '', options)])
   const sick = reports.filter(({findings}) => findings.length > 0)
   const head = sick.map((report) => `${report.service}: ${standing(report)}`).flatMap((line) => wrapped(line, width, INDENT))
-  const safe = sorted.some(({finding}) => finding.isSafe)
+  const safe = reports.some(({findings}) => findings.some(({id}) => isSafeToFix(findings, id)))
   return [
     ...cleanLines,
     ...head,
