@@ -139,7 +139,8 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
   it('tells by list, diff and render what status tells, and shows the domain', async () => {
     const service = await installedOnce()
     const {services} = (await service.must('list', ['--json'])).json<{services: ServiceReport[]}>()
-    const listed = services.find((report) => report.profile === service.profile)
+    const {memoryBytes, ...listed} = services.find((report) => report.profile === service.profile) ?? {}
+    expect(memoryBytes).toBeGreaterThan(0)
     // Of one service alone its journal is read.
     const {lastEnd, ...status} = await service.status()
     expect(lastEnd).toBeDefined()
