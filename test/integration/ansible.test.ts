@@ -194,7 +194,7 @@ describeUnless(reason, 'the role for Ansible, on a Debian 12 and a Debian 13 at 
     expect(changes(played)).toEqual([[], []])
     // Ansible breaks a warning into lines.
     const bare = (text: string) => text.replace(/\s+/g, '')
-    const warning = `hermes-gateway.service (ann, user): ${service.dropIn} was edited by hand. It is kept; force replaces it`
+    const warning = `hermes-gateway.service (ann, user): kept ${service.dropIn}, which was edited by hand (force replaces it)`
     expect(bare(played.output)).toContain(bare(warning))
     expect(await pids()).toEqual(before)
   })

@@ -191,7 +191,7 @@ describeUnless(noPromtool, 'the alerts for Prometheus', () => {
           exp_labels: {...labels, severity: 'critical'},
           exp_annotations: {
             summary: 'The Hermes gateway work of ann on box:9100 is down',
-            description: 'It should run, and has been down for 3 minutes. `hermes-svc doctor -p work` says why, and what to type.',
+            description: 'It should be running, but has been down for 3 minutes. `hermes-svc doctor -p work` says why, and what to type.',
           },
         },
       ],

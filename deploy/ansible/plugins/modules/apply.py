@@ -26,7 +26,7 @@ options:
   environment:
     description:
       - Variables that the document takes values from with C(fromEnv). Use it for secrets only.
-      - The values are on no command line. Ansible blanks each text that contains one of them in the result.
+      - No command line has the values. Ansible blanks each text of the result that contains one of them.
     type: dict
     default: {}
   program:
@@ -108,7 +108,7 @@ def error_text(error):
 def drift_text(drift):
     """What was changed by hand."""
     if drift.get('kind') == 'edited':
-        return '%s was edited by hand%s' % (drift['path'], '. It is kept; force replaces it' if drift.get('kept') else '')
+        return ('kept %s, which was edited by hand (force replaces it)' if drift.get('kept') else '%s was edited by hand') % drift['path']
     return '%s is %s by %s' % (drift.get('directive'), drift.get('merged') or 'empty', drift.get('setBy'))
 
 
