@@ -58,7 +58,7 @@ export default class Apply extends ServiceCommand<typeof Apply> {
   static override summary = 'Make the services of this machine match a document'
   static override description = `The document is YAML or JSON. Its schema is dist/schemas/machine.schema.json in the package.
 A setting that the document leaves out gets its default value. A variable that it leaves out is removed.
-The command changes one service after the other, in the same way as install, stop and uninstall. If one service fails, it stays as it was and the others go on.
+The command changes one service after the other, in the same way as install, stop and uninstall. If the change of a service fails, that service stays as it was, and the command goes on with the next one.
 The command shows files that were edited by hand, and keeps them unless you add --force. A second run changes nothing.
 Ends with 1 if a service does not match the document at the end.`
   static override examples = [
@@ -344,11 +344,11 @@ function titleOf({manager, service}: Target): string {
 
 function driftText(drift: Drift): string {
   if (drift.kind === 'overridden') {
-    return `${drift.directive} is ${drift.merged || '(empty)'} instead of ${drift.wanted}: ${drift.setBy ?? 'another file'} sets it, and stays`
+    return `${drift.directive} is ${drift.merged || '(empty)'} instead of ${drift.wanted}: ${drift.setBy ?? 'another file'} sets it, and hermes-svc does not change that`
   }
   return drift.isKept
-    ? `${drift.path} was edited by hand and is kept (--force replaces it)`
-    : `${drift.path} was edited by hand and is replaced`
+    ? `keeps ${drift.path}, which was edited by hand (--force replaces it)`
+    : `replaces ${drift.path}, which was edited by hand`
 }
 
 function driftJson(drift: Drift): object {

@@ -66,7 +66,7 @@ export const yesFlag = {
 /** For commands whose findings a CI server can show. */
 export const annotationsFlag = {
   annotations: Flags.string({
-    description: 'also print each problem as an annotation for this CI server (with --json on stderr, which the server reads too)',
+    description: 'also print each problem as an annotation for this CI server, on stderr if --json is used',
     options: ['github'],
   }),
 }

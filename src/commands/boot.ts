@@ -10,8 +10,8 @@ export default class Boot extends ServiceCommand<typeof Boot> {
   static override args = {}
   static override summary = 'Start the gateways when a container boots (s6)'
   static override description = `Makes a service directory for every profile and starts each gateway that should run.
-Call it from a script in /etc/cont-init.d whose name sorts after upstream's 02-reconcile-profiles, or which replaces that script.
-What you asked for with start and stop stays in force over any number of boots. The end of the container does not count as a stop.
+Call the command from a script in /etc/cont-init.d. The name of the script must sort after upstream's 02-reconcile-profiles, or the script must replace that one.
+At every boot, the desired state decides: what you stopped stays stopped. The end of the container does not count as a stop.
 The command removes files that name processes of the previous container.
 If one profile cannot start, the command reports it and starts the others. It fails only if it could not do anything.`
   static override examples = ['<%= config.bin %> boot', '<%= config.bin %> boot --dry-run', '<%= config.bin %> boot --unrecorded stopped']

@@ -28,8 +28,8 @@ export const configFlags = {
 export default class ConfigSet extends ServiceCommand<typeof ConfigSet> {
   static override summary = 'Change settings of an installed service, and restart its gateway if needed'
   static override description =
-    `Does the same as install with the flags of these names. It changes only what differs. If anything fails, the service stays as it was.
-env.NAME=value sets a variable of the gateway. env.NAME without a value takes the value from your own environment.`
+    `NAME=VALUE does the same as install with --NAME VALUE. The command changes only what differs. If anything fails, the service stays as it was.
+env.NAME=VALUE sets a variable of the gateway. env.NAME without a value takes the value from your own environment.`
   static override examples = [
     '<%= config.bin %> config set watchdog=off restart-delay=2s',
     '<%= config.bin %> config set env.LOG_LEVEL=debug -p work',

@@ -29,7 +29,7 @@ export interface SettingReport {
 export default class Config extends ServiceCommand<typeof Config> {
   static override summary = 'Show the settings of a service, and where each value comes from'
   static override description = `Changes nothing. To change a setting, use "config set" or "config unset", or run install again.
-Shows only the names of the gateway's variables. If another file overrides a directive of hermes-svc, the command shows that below the settings.`
+Shows the names of the gateway's variables, but not their values. If another file overrides a directive of hermes-svc, the command shows that below the settings.`
   static override examples = ['<%= config.bin %> config', '<%= config.bin %> config -p work --json']
 
   protected async execute(): Promise<CommandResult> {

@@ -14,7 +14,7 @@ import {ServiceCommand} from './service-command.js'
 export default class FixList extends ServiceCommand<typeof FixList> {
   static override summary = 'List the findings that a command can fix, each with that command'
   static override description =
-    `Changes nothing. "fix <finding>" fixes one of them; "doctor --list-checks" lists all checks. Its exit status is that of "doctor".`
+    `Changes nothing. "fix <finding>" fixes one of them; "doctor --list-checks" lists all checks. The exit status is that of "doctor".`
   static override examples = ['<%= config.bin %> fix', '<%= config.bin %> fix --all']
   static override strict = false
   static override args = {finding: Args.string({description: 'the name of a finding: see the help of "fix <finding>"'})}

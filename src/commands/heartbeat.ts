@@ -22,9 +22,9 @@ interface TickReport {
 
 export default class Heartbeat extends ServiceCommand<typeof Heartbeat> {
   static override summary = 'Check that the gateway is alive, then refresh the timestamp that monitors read'
-  static override description = `This is one tick by hand. The timer of the service does the same at each interval.
-The command refreshes the timestamp only if the gateway is proved alive. If the gateway is stopped, wedged, a zombie or belongs to another home, the command says so and ends with 0.
-It changes only \`updated_at\` in ${HomeFile.state}, in place. The watchdog does not count ticks by hand.`
+  static override description = `The command does once what the heartbeat of the service does at each interval.
+The command refreshes the timestamp only if it can prove that the gateway is alive. If the gateway is stopped, wedged, a zombie or belongs to another home, the command says so and ends with 0.
+It changes only \`updated_at\` in ${HomeFile.state}, in place. The watchdog does not count this command as a tick.`
   static override examples = ['<%= config.bin %> heartbeat', '<%= config.bin %> heartbeat --all --json']
   static override flags = {...allFlag, ...wedgeWindowFlag}
 

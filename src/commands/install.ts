@@ -7,7 +7,8 @@ import {ServiceCommand} from './service-command.js'
 
 export default class Install extends ServiceCommand<typeof Install> {
   static override summary = 'Install the gateway as a service, start it, and wait until it runs'
-  static override description = `A second run brings the service up to date. If the service is up to date already, it changes nothing.
+  static override description =
+    `A second run brings the service up to date. If the service is up to date already, the command changes nothing.
 If anything fails, the machine stays as it was before.
 If another tool has already written a unit for the gateway, hermes-svc keeps the unit and adds its own restart policy as a drop-in.`
   static override examples = [

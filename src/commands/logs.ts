@@ -76,7 +76,7 @@ With --json it prints one JSON object per line.`
     if (!this.flags.follow) return {exitStatus: ExitStatus.ok, json: undefined}
     const lost = (status: number) =>
       this.note(
-        `Cannot follow the log of the service manager any longer: its program ended with ${status}. The gateway's own log files continue below`,
+        `Cannot follow the log of the service manager any longer: the program that reads it ended with ${status}. The gateway's own log files continue below`,
       )
     await logs.follow(show, AbortSignal.any([canceller.signal, this.cancelSignal]), lost)
     return {exitStatus: ExitStatus.ok, json: undefined}

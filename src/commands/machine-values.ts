@@ -48,7 +48,7 @@ function valueOf(host: Host, where: string, value: Value): string {
   if (kind === 'fromEnv') {
     const text = Object.hasOwn(host.env, name) ? host.env[name] : undefined
     if (text === undefined)
-      throw noValue(`${from}: ${name} is not set in your environment`, [`export ${name}=…   # then type the same command again`])
+      throw noValue(`${from}: ${name} is not set in your environment`, [`export ${name}=…   # then run the same command again`])
     return text
   }
   try {

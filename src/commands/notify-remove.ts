@@ -6,7 +6,7 @@ import {ServiceCommand} from './service-command.js'
 export default class NotifyRemove extends ServiceCommand<typeof NotifyRemove> {
   static override summary = 'Remove a notification target'
   static override description =
-    'Type the target as you added it, or as "notify list" shows it. The word all removes every target. hermes-svc drops messages that still wait for the target.'
+    'Type the target as you added it, or as "notify list" shows it. The word "all" removes every target. hermes-svc drops messages that still wait for the target.'
   static override examples = ["<%= config.bin %> notify remove 'ntfy ntfy.sh'", '<%= config.bin %> notify remove all']
   static override strict = false
   static override args = {targets: Args.string({required: true, description: 'one or more targets, or all'})}

@@ -9,8 +9,8 @@ const {command, heartbeat, watchdog, nice} = definitionFlags
 
 export default class Run extends ServiceCommand<typeof Run> {
   static override summary = 'Keep one gateway running in the foreground, without a service manager'
-  static override description = `For plain containers, WSL without systemd, and similar places.
-The restart policy is the same as for a service: after exit status ${GatewayExit.restart} the gateway starts again at once, after ${GatewayExit.fatalConfiguration} it does not start again, and a crash loop slows down.
+  static override description = `Use it in plain containers, in WSL without systemd, and in similar places.
+The restart policy is the same as for a service: after exit status ${GatewayExit.restart} the gateway starts again at once, after ${GatewayExit.fatalConfiguration} it does not start again, and in a crash loop the delay before each start grows.
 Heartbeat and watchdog run in the same process.
 SIGTERM, SIGINT, SIGHUP and SIGQUIT stop the gateway as a planned stop. hermes-svc passes on ${GatewaySignal.restart} (planned restart) and SIGUSR2.
 Ends with the exit status of the gateway. In a container, start it under a small init such as tini, not as PID 1.`

@@ -138,7 +138,7 @@ export const SETTINGS = {
     show: ({heartbeat}) => inUnits(heartbeat.intervalSec * 1000),
   },
   watchdog: {
-    description: `restart the gateway after this many heartbeats in a row found it wedged (default: ${DEFAULT_WATCHDOG_TICKS}); off: never`,
+    description: `restart the gateway after this many heartbeats in a row have found it wedged (default: ${DEFAULT_WATCHDOG_TICKS}); off: never`,
     helpValue: '[ticks]|off',
     defaultText: String(DEFAULT_WATCHDOG_TICKS),
     parse: (text, name) => ({heartbeat: parseWatchdog(text, name)}),

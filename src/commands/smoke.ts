@@ -29,8 +29,8 @@ export default class Smoke extends ServiceCommand<typeof Smoke> {
   static override args = {}
   static override summary = 'Test hermes-svc on this machine, with a stand-in gateway under a throw-away name'
   static override description =
-    `First tests install, start, stop and the other steps in the life of a service. Then breaks the service in four ways, and tests that doctor finds and fix repairs each of them.
-Uses the service manager of this machine. With --isolated, or if there is no service manager, it boots one in a throw-away machine.
+    `First it tests install, start, stop and the other steps in the life of a service. Then it breaks the service in four ways, and tests that doctor finds each breakage and that fix repairs it.
+Uses the service manager of this machine. With --isolated, or if there is no service manager, the test boots a throw-away machine with one.
 That needs root and the Debian packages systemd-container, dbus-user-session, libpam-systemd and python3.
 The test removes everything that it made, also after Ctrl-C. If it is killed, the next run of smoke removes what is left.
 Ends with 4 if neither way is possible on this machine.`
@@ -132,7 +132,7 @@ Ends with 4 if neither way is possible on this machine.`
 }
 
 function timedOut(timeoutMs: number): ServiceError {
-  return new ServiceError(`the test was not done after ${timeoutMs / 1000} s, its time limit (--timeout)`, {
+  return new ServiceError(`the test did not end within ${timeoutMs / 1000} s, its time limit (--timeout)`, {
     code: 'smoke-timeout',
     exitStatus: ExitStatus.failed,
   })

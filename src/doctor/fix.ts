@@ -80,7 +80,7 @@ function requireOutside({target, seen}: Scene, check: Check, findings: readonly 
     code: 'inside-gateway',
     exitStatus: ExitStatus.failed,
     evidence: findings.map(({what}) => what),
-    next: ['type the same command in a shell outside the gateway'],
+    next: ['run the same command in a shell outside the gateway'],
   })
 }
 

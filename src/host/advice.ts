@@ -60,7 +60,7 @@ export function adviceFor(
       return [`ls -ld ${place}   # something else is in its place`]
     case 'EMFILE':
     case 'ENFILE':
-      return ['ulimit -n   # too few files may be open at once: run ulimit -n 1024, then the same command again']
+      return ['ulimit -n   # too few files may be open at once: run ulimit -n 1024, then run the same command again']
     case 'EIO':
       return ['sudo dmesg | tail   # the disk reports read or write errors']
     default:

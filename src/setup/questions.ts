@@ -51,14 +51,14 @@ function accountItems({isRoot, isOnlyAccount, user, account, accounts}: MachineF
   if (known.length === 0) return [named]
   const choices = [
     ...known.map((name) => ({value: name, name, about: accountAbout(name, accounts)})),
-    {value: UNSAID, name: 'another account', about: 'setup asks for its name'},
+    {value: UNSAID, name: 'another account', about: 'setup then asks for its name'},
   ]
   const select: Question = {...head, kind: 'select', message: 'Which account does the gateway run as?', why, choices, default: account}
   return [select, ...(answers['run-as']?.value === UNSAID ? [named] : [])]
 }
 
 function accountAbout(name: string, withHome: readonly string[]): string {
-  const home = withHome.includes(name) ? "has a gateway's home" : "has no gateway's home yet"
+  const home = withHome.includes(name) ? 'has a home of the gateway' : 'has no home of the gateway yet'
   return name === 'root' ? `${home}; root is possible, but not recommended` : home
 }
 

@@ -58,7 +58,7 @@ export async function watch(doors: Doors, service: WatchedService, proved: SeenG
     const {memory, kill, heldBackMs} = afterTick(known, living && sighting(host, service, proved, living), service.limit, nowMs)
     if (memory) remember(userHost, service, memory)
     if (!memory || !living || memory.wedgedTicks < service.limit) return undefined
-    const pause = `the watchdog has killed a gateway not long ago, so it waits another ${Math.ceil(heldBackMs / 60_000)} min`
+    const pause = `the watchdog has recently killed a gateway, so it waits another ${Math.ceil(heldBackMs / 60_000)} min`
     const why = kill ? whyNotToBeKilled(userHost, service, living) : pause
     if (why === undefined) return await killWedged(doors, service, living, memory, proved.verdict.evidence[0] ?? '')
     // Said once, not at every tick from now on.

@@ -16,8 +16,8 @@ export async function confirmPlan(host: Host, plan: Plan, yes: boolean): Promise
   if (yes) return true
   if (!canAsk(host)) {
     throw usageError(`hermes-svc must ask before it does this, and there is no terminal: ${plan.title}`, [
-      'the same command with --yes   # answers yes',
-      'the same command with --dry-run   # only shows what would change',
+      'run the same command with --yes   # answers yes',
+      'run the same command with --dry-run   # only shows what would change',
     ])
   }
   return confirmPlans(host, [plan])

@@ -111,7 +111,7 @@ async function textDiff(host: Host, {path, text: wanted, secret, isProgram, as}:
   const from = installed === undefined ? '/dev/null' : path
   const patch = createTwoFilesPatch(from, path, installed ?? '', wanted, 'installed', 'rendered', {maxEditLength: MOST_EDITS})
   // The work grows with the lines that differ times all lines.
-  if (patch === undefined) return [`${path}: more than ${MOST_EDITS} lines of it differ`]
+  if (patch === undefined) return [`${path}: more than ${MOST_EDITS} of its lines differ`]
   // Without the lines above the two names, which say nothing more.
   const lines = patch.split('\n')
   return lines.slice(

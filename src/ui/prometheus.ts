@@ -70,7 +70,7 @@ const METRICS: readonly Metric[] = [
   {
     name: 'hermes_gateway_ends_total',
     type: 'counter',
-    help: 'Number of ends of the gateway, by reason (the words of history --json). A kill by the watchdog of hermes-svc counts as signal.',
+    help: 'Number of times that the gateway ended, by reason (the words of history --json). A kill by the watchdog of hermes-svc counts as signal.',
     samples: ({totals}) => [...(totals?.ends ?? [])].map(([reason, value]) => ({labels: {reason}, value})),
   },
   {
@@ -81,7 +81,7 @@ const METRICS: readonly Metric[] = [
   },
   {
     name: 'hermes_gateway_day_ends',
-    help: 'Number of ends of the gateway in the last 24 hours, by reason (the words of history --json).',
+    help: 'Number of times that the gateway ended in the last 24 hours, by reason (the words of history --json).',
     samples: ({lastDay}) => [...(lastDay?.ends ?? [])].map(([reason, value]) => ({labels: {reason}, value})),
   },
   {
@@ -91,7 +91,7 @@ const METRICS: readonly Metric[] = [
   },
   {
     name: 'hermes_gateway_last_end_timestamp_seconds',
-    help: 'Time of the last end of the gateway; the label has the reason.',
+    help: 'Time at which the gateway last ended; the label has the reason.',
     samples: ({lastDay}) => (lastDay?.lastEnd ? one(lastDay.lastEnd.atMs / 1000, {reason: lastDay.lastEnd.reason}) : []),
   },
 ]

@@ -167,7 +167,7 @@ describe('apply', () => {
     machine.host.put(DROP_IN, `${ours}# by hand\n`)
     const kept = await applied(machine, one())
     expect(kept).toMatchObject({code: 0, changed: false, first: {acts: [], drift: [{kind: 'edited', path: DROP_IN, kept: true}]}})
-    expect((await apply(machine, one())).stdout).toContain(`${DROP_IN} was edited by hand and is kept (--force replaces it)`)
+    expect((await apply(machine, one())).stdout).toContain(`keeps ${DROP_IN}, which was edited by hand (--force replaces it)`)
     expect(machine.host.readText(DROP_IN)).toContain('# by hand')
     const replaced = await applied(machine, one(), ['--force'])
     expect(replaced.first).toMatchObject({changed: true, drift: [{kind: 'edited', path: DROP_IN, kept: false}]})

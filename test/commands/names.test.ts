@@ -43,7 +43,7 @@ describe('what is to be typed next', () => {
     'hermes-svc list',
     'hermes-svc smoke --isolated',
     'hermes gateway run',
-    'the same command with sudo',
+    'run the same command with sudo',
     'or add --scope user',
   ])('%s stays as it is', (line) => expect(withGivenFlags(line, given)).toBe(line))
 

@@ -207,7 +207,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
       {
         id: 'watchdog',
         what: 'a watchdog had to restart the gateway once in the last 24 hours',
-        evidence: [expect.stringContaining('its event loop did not answer its own watchdog')],
+        evidence: [expect.stringContaining('its event loop did not respond to its own watchdog')],
       },
     ])
   })

@@ -90,12 +90,12 @@ await describeOnSystemd('smoke', (machine) => {
       const {ok, steps} = result.json<{ok: boolean; steps: SmokeStep[]}>()
       expect([result.code, ok]).toEqual([1, false])
       const failed = steps.findIndex(({outcome}) => outcome === 'failed')
-      expect(steps[failed]).toMatchObject({outcome: 'failed', detail: 'the test was not done after 4 s, its time limit (--timeout)'})
+      expect(steps[failed]).toMatchObject({outcome: 'failed', detail: 'the test did not end within 4 s, its time limit (--timeout)'})
       expect(steps.slice(failed + 1).every(({outcome}) => outcome === 'not-reached')).toBe(true)
       expect(steps).toHaveLength(STEPS.length)
       const xml = (await machine().readText(`${user.home}/report.xml`)) ?? ''
       expect(junitComplaints(xml)).toBe('')
-      expect(xml).toContain('<failure message="the test was not done after')
+      expect(xml).toContain('<failure message="the test did not end within')
       expect(await left(user)).toBe('')
     }))
 

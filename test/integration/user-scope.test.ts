@@ -368,7 +368,7 @@ await describeOnSystemd('root', (machine) => {
     for (const command of ['stop', 'restart', 'uninstall', 'install']) {
       const refused = {
         code: 1,
-        error: {code: 'needs-root', next: expect.arrayContaining([expect.stringMatching(/^the same command with sudo/)])},
+        error: {code: 'needs-root', next: expect.arrayContaining([expect.stringMatching(/^run the same command with sudo/)])},
       }
       expect(await svc([command, '--scope', 'system'], {user: alice})).toMatchObject(refused)
     }

@@ -17,7 +17,7 @@ describe('a confirmation', () => {
     const host = Object.assign(new FakeHost(), terminal)
     await expect(confirmPlan(host, PLAN, false)).rejects.toMatchObject({
       ...{exitStatus: 2, code: 'usage', message: 'hermes-svc must ask before it does this, and there is no terminal: fix it'},
-      next: ['the same command with --yes   # answers yes', 'the same command with --dry-run   # only shows what would change'],
+      next: ['run the same command with --yes   # answers yes', 'run the same command with --dry-run   # only shows what would change'],
     })
   })
 })

@@ -23,7 +23,7 @@ const DROPPED_FLAGS = ['--replace']
 export const definition: CheckDefinition<Evidence> = {
   id: 'active-profile',
   title: 'a service of the default profile whose gateway follows `hermes profile use` into the home of another profile',
-  why: 'The gateway starts in a home that is not its own, beside or instead of the gateway of that profile.',
+  why: 'The gateway starts in the home of that other profile, beside or instead of the gateway that belongs there.',
   seeByHand: {
     systemd: [
       [`cat ~/.hermes/${HomeFile.activeProfile}`, 'the profile that "hermes profile use" has set'],
@@ -40,7 +40,7 @@ export const definition: CheckDefinition<Evidence> = {
   },
   whatTheFixDoes: 'The fix writes the definition again, with a command that names the default profile, and restarts the gateway.',
   ifItComesBack:
-    'Another tool has written the definition again without a profile, most often the gateway itself when it was updated. Type "hermes-svc diff" to see what differs.',
+    'Another tool has written the definition again without a profile, most often the gateway itself during an update. Type "hermes-svc diff" to see what differs.',
   needsService: true,
   needsManager: true,
   look: ({target: {manager, service, userHost}, seen}) => {

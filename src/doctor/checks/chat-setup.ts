@@ -15,7 +15,7 @@ export const definition: CheckDefinition<ChatAdvice | undefined> = {
   ],
   whatTheFixDoes: 'Type "hermes gateway setup": it asks for a platform and for the people who are allowed to talk to the gateway.',
   ifItComesBack:
-    'The gateway reads other settings than you changed. Type "hermes-svc status" to see which home the service uses, and compare its config.yaml and .env with yours.',
+    'You changed settings that this gateway does not read. Type "hermes-svc status" to see which home the service uses, and compare its config.yaml and .env with yours.',
   needsService: false,
   needsManager: false,
   look: (scene) => adviceFor(scene.target, scene.seen, onlineOfScene(scene)),

@@ -26,7 +26,7 @@ export const definition: CheckDefinition<Evidence> = {
   seeByHand: [
     [`python3 -c "import yaml; yaml.safe_load(open(0))" <~/.hermes/${HomeFile.config}`, 'the line of the error'],
     ['ls -l ~/.hermes/config.yaml ~/.hermes/.env ~/.hermes/.hermes-svc/last-good', 'the files, and versions that worked'],
-    [`ls -l ~/.hermes/hermes-agent/${CheckoutFile.halfInstalled}`, 'exists if an update did not finish'],
+    [`ls -l ~/.hermes/hermes-agent/${CheckoutFile.halfInstalled}`, 'this file exists if an update did not finish'],
   ],
   whatTheFixDoes:
     'The fix restores the last config.yaml that the gateway worked with, and keeps the broken file beside it. It shows the difference first. Edit the file yourself if your changes should stay. An update that did not finish needs "hermes update".',

@@ -40,7 +40,7 @@ export const definition: CheckDefinition<Evidence> = {
       ['tail -n 50 ~/Library/Logs/hermes-svc/ai.hermes.gateway.log', 'what the gateway printed before it ended'],
     ],
     s6: [
-      ['s6-svstat /run/service/gateway-default', 'the gateway is up for a few seconds only, or down and wanted up'],
+      ['s6-svstat /run/service/gateway-default', '"up" for a few seconds only, or "down" and "want up"'],
       [`tail -n 50 ~/.hermes/${HomeFile.s6Logs}/default/current`, 'what the gateway printed before it ended'],
     ],
   },

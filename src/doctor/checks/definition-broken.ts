@@ -56,19 +56,19 @@ export const definition: CheckDefinition<Evidence> = {
     systemd: [
       ['systemctl --user status hermes-gateway', 'what systemd refuses, or the exit status (200/CHDIR, 203/EXEC)'],
       ['systemd-analyze --user verify hermes-gateway.service', 'errors in the unit'],
-      ['systemctl --user cat hermes-gateway', 'look whether each path in it exists'],
+      ['systemctl --user cat hermes-gateway', 'check that each path in it exists'],
     ],
     launchd: [
-      ['cat ~/Library/LaunchAgents/ai.hermes.gateway.plist', 'look whether each path in it exists'],
+      ['cat ~/Library/LaunchAgents/ai.hermes.gateway.plist', 'check that each path in it exists'],
       ['launchctl print gui/$(id -u)/ai.hermes.gateway', 'the last exit code, and why launchd does not start it'],
     ],
     s6: [
-      ['cat /run/service/gateway-default/run', 'look whether each path in it exists'],
+      ['cat /run/service/gateway-default/run', 'check that each path in it exists'],
       ['s6-svstat /run/service/gateway-default', 'whether it is down, and the last exit code'],
     ],
   },
   whatTheFixDoes:
-    'The fix writes the definition again for the gateway that is installed now, and restarts the gateway. A missing home, a masked unit and a command that you chose yourself are left for you.',
+    'The fix writes the definition again for the gateway that is installed now, and restarts the gateway. It leaves a missing home, a masked unit and a command that you chose yourself to you.',
   unsafe:
     'for a service of another tool, if the service manager refuses the definition, or if the program is gone but the gateway still runs',
   ifItComesBack:

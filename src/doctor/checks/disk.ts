@@ -54,7 +54,7 @@ const TEMPORARY = '/tmp'
 export const definition: CheckDefinition<Evidence> = {
   id: 'disk',
   title: 'a disk that is full or nearly full, or a home that is mounted read-only',
-  why: 'The gateway and hermes-svc cannot save anything there: messages are lost, and the next boot forgets a stop.',
+  why: 'The gateway and hermes-svc cannot save anything there: messages are lost, and a gateway that you stop starts again at the next boot.',
   seeByHand: [
     ['df -h ~/.hermes /tmp', 'the free space'],
     ['df -i ~/.hermes /tmp', 'the free inodes: without one, no new file can be made'],

@@ -41,7 +41,7 @@ export const definition: CheckDefinition<Evidence> = {
     ],
   },
   whatTheFixDoes:
-    'The fix stops and disables hermes.service, the name that old versions of the gateway used, and removes "--replace" from the command. Two services of your own are left for you: disable one of them.',
+    'The fix stops and disables hermes.service, the name that old versions of the gateway used, and removes "--replace" from the command. It leaves two services of your own to you: disable one of them.',
   ifItComesBack:
     'Another tool installs its own service, such as "hermes gateway install" or a configuration manager. Let only one of them manage the gateway.',
   needsService: true,

@@ -16,7 +16,7 @@ const START_MS = 90_000
 
 export const definition: CheckDefinition<Evidence> = {
   id: 'fatal-config',
-  title: `a gateway that ended with ${GatewayExit.fatalConfiguration}, because its configuration is wrong`,
+  title: `a gateway that ended with exit status ${GatewayExit.fatalConfiguration}, because its configuration is wrong`,
   why: 'The gateway stays down until you correct its configuration and start it. Nothing restarts it before that.',
   seeByHand: {
     systemd: [

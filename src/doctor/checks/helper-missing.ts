@@ -49,8 +49,7 @@ const tickOf = oncePerLook(({target: {manager, host, userHost, service}}): Seen[
 /** A helper script or a heartbeat program that the definition calls and that is missing or was changed. */
 export const definition: CheckDefinition<Evidence> = {
   id: 'helper-missing',
-  title:
-    'a program that the service calls (its helper, node or heartbeat) and that is missing, does not run, was changed, or can be changed by other users',
+  title: 'a helper, node or heartbeat of the service that is missing, does not run, was changed, or can be changed by other users',
   why: 'Without its helper the service does not wait longer after each failure, does not clear a dead pid record, and counts each stop as a failure.',
   seeByHand: {
     systemd: [
@@ -65,7 +64,7 @@ export const definition: CheckDefinition<Evidence> = {
     s6: [['ls -l /run/service/gateway-default /run/service/gateway-default/helpers', 'the programs, and who can write them']],
   },
   whatTheFixDoes:
-    'The fix writes the missing or changed files again, chooses a node that works, and takes write access away from other users. A container image that gives its services to another user is left for you.',
+    'The fix writes the missing or changed files again, chooses a node that works, and takes write access away from other users. It leaves a container image that gives its services to another user to you.',
   ifItComesBack:
     'The node belongs to a version manager or to an npm cache that is cleaned up: install Node and hermes-svc for the whole machine. If the file was changed, look for a tool that manages files in that folder.',
   needsService: true,

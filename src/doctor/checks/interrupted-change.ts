@@ -39,16 +39,16 @@ export const definition: CheckDefinition<Evidence> = {
   seeByHand: {
     systemd: [
       ['tail -n 3 ~/.hermes/logs/hermes-svc.jsonl', 'the last changes that hermes-svc finished'],
-      ['ls -la ~/.config/hermes-svc/hermes-gateway ~/.hermes', 'files that end in .hermes-svc-tmp; restart-due'],
+      ['ls -la ~/.config/hermes-svc/hermes-gateway ~/.hermes', 'files whose names end in .hermes-svc-tmp, and the file restart-due'],
       ['systemctl --user cat hermes-gateway', 'the unit and its drop-in: both must be there'],
     ],
     launchd: [
       ['tail -n 3 ~/.hermes/logs/hermes-svc.jsonl', 'the last changes that hermes-svc finished'],
-      ['ls -la ~/Library/LaunchAgents ~/.hermes', 'files that end in .hermes-svc-tmp'],
+      ['ls -la ~/Library/LaunchAgents ~/.hermes', 'files whose names end in .hermes-svc-tmp'],
     ],
     s6: [
       ['tail -n 3 ~/.hermes/logs/hermes-svc.jsonl', 'the last changes that hermes-svc finished'],
-      ['ls -la /run/service ~/.hermes ~/.hermes/.hermes-svc', 'files that end in .hermes-svc-tmp'],
+      ['ls -la /run/service ~/.hermes ~/.hermes/.hermes-svc', 'files whose names end in .hermes-svc-tmp'],
     ],
   },
   whatTheFixDoes:

@@ -26,7 +26,7 @@ export const definition: CheckDefinition<Evidence> = {
   whatTheFixDoes:
     'The fix starts the gateway and records that it should run, so the next boot starts it too. Remove the cause first: the fix does not.',
   ifItComesBack:
-    'The gateway fails at each start: "hermes-svc logs" shows its last words. Most often a token or another variable is missing in this container.',
+    'The gateway fails at each start: "hermes-svc logs" shows what it printed last. Most often a token or another variable is missing in this container.',
   needsService: true,
   needsManager: true,
   look: (scene) => ({log: isKeptDown(scene) && scene.isNamed ? logTail(scene.target, LOG_LINES) : []}),

@@ -28,7 +28,7 @@ export const definition: CheckDefinition<Evidence> = {
   },
   whatTheFixDoes: 'The fix checks who these processes are, asks them to end (SIGTERM), and kills those that do not (SIGKILL).',
   ifItComesBack:
-    'A tool or a browser that the agent starts does not end with the gateway. The command line in the evidence says which: stop it in the tool that starts it.',
+    'A tool or a browser that the agent starts does not end with the gateway. The command line in the evidence shows which one: end it from the tool that starts it.',
   needsService: true,
   needsManager: true,
   look: (scene) => ({left: leftIn(scene)}),

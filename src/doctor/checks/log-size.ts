@@ -47,7 +47,7 @@ export const definition: CheckDefinition<Logs> = {
     ['fuser -v ~/.hermes/logs/*', 'the processes that have a log open'],
   ],
   whatTheFixDoes:
-    'The fix keeps the last 10 MB of each log over 100 MB and deletes older lines. A log of launchd is kept as a second file and emptied. A log that a process has open stays as it is: stop the gateway first. You delete small logs that are too many yourself.',
+    'The fix keeps the last 10 MB of each log over 100 MB and deletes older lines. It copies that end of a log of launchd to a second file, and empties the log. A log that a process has open stays as it is: stop the gateway first. If there are too many small logs, delete some of them yourself.',
   ifItComesBack:
     'Something writes to the log again and again: the last lines show what. Correct that, or set a lower log level in config.yaml.',
   needsService: false,

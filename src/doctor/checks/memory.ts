@@ -29,7 +29,7 @@ const FOLLOWS: readonly CheckId[] = ['crash-loop', 'stale-state', 'desired-state
 export const definition: CheckDefinition<Evidence> = {
   id: 'memory',
   title: 'a gateway that runs out of memory, or comes close to it',
-  why: 'The kernel kills a process without warning. The work in hand is lost, and the database can be damaged.',
+  why: 'The kernel kills a process without warning. The current work of the gateway is lost, and its database can be damaged.',
   seeByHand: {
     systemd: [
       ['systemctl --user show hermes-gateway -p MemoryCurrent,MemoryHigh,MemoryMax', 'what the service uses, and its limits'],
@@ -44,7 +44,7 @@ export const definition: CheckDefinition<Evidence> = {
   whatTheFixDoes:
     'Find out which process uses the memory. Then raise the limit ("hermes-svc config set memory-max=2G"), or give the machine or the container more memory.',
   ifItComesBack:
-    'Something that the gateway runs needs more memory than there is, for example a browser or a large download. "hermes-svc history" shows when the kernel killed a process, and "hermes-svc logs" what the gateway did at that time.',
+    'Something that the gateway runs needs more memory than there is, for example a browser or a large download. "hermes-svc history" shows when the kernel killed a process, and "hermes-svc logs" shows what the gateway did at that time.',
   needsService: true,
   needsManager: true,
   look: ({target: {host, manager, userHost, service}, seen}) => ({

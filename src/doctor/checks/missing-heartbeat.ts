@@ -72,7 +72,7 @@ export const definition: CheckDefinition<Evidence> = {
     'The fix restarts a gateway that is wedged. If the gateway works, the fix starts the heartbeat or removes the heartbeat file of another gateway.',
   unsafe: 'if only the heartbeat file is late, or if a signal has stopped the gateway',
   ifItComesBack:
-    'If the gateway wedges again, something blocks its event loop: "hermes-svc history" shows when, and "hermes-svc logs" what the gateway did before. If only the timestamp gets old, the heartbeat does not run: "hermes-svc doctor" says why.',
+    'If the gateway wedges again, something blocks its event loop: "hermes-svc history" shows when, and "hermes-svc logs" shows what the gateway did before. If only the timestamp gets old, the heartbeat does not run: "hermes-svc doctor" says why.',
   needsService: true,
   isAboutHome: true,
   needsManager: true,

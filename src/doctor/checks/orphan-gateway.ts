@@ -53,7 +53,7 @@ export const definition: CheckDefinition<readonly Orphan[]> = {
     ],
   },
   whatTheFixDoes:
-    'The fix asks the gateway outside the service to finish its work and end, and kills it if it does not. Then it starts the service if that should be running. It never ends the gateway of the service itself.',
+    'The fix asks the gateway outside the service to finish its work and end, and kills it if it does not. Then the fix starts the service if the service should be running. It never ends the gateway of the service itself.',
   ifItComesBack:
     'Something starts a gateway outside the service: a shell, tmux, a cron job or a second service manager. The finding names the parent process and the control group of that gateway.',
   needsService: false,

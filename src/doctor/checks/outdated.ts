@@ -38,7 +38,7 @@ export function isOfAnotherVersion(scene: Scene): boolean {
 export const definition: CheckDefinition<Evidence | undefined> = {
   id: 'outdated',
   title: 'a definition, helper or heartbeat that another version of hermes-svc wrote, and that this version would write differently',
-  why: 'The service does not use what this version of hermes-svc does against known failures.',
+  why: 'The service lacks the protection against known failures that this version of hermes-svc adds.',
   seeByHand: {
     systemd: [
       ['grep writtenBy ~/.config/hermes-svc/hermes-gateway/settings.json', 'the version of hermes-svc that wrote the service'],
@@ -54,7 +54,7 @@ export const definition: CheckDefinition<Evidence | undefined> = {
     ],
   },
   whatTheFixDoes:
-    'The fix writes the definition, the service helper and the heartbeat again, as this version does, and keeps your settings. It restarts the gateway only if the gateway reads one of the changed files when it starts.',
+    'The fix writes the definition, the service helper and the heartbeat again with this version, and keeps your settings. It restarts the gateway only if the gateway reads one of the changed files when it starts.',
   unsafe: 'if the gateway must be restarted',
   ifItComesBack:
     'Two installations of hermes-svc, with different versions, look after the same service: for example one in your home and one in the system. Remove one of them.',

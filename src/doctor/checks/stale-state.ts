@@ -32,7 +32,7 @@ const STILL_HELD = 'A second gateway may start beside this one, and tools that r
 export const definition: CheckDefinition<Evidence> = {
   id: 'stale-state',
   title: 'runtime files of the gateway that do not match what is running',
-  why: 'Tools that trust these files show the wrong state, and some versions of the gateway refuse to start beside such a record.',
+  why: 'Tools that trust these files show the wrong state, and some versions of the gateway do not start while such a file exists.',
   seeByHand: [
     [`cat ~/.hermes/${HomeFile.pid} ~/.hermes/${HomeFile.state}`, 'the pid and the state that the files claim'],
     [

@@ -50,7 +50,7 @@ export const definition: CheckDefinition<Evidence> = {
   whatTheFixDoes: 'The fix removes the lock, unless another process has taken it in the meantime.',
   unsafe: 'if a signal has stopped the process that holds the lock',
   ifItComesBack:
-    'Something kills a gateway that uses this token: "hermes-svc history" of its profile shows when. If the owner runs, two gateways share a token: give each its own.',
+    'Something kills a gateway that uses this token: "hermes-svc history" of its profile shows when. If the process that holds the lock still runs, two gateways share a token: give each its own token.',
   needsService: false,
   needsManager: true,
   look: (scene) => ({locks: locksIn(scene, lockFolder(scene))}),

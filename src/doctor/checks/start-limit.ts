@@ -13,7 +13,7 @@ export const definition: CheckDefinition<DefinitionEvidence> = {
   why: 'After a few quick exits in a row, planned restarts included, the gateway stays down until somebody starts it by hand.',
   seeByHand: {
     systemd: [
-      ['systemctl --user show hermes-gateway | grep StartLimit', 'that many starts in that time are the limit; 0 is no limit'],
+      ['systemctl --user show hermes-gateway | grep StartLimit', 'how many starts (Burst) in which time (Interval); 0 is no limit'],
       [
         'systemctl --user show hermes-gateway -p Result,NRestarts,RestartUSec',
         '"start-limit-hit", the restarts, and the delay before each',
@@ -26,10 +26,10 @@ export const definition: CheckDefinition<DefinitionEvidence> = {
     s6: [['cat /run/service/gateway-default/finish', 'without a delay here, s6 restarts the gateway each second']],
   },
   whatTheFixDoes:
-    'The fix adds a restart policy to the definition: the delay grows with each failure, and no number of restarts ends the service. If a limit has already stopped the service, the fix also starts the gateway.',
+    'The fix adds a restart policy to the definition: the delay grows with each failure, and the service manager never gives up. If a limit has already stopped the service, the fix also starts the gateway.',
   unsafe: 'for a service of another tool, or if the limit that stopped the service is still set',
   ifItComesBack:
-    'Another tool writes the definition again, or a file of yours has the last word: "hermes-svc diff" shows which setting differs and in which file. Why the gateway exits so often is a separate question: see "hermes-svc history".',
+    'Another tool writes the definition again, or one of your own files overrides it: "hermes-svc diff" shows which setting differs and in which file. Why the gateway exits so often is a separate question: see "hermes-svc history".',
   needsService: true,
   needsManager: true,
   look: ({target: {manager}, seen}) => manager.definition.evidence(seen.manager),

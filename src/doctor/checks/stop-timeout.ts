@@ -23,16 +23,16 @@ export const definition: CheckDefinition<Evidence> = {
   seeByHand: {
     systemd: [
       ['systemctl --user show hermes-gateway -p TimeoutStopUSec', 'how long a stop may take'],
-      ['grep drain_timeout ~/.hermes/config.yaml', 'how long the gateway may finish its work, in s (no line: the default)'],
+      ['grep drain_timeout ~/.hermes/config.yaml', 'how long the gateway has to finish its work, in s (no line: the default)'],
     ],
     launchd: [
       ['launchctl print gui/$(id -u)/ai.hermes.gateway', '"exit timeout": how long a stop may take, in seconds'],
-      ['grep drain_timeout ~/.hermes/config.yaml', 'how long the gateway may finish its work, in s (no line: the default)'],
+      ['grep drain_timeout ~/.hermes/config.yaml', 'how long the gateway has to finish its work, in s (no line: the default)'],
     ],
     s6: [
       ['cat /run/service/gateway-default/timeout-kill', 'how long a stop may take, in ms'],
       ['cat /run/s6/container_environment/S6_KILL_GRACETIME', 'how long a stop of the container may take, in ms; 3000 if unset'],
-      ['grep drain_timeout ~/.hermes/config.yaml', 'how long the gateway may finish its work, in s (no line: the default)'],
+      ['grep drain_timeout ~/.hermes/config.yaml', 'how long the gateway has to finish its work, in s (no line: the default)'],
     ],
   },
   whatTheFixDoes:

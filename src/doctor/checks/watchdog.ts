@@ -39,7 +39,7 @@ export const definition: CheckDefinition<readonly Restart[]> = {
       .map(({time, outcome, steps}) => ({time, what: `(${outcome}): ${steps[0]?.target ?? 'no step'}`}))
     const ended = recentEnds(userHost, home)
       .filter(({reason}) => reason === 'loop')
-      .map(({time}) => ({time, what: '(done): the gateway ended itself, because its event loop did not answer its own watchdog'}))
+      .map(({time}) => ({time, what: '(done): the gateway ended itself, because its event loop did not respond to its own watchdog'}))
     return [...killed, ...ended].sort((one, other) => Date.parse(one.time) - Date.parse(other.time))
   },
   diagnose: (scene, entries) => {

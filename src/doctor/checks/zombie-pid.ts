@@ -50,7 +50,7 @@ export const definition: CheckDefinition<Evidence> = {
   title: 'a gateway that has ended but is still there as a zombie, or that leaves zombies behind',
   why: 'Programs that only test whether a pid exists mistake a zombie for a running gateway, and then no new gateway can start.',
   seeByHand: [
-    ["ps -axo pid,ppid,stat,args | grep ' [Z]'", 'all zombies; PPID is the parent that should reap each'],
+    ["ps -axo pid,ppid,stat,args | grep ' [Z]'", 'all zombies; PPID is the parent, which should reap the zombie'],
     [`cat ~/.hermes/${HomeFile.pid}`, 'the pid that a new gateway finds in use'],
   ],
   whatTheFixDoes: `The fix asks the parent to reap the zombie, removes the zombie from ${HomeFile.pid} and ${HomeFile.state}, and starts the gateway if it should be running. If a running gateway does not reap its child processes, only "hermes-svc restart" removes them.`,

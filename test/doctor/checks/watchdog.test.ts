@@ -59,7 +59,7 @@ describe('the watchdog check', () => {
     const ends = [end('2025-12-31T22:00:00Z', 'loop'), end('2025-12-31T23:30:00Z', 'planned'), end('2025-12-31T23:40:00Z', 'failure')]
     const [finding] = await findings([HOUR_MS], 'watchdog', 'hermes-gateway.service', ends)
     expect(finding?.evidence).toEqual([
-      '2025-12-31T22:00:00Z (done): the gateway ended itself, because its event loop did not answer its own watchdog',
+      '2025-12-31T22:00:00Z (done): the gateway ended itself, because its event loop did not respond to its own watchdog',
       expect.stringMatching(/^2025-12-31T23:00:00\.000Z \(done\): kill/),
     ])
   })

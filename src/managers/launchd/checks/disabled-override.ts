@@ -12,7 +12,7 @@ export const definition: CheckDefinition<undefined> = {
   why: 'launchd does not load it at the next login or boot. launchctl bootstrap fails with error 5, which gives no reason.',
   seeByHand: [['launchctl print-disabled gui/$(id -u)', 'the service is listed as disabled (on older systems: true)']],
   whatTheFixDoes:
-    'The fix enables the service in the records of launchd, then loads and starts it if it is not loaded. If it should stay down, type "hermes-svc stop" instead.',
+    'The fix enables the service in the records of launchd, then loads and starts it if it is not loaded. If the gateway should stay down, type "hermes-svc stop" instead.',
   ifItComesBack:
     'Something runs "launchctl disable" or "launchctl unload -w": a script, another tool or a person. The record stays even if the property list is removed.',
   needsService: true,

@@ -19,15 +19,15 @@ const START_MS = 90_000
 /** launchd opens a job's logs before it starts its program; if it cannot, the job ends with 78, and nothing says so anywhere. */
 export const definition: CheckDefinition<Evidence> = {
   id: 'log-path',
-  title: 'a log file that launchd cannot open, so that the job ends with 78 before the gateway starts',
+  title: 'a log file that launchd cannot open, so that the job ends with exit status 78 before the gateway starts',
   why: 'launchd does not start a program whose log it cannot open, and it reports no error.',
   seeByHand: [
     ['launchctl print gui/$(id -u)/ai.hermes.gateway', '"last exit code = 78: EX_CONFIG", and "stdout path": the log'],
-    ['ls -l ~/Library/Logs/hermes-svc', 'whose the log is, and whether it is a file'],
+    ['ls -l ~/Library/Logs/hermes-svc', 'who owns the log, and whether it is a file'],
     ['df ~/Library/Logs/hermes-svc', 'which disk the log is on: it should be the system disk'],
   ],
   whatTheFixDoes:
-    'The fix removes the log that launchd cannot open, and launchd creates it again. What was in the log is lost. If the gateway is down, the fix starts it. For a log on another disk, the finding says what to type.',
+    'The fix removes the log that launchd cannot open, and launchd creates it again. The contents of the log are lost. If the gateway is down, the fix starts it. For a log on another disk, the finding says what to type.',
   ifItComesBack:
     'Something changes the owner of the log, such as a command with sudo. If the finding names another disk, move the folder back to the system disk, or install a daemon, whose log is in /Library/Logs.',
   needsService: true,

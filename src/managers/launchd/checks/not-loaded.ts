@@ -26,7 +26,7 @@ export const definition: CheckDefinition<Evidence> = {
   whatTheFixDoes: 'The fix loads the service and starts the gateway.',
   unsafe: 'if somebody stopped the gateway without hermes-svc',
   ifItComesBack:
-    'Something unloads the service ("launchctl bootout"), or it is switched off in System Settings, General, Login Items. It is called hermes-gateway-launcher there: switch it on.',
+    'Something unloads the service ("launchctl bootout"), or the service is switched off in System Settings, General, Login Items. The service is called hermes-gateway-launcher there: switch it on.',
   needsService: true,
   needsManager: true,
   managers: ['launchd'],

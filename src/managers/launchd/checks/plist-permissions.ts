@@ -24,7 +24,8 @@ export const definition: CheckDefinition<Evidence> = {
   ],
   whatTheFixDoes:
     'The fix gives the property list back to its owner and lets only the owner write to it. If only root can do that, the finding shows the command.',
-  ifItComesBack: 'A command with sudo, a restored backup or a umask of 000 changes the file. Do these things as the user of the gateway.',
+  ifItComesBack:
+    'A command with sudo or a restored backup changes the owner of the file, or a umask of 000 lets others write to it. Run such commands as the user of the gateway, with the umask 022.',
   needsService: true,
   needsManager: false,
   managers: ['launchd'],

@@ -35,10 +35,11 @@ export const definition: CheckDefinition<Evidence> = {
   why: 'The output of the gateway is kept only in the log of the container.',
   seeByHand: [
     ['s6-svstat /run/service/gateway-default/log', 'whether the logger runs, and since when'],
-    [`ls -la ~/.hermes/${HomeFile.s6Logs}/default`, 'whose the log folder is, and each file in it'],
+    [`ls -la ~/.hermes/${HomeFile.s6Logs}/default`, 'who owns the log folder, and each file in it'],
     [`tail -n 20 ~/.hermes/${HomeFile.s6Logs}/default/current`, 'the newest lines of the log'],
   ],
-  whatTheFixDoes: 'The fix restarts the logger, which gives files that belong to root in its log folder back to the user of the gateway.',
+  whatTheFixDoes:
+    'The fix restarts the logger. When the logger starts, it gives files in its log folder that belong to root back to the user of the gateway.',
   ifItComesBack:
     'Another container on the same volume holds the lock of the log folder, or something creates files there as root, for example "docker exec" without a user. The finding says which.',
   needsService: true,

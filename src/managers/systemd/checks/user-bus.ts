@@ -24,11 +24,11 @@ export const definition: CheckDefinition<Evidence> = {
     ],
     s6: [
       ['ps -o pid,args -p 1', 'the first process of the container: s6-svscan'],
-      ['ls -ld /run/service', 'the folder of the services, and whose it is'],
+      ['ls -ld /run/service', 'the folder of the services, and who owns it'],
     ],
   },
   whatTheFixDoes:
-    'The fix starts the user manager, which takes root, or turns lingering on, which starts it too. If a manager runs but does not answer, the finding says what to look at.',
+    'The fix starts the user manager, which needs root, or turns lingering on, which also starts the user manager. If a manager runs but does not answer, the finding says what to look at.',
   ifItComesBack:
     'Without lingering, the user manager ends with the last session of its user: type "hermes-svc fix linger". If the manager itself fails, "journalctl -b -u user@1000.service" shows why (1000 is the uid).',
   needsService: false,
