@@ -1,7 +1,7 @@
 /** Of which commands of the recorded session the picture shows what was said, in this order. */
 const SHOWN = [/^hermes-svc install$/, /^kill -9 /, /^hermes-svc restart$/, /^hermes-svc doctor$/]
-/** One line a step that was done: what came of them all is what a reader wants. */
-const STEP = /^ {2}(?:done|…) {2}/
+/** What was waited for, said now and then where there is no terminal. */
+const WAIT = /^… /
 const COLUMNS = 100
 const [CELL_WIDTH, LINE_HEIGHT, MARGIN] = [7.85, 19, 18]
 
@@ -25,7 +25,7 @@ function shownLines(lines) {
   return SHOWN.flatMap((pattern, index) => {
     const block = blocks.find(({command}) => pattern.test(command))
     if (!block) throw new Error(`the session has no ${pattern}`)
-    const said = block.said.filter((line) => !STEP.test(line))
+    const said = block.said.filter((line) => !WAIT.test(line))
     return [...(index > 0 ? [''] : []), `$ ${block.command}`, ...said].flatMap(broken)
   })
 }
