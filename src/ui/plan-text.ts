@@ -22,9 +22,12 @@ export function planSummary(host: Host, plan: Plan): string[] {
 
 /** ` (2 new files, 1 changed)`; nothing where no file is written or removed. */
 function filesText(host: Host, steps: readonly ShownStep[]): string {
+  const isThere = (file: {readonly path: string; readonly as?: Account | undefined}) =>
+    ownerDoor(host, file.as).lstat(file.path) !== undefined
   const written = steps.filter((step) => step.kind === 'write-file')
-  const fresh = written.filter((file) => ownerDoor(host, file.as).lstat(file.path) === undefined).length
-  const [changed, removed] = [written.length - fresh, steps.filter(({kind}) => kind === 'remove-file').length]
+  const changed = written.filter(isThere).length
+  const fresh = written.length - changed
+  const removed = steps.filter((step) => step.kind === 'remove-file' && isThere(step)).length
   const counted = [
     [fresh, 'new'],
     [changed, 'changed'],

@@ -20,7 +20,7 @@ const host = (files: Record<string, FakeFile | string> = {}) => new FakeHost({fi
 
 describe('planSummary', () => {
   it('has a line for each phase with how many files it touches, one for each step without, and what is waited for', () => {
-    const machine = host({'/etc/old': {text: 'line\n', mode: 0o600, uid: 1000}})
+    const machine = host({'/etc/old': {text: 'line\n', mode: 0o600, uid: 1000}, '/etc/gone': ''})
     const steps = [
       ...inPhase('Write the unit', [
         write('/etc/new', ''),
@@ -28,7 +28,7 @@ describe('planSummary', () => {
         write('/etc/old', ''),
         {kind: 'remove-file', why: 'remove it', path: '/etc/gone'},
       ]),
-      ...inPhase('Start the gateway', [RUN]),
+      ...inPhase('Start the gateway', [RUN, {kind: 'remove-file', why: 'forget failures', path: '/run/none'}]),
       ACT,
     ]
     expect(planSummary(machine, {...plan(steps), verify: () => Promise.resolve(), verifyPhase: 'Wait until it answers'})).toEqual([
