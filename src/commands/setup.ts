@@ -129,7 +129,7 @@ With --yes, setup asks nothing and needs no terminal.`
   /** Without a terminal. Throws a usage error where only a person can tell. */
   private defaultOf({id, default: value}: Question): string | readonly string[] | undefined {
     if (value === undefined && (id === 'run-as' || id === 'run-as-name')) {
-      throw usageError('As root, name the user that the gateway runs as with --run-as', ['hermes-svc setup --yes --run-as USER'])
+      throw usageError('Root must name the user of the gateway with --run-as', ['hermes-svc setup --yes --run-as USER'])
     }
     // A gateway that was not found is missed by the installation, which says where it was looked for.
     return value

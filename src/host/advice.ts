@@ -38,7 +38,7 @@ export function adviceFor(
     }
     case 'ENOMEM':
     case 'EAGAIN':
-      return ['free -m; ulimit -u   # no memory or no process is left for a program; free some, then run the same command again']
+      return ['free -m; ulimit -u   # no memory or no process is left for a program; close some programs, then run the same command again']
     case 'EROFS':
       return [`findmnt -T ${place}   # it is mounted read-only`]
     case 'ENOENT':

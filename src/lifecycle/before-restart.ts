@@ -53,9 +53,9 @@ function ofUpdate({host, service}: Target, {kind, mark, pid, checkout}: UnderUpd
       }
     : {
         kind: 'update',
-        what: `an update of the gateway was interrupted${where}: its code is new, but some of its packages may be missing`,
+        what: `an update of the gateway did not finish${where}: the code is new, but packages may be missing`,
         evidence: [mark],
-        cure: [`${typed}   # completes the update`],
+        cure: [`${typed}   # finishes the update`],
       }
 }
 

@@ -173,7 +173,7 @@ function requireOnlyOneScope(target: Target): void {
     if (!other.observer.isOnDisk(same)) return
     const owner = other.placement.defaultAccount(service.profile.name)
     if (owner && owner.uid !== service.account.uid) return
-    throw new ServiceError(`${same.name} is already installed in ${other.title}. Two services with one home would fight over it`, {
+    throw new ServiceError(`${same.name} is already installed in ${other.title}. Two services cannot use one home`, {
       code: 'duplicate-service',
       exitStatus: ExitStatus.failed,
       next: [`hermes-svc uninstall --scope ${other.scope}${other.scope === 'system' ? '   # with sudo' : ''}`],

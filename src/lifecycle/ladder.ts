@@ -79,7 +79,7 @@ export function ladder(target: Target, gateway: GatewayProcess, options: LadderO
   }
   const kill: SignalStep = {
     ...end,
-    why: `kill ${which}${isWedged ? ', which does not answer' : ''} (SIGKILL)`,
+    why: `kill ${which}${isWedged ? ', which does not respond' : ''} (SIGKILL)`,
     signal: 'SIGKILL',
     waitMs: times.killMs,
     deadlineMs: Infinity,

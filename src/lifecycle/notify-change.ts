@@ -41,7 +41,7 @@ export function changedNotify(before: NotifySettings, {add = [], remove = [], on
   }
   const kept = before.targets.filter((target) => !remove.some((word) => isMeant(target, word)))
   const targets = [...new Set([...kept, ...add])]
-  if (targets.length > MOST_TARGETS) throw usageError(`these are ${targets.length} targets, but at most ${MOST_TARGETS} are possible`)
+  if (targets.length > MOST_TARGETS) throw usageError(`${targets.length} targets are too many: at most ${MOST_TARGETS} are possible`)
   return {
     targets,
     on: on === undefined ? before.on : (on ?? undefined),

@@ -93,7 +93,7 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
       warnings,
       steps: [...head, {kind: 'signal', why, as: service.account, process: gateway, home, signal: GatewaySignal.restart, waitMs: 0}],
       lasts: true,
-      outcome: `${service.name} was asked to restart. This command runs inside the gateway, so it restarts at the end of this turn`,
+      outcome: `${service.name} was asked to restart. This command runs inside the gateway, so the gateway restarts at the end of this turn`,
     }
   }
   const rungs = gateway ? ladder(target, gateway, {verdict: seen.verdict, times, force: options.force, deadlineMs}) : []

@@ -46,6 +46,6 @@ export function chatAdvice({state, platforms}: Online, setup: ChatSetup, {setUp,
     kind: 'nobody-allowed',
     what: 'nobody is allowed to talk to it yet',
     evidence: 'no variable of the gateway allows a user or everybody, and no user has paired with a code',
-    next: [`${setUp}   # asks who may talk to it`, again],
+    next: [`${setUp}   # asks who may talk to the gateway`, again],
   }
 }

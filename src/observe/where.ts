@@ -106,7 +106,7 @@ export async function resolveManaged(host: Host, flags: TargetFlags, purpose: Pu
     throw new ServiceError('Only root can change a service in system scope', {
       code: 'needs-root',
       exitStatus: ExitStatus.failed,
-      next: ['run the same command with sudo', 'or add --scope user'],
+      next: ['run the same command with sudo', 'run the same command with --scope user   # for a service of your own'],
     })
   }
   if (!named) requireKnownUser(manager, flags.profile ?? DEFAULT_PROFILE)
@@ -169,7 +169,7 @@ function requireKnownUser(manager: Manager, profile: string): void {
 }
 
 function accountNeeded(): ServiceError {
-  return usageError('As root, name the user that the gateway runs as with --run-as', [
+  return usageError('Root must name the user of the gateway with --run-as', [
     'hermes-svc install --run-as USER   # USER can be root, but should not be',
   ])
 }
@@ -207,7 +207,7 @@ export function requireSameHome(target: Target, seen: ManagerObservation): void 
   const pinned = target.userHost.realPath(seen.home) ?? seen.home
   if (pinned === target.service.profile.home) return
   throw new ServiceError(
-    `${target.service.name} belongs to another home: it runs ${pinned}, not ${target.service.profile.home}. hermes-svc does not change it`,
+    `${target.service.name} belongs to another home: it runs the gateway of ${pinned}, not of ${target.service.profile.home}. hermes-svc does not change it`,
     {code: 'other-home', exitStatus: ExitStatus.failed, next: [`hermes-svc status --home ${pinned}`]},
   )
 }

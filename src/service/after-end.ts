@@ -46,7 +46,7 @@ export function afterEnd(policy: RestartPolicy, failuresBefore: number, end: Gat
   }
   // Without a stop that was asked for 0 is what older gateways end with on any signal, too: only the record tells.
   if (end.isStopped && (end.code === GatewayExit.stopped || end.isRestartAsked)) {
-    return {reason: 'stop', failures: 0, waitMs: null, text: `${what}; the operator has stopped the service`}
+    return {reason: 'stop', failures: 0, waitMs: null, text: `${what}; somebody has stopped the service`}
   }
   if (end.isRestartAsked)
     return {

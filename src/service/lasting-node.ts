@@ -44,7 +44,7 @@ export function findLastingNode(host: Host, account: Account, inUse?: string): s
     evidence: refused,
     next: [
       'install Node for the whole machine, then run the same command again',
-      'hermes-svc install --heartbeat off   # monitors then take an idle gateway for dead',
+      'hermes-svc install --heartbeat off   # monitors then show an idle gateway as dead',
     ],
   })
 }

@@ -20,7 +20,7 @@ export function refusedPath(value: string): string | undefined {
   if (!value.startsWith('/')) return 'is not an absolute path'
   const bytes = Buffer.byteLength(value)
   if (bytes > LONGEST_PATH_BYTES)
-    return `is too long: it has ${bytes} bytes, and files in it need room, so ${LONGEST_PATH_BYTES} is the most`
+    return `is too long: it has ${bytes} bytes, but at most ${LONGEST_PATH_BYTES} are possible, because the names of its files are added to it`
   if (value.split('/').some((name) => Buffer.byteLength(name) > LONGEST_NAME_BYTES))
     return `is too long: a name in it has more than ${LONGEST_NAME_BYTES} bytes`
   if (/[\u0001-\u001f\u007f]/.test(value)) return 'contains a control character (such as a newline), which a service definition cannot hold'

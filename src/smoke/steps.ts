@@ -27,7 +27,7 @@ export const STEPS = [
     name: `the gateway comes back after a planned restart (exit ${GatewayExit.restart})`,
     needs: ['alive'],
   },
-  {id: 'missing-heartbeat', group: 'doctor', name: 'a gateway without a sign of life: found and fixed', needs: ['alive']},
+  {id: 'missing-heartbeat', group: 'doctor', name: 'a gateway that does not respond: found and fixed', needs: ['alive']},
   {id: 'desired-state', group: 'doctor', name: 'stopped by another tool: found and fixed', needs: ['alive']},
   {id: 'stop', group: 'life-cycle', name: 'stop', needs: ['alive']},
   {id: 'stays-stopped', group: 'life-cycle', name: 'the gateway stays stopped', needs: ['stop']},

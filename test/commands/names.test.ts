@@ -44,7 +44,7 @@ describe('what is to be typed next', () => {
     'hermes-svc smoke --isolated',
     'hermes gateway run',
     'run the same command with sudo',
-    'or add --scope user',
+    'run the same command with --scope user   # for a service of your own',
   ])('%s stays as it is', (line) => expect(withGivenFlags(line, given)).toBe(line))
 
   it('has what was given where it is made for a service, too', () => {

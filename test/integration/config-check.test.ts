@@ -69,7 +69,7 @@ await describeOnSystemd('a configuration that the gateway cannot load', (machine
       `${user.home}/.hermes/hermes-agent`,
     ])
     expect(await found()).toEqual(['config update-cut-off'])
-    expect((await service.run('restart')).stderr).toContain('an update of the gateway was interrupted')
+    expect((await service.run('restart')).stderr).toContain('an update of the gateway did not finish')
     await service.sh('rm -r "$1"', [`${user.home}/.hermes/hermes-agent`])
     expect(await found()).toEqual([])
   })

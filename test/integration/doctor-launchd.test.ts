@@ -212,7 +212,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     severity: 'warning',
     how: 'the property list edited by hand: ExitTimeOut of 5 s',
     provedBy: 'test/doctor/checks/definition-drift.test.ts',
-    what: /\.plist was edited by hand; hermes-svc keeps the edit$/,
+    what: /\.plist was edited by hand; hermes-svc keeps the edits$/,
     break: async (service) => {
       await service.sh('sed -i "/ExitTimeOut/{n;s/>[0-9]*</>5</}" "$1"', [service.plist], service.actor)
     },

@@ -20,7 +20,7 @@ const rows: DoctorRow<S6Service>[] = [
     kind: 'down',
     severity: 'error',
     how: '`s6-svc -d` of one that should run',
-    what: /it should be running, but is stopped/,
+    what: /the service should be running, but is stopped/,
     break: async (service) => {
       await service.s6('s6-svc', '-d')
       await isDown(service)
@@ -33,7 +33,7 @@ const rows: DoctorRow<S6Service>[] = [
     severity: 'warning',
     how: '`s6-svc -u` of one that should be stopped',
     seenIn: 'test/integration/doctor-state.test.ts',
-    what: /it should be stopped, but is running/,
+    what: /the service should be stopped, but is running/,
     break: async (service) => {
       await service.must('stop')
       // While its finish script runs, that would say once more that it is to stay down.

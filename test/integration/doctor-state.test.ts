@@ -11,7 +11,7 @@ const desiredState: DoctorRow[] = [
     kind: 'down',
     severity: 'error',
     how: 'SIGKILL, and `systemctl stop` before systemd starts it again',
-    what: /it should be running, but is (failed|stopped)/,
+    what: /the service should be running, but is (failed|stopped)/,
     break: async (service) => {
       const kill = 'kill -s KILL "$1" && XDG_RUNTIME_DIR="$2" systemctl --user stop "$3"'
       await service.sh(kill, [String(await service.mainPid()), `/run/user/${service.user.uid}`, service.unit], service.actor)
@@ -23,7 +23,7 @@ const desiredState: DoctorRow[] = [
     kind: 'stopped-elsewhere',
     severity: 'warning',
     how: '`systemctl stop`, cured by starting it',
-    what: /it should be running, but somebody stopped it without hermes-svc/,
+    what: /the service should be running, but somebody stopped it without hermes-svc/,
     break: async (service) => {
       await service.systemctl('stop', service.unit)
       await settle()
@@ -55,7 +55,7 @@ const desiredState: DoctorRow[] = [
     kind: 'up',
     severity: 'warning',
     how: '`systemctl start` of one that should be stopped',
-    what: /it should be stopped, but is running/,
+    what: /the service should be stopped, but is running/,
     break: async (service) => {
       await service.must('stop')
       await service.systemctl('start', service.unit)
@@ -70,7 +70,7 @@ const desiredState: DoctorRow[] = [
     severity: 'warning',
     how: '`systemctl enable` of one that should be stopped',
     provedBy: 'test/doctor/checks/desired-state.test.ts',
-    what: /it should be stopped, but starts at the next boot/,
+    what: /the service should be stopped, but starts at the next boot/,
     break: async (service) => {
       await service.must('stop')
       await service.systemctl('enable', service.unit)

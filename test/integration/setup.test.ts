@@ -353,7 +353,7 @@ await describeOnSystemd('setup', (machine) => {
       const {code, stderr} = await hermesSvc(machine(), ['setup', '--yes'])
       expect({code, stderr}).toMatchObject({
         code: 2,
-        stderr: expect.stringContaining('As root, name the user that the gateway runs as') as string,
+        stderr: expect.stringContaining('Root must name the user of the gateway') as string,
       })
     })
 

@@ -59,7 +59,7 @@ await describeOnSystemd('smoke', (machine) => {
       const seen = steps.filter(({group}) => group === 'doctor').map(({id, detail}) => `${id}: ${detail.replace(/pid \d+/, 'pid N')}`)
       expect(seen).toEqual([
         'missing-heartbeat: the gateway (pid N) is stopped by a signal and cannot answer; fixed',
-        'desired-state: it should be running, but somebody stopped it without hermes-svc; fixed',
+        'desired-state: the service should be running, but somebody stopped it without hermes-svc; fixed',
         'stale-state: gateway.pid names a process that is gone (pid N), and gateway_state.json says running; fixed',
         'zombie-pid: gateway.pid names a zombie: pid N has ended, but its parent has not reaped it; fixed',
       ])

@@ -136,7 +136,7 @@ describeInContainer('two containers with s6 on one volume', () => {
       expect(verdict.evidence.join('\n')).not.toContain('but no process holds it')
       expect(verdict.evidence.join('\n')).toContain('when this container booted, a gateway elsewhere held it')
       await waitFor(async () => (await reader.status()).failuresInARow >= 4, 'failures in a row')
-      expect((await reader.hermesSvc(['doctor'])).stdout).toContain('a volume takes only one gateway container')
+      expect((await reader.hermesSvc(['doctor'])).stdout).toContain('only one gateway can use a home')
       await reader.hermesSvc(['doctor', '--fix', '--json'])
       expect(files().slice(0, 2)).toEqual(before)
       expect((await gateway.status()).actual).toBe('running')

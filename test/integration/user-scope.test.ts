@@ -400,7 +400,7 @@ await describeOnSystemd('root', (machine) => {
 
   it('must say whose gateway it is', async () => {
     const refused = (message: RegExp) => ({code: 2, error: {message: expect.stringMatching(message)}})
-    expect(await svc(['install'])).toMatchObject(refused(/^As root, name the user that the gateway runs as/))
+    expect(await svc(['install'])).toMatchObject(refused(/^Root must name the user of the gateway/))
     expect(await svc(['install', '--run-as', 'nobody-here'])).toMatchObject(refused(/^--run-as "nobody-here": there is no such user/))
   })
 

@@ -49,7 +49,7 @@ describe('the service that the flags mean', () => {
     const error = await refusal(() => target({}, {account: ROOT}))
     expect(error).toMatchObject({
       exitStatus: 2,
-      message: expect.stringContaining('As root, name the user that the gateway runs as') as string,
+      message: expect.stringContaining('Root must name the user of the gateway') as string,
     })
   })
 

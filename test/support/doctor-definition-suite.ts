@@ -32,7 +32,7 @@ const rows: DoctorRow[] = [
     severity: 'warning',
     how: 'our drop-in edited by hand: TimeoutStopSec=5',
     provedBy: 'test/doctor/checks/definition-drift.test.ts',
-    what: /10-hermes-svc\.conf was edited by hand; hermes-svc keeps the edit/,
+    what: /10-hermes-svc\.conf was edited by hand; hermes-svc keeps the edits/,
     break: async (service) => {
       await service.sh('sed -i s/^TimeoutStopSec=.*/TimeoutStopSec=5/ "$1"', [service.dropIn], service.actor)
       await service.systemctl('daemon-reload')

@@ -168,7 +168,7 @@ const desiredState: Row[] = [
     kind: 'mirror',
     severity: 'warning',
     how: 'another `desired_state` in gateway_state.json',
-    what: /it should be running, but gateway_state\.json says that it should be stopped/,
+    what: /the service should be running, but gateway_state\.json says that it should be stopped/,
     standIn: {state_fields: {desired_state: 'running'}},
     break: whileUp(`sed -i 's/"desired_state": *"running"/"desired_state": "stopped"/' "$1/gateway_state.json"`),
     after: async (service) => {

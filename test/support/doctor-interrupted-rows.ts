@@ -9,7 +9,7 @@ export const interruptedRows: readonly DoctorRow<ServiceOnMachine>[] = [
     kind: 'temporary-files',
     severity: 'warning',
     how: 'temporary files that a killed write has left',
-    what: /hermes-svc was killed while it wrote: 3 temporary files are left/,
+    what: /hermes-svc was killed while it wrote a file: 3 temporary files are left/,
     break: async (service) => {
       const files = [`${service.home}/..hermes-svc.json`, `${service.support}/.settings.json`, service.temporaryDefinition]
       await service.sh('for file in "$@"; do : >"$file.hermes-svc-tmp"; done', files, {user: service.user})

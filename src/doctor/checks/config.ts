@@ -87,7 +87,7 @@ export const definition: CheckDefinition<Evidence> = {
             onlyIf,
           },
         ],
-        outcome: `${file} is the version of ${new Date(kept.atMs).toISOString()} again, and the broken one is ${aside}`,
+        outcome: `${file} is the version of ${new Date(kept.atMs).toISOString()} again; the broken file is ${aside}`,
       }
     },
   },
@@ -125,7 +125,7 @@ function foundFault(scene: Scene, {kept, broken}: Evidence, fault: ConfigFault):
     evidence: [
       kept
         ? `${kept.path} is the last version that worked`
-        : 'there is no version that worked: hermes-svc keeps one after a gateway has run on it for five minutes',
+        : 'there is no version that worked: hermes-svc keeps one after a gateway has run with it for five minutes',
     ],
     isFixable,
     cure: [

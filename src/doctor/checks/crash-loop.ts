@@ -110,12 +110,12 @@ function isLooping({seen, monotonicMs}: Scene): boolean {
 function contested({seen: {manager, gateway}}: Scene): string[] {
   if (!manager.isContested || gateway.lock.kind === 'held') return []
   return [
-    `another gateway held this home when the container booted, ${ELSEWHERE}: a volume takes only one gateway container, so stop one of the two`,
+    `another gateway, ${ELSEWHERE}, held ${HomeFile.lock} when this container booted: only one gateway can use a home, so stop one of the two`,
   ]
 }
 
 function howItEnds({lastExit}: ManagerObservation): string {
-  if (!lastExit) return 'the service manager does not say how it ended last, because it is starting'
+  if (!lastExit) return 'the service manager does not say how the gateway last ended, because the gateway is starting'
   return lastExit.how === 'exited' ? `it ended with ${lastExit.status}` : `it was ${lastExit.how} by signal ${lastExit.status}`
 }
 

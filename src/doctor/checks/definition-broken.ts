@@ -68,7 +68,7 @@ export const definition: CheckDefinition<Evidence> = {
     ],
   },
   whatTheFixDoes:
-    'The fix writes the definition again for the gateway that is installed now, and restarts the gateway. It leaves a missing home, a masked unit and a command that you chose yourself to you.',
+    'The fix writes the definition again for the gateway that is installed now, and restarts the gateway. It does not change a missing home, a masked unit or a command that you chose yourself: the finding says what to type.',
   unsafe:
     'for a service of another tool, if the service manager refuses the definition, or if the program is gone but the gateway still runs',
   ifItComesBack:
@@ -143,7 +143,7 @@ function homeFault(scene: Scene, {home, isHomeThere, isHomeAnother}: Evidence): 
     return {
       kind: 'home-unmarked',
       what: `${home} is not the home that ${service.name} was installed for: it has no records of hermes-svc`,
-      why: 'The service does not start the gateway there. It would create a new home, usually where a file system is not mounted yet.',
+      why: 'The service does not start the gateway there, because the gateway would create a new home. Usually a file system is not mounted yet.',
       cure: [`findmnt --target ${home}   # mount the missing file system; or, if this is the right home:`, commandLine(scene, 'start')],
       isFixable: false,
     }

@@ -34,7 +34,7 @@ export const definition: CheckDefinition<Evidence> = {
     s6: [['ls -l /run/service/gateway-default', 'when each file was changed, and by whom']],
   },
   whatTheFixDoes:
-    'The fix restores the files that were installed and has the service manager read them. It keeps your own files and your edits: if one of them overrides the policy, doctor names the file, and you decide. If another tool has replaced the whole definition, the fix restarts the gateway.',
+    'The fix restores the files that were installed and makes the service manager read them. It keeps your own files and your edits: if one of them overrides the policy, doctor names the file, and you decide. If another tool has replaced the whole definition, the fix restarts the gateway.',
   unsafe: 'if another tool has replaced the whole definition',
   ifItComesBack:
     'Another tool rewrites the definition, such as an update of the gateway or a configuration manager. Put your own settings into a drop-in or into that tool, and type "hermes-svc diff" to see what differs.',
@@ -127,10 +127,10 @@ function editedByHand(scene: Scene, drifts: readonly DirectiveDrift[], edited: r
     {
       kind: 'edited',
       severity: broken.length > 0 ? 'warning' : 'info',
-      what: `${edited.join(' and ')} was edited by hand; hermes-svc keeps the edit`,
-      ...(broken.length > 0 ? {} : {why: 'The next version of hermes-svc cannot update this file without losing the edit.'}),
+      what: `${edited.join(' and ')} ${edited.length === 1 ? 'was' : 'were'} edited by hand; hermes-svc keeps the edits`,
+      ...(broken.length > 0 ? {} : {why: 'The next version of hermes-svc cannot update an edited file without losing the edits.'}),
       evidence: broken.map(inWords),
-      cure: [commandLine(scene, 'diff'), `${commandLine(scene, 'install --force')}   # discards the edit; your own drop-ins stay`],
+      cure: [commandLine(scene, 'diff'), `${commandLine(scene, 'install --force')}   # discards the edits; your own drop-ins stay`],
       isFixable: false,
       explains: broken.length > 0 ? explains : [],
     },

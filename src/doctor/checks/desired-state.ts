@@ -34,7 +34,7 @@ const START_MS = 90_000
 export const definition: CheckDefinition<Evidence> = {
   id: 'desired-state',
   title: 'a service that differs from its desired state, or that has no desired state on record',
-  why: 'The gateway is down or up against your wish, and the next boot can decide against it too.',
+  why: 'The gateway is down or up against your wish, now or after the next boot.',
   seeByHand: {
     systemd: [
       ['cat ~/.hermes/.hermes-svc.json', 'the desired state, since when, and which command recorded it'],
@@ -82,7 +82,7 @@ export const definition: CheckDefinition<Evidence> = {
         kind: 'mirror',
         severity: 'warning',
         interrupts: false,
-        what: `it should be ${wanted}, but ${HomeFile.state} says that it should be ${mirror}`,
+        what: `the service should be ${wanted}, but ${HomeFile.state} says that it should be ${mirror}`,
         why: 'Tools that read the desired state from that file, such as a container at boot, do the opposite of what you asked for.',
         evidence: [recorded(scene), `${HomeFile.state}: ${StateField.desired} is ${mirror}`],
       },
@@ -144,7 +144,7 @@ function aboutDown(scene: Scene, ageMs: number | undefined): Found | undefined {
   const explains: readonly CheckId[] = ['stale-state', 'stale-marker', 'not-enabled']
   if (manager.activity === 'stopped' || manager.activity === 'failed') {
     if (verdict.state === 'unknown') {
-      const what = `it should be running, but its service is ${manager.activity}; hermes-svc cannot tell whether a gateway runs elsewhere`
+      const what = `the service should be running, but is ${manager.activity}; hermes-svc cannot tell whether a gateway runs elsewhere`
       return {kind: 'down', severity: 'unknown', what, evidence}
     }
     if (verdict.state !== 'dead') return undefined
@@ -152,7 +152,7 @@ function aboutDown(scene: Scene, ageMs: number | undefined): Found | undefined {
       return {
         kind: 'stopped-elsewhere',
         severity: 'warning',
-        what: 'it should be running, but somebody stopped it without hermes-svc',
+        what: 'the service should be running, but somebody stopped it without hermes-svc',
         evidence,
         cure: bothWays(scene),
         // Somebody wanted that, so no fix starts it again unasked.
@@ -160,7 +160,7 @@ function aboutDown(scene: Scene, ageMs: number | undefined): Found | undefined {
         explains,
       }
     }
-    return {kind: 'down', severity: 'error', what: `it should be running, but is ${manager.activity}`, evidence, explains}
+    return {kind: 'down', severity: 'error', what: `the service should be running, but is ${manager.activity}`, evidence, explains}
   }
   // It comes when it has slept enough, and to start it once more would make it sleep longer.
   if (scene.seen.brake) return undefined
@@ -170,7 +170,7 @@ function aboutDown(scene: Scene, ageMs: number | undefined): Found | undefined {
     return {
       kind: 'untold',
       severity: 'unknown',
-      what: 'it should be running, but hermes-svc cannot tell whether its gateway works',
+      what: 'the service should be running, but hermes-svc cannot tell whether its gateway works',
       evidence,
     }
   }
@@ -197,21 +197,27 @@ function aboutUp(scene: Scene): Found | undefined {
     return {
       kind: 'up',
       severity: 'warning',
-      what: `it should be stopped, but ${manager.activity === 'running' ? 'is running' : 'its gateway still runs'}`,
+      what: `the service should be stopped, but ${manager.activity === 'running' ? 'is running' : 'its gateway still runs'}`,
       evidence,
       cure: bothWays(scene).reverse(),
       isSafe: false,
     }
   }
   if (!manager.enabled) return undefined
-  return {kind: 'enabled', severity: 'warning', what: 'it should be stopped, but starts at the next boot', evidence, interrupts: false}
+  return {
+    kind: 'enabled',
+    severity: 'warning',
+    what: 'the service should be stopped, but starts at the next boot',
+    evidence,
+    interrupts: false,
+  }
 }
 
 /** Should be stopped, and nothing of ours keeps it: whatever has started it, a person has to end. */
 function aboutUnkept(scene: Scene): Found[] {
   const {pid, evidence} = scene.seen.verdict
   if (pid === undefined) return []
-  const what = `it should be stopped, but its gateway (pid ${pid}) still runs`
+  const what = `the service should be stopped, but its gateway (pid ${pid}) still runs`
   const cure = [`kill ${pid}   # unless another tool restarts it`]
   return [{kind: 'up', severity: 'warning', what, evidence: [recorded(scene), ...evidence], isFixable: false, cure}]
 }

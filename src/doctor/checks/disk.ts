@@ -63,7 +63,7 @@ export const definition: CheckDefinition<Evidence> = {
   whatTheFixDoes:
     'Make room: doctor names large logs of the gateway and the systemd journal if they are on that disk. "hermes-svc fix log-size" shortens the logs of the gateway. A disk that is mounted read-only usually has errors: "sudo dmesg" shows them.',
   ifItComesBack:
-    'Find what grows: type "du -xsh ~/.hermes/* | sort -h" now and again a day later. Limit it at its source, for example the systemd journal with SystemMaxUse=.',
+    'Find what grows: type "du -xsh ~/.hermes/* | sort -h" now, and type it again a day later. Limit it at its source, for example the systemd journal with SystemMaxUse=.',
   needsService: true,
   isAboutHome: true,
   needsManager: false,

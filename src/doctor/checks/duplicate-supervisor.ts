@@ -41,7 +41,7 @@ export const definition: CheckDefinition<Evidence> = {
     ],
   },
   whatTheFixDoes:
-    'The fix stops and disables hermes.service, the name that old versions of the gateway used, and removes "--replace" from the command. It leaves two services of your own to you: disable one of them.',
+    'The fix stops and disables hermes.service, the name that old versions of the gateway used, and removes "--replace" from the command. If you have two services of your own, disable one of them yourself.',
   ifItComesBack:
     'Another tool installs its own service, such as "hermes gateway install" or a configuration manager. Let only one of them manage the gateway.',
   needsService: true,
@@ -71,7 +71,7 @@ export const definition: CheckDefinition<Evidence> = {
       const legacy = rivals.filter((rival) => rival.name === LEGACY_NAME && found.some(({kind}) => kind === 'legacy'))
       const steps = legacy.flatMap((rival) => manager.rivals.end?.(rival) ?? [])
       if (!found.some(({kind}) => kind === 'replace'))
-        return {title: 'end the legacy service', steps, outcome: `${service.name} is the only one`}
+        return {title: `stop and disable ${LEGACY_NAME}`, steps, outcome: `${service.name} is the only service of this home`}
       const {argv} = findGatewayCommand(host, service.profile.root, service.account)
       const plan = await reinstall(scene, options, {command: argv.map(shellQuote).join(' ')})
       return {...plan, steps: [...steps, ...plan.steps]}
@@ -93,7 +93,7 @@ function foundRival(scene: Scene, rival: Rival): Found {
       ? {}
       : {
           isFixable: false,
-          cure: [`${manager.byHand('disable', rival.name, rival.scope)}   # or keep this one, and type: ${own}`],
+          cure: [`${manager.byHand('disable', rival.name, rival.scope)}   # or keep this service, and type: ${own}`],
         }),
     explains: ['orphan-gateway', 'crash-loop', 'desired-state'],
   }

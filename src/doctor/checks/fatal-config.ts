@@ -47,7 +47,7 @@ export const definition: CheckDefinition<Evidence> = {
         kind: 'exit-78',
         severity: 'error',
         what: `the gateway ended with ${GatewayExit.fatalConfiguration}: its configuration is wrong, so a restart does not help`,
-        evidence: [...(reason === undefined ? [] : [`reason that it gave: ${reason}`]), ...log],
+        evidence: [...(reason === undefined ? [] : [`the reason that the gateway gave: ${reason}`]), ...log],
         cure: [commandLine(scene, 'logs'), `${commandLine(scene, 'fix fatal-config')}   # after you have corrected the configuration`],
         explains: ['desired-state', 'stale-state', 'crash-loop', 'stale-marker'],
       },

@@ -64,7 +64,7 @@ export const definition: CheckDefinition<Evidence> = {
     ['namei -l ~/.hermes', 'owner and mode of each folder on the way, and links'],
   ],
   whatTheFixDoes:
-    'The fix gives files that root owns back to the user of the gateway, which needs root: "sudo hermes-svc fix file-access". It also removes the rights of other users from the home and from files with tokens. It leaves files of a third user and links out of the home to you.',
+    'The fix gives files that root owns back to the user of the gateway, which needs root: "sudo hermes-svc fix file-access". It also removes the rights of other users from the home and from files with tokens. It does not change files of a third user or links that lead out of the home.',
   ifItComesBack:
     'Something runs as root in the home, most often "sudo hermes" or a container that runs as root. Run those commands as the user of the gateway.',
   needsService: true,

@@ -64,7 +64,7 @@ export const definition: CheckDefinition<Evidence> = {
     s6: [['ls -l /run/service/gateway-default /run/service/gateway-default/helpers', 'the programs, and who can write them']],
   },
   whatTheFixDoes:
-    'The fix writes the missing or changed files again, chooses a node that works, and takes write access away from other users. It leaves a container image that gives its services to another user to you.',
+    'The fix writes the missing or changed files again, chooses a node that works, and takes write access away from other users. It does not change a container image that gives its services to another user: the finding says what to type.',
   ifItComesBack:
     'The node belongs to a version manager or to an npm cache that is cleaned up: install Node and hermes-svc for the whole machine. If the file was changed, look for a tool that manages files in that folder.',
   needsService: true,
@@ -201,7 +201,7 @@ function foundGivenAway({place, to: {name}}: GivenAway): Found {
     kind: 'given-away',
     severity: 'info',
     what: `${place} belongs to ${name}, but root runs the programs in it: ${name} can become root in this container`,
-    why: 'Upstream’s image does this. A command that somebody talks the agent into can use it to do everything that root can do in this container.',
+    why: 'Upstream’s image does this. If somebody talks the agent into a command, the command can do everything that root can do in this container.',
     isFixable: false,
     cure: [
       `chown root:root ${place} && hermes-svc boot   # as root, at each boot after upstream's own step; then upstream's commands cannot add services as ${name}`,

@@ -109,8 +109,8 @@ export const definition: CheckDefinition<Evidence> = {
       found.push({
         kind: 'temporary-files',
         severity: 'warning',
-        what: `hermes-svc was killed while it wrote: ${temporaries.length === 1 ? `${temporaries[0]} is` : `${temporaries.length} temporary files are`} left`,
-        why: 'The file that it was writing still has its old content.',
+        what: `hermes-svc was killed while it wrote a file: ${temporaries.length === 1 ? `${temporaries[0]} is` : `${temporaries.length} temporary files are`} left`,
+        why: 'The file that hermes-svc was writing still has its old content.',
         evidence: temporaries,
       })
     }
@@ -146,7 +146,7 @@ function halfDone(scene: Scene, {hasSettings, hasPolicy, newerWriter: newer, isE
       evidence: [hasPolicy ? 'its drop-in exists, but its unit does not' : 'its settings exist, but its unit and drop-in do not'],
       cure: [
         commandLine(scene, 'fix interrupted-change'),
-        `${commandLine(scene, isInstall ? 'uninstall' : 'install')}   # if you want that instead`,
+        `${commandLine(scene, isInstall ? 'uninstall' : 'install')}   # instead, ${isInstall ? 'removes' : 'installs'} the service`,
       ],
       explains,
     }

@@ -26,7 +26,8 @@ export const definition: CheckDefinition<Evidence> = {
     ],
     launchd: [['ps -axo pid,ppid,pgid,lstart,command', 'processes of the group that are older than the gateway']],
   },
-  whatTheFixDoes: 'The fix checks who these processes are, asks them to end (SIGTERM), and kills those that do not (SIGKILL).',
+  whatTheFixDoes:
+    'The fix checks that these are still the same processes, asks them to end (SIGTERM), and kills those that do not (SIGKILL).',
   ifItComesBack:
     'A tool or a browser that the agent starts does not end with the gateway. The command line in the evidence shows which one: end it from the tool that starts it.',
   needsService: true,

@@ -46,7 +46,7 @@ const lastTickOf = oncePerLook(({target: {manager, service}}) => manager.tick.la
  */
 export const definition: CheckDefinition<Evidence> = {
   id: 'missing-heartbeat',
-  title: 'a gateway that is wedged, or whose sign of life is out of date',
+  title: 'a gateway that is wedged, or whose timestamp or heartbeat file is out of date',
   why: 'Monitors that read the timestamp show a working gateway as dead, and some of them restart it.',
   seeByHand: {
     systemd: [
@@ -200,7 +200,7 @@ function aboutBeat(scene: Scene, {ageMs, beat, ownPid}: Evidence): Found[] | und
       what: `the gateway is alive, but its heartbeat file is ${inWords(beatSec * 1000)} old`,
       evidence: [
         ...seen.verdict.evidence.slice(0, 2),
-        `the gateway should write ${HomeFile.heartbeat} every ${GatewayLimit.heartbeatEverySec} s; the part of it that does this has ended or hangs`,
+        `the gateway should write ${HomeFile.heartbeat} every ${GatewayLimit.heartbeatEverySec} s; the part of the gateway that does this has ended or hangs`,
       ],
       // It works: when it is restarted is for a person to say.
       isSafe: false,
@@ -230,7 +230,7 @@ function aboutWedged(scene: Scene): Found {
     why: 'The gateway answers nobody until it is restarted. The service manager does not notice, because the process still exists.',
     evidence: verdict.evidence,
     ...(isUnkept(scene)
-      ? {isFixable: false, cure: [`kill -KILL ${verdict.pid}   # then start the gateway again, the way it was started before`]}
+      ? {isFixable: false, cure: [`kill -KILL ${verdict.pid}   # then start the gateway again, in the same way as before`]}
       : isStopped
         ? {
             cure: [

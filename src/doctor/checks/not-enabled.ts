@@ -20,7 +20,7 @@ export const definition: CheckDefinition<undefined> = {
       ['cat ~/.hermes/.hermes-svc.json', '"desiredState": what you asked for'],
     ],
   },
-  whatTheFixDoes: 'The fix enables the service, so that it starts at the next boot. It does not start it now.',
+  whatTheFixDoes: 'The fix enables the service, so the service starts at the next boot. It does not start the service now.',
   ifItComesBack:
     'Something disables the service again, for example a script that runs "systemctl disable". If the gateway should stay down, type "hermes-svc stop".',
   needsService: true,

@@ -84,7 +84,7 @@ export const definition: CheckDefinition<Evidence | undefined> = {
         evidence: [
           ...differing.map((file) => `${file} is not what this version writes`),
           ...added.map((file) => `${file} does not exist: ${writer} did not write it`),
-          ...leftover.map((file) => `${file} is left from ${writer}: this version does not write it`),
+          ...leftover.map((file) => `${file} is left over from ${writer}: this version does not write it`),
           needsRestart
             ? `a restart is needed: the gateway read ${restartFor.map((file) => path.basename(file)).join(', ')} when it started`
             : 'no restart is needed',

@@ -26,14 +26,14 @@ const SHORT = 10
 export const definition: CheckDefinition<Evidence | undefined> = {
   id: 'stale-code',
   title: 'a gateway that runs a different version of its code than the one on disk',
-  why: 'The gateway loads some modules late, and mixing two versions can fail in the middle of a turn. It also lacks the fixes of the update.',
+  why: 'The gateway loads some modules late, and mixing two versions can fail in the middle of a turn. The gateway also lacks the fixes of the update.',
   seeByHand: [
     ['git -C ~/.hermes/hermes-agent log -1', 'the commit on disk'],
     ['git -C ~/.hermes/hermes-agent reflog --date=iso -n 3', 'when the checkout last moved to another commit'],
     ['ps -axo lstart,args | grep "[g]ateway run"', 'when the gateway started'],
   ],
   whatTheFixDoes:
-    'The fix waits up to two minutes until the gateway is idle, and restarts it then. If the gateway stays busy, the fix changes nothing.',
+    'The fix waits up to two minutes for the gateway to become idle, and then restarts it. If the gateway stays busy, the fix changes nothing.',
   ifItComesBack: 'The update of the gateway does not restart it. Type "hermes-svc restart --when-idle" after each update.',
   needsService: true,
   needsManager: false,

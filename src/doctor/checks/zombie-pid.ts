@@ -95,7 +95,7 @@ export const definition: CheckDefinition<Evidence> = {
     interrupts: true,
     plan: async (scene, {recorded, supervised}, _found, options) => {
       const zombie = supervised ?? recorded
-      if (!zombie) throw new Error('there is no zombie to be cured')
+      if (!zombie) throw new Error('there is no zombie any more')
       const next = await whatFollows(scene, supervised !== undefined, options)
       return {
         title: `recover ${scene.target.service.name} from a zombie process`,

@@ -142,7 +142,7 @@ function now(systemd: Systemd, service: Service, {force = false, seen}: Heartbea
           : []),
         ...(units.length > 0 ? onUndo([reload]) : []),
         ...(wasOn ? [change('stop the heartbeat', ['disable', '--now', paths.timer])] : []),
-        ...(units.length > 0 ? [{...change('end the tick that is running now', ['stop', paths.service]), mayFail: true}] : []),
+        ...(units.length > 0 ? [{...change('end the heartbeat that is running now', ['stop', paths.service]), mayFail: true}] : []),
         ...files.map((file) => removeFileStep(file, as)),
         ...(units.length > 0 ? [reload, forget] : []),
       ]

@@ -49,10 +49,12 @@ describe('a gateway', () => {
 
   it('that is connected, and hears nobody, is told so', async () => {
     expect(await findings(TELEGRAM)).toMatchObject(
-      [{kind: 'nobody-allowed', severity: 'info', cure: ['hermes gateway setup   # asks who may talk to it', /restart/]}].map((one) => ({
-        ...one,
-        cure: expect.arrayContaining(['hermes gateway setup   # asks who may talk to it']) as unknown,
-      })),
+      [{kind: 'nobody-allowed', severity: 'info', cure: ['hermes gateway setup   # asks who may talk to the gateway', /restart/]}].map(
+        (one) => ({
+          ...one,
+          cure: expect.arrayContaining(['hermes gateway setup   # asks who may talk to the gateway']) as unknown,
+        }),
+      ),
     )
   })
 

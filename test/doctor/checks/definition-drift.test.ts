@@ -39,7 +39,7 @@ describe('definition-drift', () => {
     machine.shown.Restart = 'no'
     const harmful = (await examined(machine, check)).findings
     expect(harmful).toMatchObject([{kind: 'edited', severity: 'warning', isFixable: false}])
-    expect(harmful[0]?.cure).toContain('hermes-svc install --force   # discards the edit; your own drop-ins stay')
+    expect(harmful[0]?.cure).toContain('hermes-svc install --force   # discards the edits; your own drop-ins stay')
   })
 
   it('finds a value of another version of ours, a file that is gone, and a definition that was not read', async () => {

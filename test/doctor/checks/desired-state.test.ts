@@ -28,11 +28,11 @@ const combinations: [name: string, service: FakeService, bring: (machine: FakeSy
       machine.host.drop(`/proc/${pid}`)
       machine.host.put(`${HOME}/gateway.lock`, {text: '', mode: 0, uid: 0})
     },
-    ['untold unknown: it should be running, but hermes-svc cannot tell whether its gateway works'],
+    ['untold unknown: the service should be running, but hermes-svc cannot tell whether its gateway works'],
   ],
-  ['should run, failed', {}, (machine) => ended(machine, '1', '1', 'failed'), ['down error: it should be running, but is failed']],
-  ['should run, was killed', {}, (machine) => ended(machine, '2', '9'), ['down error: it should be running, but is stopped']],
-  ['should run, was never started since the boot', {}, () => undefined, ['down error: it should be running, but is stopped']],
+  ['should run, failed', {}, (machine) => ended(machine, '1', '1', 'failed'), ['down error: the service should be running, but is failed']],
+  ['should run, was killed', {}, (machine) => ended(machine, '2', '9'), ['down error: the service should be running, but is stopped']],
+  ['should run, was never started since the boot', {}, () => undefined, ['down error: the service should be running, but is stopped']],
   [
     'should run, was told to stop by another tool',
     {},
@@ -40,13 +40,13 @@ const combinations: [name: string, service: FakeService, bring: (machine: FakeSy
       ended(machine, '1', '0')
       says(machine, 'stopped')
     },
-    ['stopped-elsewhere warning: it should be running, but somebody stopped it without hermes-svc'],
+    ['stopped-elsewhere warning: the service should be running, but somebody stopped it without hermes-svc'],
   ],
   [
     'should run, was disabled by another tool and is down since the boot',
     {enabled: false},
     (machine) => says(machine, 'stopped'),
-    ['stopped-elsewhere warning: it should be running, but somebody stopped it without hermes-svc'],
+    ['stopped-elsewhere warning: the service should be running, but somebody stopped it without hermes-svc'],
   ],
   [
     'should run, ended with 0 without having been told to stop',
@@ -55,7 +55,7 @@ const combinations: [name: string, service: FakeService, bring: (machine: FakeSy
       ended(machine, '1', '0')
       says(machine, 'running')
     },
-    ['down error: it should be running, but is stopped'],
+    ['down error: the service should be running, but is stopped'],
   ],
   [
     'should run, is about to be started again',
@@ -72,7 +72,7 @@ const combinations: [name: string, service: FakeService, bring: (machine: FakeSy
       leave(machine, 'gateway.lock', '')
       machine.host.put('/proc/locks', `1: FLOCK  ADVISORY  WRITE 0 00:29:${machine.host.stat(`${HOME}/gateway.lock`)?.inode} 0 EOF\n`)
     },
-    ['down unknown: it should be running, but its service is stopped; hermes-svc cannot tell whether a gateway runs elsewhere'],
+    ['down unknown: the service should be running, but is stopped; hermes-svc cannot tell whether a gateway runs elsewhere'],
   ],
   ['should be stopped, is', {desired: 'stopped', enabled: false}, () => undefined, []],
   ['should be stopped, failed', {desired: 'stopped', enabled: false}, (machine) => ended(machine, '1', '1', 'failed'), []],
@@ -80,13 +80,13 @@ const combinations: [name: string, service: FakeService, bring: (machine: FakeSy
     'should be stopped, runs',
     {desired: 'stopped', enabled: false},
     (machine) => machine.comesUp(),
-    ['up warning: it should be stopped, but is running'],
+    ['up warning: the service should be stopped, but is running'],
   ],
   [
     'should be stopped, starts at boot',
     {desired: 'stopped'},
     () => undefined,
-    ['enabled warning: it should be stopped, but starts at the next boot'],
+    ['enabled warning: the service should be stopped, but starts at the next boot'],
   ],
   ['should be stopped until the boot, is', {stoppedInBoot: 'this-boot'}, () => undefined, []],
   ['should be stopped until the boot, runs after it', {stoppedInBoot: 'that-boot'}, (machine) => machine.comesUp(), []],
@@ -94,7 +94,7 @@ const combinations: [name: string, service: FakeService, bring: (machine: FakeSy
     'should be stopped until the boot, is down after it',
     {stoppedInBoot: 'that-boot'},
     () => undefined,
-    ['down error: it should be running, but is stopped'],
+    ['down error: the service should be running, but is stopped'],
   ],
   [
     'nobody asked for anything, runs',
@@ -130,7 +130,7 @@ const combinations: [name: string, service: FakeService, bring: (machine: FakeSy
       ended(machine, '1', '1', 'failed')
       says(machine, 'running', {desired_state: 'running'})
     },
-    ['down error: it should be running, but is failed'],
+    ['down error: the service should be running, but is failed'],
   ],
   [
     'should run, and the mirror says otherwise',
@@ -139,7 +139,7 @@ const combinations: [name: string, service: FakeService, bring: (machine: FakeSy
       const pid = machine.comesUp()
       leave(machine, 'gateway_state.json', {pid, start_time: pid * 10, gateway_state: 'running', desired_state: 'stopped'})
     },
-    ['mirror warning: it should be running, but gateway_state.json says that it should be stopped'],
+    ['mirror warning: the service should be running, but gateway_state.json says that it should be stopped'],
   ],
 ]
 

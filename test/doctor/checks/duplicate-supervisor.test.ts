@@ -35,7 +35,7 @@ describe('duplicate-supervisor', () => {
     const {findings} = await examined(machine, check)
     expect(findings).toMatchObject([{kind, severity: 'error', isFixable: false}])
     expect(findings[0]?.cure[0]).toMatch(
-      new RegExp(`^${cure} {3}# or keep this one, and type: systemctl --user disable --now hermes-gateway.service$`),
+      new RegExp(`^${cure} {3}# or keep this service, and type: systemctl --user disable --now hermes-gateway.service$`),
     )
   })
 

@@ -85,7 +85,7 @@ describe('fatal-config', () => {
     const machine = failed(78)
     leave(machine, 'gateway_state.json', {pid: 77, start_time: 5, gateway_state: 'startup_failed', exit_reason: 'no platforms'})
     expect(await find(machine, fatalConfig)).toMatchObject([
-      {kind: 'exit-78', severity: 'error', evidence: ['reason that it gave: no platforms', LOG_LINE], isSafe: false},
+      {kind: 'exit-78', severity: 'error', evidence: ['the reason that the gateway gave: no platforms', LOG_LINE], isSafe: false},
     ])
     expect(await found(failed(1), fatalConfig)).toEqual([])
   })

@@ -108,7 +108,7 @@ describe('outdated', () => {
     for (const file of former) machine.host.put(file, '')
     update(machine.host, '2.0.0')
     expect((await examined(machine, check)).findings[0]?.evidence).toEqual([
-      ...former.map((file) => `${file} is left from hermes-svc 1.2.3: this version does not write it`),
+      ...former.map((file) => `${file} is left over from hermes-svc 1.2.3: this version does not write it`),
       'no restart is needed',
     ])
     await fix(machine, check)

@@ -10,11 +10,11 @@ const START_MS = 90_000
 export const definition: CheckDefinition<undefined> = {
   id: 'code-signature',
   title: 'a program that macOS kills because it was replaced while launchd had its job loaded',
-  why: 'Until launchd unloads the job and loads it again, macOS kills every start at once (signal 9).',
+  why: 'Until launchd unloads the job and loads it again, macOS kills the gateway at each start (signal 9).',
   seeByHand: [
     ['launchctl print gui/$(id -u)/ai.hermes.gateway', '"OS_REASON_CODESIGNING" as the last exit reason, or "needs LWCR update"'],
   ],
-  whatTheFixDoes: 'The fix unloads the job and loads it again, so that launchd takes note of the new program.',
+  whatTheFixDoes: 'The fix unloads the job and loads it again, so that launchd knows the new program.',
   unsafe: 'while the gateway runs',
   ifItComesBack: 'Something replaces the program while its job is loaded, usually an update. Type "hermes-svc restart" after that update.',
   needsService: true,

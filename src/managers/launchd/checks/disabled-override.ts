@@ -31,7 +31,7 @@ export const definition: CheckDefinition<undefined> = {
           `desired state: running, since ${desired.record.since} (${desired.record.by})`,
           `launchctl print-disabled ${manager.domain} lists it; the service is ${isLoaded(manager) ? manager.activity : 'not loaded'} now`,
         ],
-        cure: [commandLine(scene, 'fix disabled-override'), `${commandLine(scene, 'stop')}   # instead, if it should stay down`],
+        cure: [commandLine(scene, 'fix disabled-override'), `${commandLine(scene, 'stop')}   # instead, if the gateway should stay down`],
         explains: ['not-enabled', 'not-loaded', 'desired-state', 'stale-state', 'stale-marker', 'missing-heartbeat'],
       },
     ]

@@ -8,7 +8,7 @@ export const definition: CheckDefinition<boolean> = {
   title: 'lingering that is off for the user of a gateway',
   why: 'The gateway ends when its user logs out, and it does not start at boot.',
   seeByHand: [
-    ['loginctl show-user $(id -un) -p Linger', '"Linger=no": the services end with the last login'],
+    ['loginctl show-user $(id -un) -p Linger', '"Linger=no": the services end with the last session of the user'],
     ['ls /var/lib/systemd/linger', 'all users for whom lingering is on'],
   ],
   whatTheFixDoes: 'The fix turns lingering on, as "loginctl enable-linger" does.',

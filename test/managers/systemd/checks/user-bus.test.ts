@@ -24,7 +24,7 @@ describe('user-bus', () => {
     expect(findings[0]?.evidence).toContain('user is not logged in, and lingering is off')
   })
 
-  it('finds one that was stopped although its user lingers, which takes root', async () => {
+  it('finds one that was stopped although its user lingers, which only root can do', async () => {
     const machine = await installed()
     machine.host.drop(BUS)
     const {findings, plan} = await examined(machine, check)
