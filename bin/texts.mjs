@@ -1,5 +1,5 @@
 // npm run texts [-- FILE]: all texts that a person can meet, in one file to be read from top to bottom (default: texts.txt): what the commands and their flags say of
-// themselves, and every sentence in the source, by file. docs/writing.md has the rules.
+// themselves, every sentence in the source, by file, and the tables of the documents. docs/writing.md has the rules.
 import fs from 'node:fs'
 import path from 'node:path'
 import {fileURLToPath} from 'node:url'
@@ -17,6 +17,9 @@ const parts = [
   '',
   '# Sentences in the source, by file',
   ...sourceTexts(),
+  '',
+  '# Tables of the documents',
+  ...documentTables(),
 ]
 fs.writeFileSync(file, `${parts.join('\n')}\n`)
 process.stdout.write(`${file}\n`)
@@ -34,6 +37,16 @@ function commandTexts() {
       ...(description ?? '').split('\n'),
       ...own.map((flag) => `  --${flag.name}: ${flag.description}`),
     ]
+  })
+}
+
+/** The rows of every table in the documents, without the lines that only draw it. */
+function documentTables() {
+  const pages = fs.readdirSync(path.join(ROOT, 'docs')).filter((name) => name.endsWith('.md'))
+  return ['README.md', ...pages.sort().map((name) => `docs/${name}`)].flatMap((name) => {
+    const lines = fs.readFileSync(path.join(ROOT, name), 'utf8').split('\n')
+    const rows = lines.filter((line) => line.startsWith('| ') && !/^[|\s:-]+$/.test(line))
+    return rows.length > 0 ? ['', `## ${name}`, ...rows] : []
   })
 }
 

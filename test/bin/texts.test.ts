@@ -18,6 +18,7 @@ describe('the texts that people meet', () => {
     const wanted = [
       ...Object.keys(commandModules).map((id) => `\n## ${id.replaceAll(':', ' ')}\n`),
       ...(await loadChecks()).flatMap(({title, why}) => [title, why]),
+      ...['\n# Tables of the documents\n', '\n## README.md\n| ', '\n## docs/doctor.md\n| '],
       // One of each kind: an error, a finding, a step.
       ...['- --watch needs a terminal\n', 'is stopped by a signal and cannot answer', 'check that it worked'],
     ]

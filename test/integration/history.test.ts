@@ -117,7 +117,7 @@ await describeOnSystemd('history', (machine) => {
       expect(counted('stop-asked') + counted('planned-restart')).toBe(5)
       const text = (await service.must('history')).stdout
       expect(text).toContain('killed by SIGKILL')
-      expect(text).toContain('exited with 78: its configuration is wrong, and it is not started again')
+      expect(text).toContain('exited with 78: its configuration is wrong, so it does not start again')
       expect(text).toContain('stopped as asked by `hermes-svc stop`')
     },
     240_000,

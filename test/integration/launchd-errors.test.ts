@@ -169,7 +169,7 @@ describeOnLaunchd('what launchd refuses, delays and says in other words', (there
     await withSwitches({loginItemsOff: [service.unit], codes: {loginItemOff: 0}}, async () => {
       const failed = await service.run('start', ['--json', '--timeout', '20'])
       expect(failed.code).toBe(1)
-      expect(failed.json<Failure>().error.next.at(-1)).toMatch(/^System Settings, General, Login Items/)
+      expect(failed.json<Failure>().error.next.at(-1)).toMatch(/^check System Settings, General, Login Items/)
     })
   })
 

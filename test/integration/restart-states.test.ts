@@ -108,7 +108,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     const result = await given.restart('--timeout', '2s')
 
     expect(result.code).toBe(1)
-    expect(result.stderr).toContain(`(pid ${given.pid}) was asked to restart (2 active agents), and did not end in time`)
+    expect(result.stderr).toContain(`(pid ${given.pid}) was asked to restart (2 active agents), but did not end in time`)
     expect(result.stderr).toContain('hermes-svc restart --force')
     expect(await given.status()).toMatchObject({actual: 'draining', verdict: {pid: given.pid}})
   })

@@ -289,7 +289,7 @@ describeInContainer('a service under s6', () => {
       expect(volume.exists(`${service.home}/.gateway-planned-stop.json`)).toBe(false)
       expect((await container.sh(`ls ${service.slot}/down`)).code).toBe(0)
       expect(await container.status(service.name)).toMatchObject({actual: 'stopped', enabled: false, desired: 'stopped', exit: 3})
-      expect((await service.must('stop')).stdout).toContain('stopped already')
+      expect((await service.must('stop')).stdout).toContain('is already stopped')
       await service.must('start')
       expect(await service.svstat('up,wantedup')).toEqual(['true', 'true'])
       expect((await container.sh(`ls ${service.slot}/down`)).code).not.toBe(0)
