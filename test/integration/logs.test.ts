@@ -221,7 +221,7 @@ await describeOnSystemd('the log of a service', (machine: () => Machine) => {
       const file = `${service.home}/logs/gateway.log`
       const result = await service.must('logs')
       expect(result.stdout.split('\n').length).toBe((await machine().readText(file))?.split('\n').length)
-      expect(result.stderr).toContain(`this is ${file}`)
+      expect(result.stderr).toContain(`The lines below are from ${file}`)
       expect((await service.must('logs', ['-n', '1'])).stdout).toMatch(/^[^\n]*Gateway running\n$/)
     })
 

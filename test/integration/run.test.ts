@@ -257,7 +257,7 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
         ...{code: 4, actual: 'not-installed', installed: 'no', verdict: {state: 'alive', pid}},
       })
       // The gateway lives on, and nobody keeps it: the next one may not begin beside it.
-      expect((await namespace.hermesSvc(['run', '--home', home.path])).stderr).toContain(`runs already, as pid ${pid}`)
+      expect((await namespace.hermesSvc(['run', '--home', home.path])).stderr).toContain(`is already running as pid ${pid}`)
     })
   })
 
@@ -285,7 +285,7 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
       const gateway = namespace.exec([STAND_IN, 'gateway', 'run'], {HERMES_HOME: home.path})
       const pid = await home.runs()
       expect(await svc('heartbeat')).toMatchObject({code: 0, stdout: expect.stringContaining(`alive (pid ${pid}`) as string})
-      expect((await svc('run')).stderr).toContain(`runs already, as pid ${pid}`)
+      expect((await svc('run')).stderr).toContain(`is already running as pid ${pid}`)
       const status = await svc('status', '--json')
       expect({code: status.code, ...(JSON.parse(status.stdout) as object)}).toMatchObject({
         ...{code: 4, actual: 'not-installed', verdict: {state: 'alive', pid}},
