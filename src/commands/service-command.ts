@@ -246,7 +246,7 @@ export abstract class ServiceCommand<T extends typeof Command> extends BaseComma
       }
       listener.progress(text)
     }
-    const [words, beganMs] = [{why: `wait until ${target.service.name} is idle`}, this.host.monotonicMs()]
+    const [words, beganMs] = [{why: 'ask it', phase: `Wait until ${target.service.name} is idle`}, this.host.monotonicMs()]
     listener.begin(words)
     let outcome: 'done' | 'unchanged' | 'failed' = 'failed'
     let quiet

@@ -54,7 +54,7 @@ export async function untilIdle(target: Target, {limitMs, progress}: IdleOptions
   let askAtMs = 0
   let busy: string | undefined
   let said: {readonly units: number; readonly sinceMs: number} | undefined
-  const onWait = () => progress(`wait until ${service.name} is idle (${busy ?? 'asking it'})`)
+  const onWait = () => progress(busy ?? 'asking it')
   const look = async (): Promise<Quiet | undefined> => {
     if (!isStillThere(target, gateway)) throw ended(target, gateway)
     const state = saidBy(target, gateway)

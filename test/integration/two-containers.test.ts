@@ -92,7 +92,7 @@ describeInContainer('two containers with s6 on one volume', () => {
     it('has no verdict, and says why', async () => {
       const {verdict, actual, exit} = await reader.status()
       expect({state: verdict.state, actual, exit}).toEqual({state: 'unknown', actual: 'not-installed', exit: 4})
-      expect(verdict.evidence.join('\n')).toContain('cannot be seen from here')
+      expect(verdict.evidence.join('\n')).toContain('is not visible from here')
     })
 
     it('has health from the files', async () => {
