@@ -13,7 +13,7 @@ export default class Boot extends ServiceCommand<typeof Boot> {
 Call the command from a script in /etc/cont-init.d. The name of the script must sort after upstream's 02-reconcile-profiles, or the script must replace that one.
 At every boot, the desired state decides: what you stopped stays stopped. The end of the container does not count as a stop.
 The command removes files that name processes of the previous container.
-If one profile cannot start, the command reports it and starts the others. It fails only if it could not do anything.`
+If one profile cannot start, the command reports it and starts the others. It ends with 1 only if no profile could be handled.`
   static override examples = ['<%= config.bin %> boot', '<%= config.bin %> boot --dry-run', '<%= config.bin %> boot --unrecorded stopped']
   static override flags = {
     ...dryRunFlag,

@@ -23,7 +23,7 @@ interface TickReport {
 export default class Heartbeat extends ServiceCommand<typeof Heartbeat> {
   static override summary = 'Check that the gateway is alive, then refresh the timestamp that monitors read'
   static override description = `The command does once what the heartbeat of the service does at each interval.
-The command refreshes the timestamp only if it can prove that the gateway is alive. If the gateway is stopped, wedged, a zombie or belongs to another home, the command says so and ends with 0.
+It refreshes the timestamp only if it can prove that the gateway is alive. If the gateway is stopped, wedged or a zombie, or if it belongs to another home, the command says so and ends with 0.
 It changes only \`updated_at\` in ${HomeFile.state}, in place. The watchdog does not count this command as a tick.`
   static override examples = ['<%= config.bin %> heartbeat', '<%= config.bin %> heartbeat --all --json']
   static override flags = {...allFlag, ...wedgeWindowFlag}
@@ -65,6 +65,6 @@ It changes only \`updated_at\` in ${HomeFile.state}, in place. The watchdog does
 function textOf({result, updatedAt, why, verdict}: TickReport, isFault: boolean): string {
   if (result === 'ticked') return `alive (pid ${verdict.pid}: ${verdict.evidence[0] ?? ''}); updated_at is ${updatedAt}`
   if (isFault)
-    return `alive (pid ${verdict.pid}), but hermes-svc cannot refresh the timestamp: ${why}. Monitors see no gateway until you type: hermes-svc restart`
+    return `alive (pid ${verdict.pid}), but hermes-svc cannot refresh the timestamp: ${why}. Monitors report the gateway as dead until you type: hermes-svc restart`
   return `${result === 'failed' ? 'FAILED' : 'no tick'}: ${why}`
 }

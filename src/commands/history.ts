@@ -16,7 +16,7 @@ const PAGE_MODE = 0o600
 export default class History extends ServiceCommand<typeof History> {
   static override summary = 'Show when the gateway started and ended and why, and how long it was up'
   static override description =
-    `Changes nothing. Reads the notes of hermes-svc and of the gateway in the home, the records of the service manager, and the boot times of the machine.
+    `Changes nothing. Reads what hermes-svc and the gateway have recorded in the home, the records of the service manager, and the boot times of the machine.
 Time without any record counts neither as up nor as down, and the command says so. A stop that you asked for is not downtime.
 Times are in the time zone of this machine.`
   static override examples = [

@@ -12,7 +12,7 @@ export default class Restart extends ServiceCommand<typeof Restart> {
   static override description = `A working gateway first finishes what it is doing. hermes-svc does not kill it during that time.
 If a signal has stopped the gateway or if it is wedged, hermes-svc kills it at once.
 If the gateway delays its own start after many restarts, the command waits until that delay is over. With --force it clears the gateway's record of restarts and does not wait.
-The command does not restart a working gateway that would not start again: if its configuration cannot be loaded, if its program no longer starts, or during an update. It says why and ends with 1.
+The command does not restart a working gateway that would not start again: if its configuration cannot be loaded, if its program no longer starts, or during an update. The command says why and ends with 1.
 Ends with 0 only if the gateway runs under a new pid.`
   static override examples = [
     '<%= config.bin %> restart',

@@ -31,7 +31,7 @@ export default class Smoke extends ServiceCommand<typeof Smoke> {
   static override description =
     `First it tests install, start, stop and the other steps in the life of a service. Then it breaks the service in four ways, and tests that doctor finds each breakage and that fix repairs it.
 Uses the service manager of this machine. With --isolated, or if there is no service manager, the test boots a throw-away machine with one.
-That needs root and the Debian packages systemd-container, dbus-user-session, libpam-systemd and python3.
+The throw-away machine needs root and the Debian packages systemd-container, dbus-user-session, libpam-systemd and python3.
 The test removes everything that it made, also after Ctrl-C. If it is killed, the next run of smoke removes what is left.
 Ends with 4 if neither way is possible on this machine.`
   static override examples = [

@@ -31,7 +31,7 @@ export function reasonWords(reason: EndReason): string {
     case 'start-failed':
       return `could not be started${reason.result === null ? '' : ` (${reason.result})`}`
     case 'power-off':
-      return reason.isClean ? 'stopped with the machine' : 'ended without a stop when the machine went down'
+      return reason.isClean ? 'stopped with the machine' : 'was still running when the machine went down'
     case 'unclean':
       return `ended without a record, for example by SIGKILL or a power failure${reason.wasShortOfMemory ? '; memory was low' : ''}`
     case 'unknown':
@@ -50,7 +50,7 @@ function meaningOf(status: number): string {
     case GatewayExit.stopped:
       return ', although nobody asked it to stop'
     case GatewayExit.restart:
-      return ', to be started again'
+      return ', which asks for a restart'
     case NOT_RUNNABLE:
       return ': its program cannot be executed'
     case NOT_FOUND:

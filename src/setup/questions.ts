@@ -91,7 +91,7 @@ function scopeItem({scopes, isRoot}: MachineFound, owner: OwnerFound, flags: Set
   const {account} = owner
   const [first] = scopes
   if (flags.scope !== undefined) return byFlag(head, flags.scope)
-  if (scopes.length === 1 && first) return told(head, 'this service manager has only one', first)
+  if (scopes.length === 1 && first) return told(head, 'this service manager has only one scope', first)
   const [installed] = profileOf(owner, flags, answers)?.installedIn ?? []
   if (installed) return told(head, `${installed}, like the installed service`, installed)
   if (!isRoot) return told(head, 'user; for system, type: sudo hermes-svc setup', 'user')
@@ -183,7 +183,7 @@ function commandItem({keptCommand, gateways, root}: ServiceFound, flags: SetupFl
     ...head,
     kind: 'select',
     message: 'Which gateway?',
-    why: 'hermes-svc found more than one. A service runs only one.',
+    why: 'hermes-svc found more than one gateway. A service runs only one.',
     choices: gateways.map(({argv, source}, index) => ({
       value: index === 0 ? UNSAID : commandFlag(argv),
       name: argv.join(' '),
@@ -230,7 +230,7 @@ function heartbeatItem({settings}: ServiceFound, flags: SetupFlags): Item {
     ...head,
     kind: 'confirm',
     message: 'Use the heartbeat?',
-    why: 'Monitors report a gateway as dead when its timestamp is older than 120 s, and an idle gateway does not write one. The heartbeat refreshes it while the gateway is alive.',
+    why: 'Monitors report a gateway as dead when its timestamp is older than 120 s, and an idle gateway does not refresh its timestamp. The heartbeat does this while the gateway is alive.',
     yes: 'on',
     no: 'off',
     default: (settings?.heartbeat ?? DEFAULT_HEARTBEAT).enabled ? 'on' : 'off',
@@ -248,7 +248,7 @@ function watchdogItem({settings}: ServiceFound, flags: SetupFlags, answers: Answ
     ...head,
     kind: 'confirm',
     message: 'Use the watchdog?',
-    why: `The watchdog restarts a gateway that hangs for ${on} heartbeats in a row. The work of the hung gateway is lost.`,
+    why: `The watchdog restarts a gateway whose event loop does not respond for ${on} heartbeats in a row. The current work of that gateway is lost.`,
     yes: on,
     no: 'off',
     default: ticks === null ? 'off' : on,
@@ -256,7 +256,7 @@ function watchdogItem({settings}: ServiceFound, flags: SetupFlags, answers: Answ
 }
 
 function notifyItem({told: already}: ServiceFound, flags: SetupFlags, answers: Answers): Item {
-  const head = {id: 'notify', label: 'Told'} as const
+  const head = {id: 'notify', label: 'Notifies'} as const
   if (flags.notify !== undefined && flags.notify.length > 0) return byFlag(head, flags.notify.map(shownTarget).join(', '))
   if (already !== undefined) return told(head, `${already}, as before`, undefined)
   if ((flags.heartbeat ?? answers.heartbeat?.value) === 'off') return told(head, 'nobody, because the heartbeat is off', undefined)

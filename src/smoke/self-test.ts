@@ -82,7 +82,8 @@ class SelfTest {
     },
     reinstall: async () => {
       const result = await this.service.hermesSvc('install')
-      if ((JSON.parse(result.stdout) as {changed: boolean}).changed) throw new Error(`it changed something: ${result.stdout}`)
+      if ((JSON.parse(result.stdout) as {changed: boolean}).changed)
+        throw new Error(`the second install changed something: ${result.stdout}`)
       await this.service.hermesSvc('diff')
       return 'already up to date, no differences'
     },

@@ -70,7 +70,7 @@ async function tickService(host: Host, places: TickPlaces, folder: string): Prom
   // A gateway that is down is no news, one that lives and cannot be ticked is.
   if (ticked.result.kind === 'nothing' && ticked.result.isFault) {
     const {pid = 0} = ticked.verdict
-    const text = `${name}: the gateway (pid ${pid}) is alive, but hermes-svc cannot refresh the timestamp: ${ticked.result.why}. Monitors see no gateway until you type: hermes-svc restart`
+    const text = `${name}: the gateway (pid ${pid}) is alive, but hermes-svc cannot refresh the timestamp: ${ticked.result.why}. Monitors report the gateway as dead until you type: hermes-svc restart`
     lines.push({failed: false, text})
   }
   const {whyKeptDown} = places

@@ -56,7 +56,7 @@ function howText(step: ShownStep): string[] {
   if (step.kind === 'signal' && step.waitMs > 0) {
     const isCutShort = step.answerMs !== undefined && step.answerMs < step.waitMs
     lines.push(
-      `waits at most ${inSeconds(step.waitMs)} for its end${isCutShort ? `, ${inSeconds(step.answerMs)} if it shows no sign of it` : ''}`,
+      `waits at most ${inSeconds(step.waitMs)} for its end${isCutShort ? `, but only ${inSeconds(step.answerMs)} if the gateway does not react` : ''}`,
     )
   }
   if (step.kind === 'wait-until' && step.limitMs !== undefined) lines.push(`at most ${inSeconds(step.limitMs)}`)

@@ -238,7 +238,7 @@ describeUnless(whyNoMachine(testHost), 'the history of a machine that goes down'
       ['boot'],
       ['start', 'machine'],
     ])
-    expect(told[2]?.text).toMatch(/^ended without a stop when the machine went down/)
+    expect(told[2]?.text).toMatch(/^was still running when the machine went down/)
     expect(told[5]?.text).toMatch(/^stopped with the machine/)
   }, 240_000)
 })

@@ -231,7 +231,9 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     expect(said.start).toMatch(/\$ systemctl .*enable .*\.service/)
     expect(said.stop).toMatch(/\$ systemctl .*disable .*\.service/)
     const kill = / Kill the gateway \(pid \d+\) \(SIGKILL\)\n +only if the process still exists\n +waits at most 5 s for its end\n/
-    expect(said.restart).toMatch(/ Ask the gateway \(pid \d+\) to finish its work \(SIGUSR1\)\n +waits at most \d+ s for its end, 30 s if/)
+    expect(said.restart).toMatch(
+      / Ask the gateway \(pid \d+\) to finish its work \(SIGUSR1\)\n +waits at most \d+ s for its end, but only 30 s if/,
+    )
     expect(said.restart).toMatch(kill)
     expect(said.restart).toMatch(
       /only if the gateway has ended because of the request\n +at most 90 s\n(.*\n)+ +only if the gateway is not back by then\n +\$ systemctl .*restart/,

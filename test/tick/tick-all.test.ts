@@ -101,7 +101,7 @@ describe('a run of the tick', () => {
     expect(await tickOn(host)).toEqual([
       {
         failed: false,
-        text: `hermes-gateway.service: the gateway (pid 777) is alive, but hermes-svc cannot refresh the timestamp: ${why}. Monitors see no gateway until you type: hermes-svc restart`,
+        text: `hermes-gateway.service: the gateway (pid 777) is alive, but hermes-svc cannot refresh the timestamp: ${why}. Monitors report the gateway as dead until you type: hermes-svc restart`,
       },
     ])
     expect(host.changes).toEqual([])

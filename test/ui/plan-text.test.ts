@@ -90,7 +90,7 @@ describe('planText', () => {
     ]
     expect(await planText(host(), plan(steps))).toEqual([
       'Would install x:',
-      ...['  Ask it', '      waits at most 630 s for its end, 30 s if it shows no sign of it'],
+      ...['  Ask it', '      waits at most 630 s for its end, but only 30 s if the gateway does not react'],
       ...['  Kill it', '      only if it is still there', '      waits at most 5 s for its end'],
       '  Tell its parent',
       ...['  Mirror it', '      desired_state: "running"'],
