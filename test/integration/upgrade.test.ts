@@ -144,7 +144,7 @@ await describeOnSystemd(
         const {service, pid} = await installedBy(machine(), after.machine)
         const {findings} = await doctor(service)
         expect(findings).toMatchObject([{id: 'outdated', kind: 'older', isSafe: false}])
-        expect(findings[0]?.evidence.at(-1)).toMatch(/^a restart is needed: the gateway has read hermes-gateway-\S+\.service when/)
+        expect(findings[0]?.evidence.at(-1)).toMatch(/^a restart is needed: the gateway read hermes-gateway-\S+\.service when/)
         expect((await service.run('doctor', ['--fix'])).code).toBe(1)
         expect(await service.mainPid()).toBe(pid)
         await service.must('fix:outdated', ['--yes'])
@@ -161,7 +161,7 @@ await describeOnSystemd(
         const {findings} = await doctor(service)
         expect(findings).toMatchObject([{id: 'outdated', kind: 'newer', isSafe: true}])
         expect(findings[0]?.evidence).toContain(
-          `${service.support}/after-start.sh is left over from hermes-svc 1.2.3: this version does not write it`,
+          `${service.support}/after-start.sh is left over from hermes-svc 0.10.0: this version does not write it`,
         )
         expect(findings[0]?.cure[1]).toMatch(/^npm install -g hermes-svc@0\.10\.0 /)
         await service.must('fix:outdated', ['--yes'])

@@ -52,7 +52,10 @@ await describeOnSystemd('the watchdog', (machine) => {
 
       // The next one freezes, too; long enough to be killed, were it not for the pause.
       const again = await frozen.mainPid()
-      await waitFor(async () => (await journalLines(frozen, 'the watchdog has recently killed')).includes(`pid ${again} is wedged`), 'the pause')
+      await waitFor(
+        async () => (await journalLines(frozen, 'the watchdog has recently killed')).includes(`pid ${again} is wedged`),
+        'the pause',
+      )
       expect([await healthy.mainPid(), await frozen.mainPid(), await unwatched.mainPid()]).toEqual([pids[0], again, pids[2]])
     }, 240_000)
   })

@@ -214,7 +214,7 @@ describe('a tick', () => {
   it('is not for a state that another process wrote', async () => {
     const {home, pid} = await running({})
     fs.writeFileSync(stateFile(home), JSON.stringify({...state(home), pid: process.pid}))
-    await expectNoTick(home, 'alive', `not of pid ${pid}`)
+    await expectNoTick(home, 'alive', `does not belong to pid ${pid}`)
   })
 
   it('is not for somebody who merely holds the lock', async () => {
