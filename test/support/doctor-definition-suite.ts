@@ -251,7 +251,7 @@ export async function doctorDefinitionSuite(version: SystemdVersion): Promise<vo
         )
         const {findings, exit} = await doctor(service, ['--skip', 'start-limit'])
         expect({exit, findings}).toMatchObject({exit: 1, findings: [{id: 'active-profile', kind: 'followed', severity: 'error'}]})
-        expect(findings[0]?.what).toContain('runs its gateway in the home of profile "work"')
+        expect(findings[0]?.what).toContain('starts its gateway in the home of profile "work"')
         await service.must('fix:active-profile', ['--yes'])
         expect(await doctor(service)).toEqual({exit: 0, findings: []})
         expect(await service.status()).toMatchObject({installed: 'adopted', actual: 'running', home: '/home/dora/.hermes'})

@@ -52,7 +52,10 @@ export abstract class ServiceOnMachine {
 
   /** Tells the stand-in what to do from its next start on. */
   async configure(standIn: StandInConfig): Promise<void> {
-    await this.machine.writeText(`${this.home}/stand-in.json`, JSON.stringify(standIn), {user: this.user})
+    // At once: a gateway that starts at boot may be reading it.
+    const next = `${this.home}/.stand-in.json.next`
+    await this.machine.writeText(next, JSON.stringify(standIn), {user: this.user})
+    await this.sh('mv -f "$1" "$2"', [next, `${this.home}/stand-in.json`], {user: this.user})
   }
 
   /** hermes-svc COMMAND for this service. */
