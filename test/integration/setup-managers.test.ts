@@ -26,7 +26,7 @@ describeInContainer('setup in a container', () => {
     const {stdout, stderr} = await container.exec(onTerminal([...CONTAINER_PROGRAM, 'setup'], answers), {timeoutSec: 100})
     const end = await terminalEnd(stdout || stderr)
     expect(end.screen).toMatch(
-      /^Manager +s6\nRuns as +hermes\nProfile +default, \/opt\/data\nScope +this service manager has only one\n[^]*Starts +at boot\n/,
+      /^Manager +s6\nRuns as +hermes\nProfile +default, \/opt\/data\nScope +this service manager has only one scope\n[^]*Starts +at boot\n/,
     )
     expect(end.screen).toMatch(/\ngateway-default is installed and running\n\n[^]*gateway +alive, pid \d+/)
     expect(end.code).toBe(0)
