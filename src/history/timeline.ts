@@ -384,7 +384,7 @@ function ourWatchdog(atMs: number, {events, commands}: Context): boolean {
 const WATCHDOG = 'watchdog'
 
 function whoEnded({atMs, laterMs, witness}: EndFact, reason: EndReason, context: Context): By {
-  const command = commandAt(atMs, ENDING, context, laterMs)
+  const command = commandAt(atMs, reason.kind === 'planned-restart' ? RESTARTING : ENDING, context, laterMs)
   switch (reason.kind) {
     case 'oom':
       return {who: 'kernel'}
@@ -415,6 +415,8 @@ const NOTHING: Context = {commands: [], boots: [], events: [], unclean: [], stop
 
 /** Commands that end gateways, and those that start them. */
 const ENDING: ReadonlySet<string> = new Set(['stop', 'restart', 'uninstall', 'install', 'setup', 'config set', 'config unset'])
+/** Those that let the manager start the next one: a stop that begins in the same second has no part in a planned restart. */
+const RESTARTING: ReadonlySet<string> = new Set(['restart', 'install', 'setup', 'config set', 'config unset'])
 const STARTING: ReadonlySet<string> = new Set(['start', 'restart', 'install', 'setup', 'config set', 'config unset'])
 /** Their steps are timed by another clock than a manager's. */
 const CLOCK_MS = 100

@@ -154,6 +154,13 @@ describe('who brought it about', () => {
     expect(by([helper(2 * HOUR, {how: 'killed', status: 'KILL'})])).toEqual({who: 'unknown'})
   })
 
+  it('is never a stop for a planned restart, though that stop began in the same second as the end that is known to the second', () => {
+    const planned = helper(HOUR, {reason: 'planned', status: '75', laterMs: 999})
+    const facts = [start(0), planned, command('stop', HOUR + 900, HOUR + 2 * SEC), command('restart', HOUR + 100, HOUR + 800)]
+    expect(ends(told(facts)).map(({by}) => by)).toEqual([{who: 'command', command: 'restart'}])
+    expect(ends(told(facts.slice(0, -1))).map(({by}) => by)).toEqual([{who: 'gateway'}])
+  })
+
   it('is told of a start too', () => {
     const starts = (facts: readonly Fact[]) => told(facts).flatMap((entry) => (entry.kind === 'start' ? [entry.by] : []))
     expect(starts([helper(HOUR), helper(3 * HOUR)])).toEqual([{who: 'unknown'}, {who: 'manager'}])
