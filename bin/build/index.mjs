@@ -56,7 +56,8 @@ async function build() {
         entryPoints: {[output]: 'src/cli.ts'},
         outdir: DIST,
         outExtension: {'.js': '.cjs'},
-        sourcemap: 'linked',
+        // Beside the bundle and not named in it: a bundle that names one starts slower (`doctor` 4.9 in place of 4.6 x node -e 0).
+        sourcemap: 'external',
         sourcesContent: false,
         // Read by the entry, which saves it reading package.json.
         banner: {js: `// ${name} ${version}`},

@@ -1,7 +1,7 @@
 import {decode, encode} from '@jridgewell/sourcemap-codec'
 
 /**
- * A source map (ECMA-426) that tells of our own sources alone, and of lines, not columns: what a stack trace shows (`node --enable-source-maps`), at a fifth of the
+ * A source map (ECMA-426) that tells of our own sources alone, and of lines, not columns: what a stack trace in a bug report is looked up in, at a fifth of the
  * size. Sources stay relative to the map.
  */
 export function linesOfOwnSource(text) {
