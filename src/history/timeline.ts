@@ -415,9 +415,9 @@ const NOTHING: Context = {commands: [], boots: [], events: [], unclean: [], stop
 
 /** Commands that end gateways, and those that start them. */
 const ENDING: ReadonlySet<string> = new Set(['stop', 'restart', 'uninstall', 'install', 'setup', 'config set', 'config unset'])
-/** Those that let the manager start the next one: a stop that begins in the same second has no part in a planned restart. */
-const RESTARTING: ReadonlySet<string> = new Set(['restart', 'install', 'setup', 'config set', 'config unset'])
 const STARTING: ReadonlySet<string> = new Set(['start', 'restart', 'install', 'setup', 'config set', 'config unset'])
+/** Those that do both: a stop that begins in the same second has no part in a planned restart. */
+const RESTARTING: ReadonlySet<string> = new Set([...ENDING].filter((command) => STARTING.has(command)))
 /** Their steps are timed by another clock than a manager's. */
 const CLOCK_MS = 100
 

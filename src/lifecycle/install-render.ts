@@ -75,7 +75,7 @@ export function installSteps(
     ...undo.beforeStart,
     ...inPhase(Phase.start, start ? manager.control.start(service) : []),
     ...inPhase(Phase.restart, restart ? manager.control.restart(service) : []),
-    ...inPhase('Remove what is no longer needed', [
+    ...inPhase(Phase.tidy, [
       ...(isInUse && !isPutOff ? remove : []),
       ...(restart || (isDue && !isPutOff) ? [restartIsDone(target)] : []),
       ...homeLeftovers(target),

@@ -64,7 +64,7 @@ export async function weighInstall(target: Target, request: InstallRequest): Pro
   const facts = factsOf(target, rendered, whileDown !== undefined)
   const decision = decide(facts, request)
   const steps = [
-    ...inPhase('Prepare the home', [...(isHomeNew ? [makeFirstHome(target)] : []), ...notifySteps(target, request.notify)]),
+    ...inPhase(Phase.prepare, [...(isHomeNew ? [makeFirstHome(target)] : []), ...notifySteps(target, request.notify)]),
     ...installSteps(target, rendered, facts, decision),
   ]
   return {rendered, facts, decision, isAdopted: isOfAnotherTool(target, seen), steps}

@@ -5,6 +5,7 @@ export const Phase = {
   write: ({definition}: Pick<Manager, 'definition'>) => `Write the ${definition.noun} and its restart policy`,
   remove: ({definition}: Pick<Manager, 'definition'>) => `Remove the ${definition.noun} and its files`,
   record: (desired: 'running' | 'stopped') => `Record that the gateway should be ${desired}`,
+  prepare: 'Prepare the home',
   heartbeat: 'Set up the heartbeat',
   noHeartbeat: 'Remove the heartbeat',
   enable: 'Enable the start at boot',
@@ -12,6 +13,8 @@ export const Phase = {
   start: 'Start the gateway',
   restart: 'Restart the gateway',
   stop: 'Stop the gateway',
+  tidy: 'Remove what is no longer needed',
+  companions: 'End the processes that the former gateway left running',
   up: 'Wait until the gateway answers',
   down: 'Wait until the gateway is gone',
 } as const

@@ -105,7 +105,7 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
       ...head,
       ...committing([...rungs, ...comeBack(target, seen, {gateway, rungs, force: options.force, deadlineMs})]),
       ...inPhase(
-        'End the processes that the former gateway left running',
+        Phase.companions,
         companions.flatMap((process) => endSteps(target, process)).map((step) => ({...step, mayFail: true})),
       ),
       ...inPhase(Phase.restart, restartIsDoneIfDue(target)),

@@ -196,10 +196,6 @@ async function applyStep(host: Host, step: Step, listener: ApplyListener, made: 
   }
 }
 
-function inPhaseOf({phase}: Step, steps: readonly Step[]): readonly Step[] {
-  return phase === undefined ? steps : inPhase(phase, steps)
-}
-
 /**
  * Does what is to be done about what services have in common. If the others want the same when it is undone, all becomes as it was; else our share
  * alone is taken back.
@@ -217,7 +213,7 @@ async function applyShared(host: Host, step: Shared, listener: ApplyListener, {u
       return []
     },
   })
-  for (const one of inPhaseOf(step, await step.again())) await applyStep(host, one, listener, {undos: own, applied})
+  for (const one of inPhase(step.phase, await step.again())) await applyStep(host, one, listener, {undos: own, applied})
 }
 
 /** A system call that failed is foreseeable: a full disk, a missing right. */

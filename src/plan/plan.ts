@@ -177,8 +177,8 @@ export function onUndo(steps: readonly Step[]): Step[] {
   return steps.toReversed().map((run) => ({kind: 'on-undo', why: `if a later step fails: ${run.why}`, run}))
 }
 
-/** The same steps as one part of the plan, as people see it; those that belong to one already stay in it. */
-export function inPhase(phase: string, steps: readonly Step[]): Step[] {
+/** The same steps as one part of the plan, as people see it; those that belong to one already stay in it. Undefined: each stays as it is. */
+export function inPhase(phase: string | undefined, steps: readonly Step[]): Step[] {
   return steps.map((step) => ({...step, phase: step.phase ?? phase}))
 }
 

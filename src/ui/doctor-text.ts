@@ -1,13 +1,13 @@
 import {type Finding, isSafeToFix, SEVERITIES, type Severity} from '../doctor/finding.js'
 import type {DiagnosisReport} from '../doctor/summary.js'
 import {NO_PAINT, type Paint} from './paint.js'
+import {Sign} from './sign.js'
 import {table, wrapped} from '../text/layout.js'
 
 /** A severity in words. */
 export const SEVERITY_WORDS: Readonly<Record<Severity, string>> = {error: 'error', warning: 'warning', info: 'info', unknown: 'cannot tell'}
-/** The sign before that word. It says nothing that the word does not say. */
-const SIGNS: Readonly<Record<Severity, string>> = {error: '✗', warning: '!', info: '-', unknown: '?'}
-const WELL = '✓'
+/** The sign before that word. */
+const SIGNS: Readonly<Record<Severity, string>> = {error: Sign.bad, warning: Sign.warning, info: Sign.info, unknown: Sign.unknown}
 const INDENT = '    '
 
 export interface DoctorTextOptions {
@@ -51,7 +51,7 @@ export function doctorText(reports: readonly DiagnosisReport[], options: DoctorT
 /** The commands that cure what was found, the worst first, with what each is for; and how much is left for a person. */
 export function curesText(reports: readonly DiagnosisReport[], doctorCommand: string, width?: number): string[] {
   const found = reports.flatMap(({findings}) => findings)
-  if (found.length === 0) return [`${WELL} no findings: there is nothing to fix`]
+  if (found.length === 0) return [`${Sign.good} no findings: there is nothing to fix`]
   const sorted = SEVERITIES.flatMap((severity) => found.filter((finding) => finding.severity === severity))
   const rows = sorted.filter(({isFixable}) => isFixable).map(({severity, cure, what}) => [SEVERITY_WORDS[severity], cure[0] ?? '', what])
   const left = sorted.length - rows.length
@@ -95,8 +95,8 @@ function cleanText(clean: readonly DiagnosisReport[], several: boolean): string[
   const [first] = clean
   if (!first) return []
   const checks = `${checksOf(clean)} checks, no findings`
-  if (several) return [`${WELL} ${clean.length} ${clean.length === 1 ? 'profile' : 'profiles'}: ${checks}`]
-  return [`${WELL} ${first.service}: ${checks} (${standing(first)})`]
+  if (several) return [`${Sign.good} ${clean.length} ${clean.length === 1 ? 'profile' : 'profiles'}: ${checks}`]
+  return [`${Sign.good} ${first.service}: ${checks} (${standing(first)})`]
 }
 
 function checksOf(reports: readonly DiagnosisReport[]): number {

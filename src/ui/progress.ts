@@ -4,14 +4,13 @@ import type {ApplyListener} from '../plan/apply.js'
 import {duration, sentence, truncated} from '../text/layout.js'
 import {visible, writable} from '../text/visible.js'
 import {NO_PAINT, type Paint} from './paint.js'
+import {Sign} from './sign.js'
 
 /** Without a terminal, what is being waited for is said this often. */
 const QUIET_EVERY_MS = 5000
 const SHOW_TIME_FROM_MS = 500
 /** A line that is rewritten tells the time this often. */
 const REWRITE_EVERY_MS = 500
-const DONE = '✓'
-const FAILED = '✗'
 const CLEAR_LINE = '\r\u001b[K'
 
 /** Where progress is shown. */
@@ -51,7 +50,7 @@ export function stepReporter(place: ProgressPlace, {paint = NO_PAINT, eachStep =
   const wait = new WaitLine(place)
   let current: {readonly phase: string; readonly beganMs: number; endedMs: number; hasChanged: boolean} | undefined
   const say = (text: string) => place.write(`${writable(text)}\n`)
-  const sayDone = (what: string, ms: number) => say(`${paint.good(DONE)} ${what} (${duration(ms)})`)
+  const sayDone = (what: string, ms: number) => say(`${paint.good(Sign.good)} ${what} (${duration(ms)})`)
   const closePhase = () => {
     if (current?.hasChanged) sayDone(current.phase, current.endedMs - current.beganMs)
     current = undefined
@@ -68,7 +67,7 @@ export function stepReporter(place: ProgressPlace, {paint = NO_PAINT, eachStep =
       wait.end()
       if (outcome === 'failed') {
         const isPart = current && sentence(why) !== current.phase
-        say(paint.bad(`${FAILED} failed: ${isPart ? `${current?.phase}: ${why}` : sentence(why)} (${duration(durationMs)})`))
+        say(paint.bad(`${Sign.bad} failed: ${isPart ? `${current?.phase}: ${why}` : sentence(why)} (${duration(durationMs)})`))
         current = undefined
       } else if (outcome === 'done') {
         if (current) {
