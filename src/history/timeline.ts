@@ -95,6 +95,8 @@ export interface Now {
 const SLACK_MS = 10_000
 /** A gateway that finds out about the one before it notes that when it has loaded itself: so late on a slow machine. */
 const LATE_START_MS = 120_000
+/** What is known of an end is when all was done that comes after it, so late at most: counted back from that, its start is late too. */
+const LATE_END_MS = 2000
 /** A command of an older version did not note how long it took. */
 const COMMAND_MS = 120_000
 /** What ends a machine stops its services first, and what begins one starts them, within so long. */
@@ -151,26 +153,46 @@ function contextOf(facts: readonly Fact[], marks: readonly Mark[]): Context {
 
 /** Ends of better witnesses with what the others know of them, and those of which only the others know; each in order. */
 function withMore(better: readonly EndFact[], others: readonly EndFact[]): {known: EndFact[]; alone: EndFact[]} {
-  const [known, alone] = [[...better], [] as EndFact[]]
+  const pairs = paired(better, others)
+  const known = [...better]
+  for (const [index, other] of pairs) known[index] = filled(better[index] ?? other, other)
+  const found = new Set(pairs.map(([, other]) => other))
+  return {known: inOrder(known), alone: others.filter((end) => !found.has(end))}
+}
+
+/** Which of `others` tells of which of `better`, by its index: the nearest in time that agrees, and none before one that an earlier note tells of. */
+function paired(better: readonly EndFact[], others: readonly EndFact[]): [number, EndFact][] {
+  const pairs: [number, EndFact][] = []
   const taken = new Set<number>()
   // Both are sorted: what lies too far back is never the next one's either.
   let first = 0
   for (const end of others) {
-    while (first < known.length && (known[first]?.atMs ?? 0) < end.atMs - SLACK_MS) first += 1
-    const distance = (index: number) => distanceOf(known[index] ?? end, end)
+    while (first < better.length && (better[first]?.atMs ?? 0) < end.atMs - SLACK_MS) first += 1
+    const distance = (index: number) => distanceOf(better[index] ?? end, end)
     let best: number | undefined
-    for (let index = first; index < known.length && (known[index]?.atMs ?? 0) <= end.atMs + SLACK_MS; index += 1) {
-      const isOne = !taken.has(index) && !isOtherEnd(known[index], end)
+    for (let index = first; index < better.length && (better[index]?.atMs ?? 0) <= end.atMs + SLACK_MS; index += 1) {
+      const isOne = !taken.has(index) && !isOtherEnd(better[index], end)
       if (isOne && (best === undefined || distance(index) < distance(best))) best = index
     }
-    const same = best === undefined ? undefined : known[best]
-    if (best === undefined || same === undefined) alone.push(end)
-    else {
-      taken.add(best)
-      known[best] = filled(same, end)
-    }
+    if (best === undefined) continue
+    taken.add(best)
+    pairs.push([best, end])
+    uncross(pairs, better)
   }
-  return {known: inOrder(known), alone}
+  return pairs
+}
+
+/**
+ * Exchanges what the last of the pairs and those before it tell of, until they are in order: an end that the helper noted as of 47, and its manager at 48.07,
+ * is nearer to one that the helper noted as of 48.
+ */
+function uncross(pairs: [number, EndFact][], better: readonly EndFact[]): void {
+  for (let at = pairs.length - 1; at > 0; at -= 1) {
+    const [former, last] = [pairs[at - 1], pairs[at]]
+    if (!former || !last || former[0] < last[0]) return
+    if (isOtherEnd(better[last[0]], former[1]) || isOtherEnd(better[former[0]], last[1])) return
+    ;[former[0], last[0]] = [last[0], former[0]]
+  }
 }
 
 /** One witness notes one end after the other: of two within a second, the exact times that another tells of them can have been taken for each other's. */
@@ -223,11 +245,8 @@ function sequence(facts: readonly Fact[]): Mark[] {
   const both = [...known, ...managers].sort((one, other) => one.atMs - other.atMs)
   const {known: ends, alone} = withMore(both, of('gateway'))
   const starts = ofKind(facts, 'start')
-  const sure = woven(
-    runsOf(ends),
-    starts.filter(({witness}) => witness !== 'gateway'),
-    (start, before, next) => isKnownStart(start, before, next),
-  )
+  const seen = starts.filter(({witness}) => witness !== 'gateway')
+  const sure = woven(runsOf(ends, seen), seen, isKnownStart)
   const notes: Mark[] = [...starts.filter(({witness}) => witness === 'gateway'), ...alone]
   notes.sort((one, other) => one.atMs - other.atMs)
   return woven(sure, notes, isKnownNote)
@@ -240,13 +259,18 @@ function isKnownNote(note: Mark, before: Mark | undefined, next: Mark | undefine
   return note.kind === 'start' && startsSoon(note, next)
 }
 
-/** Each end behind the start that it tells of. */
-function runsOf(ends: readonly EndFact[]): Mark[] {
+/** Each end behind the start that it tells of; `seen`: starts at the times at which somebody saw them. */
+function runsOf(ends: readonly EndFact[], seen: readonly StartFact[]): Mark[] {
+  let next = 0
   return ends.flatMap((end, index): Mark[] => {
     if (end.upMs === undefined || wasNone(end)) return [end]
+    const formerMs = ends[index - 1]?.atMs ?? -Infinity
     // Whole seconds are noted: the next run seems to have begun a moment before the former one had ended.
-    const atMs = Math.max(end.atMs - end.upMs, ends[index - 1]?.atMs ?? -Infinity)
-    return [{kind: 'start', atMs, witness: end.witness}, end]
+    const countedMs = Math.max(end.atMs - end.upMs, formerMs)
+    while ((seen[next]?.atMs ?? Infinity) <= countedMs) next += 1
+    const seenMs = seen[next - 1]?.atMs ?? -Infinity
+    const isOfRun = seenMs >= formerMs && countedMs - seenMs <= LATE_END_MS
+    return [{kind: 'start', atMs: isOfRun ? seenMs : countedMs, witness: end.witness}, end]
   })
 }
 

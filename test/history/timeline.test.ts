@@ -214,6 +214,23 @@ describe('what several witnesses tell', () => {
     expect(reasons(facts).map(({kind}) => kind)).toEqual(['planned-restart', 'stop-asked'])
   })
 
+  it('has the time of its own, though the manager notes it in the second of the next one', () => {
+    const noted = {how: 'exited', status: '0', laterMs: SEC} as const
+    // Seen on systemd 252, of a user: the helper had noted the first in the 47th second, the manager the same one in the 48th.
+    const facts = [
+      helper(HOUR + 46 * SEC, {...noted, reason: 'stop', upMs: 980}),
+      helper(HOUR + 47 * SEC, {...noted, reason: 'planned', upMs: 1370}),
+      helper(HOUR + 48 * SEC, {...noted, reason: 'stop', upMs: 760}),
+      ...[46_465, 48_073, 48_892].map((ms) => manager(HOUR + ms, {how: undefined, status: undefined, result: 'success'})),
+    ]
+    const known = ends(told(facts)).map(({atMs, reason}) => [atMs - T - HOUR, reason.kind])
+    expect(known).toEqual([
+      [46_465, 'stop-asked'],
+      [48_073, 'planned-restart'],
+      [48_892, 'stop-asked'],
+    ])
+  })
+
   it('is two ends where it differs, however near they are', () => {
     const entries = told([
       helper(2 * HOUR, {upMs: HOUR}),
@@ -268,6 +285,19 @@ describe("a second gateway that somebody starts beside the service's", () => {
 })
 
 describe('what is noted in whole seconds', () => {
+  it('has a run begin when its manager saw that, not so much later as its end is known later', () => {
+    // Seen on systemd 252, of a user: a restart by another tool, and half a second later one by ours.
+    const entries = told([
+      helper(HOUR + 7000, {how: 'exited', status: '0', reason: 'stop', upMs: 440, laterMs: SEC}),
+      start(HOUR + 8182),
+      command('restart', HOUR + 8451, HOUR + 9127),
+      helper(HOUR + 8000, {how: 'exited', status: '0', reason: 'planned', upMs: 510, laterMs: SEC}),
+      manager(HOUR + 8891, {how: undefined, status: undefined, result: 'success'}),
+    ])
+    const began = entries.filter(({kind}) => kind === 'start').at(-1)
+    expect(began).toMatchObject({atMs: T + HOUR + 8182, by: {who: 'tool'}})
+  })
+
   it('has a run begin when the former one has ended, not before', () => {
     const entries = told([helper(HOUR, {reason: 'planned', upMs: HOUR}), helper(2 * HOUR, {upMs: HOUR + 800}), helper(2 * HOUR, {upMs: 0})])
     expect(entries.map(({kind}) => kind)).toEqual(['start', 'end', 'start', 'end', 'start', 'end'])
