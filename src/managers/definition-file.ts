@@ -36,3 +36,8 @@ export function removeFileStep(path: string, as: Account | undefined, forGood = 
 export function removeFolderStep(path: string, as: Account | undefined): Step {
   return {kind: 'remove-folder', why: `remove ${path} if it is empty`, path, as}
 }
+
+/** What is in a folder at the moment at which it is done, such as what a helper or a tick has noted since it was planned. */
+export function emptyFolderStep(path: string, as: Account): Step {
+  return {kind: 'empty-folder', why: `empty ${path}`, path, as}
+}

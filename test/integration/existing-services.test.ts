@@ -284,7 +284,7 @@ function existingServices(machine: () => Machine, scope: Scope): void {
     expect(await service.show('RestartUSec', 'DropInPaths', 'UnitFileState')).toEqual(['5s', '', 'enabled'])
     expect(await service.status()).toMatchObject({exit: 0, installed: 'foreign', desired: null})
     const ours = [`${service.unitFile}.d`, service.support, service.runtime]
-    expect(await service.sh('ls -d "$@" 2>/dev/null || :', ours)).toBe('')
+    expect(await service.sh('find "$@" -printf "%p %t\\n" 2>/dev/null || :', ours)).toBe('')
   })
 
   it('refuses a unit that belongs to another home, untouched', async () => {

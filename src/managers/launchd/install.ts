@@ -3,7 +3,7 @@ import type {Door} from '../../host/host.js'
 import {readIfAllowed, temporariesOf} from '../../host/tolerant-read.js'
 import {onUndo, type Step} from '../../plan/plan.js'
 import type {Service} from '../../service/service.js'
-import {makeFolderStep, removeFileStep, removeFolderStep} from '../definition-file.js'
+import {emptyFolderStep, makeFolderStep, removeFileStep, removeFolderStep} from '../definition-file.js'
 import {unwantedTick} from '../heartbeat.js'
 import type {Control, Installer} from '../manager.js'
 import {orNoAccess} from '../no-access.js'
@@ -82,7 +82,7 @@ function removeSteps(launchd: Launchd, service: Service): Step[] {
   const {support, logs} = scopeFolders(scope, service.account)
   return [
     ...files.filter(isThere).map((file) => removeFileStep(file, as)),
-    ...(isThere(paths.stateFolder) ? [emptyState(paths.stateFolder, service), removeFolderStep(paths.stateFolder, as)] : []),
+    ...(isThere(paths.stateFolder) ? [emptyFolderStep(paths.stateFolder, service.account), removeFolderStep(paths.stateFolder, as)] : []),
     ...[paths.supportFolder, support, logs].filter(isThere).map((folder) => removeFolderStep(folder, as)),
   ]
 }
@@ -91,10 +91,5 @@ function removeSteps(launchd: Launchd, service: Service): Step[] {
 function removeTrace(launchd: Launchd, service: Service): Step[] {
   const {stateFolder, log} = definitionPaths(launchd.scope, service)
   const hadLog = launchd.files.lstat(log) !== undefined
-  return [emptyState(stateFolder, service), ...(hadLog ? [] : [removeFileStep(log, ownerIn(launchd, service), true)])]
-}
-
-/** What a stop leaves there is not there yet when it is planned. */
-function emptyState(stateFolder: string, {account}: Service): Step {
-  return {kind: 'empty-folder', why: `empty ${stateFolder}`, path: stateFolder, as: account}
+  return [emptyFolderStep(stateFolder, service.account), ...(hadLog ? [] : [removeFileStep(log, ownerIn(launchd, service), true)])]
 }

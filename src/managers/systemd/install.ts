@@ -4,7 +4,7 @@ import {temporariesOf} from '../../host/tolerant-read.js'
 import type {Step} from '../../plan/plan.js'
 import type {Service} from '../../service/service.js'
 import type {ServiceSettings} from '../../service/settings.js'
-import {makeFolderStep, removeFileStep, removeFolderStep} from '../definition-file.js'
+import {emptyFolderStep, makeFolderStep, removeFileStep, removeFolderStep} from '../definition-file.js'
 import {unwantedTick} from '../heartbeat.js'
 import type {Installer, ManagerObservation, Observer} from '../manager.js'
 import {orNoAccess} from '../no-access.js'
@@ -72,9 +72,9 @@ function removeSteps(systemd: Systemd, {service, installed}: ManagerObservation)
   const {unit, dropIn, dropInFolder, supportFolder} = definitionPaths(scope, service)
   // The unit first: our drop-in beside it is what tells that we created it, even if another tool has rewritten it since.
   const files = [...(installed === 'own' ? [unit] : []), dropIn, ...leftovers(systemd, service, [])]
-  // systemd itself removes the folder when the service stops, but not during its delay before a restart, nor for a unit that goes on running.
+  // systemd itself removes the folder when the service stops, but not during its delay before a restart, nor for a unit that goes on running, which is
+  // ticked until it is known no more.
   const runtime = runtimeFolderOf(scope, service)
-  const remembered = orNoAccess(() => host.list(runtime) ?? []).map((name) => path.join(runtime, name))
   const folders = [dropInFolder, supportFolder, runtime].filter((folder) => host.lstat(folder)?.kind === 'folder')
   // The folders around them go too if nobody else has anything in them.
   if (folders.length > 0) {
@@ -83,7 +83,7 @@ function removeSteps(systemd: Systemd, {service, installed}: ManagerObservation)
   }
   return [
     ...files.filter((file) => host.lstat(file) !== undefined).map((file) => removeFileStep(file, as)),
-    ...remembered.map((file) => removeFileStep(file, service.account)),
+    ...(folders.includes(runtime) ? [emptyFolderStep(runtime, service.account)] : []),
     ...folders.map((folder) => removeFolderStep(folder, as)),
   ]
 }
