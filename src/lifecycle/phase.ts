@@ -5,6 +5,7 @@ export const Phase = {
   write: ({definition}: Pick<Manager, 'definition'>) => `Write the ${definition.noun} and its restart policy`,
   remove: ({definition}: Pick<Manager, 'definition'>) => `Remove the ${definition.noun} and its files`,
   record: (desired: 'running' | 'stopped') => `Record that the gateway should be ${desired}`,
+  recordUntilBoot: 'Record that the gateway should stay stopped until the next boot',
   prepare: 'Prepare the home',
   heartbeat: 'Set up the heartbeat',
   noHeartbeat: 'Remove the heartbeat',

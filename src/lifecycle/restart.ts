@@ -4,10 +4,8 @@ import {startsFile} from '../gateway/respawn-brake.js'
 import {
   type AppliedStep,
   committing,
-  failingLate,
   inPhase,
   isFailure,
-  onUndo,
   type Plan,
   plannedAnew,
   type Progress,
@@ -17,17 +15,16 @@ import {
 import {requireGoodOutlook} from './before-restart.js'
 import {companionsOf, companionsText} from './companions.js'
 import {isInsideGateway, requireManaged} from './inside.js'
-import {recordIntent} from './intent.js'
 import {ownCommand} from './own-command.js'
 import {ANSWER_MS, endSteps, gatewayProcess, hasEndedAsked, KILL_MS, ladder, type LadderTimes, TERMINATE_MS} from './ladder.js'
 import {type Observation, observe, prove, requireVisible} from '../observe/look.js'
 import {Phase} from './phase.js'
 import {restartIsDoneIfDue} from './restart-due.js'
-import {restoredTick} from './shared.js'
 import type {GatewayProcess} from '../gateway/signal-gateway.js'
 import {requireInstalled} from './start.js'
 import type {Target} from '../observe/where.js'
 import {waitUntilUp} from './wait.js'
+import {wantRunning} from './want-running.js'
 
 export interface RestartOptions {
   /** Begin at SIGTERM: the gateway does not finish its work first. */
@@ -52,7 +49,7 @@ const START_MS = 90_000
  * restart is not undone: the manager goes on trying.
  */
 export async function planRestart(target: Target, options: RestartOptions): Promise<Plan> {
-  const {manager, service, host} = target
+  const {service, host} = target
   const deadlineMs = options.timeoutMs === undefined ? Infinity : host.monotonicMs() + options.timeoutMs
   const seen = await prove(target, options.wedgeWindowMs)
   requireInstalled(target, seen)
@@ -75,13 +72,7 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
     killMs: KILL_MS,
     ...options.times,
   }
-  const head: Step[] = [
-    ...inPhase(Phase.record('running'), recordIntent(target, seen, 'running', 'restart', {isBeside: true})),
-    ...(seen.manager.enabled === false
-      ? inPhase(Phase.enable, [...onUndo(manager.control.disable(service)), ...failingLate(manager.control.enable(service))])
-      : []),
-    ...inPhase(Phase.heartbeat, await restoredTick(target, seen.manager)),
-  ]
+  const head = await wantRunning(target, seen, 'restart')
   const gateway = gatewayProcess(seen.gateway, seen.verdict.pid)
   const title = `restart ${service.name}`
   if (gateway && isInsideGateway(host, gateway.pid)) {

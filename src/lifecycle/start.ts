@@ -1,16 +1,15 @@
 import {ExitStatus, ServiceError} from '../errors.js'
-import {failingLate, inPhase, onUndo, type Plan} from '../plan/plan.js'
+import {inPhase, type Plan} from '../plan/plan.js'
 import {startWarnings} from './before-restart.js'
 import {howToBegin} from './first-contact.js'
-import {recordIntent} from './intent.js'
 import {observe, type Observation, askUnseen, requireVisible} from '../observe/look.js'
 import {ownCommand} from './own-command.js'
 import {Phase} from './phase.js'
 import {restartIsDoneIfDue} from './restart-due.js'
-import {restoredTick} from './shared.js'
 import {requireSameHome, type Target} from '../observe/where.js'
 import {supervisorOf} from '../observe/supervisor.js'
 import {isUp, waitUntilUp} from './wait.js'
+import {wantRunning} from './want-running.js'
 
 const START_MS = 90_000
 
@@ -26,16 +25,11 @@ export async function planStart(target: Target, options: {timeoutMs: number | un
   requireVisible(target, seen)
   requireNoOrphan(target, seen)
   const up = isUp(seen)
-  const intent = recordIntent(target, seen, 'running', 'start', {isBeside: true})
-  const enable =
-    seen.manager.enabled === false ? [...onUndo(manager.control.disable(service)), ...failingLate(manager.control.enable(service))] : []
   const isComing = seen.manager.activity === 'running' || seen.manager.activity === 'starting'
   // A start that waits after failures goes on waiting when it is started once more; a restart calls the wait off.
   const start = isComing ? [] : seen.manager.activity === 'waiting' ? manager.control.restart(service) : manager.control.start(service)
   const steps = [
-    ...inPhase(Phase.record('running'), intent),
-    ...inPhase(Phase.enable, enable),
-    ...inPhase(Phase.heartbeat, await restoredTick(target, seen.manager)),
+    ...(await wantRunning(target, seen, 'start')),
     ...inPhase(Phase.start, [
       // The gateway would be started twice.
       ...(start.length > 0 ? (manager.control.callOffRestart?.(service) ?? []) : []),

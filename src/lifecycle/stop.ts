@@ -36,7 +36,7 @@ export async function planStop(target: Target, options: StopOptions): Promise<Pl
   const desired = options.untilBoot ? lastingIntent(seen) : 'stopped'
   const intent = desired
     ? inPhase(
-        Phase.record(desired),
+        options.untilBoot ? Phase.recordUntilBoot : Phase.record(desired),
         recordIntent(target, seen, desired, options.untilBoot ? 'stop --until-boot' : 'stop', {
           untilBoot: desired === 'running',
           isBeside: true,

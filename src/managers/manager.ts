@@ -22,6 +22,10 @@ export interface MemoryUse {
 export interface MemoryLimit {
   /** `max`: beyond it processes are killed; `high`: they are slowed down. */
   readonly kind: 'max' | 'high'
+  /** What sets it, as the manager names that, such as `MemoryMax=`. */
+  readonly setting: string
+  /** A command that shows where it is set. */
+  readonly shownBy: string
   /** The control group that has it; the service's own if `isOwn`. */
   readonly place: string
   readonly isOwn: boolean

@@ -389,8 +389,11 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     it('status ends with 0 while the gateway starts and while it drains', async () => {
       const service = await makeTickless({active_work: 1, drain_ms: 3000})
       await service.sh('kill -USR1 "$1"', [String(await service.mainPid())])
-      await waitFor(async () => (await service.status()).gatewayState === 'draining', 'the drain')
-      expect(await service.status()).toMatchObject({exit: 0, actual: 'draining'})
+      const draining = await waitFor(async () => {
+        const status = await service.status()
+        return status.gatewayState === 'draining' && status
+      }, 'the drain')
+      expect(draining).toMatchObject({exit: 0, actual: 'draining'})
       await service.configure({never_running: true})
       expect((await service.run('restart', ['--force', '--timeout', '1'])).code).toBe(1)
       expect(await service.status()).toMatchObject({exit: 0, actual: 'starting'})

@@ -105,19 +105,15 @@ function cures(scene: Scene, limit: MemoryLimit | undefined): string[] {
   const {settings} = scene.seen.manager
   const isOurs = limit.isOwn && settings?.resources?.[limit.kind === 'max' ? 'memoryMax' : 'memoryHigh'] !== undefined
   if (isOurs) return [look, `${commandLine(scene, `config set ${flag}=${suggested(limit)}`)}   # or ${flag}=none, for no limit`]
-  return [
-    look,
-    `systemctl status -- ${shortName(limit.place)}   # shows which file sets ${limit.kind === 'max' ? 'MemoryMax=' : 'MemoryHigh='}; raise it there`,
-  ]
+  return [look, `${limit.shownBy}   # shows which file sets ${limit.setting}; raise it there`]
 }
 
 /** Half as much again. */
 const suggested = ({bytes}: MemoryLimit): string => `${Math.ceil((bytes * 1.5) / MB)}M`
-const shortName = (place: string): string => place.split('/').findLast((part) => part !== '') ?? '-.slice'
 
-function inWords({kind, place, isOwn, bytes, usedBytes}: MemoryLimit): string {
+function inWords({setting, place, isOwn, bytes, usedBytes}: MemoryLimit): string {
   const whose = isOwn ? 'set for this service' : `set for ${place}, whose processes use ${megabytes(usedBytes)}`
-  return `${megabytes(bytes)} (${kind === 'max' ? 'MemoryMax=' : 'MemoryHigh='}, ${whose})`
+  return `${megabytes(bytes)} (${setting}, ${whose})`
 }
 
 function machineInWords({totalBytes, swapBytes}: NonNullable<Evidence['machine']>): string {

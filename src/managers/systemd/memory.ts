@@ -5,6 +5,9 @@ import type {MemoryLimit, MemoryUse} from '../manager.js'
 /** Where control groups of the second version count memory (cgroups(7)): beside those of the first, they do not. */
 const MOUNT = '/sys/fs/cgroup'
 
+/** systemd.resource-control(5). */
+const SETTING = {max: 'MemoryMax=', high: 'MemoryHigh='} as const
+
 /** See Observer.memoryOf: by the files of the service's control group and of those that it is in (Control Group v2, "Memory", of the kernel's documentation). */
 export function memoryOf(host: Host, controlGroup: string): MemoryUse | undefined {
   const read = (group: string, file: string) => readIfAllowed(host, `${MOUNT}${group}/${file}`)
@@ -22,7 +25,9 @@ export function memoryOf(host: Host, controlGroup: string): MemoryUse | undefine
     return (['max', 'high'] as const).flatMap((kind) => {
       // "max" is none.
       const bytes = whole(read(group, `memory.${kind}`))
-      return bytes === undefined ? [] : [{kind, place: group || '/', isOwn: group === controlGroup, bytes, usedBytes: ofGroup}]
+      if (bytes === undefined) return []
+      const [setting, shownBy] = [SETTING[kind], `systemctl status -- ${unitOf(group)}`]
+      return [{kind, setting, shownBy, place: group || '/', isOwn: group === controlGroup, bytes, usedBytes: ofGroup}]
     })
   })
   return {usedBytes, kills: field(read(controlGroup, 'memory.events'), 'oom_kill'), limits}
@@ -33,6 +38,9 @@ function above(group: string): string[] {
   const parts = group.split('/').slice(1, -1)
   return parts.map((_, index) => `/${parts.slice(0, parts.length - index).join('/')}`).concat('')
 }
+
+/** The unit of a control group; that of the whole mount is of the root slice. */
+const unitOf = (group: string): string => group.split('/').findLast((part) => part !== '') ?? '-.slice'
 
 function whole(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,15}\n?$/.test(text) ? Number(text) : undefined

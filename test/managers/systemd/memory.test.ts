@@ -23,8 +23,24 @@ describe('the memory of a service', () => {
       usedBytes: 60 * MB,
       kills: 2,
       limits: [
-        {kind: 'high', place: GROUP, isOwn: true, bytes: 96 * MB, usedBytes: 60 * MB},
-        {kind: 'max', place: '/system.slice', isOwn: false, bytes: 512 * MB, usedBytes: 300 * MB},
+        {
+          kind: 'high',
+          setting: 'MemoryHigh=',
+          shownBy: 'systemctl status -- hermes-gateway.service',
+          place: GROUP,
+          isOwn: true,
+          bytes: 96 * MB,
+          usedBytes: 60 * MB,
+        },
+        {
+          kind: 'max',
+          setting: 'MemoryMax=',
+          shownBy: 'systemctl status -- system.slice',
+          place: '/system.slice',
+          isOwn: false,
+          bytes: 512 * MB,
+          usedBytes: 300 * MB,
+        },
       ],
     })
   })
