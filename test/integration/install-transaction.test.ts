@@ -100,8 +100,8 @@ function transactions(machine: () => Machine, scope: Scope): void {
       [
         'never says that it runs',
         {never_running: true},
-        ['--timeout', '1s'],
-        /did not report "running" within 1 s.*says starting/,
+        ['--timeout', '4s'],
+        /did not report "running" within 4 s.*says starting/,
         'Starting Hermes',
       ],
     ]

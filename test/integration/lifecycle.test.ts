@@ -395,7 +395,7 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
       }, 'the drain')
       expect(draining).toMatchObject({exit: 0, actual: 'draining'})
       await service.configure({never_running: true})
-      expect((await service.run('restart', ['--force', '--timeout', '1'])).code).toBe(1)
+      expect((await service.run('restart', ['--force', '--timeout', '3'])).code).toBe(1)
       expect(await service.status()).toMatchObject({exit: 0, actual: 'starting'})
       await service.must('stop')
     })
