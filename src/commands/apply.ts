@@ -1,5 +1,5 @@
 import path from 'node:path'
-import {Args, Flags} from '@oclif/core'
+import {Flags} from '@oclif/core'
 import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {GatewayVariable, STANDARD_ROOT} from '../gateway/contract.js'
 import {stopBudgetMs} from '../lifecycle/budget.js'
@@ -13,6 +13,7 @@ import type {TargetFlags} from '../observe/place.js'
 import {resolveManaged, type Target} from '../observe/where.js'
 import type {Plan} from '../plan/plan.js'
 import {type Failure, reportInPassing} from '../ui/failure.js'
+import {argument} from './argument.js'
 import {type CommandResult, dryRunFlag, timeoutFlag, yesFlag} from './base.js'
 import {parseMachine} from './machine-document.js'
 import {declaredFacts} from './machine-facts.js'
@@ -66,7 +67,7 @@ Ends with 1 if a service does not match the document at the end.`
     'sudo <%= config.bin %> apply /etc/hermes-svc.yaml --prune',
   ]
   static override args = {
-    file: Args.string({required: true, description: `path of the document, or ${STDIN} for standard input`}),
+    file: argument({required: true, description: `path of the document, or ${STDIN} for standard input`}),
   }
   static override flags = {
     ...dryRunFlag,

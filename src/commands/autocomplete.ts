@@ -1,5 +1,5 @@
-import {Args} from '@oclif/core'
 import {ExitStatus, usageError} from '../errors.js'
+import {argument} from './argument.js'
 import {BaseCommand, type CommandResult} from './base.js'
 
 const SHELLS = ['bash', 'fish', 'zsh'] as const
@@ -37,7 +37,7 @@ Without the name of a shell, the command shows how to install the script for you
     'eval "$(<%= config.bin %> autocomplete bash)"',
     '<%= config.bin %> autocomplete zsh',
   ]
-  static override args = {shell: Args.string({options: [...SHELLS], description: 'the shell to print the script for'})}
+  static override args = {shell: argument({options: [...SHELLS], description: 'the shell to print the script for'})}
 
   protected async execute(): Promise<CommandResult> {
     if (this.flags.json) throw usageError('autocomplete prints a shell script and has no --json')

@@ -1,8 +1,8 @@
+import {argument} from './argument.js'
 import {parseDurationMs} from './duration.js'
 import {MANAGER_KINDS} from '../managers/index.js'
 import {GatewayVariable} from '../gateway/contract.js'
 import {Command} from '@oclif/core/command'
-import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import type {Interfaces} from '@oclif/core'
 import {type ExitStatus, ServiceError, usageError} from '../errors.js'
@@ -46,7 +46,7 @@ const commonFlags = {
 }
 
 /** The profile as people type it: `status work`. Commands that are about none have no arguments. */
-export const profileArgument = {profile: Args.string({description: 'the profile, same as --profile'})}
+export const profileArgument = {profile: argument({description: 'the profile, same as --profile'})}
 
 /** For commands that can do their work for every profile. */
 export const allFlag = {

@@ -1,6 +1,6 @@
-import {Args} from '@oclif/core'
 import {ExitStatus, usageError} from '../errors.js'
 import {didYouMean} from '../text/suggest.js'
+import {argument} from './argument.js'
 import type {CommandResult} from './base.js'
 import {settingReports, settingsOf} from './config.js'
 import {ServiceCommand} from './service-command.js'
@@ -11,7 +11,7 @@ export default class ConfigGet extends ServiceCommand<typeof ConfigGet> {
   static override description = 'Changes nothing. Does not show the values of variables.'
   static override examples = ['<%= config.bin %> config get watchdog']
   static override args = {
-    setting: Args.string({
+    setting: argument({
       required: true,
       options: [...ALL_SETTING_NAMES, 'drain-timeout', 'cron-drain-timeout'],
       description: 'name of the setting',

@@ -1,4 +1,4 @@
-import {Args, Flags} from '@oclif/core'
+import {Flags} from '@oclif/core'
 import {usageError} from '../errors.js'
 import type {Host} from '../host/host.js'
 import type {DefinitionRequest} from '../lifecycle/definition.js'
@@ -9,6 +9,7 @@ import {observe} from '../observe/look.js'
 import type {Target} from '../observe/where.js'
 import type {Plan} from '../plan/plan.js'
 import {didYouMean} from '../text/suggest.js'
+import {argument} from './argument.js'
 import {type CommandResult, dryRunFlag, timeoutFlag, yesFlag} from './base.js'
 import {environmentRequest} from './definition-flags.js'
 import {ServiceCommand} from './service-command.js'
@@ -37,7 +38,7 @@ env.NAME=VALUE sets a variable of the gateway. env.NAME without a value takes th
   ]
   static override strict = false
   static override args = {
-    settings: Args.string({required: true, description: `one or more NAME=value; names: ${ALL_SETTING_NAMES.join(', ')}`}),
+    settings: argument({required: true, description: `one or more NAME=value; names: ${ALL_SETTING_NAMES.join(', ')}`}),
   }
   static override flags = configFlags
 

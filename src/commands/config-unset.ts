@@ -1,4 +1,4 @@
-import {Args} from '@oclif/core'
+import {argument} from './argument.js'
 import type {CommandResult} from './base.js'
 import {configFlags, planConfig, unsetRequest} from './config-set.js'
 import {ServiceCommand} from './service-command.js'
@@ -13,7 +13,7 @@ export default class ConfigUnset extends ServiceCommand<typeof ConfigUnset> {
   ]
   static override strict = false
   static override args = {
-    settings: Args.string({required: true, description: `one or more names of settings: ${ALL_SETTING_NAMES.join(', ')}`}),
+    settings: argument({required: true, description: `one or more names of settings: ${ALL_SETTING_NAMES.join(', ')}`}),
   }
   static override flags = configFlags
 

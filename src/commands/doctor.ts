@@ -1,5 +1,5 @@
 import {DEFAULT_WEDGE_WINDOW_MS} from '../observe/ask-loop.js'
-import {Args, Flags} from '@oclif/core'
+import {Flags} from '@oclif/core'
 import {checkModules, loadChecks} from '../doctor/checks/index.js'
 import type {Check} from '../doctor/check.js'
 import {diagnose} from '../doctor/diagnose.js'
@@ -17,6 +17,7 @@ import {checksText, doctorText} from '../ui/doctor-text.js'
 import type {Failure} from '../ui/failure.js'
 import {prepareWidths} from '../text/layout.js'
 import {didYouMean} from '../text/suggest.js'
+import {argument} from './argument.js'
 import {allFlag, annotationsFlag, type CommandResult, timeoutFlag, wedgeWindowFlag, withProfile} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
@@ -46,7 +47,7 @@ If you name checks, only those run. A word that is not a check is the name of a 
     '<%= config.bin %> doctor --json --annotations github > doctor.json',
   ]
   static override strict = false
-  static override args = {check: Args.string({description: `one or more checks to run; or the profile, as with --profile`})}
+  static override args = {check: argument({description: `one or more checks to run; or the profile, as with --profile`})}
   static override flags = {
     'list-checks': Flags.boolean({description: 'list all checks and what each one finds, but run none'}),
     ...allFlag,

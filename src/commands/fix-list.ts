@@ -1,5 +1,4 @@
 import {DEFAULT_WEDGE_WINDOW_MS} from '../observe/ask-loop.js'
-import {Args} from '@oclif/core'
 import {checkModules, loadChecks} from '../doctor/checks/index.js'
 import {diagnose} from '../doctor/diagnose.js'
 import {diagnosisReport, exitStatusOf} from '../doctor/summary.js'
@@ -8,6 +7,7 @@ import {ownCommand} from '../lifecycle/own-command.js'
 import {curesText} from '../ui/doctor-text.js'
 import {prepareWidths} from '../text/layout.js'
 import {didYouMean} from '../text/suggest.js'
+import {argument} from './argument.js'
 import {allFlag, type CommandResult, wedgeWindowFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
@@ -17,7 +17,7 @@ export default class FixList extends ServiceCommand<typeof FixList> {
     `Changes nothing. "fix <finding>" fixes one of them; "doctor --list-checks" lists all checks. The exit status is that of "doctor".`
   static override examples = ['<%= config.bin %> fix', '<%= config.bin %> fix --all']
   static override strict = false
-  static override args = {finding: Args.string({description: 'the name of a finding: see the help of "fix <finding>"'})}
+  static override args = {finding: argument({description: 'the name of a finding: see the help of "fix <finding>"'})}
   static override flags = {...allFlag, ...wedgeWindowFlag}
 
   protected async execute(): Promise<CommandResult> {

@@ -1,5 +1,5 @@
-import {Args} from '@oclif/core'
 import {planNotify} from '../lifecycle/notify-change.js'
+import {argument} from './argument.js'
 import {type CommandResult, dryRunFlag} from './base.js'
 import {notifyFlags, notifyRequest, requireTarget} from './notify-settings.js'
 import {ServiceCommand} from './service-command.js'
@@ -18,7 +18,7 @@ hermes-svc keeps the targets in the home, in a file that only its owner can read
     '<%= config.bin %> notify add https://example.org/hook --notify-on down,recovered',
   ]
   static override strict = false
-  static override args = {targets: Args.string({required: true, description: 'one or more targets'})}
+  static override args = {targets: argument({required: true, description: 'one or more targets'})}
   static override flags = {
     ...dryRunFlag,
     ...{'notify-on': notifyFlags['notify-on'], 'notify-reminder': notifyFlags['notify-reminder'], ping: notifyFlags.ping},

@@ -1,5 +1,5 @@
-import {Args} from '@oclif/core'
 import {planNotify} from '../lifecycle/notify-change.js'
+import {argument} from './argument.js'
 import {type CommandResult, dryRunFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
@@ -9,7 +9,7 @@ export default class NotifyRemove extends ServiceCommand<typeof NotifyRemove> {
     'Type the target as you added it, or as "notify list" shows it. The word "all" removes every target. hermes-svc drops messages that still wait for the target.'
   static override examples = ["<%= config.bin %> notify remove 'ntfy ntfy.sh'", '<%= config.bin %> notify remove all']
   static override strict = false
-  static override args = {targets: Args.string({required: true, description: 'one or more targets, or all'})}
+  static override args = {targets: argument({required: true, description: 'one or more targets, or all'})}
   static override flags = {...dryRunFlag}
 
   protected async execute(): Promise<CommandResult> {

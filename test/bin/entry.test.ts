@@ -139,7 +139,13 @@ describe('the executable entry', () => {
     expect(Number(fs.readFileSync(status, 'utf8'))).toBe(read.status)
   })
 
-  it('loads nothing for a command that only help or a change needs', () => {
+  it('takes no word of the command line from standard input', () => {
+    const run = (input: string) => spawnSync(process.execPath, [ENTRY, 'doctor', '--home', scratch], {encoding: 'utf8', input}).stdout
+    expect(run('zzz\n')).toBe(run(''))
+    expect(run('')).toContain('is not installed')
+  })
+
+  it.each(['status', 'doctor'])('%s loads nothing that only help or a change needs', (command) => {
     const record = `
 const {Module} = require('module')
 const load = Module._load
@@ -150,7 +156,7 @@ process.on('exit', () => require('fs').writeFileSync(process.env.RECORD, JSON.st
     const file = path.join(scratch, 'record.cjs')
     fs.writeFileSync(file, record)
     const result = path.join(scratch, 'record.json')
-    spawnSync(process.execPath, ['-r', file, ENTRY, 'status', '--json'], {env: {...process.env, RECORD: result}})
+    spawnSync(process.execPath, ['-r', file, ENTRY, command, '--json'], {env: {...process.env, RECORD: result}})
     const {loaded, builtin} = JSON.parse(fs.readFileSync(result, 'utf8')) as {loaded: string[]; builtin: string[]}
     expect(loaded.filter((name) => name.includes('vendor/'))).toEqual([])
     const slow = ['readline', 'perf_hooks', 'crypto', 'worker_threads', 'http', 'internal/fs/streams', 'internal/fs/promises']
