@@ -6,6 +6,7 @@ import {type Account, type AccountHost, folderLock, type HeldLock, type Host, Ho
 import {parseMasterPasswd} from './master-passwd.js'
 import {childProcess, NodePrograms, SYSTEM_PATH} from './node-programs.js'
 import {isTerminal} from './terminal.js'
+import {requireSwitching} from './switching.js'
 
 /** One that is let go at each try between opening it and locking it is under siege. */
 const LOCK_TRIES = 20
@@ -87,6 +88,7 @@ class NodeHost extends NodePrograms implements Host, AccountHost {
   as(account: Account): AccountHost {
     const isSelf = this.account.uid === account.uid
     if (!isSelf && process.geteuid?.() !== 0) throw new HostError('EPERM', account.name, 'cannot act as')
+    if (!isSelf) requireSwitching(account)
     return new NodeHost(this.packageRoot, isSelf ? undefined : account, true)
   }
 

@@ -553,8 +553,9 @@ await describeOnSystemd('what --json prints', (machine) => {
     /** Those that answer from the files then. */
     const fromFiles = {status: 4, list: 0, doctor: 0, fix: 0, heartbeat: 0, 'notify:list': 0} as const
     // What names one service is refused by apply before it looks for a manager.
-    const needsNone = ['apply', 'health', 'logs', 'fix:stale-state', 'history', 'notify:add', 'notify:remove', 'notify:test']
-    const needsManager = documented.filter((command) => !(command in fromFiles) && !needsNone.includes(command))
+    const needsNone = ['apply', 'health', 'logs', 'history', 'notify:add', 'notify:remove', 'notify:test']
+    const fixes = documented.filter((command) => command.startsWith('fix:'))
+    const needsManager = documented.filter((command) => !(command in fromFiles) && ![...needsNone, ...fixes].includes(command))
     const runHidden = (command: string) => {
       const hidden = 'mount -t tmpfs none /run/systemd && exec setpriv --reuid=ann --regid=ann --init-groups -- "$@"'
       const argv = ['unshare', '--mount', 'sh', '-c', hidden, 'hidden', MACHINE_NODE, ENTRY, command, '--json']
@@ -565,6 +566,16 @@ await describeOnSystemd('what --json prints', (machine) => {
       const document = documentOf(await runHidden(command), 'failure', 4)
       // The self-test would take a throw-away machine instead, which only root may boot.
       expect(document).toMatchObject({error: {code: command === 'smoke' ? 'no-machine' : 'no-manager'}})
+    })
+
+    // Nothing keeps its gateway alive, and that is all that is found.
+    it.each(fixes)('--json prints what %s finds', async (command) => {
+      if (command === 'fix:not-installed') {
+        expect(documentOf(await runHidden(command), 'failure', 1)).toMatchObject({error: {code: 'not-fixable'}})
+      } else {
+        const outcome = expect.stringMatching(/ finds nothing; nothing was changed$/) as string
+        expect(documentOf(await runHidden(command), 'change', 0)).toMatchObject({changed: false, outcome})
+      }
     })
 
     it('--json prints a failure for apply', async () => {
