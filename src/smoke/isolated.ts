@@ -63,7 +63,7 @@ async function inScope(machine: Machine, scope: Scope, timeoutMs: number, flags:
   if (steps) return steps
   throw new ServiceError(
     `the self-test in the throw-away machine (${scope} scope) ended with ${result.failure ?? result.code}: ${error?.message ?? result.stderr}`,
-    {code: 'smoke-failed', exitStatus: ExitStatus.failed, evidence: error?.evidence ?? []},
+    {code: 'smoke-failed', exitStatus: ExitStatus.failed, evidence: error?.evidence ?? [], next: error?.next ?? []},
   )
 }
 
