@@ -186,7 +186,7 @@ describeUnless(
         expect(kills).toBeGreaterThanOrEqual(KILLS)
         expect(isInserted).toBe(true)
         // Between two lives, where the next gateway may come at any moment: met for certain only in many changes.
-        if (isCampaign) expect(Math.min(mirrored, inserted)).toBeGreaterThan(10)
+        if (isCampaign) expect(Math.min(mirrored, inserted)).toBeGreaterThan(0)
       },
       RACE_TIMEOUT_MS,
     )

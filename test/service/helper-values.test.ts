@@ -90,7 +90,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
     const runScript = (lines: readonly string[]): string => {
       const file = join(temporaryFolder(), 'script')
       writeFileSync(file, [...lines, ''].join('\n'))
-      const options = {env: {PATH: '/usr/bin:/bin'}, encoding: 'utf8', timeout: HANGS_MS, maxBuffer: 2 ** 26} as const
+      const options = {env: {PATH: '/usr/bin:/bin'}, encoding: 'utf8', timeout: 10 * HANGS_MS, maxBuffer: 2 ** 26} as const
       const result = spawnSync(shell[0] ?? '', [...shell.slice(1), file], options)
       expect(result.stderr).toBe('')
       expect(result.status).toBe(0)
