@@ -80,3 +80,8 @@ export interface BootFact {
 
 /** One thing that some source says. */
 export type Fact = StartFact | EndFact | UncleanFact | StoppingFact | CommandFact | EventFact | BootFact
+
+/** Those of one kind, in their order. */
+export function ofKind<K extends Fact['kind']>(facts: readonly Fact[], kind: K): Extract<Fact, {kind: K}>[] {
+  return facts.filter((fact): fact is Extract<Fact, {kind: K}> => fact.kind === kind)
+}

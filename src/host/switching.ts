@@ -21,12 +21,12 @@ export function requireSwitching({name}: Account): void {
       evidence: [error instanceof Error ? error.message : String(error)],
       next: isAskedFor()
         ? ['unset UV_USE_IO_URING']
-        : ['install Node from nodejs.org or NodeSource: those let root act as another user', ...asUser(name)],
+        : [
+            'install Node from nodejs.org or NodeSource: those let root act as another user',
+            `or become ${name}, whose own services need no root: sudo -iu ${name}`,
+          ],
     })
   }
 }
 
 const isAskedFor = (): boolean => (process.env.UV_USE_IO_URING ?? '0') !== '0'
-
-/** A service of the account itself needs no root. */
-const asUser = (name: string): string[] => [`or become ${name}, whose own services need no root: sudo -iu ${name}`]
