@@ -6,13 +6,14 @@ import {DIST, ROOT} from './places.mjs'
 /**
  * Makes each package that is imported with `import('name')` a file of its own, dist/vendor/<name>.cjs. A bundle with all of them would
  * be four times as large, and its size is paid for at each start. The names that a package exports are asked of the package itself.
+ * `warm`: those that the most used commands of the bundle need: within it they come from the code cache, from a file of their own they are compiled each time.
  */
-export function coldPackages(vendored) {
+export function coldPackages(vendored, warm) {
   return {
     name: 'cold-packages',
     setup(build) {
       build.onResolve({filter: /^[^./]/}, ({path: name, kind}) => {
-        if (kind !== 'dynamic-import' || name.startsWith('node:') || builtinModules.includes(name)) return undefined
+        if (kind !== 'dynamic-import' || warm.includes(name) || name.startsWith('node:') || builtinModules.includes(name)) return undefined
         return {path: name, namespace: 'vendor'}
       })
       build.onLoad({filter: /.*/, namespace: 'vendor'}, async ({path: name}) => {
