@@ -19,11 +19,17 @@ function hasJustChanged({seen: {manager}, monotonicMs}: Pick<Scene, 'seen' | 'mo
 
 /**
  * How long a process has been there, in ms, by no clock that jumps; undefined if it cannot be told. Compared with this very process,
- * which has just started: the clock of the process table goes on while the machine sleeps, the monotonic one does not.
+ * whose age is known: the clock of the process table goes on while the machine sleeps, the monotonic one does not.
  */
-export function processAgeMs({processes, target}: Pick<Scene, 'processes' | 'target'>, {startTime}: ProcessInfo | ProcessEntry) {
-  const own = processes.entries.get(target.host.pid)
-  return own && (own.startTime - startTime) * START_UNIT_MS
+export function processAgeMs(
+  {processes, target, monotonicMs}: Pick<Scene, 'processes' | 'target' | 'monotonicMs'>,
+  {startTime}: ProcessInfo | ProcessEntry,
+): number | undefined {
+  const {host} = target
+  const own = processes.entries.get(host.pid)
+  // At the moment of the scene, which others of its times are of.
+  const ownAgeMs = host.ownAgeMs() - (host.monotonicMs() - monotonicMs)
+  return own && ownAgeMs + (own.startTime - startTime) * START_UNIT_MS
 }
 
 /** How long the gateway that lives has been there, in ms; undefined if there is none or it cannot be told. */

@@ -4,8 +4,11 @@ import {type Door, HostError} from '../host/host.js'
 import type {Scene} from './scene.js'
 import {processAgeMs} from './situation.js'
 
+/** A process begins before its program: what systemd makes of what the unit says, such as mounts, it makes in between. */
+const SET_UP_MS = 1000
+
 /**
- * When the service's main process was started, ms since the epoch, if it was started on the definition as it is on disk now; undefined if it was not,
+ * When the program of the service's main process was started, ms since the epoch, if it was started on the definition as it is on disk now; undefined if it was not,
  * or if that cannot be told. What that definition needs was there then, whatever we make of its text.
  */
 export function startedOnDefinitionMs(scene: Scene): number | undefined {
@@ -14,7 +17,7 @@ export function startedOnDefinitionMs(scene: Scene): number | undefined {
   const process = mainPid === undefined ? undefined : processes.entries.get(mainPid)
   const ageMs = process && processAgeMs(scene, process)
   if (activity !== 'running' || needsReload || ageMs === undefined || definitionPaths.length === 0) return undefined
-  const startedMs = nowMs - ageMs
+  const startedMs = nowMs - ageMs + SET_UP_MS
   const door = ownerDoor(target.host, target.manager.placement.owner(target.service))
   return definitionPaths.every((file) => (modifiedMs(door, file) ?? Infinity) <= startedMs) ? startedMs : undefined
 }

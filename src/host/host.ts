@@ -44,6 +44,8 @@ export interface Door {
    * (mach_continuous_time, by libuv's darwin.c); `sinceBootMs` goes on everywhere.
    */
   monotonicMs(): number
+  /** How long this very process has been running, in ms. */
+  ownAgeMs(): number
   /** Resolves after this time, or as soon as `signal` is aborted. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 

@@ -100,6 +100,10 @@ class NodeHost extends NodePrograms implements Host, AccountHost {
     return Number(process.hrtime.bigint() / 1_000_000n)
   }
 
+  ownAgeMs(): number {
+    return performance.now()
+  }
+
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       if (signal?.aborted) return resolve()

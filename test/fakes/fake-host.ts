@@ -84,6 +84,8 @@ export interface FakeMachine {
   readonly stderrColumns?: number
   readonly nowMs?: number
   readonly monotonicMs?: number
+  /** How long this process has been running, whenever it is asked; default: it has just begun. */
+  readonly ownAgeMs?: number
   readonly files?: Readonly<Record<string, string | FakeFile>>
   readonly commands?: readonly FakeCommand[]
   /** What answers on a Unix socket, by its path: it gets the request, and may throw a HostError. Others refuse, or are not there. */
@@ -305,6 +307,10 @@ export class FakeHost implements Host, AccountHost, Doors {
 
   monotonicMs(): number {
     return this.machine.monotonicMs
+  }
+
+  ownAgeMs(): number {
+    return this.given.ownAgeMs ?? 0
   }
 
   async sleep(ms: number): Promise<void> {
