@@ -11,6 +11,8 @@ it('a process is as old as the clock of the process table says, also to a comman
     {pid: 900, startTime: 9100, argv: ['hermes', 'gateway', 'run']},
   ]
   const host = new FakeHost({ownAgeMs: 60_000, files: {...processFiles(own), ...processFiles(other)}})
-  const scene = {processes: readProcessTable(host), target: {host}, monotonicMs: host.monotonicMs()} as unknown as Parameters<typeof processAgeMs>[0]
+  const scene = {processes: readProcessTable(host), target: {host}, monotonicMs: host.monotonicMs()} as unknown as Parameters<
+    typeof processAgeMs
+  >[0]
   expect(readProcesses(host, [other.pid]).map((process) => processAgeMs(scene, process))).toEqual([59_000])
 })

@@ -4,6 +4,7 @@ import type {Account} from '../../src/host/host.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import {inCampaign} from '../support/campaign.js'
 import {describeOnSystemd, waitFor} from '../support/machines.js'
+import {isUsedAgain} from '../support/runner.js'
 import {TestService} from '../support/test-service.js'
 
 await describeOnSystemd('the desired state', (machine) => {
@@ -32,7 +33,10 @@ await describeOnSystemd('the desired state', (machine) => {
       }
       const manager = `user@${user.uid}.service`
       await service.sh('systemctl stop "$1"', [manager])
-      expect((await machine().exec(['pgrep', '-u', user.name])).stdout).toBe('')
+      const left = (await machine().exec(['pgrep', '-a', '-u', user.name])).stdout
+        .split('\n')
+        .filter((line) => line !== '' && !isUsedAgain(line))
+      expect(left).toEqual([])
       await service.sh('systemctl start "$1"', [manager])
       await waitFor(async () => (await service.systemctl('is-active', 'default.target')).stdout.trim() === 'active', 'the user manager')
     }

@@ -1,8 +1,10 @@
 """Runs programs for the tests inside a machine or a container, so that not each of them has to be let in by four programs of its own.
 
-argv: the path of a Unix socket. Each line that comes in there is a request, each answer is a line and the bytes of stdout and of stderr. See runner.ts.
+argv: the path of a Unix socket, and the text of used-again.cjs. Each line that comes in there is a request, each answer is a line and the bytes of stdout and of
+stderr. See runner.ts.
 """
 
+import fcntl
 import json
 import os
 import pwd
@@ -39,8 +41,7 @@ def run(request):
             umask=0o022,
         )
     except OSError as error:
-        # As a shell says it.
-        return {"code": 126 if isinstance(error, PermissionError) else 127, "signal": None}, b"", f"{error}\n".encode()
+        return refused(error)
     timed_out = False
     try:
         out, err = program.communicate(request["input"].encode(), timeout=request["limit"])
@@ -54,12 +55,128 @@ def run(request):
     code = program.returncode
     if timed_out or code is None:
         return {"code": None, "signal": "SIGKILL", "failure": "TIMEOUT"}, out, err
+    return ended(code), out, err
+
+
+class UsedAgain:
+    """A process of node that runs one program after the other: used-again.cjs."""
+
+    def __init__(self, text, request, groups):
+        self.outputs = [os.memfd_create(name) for name in ("stdout", "stderr")]
+        for output in self.outputs:
+            # Whoever writes there next begins where it ends, be it emptied.
+            fcntl.fcntl(output, fcntl.F_SETFL, os.O_APPEND)
+        requests, self.requests = os.pipe()
+        answers, theirs = os.pipe()
+        self.process = subprocess.Popen(
+            [request["argv"][0], "-", str(requests), str(theirs)],
+            stdin=subprocess.PIPE,
+            stdout=self.outputs[0],
+            stderr=self.outputs[1],
+            pass_fds=(requests, theirs),
+            cwd=request["cwd"],
+            env=request["env"],
+            user=request["uid"],
+            group=request["gid"],
+            extra_groups=groups,
+            start_new_session=True,
+            umask=0o022,
+        )
+        os.close(requests)
+        os.close(theirs)
+        self.process.stdin.write(text.encode())
+        self.process.stdin.close()
+        self.answers = os.fdopen(answers, "rb")
+
+    def run(self, request):
+        """As run() does it; whether it can be used again; None where it was gone before it has begun."""
+        if self.process.poll() is not None:
+            return None
+        line = json.dumps({name: request[name] for name in ("argv", "cwd", "env")}) + "\n"
+        timed_out = threading.Event()
+
+        def kill():
+            timed_out.set()
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+        limit = threading.Timer(request["limit"], kill)
+        limit.start()
+        try:
+            os.write(self.requests, line.encode())
+            if not self.answers.readline():
+                return None
+            answer = self.answers.readline()
+        except BrokenPipeError:
+            return None
+        finally:
+            limit.cancel()
+        out, err = (self.taken(output) for output in self.outputs)
+        if answer:
+            answer = json.loads(answer)
+            return ({"code": answer["code"], "signal": None}, out, err), not answer["isLast"]
+        code = self.process.wait()
+        if timed_out.is_set():
+            return ({"code": None, "signal": "SIGKILL", "failure": "TIMEOUT"}, out, err), False
+        return (ended(code), out, err), False
+
+    def taken(self, output):
+        size = os.fstat(output).st_size
+        text = os.pread(output, size, 0)
+        os.ftruncate(output, 0)
+        return text
+
+    def close(self):
+        for descriptor in (*self.outputs, self.requests):
+            os.close(descriptor)
+        self.answers.close()
+        self.process.wait()
+
+
+class Pool:
+    """Those that wait for a program, by whom and what they are."""
+
+    def __init__(self, text):
+        self.text = text
+        self.idle = {}
+        self.changing = threading.Lock()
+
+    def run(self, request):
+        groups = groups_of(request["uid"], request["gid"])
+        key = json.dumps([request["again"], request["argv"][0], request["uid"], request["gid"], groups])
+        while True:
+            with self.changing:
+                waiting = self.idle.get(key)
+                program = waiting.pop() if waiting else None
+            is_new = program is None
+            if is_new:
+                try:
+                    program = UsedAgain(self.text, request, groups)
+                except OSError as error:
+                    return refused(error)
+            result = program.run(request)
+            if result is not None and result[1]:
+                with self.changing:
+                    self.idle.setdefault(key, []).append(program)
+                return result[0]
+            program.close()
+            if result is not None:
+                return result[0]
+            if is_new:
+                return run(request)
+
+
+def refused(error):
+    # As a shell says it.
+    return {"code": 126 if isinstance(error, PermissionError) else 127, "signal": None}, b"", f"{error}\n".encode()
+
+
+def ended(code):
     if code < 0:
-        return {"code": None, "signal": signal.Signals(-code).name}, out, err
-    return {"code": code, "signal": None}, out, err
+        return {"code": None, "signal": signal.Signals(-code).name}
+    return {"code": code, "signal": None}
 
 
-def main(path):
+def main(path, used_again):
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen()
@@ -69,8 +186,10 @@ def main(path):
     listener.close()
     writing = threading.Lock()
 
+    pool = Pool(used_again)
+
     def serve(request):
-        end, out, err = run(request)
+        end, out, err = run(request) if request["again"] is None else pool.run(request)
         head = json.dumps({**end, "id": request["id"], "stdout": len(out), "stderr": len(err)})
         with writing:
             connection.sendall(head.encode() + b"\n" + out + err)
@@ -79,4 +198,4 @@ def main(path):
         threading.Thread(target=serve, args=(json.loads(line),), daemon=True).start()
 
 
-main(sys.argv[1])
+main(*sys.argv[1:])

@@ -2,9 +2,13 @@ import fs from 'node:fs'
 import net from 'node:net'
 import {fileURLToPath} from 'node:url'
 import type {RunResult} from '../../src/host/host.js'
+import {MACHINE_NODE} from '../../src/smoke/machine.js'
+import {isCampaign} from './campaign.js'
 import {waitFor} from './hermes-svc.js'
 
-const PROGRAM = fs.readFileSync(fileURLToPath(new URL('../support/runner.py', import.meta.url)), 'utf8')
+const [PROGRAM, USED_AGAIN] = ['runner.py', 'used-again.cjs'].map((name) =>
+  fs.readFileSync(fileURLToPath(new URL(`../support/${name}`, import.meta.url)), 'utf8'),
+) as [string, string]
 /** Longer than any suite takes. */
 export const RUNNER_LIMIT_MS = 86_400_000
 
@@ -63,7 +67,7 @@ export class Runner {
    */
   static async start(start: (argv: readonly string[]) => Promise<{stderr: string}>, root: string, name = 'test-runner'): Promise<Runner> {
     const ended: {how?: unknown} = {}
-    const program = start(['/usr/bin/python3', '-I', '-S', '-c', PROGRAM, `/run/${name}`])
+    const program = start(['/usr/bin/python3', '-I', '-S', '-c', PROGRAM, `/run/${name}`, USED_AGAIN])
     program.then(
       ({stderr}) => (ended.how = stderr),
       (error: unknown) => (ended.how = error),
@@ -82,12 +86,13 @@ export class Runner {
 
   /** Rejects only if the machine ends before the program does. */
   run({argv, uid, gid, cwd, env, input = '', timeoutMs}: InnerProgram): Promise<RunResult> {
+    const again = input === '' ? usedAgain(argv, env) : null
     if (this.ended) return Promise.reject(this.ended)
     const id = (this.requests += 1)
     return new Promise((resolve, reject) => {
       this.waiting.set(id, {argv, resolve, reject})
       this.socket.ref()
-      this.socket.write(`${JSON.stringify({id, argv, uid, gid, cwd, env, input, limit: timeoutMs / 1000})}\n`)
+      this.socket.write(`${JSON.stringify({id, argv, uid, gid, cwd, env, input, again, limit: timeoutMs / 1000})}\n`)
     })
   }
 
@@ -109,6 +114,32 @@ export class Runner {
       asked?.resolve({argv: asked.argv, ...how, ...text})
     }
   }
+}
+
+/** Of an environment, what node or a library reads when it starts, and not again. */
+const READ_AT_START = /^(NODE_|UV_|LD_|LC_|LANG|TZ$|SSL_)/
+/** The node that every machine and every container has; others are what is tested. */
+const NODES = [MACHINE_NODE, '/opt/node']
+/** They print through programs of their own, are stopped by signals, or have a terminal. */
+const IN_A_PROCESS_OF_ITS_OWN = ['run', 'logs', 'setup', 'smoke']
+
+/**
+ * For hermes-svc, and not in a campaign: what a process of node must have been started with so that it can run it after others (used-again.cjs). Null for a
+ * program that has a process of its own.
+ */
+function usedAgain([node = '', file, ...words]: readonly string[], env: Readonly<Record<string, string>>): string | null {
+  if (isCampaign || !NODES.includes(node) || !file?.endsWith('/bin/hermes-svc.cjs')) return null
+  if (words.some((word) => IN_A_PROCESS_OF_ITS_OWN.includes(word))) return null
+  return JSON.stringify(
+    Object.entries(env)
+      .filter(([name]) => READ_AT_START.test(name))
+      .sort(),
+  )
+}
+
+/** True of the command line of a process in which hermes-svc runs again and again, as `pgrep -a` prints it. */
+export function isUsedAgain(commandLine: string): boolean {
+  return /node - \d+ \d+$/.test(commandLine)
 }
 
 function connected(path: string): Promise<net.Socket | undefined> {
