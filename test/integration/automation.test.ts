@@ -10,6 +10,7 @@ import {ACTION_SHELL, actionStep} from '../support/github-action.js'
 import {schemaErrors} from '../support/json-schemas.js'
 import {junitComplaints} from '../support/junit.js'
 import {describeOnSystemd} from '../support/machines.js'
+import {packPackage} from '../support/packed.js'
 import {TestService} from '../support/test-service.js'
 import {readWorkflowCommands} from '../support/workflow-commands.js'
 
@@ -205,9 +206,8 @@ describe('the step of the action that installs it', () => {
   it('installs a packed one, and says where its program is', () => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-action-'))
     try {
-      const pack = [path.join(PACKAGE_ROOT, 'bin', 'package.mjs'), '--json', '--out', folder]
-      const packed = execFileSync(process.execPath, pack, {encoding: 'utf8'})
-      const [{filename, version}] = JSON.parse(packed) as [{filename: string; version: string}]
+      const {folder: place, filename, version} = packPackage()
+      fs.copyFileSync(path.join(place, filename), path.join(folder, filename))
       const {run, env} = actionStep('install', {version: filename}, {'github.action_path': PACKAGE_ROOT, 'runner.temp': folder})
       const [bash, ...args] = ACTION_SHELL
       const output = path.join(folder, 'out')

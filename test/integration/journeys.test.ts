@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import {afterAll, beforeAll, expect, it} from 'vitest'
+import {beforeAll, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import {type Machine, MACHINE_NODE} from '../../src/smoke/machine.js'
 import {PACKAGE_ROOT} from '../support/built.js'
@@ -47,9 +47,6 @@ const OUTCOMES: Readonly<Record<string, Outcome>> = {
 const FOUND: Outcome = {says: /is stopped by a signal[^]*missing-heartbeat[^]*What to type:\n {6}hermes-svc fix missing-heartbeat/, exit: 1}
 
 const packed = packPackage()
-// Whoever follows the README reads it.
-fs.chmodSync(packed.folder, 0o755)
-afterAll(() => fs.rmSync(packed.folder, {recursive: true, force: true}))
 
 /** Makes the machine one with node, npm that reaches no registry, and sudo for alice. */
 const PREPARE = `set -e

@@ -1,5 +1,6 @@
 import {spawnSync} from 'node:child_process'
 import fs from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import {whyNoMachine} from '../../src/smoke/machine.js'
@@ -25,7 +26,8 @@ function run(...args: string[]) {
 describe('the package that npm packs', () => {
   beforeAll(() => {
     packed = packPackage()
-    scratch = packed.folder
+    scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-package-'))
+    fs.copyFileSync(path.join(packed.folder, packed.filename), path.join(scratch, packed.filename))
     fs.writeFileSync(path.join(scratch, 'package.json'), '{"private": true}')
     // With scripts, as a user installs it.
     const install = ['install', '--offline', '--omit=dev', '--no-audit', '--no-fund', `./${packed.filename}`]

@@ -1,12 +1,34 @@
 import {execFileSync} from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
+import type {TestProject} from 'vitest/node'
 
-let isBuilt = false
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** A folder for what suites of one run make once for all of them; empty at first, and removed at the end. */
+    runFolder: string
+  }
+}
+
+/** What vitest has of one run. Each project of it loads this file anew, so this cannot be a variable here. */
+const ofThisRun = globalThis as {hermesSvcRunFolder?: string}
 
 /** Builds dist/ from the source as it is now, once for all suites of a run that start the built program: their globalSetup in vitest.config.ts. */
-export default function build(): void {
-  if (isBuilt) return
-  const program = path.join(import.meta.dirname, '../../bin/build/index.mjs')
-  execFileSync(process.execPath, [program], {stdio: ['ignore', 'ignore', 'inherit']})
-  isBuilt = true
+export default function build(project: TestProject): (() => void) | undefined {
+  const isFirst = ofThisRun.hermesSvcRunFolder === undefined
+  const folder = (ofThisRun.hermesSvcRunFolder ??= fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-run-')))
+  project.provide('runFolder', folder)
+  if (!isFirst) return undefined
+  // Suites let accounts of their machines read in it.
+  fs.chmodSync(folder, 0o755)
+  const remove = () => fs.rmSync(folder, {recursive: true, force: true})
+  try {
+    const program = path.join(import.meta.dirname, '../../bin/build/index.mjs')
+    execFileSync(process.execPath, [program], {stdio: ['ignore', 'ignore', 'inherit']})
+  } catch (error) {
+    remove()
+    throw error
+  }
+  return remove
 }
