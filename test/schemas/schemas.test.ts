@@ -32,11 +32,15 @@ function objectsIn(value: unknown, place = ''): [string, Json][] {
 /** The places at which a record with one of its objects changed is still accepted. `change` changes one member, or adds one. */
 function stillAccepted({kind, text}: {kind: string; text: string}, change: (object: Json, member: string) => void): string[] {
   const places: string[] = []
-  for (const [index, [place, object]] of objectsIn(JSON.parse(text)).entries()) {
-    for (const member of Object.keys(object)) {
-      const document: unknown = JSON.parse(text)
-      change(objectsIn(document)[index]?.[1] ?? {}, member)
+  const document: unknown = JSON.parse(text)
+  for (const [place, object] of objectsIn(document)) {
+    const before = {...object}
+    for (const member of Object.keys(before)) {
+      change(object, member)
       if (schemaErrors(kind, document).length === 0) places.push(`${place} ${member}`)
+      // As it was: reading the document anew for each member takes longer than all else.
+      for (const key of Object.keys(object)) delete object[key]
+      Object.assign(object, before)
     }
   }
   return places
