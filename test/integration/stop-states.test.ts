@@ -7,7 +7,7 @@ import {seeStop} from '../support/state-suites.js'
 /** A stop sends no SIGUSR1, and goes by one verdict `wedged` whatever it rests on: each way of its own to end is here once. */
 const SAME_STOP = new Set([
   ...['healthy 0.10', 'healthy 0.21', 'dying during drain', 'deaf to SIGUSR1', 'loop spinning 0.16', 'loop blocked 0.21'],
-  // What is wedged is killed at once, as what is stopped by SIGSTOP; lifecycle.test.ts stops a healthy one of each version.
+  // What is wedged is killed at once, as what is stopped by SIGSTOP; lifecycle.test.ts stops a healthy one, in a campaign one of each version.
   ...['loop blocked 0.16', 'loop blocked, with a heartbeat file and no socket', 'healthy 0.16', 'pid file missing'],
   // By systemd's own stop, whatever the files of the gateway say; and what has failed is down already, for whichever reason.
   ...[
