@@ -41,7 +41,7 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
     // All users of the system scope share one program, which goes with the last of them: as long as this one is there it stays.
     let keeper: TestService | undefined
     beforeAll(async () => {
-      if (scope === 'system') keeper = await install(await TestService.make(machine(), await addUser(scope), {scope}))
+      if (scope === 'system' && isCampaign) keeper = await install(await TestService.make(machine(), await addUser(scope), {scope}))
     })
     afterAll(async () => {
       await keeper?.must('uninstall')
@@ -85,96 +85,94 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
       expect(await heartbeat.interval()).toBe('1min')
       expect(await heartbeat.show(heartbeat.timer, 'UnitFileState', 'ActiveState')).toEqual(['enabled', 'active'])
 
-      await install(often, '--heartbeat', 'off')
-      expect(await heartbeat.interval()).toBe('1min')
       await install(seldom, '--heartbeat', 'off')
       expect(await heartbeat.traces()).toEqual(NO_TRACES)
       expect((await seldom.must('install', ['--json'])).json()).toMatchObject({changed: false})
       await install(seldom, '--heartbeat', 'on', '--heartbeat-interval', '90s')
       expect(await heartbeat.interval()).toBe('1min 30s')
-      for (const service of [often, seldom]) await service.must('uninstall')
+      await seldom.must('uninstall')
       expect(await heartbeat.traces()).toEqual(NO_TRACES)
     })
 
     if (scope === 'system') return
 
-    it('keeps the timestamp of an idle gateway fresh, and nothing else changes', async () => {
-      const user = await addUser(scope)
-      const make = maker(scope, user)
-      const service = await install(await make({version: '0.16'}), '--heartbeat-interval', '3s')
-      const newer = await install(await make({version: '0.21'}))
-      const watched = [
-        [service, await gatewayState(service)],
-        [newer, await gatewayState(newer)],
-      ] as const
-      for (let tick = 0; tick < 3; tick++) {
-        const sinceMs = Date.now()
-        await new HeartbeatTimer(service).ticks(1)
-        for (const [one, before] of watched) {
-          const now = await gatewayState(one)
-          expect(now).toEqual({...before, updated_at: now.updated_at})
-          expect(Date.parse(now.updated_at)).toBeGreaterThanOrEqual(sinceMs)
+    describe.sequential('on the services of one user', () => {
+      let user: Account
+      let service: TestService
+      let newer: TestService
+      const make = (standIn: StandInConfig = {}) => maker(scope, user)(standIn)
+
+      it('keeps the timestamp of an idle gateway fresh, and nothing else changes', async () => {
+        user = await addUser(scope)
+        service = await install(await make({version: '0.16'}), '--heartbeat-interval', '3s')
+        newer = await install(await make({version: '0.21'}))
+        const watched = [
+          [service, await gatewayState(service)],
+          [newer, await gatewayState(newer)],
+        ] as const
+        for (let tick = 0; tick < 3; tick++) {
+          const sinceMs = Date.now()
+          await new HeartbeatTimer(service).ticks(1)
+          for (const [one, before] of watched) {
+            const now = await gatewayState(one)
+            expect(now).toEqual({...before, updated_at: now.updated_at})
+            expect(Date.parse(now.updated_at)).toBeGreaterThanOrEqual(sinceMs)
+          }
         }
-      }
-      // Its own heartbeat, which only the gateway writes, stays as it was: it beats every 30 s.
-      const beat = JSON.parse((await machine().readText(`${newer.home}/state/gateway.heartbeat`)) ?? '') as {
-        pid: number
-        updated_at: string
-      }
-      expect(beat.pid).toBe(await newer.mainPid())
-      expect(Date.parse(beat.updated_at)).toBeLessThan(Date.parse((await gatewayState(newer)).updated_at))
-      // Ticks that go well are no news.
-      const ofTick = 'journalctl --sync; journalctl -q --no-pager -o cat "_UID=$1" "USER_UNIT=$2" + "_UID=$1" "_SYSTEMD_USER_UNIT=$2"'
-      expect(await service.sh(ofTick, [String(user.uid), new HeartbeatTimer(service).tick])).toBe('')
-    })
+        // Its own heartbeat, which only the gateway writes, stays as it was: it beats every 30 s.
+        const beat = JSON.parse((await machine().readText(`${newer.home}/state/gateway.heartbeat`)) ?? '') as {
+          pid: number
+          updated_at: string
+        }
+        expect(beat.pid).toBe(await newer.mainPid())
+        expect(Date.parse(beat.updated_at)).toBeLessThan(Date.parse((await gatewayState(newer)).updated_at))
+        // Ticks that go well are no news.
+        const ofTick = 'journalctl --sync; journalctl -q --no-pager -o cat "_UID=$1" "USER_UNIT=$2" + "_UID=$1" "_SYSTEMD_USER_UNIT=$2"'
+        expect(await service.sh(ofTick, [String(user.uid), new HeartbeatTimer(service).tick])).toBe('')
+      })
 
-    it('does not tick a gateway that is stopped by a signal, blocked, or down', async () => {
-      const make = maker(scope, await addUser(scope))
-      const frozen = await install(await make(), '--heartbeat-interval', '1s', '--watchdog', 'off')
-      const blocked = await install(await make({freeze_after_ms: 2000, freeze: 'block'}), '--watchdog', 'off')
-      const stopped = await install(await make())
-      const healthy = await install(await make())
-      const heartbeat = new HeartbeatTimer(healthy)
-      await stopped.must('stop')
-      const pid = String(await frozen.mainPid())
-      await frozen.sh('kill -STOP "$1"', [pid])
-      await waitFor(async () => (await blocked.events()).some(({event}) => event === 'freeze'), 'the freeze')
-      const harmed = () => Promise.all([frozen, blocked, stopped].map(gatewayState))
-      // Proofs of life that were under way may have ended with a tick.
-      await heartbeat.begins()
-      const before = await harmed()
-      await heartbeat.begins()
-      const {updated_at: healthyBefore} = await gatewayState(healthy)
-      await waitFor(async () => (await gatewayState(healthy)).updated_at !== healthyBefore, 'a tick for what works')
-      expect(await harmed()).toEqual(before)
+      it('leaves those alone that do not want it', async () => {
+        const refuses = await install(await make(), '--heartbeat', 'off')
+        const before = await gatewayState(refuses)
+        await new HeartbeatTimer(service).ticks(2)
+        expect(await gatewayState(refuses)).toEqual(before)
+      })
 
-      // By hand the same, and told: it is no failure.
-      for (const [service, verdict] of [
-        [frozen, 'wedged'],
-        [blocked, 'wedged'],
-        [stopped, 'dead'],
-      ] as const) {
-        const result = await service.must('heartbeat', ['--json', '--wedge-window', '1s'])
-        expect(result.json<TickJson>()).toMatchObject({
-          ok: true,
-          services: [{result: 'nothing', verdict: {state: verdict}, updatedAt: null}],
-        })
-      }
-      expect(await harmed()).toEqual(before)
-      await frozen.sh('kill -CONT "$1"', [pid])
-      await waitFor(async () => (await gatewayState(frozen)).updated_at !== before[0]?.updated_at, 'a tick for what works again')
-      await heartbeat.rests()
-    })
+      it('does not tick a gateway that is stopped by a signal, blocked, or down', async () => {
+        const [healthy, stopped] = [service, newer]
+        const frozen = await install(await make(), '--heartbeat-interval', '1s', '--watchdog', 'off')
+        const blocked = await install(await make({freeze_after_ms: 2000, freeze: 'block'}), '--watchdog', 'off')
+        const heartbeat = new HeartbeatTimer(healthy)
+        await stopped.must('stop')
+        const pid = String(await frozen.mainPid())
+        await frozen.sh('kill -STOP "$1"', [pid])
+        await waitFor(async () => (await blocked.events()).some(({event}) => event === 'freeze'), 'the freeze')
+        const harmed = () => Promise.all([frozen, blocked, stopped].map(gatewayState))
+        // Proofs of life that were under way may have ended with a tick.
+        await heartbeat.begins()
+        const before = await harmed()
+        await heartbeat.begins()
+        const {updated_at: healthyBefore} = await gatewayState(healthy)
+        await waitFor(async () => (await gatewayState(healthy)).updated_at !== healthyBefore, 'a tick for what works')
+        expect(await harmed()).toEqual(before)
 
-    it('leaves those alone that do not want it', async () => {
-      const make = maker(scope, await addUser(scope))
-      const wants = await install(await make(), '--heartbeat-interval', '1s')
-      const refuses = await install(await make(), '--heartbeat', 'off')
-      const before = await gatewayState(refuses)
-      const heartbeat = new HeartbeatTimer(wants)
-      await heartbeat.ticks(2)
-      expect(await gatewayState(refuses)).toEqual(before)
-      await heartbeat.rests()
+        // By hand the same, and told: it is no failure.
+        for (const [service, verdict] of [
+          [frozen, 'wedged'],
+          [blocked, 'wedged'],
+          [stopped, 'dead'],
+        ] as const) {
+          const result = await service.must('heartbeat', ['--json', '--wedge-window', '1s'])
+          expect(result.json<TickJson>()).toMatchObject({
+            ok: true,
+            services: [{result: 'nothing', verdict: {state: verdict}, updatedAt: null}],
+          })
+        }
+        expect(await harmed()).toEqual(before)
+        await frozen.sh('kill -CONT "$1"', [pid])
+        await waitFor(async () => (await gatewayState(frozen)).updated_at !== before[0]?.updated_at, 'a tick for what works again')
+        await heartbeat.rests()
+      })
     })
 
     it('is as before after an install that failed', async () => {
@@ -182,9 +180,7 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
       const other = await make()
       const failing = await make({exit_on_start: {code: 78}})
       const heartbeat = new HeartbeatTimer(other)
-      expect((await failing.run('install', ['--heartbeat-interval', '1s'])).code).toBe(1)
-      expect(await heartbeat.traces()).toEqual(NO_TRACES)
-
+      // Of a first one: install-transaction.test.ts.
       await install(other, '--heartbeat-interval', '7s')
       const look = async () => [
         await heartbeat.interval(),
@@ -222,17 +218,15 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
     const heartbeat = new HeartbeatTimer(service)
     const {timer, tick, entry} = heartbeat
     await service.systemctl('disable', '--now', timer)
-    expect((await service.must('install', ['--json'])).json()).toMatchObject({changed: true})
-    expect(await heartbeat.show(timer, 'UnitFileState', 'ActiveState')).toEqual(['enabled', 'active'])
     await service.sh('echo >"$1"', [entry])
     await service.sh('sed -i s/TimeoutStartSec=60/TimeoutStartSec=61/ "$1"', [`${service.units}/${tick}`])
     expect((await service.must('install')).stdout).toContain(`kept ${service.units}/${tick}, which was edited by hand`)
+    expect(await heartbeat.show(timer, 'UnitFileState', 'ActiveState')).toEqual(['enabled', 'active'])
     expect(await machine().readText(entry)).toBe(await machine().readText(`${MACHINE_PACKAGE}/dist/heartbeat.cjs`))
     expect(await machine().readText(`${service.units}/${tick}`)).toContain('TimeoutStartSec=61')
-    await service.must('install', ['--force'])
+    await service.must('install', ['--force', '--heartbeat-interval', '30s'])
     expect(await machine().readText(`${service.units}/${tick}`)).toContain('TimeoutStartSec=60')
     // Killed before systemd had read what was written.
-    await service.must('install', ['--heartbeat-interval', '30s'])
     await service.sh('sed -i s/=30s/=20s/ "$1"', [`${service.units}/${timer}`])
     await service.systemctl('daemon-reload')
     await service.systemctl('restart', timer)
@@ -298,23 +292,25 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
     })
 
     it('fails only where it cannot write', async () => {
-      const service = await TestService.make(machine(), dan, {})
-      await service.must('install', ['--heartbeat', 'off'])
+      const service = await TestService.make(machine(), dan, {profile: 'default'})
       await service.sh('chown root: "$1"; chmod 644 "$1"', [`${service.home}/gateway_state.json`])
       const result = await service.run('heartbeat', ['--json'])
       expect(result.code).toBe(1)
       expect(result.json()).toMatchObject({ok: false, services: [{result: 'failed', why: expect.stringContaining('EACCES')}]})
     })
 
-    it.each([
+    const WORDS = [
+      [['--heartbeat-interval', '2m'], '120 s'],
+      [['--heartbeat', 'off', '--watchdog'], '--watchdog'],
+    ] as const
+    const MORE_WORDS = [
       [['--heartbeat', 'maybe'], '--heartbeat'],
       [['--heartbeat-interval', '0s'], '--heartbeat-interval'],
-      [['--heartbeat-interval', '2m'], '120 s'],
       [['--heartbeat', 'off', '--heartbeat-interval', '60s'], '--heartbeat-interval'],
       [['--watchdog', '0'], '--watchdog'],
       [['--watchdog', 'soon'], '--watchdog'],
-      [['--heartbeat', 'off', '--watchdog'], '--watchdog'],
-    ])('refuses %j', async (flags, named) => {
+    ] as const
+    it.each(inCampaign([...WORDS, ...MORE_WORDS], [...WORDS]))('refuses %j', async (flags, named) => {
       const service = await TestService.make(machine(), dan, {profile: 'refused'})
       const result = await service.run('install', flags)
       expect([result.code, result.stderr]).toEqual([2, expect.stringContaining(named)])
