@@ -1,7 +1,7 @@
 import type {Scope} from '../../src/service/service.js'
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
-import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import type {StandInBehaviour} from '../../src/smoke/stand-in/config.js'
 import {inCampaign} from '../support/campaign.js'
 import {describeOnSystemd, waitFor} from '../support/machines.js'
 import {isUsedAgain} from '../support/runner.js'
@@ -10,21 +10,19 @@ import {TestService} from '../support/test-service.js'
 await describeOnSystemd('the desired state', (machine) => {
   describe.each<Scope>(['user', 'system'])('in %s scope', (scope) => {
     let user: Account
+    /** Each row has it as the one before has left it: running. */
+    let service: TestService
 
     beforeAll(async () => {
       user = await machine().addUser(scope === 'user' ? 'alice' : 'alan', {linger: scope === 'user'})
       // Where a machine is when it has booted; services are wanted by this target.
       await machine().exec(['systemctl', 'isolate', 'multi-user.target'])
+      service = await TestService.make(machine(), user, {scope})
+      await service.must('install', ['--restart-delay-max', '1s'])
     })
 
-    const makeInstalled = async (standIn: StandInConfig = {}) => {
-      const service = await TestService.make(machine(), user, {scope, standIn})
-      await service.must('install', ['--restart-delay-max', '1s'])
-      return service
-    }
-
     /** All that a shutdown and a boot are to the services: the manager stops them all, and then starts what is enabled. */
-    const reboot = async (service: TestService) => {
+    const reboot = async () => {
       if (scope === 'system') {
         await service.sh('systemctl isolate default.target')
         expect((await service.show('ActiveState'))[0]).not.toBe('active')
@@ -41,62 +39,58 @@ await describeOnSystemd('the desired state', (machine) => {
       await waitFor(async () => (await service.systemctl('is-active', 'default.target')).stdout.trim() === 'active', 'the user manager')
     }
 
-    const record = async (service: TestService) => (await machine().readText(`${service.home}/.hermes-svc.json`)) ?? ''
-    const mirror = async (service: TestService) =>
+    const record = async () => (await machine().readText(`${service.home}/.hermes-svc.json`)) ?? ''
+    const mirror = async () =>
       (JSON.parse((await machine().readText(`${service.home}/gateway_state.json`)) ?? '{}') as {desired_state?: string}).desired_state
 
     it('is kept by a shutdown and a boot: what ran comes back', async () => {
-      const service = await makeInstalled()
-      const pid = await service.comesUp()
-      const before = await record(service)
+      const pid = await service.mainPid()
+      const before = await record()
       expect(JSON.parse(before)).toMatchObject({desiredState: 'running', by: 'install'})
-      await reboot(service)
+      await reboot()
       await service.comesUp(pid)
-      expect(await record(service)).toBe(before)
+      expect(await record()).toBe(before)
       expect(await service.status()).toMatchObject({desired: 'running', actual: 'running', enabled: true})
     })
 
-    it('is kept by a shutdown and a boot: what was stopped stays down', async () => {
-      const service = await makeInstalled()
-      await service.comesUp()
-      await service.must('stop')
-      const before = await record(service)
-      expect(JSON.parse(before)).toMatchObject({desiredState: 'stopped', by: 'stop'})
-      expect(await mirror(service)).toBe('stopped')
-      const starts = (await service.events()).length
-      await reboot(service)
-      expect(await service.status()).toMatchObject({desired: 'stopped', actual: 'stopped', enabled: false, exit: 3})
-      expect(await service.show('ActiveState', 'NRestarts')).toEqual(['inactive', '0'])
-      expect(await service.events()).toHaveLength(starts)
-      expect(await record(service)).toBe(before)
-
-      await service.must('start')
-      expect(await mirror(service)).toBe('running')
-      await reboot(service)
-      await service.comesUp()
-      expect(await service.status()).toMatchObject({desired: 'running', enabled: true})
-    })
-
     it('of a stop until the next boot: it comes back then', async () => {
-      const service = await makeInstalled()
-      const pid = await service.comesUp()
+      const pid = await service.mainPid()
       await service.must('stop', ['--until-boot'])
       expect(await service.status()).toMatchObject({desired: 'running', actual: 'stopped', enabled: true, exit: 3})
-      expect(JSON.parse(await record(service))).toMatchObject({desiredState: 'running', by: 'install'})
-      expect(await mirror(service)).toBe('running')
+      expect(JSON.parse(await record())).toMatchObject({desiredState: 'running', by: 'install'})
+      expect(await mirror()).toBe('running')
       expect((await service.must('stop', ['--until-boot', '--json'])).json()).toMatchObject({changed: false})
       expect((await service.must('install', ['--restart-delay-max', '2s'])).stdout).toContain('stopped as before')
       expect(await service.status()).toMatchObject({desired: 'running', actual: 'stopped', enabled: true, exit: 3})
-      await reboot(service)
+      await reboot()
       await service.comesUp(pid)
-      expect(await mirror(service)).toBe('running')
+      expect(await mirror()).toBe('running')
       expect((await service.must('start', ['--json'])).json()).toMatchObject({outcome: expect.stringContaining('is running') as string})
+    })
+
+    it('is kept by a shutdown and a boot: what was stopped stays down', async () => {
+      await service.must('stop')
+      const before = await record()
+      expect(JSON.parse(before)).toMatchObject({desiredState: 'stopped', by: 'stop'})
+      expect(await mirror()).toBe('stopped')
+      const starts = (await service.events()).length
+      await reboot()
+      expect(await service.status()).toMatchObject({desired: 'stopped', actual: 'stopped', enabled: false, exit: 3})
+      expect(await service.show('ActiveState', 'NRestarts')).toEqual(['inactive', '0'])
+      expect(await service.events()).toHaveLength(starts)
+      expect(await record()).toBe(before)
+
+      await service.must('start')
+      expect(await mirror()).toBe('running')
+      await reboot()
+      await service.comesUp()
+      expect(await service.status()).toMatchObject({desired: 'running', enabled: true})
     })
 
     // How a gateway ends has to do with no scope.
     if (scope === 'system') return
 
-    const deaths: [string, {signal: string} | {dies: StandInConfig}][] = [
+    const deaths: [string, {signal: string} | {dies: StandInBehaviour}][] = [
       ['a SIGKILL', {signal: 'KILL'}],
       ['an unexpected SIGTERM', {signal: 'TERM'}],
       ['a planned restart', {signal: 'USR1'}],
@@ -105,26 +99,30 @@ await describeOnSystemd('the desired state', (machine) => {
     ]
     // The manager does the same after each that nobody asked for; outside of a campaign those of which the gateway itself writes, and one of which it does not.
     it.each(inCampaign(deaths, deaths.slice(0, 3)))('is changed neither in the record nor in the mirror by %s', async (_, death) => {
-      const service = await makeInstalled({sequence: [{}, 'dies' in death ? death.dies : {}]})
-      await service.must('stop')
-      await service.must('start')
-      const before = await record(service)
+      const before = await record()
       expect(JSON.parse(before)).toMatchObject({desiredState: 'running', by: 'start'})
-      expect(await mirror(service)).toBe('running')
-      const pid = 'signal' in death ? await service.comesUp() : 0
-      if ('signal' in death) await service.sh('kill -s "$1" "$2"', [death.signal, String(pid)])
-      await waitFor(async () => (await service.events()).filter(({event}) => event === 'start').length > 2, 'another start')
-      await service.comesUp(pid)
-      expect(await record(service)).toBe(before)
-      expect(await mirror(service)).toBe('running')
+      expect(await mirror()).toBe('running')
+      const starts = await service.starts()
+      if ('dies' in death) {
+        await service.sh('rm -f "$1/stand-in.count"', [service.home])
+        await service.configure({sequence: [death.dies]})
+        await service.systemctl('restart', service.unit)
+        await waitFor(async () => (await service.starts()) > starts + 1, 'another start')
+        await service.comesUp()
+        await service.configure({})
+      } else {
+        const pid = await service.mainPid()
+        await service.sh('kill -s "$1" "$2"', [death.signal, String(pid)])
+        await service.comesUp(pid)
+      }
+      expect(await record()).toBe(before)
+      expect(await mirror()).toBe('running')
     })
 
     it("is not changed by a stop that is the manager's own", async () => {
-      const service = await makeInstalled()
-      await service.comesUp()
-      const before = await record(service)
+      const before = await record()
       await service.systemctl('stop', service.unit)
-      expect(await record(service)).toBe(before)
+      expect(await record()).toBe(before)
       expect(await service.status()).toMatchObject({desired: 'running', actual: 'stopped', enabled: true})
     })
   })
