@@ -32,7 +32,9 @@ describeOnLaunchd('a gateway in every state, under launchd', (there) => {
 
   it.concurrent.each(states.filter(({name}) => RESTARTED.includes(name)))(
     'restart of a gateway ($name) ends with one that runs under a new pid, and nobody of before is left, under launchd',
-    ({index, ...situation}) => seeRestart(there().machine, user, `state-${index}`, situation, LAUNCHD),
+    async ({index, ...situation}) => {
+      await seeRestart(there().machine, user, `state-${index}`, situation, LAUNCHD)
+    },
   )
 
   it.concurrent.each(states.filter(({name}) => STOPPED.includes(name)))(

@@ -3,7 +3,16 @@ import type {Account} from '../../src/host/host.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import {inCampaign, itInCampaign} from '../support/campaign.js'
 import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
-import {HEALTHY, installGateway, situations, startByHand} from '../support/restart-situations.js'
+import {
+  comesUp,
+  HEALTHY,
+  type Installed,
+  installGateway,
+  type Situation,
+  situations,
+  startAnew,
+  startByHand,
+} from '../support/restart-situations.js'
 import {seeRestart} from '../support/state-suites.js'
 
 /**
@@ -20,6 +29,10 @@ const SAME_RESTART = new Set([
   'loop blocked, with a heartbeat file and no socket',
   // Judged by other files, and asked by SIGUSR1 all the same.
   ...['healthy 0.10', 'lock on an unlinked file'],
+  // What is asked, waited for and seen of it is "shows what is being waited for", below.
+  'slow drain (4 s)',
+  // Its rungs are on the way to those of "deaf to SIGTERM too", and the one that ends it is that of "busy, --force".
+  'deaf to SIGUSR1',
   // The rungs of one that is deaf ("deaf to SIGTERM too"), for want of a verdict: start-stop.test.ts.
   'cannot tell',
   // Down as "crash-looping" and "start-limit-hit" are, and started.
@@ -31,6 +44,8 @@ const restarted = inCampaign(
   situations,
   situations.filter(({name}) => !SAME_RESTART.has(name)),
 )
+/** What a later state would see, or another program than the stand-in itself: these have a service of their own. */
+const isAlone = ({name, wrapper}: Situation) => wrapper !== undefined || name === 'start-limit-hit'
 
 await describeOnSystemd('hermes-svc restart', (machine) => {
   let user: Account
@@ -42,14 +57,40 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
   const sh = async (script: string) => (await machine().exec(['sh', '-c', script], {user})).stdout
   const installed = (profile: string, config: StandInConfig) => installGateway(machine(), user, profile, config)
 
-  it.concurrent.each(restarted.map((situation, index) => ({...situation, profile: `state-${index}`})))(
-    'restart of a gateway ($name) ends with one that runs under a new pid, and nobody of before is left',
-    ({profile, ...situation}) => seeRestart(machine(), user, profile, situation),
+  const TITLE = 'restart of a gateway ($name) ends with one that runs under a new pid, and nobody of before is left'
+
+  it.concurrent.each(restarted.filter(isAlone).map((situation, index) => ({...situation, profile: `state-${index}`})))(
+    TITLE,
+    async ({profile, ...situation}) => {
+      await seeRestart(machine(), user, profile, situation)
+    },
   )
 
+  // A restart leaves a service as it is after an installation: the others are seen on two, one after the other.
+  describe.concurrent.each(['one', 'other'])('on the same service, %s half', (half) => {
+    describe.sequential('one after the other', () => {
+      let used: Installed | undefined
+      const rows = restarted.filter((situation) => !isAlone(situation)).filter((_, index) => index % 2 === (half === 'one' ? 0 : 1))
+      it.each(rows)(TITLE, async (situation) => {
+        const mine = used
+        used = undefined
+        used = await seeRestart(machine(), user, `states-${half}`, situation, undefined, mine)
+      })
+    })
+  })
+
+  let free: Installed | undefined
+  /** A service whose gateway has just begun to do as told: the one that a row before has left for it, or a new one. */
+  const running = async (config: StandInConfig) => {
+    const used = free
+    free = undefined
+    return used ? startAnew(used, config) : installed(`used-${(profiles += 1)}`, config)
+  }
+  let profiles = 0
+
   it('restart ends a gateway that was started outside the service, and starts the service', async () => {
-    const given = await installed('orphan', HEALTHY)
-    await hermesSvc(machine(), ['stop', '-p', 'orphan'], {user})
+    const given = await running(HEALTHY)
+    await hermesSvc(machine(), ['stop', '-p', given.profile], {user})
     await startByHand(given)
     const before = await waitFor(async () => {
       const report = await given.status()
@@ -61,49 +102,55 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     const after = await given.status()
     expect(after).toMatchObject({actual: 'running', verdict: {state: 'alive'}})
     expect(await sh(`test -d /proc/${before.verdict.pid} && echo there`)).toBe('')
+    free = given
   })
 
   it('restart shows what is being waited for, and for how long at most', async () => {
-    const given = await installed('progress', {drain_ms: 7000, active_work: 2})
+    const given = await running({drain_ms: 7000, active_work: 2})
 
     const result = await given.restart('--drain-timeout', '60s')
 
     expect(result.code).toBe(0)
     expect(result.stderr).toMatch(/waiting for pid \d+ to finish its work \(SIGUSR1\) \([12] active agents\); 5\d s left/)
-  })
-
-  it('restart leaves a gateway that was asked to restart to its drain when it is interrupted, and says so', async () => {
-    const given = await installed('interrupted', {drain_ms: 4000, active_work: 1})
-    const command = ['/opt/hermes-svc/node', '/opt/hermes-svc/package/bin/hermes-svc.cjs', 'restart', '-p', given.profile]
-    const draining = waitFor(async () => (await given.status()).actual === 'draining', 'the drain')
-    const interrupted = machine().exec(['timeout', '--preserve-status', '--signal=INT', '2', ...command], {user})
-    await draining
-
-    const {code, stderr} = await interrupted
-    expect([code, stderr]).toEqual([130, expect.stringMatching(/cancelled: restart hermes-gateway-interrupted\.service had already begun/)])
-    // Not killed for it: it finishes its work, and comes back as it was asked to.
-    await waitFor(async () => {
-      const {actual, verdict} = await given.status()
-      return actual === 'running' && verdict.pid !== given.pid
-    }, 'the new gateway')
     expect(await sh(`grep '"end"' ${given.home}/stand-in.starts | grep '"pid": *${given.pid}[,}]'`)).toContain(
       '"reason": "planned-restart"',
     )
+    free = given
+  })
+
+  it('restart leaves a gateway that was asked to restart to its drain when it is interrupted, and says so', async () => {
+    const given = await running({drain_ms: 8000, active_work: 1})
+    const command = ['/opt/hermes-svc/node', '/opt/hermes-svc/package/bin/hermes-svc.cjs', 'restart', '-p', given.profile]
+    const interrupted = machine().exec(['sh', '-c', 'echo $$ >~/restarting; exec "$@"', 'sh', ...command], {user})
+    await waitFor(async () => (await sh(`grep -c draining ${given.home}/gateway_state.json`)).trim() === '1', 'the drain')
+    await sh('kill -s INT "$(cat ~/restarting)"')
+
+    const {code, stderr} = await interrupted
+    expect([code, stderr]).toEqual([130, expect.stringContaining(`cancelled: restart ${given.unit} had already begun`)])
+    // Not killed for it: it finishes its work, and comes back as it was asked to.
+    const pid = await comesUp(given, given.pid)
+    expect(await given.status()).toMatchObject({actual: 'running', verdict: {pid}})
+    expect(await sh(`grep '"end"' ${given.home}/stand-in.starts | grep '"pid": *${given.pid}[,}]'`)).toContain(
+      '"reason": "planned-restart"',
+    )
+    free = given
   })
 
   it('restart ends with 1 and what is left to try where the new gateway does not come up within --timeout', async () => {
-    const given = await installed('hopeless', {sequence: [{}, {never_running: true, repeat: 1000}]})
+    const given = await running({sequence: [{}, {never_running: true, repeat: 1000}]})
 
     const result = await given.restart('--timeout', '3s')
 
     expect(result.code).toBe(1)
-    expect(result.stderr).toContain('Next: hermes-svc doctor -p hopeless\n')
+    expect(result.stderr).toContain(`Next: hermes-svc doctor -p ${given.profile}\n`)
     // The third one, which the restart has begun, has said nothing yet at first.
     await waitFor(async () => (await given.status()).actual === 'starting', 'the new gateway')
+    free = given
   })
 
   it('restart never kills a gateway that works for want of time, and ends with 1 and what is left to try', async () => {
-    const given = await installed('out-of-time', {drain_ms: 6000, active_work: 2})
+    // What drains is nothing for a row after this one.
+    const given = await running({drain_ms: 6000, active_work: 2})
 
     const result = await given.restart('--timeout', '2s')
 
@@ -114,21 +161,23 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
   })
 
   it('restart ends the children that a gateway leaves behind, and names them', async () => {
-    const given = await installed('children', {fork_children: 1, children_deaf: true})
+    const given = await running({fork_children: 1, children_deaf: true})
     const child = (await sh(`pgrep -P ${given.pid}`)).trim()
 
+    await given.configure(HEALTHY)
     expect((await given.restart()).stdout).toContain(`; ended with the former gateway: pid ${child} (sleep)`)
 
     expect(await sh(`[ ! -d /proc/${child} ] || echo there`)).toBe('')
-    const logs = await hermesSvc(machine(), ['logs', '-p', 'children', '-n', '100', '--manager-lines'], {user})
+    const logs = await hermesSvc(machine(), ['logs', '-p', given.profile, '-n', '100', '--manager-lines'], {user})
     expect(logs.stdout).toContain(`Killing process ${child} (sleep) with signal SIGKILL`)
+    free = given
   })
 
   describe('hermes-svc restart of a gateway that holds itself back after too many starts', () => {
     const BRAKE = {max_starts: 5, window_s: 120, first_s: 10, cap_s: 300}
     /** Has been started so often that its next start sleeps; the ledger is as the gateway itself keeps it. */
-    const stormed = async (profile: string, starts: number, brake = BRAKE, config = '') => {
-      const given = await installed(profile, {version: '0.21', respawn_brake: brake})
+    const stormed = async (starts: number, brake = BRAKE, config = '') => {
+      const given = await running({version: '0.21', respawn_brake: brake})
       await sh(`printf '${config}' >${given.home}/config.yaml`)
       await sh(
         `systemctl --user stop ${given.unit}; now=$(date +%s); for i in $(seq ${starts}); do echo $((now - 1)).5; done >${given.home}/gateway-starts.log`,
@@ -147,7 +196,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     const starts = async ({home}: {home: string}) => Number(await sh(`grep -c '"start"' ${home}/stand-in.starts`))
 
     it('restart waits for a gateway that holds itself back, and starts nothing a second time', async () => {
-      const given = await stormed('braking', 5)
+      const given = await stormed(5)
       const before = await starts(given)
       const result = await given.restart()
       expect([result.code, result.stderr]).toEqual([
@@ -156,16 +205,17 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
       ])
       expect(await starts(given)).toBe(before)
       expect(await given.status()).toMatchObject({actual: 'running'})
+      free = given
     })
 
     // Which limits those are: respawn-brake.test.ts.
     itInCampaign('restart goes by the limits of the brake that its home sets', async () => {
-      const given = await stormed('braking-early', 2, {...BRAKE, max_starts: 2}, 'gateway:\\n  respawn_storm:\\n    max_starts: 2\\n')
+      const given = await stormed(2, {...BRAKE, max_starts: 2}, 'gateway:\\n  respawn_storm:\\n    max_starts: 2\\n')
       expect((await given.restart('--force', '--timeout', '60s')).code).toBe(0)
     })
 
     it('restart --force clears the ledger of starts, and starts the gateway once', async () => {
-      const given = await stormed('braking-hard', 10)
+      const given = await stormed(10)
       const before = await starts(given)
       expect((await given.restart('--force', '--timeout', '60s')).code).toBe(0)
       expect(await starts(given)).toBe(before + 1)
@@ -174,7 +224,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
 
     // As it says of every start that is not up in time, above; what it says here: start-stop.test.ts.
     itInCampaign('restart says so where there is no time to wait for a gateway that holds itself back, and leaves it to it', async () => {
-      const given = await stormed('braking-long', 10)
+      const given = await stormed(10)
       const before = await starts(given)
       const result = await given.restart('--timeout', '2s')
       expect([result.code, result.stderr]).toEqual([
@@ -188,20 +238,23 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
   it('systemctl reload restarts a gateway behind a wrapper, which is not killed for it', async () => {
     const given = await installGateway(machine(), user, 'reloaded', HEALTHY, '"$STAND_IN" "$@"; exit $?')
     expect(await sh(`systemctl --user reload ${given.unit} 2>&1`)).toBe('')
-    await waitFor(async () => {
-      const {actual, verdict} = await given.status()
-      return actual === 'running' && verdict.pid !== given.pid
-    }, 'the new gateway')
+    const pid = await comesUp(given, given.pid)
     expect(await sh(`grep '"end"' ${given.home}/stand-in.starts`)).toContain('"reason": "planned-restart"')
-    expect((await given.status()).failuresInARow).toBe(0)
+    expect(await given.status()).toMatchObject({actual: 'running', verdict: {pid}, failuresInARow: 0})
   })
 
   it("an exit with 75 of the gateway's own loop watchdog is counted as a failure, and doctor tells of it", async () => {
     const exit = {code: 75, lifecycle: 'loop_liveness_watchdog'}
     const given = await installed('loop-watchdog', {version: '0.21', sequence: [{}, {exit_after_ms: 300, exit}]})
     await sh(`systemctl --user restart ${given.unit}`)
-    await waitFor(async () => (await given.status()).failuresInARow === 1, 'the failure')
-    await waitFor(async () => (await given.status()).actual === 'running', 'the next gateway')
+    const ended = await waitFor(async () => {
+      const ends = (await sh(`grep '"end"' ${given.home}/stand-in.starts`)).split('\n').slice(0, -1)
+      return ends.map((line) => JSON.parse(line) as {code?: number; pid: number}).find(({code}) => code === 75)?.pid
+    }, 'the end')
+    await waitFor(async () => {
+      const {actual, verdict, failuresInARow} = await given.status()
+      return actual === 'running' && verdict.pid !== ended && failuresInARow === 1
+    }, 'the next gateway, after a failure')
     const doctor = await hermesSvc(machine(), ['doctor', '-p', given.profile, '--json', '--only', 'watchdog'], {user})
     expect(doctor.json<{services: {findings: object[]}[]}>().services[0]?.findings).toMatchObject([
       {
@@ -215,7 +268,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
   it.each(['hermes-svc', 'systemctl'] as const)(
     'a restart by %s that calls a start off counts as no failure, whatever the start was at just then',
     async (by) => {
-      const given = await installed(`called-off-${by}`, HEALTHY)
+      const given = await running(HEALTHY)
       // A program before the gateway, such as the helper itself is one, that knows nothing of being called off.
       const slow = `${given.home}/slow`
       const dropIn = `[Service]\\nExecStartPre=/bin/sh -c "[ ! -e ${slow} ] || exec sleep 1000"\\n`
@@ -231,11 +284,9 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
       if (by === 'systemctl') await sh(`systemctl --user restart ${given.unit}`)
       else expect((await given.restart()).code).toBe(0)
 
-      const report = await waitFor(async () => {
-        const now = await given.status()
-        return now.actual === 'running' && now
-      }, 'the gateway')
-      expect(report.failuresInARow).toBe(0)
+      await comesUp(given, given.pid)
+      expect(await given.status()).toMatchObject({actual: 'running', failuresInARow: 0})
+      free = given
     },
   )
 
@@ -248,30 +299,27 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     expect(await sh(`ls -A ${given.home} | grep planned-stop`)).toBe('')
   })
 
+  it('restart is handed over when the gateway itself runs the command, and the gateway runs under a new pid afterwards', async () => {
+    const given = await running(HEALTHY)
+    // In the control group of the gateway and marked as its own, as a tool that an agent runs is.
+    const enter = 'echo $$ >"/sys/fs/cgroup$(sed -n s/^0:://p /proc/$1/cgroup)/cgroup.procs" && shift && exec "$@"'
+    const asUser = ['setpriv', '--reuid=alice', '--regid=alice', '--init-groups', '--', 'env', `HOME=${user.home}`, '_HERMES_GATEWAY=1']
+    const command = ['/opt/hermes-svc/node', '/opt/hermes-svc/package/bin/hermes-svc.cjs', 'restart', '-p', given.profile]
+    // It may be ended with the gateway, by the manager, before it has said anything; what counts is that it did not wait for its own end.
+    await machine().exec(['sh', '-c', enter, 'enter', String(given.pid), ...asUser, ...command])
+
+    const pid = await comesUp(given, given.pid)
+    expect(await given.status()).toMatchObject({actual: 'running', verdict: {pid}})
+    free = given
+  })
+
   it('restart says how to install a service whose unit is missing, and ends with 1', async () => {
-    const given = await installed('missing', HEALTHY)
-    await sh(
-      `systemctl --user stop hermes-gateway-missing; rm ~/.config/systemd/user/hermes-gateway-missing.service; systemctl --user daemon-reload`,
-    )
+    const given = await running(HEALTHY)
+    await sh(`systemctl --user stop ${given.unit}; rm ~/.config/systemd/user/${given.unit}; systemctl --user daemon-reload`)
 
     const result = await given.restart()
 
     expect(result.code).toBe(1)
     expect(result.stderr).toContain('hermes-svc install')
-  })
-
-  it('restart is handed over when the gateway itself runs the command, and the gateway runs under a new pid afterwards', async () => {
-    const given = await installed('inside', HEALTHY)
-    // In the control group of the gateway and marked as its own, as a tool that an agent runs is.
-    const enter = 'echo $$ >"/sys/fs/cgroup$(sed -n s/^0:://p /proc/$1/cgroup)/cgroup.procs" && shift && exec "$@"'
-    const asUser = ['setpriv', '--reuid=alice', '--regid=alice', '--init-groups', '--', 'env', `HOME=${user.home}`, '_HERMES_GATEWAY=1']
-    const command = ['/opt/hermes-svc/node', '/opt/hermes-svc/package/bin/hermes-svc.cjs', 'restart', '-p', 'inside']
-    // It may be ended with the gateway, by the manager, before it has said anything; what counts is that it did not wait for its own end.
-    await machine().exec(['sh', '-c', enter, 'enter', String(given.pid), ...asUser, ...command])
-
-    await waitFor(async () => {
-      const {actual, verdict} = await given.status()
-      return actual === 'running' && verdict.pid !== given.pid
-    }, 'the new gateway')
   })
 })

@@ -2,20 +2,21 @@ import {expect} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import type {Machine} from '../../src/smoke/machine.js'
 import {hermesSvc} from './hermes-svc.js'
-import {bringAbout, type ManagerWords, type Situation, SYSTEMD} from './restart-situations.js'
+import {bringAbout, type Installed, type ManagerWords, type Situation, SYSTEMD} from './restart-situations.js'
 
-/** Brings a new service into a state, restarts it, and sees it run under a new pid, with nobody of before left. */
+/** Brings a service, a new one unless one is given, into a state, restarts it, and sees it run under a new pid, with nobody of before left. */
 export async function seeRestart(
   machine: Machine,
   user: Account,
   profile: string,
   situation: Situation,
   words: ManagerWords = SYSTEMD,
-): Promise<void> {
-  const given = await bringAbout(machine, user, profile, situation, words)
+  used?: Installed,
+): Promise<Installed> {
+  const given = await bringAbout(machine, user, profile, situation, words, used)
   const before = await given.sh(words.members(given.unit))
   if (situation.actual === 'wedged') {
-    const list = await hermesSvc(machine, ['list', '-p', profile, '--json', '--wedge-window', '1s'], {user})
+    const list = await hermesSvc(machine, ['list', '-p', given.profile, '--json', '--wedge-window', '1s'], {user})
     expect(list.json<{services: {actual: string}[]}>().services).toMatchObject([{actual: 'wedged'}])
   }
 
@@ -32,6 +33,7 @@ export async function seeRestart(
   }
   // Nobody of before is left, children included.
   for (const pid of before.split('\n').filter(Boolean)) expect(await given.sh(`kill -0 ${pid} 2>/dev/null && echo there`)).toBe('')
+  return given
 }
 
 /** Brings a new service into a state, stops it, and sees that it is down for good. */
