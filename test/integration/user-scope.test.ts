@@ -243,7 +243,7 @@ function lingering(machine: () => Machine): void {
     const heidi = await addUser(machine(), 'heidi', {linger: true})
     const noBus = 'systemctl --user stop dbus.socket dbus.service; rm -f "$XDG_RUNTIME_DIR/bus"; test -S "$XDG_RUNTIME_DIR/systemd/private"'
     await must(['sh', '-c', noBus], {user: heidi})
-    for (const command of ['install', 'status', 'uninstall']) {
+    for (const command of ['install', 'restart', 'status', 'stop', 'start', 'uninstall']) {
       expect(await svc(heidi, [command])).toMatchObject({error: undefined, code: 0})
     }
   })
