@@ -493,7 +493,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
 
     test('the pid alone decides about a marker when its own start time is unknown', async () => {
       const home = tempHome()
-      const gateway = await running(home, {config: {record_start_time: false}})
+      const gateway = await running(home, {config: {record_start_time: false, planned_stop_watcher: false}})
       expect(json(home, 'gateway.pid')['start_time']).toBeNull()
       writeMarker(home, PLANNED_STOP, gateway.pid, {target_start_time: 1})
       gateway.child.kill('SIGTERM')
