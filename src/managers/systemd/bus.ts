@@ -2,7 +2,7 @@ import type {Scope} from '../../service/service.js'
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../../errors.js'
 import {accountDoor} from '../../host/account-door.js'
-import type {Account, Host, RunResult} from '../../host/host.js'
+import {type Account, type Host, HostError, type RunResult} from '../../host/host.js'
 import {runtimeFolder} from './paths.js'
 import {type Step, waitStep} from '../../plan/plan.js'
 import {shellWord} from '../../text/shell-quote.js'
@@ -34,7 +34,13 @@ export function managerEnvironment(scope: Scope, account: Account): Record<strin
 export function userManagerAnswers(host: Host, account: Account): boolean {
   const folder = runtimeFolder('user', account)
   const user = accountDoor(host, account)
-  return ['bus', 'systemd/private'].some((name) => user.stat(path.join(folder, name))?.kind === 'socket')
+  try {
+    return ['bus', 'systemd/private'].some((name) => user.stat(path.join(folder, name))?.kind === 'socket')
+  } catch (error) {
+    // For a moment before logind mounts the folder, and after it has taken it away, what is there is root's alone.
+    if (error instanceof HostError && error.code === 'EACCES') return false
+    throw error
+  }
 }
 
 const LINGER_FOLDER = '/var/lib/systemd/linger'

@@ -53,6 +53,10 @@ describe('userManagerAnswers', () => {
     expect(answers({'/run/user/1000/systemd/private': {kind: 'socket'}})).toBe(true)
   })
 
+  it('is false in a folder that logind has not mounted yet, or not any more', () => {
+    expect(answers({'/run/user/1000': {folder: true, mode: 0o700, uid: 0, gid: 0}})).toBe(false)
+  })
+
   it('is false without a session, and with files that are no sockets', () => {
     expect(answers({})).toBe(false)
     expect(answers({'/run/user/1000': {folder: true}})).toBe(false)
