@@ -114,13 +114,15 @@ function now(systemd: Systemd, service: Service, {force = false, seen}: Heartbea
       const restart = change('start the timer again with the new interval', ['restart', paths.timer])
       const reload = change('make systemd read the units of the heartbeat', ['daemon-reload'])
       const units = timer.needsReload || differing.some((file) => !file.isProgram)
+      const isOn = timer.isEnabled && timer.isActive
       return [
         // Undoing goes backwards: first the units are as before, then systemd reads them, then the timer runs by them.
         ...(isTimerNew && timer.isActive ? onUndo([restart]) : []),
         ...(units ? onUndo([reload]) : []),
         ...differing.map((file) => writeStep(file, as)),
-        ...(units ? [reload] : []),
-        ...(timer.isEnabled && timer.isActive
+        // `enable` has systemd read all units anyway (systemctl(1)), which takes half a second on a busy machine.
+        ...(units && isOn ? [reload] : []),
+        ...(isOn
           ? isTimerNew
             ? [restart]
             : []
@@ -141,7 +143,8 @@ function now(systemd: Systemd, service: Service, {force = false, seen}: Heartbea
           ? onUndo([change('start the heartbeat again', [...(timer.isEnabled ? ['enable', '--now'] : ['start']), paths.timer])])
           : []),
         ...(units.length > 0 ? onUndo([reload]) : []),
-        ...(wasOn ? [change('stop the heartbeat', ['disable', '--now', paths.timer])] : []),
+        // What is about to be removed is read once, after that.
+        ...(wasOn ? [change('stop the heartbeat', ['disable', '--now', ...(units.length > 0 ? ['--no-reload'] : []), paths.timer])] : []),
         ...(units.length > 0 ? [{...change('end the heartbeat that is running now', ['stop', paths.service]), mayFail: true}] : []),
         ...files.map((file) => removeFileStep(file, as)),
         ...(units.length > 0 ? [reload, forget] : []),
