@@ -115,11 +115,18 @@ await describeOnSystemd("upstream's own update", (machine) => {
     await update(service, DETACHED)
 
     await isBack(service, pid)
-    const found = await doctor(service)
+    // The service tries to start again and again, and what has just changed is no finding yet.
+    const found = await waitFor(async () => {
+      const seen = await doctor(service)
+      return seen.findings.length > 0 && seen
+    }, 'a finding')
     expect(found.findings.map(({id, kind}) => `${id} ${kind}`)).toEqual(['orphan-gateway alone'])
     expect(found.exit).toBe(1)
     expect(await service.status()).toMatchObject({exit: 1, actual: 'orphaned'})
-    const fixed = await service.run('fix:orphan-gateway', ['--yes'])
+    const fixed = await waitFor(async () => {
+      const done = await service.run('fix:orphan-gateway', ['--yes'])
+      return !done.stdout.includes('finds nothing') && done
+    }, 'something to fix')
     expect([fixed.code, fixed.stdout]).toEqual([0, expect.stringMatching(/^Fixed: /)])
     expect(await doctor(service)).toEqual({exit: 0, findings: []})
     expect(await service.status()).toMatchObject({exit: 0, actual: 'running'})
