@@ -184,6 +184,8 @@ await describeOnSystemd('doctor on what is around a service', (machine) => {
       const service = await TestService.make(machine(), eve)
       await service.must('install')
       await service.sh('loginctl disable-linger eve && systemctl stop user@"$1"', [String(eve.uid)])
+      // logind takes the folder away after that.
+      await waitFor(async () => (await service.sh('[ -e "/run/user/$1" ] || echo gone', [String(eve.uid)])) === 'gone\n', 'the end')
       const asRoot = ['--profile', service.profile, '--scope', 'user', '--run-as', 'eve']
       const seen = await hermesSvc(machine(), ['doctor', ...asRoot, '--json'])
       expect(seen.json()).toMatchObject({services: [{findings: [{id: 'user-bus', kind: 'not-running', isFixable: true}]}]})
