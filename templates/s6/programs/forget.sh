@@ -3,7 +3,7 @@
 slot=$1
 shift
 tries=0
-[ "$(s6-svstat -o up,wantedup "$slot" 2>/dev/null)" != 'false false' ] || s6-svwait -D -t 10000 "$slot" 2>/dev/null || :
+[ "$(s6-svstat -o wantedup "$slot" 2>/dev/null)" != false ] || s6-svwait -D -t 10000 "$slot" 2>/dev/null || :
 while [ "$(s6-svstat -o up,wantedup "$slot" 2>/dev/null)" = 'false true' ] && [ $((tries += 1)) -le 200 ]; do
   sleep 0.05
 done
