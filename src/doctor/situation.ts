@@ -27,7 +27,7 @@ export function processAgeMs(
 ): number | undefined {
   const {host} = target
   const own = processes.entries.get(host.pid)
-  // At the moment of the scene, which others of its times are of.
+  // At the moment of the scene, as its other times.
   const ownAgeMs = host.ownAgeMs() - (host.monotonicMs() - monotonicMs)
   return own && ownAgeMs + (own.startTime - startTime) * START_UNIT_MS
 }

@@ -4,7 +4,7 @@ import {type Door, HostError} from '../host/host.js'
 import type {Scene} from './scene.js'
 import {processAgeMs} from './situation.js'
 
-/** A process begins before its program: what systemd makes of what the unit says, such as mounts, it makes in between. */
+/** A process begins before its program: what the manager makes of what the definition says, such as mounts, it makes in between. */
 const SET_UP_MS = 1000
 
 /**

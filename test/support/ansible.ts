@@ -47,7 +47,7 @@ export class Controller {
     )
     const play = [{hosts: 'gateways', gather_facts: false, roles: ['hermes.svc.gateway']}]
     fs.writeFileSync(path.join(this.folder, 'play.json'), JSON.stringify(play))
-    // It asks a thousand times a second whether a task is done, unless told otherwise, and not by a variable: a seventh of a processor.
+    // It asks a thousand times a second whether a task is done, unless told otherwise, and it cannot be told by a variable.
     fs.writeFileSync(path.join(this.folder, 'ansible.cfg'), '[defaults]\ninternal_poll_interval = 0.05\n')
     const argv = ['collection', 'install', '--offline', '-p', path.join(this.folder, 'collections'), COLLECTION]
     const {code, output} = await this.run('ansible-galaxy', argv)

@@ -16,6 +16,7 @@ import threading
 
 # How long whoever has left the program's group may keep its output open, once the program was killed.
 LET_GO_SEC = 2
+TIMED_OUT = {"code": None, "signal": "SIGKILL", "failure": "TIMEOUT"}
 
 
 def groups_of(uid, gid):
@@ -25,20 +26,29 @@ def groups_of(uid, gid):
         return [gid]
 
 
+def start(argv, request, **streams):
+    """As whom the request names, where it says. Throws OSError."""
+    return subprocess.Popen(
+        argv,
+        **streams,
+        cwd=request["cwd"],
+        env=request["env"],
+        user=request["uid"],
+        group=request["gid"],
+        extra_groups=groups_of(request["uid"], request["gid"]),
+        start_new_session=True,
+        umask=0o022,
+    )
+
+
 def run(request):
     try:
-        program = subprocess.Popen(
+        program = start(
             request["argv"],
+            request,
             stdin=subprocess.PIPE if request["input"] else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            cwd=request["cwd"],
-            env=request["env"],
-            user=request["uid"],
-            group=request["gid"],
-            extra_groups=groups_of(request["uid"], request["gid"]),
-            start_new_session=True,
-            umask=0o022,
         )
     except OSError as error:
         return refused(error)
@@ -54,33 +64,27 @@ def run(request):
             out, err = rest.stdout or b"", rest.stderr or b""
     code = program.returncode
     if timed_out or code is None:
-        return {"code": None, "signal": "SIGKILL", "failure": "TIMEOUT"}, out, err
+        return TIMED_OUT, out, err
     return ended(code), out, err
 
 
 class UsedAgain:
     """A process of node that runs one program after the other: used-again.cjs."""
 
-    def __init__(self, text, request, groups):
+    def __init__(self, text, request):
         self.outputs = [os.memfd_create(name) for name in ("stdout", "stderr")]
         for output in self.outputs:
             # Whoever writes there next begins where it ends, be it emptied.
             fcntl.fcntl(output, fcntl.F_SETFL, os.O_APPEND)
         requests, self.requests = os.pipe()
         answers, theirs = os.pipe()
-        self.process = subprocess.Popen(
+        self.process = start(
             [request["argv"][0], "-", str(requests), str(theirs)],
+            request,
             stdin=subprocess.PIPE,
             stdout=self.outputs[0],
             stderr=self.outputs[1],
             pass_fds=(requests, theirs),
-            cwd=request["cwd"],
-            env=request["env"],
-            user=request["uid"],
-            group=request["gid"],
-            extra_groups=groups,
-            start_new_session=True,
-            umask=0o022,
         )
         os.close(requests)
         os.close(theirs)
@@ -116,7 +120,7 @@ class UsedAgain:
             return ({"code": answer["code"], "signal": None}, out, err), not answer["isLast"]
         code = self.process.wait()
         if timed_out.is_set():
-            return ({"code": None, "signal": "SIGKILL", "failure": "TIMEOUT"}, out, err), False
+            return (TIMED_OUT, out, err), False
         return (ended(code), out, err), False
 
     def taken(self, output):
@@ -150,7 +154,7 @@ class Pool:
             is_new = program is None
             if is_new:
                 try:
-                    program = UsedAgain(self.text, request, groups)
+                    program = UsedAgain(self.text, request)
                 except OSError as error:
                     return refused(error)
             result = program.run(request)

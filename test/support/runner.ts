@@ -118,8 +118,10 @@ export class Runner {
 
 /** Of an environment, what node or a library reads when it starts, and not again. */
 const READ_AT_START = /^(NODE_|UV_|LD_|LC_|LANG|TZ$|SSL_)/
+/** Where a container has node. */
+export const CONTAINER_NODE = '/opt/node'
 /** The node that every machine and every container has; others are what is tested. */
-const NODES = [MACHINE_NODE, '/opt/node']
+const NODES = [MACHINE_NODE, CONTAINER_NODE]
 /** They print through programs of their own, are stopped by signals, or have a terminal. */
 const IN_A_PROCESS_OF_ITS_OWN = ['run', 'logs', 'setup', 'smoke']
 

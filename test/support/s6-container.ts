@@ -6,17 +6,16 @@ import type {StandInConfig, StandInEvent} from '../../src/smoke/stand-in/config.
 import {describeUnless} from './describe-unless.js'
 import {testHost, waitFor} from './machines.js'
 import type {MemoryGroup} from './memory-group.js'
-import {Runner} from './runner.js'
+import {CONTAINER_NODE, Runner} from './runner.js'
 
 /** uid and gid of the image's own user. */
 export const HERMES_ID = 10_000
 /** Where the volume is inside, as in upstream's image. */
 export const HOME = '/opt/data'
 const PACKAGE = '/opt/hermes-svc'
-const NODE = '/opt/node'
 export const STAND_IN = `${PACKAGE}/dist/stand-in/hermes`
 /** How hermes-svc is run inside. */
-export const CONTAINER_PROGRAM = [NODE, `${PACKAGE}/bin/hermes-svc.cjs`] as const
+export const CONTAINER_PROGRAM = [CONTAINER_NODE, `${PACKAGE}/bin/hermes-svc.cjs`] as const
 
 /** What of s6-overlay's /command is made of the programs that Debian has. */
 const S6_PROGRAMS = fs.existsSync('/usr/bin') ? fs.readdirSync('/usr/bin').filter((name) => /^s6-|^execlineb$/.test(name)) : []

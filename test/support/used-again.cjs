@@ -1,5 +1,5 @@
 // Runs the program of each request in this one process of node, one after the other: the file that is executed, as it is built, up to the end of all that it
-// has begun. What a process of its own has besides is node's start, which is two thirds of what such a run takes of a processor. See runner.ts and runner.py.
+// has begun. What a process of its own has besides is node's start, which is two thirds of what a status takes of a processor. See runner.ts and runner.py.
 //
 // node - REQUESTS ANSWERS <used-again.cjs: two open descriptors. A request is a line with {argv, cwd, env}, which is answered by a line with {begun} and one with
 // {code}; after the last request this process ends. stdout and stderr are whatever this process was given.
