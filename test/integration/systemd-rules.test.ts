@@ -1,13 +1,19 @@
 import type {ServiceReport} from '../../src/observe/report.js'
-import {beforeAll, describe, expect, it} from 'vitest'
+import {beforeAll, expect, it} from 'vitest'
 import type {Finding} from '../../src/doctor/finding.js'
 import type {Account} from '../../src/host/host.js'
 import {type Machine, MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
-import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
+import {describeOnSystemd, hermesSvc, machineBehind, waitFor} from '../support/machines.js'
 import {STAND_IN} from '../support/test-service.js'
 
 // What systemd, logind and journald do by rules of their own, and units as people write them by hand.
 
+/** Takes away whatever a row has left of its user: units, home, runtime files. */
+const LEAVE_NOTHING = `cd || exit
+units=$(cd .config/systemd/user 2>/dev/null && ls | grep -E '[.](service|timer)$')
+[ -z "$units" ] || systemctl --user stop $units
+find . -mindepth 1 -delete && rm -rf "$XDG_RUNTIME_DIR"/hermes-svc-* && systemctl --user daemon-reload && systemctl --user reset-failed
+`
 /** Makes the home of a user with the stand-in, and a unit. $1: stand-in. $2: name of the unit. $3: its text. */
 const MAKE = `set -e
 mkdir -p ~/.hermes/bin ~/.config/systemd/user
@@ -20,13 +26,24 @@ const INSTALL = '[Install]\nWantedBy=default.target\n'
 const BY_HAND = `[Service]\nExecStart=%h/.hermes/bin/hermes gateway run\nEnvironment=HERMES_HOME=%h/.hermes\nRestart=always\nRestartSec=1\n`
 
 await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
+  let ann: Account
+  let guest: Account
+  beforeAll(async () => {
+    ann = await machine().addUser('ann')
+    guest = await machine().addUser('guest')
+  })
   const must = async (user: Account | undefined, program: string, ...args: string[]) => {
     const result = await machine().exec(['sh', '-c', program, 'sh', ...args], user ? {user} : {})
     if (result.code !== 0) throw new Error(`${program}: ${result.code}\n${result.stdout}\n${result.stderr}`)
     return result.stdout
   }
-  const userWith = async (name: string, unit = '', text = '') => {
-    const user = await machine().addUser(name)
+  /** As a new user: ann in nearly all rows, and guest where there are two. */
+  const freshUser = async (user = ann) => {
+    await must(user, LEAVE_NOTHING)
+    return user
+  }
+  const userWith = async (unit = '', text = '', whom = ann) => {
+    const user = await freshUser(whom)
     await must(user, MAKE, STAND_IN, unit, text)
     return user
   }
@@ -43,35 +60,29 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
   }
   const ids = async (user: Account) => (await findings(user)).map(({id, kind}) => `${id} ${kind}`)
 
-  describe('a unit that is a link', () => {
-    let user: Account
-    beforeAll(async () => {
-      user = await userWith('linked')
-      const text = BY_HAND + INSTALL
-      await must(
-        user,
-        'mkdir dot; printf %s "$1" >dot/hermes-gateway.service; ln -s ../../../dot/hermes-gateway.service .config/systemd/user/',
-        text,
-      )
-      await must(user, 'systemctl --user daemon-reload && systemctl --user enable --now hermes-gateway.service')
-    })
-
-    it('stays when it is stopped, is started again, and is adopted and given back', async () => {
-      const state = () => must(user, 'ls .config/systemd/user; systemctl --user is-enabled hermes-gateway.service || :')
-      for (const command of [[], ['install']]) {
-        if (command.length > 0) await run(user, ...command)
-        await run(user, 'stop')
-        expect(await state()).toMatch(/hermes-gateway\.service\n[^]*linked\n$/)
-        await run(user, 'start')
-        expect(await state()).toMatch(/enabled\n$/)
-      }
-      await run(user, 'uninstall', '--yes')
-      expect(await state()).toMatch(/hermes-gateway\.service\n[^]*enabled\n$/)
-    })
+  it('a unit that is a link stays when it is stopped, is started again, and is adopted and given back', async () => {
+    const user = await userWith()
+    const text = BY_HAND + INSTALL
+    await must(
+      user,
+      'mkdir dot; printf %s "$1" >dot/hermes-gateway.service; ln -s ../../../dot/hermes-gateway.service .config/systemd/user/',
+      text,
+    )
+    await must(user, 'systemctl --user daemon-reload && systemctl --user enable --now hermes-gateway.service')
+    const state = () => must(user, 'ls .config/systemd/user; systemctl --user is-enabled hermes-gateway.service || :')
+    for (const command of [[], ['install']]) {
+      if (command.length > 0) await run(user, ...command)
+      await run(user, 'stop')
+      expect(await state()).toMatch(/hermes-gateway\.service\n[^]*linked\n$/)
+      await run(user, 'start')
+      expect(await state()).toMatch(/enabled\n$/)
+    }
+    await run(user, 'uninstall', '--yes')
+    expect(await state()).toMatch(/hermes-gateway\.service\n[^]*enabled\n$/)
   })
 
   it('a folder of units that is a link stays when the service is uninstalled', async () => {
-    const user = await machine().addUser('stowed')
+    const user = await freshUser()
     await must(
       user,
       'mkdir -p dot/systemd/user .config .hermes/bin; ln -s ../dot/systemd .config/systemd; install -m 755 "$1" .hermes/bin/hermes',
@@ -83,7 +94,7 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
   })
 
   it('a unit without an [Install] section is not started at boot, and start sees to it', async () => {
-    const user = await userWith('mute', 'hermes-gateway.service', BY_HAND)
+    const user = await userWith('hermes-gateway.service', BY_HAND)
     expect(await status(user)).toMatchObject({enabled: false})
     await run(user, 'start')
     expect(await status(user)).toMatchObject({enabled: true, actual: 'running'})
@@ -94,7 +105,7 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
   })
 
   it('a program that is named by its name, and an interpreter by env without a PATH, are found as systemd finds them', async () => {
-    const user = await userWith('named', 'hermes-gateway.service', `${BY_HAND.replace('%h', '/usr/bin/env python3 %h')}${INSTALL}`)
+    const user = await userWith('hermes-gateway.service', `${BY_HAND.replace('%h', '/usr/bin/env python3 %h')}${INSTALL}`)
     for (const start of ['python3 %h/.hermes/bin/hermes', '%h/.hermes/bin/hermes']) {
       await must(
         user,
@@ -108,7 +119,7 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
   })
 
   it('what another unit runs, whatever its name, is left to that unit, which is named', async () => {
-    const user = await userWith('wrapped', 'bot.service', '[Service]\nExecStart=%h/start-bot\nRestart=always\nRestartSec=1\n')
+    const user = await userWith('bot.service', '[Service]\nExecStart=%h/start-bot\nRestart=always\nRestartSec=1\n')
     await must(
       user,
       'printf "#!/bin/sh\\n%s gateway run\\n" "$HOME/.hermes/bin/hermes" >start-bot; chmod 755 start-bot; systemctl --user start bot.service',
@@ -120,7 +131,7 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
   })
 
   it('a unit of any name is found by the home that it runs, and is worked with and adopted under that name', async () => {
-    const user = await userWith('any-name', 'my-bot.service', BY_HAND + INSTALL)
+    const user = await userWith('my-bot.service', BY_HAND + INSTALL)
     await must(user, 'systemctl --user enable --now my-bot.service')
     await waitFor(async () => (await status(user)).actual === 'running', 'the gateway')
     expect(await status(user)).toMatchObject({service: 'my-bot.service', installed: 'foreign', enabled: true})
@@ -140,20 +151,21 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
   })
 
   it('a unit of the machine of any name is found by its user, without a flag', async () => {
-    const user = await userWith('machine-bot')
-    const text = `[Service]\nUser=machine-bot\nExecStart=/home/machine-bot/.hermes/bin/hermes gateway run\nRestart=always\n${INSTALL}`
+    const user = await userWith()
+    const text = `[Service]\nUser=ann\nExecStart=/home/ann/.hermes/bin/hermes gateway run\nRestart=always\n${INSTALL}`
     await must(
       undefined,
       'printf %s "$1" >/etc/systemd/system/bot-of-all.service; systemctl daemon-reload; systemctl start bot-of-all',
       text.replace('default.target', 'multi-user.target'),
     )
     await waitFor(async () => (await status(user)).actual === 'running', 'the gateway')
-    expect(await status(user)).toMatchObject({service: 'bot-of-all.service', scope: 'system', account: 'machine-bot'})
+    expect(await status(user)).toMatchObject({service: 'bot-of-all.service', scope: 'system', account: 'ann'})
     await must(undefined, 'systemctl stop bot-of-all; rm /etc/systemd/system/bot-of-all.service; systemctl daemon-reload')
   })
 
   it("a gateway of this home in another user's manager is named with its user, though its unit has the same name", async () => {
-    const [user, guest] = [await userWith('host'), await machine().addUser('guest')]
+    const user = await userWith()
+    await freshUser(guest)
     await run(user, 'install')
     await run(user, 'stop')
     await must(undefined, 'chmod -R a+rwX "$1"; chmod a+x "$2"', `${user.home}/.hermes`, user.home)
@@ -172,8 +184,8 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
   })
 
   it('a program that only the unit sees is not missing while its gateway runs', async () => {
-    const user = await userWith('bound')
-    const text = `[Service]\nUser=bound\nBindReadOnlyPaths=/home/bound/.hermes/bin:/mnt/bin\nExecStart=/mnt/bin/hermes gateway run\nEnvironment=HERMES_HOME=/home/bound/.hermes\nRestart=always\n${INSTALL}`
+    const user = await userWith()
+    const text = `[Service]\nUser=ann\nBindReadOnlyPaths=/home/ann/.hermes/bin:/mnt/bin\nExecStart=/mnt/bin/hermes gateway run\nEnvironment=HERMES_HOME=/home/ann/.hermes\nRestart=always\n${INSTALL}`
     await must(
       undefined,
       'printf %s "$1" >/etc/systemd/system/hermes-gateway.service; systemctl daemon-reload; systemctl start hermes-gateway',
@@ -191,7 +203,7 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
 
   it('an interpreter is looked for on the PATH that a file of variables sets', async () => {
     const text = `${BY_HAND.replace('ExecStart=%h/.hermes/bin/hermes', 'EnvironmentFile=%h/variables\nExecStart=%h/start')}${INSTALL}`
-    const user = await userWith('pathed', 'hermes-gateway.service', text)
+    const user = await userWith('hermes-gateway.service', text)
     await must(
       user,
       `mkdir tools; ln -s /usr/bin/python3 tools/snake; echo "PATH=$HOME/tools:/usr/bin:/bin" >variables
@@ -205,7 +217,7 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
   })
 
   it('where /proc is not there doctor cannot tell, as status cannot', async () => {
-    const user = await userWith('blind')
+    const user = await userWith()
     await run(user, 'install')
     const blind = {
       program: ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs tmpfs /proc && exec "$@"', 'sh'],
@@ -218,7 +230,7 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
         '--scope',
         'user',
         '--run-as',
-        'blind',
+        'ann',
       ])
     // What was started a moment ago is left time by doctor.
     await must(user, 'sleep 4')
@@ -229,18 +241,9 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
     ])
   })
 
-  it('the home that the user manager itself sets is seen of a gateway that does not run, too', async () => {
-    const user = await machine().addUser('environ')
-    await must(user, 'mkdir -p .config/environment.d agent .hermes; echo "HERMES_HOME=$HOME/agent" >.config/environment.d/50-hermes.conf')
-    await must(undefined, 'systemctl restart "user@$1.service"', String(user.uid))
-    await must(user, MAKE, STAND_IN, 'hermes-gateway.service', BY_HAND.replace(/Environment=.*\n/, '') + INSTALL)
-    const refused = await hermesSvc(machine(), ['install', '--json'], {user})
-    expect([refused.code, refused.json<{error: {code: string}}>().error.code]).toEqual([1, 'other-home'])
-  })
-
   it('the home of a unit comes from a file of variables too', async () => {
     const text = `${BY_HAND.replace('Environment=HERMES_HOME=%h/.hermes', 'EnvironmentFile=%h/variables')}${INSTALL}`
-    const user = await userWith('filed', 'hermes-gateway.service', text)
+    const user = await userWith('hermes-gateway.service', text)
     await must(user, 'mkdir agent; echo HERMES_HOME=$HOME/agent >variables; systemctl --user start hermes-gateway.service')
     const refused = await hermesSvc(machine(), ['install', '--json'], {user})
     expect([refused.code, refused.json<{error: {code: string}}>().error.code]).toEqual([1, 'other-home'])
@@ -250,8 +253,8 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
   })
 
   it("another account's service is nobody else's", async () => {
-    const [other, user] = [await userWith('other'), await userWith('own')]
-    const text = `[Service]\nUser=other\nExecStart=/home/other/.hermes/bin/hermes gateway run\nEnvironment=HERMES_HOME=/home/other/.hermes\n`
+    const [other, user] = [await userWith('', '', guest), await userWith()]
+    const text = `[Service]\nUser=guest\nExecStart=/home/guest/.hermes/bin/hermes gateway run\nEnvironment=HERMES_HOME=/home/guest/.hermes\n`
     await must(
       undefined,
       'printf %s "$1" >/etc/systemd/system/hermes-gateway.service; systemctl daemon-reload; systemctl start hermes-gateway',
@@ -259,7 +262,7 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
     )
     expect(await status(user)).toMatchObject({home: `${user.home}/.hermes`, installed: 'no'})
     expect(await status(other)).toMatchObject({home: `${other.home}/.hermes`, scope: 'system'})
-    await must(undefined, 'sed -i s/User=other/User=gone/ /etc/systemd/system/hermes-gateway.service; systemctl daemon-reload')
+    await must(undefined, 'sed -i s/User=guest/User=gone/ /etc/systemd/system/hermes-gateway.service; systemctl daemon-reload')
     const asRoot = await hermesSvc(machine(), ['status', '--json'], {})
     expect([asRoot.code, asRoot.json<{error: {message: string}}>().error.message]).toEqual([4, expect.stringContaining('User=gone')])
     await must(undefined, 'systemctl stop hermes-gateway; rm /etc/systemd/system/hermes-gateway.service; systemctl daemon-reload')
@@ -283,16 +286,13 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
   })
 
   it('a home that even root may not read, as on NFS with root_squash, is reached with the ids of its user', async () => {
-    const user = await userWith('squashed')
+    const user = await userWith()
     await must(undefined, 'chmod 700 "$1"', user.home)
-    const program = [
-      'setpriv',
-      '--bounding-set=-dac_override,-dac_read_search',
-      '--inh-caps=-all',
-      MACHINE_NODE,
-      `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`,
-    ]
-    const squashed = {program, exec: machine().exec.bind(machine())}
+    const squashed = await machineBehind(
+      machine(),
+      ['setpriv', '--bounding-set=-dac_override,-dac_read_search', '--inh-caps=-all', '--'],
+      'squashed',
+    )
     const asRoot = (...args: string[]) => hermesSvc(squashed, [...args, '--scope', 'user', '--run-as', user.name])
     for (const args of [['install'], ['restart'], ['stop'], ['start'], ['doctor']]) {
       const result = await asRoot(...args)
@@ -303,7 +303,7 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
   })
 
   it('a gateway of another file system is not taken for the own one, though their locks have one inode number', async () => {
-    const users = [await machine().addUser('vol1'), await machine().addUser('vol2')]
+    const users = [await freshUser(), await freshUser(guest)]
     for (const user of users) {
       await must(
         undefined,
@@ -322,5 +322,19 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
     const health = await hermesSvc(machine(), ['health', '--probe', 'liveness'], {user: second})
     expect([health.code, health.json<{alive: boolean}>().alive]).toEqual([1, false])
     await run(second, 'start')
+    for (const user of users) {
+      await run(user, 'uninstall', '--yes')
+      await must(undefined, 'umount "$1/.hermes"', user.home)
+    }
+  })
+
+  it('the home that the user manager itself sets is seen of a gateway that does not run, too', async () => {
+    // Its manager keeps the variable: the last row.
+    const user = await freshUser()
+    await must(user, 'mkdir -p .config/environment.d agent .hermes; echo "HERMES_HOME=$HOME/agent" >.config/environment.d/50-hermes.conf')
+    await must(undefined, 'systemctl restart "user@$1.service"', String(user.uid))
+    await must(user, MAKE, STAND_IN, 'hermes-gateway.service', BY_HAND.replace(/Environment=.*\n/, '') + INSTALL)
+    const refused = await hermesSvc(machine(), ['install', '--json'], {user})
+    expect([refused.code, refused.json<{error: {code: string}}>().error.code]).toEqual([1, 'other-home'])
   })
 })

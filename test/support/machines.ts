@@ -90,13 +90,22 @@ export async function bootTestMachine(
   return withRunner(machine, runner)
 }
 
-/** The same machine, whose programs are started inside it; by itself where that one is gone. */
-function withRunner(machine: Machine, runner: Runner): Machine {
+/** The same machine, whose programs are started inside it; where that one is gone, by itself, behind a prefix. */
+function withRunner(machine: Machine, runner: Runner, prefix: readonly string[] = []): Machine {
   const exec = (argv: readonly string[], options: MachineExecOptions = {}) =>
     runner.isThere
       ? runner.run({argv, ...execDefaults(options), ...(options.input === undefined ? {} : {input: options.input})})
-      : machine.exec(argv, options)
+      : machine.exec([...prefix, ...argv], options)
   return Object.create(machine, {exec: {value: exec}}) as Machine
+}
+
+/**
+ * A machine as those see it whom `prefix` starts, such as `unshare --mount sh -c '… && exec "$@"' sh`. One process stands behind it, and starts them all, so that
+ * they share what is shared in a machine (see runner.ts). `name`: a word that no other one of this machine has.
+ */
+export async function machineBehind(machine: Machine, prefix: readonly string[], name: string): Promise<Machine> {
+  const start = (argv: readonly string[]) => machine.exec([...prefix, ...argv], {timeoutMs: RUNNER_LIMIT_MS})
+  return withRunner(machine, await Runner.start(start, `/proc/${machine.leaderPid}/root`, `test-runner-${name}`), prefix)
 }
 
 async function systemdRoot(version: SystemdVersion): Promise<{root: string; reason: string | undefined; label: string}> {
