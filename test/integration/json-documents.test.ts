@@ -4,10 +4,10 @@ import path from 'node:path'
 import {fileURLToPath} from 'node:url'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import type {Account, RunResult} from '../../src/host/host.js'
-import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import {type Machine, MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import {inCampaign} from '../support/campaign.js'
 import {DOCUMENT_OF_COMMAND, type DocumentKind, SCHEMA_FOLDER, schemaErrors} from '../support/json-schemas.js'
-import {describeOnSystemd, hermesSvc} from '../support/machines.js'
+import {describeOnSystemd, hermesSvc, machineBehind, waitFor} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
 
 /** HERMES_SVC_RECORD=1 keeps the documents that are given a name as the fixtures of test/schemas. */
@@ -76,15 +76,12 @@ function neededArgs(command: string): readonly string[] {
 
 await describeOnSystemd('what --json prints', (machine) => {
   let ann: Account
+  let bob: Account
   beforeAll(async () => {
     ann = await machine().addUser('ann')
+    bob = await machine().addUser('bob')
   })
   const run = (args: readonly string[], user: Account = ann) => hermesSvc(machine(), [...args, '--json'], {user})
-  const addUserWithHome = async (name: string) => {
-    const user = await machine().addUser(name)
-    await machine().exec(['mkdir', '-m', '700', '.hermes'], {user})
-    return user
-  }
 
   it('the package brings the schemas of what --json prints', async () => {
     const folder = `${MACHINE_PACKAGE}/dist/schemas`
@@ -146,7 +143,8 @@ await describeOnSystemd('what --json prints', (machine) => {
     })
 
     it('--json prints a failure with what was looked for, where there is no gateway', async () => {
-      const document = documentOf(await run(['install'], await addUserWithHome('bob')), 'failure', 1, 'gateway-not-found')
+      await machine().exec(['mkdir', '-m', '700', '.hermes'], {user: bob})
+      const document = documentOf(await run(['install'], bob), 'failure', 1, 'gateway-not-found')
       const evidence = expect.arrayContaining(['looked for /home/bob/.hermes/bin/hermes']) as string[]
       expect(document).toMatchObject({error: {code: 'gateway-not-found', evidence}})
     })
@@ -242,6 +240,8 @@ await describeOnSystemd('what --json prints', (machine) => {
       await service.systemctl('disable', service.unit)
       const drain = `${service.home}/.drain_request.json`
       await service.sh(`echo '{}' >"$1"; touch -d '-2 hours' "$1"`, [drain], {user: ann})
+      // What the service leaves or lacks is no finding for a moment after its last start.
+      await waitFor(async () => /"id":"stale-marker"/.test((await service.run('doctor', ['--json'])).stdout), 'the finding')
       const planned = documentOf(await service.run('setup', ['--json', '--dry-run']), 'setup', 0, 'dry-run')
       expect(planned).toMatchObject({dryRun: true, changed: false, plans: [{title: expect.stringMatching(/^fix /) as string}, {}]})
       const document = documentOf(await service.run('setup', ['--json', '--yes', '--watchdog', 'off']), 'setup', 0, 'repaired')
@@ -309,6 +309,17 @@ await describeOnSystemd('what --json prints', (machine) => {
       expect(messagesOf(await service.run('logs', ['--json', '-n', '1000']))).toContain('Gateway running')
     })
 
+    it('--json prints a failure for a start that is cancelled', async () => {
+      await service.must('stop')
+      await service.configure({never_running: true})
+      const starts = `${service.home}/stand-in.starts`
+      await service.sh('rm "$1"', [starts])
+      const cancel = 'starts=$1; shift; "$@" & pid=$!; until [ -s "$starts" ]; do sleep 0.05; done; kill -TERM $pid; wait $pid'
+      const argv = ['sh', '-c', cancel, 'cancel', starts, MACHINE_NODE, ENTRY, ...service.argv('start', ['--json'])]
+      const result = await machine().exec(argv, {user: ann, timeoutMs: 60_000})
+      expect(documentOf(result, 'failure', 130, 'cancelled')).toMatchObject({error: {code: 'cancelled'}})
+    })
+
     it('--json prints what was done for uninstall', async () => {
       expect(await changed('uninstall', ['--dry-run'], 'uninstall-dry-run')).toMatchObject({changed: false})
       expect(await changed('uninstall')).toMatchObject({changed: true})
@@ -322,30 +333,14 @@ await describeOnSystemd('what --json prints', (machine) => {
     expect((error as {evidence: string[]}).evidence).not.toEqual([])
   })
 
-  it('--json prints a failure for a start that is cancelled', async () => {
-    const service = await TestService.make(machine(), ann)
-    await service.must('install')
-    await service.must('stop')
-    await service.configure({never_running: true})
-    const starts = `${service.home}/stand-in.starts`
-    await service.sh('rm "$1"', [starts])
-    const cancel = 'starts=$1; shift; "$@" & pid=$!; until [ -s "$starts" ]; do sleep 0.05; done; kill -TERM $pid; wait $pid'
-    const argv = ['sh', '-c', cancel, 'cancel', starts, MACHINE_NODE, ENTRY, ...service.argv('start', ['--json'])]
-    const result = await machine().exec(argv, {user: ann, timeoutMs: 60_000})
-    expect(documentOf(result, 'failure', 130, 'cancelled')).toMatchObject({error: {code: 'cancelled'}})
-    await service.must('uninstall')
-  })
-
   describe('for --all', () => {
-    let cat: Account
     let good: TestService
     let bad: TestService
     beforeAll(async () => {
-      cat = await machine().addUser('cat')
-      good = await TestService.make(machine(), cat, {profile: 'default'})
-      bad = await TestService.make(machine(), cat, {profile: 'bad'})
+      good = await TestService.make(machine(), bob, {profile: 'default'})
+      bad = await TestService.make(machine(), bob, {profile: 'bad'})
     })
-    const all = (command: string, ...args: string[]) => run([command, '--all', ...args], cat)
+    const all = (command: string, ...args: string[]) => run([command, '--all', ...args], bob)
 
     it('--json prints a failure where no profile has a service', async () => {
       expect(documentOf(await all('start'), 'failure', 2)).toMatchObject({error: {code: 'usage'}})
@@ -381,6 +376,15 @@ await describeOnSystemd('what --json prints', (machine) => {
       const status = documentOf(await bad.run('status', ['--json']), 'status', 3, 'failed')
       expect(status).toMatchObject({actual: 'failed', lastExit: {how: 'exited', status: 78}})
       expect(documentOf(await all('uninstall'), 'change', 0)).toMatchObject({ok: true})
+    })
+
+    it('--json prints a failure for a user whose manager is not running', async () => {
+      await good.must('install')
+      // logind takes the folder away after that.
+      const end = 'loginctl disable-linger bob && systemctl stop user@"$1".service && until [ ! -e "/run/user/$1" ]; do sleep 0.05; done'
+      await good.sh(end, [String(bob.uid)])
+      const document = documentOf(await good.run('status', ['--json']), 'failure', 4)
+      expect(document).toMatchObject({error: {code: 'no-user-manager', next: ['sudo loginctl enable-linger bob']}})
     })
   })
 
@@ -419,15 +423,6 @@ await describeOnSystemd('what --json prints', (machine) => {
   it('--json prints a failure for a plain user who would change the machine', async () => {
     const document = documentOf(await run(['install', '--scope', 'system']), 'failure', 1)
     expect(document).toMatchObject({error: {code: 'needs-root', next: expect.arrayContaining([expect.stringContaining('sudo')])}})
-  })
-
-  it('--json prints a failure for a user whose manager is not running', async () => {
-    const dan = await machine().addUser('dan')
-    const service = await TestService.make(machine(), dan)
-    await service.must('install')
-    await service.sh('loginctl disable-linger dan && systemctl stop user@"$1".service', [String(dan.uid)])
-    const document = documentOf(await service.run('status', ['--json']), 'failure', 4)
-    expect(document).toMatchObject({error: {code: 'no-user-manager', next: ['sudo loginctl enable-linger dan']}})
   })
 
   it.each(undocumented)('--json prints a failure for %s, which prints no document', async (command) => {
@@ -556,11 +551,16 @@ await describeOnSystemd('what --json prints', (machine) => {
     const needsNone = ['apply', 'health', 'logs', 'history', 'notify:add', 'notify:remove', 'notify:test']
     const fixes = documented.filter((command) => command.startsWith('fix:'))
     const needsManager = documented.filter((command) => !(command in fromFiles) && ![...needsNone, ...fixes].includes(command))
-    const runHidden = (command: string) => {
-      const hidden = 'mount -t tmpfs none /run/systemd && exec setpriv --reuid=ann --regid=ann --init-groups -- "$@"'
-      const argv = ['unshare', '--mount', 'sh', '-c', hidden, 'hidden', MACHINE_NODE, ENTRY, command, '--json']
-      return machine().exec([...argv, ...neededArgs(command), '--home', '/home/ann'])
-    }
+    let hidden: Machine
+    beforeAll(async () => {
+      hidden = await machineBehind(
+        machine(),
+        ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs none /run/systemd && exec "$@"', 'sh'],
+        'unmanaged',
+      )
+    })
+    const runHidden = (command: string) =>
+      hermesSvc(hidden, [command, '--json', ...neededArgs(command), '--home', '/home/ann'], {user: ann})
 
     it.each(needsManager)('--json prints a failure for %s', async (command) => {
       const document = documentOf(await runHidden(command), 'failure', 4)
@@ -580,9 +580,8 @@ await describeOnSystemd('what --json prints', (machine) => {
 
     it('--json prints a failure for apply', async () => {
       await machine().writeText('/etc/hermes-svc.yaml', 'schemaVersion: 1\nservices: [{profile: default}]\n')
-      const hidden = 'mount -t tmpfs none /run/systemd && exec "$@"'
-      const argv = ['unshare', '--mount', 'sh', '-c', hidden, 'hidden', MACHINE_NODE, ENTRY, 'apply', '/etc/hermes-svc.yaml', '--json']
-      expect(documentOf(await machine().exec(argv), 'failure', 4)).toMatchObject({error: {code: 'no-manager'}})
+      const refused = await hermesSvc(hidden, ['apply', '/etc/hermes-svc.yaml', '--json'])
+      expect(documentOf(refused, 'failure', 4)).toMatchObject({error: {code: 'no-manager'}})
     })
 
     it.each(Object.entries(fromFiles))('%s --json prints what the files tell', async (command, exitStatus) => {

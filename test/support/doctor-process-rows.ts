@@ -1,6 +1,6 @@
 import {expect} from 'vitest'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
-import {type DoctorRow, settle} from './doctor-row.js'
+import {doctor, type DoctorRow, settle} from './doctor-row.js'
 import {waitFor} from './machines.js'
 import type {ServiceOnMachine} from './service-on-machine.js'
 
@@ -40,6 +40,16 @@ const REAP_WHEN_ASKED = 'signal.signal(signal.SIGCHLD, lambda *_: os.waitpid(pid
 
 /** A gateway that somebody starts from a shell. `$1`: the home. */
 export const BY_HAND = 'cd /; HERMES_HOME="$1" setsid ~/.hermes/bin/hermes gateway run >/dev/null 2>&1 &'
+
+/** Starts one, and waits until it is old enough to be a finding: ps(1) of a Mac tells ages to the second, and on a busy machine the shell takes its time. */
+async function startByHand(service: ServiceOnMachine): Promise<void> {
+  await service.sh(BY_HAND, [service.home], {user: service.user})
+  await settle()
+  await waitFor(
+    async () => (await doctor(service)).findings.some(({id}) => id === 'orphan-gateway'),
+    'a gateway that is not of the service',
+  )
+}
 
 /**
  * The checkout that a gateway runs, which is at commit `$3` from now on and was at `$2` before. `$1`: the folder whose `bin` has its launcher, as that of a
@@ -110,8 +120,7 @@ export const processRows: readonly Row[] = [
     what: /the gateway of this home \(pid \d+\) runs outside its service/,
     break: async (service) => {
       await service.stopByManager()
-      await service.sh(BY_HAND, [service.home], {user: service.user})
-      await settle()
+      await startByHand(service)
     },
   },
   {
@@ -123,8 +132,7 @@ export const processRows: readonly Row[] = [
     what: /runs outside its service/,
     break: async (service) => {
       await service.must('stop')
-      await service.sh(BY_HAND, [service.home], {user: service.user})
-      await settle()
+      await startByHand(service)
     },
     ends: 'stopped',
   },
@@ -137,8 +145,7 @@ export const processRows: readonly Row[] = [
     what: /a second gateway of this home \(pid \d+\) runs outside the service/,
     break: async (service) => {
       await service.sh('rm "$1/gateway.pid" "$1/gateway.lock"', [service.home])
-      await service.sh(BY_HAND, [service.home], {user: service.user})
-      await settle()
+      await startByHand(service)
     },
     // The one that is left has lost its lock for good.
     cureByHand: async (service) => {
