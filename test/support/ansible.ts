@@ -7,6 +7,8 @@ import type {Machine} from '../../src/smoke/machine.js'
 
 const SUPPORT = path.dirname(fileURLToPath(import.meta.url))
 const COLLECTION = path.resolve(SUPPORT, '../../deploy/ansible')
+/** What each machine has for the Python of Ansible's modules, and where: test/support/ansible-python. */
+export const MODULE_PYTHON = {source: path.join(SUPPORT, 'ansible-python'), target: '/opt/ansible-python'}
 /** Limit of one run, in ms: far longer than any run takes. */
 const LIMIT_MS = 280_000
 
@@ -43,7 +45,12 @@ export class Controller {
     fs.mkdirSync(path.join(this.folder, 'machines'))
     fs.writeFileSync(
       path.join(this.folder, 'inventory.json'),
-      JSON.stringify({all: {children: {gateways: {hosts}}, vars: {ansible_python_interpreter: '/usr/bin/python3'}}}),
+      JSON.stringify({
+        all: {
+          children: {gateways: {hosts}},
+          vars: {ansible_python_interpreter: `/usr/bin/env PYTHONPATH=${MODULE_PYTHON.target} /usr/bin/python3`},
+        },
+      }),
     )
     const play = [{hosts: 'gateways', gather_facts: false, roles: ['hermes.svc.gateway']}]
     fs.writeFileSync(path.join(this.folder, 'play.json'), JSON.stringify(play))
