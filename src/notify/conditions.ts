@@ -59,10 +59,10 @@ function ofDead({keptDown, failuresInARow, startedForMs, endedMs, wasOom}: Known
   const why = wasOom ? `; it was ${OOM_WORDS}` : ''
   if (keptDown === 'fatal-config') return is(keptDown, `ended with ${status}: its configuration is wrong, so it does not start again`)
   if (keptDown === 'start-limit') return is(keptDown, `has reached the start limit of its service manager and does not start again${why}`)
+  // It has been started, and may not have written yet who it is; or it has ended right now, and what ended it is not noted yet.
+  if (startedForMs !== undefined && startedForMs < RECORD_WITHIN_MS) return []
   if (failuresInARow >= CRASH_LOOP_FAILURES)
     return is('crash-looping', `ends soon after each start (${failuresInARow} failures in a row)${why}`)
-  // It has been started, and may not have written yet who it is.
-  if (startedForMs !== undefined && startedForMs < RECORD_WITHIN_MS) return []
   return is('down', `is down, but it should be running${why}`)
 }
 

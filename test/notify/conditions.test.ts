@@ -37,6 +37,11 @@ describe('what is bad with a service', () => {
     ['one that ended with 78', {state: 'dead', keptDown: 'fatal-config'}, ['fatal-config gateway']],
     ['one that its manager starts no more', {state: 'dead', keptDown: 'start-limit'}, ['start-limit gateway']],
     ['one that fails again and again', {state: 'dead', failuresInARow: CRASH_LOOP_FAILURES}, ['crash-looping gateway']],
+    [
+      'one that failed again and again and was let go a second ago: it starts, or its end is being noted',
+      {state: 'dead', failuresInARow: CRASH_LOOP_FAILURES, startedForMs: 1000},
+      [],
+    ],
     ['one that was let go a minute ago and has written nothing yet', {state: 'dead', startedForMs: MINUTE}, []],
     ['one that was let go long ago and has written nothing', {state: 'dead', startedForMs: 3 * MINUTE}, ['down gateway']],
     ['one that the operator has stopped', {state: 'dead', isStopMeant: true}, []],

@@ -1,12 +1,24 @@
 import {spawnSync} from 'node:child_process'
-import {mkdirSync, readFileSync, writeFileSync} from 'node:fs'
-import {dirname, join} from 'node:path'
+import {mkdirSync} from 'node:fs'
+import {join} from 'node:path'
 import {afterEach, describe, expect, it} from 'vitest'
 import {kernelKills} from '../../src/host/kernel-kills.js'
 import {recentEnds} from '../../src/plan/journal.js'
 import {FakeHost} from '../fakes/fake-host.js'
 import {describeOnAnotherKernel, describeUnless} from '../support/describe-unless.js'
-import {atEnd, cleanUp, helperCall, type HelperService, helperService, HOST, lacks, PYTHON, SHELLS} from '../support/helper-scripts.js'
+import {
+  atEnd,
+  cleanUp,
+  helperCall,
+  type HelperService,
+  helperService,
+  HOST,
+  lacks,
+  PYTHON,
+  read,
+  SHELLS,
+  tellAsKernel,
+} from '../support/helper-scripts.js'
 import {MemoryGroup, whyNoMemoryGroup} from '../support/memory-group.js'
 
 // How an end by the kernel, for lack of memory, is told from another SIGKILL: by the count of the control group, at the start and at the end.
@@ -36,9 +48,6 @@ it.each(LAYOUTS)('`run` reads the count of %s', (_, groups, file) => {
 })
 
 const KILLED = {EXIT_CODE: 'killed', EXIT_STATUS: 'KILL', SERVICE_RESULT: 'signal'}
-/** Reads the kernel's files below its own folder. */
-const SED =
-  'for last; do :; done; case $last in /proc/self/cgroup | /sys/*) exec /usr/bin/sed -n "$2" "${0%/*}$last" ;; *) exec /usr/bin/sed "$@" ;; esac'
 
 /** What the journal says came of an end, where `meanwhile` happens between the start and the end of a gateway; `within` makes what runs the helper. */
 function resultOf(
@@ -63,15 +72,12 @@ function resultOf(
 for (const [shellName, shell] of Object.entries(SHELLS)) {
   describeUnless(lacks(shell[0] ?? ''), `the helper under ${shellName}`, () => {
     it.each(LAYOUTS)('reads the count of %s', (_, groups, file) => {
-      const made = helperService({tools: {sed: SED}})
-      const write = (name: string, text: string) => {
-        mkdirSync(dirname(join(made.root, name)), {recursive: true})
-        writeFileSync(join(made.root, name), text)
+      const made = helperService({kernel: {'/proc/self/cgroup': groups, [`/sys/fs/cgroup${file}`]: count(file, 3)}})
+      const another = () => {
+        expect(read(made.state, 'oom')).toBe('3')
+        tellAsKernel(made, `/sys/fs/cgroup${file}`, count(file, 4))
       }
-      write('/proc/self/cgroup', groups)
-      write(`/sys/fs/cgroup${file}`, count(file, 3))
-      expect(resultOf(made, shell, () => write(`/sys/fs/cgroup${file}`, count(file, 4)))).toBe('oom-kill')
-      expect(readFileSync(join(made.state, 'oom'), 'utf8')).toBe('3\n')
+      expect(resultOf(made, shell, another)).toBe('oom-kill')
     })
   })
 }

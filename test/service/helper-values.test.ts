@@ -128,7 +128,10 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       const sample = fc.sample(texts, 40)
       const lines = sample.flatMap(({text}, index) => {
         writeFileSync(join(folder, String(index)), text)
-        return FIELDS.map((name) => `field ${shellQuote(join(folder, String(index)))} ${name}; printf '%s\\000' "$value"`)
+        return [
+          `members ${shellQuote(join(folder, String(index)))} '${FIELDS.join('|')}'`,
+          ...FIELDS.map((name) => `field ${name}; printf '%s\\000' "$value"`),
+        ]
       })
       const output = runScript([`. ${shellQuote(join(HOST.packageRoot, 'templates/service-helper.sh'))}`, ...lines]).split('\0')
       for (const [index, {value, text}] of sample.entries()) {

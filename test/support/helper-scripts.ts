@@ -1,7 +1,7 @@
 import {type ChildProcess, execFileSync, spawn, spawnSync} from 'node:child_process'
 import {chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync} from 'node:fs'
 import {tmpdir} from 'node:os'
-import {join} from 'node:path'
+import {dirname, join} from 'node:path'
 import {createInterface} from 'node:readline'
 import {parseStat} from '../../src/gateway/process.js'
 import {createNodeHost} from '../../src/host/node-host.js'
@@ -63,9 +63,21 @@ export function temporaryFolder(): string {
   return folder
 }
 
-/** Makes a home, a state folder and the helper. `tools` replaces the programs that it calls by scripts in `root`. */
+/** The kernel's files that the helper reads. */
+const KERNEL_FILES = /\/proc\/self\/cgroup|\/sys\/fs\/cgroup/g
+
+/**
+ * Makes a home, a state folder and the helper. `tools` replaces the programs that it calls by scripts in `root`, and `kernel` the files by which the kernel
+ * tells of control groups by these below `root`.
+ */
 export function helperService(
-  options: {policy?: Partial<RestartPolicy>; homeName?: string; tools?: Record<string, string>; platform?: NodeJS.Platform} = {},
+  options: {
+    policy?: Partial<RestartPolicy>
+    homeName?: string
+    tools?: Record<string, string>
+    kernel?: Record<string, string>
+    platform?: NodeJS.Platform
+  } = {},
 ): HelperService {
   const root = temporaryFolder()
   const folder = join(root, 'helpers')
@@ -81,8 +93,17 @@ export function helperService(
   const text = helperText(HOST)
   const ours = text.replace('export PATH="', () => `export PATH="${root}:`)
   if (ours === text) throw new Error('the helper sets no PATH')
-  writeFileSync(file, Object.keys(tools).length > 0 ? ours : text)
+  const elsewhere = ours.replaceAll(KERNEL_FILES, (name) => root + name)
+  if (elsewhere === ours) throw new Error('the helper reads no file of the kernel')
+  for (const [name, content] of Object.entries(options.kernel ?? {})) tellAsKernel(made, name, content)
+  writeFileSync(file, options.kernel ? elsewhere : Object.keys(tools).length > 0 ? ours : text)
   return made
+}
+
+/** What the helper of a service that was made with `kernel` reads in a file of the kernel. */
+export function tellAsKernel(made: HelperService, file: string, content: string): void {
+  mkdirSync(dirname(join(made.root, file)), {recursive: true})
+  writeFileSync(join(made.root, file), content)
 }
 
 export function put(folder: string, name: string, content: Json | string | number): void {
