@@ -352,6 +352,18 @@ describeInContainer('a service under s6', () => {
       expect((await container.status(service.name)).failuresInARow).toBe(0)
     })
 
+    // The row above is one moment of them.
+    for (const afterMs of Array.from({length: 12}, (_, index) => 40 * index)) {
+      itInCampaign(`start, ${afterMs} ms after an end of the gateway, neither waits nor ends what it has let come up`, async () => {
+        const service = new Service()
+        await service.install('--restart-delay', '60s')
+        const isDown = `[ "$(s6-svstat -o up ${service.slot})" = false ]`
+        await container.sh(`s6-svc -t ${service.slot} && until ${isDown}; do :; done; sleep ${afterMs / 1000}`)
+        await service.must('start')
+        expect(await container.status(service.name)).toMatchObject({actual: 'running', failuresInARow: 0})
+      })
+    }
+
     it('stop of a slot that waits after failures ends the wait', async () => {
       const service = new Service()
       await service.install('--restart-delay', '60s')
