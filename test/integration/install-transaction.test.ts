@@ -25,8 +25,15 @@ const failed = (result: CommandResult, code: string) => {
 }
 
 await describeOnSystemd('an installation is a transaction', (machine: () => Machine) => {
+  const users = {} as Record<Scope, Account>
+
+  beforeAll(async () => {
+    users.user = await machine().addUser('alice')
+    users.system = await machine().addUser('alan', {linger: false})
+  })
+
   describe.concurrent.each<Scope>(['user', 'system'])('in %s scope', (scope) => {
-    describe.sequential('one after the other', () => transactions(machine, scope))
+    describe.sequential('one after the other', () => transactions(machine, scope, () => users[scope]))
   })
 
   // What makes systemd refuse is the whole machine's, so that nothing else may go on beside it.
@@ -35,17 +42,18 @@ await describeOnSystemd('an installation is a transaction', (machine: () => Mach
     let service: TestService
 
     beforeAll(async () => {
-      const user = await machine().addUser(scope === 'user' ? 'rita' : 'rolf', {linger: scope === 'user'})
-      service = await TestService.make(machine(), user, {scope})
+      service = await TestService.make(machine(), users[scope], {scope})
     })
 
     /** Runs a command while systemd refuses to reload: it does where /run has less than 16 MiB left. */
     const withoutReload = async (command: string, args: readonly string[]) => {
-      await service.sh('free=$(df --output=avail -k /run | tail -n 1); fallocate -l "$((free - 8192))K" /run/filler')
+      const size = await service.sh(
+        'set -- $(df --output=size,used -k /run | tail -n 1); mount -o remount,size="$(($2 + 8192))K" /run; echo "$1"',
+      )
       try {
         return await service.run(command, args)
       } finally {
-        await service.sh('rm /run/filler')
+        await service.sh('mount -o remount,size="$1K" /run', [size.trim()])
       }
     }
 
@@ -80,14 +88,8 @@ await describeOnSystemd('an installation is a transaction', (machine: () => Mach
   })
 })
 
-function transactions(machine: () => Machine, scope: Scope): void {
-  let user: Account
-
-  beforeAll(async () => {
-    user = await machine().addUser(scope === 'user' ? 'alice' : 'alan', {linger: scope === 'user'})
-  })
-
-  const makeService = (standIn: StandInConfig = {}) => TestService.make(machine(), user, {scope, standIn})
+function transactions(machine: () => Machine, scope: Scope, user: () => Account): void {
+  const makeService = (standIn: StandInConfig = {}) => TestService.make(machine(), user(), {scope, standIn})
 
   describe('before a first installation', () => {
     const failures: [string, StandInConfig, readonly string[], RegExp, string][] = [
@@ -147,8 +149,8 @@ function transactions(machine: () => Machine, scope: Scope): void {
     const BROKEN = '#!/bin/sh\n[ "$1" != --version ] || exit 0\necho it does not work >&2\nexit 1\n'
 
     const brokenCommand = async (service: TestService) => {
-      const command = `${user.home}/broken-hermes`
-      await machine().writeText(command, BROKEN, {user, mode: 0o755})
+      const command = `${user().home}/broken-hermes`
+      await machine().writeText(command, BROKEN, {user: user(), mode: 0o755})
       return service.run('install', ['--json', '--command', command, '--env', 'NEW=1', ...SOON])
     }
 
