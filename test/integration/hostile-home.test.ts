@@ -5,8 +5,9 @@ import {checkModules} from '../../src/doctor/checks/index.js'
 import type {Account} from '../../src/host/host.js'
 import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import {isCampaign} from '../support/campaign.js'
-import {HOME_FILES, type HostileHome, hostileHomes, VICTIM} from '../support/hostile-homes.js'
+import {HOME_FILES, type HostileHome, hostileHomes, UNSAFE_FIXES, VICTIM} from '../support/hostile-homes.js'
 import {describeOnSystemd} from '../support/machines.js'
+import {readInside} from '../support/read-inside.js'
 import {TestService} from '../support/test-service.js'
 import {type Boundary, traceArgv, type Violation, violations} from '../support/trace.js'
 
@@ -71,6 +72,11 @@ const SEEN: Readonly<Record<string, readonly string[]>> = {
   'the units name programs of theirs': ['diff'],
 }
 
+/** What `fix` does with the others `doctor --fix` does too: they are looked at, and cured. */
+const fixesTried = [...UNSAFE_FIXES, 'file-access'].map((id) => `fix ${id}`)
+const commandsTried = isCampaign ? commands : commands.filter(({name}) => !name.startsWith('fix ') || fixesTried.includes(name))
+const homesTried = isCampaign ? hostileHomes : hostileHomes.filter((home) => !home.onlyInCampaign)
+
 type Runs = readonly {readonly home: HostileHome; readonly chosen: readonly HostileCommand[]}[]
 
 /**
@@ -78,22 +84,22 @@ type Runs = readonly {readonly home: HostileHome; readonly chosen: readonly Host
  * command once, between the lanes: all commands reach a home through the same few readers.
  */
 function runsOf(scope: Scope): Runs {
-  if (isCampaign) return hostileHomes.filter((home) => scope === 'user' || !home.onlyUserScope).map((home) => ({home, chosen: commands}))
+  if (isCampaign) return homesTried.filter((home) => scope === 'user' || !home.onlyUserScope).map((home) => ({home, chosen: commands}))
   const named = (name: string) => {
     const command = commands.find((one) => one.name === name)
     if (!command) throw new Error(`no such command: ${name}`)
     return command
   }
   const seen = Object.values(SEEN).flat()
-  const others = commands.filter(({name}) => !seen.includes(name))
-  const chosen = hostileHomes.map((home) => (SEEN[home.name] ?? []).map(named))
+  const others = commandsTried.filter(({name}) => !seen.includes(name))
+  const chosen = homesTried.map((home) => (SEEN[home.name] ?? []).map(named))
   // Those that have none yet first, and then from the beginning again.
   const order = [...chosen.filter((some) => some.length === 0), ...chosen]
-  order.slice(0, Math.max(others.length, hostileHomes.length - Object.keys(SEEN).length)).forEach((some, index) => {
+  order.slice(0, Math.max(others.length, homesTried.length - Object.keys(SEEN).length)).forEach((some, index) => {
     const next = others[index % others.length]
     if (next) some.push(next)
   })
-  return hostileHomes.flatMap((home, index) => {
+  return homesTried.flatMap((home, index) => {
     const lane = home.onlyUserScope || index % 2 === 1 ? 'user' : 'system'
     return lane === scope ? [{home, chosen: chosen[index] ?? []}] : []
   })
@@ -135,7 +141,8 @@ if (fs.existsSync('/usr/bin/strace')) {
         ] as const) {
           const user = await machine().addUser(name)
           const service = await TestService.make(machine(), user, {scope, profile: 'default', standIn: {version: '0.21'}})
-          await service.must('install', ['--heartbeat', 'on'])
+          // What ticks, and what is restarted in a home where no gateway comes up, is nothing that is looked at.
+          await service.must('install', ['--heartbeat-interval', '90s', '--restart-delay', '1m'])
           await root('mkdir -p ~/.hermes/profiles/work ~/.hermes/logs ~/.hermes/state && touch ~/.hermes/profiles/work/SOUL.md', [], user)
           await root(LEARN, [`${user.home}/node`], user)
           await service.must('start')
@@ -176,8 +183,7 @@ if (fs.existsSync('/usr/bin/strace')) {
           secret: SECRET,
           unasked: [`${user.home}/node`],
         }
-        // The trace of a command that waits is long, and reading it takes its time on a busy machine.
-        const seen = (await machine().readText(trace, {timeoutMs: LIMIT_MS})) ?? ''
+        const seen = (await readInside(machine(), trace)) ?? ''
         if (!seen.includes('execve(')) throw new Error(`nothing was traced of ${command.name}: ${result.stderr}`)
         const found = violations(seen, boundary)
         // What `run` starts is the gateway itself, in the environment that was given to it for that: a container's own variables.
@@ -211,7 +217,8 @@ if (fs.existsSync('/usr/bin/strace')) {
             home: home.name,
             command: chosen.map(({name}) => name).join(', '),
           })
-        await root(RESET, [user.name, user.home, lane.scope, String(user.uid)])
+        await root(RESET, [user.name, user.home, lane.scope])
+        if (lane.scope === 'user') await root(START_OWN, [], user)
         return faults
       }
 
@@ -225,9 +232,9 @@ if (fs.existsSync('/usr/bin/strace')) {
         const all = await Promise.all(lanes.map(attack))
         const faults = all.flatMap((one) => one.faults)
         const names = all.flatMap(({tried}) => tried.flatMap(({home, chosen}) => chosen.map(({name}) => [home.name, name] as const)))
-        const [homes, commandsTried] = [new Set(names.map(([home]) => home)), new Set(names.map(([, command]) => command))]
-        console.log(`${commandsTried.size} commands × ${homes.size} hostile homes (${names.length} runs): ${faults.length} violations`)
-        if (ONLY === '') expect([homes.size, commandsTried.size]).toEqual([hostileHomes.length, commands.length])
+        const [homes, words] = [new Set(names.map(([home]) => home)), new Set(names.map(([, command]) => command))]
+        console.log(`${words.size} commands × ${homes.size} hostile homes (${names.length} runs): ${faults.length} violations`)
+        if (ONLY === '') expect([homes.size, words.size]).toEqual([homesTried.length, commandsTried.length])
         expect(faults.map(({kind, home, command, call}) => `${kind}: ${command}, where ${home}: ${call}`)).toEqual([])
       }, 3_600_000)
     },
@@ -255,21 +262,28 @@ const LEARN = `printf '#!/bin/sh\\necho v20.17.0\\n' >"$1"; chmod 755 "$1"`
 /** sh. What lies in root's places, without what is hermes-svc's there. */
 const LIST_VICTIMS = `find "$1" /etc /root /run/rootonly.sock* \\( -path '/etc/systemd/system*' -o -path '/etc/hermes-svc*' -o -name report.json \\) -prune -o -type d -printf '%p %m %U:%G\\n' -o -printf '%p %y %m %U:%G %s %C@\\n' 2>/dev/null | sort`
 
-/** sh. $1: user. $2: home directory. $3: scope. $4: uid. Makes all as it was, and starts the gateway. */
-const RESET = `user=$1 home=$2 scope=$3 uid=$4
+/**
+ * sh. $1: user. $2: home directory. $3: scope. Makes all as it was, and starts the gateway of a service of the machine. What the account has started is
+ * killed but for its user manager: that is dear to start, and reads its units again.
+ */
+const RESET = `user=$1 home=$2 scope=$3
 [ "$scope" = user ] || systemctl kill -s KILL hermes-gateway.service 2>/dev/null
-systemctl kill -s KILL "user@$uid.service"
-pkill -KILL -u "$user"
+pkill -KILL -u "$user" --exact 'hermes|python3|sh'
 set -e
 rm -rf "$home"
 cp -a "/srv/saved/$user/home" "$home"
-if [ "$scope" = system ]; then
-  rm -rf /etc/hermes-svc /etc/systemd/system/hermes* /etc/systemd/system/*.wants/hermes*
-  cp -a "/srv/saved/$user/etc/." /etc
-  systemctl daemon-reload
-  systemctl reset-failed hermes-gateway.service 2>/dev/null || :
-  systemctl restart --no-block hermes-gateway.service
-fi
-systemctl reset-failed "user@$uid.service" 2>/dev/null || :
-systemctl restart "user@$uid.service"
+[ "$scope" = system ] || exit 0
+rm -rf /etc/hermes-svc /etc/systemd/system/hermes* /etc/systemd/system/*.wants/hermes*
+cp -a "/srv/saved/$user/etc/." /etc
+systemctl daemon-reload
+systemctl reset-failed hermes-gateway.service 2>/dev/null || :
+systemctl restart --no-block hermes-gateway.service
+`
+
+/** sh, by the account itself: its own manager sees all as it was, and starts what that has. */
+const START_OWN = `set -e
+systemctl --user daemon-reload
+systemctl --user reset-failed
+systemctl --user start hermes-svc-heartbeat.timer
+systemctl --user restart --no-block hermes-gateway.service
 `

@@ -1,3 +1,5 @@
+import path from 'node:path'
+
 /**
  * What the owner of a home can make of it. Each is sh that the account itself runs in its home directory, so nothing here needs a right that it
  * has not. Victims: below /srv/victim there is a file or folder of root's for every name in question, and /etc is the machine's own.
@@ -20,6 +22,12 @@ const OWN_FILES = [
   ...['hermes-svc/hermes-gateway/settings.json', 'hermes-svc/hermes-gateway/gateway.env', 'hermes-svc/hermes-gateway/service-helper.sh'],
 ] as const
 
+/** The checks whose cure `doctor --fix` leaves to a person under systemd, so that `fix` alone applies it. */
+export const UNSAFE_FIXES = [
+  ...['user-bus', 'active-profile', 'duplicate-supervisor', 'path', 'orphan-gateway', 'config', 'fatal-config', 'kept-down', 'crash-loop'],
+  ...['leftover-processes', 'stale-code', 'log-size'],
+] as const
+
 export interface HostileHome {
   readonly name: string
   /** sh, run by the account in its home directory. */
@@ -30,19 +38,26 @@ export interface HostileHome {
   readonly onlyUserScope?: true
   /** It is about this profile. */
   readonly profile?: string
+  /** A campaign alone has it: another home differs from it in the place alone, or in what stands there. */
+  readonly onlyInCampaign?: true
 }
 
-/** What can stand in the place of a file: sh, `$1` is the file and `$2` its name. */
+const linksTo = (target: string) => `for file; do ln -s "${target}" "$file"; done`
+
+/** What can stand in the place of files: sh, `$@` are the files, in `$folder`. */
 const IN_PLACE: Readonly<Record<string, string>> = {
-  "a link to a file of root's": `ln -s "${VICTIM}/$2" "$1"`,
-  'a link to what is not there': 'ln -s "/etc/not-there-$(basename "$2")" "$1"',
-  'a FIFO': 'mkfifo "$1"',
-  'a link to a device': 'ln -s /dev/zero "$1"',
-  'a link to the terminal': 'ln -s /dev/tty "$1"',
-  'a socket': '/usr/bin/python3 /opt/sockets.py dead "$1"',
-  'a huge file': 'truncate -s 3G "$1"',
-  'a folder': 'mkdir "$1"',
+  "a link to a file of root's": linksTo(`${VICTIM}/\${file#"$folder"/}`),
+  'a link to what is not there': linksTo('/etc/not-there-${file##*/}'),
+  'a FIFO': 'mkfifo "$@"',
+  'a link to a device': linksTo('/dev/zero'),
+  'a link to the terminal': linksTo('/dev/tty'),
+  'a socket': '/usr/bin/python3 /opt/sockets.py dead "$@"',
+  'a huge file': 'truncate -s 3G "$@"',
+  'a folder': 'mkdir "$@"',
 }
+
+/** What stands in the place of what a service consists of in `npm test` too: through the reader that meets the others in a home's own files. */
+const OF_THE_SERVICE: ReadonlySet<string> = new Set(["a link to a file of root's", 'a FIFO', 'a folder'])
 
 /** In the place of what the account's own systemd reads they stop that: then each look of root's waits out its 20 s, and nothing else is seen. */
 const HANGING: ReadonlySet<string> = new Set(['a FIFO', 'a link to a device', 'a huge file'])
@@ -52,9 +67,14 @@ function isSystemds(file: string): boolean {
 }
 
 function inPlaceOf(files: readonly string[], folder: string, make: string): string {
+  const paths = files.map((file) => `${folder}/${file}`)
+  const quoted = (words: Iterable<string>) => [...words].map((word) => `'${word}'`).join(' ')
   return [
-    `make() { mkdir -p "$(dirname "$1")"; rm -rf "$1"; ${make}; }`,
-    ...files.map((file) => `make '${folder}/${file}' '${file}'`),
+    `mkdir -p ${quoted(new Set(paths.map((file) => path.dirname(file))))}`,
+    `folder='${folder}'`,
+    `set -- ${quoted(paths)}`,
+    'rm -rf "$@"',
+    make,
   ].join('\n')
 }
 
@@ -66,24 +86,31 @@ export const hostileHomes: readonly HostileHome[] = [
   {name: '~/.hermes is a link to /etc', make: AWAY('.hermes', '/etc')},
   {name: "~/.hermes is a link to a home of root's", make: AWAY('.hermes', VICTIM)},
   {name: '~/.hermes is a FIFO', make: 'mv .hermes .hermes.real; mkfifo .hermes'},
-  {name: '~/.hermes is a link to a device', make: AWAY('.hermes', '/dev/zero')},
+  {name: '~/.hermes is a link to a device', make: AWAY('.hermes', '/dev/zero'), onlyInCampaign: true},
   {name: 'a profile is a link to /root', make: AWAY('.hermes/profiles/work', '/root'), profile: 'work'},
-  {name: "a profile is a link to a home of root's", make: AWAY('.hermes/profiles/work', VICTIM), profile: 'work'},
+  {name: "a profile is a link to a home of root's", make: AWAY('.hermes/profiles/work', VICTIM), profile: 'work', onlyInCampaign: true},
   {name: 'the folder of profiles is a link', make: AWAY('.hermes/profiles', `${VICTIM}/profiles`), profile: 'work'},
   {name: 'the home is swapped for a link', make: SWAPPED('.hermes', `ln -s ${VICTIM}`), swap: ['.hermes', '.hermes.other']},
-  {name: 'the home is swapped for a link to /etc', make: SWAPPED('.hermes', 'ln -s /etc'), swap: ['.hermes', '.hermes.other']},
+  {
+    name: 'the home is swapped for a link to /etc',
+    make: SWAPPED('.hermes', 'ln -s /etc'),
+    swap: ['.hermes', '.hermes.other'],
+    onlyInCampaign: true,
+  },
   {name: 'the home is swapped for a FIFO', make: SWAPPED('.hermes', 'mkfifo'), swap: ['.hermes', '.hermes.other']},
   {
     name: 'a profile is swapped for a link',
     make: SWAPPED('.hermes/profiles/work', 'ln -s /root'),
     swap: ['.hermes/profiles/work', '.hermes/profiles/work.other'],
     profile: 'work',
+    onlyInCampaign: true,
   },
   {name: 'the logs are a link', make: AWAY('.hermes/logs', `${VICTIM}/logs`)},
   {
     name: 'the logs are swapped for a link',
     make: SWAPPED('.hermes/logs', `ln -s ${VICTIM}/logs`),
     swap: ['.hermes/logs', '.hermes/logs.other'],
+    onlyInCampaign: true,
   },
   {name: 'the state folder is a link', make: AWAY('.hermes/state', `${VICTIM}/state`)},
   {name: "the locks of tokens are a link's", make: AWAY('.local/state', `${VICTIM}/state`)},
@@ -101,6 +128,7 @@ export const hostileHomes: readonly HostileHome[] = [
     name: `each file of the service is ${what}`,
     make: inPlaceOf(HANGING.has(what) ? OWN_FILES.filter((file) => !isSystemds(file)) : OWN_FILES, '.config', make),
     onlyUserScope: true as const,
+    ...(OF_THE_SERVICE.has(what) ? {} : {onlyInCampaign: true as const}),
   })),
   {
     name: "the socket is one of root's, by its path file",

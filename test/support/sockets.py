@@ -1,11 +1,14 @@
-"""Listens on a Unix socket, in the background. argv: what it does with who connects (drip, flood, record), the path. `dead`: nobody listens."""
+"""Listens on a Unix socket, in the background. argv: what it does with who connects (drip, flood, record), the path. `dead`: nobody
+listens, at any of the paths."""
 import os, socket, sys, threading, time
 
 what, path = sys.argv[1:3]
+if what == "dead":
+    for each in sys.argv[2:]:
+        socket.socket(socket.AF_UNIX).bind(each)
+    sys.exit(0)
 server = socket.socket(socket.AF_UNIX)
 server.bind(path)
-if what == "dead":
-    sys.exit(0)
 server.listen(50)
 if os.fork():
     sys.exit(0)
