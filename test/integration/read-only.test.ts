@@ -4,14 +4,15 @@ import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import {shellQuote} from '../../src/text/shell-quote.js'
 import {isCampaign} from '../support/campaign.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {describeOnSystemd, waitFor} from '../support/machines.js'
 import {changes, straceArgv} from '../support/strace.js'
+import {readInside} from '../support/read-inside.js'
 import {TestService} from '../support/test-service.js'
 
 const STRACE = '/usr/bin/strace'
-const TRACE = '/tmp/trace'
 const WATCHER = '/opt/watch-folder.py'
 const STATUS_FLAGS = ['--json', '--wedge-window', '1s']
 
@@ -36,8 +37,11 @@ const situations: readonly Situation[] = [
   {name: 'killed', standIn: {sequence: [{}, {exit_on_start: {code: 78, state: null}}]}, harm: 'kill -KILL "$1"', actual: 'failed'},
 ]
 
-/** What is looked at in system scope too. */
-const IN_SYSTEM_SCOPE = ['healthy-010', 'healthy-016', 'killed']
+/** What one scope looks at: whose ids read is another path, what is read is the same. */
+const TRIED: Readonly<Record<Scope, readonly string[]>> = {
+  user: situations.map(({name}) => name).filter((name) => name !== 'healthy-010' && name !== 'blocked'),
+  system: ['healthy-010', 'healthy-016', 'killed'],
+}
 
 describeUnless(fs.existsSync(STRACE) ? undefined : 'needs strace: apt-get install -y strace', 'reading', () => {
   it('knows a change from a look, in the lines of a trace', () => {
@@ -67,8 +71,7 @@ if (fs.existsSync(STRACE)) {
       describe.each<Scope>(['user', 'system'])('in %s scope', (scope) => {
         let user: Account
         let cache: string
-        // Whose ids read is another path; what is read is the same.
-        const tried = situations.filter(({name}) => isCampaign || scope === 'user' || IN_SYSTEM_SCOPE.includes(name))
+        const tried = situations.filter(({name}) => isCampaign || TRIED[scope].includes(name))
         const services = new Map<string, TestService>()
 
         beforeAll(async () => {
@@ -94,16 +97,19 @@ if (fs.existsSync(STRACE)) {
           return service
         }
 
-        /** Runs a command under strace; what it changed outside the code cache. */
-        const traced = async (argv: readonly string[]) => {
-          const {actor} = serviceOf('healthy-016')
-          const command = [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...argv]
-          const result = await machine().exec([...straceArgv(TRACE), ...command], {...actor, timeoutMs: 90_000})
-          const trace = (await machine().readText(TRACE)) ?? ''
-          await machine().exec(['rm', TRACE])
+        const svc = (argv: readonly string[]) => [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...argv]
+        /** The changes that a trace shows outside the code cache. */
+        const changesIn = async (file: string) => {
+          const trace = (await readInside(machine(), file)) ?? ''
           // It was seen at work.
-          expect(trace, result.stderr).toContain(`${MACHINE_PACKAGE}/bin/hermes-svc.cjs`)
-          return {result, changed: changes(trace, cache)}
+          expect(trace).toContain(`${MACHINE_PACKAGE}/bin/hermes-svc.cjs`)
+          return changes(trace, cache)
+        }
+        /** Runs a command under strace; what it changed. */
+        const traced = async (argv: readonly string[]) => {
+          const file = `/tmp/trace-${scope}`
+          await machine().exec([...straceArgv(file), ...svc(argv)], {...serviceOf('healthy-016').actor, timeoutMs: 90_000})
+          return changesIn(file)
         }
 
         const listing = async () => {
@@ -122,60 +128,71 @@ if (fs.existsSync(STRACE)) {
         const argvOf = (command: 'status' | 'list', name: string) =>
           command === 'status' ? serviceOf(name).argv(command, STATUS_FLAGS) : withoutProfile(serviceOf(name).argv(command, ['--json']))
 
-        it.each(commands)('opens nothing for writing, locks nothing and signals nothing: %s', async (_, command, name) => {
-          const {result, changed} = await traced(argvOf(command, name))
-          expect(changed).toEqual([])
-          const told = JSON.parse(result.stdout) as {actual?: string; services?: unknown[]}
+        const looked = isCampaign || scope === 'user' ? ['healthy-016', 'blocked-021', 'killed', 'never-installed'] : ['healthy-016']
+        /** Every command that is tried, by what it is called here. */
+        const tries = new Map<string, () => string[]>([
+          ...commands.map(([title, command, name]) => [title, () => argvOf(command, name)] as const),
+          ...looked.map((name) => [`doctor of ${name}`, () => serviceOf(name).argv('doctor', ['--json', '--wedge-window', '1s'])] as const),
+          ...looked.map((name) => [`health of ${name}`, () => serviceOf(name).argv('health', ['--wedge-window', '1s'])] as const),
+        ])
+        const placeOf = (title: string) => `/tmp/tried-${scope}-${[...tries.keys()].indexOf(title)}`
+        /** What who watched the homes meanwhile has seen. */
+        let watched = ''
+        let [before, after]: [string[], string[]] = [[], []]
+
+        // All under strace, while somebody watches.
+        beforeAll(async () => {
+          const service = serviceOf('healthy-016')
+          // Reads everything once, which takes the access times past the others.
+          await service.sh('find "$1" -type f -exec cat {} + >/dev/null; ls -lR "$1" >/dev/null', [`${user.home}/.hermes`])
+          before = await listing()
+          const program = [...tries].map(
+            ([title, argv]) => `${[...straceArgv(placeOf(title)), ...svc(argv())].map(shellQuote).join(' ')} >${placeOf(title)}.json`,
+          )
+          const argv = ['python3', WATCHER, `${user.home}/.hermes`, 'sh', '-c', `${program.join('\n')}\ntrue`]
+          const {stdout, stderr, code} = await machine().exec(argv, {...service.actor, timeoutMs: 180_000})
+          expect(code, stderr).toBe(0)
+          watched = stdout
+          after = await listing()
+        }, 240_000)
+
+        const answerOf = async (title: string) => JSON.parse((await readInside(machine(), `${placeOf(title)}.json`)) ?? '') as object
+
+        it.each(commands)('opens nothing for writing, locks nothing and signals nothing: %s', async (title, command, name) => {
+          expect(await changesIn(placeOf(title))).toEqual([])
+          const told = (await answerOf(title)) as {actual?: string; services?: unknown[]}
           if (command === 'list') expect(told.services).toHaveLength(services.size + 1)
           else expect(told.actual).toBe(situations.find((situation) => situation.name === name)?.actual ?? 'not-installed')
         })
 
-        const looked = isCampaign || scope === 'user' ? ['healthy-016', 'blocked-021', 'killed', 'never-installed'] : ['healthy-016']
-
         it.each(looked)('the same holds for doctor: %s', async (name) => {
-          const {result, changed} = await traced(serviceOf(name).argv('doctor', ['--json', '--wedge-window', '1s']))
-          expect(changed).toEqual([])
-          expect(JSON.parse(result.stdout)).toMatchObject({services: [{profile: serviceOf(name).profile}], fixes: []})
+          expect(await changesIn(placeOf(`doctor of ${name}`))).toEqual([])
+          expect(await answerOf(`doctor of ${name}`)).toMatchObject({services: [{profile: serviceOf(name).profile}], fixes: []})
         })
 
         it.each(looked)('the same holds for health: %s', async (name) => {
-          const {result, changed} = await traced(serviceOf(name).argv('health', ['--wedge-window', '1s']))
-          expect(changed).toEqual([])
-          expect(JSON.parse(result.stdout)).toHaveProperty(
+          expect(await changesIn(placeOf(`health of ${name}`))).toEqual([])
+          expect(await answerOf(`health of ${name}`)).toHaveProperty(
             'alive',
             name === 'healthy-016' ? true : name === 'never-installed' ? null : false,
           )
         })
 
+        it('leaves every file of the homes as it was, and nobody who watches them sees a change', () => {
+          expect(watched.split('\n').filter((line) => line !== '' && !line.includes('/cron'))).toEqual([])
+          expect(after).toEqual(before)
+        })
+
         it('writes nothing but the code cache when it runs for the first time', async () => {
           await machine().exec(['rm', '-r', cache])
-          for (const [, command, name] of [commands[0], commands.at(-1)].filter((one) => one !== undefined)) {
-            expect((await traced(argvOf(command, name))).changed).toEqual([])
-          }
+          expect(await traced(argvOf('status', tried[0]?.name ?? ''))).toEqual([])
           expect((await machine().exec(['find', cache, '-type', 'f'])).stdout).not.toBe('')
         })
 
-        it('leaves every file of the homes as it was, and nobody who watches them sees a change', async () => {
-          // Reads everything once, which takes the access times past the others.
-          await serviceOf('healthy-016').sh('find "$1" -type f -exec cat {} + >/dev/null; ls -lR "$1" >/dev/null', [`${user.home}/.hermes`])
-          const before = await listing()
-          const all = commands.map(([, command, name]) =>
-            argvOf(command, name)
-              .map((word) => `'${word}'`)
-              .join(' '),
-          )
-          const program = all.map((argv) => `'${MACHINE_NODE}' '${MACHINE_PACKAGE}/bin/hermes-svc.cjs' ${argv}`).join('\n')
-          const argv = ['python3', WATCHER, `${user.home}/.hermes`, 'sh', '-c', `${program}\ntrue`]
-          const {stdout, stderr, code} = await machine().exec(argv, {...serviceOf('healthy-016').actor, timeoutMs: 90_000})
-          expect(code, stderr).toBe(0)
-          expect(stdout.split('\n').filter((line) => line !== '' && !line.includes('/cron'))).toEqual([])
-          expect(await listing()).toEqual(before)
-        })
-
         it('would be seen to change something if it did, as stop does', async () => {
-          const {changed} = await traced(serviceOf('healthy-010').argv('stop'))
-          expect(changed.join('\n')).toMatch(/flock\(.*LOCK_EX/)
-          expect(changed.join('\n')).toMatch(/rename.*\.hermes-svc\.json/)
+          const changed = (await traced(serviceOf('healthy-016').argv('stop'))).join('\n')
+          expect(changed).toMatch(/flock\(.*LOCK_EX/)
+          expect(changed).toMatch(/rename.*\.hermes-svc\.json/)
         })
       })
     },

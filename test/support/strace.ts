@@ -15,7 +15,20 @@ const CHANGING = {
 
 /** Arguments of strace for `changes`; the trace goes to that file, and the program's command line follows. */
 export function straceArgv(trace: string): string[] {
-  return ['strace', '-f', '-y', '-qq', '-s', '4096', '-o', trace, '-e', `trace=${Object.values(CHANGING).flat().join(',')}`]
+  // What is not traced does not stop for it: --seccomp-bpf.
+  return [
+    'strace',
+    '-f',
+    '--seccomp-bpf',
+    '-y',
+    '-qq',
+    '-s',
+    '4096',
+    '-o',
+    trace,
+    '-e',
+    `trace=${Object.values(CHANGING).flat().join(',')}`,
+  ]
 }
 
 /**
