@@ -8,7 +8,7 @@ import {waitFor} from '../support/machines.js'
 import {describeInContainer, HERMES_ID, S6Container, type Volume, Volumes} from '../support/s6-container.js'
 
 /** Of one container, half of them stopped. */
-const PROFILES = inCampaign(50, 14)
+const PROFILES = inCampaign(50, 8)
 
 describeInContainer('boot of a container', () => {
   let volumes: Volumes
@@ -78,32 +78,44 @@ describeInContainer('boot of a container', () => {
       expect((await container.sh('grep "After failures" /run/service/gateway-default/helpers/start.sh')).stdout).toContain('3, 6, 12, 24 s')
     })
 
-    it.each(['stop', 'kill'] as const)(
-      'a gateway that ran comes back after a %s of the container, and after another one at once',
-      async (how) => {
-        const volume = volumes.volume()
-        const home = volume.profile('default')
-        const first = await start(volume)
-        await first.container.comesUp()
-        const second = await again(first.container, how)
-        // At once: whatever it is doing, it is not up yet.
-        const third = await again(second.container, how)
-        expect(actionOf(third.report)?.action).toBe('start')
-        await third.container.comesUp()
-        expect(volume.exists(`${home}/.hermes-svc.json`)).toBe(false)
-      },
-    )
+    it.each(
+      inCampaign<('stop' | 'kill')[][]>(
+        [
+          ['stop', 'stop'],
+          ['kill', 'kill'],
+          ['stop', 'kill'],
+        ],
+        [['stop', 'kill']],
+      ),
+    )('a gateway that ran comes back after a %s of the container, and a %s of the next one at once', async (how, atOnce) => {
+      const volume = volumes.volume()
+      const home = volume.profile('default')
+      const first = await start(volume)
+      await first.container.comesUp()
+      const second = await again(first.container, how)
+      // At once: whatever it is doing, it is not up yet.
+      const third = await again(second.container, atOnce)
+      expect(actionOf(third.report)?.action).toBe('start')
+      await third.container.comesUp()
+      expect(volume.exists(`${home}/.hermes-svc.json`)).toBe(false)
+    })
 
-    it('a gateway that ran comes back though it was draining when the container was killed', async () => {
+    it('a gateway that ran comes back though it was draining when the container was killed, and one that was stopped until boot', async () => {
       const volume = volumes.volume()
       const home = volume.profile('default', {drain_ms: 60_000, active_work: 1})
+      volume.profile('until-boot')
       const {container} = await start(volume)
       const pid = await container.comesUp()
+      await container.comesUp('until-boot')
+      await container.must(['stop', '-p', 'until-boot', '--until-boot'])
+      expect(actionOf(await reconcile(container), 'until-boot')?.action).toBe('keep-down')
       await container.sh(`kill -USR1 ${pid}`)
       await waitFor(() => volume.json(`${home}/gateway_state.json`).gateway_state === 'draining', 'the drain')
       const next = await again(container, 'kill')
       expect(actionOf(next.report)).toMatchObject({action: 'start', reason: expect.stringContaining('it was draining') as string})
+      expect(actionOf(next.report, 'until-boot')?.action).toBe('start')
       await next.container.comesUp()
+      await next.container.comesUp('until-boot')
     })
 
     it('a gateway that ran comes back though it had just crashed when the container was killed', async () => {
@@ -153,29 +165,6 @@ describeInContainer('boot of a container', () => {
       await container.comesUp()
     })
 
-    it('a gateway that was stopped until boot comes back', async () => {
-      const volume = volumes.volume()
-      volume.profile('default')
-      const {container} = await start(volume)
-      await container.comesUp()
-      await container.must(['stop', '--until-boot'])
-      expect(actionOf(await reconcile(container))?.action).toBe('keep-down')
-      await container.kill()
-      const next = await start(volume)
-      expect(actionOf(next.report)?.action).toBe('start')
-      await next.container.comesUp()
-    })
-
-    it('a gateway that was stopped by upstream stays down, whatever we recorded before', async () => {
-      const volume = volumes.volume()
-      const home = volume.profile('default')
-      volume.write(`${home}/.hermes-svc.json`, {schemaVersion: 1, desiredState: 'running', since: '2026-01-01T00:00:00Z', by: 'start'})
-      volume.write(`${home}/gateway_state.json`, {gateway_state: 'stopped', desired_state: 'stopped', updated_at: 1})
-      const {container, report} = await start(volume)
-      expect(actionOf(report)).toMatchObject({action: 'keep-down'})
-      await staysDown(container)
-    })
-
     it('a gateway that was stopped, and nobody recorded it, stays down with --unrecorded stopped', async () => {
       const volume = volumes.volume()
       const home = volume.profile('default')
@@ -185,13 +174,18 @@ describeInContainer('boot of a container', () => {
       await staysDown(container)
     })
 
-    it('a gateway that is down by its failed start is a finding, and not started by each boot', async () => {
+    it('a gateway that is down by its failed start is a finding, and not started by each boot; one that upstream stopped stays down whatever we recorded before', async () => {
       const volume = volumes.volume()
       const home = volume.profile('default')
       volume.write(`${home}/gateway_state.json`, {gateway_state: 'startup_failed', exit_reason: 'no token'})
+      const other = volume.profile('by-upstream')
+      volume.write(`${other}/.hermes-svc.json`, {schemaVersion: 1, desiredState: 'running', since: '2026-01-01T00:00:00Z', by: 'start'})
+      volume.write(`${other}/gateway_state.json`, {gateway_state: 'stopped', desired_state: 'stopped', updated_at: 1})
       const {container, report} = await start(volume)
       expect(actionOf(report)).toMatchObject({action: 'keep-down', isFinding: true, reason: expect.stringContaining('no token') as string})
+      expect(actionOf(report, 'by-upstream')).toMatchObject({action: 'keep-down'})
       await staysDown(container)
+      await staysDown(container, 'by-upstream')
       const doctor = await container.hermesSvc(['doctor', '--json'])
       expect(doctor.code).toBe(1)
       expect(doctor.stdout).toContain('the container did not start the gateway at boot: its last start failed: no token')
@@ -201,37 +195,28 @@ describeInContainer('boot of a container', () => {
     })
   })
 
-  describe.concurrent('state files', () => {
-    const rest: [string, (volume: Volume) => void][] = [
-      ['missing', () => undefined],
-      ['empty', (volume) => volume.write('gateway_state.json', '')],
-      ['of another type', (volume) => volume.write('gateway_state.json', '[]')],
-    ]
-    const representative: typeof rest = [
-      ['half written', (volume) => volume.write('gateway_state.json', '{"gateway_state": "runn')],
-      ["root's own", (volume) => volume.write('gateway_state.json', {gateway_state: 'running'}, 0)],
-    ]
+  it.concurrent('boot starts gateways whatever their state files are, and tells of a record that cannot be read, which is no stop', async () => {
+    const volume = volumes.volume()
+    const rest: Readonly<Record<string, (home: string) => void>> = {
+      missing: () => undefined,
+      empty: (home) => volume.write(`${home}/gateway_state.json`, ''),
+      'of-another-type': (home) => volume.write(`${home}/gateway_state.json`, '[]'),
+    }
     // What is made of each is decided in memory: test/lifecycle/boot-intent.test.ts.
-    it.each(inCampaign([...rest, ...representative], representative))(
-      'boot starts a gateway though its state file is %s',
-      async (_, prepare) => {
-        const volume = volumes.volume()
-        volume.profile('default')
-        prepare(volume)
-        const {container, report} = await start(volume)
-        expect(actionOf(report)).toMatchObject({action: 'start', isFinding: false})
-        await container.comesUp()
-      },
-    )
-
-    it('boot tells of a record that cannot be read, and does not take it for a stop', async () => {
-      const volume = volumes.volume()
-      volume.profile('default')
-      volume.write('.hermes-svc.json', 'stopped')
-      const {container, report} = await start(volume)
-      expect(actionOf(report)).toMatchObject({action: 'start', reason: expect.stringContaining('cannot be read') as string})
-      await container.comesUp()
-    })
+    const all: typeof rest = {
+      'half-written': (home) => volume.write(`${home}/gateway_state.json`, '{"gateway_state": "runn'),
+      'of-root': (home) => volume.write(`${home}/gateway_state.json`, {gateway_state: 'running'}, 0),
+      ...inCampaign(rest, {}),
+    }
+    volume.write(`${volume.profile('default')}/.hermes-svc.json`, 'stopped')
+    for (const [profile, prepare] of Object.entries(all)) prepare(volume.profile(profile))
+    const {container, report} = await start(volume)
+    expect(actionOf(report)).toMatchObject({action: 'start', reason: expect.stringContaining('cannot be read') as string})
+    for (const profile of Object.keys(all)) {
+      expect(actionOf(report, profile), profile).toMatchObject({action: 'start', isFinding: false})
+      await container.comesUp(profile)
+    }
+    await container.comesUp()
   })
 
   it.concurrent('boot leaves a dashboard-only container alone, and one with both not', async () => {
