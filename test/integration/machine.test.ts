@@ -4,7 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import {fileURLToPath} from 'node:url'
 import {build} from 'esbuild'
-import {afterAll, afterEach, beforeAll, expect, it} from 'vitest'
+import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest'
 import type {ServiceError} from '../../src/errors.js'
 import type {Account} from '../../src/host/host.js'
 import {type Machine, MACHINE_NODE, MACHINE_PACKAGE, whyNoMachine} from '../../src/smoke/machine.js'
@@ -17,81 +17,76 @@ const textOf = async (machine: Machine, argv: readonly string[], user?: Account)
 /** sh. Stops what has started it, and ends with 7 when it is told to. */
 const STOP_PARENT = 'echo $PPID >/run/stopped; kill -STOP $PPID; until [ -e /run/go ]; do sleep 0.05; done; exit 7'
 
-await describeOnSystemd(
-  'a throw-away machine',
-  (machine) => {
-    let ann: Account
-    beforeAll(async () => {
-      ann = await machine().addUser('ann')
-    })
+/** What is the same whether a program is let in one by one, as `smoke --isolated` does it, or started from inside, as tests do. */
+function runsPrograms(machine: () => Machine, user: () => Account): void {
+  const text = (argv: readonly string[], as?: Account) => textOf(machine(), argv, as)
 
-    const text = (argv: readonly string[], user?: Account) => textOf(machine(), argv, user)
+  it('passes arguments, input and exit status through as they are', async () => {
+    const argv = ['', 'a b', "'", '"', '$HOME', '\\n', 'line\nline', '*', '--', 'hällo']
+    const result = await machine().exec(['sh', '-c', 'printf "%s\\0" "$@"; cat; exit 42', 'sh', ...argv], {input: 'in\nput', user: user()})
+    expect(result.stdout).toBe([...argv, 'in\nput'].join('\0'))
+    expect(result.code).toBe(42)
+  })
 
-    it('has a real systemd as PID 1', async () => {
-      expect(await text(['readlink', '/proc/1/exe'])).toMatch(/\/lib\/systemd\/systemd$/)
-      expect(await text(['systemctl', 'is-system-running'])).toBe('running')
-    })
+  it('gives a user the environment of a login, changed as asked', async () => {
+    const env = {EXTRA: 'x y', XDG_RUNTIME_DIR: undefined}
+    const show = 'echo "$USER $HOME $PWD $EXTRA ${XDG_RUNTIME_DIR-none} $(id -un) $(id -Gn)"'
+    const result = await machine().exec(['sh', '-c', show], {user: user(), env})
+    expect(result.stdout).toBe('ann /home/ann /home/ann x y none ann ann\n')
+    expect(await text(['sh', '-c', 'echo $XDG_RUNTIME_DIR $VITEST'], user())).toBe(`/run/user/${user().uid}`)
+  })
 
-    it('runs the user manager of a user who is not logged in', async () => {
-      expect(await text(['systemctl', '--user', 'is-system-running'], ann)).toBe('running')
-      expect(await text(['loginctl', 'show-user', 'ann', '--property=Linger', '--value'])).toBe('yes')
-    })
+  it('kills inside what takes too long', async () => {
+    const result = await machine().exec(['sh', '-c', 'echo begun; sleep 987; echo ended'], {timeoutMs: 400})
+    expect(result).toMatchObject({failure: 'TIMEOUT', code: null, stdout: 'begun\n'})
+    const left = await text(['sh', '-c', 'cat /proc/[0-9]*/cmdline | tr "\\0" " " | grep -c "sleep 98[7]"'])
+    expect(left).toBe('0')
+  })
 
-    it('runs a user service and lets its user read its journal', async () => {
-      const run = await machine().exec(['systemd-run', '--user', '--wait', '--unit=hello', 'echo', 'hello from a service'], {user: ann})
-      expect(run.code).toBe(0)
-      const journal = () => text(['journalctl', '--user', '--unit=hello', '--output=cat'], ann)
-      await waitFor(async () => (await journal()).includes('hello from a service'), 'the line')
-    })
+  it('reads and writes files', async () => {
+    await machine().writeText('/home/ann/note', 'hällo\n', {user: user(), mode: 0o600})
+    expect(await machine().readText('/home/ann/note')).toBe('hällo\n')
+    expect(await text(['stat', '--format=%U %a', '/home/ann/note'])).toBe('ann 600')
+    expect(await machine().readText('/home/ann/nothing')).toBeUndefined()
+    await expect(machine().writeText('/no/such/folder/file', '')).rejects.toMatchObject({code: 'machine-failed'})
+  })
 
-    it('answers calls to logind', async () => {
-      const bob = await machine().addUser('bob', {linger: false})
-      expect(await text(['ls', '/var/lib/systemd/linger'])).toBe('ann')
-      expect((await machine().exec(['systemctl', '--user', 'is-system-running'], {user: bob})).code).not.toBe(0)
-      expect((await machine().exec(['loginctl', 'enable-linger', 'bob'])).code).toBe(0)
-      await waitFor(async () => (await text(['systemctl', '--user', 'is-system-running'], bob)) === 'running', 'the user manager of bob')
-    })
+  it('tells by which signal it ended, and 127 or 126 where it could not be started', async () => {
+    const end = async (argv: readonly string[]) => {
+      const {code, signal} = await machine().exec(argv)
+      return signal ?? code
+    }
+    const ends = [['sh', '-c', 'kill -TERM $$'], ['sh', '-c', 'kill -KILL $$'], ['/no/such/program'], ['/etc/passwd']].map(end)
+    expect(await Promise.all(ends)).toEqual(['SIGTERM', 'SIGKILL', 127, 126])
+  })
 
-    it('brings none of the services, users and files of homes that the root folder has', async () => {
-      expect(await text(['ls', '/etc/systemd/system'])).toBe('default.target')
-      expect(await text(['ls', '/home'])).toMatch(/^ann(\nbob)?$/)
-      const services = await text(['systemctl', 'list-units', '--type=service', '--state=running', '--plain', '--no-legend'])
-      expect(services.split('\n').map((line) => line.split(' ')[0]?.replace(/\d+/, 'UID'))).toEqual(
-        expect.arrayContaining(['dbus.service', 'systemd-journald.service', 'systemd-logind.service', 'user@UID.service']),
-      )
-      expect(services.split('\n').filter((line) => !line.startsWith('user@')).length).toBe(3)
-    })
+  it('has no terminal, no signal that is ignored, umask 022, and the cgroup of PID 1', async () => {
+    const show =
+      'umask; grep -E "^Sig(Ign|Blk)" /proc/self/status; [ "$(cat /proc/self/cgroup)" = "$(cat /proc/1/cgroup)" ] && echo same; : </dev/tty'
+    const {stdout, code} = await machine().exec(['sh', '-c', show])
+    expect(
+      stdout
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => line.replace(/\s+/, ' ')),
+    ).toEqual(['0022', 'SigBlk: 0000000000000000', 'SigIgn: 0000000000000000', 'same'])
+    expect(code).not.toBe(0)
+  })
 
-    it('ends a program as ever after all that is inside was stopped for a moment, as a machine that powers itself off does it', async () => {
-      // `$PPID` is what keeps the time limit: the first of this program's processes that is inside.
-      const ended = machine().exec(['sh', '-c', STOP_PARENT])
-      const state = async () => text(['sh', '-c', 'read -r pid </run/stopped && sed -n "s/^State:\\t\\(.\\).*/\\1/p" "/proc/$pid/status"'])
-      await waitFor(async () => (await state()) === 'T', 'the program that was stopped')
-      expect((await machine().exec(['sh', '-c', 'kill -CONT "$(cat /run/stopped)" && : >/run/go'])).code).toBe(0)
-      expect(await ended).toMatchObject({code: 7, signal: null})
-    })
+  it('answers many at once, and passes what is no text and what is large', async () => {
+    const numbers = Array.from({length: 20}, (_, index) => index)
+    const replies = await Promise.all(
+      numbers.map((number) => text(['sh', '-c', 'sleep 0.$(($1 % 3)); echo "$1"', 'sh', String(number)], user())),
+    )
+    expect(replies).toEqual(numbers.map(String))
+    const large = await machine().exec(['sh', '-c', 'head -c 3000000 /dev/zero | tr "\\0" x; printf "\\377" >&2'])
+    expect({length: large.stdout.length, stderr: large.stderr}).toEqual({length: 3_000_000, stderr: '\ufffd'})
+  })
+}
 
-    it('has a network of its own that leads nowhere', async () => {
-      const interfaces = (await text(['cat', '/proc/net/dev'])).split('\n').slice(2)
-      expect(interfaces.map((line) => line.trim().split(':')[0])).toEqual(['lo'])
-    })
-
-    it('has node and the package for every user, and nobody can change them', async () => {
-      expect(await text([MACHINE_NODE, '--version'], ann)).toBe(process.version)
-      const manifest = fs.readFileSync(`${testHost.packageRoot}/package.json`, 'utf8')
-      expect(await text(['cat', `${MACHINE_PACKAGE}/package.json`], ann)).toBe(manifest.trim())
-      expect(await text(['stat', '--format=%U %a', MACHINE_PACKAGE])).toBe('root 755')
-      expect((await machine().exec(['touch', `${MACHINE_PACKAGE}/package.json`])).stderr).toContain('Read-only file system')
-      expect((await machine().exec(['chmod', '0700', MACHINE_NODE])).stderr).toContain('Read-only file system')
-    })
-  },
-  {versions: ['host', '257'], door: 'own'},
-)
-
-// What tests run goes through the second door, what `smoke --isolated` runs through the first: what either gives is the same.
-for (const door of ['own', 'runner'] as const) {
+for (const version of ['host', '257'] as const) {
   await describeOnSystemd(
-    `a program in a throw-away machine, by the ${door === 'own' ? "machine's own door" : "tests' runner"}`,
+    'a throw-away machine',
     (machine) => {
       let ann: Account
       beforeAll(async () => {
@@ -100,83 +95,87 @@ for (const door of ['own', 'runner'] as const) {
 
       const text = (argv: readonly string[], user?: Account) => textOf(machine(), argv, user)
 
-      it('passes arguments, input and exit status through as they are', async () => {
-        const argv = ['', 'a b', "'", '"', '$HOME', '\\n', 'line\nline', '*', '--', 'hällo']
-        const result = await machine().exec(['sh', '-c', 'printf "%s\\0" "$@"; cat; exit 42', 'sh', ...argv], {input: 'in\nput', user: ann})
-        expect(result.stdout).toBe([...argv, 'in\nput'].join('\0'))
-        expect(result.code).toBe(42)
+      it('has a real systemd as PID 1', async () => {
+        expect(await text(['readlink', '/proc/1/exe'])).toMatch(/\/lib\/systemd\/systemd$/)
+        expect(await text(['systemctl', 'is-system-running'])).toBe('running')
       })
 
-      it('gives a user the environment of a login, changed as asked', async () => {
-        const env = {EXTRA: 'x y', XDG_RUNTIME_DIR: undefined}
-        const show = 'echo "$USER $HOME $PWD $EXTRA ${XDG_RUNTIME_DIR-none} $(id -un) $(id -Gn)"'
-        const result = await machine().exec(['sh', '-c', show], {user: ann, env})
-        expect(result.stdout).toBe('ann /home/ann /home/ann x y none ann ann\n')
-        expect(await text(['sh', '-c', 'echo $XDG_RUNTIME_DIR $VITEST'], ann)).toBe(`/run/user/${ann.uid}`)
+      it('runs the user manager of a user who is not logged in', async () => {
+        expect(await text(['systemctl', '--user', 'is-system-running'], ann)).toBe('running')
+        expect(await text(['loginctl', 'show-user', 'ann', '--property=Linger', '--value'])).toBe('yes')
       })
 
-      it('kills inside what takes too long', async () => {
-        const result = await machine().exec(['sh', '-c', 'echo begun; sleep 987; echo ended'], {timeoutMs: 400})
-        expect(result).toMatchObject({failure: 'TIMEOUT', code: null, stdout: 'begun\n'})
-        const left = await text(['sh', '-c', 'cat /proc/[0-9]*/cmdline | tr "\\0" " " | grep -c "sleep 98[7]"'])
-        expect(left).toBe('0')
+      it('runs a user service and lets its user read its journal', async () => {
+        const run = await machine().exec(['systemd-run', '--user', '--wait', '--unit=hello', 'echo', 'hello from a service'], {user: ann})
+        expect(run.code).toBe(0)
+        const journal = () => text(['journalctl', '--user', '--unit=hello', '--output=cat'], ann)
+        await waitFor(async () => (await journal()).includes('hello from a service'), 'the line')
       })
 
-      it('reads and writes files', async () => {
-        await machine().writeText('/home/ann/note', 'hällo\n', {user: ann, mode: 0o600})
-        expect(await machine().readText('/home/ann/note')).toBe('hällo\n')
-        expect(await text(['stat', '--format=%U %a', '/home/ann/note'])).toBe('ann 600')
-        expect(await machine().readText('/home/ann/nothing')).toBeUndefined()
-        await expect(machine().writeText('/no/such/folder/file', '')).rejects.toMatchObject({code: 'machine-failed'})
+      it('answers calls to logind', async () => {
+        const bob = await machine().addUser('bob', {linger: false})
+        expect(await text(['ls', '/var/lib/systemd/linger'])).toBe('ann')
+        expect((await machine().exec(['systemctl', '--user', 'is-system-running'], {user: bob})).code).not.toBe(0)
+        expect((await machine().exec(['loginctl', 'enable-linger', 'bob'])).code).toBe(0)
+        await waitFor(async () => (await text(['systemctl', '--user', 'is-system-running'], bob)) === 'running', 'the user manager of bob')
       })
 
-      it('tells by which signal it ended, and 127 or 126 where it could not be started', async () => {
-        const end = async (argv: readonly string[]) => {
-          const {code, signal} = await machine().exec(argv)
-          return signal ?? code
-        }
-        const ends = [['sh', '-c', 'kill -TERM $$'], ['sh', '-c', 'kill -KILL $$'], ['/no/such/program'], ['/etc/passwd']].map(end)
-        expect(await Promise.all(ends)).toEqual(['SIGTERM', 'SIGKILL', 127, 126])
-      })
-
-      it('has no terminal, no signal that is ignored, umask 022, and the cgroup of PID 1', async () => {
-        const show =
-          'umask; grep -E "^Sig(Ign|Blk)" /proc/self/status; [ "$(cat /proc/self/cgroup)" = "$(cat /proc/1/cgroup)" ] && echo same; : </dev/tty'
-        const {stdout, code} = await machine().exec(['sh', '-c', show])
-        expect(
-          stdout
-            .split('\n')
-            .slice(0, -1)
-            .map((line) => line.replace(/\s+/, ' ')),
-        ).toEqual(['0022', 'SigBlk: 0000000000000000', 'SigIgn: 0000000000000000', 'same'])
-        expect(code).not.toBe(0)
-      })
-
-      it('answers many at once, and passes what is no text and what is large', async () => {
-        const numbers = Array.from({length: 20}, (_, index) => index)
-        const replies = await Promise.all(
-          numbers.map((number) => text(['sh', '-c', 'sleep 0.$(($1 % 3)); echo "$1"', 'sh', String(number)], ann)),
+      it('brings none of the services, users and files of homes that the root folder has', async () => {
+        expect(await text(['ls', '/etc/systemd/system'])).toBe('default.target')
+        expect(await text(['ls', '/home'])).toMatch(/^ann(\nbob)?$/)
+        const services = await text(['systemctl', 'list-units', '--type=service', '--state=running', '--plain', '--no-legend'])
+        expect(services.split('\n').map((line) => line.split(' ')[0]?.replace(/\d+/, 'UID'))).toEqual(
+          expect.arrayContaining(['dbus.service', 'systemd-journald.service', 'systemd-logind.service', 'user@UID.service']),
         )
-        expect(replies).toEqual(numbers.map(String))
-        const large = await machine().exec(['sh', '-c', 'head -c 3000000 /dev/zero | tr "\\0" x; printf "\\377" >&2'])
-        expect({length: large.stdout.length, stderr: large.stderr}).toEqual({length: 3_000_000, stderr: '\ufffd'})
+        expect(services.split('\n').filter((line) => !line.startsWith('user@')).length).toBe(3)
       })
+
+      it('ends a program as ever after all that is inside was stopped for a moment, as a machine that powers itself off does it', async () => {
+        // `$PPID` is what keeps the time limit: the first of this program's processes that is inside.
+        const ended = machine().exec(['sh', '-c', STOP_PARENT])
+        const state = async () =>
+          text(['sh', '-c', 'read -r pid </run/stopped && sed -n "s/^State:\\t\\(.\\).*/\\1/p" "/proc/$pid/status"'])
+        await waitFor(async () => (await state()) === 'T', 'the program that was stopped')
+        expect((await machine().exec(['sh', '-c', 'kill -CONT "$(cat /run/stopped)" && : >/run/go'])).code).toBe(0)
+        expect(await ended).toMatchObject({code: 7, signal: null})
+      })
+
+      it('has a network of its own that leads nowhere', async () => {
+        const interfaces = (await text(['cat', '/proc/net/dev'])).split('\n').slice(2)
+        expect(interfaces.map((line) => line.trim().split(':')[0])).toEqual(['lo'])
+      })
+
+      it('has node and the package for every user, and nobody can change them', async () => {
+        expect(await text([MACHINE_NODE, '--version'], ann)).toBe(process.version)
+        const manifest = fs.readFileSync(`${testHost.packageRoot}/package.json`, 'utf8')
+        expect(await text(['cat', `${MACHINE_PACKAGE}/package.json`], ann)).toBe(manifest.trim())
+        expect(await text(['stat', '--format=%U %a', MACHINE_PACKAGE])).toBe('root 755')
+        expect((await machine().exec(['touch', `${MACHINE_PACKAGE}/package.json`])).stderr).toContain('Read-only file system')
+        expect((await machine().exec(['chmod', '0700', MACHINE_NODE])).stderr).toContain('Read-only file system')
+      })
+
+      if (version === '257') {
+        it('has the systemd of a Debian 13, which knows RestartSteps', async () => {
+          expect((await machine().exec(['systemctl', '--version'])).stdout).toMatch(/^systemd 257\b/)
+          const show = await machine().exec(['systemctl', 'show', '--property=RestartSteps', 'dbus.service'])
+          expect(show.stdout).toBe('RestartSteps=0\n')
+        })
+      } else {
+        describe("a program in it, by the machine's own door", () => runsPrograms(machine, () => ann))
+      }
     },
-    {door},
+    {versions: [version], door: 'own'},
   )
 }
 
-await describeOnSystemd(
-  'the machine of a Debian 13',
-  (machine) => {
-    it('has its systemd, which knows RestartSteps', async () => {
-      expect((await machine().exec(['systemctl', '--version'])).stdout).toMatch(/^systemd 257\b/)
-      const show = await machine().exec(['systemctl', 'show', '--property=RestartSteps', 'dbus.service'])
-      expect(show.stdout).toBe('RestartSteps=0\n')
-    })
-  },
-  {versions: ['257']},
-)
+await describeOnSystemd("a program in a throw-away machine, by the tests' runner", (machine) => {
+  let ann: Account
+  beforeAll(async () => {
+    ann = await machine().addUser('ann')
+  })
+
+  runsPrograms(machine, () => ann)
+})
 
 /** What the host would still show of a machine. */
 function traces(name: string, pidNamespace: string | null): string[] {
@@ -266,7 +265,7 @@ describeUnless(whyNoMachine(testHost), 'a throw-away machine and its host', () =
     return {child, name: fullName, leaderPid, namespace: pidNamespaceOf(leaderPid)}
   }
 
-  it('leaves no process, mount, cgroup or file behind when it is taken down', async () => {
+  it('leaves no process, mount, cgroup or file behind when it is taken down, which can be done twice, and says so when it is used after that', async () => {
     const machine = await boot()
     const namespace = pidNamespaceOf(machine.leaderPid)
     await machine.writeText('/var/lib/written-inside', 'x')
@@ -276,11 +275,6 @@ describeUnless(whyNoMachine(testHost), 'a throw-away machine and its host', () =
     await machine.down()
     expect(traces(machine.name, namespace)).toEqual([])
     expect(fs.existsSync('/var/lib/written-inside') || fs.existsSync('/tmp/written-inside')).toBe(false)
-  })
-
-  it('can be taken down twice, and says so when it is used after that', async () => {
-    const machine = await boot()
-    await machine.down()
     await machine.down()
     await expect(machine.exec(['true'])).rejects.toMatchObject({code: 'machine-gone'})
   })
@@ -321,8 +315,8 @@ describeUnless(whyNoMachine(testHost), 'a throw-away machine and its host', () =
     await untilGone(name, namespace)
   })
 
-  it('runs beside another one, each with users, units and files of its own', async () => {
-    const [one, two] = await Promise.all([boot(), boot()])
+  it('runs beside another one, each with users, units and files of its own, and does not take the name of one that runs', async () => {
+    const [one, two] = await Promise.all([boot(), boot({name: 'same'})])
     const [annOne, annTwo] = await Promise.all([one.addUser('ann'), two.addUser('ann')])
     await one.writeText('/home/ann/only-here', 'x', {user: annOne})
     expect(await two.readText('/home/ann/only-here')).toBeUndefined()
@@ -331,13 +325,8 @@ describeUnless(whyNoMachine(testHost), 'a throw-away machine and its host', () =
     expect((await one.exec(['systemctl', '--user', 'is-active', 'only-here'], {user: annOne})).stdout).toBe('active\n')
     expect((await two.exec(['systemctl', '--user', 'is-active', 'only-here'], {user: annTwo})).stdout).toBe('inactive\n')
     await one.down()
-    expect((await two.exec(['systemctl', 'is-system-running'])).stdout).toBe('running\n')
-  })
-
-  it('does not take the name of one that runs', async () => {
-    const machine = await boot({name: 'same'})
     await expect(boot({name: 'same'})).rejects.toThrow('exists already')
-    expect((await machine.exec(['systemctl', 'is-system-running'])).stdout).toBe('running\n')
+    expect((await two.exec(['systemctl', 'is-system-running'])).stdout).toBe('running\n')
   })
 
   it('sees files and folders of the host that it is given, wherever they are', async () => {
