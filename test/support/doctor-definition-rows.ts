@@ -76,6 +76,7 @@ export const definitionRows: readonly DoctorRow<ServiceOnMachine>[] = [
     kind: 'missing',
     severity: 'warning',
     how: "the heartbeat's program is removed",
+    provedBy: 'test/doctor/checks/helper-missing.test.ts',
     what: /heartbeat\.cjs is gone/,
     break: async (service) => {
       await service.sh('rm "$1/../heartbeat.cjs"', [service.support])

@@ -149,8 +149,10 @@ export async function doctorDefinitionSuite(version: SystemdVersion): Promise<vo
     (machine) => {
       const services = DoctorRows.onSystemd(machine)
       let ann: Account
+      let bob: Account
       beforeAll(async () => {
         ann = await machine().addUser('ann')
+        bob = await machine().addUser('bob')
       })
 
       // What is in our own files is looked at without systemd: once is enough.
@@ -227,18 +229,17 @@ export async function doctorDefinitionSuite(version: SystemdVersion): Promise<vo
       })
 
       it('active-profile (followed): `hermes profile use work` turns the default profile of upstream to another home, and none of ours', async () => {
-        const dora = await machine().addUser('dora')
-        const service = await TestService.make(machine(), dora, {profile: 'default'})
-        await service.sh('cd ~/.hermes && mkdir -p profiles/work && echo work >active_profile', [], {user: dora})
+        const service = await TestService.make(machine(), bob, {profile: 'default'})
+        await service.sh('cd ~/.hermes && mkdir -p profiles/work && echo work >active_profile', [], {user: bob})
         // Ours names its profile, also once upstream has made the unit its own.
         await service.must('install')
         expect(await doctor(service)).toEqual({exit: 0, findings: []})
-        await service.sh('sed -i "/^#/d; s,^ExecStart=.*,ExecStart=$2 gateway run," "$1"', [service.unitFile, STAND_IN], {user: dora})
+        await service.sh('sed -i "/^#/d; s,^ExecStart=.*,ExecStart=$2 gateway run," "$1"', [service.unitFile, STAND_IN], {user: bob})
         await service.systemctl('daemon-reload')
         const pid = await service.mainPid()
         await service.must('restart')
         expect(await service.comesUp(pid)).not.toBe(pid)
-        expect(await service.sh('ls /home/dora/.hermes/profiles/work')).toBe('')
+        expect(await service.sh('ls /home/bob/.hermes/profiles/work')).toBe('')
         expect(await doctor(service)).toEqual({exit: 0, findings: []})
         await service.must('uninstall')
         await service.sh('rm -rf "$1"', [service.unitFile])
@@ -246,7 +247,7 @@ export async function doctorDefinitionSuite(version: SystemdVersion): Promise<vo
 
         await addForeignUnit(service, {...UPSTREAM_POLICIES['later versions'], command: `${STAND_IN} gateway run`})
         await waitFor(
-          async () => (await service.sh('ls /home/dora/.hermes/profiles/work')).includes('gateway.pid'),
+          async () => (await service.sh('ls /home/bob/.hermes/profiles/work')).includes('gateway.pid'),
           'a gateway in the other home',
         )
         const {findings, exit} = await doctor(service, ['--skip', 'start-limit'])
@@ -254,12 +255,12 @@ export async function doctorDefinitionSuite(version: SystemdVersion): Promise<vo
         expect(findings[0]?.what).toContain('starts its gateway in the home of profile "work"')
         await service.must('fix:active-profile', ['--yes'])
         expect(await doctor(service)).toEqual({exit: 0, findings: []})
-        expect(await service.status()).toMatchObject({installed: 'adopted', actual: 'running', home: '/home/dora/.hermes'})
+        expect(await service.status()).toMatchObject({installed: 'adopted', actual: 'running', home: '/home/bob/.hermes'})
         await service.systemctl('disable', '--now', service.unit)
+        await service.sh('rm ~/.hermes/active_profile', [], {user: bob})
       })
 
       it('definition-broken (program): the launcher is gone, and another one is found', async () => {
-        const bob = await machine().addUser('bob')
         const service = await TestService.make(machine(), bob)
         const program = '.hermes/hermes-agent/venv/bin/hermes'
         await service.sh('cd && install -D -m 755 "$1" "$2"', [STAND_IN, program], {user: bob})
