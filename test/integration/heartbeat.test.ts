@@ -25,7 +25,7 @@ const JUST_WRITTEN_MS = 1000
 await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
   let names = 0
 
-  /** A user of its own for each test, so that none has to do with the timer of another one. */
+  /** A user of its own for tests that run side by side, so that none has to do with the timer of another one. */
   const addUser = (scope: Scope) => machine().addUser(`${scope === 'user' ? 'ann' : 'sys'}${(names += 1)}`, {linger: scope === 'user'})
   const maker =
     (scope: Scope, user: Account) =>
@@ -47,51 +47,78 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
       await keeper?.must('uninstall')
     })
 
-    it('is installed with the service, ticks once a minute, and is gone with it', async () => {
-      const user = await addUser(scope)
-      const service = await TestService.make(machine(), user, {scope})
-      const heartbeat = new HeartbeatTimer(service)
-      const {timer, tick, entry} = heartbeat
-      await install(service)
-      expect(await heartbeat.show(timer, 'UnitFileState', 'ActiveState', 'AccuracyUSec')).toEqual(['enabled', 'active', '1s'])
-      expect(await heartbeat.interval()).toBe('1min')
-      expect(await heartbeat.show(tick, 'User', 'Type')).toEqual([scope === 'user' ? '' : user.name, 'oneshot'])
-      await heartbeat.hasTicked()
-      expect(await heartbeat.show(tick, 'Result', 'ExecMainStatus')).toEqual(['success', '0'])
-      expect(Date.parse((await gatewayState(service)).updated_at)).toBeGreaterThanOrEqual((await heartbeat.begunAtMs()) - JUST_WRITTEN_MS)
+    describe.sequential('one after the other', () => {
+      let user: Account
+      beforeAll(async () => {
+        user = await addUser(scope)
+      })
 
-      // What it runs is its own, and lasts.
-      expect(await machine().readText(entry)).toBe(await machine().readText(`${MACHINE_PACKAGE}/dist/heartbeat.cjs`))
-      expect(await service.sh('stat -c "%U %a" "$1"', [entry])).toBe(`${scope === 'user' ? user.name : 'root'} 644\n`)
-      expect(await machine().readText(`${service.units}/${tick}`)).toContain(`ExecStart=:"${MACHINE_NODE}" "${entry}"\n`)
+      it('is installed with the service, ticks once a minute, and is gone with it', async () => {
+        const service = await TestService.make(machine(), user, {scope})
+        const heartbeat = new HeartbeatTimer(service)
+        const {timer, tick, entry} = heartbeat
+        await install(service)
+        expect(await heartbeat.show(timer, 'UnitFileState', 'ActiveState', 'AccuracyUSec')).toEqual(['enabled', 'active', '1s'])
+        expect(await heartbeat.interval()).toBe('1min')
+        expect(await heartbeat.show(tick, 'User', 'Type')).toEqual([scope === 'user' ? '' : user.name, 'oneshot'])
+        await heartbeat.hasTicked()
+        expect(await heartbeat.show(tick, 'Result', 'ExecMainStatus')).toEqual(['success', '0'])
+        expect(Date.parse((await gatewayState(service)).updated_at)).toBeGreaterThanOrEqual((await heartbeat.begunAtMs()) - JUST_WRITTEN_MS)
 
-      expect((await service.must('install', ['--json'])).json()).toMatchObject({changed: false})
-      expect((await service.must('diff', ['--json'])).json()).toMatchObject({files: []})
-      await service.must('uninstall')
-      expect(await heartbeat.traces()).toEqual(NO_TRACES)
-    })
+        // What it runs is its own, and lasts.
+        expect(await machine().readText(entry)).toBe(await machine().readText(`${MACHINE_PACKAGE}/dist/heartbeat.cjs`))
+        expect(await service.sh('stat -c "%U %a" "$1"', [entry])).toBe(`${scope === 'user' ? user.name : 'root'} 644\n`)
+        expect(await machine().readText(`${service.units}/${tick}`)).toContain(`ExecStart=:"${MACHINE_NODE}" "${entry}"\n`)
 
-    // What the timers of both scopes have in common is seen once; "of two users in system scope" has what differs. Their program is the same.
-    if (scope === 'system' && !isCampaign) return
+        expect((await service.must('install', ['--json'])).json()).toMatchObject({changed: false})
+        expect((await service.must('diff', ['--json'])).json()).toMatchObject({files: []})
+        await service.must('uninstall')
+        expect(await heartbeat.traces()).toEqual(NO_TRACES)
+      })
 
-    it('is one timer for all profiles of a user, as often as one of them asks for, and gone with the last', async () => {
-      const make = maker(scope, await addUser(scope))
-      const [often, seldom] = [await make(), await make()]
-      const heartbeat = new HeartbeatTimer(often)
-      await install(often, '--heartbeat-interval', '5s')
-      await install(seldom)
-      expect(await heartbeat.interval()).toBe('5s')
-      await often.must('uninstall')
-      expect(await heartbeat.interval()).toBe('1min')
-      expect(await heartbeat.show(heartbeat.timer, 'UnitFileState', 'ActiveState')).toEqual(['enabled', 'active'])
+      // What the timers of both scopes have in common is seen once; "of two users in system scope" has what differs. Their program is the same.
+      if (scope === 'system' && !isCampaign) return
 
-      await install(seldom, '--heartbeat', 'off')
-      expect(await heartbeat.traces()).toEqual(NO_TRACES)
-      expect((await seldom.must('install', ['--json'])).json()).toMatchObject({changed: false})
-      await install(seldom, '--heartbeat', 'on', '--heartbeat-interval', '90s')
-      expect(await heartbeat.interval()).toBe('1min 30s')
-      await seldom.must('uninstall')
-      expect(await heartbeat.traces()).toEqual(NO_TRACES)
+      it('is one timer for all profiles of a user, as often as one of them asks for, and gone with the last', async () => {
+        const make = maker(scope, user)
+        const [often, seldom] = [await make(), await make()]
+        const heartbeat = new HeartbeatTimer(often)
+        await install(often, '--heartbeat-interval', '5s')
+        await install(seldom)
+        expect(await heartbeat.interval()).toBe('5s')
+        await often.must('uninstall')
+        expect(await heartbeat.interval()).toBe('1min')
+        expect(await heartbeat.show(heartbeat.timer, 'UnitFileState', 'ActiveState')).toEqual(['enabled', 'active'])
+
+        await install(seldom, '--heartbeat', 'off')
+        expect(await heartbeat.traces()).toEqual(NO_TRACES)
+        expect((await seldom.must('install', ['--json'])).json()).toMatchObject({changed: false})
+        await install(seldom, '--heartbeat', 'on', '--heartbeat-interval', '90s')
+        expect(await heartbeat.interval()).toBe('1min 30s')
+        await seldom.must('uninstall')
+        expect(await heartbeat.traces()).toEqual(NO_TRACES)
+      })
+
+      if (scope === 'system') return
+
+      it('is as before after an install that failed', async () => {
+        const make = maker(scope, user)
+        const other = await make()
+        const failing = await make({exit_on_start: {code: 78}})
+        const heartbeat = new HeartbeatTimer(other)
+        // Of a first one: install-transaction.test.ts.
+        await install(other, '--heartbeat-interval', '7s')
+        const look = async () => [
+          await heartbeat.interval(),
+          ...(await heartbeat.show(heartbeat.timer, 'UnitFileState', 'ActiveState')),
+          await machine().readText(`${other.units}/${heartbeat.timer}`),
+        ]
+        const before = await look()
+        expect(before.slice(0, 3)).toEqual(['7s', 'enabled', 'active'])
+        expect((await failing.run('install', ['--heartbeat-interval', '1s'])).code).toBe(1)
+        expect(await look()).toEqual(before)
+        await other.must('uninstall')
+      })
     })
 
     if (scope === 'system') return
@@ -173,24 +200,6 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
         await waitFor(async () => (await gatewayState(frozen)).updated_at !== before[0]?.updated_at, 'a tick for what works again')
         await heartbeat.rests()
       })
-    })
-
-    it('is as before after an install that failed', async () => {
-      const make = maker(scope, await addUser(scope))
-      const other = await make()
-      const failing = await make({exit_on_start: {code: 78}})
-      const heartbeat = new HeartbeatTimer(other)
-      // Of a first one: install-transaction.test.ts.
-      await install(other, '--heartbeat-interval', '7s')
-      const look = async () => [
-        await heartbeat.interval(),
-        ...(await heartbeat.show(heartbeat.timer, 'UnitFileState', 'ActiveState')),
-        await machine().readText(`${other.units}/${heartbeat.timer}`),
-      ]
-      const before = await look()
-      expect(before.slice(0, 3)).toEqual(['7s', 'enabled', 'active'])
-      expect((await failing.run('install', ['--heartbeat-interval', '1s'])).code).toBe(1)
-      expect(await look()).toEqual(before)
     })
 
     it('is not fooled by a clock that is an hour off', async () => {
