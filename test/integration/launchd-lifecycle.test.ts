@@ -162,9 +162,10 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     expect((await service.must('logs')).stdout).toContain('Gateway running')
   })
 
-  it('returns from start and restart only when the gateway says that it runs, under a new pid', async () => {
-    const service = await makeInstalled({startup_ms: 400})
+  it('lets a gateway finish its work before it restarts it, and returns from start and restart only when the next one says that it runs', async () => {
+    const service = await makeTickless({startup_ms: 400, active_work: 3, drain_ms: 600})
     const pids = [(await service.status()).pid]
+    const ends = async () => (await service.events()).filter(({event}) => event === 'end')
     for (const args of [['restart'], ['restart', '--force'], ['stop'], ['start']]) {
       await service.must(args[0] ?? '', args.slice(1))
       if (args[0] === 'stop') continue
@@ -173,13 +174,15 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
       expect(state.gateway_state).toBe('running')
       expect(pids).not.toContain(state.pid)
       pids.push(state.pid)
+      if (pids.length === 2) expect(await ends()).toMatchObject([{reason: 'planned-restart', code: 75}])
     }
-    expect((await service.status()).desired).toBe('running')
+    expect(await service.status()).toMatchObject({desired: 'running', failuresInARow: 0})
   })
 
-  it('loads a changed definition by bootout and bootstrap, and leaves the gateway alone when only the policy changes', async () => {
-    const service = await makeInstalled()
+  it('loads a changed definition by bootout and bootstrap, leaves the gateway alone when only the policy changes, and has it stand back for the CPU as was chosen', async () => {
+    const service = await makeTickless({}, ['--nice', '7'])
     const {pid} = await service.status()
+    expect((await service.sh('ps -o nice= -p "$1"', [String(pid)])).trim()).toBe('7')
     const first = (await there().log()).length
     await service.must('install', ['--restart-delay', '3s'])
     expect([(await service.status()).pid, await service.changes(first)]).toEqual([pid, []])
@@ -198,13 +201,6 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     expect((await service.launchctl('print', 'TARGET')).stdout).toMatch(/^\texit timeout = 9\d\d$/m)
     await expect(service.sh('grep -rl geheim "$1"', [service.plist])).rejects.toThrow('exit 1')
     expect(await service.sh('ls -ld "$1"', [`${service.support}/gateway.env`])).toMatch(/^-rw-------/)
-  })
-
-  it('has the gateway stand back for the CPU as was chosen', async () => {
-    const service = await makeTickless({}, ['--nice', '7'])
-    const pid = (await service.status()).pid
-    expect((await service.sh('ps -o nice= -p "$1"', [String(pid)])).trim()).toBe('7')
-    await service.must('uninstall')
   })
 
   it('leaves nothing of a first install that does not come up', async () => {
@@ -270,17 +266,14 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     await service.must('uninstall')
   })
 
-  it('lets a gateway finish its work before it restarts it', async () => {
-    const service = await makeTickless({active_work: 3, drain_ms: 600})
-    await service.must('restart')
-    expect((await service.events()).filter(({event}) => event === 'end')).toMatchObject([{reason: 'planned-restart', code: 75}])
-    expect((await service.status()).failuresInARow).toBe(0)
-  })
-
   it.each(isWhole ? (['0.10', '0.16', '0.21'] as const) : (['0.16'] as const))(
-    'stops a gateway of version %s in good order, and it stays stopped',
+    'brings a killed gateway of version %s back, stops it in good order, and it stays stopped',
     async (version) => {
-      const service = await makeTickless({version})
+      const service = await makeTickless({version, existing_pid_record: 'refuse-any'})
+      const {pid} = await service.status()
+      await service.sh('kill -9 "$1"', [String(pid)])
+      await service.comesUp(pid ?? 0)
+      expect(await service.status()).toMatchObject({restarts: 1, failuresInARow: 1, lastExit: {how: 'killed', status: 9}})
       await service.must('stop')
       expect(await service.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'stopped', enabled: false, pid: null})
       expect((await service.events()).filter(({event}) => event === 'end')).toMatchObject([{reason: 'planned-stop', code: 0}])
@@ -289,14 +282,6 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
       expect(await there().machine.readText(`${service.home}/.gateway-planned-stop.json`)).toBeUndefined()
     },
   )
-
-  it('brings a killed gateway back', async () => {
-    const service = await makeTickless({existing_pid_record: 'refuse-any'})
-    const {pid} = await service.status()
-    await service.sh('kill -9 "$1"', [String(pid)])
-    await service.comesUp(pid ?? 0)
-    expect(await service.status()).toMatchObject({restarts: 1, failuresInARow: 1, lastExit: {how: 'killed', status: 9}})
-  })
 
   // The launcher alone has a part in it: launcher.test.ts.
   inWhole(`starts a gateway that ends with 75 again at once, ${PLANNED} times in a row`, async () => {
