@@ -221,7 +221,7 @@ describeOnLaunchd('what launchd refuses, delays and says in other words', (there
   })
 
   it('keeps a disable of the user’s when it loads a job anew that was disabled', async () => {
-    const service = await LaunchdService.make(there(), await there().addUser('erin'))
+    const service = await LaunchdService.make(there(), ann)
     await service.must('install', ['--heartbeat-interval', '50'])
     const heartbeat = `${service.domain}/ai.hermes-svc.heartbeat`
     await service.launchctl('disable', heartbeat)
@@ -236,6 +236,8 @@ describeOnLaunchd('what launchd refuses, delays and says in other words', (there
     ])
     expect((await service.launchctl('print', heartbeat)).stdout).toContain('run interval = 40 seconds')
     expect((await service.launchctl('print-disabled', service.domain)).stdout).toContain('"ai.hermes-svc.heartbeat" => disabled')
+    await service.launchctl('enable', heartbeat)
+    await service.must('uninstall')
   })
 
   it('cannot tell, and says so, when launchctl dies or says what nobody understands', async () => {
