@@ -4,7 +4,9 @@ import path from 'node:path'
 import {fileURLToPath} from 'node:url'
 import {afterAll, expect, it} from 'vitest'
 import {type Machine, whyNoMachine} from '../../src/smoke/machine.js'
+import type {Account} from '../../src/host/host.js'
 import type {Scope} from '../../src/service/service.js'
+import {inCampaign} from '../support/campaign.js'
 import {schemaErrors} from '../support/json-schemas.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {bootTestMachine, describeOnSystemd, hermesSvc, testHost, waitFor} from '../support/machines.js'
@@ -46,7 +48,10 @@ async function historyOf(service: TestService, name?: string): Promise<History> 
 const who = ({by}: Entry): string | undefined => (by?.who === 'command' ? `hermes-svc ${by.command}` : by?.who)
 
 await describeOnSystemd('history', (machine) => {
-  it.each<Scope>(['system', 'user'])(
+  let own: Account
+
+  // By what a user's own manager says, and that reads its journal: the rows below.
+  it.each<Scope>(inCampaign(['system', 'user'], ['system']))(
     'has each end that there was, in its order, with its reason and who brought it about: in %s scope',
     async (scope) => {
       const user = await machine().addUser(`told-${scope}`, {linger: scope === 'user'})
@@ -124,7 +129,8 @@ await describeOnSystemd('history', (machine) => {
   )
 
   it('has what lasted, with its end, and a stop that took too long', async () => {
-    const user = await machine().addUser('phases', {linger: true})
+    const user = await machine().addUser('ursula', {linger: true})
+    own = user
     const platforms = {slack: {state: 'fatal', error_message: 'invalid_auth'}, telegram: {state: 'connected'}}
     const later = {after_ms: 8000, platforms: {slack: {state: 'connected'}}}
     const deaf = {deaf: ['SIGTERM' as const], planned_stop_watcher: false}
@@ -162,8 +168,7 @@ await describeOnSystemd('history', (machine) => {
   }, 240_000)
 
   it('says what it does not know, and reads no more than it may of logs of a gigabyte', async () => {
-    const user = await machine().addUser('large', {linger: true})
-    const service = await TestService.make(machine(), user)
+    const service = await TestService.make(machine(), own)
     await service.must('install')
     await service.comesUp()
     const before = await historyOf(service)
