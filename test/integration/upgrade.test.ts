@@ -61,27 +61,34 @@ await describeOnSystemd(
   'after an update',
   (machine) => {
     let ann: Account
-    let bob: Account
     beforeAll(async () => {
       ann = await machine().addUser('ann')
-      bob = await machine().addUser('bob')
     })
 
-    /** A service that one package installed, and the same one as another package has it. */
-    async function installedBy(by: Machine, seenBy: Machine, user = ann): Promise<{service: TestService; pid: number}> {
-      const before = await TestService.make(by, user)
-      await before.must('install')
-      expect(await doctor(before)).toEqual({exit: 0, findings: []})
-      const service = await TestService.make(seenBy, user, {profile: before.profile})
+    /** The service of the row before, as another package has it. */
+    async function seenBy(other: Machine, before: TestService | undefined): Promise<{service: TestService; pid: number}> {
+      if (!before) throw new Error('there is no service: see the row before')
+      const service = await TestService.make(other, ann, {profile: before.profile})
       return {service, pid: await service.mainPid()}
     }
 
-    const found = async (service: TestService) => (await doctor(service)).findings.map(({id, kind, isSafe}) => ({id, kind, isSafe}))
+    /** A service that one package installed, and the same one as another package has it. */
+    async function installedBy(by: Machine, seenBy: Machine): Promise<{service: TestService; pid: number}> {
+      const before = await TestService.make(by, ann)
+      await before.must('install')
+      expect(await doctor(before)).toEqual({exit: 0, findings: []})
+      const service = await TestService.make(seenBy, ann, {profile: before.profile})
+      return {service, pid: await service.mainPid()}
+    }
+
     const settings = async (service: TestService) =>
       JSON.parse((await service.machine.readText(`${service.support}/settings.json`)) ?? '') as {writtenBy?: string}
     const tick = (service: TestService) => service.systemctl('start', 'hermes-svc-heartbeat.service')
 
+    // One service, from one version to the next.
     describe('of hermes-svc', () => {
+      let last: TestService | undefined
+
       it('that moved it (another npm prefix), nothing refers to the place from before', async () => {
         const {folder, machine: before} = await otherPackage(machine(), VERSION)
         const {service, pid} = await installedBy(before, withProgram(machine(), `${folder}-moved`))
@@ -93,29 +100,28 @@ await describeOnSystemd(
         expect(await service.sh('grep -rl "$1" "$2" "$3" "$4" || true', [folder, service.support, service.unitFile, service.dropIn])).toBe(
           '',
         )
-        await service.must('uninstall')
+        last = service
       })
 
       it('that changed nothing of what is installed, there is nothing to find and nothing to do', async () => {
         const after = await otherPackage(machine(), '0.1.1')
-        const {service, pid} = await installedBy(machine(), after.machine)
+        const {service, pid} = await seenBy(after.machine, last)
         const before = await service.lasting()
         expect(await doctor(service)).toEqual({exit: 0, findings: []})
         expect((await service.run('diff')).code).toBe(0)
         expect((await service.must('install')).stdout).toContain('already up to date; nothing was changed')
         expect(await service.lasting()).toEqual(before)
         expect(await service.mainPid()).toBe(pid)
-        await service.must('uninstall')
       })
 
-      it('in place, to another helper, another drop-in and another tick: doctor names them, its fix writes them, the gateway goes on', async () => {
-        const after = await otherPackage(machine(), '0.2.0', OTHER_HELPERS)
-        const {service, pid} = await installedBy(machine(), after.machine)
+      it('in place, to another helper, drop-in and tick, and to a unit that says the same of the process in other words: doctor names them, its fix writes them, the gateway goes on', async () => {
+        const after = await otherPackage(machine(), '0.2.0', `${OTHER_HELPERS}${OTHER_COMMENTS}`)
+        const {service, pid} = await seenBy(after.machine, last)
         const {exit, findings} = await doctor(service)
         expect({exit, findings}).toMatchObject({exit: 1, findings: [{id: 'outdated', kind: 'older', severity: 'warning', isSafe: true}]})
         expect(findings[0]?.what).toBe(
           `hermes-svc ${VERSION} wrote ${service.unit}; version 0.2.0 would change ` +
-            'service-helper.sh, 10-hermes-svc.conf, heartbeat.cjs',
+            `service-helper.sh, 10-hermes-svc.conf, ${service.unit}, heartbeat.cjs`,
         )
         expect(findings[0]?.evidence.at(-1)).toBe('no restart is needed')
         const fixed = await service.must('fix:outdated', ['--yes'])
@@ -126,22 +132,12 @@ await describeOnSystemd(
         expect((await settings(service)).writtenBy).toBe('0.2.0')
         expect((await tick(service)).code).toBe(0)
         await service.must('restart')
-        await service.must('uninstall')
-      })
-
-      it('to a unit that says the same of the process in other words: no restart either', async () => {
-        const after = await otherPackage(machine(), '0.2.0', OTHER_COMMENTS)
-        const {service, pid} = await installedBy(machine(), after.machine)
-        expect(await found(service)).toEqual([{id: 'outdated', kind: 'older', isSafe: true}])
-        await service.must('doctor', ['--fix'])
-        expect(await doctor(service)).toEqual({exit: 0, findings: []})
-        expect(await service.mainPid()).toBe(pid)
-        await service.must('uninstall')
+        last = service
       })
 
       it('to a unit with another environment: doctor says that this needs a restart, `doctor --fix` leaves it, the fix restarts', async () => {
-        const after = await otherPackage(machine(), '0.2.0', OTHER_ENVIRONMENT)
-        const {service, pid} = await installedBy(machine(), after.machine)
+        const after = await otherPackage(machine(), '0.3.0', OTHER_ENVIRONMENT)
+        const {service, pid} = await seenBy(after.machine, last)
         const {findings} = await doctor(service)
         expect(findings).toMatchObject([{id: 'outdated', kind: 'older', isSafe: false}])
         expect(findings[0]?.evidence.at(-1)).toMatch(/^a restart is needed: the gateway read hermes-gateway-\S+\.service when/)
@@ -151,12 +147,14 @@ await describeOnSystemd(
         expect(await doctor(service)).toEqual({exit: 0, findings: []})
         expect(await service.comesUp(pid)).not.toBe(pid)
         expect((await service.show('Environment'))[0]).toContain('HERMES_OF_ANOTHER_VERSION=1')
-        await service.must('uninstall')
+        last = service
       })
 
       it('and back to an older one: doctor names the newer version and both ways on; a file of its layout goes, the gateway goes on', async () => {
         const before = await otherPackage(machine(), '0.10.0', OTHER_HELPERS)
-        const {service, pid} = await installedBy(before.machine, machine())
+        const newer = await seenBy(before.machine, last)
+        await newer.service.must('install')
+        const {service, pid} = await seenBy(machine(), newer.service)
         await service.sh('echo "# of a newer layout" >"$1/after-start.sh"', [service.support], service.actor)
         const {findings} = await doctor(service)
         expect(findings).toMatchObject([{id: 'outdated', kind: 'newer', isSafe: true}])
@@ -164,15 +162,15 @@ await describeOnSystemd(
           `${service.support}/after-start.sh is left over from hermes-svc 0.10.0: this version does not write it`,
         )
         expect(findings[0]?.cure[1]).toMatch(/^npm install -g hermes-svc@0\.10\.0 /)
-        await service.must('fix:outdated', ['--yes'])
+        await service.must('doctor', ['--fix'])
         expect(await doctor(service)).toEqual({exit: 0, findings: []})
         expect(await service.sh('ls "$1"', [service.support])).toBe('service-helper.sh\nsettings.json\n')
         expect(await service.mainPid()).toBe(pid)
-        await service.must('uninstall')
+        last = service
       })
 
       it('from one with helpers of each service’s own, which recorded no version: they do until the fix, which leaves just the one', async () => {
-        const {service, pid} = await installedBy(machine(), machine())
+        const {service, pid} = await seenBy(machine(), last)
         const recorded = {...(await settings(service)), writtenBy: undefined}
         await service.machine.writeText(`${service.support}/settings.json`, JSON.stringify(recorded), service.actor)
         const dropIn = (await service.machine.readText(service.dropIn)) ?? ''
@@ -197,55 +195,53 @@ await describeOnSystemd(
       })
     })
 
+    // One service, whose tick runs by a node of its own; doctor runs by the machine's.
     describe('of node, by which the heartbeat ticks', () => {
-      /** A service whose tick runs by a node of its own; doctor runs by the machine's. */
-      async function tickedBy(node: string): Promise<{service: TestService; pid: number}> {
-        await machine().exec(['sh', '-c', 'mkdir -p "${2%/*}" && cp "$1" "$2.new" && mv "$2.new" "$2"', 'sh', MACHINE_NODE, node])
-        const {service, pid} = await installedBy(withProgram(machine(), MACHINE_PACKAGE, node), machine(), bob)
+      const node = '/opt/node-a/node'
+      let seen: {service: TestService; pid: number}
+
+      beforeAll(async () => {
+        await machine().exec(['sh', '-c', 'mkdir -p "${2%/*}" && cp "$1" "$2"', 'sh', MACHINE_NODE, node])
+        seen = await installedBy(withProgram(machine(), MACHINE_PACKAGE, node), machine())
+        const {service} = seen
         expect(await service.sh('grep ^ExecStart= "$1"', [`${service.units}/hermes-svc-heartbeat.service`])).toContain(`"${node}"`)
         expect(await doctor(service)).toEqual({exit: 0, findings: []})
-        return {service, pid}
-      }
+      })
 
-      /** Doctor names just this, its fix has the tick run by another node, and the gateway goes on. */
-      async function isNamedAndCured({service, pid}: {service: TestService; pid: number}, what: RegExp): Promise<void> {
-        const {findings} = await doctor(service)
+      /** Doctor names just this. */
+      async function isNamed(what: RegExp): Promise<void> {
+        const {findings} = await doctor(seen.service)
         expect(findings).toMatchObject([{id: 'helper-missing', kind: 'missing', isSafe: true}])
         expect(findings[0]?.what).toMatch(what)
+      }
+
+      it.skipIf(builds.newer === '')('in place, to another version: its tick goes on, and there is nothing to find', async () => {
+        const {service, pid} = seen
+        await service.sh('cp "$1" "$2.new" && mv "$2.new" "$2"', [builds.other, node])
+        expect(await service.sh('"$1" --version', [node])).toMatch(/^v22\./)
+        expect((await tick(service)).code).toBe(0)
+        expect(await doctor(service)).toEqual({exit: 0, findings: []})
+        expect(await service.mainPid()).toBe(pid)
+      })
+
+      it('to a build for another machine: doctor names it', async () => {
+        // The machine's number in an ELF header (elf(5), e_machine): that of none.
+        await seen.service.sh('printf "\\377\\377" | dd of="$1" bs=1 seek=18 conv=notrunc status=none', [node])
+        await isNamed(/\/opt\/node-a\/node does not print its version/)
+      })
+
+      it('to one that is too old: doctor names it', async () => {
+        await seen.service.sh('printf "#!/bin/sh\\necho v18.20.4\\n" >"$1.new" && chmod 755 "$1.new" && mv "$1.new" "$1"', [node])
+        await isNamed(/\/opt\/node-a\/node is too old \(v18\.20\.4; 20\.17 or newer is needed\)/)
+      })
+
+      it('that removed or moved it: doctor names it, its fix has the tick run by another node, and the gateway goes on', async () => {
+        const {service, pid} = seen
+        await service.sh('mv /opt/node-a /opt/node-b')
+        await isNamed(/calls programs that it cannot run: \/opt\/node-a\/node is gone/)
         await service.must('fix:helper-missing', ['--yes'])
         expect(await doctor(service)).toEqual({exit: 0, findings: []})
         expect((await tick(service)).code).toBe(0)
-        expect(await service.mainPid()).toBe(pid)
-        await service.must('uninstall')
-      }
-
-      it('that removed or moved it', async () => {
-        const seen = await tickedBy('/opt/node-a/node')
-        await seen.service.sh('mv /opt/node-a /opt/node-b')
-        await isNamedAndCured(seen, /calls programs that it cannot run: \/opt\/node-a\/node is gone/)
-      })
-
-      it('to one that is too old', async () => {
-        const seen = await tickedBy('/opt/node-c/node')
-        await seen.service.sh(
-          'printf "#!/bin/sh\\necho v18.20.4\\n" >/opt/node-c/node.new && chmod 755 /opt/node-c/node.new && mv /opt/node-c/node.new /opt/node-c/node',
-        )
-        await isNamedAndCured(seen, /\/opt\/node-c\/node is too old \(v18\.20\.4; 20\.17 or newer is needed\)/)
-      })
-
-      it('to a build for another machine', async () => {
-        const seen = await tickedBy('/opt/node-d/node')
-        // The machine's number in an ELF header (elf(5), e_machine): that of none.
-        await seen.service.sh("printf '\\377\\377' | dd of=/opt/node-d/node bs=1 seek=18 conv=notrunc status=none")
-        await isNamedAndCured(seen, /\/opt\/node-d\/node does not print its version/)
-      })
-
-      it.skipIf(builds.newer === '')('in place, to another version: its tick goes on, and there is nothing to find', async () => {
-        const {service, pid} = await tickedBy('/opt/node-e/node')
-        await service.sh('cp "$1" /opt/node-e/new && mv /opt/node-e/new /opt/node-e/node', [builds.other])
-        expect(await service.sh('/opt/node-e/node --version')).toMatch(/^v22\./)
-        expect((await tick(service)).code).toBe(0)
-        expect(await doctor(service)).toEqual({exit: 0, findings: []})
         expect(await service.mainPid()).toBe(pid)
         await service.must('uninstall')
       })
