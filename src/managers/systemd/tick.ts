@@ -39,10 +39,15 @@ export function tick(systemd: Systemd): Tick {
       )
     },
     last: ({account}) => {
-      const properties = ['ExecMainExitTimestamp', 'ExecMainExitTimestampMonotonic']
+      // While one runs, systemd has forgotten when the one before it ended.
+      const moments = ['ExecMainExitTimestamp', 'ExecMainStartTimestamp']
+      const properties = moments.flatMap((name) => [name, `${name}Monotonic`])
       const shown = systemctl.show(properties, [heartbeatPaths(scope, account).service], {TZ: 'UTC'})[0] ?? {}
-      const [monotonicMs, wallMs] = [microsecondsToMs(shown.ExecMainExitTimestampMonotonic), utcMs(shown.ExecMainExitTimestamp)]
-      return monotonicMs === undefined || wallMs === undefined ? undefined : {monotonicMs, wallMs}
+      for (const name of moments) {
+        const [monotonicMs, wallMs] = [microsecondsToMs(shown[`${name}Monotonic`]), utcMs(shown[name])]
+        if (monotonicMs !== undefined && wallMs !== undefined) return {monotonicMs, wallMs}
+      }
+      return undefined
     },
   }
 }

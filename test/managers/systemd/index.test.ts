@@ -267,12 +267,16 @@ describe('observe', () => {
     })
   })
 
+  const NOON = 'Thu 2026-01-01 12:00:00 UTC'
+  const atNoon = {monotonicMs: 5000, wallMs: Date.UTC(2026, 0, 1, 12)}
   it.each([
-    ['Thu 2026-01-01 12:00:00 UTC', '5000000', {monotonicMs: 5000, wallMs: Date.UTC(2026, 0, 1, 12)}],
-    ['', '0', undefined],
-  ])('reads when the tick of the account last ended: %j', (wall, monotonic, expected) => {
-    const argv = ['systemctl', '--user', 'show', '--property=ExecMainExitTimestamp,ExecMainExitTimestampMonotonic', '--']
-    const stdout = `ExecMainExitTimestamp=${wall}\nExecMainExitTimestampMonotonic=${monotonic}\n`
+    ['one that has ended', {start: ['Thu 2026-01-01 11:59:59 UTC', '4000000'], exit: [NOON, '5000000']}, atNoon],
+    ['one that runs, by its start', {start: [NOON, '5000000'], exit: ['', '0']}, atNoon],
+    ['none since the boot', {start: ['', '0'], exit: ['', '0']}, undefined],
+  ])('reads when the account was last ticked: %s', (_, {start, exit}, expected) => {
+    const properties = ['ExecMainExitTimestamp', 'ExecMainStartTimestamp'].flatMap((name) => [name, `${name}Monotonic`])
+    const argv = ['systemctl', '--user', 'show', `--property=${properties.join(',')}`, '--']
+    const stdout = properties.map((name, index) => `${name}=${[...exit, ...start][index]}\n`).join('')
     const env = {...managerEnvironment('user', USER), TZ: 'UTC'}
     const command: FakeCommand = {argv: [...argv, 'hermes-svc-heartbeat.service'], via: 'read', env, stdout}
     const host = new FakeHost({files: BUS, commands: [command]})
