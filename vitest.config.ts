@@ -21,29 +21,47 @@ const BUILD = 'test/support/build.ts'
 const WORKERS = 4
 
 /**
- * What takes longest on two cores, longest first: begun last, one of them would be waited for alone. vitest itself begins with the largest file.
- * Measured by the time each file took alone; see `npm test -- --project integration --reporter=json`.
+ * What takes longest on two cores, longest first: begun last, one of them would be waited for alone. Measured by the time from its start to its end in a
+ * whole run. vitest itself begins with the largest file.
  */
 const LONG = [
-  // A gateway of two minutes, and one that is left alone for its first 30 s, twice: both wait for nearly all of that.
-  ...['doctor-quiet', 'watchdog'],
-  // A machine that sleeps for 45 s, and a receiver that is tried again after a minute.
-  'notify',
-  // Its role is run seven times, which no two of its tests do at once; and one that checks the types of the whole tree.
-  ...['ansible', 'contributing', 'json-documents', 'history'],
-  ...['stand-in', 'double', 'launchd-errors', 'helper-after-exit', 'launchd-lifecycle', 'user-scope', 'lifecycle', 'read-only'],
-  ...['doctor-definition', 'doctor-launchd', 'restart-states', 'doctor-s6', 's6-lifecycle', 'doctor-machine', 'heartbeat'],
+  // They wait for what takes its time: a gateway of two minutes, one that is left alone for its first 30 s, a receiver that is tried again after a minute.
+  ...['doctor-quiet', 'ansible', 'notify', 'watchdog', 's6-lifecycle'],
   ...[
-    'verdict-live',
+    'read-only',
+    'journeys',
     'systemd-rules',
     'install-transaction',
-    'helper-before-start',
-    'hostile-home',
-    'restart-policy',
-    'upgrade',
-    'package',
+    'restart-states',
+    'machine',
+    'history',
+    'setup',
+    'launchd-lifecycle',
   ],
-  ...['round-trip', 'desired-state-reboot', 'setup', 'node-versions', 'smoke'],
+  ...['user-scope', 'doctor-launchd', 'lifecycle', 'restart-policy', 'logs', 'hostile-home', 'heartbeat', 'launchd-errors', 'apply'],
+  ...[
+    'round-trip',
+    'doctor-definition',
+    'upgrade',
+    'json-documents',
+    'shared-services',
+    'doctor-machine',
+    'existing-services',
+    'doctor-memory',
+  ],
+  ...[
+    'environment',
+    'smoke',
+    'contributing',
+    'run',
+    'desired-state-races',
+    'verdict-live',
+    'node-versions',
+    'automation',
+    'doctor-process',
+  ],
+  ...['doctor-s6', 'two-containers', 'helper-after-exit', 'helper-before-start', 'stop-states', 'doctor-state', 'stand-in', 'double'],
+  ...['hostile-sizes', 'launcher', 'helper-rule', 'helper-values', 'helper-limits'],
 ]
 
 /** A line that fails shows all of what was there. */
@@ -74,6 +92,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...PROGRAMS, ...INTEGRATION, ...CAMPAIGN],
           isolate: false,
+          maxWorkers: 2,
           // Some run a process or two, which takes long on a machine that does much else.
           testTimeout: 30_000,
           chaiConfig: CHAI,
@@ -86,6 +105,7 @@ export default defineConfig({
           include: PROGRAMS,
           globalSetup: BUILD,
           pool: 'forks',
+          isolate: false,
           maxWorkers: WORKERS,
           testTimeout: 120_000,
           hookTimeout: 120_000,
@@ -99,6 +119,7 @@ export default defineConfig({
           include: INTEGRATION,
           globalSetup: BUILD,
           pool: 'forks',
+          isolate: false,
           maxWorkers: WORKERS,
           // Far more than any takes: nothing is proved by a time.
           testTimeout: 300_000,
