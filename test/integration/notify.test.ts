@@ -1,4 +1,4 @@
-import {describe, expect, it} from 'vitest'
+import {beforeAll, describe, expect, it} from 'vitest'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import type {Account} from '../../src/host/host.js'
 import type {Scope} from '../../src/service/service.js'
@@ -15,8 +15,8 @@ await describeOnSystemd('who is told', (machine) => {
   let users = 0
 
   /** A service that ticks so often, and a receiver that is told of it. */
-  async function told(standIn: StandInConfig = {}, flags: readonly string[] = [], scope: Scope = 'user', interval = '1s') {
-    const user: Account = await machine().addUser(`told-${users++}`, {linger: scope === 'user'})
+  async function told(standIn: StandInConfig = {}, flags: readonly string[] = [], scope: Scope = 'user', interval = '1s', of?: Account) {
+    const user = of ?? (await machine().addUser(`told-${users++}`, {linger: scope === 'user'}))
     const receiver = await Receiver.start(machine(), user, ports++)
     const service = await TestService.make(machine(), user, {scope, standIn})
     const target = `http://127.0.0.1:${receiver.port}/${SECRET}`
@@ -170,59 +170,70 @@ await describeOnSystemd('who is told', (machine) => {
     })
   })
 
-  it('apprise, as a command, brings the text to its own services', async () => {
-    const user = await machine().addUser(`told-${users++}`, {linger: true})
-    const receiver = await Receiver.start(machine(), user, ports++)
-    const service = await TestService.make(machine(), user)
-    const apprise = `apprise -t "$HERMES_SVC_TITLE" -b "$HERMES_SVC_TEXT" json://127.0.0.1:${receiver.port}`
-    await service.must('notify:add', [`exec:sh -c '${apprise}'`])
-    const answer = (await service.must('notify:test')).stdout
-    expect(answer).toContain('exec sh: told (exit 0)')
-    const [taken] = await receiver.taken()
-    expect(JSON.parse(taken?.body ?? '')).toMatchObject({
-      title: expect.stringContaining(`${service.unit} on `) as string,
-      message: expect.stringContaining(`Type: hermes-svc notify list -p ${service.profile}`) as string,
+  // Of one user, and whatever ticks.
+  describe('whom somebody asks about', () => {
+    let user: Account
+    beforeAll(async () => {
+      user = await machine().addUser('asks')
     })
-  })
 
-  it('targets are shown as kind and host only: not in units, settings, command lines, logs, reports, and JSON', async () => {
-    const {service, receiver, user} = await told({}, ['--ping', `http://127.0.0.1:${ports}/${SECRET}`])
-    expect((await service.must('notify:list')).stdout).toContain(`cloudevents 127.0.0.1:${receiver.port}`)
-    expect((await service.must('notify:test')).stdout).toContain('told (HTTP 200)')
-    const shown = await Promise.all(
-      [
-        ['config'],
-        ['config', '--json'],
-        ['notify:list', '--json'],
-        ['status', '--json'],
-        ['install', '--dry-run', '--json', '--notify-on', 'down'],
-      ].map(async ([command = '', ...args]) => (await service.run(command, args)).stdout),
-    )
-    await service.run('doctor', ['--report', `${service.home}/report.json`])
-    const report = await machine().readText(`${service.home}/report.json`)
-    const places = await service.sh('grep -rl "$1" "$2" "$3" /run/user /etc/systemd 2>/dev/null || :', [SECRET, user.home, service.support])
-    expect(shown.join('\n') + report).not.toContain(SECRET)
-    expect(
-      places
-        .trim()
-        .split('\n')
-        .filter((file) => !file.includes('/receiver-')),
-    ).toEqual([`${service.home}/.hermes-svc-notify.json`])
-    expect(await service.sh('stat -c %a "$1"', [`${service.home}/.hermes-svc-notify.json`])).toMatch(/^600\s*$/)
-    expect((await machine().exec(['sh', '-c', `journalctl -o cat | grep -c ${SECRET} || :`])).stdout.trim()).toBe('0')
-    await service.must('uninstall')
-  })
+    it('apprise, as a command, brings the text to its own services', async () => {
+      const receiver = await Receiver.start(machine(), user, ports++)
+      const service = await TestService.make(machine(), user)
+      const apprise = `apprise -t "$HERMES_SVC_TITLE" -b "$HERMES_SVC_TEXT" json://127.0.0.1:${receiver.port}`
+      await service.must('notify:add', [`exec:sh -c '${apprise}'`])
+      const answer = (await service.must('notify:test')).stdout
+      expect(answer).toContain('exec sh: told (exit 0)')
+      const [taken] = await receiver.taken()
+      expect(JSON.parse(taken?.body ?? '')).toMatchObject({
+        title: expect.stringContaining(`${service.unit} on `) as string,
+        message: expect.stringContaining(`Type: hermes-svc notify list -p ${service.profile}`) as string,
+      })
+    })
 
-  it('doctor says that nobody would be told where the timer is stopped, and doctor --notify tells of it once', async () => {
-    const {service, receiver} = await told()
-    await service.systemctl('stop', 'hermes-svc-heartbeat.timer')
-    const found = await service.run('doctor', ['--only', 'notify'])
-    expect(found.stdout).toContain('nobody is notified of a failure: the heartbeat of')
-    for (let run = 0; run < 3; run++) await service.run('doctor', ['--notify', '--only', 'notify'])
-    expect(await receiver.told()).toEqual(['heartbeat-lost'])
-    await service.must('fix:notify', ['--yes'])
-    for (let run = 0; run < 3; run++) await service.must('doctor', ['--notify', '--only', 'notify'])
-    expect(await receiver.told()).toEqual(['heartbeat-lost', 'recovered'])
-    await service.must('uninstall')
+    it('targets are shown as kind and host only: not in units, settings, command lines, logs, reports, and JSON', async () => {
+      const {service, receiver} = await told({}, ['--ping', `http://127.0.0.1:${ports}/${SECRET}`], 'user', '90s', user)
+      expect((await service.must('notify:list')).stdout).toContain(`cloudevents 127.0.0.1:${receiver.port}`)
+      expect((await service.must('notify:test')).stdout).toContain('told (HTTP 200)')
+      const shown = await Promise.all(
+        [
+          ['config'],
+          ['config', '--json'],
+          ['notify:list', '--json'],
+          ['status', '--json'],
+          ['install', '--dry-run', '--json', '--notify-on', 'down'],
+        ].map(async ([command = '', ...args]) => (await service.run(command, args)).stdout),
+      )
+      await service.run('doctor', ['--report', `${service.home}/report.json`])
+      const report = await machine().readText(`${service.home}/report.json`)
+      const places = await service.sh('grep -rl "$1" "$2" "$3" /run/user /etc/systemd 2>/dev/null || :', [
+        SECRET,
+        user.home,
+        service.support,
+      ])
+      expect(shown.join('\n') + report).not.toContain(SECRET)
+      expect(
+        places
+          .trim()
+          .split('\n')
+          .filter((file) => !file.includes('/receiver-')),
+      ).toEqual([`${service.home}/.hermes-svc-notify.json`])
+      expect(await service.sh('stat -c %a "$1"', [`${service.home}/.hermes-svc-notify.json`])).toMatch(/^600\s*$/)
+      expect((await machine().exec(['sh', '-c', `journalctl -o cat | grep -c ${SECRET} || :`])).stdout.trim()).toBe('0')
+      await service.must('uninstall')
+    })
+
+    it('doctor says that nobody would be told where the timer is stopped, and doctor --notify tells of it once', async () => {
+      const {service, receiver} = await told({}, [], 'user', '90s', user)
+      await service.systemctl('stop', 'hermes-svc-heartbeat.timer')
+      const found = await service.run('doctor', ['--only', 'notify'])
+      expect(found.stdout).toContain('nobody is notified of a failure: the heartbeat of')
+      for (let run = 0; run < 3; run++) await service.run('doctor', ['--notify', '--only', 'notify'])
+      expect(await receiver.told()).toEqual(['heartbeat-lost'])
+      await service.must('fix:notify', ['--yes'])
+      for (let run = 0; run < 3; run++) await service.must('doctor', ['--notify', '--only', 'notify'])
+      expect(await receiver.told()).toEqual(['heartbeat-lost', 'recovered'])
+      await service.must('uninstall')
+    })
   })
 })
