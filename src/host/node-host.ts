@@ -101,7 +101,8 @@ class NodeHost extends NodePrograms implements Host, AccountHost {
   }
 
   ownAgeMs(): number {
-    return performance.now()
+    // `performance` would load a module of node's.
+    return process.uptime() * 1000
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {

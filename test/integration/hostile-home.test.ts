@@ -141,13 +141,13 @@ if (fs.existsSync('/usr/bin/strace')) {
         ] as const) {
           const user = await machine().addUser(name)
           const service = await TestService.make(machine(), user, {scope, profile: 'default', standIn: {version: '0.21'}})
-          // What ticks, and what is restarted in a home where no gateway comes up, is nothing that is looked at.
+          // What ticks, and what is restarted in a home where no gateway stays up, is nothing that is looked at.
           await service.must('install', ['--heartbeat-interval', '90s', '--restart-delay', '1m'])
           await root('mkdir -p ~/.hermes/profiles/work ~/.hermes/logs ~/.hermes/state && touch ~/.hermes/profiles/work/SOUL.md', [], user)
           await root(LEARN, [`${user.home}/node`], user)
           await service.must('start')
           await root(
-            'mkdir -p "/srv/saved/$1/etc" && cp -a "$2" "/srv/saved/$1/home"; cd /etc && cp -a --parents hermes-svc systemd/system "/srv/saved/$1/etc/" 2>/dev/null || :',
+            'mkdir -p "/srv/saved/$1/etc" && cp -a "$2" "/srv/saved/$1/home" && rm -f "/srv/saved/$1/home/.hermes/gateway_state.json"; cd /etc && cp -a --parents hermes-svc systemd/system "/srv/saved/$1/etc/" 2>/dev/null || :',
             [name, user.home],
           )
           lanes.push({user, scope, service})
@@ -202,7 +202,8 @@ if (fs.existsSync('/usr/bin/strace')) {
       }
 
       const assault = async (lane: Lane, home: HostileHome, chosen: readonly HostileCommand[]): Promise<Fault[]> => {
-        const {user} = lane
+        const {user, service} = lane
+        await root(UP, [], user)
         await root(home.make, [], user)
         if (home.swap) await root('setsid python3 /opt/swap.py "$@" >/dev/null 2>&1 & echo $! >~/swap.pid', home.swap, user)
         const faults: Fault[] = []
@@ -217,8 +218,8 @@ if (fs.existsSync('/usr/bin/strace')) {
             home: home.name,
             command: chosen.map(({name}) => name).join(', '),
           })
-        await root(RESET, [user.name, user.home, lane.scope])
-        if (lane.scope === 'user') await root(START_OWN, [], user)
+        await root(RESET, [user.name, user.home, lane.scope, service.runtime])
+        if (lane.scope === 'user') await root(START_OWN, [service.runtime], user)
         return faults
       }
 
@@ -262,13 +263,17 @@ const LEARN = `printf '#!/bin/sh\\necho v20.17.0\\n' >"$1"; chmod 755 "$1"`
 /** sh. What lies in root's places, without what is hermes-svc's there. */
 const LIST_VICTIMS = `find "$1" /etc /root /run/rootonly.sock* \\( -path '/etc/systemd/system*' -o -path '/etc/hermes-svc*' -o -name report.json \\) -prune -o -type d -printf '%p %m %U:%G\\n' -o -printf '%p %y %m %U:%G %s %C@\\n' 2>/dev/null | sort`
 
+/** sh, by the account. The gateway has written what it writes when it comes up. */
+const UP = 'until grep -qs running ~/.hermes/gateway_state.json; do sleep 0.1; done'
+
 /**
- * sh. $1: user. $2: home directory. $3: scope. Makes all as it was, and starts the gateway of a service of the machine. What the account has started is
- * killed but for its user manager: that is dear to start, and reads its units again.
+ * sh. $1: user. $2: home directory. $3: scope. $4: where failures are counted. Makes all as it was, and starts the gateway of a service of the machine. What
+ * the account has started is killed but for its user manager: that is dear to start, and reads its units again.
  */
-const RESET = `user=$1 home=$2 scope=$3
+const RESET = `user=$1 home=$2 scope=$3 runtime=$4
 [ "$scope" = user ] || systemctl kill -s KILL hermes-gateway.service 2>/dev/null
 pkill -KILL -u "$user" --exact 'hermes|python3|sh'
+[ "$scope" = user ] || systemctl stop hermes-gateway.service 2>/dev/null
 set -e
 rm -rf "$home"
 cp -a "/srv/saved/$user/home" "$home"
@@ -277,13 +282,16 @@ rm -rf /etc/hermes-svc /etc/systemd/system/hermes* /etc/systemd/system/*.wants/h
 cp -a "/srv/saved/$user/etc/." /etc
 systemctl daemon-reload
 systemctl reset-failed hermes-gateway.service 2>/dev/null || :
-systemctl restart --no-block hermes-gateway.service
+rm -f "$runtime/failures"
+systemctl start --no-block hermes-gateway.service
 `
 
-/** sh, by the account itself: its own manager sees all as it was, and starts what that has. */
+/** sh, by the account itself. $1: where failures are counted. Its own manager sees all as it was, and starts what that has. */
 const START_OWN = `set -e
+systemctl --user stop hermes-gateway.service || :
 systemctl --user daemon-reload
 systemctl --user reset-failed
+rm -f "$1/failures"
 systemctl --user start hermes-svc-heartbeat.timer
-systemctl --user restart --no-block hermes-gateway.service
+systemctl --user start --no-block hermes-gateway.service
 `

@@ -5,7 +5,9 @@ import os, socket, sys, threading, time
 what, path = sys.argv[1:3]
 if what == "dead":
     for each in sys.argv[2:]:
-        socket.socket(socket.AF_UNIX).bind(each)
+        # At once: a gateway that comes up makes its own.
+        socket.socket(socket.AF_UNIX).bind(each + ".new")
+        os.rename(each + ".new", each)
     sys.exit(0)
 server = socket.socket(socket.AF_UNIX)
 server.bind(path)
