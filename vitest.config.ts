@@ -22,47 +22,18 @@ const WORKERS = 4
 
 /**
  * What takes longest on two cores, longest first: begun last, one of them would be waited for alone. Measured by the time from its start to its end in a
- * whole run. vitest itself begins with the largest file.
+ * whole run. Some do little but wait: for a gateway of two minutes, one that is left alone for its first 30 s, a receiver that is tried again after a minute.
+ * vitest itself begins with the largest file.
  */
-const LONG = [
-  // They wait for what takes its time: a gateway of two minutes, one that is left alone for its first 30 s, a receiver that is tried again after a minute.
-  ...['doctor-quiet', 'ansible', 'notify', 'watchdog', 's6-lifecycle'],
-  ...[
-    'read-only',
-    'journeys',
-    'systemd-rules',
-    'install-transaction',
-    'restart-states',
-    'machine',
-    'history',
-    'setup',
-    'launchd-lifecycle',
-  ],
-  ...['user-scope', 'doctor-launchd', 'lifecycle', 'restart-policy', 'logs', 'hostile-home', 'heartbeat', 'launchd-errors', 'apply'],
-  ...[
-    'round-trip',
-    'doctor-definition',
-    'upgrade',
-    'json-documents',
-    'shared-services',
-    'doctor-machine',
-    'existing-services',
-    'doctor-memory',
-  ],
-  ...[
-    'environment',
-    'smoke',
-    'contributing',
-    'run',
-    'desired-state-races',
-    'verdict-live',
-    'node-versions',
-    'automation',
-    'doctor-process',
-  ],
-  ...['doctor-s6', 'two-containers', 'helper-after-exit', 'helper-before-start', 'stop-states', 'doctor-state', 'stand-in', 'double'],
-  ...['hostile-sizes', 'launcher', 'helper-rule', 'helper-values', 'helper-limits'],
-]
+const LONG = `
+  doctor-quiet ansible notify watchdog s6-lifecycle read-only journeys systemd-rules install-transaction restart-states machine history setup
+  launchd-lifecycle user-scope doctor-launchd lifecycle restart-policy logs hostile-home heartbeat launchd-errors apply round-trip
+  doctor-definition upgrade json-documents shared-services doctor-machine existing-services doctor-memory environment smoke contributing run
+  desired-state-races verdict-live node-versions automation doctor-process doctor-s6 two-containers helper-after-exit helper-before-start
+  stop-states doctor-state stand-in double hostile-sizes launcher helper-rule helper-values helper-limits
+`
+  .trim()
+  .split(/\s+/)
 
 /** A line that fails shows all of what was there. */
 const CHAI = {truncateThreshold: 0}

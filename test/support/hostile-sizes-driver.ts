@@ -30,8 +30,8 @@ import {mirror} from './mirror.js'
 
 /**
  * A program that gives each function which reads text of others the text that is worst for it, in the size of its argument. In time that grows
- * with the square of it none of them would end within minutes. Prints the names
- * of all, and then each as it is done, with what it took of the processor, in ms.
+ * with the square of it none of them would end within minutes. Prints the names of all, and then each as it is done, with what it took of the processor, in
+ * ms.
  */
 const SIZE = Number(process.argv[2])
 const HOME = '/home/user/.hermes'
