@@ -7,7 +7,7 @@
 #     after-exit     counts failures; EXIT_CODE, EXIT_STATUS and SERVICE_RESULT are those of systemd.exec(5)
 #   home=, state= are folders. first-ms=, cap-ms=: the wait after a failure, doubled by each in a row, and the longest. forget-ms=: up that long,
 #   earlier failures are forgotten. planned-ms=: up that long, exit 75 is a planned restart where no file tells.
-# The state folder has `failures`, in a row; `started`, when the gateway was let go, until its end is counted; `began`, when its process was made, if
+# The state folder has `failures`, in a row; `started`, when the gateway was let go, until its end is noted; `began`, when its process was made, if
 # that was earlier; `stopping`, while a stop is under way. Times are ticks of 1/100 s, since boot or, on a Mac, the epoch.
 # shellcheck disable=SC2086,SC3013
 umask 077 && set -f -C && trap '' PIPE

@@ -21,7 +21,7 @@ export interface Known {
   /** The operator has it stopped, for good or until the next boot. */
   readonly isStopMeant: boolean
   readonly failuresInARow: number
-  /** How long ago it was let go, if it has not ended since. */
+  /** How long ago it was let go, if no end has been noted since. */
   readonly startedForMs: number | undefined
   /** When it ended, UNIX ms, where that is recorded. */
   readonly endedMs: number | undefined
