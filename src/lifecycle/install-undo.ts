@@ -38,7 +38,7 @@ export function undoInstall(
       ...(restart ? onUndo(manager.control.start(service)) : []),
       ...(hasChanged.definition ? onUndo(installerOf(manager).reload?.() ?? []) : []),
     ],
-    beforeEnabling: enable ? onUndo(manager.control.disable(service)) : [],
+    beforeEnabling: enable ? onUndo(manager.control.disable(service, {isReadLater: hasChanged.definition})) : [],
     beforeStart: start || restart ? onUndo([abortNew(target, seen)]) : [],
   }
 }

@@ -46,7 +46,7 @@ export async function planUninstall(target: Target, options: {timeoutMs: number}
       const end = [...manager.control.stop(service), ...endOthers(target, seen, {timeoutMs, force: false}), gone]
       steps.push(...inPhase(Phase.stop, end))
     }
-    if (seen.manager.enabled) steps.push(...inPhase(Phase.disable, manager.control.disable(service)))
+    if (seen.manager.enabled) steps.push(...inPhase(Phase.disable, manager.control.disable(service, {isReadLater: reload.length > 0})))
   }
   const {settings: former} = seen.manager
   const tick = (await manager.tick.heartbeat(service, undefined)).steps

@@ -417,6 +417,8 @@ export interface Installer {
   staged?(service: Service, steps: readonly Step[]): Step[]
   /** Has it read definitions that were changed. Absent where it does so at a restart alone. */
   reload?(): RunStep[]
+  /** Whether it reads them when a service is enabled, too. */
+  readonly readsWhenEnabling?: true
   /** Files of ours on disk that a definition of the `wanted` files does not have, e.g. of an older version or of a run that was killed. */
   leftovers(service: Service, wanted: readonly string[]): string[]
   /** Takes what is on disk of our definition away, helpers included; none if there is nothing. */
@@ -433,7 +435,8 @@ export interface Installer {
 /** The steps that have the manager change what the service does. */
 export interface Control {
   enable(service: Service): RunStep[]
-  disable(service: Service): RunStep[]
+  /** `isReadLater`: a reload follows, so that the manager does not have to read all definitions for this alone. */
+  disable(service: Service, options?: {readonly isReadLater: boolean}): RunStep[]
   /** Starts it without waiting, past failures and delays forgotten. */
   start(service: Service): Step[]
   /** Stops it without waiting. */

@@ -62,6 +62,8 @@ export class FakeSystemd {
   onStop: () => void = () => this.goesDown()
   /** Exit status and words of a verb that fails. */
   readonly failing = new Map<string, {code: number; stderr: string}>()
+  /** How the unit is enabled on disk, where systemd has not read that yet. */
+  private links: string | undefined
   private nextPid = 500
 
   constructor(files: Readonly<Record<string, FakeFile | string>> = {}, service: Service = SERVICE) {
@@ -188,11 +190,11 @@ export class FakeSystemd {
         this.load()
         break
       case 'add-wants default.target':
-        this.shown = {...this.shown, UnitFileState: 'enabled'}
-        break
       case 'enable':
       case 'disable':
-        this.shown = {...this.shown, UnitFileState: `${verb}d`}
+        // They end with a reload (systemctl(1)); without one systemd goes on saying what it has read.
+        this.links = verb === 'disable' ? 'disabled' : 'enabled'
+        if (!words.includes('--no-reload')) this.load()
         break
       case 'start':
         if (this.shown.ActiveState !== 'active') this.onStart()
@@ -218,6 +220,8 @@ export class FakeSystemd {
 
   private load(): void {
     const text = this.host.readText(this.unit)
+    const links = this.links ?? (this.shown.UnitFileState || 'disabled')
+    this.links = undefined
     if (text === undefined) {
       this.shown = {...GOOD}
       return
@@ -225,7 +229,7 @@ export class FakeSystemd {
     const home = /^Environment="?HERMES_HOME=([^"\n]*)/m.exec(text)?.[1]
     this.shown = {
       ...this.shown,
-      ...{LoadState: 'loaded', FragmentPath: this.unit, UnitFileState: this.shown.UnitFileState || 'disabled', NeedDaemonReload: 'no'},
+      ...{LoadState: 'loaded', FragmentPath: this.unit, UnitFileState: links, NeedDaemonReload: 'no'},
       ...(home === undefined ? {} : {Environment: `HERMES_HOME=${home}`}),
     }
   }

@@ -60,7 +60,7 @@ await describeOnSystemd('an installation is a transaction', (machine: () => Mach
     it('a first installation undoes everything if systemd will not read the definition', async () => {
       const before = await service.lasting()
       const result = await withoutReload('install', ['--json'])
-      expect(failed(result, 'command-failed').message).toMatch(/daemon-reload.*not enough space/)
+      expect(failed(result, 'command-failed').message).toMatch(/enable.*not enough space/s)
       expect(await service.lasting()).toEqual(before)
     })
 

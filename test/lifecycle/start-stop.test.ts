@@ -924,7 +924,7 @@ describe('uninstall', () => {
     const machine = machineWith('running')
     machine.comesUp()
     expect(await uninstall(machine)).toContain('is uninstalled; its home /home/user/.hermes is kept')
-    expect(machine.verbs).toEqual(expect.arrayContaining(['stop --no-block', 'disable', 'daemon-reload']))
+    expect(machine.verbs).toEqual(expect.arrayContaining(['stop --no-block', 'disable --no-reload', 'daemon-reload']))
     expect(machine.shown.LoadState).toBe('not-found')
     const left = Object.keys(machine.host.texts()).filter((file) => file.startsWith('/home/user/') && !file.startsWith(`${HOME}/gateway`))
     expect(left).toEqual([])

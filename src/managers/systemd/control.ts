@@ -42,7 +42,7 @@ export function control(systemd: Systemd): Control {
       const isMute = text !== undefined && !/^[ \t]*\[Install\]/m.test(text)
       return [change('start the service at every boot', ...(isMute ? ['add-wants', BOOT_TARGET[scope]] : ['enable']), service.name)]
     },
-    disable: (service) => disabling(systemd, unitOf(service)),
+    disable: (service, options) => disabling(systemd, unitOf(service), options),
     start: (service) => [...forgetFailures(service), change('start the gateway', 'start', '--no-block', service.name)],
     stop: ({name}) => [change('stop the gateway', 'stop', '--no-block', name)],
     restart: (service) => [...forgetFailures(service), change('restart the gateway', 'restart', '--no-block', service.name)],
@@ -70,16 +70,17 @@ export function reload({systemctl}: Systemd): RunStep[] {
 
 /**
  * Keeps a unit from being started at boot. Of a unit whose file is a link (home-manager, stow, `systemctl link`) systemctl disable takes that away
- * too, and with it the unit: of such a one only the links that have it started go.
+ * too, and with it the unit: of such a one only the links that have it started go. `isReadLater`: see Control.
  */
-export function disabling(systemd: Systemd, unit: string): RunStep[] {
+export function disabling(systemd: Systemd, unit: string, {isReadLater = false}: {isReadLater?: boolean} = {}): RunStep[] {
   const {systemctl, account} = systemd
   const why = 'keep the service stopped after a reboot'
   const name = path.basename(unit)
-  if (!isLinked(systemd, unit)) return [systemctl.change(why, ['disable', name])]
+  if (!isLinked(systemd, unit)) return [systemctl.change(why, ['disable', ...(isReadLater ? ['--no-reload'] : []), name])]
   const links = ['wants', 'requires', 'upholds'].map((kind) => `"$0"/*.${kind}/"$1"`).join(' ')
   const argv = ['/bin/sh', '-c', `rm -f -- ${links}`, path.dirname(unit), name]
-  return [{kind: 'run', why, argv, env: systemctl.env, timeoutMs: LINKS_TIMEOUT_MS, as: ownerIn(systemd, {account})}, ...reload(systemd)]
+  const unlink: RunStep = {kind: 'run', why, argv, env: systemctl.env, timeoutMs: LINKS_TIMEOUT_MS, as: ownerIn(systemd, {account})}
+  return [unlink, ...(isReadLater ? [] : reload(systemd))]
 }
 
 export function isLinked({files}: Systemd, unit: string): boolean {

@@ -30,6 +30,7 @@ export function installer(systemd: Systemd, seen: Observer): Installer {
       return folders.map((folder) => makeFolderStep(folder, ownerIn(systemd, service)))
     },
     reload: () => reload(systemd),
+    readsWhenEnabling: true,
     leftovers: (service, wanted) => leftovers(systemd, service, wanted),
     removeSteps: (observation) => removeSteps(systemd, observation),
     traces: (service) => {

@@ -120,6 +120,9 @@ function now(systemd: Systemd, service: Service, {force = false, seen}: Heartbea
       const reload = change('make systemd read the units of the heartbeat', ['daemon-reload'])
       const units = timer.needsReload || differing.some((file) => !file.isProgram)
       const isOn = timer.isEnabled && timer.isActive
+      // Of a unit that was never there systemd has read nothing that it would have to read anew, and a reload is dear: it reads all units.
+      const isUnknown = orNoAccess(() => door.lstat(paths.timerFile)) === undefined
+      const enable = ['enable', '--now', ...(isUnknown ? ['--no-reload'] : [])]
       return [
         // Undoing goes backwards: first the units are as before, then systemd reads them, then the timer runs by them.
         ...(isTimerNew && timer.isActive ? onUndo([restart]) : []),
@@ -133,7 +136,7 @@ function now(systemd: Systemd, service: Service, {force = false, seen}: Heartbea
             : []
           : [
               ...onUndo([change('stop the heartbeat', timer.isEnabled ? ['stop', paths.timer] : ['disable', '--now', paths.timer])]),
-              change('start the heartbeat, now and at every boot', ['enable', '--now', paths.timer]),
+              change('start the heartbeat, now and at every boot', [...enable, paths.timer]),
             ]),
       ]
     },
