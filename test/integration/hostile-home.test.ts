@@ -72,9 +72,19 @@ const SEEN: Readonly<Record<string, readonly string[]>> = {
   'the units name programs of theirs': ['diff'],
 }
 
+/**
+ * Of each of these another one that is tried does the same to a home: those for all profiles what is done for one ("doctor --fix --all" is tried), a dry run
+ * what comes before an installation. And cures that start or restart the gateway (tried: crash-loop), or that write the definition again (tried: path).
+ */
+const SAME_AT_A_HOME: ReadonlySet<string> = new Set([
+  ...['doctor --all', 'heartbeat --all', 'install --dry-run'],
+  ...['kept-down', 'fatal-config', 'stale-code', 'active-profile', 'duplicate-supervisor'].map((id) => `fix ${id}`),
+])
 /** What `fix` does with the others `doctor --fix` does too: they are looked at, and cured. */
 const fixesTried = [...UNSAFE_FIXES, 'file-access'].map((id) => `fix ${id}`)
-const commandsTried = isCampaign ? commands : commands.filter(({name}) => !name.startsWith('fix ') || fixesTried.includes(name))
+const commandsTried = isCampaign
+  ? commands
+  : commands.filter(({name}) => (!name.startsWith('fix ') || fixesTried.includes(name)) && !SAME_AT_A_HOME.has(name))
 const homesTried = isCampaign ? hostileHomes : hostileHomes.filter((home) => !home.onlyInCampaign)
 
 type Runs = readonly {readonly home: HostileHome; readonly chosen: readonly HostileCommand[]}[]

@@ -39,6 +39,8 @@ describeOnLaunchd('a gateway in every state, under launchd', (there) => {
 
   it.concurrent.each(states.filter(({name}) => STOPPED.includes(name)))(
     'stop of a gateway ($name) leaves no process of the home, no job, and nothing that brings it back, under launchd',
-    ({index, ...situation}) => seeStop(there().machine, user, `stopped-${index}`, situation, LAUNCHD),
+    async ({index, ...situation}) => {
+      await seeStop(there().machine, user, `stopped-${index}`, situation, LAUNCHD)
+    },
   )
 })

@@ -4,6 +4,7 @@ import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import {type Machine, MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import {inCampaign} from '../support/campaign.js'
 import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
 
@@ -76,8 +77,9 @@ await describeOnSystemd('what several services of one account have in common', (
     expect((await timerOf(coming))[0]).toBe('ActiveState=inactive')
   })
 
-  it('is whole whoever writes it: four installations at once, and four uninstallations', async () => {
-    const services = await Promise.all([make(), make(), make(), make()])
+  // Of each two that meet. A campaign has more of them at once.
+  it('is whole whoever writes it: several installations at once, and as many uninstallations', async () => {
+    const services = await Promise.all(inCampaign([make, make, make, make], [make, make, make]).map((one) => one()))
     const before = await services[0]?.lasting()
     const installed = await Promise.all(services.map((service) => service.run('install', ['--json'])))
     expect(installed.map(({code, stdout}) => [code, code === 0 ? '' : stdout])).toEqual(services.map(() => [0, '']))
@@ -108,8 +110,12 @@ await describeOnSystemd('what several services of one account have in common', (
   })
 
   describe('while another user locks all that he can open, nobody waits for him', () => {
+    let mallory: Account
+    beforeAll(async () => {
+      mallory = await machine().addUser('mallory', {linger: false})
+    })
+
     it.each(['user', 'system'] as const)('in %s scope', async (scope) => {
-      const mallory = await machine().addUser(`mallory-${scope}`)
       const service = await TestService.make(machine(), user, {scope})
       // As it is where others may look in: a home folder of before Debian 12, a gateway's home that a group shares.
       await service.sh('chmod 755 "$1" "$2"; find "$3" -type d -exec chmod 755 {} +', [user.home, `${user.home}/.hermes`, service.home])
@@ -127,20 +133,24 @@ await describeOnSystemd('what several services of one account have in common', (
   })
 
   describe('a home', () => {
-    it.each([
+    // What timeout(1) does to it is what a key does, with SIGTERM, by which json-documents.test.ts has a start cancelled: in a campaign.
+    const INTERRUPTED = [
       ['Ctrl-C on its terminal', 'key'],
       ['the end of its terminal', 'hangup'],
-      ['timeout(1), which signals its group', 'group'],
-    ])('stays locked until all is undone after %s', async (_, how) => {
-      const service = await make({never_running: true})
-      const before = await service.lasting()
-      const command = [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...service.argv('install')]
-      const places = [service.home, service.unitFile, `${service.home}/stand-in.starts`]
-      const {stdout, stderr} = await machine().exec(['/usr/bin/python3', '-c', INTERRUPT, how, ...places, ...command], service.actor)
-      const seen = JSON.parse(stdout || `{"stderr": ${JSON.stringify(stderr)}}`) as {refused: number; isLeft: boolean}
-      expect(seen).toMatchObject({isLeft: false, refused: expect.any(Number) as number})
-      expect(seen.refused).toBeGreaterThan(0)
-      expect(await service.lasting()).toEqual(before)
-    })
+    ]
+    it.each(inCampaign([...INTERRUPTED, ['timeout(1), which signals its group', 'group']], INTERRUPTED))(
+      'stays locked until all is undone after %s',
+      async (_, how = '') => {
+        const service = await make({never_running: true})
+        const before = await service.lasting()
+        const command = [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...service.argv('install')]
+        const places = [service.home, service.unitFile, `${service.home}/stand-in.starts`]
+        const {stdout, stderr} = await machine().exec(['/usr/bin/python3', '-c', INTERRUPT, how, ...places, ...command], service.actor)
+        const seen = JSON.parse(stdout || `{"stderr": ${JSON.stringify(stderr)}}`) as {refused: number; isLeft: boolean}
+        expect(seen).toMatchObject({isLeft: false, refused: expect.any(Number) as number})
+        expect(seen.refused).toBeGreaterThan(0)
+        expect(await service.lasting()).toEqual(before)
+      },
+    )
   })
 })

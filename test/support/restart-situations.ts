@@ -89,6 +89,9 @@ export interface Installed {
   readonly status: () => Promise<Report>
   readonly configure: (config: StandInConfig) => Promise<void>
   readonly restart: (...flags: readonly string[]) => Promise<CommandResult>
+  readonly start: () => Promise<CommandResult>
+  /** By hermes-svc, which is to start it again: that it shall run goes with it. */
+  readonly isStopped: boolean
 }
 
 export const HEALTHY: StandInConfig = {version: '0.16'}
@@ -321,17 +324,26 @@ export async function installGateway(
   const events = (await sh(`cat ${home}/stand-in.starts`)).split('\n').slice(0, -1)
   const running = events.map((line) => JSON.parse(line) as StandInEvent).findLast(({event}) => event === 'running')
   const unit = words.unitOf(profile)
-  return {words, profile, home, unit, pid: running?.pid ?? 0, sh, status, configure, restart: (...flags) => run('restart', ...flags)}
+  return {
+    ...{words, profile, home, unit, pid: running?.pid ?? 0, sh, status, configure, isStopped: false},
+    restart: (...flags) => run('restart', ...flags),
+    start: () => run('start'),
+  }
 }
 
 /** A service that a row is done with, for the next one: its gateway has been started anew, healthy or as told. An installation costs four times as much. */
 export async function startAnew(used: Installed, config: StandInConfig): Promise<Installed> {
-  const {words, unit, home, sh, configure} = used
-  await sh(words.stop(unit))
+  const {words, unit, home, sh, configure, start, isStopped} = used
+  if (!isStopped) await sh(words.stop(unit))
   await configure(config)
   await sh(`rm -f ${home}/stand-in.count ${home}/stand-in.starts`)
-  await sh(words.start(unit))
-  return {...used, pid: await comesUp(used, 0)}
+  if (isStopped) {
+    const {code, stderr} = await start()
+    if (code !== 0) throw new Error(`${unit}: ${stderr}`)
+  } else {
+    await sh(words.start(unit))
+  }
+  return {...used, isStopped: false, pid: await comesUp(used, 0)}
 }
 
 /** The pid of the gateway that says that it runs, once it is another one than `formerPid`; by what it noted itself. */

@@ -36,19 +36,20 @@ export async function seeRestart(
   return given
 }
 
-/** Brings a new service into a state, stops it, and sees that it is down for good. */
+/** Brings a service, a new one unless one is given, into a state, stops it, and sees that it is down for good. */
 export async function seeStop(
   machine: Machine,
   user: Account,
   profile: string,
   situation: Situation,
   words: ManagerWords = SYSTEMD,
-): Promise<void> {
-  const given = await bringAbout(machine, user, profile, situation, words)
+  used?: Installed,
+): Promise<Installed> {
+  const given = await bringAbout(machine, user, profile, situation, words, used)
   // Without it a gateway that hears nothing, and is not proved wedged, is given its whole drain.
   const flags = situation.endsBy === 'KILL' && situation.actual !== 'wedged' ? ['--force'] : []
 
-  const result = await hermesSvc(machine, ['stop', '-p', profile, ...flags], {user})
+  const result = await hermesSvc(machine, ['stop', '-p', given.profile, ...flags], {user})
 
   expect(result.code, result.stderr).toBe(0)
   // Longer than the delay after which its manager would start it again.
@@ -60,4 +61,5 @@ export async function seeStop(
     verdict: {state: 'dead', pid: null},
   })
   expect((await given.sh(words.state(given.unit))).trim()).toBe('inactive')
+  return {...given, isStopped: true}
 }
