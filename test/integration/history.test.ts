@@ -2,14 +2,13 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import {fileURLToPath} from 'node:url'
-import {afterAll, expect, it} from 'vitest'
-import {type Machine, whyNoMachine} from '../../src/smoke/machine.js'
+import {afterAll, beforeAll, expect, it} from 'vitest'
+import type {Machine} from '../../src/smoke/machine.js'
 import type {Account} from '../../src/host/host.js'
 import type {Scope} from '../../src/service/service.js'
 import {inCampaign} from '../support/campaign.js'
 import {schemaErrors} from '../support/json-schemas.js'
-import {describeUnless} from '../support/describe-unless.js'
-import {bootTestMachine, describeOnSystemd, hermesSvc, testHost, waitFor} from '../support/machines.js'
+import {bootTestMachine, describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
 
 /** HERMES_SVC_RECORD=1 keeps a document as the fixture of test/schemas. */
@@ -47,8 +46,38 @@ async function historyOf(service: TestService, name?: string): Promise<History> 
 
 const who = ({by}: Entry): string | undefined => (by?.who === 'command' ? `hermes-svc ${by.command}` : by?.who)
 
-await describeOnSystemd('history', (machine) => {
+/** What lasts of a machine: the journal of systemd, and the user's home, with a service of the user in it. */
+const lasting = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-lasting-')))
+const binds = ['/srv/journal', '/home/ann'].map((target) => {
+  const source = path.join(lasting, path.basename(target))
+  fs.mkdirSync(source, {recursive: true})
+  return {source, target, writable: true}
+})
+afterAll(() => {
+  fs.rmSync(lasting, {recursive: true, force: true})
+})
+
+/** With that in place; its first user is the one whose home lasts. */
+async function withWhatLasts(machine: Machine): Promise<TestService> {
+  // Machines have that one in memory.
+  await machine.exec(['sh', '-c', 'mount --bind /srv/journal /var/log/journal && systemctl restart systemd-journald'])
+  const ann = await machine.addUser('ann', {linger: false})
+  await machine.exec(['chown', `${ann.uid}:${ann.gid}`, ann.home])
+  await machine.exec(['loginctl', 'enable-linger', ann.name])
+  await waitFor(
+    async () => (await machine.exec(['systemctl', '--user', 'is-active', 'default.target'], {user: ann})).stdout.trim() === 'active',
+    'the user manager',
+  )
+  return TestService.make(machine, ann, {profile: 'default'})
+}
+
+const body = (machine: () => Machine) => {
   let own: Account
+  let first: TestService
+
+  beforeAll(async () => {
+    first = await withWhatLasts(machine())
+  })
 
   // By what a user's own manager says, and that reads its journal: the rows below.
   it.each<Scope>(inCampaign(['system', 'user'], ['system']))(
@@ -113,7 +142,7 @@ await describeOnSystemd('history', (machine) => {
       expect(availability[0]).toMatchObject({restarts: {unplanned: 4}})
       expect(availability[0]?.percent).toBeLessThan(100)
       expect(notRead).toEqual([])
-      const counters = (await hermesSvc(machine(), ['health', '--prometheus'], {user})).stdout
+      const counters = (await hermesSvc(machine(), ['health', '--prometheus', ...service.argv('health').slice(3)], service.actor)).stdout
       const counted = (reason: string) =>
         Number(
           new RegExp(`^hermes_gateway_ends_total\\{.*profile="${service.profile}",reason="${reason}"\\} (\\d+)$`, 'm').exec(counters)?.[1],
@@ -135,7 +164,7 @@ await describeOnSystemd('history', (machine) => {
     const later = {after_ms: 8000, platforms: {slack: {state: 'connected'}}}
     const deaf = {deaf: ['SIGTERM' as const], planned_stop_watcher: false}
     const service = await TestService.make(machine(), user, {standIn: {platforms, platforms_later: later, ...deaf}})
-    await service.must('install', ['--heartbeat-interval', '1s', '--watchdog', 'off'])
+    await service.must('install', ['--heartbeat-interval', '3s', '--watchdog', 'off'])
     const pid = await service.comesUp()
     const noted = (event: string, about: string) =>
       waitFor(
@@ -183,53 +212,36 @@ await describeOnSystemd('history', (machine) => {
       {source: `${service.home}/logs/gateway-exit-diag.log`, why: 'large', before: expect.any(String) as string},
     ])
   }, 120_000)
-})
 
-describeUnless(whyNoMachine(testHost), 'the history of a machine that goes down', () => {
-  /** What lasts of a machine: the journal of systemd, and the user's home, with a service of the user in it. */
-  const lasting = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-lasting-')))
   const machines: Machine[] = []
   afterAll(async () => {
-    for (const machine of machines) await machine.down()
-    fs.rmSync(lasting, {recursive: true, force: true})
+    for (const one of machines) await one.down()
   })
 
-  const boot = async (): Promise<{machine: Machine; service: TestService}> => {
-    const binds = ['/srv/journal', '/home/ann'].map((target) => {
-      const source = path.join(lasting, path.basename(target))
-      fs.mkdirSync(source, {recursive: true})
-      return {source, target, writable: true}
-    })
-    const machine = await bootTestMachine({binds})
-    machines.push(machine)
-    // Machines have that one in memory.
-    await machine.exec(['sh', '-c', 'mount --bind /srv/journal /var/log/journal && systemctl restart systemd-journald'])
-    const ann = await machine.addUser('ann', {linger: false})
-    await machine.exec(['chown', `${ann.uid}:${ann.gid}`, ann.home])
-    await machine.exec(['loginctl', 'enable-linger', ann.name])
-    await waitFor(
-      async () => (await machine.exec(['systemctl', '--user', 'is-active', 'default.target'], {user: ann})).stdout.trim() === 'active',
-      'the user manager',
-    )
-    return {machine, service: await TestService.make(machine, ann, {profile: 'default'})}
-  }
-
+  // Last: the machine of all goes down.
   it('tells a loss of power from a machine that was switched off', async () => {
-    const first = await boot()
-    await first.service.must('install')
-    const pid = await first.service.comesUp()
+    const boot = async () => {
+      const next = await bootTestMachine({binds})
+      machines.push(next)
+      return withWhatLasts(next)
+    }
+    // By what it notes itself: it is asked for nothing else than its history.
+    const runs = (service: TestService, count: number) =>
+      waitFor(async () => (await service.events()).filter(({event}) => event === 'running').length >= count, `run ${count}`)
+    await first.must('install')
+    const pid = await first.mainPid()
     // Two starts within ten seconds are taken for one that two witnesses tell of.
-    await waitFor(async () => Number(await first.service.sh('ps -o etimes= -p "$1"', [String(pid)])) > 11, 'its age')
-    await first.machine.down()
+    await waitFor(async () => Number(await first.sh('ps -o etimes= -p "$1"', [String(pid)])) > 11, 'its age')
+    await machine().down()
 
     const second = await boot()
-    await second.service.comesUp()
+    await runs(second, 2)
     await second.machine.exec(['systemctl', 'poweroff'])
     await waitFor(() => !fs.existsSync(`/proc/${second.machine.leaderPid}`), 'the end of the machine', 120_000)
 
     const third = await boot()
-    await third.service.comesUp()
-    const {entries} = await historyOf(third.service)
+    await runs(third, 3)
+    const {entries} = await historyOf(third)
     const told = entries.filter(({kind}) => kind !== 'command' && kind !== 'gap')
     expect(
       told.map((entry) => [entry.kind, ...(entry.kind === 'boot' ? [] : [who(entry)]), ...(entry.reason ? [entry.reason] : [])]),
@@ -246,4 +258,6 @@ describeUnless(whyNoMachine(testHost), 'the history of a machine that goes down'
     expect(told[2]?.text).toMatch(/^was still running when the machine went down/)
     expect(told[5]?.text).toMatch(/^stopped with the machine/)
   }, 240_000)
-})
+}
+
+await describeOnSystemd('history', body, {binds})
