@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 import {fileURLToPath} from 'node:url'
-import {beforeAll, describe, expect, it} from 'vitest'
+import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import {inCampaign} from '../support/campaign.js'
@@ -117,16 +117,17 @@ await describeOnSystemd('setup', (machine) => {
       },
     )
 
-    it('takes whom to tell as notify add does, and shows nothing of what is typed', async () => {
+    it('takes whom to tell as notify add does, and shows nothing of what is typed, without colours where none are wanted', async () => {
       const before = await work.lasting()
       const typed: Typed[] = [
         ...answers.slice(0, -2),
         ['hermes-svc notify about problems', `mailto:me${ENTER}`],
         ['must begin with', `${CLEAR}https://example.org/hook?token=s3cret${ENTER}`],
       ]
-      const end = await wizard(bob, typed, ['--dry-run'])
+      const end = await wizard(bob, typed, ['--dry-run', '--no-color'])
       expect(end.screen).toContain('Record the targets: cloudevents example.org')
       expect(end.output).not.toMatch(/s3cret|hook\?/)
+      expect(end.output).not.toMatch(COLOUR)
       expect(end.code).toBe(0)
       expect(await work.lasting()).toEqual(before)
     })
@@ -197,7 +198,6 @@ await describeOnSystemd('setup', (machine) => {
       expect(questions.split('\n').filter((line) => line.length > 40)).toEqual([])
       expect(end.wrapped.filter((line) => questions.includes(line))).toEqual([])
       expect(end.code).toBe(130)
-      expect((await wizard(bob, [['Which profile', CTRL_C]], ['--no-color'])).output).not.toMatch(COLOUR)
     })
 
     it('repairs what is chosen of what doctor finds, and installs what is missing in the same go', async () => {
@@ -233,21 +233,23 @@ await describeOnSystemd('setup', (machine) => {
       ...questions,
       ['Would fix orphan-gateway[^]*shows the plan for the installation after these repairs[^]*Do this\\?', ENTER],
     ]
-    let fay: Account
     let service: TestService
     beforeAll(async () => {
-      fay = await newUser('fay')
-      service = await TestService.make(machine(), fay, {profile: 'default'})
+      // Of the first installation nothing is left, nor is of this one.
+      service = await TestService.make(machine(), ann, {profile: 'default'})
+    })
+    afterAll(async () => {
+      await service.must('uninstall')
     })
     const startByHand = async () => {
       const byHand = 'HERMES_HOME=$1 setsid ~/.hermes/bin/hermes gateway run </dev/null >/dev/null 2>&1 &'
-      await service.sh(byHand, [service.home], {user: fay})
+      await service.sh(byHand, [service.home], {user: ann})
       await waitFor(async () => (await doctor(service)).findings.some(({id}) => id === 'orphan-gateway'), 'the orphan')
     }
 
     it('keeps the repair when the installation is declined, and says so', async () => {
       await startByHand()
-      const end = await wizard(fay, [...repair, ['Fixed: [^]*Would install hermes-gateway.service[^]*Do this\\?', `n${ENTER}`]])
+      const end = await wizard(ann, [...repair, ['Fixed: [^]*Would install hermes-gateway.service[^]*Do this\\?', `n${ENTER}`]])
       expect(end.screen).toMatch(/\nhermes-svc: cancelled; the repairs so far stay in place$/)
       expect(end.code).toBe(130)
       expect((await doctor(service)).findings.map(({id}) => id)).not.toContain('orphan-gateway')
@@ -256,7 +258,7 @@ await describeOnSystemd('setup', (machine) => {
 
     it('repairs that first, and then shows and asks about the installation', async () => {
       await startByHand()
-      const end = await wizard(fay, [...repair, ['Fixed: [^]*Would install hermes-gateway.service[^]*Do this\\?', ENTER]])
+      const end = await wizard(ann, [...repair, ['Fixed: [^]*Would install hermes-gateway.service[^]*Do this\\?', ENTER]])
       expect(end.screen).toMatch(/hermes-gateway.service is installed and running\n\n[^]*gateway +alive/)
       expect(end.code).toBe(0)
       expect(await doctor(service)).toEqual({exit: 0, findings: []})
@@ -264,7 +266,6 @@ await describeOnSystemd('setup', (machine) => {
   })
 
   it("adopts another tool's unit: that is kept, and our policy is added", async () => {
-    // Of the first installation nothing is left.
     const service = await TestService.make(machine(), ann, {profile: 'default'})
     await addForeignUnit(service)
     const pid = await service.comesUp()
