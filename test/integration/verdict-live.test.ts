@@ -12,7 +12,7 @@ import {askTick} from '../../src/gateway/heartbeat.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import {inCampaign} from '../support/campaign.js'
 import {describeUnless} from '../support/describe-unless.js'
-import {LiveGateways, processState, PYTHON, STAND_IN_SOURCE} from '../support/live-gateway.js'
+import {LiveGateways, processState, PYTHON, STAND_IN} from '../support/live-gateway.js'
 import {testHost, waitFor} from '../support/machines.js'
 import {type Verdicts, verdictsOn} from '../support/verdicts.js'
 
@@ -446,7 +446,7 @@ describe('the verdict from elsewhere', () => {
       return home
     }
     const SLEEP = ['/bin/sleep', '1000']
-    const GATEWAY = [PYTHON, STAND_IN_SOURCE, 'gateway', 'run']
+    const GATEWAY = [PYTHON, STAND_IN, 'gateway', 'run']
 
     it.each(VERSIONS)('the verdict is dead when the pid of a gateway %s has gone to another process', async (version) => {
       for (const [successor, successorHome] of [
@@ -510,7 +510,7 @@ describe('the verdict from elsewhere', () => {
       'the verdict on a gateway %s that was killed in a PID namespace is %s where its service has run %s',
       async (version, state, where) => {
         const home = homeOf({version})
-        const program = `HERMES_HOME=$1 ${PYTHON} ${STAND_IN_SOURCE} gateway run & until grep -q running "$1/gateway_state.json"; do sleep 0.05; done 2>/dev/null
+        const program = `HERMES_HOME=$1 ${PYTHON} ${STAND_IN} gateway run & until grep -q running "$1/gateway_state.json"; do sleep 0.05; done 2>/dev/null
         kill -9 $!; wait $!; shift; "$@"`
         const {status, tick} = await verdictsWithin([...APART, 'sh', '-c', program, 'sh', home], home, where)
         expect([status.state, tick.state]).toEqual([state, 'unknown'])

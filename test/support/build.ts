@@ -14,7 +14,13 @@ declare module 'vitest' {
 /** What vitest has of one run. Each project of it loads this file anew, so this cannot be a variable here. */
 const ofThisRun = globalThis as {hermesSvcRunFolder?: string}
 
-/** Builds dist/ from the source as it is now, once for all suites of a run that start the built program: their globalSetup in vitest.config.ts. */
+/** What suites find in any machine, and what `python3` is there. */
+const PYTHON = '/usr/bin/python3'
+
+/**
+ * Builds dist/ from the source as it is now, once for all suites of a run that start the built program: their globalSetup in vitest.config.ts. The stand-in
+ * gateway is compiled, too; test/smoke/stand-in.test.ts starts it as it is published.
+ */
 export default function build(project: TestProject): (() => void) | undefined {
   const isFirst = ofThisRun.hermesSvcRunFolder === undefined
   const folder = (ofThisRun.hermesSvcRunFolder ??= fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-run-')))
@@ -24,8 +30,12 @@ export default function build(project: TestProject): (() => void) | undefined {
   fs.chmodSync(folder, 0o755)
   const remove = () => fs.rmSync(folder, {recursive: true, force: true})
   try {
-    const program = path.join(import.meta.dirname, '../../bin/build/index.mjs')
+    const [program, compile, standIn] = ['../../bin/build/index.mjs', 'compile-python.py', '../../dist/stand-in/hermes'].map((name) =>
+      path.join(import.meta.dirname, name),
+    ) as [string, string, string]
     execFileSync(process.execPath, [program], {stdio: ['ignore', 'ignore', 'inherit']})
+    if (fs.existsSync(PYTHON))
+      execFileSync(PYTHON, ['-IS', '-X', 'no_debug_ranges', compile, standIn], {stdio: ['ignore', 'ignore', 'inherit']})
   } catch (error) {
     remove()
     throw error

@@ -152,10 +152,10 @@ systemd-run --quiet --unit=launchd-double --property=KillMode=process sh -c 'sle
 
 /** sh program. $1: state folder. $2: message. */
 const CONTROL = `exec /usr/bin/python3 -IS -c '
-import socket, sys
-connection = socket.socket(socket.AF_UNIX)
+import _socket, sys  # socket takes as long to load as Python takes to start
+connection = _socket.socket(_socket.AF_UNIX)
 connection.connect(sys.argv[1] + "/socket")
 connection.sendall(sys.argv[2].encode() + b"\\n")
-print(connection.makefile().read())
+print(b"".join(iter(lambda: connection.recv(65536), b"")).decode())
 ' "$@"
 `

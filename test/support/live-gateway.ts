@@ -6,7 +6,7 @@ import type {StandInConfig, StandInEvent} from '../../src/smoke/stand-in/config.
 import {waitFor} from './machines.js'
 
 export const PYTHON = '/usr/bin/python3'
-export const STAND_IN_SOURCE = path.join(import.meta.dirname, '../../src/smoke/stand-in/hermes')
+export const STAND_IN = path.join(import.meta.dirname, '../../dist/stand-in/hermes')
 
 export interface GatewayOptions {
   readonly config?: StandInConfig
@@ -38,7 +38,7 @@ export class LiveGateways {
 
   /** Starts a gateway and waits for it. `child` is what was started, which with `within` is another process than the gateway. */
   async start(options: GatewayOptions = {}): Promise<{readonly home: string; readonly pid: number; readonly child: ChildProcess}> {
-    const {config = {}, home = this.makeHome(), within = [], program = [PYTHON, STAND_IN_SOURCE], until = 'running'} = options
+    const {config = {}, home = this.makeHome(), within = [], program = [PYTHON, STAND_IN], until = 'running'} = options
     fs.writeFileSync(path.join(home, 'stand-in.json'), JSON.stringify(config))
     const [command = '', ...args] = [...within, ...program, 'gateway', 'run']
     const env = {PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: path.dirname(home), HERMES_HOME: home, ...options.env}

@@ -26,7 +26,7 @@ program=$1
 mkdir -p /opt/push/real
 echo "$2" >/opt/push/order
 shift 2
-{ echo '#!/usr/bin/python3'; cat "$program"; } >/opt/push/program
+{ echo '#!/usr/bin/python3 -IS'; cat "$program"; } >/opt/push/program
 chmod 755 /opt/push/program /opt/push /opt/push/real
 for name; do
   place=$(readlink -f "$(command -v "$name" | grep / || echo "/usr/bin/$name")")

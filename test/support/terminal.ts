@@ -46,7 +46,7 @@ export function onTerminal(
 ): string[] {
   const steps = typed.map(([until, keys]) => ({until: until.replaceAll('[^]', '[\\s\\S]'), type: keys}))
   const order = {argv, columns, rows: ROWS, env: {TERM: 'xterm-256color', ...env}, steps, limit: LIMIT_SEC}
-  return ['/usr/bin/python3', '-c', DRIVER, JSON.stringify(order)]
+  return ['/usr/bin/python3', '-IS', '-c', DRIVER, JSON.stringify(order)]
 }
 
 /** Reads what the driver printed, and lets a terminal show it. Throws, with what was seen, if something was waited for in vain. */
