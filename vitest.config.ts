@@ -35,6 +35,15 @@ const LONG = `
   .trim()
   .split(/\s+/)
 
+/**
+ * Each start of node reads all certificates that this names, for a tenth of a second, and a run starts node a thousand times. What takes something from a
+ * network has it back (test/support/node-versions.ts).
+ */
+if (process.env.NODE_EXTRA_CA_CERTS !== undefined) {
+  process.env.HERMES_SVC_EXTRA_CA_CERTS = process.env.NODE_EXTRA_CA_CERTS
+  delete process.env.NODE_EXTRA_CA_CERTS
+}
+
 /** A line that fails shows all of what was there. */
 const CHAI = {truncateThreshold: 0}
 
@@ -55,6 +64,8 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     disableConsoleIntercept: true,
+    // Else each of the three projects translates all of the source anew, and does so in each run.
+    experimental: {fsModuleCache: true},
     sequence: {sequencer: LongestFirst},
     projects: [
       {

@@ -5,6 +5,7 @@ import type {SmokeStep} from '../../src/smoke/steps.js'
 import {type Annotation, findingAnnotations, githubCommand, stepAnnotations} from '../../src/commands/annotations.js'
 import type {DiagnosisReport} from '../../src/doctor/summary.js'
 import {visible} from '../../src/text/visible.js'
+import {anyCharacter} from '../support/any-text.js'
 import {UNPRINTABLE} from '../support/unprintable.js'
 import {readWorkflowCommands} from '../support/workflow-commands.js'
 
@@ -13,7 +14,7 @@ const documentOf = <T>(name: string) =>
 const {services} = documentOf<{services: DiagnosisReport[]}>('doctor.findings')
 
 const unit = fc.constantFrom('%', ':', ',', '=', '\r', '\n', ' ', '0A', '25', '3a', '::', ']', ';', '\u2028', '\u0085', '😀', '\0')
-const text = fc.oneof(fc.string({unit: 'binary'}), fc.string({unit}), fc.string())
+const text = fc.oneof(fc.string({unit: anyCharacter}), fc.string({unit}), fc.string())
 const annotation: fc.Arbitrary<Annotation> = fc.record({
   level: fc.constantFrom('error', 'warning', 'notice'),
   // Its ends are trimmed by the runner; there is always a service's name at its beginning, and an id at its end.

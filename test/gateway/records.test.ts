@@ -3,6 +3,7 @@ import {describe, expect, it} from 'vitest'
 import {PlatformWord, StateWord} from '../../src/gateway/contract.js'
 import {readGatewayState, readProcessRecord} from '../../src/gateway/records.js'
 import {FakeHost} from '../fakes/fake-host.js'
+import {anyCharacter} from '../support/any-text.js'
 
 const HOME = '/home/user/.hermes'
 const hostWith = (text: string) => new FakeHost({files: {[`${HOME}/gateway.pid`]: text, [`${HOME}/gateway_state.json`]: text}})
@@ -144,7 +145,7 @@ describe('readGatewayState', () => {
 
 describe('reading any file', () => {
   const contents = fc.oneof(
-    fc.string({unit: 'binary'}),
+    fc.string({unit: anyCharacter}),
     fc.json(),
     fc.uint8Array().map((bytes) => Buffer.from(bytes).toString()),
     fc

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
 import {planRefresh, pythonTimestamp, topLevelValue} from '../../src/gateway/state-timestamp.js'
 import type {InPlaceWrite} from '../../src/host/host.js'
+import {anyCharacter} from '../support/any-text.js'
 
 const OWNER = {pid: 4242, startTime: 5000}
 const NOW_MS = Date.UTC(2026, 10, 22, 2, 46, 58, 784)
@@ -35,7 +36,7 @@ const arbitraryValue: fc.Arbitrary<Json> = fc.letrec<{value: Json}>((tie) => ({
   value: fc.oneof(
     {depthSize: 'small', withCrossShrink: true},
     fc.constantFrom<Json>(null, true, 0, -1.5e-7, 'updated_at', '"updated_at":"x"', '\\', '\\"', '}{][,:', FULL, 'ünïcødé ✓ 𝄞'),
-    fc.string({unit: 'binary', maxLength: 8}),
+    fc.string({unit: anyCharacter, maxLength: 8}),
     fc.array(tie('value'), {maxLength: 3}),
     fc.dictionary(fc.constantFrom('updated_at', 'pid', 'platforms', 'a', '"', '\\', 'ü', 'telegram'), tie('value'), {maxKeys: 4}),
   ),
@@ -116,7 +117,10 @@ describe('the refresh of a state file', () => {
   })
 
   it('finds the value of any key of the outermost object', () => {
-    const arbitraryObject = fc.dictionary(fc.string({unit: 'binary', maxLength: 4}), arbitraryValue, {maxKeys: 5, noNullPrototype: true})
+    const arbitraryObject = fc.dictionary(fc.string({unit: anyCharacter, maxLength: 4}), arbitraryValue, {
+      maxKeys: 5,
+      noNullPrototype: true,
+    })
     fc.assert(
       fc.property(arbitraryObject, arbitraryChoices, (value, choice) => {
         const content = Buffer.from(write(value, choice))

@@ -30,8 +30,11 @@ export async function nodeOfVersion(version: string): Promise<{readonly node?: s
   if (fs.existsSync(node)) return {node}
   fs.mkdirSync(cache, {recursive: true})
   const argv = [`${folder}.lock`, 'sh', '-c', INSTALL, 'install', folder, `${name}@${version}`]
+  // vitest.config.ts has put it aside.
+  const certificates = process.env.NODE_EXTRA_CA_CERTS ?? process.env.HERMES_SVC_EXTRA_CA_CERTS
+  const env = {...process.env, NODE_EXTRA_CA_CERTS: certificates}
   const output = await new Promise<string | undefined>((resolve) => {
-    execFile('flock', argv, {timeout: INSTALL_TIMEOUT_MS}, (error, stdout, stderr) => {
+    execFile('flock', argv, {env, timeout: INSTALL_TIMEOUT_MS}, (error, stdout, stderr) => {
       resolve(error ? stderr || stdout || error.message : undefined)
     })
   })

@@ -3,13 +3,14 @@ import {describe, expect, it} from 'vitest'
 import {paintFor} from '../../src/ui/paint.js'
 import {table, truncated, widthOf, wrapped} from '../../src/text/layout.js'
 import {ownColours, visible, writable} from '../../src/text/visible.js'
+import {anyCharacter} from '../support/any-text.js'
 import {UNPRINTABLE} from '../support/unprintable.js'
 
 /** Text in which what is not printable is not rare. */
 const hostile = fc
   .array(
     fc.oneof(
-      fc.string({unit: 'binary'}),
+      fc.string({unit: anyCharacter}),
       fc.integer({min: 0, max: 0x2100}).map((code) => String.fromCharCode(code)),
       fc.constant('::error::'),
     ),

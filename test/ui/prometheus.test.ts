@@ -3,6 +3,7 @@ import {describe, expect, it} from 'vitest'
 import {healthPayload, type StateFileText} from '../../src/observe/health-payload.js'
 import type {GatewayHealth} from '../../src/observe/health.js'
 import {prometheusText} from '../../src/ui/prometheus.js'
+import {anyCharacter} from '../support/any-text.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {noPromtool, promtoolComplaints} from '../support/promtool.js'
 
@@ -101,7 +102,7 @@ hermes_gateway_platforms{user="ann",profile="default",state="retrying"} 1
 
   it('keeps every sample on a line of its own, whatever a gateway writes', () => {
     fc.assert(
-      fc.property(fc.string({unit: 'binary'}), fc.string({unit: 'binary'}), (state, platform) => {
+      fc.property(fc.string({unit: anyCharacter}), fc.string({unit: anyCharacter}), (state, platform) => {
         const text = prometheusText([health('default', {...RUNNING, gateway_state: state, platforms: {a: {state: platform}}})])
         for (const line of text.split('\n').slice(0, -1))
           expect(line).toMatch(/^(# (HELP|TYPE) \S+ .+|\w+\{(\w+="([^"\\\n]|\\["\\n])*",?)+\} [\d.]+)$/u)
@@ -123,7 +124,7 @@ describeUnless(noPromtool, 'promtool', () => {
   })
 
   it('finds nothing to complain about whatever gateways write', () => {
-    const states = fc.array(fc.tuple(fc.string({unit: 'binary'}), fc.string({unit: 'binary'})), {minLength: 20, maxLength: 50})
+    const states = fc.array(fc.tuple(fc.string({unit: anyCharacter}), fc.string({unit: anyCharacter})), {minLength: 20, maxLength: 50})
     fc.assert(
       fc.property(states, (all) => {
         const gateways = all.map(([state, platform], index) => {

@@ -7,6 +7,7 @@ import {formatEnvironment, parseEnvironment, refusedVariable} from '../../../src
 import {DEFINITION_VARIABLE} from '../../../src/managers/launchd/plist.js'
 import {shellQuote} from '../../../src/text/shell-quote.js'
 import {renderTemplate} from '../../../src/service/template.js'
+import {anyCharacter} from '../../support/any-text.js'
 import {describeUnless} from '../../support/describe-unless.js'
 import {cleanUp, HOST, lacks, PYTHON, SHELLS, temporaryFolder} from '../../support/helper-scripts.js'
 
@@ -37,7 +38,7 @@ const NASTY = [
   '\u2028',
 ]
 const value = fc
-  .oneof(fc.constantFrom(...NASTY), fc.string({unit: 'binary', maxLength: 20}), fc.string({maxLength: 20}))
+  .oneof(fc.constantFrom(...NASTY), fc.string({unit: anyCharacter, maxLength: 20}), fc.string({maxLength: 20}))
   .filter((text) => !text.includes('\0') && text.isWellFormed())
 const name = fc.oneof(
   fc.constantFrom('line', 'value', 'IFS', 'PATH', 'LC_ALL', 'home', 'PS4', 'ENV', 'n'),
