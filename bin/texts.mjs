@@ -1,9 +1,12 @@
 // npm run texts [-- FILE]: all texts that a person can meet, in one file to be read from top to bottom (default: texts.txt): what the commands and their flags say of
 // themselves, every sentence in the source, by file, and the tables of the documents. docs/writing.md has the rules.
 import fs from 'node:fs'
+import {createRequire} from 'node:module'
 import path from 'node:path'
 import {fileURLToPath} from 'node:url'
-import ts from 'typescript'
+
+// An import would look through all of its nine megabytes for names first.
+const ts = createRequire(import.meta.url)('typescript')
 
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const SOURCE = path.join(ROOT, 'src')
@@ -60,7 +63,8 @@ function sourceTexts() {
 
 /** The literals of a file that are sentences or parts of one: three words at least. What is put into a template stands in it as `{…}`. */
 function sentencesOf(place) {
-  const source = ts.createSourceFile(place, fs.readFileSync(place, 'utf8'), ts.ScriptTarget.Latest, true)
+  const options = {languageVersion: ts.ScriptTarget.Latest, jsDocParsingMode: ts.JSDocParsingMode.ParseNone}
+  const source = ts.createSourceFile(place, fs.readFileSync(place, 'utf8'), options)
   const found = []
   const visit = (node) => {
     if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) return
