@@ -34,12 +34,13 @@ export async function awaitOnline(
 ): Promise<{readonly seen: Observation; readonly shown: OnlineReport} | undefined> {
   const {host} = target
   try {
-    let seen = observe(target)
+    let seen!: Observation
     const isSettled = () => {
       seen = observe(target)
       return onlineOf(seen, momentOf(host, seen)).state !== 'connecting'
     }
     const limitMs = Math.min(FIRST_PLATFORM_MS, deadlineMs - host.monotonicMs())
+    // It is asked once at least.
     await waitUntil(host, {limitMs, everyMs: LOOK_EVERY_MS, signal}, isSettled)
     return {seen, shown: seeOnline(target, seen).shown}
   } catch (error) {

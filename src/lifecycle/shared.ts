@@ -57,7 +57,7 @@ export function sharedTick(
     steps: planned,
     again: async () => (await manager.tick.heartbeat(service, settings, {force})).steps,
     othersWant: async () => {
-      const {files} = await manager.tick.heartbeat(service, undefined)
+      const files = await manager.tick.files(service, undefined)
       return JSON.stringify(files.map(({path, text, isProgram}) => [path, isProgram ? text.length : text]))
     },
     giveBack: async () => (await manager.tick.heartbeat(service, former)).steps,

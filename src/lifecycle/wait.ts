@@ -1,7 +1,10 @@
+import type {AccountHost, Host} from '../host/host.js'
+import {statIfAllowed} from '../host/tolerant-read.js'
 import {waitUntil} from '../host/wait-until.js'
 import {GatewayExit, UP_STATES} from '../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {stateOf} from '../gateway/observation.js'
+import {pidFile, stateFile} from '../gateway/records.js'
 import {describeBrake} from '../gateway/respawn-brake.js'
 import {exitedWith, type ManagerObservation} from '../managers/manager.js'
 import {performSteps} from '../plan/perform.js'
@@ -11,8 +14,9 @@ import {type Observation, observe} from '../observe/look.js'
 import {ownCommand} from './own-command.js'
 import type {Target} from '../observe/where.js'
 
-/** How often a waiting command looks again. */
+/** How often a waiting command looks again, and how often it asks the manager of a gateway of which nothing else has changed. */
 const LOOK_EVERY_MS = 100
+const ASK_EVERY_MS = 500
 /** This many ends in a row while it should come up, and it is not coming up. */
 const HOPELESS_RESTARTS = 3
 const LOG_LINES = 10
@@ -42,18 +46,25 @@ export async function waitUntilUp(
   const {deadlineMs = Infinity, previousPid, timeoutMs, progress} = options
   const beganMs = host.monotonicMs()
   let [startMs, lookedMs] = [beganMs, beganMs]
-  const first = observe(target)
-  const [before, said] = [first.manager, saidNow(options.before ?? first)]
+  const news = newsOf(target)
+  news.isDue(undefined)
+  let seen = observe(target)
+  const [before, said] = [seen.manager, saidNow(options.before ?? seen)]
   let lastExit = before.lastExit
-  let seen: Observation
+  let isFirst = true
   const isNew = () => isUp(seen) && seen.verdict.pid !== previousPid
   const tooLate = () => {
     const limitMs = Math.min(timeoutMs, Math.max(0, deadlineMs - beganMs))
     return notUp(target, `it did not report "running" within ${Math.round(limitMs / 100) / 10} s; ${situation(seen)}`, seen, said)
   }
   const look = async (): Promise<Observation | undefined> => {
-    seen = observe(target)
+    if (!isFirst) {
+      if (!news.isDue(undefined) && host.monotonicMs() - startMs <= timeoutMs) return undefined
+      seen = observe(target)
+    }
+    isFirst = false
     if (isNew()) {
+      news.expect()
       if (!manager.control.callOffRestart) return seen
       const {pid} = seen.verdict
       if (!(await callOffRestart(target, progress))) {
@@ -79,6 +90,43 @@ export async function waitUntilUp(
 }
 
 /**
+ * Tells when it is time to ask a manager again of a gateway that is waited for. That takes a program or two, and a look at what a gateway leaves in its home
+ * and at its process next to nothing; a gateway may take minutes to come up, or to finish its work.
+ */
+function newsOf({host, userHost, service}: Target) {
+  const files = [pidFile, stateFile].map((file) => file(service.profile.home))
+  let [signs, askedMs] = ['', -Infinity]
+  return {
+    /** Whether anything has changed since it last was, or the manager was last asked long ago. `pid`: a process that may have ended. */
+    isDue: (pid: number | undefined): boolean => {
+      const now = [...files.map((file) => sign(userHost, file)), pid !== undefined && isThere(host, pid)].join()
+      const nowMs = host.monotonicMs()
+      if (now === signs && nowMs - askedMs < ASK_EVERY_MS) return false
+      ;[signs, askedMs] = [now, nowMs]
+      return true
+    },
+    /** What it says next comes without a sign. */
+    expect: (): void => {
+      askedMs = -Infinity
+    },
+  }
+}
+
+function sign(userHost: AccountHost, file: string): string {
+  const stat = statIfAllowed(userHost, file)
+  return stat ? `${stat.inode} ${stat.modifiedMs}` : ''
+}
+
+function isThere(host: Host, pid: number): boolean {
+  try {
+    return host.signal(pid, 0)
+  } catch {
+    // Another account's.
+    return true
+  }
+}
+
+/**
  * Calls off a restart that the service's gateway has left to its manager; false if there is none to come. Whoever waits for a service to stay as it
  * is asks this, and then looks at the service: a restart that is called off may have begun.
  */
@@ -94,7 +142,9 @@ async function callOffRestart({manager, service, host}: Target, progress: Progre
  */
 export async function waitUntilDown(target: Target, {timeoutMs, progress}: {timeoutMs: number; progress: Progress}): Promise<Observation> {
   const {host, manager, service} = target
+  const news = newsOf(target)
   let seen!: Observation
+  let isRunning = false
   const look = async (): Promise<boolean> => {
     const isCalledOff = await callOffRestart(target, progress)
     seen = observe(target)
@@ -105,8 +155,13 @@ export async function waitUntilDown(target: Target, {timeoutMs, progress}: {time
     return !isBack && activity !== 'stopping'
   }
   const isDown = async (): Promise<boolean> => {
+    if (isRunning && !news.isDue(seen.verdict.pid)) return false
+    isRunning = false
     // Only of a gateway that was gone at the look before no restart is to come any more.
-    if (!(await look()) || (manager.control.callOffRestart && !(await look()))) return false
+    if (!(await look()) || (manager.control.callOffRestart && !(await look()))) {
+      isRunning = seen.verdict.pid !== undefined
+      return false
+    }
     if (seen.verdict.state === 'dead') return true
     if (seen.verdict.pid === undefined) return seen.verdict.state === 'unknown'
     throw new ServiceError(`The service is stopped, but a gateway of this home still runs outside it: pid ${seen.verdict.pid}`, {

@@ -43,21 +43,28 @@ export interface TickNow {
   remove(withProgram: boolean): Step[]
 }
 
-/** See Tick.heartbeat. `nameOf`: the name by which the settings of a service are among all that are `recorded`. */
+/** See Tick. `nameOf`: the name by which the settings of a service are among all that are `recorded`. */
 export function heartbeatOf(parts: {
   readonly recorded: () => ReadonlyMap<string, ServiceSettings>
   readonly nameOf: (service: Service) => string
   readonly render: (service: Service, wanting: readonly ServiceSettings[]) => Promise<DefinitionFile[]>
   readonly now: (service: Service, options: HeartbeatOptions) => TickNow
-}): Tick['heartbeat'] {
-  return async (service, settings, options = {}) => {
-    const {wanting, isAbout, isProgramWanted} = tickWish(parts.recorded(), parts.nameOf(service), settings, service.account)
+}): Pick<Tick, 'heartbeat' | 'files'> {
+  const wishOf = (service: Service, settings: ServiceSettings | undefined) =>
+    tickWish(parts.recorded(), parts.nameOf(service), settings, service.account)
+  const files: Tick['files'] = async (service, settings) => {
+    const {wanting} = wishOf(service, settings)
+    return wanting.length === 0 ? [] : parts.render(service, wanting)
+  }
+  const heartbeat: Tick['heartbeat'] = async (service, settings, options = {}) => {
+    const {wanting, isAbout, isProgramWanted} = wishOf(service, settings)
     if (wanting.length === 0) return {files: [], steps: parts.now(service, options).remove(!isProgramWanted), faults: []}
     const files = await parts.render(service, wanting)
     const now = parts.now(service, options)
     const {faults} = now
     return {files, steps: isAbout ? now.install(files, faults) : [], faults}
   }
+  return {heartbeat, files}
 }
 
 /** Files of the tick that no service of its account wants any more; its program, `entry`, is that of all accounts. */

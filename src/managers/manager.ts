@@ -477,6 +477,8 @@ export interface Tick {
    * that they share, none if no service wants it, and the steps that make it so.
    */
   heartbeat(service: Service, settings: ServiceSettings | undefined, options?: HeartbeatOptions): Promise<HeartbeatDefinition>
+  /** The files of that alone. Asks the manager nothing. */
+  files(service: Service, settings: ServiceSettings | undefined): Promise<readonly DefinitionFile[]>
   /** The programs of the tick of an account, as it is installed; none if it is not. */
   programs(account: Account): UsedProgram[]
   /** When the heartbeats of the service's account were last ticked; undefined if they never were. One call of the manager; absent where it notes no times. */

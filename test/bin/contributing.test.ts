@@ -87,7 +87,7 @@ export const create: CreateManager = (host) => {
       ...{enable: () => [], disable: () => [], start: () => [], stop: () => [], restart: () => [], abort: () => [], settle: () => []},
     },
     rivals: {definitions: () => []},
-    tick: {heartbeat: () => Promise.resolve({files: [], steps: [], faults: []}), programs: () => []},
+    tick: {heartbeat: () => Promise.resolve({files: [], steps: [], faults: []}), files: () => Promise.resolve([]), programs: () => []},
     logs: {of: () => []},
   }
   return manager

@@ -145,7 +145,8 @@ await describeOnSystemd('what several services of one account have in common', (
         const before = await service.lasting()
         const command = [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...service.argv('install')]
         const places = [service.home, service.unitFile, `${service.home}/stand-in.starts`]
-        const {stdout, stderr} = await machine().exec(['/usr/bin/python3', '-c', INTERRUPT, how, ...places, ...command], service.actor)
+        const asked = ['/usr/bin/python3', '-c', INTERRUPT, how, ...places, ...command]
+        const {stdout, stderr} = await machine().exec(asked, {...service.actor, timeoutMs: 120_000})
         const seen = JSON.parse(stdout || `{"stderr": ${JSON.stringify(stderr)}}`) as {refused: number; isLeft: boolean}
         expect(seen).toMatchObject({isLeft: false, refused: expect.any(Number) as number})
         expect(seen.refused).toBeGreaterThan(0)

@@ -21,7 +21,7 @@ import type {Launchd} from './whereabouts.js'
 export function tick(launchd: Launchd): Tick {
   const {scope, files} = launchd
   return {
-    heartbeat: heartbeatOf({
+    ...heartbeatOf({
       recorded: () => recorded(launchd),
       nameOf: ({name}) => name,
       render: (service, wanting) => renderHeartbeat(launchd, service, wanting),

@@ -20,7 +20,7 @@ export const create: CreateManager = (host) => {
     definition,
     control: control(host),
     rivals: {definitions: () => []},
-    tick: {heartbeat: () => Promise.resolve({files: [], steps: [], faults: []}), programs: () => []},
+    tick: {heartbeat: () => Promise.resolve({files: [], steps: [], faults: []}), files: () => Promise.resolve([]), programs: () => []},
   }
   return manager
 }

@@ -27,7 +27,7 @@ export function tick(s6: S6): Tick {
   const {host, scan} = s6
   const slot = tickSlot(s6)
   return {
-    heartbeat: heartbeatOf({
+    ...heartbeatOf({
       recorded: () => orNoAccess(() => slotSettings(s6)),
       nameOf: ({name}) => name,
       render: (service, wanting) => renderHeartbeat(s6, service, wanting),

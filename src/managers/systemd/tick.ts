@@ -25,7 +25,7 @@ const MOST_INACCURATE_MS = 1000
 export function tick(systemd: Systemd): Tick {
   const {scope, files, systemctl} = systemd
   return {
-    heartbeat: heartbeatOf({
+    ...heartbeatOf({
       recorded: () => recorded(systemd),
       nameOf: (service) => path.basename(definitionPaths(scope, service).supportFolder),
       render: (service, wanting) => renderHeartbeat(systemd, service, wanting),
