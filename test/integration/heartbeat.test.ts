@@ -25,7 +25,7 @@ const JUST_WRITTEN_MS = 1000
 await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
   let names = 0
 
-  /** A user of its own for tests that run side by side, so that none has to do with the timer of another one. */
+  /** Tests that run side by side have a user each, so that none has to do with the timer of another one. */
   const addUser = (scope: Scope) => machine().addUser(`${scope === 'user' ? 'ann' : 'sys'}${(names += 1)}`, {linger: scope === 'user'})
   const maker =
     (scope: Scope, user: Account) =>
@@ -35,6 +35,101 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
     await service.must('install', flags)
     return service
   }
+
+  /** Whose services most tests use, one after the other; each leaves nothing that ticks. */
+  let ann: Account
+  beforeAll(async () => {
+    ann = await addUser('user')
+  })
+
+  describe('by hand', () => {
+    it('says what it did for each profile, and is no failure where there is nothing to do', async () => {
+      const running = await TestService.make(machine(), ann, {profile: 'default'})
+      const stopped = await TestService.make(machine(), ann, {profile: 'stopped'})
+      const absent = await TestService.make(machine(), ann, {profile: 'absent'})
+      for (const service of [running, stopped]) await service.must('install', ['--heartbeat', 'off'])
+      await stopped.must('stop')
+      const all = await hermesSvc(machine(), ['heartbeat', '--all'], {user: ann})
+      expect([all.code, ...all.stdout.split('\n')]).toEqual([
+        0,
+        expect.stringMatching(/^hermes-gateway\.service: alive \(pid \d+: .+\); updated_at is 2.*\+00:00$/),
+        expect.stringMatching(/^hermes-gateway-absent\.service: no tick: .* \(and no service is installed\)$/),
+        expect.stringMatching(/^hermes-gateway-stopped\.service: no tick: the gateway is dead: /),
+        '',
+      ])
+      const one = (await running.must('heartbeat', ['--json'])).json<TickJson>()
+      const verdict = {state: 'alive', pid: await running.mainPid()}
+      expect(one).toMatchObject({schemaVersion: 1, ok: true, services: [{result: 'ticked', verdict, why: null}]})
+      expect((await gatewayState(running)).updated_at).toBe(one.services[0]?.updatedAt)
+      const none = (await absent.must('heartbeat', ['--json'])).json<TickJson>()
+      expect(none).toMatchObject({services: [{result: 'nothing', verdict: {state: 'dead', pid: null}}]})
+    })
+
+    it('fails only where it cannot write', async () => {
+      const service = await TestService.make(machine(), ann, {profile: 'default'})
+      await service.sh('chown root: "$1"; chmod 644 "$1"', [`${service.home}/gateway_state.json`])
+      const result = await service.run('heartbeat', ['--json'])
+      expect(result.code).toBe(1)
+      expect(result.json()).toMatchObject({ok: false, services: [{result: 'failed', why: expect.stringContaining('EACCES')}]})
+    })
+
+    const WORDS = [
+      [['--heartbeat-interval', '2m'], '120 s'],
+      [['--heartbeat', 'off', '--watchdog'], '--watchdog'],
+    ] as const
+    const MORE_WORDS = [
+      [['--heartbeat', 'maybe'], '--heartbeat'],
+      [['--heartbeat-interval', '0s'], '--heartbeat-interval'],
+      [['--heartbeat', 'off', '--heartbeat-interval', '60s'], '--heartbeat-interval'],
+      [['--watchdog', '0'], '--watchdog'],
+      [['--watchdog', 'soon'], '--watchdog'],
+    ] as const
+    it.each(inCampaign([...WORDS, ...MORE_WORDS], [...WORDS]))('refuses %j', async (flags, named) => {
+      const service = await TestService.make(machine(), ann, {profile: 'refused'})
+      const result = await service.run('install', flags)
+      expect([result.code, result.stderr]).toEqual([2, expect.stringContaining(named)])
+    })
+
+    it('takes a node that lasts, not the one in a temporary folder', async () => {
+      const service = await TestService.make(machine(), ann, {})
+      await service.sh('mkdir -p /tmp/node/bin /usr/local/bin; cp "$1" /tmp/node/bin/; cp "$1" /usr/local/bin/node', [MACHINE_NODE])
+      const argv = service.argv('install', ['--dry-run', '--json'])
+      const planned = await machine().exec(['/tmp/node/bin/node', `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...argv], service.actor)
+      await service.sh('rm -r /tmp/node /usr/local/bin/node')
+      expect(planned.code).toBe(0)
+      expect(planned.stdout).toContain('ExecStart=:\\"/usr/local/bin/node\\"')
+    })
+  })
+
+  // Alone: whoever else has systemd read its units would undo what this test undoes, and its program is every user's in system scope.
+  it.each(inCampaign(SCOPES, ['user']))('has its units put right by install in %s scope, and an edit of them kept', async (scope) => {
+    const service = await install(await maker(scope, scope === 'user' ? ann : await addUser(scope))())
+    const heartbeat = new HeartbeatTimer(service)
+    const {timer, tick, entry} = heartbeat
+    await service.systemctl('disable', '--now', timer)
+    await service.sh('echo >"$1"', [entry])
+    await service.sh('sed -i s/TimeoutStartSec=60/TimeoutStartSec=61/ "$1"', [`${service.units}/${tick}`])
+    expect((await service.must('install')).stdout).toContain(`kept ${service.units}/${tick}, which was edited by hand`)
+    expect(await heartbeat.show(timer, 'UnitFileState', 'ActiveState')).toEqual(['enabled', 'active'])
+    expect(await machine().readText(entry)).toBe(await machine().readText(`${MACHINE_PACKAGE}/dist/heartbeat.cjs`))
+    expect(await machine().readText(`${service.units}/${tick}`)).toContain('TimeoutStartSec=61')
+    await service.must('install', ['--force', '--heartbeat-interval', '30s'])
+    expect(await machine().readText(`${service.units}/${tick}`)).toContain('TimeoutStartSec=60')
+    // Killed before systemd had read what was written.
+    await service.sh('sed -i s/=30s/=20s/ "$1"', [`${service.units}/${timer}`])
+    await service.systemctl('daemon-reload')
+    await service.systemctl('restart', timer)
+    await service.sh('touch -d "+2 seconds" "$1" && sed -i s/=20s/=30s/ "$1"', [`${service.units}/${timer}`])
+    expect(await heartbeat.interval()).toBe('20s')
+    expect((await service.must('install', ['--json'])).json()).toMatchObject({changed: true})
+    expect(await heartbeat.interval()).toBe('30s')
+    expect((await service.must('install', ['--json'])).json()).toMatchObject({changed: false})
+    await service.sh('touch "$1"', [`${service.units}/.${timer}.hermes-svc-tmp`])
+    await service.must('uninstall')
+    expect(await heartbeat.traces()).toEqual(NO_TRACES)
+    expect(await machine().readText(entry)).toBeUndefined()
+    expect(await service.sh('ls -A "$1" 2>/dev/null || :', [service.units])).not.toContain('heartbeat')
+  })
 
   // Side by side: nearly all of it is waiting for ticks.
   describe.concurrent.each(SCOPES)('in %s scope', (scope) => {
@@ -50,7 +145,7 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
     describe.sequential('one after the other', () => {
       let user: Account
       beforeAll(async () => {
-        user = await addUser(scope)
+        user = scope === 'user' ? ann : await addUser(scope)
       })
 
       it('is installed with the service, ticks once a minute, and is gone with it', async () => {
@@ -119,136 +214,104 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
         expect(await look()).toEqual(before)
         await other.must('uninstall')
       })
-    })
 
-    if (scope === 'system') return
+      it('is not fooled by a clock that is an hour off', async () => {
+        const service = await maker(scope, user)({version: '0.21'})
+        const heartbeat = new HeartbeatTimer(service)
+        const command = `/usr/bin/faketime -f +1h ${user.home}/.hermes/bin/hermes`
+        await install(service, '--command', command, '--heartbeat-interval', '1s', '--watchdog', '1')
+        const pid = await service.mainPid()
+        // The gateway's own clock is an hour ahead, so what it wrote lies in the future.
+        const byTheTrueClock = async () => Math.abs(Date.parse((await gatewayState(service)).updated_at) - Date.now()) < 60_000
+        await waitFor(byTheTrueClock, 'a tick by the true clock')
+        // And a tick whose own clock is off says what that one says, and harms nobody.
+        const ticked = await machine().exec(['faketime', '-f', '-1h', MACHINE_NODE, heartbeat.entry], {user})
+        expect(ticked).toMatchObject({code: 0, stdout: '', stderr: ''})
+        await heartbeat.ticks(3)
+        expect(await service.mainPid()).toBe(pid)
+        await service.must('uninstall')
+      })
 
-    describe.sequential('on the services of one user', () => {
-      let user: Account
-      let service: TestService
-      let newer: TestService
-      const make = (standIn: StandInConfig = {}) => maker(scope, user)(standIn)
+      describe('on the services of one user', () => {
+        let service: TestService
+        let newer: TestService
+        const make = (standIn: StandInConfig = {}) => maker(scope, user)(standIn)
 
-      it('keeps the timestamp of an idle gateway fresh, and nothing else changes', async () => {
-        user = await addUser(scope)
-        service = await install(await make({version: '0.16'}), '--heartbeat-interval', '3s')
-        newer = await install(await make({version: '0.21'}))
-        const watched = [
-          [service, await gatewayState(service)],
-          [newer, await gatewayState(newer)],
-        ] as const
-        for (let tick = 0; tick < 3; tick++) {
-          const sinceMs = Date.now()
-          await new HeartbeatTimer(service).ticks(1)
-          for (const [one, before] of watched) {
-            const now = await gatewayState(one)
-            expect(now).toEqual({...before, updated_at: now.updated_at})
-            expect(Date.parse(now.updated_at)).toBeGreaterThanOrEqual(sinceMs)
+        it('keeps the timestamp of an idle gateway fresh, and nothing else changes', async () => {
+          service = await install(await make({version: '0.16'}), '--heartbeat-interval', '3s')
+          // Without what the last tick of the service before has come to.
+          const sinceSec = Math.floor(Date.now() / 1000)
+          newer = await install(await make({version: '0.21'}))
+          const watched = [
+            [service, await gatewayState(service)],
+            [newer, await gatewayState(newer)],
+          ] as const
+          for (let tick = 0; tick < 3; tick++) {
+            const sinceMs = Date.now()
+            await new HeartbeatTimer(service).ticks(1)
+            for (const [one, before] of watched) {
+              const now = await gatewayState(one)
+              expect(now).toEqual({...before, updated_at: now.updated_at})
+              expect(Date.parse(now.updated_at)).toBeGreaterThanOrEqual(sinceMs)
+            }
           }
-        }
-        // Its own heartbeat, which only the gateway writes, stays as it was: it beats every 30 s.
-        const beat = JSON.parse((await machine().readText(`${newer.home}/state/gateway.heartbeat`)) ?? '') as {
-          pid: number
-          updated_at: string
-        }
-        expect(beat.pid).toBe(await newer.mainPid())
-        expect(Date.parse(beat.updated_at)).toBeLessThan(Date.parse((await gatewayState(newer)).updated_at))
-        // Ticks that go well are no news.
-        const ofTick = 'journalctl --sync; journalctl -q --no-pager -o cat "_UID=$1" "USER_UNIT=$2" + "_UID=$1" "_SYSTEMD_USER_UNIT=$2"'
-        expect(await service.sh(ofTick, [String(user.uid), new HeartbeatTimer(service).tick])).toBe('')
-      })
+          // Its own heartbeat, which only the gateway writes, stays as it was: it beats every 30 s.
+          const beat = JSON.parse((await machine().readText(`${newer.home}/state/gateway.heartbeat`)) ?? '') as {
+            pid: number
+            updated_at: string
+          }
+          expect(beat.pid).toBe(await newer.mainPid())
+          expect(Date.parse(beat.updated_at)).toBeLessThan(Date.parse((await gatewayState(newer)).updated_at))
+          // Ticks that go well are no news.
+          const ofTick =
+            'journalctl --sync; journalctl -q --no-pager -o cat --since "@$3" "_UID=$1" "USER_UNIT=$2" + "_UID=$1" "_SYSTEMD_USER_UNIT=$2"'
+          expect(await service.sh(ofTick, [String(user.uid), new HeartbeatTimer(service).tick, String(sinceSec)])).toBe('')
+        })
 
-      it('leaves those alone that do not want it', async () => {
-        const refuses = await install(await make(), '--heartbeat', 'off')
-        const before = await gatewayState(refuses)
-        await new HeartbeatTimer(service).ticks(2)
-        expect(await gatewayState(refuses)).toEqual(before)
-      })
+        it('leaves those alone that do not want it', async () => {
+          const refuses = await install(await make(), '--heartbeat', 'off')
+          const before = await gatewayState(refuses)
+          await new HeartbeatTimer(service).ticks(2)
+          expect(await gatewayState(refuses)).toEqual(before)
+        })
 
-      it('does not tick a gateway that is stopped by a signal, blocked, or down', async () => {
-        const [healthy, stopped] = [service, newer]
-        const frozen = await install(await make(), '--heartbeat-interval', '1s', '--watchdog', 'off')
-        const blocked = await install(await make({freeze_after_ms: 2000, freeze: 'block'}), '--watchdog', 'off')
-        const heartbeat = new HeartbeatTimer(healthy)
-        await stopped.must('stop')
-        const pid = String(await frozen.mainPid())
-        await frozen.sh('kill -STOP "$1"', [pid])
-        await waitFor(async () => (await blocked.events()).some(({event}) => event === 'freeze'), 'the freeze')
-        const harmed = () => Promise.all([frozen, blocked, stopped].map(gatewayState))
-        // Proofs of life that were under way may have ended with a tick.
-        await heartbeat.begins()
-        const before = await harmed()
-        await heartbeat.begins()
-        const {updated_at: healthyBefore} = await gatewayState(healthy)
-        await waitFor(async () => (await gatewayState(healthy)).updated_at !== healthyBefore, 'a tick for what works')
-        expect(await harmed()).toEqual(before)
+        it('does not tick a gateway that is stopped by a signal, blocked, or down', async () => {
+          const [healthy, stopped] = [service, newer]
+          const frozen = await install(await make(), '--heartbeat-interval', '1s', '--watchdog', 'off')
+          const blocked = await install(await make({freeze_after_ms: 2000, freeze: 'block'}), '--watchdog', 'off')
+          const heartbeat = new HeartbeatTimer(healthy)
+          await stopped.must('stop')
+          const pid = String(await frozen.mainPid())
+          await frozen.sh('kill -STOP "$1"', [pid])
+          await waitFor(async () => (await blocked.events()).some(({event}) => event === 'freeze'), 'the freeze')
+          const harmed = () => Promise.all([frozen, blocked, stopped].map(gatewayState))
+          // Proofs of life that were under way may have ended with a tick.
+          await heartbeat.begins()
+          const before = await harmed()
+          await heartbeat.begins()
+          const {updated_at: healthyBefore} = await gatewayState(healthy)
+          await waitFor(async () => (await gatewayState(healthy)).updated_at !== healthyBefore, 'a tick for what works')
+          expect(await harmed()).toEqual(before)
 
-        // By hand the same, and told: it is no failure.
-        for (const [service, verdict] of [
-          [frozen, 'wedged'],
-          [blocked, 'wedged'],
-          [stopped, 'dead'],
-        ] as const) {
-          const result = await service.must('heartbeat', ['--json', '--wedge-window', '1s'])
-          expect(result.json<TickJson>()).toMatchObject({
-            ok: true,
-            services: [{result: 'nothing', verdict: {state: verdict}, updatedAt: null}],
-          })
-        }
-        expect(await harmed()).toEqual(before)
-        await frozen.sh('kill -CONT "$1"', [pid])
-        await waitFor(async () => (await gatewayState(frozen)).updated_at !== before[0]?.updated_at, 'a tick for what works again')
-        await heartbeat.rests()
+          // By hand the same, and told: it is no failure.
+          for (const [service, verdict] of [
+            [frozen, 'wedged'],
+            [blocked, 'wedged'],
+            [stopped, 'dead'],
+          ] as const) {
+            const result = await service.must('heartbeat', ['--json', '--wedge-window', '1s'])
+            expect(result.json<TickJson>()).toMatchObject({
+              ok: true,
+              services: [{result: 'nothing', verdict: {state: verdict}, updatedAt: null}],
+            })
+          }
+          expect(await harmed()).toEqual(before)
+          await frozen.sh('kill -CONT "$1"', [pid])
+          await waitFor(async () => (await gatewayState(frozen)).updated_at !== before[0]?.updated_at, 'a tick for what works again')
+          await heartbeat.rests()
+        })
       })
     })
-
-    it('is not fooled by a clock that is an hour off', async () => {
-      const user = await addUser(scope)
-      const service = await maker(scope, user)({version: '0.21'})
-      const heartbeat = new HeartbeatTimer(service)
-      const command = `/usr/bin/faketime -f +1h ${user.home}/.hermes/bin/hermes`
-      await install(service, '--command', command, '--heartbeat-interval', '1s', '--watchdog', '1')
-      const pid = await service.mainPid()
-      // The gateway's own clock is an hour ahead, so what it wrote lies in the future.
-      const byTheTrueClock = async () => Math.abs(Date.parse((await gatewayState(service)).updated_at) - Date.now()) < 60_000
-      await waitFor(byTheTrueClock, 'a tick by the true clock')
-      // And a tick whose own clock is off says what that one says, and harms nobody.
-      const ticked = await machine().exec(['faketime', '-f', '-1h', MACHINE_NODE, heartbeat.entry], {user})
-      expect(ticked).toMatchObject({code: 0, stdout: '', stderr: ''})
-      await heartbeat.ticks(3)
-      expect(await service.mainPid()).toBe(pid)
-      await heartbeat.rests()
-    })
-  })
-
-  // Alone: whoever else has systemd read its units would undo what this test undoes, and its program is every user's in system scope.
-  it.each(inCampaign(SCOPES, ['user']))('has its units put right by install in %s scope, and an edit of them kept', async (scope) => {
-    const service = await install(await maker(scope, await addUser(scope))())
-    const heartbeat = new HeartbeatTimer(service)
-    const {timer, tick, entry} = heartbeat
-    await service.systemctl('disable', '--now', timer)
-    await service.sh('echo >"$1"', [entry])
-    await service.sh('sed -i s/TimeoutStartSec=60/TimeoutStartSec=61/ "$1"', [`${service.units}/${tick}`])
-    expect((await service.must('install')).stdout).toContain(`kept ${service.units}/${tick}, which was edited by hand`)
-    expect(await heartbeat.show(timer, 'UnitFileState', 'ActiveState')).toEqual(['enabled', 'active'])
-    expect(await machine().readText(entry)).toBe(await machine().readText(`${MACHINE_PACKAGE}/dist/heartbeat.cjs`))
-    expect(await machine().readText(`${service.units}/${tick}`)).toContain('TimeoutStartSec=61')
-    await service.must('install', ['--force', '--heartbeat-interval', '30s'])
-    expect(await machine().readText(`${service.units}/${tick}`)).toContain('TimeoutStartSec=60')
-    // Killed before systemd had read what was written.
-    await service.sh('sed -i s/=30s/=20s/ "$1"', [`${service.units}/${timer}`])
-    await service.systemctl('daemon-reload')
-    await service.systemctl('restart', timer)
-    await service.sh('touch -d "+2 seconds" "$1" && sed -i s/=20s/=30s/ "$1"', [`${service.units}/${timer}`])
-    expect(await heartbeat.interval()).toBe('20s')
-    expect((await service.must('install', ['--json'])).json()).toMatchObject({changed: true})
-    expect(await heartbeat.interval()).toBe('30s')
-    expect((await service.must('install', ['--json'])).json()).toMatchObject({changed: false})
-    await service.sh('touch "$1"', [`${service.units}/.${timer}.hermes-svc-tmp`])
-    await service.must('uninstall')
-    expect(await heartbeat.traces()).toEqual(NO_TRACES)
-    expect(await machine().readText(entry)).toBeUndefined()
-    expect(await service.sh('ls -A "$1" 2>/dev/null || :', [service.units])).not.toContain('heartbeat')
   })
 
   describe('of two users in system scope', () => {
@@ -269,69 +332,6 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
       const heartbeat = new HeartbeatTimer(second)
       expect(await heartbeat.traces()).toEqual(NO_TRACES)
       expect(await machine().readText(heartbeat.entry)).toBeUndefined()
-    })
-  })
-
-  describe('by hand', () => {
-    let dan: Account
-    beforeAll(async () => {
-      dan = await machine().addUser('dan')
-    })
-
-    it('says what it did for each profile, and is no failure where there is nothing to do', async () => {
-      const running = await TestService.make(machine(), dan, {profile: 'default'})
-      const stopped = await TestService.make(machine(), dan, {profile: 'stopped'})
-      const absent = await TestService.make(machine(), dan, {profile: 'absent'})
-      for (const service of [running, stopped]) await service.must('install', ['--heartbeat', 'off'])
-      await stopped.must('stop')
-      const all = await hermesSvc(machine(), ['heartbeat', '--all'], {user: dan})
-      expect([all.code, ...all.stdout.split('\n')]).toEqual([
-        0,
-        expect.stringMatching(/^hermes-gateway\.service: alive \(pid \d+: .+\); updated_at is 2.*\+00:00$/),
-        expect.stringMatching(/^hermes-gateway-absent\.service: no tick: .* \(and no service is installed\)$/),
-        expect.stringMatching(/^hermes-gateway-stopped\.service: no tick: the gateway is dead: /),
-        '',
-      ])
-      const one = (await running.must('heartbeat', ['--json'])).json<TickJson>()
-      const verdict = {state: 'alive', pid: await running.mainPid()}
-      expect(one).toMatchObject({schemaVersion: 1, ok: true, services: [{result: 'ticked', verdict, why: null}]})
-      expect((await gatewayState(running)).updated_at).toBe(one.services[0]?.updatedAt)
-      const none = (await absent.must('heartbeat', ['--json'])).json<TickJson>()
-      expect(none).toMatchObject({services: [{result: 'nothing', verdict: {state: 'dead', pid: null}}]})
-    })
-
-    it('fails only where it cannot write', async () => {
-      const service = await TestService.make(machine(), dan, {profile: 'default'})
-      await service.sh('chown root: "$1"; chmod 644 "$1"', [`${service.home}/gateway_state.json`])
-      const result = await service.run('heartbeat', ['--json'])
-      expect(result.code).toBe(1)
-      expect(result.json()).toMatchObject({ok: false, services: [{result: 'failed', why: expect.stringContaining('EACCES')}]})
-    })
-
-    const WORDS = [
-      [['--heartbeat-interval', '2m'], '120 s'],
-      [['--heartbeat', 'off', '--watchdog'], '--watchdog'],
-    ] as const
-    const MORE_WORDS = [
-      [['--heartbeat', 'maybe'], '--heartbeat'],
-      [['--heartbeat-interval', '0s'], '--heartbeat-interval'],
-      [['--heartbeat', 'off', '--heartbeat-interval', '60s'], '--heartbeat-interval'],
-      [['--watchdog', '0'], '--watchdog'],
-      [['--watchdog', 'soon'], '--watchdog'],
-    ] as const
-    it.each(inCampaign([...WORDS, ...MORE_WORDS], [...WORDS]))('refuses %j', async (flags, named) => {
-      const service = await TestService.make(machine(), dan, {profile: 'refused'})
-      const result = await service.run('install', flags)
-      expect([result.code, result.stderr]).toEqual([2, expect.stringContaining(named)])
-    })
-
-    it('takes a node that lasts, not the one in a temporary folder', async () => {
-      const service = await TestService.make(machine(), dan, {})
-      await service.sh('mkdir -p /tmp/node/bin /usr/local/bin; cp "$1" /tmp/node/bin/; cp "$1" /usr/local/bin/node', [MACHINE_NODE])
-      const argv = service.argv('install', ['--dry-run', '--json'])
-      const planned = await machine().exec(['/tmp/node/bin/node', `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...argv], service.actor)
-      expect(planned.code).toBe(0)
-      expect(planned.stdout).toContain('ExecStart=:\\"/usr/local/bin/node\\"')
     })
   })
 })
