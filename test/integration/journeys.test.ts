@@ -4,7 +4,7 @@ import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import {type Machine, MACHINE_NODE} from '../../src/smoke/machine.js'
 import {PACKAGE_ROOT} from '../support/built.js'
-import {inCampaign} from '../support/campaign.js'
+import {inCampaign, isCampaign} from '../support/campaign.js'
 import {describeOnSystemd, waitFor} from '../support/machines.js'
 import {packPackage} from '../support/packed.js'
 
@@ -136,7 +136,7 @@ await describeOnSystemd(
         })
       }
 
-      it('repairs a broken service', async () => {
+      const repairs = async () => {
         const [look = '', fix = '', fixAll = ''] = commandsOf('repair')
         await sh('kill -STOP "$(python3 -c "import json; print(json.load(open(\'.hermes/gateway.pid\'))[\'pid\'])")"', gatewayUser)
         await type(look, FOUND)
@@ -147,7 +147,9 @@ await describeOnSystemd(
         await type(fixAll)
         expect(await sh('ls .hermes/.drain_request.json', gatewayUser)).toBe('')
         await type(look)
-      })
+      }
+      // What doctor finds and fix cures of a service of the machine: doctor-definition.test.ts.
+      if (who === 'a user' || isCampaign) it('repairs a broken service', repairs)
 
       it('removes the service, then the package; what is left is the home of the gateway', async () => {
         const [uninstall = '', removePackage = ''] = commandsOf('removal')
