@@ -4,6 +4,7 @@ import {join} from 'node:path'
 import fc from 'fast-check'
 import {afterEach, describe, expect, it} from 'vitest'
 import {shellQuote} from '../../src/text/shell-quote.js'
+import {inCampaign} from '../support/campaign.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {
   cleanUp,
@@ -106,7 +107,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
     it('the helper works in a home of any name', () => {
       for (const homeName of fc.sample(
         values.map((value) => `h${value.replaceAll('/', '')}`),
-        15,
+        inCampaign(60, 5),
       )) {
         const made = helperService({homeName})
         put(made.home, 'gateway.pid', NO_PROCESS)
