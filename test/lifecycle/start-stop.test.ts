@@ -213,6 +213,18 @@ describe('start', () => {
     expect(machine.host.monotonicMs() - before).toBeGreaterThanOrEqual(3000)
   })
 
+  it('asks systemd of a gateway that comes up twice a second, and as soon as its home changes', async () => {
+    const machine = machineWith('running')
+    machine.comesUp('starting')
+    const plan = await planStart(machine.target, {timeoutMs})
+    machine.host.after(2850, () => machine.comesUp())
+    const [beforeMs, looks] = [machine.host.monotonicMs(), machine.looks.length]
+    await runPlan(machine.host, plan)
+    // At its beginning, and of what it is when it is up: for restarts that are to come, and once more.
+    expect(machine.looks.length - looks).toBeLessThanOrEqual(1 + 2 * 3 + 3)
+    expect(machine.host.monotonicMs() - beforeMs).toBeLessThanOrEqual(2900)
+  })
+
   it('calls the wait off where earlier failures delay the next start', async () => {
     const machine = machineWith('running')
     machine.goesDown('activating', 'auto-restart')
@@ -428,6 +440,22 @@ describe('stop', () => {
     }
     await stop(machine)
     expect(machine.shown.ActiveState).toBe('inactive')
+  })
+
+  it('asks systemd of a gateway that drains twice a second, and as soon as its process has ended', async () => {
+    const machine = machineWith('running')
+    machine.comesUp()
+    let beforeMs = 0
+    machine.onStop = () => {
+      Object.assign(machine.shown, {ActiveState: 'deactivating', SubState: 'stop-sigterm'})
+      beforeMs = machine.host.monotonicMs()
+      machine.looks.length = 0
+      machine.host.after(6250, () => machine.goesDown())
+    }
+    await stop(machine)
+    // Each time for restarts that are to come, too; and both once more of one that is gone.
+    expect(machine.looks.length).toBeLessThanOrEqual(2 * (1 + 2 * 6 + 3))
+    expect(machine.host.monotonicMs() - beforeMs).toBeLessThanOrEqual(6400)
   })
 
   it('lets the intent stand where the gateway does not stop in time', async () => {
