@@ -38,10 +38,9 @@ export function installSteps(
   const definition = isInUse ? write : [...write, ...remove]
   const settingsFirst = definition.filter((step) => 'path' in step && step.path === manager.placement.placesOf(service).settings)
   const rest = definition.filter((step) => !settingsFirst.includes(step))
-  // Nothing before it is enabled asks for what its definition says.
-  const isReadLater = enable && installerOf(manager).readsWhenEnabling === true
   const isUnread = definition.length > 0 || seen.manager.needsReload
-  const reload = isUnread && !isReadLater ? (installerOf(manager).reload?.() ?? []) : []
+  // Nothing before it is enabled asks for what its definition says.
+  const reload = isUnread ? (installerOf(manager).reload?.({isEnabledNext: enable}) ?? []) : []
 
   const folders = missingFolders(target, definition.length > 0 || restart || isPutOff ? installerOf(manager).folderSteps(service) : [])
   const inPlace = [...folders, ...settingsFirst, ...rest]

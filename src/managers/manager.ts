@@ -415,10 +415,11 @@ export interface Installer {
    * Only of a manager that could take up half of one.
    */
   staged?(service: Service, steps: readonly Step[]): Step[]
-  /** Has it read definitions that were changed. Absent where it does so at a restart alone. */
-  reload?(): RunStep[]
-  /** Whether it reads them when a service is enabled, too. */
-  readonly readsWhenEnabling?: true
+  /**
+   * Has it read definitions that were changed; `isEnabledNext`: none where it reads them when a service is enabled, too. Absent where it does so at a
+   * restart alone.
+   */
+  reload?(options?: {readonly isEnabledNext: boolean}): RunStep[]
   /** Files of ours on disk that a definition of the `wanted` files does not have, e.g. of an older version or of a run that was killed. */
   leftovers(service: Service, wanted: readonly string[]): string[]
   /** Takes what is on disk of our definition away, helpers included; none if there is nothing. */

@@ -11,7 +11,7 @@ import sys
 program = sys.argv[1]
 with open(program, encoding="utf-8") as handle:
     text = handle.read()
-compiled = base64.b64encode(marshal.dumps(compile(text, program, "exec", optimize=2)))
+compiled = base64.b64encode(marshal.dumps(compile(text, program, "exec", optimize=0)))
 temporary = f"{program}.{os.getpid()}.tmp"
 with open(temporary, "w", encoding="ascii") as handle:
     handle.write(f"""#!/usr/bin/env -S python3 -S

@@ -29,8 +29,8 @@ export function installer(systemd: Systemd, seen: Observer): Installer {
       const folders = [...around.map((folder) => path.join(account.home, folder)), path.dirname(supportFolder), supportFolder, dropInFolder]
       return folders.map((folder) => makeFolderStep(folder, ownerIn(systemd, service)))
     },
-    reload: () => reload(systemd),
-    readsWhenEnabling: true,
+    // systemctl enable ends with a reload (systemctl(1)).
+    reload: ({isEnabledNext} = {isEnabledNext: false}) => (isEnabledNext ? [] : reload(systemd)),
     leftovers: (service, wanted) => leftovers(systemd, service, wanted),
     removeSteps: (observation) => removeSteps(systemd, observation),
     traces: (service) => {

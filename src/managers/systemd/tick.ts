@@ -121,7 +121,7 @@ function now(systemd: Systemd, service: Service, {force = false, seen}: Heartbea
       const units = timer.needsReload || differing.some((file) => !file.isProgram)
       const isOn = timer.isEnabled && timer.isActive
       // Of a unit that was never there systemd has read nothing that it would have to read anew, and a reload is dear: it reads all units.
-      const isUnknown = orNoAccess(() => door.lstat(paths.timerFile)) === undefined
+      const isUnknown = !timer.isActive && !timer.needsReload && orNoAccess(() => door.lstat(paths.timerFile)) === undefined
       const enable = ['enable', '--now', ...(isUnknown ? ['--no-reload'] : [])]
       return [
         // Undoing goes backwards: first the units are as before, then systemd reads them, then the timer runs by them.
