@@ -49,10 +49,9 @@ const CHAI = {truncateThreshold: 0}
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({moduleId, project}: TestSpecification) => {
+    const rank = ({moduleId}: TestSpecification) => {
       const index = LONG.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`))
-      // A worker serves one project: where suites of two take turns, each turn starts one anew. The short ones come last.
-      return (project.name === 'programs' ? LONG.length + 1 : 0) + (index === -1 ? LONG.length : index)
+      return index === -1 ? LONG.length : index
     }
     return (await super.sort(files)).sort((one, other) => rank(one) - rank(other))
   }
