@@ -29,10 +29,10 @@ interface StartOptions {
   hermesHome?: string
 }
 
-const cleanups: (() => void)[] = []
+const cleanups: (() => unknown)[] = []
 
-afterEach(() => {
-  for (const cleanup of cleanups.splice(0).reverse()) cleanup()
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
 })
 
 function tempHome(prefix = 'stand-in-'): string {
@@ -57,7 +57,11 @@ function launch(home: string, {config, args = ['gateway', 'run'], env = {}, herm
     stderr += chunk.toString()
   })
   const ended = new Promise<Ending>((resolve) => child.on('exit', (code, signal) => resolve({code, signal})))
-  cleanups.push(() => child.kill('SIGKILL'))
+  // Until it has ended it may write where it is cleaned up.
+  cleanups.push(() => {
+    child.kill('SIGKILL')
+    return ended
+  })
   return {child, pid: child.pid!, ended, stderr: () => stderr}
 }
 

@@ -1000,11 +1000,13 @@ describeUnless(noLaunchdDouble(), 'the launchd double', () => {
 
   it('refuses everything in a domain that is tearing down, and everything is gone after the logout', async () => {
     const own = await startLaunchd({timeScale: TIME_SCALE, teardownMs: 0})
-    const {script, ready, end} = trapping('""', 'TERM')
+    const asked = path.join(folder, `asked${(count += 1)}`)
+    const {script, ready, end} = trapping(`"touch ${asked}"`, 'TERM')
     const [job, late] = [plist(script, {RunAtLoad: true, ExitTimeOut: 30_000}), plist('exit 0')]
     await own.launchctl(['bootstrap', GUI, job.file], {uid: UID})
     await exists(ready)
     const logout = own.logout(UID)
+    await exists(asked)
     const refused = await own.launchctl(['bootstrap', GUI, late.file], {uid: UID})
     expect(refused).toMatchObject({code: 124, stderr: expect.stringContaining('Bootstrap failed: 124: Domain is tearing down\n')})
     fs.writeFileSync(end, '')
