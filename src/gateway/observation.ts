@@ -5,7 +5,7 @@ import {HomeFile, DEFAULT_PROFILE} from './contract.js'
 import type {Doors} from '../host/host.js'
 import {readLock} from './lock.js'
 import {isInnerNamespace, whyElsewhere} from './pid-namespace.js'
-import {hasEnded, isGatewayCommandLine, isHidden, profileOfCommandLine, readProcesses, startedAt} from './process.js'
+import {hasEnded, isGatewayCommandLine, isThere, profileOfCommandLine, readProcesses, startedAt} from './process.js'
 import {type FileReading, type GatewayState, lockFile, pidFile, type ProcessRecord, readGatewayState, readProcessRecord} from './records.js'
 
 /** What a home's runtime files and the process table say about its gateway at one moment. */
@@ -44,7 +44,7 @@ export function observeGateway(doors: Doors, home: string, mainPid?: number, isF
   const look = (pids: readonly (number | undefined)[]) => {
     const unseen = [...new Set(pids)].filter((pid) => pid !== undefined && pid !== 0 && !processes.has(pid)) as number[]
     for (const info of readProcesses(host, unseen, userHost)) processes.set(info.pid, info)
-    for (const pid of unseen) if (!processes.has(pid) && !hiddenPids.has(pid) && isHidden(host, pid)) hiddenPids.add(pid)
+    for (const pid of unseen) if (!processes.has(pid) && !hiddenPids.has(pid) && isThere(host, pid)) hiddenPids.add(pid)
   }
   look(named)
   const lock = readLock(doors, home, [...processes.keys()])

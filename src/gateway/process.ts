@@ -12,7 +12,7 @@ export const START_UNIT_MS = 10
 const MAX_DEPTH = 100
 
 /**
- * Looks a process up; undefined if there is none, or none that this user may see (`isHidden` tells). `userHost`: for what only the process's own user
+ * Looks a process up; undefined if there is none, or none that this user may see (`isThere` tells). `userHost`: for what only the process's own user
  * may see of it.
  */
 export function readProcess(host: Door, pid: number, userHost?: AccountHost): ProcessInfo | undefined {
@@ -59,8 +59,8 @@ export function whatHolds(host: Door, pid: number): string {
   return isDarwin(host) ? `sudo spindump ${pid} 1   # what it is stuck in` : `cat /proc/${pid}/stack   # as root: what it is stuck in`
 }
 
-/** True if there is a process of that pid which this user is not shown (hidepid=, proc(5)), or which could not be looked at. */
-export function isHidden(host: Door, pid: number): boolean {
+/** True if there is a process of that pid, shown to this user or not (hidepid=, proc(5)). Asks for no more than that: kill(2) with 0. */
+export function isThere(host: Door, pid: number): boolean {
   try {
     return host.signal(pid, 0)
   } catch (error) {

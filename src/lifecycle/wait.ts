@@ -1,9 +1,10 @@
-import type {AccountHost, Host} from '../host/host.js'
+import type {AccountHost} from '../host/host.js'
 import {statIfAllowed} from '../host/tolerant-read.js'
 import {waitUntil} from '../host/wait-until.js'
 import {GatewayExit, UP_STATES} from '../gateway/contract.js'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {stateOf} from '../gateway/observation.js'
+import {isThere} from '../gateway/process.js'
 import {pidFile, stateFile} from '../gateway/records.js'
 import {describeBrake} from '../gateway/respawn-brake.js'
 import {exitedWith, type ManagerObservation} from '../managers/manager.js'
@@ -93,7 +94,7 @@ export async function waitUntilUp(
  * Tells when it is time to ask a manager again of a gateway that is waited for. That takes a program or two, and a look at what a gateway leaves in its home
  * and at its process next to nothing; a gateway may take minutes to come up, or to finish its work.
  */
-function newsOf({host, userHost, service}: Target) {
+function newsOf({host, userHost, service}: Target): {isDue: (pid: number | undefined) => boolean; expect: () => void} {
   const files = [pidFile, stateFile].map((file) => file(service.profile.home))
   let [signs, askedMs] = ['', -Infinity]
   return {
@@ -117,15 +118,6 @@ function sign(userHost: AccountHost, file: string): string {
   return stat ? `${stat.inode} ${stat.modifiedMs}` : ''
 }
 
-function isThere(host: Host, pid: number): boolean {
-  try {
-    return host.signal(pid, 0)
-  } catch {
-    // Another account's.
-    return true
-  }
-}
-
 /**
  * Calls off a restart that the service's gateway has left to its manager; false if there is none to come. Whoever waits for a service to stay as it
  * is asks this, and then looks at the service: a restart that is called off may have begun.
@@ -144,10 +136,11 @@ export async function waitUntilDown(target: Target, {timeoutMs, progress}: {time
   const {host, manager, service} = target
   const news = newsOf(target)
   let seen!: Observation
-  let isRunning = false
+  let pid: number | undefined
   const look = async (): Promise<boolean> => {
     const isCalledOff = await callOffRestart(target, progress)
     seen = observe(target)
+    pid = seen.verdict.pid
     const {activity} = seen.manager
     // A restart that came first, between two looks or before it was called off.
     const isBack = isCalledOff || !(activity === 'stopped' || activity === 'failed' || activity === 'stopping')
@@ -155,20 +148,16 @@ export async function waitUntilDown(target: Target, {timeoutMs, progress}: {time
     return !isBack && activity !== 'stopping'
   }
   const isDown = async (): Promise<boolean> => {
-    if (isRunning && !news.isDue(seen.verdict.pid)) return false
-    isRunning = false
+    if (pid !== undefined && !news.isDue(pid)) return false
     // Only of a gateway that was gone at the look before no restart is to come any more.
-    if (!(await look()) || (manager.control.callOffRestart && !(await look()))) {
-      isRunning = seen.verdict.pid !== undefined
-      return false
-    }
+    if (!(await look()) || (manager.control.callOffRestart && !(await look()))) return false
     if (seen.verdict.state === 'dead') return true
-    if (seen.verdict.pid === undefined) return seen.verdict.state === 'unknown'
-    throw new ServiceError(`The service is stopped, but a gateway of this home still runs outside it: pid ${seen.verdict.pid}`, {
+    if (pid === undefined) return seen.verdict.state === 'unknown'
+    throw new ServiceError(`The service is stopped, but a gateway of this home still runs outside it: pid ${pid}`, {
       code: 'orphan-gateway',
       exitStatus: ExitStatus.failed,
       evidence: seen.verdict.evidence,
-      next: [`kill ${seen.verdict.pid}`],
+      next: [`kill ${pid}`],
     })
   }
   const onWait = () => progress(`${situation(seen)}; at most ${timeoutMs / 1000} s`)

@@ -1,7 +1,7 @@
 import {execFileSync, spawn} from 'node:child_process'
 import {readFileSync} from 'node:fs'
 import {describe, expect, it} from 'vitest'
-import {ageMs, ancestorsOf, isHidden, programName, readProcess, readProcesses, startedAt, whatHolds} from '../../src/gateway/process.js'
+import {ageMs, ancestorsOf, isThere, programName, readProcess, readProcesses, startedAt, whatHolds} from '../../src/gateway/process.js'
 import {parsePs, TOOL_ENVIRONMENT} from '../../src/gateway/process-darwin.js'
 import {ancestorsIn, childrenOf, readProcessTable} from '../../src/gateway/process-table.js'
 import {USER} from '../fakes/fake-host.js'
@@ -88,10 +88,10 @@ describe('a process on macOS', () => {
     ['that ps has changed', {HERMES_HOME: '/home/user/M-CM-)'}, undefined, true],
     ['beside one that looks the same', {FOO: 'x HERMES_HOME=/', HERMES_HOME: HOME}, undefined, true],
     ['that is relative', {HERMES_HOME: 'home'}, undefined, true],
-  ])('has a home %s', (_, env, home, isHidden) => {
+  ])('has a home %s', (_, env, home, isThere) => {
     const files = {...FOLDER, '/home/user/my home': {folder: true as const}, '/home/user/link': {link: HOME}}
     const process = readProcess(new FakeMac({files}, [{pid: 77, env}]), 77)
-    expect([process?.home, process?.isHomeHidden ?? false]).toEqual([home, isHidden])
+    expect([process?.home, process?.isHomeHidden ?? false]).toEqual([home, isThere])
   })
 
   it('has a home only as the environment says, not the command line', () => {
@@ -114,7 +114,7 @@ describe('a process on macOS', () => {
 
   it('is hidden where ps does not show what is there', () => {
     const mac = new FakeMac({pids: [77], foreignPids: [78]})
-    expect([77, 78, 79].map((pid) => isHidden(mac, pid))).toEqual([true, true, false])
+    expect([77, 78, 79].map((pid) => isThere(mac, pid))).toEqual([true, true, false])
   })
 
   it('has ancestors and an age', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
-import {hasEnded, isGatewayCommandLine, isHeld, isHidden, parseStat, profileOfCommandLine, readProcess} from '../../src/gateway/process.js'
+import {hasEnded, isGatewayCommandLine, isHeld, isThere, parseStat, profileOfCommandLine, readProcess} from '../../src/gateway/process.js'
 import {FakeHost} from '../fakes/fake-host.js'
 import {GATEWAY_ARGV, processFiles} from '../fakes/fake-process.js'
 
@@ -111,10 +111,10 @@ describe('readProcess', () => {
   })
 })
 
-describe('isHidden', () => {
+describe('isThere', () => {
   it('is true for a process that is there all the same', () => {
     const host = new FakeHost({foreignPids: [5], pids: [6]})
-    expect([5, 6, 7].map((pid) => isHidden(host, pid))).toEqual([true, true, false])
+    expect([5, 6, 7].map((pid) => isThere(host, pid))).toEqual([true, true, false])
   })
 })
 

@@ -74,7 +74,7 @@ describe('a first install', () => {
   it('writes the definition, enables and starts it, and sees the gateway say that it runs', async () => {
     const machine = new FakeSystemd()
     expect(await install(machine)).toBe('hermes-gateway.service is installed and running')
-    // For the units of the heartbeat systemd reads all when that is enabled.
+    // systemd reads all units when the service is enabled.
     expect(machine.verbs).toEqual(['enable', 'reset-failed', 'start --no-block'])
     expect(machine.timer).toEqual({isEnabled: true, isActive: true})
     expect(machine.shown).toMatchObject({ActiveState: 'active', UnitFileState: 'enabled'})

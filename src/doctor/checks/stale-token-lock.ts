@@ -2,7 +2,7 @@ import type {ProcessEntry} from '../../gateway/process-info.js'
 import path from 'node:path'
 import {GatewayExit, GatewayVariable, DEFAULT_PROFILE} from '../../gateway/contract.js'
 import {isInnerNamespace} from '../../gateway/pid-namespace.js'
-import {hasEnded, isHeld, isHidden, readProcess, startedAt} from '../../gateway/process.js'
+import {hasEnded, isHeld, isThere, readProcess, startedAt} from '../../gateway/process.js'
 import {isObject, readJson} from '../../gateway/records.js'
 import type {AccountHost} from '../../host/host.js'
 import {type CheckDefinition, defineCheck} from '../check.js'
@@ -143,7 +143,7 @@ function about(scene: Scene, lock: TokenLock): Found[] {
   if (!why || Math.abs(nowMs - lock.modifiedMs) < SETTLED_MS) return []
   if (why !== 'zombie' && why !== 'stopped' && mayBeElsewhere(scene, lock)) return []
   // Of another user's process nothing may be seen.
-  if (why === 'gone' && isHidden(target.host, lock.pid)) return []
+  if (why === 'gone' && isThere(target.host, lock.pid)) return []
   return [
     {
       kind: why,

@@ -128,7 +128,7 @@ function now(systemd: Systemd, service: Service, {force = false, seen}: Heartbea
         ...(isTimerNew && timer.isActive ? onUndo([restart]) : []),
         ...(units ? onUndo([reload]) : []),
         ...differing.map((file) => writeStep(file, as)),
-        // `enable` has systemd read all units anyway (systemctl(1)), which takes half a second on a busy machine.
+        // Where it is enabled that has systemd read all units (systemctl(1)), but for one that it need not.
         ...(units && isOn ? [reload] : []),
         ...(isOn
           ? isTimerNew
