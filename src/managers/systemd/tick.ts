@@ -89,14 +89,15 @@ export function tickUnits({timer, service}: HeartbeatPaths): readonly [string, s
 }
 
 /** What `tickState` needs to be told. */
-const TICK_PROPERTIES = ['UnitFileState', 'ActiveState', 'NeedDaemonReload']
+const TICK_PROPERTIES = ['LoadState', 'UnitFileState', 'ActiveState', 'NeedDaemonReload']
 
 /** Reads what systemd says of the units of a tick; of none, nothing is active. */
 export function tickState(shown: readonly Properties[]): TickState {
   return {
     isEnabled: shown[0]?.UnitFileState === 'enabled',
     isActive: shown[0]?.ActiveState === 'active',
-    needsReload: shown.some((unit) => unit.NeedDaemonReload === 'yes'),
+    // A tick that failed while its unit was being removed is kept as one that was not found, and no timer starts for such a one.
+    needsReload: shown.some((unit) => unit.NeedDaemonReload === 'yes' || (unit.LoadState === 'not-found' && unit.ActiveState === 'failed')),
   }
 }
 
