@@ -9,22 +9,25 @@ const BROKEN = 'model:\n  default: good\n bad\n'
 
 await describeOnSystemd('a configuration that the gateway cannot load', (machine) => {
   let user: Account
+  /** Each row has it as the one before has left it: running, with a configuration of the row's own. */
+  let service: TestService
+
+  const write = (text: string) => machine().writeText(`${service.home}/config.yaml`, text, {user})
+  /** The gateway that runs, beside this configuration. */
+  async function running(config: string): Promise<number> {
+    await write(config)
+    return (await service.status()).verdict.pid ?? 0
+  }
 
   beforeAll(async () => {
     user = await machine().addUser('alice')
-  })
-
-  async function running(config: string): Promise<{service: TestService; pid: number; write: (text: string) => Promise<void>}> {
-    const service = await TestService.make(machine(), user)
-    const write = (text: string) => machine().writeText(`${service.home}/config.yaml`, text, {user})
+    service = await TestService.make(machine(), user)
     await write(GOOD)
     await service.must('install')
-    await write(config)
-    return {service, pid: (await service.status()).verdict.pid ?? 0, write}
-  }
+  })
 
   it('keeps restart and an install from ending the gateway, which goes on; --force restarts it, and it is said', async () => {
-    const {service, pid} = await running(BROKEN)
+    const pid = await running(BROKEN)
     for (const refused of [await service.run('restart'), await service.run('config:set', ['env.X=1'])]) {
       expect(refused.code).toBe(1)
       expect(refused.stderr).toMatch(/keeps running \(pid \d+\), because .*config\.yaml:3:\d+: /)
@@ -41,7 +44,7 @@ await describeOnSystemd('a configuration that the gateway cannot load', (machine
   })
 
   it('is told by start, which starts it all the same', async () => {
-    const {service} = await running(BROKEN)
+    await running(BROKEN)
     await service.must('stop')
     const started = await service.run('start')
     expect(started.code).toBe(0)
@@ -49,7 +52,7 @@ await describeOnSystemd('a configuration that the gateway cannot load', (machine
   })
 
   it('is shown by fix config with what differs, before it is put back under a gateway that goes on', async () => {
-    const {service, pid} = await running(BROKEN)
+    const pid = await running(BROKEN)
     const folder = `${service.home}/.hermes-svc/last-good`
     await machine().exec(['mkdir', '-p', folder], {user})
     await machine().writeText(`${folder}/config-20260101000000000.yaml`, GOOD, {user})
@@ -60,7 +63,7 @@ await describeOnSystemd('a configuration that the gateway cannot load', (machine
   })
 
   it('is told apart from what its user cannot read, and from half of an update', async () => {
-    const {service} = await running(GOOD)
+    await running(GOOD)
     const found = async () => (await doctor(service)).findings.map(({id, kind}) => `${id} ${kind}`)
     await service.sh('printf "A=1\\n" > "$1/.env" && chmod 0 "$1/.env"', [service.home], {user})
     expect((await service.run('restart')).stderr).toMatch(/\.env: alice cannot read it \(EACCES\)/)
@@ -74,8 +77,14 @@ await describeOnSystemd('a configuration that the gateway cannot load', (machine
     expect(await found()).toEqual([])
   })
 
+  it('is none where the home has no file, and where it is what people write', async () => {
+    await running('# mine\r\nmodel: {default: "x",\r\nprovider: y}\r\nmodel: twice\r\n')
+    expect((await doctor(service)).findings).toEqual([])
+    await service.must('restart')
+  })
+
   it('refuses a program that does not start any more', async () => {
-    const service = await TestService.make(machine(), user)
+    await write(GOOD)
     const program = `${user.home}/bin/hermes-of-its-own`
     await service.sh('mkdir -p "$(dirname "$1")" && cp ~/.hermes/bin/hermes "$1"', [program], {user})
     await service.must('install', ['--command', program])
@@ -87,11 +96,5 @@ await describeOnSystemd('a configuration that the gateway cannot load', (machine
     expect(refused.code).toBe(1)
     expect(refused.stderr).toContain('the Python module yaml is missing from its environment')
     expect((await service.status()).verdict).toMatchObject({state: 'alive', pid})
-  })
-
-  it('is none where the home has no file, and where it is what people write', async () => {
-    const {service} = await running('# mine\r\nmodel: {default: "x",\r\nprovider: y}\r\nmodel: twice\r\n')
-    expect((await doctor(service)).findings).toEqual([])
-    await service.must('restart')
   })
 })

@@ -8,8 +8,9 @@ import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest'
 import type {ServiceError} from '../../src/errors.js'
 import type {Account} from '../../src/host/host.js'
 import {type Machine, MACHINE_NODE, MACHINE_PACKAGE, whyNoMachine} from '../../src/smoke/machine.js'
+import {inCampaign} from '../support/campaign.js'
 import {describeUnless} from '../support/describe-unless.js'
-import {bootTestMachine, describeOnSystemd, testHost, waitFor} from '../support/machines.js'
+import {bootTestMachine, describeOnSystemd, machineBehind, type SystemdVersion, testHost, waitFor} from '../support/machines.js'
 
 const textOf = async (machine: Machine, argv: readonly string[], user?: Account) =>
   (await machine.exec(argv, user ? {user} : {})).stdout.trim()
@@ -84,7 +85,8 @@ function runsPrograms(machine: () => Machine, user: () => Account): void {
   })
 }
 
-for (const version of ['host', '257'] as const) {
+// On the other one quadlet, journeys and the role for Ansible run.
+for (const version of inCampaign<readonly SystemdVersion[]>(['host', '257'], ['host'])) {
   await describeOnSystemd(
     'a throw-away machine',
     (machine) => {
@@ -162,20 +164,22 @@ for (const version of ['host', '257'] as const) {
         })
       } else {
         describe("a program in it, by the machine's own door", () => runsPrograms(machine, () => ann))
+
+        describe("a program in it, by the tests' runner", () => {
+          let inner: Machine
+          beforeAll(async () => {
+            inner = await machineBehind(machine(), [], 'inner')
+          })
+          runsPrograms(
+            () => inner,
+            () => ann,
+          )
+        })
       }
     },
     {versions: [version], door: 'own'},
   )
 }
-
-await describeOnSystemd("a program in a throw-away machine, by the tests' runner", (machine) => {
-  let ann: Account
-  beforeAll(async () => {
-    ann = await machine().addUser('ann')
-  })
-
-  runsPrograms(machine, () => ann)
-})
 
 /** What the host would still show of a machine. */
 function traces(name: string, pidNamespace: string | null): string[] {
@@ -265,8 +269,21 @@ describeUnless(whyNoMachine(testHost), 'a throw-away machine and its host', () =
     return {child, name: fullName, leaderPid, namespace: pidNamespaceOf(leaderPid)}
   }
 
-  it('leaves no process, mount, cgroup or file behind when it is taken down, which can be done twice, and says so when it is used after that', async () => {
-    const machine = await boot()
+  it('sees files and folders of the host that it is given, wherever they are, leaves no process, mount, cgroup or file behind when it is taken down, which can be done twice, and says so when it is used after that', async () => {
+    const source = path.join(folder, 'a:b c')
+    fs.mkdirSync(source)
+    fs.writeFileSync(path.join(source, 'file'), 'from the host')
+    const machine = await boot({
+      binds: [
+        {source, target: '/srv/odd:name'},
+        {source: path.join(source, 'file'), target: '/srv/writable', writable: true},
+      ],
+    })
+    expect(await machine.readText('/srv/odd:name/file')).toBe('from the host')
+    expect((await machine.exec(['touch', '/srv/odd:name/file'])).stderr).toContain('Read-only file system')
+    await machine.writeText('/srv/writable', 'from inside')
+    expect(fs.readFileSync(path.join(source, 'file'), 'utf8')).toBe('from inside')
+
     const namespace = pidNamespaceOf(machine.leaderPid)
     await machine.writeText('/var/lib/written-inside', 'x')
     await machine.writeText('/tmp/written-inside', 'x')
@@ -277,14 +294,6 @@ describeUnless(whyNoMachine(testHost), 'a throw-away machine and its host', () =
     expect(fs.existsSync('/var/lib/written-inside') || fs.existsSync('/tmp/written-inside')).toBe(false)
     await machine.down()
     await expect(machine.exec(['true'])).rejects.toMatchObject({code: 'machine-gone'})
-  })
-
-  it('leaves nothing behind when it powers itself off', async () => {
-    const machine = await boot()
-    const namespace = pidNamespaceOf(machine.leaderPid)
-    await machine.exec(['systemctl', 'poweroff', '--force'])
-    await untilGone(machine.name, namespace)
-    await machine.down()
   })
 
   it('ends without a trace when its owner is killed', async () => {
@@ -315,7 +324,7 @@ describeUnless(whyNoMachine(testHost), 'a throw-away machine and its host', () =
     await untilGone(name, namespace)
   })
 
-  it('runs beside another one, each with users, units and files of its own, and does not take the name of one that runs', async () => {
+  it('runs beside another one, each with users, units and files of its own, and does not take the name of one that runs; nothing is left of one that powers itself off', async () => {
     const [one, two] = await Promise.all([boot(), boot({name: 'same'})])
     const [annOne, annTwo] = await Promise.all([one.addUser('ann'), two.addUser('ann')])
     await one.writeText('/home/ann/only-here', 'x', {user: annOne})
@@ -327,22 +336,10 @@ describeUnless(whyNoMachine(testHost), 'a throw-away machine and its host', () =
     await one.down()
     await expect(boot({name: 'same'})).rejects.toThrow('exists already')
     expect((await two.exec(['systemctl', 'is-system-running'])).stdout).toBe('running\n')
-  })
-
-  it('sees files and folders of the host that it is given, wherever they are', async () => {
-    const source = path.join(folder, 'a:b c')
-    fs.mkdirSync(source)
-    fs.writeFileSync(path.join(source, 'file'), 'from the host')
-    const machine = await boot({
-      binds: [
-        {source, target: '/srv/odd:name'},
-        {source: path.join(source, 'file'), target: '/srv/writable', writable: true},
-      ],
-    })
-    expect(await machine.readText('/srv/odd:name/file')).toBe('from the host')
-    expect((await machine.exec(['touch', '/srv/odd:name/file'])).stderr).toContain('Read-only file system')
-    await machine.writeText('/srv/writable', 'from inside')
-    expect(fs.readFileSync(path.join(source, 'file'), 'utf8')).toBe('from inside')
+    const namespace = pidNamespaceOf(two.leaderPid)
+    await two.exec(['systemctl', 'poweroff', '--force'])
+    await untilGone(two.name, namespace)
+    await two.down()
   })
 
   it('can be booted on a host whose PID 1 is systemd', async () => {
