@@ -26,6 +26,34 @@ describe('the collection for Ansible', () => {
     expect(yaml('roles/gateway/defaults/main.yml')).toEqual(Object.fromEntries(said.map(([name, option]) => [name, option.default])))
   })
 
+  it('plans in check mode where hermes-svc is installed, and tells how many services there would be where it is not', () => {
+    const [, tell, apply] = yaml<{name: string; when: unknown}[]>('roles/gateway/tasks/services.yml')
+    expect(tell).toMatchObject({name: 'Tell what would be installed', when: ['ansible_check_mode', "hermes_svc_installed == ''"]})
+    expect(apply).toMatchObject({name: 'Apply the document', when: "not (ansible_check_mode and hermes_svc_installed == '')"})
+  })
+
+  it('changes nothing in check mode by a command: one that runs in it and changes something asks for a version in its place', () => {
+    interface Task {
+      readonly block?: readonly Task[]
+      readonly check_mode?: boolean
+      readonly changed_when?: boolean
+      readonly 'ansible.builtin.command'?: {readonly argv: unknown}
+    }
+    const flat = (tasks: readonly Task[]): Task[] => tasks.flatMap((task) => [task, ...flat(task.block ?? [])])
+    const names = fs.readdirSync(path.join(ROOT, 'deploy/ansible/roles/gateway/tasks'))
+    const tasks = names.flatMap((name) => flat(yaml<Task[]>(`roles/gateway/tasks/${name}`)))
+    const changing = tasks.filter((task) => task.check_mode === false && task.changed_when === true)
+    expect(changing.map((task) => String(task['ansible.builtin.command']?.argv))).toEqual([
+      ...[
+        expect.stringContaining("['uninstall', '--global'"),
+        expect.stringContaining('else arguments'),
+        expect.stringContaining('else arguments'),
+      ],
+    ])
+    for (const task of changing)
+      expect(String(task['ansible.builtin.command']?.argv)).toContain("(['--version'] if ansible_check_mode else ")
+  })
+
   it('has a row for each variable in its README', () => {
     const rows = [...read('deploy/ansible/README.md').matchAll(/^\| `(hermes_svc_\w+)` \|/gm)].map(([, name]) => name)
     expect(rows.sort()).toEqual(Object.keys(specs.main.options).sort())
