@@ -121,22 +121,25 @@ await describeOnSystemd(
 
     for (const {version, reason} of builds) {
       describeUnless(reason, `on Node ${version}`, () => {
-        // render loads a vendored package; list is of our own code alone.
-        it.each(['list', 'render'])('changes nothing that %s prints, and is taken the second time', async (command) => {
-          const argv = [command, '--json']
-          const without = await run(version, argv, {HERMES_SVC_NO_CACHE: '1'})
-          expect({code: without.code, stderr: without.stderr}).toEqual({code: 0, stderr: ''})
-          expect(await cached(version, command)).toEqual([])
-          expect(await run(version, argv)).toEqual(without)
-          const written = await cached(version, command)
-          expect(written).toHaveLength(1)
-          expect(await run(version, argv)).toEqual(without)
-          expect(await cached(version, command)).toEqual(written)
-        })
+        // render loads a vendored package; list is of our own code alone, and stands for what is loaded in one way.
+        it.each(inCampaign(['list', 'render'], ['render']))(
+          'changes nothing that %s prints, and is taken the second time',
+          async (command) => {
+            const argv = [command, '--json']
+            const without = await run(version, argv, {HERMES_SVC_NO_CACHE: '1'})
+            expect({code: without.code, stderr: without.stderr}).toEqual({code: 0, stderr: ''})
+            expect(await cached(version, command)).toEqual([])
+            expect(await run(version, argv)).toEqual(without)
+            const written = await cached(version, command)
+            expect(written).toHaveLength(1)
+            expect(await run(version, argv)).toEqual(without)
+            expect(await cached(version, command)).toEqual(written)
+          },
+        )
 
         it('changes nothing for a command that fails', async () => {
-          const argv = ['list', '--banana']
-          expect(await cached(version, 'list')).toHaveLength(1)
+          const argv = ['render', '--banana']
+          expect(await cached(version, 'render')).toHaveLength(1)
           const result = await run(version, argv)
           expect(result).toMatchObject({code: 2, stdout: ''})
           expect(await run(version, argv, {HERMES_SVC_NO_CACHE: '1'})).toEqual(result)

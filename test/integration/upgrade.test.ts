@@ -1,6 +1,7 @@
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import {type Machine, MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import {itInCampaign} from '../support/campaign.js'
 import {doctor} from '../support/doctor-row.js'
 import {describeOnSystemd} from '../support/machines.js'
 import {stamped} from '../../src/managers/systemd/unit-file.js'
@@ -103,7 +104,8 @@ await describeOnSystemd(
         last = service
       })
 
-      it('that changed nothing of what is installed, there is nothing to find and nothing to do', async () => {
+      // test/doctor/checks/outdated.test.ts.
+      itInCampaign('that changed nothing of what is installed, there is nothing to find and nothing to do', async () => {
         const after = await otherPackage(machine(), '0.1.1')
         const {service, pid} = await seenBy(after.machine, last)
         const before = await service.lasting()
@@ -224,13 +226,14 @@ await describeOnSystemd(
         expect(await service.mainPid()).toBe(pid)
       })
 
-      it('to a build for another machine: doctor names it', async () => {
+      // How a node can be none is told in test/doctor/checks/helper-missing.test.ts.
+      itInCampaign('to a build for another machine: doctor names it', async () => {
         // The machine's number in an ELF header (elf(5), e_machine): that of none.
         await seen.service.sh('printf "\\377\\377" | dd of="$1" bs=1 seek=18 conv=notrunc status=none', [node])
         await isNamed(/\/opt\/node-a\/node does not print its version/)
       })
 
-      it('to one that is too old: doctor names it', async () => {
+      itInCampaign('to one that is too old: doctor names it', async () => {
         await seen.service.sh('printf "#!/bin/sh\\necho v18.20.4\\n" >"$1.new" && chmod 755 "$1.new" && mv "$1.new" "$1"', [node])
         await isNamed(/\/opt\/node-a\/node is too old \(v18\.20\.4; 20\.17 or newer is needed\)/)
       })

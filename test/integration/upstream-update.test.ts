@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
+import {inCampaign} from '../support/campaign.js'
 import {doctor, settle} from '../support/doctor-row.js'
 import {describeOnSystemd, waitFor} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
@@ -53,39 +54,46 @@ await describeOnSystemd("upstream's own update", (machine) => {
     await settle()
   }
 
-  describe.each([
+  // That the unit is kept as its owner has it is seen in existing-services, of an adopted one and of one of ours.
+  const kinds: [string, boolean][] = [
     ['a service of ours', false],
     ['an adopted service', true],
-  ])('of %s', (_, isAdopted) => {
+  ]
+  /** The service of ours, which each row leaves as it found it: running. */
+  let service: TestService
+
+  beforeAll(async () => {
+    service = await TestService.make(machine(), user)
+    await service.must('install')
+  })
+
+  describe.each(inCampaign(kinds, kinds.slice(0, 1)))('of %s', (_, isAdopted) => {
     it('writes the unit anew and restarts it: it has our policy still, is supervised, and nothing is found', async () => {
-      const service = await TestService.make(machine(), user)
+      const one = isAdopted ? await TestService.make(machine(), user) : service
       if (isAdopted) {
-        await service.sh('mkdir -p "${1%/*}"', [service.unitFile], service.actor)
-        await machine().writeText(service.unitFile, unitText(service).replace('# of the new version\n', ''), {user})
-        await service.systemctl('daemon-reload')
-        await service.systemctl('enable', '--now', service.unit)
-        await service.comesUp()
+        await one.sh('mkdir -p "${1%/*}"', [one.unitFile], one.actor)
+        await machine().writeText(one.unitFile, unitText(one).replace('# of the new version\n', ''), {user})
+        await one.systemctl('daemon-reload')
+        await one.systemctl('enable', '--now', one.unit)
+        await one.comesUp()
+        await one.must('install')
       }
-      await service.must('install')
-      expect(await doctor(service)).toEqual({exit: 0, findings: []})
-      const pid = await service.mainPid()
-      const policy = await service.show('Restart', 'RestartUSec', 'TimeoutStopUSec', 'OOMPolicy')
+      expect(await doctor(one)).toEqual({exit: 0, findings: []})
+      const pid = await one.mainPid()
+      const policy = await one.show('Restart', 'RestartUSec', 'TimeoutStopUSec', 'OOMPolicy')
 
-      await update(service, REPLACE + WHOLE + RESTART)
+      await update(one, REPLACE + WHOLE + RESTART)
 
-      await isBack(service, pid)
-      expect(await doctor(service)).toEqual({exit: 0, findings: []})
-      expect(await service.status()).toMatchObject({installed: isAdopted ? 'adopted' : 'own', actual: 'running'})
-      expect(await service.show('Restart', 'RestartUSec', 'TimeoutStopUSec', 'OOMPolicy')).toEqual(policy)
-      expect((await service.must('install')).stdout).toContain('already up to date')
-      expect(await machine().readText(service.unitFile)).toBe(unitText(service))
-      await service.must('uninstall')
+      await isBack(one, pid)
+      expect(await doctor(one)).toEqual({exit: 0, findings: []})
+      expect(await one.status()).toMatchObject({installed: isAdopted ? 'adopted' : 'own', actual: 'running'})
+      expect(await one.show('Restart', 'RestartUSec', 'TimeoutStopUSec', 'OOMPolicy')).toEqual(policy)
+      expect((await one.must('install')).stdout).toContain('already up to date')
+      expect(await machine().readText(one.unitFile)).toBe(unitText(one))
     })
   })
 
   it('is seen while it is at work, and no restart of ours ends the gateway meanwhile', async () => {
-    const service = await TestService.make(machine(), user)
-    await service.must('install')
     const pid = await service.mainPid()
     // Its process goes on.
     await update(
@@ -107,7 +115,6 @@ await describeOnSystemd("upstream's own update", (machine) => {
   })
 
   it('starts a gateway of its own in the place of the one of the service: it is found, and the fix gives the service its own again', async () => {
-    const service = await TestService.make(machine(), user)
     // The watcher is quicker than the service.
     await service.must('install', ['--restart-delay', '3s'])
     const pid = await service.mainPid()
