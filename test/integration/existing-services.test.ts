@@ -75,29 +75,10 @@ const seen = <T extends readonly [string, ...unknown[]]>(rows: readonly T[]): T[
   )
 
 await describeOnSystemd('services and files that are there already', (machine: () => Machine) => {
-  describe.concurrent.each<Scope>(['user', 'system'])('in %s scope', (scope) => {
+  // What is done to a unit of another tool is the same in both; where the files of the machine are is seen of services of our own. What alone is said of its home there:
+  // test/managers/systemd/render.test.ts.
+  describe.concurrent.each<Scope>(inCampaign<Scope[]>(['user', 'system'], ['user']))('in %s scope', (scope) => {
     describe.sequential('one after the other', () => existingServices(machine, scope))
-  })
-
-  // After both, since each changes what the other scope has, which the tests there look at as a whole.
-  it('refuses a second service on the same home in the other scope, until the first is uninstalled', async () => {
-    const user = await machine().addUser('second')
-    const ofUser = await TestService.make(machine(), user, {scope: 'user'})
-    const ofMachine = await TestService.make(machine(), user, {scope: 'system', profile: ofUser.profile})
-    for (const [service, other] of [
-      [ofUser, ofMachine],
-      [ofMachine, ofUser],
-    ] as const) {
-      await service.must('install')
-      const result = await other.run('install', ['--json'])
-      expect(result.code).toBe(1)
-      expect(result.json<Failure>().error).toMatchObject({
-        code: 'duplicate-service',
-        message: expect.stringContaining(`is already installed in systemd (${service.scope})`),
-      })
-      expect(await machine().readText(other.unitFile)).toBeUndefined()
-      await service.must('uninstall')
-    }
   })
 
   describe('what is refused before anything is written', () => {
@@ -231,6 +212,24 @@ await describeOnSystemd('services and files that are there already', (machine: (
       expect(error.evidence).toContain('looked for /home/dora/.hermes/bin/hermes')
       expect(await machine().readText('/home/dora/.config/systemd')).toBeUndefined()
     })
+
+    it('refuses a second service on the same home in the other scope', async () => {
+      const ofUser = await TestService.make(machine(), bob, {scope: 'user'})
+      const ofMachine = await TestService.make(machine(), bob, {scope: 'system', profile: ofUser.profile})
+      const first = [ofMachine, ofUser] as const
+      // What root finds of a user is found in the same place as what a user finds of the machine, which takes less for granted.
+      for (const [service, other] of inCampaign([first, [ofUser, ofMachine] as const], [first])) {
+        await service.must('install')
+        const result = await other.run('install', ['--json'])
+        expect(result.code).toBe(1)
+        expect(result.json<Failure>().error).toMatchObject({
+          code: 'duplicate-service',
+          message: expect.stringContaining(`is already installed in systemd (${service.scope})`),
+        })
+        expect(await machine().readText(other.unitFile)).toBeUndefined()
+        if (isCampaign) await service.must('uninstall')
+      }
+    })
   })
 })
 
@@ -275,6 +274,9 @@ function existingServices(machine: () => Machine, scope: Scope): void {
     return service
   }
 
+  /** As it was given back: it runs. */
+  let givenBack: TestService | undefined
+
   it("adopts upstream's unit without touching it or its gateway, and gives it back", async () => {
     const service = await makeUpstream()
     const [text, pid] = [upstreamUnit(service), await service.mainPid()]
@@ -295,7 +297,7 @@ function existingServices(machine: () => Machine, scope: Scope): void {
 
     // What is typed to systemctl goes to an adopted unit as to another one, in either scope.
     if (scope === 'user' || isCampaign) {
-      await service.must('restart')
+      if (isCampaign) await service.must('restart')
       await service.must('stop')
       expect(await service.show('ActiveState', 'Result')).toEqual(['inactive', 'success'])
       await service.must('start')
@@ -310,6 +312,7 @@ function existingServices(machine: () => Machine, scope: Scope): void {
     expect(await service.status()).toMatchObject({exit: 0, installed: 'foreign', desired: null})
     const ours = [`${service.unitFile}.d`, service.support, service.runtime]
     expect(await service.sh('find "$@" -printf "%p %t\\n" 2>/dev/null || :', ours)).toBe('')
+    givenBack = service
   })
 
   it('refuses a unit that belongs to another home, untouched', async () => {
@@ -352,7 +355,7 @@ function existingServices(machine: () => Machine, scope: Scope): void {
   if (scope === 'system') return
 
   it("leaves upstream's unit stopped if it was stopped in good order", async () => {
-    const service = await makeUpstream()
+    const service = givenBack ?? (await makeUpstream())
     await machine().writeText(
       `${service.home}/.gateway-planned-stop.json`,
       JSON.stringify({
@@ -371,42 +374,8 @@ function existingServices(machine: () => Machine, scope: Scope): void {
   })
 
   let shared: Promise<TestService> | undefined
-  /** It runs; each row leaves its definition as it was. */
+  /** It runs; each row leaves its definition as it was, until upstream rewrites it. */
   const installedOnce = () => (shared ??= makeInstalled())
-
-  it("keeps the user's own drop-ins and edits through every command", async () => {
-    const service = await makeInstalled()
-    const own = `${service.unitFile}.d/99-user.conf`
-    const text = '# mine\n[Service]\nRestartSec=3\nEnvironment=MINE=1\n'
-    await machine().writeText(own, text, scope === 'user' ? {user} : {})
-    await service.systemctl('daemon-reload')
-
-    const diff = await service.run('diff', ['--json'])
-    expect(diff.code).toBe(1)
-    expect(diff.json<Drift>()).toMatchObject({
-      files: [],
-      drift: [{directive: 'RestartSec', merged: '3s', wanted: '1s', setBy: own}],
-      loaded: [service.unitFile, service.dropIn, own],
-    })
-    expect((await service.run('diff')).stdout).toMatch(/RestartSec +3s +1s +.*99-user\.conf/)
-
-    await service.must('restart')
-    await service.must('install', ['--restart-delay', '2s'])
-    expect(await machine().readText(own)).toBe(text)
-    expect(await service.show('RestartUSec', 'Environment')).toEqual(['3s', expect.stringContaining('MINE=1')])
-
-    // A crash waits as long as the user wants; a stop then leaves nothing that speaks of failure.
-    await service.sh('kill -9 "$1"', [String(await service.mainPid())])
-    await waitFor(async () => (await service.status()).actual === 'waiting', 'the wait')
-    await service.must('stop')
-    expect(await service.status()).toMatchObject({exit: 3, actual: 'stopped', failuresInARow: 0})
-
-    await service.must('uninstall')
-    expect(await machine().readText(own)).toBe(text)
-    expect(await service.sh('ls -A "$1"', [`${service.unitFile}.d`])).toBe('99-user.conf\n')
-    expect(await machine().readText(service.unitFile)).toBeUndefined()
-    await service.sh('rm -r "$1"', [`${service.unitFile}.d`])
-  })
 
   it('keeps what was edited by hand in our own files, until it is told not to', async () => {
     const service = await installedOnce()
@@ -469,9 +438,41 @@ function existingServices(machine: () => Machine, scope: Scope): void {
     expect((await service.must('install')).stdout).toContain('already up to date')
     expect(await machine().readText(service.unitFile)).toBe(upstreamUnit(service))
     expect(await service.mainPid()).toBe(pid)
+  })
+
+  it("keeps the user's own drop-ins and edits through every command, beside a unit that upstream has rewritten, and takes that unit away at last, which it created", async () => {
+    const service = await installedOnce()
+    const own = `${service.unitFile}.d/99-user.conf`
+    const text = '# mine\n[Service]\nRestartSec=3\nEnvironment=MINE=1\n'
+    await machine().writeText(own, text, scope === 'user' ? {user} : {})
+    await service.systemctl('daemon-reload')
+
+    const diff = await service.run('diff', ['--json'])
+    expect(diff.code).toBe(1)
+    expect(diff.json<Drift>()).toMatchObject({
+      files: [],
+      drift: [{directive: 'RestartSec', merged: '3s', wanted: '1s', setBy: own}],
+      loaded: [service.unitFile, service.dropIn, own],
+    })
+    expect((await service.run('diff')).stdout).toMatch(/RestartSec +3s +1s +.*99-user\.conf/)
+
     await service.must('restart')
+    await service.must('install', ['--restart-delay', '2s'])
+    expect(await machine().readText(own)).toBe(text)
+    expect(await service.show('RestartUSec', 'Environment')).toEqual(['3s', expect.stringContaining('MINE=1')])
+
+    // A crash waits as long as the user wants; a stop then leaves nothing that speaks of failure.
+    await service.sh('kill -9 "$1"', [String(await service.mainPid())])
+    await waitFor(async () => (await service.status()).actual === 'waiting', 'the wait')
+    await service.must('stop')
+    expect(await service.status()).toMatchObject({exit: 3, actual: 'stopped', failuresInARow: 0})
+
     await service.must('uninstall')
+    expect(await machine().readText(own)).toBe(text)
+    expect(await service.sh('ls -A "$1"', [`${service.unitFile}.d`])).toBe('99-user.conf\n')
     expect(await machine().readText(service.unitFile)).toBeUndefined()
+    await service.sh('rm -r "$1"', [`${service.unitFile}.d`])
+    await service.systemctl('daemon-reload')
     expect(await service.status()).toMatchObject({exit: 4, installed: 'no', actual: 'not-installed', pid: null})
     expect((await service.show('UnitFileState', 'LoadState')).join()).toBe(',not-found')
   })
