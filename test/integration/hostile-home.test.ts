@@ -5,7 +5,7 @@ import {checkModules} from '../../src/doctor/checks/index.js'
 import type {Account} from '../../src/host/host.js'
 import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import {isCampaign} from '../support/campaign.js'
-import {HOME_FILES, type HostileHome, hostileHomes, UNSAFE_FIXES, VICTIM} from '../support/hostile-homes.js'
+import {HOME_FILES, type HostileHome, hostileHomes, VICTIM} from '../support/hostile-homes.js'
 import {describeOnSystemd} from '../support/machines.js'
 import {readInside} from '../support/read-inside.js'
 import {TestService} from '../support/test-service.js'
@@ -60,59 +60,60 @@ const commands: readonly HostileCommand[] = [
   ...Object.keys(checkModules).map((id) => ({name: `fix ${id}`, argv: ['fix', id, '--yes', ...TIMEOUT, ...WINDOW]})),
 ]
 
-/** What was seen once: these commands at these homes. */
-const SEEN: Readonly<Record<string, readonly string[]>> = {
-  '~/.hermes is a link to /etc': ['doctor --fix', 'doctor'],
-  'a profile is a link to /root': ['fix file-access', 'setup', 'doctor --fix --all'],
-  'the home is swapped for a link': ['start'],
-  'the home is swapped for a FIFO': ['stop'],
-  "each file is a link to a file of root's": ['status'],
-  'each file is a link to a device': ['heartbeat'],
-  "the socket is one of root's, by its path file": ['health'],
-  'the units name programs of theirs': ['diff'],
-}
-
 /**
- * Of each of these another one that is tried does the same to a home: those for all profiles what is done for one ("doctor --fix --all" is tried), a dry run
- * what comes before an installation. And cures that start or restart the gateway (tried: crash-loop), or that write the definition again (tried: path).
+ * What `npm test` tries: each home and each command once, the command that does most with what is hostile there. All commands reach a home through the same
+ * few readers, and all fixes but three by what other commands do: they start and restart the gateway, signal it, or write the definition again.
+ */
+const TRIED: Readonly<Record<Scope, Readonly<Record<string, readonly string[]>>>> = {
+  system: {
+    "~/.hermes is a link to a home of root's": ['doctor --report'],
+    'the home is swapped for a FIFO': ['stop'],
+    'the logs, the state folder and the locks of tokens are links': ['logs -f'],
+    "each file is a link to a file of root's": ['status', 'fix log-size'],
+    'each file is a link to what is not there': ['install'],
+    'each file is a FIFO': ['run'],
+    'each file is a huge file': ['status'],
+    'each file is a folder': ['fix config'],
+    'the socket floods': ['health'],
+  },
+  user: {
+    'a profile is a link to /root': ['fix file-access', 'setup', 'doctor --fix --all'],
+    'the home is swapped for a link': ['start'],
+    'the units are swapped for a link': ['install'],
+    'all settings are a link': ['install'],
+    'each file is a link to a device': ['heartbeat'],
+    'each file is a socket': ['restart --force'],
+    "each file of the service is a link to a file of root's": ['uninstall'],
+    "the socket is one of root's, by its path file": ['health'],
+    'the socket drips': ['health'],
+    'the units name programs of theirs': ['diff'],
+  },
+}
+/**
+ * Another one that is tried does the same to a home: what is about all profiles does what is about one, or the other way round, and what acts reads what
+ * reads alone.
  */
 const SAME_AT_A_HOME: ReadonlySet<string> = new Set([
-  ...['doctor --all', 'heartbeat --all', 'install --dry-run'],
-  ...['kept-down', 'fatal-config', 'stale-code', 'active-profile', 'duplicate-supervisor'].map((id) => `fix ${id}`),
+  ...['doctor', 'doctor --all', 'doctor --fix', 'heartbeat --all', 'health --prometheus', 'install --dry-run', 'list', 'logs', 'render'],
+  ...['restart', ...Object.keys(checkModules).flatMap((id) => (['file-access', 'config', 'log-size'].includes(id) ? [] : [`fix ${id}`]))],
 ])
-/** What `fix` does with the others `doctor --fix` does too: they are looked at, and cured. */
-const fixesTried = [...UNSAFE_FIXES, 'file-access'].map((id) => `fix ${id}`)
-const commandsTried = isCampaign
-  ? commands
-  : commands.filter(({name}) => (!name.startsWith('fix ') || fixesTried.includes(name)) && !SAME_AT_A_HOME.has(name))
+const commandsTried = isCampaign ? commands : commands.filter(({name}) => !SAME_AT_A_HOME.has(name))
 const homesTried = isCampaign ? hostileHomes : hostileHomes.filter((home) => !home.onlyInCampaign)
 
 type Runs = readonly {readonly home: HostileHome; readonly chosen: readonly HostileCommand[]}[]
 
-/**
- * What one lane tries. A campaign: every command at every home that the scope has, thousands of runs under strace(1), an hour. Else each home and each
- * command once, between the lanes: all commands reach a home through the same few readers.
- */
+/** What one lane tries. A campaign: every command at every home that the scope has, thousands of runs under strace(1), an hour. */
 function runsOf(scope: Scope): Runs {
   if (isCampaign) return homesTried.filter((home) => scope === 'user' || !home.onlyUserScope).map((home) => ({home, chosen: commands}))
-  const named = (name: string) => {
-    const command = commands.find((one) => one.name === name)
-    if (!command) throw new Error(`no such command: ${name}`)
-    return command
+  const named = <T extends {readonly name: string}>(all: readonly T[], name: string): T => {
+    const one = all.find((some) => some.name === name)
+    if (!one) throw new Error(`there is no ${name}`)
+    return one
   }
-  const seen = Object.values(SEEN).flat()
-  const others = commandsTried.filter(({name}) => !seen.includes(name))
-  const chosen = homesTried.map((home) => (SEEN[home.name] ?? []).map(named))
-  // Those that have none yet first, and then from the beginning again.
-  const order = [...chosen.filter((some) => some.length === 0), ...chosen]
-  order.slice(0, Math.max(others.length, homesTried.length - Object.keys(SEEN).length)).forEach((some, index) => {
-    const next = others[index % others.length]
-    if (next) some.push(next)
-  })
-  return homesTried.flatMap((home, index) => {
-    const lane = home.onlyUserScope || index % 2 === 1 ? 'user' : 'system'
-    return lane === scope ? [{home, chosen: chosen[index] ?? []}] : []
-  })
+  return Object.entries(TRIED[scope]).map(([home, chosen]) => ({
+    home: named(homesTried, home),
+    chosen: chosen.map((name) => named(commandsTried, name)),
+  }))
 }
 
 /** A user whose service root looks after, in one scope. */

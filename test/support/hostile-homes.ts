@@ -22,12 +22,6 @@ const OWN_FILES = [
   ...['hermes-svc/hermes-gateway/settings.json', 'hermes-svc/hermes-gateway/gateway.env', 'hermes-svc/hermes-gateway/service-helper.sh'],
 ] as const
 
-/** The checks whose cure `doctor --fix` leaves to a person under systemd, so that `fix` alone applies it. */
-export const UNSAFE_FIXES = [
-  ...['user-bus', 'active-profile', 'duplicate-supervisor', 'path', 'orphan-gateway', 'config', 'fatal-config', 'kept-down', 'crash-loop'],
-  ...['leftover-processes', 'stale-code', 'log-size'],
-] as const
-
 export interface HostileHome {
   readonly name: string
   /** sh, run by the account in its home directory. */
@@ -56,8 +50,10 @@ const IN_PLACE: Readonly<Record<string, string>> = {
   'a folder': 'mkdir "$@"',
 }
 
+/** In a campaign alone: what is opened there is refused as a link to a device is, for what it is. */
+const LIKE_A_DEVICE: ReadonlySet<string> = new Set(['a link to the terminal'])
 /** What stands in the place of what a service consists of in `npm test` too: through the reader that meets the others in a home's own files. */
-const OF_THE_SERVICE: ReadonlySet<string> = new Set(["a link to a file of root's", 'a FIFO', 'a folder'])
+const OF_THE_SERVICE: ReadonlySet<string> = new Set(["a link to a file of root's"])
 
 /** In the place of what the account's own systemd reads they stop that: then each look of root's waits out its 20 s, and nothing else is seen. */
 const HANGING: ReadonlySet<string> = new Set(['a FIFO', 'a link to a device', 'a huge file'])
@@ -83,13 +79,13 @@ const SWAPPED = (folder: string, make: string) => `mkdir -p '${folder}'; ${make}
 
 /** Every kind, each at all files at once. */
 export const hostileHomes: readonly HostileHome[] = [
-  {name: '~/.hermes is a link to /etc', make: AWAY('.hermes', '/etc')},
+  {name: '~/.hermes is a link to /etc', make: AWAY('.hermes', '/etc'), onlyInCampaign: true},
   {name: "~/.hermes is a link to a home of root's", make: AWAY('.hermes', VICTIM)},
-  {name: '~/.hermes is a FIFO', make: 'mv .hermes .hermes.real; mkfifo .hermes'},
+  {name: '~/.hermes is a FIFO', make: 'mv .hermes .hermes.real; mkfifo .hermes', onlyInCampaign: true},
   {name: '~/.hermes is a link to a device', make: AWAY('.hermes', '/dev/zero'), onlyInCampaign: true},
   {name: 'a profile is a link to /root', make: AWAY('.hermes/profiles/work', '/root'), profile: 'work'},
   {name: "a profile is a link to a home of root's", make: AWAY('.hermes/profiles/work', VICTIM), profile: 'work', onlyInCampaign: true},
-  {name: 'the folder of profiles is a link', make: AWAY('.hermes/profiles', `${VICTIM}/profiles`), profile: 'work'},
+  {name: 'the folder of profiles is a link', make: AWAY('.hermes/profiles', `${VICTIM}/profiles`), profile: 'work', onlyInCampaign: true},
   {name: 'the home is swapped for a link', make: SWAPPED('.hermes', `ln -s ${VICTIM}`), swap: ['.hermes', '.hermes.other']},
   {
     name: 'the home is swapped for a link to /etc',
@@ -105,16 +101,22 @@ export const hostileHomes: readonly HostileHome[] = [
     profile: 'work',
     onlyInCampaign: true,
   },
-  {name: 'the logs are a link', make: AWAY('.hermes/logs', `${VICTIM}/logs`)},
+  {
+    name: 'the logs, the state folder and the locks of tokens are links',
+    make: [AWAY('.hermes/logs', `${VICTIM}/logs`), AWAY('.hermes/state', `${VICTIM}/state`), AWAY('.local/state', `${VICTIM}/state`)].join(
+      '\n',
+    ),
+  },
+  {name: 'the logs are a link', make: AWAY('.hermes/logs', `${VICTIM}/logs`), onlyInCampaign: true},
   {
     name: 'the logs are swapped for a link',
     make: SWAPPED('.hermes/logs', `ln -s ${VICTIM}/logs`),
     swap: ['.hermes/logs', '.hermes/logs.other'],
     onlyInCampaign: true,
   },
-  {name: 'the state folder is a link', make: AWAY('.hermes/state', `${VICTIM}/state`)},
-  {name: "the locks of tokens are a link's", make: AWAY('.local/state', `${VICTIM}/state`)},
-  {name: 'the units are a link', make: AWAY('.config/systemd/user', `${VICTIM}/units`), onlyUserScope: true},
+  {name: 'the state folder is a link', make: AWAY('.hermes/state', `${VICTIM}/state`), onlyInCampaign: true},
+  {name: "the locks of tokens are a link's", make: AWAY('.local/state', `${VICTIM}/state`), onlyInCampaign: true},
+  {name: 'the units are a link', make: AWAY('.config/systemd/user', `${VICTIM}/units`), onlyUserScope: true, onlyInCampaign: true},
   {
     name: 'the units are swapped for a link',
     make: SWAPPED('.config/systemd/user', `ln -s ${VICTIM}/units`),
@@ -122,8 +124,12 @@ export const hostileHomes: readonly HostileHome[] = [
     onlyUserScope: true,
   },
   {name: 'all settings are a link', make: AWAY('.config', VICTIM), onlyUserScope: true},
-  {name: "what is ours in a user's folder is a link", make: AWAY('.config/hermes-svc', VICTIM), onlyUserScope: true},
-  ...Object.entries(IN_PLACE).map(([what, make]) => ({name: `each file is ${what}`, make: inPlaceOf(HOME_FILES, '.hermes', make)})),
+  {name: "what is ours in a user's folder is a link", make: AWAY('.config/hermes-svc', VICTIM), onlyUserScope: true, onlyInCampaign: true},
+  ...Object.entries(IN_PLACE).map(([what, make]) => ({
+    name: `each file is ${what}`,
+    make: inPlaceOf(HOME_FILES, '.hermes', make),
+    ...(LIKE_A_DEVICE.has(what) ? {onlyInCampaign: true as const} : {}),
+  })),
   ...Object.entries(IN_PLACE).map(([what, make]) => ({
     name: `each file of the service is ${what}`,
     make: inPlaceOf(HANGING.has(what) ? OWN_FILES.filter((file) => !isSystemds(file)) : OWN_FILES, '.config', make),
