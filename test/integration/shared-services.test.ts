@@ -46,19 +46,28 @@ await describeOnSystemd('what several services of one account have in common', (
   }
   const TICKING = ['ActiveState=active', 'UnitFileState=enabled']
 
-  it('stays when an installation that began before another one fails, and goes with the last that wants it', async () => {
-    const [failing, other] = [await make({never_running: true}), await make()]
+  it('stays, with lingering and the gateway that needs it, when an installation that began before another one fails, and goes with the last that wants it', async () => {
+    const lin = await machine().addUser('lin', {linger: false})
+    const asRoot = (service: TestService, command: string, args: readonly string[] = []) =>
+      hermesSvc(machine(), [command, '--profile', service.profile, '--json', '--scope', 'user', '--run-as', lin.name, ...args])
+    const [failing, other] = [
+      await TestService.make(machine(), lin, {standIn: {never_running: true}}),
+      await TestService.make(machine(), lin),
+    ]
+    const lingers = async () => (await machine().readText(`/var/lib/systemd/linger/${lin.name}`)) !== undefined
     const before = await failing.lasting()
-    const fails = failing.run('install', ['--json', '--timeout', '9s'])
+    const fails = asRoot(failing, 'install', ['--timeout', '9s'])
     await started(failing)
-    await other.must('install', ['--watchdog'])
-    expect((await fails).json()).toMatchObject({
-      ok: false,
-      error: {code: 'not-running'},
-    })
+    expect((await asRoot(other, 'install', ['--watchdog'])).json()).toMatchObject({ok: true})
+    const pid = await other.mainPid()
+    expect((await fails).json()).toMatchObject({ok: false, error: {code: 'not-running'}})
+    expect([await lingers(), await other.mainPid()]).toEqual([true, pid])
     expect(await timerOf(other)).toEqual(TICKING)
     expect(await other.status()).toMatchObject({exit: 0, actual: 'running'})
-    await other.must('uninstall')
+    expect((await asRoot(other, 'uninstall', ['--yes'])).json()).toMatchObject({ok: true})
+    expect(await lingers()).toBe(false)
+    // Which ends by itself a moment after that.
+    await machine().exec(['systemctl', 'stop', `user@${lin.uid}.service`])
     expect(await failing.lasting()).toEqual(before)
   })
 
@@ -77,9 +86,9 @@ await describeOnSystemd('what several services of one account have in common', (
     expect((await timerOf(coming))[0]).toBe('ActiveState=inactive')
   })
 
-  // Of each two that meet. A campaign has more of them at once.
+  // A campaign has more of them at once.
   it('is whole whoever writes it: several installations at once, and as many uninstallations', async () => {
-    const services = await Promise.all(inCampaign([make, make, make, make], [make, make, make]).map((one) => one()))
+    const services = await Promise.all(inCampaign([make, make, make, make], [make, make]).map((one) => one()))
     const before = await services[0]?.lasting()
     const installed = await Promise.all(services.map((service) => service.run('install', ['--json'])))
     expect(installed.map(({code, stdout}) => [code, code === 0 ? '' : stdout])).toEqual(services.map(() => [0, '']))
@@ -90,68 +99,45 @@ await describeOnSystemd('what several services of one account have in common', (
     expect(await services[0]?.lasting()).toEqual(before)
   })
 
-  it('keeps lingering, and the gateway that needs it, when the installation that turned it on fails; the last one ends it', async () => {
-    const lin = await machine().addUser('lin', {linger: false})
-    const asRoot = (service: TestService, command: string, args: readonly string[] = []) =>
-      hermesSvc(machine(), [command, '--profile', service.profile, '--json', '--scope', 'user', '--run-as', lin.name, ...args])
-    const [failing, other] = [
-      await TestService.make(machine(), lin, {standIn: {never_running: true}}),
-      await TestService.make(machine(), lin),
-    ]
-    const lingers = async () => (await machine().readText(`/var/lib/systemd/linger/${lin.name}`)) !== undefined
-    const fails = asRoot(failing, 'install', ['--timeout', '9s'])
-    await started(failing)
-    expect((await asRoot(other, 'install')).json()).toMatchObject({ok: true})
-    const pid = await other.mainPid()
-    expect((await fails).json()).toMatchObject({ok: false, error: {code: 'not-running'}})
-    expect([await lingers(), await other.mainPid()]).toEqual([true, pid])
-    expect((await asRoot(other, 'uninstall', ['--yes'])).json()).toMatchObject({ok: true})
-    expect(await lingers()).toBe(false)
-  })
-
-  describe('while another user locks all that he can open, nobody waits for him', () => {
-    let mallory: Account
-    beforeAll(async () => {
-      mallory = await machine().addUser('mallory', {linger: false})
-    })
-
-    it.each(['user', 'system'] as const)('in %s scope', async (scope) => {
-      const service = await TestService.make(machine(), user, {scope})
-      // As it is where others may look in: a home folder of before Debian 12, a gateway's home that a group shares.
-      await service.sh('chmod 755 "$1" "$2"; find "$3" -type d -exec chmod 755 {} +', [user.home, `${user.home}/.hermes`, service.home])
-      const locker = ['/usr/bin/python3', '-c', LOCK_ALL, user.home, '/run', service.home]
-      await machine().exec(['sh', '-c', 'setsid "$@" >/tmp/"$(id -un)".locks 2>&1 &', 'sh', ...locker], {user: mallory})
-      const locks = async () => (await machine().readText(`/tmp/${mallory.name}.locks`)) ?? ''
-      await waitFor(async () => (await locks()).includes(`${service.home}\n`), 'a home that is locked')
-      expect(await locks()).toContain(`${user.home}\n`)
-      for (const command of ['install', 'restart', 'stop', 'start']) await service.must(command)
-      await service.must('uninstall')
-      await machine().exec(['pkill', '-KILL', '-u', mallory.name])
-      expect(await locks()).not.toContain('.hermes-svc.lock')
-      expect(await service.sh('find "$1" "$2" -maxdepth 1 -name .hermes-svc.lock', [user.home, service.home])).toBe('')
-    })
+  it('is waited for by nobody while another user locks all that he can open, in user scope and in system scope', async () => {
+    const mallory = await machine().addUser('mallory', {linger: false})
+    const services = [await make(), await TestService.make(machine(), user, {scope: 'system'})]
+    const homes = services.map(({home}) => home)
+    // As it is where others may look in: a home folder of before Debian 12, a gateway's home that a group shares.
+    const open = 'chmod 755 "$1" "$1/.hermes"; shift; find "$@" -type d -exec chmod 755 {} +'
+    await machine().exec(['sh', '-c', open, 'sh', user.home, ...homes])
+    const locker = ['/usr/bin/python3', '-c', LOCK_ALL, user.home, '/run', ...homes]
+    await machine().exec(['sh', '-c', 'setsid "$@" >/tmp/"$(id -un)".locks 2>&1 &', 'sh', ...locker], {user: mallory})
+    const locks = async () => (await machine().readText(`/tmp/${mallory.name}.locks`)) ?? ''
+    await waitFor(async () => (await locks()).includes(`${homes.at(-1)}\n`), 'homes that are locked')
+    expect((await locks()).split('\n')).toEqual(expect.arrayContaining([user.home, ...homes]))
+    // A start and a restart take the lock of a stop.
+    const commands = inCampaign(['install', 'restart', 'stop', 'start', 'uninstall'], ['install', 'stop', 'uninstall'])
+    for (const service of services) for (const command of commands) await service.must(command)
+    await machine().exec(['pkill', '-KILL', '-u', mallory.name])
+    expect(await locks()).not.toContain('.hermes-svc.lock')
+    expect((await machine().exec(['find', user.home, ...homes, '-maxdepth', '1', '-name', '.hermes-svc.lock'])).stdout).toBe('')
   })
 
   describe('a home', () => {
-    // What timeout(1) does to it is what a key does, with SIGTERM, by which json-documents.test.ts has a start cancelled: in a campaign.
-    const INTERRUPTED = [
+    // What a key and timeout(1) do to its group, the end of a terminal does too, and what is undone after SIGINT and SIGTERM install-transaction.test.ts and
+    // json-documents.test.ts see: in a campaign.
+    const GROUP = [
       ['Ctrl-C on its terminal', 'key'],
-      ['the end of its terminal', 'hangup'],
+      ['timeout(1), which signals its group', 'group'],
     ]
-    it.each(inCampaign([...INTERRUPTED, ['timeout(1), which signals its group', 'group']], INTERRUPTED))(
-      'stays locked until all is undone after %s',
-      async (_, how = '') => {
-        const service = await make({never_running: true})
-        const before = await service.lasting()
-        const command = [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...service.argv('install')]
-        const places = [service.home, service.unitFile, `${service.home}/stand-in.starts`]
-        const asked = ['/usr/bin/python3', '-c', INTERRUPT, how, ...places, ...command]
-        const {stdout, stderr} = await machine().exec(asked, {...service.actor, timeoutMs: 120_000})
-        const seen = JSON.parse(stdout || `{"stderr": ${JSON.stringify(stderr)}}`) as {refused: number; isLeft: boolean}
-        expect(seen).toMatchObject({isLeft: false, refused: expect.any(Number) as number})
-        expect(seen.refused).toBeGreaterThan(0)
-        expect(await service.lasting()).toEqual(before)
-      },
-    )
+    const HANGUP = ['the end of its terminal', 'hangup']
+    it.each(inCampaign([...GROUP, HANGUP], [HANGUP]))('stays locked until all is undone after %s', async (_, how = '') => {
+      const service = await make({never_running: true})
+      const before = await service.lasting()
+      const command = [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...service.argv('install')]
+      const places = [service.home, service.unitFile, `${service.home}/stand-in.starts`]
+      const asked = ['/usr/bin/python3', '-c', INTERRUPT, how, ...places, ...command]
+      const {stdout, stderr} = await machine().exec(asked, {...service.actor, timeoutMs: 120_000})
+      const seen = JSON.parse(stdout || `{"stderr": ${JSON.stringify(stderr)}}`) as {refused: number; isLeft: boolean}
+      expect(seen).toMatchObject({isLeft: false, refused: expect.any(Number) as number})
+      expect(seen.refused).toBeGreaterThan(0)
+      expect(await service.lasting()).toEqual(before)
+    })
   })
 })
