@@ -1,10 +1,10 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import {beforeAll, describe, expect, it} from 'vitest'
+import {beforeAll, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import {type Machine, MACHINE_NODE} from '../../src/smoke/machine.js'
 import {PACKAGE_ROOT} from '../support/built.js'
-import {inCampaign, isCampaign} from '../support/campaign.js'
+import {inCampaign, itInCampaign} from '../support/campaign.js'
 import {describeOnSystemd, waitFor} from '../support/machines.js'
 import {packPackage} from '../support/packed.js'
 
@@ -80,94 +80,84 @@ await describeOnSystemd(
       hermes = await machine().addUser('hermes', {linger: false})
       const {code, stderr} = await machine().exec(['sh', '-c', PREPARE])
       expect({code, stderr}).toMatchObject({code: 0})
+      // The Hermes Agent is there already, with an idle gateway to its name.
+      const agent = 'mkdir -p ~/.hermes/bin ~/.hermes/profiles/work && install -m 755 "$1" ~/.hermes/bin/hermes'
+      for (const user of [alice, hermes]) await machine().exec(['sh', '-c', agent, 'sh', '/opt/stand-in/hermes'], {user})
     })
 
-    // The second one finds what the first one has left, which is seen to be nothing but the home of the gateway.
-    describe.each(['a user', 'root'] as const)('as %s', (who) => {
-      /** Who types. */
-      let reader: Account | undefined
-      let gatewayUser: Account
-
-      beforeAll(async () => {
-        reader = who === 'root' ? undefined : alice
-        gatewayUser = who === 'root' ? hermes : alice
-        // The Hermes Agent is there already, with an idle gateway to its name.
-        const agent = 'rm -rf ~/.hermes; mkdir -p ~/.hermes/bin ~/.hermes/profiles/work && install -m 755 "$1" ~/.hermes/bin/hermes'
-        for (const user of [alice, hermes]) await machine().exec(['sh', '-c', agent, 'sh', '/opt/stand-in/hermes'], {user})
+    /** `reader`: who types; root if nobody is named. */
+    async function type(reader: Account | undefined, command: string, outcome = OUTCOMES[command]): Promise<void> {
+      if (!outcome) throw new Error(`nobody has said what must come of this command of the README: ${command}`)
+      // The file lies where it was made.
+      const place = command.includes('.tgz') ? 'cd /opt/packed && ' : ''
+      const line = place + (outcome.goesOn ? `timeout -s INT 4 ${command}` : command)
+      const options = {...(reader ? {user: reader} : {}), env: {TELEGRAM_BOT_TOKEN: TOKEN}, timeoutMs: 90_000}
+      const {code, stdout, stderr} = await machine().exec(['sh', '-c', line], options)
+      const exits = outcome.goesOn ? [0, 124, 130] : [outcome.exit ?? 0]
+      expect({command, code, stdout, stderr}).toMatchObject({
+        command,
+        code: expect.toBeOneOf(exits) as number,
+        stdout: expect.stringMatching(outcome.says) as string,
       })
+      expect(stdout + stderr).not.toContain(TOKEN)
+    }
 
-      async function type(command: string, outcome = OUTCOMES[command]): Promise<void> {
-        if (!outcome) throw new Error(`nobody has said what must come of this command of the README: ${command}`)
-        // The file lies where it was made.
-        const place = command.includes('.tgz') ? 'cd /opt/packed && ' : ''
-        const line = place + (outcome.goesOn ? `timeout -s INT 4 ${command}` : command)
-        const options = {...(reader ? {user: reader} : {}), env: {TELEGRAM_BOT_TOKEN: TOKEN}, timeoutMs: 90_000}
-        const {code, stdout, stderr} = await machine().exec(['sh', '-c', line], options)
-        const exits = outcome.goesOn ? [0, 124, 130] : [outcome.exit ?? 0]
-        expect({command, code, stdout, stderr}).toMatchObject({
-          command,
-          code: expect.toBeOneOf(exits) as number,
-          stdout: expect.stringMatching(outcome.says) as string,
-        })
-        expect(stdout + stderr).not.toContain(TOKEN)
-      }
+    const sh = async (program: string, user?: Account) => (await machine().exec(['sh', '-c', program], user ? {user} : {})).stdout
 
-      const sh = async (program: string, user?: Account) => (await machine().exec(['sh', '-c', program], user ? {user} : {})).stdout
+    const repairs = async (reader: Account | undefined, gatewayUser: Account) => {
+      const [look = '', fix = '', fixAll = ''] = commandsOf('repair')
+      await sh('kill -STOP "$(python3 -c "import json; print(json.load(open(\'.hermes/gateway.pid\'))[\'pid\'])")"', gatewayUser)
+      await type(reader, look, FOUND)
+      await type(reader, fix)
+      await sh('echo "{}" >.hermes/.drain_request.json && touch -d "2 hours ago" .hermes/.drain_request.json', gatewayUser)
+      // Of a gateway that has just come up nothing is said yet.
+      await waitFor(async () => (await sh('hermes-svc doctor', reader)).includes('stale-marker'), 'the marker to be a finding')
+      await type(reader, fixAll)
+      expect(await sh('ls .hermes/.drain_request.json', gatewayUser)).toBe('')
+      await type(reader, look)
+    }
 
-      it('installs it, and the service', async () => {
-        const [package_ = '', install = ''] = commandsOf('install')
-        await type(package_)
-        // As root one says whose gateway it is.
-        await type(who === 'root' ? (commandsOf('flags').at(-1) ?? '') : install)
-      })
+    it('as a user: installs it, and the service', async () => {
+      for (const command of commandsOf('install')) await type(alice, command)
+    })
 
-      it('uses it, command by command', async () => {
-        for (const command of commandsOf('use')) await type(command)
-      })
+    it('as a user: uses it, command by command', async () => {
+      for (const command of commandsOf('use')) await type(alice, command)
+    })
 
-      if (who === 'a user') {
-        it('installs by flags: another profile with a secret, a service of the machine for another user', async () => {
-          for (const command of commandsOf('flags')) await type(command)
-          expect(await sh('grep -rl 123456 ~/.config ~/.hermes', alice)).toBe(
-            '/home/alice/.config/hermes-svc/hermes-gateway-work/gateway.env\n',
-          )
-          expect(await sh('systemctl is-active hermes-gateway')).toBe('active\n')
-          expect(await sh('ps -o user= -p "$(systemctl show --value -p MainPID hermes-gateway)"')).toBe('hermes\n')
-        })
-      }
+    it('as a user: installs by flags: another profile with a secret, a service of the machine for another user', async () => {
+      for (const command of commandsOf('flags')) await type(alice, command)
+      expect(await sh('grep -rl 123456 ~/.config ~/.hermes', alice)).toBe(
+        '/home/alice/.config/hermes-svc/hermes-gateway-work/gateway.env\n',
+      )
+      expect(await sh('systemctl is-active hermes-gateway')).toBe('active\n')
+      expect(await sh('ps -o user= -p "$(systemctl show --value -p MainPID hermes-gateway)"')).toBe('hermes\n')
+    })
 
-      const repairs = async () => {
-        const [look = '', fix = '', fixAll = ''] = commandsOf('repair')
-        await sh('kill -STOP "$(python3 -c "import json; print(json.load(open(\'.hermes/gateway.pid\'))[\'pid\'])")"', gatewayUser)
-        await type(look, FOUND)
-        await type(fix)
-        await sh('echo "{}" >.hermes/.drain_request.json && touch -d "2 hours ago" .hermes/.drain_request.json', gatewayUser)
-        // Of a gateway that has just come up nothing is said yet.
-        await waitFor(async () => (await sh('hermes-svc doctor', reader)).includes('stale-marker'), 'the marker to be a finding')
-        await type(fixAll)
-        expect(await sh('ls .hermes/.drain_request.json', gatewayUser)).toBe('')
-        await type(look)
-      }
-      // What doctor finds and fix cures of a service of the machine: doctor-definition.test.ts.
-      if (who === 'a user' || isCampaign) it('repairs a broken service', repairs)
+    // What each command does with a service of the machine, as root: user-scope.test.ts.
+    itInCampaign('as root: uses the service of the machine, command by command', async () => {
+      for (const command of commandsOf('use')) await type(undefined, command)
+    })
 
-      it('removes the service, then the package; what is left is the home of the gateway', async () => {
-        const [uninstall = '', removePackage = ''] = commandsOf('removal')
-        if (who === 'a user') {
-          await type(`${uninstall} -p work`, {says: /^hermes-gateway-work\.service is uninstalled/m})
-          await type(`sudo ${uninstall}`, OUTCOMES[uninstall])
-        }
-        await type(uninstall)
-        await type(removePackage)
-        expect(await sh('command -v hermes-svc')).toBe('')
-        // Root's own empty folder, whose lock keeps two commands apart, is there until the next boot.
-        expect(
-          await sh(
-            'find /etc /usr/lib/node_modules /usr/local/lib/node_modules /run /home -name "*hermes*" ! -path "*/.hermes*" ! -path "*/.cache/*" ! -path /run/hermes-svc',
-          ),
-        ).toBe('/home/hermes\n')
-        expect(await sh('ls -d ~/.hermes', gatewayUser)).toContain('.hermes')
-      })
+    it('as a user: repairs a broken service', () => repairs(alice, alice))
+
+    // What doctor finds and fix cures of a service of the machine: doctor-definition.test.ts.
+    itInCampaign('as root: repairs a broken service', () => repairs(undefined, hermes))
+
+    it('removes the services, as root and as a user, then the package; what is left is the home of the gateway', async () => {
+      const [uninstall = '', removePackage = ''] = commandsOf('removal')
+      await type(undefined, uninstall)
+      await type(alice, `${uninstall} -p work`, {says: /^hermes-gateway-work\.service is uninstalled/m})
+      await type(alice, uninstall)
+      await type(alice, removePackage)
+      expect(await sh('command -v hermes-svc')).toBe('')
+      // Root's own empty folder, whose lock keeps two commands apart, is there until the next boot.
+      expect(
+        await sh(
+          'find /etc /usr/lib/node_modules /usr/local/lib/node_modules /run /home -name "*hermes*" ! -path "*/.hermes*" ! -path "*/.cache/*" ! -path /run/hermes-svc',
+        ),
+      ).toBe('/home/hermes\n')
+      for (const user of [alice, hermes]) expect(await sh('ls -d ~/.hermes', user)).toContain('.hermes')
     })
   },
   {
