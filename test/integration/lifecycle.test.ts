@@ -4,8 +4,8 @@ import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import type {Machine} from '../../src/smoke/machine.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
-import {inCampaign, isCampaign} from '../support/campaign.js'
-import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
+import {inCampaign, isCampaign, itInCampaign} from '../support/campaign.js'
+import {type CommandResult, describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
 
 interface Failure {
@@ -48,10 +48,20 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     return () => (made ??= make())
   }
 
-  it('installs, starts and uninstalls a gateway, and leaves nothing behind but the home', async () => {
-    const service = await makeService({}, 'default')
-    const before = await service.lasting()
-    const installed = await service.must('install', ['--json'])
+  const word = `geheim${scope}wort`
+  const secret = `${word} "quoted" 'too' $HOME %h \\n \\ \`x\` #no ; ü€\ttab\nline two=${word}`
+  const secrets = ['--env', `BOT_TOKEN=${secret}`, '--env', 'OTHER_TOKEN']
+  const fromHere = {env: {OTHER_TOKEN: `${word}2`}}
+  /** The first three rows are about one: what was there before it, and what its installation printed. */
+  let first: TestService
+  let before: string[]
+  let installed: CommandResult
+
+  it('installs and starts a gateway', async () => {
+    const service = await makeService({dump_env: ['BOT_TOKEN', 'OTHER_TOKEN']}, 'default')
+    first = service
+    before = await service.lasting()
+    installed = await service.must('install', ['--json', ...secrets], fromHere)
     expect(installed.json()).toMatchObject({
       schemaVersion: 1,
       ok: true,
@@ -87,9 +97,70 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     expect(status.uptimeMs).toBeGreaterThan(0)
     expect(await service.show('ActiveState', 'UnitFileState', 'User')).toEqual(['active', 'enabled', scope === 'user' ? '' : alice.name])
     expect(await machine().readText(`/var/lib/systemd/linger/${alice.name}`)).toBe('')
+  })
 
-    const uninstalled = await service.must('uninstall', ['--json'])
-    expect(uninstalled.json()).toMatchObject({ok: true, changed: true})
+  it('gives the gateway its secrets exactly, and shows them nowhere', async () => {
+    const service = first
+    const outputs = [installed]
+    // What is printed is the same in both scopes.
+    const shown = async () => [
+      await service.must('render', secrets, fromHere),
+      await service.must('render', ['--json', ...secrets], fromHere),
+      await service.must('install', ['--dry-run', '--env', `BOT_TOKEN=${word} changed`]),
+      await service.must('install', ['--dry-run', '--json', '--env', `BOT_TOKEN=${word} changed`]),
+      await service.run('diff', ['--env', `BOT_TOKEN=${word} changed`]),
+      await service.run('diff', ['--json', '--env', `BOT_TOKEN=${word} changed`]),
+      await service.must('status'),
+      await service.run('install', ['--env', `BAD=${word}\u0007`]),
+      await service.run('install', ['--env', `BAD NAME=${word}`]),
+      await service.run('install', ['--command', '/no/such', ...secrets], fromHere),
+    ]
+    if (scope === 'user') outputs.push(...(await shown()))
+    for (const output of outputs) expect(output.stdout + output.stderr).not.toContain(word)
+
+    const dumped = JSON.parse((await machine().readText(`${service.home}/stand-in.env.json`)) ?? '{}') as Record<string, string>
+    expect(dumped).toMatchObject({BOT_TOKEN: secret, OTHER_TOKEN: `${word}2`, HERMES_HOME: service.home})
+    const environmentFile = `${service.support}/gateway.env`
+    const owner = scope === 'user' ? alice.name : 'root'
+    expect(await service.sh('stat -c "%a %U" "$1"', [environmentFile])).toBe(`600 ${owner}\n`)
+    const found = await service.sh(
+      'grep -rlF "$1" /etc/systemd /etc/hermes-svc "$2" /run/systemd /run/user /run/hermes* 2>/dev/null || :',
+      [word, alice.home],
+    )
+    expect(found.trim().split('\n').sort()).toEqual([environmentFile, `${service.home}/stand-in.env.json`].sort())
+    await service.sh('journalctl --sync')
+    expect(await service.sh('journalctl --no-pager | grep -cF "$1" || :', [word])).toBe('0\n')
+
+    // What is kept of them is decided without the scope.
+    if (scope === 'system' && !isCampaign) return
+    // Kept by an install that does not name them, gone when asked.
+    await service.must('install', ['--unset-env', 'OTHER_TOKEN'])
+    expect(JSON.parse((await machine().readText(`${service.home}/stand-in.env.json`)) ?? '{}')).toMatchObject({
+      BOT_TOKEN: secret,
+      OTHER_TOKEN: null,
+    })
+    await service.must('install', ['--unset-env', 'BOT_TOKEN'])
+    expect(await machine().readText(environmentFile)).toBeUndefined()
+  })
+
+  // Of a user's own: logs.test.ts.
+  if (scope === 'system')
+    it('shows by logs what the gateway said, and how it ended', async () => {
+      const pid = await first.mainPid()
+      await first.sh('kill -9 "$1"', [String(pid)])
+      await first.comesUp(pid)
+      const lines = await waitFor(async () => {
+        const {stdout} = await first.must('logs')
+        return stdout.includes('hermes-svc: gateway was killed by SIGKILL') && stdout.split('\n')
+      }, 'what the journal has of it')
+      expect(lines.filter((line) => line.includes('gateway.run: Gateway running'))).toHaveLength(2)
+      // systemd speaks only when it is asked for.
+      expect(lines.filter((line) => / systemd\[\d+\]: /.test(line))).toEqual([])
+    })
+
+  it('uninstalls it, and leaves nothing behind but the home', async () => {
+    const service = first
+    expect((await service.must('uninstall', ['--json'])).json()).toMatchObject({ok: true, changed: true})
     // The gateway's own runtime files stay, and the record of what was done.
     expect(await service.lasting()).toEqual(before)
     expect(await service.status()).toMatchObject({exit: 4, actual: 'not-installed', installed: 'no', enabled: null, desired: null})
@@ -139,54 +210,6 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
       expect(await stopped.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'stopped', enabled: false})
     })
 
-  it('gives the gateway its secrets exactly, and shows them nowhere', async () => {
-    const word = `geheim${scope}wort`
-    const secret = `${word} "quoted" 'too' $HOME %h \\n \\ \`x\` #no ; ü€\ttab\nline two=${word}`
-    const service = await makeService({dump_env: ['BOT_TOKEN', 'OTHER_TOKEN']})
-    const fromHere = {env: {OTHER_TOKEN: `${word}2`}}
-    const flags = ['--env', `BOT_TOKEN=${secret}`, '--env', 'OTHER_TOKEN']
-    const outputs = [await service.must('install', flags, fromHere)]
-    // What is printed is the same in both scopes.
-    const shown = async () => [
-      await service.must('render', flags, fromHere),
-      await service.must('render', ['--json', ...flags], fromHere),
-      await service.must('install', ['--dry-run', '--env', `BOT_TOKEN=${word} changed`]),
-      await service.must('install', ['--dry-run', '--json', '--env', `BOT_TOKEN=${word} changed`]),
-      await service.run('diff', ['--env', `BOT_TOKEN=${word} changed`]),
-      await service.run('diff', ['--json', '--env', `BOT_TOKEN=${word} changed`]),
-      await service.must('status'),
-      await service.run('install', ['--env', `BAD=${word}\u0007`]),
-      await service.run('install', ['--env', `BAD NAME=${word}`]),
-      await service.run('install', ['--command', '/no/such', ...flags], fromHere),
-    ]
-    if (scope === 'user') outputs.push(...(await shown()))
-    for (const output of outputs) expect(output.stdout + output.stderr).not.toContain(word)
-
-    const dumped = JSON.parse((await machine().readText(`${service.home}/stand-in.env.json`)) ?? '{}') as Record<string, string>
-    expect(dumped).toMatchObject({BOT_TOKEN: secret, OTHER_TOKEN: `${word}2`, HERMES_HOME: service.home})
-    const environmentFile = `${service.support}/gateway.env`
-    const owner = scope === 'user' ? alice.name : 'root'
-    expect(await service.sh('stat -c "%a %U" "$1"', [environmentFile])).toBe(`600 ${owner}\n`)
-    const found = await service.sh(
-      'grep -rlF "$1" /etc/systemd /etc/hermes-svc "$2" /run/systemd /run/user /run/hermes* 2>/dev/null || :',
-      [word, alice.home],
-    )
-    expect(found.trim().split('\n').sort()).toEqual([environmentFile, `${service.home}/stand-in.env.json`].sort())
-    await service.sh('journalctl --sync')
-    expect(await service.sh('journalctl --no-pager | grep -cF "$1" || :', [word])).toBe('0\n')
-
-    // What is kept of them is decided without the scope.
-    if (scope === 'system' && !isCampaign) return
-    // Kept by an install that does not name them, gone when asked.
-    await service.must('install', ['--unset-env', 'OTHER_TOKEN'])
-    expect(JSON.parse((await machine().readText(`${service.home}/stand-in.env.json`)) ?? '{}')).toMatchObject({
-      BOT_TOKEN: secret,
-      OTHER_TOKEN: null,
-    })
-    await service.must('install', ['--unset-env', 'BOT_TOKEN'])
-    expect(await machine().readText(environmentFile)).toBeUndefined()
-  })
-
   const forgets = async () => {
     const service = await ticked()
     await service.configure({exit_on_start: {code: 78}})
@@ -205,10 +228,12 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
   // What follows is decided without the scope; system scope costs twice the time.
   if (scope === 'system') return
 
-  /** It runs. */
-  const plain = shared(() => makeTickless())
+  /** It runs. The oldest has no lock, by which the others are known. */
+  const plain = shared(() => makeTickless({version: '0.10'}))
   /** It finishes three tasks before it ends. */
   const busy = shared(() => makeTickless({active_work: 3, drain_ms: 3000}))
+  /** It waits ten minutes after a failure. */
+  const delayed = shared(() => makeTickless({}, ['--restart-delay', '10m', '--restart-delay-max', '10m']))
 
   it('changes nothing when it is installed again, and says so', async () => {
     // Its timer's first tick would fall between the two looks.
@@ -238,8 +263,37 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     expect(await service.status()).toMatchObject({exit: 0, actual: 'running'})
   })
 
+  it.each(inCampaign(['0.10', '0.16', '0.21'] as const, ['0.10'] as const))(
+    'stops a gateway of version %s in good order, by hand too',
+    async (version) => {
+      const service = version === '0.10' ? await plain() : await makeTickless({version})
+      expect(await service.status()).toMatchObject({exit: 0, actual: 'running'})
+      await service.must('stop')
+      expect(await service.show('ActiveState', 'SubState', 'Result', 'ExecMainStatus', 'UnitFileState')).toEqual([
+        'inactive',
+        'dead',
+        'success',
+        '0',
+        'disabled',
+      ])
+      expect(await service.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'stopped', enabled: false, pid: null})
+
+      await service.must('start')
+      expect((await service.systemctl('stop', service.unit)).code).toBe(0)
+      expect(await service.show('ActiveState', 'Result', 'ExecMainStatus')).toEqual(['inactive', 'success', '0'])
+      expect(await service.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'running'})
+      const ends = (await service.events()).filter((event) => event.event === 'end')
+      expect(ends).toMatchObject([
+        {reason: 'planned-stop', code: 0},
+        {reason: 'planned-stop', code: 0},
+      ])
+      expect(await machine().readText(`${service.home}/.gateway-planned-stop.json`)).toBeUndefined()
+    },
+  )
+
   it('changes nothing when what runs is started, or what is stopped is stopped', async () => {
     const service = await plain()
+    await service.must('start')
     const running = await service.snapshot()
     expect((await service.must('start', ['--json'])).json()).toMatchObject({ok: true, changed: false})
     expect(await service.snapshot()).toEqual(running)
@@ -368,7 +422,8 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
 
   it('uninstalls a service that has failed for good, and systemd forgets it', forgets)
 
-  it('lets a gateway finish its work before it restarts it', async () => {
+  // As "shows what is being waited for" of restart-states.test.ts.
+  itInCampaign('lets a gateway finish its work before it restarts it', async () => {
     const service = await busy()
     await service.must('restart')
     const ends = (await service.events()).filter((event) => event.event === 'end')
@@ -376,36 +431,8 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     expect((await service.status()).failuresInARow).toBe(0)
   })
 
-  // The oldest has no lock, by which the others are known.
-  it.each(inCampaign(['0.10', '0.16', '0.21'] as const, ['0.10'] as const))(
-    'stops a gateway of version %s in good order, by hand too',
-    async (version) => {
-      const service = await makeTickless({version})
-      expect(await service.status()).toMatchObject({exit: 0, actual: 'running'})
-      await service.must('stop')
-      expect(await service.show('ActiveState', 'SubState', 'Result', 'ExecMainStatus', 'UnitFileState')).toEqual([
-        'inactive',
-        'dead',
-        'success',
-        '0',
-        'disabled',
-      ])
-      expect(await service.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'stopped', enabled: false, pid: null})
-
-      await service.must('start')
-      expect((await service.systemctl('stop', service.unit)).code).toBe(0)
-      expect(await service.show('ActiveState', 'Result', 'ExecMainStatus')).toEqual(['inactive', 'success', '0'])
-      expect(await service.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'running'})
-      const ends = (await service.events()).filter((event) => event.event === 'end')
-      expect(ends).toMatchObject([
-        {reason: 'planned-stop', code: 0},
-        {reason: 'planned-stop', code: 0},
-      ])
-      expect(await machine().readText(`${service.home}/.gateway-planned-stop.json`)).toBeUndefined()
-    },
-  )
-
-  it('brings a killed gateway back', async () => {
+  // As restart-policy-suite.ts has it killed again and again.
+  itInCampaign('brings a killed gateway back', async () => {
     const service = await makeTickless({existing_pid_record: 'refuse-any'})
     const pid = await service.mainPid()
     await service.sh('kill -9 "$1"', [String(pid)])
@@ -419,7 +446,8 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
       expect(await service.status()).toMatchObject({exit: 4, actual: 'not-installed', ok: true})
     })
 
-    it('status ends with 0 while the gateway starts and while it drains', async () => {
+    // Both seen by restart-states.test.ts; the exit status: test/observe/assess.test.ts.
+    itInCampaign('status ends with 0 while the gateway starts and while it drains', async () => {
       const service = await busy()
       await service.sh('kill -USR1 "$1"', [String(await service.mainPid())])
       const draining = await waitFor(async () => {
@@ -464,7 +492,8 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
       return service
     })
 
-    it('status ends with 1 while the gateway crashes again and again', async () => {
+    // Seen by restart-states.test.ts; the exit status: test/observe/assess.test.ts.
+    itInCampaign('status ends with 1 while the gateway crashes again and again', async () => {
       const service = await crashing()
       const seen = await waitFor(async () => {
         const status = await service.status()
@@ -473,8 +502,8 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
       expect(seen).toMatchObject({exit: 1, desired: 'running'})
     })
 
-    // How it is stopped: stop-states.test.ts.
-    it('uninstalls a service that crashes again and again', async () => {
+    // How it is stopped: stop-states.test.ts. What is removed of it then is that of one that has failed, above.
+    itInCampaign('uninstalls a service that crashes again and again', async () => {
       const service = await crashing()
       await service.must('uninstall')
       expect(await service.show('LoadState', 'ActiveState')).toEqual(['not-found', 'inactive'])
@@ -484,23 +513,22 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     })
   })
 
-  let delayed: Promise<TestService> | undefined
-
-  it.each(['start', 'restart', 'install'])('does not wait for a delay that failures have earned: %s', async (command) => {
-    delayed ??= makeTickless({}, ['--restart-delay', '10m', '--restart-delay-max', '10m'])
-    const service = await delayed
-    await service.configure({exit_on_start: {code: 1}})
-    await service.sh('kill -9 "$1"', [String(await service.mainPid())])
-    await waitFor(async () => (await service.status()).actual === 'waiting', 'the wait')
-    await service.configure({})
-    await service.must(command)
-    expect(await service.status()).toMatchObject({exit: 0, actual: 'running', failuresInARow: 0})
-  })
+  // A restart begins it as a start does.
+  it.each(inCampaign(['restart', 'start', 'install'], ['start', 'install']))(
+    'does not wait for a delay that failures have earned: %s',
+    async (command) => {
+      const service = await delayed()
+      await service.configure({exit_on_start: {code: 1}})
+      await service.sh('kill -9 "$1"', [String(await service.mainPid())])
+      await waitFor(async () => (await service.status()).actual === 'waiting', 'the wait')
+      await service.configure({})
+      await service.must(command)
+      expect(await service.status()).toMatchObject({exit: 0, actual: 'running', failuresInARow: 0})
+    },
+  )
 
   it('uninstalls a service whose gateway answers nothing, without waiting for its drain', async () => {
-    const service = await busy()
-    await service.configure({})
-    await service.must('start')
+    const service = await delayed()
     await service.sh('kill -STOP "$1"', [String(await service.mainPid())])
     const result = await service.must('uninstall', ['--json'], {timeoutMs: 60_000})
     expect(result.json()).toMatchObject({ok: true, changed: true})
