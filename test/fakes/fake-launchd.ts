@@ -47,6 +47,8 @@ export class FakeLaunchd {
   teardownLooks = 2
   /** How often a load is answered with 5 before it works. */
   failedLoads = 0
+  /** What the next load is answered with, instead of being done. */
+  refusesNextLoad: Partial<RunResult> | undefined
   /** Answers that take the place of launchd's own, by verb. */
   readonly answers = new Map<string, Partial<RunResult>>()
   /** A gateway that comes up leaves its records in its home, says that it runs, and has its lock file open. */
@@ -259,6 +261,11 @@ export class FakeLaunchd {
     const label = plist.slice(plist.lastIndexOf('/') + 1).replace(/\.plist$/, '')
     const target = `${domain}/${label}`
     const failed = answered(argv, {code: 5, stderr: 'Bootstrap failed: 5: Input/output error\n'})
+    if (this.refusesNextLoad) {
+      const refused = answered(argv, this.refusesNextLoad)
+      this.refusesNextLoad = undefined
+      return refused
+    }
     if (this.failedLoads > 0) {
       this.failedLoads--
       return failed

@@ -1,4 +1,4 @@
-import {beforeAll, describe, expect, it} from 'vitest'
+import {beforeAll, expect, it} from 'vitest'
 import {inCampaign, itInCampaign} from '../support/campaign.js'
 import {definitionRows} from '../support/doctor-definition-rows.js'
 import {homeRows} from '../support/doctor-home-rows.js'
@@ -65,6 +65,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'older',
     severity: 'warning',
     how: 'a service helper and a launcher of an older version, under launchd',
+    seenIn: 'test/integration/upgrade.test.ts',
     what: /^hermes-svc 0\.0\.9 wrote \S+; version \S+ would change (?=.*service-helper\.sh)(?=.*hermes-gateway-launcher)/,
     break: async (service) => {
       const {pid} = await service.status()
@@ -195,6 +196,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'large-file',
     severity: 'warning',
     how: 'a log of 150 MB to which launchd appends',
+    seenIn: 'test/support/doctor-machine-rows.ts',
     what: /\.log has 150 MB$/,
     break: async (service) => {
       await service.sh('yes "a line of the gateway" | head -c 150000000 >>"$1"', [service.log])
@@ -226,6 +228,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'other-service',
     severity: 'error',
     how: "another tool's agent on the same home",
+    seenIn: 'test/integration/doctor-machine.test.ts',
     what: /^my\.bot-\S+ \(user scope\) uses the same home as .*: it starts at boot$/,
     break: async (service) => {
       await service.machine.writeText(rivalOf(service), rivalText(service, `my.bot-${service.profile}`), {user: service.user})
@@ -256,6 +259,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'off',
     severity: 'warning',
     how: "`launchctl bootout` of the heartbeat's job",
+    seenIn: 'test/integration/doctor-process.test.ts',
     what: /^the heartbeat of \S+ does not run: /,
     break: async (service) => {
       const job = `${service.domain}/ai.hermes-svc.heartbeat`
@@ -273,6 +277,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'former',
     severity: 'warning',
     how: 'a gateway is killed, and its child lives on beside the next one',
+    seenIn: 'test/integration/doctor-process.test.ts',
     what: /^1 process of an earlier gateway still runs beside the gateway that runs now$/,
     standIn: {sequence: [{fork_children: 1, children_deaf: true}]},
     break: async (service) => {
@@ -307,6 +312,7 @@ const switchedRows: DoctorRow<LaunchdService>[] = [
     kind: 'silent-78',
     severity: 'error',
     how: 'a log on a disk that launchd may not read: it ends with 78, silently',
+    provedBy: 'test/managers/launchd/checks/log-path.test.ts',
     what: /^launchd could not start ai\.hermes\.gateway-\S+: the job ended with 78 before its program ran$/,
     break: async (service) => {
       await service.there.config({externalVolumes: [service.log]})
@@ -373,7 +379,8 @@ const switchedRows: DoctorRow<LaunchdService>[] = [
 
 /**
  * Of what is broken under every manager, and seen on a real systemd, that of which launchd or a Mac has a part: processes that ps and lsof
- * tell of, variables in a property list, jobs that are loaded anew. What is found is the same by what test/doctor/darwin.test.ts replays.
+ * tell of, variables in a property list, jobs that are loaded anew. What is found is the same by what test/doctor/darwin.test.ts replays: in a
+ * campaign only.
  */
 const SEEN_OTHERWISE = new Set(
   inCampaign(
@@ -381,7 +388,7 @@ const SEEN_OTHERWISE = new Set(
       ...['stale-state pid-recycled', 'stale-token-lock recycled', 'zombie-pid recorded', 'orphan-gateway alone', 'stop-timeout too-short'],
       'interrupted-change temporary-files',
     ],
-    ['orphan-gateway alone'],
+    [],
   ),
 )
 
@@ -425,20 +432,30 @@ async function loadForBoth(service: LaunchdService, domain: string): Promise<voi
 describeOnLaunchd('doctor under launchd', (there) => {
   const users = new UserPool()
   beforeAll(async () => {
-    await users.fill(there(), ['ann', 'bea', 'cid'])
+    // Side by side they need a service each.
+    await users.fill(there(), inCampaign(['ann', 'bea', 'cid'], ['ann']))
   })
   const services = new DoctorRows<LaunchdService>((row, user) =>
     LaunchdService.make(there(), user, {...row, kind: row.scope === 'system' ? 'system' : 'gui'}),
   )
   const see = (row: DoctorRow<LaunchdService>) => users.with((user) => services.see(row, user))
 
-  it.concurrent.each(seen(rows))('under launchd doctor names $id ($kind) alone, and finds nothing after its cure: $how', see)
+  // Together: a row of the one kind may stand for one of the other.
+  const all = seen([...rows, ...switchedRows])
+
+  it.concurrent.each(all.filter((row) => rows.includes(row)))(
+    'under launchd doctor names $id ($kind) alone, and finds nothing after its cure: $how',
+    see,
+  )
 
   it.concurrent.each(
     seen([...homeRows, ...processRows, ...definitionRows, ...interruptedRows]).filter(({id, kind}) => SEEN_OTHERWISE.has(`${id} ${kind}`)),
   )('under launchd as under systemd, doctor names $id ($kind) alone, and finds nothing after its cure: $how', see)
 
-  it.each(seen(switchedRows))('under launchd doctor names $id ($kind) alone, and finds nothing after its cure: $how', see)
+  it.each(all.filter((row) => switchedRows.includes(row)))(
+    'under launchd doctor names $id ($kind) alone, and finds nothing after its cure: $how',
+    see,
+  )
 
   // As under systemd (doctor-definition-suite.ts).
   itInCampaign('definition-broken program: the launcher is gone, and another one is found', () =>
@@ -472,29 +489,20 @@ describeOnLaunchd('doctor under launchd', (there) => {
     }),
   )
 
-  describe('without a session', () => {
-    it('cannot ask about a user who has none, and says so', async () => {
-      const bob = await there().addUser('bob')
-      const service = await LaunchdService.make(there(), bob)
+  it('says that it cannot ask about a user without any session, names the session that is gone, and moves the service to the one that is there', () =>
+    users.with(async (user) => {
+      const service = await LaunchdService.make(there(), user)
       await service.must('install')
-      await there().control({control: 'logout', uid: bob.uid})
+      await there().control({control: 'logout', uid: user.uid})
       const was = await there().config({userUids: [0]})
       const {exit, findings} = await doctor(service)
       expect([exit, findings.map(({id, kind, severity}) => [id, kind, severity])]).toEqual([1, [['wrong-domain', 'no-session', 'error']]])
       expect((await service.status()).exit).toBe(4)
       await there().config(was)
-    })
 
-    it('names the session that is gone, and moves the service to the one that is there', async () => {
-      const carol = await there().addUser('carol')
-      const service = await LaunchdService.make(there(), carol)
-      await service.must('install')
-      await there().control({control: 'logout', uid: carol.uid})
-      const {findings} = await doctor(service)
-      expect(findings.map(({id, kind}) => [id, kind])).toEqual([['wrong-domain', 'no-such-session']])
+      expect((await doctor(service)).findings.map(({id, kind}) => [id, kind])).toEqual([['wrong-domain', 'no-such-session']])
       await service.must('fix:wrong-domain', ['--yes'])
       expect(await doctor(service)).toEqual({exit: 0, findings: []})
-      expect(await service.status()).toMatchObject({actual: 'running', domain: `user/${carol.uid}`})
-    })
-  })
+      expect(await service.status()).toMatchObject({actual: 'running', domain: `user/${user.uid}`})
+    }))
 })

@@ -1,7 +1,7 @@
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import type {LaunchdSwitches} from '../fakes/launchd/double.js'
-import {inCampaign, isCampaign} from '../support/campaign.js'
+import {inCampaign, isCampaign, itInCampaign} from '../support/campaign.js'
 import {doctor} from '../support/doctor-row.js'
 import {describeOnLaunchd} from '../support/launchd-machine.js'
 import {LaunchdService} from '../support/launchd-service.js'
@@ -94,26 +94,25 @@ const CODES: NonNullable<LaunchdSwitches['codes']> = {
   bootstrapInProgress: 5,
 }
 
-/** What older systems say is read by test/managers/launchd/print.test.ts, slow teardowns are met above, and a bootout that waits leaves nothing to be met. */
-const variants = inCampaign<Record<string, Partial<LaunchdSwitches>>>(
-  {
-    'as older systems speak, with slow teardowns, and bootstraps in flight': OLDER,
-    'as macOS 26 speaks, with a kickstart that waits, and kills': {...NEWER, bootoutWait: true, codes: {alreadyLoaded: 17}},
-    'with other codes for what is going on': {spawningState: 'spawn scheduled', codes: {...CODES, alreadyLoaded: 37}},
-  },
-  {
-    'as macOS 26 speaks, with a kickstart that waits, and kills, and with other codes for what is going on': {
-      ...NEWER,
-      codes: {...CODES, alreadyLoaded: 17},
-    },
-  },
-)
+/** In a campaign each of these lives a whole life. */
+const VARIANTS: Readonly<Record<string, Partial<LaunchdSwitches>>> = {
+  'as older systems speak, with slow teardowns, and bootstraps in flight': OLDER,
+  'as macOS 26 speaks, with a kickstart that waits, and kills': {...NEWER, bootoutWait: true, codes: {alreadyLoaded: 17}},
+  'with other codes for what is going on': {spawningState: 'spawn scheduled', codes: {...CODES, alreadyLoaded: 37}},
+}
+
+/**
+ * In `npm test` all of this suite is told in the words of macOS 26, with other codes for what is going on: what older systems say is read by
+ * test/managers/launchd/print.test.ts, and the other suites have the defaults.
+ */
+const WORDS = inCampaign<Partial<LaunchdSwitches>>({}, {...NEWER, codes: {...CODES, alreadyLoaded: 17}})
 
 describeOnLaunchd('what launchd refuses, delays and says in other words', (there) => {
   let ann: Account
 
   beforeAll(async () => {
     ann = await there().addUser('ann')
+    await there().config(WORDS)
   })
 
   const makeInstalled = async (user: Account = ann) => {
@@ -135,12 +134,13 @@ describeOnLaunchd('what launchd refuses, delays and says in other words', (there
     }
   }
 
-  describe('of a start', () => {
+  describe('of one service', () => {
     let service: LaunchdService
+    const kept = () => `${ann.home}/kept.plist`
     beforeAll(async () => {
       service = await makeInstalled()
       await service.must('stop')
-      await service.sh('cp -a "$1" "$1.kept"', [service.plist])
+      await service.sh('cp -a "$1" "$2"', [service.plist, kept()])
     })
 
     const seen = refusals.filter(({onlyInCampaign}) => isCampaign || !onlyInCampaign)
@@ -162,7 +162,7 @@ describeOnLaunchd('what launchd refuses, delays and says in other words', (there
         })
       }
       expect(await service.isLoaded()).toBe(false)
-      await service.sh('cp -a "$1.kept" "$1"', [service.plist])
+      await service.sh('cp -a "$2" "$1"', [service.plist, kept()])
     })
 
     it('says where to look when a job is switched off as a login item, and bootstrap says nothing', async () => {
@@ -172,9 +172,41 @@ describeOnLaunchd('what launchd refuses, delays and says in other words', (there
         expect(failed.json<Failure>().error.next.at(-1)).toMatch(/^check System Settings, General, Login Items/)
       })
     })
+
+    it('tries a bootstrap again that comes too soon, and no more often than it must', async () => {
+      const stderr = 'Bootstrap failed: 5: Input/output error\nTry re-running the command as root for richer errors.\n'
+      await there().config({faults: [{verb: 'bootstrap', times: 3, code: 5, stderr}]})
+      const after = (await there().log()).length
+      await service.must('start')
+      expect((await there().log()).slice(after).filter(({event}) => event === 'fault')).toHaveLength(3)
+      expect(await service.changes(after)).toEqual(['enable TARGET', 'bootstrap DOMAIN PLIST'])
+    })
+
+    it('starts a job in the middle of its teardown', async () => {
+      await withSwitches({teardownMs: 2000}, async () => {
+        const {pid} = await service.status()
+        await service.launchctl('bootout', 'TARGET')
+        expect(await service.isLoaded()).toBe(true)
+        await service.must('start', ['--timeout', '20'])
+        expect((await service.status()).pid).not.toBe(pid)
+      })
+    })
+
+    it('brings it back after a kill, restarts it, loads a changed definition and uninstalls it all the same', async () => {
+      const {pid} = await service.status()
+      await service.kill('KILL')
+      await service.comesUp(pid ?? 0)
+      await service.must('restart')
+      expect(await doctor(service)).toEqual({exit: 0, findings: []})
+      await service.machine.writeText(`${service.home}/.env`, 'HERMES_RESTART_DRAIN_TIMEOUT=900\n', {user: ann})
+      await service.must('install')
+      expect((await service.must('diff', ['--json'])).json()).toMatchObject({drift: [], needsReload: false})
+      await service.must('uninstall')
+      expect(await service.lasting()).toEqual([])
+    })
   })
 
-  it('says that a home on another disk cannot hold an agent', async () => {
+  itInCampaign('says that a home on another disk cannot hold an agent', async () => {
     await there().sh('mkdir -p /Volumes/extern')
     const dave = await there().addUser('dave')
     await there().sh('usermod --home /Volumes/extern/dave --move-home dave')
@@ -191,29 +223,7 @@ describeOnLaunchd('what launchd refuses, delays and says in other words', (there
     })
   })
 
-  it('tries a bootstrap again that comes too soon, and no more often than it must', async () => {
-    const service = await runningOne()
-    await service.must('stop')
-    const stderr = 'Bootstrap failed: 5: Input/output error\nTry re-running the command as root for richer errors.\n'
-    await there().config({faults: [{verb: 'bootstrap', times: 3, code: 5, stderr}]})
-    const after = (await there().log()).length
-    await service.must('start')
-    expect((await there().log()).slice(after).filter(({event}) => event === 'fault')).toHaveLength(3)
-    expect(await service.changes(after)).toEqual(['enable TARGET', 'bootstrap DOMAIN PLIST'])
-  })
-
-  it('starts a job in the middle of its teardown', async () => {
-    const service = await runningOne()
-    await withSwitches({teardownMs: 2000}, async () => {
-      const {pid} = await service.status()
-      await service.launchctl('bootout', 'TARGET')
-      expect(await service.isLoaded()).toBe(true)
-      await service.must('start', ['--timeout', '20'])
-      expect((await service.status()).pid).not.toBe(pid)
-    })
-  })
-
-  it('has the former job loaded and running again when launchd does not take the new one', async () => {
+  itInCampaign('has the former job loaded and running again when launchd does not take the new one', async () => {
     const service = await runningOne()
     const text = await there().machine.readText(service.plist)
     await service.machine.writeText(`${service.home}/.env`, 'HERMES_RESTART_DRAIN_TIMEOUT=900\n', {user: ann})
@@ -227,7 +237,7 @@ describeOnLaunchd('what launchd refuses, delays and says in other words', (there
     expect(await doctor(service)).toEqual({exit: 0, findings: []})
   })
 
-  it('shows a disable of the user’s, keeps it while nobody asks for a start, and takes it back on one', async () => {
+  itInCampaign('shows a disable of the user’s, keeps it while nobody asks for a start, and takes it back on one', async () => {
     const service = await runningOne()
     await service.launchctl('disable', 'TARGET')
     expect(await service.status()).toMatchObject({actual: 'running', enabled: false})
@@ -238,7 +248,7 @@ describeOnLaunchd('what launchd refuses, delays and says in other words', (there
     expect(await service.status()).toMatchObject({exit: 0, actual: 'running', enabled: true})
   })
 
-  it('keeps a disable of the user’s when it loads a job anew that was disabled', async () => {
+  itInCampaign('keeps a disable of the user’s when it loads a job anew that was disabled', async () => {
     const service = await runningOne()
     await service.must('install', ['--heartbeat', 'on', '--heartbeat-interval', '50'])
     const heartbeat = `${service.domain}/ai.hermes-svc.heartbeat`
@@ -258,7 +268,7 @@ describeOnLaunchd('what launchd refuses, delays and says in other words', (there
     await service.must('install', ['--heartbeat', 'off'])
   })
 
-  it('cannot tell, and says so, when launchctl dies or says what nobody understands', async () => {
+  itInCampaign('cannot tell, and says so, when launchctl dies or says what nobody understands', async () => {
     const service = await runningOne()
     await there().config({faults: [{verb: 'print', signal: 'SIGABRT'}]})
     expect((await service.status()).exit).toBe(4)
@@ -267,7 +277,7 @@ describeOnLaunchd('what launchd refuses, delays and says in other words', (there
     expect(await service.status()).toMatchObject({exit: 0, actual: 'running'})
   })
 
-  it('never has a service of root’s in a session of root’s', async () => {
+  itInCampaign('never has a service of root’s in a session of root’s', async () => {
     await there().sh('mkdir -p /root/.hermes')
     const asked = await there().machine.exec(['/opt/hermes-svc/node', '/opt/hermes-svc/package/bin/hermes-svc.cjs', 'install'].concat(ROOT))
     expect(asked.code).toBe(2)
@@ -277,7 +287,7 @@ describeOnLaunchd('what launchd refuses, delays and says in other words', (there
     )
   })
 
-  describe.each(Object.entries(variants))('launchd %s', (_name, switches) => {
+  describe.each(isCampaign ? Object.entries(VARIANTS) : [])('launchd %s', (_name, switches) => {
     it('installs, brings back, restarts, stops, starts and uninstalls all the same', async () => {
       await withSwitches(switches, async () => {
         const service = await makeInstalled()

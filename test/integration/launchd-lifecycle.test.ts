@@ -11,24 +11,27 @@ import {hermesSvc, waitFor} from '../support/machines.js'
 
 // What lifecycle.test.ts sees of a service under systemd, seen under launchd: the expectations are the same, the manager's own words differ.
 
-// The only user of a Mac of CI has a session at the desktop.
-const KINDS = process.platform === 'darwin' ? (['gui', 'system'] as const) : (['gui', 'user', 'system'] as const)
+/** A real launchd sees all of it, and so does a campaign. */
+const isWhole = isCampaign || process.platform === 'darwin'
+const inWhole = (title: string, test: () => Promise<void>) => void (isWhole && it(title, test))
+
+/**
+ * The only user of a Mac of CI has a session at the desktop. How a service gets into the domain of a user who has none, and runs there: doctor-launchd.test.ts; in a
+ * campaign it is installed there too.
+ */
+const KINDS = isCampaign && process.platform !== 'darwin' ? (['gui', 'user', 'system'] as const) : (['gui', 'system'] as const)
 
 describeOnLaunchd(
   'the life cycle of a service',
   (there) => {
-    describe.concurrent.each(KINDS)('in the domain %s', (kind) => {
-      describe.sequential('one after the other', () => lifeCycle(there, kind))
-    })
+    // One after the other: on a Mac they have one user, and a default profile each.
+    describe.each(KINDS)('in the domain %s', (kind) => lifeCycle(there, kind))
   },
   {onMacs: true},
 )
 
 /** Planned restarts in a row: more than the failures after which the launcher would wait longest. */
 const PLANNED = inCampaign(20, 8)
-/** A real launchd sees all of it, and so does a campaign. */
-const isWhole = isCampaign || process.platform === 'darwin'
-const inWhole = (title: string, test: () => Promise<void>) => void (isWhole && it(title, test))
 
 function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system'): void {
   let alice: Account
@@ -50,13 +53,13 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
   const makeTickless = (standIn: StandInConfig = {}, flags: readonly string[] = []) =>
     makeInstalled(standIn, ['--heartbeat', 'off', ...flags])
 
-  let plain: Promise<LaunchdService> | undefined
-  /** One that several rows look at, and leave as it was: it runs, with its tick. */
-  const installedOnce = () => (plain ??= makeInstalled())
+  /** One that several rows look at, and leave as it was: it runs, with its tick. And what was there before it. */
+  let service: LaunchdService
+  let before: string[]
 
-  it('installs, starts and uninstalls a gateway, and leaves nothing behind but the home', async () => {
-    const service = await makeService({}, 'default')
-    const before = await service.lasting()
+  it('installs and starts a gateway', async () => {
+    service = await makeService({}, 'default')
+    before = await service.lasting()
     const installed = await service.must('install', ['--json'])
     expect(installed.json()).toMatchObject({schemaVersion: 1, ok: true, service: 'ai.hermes.gateway', profile: 'default', changed: true})
 
@@ -86,16 +89,9 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     expect(await service.isLoaded()).toBe(true)
     const owner = kind === 'system' ? 'root' : alice.name
     expect(await service.sh('ls -ld "$1"', [service.plist])).toMatch(new RegExp(`^-rw-r--r--\\S* +1 ${owner} `))
-
-    expect((await service.must('uninstall', ['--json'])).json()).toMatchObject({ok: true, changed: true})
-    expect(await service.lasting()).toEqual(before)
-    expect(await service.isLoaded()).toBe(false)
-    expect(await service.status()).toMatchObject({exit: 4, actual: 'not-installed', installed: 'no', enabled: null, desired: null})
-    expect((await service.must('uninstall', ['--json'])).json()).toMatchObject({ok: true, changed: false})
   })
 
   it('ticks the heartbeat by a job of its own, and answers for its health', async () => {
-    const service = await installedOnce()
     const heartbeat = `${service.domain}/ai.hermes-svc.heartbeat${kind === 'system' ? `-${alice.name}` : ''}`
     const {stdout} = await service.launchctl('print', heartbeat)
     expect(stdout).toMatch(/^\trun interval = \d+ seconds$/m)
@@ -109,11 +105,19 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     expect((await service.must('health')).json()).toMatchObject({alive: true})
   })
 
+  const uninstalls = () =>
+    it('uninstalls it, and leaves nothing behind but the home', async () => {
+      expect((await service.must('uninstall', ['--json'])).json()).toMatchObject({ok: true, changed: true})
+      expect(await service.lasting()).toEqual(before)
+      expect(await service.isLoaded()).toBe(false)
+      expect(await service.status()).toMatchObject({exit: 4, actual: 'not-installed', installed: 'no', enabled: null, desired: null})
+      expect((await service.must('uninstall', ['--json'])).json()).toMatchObject({ok: true, changed: false})
+    })
+
   // In another domain of the same user nothing of the rest differs.
-  if (kind === 'user') return
+  if (kind === 'user') return uninstalls()
 
   it('is clean for doctor after an install, after a stop and after a start', async () => {
-    const service = await installedOnce()
     // Stopped and started it is looked at as another one is.
     for (const command of kind === 'gui' || isWhole ? [undefined, 'stop', 'start'] : [undefined]) {
       if (command !== undefined) await service.must(command)
@@ -121,8 +125,10 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     }
   })
 
+  // What the plans do, and what is shown, is the same program for whomever launchd starts it.
+  if (kind === 'system' && !isWhole) return uninstalls()
+
   it('brings a gateway back whose launcher was killed, and it is the only one', async () => {
-    const service = await installedOnce()
     const {pid} = await service.status()
     await service.configure({existing_pid_record: 'refuse-any'})
     const [launcher] = /^\tpid = (\d+)$/m.exec((await service.launchctl('print', 'TARGET')).stdout)?.slice(1) ?? []
@@ -133,11 +139,8 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     await service.configure({})
   })
 
-  // What the plans do, and what is shown, is the same program for whomever launchd starts it.
-  if (kind === 'system' && !isWhole) return
-
-  it('tells by list, diff and render what status tells, and shows the domain', async () => {
-    const service = await installedOnce()
+  // What is shown of what was seen here, and of nothing to do, is judged in memory: test/managers/launchd/index.test.ts, test/lifecycle/launchd.test.ts.
+  inWhole('tells by list, diff and render what status tells, and shows the domain', async () => {
     const {services} = (await service.must('list', ['--json'])).json<{services: ServiceReport[]}>()
     const {memoryBytes, ...listed} = services.find((report) => report.profile === service.profile) ?? {}
     expect(memoryBytes).toBeGreaterThan(0)
@@ -162,11 +165,33 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     expect((await service.must('logs')).stdout).toContain('Gateway running')
   })
 
+  if (kind === 'gui')
+    inWhole('changes nothing when it is installed again, started while it runs, or stopped while it is stopped, and says so', async () => {
+      const pid = (await service.status()).pid
+      const after = (await there().log()).length
+      expect((await service.must('install')).stdout).toBe(
+        `${service.unit} is already up to date; nothing was changed\n${service.unit} is running and online (webhook connected)\n`,
+      )
+      expect((await service.must('start', ['--json'])).json()).toMatchObject({ok: true, changed: false})
+      expect(await service.changes(after)).toEqual([])
+      expect((await service.status()).pid).toBe(pid)
+      await service.must('stop')
+      const stopped = (await there().log()).length
+      expect((await service.must('stop', ['--json'])).json()).toMatchObject({ok: true, changed: false})
+      expect(await service.changes(stopped)).toEqual([])
+    })
+
+  uninstalls()
+
+  /** One without a tick, which a row takes as the row before leaves it; its first gateway. */
+  let tickless: LaunchdService
+  const FIRST: StandInConfig = {version: '0.16', existing_pid_record: 'refuse-any'}
+
   it('lets a gateway finish its work before it restarts it, and returns from start and restart only when the next one says that it runs', async () => {
-    const service = await makeTickless({startup_ms: 400, active_work: 3, drain_ms: 600})
+    const service = (tickless = await makeTickless({...FIRST, startup_ms: 400, active_work: 3, drain_ms: 600}))
     const pids = [(await service.status()).pid]
     const ends = async () => (await service.events()).filter(({event}) => event === 'end')
-    for (const args of [['restart'], ['restart', '--force'], ['stop'], ['start']]) {
+    for (const args of [['restart'], ...(isWhole ? [['restart', '--force']] : []), ['stop'], ['start']]) {
       await service.must(args[0] ?? '', args.slice(1))
       if (args[0] === 'stop') continue
       const text = (await there().machine.readText(`${service.home}/gateway_state.json`)) ?? ''
@@ -179,12 +204,15 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     expect(await service.status()).toMatchObject({desired: 'running', failuresInARow: 0})
   })
 
+  /** Another one, which a row takes as the row before leaves it: failures earn it ten minutes. */
+  let niced: LaunchdService
+
   it('loads a changed definition by bootout and bootstrap, leaves the gateway alone when only the policy changes, and has it stand back for the CPU as was chosen', async () => {
-    const service = await makeTickless({}, ['--nice', '7'])
+    const service = (niced = await makeTickless({}, ['--nice', '7']))
     const {pid} = await service.status()
     expect((await service.sh('ps -o nice= -p "$1"', [String(pid)])).trim()).toBe('7')
     const first = (await there().log()).length
-    await service.must('install', ['--restart-delay', '3s'])
+    await service.must('install', ['--restart-delay', '10m', '--restart-delay-max', '10m'])
     expect([(await service.status()).pid, await service.changes(first)]).toEqual([pid, []])
 
     const second = (await there().log()).length
@@ -203,7 +231,8 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     expect(await service.sh('ls -ld "$1"', [`${service.support}/gateway.env`])).toMatch(/^-rw-------/)
   })
 
-  it('leaves nothing of a first install that does not come up', async () => {
+  // What is undone is what an uninstall takes away, and test/lifecycle/launchd.test.ts has the order.
+  inWhole('leaves nothing of a first install that does not come up', async () => {
     const service = await makeService({exit_on_start: {code: 78}})
     const before = await service.lasting()
     expect((await service.run('install', ['--timeout', '20'])).code).toBe(1)
@@ -224,22 +253,6 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
       expect(steps.map(({id}) => id)).toEqual(STEPS.map(({id}) => id))
       expect(await service.lasting()).toEqual(before)
     })
-
-  it('changes nothing when it is installed again, started while it runs, or stopped while it is stopped, and says so', async () => {
-    const service = await installedOnce()
-    const pid = (await service.status()).pid
-    const after = (await there().log()).length
-    expect((await service.must('install')).stdout).toBe(
-      `${service.unit} is already up to date; nothing was changed\n${service.unit} is running and online (webhook connected)\n`,
-    )
-    expect((await service.must('start', ['--json'])).json()).toMatchObject({ok: true, changed: false})
-    expect(await service.changes(after)).toEqual([])
-    expect((await service.status()).pid).toBe(pid)
-    await service.must('stop')
-    const stopped = (await there().log()).length
-    expect((await service.must('stop', ['--json'])).json()).toMatchObject({ok: true, changed: false})
-    expect(await service.changes(stopped)).toEqual([])
-  })
 
   // By the plans of install, start and stop, which are seen here: apply.test.ts.
   inWhole('is as a document declares it, by apply, and prints that by export', async () => {
@@ -266,22 +279,67 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     await service.must('uninstall')
   })
 
-  it.each(isWhole ? (['0.10', '0.16', '0.21'] as const) : (['0.16'] as const))(
+  it.each(isWhole ? (['0.16', '0.10', '0.21'] as const) : (['0.16'] as const))(
     'brings a killed gateway of version %s back, stops it in good order, and it stays stopped',
     async (version) => {
-      const service = await makeTickless({version, existing_pid_record: 'refuse-any'})
-      const {pid} = await service.status()
+      const service = tickless
+      await service.configure({...FIRST, version})
+      if (version !== FIRST.version) await service.must('restart')
+      const {pid, restarts} = await service.status()
+      const ends = async () => (await service.events()).filter(({event}) => event === 'end')
+      const {length} = await ends()
       await service.sh('kill -9 "$1"', [String(pid)])
       await service.comesUp(pid ?? 0)
-      expect(await service.status()).toMatchObject({restarts: 1, failuresInARow: 1, lastExit: {how: 'killed', status: 9}})
+      expect(await service.status()).toMatchObject({restarts: restarts + 1, failuresInARow: 1, lastExit: {how: 'killed', status: 9}})
       await service.must('stop')
       expect(await service.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'stopped', enabled: false, pid: null})
-      expect((await service.events()).filter(({event}) => event === 'end')).toMatchObject([{reason: 'planned-stop', code: 0}])
+      expect((await ends()).slice(length)).toMatchObject([{reason: 'planned-stop', code: 0}])
       expect(await service.isLoaded()).toBe(false)
       expect((await service.launchctl('print-disabled', service.domain)).stdout).toContain(`"${service.unit}" => disabled`)
       expect(await there().machine.readText(`${service.home}/.gateway-planned-stop.json`)).toBeUndefined()
     },
   )
+
+  it('does not start a gateway again that ends with 78, and says why', async () => {
+    const service = tickless
+    await service.configure({})
+    await service.must('start')
+    await service.configure({exit_on_start: {code: 78}})
+    const before = await service.starts()
+    await service.sh('kill -9 "$1"', [String((await service.status()).pid)])
+    await waitFor(async () => (await service.status()).actual === 'failed', 'the failure')
+    expect(await service.starts()).toBe(before + 1)
+    expect(await service.status()).toMatchObject({exit: 3, desired: 'running', lastExit: {how: 'exited', status: 78}})
+    await service.must('uninstall')
+    expect(await service.lasting()).toEqual([])
+  })
+
+  it('does not wait for a delay that failures have earned, whatever it is told', async () => {
+    const service = niced
+    // The three take one way (lifecycle.test.ts): that by which the launcher is reached is the same.
+    for (const command of isWhole ? ['start', 'restart', 'install'] : ['restart']) {
+      await service.configure({exit_on_start: {code: 1}})
+      await service.sh('kill -9 "$1"', [String((await service.status()).pid)])
+      await waitFor(async () => (await service.status()).actual === 'waiting', 'the wait')
+      await service.configure({})
+      await service.must(command)
+      expect([command, await service.status()]).toMatchObject([command, {exit: 0, actual: 'running', failuresInARow: 0}])
+    }
+  })
+
+  it('has the former job loaded and running again when a changed one does not come up', async () => {
+    const service = niced
+    const before = await service.lasting()
+    const text = await there().machine.readText(service.plist)
+    await service.machine.writeText(`${service.home}/.env`, 'HERMES_RESTART_DRAIN_TIMEOUT=800\n', {user: alice})
+    await service.sh('rm -f "$1/stand-in.count"', [service.home])
+    await service.configure({sequence: [{exit_on_start: {code: 78}}]})
+    const failed = await service.run('install', ['--json', '--timeout', '20'])
+    expect(failed.code).toBe(1)
+    await service.comesUp()
+    expect(await there().machine.readText(service.plist)).toBe(text)
+    expect(await service.lasting()).toEqual(before)
+  })
 
   // The launcher alone has a part in it: launcher.test.ts.
   inWhole(`starts a gateway that ends with 75 again at once, ${PLANNED} times in a row`, async () => {
@@ -298,18 +356,6 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     expect(await service.status()).toMatchObject({actual: 'running', restarts: PLANNED, failuresInARow: 0})
     // For launchd all that is one run of the launcher: it holds back nothing.
     expect((await service.happened('message')).map(({text}) => text)).toEqual([])
-  })
-
-  it('does not start a gateway again that ends with 78, and says why', async () => {
-    const service = await makeTickless()
-    await service.configure({exit_on_start: {code: 78}})
-    const before = await service.starts()
-    await service.sh('kill -9 "$1"', [String((await service.status()).pid)])
-    await waitFor(async () => (await service.status()).actual === 'failed', 'the failure')
-    expect(await service.starts()).toBe(before + 1)
-    expect(await service.status()).toMatchObject({exit: 3, desired: 'running', lastExit: {how: 'exited', status: 78}})
-    await service.must('uninstall')
-    expect(await service.lasting()).toEqual([])
   })
 
   // By the same tick as everywhere (notify.test.ts), which is seen above to be run.
@@ -333,7 +379,7 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     await service.must('uninstall')
   })
 
-  it('slows a crash loop down to the cap, and the gateway runs once the cause is gone', async () => {
+  inWhole('slows a crash loop down to the cap, and the gateway runs once the cause is gone', async () => {
     const service = await makeTickless({}, ['--restart-delay', '100ms', '--restart-delay-max', '400ms'])
     await service.configure({sequence: [{exit_on_start: {code: 1}, repeat: 6}]})
     await service.sh('rm -f "$1/stand-in.count"; kill -9 "$2"', [service.home, String((await service.status()).pid)])
@@ -344,33 +390,6 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     await service.comesUp()
     const waits = (await service.notes()).flatMap((line) => /waits ([\d.]+) s/.exec(line)?.slice(1) ?? [])
     expect(waits.map(Number)).toEqual([0.1, 0.2, 0.4, 0.4, 0.4, 0.4, 0.4])
-  })
-
-  it('does not wait for a delay that failures have earned, whatever it is told', async () => {
-    const service = await makeTickless({}, ['--restart-delay', '10m', '--restart-delay-max', '10m'])
-    // The three take one way (lifecycle.test.ts): that by which the launcher is reached is the same.
-    for (const command of isWhole ? ['start', 'restart', 'install'] : ['restart']) {
-      await service.configure({exit_on_start: {code: 1}})
-      await service.sh('kill -9 "$1"', [String((await service.status()).pid)])
-      await waitFor(async () => (await service.status()).actual === 'waiting', 'the wait')
-      await service.configure({})
-      await service.must(command)
-      expect([command, await service.status()]).toMatchObject([command, {exit: 0, actual: 'running', failuresInARow: 0}])
-    }
-  })
-
-  it('has the former job loaded and running again when a changed one does not come up', async () => {
-    const service = await makeTickless()
-    const before = await service.lasting()
-    const text = await there().machine.readText(service.plist)
-    await service.machine.writeText(`${service.home}/.env`, 'HERMES_RESTART_DRAIN_TIMEOUT=900\n', {user: alice})
-    await service.sh('rm -f "$1/stand-in.count"', [service.home])
-    await service.configure({sequence: [{exit_on_start: {code: 78}}]})
-    const failed = await service.run('install', ['--json', '--timeout', '20'])
-    expect(failed.code).toBe(1)
-    await service.comesUp()
-    expect(await there().machine.readText(service.plist)).toBe(text)
-    expect(await service.lasting()).toEqual(before)
   })
 
   // A plan that is shown is the same for every manager: lifecycle.test.ts.

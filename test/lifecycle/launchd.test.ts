@@ -58,6 +58,16 @@ describe('a service under launchd', () => {
     expect(machine.actual).toBe('stopped')
   })
 
+  it('is enabled again by a start where its user disabled it while it runs, and nothing else is done', async () => {
+    const machine = new LaunchdTarget()
+    await install(machine)
+    machine.disabled.add(LABEL)
+    machine.calls()
+    await machine.go(planStart(machine.target, {timeoutMs: 3000}))
+    expect(machine.calls()).toEqual([`enable ${GUI}`])
+    expect([machine.actual, machine.disabled.size]).toEqual(['running', 0])
+  })
+
   it('is loaded anew where its definition was changed', async () => {
     const machine = new LaunchdTarget()
     await install(machine)
@@ -84,6 +94,16 @@ describe('a service under launchd', () => {
     machine.leavesRecords = false
     machine.host.put('/home/user/.hermes/.env', 'HERMES_RESTART_DRAIN_TIMEOUT=900\n')
     await expect(install(machine)).rejects.toThrow('The gateway did not come up')
+    expect(machine.host.texts()[AGENT]).toBe(text)
+    expect(machine.jobs.get(GUI)).toMatchObject({state: 'running', text})
+  })
+  it('runs by its former definition again when launchd does not take a new one', async () => {
+    const machine = new LaunchdTarget()
+    await install(machine)
+    const text = machine.host.texts()[AGENT]
+    machine.refusesNextLoad = {code: 109, stderr: 'Bootstrap failed: 109: Invalid property list\n'}
+    machine.host.put('/home/user/.hermes/.env', 'HERMES_RESTART_DRAIN_TIMEOUT=900\n')
+    await expect(install(machine)).rejects.toThrow('Invalid property list')
     expect(machine.host.texts()[AGENT]).toBe(text)
     expect(machine.jobs.get(GUI)).toMatchObject({state: 'running', text})
   })

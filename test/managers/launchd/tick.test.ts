@@ -55,6 +55,15 @@ describe("the heartbeat's job", () => {
     expect(launchd.jobs.get(JOB)?.text).toContain('<integer>10</integer>')
   })
 
+  it('stays disabled where its user disabled it, though it is loaded anew', async () => {
+    const launchd = machine(ON)
+    await install(launchd, ON)
+    launchd.disabled.add(TICK)
+    await install(launchd, {...ON, heartbeat: {...ON.heartbeat, intervalSec: 10}})
+    expect(launchd.changes.slice(1)).toEqual([`bootout ${JOB}`, `enable ${JOB}`, `bootstrap gui/1000 ${PLIST}`, `disable ${JOB}`])
+    expect([...launchd.disabled]).toEqual([TICK])
+  })
+
   it('is loaded where an earlier run was killed before that', async () => {
     const launchd = machine(ON)
     await install(launchd, ON)

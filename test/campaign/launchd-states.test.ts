@@ -1,25 +1,19 @@
 import {beforeAll, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
-import {inCampaign} from '../support/campaign.js'
 import {describeOnLaunchd} from '../support/launchd-machine.js'
 import {LAUNCHD, onMac, situations} from '../support/restart-situations.js'
 import {seeRestart, seeStop} from '../support/state-suites.js'
 
 // The states of restart-states and stop-states. What those suites see beside them (progress, Ctrl-C, --timeout, what is left to try) is
-// said before any manager is asked.
+// said before any manager is asked. In memory: test/managers/launchd/index.test.ts (a launcher that does not end, the gateway behind a wrapper),
+// test/doctor/darwin.test.ts (who is left behind), test/lifecycle/launchd.test.ts.
 
-/**
- * What launchd, its launcher, or ps and lsof have a part in; which signal comes next is decided without them. Outside of a campaign one for each of the
- * three: the launcher knows the gateway and not the wrapper, ps tells of what is left behind, launchd gives up waiting and kills.
- */
-const RESTARTED = inCampaign(
-  [
-    ...['deaf to SIGTERM too', 'stopped by SIGSTOP', 'loop blocked 0.21', 'children left behind', 'crash-looping'],
-    ...['failed for good (exit 78)', 'zombie', 'behind a wrapper', 'lock on an unlinked file', 'two gateways on one home'],
-  ],
-  ['behind a wrapper', 'children left behind'],
-)
-const STOPPED = inCampaign(['deaf to SIGTERM too', 'children left behind', 'crash-looping'], ['deaf to SIGTERM too'])
+/** What launchd, its launcher, or ps and lsof have a part in; which signal comes next is decided without them. */
+const RESTARTED = [
+  ...['deaf to SIGTERM too', 'stopped by SIGSTOP', 'loop blocked 0.21', 'children left behind', 'crash-looping'],
+  ...['failed for good (exit 78)', 'zombie', 'behind a wrapper', 'lock on an unlinked file', 'two gateways on one home'],
+]
+const STOPPED = ['deaf to SIGTERM too', 'children left behind', 'crash-looping']
 
 describeOnLaunchd('a gateway in every state, under launchd', (there) => {
   let user: Account
