@@ -1,5 +1,5 @@
 import {afterAll, beforeAll, expect, it} from 'vitest'
-import {inCampaign} from '../support/campaign.js'
+import {inCampaign, isCampaign, itInCampaign} from '../support/campaign.js'
 import {nearlyFullDisk} from '../support/doctor-disk-rows.js'
 import {homeRows} from '../support/doctor-home-rows.js'
 import {doctor, type DoctorRow, DoctorRows, seen, settle} from '../support/doctor-row.js'
@@ -20,6 +20,7 @@ const rows: DoctorRow<S6Service>[] = [
     kind: 'down',
     severity: 'error',
     how: '`s6-svc -d` of one that should run',
+    seenIn: 'test/integration/doctor-state.test.ts',
     what: /the service should be running, but is stopped/,
     break: async (service) => {
       await service.s6('s6-svc', '-d')
@@ -103,6 +104,7 @@ const rows: DoctorRow<S6Service>[] = [
     severity: 'warning',
     leaves: 'a longer drain',
     how: 'a drain of 260 s is configured after the slot was made',
+    seenIn: 'test/support/doctor-definition-rows.ts',
     what: /is cut off after 250 s, but the gateway may need 290 s/,
     break: async (service) => {
       await service.machine.writeText(`${service.home}/config.yaml`, 'agent:\n  restart_drain_timeout: 260\n', {user: service.user})
@@ -214,14 +216,10 @@ const rows: DoctorRow<S6Service>[] = [
 ]
 
 /**
- * Of what is broken in a home, and is the same under every manager: what is found is replayed from what s6 said (test/doctor/home-replay.test.ts);
- * outside of a campaign one row shows that a fix reaches the files of a slot that is down, and one that a restart renews those of one that is up.
+ * Of what is broken in a home, and is the same under every manager: what is found is replayed from what s6 said (test/doctor/home-replay.test.ts),
+ * and that a fix reaches the files, and a restart renews them, is seen under systemd (doctor-state.test.ts).
  */
-const OF_HOMES = new Set(['stale-state pid-gone', 'stale-state state-missing'])
-const rowsOfHomes = inCampaign(
-  homeRows,
-  homeRows.filter(({id, kind}) => OF_HOMES.has(`${id} ${kind}`)),
-)
+const rowsOfHomes = inCampaign(homeRows, [])
 
 describeInContainer('doctor under s6', () => {
   let volumes: Volumes
@@ -232,19 +230,21 @@ describeInContainer('doctor under s6', () => {
     volumes = await Volumes.make()
     container = await S6Container.boot(volumes.volume())
     // The heartbeat of all of them goes on while they come and go.
-    await (await S6Service.make(container)).must('install')
+    if (isCampaign) await (await S6Service.make(container)).must('install')
   })
   afterAll(async () => {
     await volumes.drop()
   })
 
-  it.concurrent.each(seen(rows))('under s6 doctor names $id ($kind) alone, and finds nothing after its cure: $how', (row) =>
+  // Side by side each has a service of its own; one after the other they share one.
+  const test = inCampaign(it.concurrent, it)
+
+  test.each(seen(rows))('under s6 doctor names $id ($kind) alone, and finds nothing after its cure: $how', (row) =>
     services.see(row, HERMES),
   )
 
-  it.concurrent.each(rowsOfHomes)(
-    'under s6 as under systemd, doctor names $id ($kind) alone, and finds nothing after its cure: $how',
-    (row) => services.see(row, HERMES),
+  test.each(rowsOfHomes)('under s6 as under systemd, doctor names $id ($kind) alone, and finds nothing after its cure: $how', (row) =>
+    services.see(row, HERMES),
   )
 
   it('a slot that s6-svscan has not taken up is told as that, and as down, and one command cures both', async () => {
@@ -266,7 +266,8 @@ describeInContainer('doctor under s6', () => {
     expect(await service.status()).toMatchObject({actual: 'running', exit: 0})
   })
 
-  it('stop-timeout: a container whose S6_KILL_GRACETIME is not set', async () => {
+  // As its own limit is judged, and read: test/doctor/checks/stop-timeout.test.ts, test/managers/s6/evidence.test.ts.
+  itInCampaign('stop-timeout: a container whose S6_KILL_GRACETIME is not set', async () => {
     const service = await S6Service.make(container)
     await service.must('install')
     const variable = '/run/s6/container_environment/S6_KILL_GRACETIME'
@@ -279,7 +280,8 @@ describeInContainer('doctor under s6', () => {
     expect(await doctor(service)).toEqual({exit: 0, findings: []})
   })
 
-  it('start-limit: the slot of another tool storms, until it is replaced', async () => {
+  // What is found is judged in memory (test/managers/s6/evidence.test.ts), and such a slot taken over by a boot (s6-boot.test.ts).
+  itInCampaign('start-limit: the slot of another tool storms, until it is replaced', async () => {
     const service = await S6Service.make(container)
     const run = '#!/bin/sh\nexec s6-setuidgid hermes env HOME=/opt/data HERMES_HOME="$1" /opt/hermes/bin/hermes gateway run\n'.replace(
       '$1',

@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import {afterAll, describe, expect, it} from 'vitest'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import {inCampaign, isCampaign, itInCampaign} from '../support/campaign.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {ENTRY, Home, INITS, Namespace, STAND_IN, whyNoNamespace} from '../support/foreground.js'
 import {waitFor} from '../support/machines.js'
@@ -32,9 +33,10 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
     return {home, namespace}
   }
 
-  it.concurrent('starts the gateway again after kill -9, though that leaves its pid record behind', async () => {
-    const {home, namespace} = run()
+  it.concurrent('has the gateway stand back for the CPU as was chosen, and starts it again after kill -9, though that leaves its pid record behind', async () => {
+    const {home, namespace} = run({}, ['--nice', '7'])
     const pid = await home.runs()
+    expect((await namespace.exec(['ps', '-o', 'ni=', '-p', String(pid)])).stdout.trim()).toBe('7')
     await namespace.exec(['kill', '-KILL', String(pid)])
     expect(await home.runs(2)).not.toBe(pid)
     expect(namespace.log).toContain('gateway was killed by SIGKILL')
@@ -57,7 +59,7 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
     expect(namespace.log).toContain('the start was called off')
   })
 
-  it.concurrent.each(['SIGTERM', 'SIGINT'] as const)(
+  it.concurrent.each(inCampaign(['SIGTERM', 'SIGINT'] as const, ['SIGTERM'] as const))(
     'passes %s on as a stop that is meant, and ends with the gateway’s own code',
     async (signal) => {
       const {home, namespace} = run({stop_takes_ms: 300})
@@ -78,32 +80,24 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
     expect(namespace.log).toContain('a planned restart, so it starts again at once')
   })
 
-  it.concurrent.each(INITS)('lets no zombies pile up under %s, and nothing that a gateway left behind live on', async (init) => {
-    const {home, namespace} = run({fork_children: 3, zombie_children: 5, exit_after_ms: 300, exit: {code: 75}}, [], init)
-    await home.runs(4)
-    await waitFor(async () => {
-      const states = await namespace.states()
-      // The init, hermes-svc, the gateway with its three children, and ps: at most those, and the five that this very gateway does not reap.
-      return states.replaceAll('Z', '').length <= 7 && states.split('Z').length - 1 <= 5
-    }, 'nothing of former gateways to be left')
-  })
+  it.concurrent.each(inCampaign<readonly (typeof INITS)[number][]>(INITS, ['tini']))(
+    'lets no zombies pile up under %s, and nothing that a gateway left behind live on',
+    async (init) => {
+      const {home, namespace} = run({fork_children: 3, zombie_children: 5, exit_after_ms: 300, exit: {code: 75}}, [], init)
+      await home.runs(4)
+      await waitFor(async () => {
+        const states = await namespace.states()
+        // The init, hermes-svc, the gateway with its three children, and ps: at most those, and the five that this very gateway does not reap.
+        return states.replaceAll('Z', '').length <= 7 && states.split('Z').length - 1 <= 5
+      }, 'nothing of former gateways to be left')
+    },
+  )
 
-  it.concurrent('has the gateway stand back for the CPU as was chosen', async () => {
-    const {home, namespace} = run({}, ['--nice', '7'])
-    const pid = await home.runs()
-    expect((await namespace.exec(['ps', '-o', 'ni=', '-p', String(pid)])).stdout.trim()).toBe('7')
-  })
-
-  it.concurrent('refreshes the heartbeat of a quiet gateway', async () => {
-    const {home} = run({}, ['--heartbeat-interval', '1s'])
+  it.concurrent('refreshes the heartbeat of a quiet gateway, and tells who is to be told of a crash loop, and of an exit that is final with its last breath', async () => {
+    const {home, namespace} = run({}, ['--heartbeat-interval', '1s'])
     await home.runs()
     const before = home.json('gateway_state.json').updated_at
     await waitFor(() => home.json('gateway_state.json').updated_at !== before, 'a tick')
-  })
-
-  it.concurrent('tells who is to be told of a crash loop, and of an exit that is final with its last breath', async () => {
-    const {home, namespace} = run({}, ['--heartbeat-interval', '1s'])
-    await home.runs()
     const told = () => (home.exists('told') ? fs.readFileSync(home.file('told'), 'utf8').split('\n').filter(Boolean) : [])
     const added = await namespace.hermesSvc([
       'notify',
@@ -122,13 +116,14 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
   })
 
   it.concurrent('kills a wedged gateway and starts it again, with --watchdog', async () => {
-    const {home, namespace} = run({sequence: [{freeze_after_ms: 500, freeze: 'stop'}]}, ['--heartbeat-interval', '1s', '--watchdog', '2'])
+    const {home, namespace} = run({sequence: [{freeze_after_ms: 500, freeze: 'stop'}]}, ['--heartbeat-interval', '8s', '--watchdog', '2'])
     // It leaves a gateway alone that is younger than 30 s.
     await home.runs(2, 100_000)
     expect(namespace.log).toContain('the watchdog had to kill the wedged gateway')
   })
 
-  it.concurrent('refuses to begin beside a gateway that runs', async () => {
+  // As it refuses beside one that waits for its next start, below.
+  itInCampaign('refuses to begin beside a gateway that runs', async () => {
     const {home, namespace} = run()
     const pid = await home.runs()
     const second = await namespace.hermesSvc(['run', '--home', home.path])
@@ -169,17 +164,23 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
       expect(JSON.parse(status.stdout)).toMatchObject({
         ...{manager: 'run', installed: 'run', foreground: true, actual: 'running', pid, restarts: 0, failuresInARow: 0, lastExit: null},
       })
-      expect(await svc('list')).toMatchObject({code: 0, stdout: expect.stringMatching(/^default +run +foreground +- +running /m) as string})
+      // What else only reads of it is judged in memory: test/managers/run.test.ts.
+      if (isCampaign) {
+        expect(await svc('list')).toMatchObject({
+          code: 0,
+          stdout: expect.stringMatching(/^default +run +foreground +- +running /m) as string,
+        })
+        expect(await svc('heartbeat')).toMatchObject({code: 0, stdout: expect.stringContaining(`alive (pid ${pid}`) as string})
+        expect(await svc('logs', '-n', '1')).toMatchObject({code: 0, stdout: expect.stringContaining('Gateway running') as string})
+        expect(await svc('install')).toMatchObject({code: 4, stderr: expect.stringContaining('no service manager') as string})
+        // Whoever it is that names the manager means the same one.
+        expect(await svc('status', '--manager', 'run')).toMatchObject({code: 0})
+        expect(await svc('start')).toMatchObject({code: 0, stdout: expect.stringContaining('is running') as string})
+      }
       expect(await svc('doctor')).toMatchObject({
         code: 0,
         stdout: expect.stringMatching(/^✓ .*: \d+ checks, no findings \(.*\)\n$/) as string,
       })
-      expect(await svc('heartbeat')).toMatchObject({code: 0, stdout: expect.stringContaining(`alive (pid ${pid}`) as string})
-      expect(await svc('logs', '-n', '1')).toMatchObject({code: 0, stdout: expect.stringContaining('Gateway running') as string})
-      expect(await svc('start')).toMatchObject({code: 0, stdout: expect.stringContaining('is running') as string})
-      expect(await svc('install')).toMatchObject({code: 4, stderr: expect.stringContaining('no service manager') as string})
-      // Whoever it is that names the manager means the same one.
-      expect(await svc('status', '--manager', 'run')).toMatchObject({code: 0})
 
       expect(await svc('restart')).toMatchObject({code: 0, stdout: expect.stringContaining('running under a new pid') as string})
       expect(await home.runs(2)).not.toBe(pid)
@@ -219,13 +220,17 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
       expect(home.starts().length).toBe(1)
     })
 
-    it.concurrent.each(['start', 'restart'])('%s ends such a wait, and the failures are forgotten', async (command) => {
-      const {home, namespace} = run({sequence: [{exit_on_start: {code: 3}}, {}]}, ['--restart-delay', '1h', '--restart-delay-max', '1h'])
-      await waitFor(() => namespace.log.includes('the next start waits 3600 s'), 'the wait')
-      expect(await namespace.hermesSvc([command, '--home', home.path])).toMatchObject({code: 0})
-      const status = await namespace.hermesSvc(['status', '--json', '--home', home.path])
-      expect(JSON.parse(status.stdout)).toMatchObject({actual: 'running', failuresInARow: 0, restarts: 1})
-    })
+    // What either asks for is one thing: test/managers/run.test.ts.
+    it.concurrent.each(inCampaign(['start', 'restart'], ['restart']))(
+      '%s ends such a wait, and the failures are forgotten',
+      async (command) => {
+        const {home, namespace} = run({sequence: [{exit_on_start: {code: 3}}, {}]}, ['--restart-delay', '1h', '--restart-delay-max', '1h'])
+        await waitFor(() => namespace.log.includes('the next start waits 3600 s'), 'the wait')
+        expect(await namespace.hermesSvc([command, '--home', home.path])).toMatchObject({code: 0})
+        const status = await namespace.hermesSvc(['status', '--json', '--home', home.path])
+        expect(JSON.parse(status.stdout)).toMatchObject({actual: 'running', failuresInARow: 0, restarts: 1})
+      },
+    )
 
     it.concurrent('stops and restarts for the gateway’s own account though root runs it, and for root', async () => {
       const home = makeHome({})
@@ -268,23 +273,20 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
       return namespace
     }
 
-    it.concurrent('start, stop and restart say how a gateway is run, with exit 4', async () => {
-      const [home, namespace] = [makeHome({}), idle()]
-      await waitFor(() => namespace.init > 0, 'the container')
-      for (const command of ['start', 'stop', 'restart']) {
-        const result = await namespace.hermesSvc([command, '--home', home.path])
-        expect(result).toMatchObject({code: 4, stderr: expect.stringContaining('hermes-svc run') as string})
-        expect(result.stderr).toContain('tini')
-      }
-    })
-
-    it.concurrent('doctor, heartbeat, list and status tell of a gateway what its files and processes tell', async () => {
+    it.concurrent('start, stop and restart say how a gateway is run, with exit 4; doctor, heartbeat and status tell of a gateway what its files and processes tell', async () => {
       const [home, namespace] = [makeHome({}), idle()]
       const svc = (...words: string[]) => namespace.hermesSvc([...words, '--home', home.path])
       await waitFor(() => namespace.init > 0, 'the container')
+      // They are refused in one place.
+      for (const command of inCampaign(['start', 'stop', 'restart'], ['stop'])) {
+        const result = await svc(command)
+        expect(result).toMatchObject({code: 4, stderr: expect.stringContaining('hermes-svc run') as string})
+        expect(result.stderr).toContain('tini')
+      }
       const gateway = namespace.exec([STAND_IN, 'gateway', 'run'], {HERMES_HOME: home.path})
       const pid = await home.runs()
-      expect(await svc('heartbeat')).toMatchObject({code: 0, stdout: expect.stringContaining(`alive (pid ${pid}`) as string})
+      if (isCampaign)
+        expect(await svc('heartbeat')).toMatchObject({code: 0, stdout: expect.stringContaining(`alive (pid ${pid}`) as string})
       expect((await svc('run')).stderr).toContain(`is already running as pid ${pid}`)
       const status = await svc('status', '--json')
       expect({code: status.code, ...(JSON.parse(status.stdout) as object)}).toMatchObject({

@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest'
-import {check} from '../../../src/doctor/checks/stop-timeout.js'
-import {examined, foreign, installed, kinds} from '../../fakes/scene.js'
+import {check, definition} from '../../../src/doctor/checks/stop-timeout.js'
+import {examined, foreign, installed, kinds, sceneOf} from '../../fakes/scene.js'
 
 const CONFIG = '/home/user/.hermes/config.yaml'
 const drain = (seconds: number) => `agent:\n  restart_drain_timeout: ${seconds}\n`
@@ -32,5 +32,18 @@ describe('stop-timeout', () => {
     const machine = await installed()
     machine.host.put(CONFIG, drain(600))
     expect((await examined(machine, check)).findings).toMatchObject([{kind: 'too-short', isSafe: true}])
+  })
+
+  it('finds a container that ends its gateways too early, whatever their own limit is, and leaves that to a person', async () => {
+    const scene = await sceneOf((await installed()).target)
+    const found = (limitMs: number) =>
+      definition.diagnose(scene, {stopTimeoutMs: 250_000, shutdown: {limitMs, evidence: 'it is not set', cure: ['set it']}, configured: {}})
+    expect(found(3000)).toMatchObject([
+      {
+        ...{kind: 'container-too-short', severity: 'warning', isFixable: false, cure: ['set it']},
+        what: 'a stop of the container of hermes-gateway.service is cut off after 3 s, but the gateway may need 60 s',
+      },
+    ])
+    expect(found(60_000)).toEqual([])
   })
 })
