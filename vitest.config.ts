@@ -28,9 +28,9 @@ const WORKERS = 4
 const LONG = `
   doctor-quiet ansible notify watchdog s6-lifecycle read-only journeys systemd-rules install-transaction restart-states machine history setup
   launchd-lifecycle user-scope doctor-launchd lifecycle restart-policy logs hostile-home heartbeat launchd-errors apply round-trip
-  doctor-definition upgrade json-documents shared-services doctor-machine existing-services doctor-memory environment smoke contributing run
-  desired-state-races verdict-live node-versions automation doctor-process doctor-s6 two-containers helper-after-exit helper-before-start
-  stop-states doctor-state stand-in double hostile-sizes launcher helper-rule helper-values helper-limits
+  doctor-state doctor-definition upgrade json-documents shared-services doctor-machine existing-services doctor-memory environment smoke contributing run
+  desired-state-races verdict-live node-versions automation doctor-s6 two-containers helper-after-exit helper-before-start
+  stand-in double hostile-sizes launcher helper-rule helper-values helper-limits
 `
   .trim()
   .split(/\s+/)

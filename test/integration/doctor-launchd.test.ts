@@ -474,7 +474,7 @@ describeOnLaunchd('doctor under launchd', (there) => {
     }),
   )
 
-  // As under systemd (doctor-interrupted.test.ts).
+  // As under systemd (doctor-definition-suite.ts).
   itInCampaign('interrupted-change half-uninstalled: an uninstall killed near its end is finished', () =>
     users.with(async (user) => {
       const service = await LaunchdService.make(there(), user)

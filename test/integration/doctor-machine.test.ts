@@ -1,6 +1,6 @@
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
-import {inCampaign} from '../support/campaign.js'
+import {itInCampaign} from '../support/campaign.js'
 import {fewInodes, fullDisk, nearlyFullDisk, noInodes} from '../support/doctor-disk-rows.js'
 import {machineRows} from '../support/doctor-machine-rows.js'
 import {doctor, type DoctorRow, DoctorRows, seen} from '../support/doctor-row.js'
@@ -33,6 +33,7 @@ const rows: DoctorRow[] = [
     kind: 'other-service',
     severity: 'error',
     how: "another tool's unit on the same home, enabled",
+    provedBy: 'test/doctor/checks/duplicate-supervisor.test.ts',
     what: /my-bot\.service \(user scope\) uses the same home as .*: it starts at boot/,
     break: async (service) => {
       await addDisabledRival(service, 'my-bot.service')
@@ -83,6 +84,7 @@ const rows: DoctorRow[] = [
     severity: 'warning',
     leaves: "a unit of upstream's",
     how: "an adopted unit of upstream's that has --replace",
+    provedBy: 'test/doctor/checks/duplicate-supervisor.test.ts',
     what: /starts its gateway with --replace/,
     break: async (service) => {
       await service.must('uninstall')
@@ -124,9 +126,10 @@ await describeOnSystemd('doctor on what is around a service', (machine) => {
     services.see(row, ann),
   )
 
-  it('finds nothing wrong with several profiles side by side, in both scopes, whoever asks', async () => {
+  // Several side by side, one in each scope, and a user who asks about the machine's: doctor-quiet.test.ts.
+  itInCampaign('finds nothing wrong with several profiles side by side, in both scopes, whoever asks', async () => {
     const services = []
-    for (let number = 0; number < inCampaign(10, 4); number++) {
+    for (let number = 0; number < 10; number++) {
       services.push(await TestService.make(machine(), ann, {scope: number % 2 === 0 ? 'user' : 'system'}))
     }
     for (const service of services) await service.must('install')
@@ -135,64 +138,50 @@ await describeOnSystemd('doctor on what is around a service', (machine) => {
     expect((await hermesSvc(machine(), asUser, {user: ann})).json()).toMatchObject({ok: true, services: [{scope: 'system', findings: []}]})
   })
 
-  it('log-size: a log that a process has open is left alone, and doctor says what to do', async () => {
-    const service = await TestService.make(machine(), ann)
-    await service.must('install')
-    const holder =
-      'mkdir -p "$1" && cd "$1" && truncate -s 150M big.log && exec systemd-run --user --unit=holder sh -c "exec sleep 600 >>$1/big.log"'
-    await service.sh(holder, [`${service.home}/logs`], {user: ann})
-    const {findings} = await doctor(service)
-    expect(findings).toMatchObject([{id: 'log-size', isFixable: false}])
-    expect(findings[0]?.cure.join('\n')).toMatch(/hermes-svc stop .*\n.*fix log-size .*\n.*start /)
-    await service.systemctl('stop', 'holder')
-    await service.must('fix:log-size', ['--yes'])
-  })
-
-  describe('of a user of its own', () => {
-    it('linger: lingering turned off while the user is logged in', async () => {
-      const carl = await machine().addUser('carl')
-      const service = await TestService.make(machine(), carl)
+  // One after the other: each leaves the user and the service as it found them.
+  describe.sequential('of a user of its own', () => {
+    let dora: Account
+    let service: TestService
+    beforeAll(async () => {
+      dora = await machine().addUser('dora')
+      service = await TestService.make(machine(), dora)
       await service.must('install')
-      await service.sh('systemd-run --quiet --unit=session-of-carl --uid=carl --property=PAMName=login sleep 600 && sleep 1')
-      await service.sh('loginctl disable-linger carl')
-      expect((await doctor(service)).findings).toMatchObject([{id: 'linger', kind: 'off', severity: 'warning'}])
-      // Without polkit nobody but root may; then the command that doctor names does it.
-      const asRoot = ['fix:linger', '--profile', service.profile, '--scope', 'user', '--run-as', 'carl', '--yes']
-      const fixed = await hermesSvc(machine(), asRoot)
+    })
+    /** As root, of the service of that user. */
+    const asRoot = (command: string, ...flags: string[]) =>
+      hermesSvc(machine(), [command, '--profile', service.profile, '--scope', 'user', '--run-as', 'dora', ...flags])
+    const isFixed = async (id: string) => {
+      const fixed = await asRoot(`fix:${id}`, '--yes')
       expect({code: fixed.code, stderr: fixed.code === 0 ? '' : fixed.stderr}).toEqual({code: 0, stderr: ''})
+      await service.comesUp()
       expect(await doctor(service)).toEqual({exit: 0, findings: []})
+    }
+
+    it('user-bus: it neither runs nor lingers', async () => {
+      await service.sh('loginctl disable-linger dora && systemctl stop user@"$1"', [String(dora.uid)])
+      // logind takes the folder away after that.
+      await waitFor(async () => (await service.sh('[ -e "/run/user/$1" ] || echo gone', [String(dora.uid)])) === 'gone\n', 'the end')
+      const seenByRoot = await asRoot('doctor', '--json')
+      expect(seenByRoot.json()).toMatchObject({services: [{findings: [{id: 'user-bus', kind: 'not-running', isFixable: true}]}]})
+      await isFixed('user-bus')
     })
 
     it('user-bus: the user manager does not run, which is the one finding', async () => {
-      const dora = await machine().addUser('dora')
-      const service = await TestService.make(machine(), dora)
-      await service.must('install')
       await service.sh('systemctl stop user@"$1"', [String(dora.uid)])
       await waitFor(async () => (await service.sh('[ -S "/run/user/$1/bus" ] || echo gone', [String(dora.uid)])) === 'gone\n', 'the end')
       const asUser = await doctor(service)
       expect(asUser.findings).toMatchObject([{id: 'user-bus', kind: 'not-running', severity: 'error', isFixable: false}])
       expect(asUser.findings[0]?.cure).toEqual([`sudo systemctl restart user@${dora.uid}.service`])
-      const asRoot = ['--profile', service.profile, '--scope', 'user', '--run-as', 'dora']
-      const fixed = await hermesSvc(machine(), ['fix:user-bus', ...asRoot, '--yes'])
-      expect({code: fixed.code, stderr: fixed.code === 0 ? '' : fixed.stderr}).toEqual({code: 0, stderr: ''})
-      await service.comesUp()
-      expect(await doctor(service)).toEqual({exit: 0, findings: []})
+      await isFixed('user-bus')
     })
 
-    it('user-bus: it neither runs nor lingers', async () => {
-      const eve = await machine().addUser('eve')
-      const service = await TestService.make(machine(), eve)
-      await service.must('install')
-      await service.sh('loginctl disable-linger eve && systemctl stop user@"$1"', [String(eve.uid)])
-      // logind takes the folder away after that.
-      await waitFor(async () => (await service.sh('[ -e "/run/user/$1" ] || echo gone', [String(eve.uid)])) === 'gone\n', 'the end')
-      const asRoot = ['--profile', service.profile, '--scope', 'user', '--run-as', 'eve']
-      const seen = await hermesSvc(machine(), ['doctor', ...asRoot, '--json'])
-      expect(seen.json()).toMatchObject({services: [{findings: [{id: 'user-bus', kind: 'not-running', isFixable: true}]}]})
-      const fixed = await hermesSvc(machine(), ['fix:user-bus', ...asRoot, '--yes'])
-      expect({code: fixed.code, stderr: fixed.code === 0 ? '' : fixed.stderr}).toEqual({code: 0, stderr: ''})
-      await service.comesUp()
-      expect(await doctor(service)).toEqual({exit: 0, findings: []})
+    // Last: who has logged in is let go by logind only after a while.
+    it('linger: lingering turned off while the user is logged in', async () => {
+      await service.sh('systemd-run --quiet --unit=session-of-dora --uid=dora --property=PAMName=login sleep 600 && sleep 1')
+      await service.sh('loginctl disable-linger dora')
+      expect((await doctor(service)).findings).toMatchObject([{id: 'linger', kind: 'off', severity: 'warning'}])
+      // Without polkit nobody but root may; then the command that doctor names does it.
+      await isFixed('linger')
     })
   })
 })

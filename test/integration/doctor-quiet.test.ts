@@ -67,6 +67,9 @@ await describeOnSystemd('doctor', (machine) => {
       const service = await TestService.make(machine(), ann, {scope})
       await service.must('install')
       await isClean(service)
+      // The user finds the service of the machine without a flag, and nothing wrong with it either.
+      const asUser = await hermesSvc(machine(), ['doctor', '--profile', service.profile, '--json'], {user: ann})
+      expect(asUser.json()).toMatchObject({ok: true, services: [{scope, findings: []}]})
       await service.must('uninstall')
       const {exit, findings} = await doctor(service)
       expect({exit, found: findings.map(({id, severity}) => [id, severity])}).toEqual({exit: 0, found: [['not-installed', 'info']]})

@@ -29,6 +29,7 @@ export const definitionRows: readonly DoctorRow<ServiceOnMachine>[] = [
     kind: 'outdated',
     severity: 'warning',
     how: 'settings that another version has recorded',
+    provedBy: 'test/doctor/checks/definition-drift.test.ts',
     what: /differs? from what hermes-svc installed/,
     scope: 'system',
     break: async (service) => {
@@ -40,6 +41,7 @@ export const definitionRows: readonly DoctorRow<ServiceOnMachine>[] = [
     kind: 'home-missing',
     severity: 'error',
     how: 'the home is moved away',
+    provedBy: 'test/doctor/checks/definition-broken.test.ts',
     what: /the home of .* is gone/,
     break: async (service) => {
       await service.sh('mv "$1" "$1.away"', [service.home], {user: service.user})
@@ -65,6 +67,7 @@ export const definitionRows: readonly DoctorRow<ServiceOnMachine>[] = [
     kind: 'missing',
     severity: 'warning',
     how: 'a service helper that its user cannot read, in system scope',
+    provedBy: 'test/doctor/checks/helper-missing.test.ts',
     what: /service-helper\.sh cannot be read by \w+/,
     scope: 'system',
     break: async (service) => {

@@ -20,6 +20,7 @@ export const fullDisk: DoctorRow<ServiceOnMachine> = {
   kind: 'full',
   severity: 'error',
   how: 'the file system of the home filled to the last block',
+  provedBy: 'test/doctor/checks/disk.test.ts',
   what: /the disk of the home of .* is full/,
   break: async (service) => {
     await smallHome(service, 'size=3m')
@@ -36,6 +37,7 @@ export const nearlyFullDisk: DoctorRow<ServiceOnMachine> = {
   kind: 'nearly-full',
   severity: 'warning',
   how: 'the file system of the home filled up to its last twentieth',
+  provedBy: 'test/doctor/checks/disk.test.ts',
   what: /the disk of the home of .* is nearly full: \d\.?\d? MB of 105 MB are free/,
   break: async (service) => {
     await smallHome(service, 'size=100m')

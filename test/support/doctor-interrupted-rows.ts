@@ -30,6 +30,7 @@ export const interruptedRows: readonly DoctorRow<ServiceOnMachine>[] = [
     kind: 'settings-lost',
     severity: 'warning',
     how: 'the recorded settings cut off',
+    provedBy: 'test/doctor/checks/interrupted-change.test.ts',
     what: /the settings that .* was installed with are damaged/,
     break: async (service) => {
       await service.sh(': >"$1/settings.json"', [service.support])

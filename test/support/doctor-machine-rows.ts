@@ -1,5 +1,5 @@
 import {expect} from 'vitest'
-import type {DoctorRow} from './doctor-row.js'
+import {doctor, type DoctorRow} from './doctor-row.js'
 import type {ServiceOnMachine} from './service-on-machine.js'
 
 // What is wrong around a service, in files and folders, and is the same under every manager.
@@ -20,6 +20,7 @@ export const machineRows: readonly DoctorRow<ServiceOnMachine>[] = [
     kind: 'optional',
     severity: 'warning',
     how: 'a tool installed where the service does not look',
+    provedBy: 'test/doctor/checks/path.test.ts',
     what: /cannot find uvx in its PATH$/,
     break: async (service) => {
       await service.sh('mkdir -p ~/.cargo/bin && ln -s /bin/true ~/.cargo/bin/uvx', [], {user: service.user})
@@ -122,6 +123,7 @@ export const machineRows: readonly DoctorRow<ServiceOnMachine>[] = [
     kind: 'record-closed',
     severity: 'warning',
     how: 'the record of the desired state with mode 000',
+    provedBy: 'test/doctor/checks/file-access.test.ts',
     what: /\.hermes-svc\.json, which records .* cannot be read/,
     break: async (service) => {
       await service.sh('chmod 000 "$1/.hermes-svc.json"', [service.home])
@@ -137,6 +139,17 @@ export const machineRows: readonly DoctorRow<ServiceOnMachine>[] = [
       const fill =
         'mkdir -p "$1" && cd "$1" && truncate -s 150000000 gateway-exit-diag.log && printf "\\nlast line\\n" >>gateway-exit-diag.log'
       await service.sh(fill, [`${service.home}/logs`], {user: service.user})
+      // As long as a process has it open it is left alone.
+      const holder = (
+        await service.sh('setsid sleep 600 >>"$1" 2>&1 </dev/null & echo $!', [`${service.home}/logs/gateway-exit-diag.log`], {
+          user: service.user,
+        })
+      ).trim()
+      const {findings} = await doctor(service)
+      expect(findings).toMatchObject([{id: 'log-size', isFixable: false}])
+      expect(findings[0]?.cure.join('\n')).toMatch(/hermes-svc stop .*\n.*fix log-size .*\n.*start /)
+      expect((await service.run('fix:log-size', ['--yes'])).code).toBe(1)
+      await service.sh('kill "$1" && while kill -0 "$1" 2>/dev/null; do sleep 0.1; done', [holder])
     },
     after: async (service) => {
       expect(await service.sh('cd "$1/logs" && tail -n 1 gateway-exit-diag.log && stat -c %U gateway-exit-diag.log', [service.home])).toBe(

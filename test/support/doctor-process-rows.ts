@@ -1,5 +1,6 @@
 import {expect} from 'vitest'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
+import {inCampaign} from './campaign.js'
 import {doctor, type DoctorRow, settle} from './doctor-row.js'
 import {waitFor} from './machines.js'
 import type {ServiceOnMachine} from './service-on-machine.js'
@@ -107,7 +108,8 @@ export const processRows: readonly Row[] = [
     severity: 'error',
     how: '`kill -STOP`',
     what: /the gateway \(pid \d+\) is stopped by a signal and cannot answer/,
-    scope: 'system',
+    // That root has one restarted: watchdog.test.ts.
+    scope: inCampaign('system', 'user'),
     break: async (service) => {
       await service.kill('STOP')
     },
@@ -157,6 +159,7 @@ export const processRows: readonly Row[] = [
     kind: 'fatal',
     severity: 'warning',
     how: 'a platform that has given up',
+    provedBy: 'test/doctor/checks/platforms.test.ts',
     what: /the gateway has given up on the platform "telegram"/,
     break: restartedWith({state_fields: {platforms: {telegram: {state: 'fatal', error_code: 'bad_token', error_message: 'unauthorized'}}}}),
     fix: null,
@@ -179,6 +182,7 @@ export const processRows: readonly Row[] = [
     kind: 'not-taken-up',
     severity: 'info',
     how: "a bot's token in .env, and a gateway that was started before",
+    provedBy: 'test/doctor/checks/chat-setup.test.ts',
     what: /a chat platform is set up, but the gateway does not use it yet/,
     break: async (service) => {
       await restartedWith({state_fields: {platforms: {}}})(service)
@@ -254,6 +258,8 @@ export const processRows: readonly Row[] = [
     kind: 'exit-78',
     severity: 'error',
     how: 'a gateway that ends with 78',
+    provedBy: 'test/doctor/checks/failing.test.ts',
+    curedAs: 'crash-loop',
     what: /the gateway ended with 78: its configuration is wrong/,
     break: async (service) => {
       await service.configure({exit_on_start: {code: 78, exit_reason: 'no platforms'}})

@@ -39,9 +39,11 @@ export interface DoctorRow<S extends ServiceOnMachine = TestService> {
   readonly after?: (service: S) => Promise<void>
   /**
    * Where it is judged and cured in memory: what was broken is another thing to judge than in some other row of its check, and the same to find and to cure on
-   * a real manager. Outside of a campaign that other row stands for it.
+   * a real manager; or no command cures it. Outside of a campaign that other row, or the judgement alone, stands for it.
    */
   readonly provedBy?: string
+  /** With `provedBy`: the check whose fix does the same, where it is not another row of its own check that stands for it. */
+  readonly curedAs?: string
   /**
    * Where the same row is seen under another manager, of which this one has no part: what a manager says of such a service is replayed in unit tests, and how
    * it starts, stops and restarts one is seen in its life cycle. Under this one a campaign sees it.
@@ -50,10 +52,10 @@ export interface DoctorRow<S extends ServiceOnMachine = TestService> {
 }
 
 /** The rows that a suite sees: in a campaign all, else those that no other row stands for. */
-export function seen<R extends {readonly id: string; readonly kind: string; readonly provedBy?: string; readonly seenIn?: string}>(
+export function seen<R extends Pick<DoctorRow, 'id' | 'kind' | 'fix' | 'provedBy' | 'curedAs' | 'seenIn'>>(
   rows: readonly R[],
 ): readonly R[] {
-  const without = rows.filter(({id, kind, provedBy, seenIn}) => {
+  const without = rows.filter(({id, kind, fix, provedBy, curedAs = id, seenIn}) => {
     if (seenIn !== undefined) {
       const isThere = new RegExp(`id: '${id}',\\s+kind: '${kind}',`).test(fs.readFileSync(path.join(PACKAGE_ROOT, seenIn), 'utf8'))
       if (!isThere) throw new Error(`${seenIn} has no row of ${id} (${kind})`)
@@ -62,7 +64,9 @@ export function seen<R extends {readonly id: string; readonly kind: string; read
     if (provedBy === undefined) return true
     const text = fs.readFileSync(path.join(PACKAGE_ROOT, provedBy), 'utf8')
     if (!text.includes(kind)) throw new Error(`${provedBy} says nothing of ${id} (${kind})`)
-    if (!rows.some((other) => other.id === id && other.provedBy === undefined)) throw new Error(`no row stands for ${id} (${kind})`)
+    // What no command cures is judged, and no more.
+    const isStoodFor = fix === null || rows.some((other) => other.id === curedAs && other.provedBy === undefined)
+    if (!isStoodFor) throw new Error(`no row stands for ${id} (${kind})`)
     return false
   })
   return inCampaign(rows, without)

@@ -26,6 +26,16 @@ describe('file-access', () => {
     expect(machine.host.lstat(HOME)?.mode).toBe(0o755)
   })
 
+  it('finds a record that its own account cannot read, and gives that right back', async () => {
+    const machine = await installed()
+    machine.host.put(`${HOME}/.hermes-svc.json`, {text: machine.host.texts()[`${HOME}/.hermes-svc.json`] ?? '', mode: 0o000})
+    expect((await examined(machine, check)).findings).toMatchObject([
+      {kind: 'record-closed', severity: 'warning', explains: ['desired-state']},
+    ])
+    await fix(machine, check)
+    expect(machine.host.lstat(`${HOME}/.hermes-svc.json`)?.mode).toBe(0o600)
+  })
+
   it("names each file of root's, and the command that gives it back, since a user cannot", async () => {
     const machine = await installed()
     machine.host.put(`${HOME}/gateway.pid`, {text: '', uid: 0, gid: 0})
