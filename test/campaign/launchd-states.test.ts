@@ -4,7 +4,7 @@ import {describeOnLaunchd} from '../support/launchd-machine.js'
 import {LAUNCHD, onMac, situations} from '../support/restart-situations.js'
 import {seeRestart, seeStop} from '../support/state-suites.js'
 
-// The states of restart-states and stop-states. What those suites see beside them (progress, Ctrl-C, --timeout, what is left to try) is
+// The states of restart-states. What that suite sees beside them (progress, Ctrl-C, --timeout, what is left to try) is
 // said before any manager is asked. In memory: test/managers/launchd/index.test.ts (a launcher that does not end, the gateway behind a wrapper),
 // test/doctor/darwin.test.ts (who is left behind), test/lifecycle/launchd.test.ts.
 

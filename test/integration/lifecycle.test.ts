@@ -502,7 +502,7 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
       expect(seen).toMatchObject({exit: 1, desired: 'running'})
     })
 
-    // How it is stopped: stop-states.test.ts. What is removed of it then is that of one that has failed, above.
+    // How it is stopped: restart-states.test.ts. What is removed of it then is that of one that has failed, above.
     itInCampaign('uninstalls a service that crashes again and again', async () => {
       const service = await crashing()
       await service.must('uninstall')

@@ -4,6 +4,7 @@ import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import {inCampaign, itInCampaign} from '../support/campaign.js'
 import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
 import {
+  bringAbout,
   comesUp,
   HEALTHY,
   type Installed,
@@ -13,7 +14,7 @@ import {
   startAnew,
   startByHand,
 } from '../support/restart-situations.js'
-import {seeRestart} from '../support/state-suites.js'
+import {seeRestart, seeStop} from '../support/state-suites.js'
 
 /**
  * What is another state to judge, which verdict-live.test.ts does of real gateways, and the same restart: by SIGUSR1 of the pid that was found
@@ -35,19 +36,38 @@ const SAME_RESTART = new Set([
   'deaf to SIGUSR1',
   // The rungs of one that is deaf ("deaf to SIGTERM too"), for want of a verdict: start-stop.test.ts.
   'cannot tell',
-  // Down as "crash-looping" and "start-limit-hit" are, and started.
-  'failed for good (exit 78)',
+  // Down as "start-limit-hit" is, or with a main process that is no gateway, and started by the manager (start-stop.test.ts).
+  ...['failed for good (exit 78)', 'crash-looping', 'zombie'],
+  // Asked, and gone before it was done: that the manager starts it if it does not by itself is in start-stop.test.ts.
+  'dying during drain',
   // Below, with what is said of them.
-  ...['children left behind', 'two gateways on one home'],
+  ...['children left behind', 'two gateways on one home', 'behind a wrapper'],
 ])
 const restarted = inCampaign(
   situations,
   situations.filter(({name}) => !SAME_RESTART.has(name)),
 )
+/**
+ * A stop sends no SIGUSR1, goes by one verdict `wedged` whatever it rests on, and ends what is not wedged by the manager's own stop, whatever its files say: each
+ * way of its own to end is here once. What is in the control group of what is stopped, or what its main process is, is the manager's to know: outside of a
+ * campaign a stop is seen of one that works, of one that is down and comes back, of one with a second gateway beside it, and below of what hears nothing, of all of a user's, and of a healthy one.
+ */
+const STOPPED = ['busy, --force', 'crash-looping', 'two gateways on one home']
+const STOPPED_IN_CAMPAIGN = ['draining already', 'deaf to SIGTERM too', 'zombie', 'behind a wrapper']
+const stopped = situations.filter(({name}) => [...STOPPED, ...inCampaign(STOPPED_IN_CAMPAIGN, [])].includes(name))
 /** What a later state would see, or another program than the stand-in itself: these have a service of their own. */
 const isAlone = ({name, wrapper}: Situation) => wrapper !== undefined || name === 'start-limit-hit'
 
-await describeOnSystemd('hermes-svc restart', (machine) => {
+function named(name: string): Situation {
+  const situation = situations.find((one) => one.name === name)
+  if (!situation) throw new Error(`no such situation: ${name}`)
+  return situation
+}
+
+/** Of rows on services that go from one to the next, so many stand side by side; an installation costs four times as much as a start. */
+const CHAINS = inCampaign([0, 1], [0])
+
+await describeOnSystemd('hermes-svc restart and stop', (machine) => {
   let user: Account
 
   beforeAll(async () => {
@@ -56,6 +76,11 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
 
   const sh = async (script: string) => (await machine().exec(['sh', '-c', script], {user})).stdout
   const installed = (profile: string, config: StandInConfig) => installGateway(machine(), user, profile, config)
+
+  /** What a row is done with, for the next one. */
+  let free: Installed | undefined
+  /** Healthy, and left by its row as it is. */
+  let wrapped: Installed | undefined
 
   const TITLE = 'restart of a gateway ($name) ends with one that runs under a new pid, and nobody of before is left'
 
@@ -66,20 +91,20 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     },
   )
 
-  // A restart leaves a service as it is after an installation: the others are seen on two, one after the other.
-  describe.concurrent.each(['one', 'other'])('on the same service, %s half', (half) => {
+  // A restart leaves a service as it is after an installation: the next row has it.
+  describe.concurrent.each(CHAINS)('on the same service (%s)', (chain) => {
     describe.sequential('one after the other', () => {
       let used: Installed | undefined
-      const rows = restarted.filter((situation) => !isAlone(situation)).filter((_, index) => index % 2 === (half === 'one' ? 0 : 1))
+      const rows = restarted.filter((situation) => !isAlone(situation)).filter((_, index) => index % CHAINS.length === chain)
       it.each(rows)(TITLE, async (situation) => {
         const mine = used
         used = undefined
-        used = await seeRestart(machine(), user, `states-${half}`, situation, undefined, mine)
+        used = await seeRestart(machine(), user, `states-${chain}`, situation, undefined, mine)
+        free = used
       })
     })
   })
 
-  let free: Installed | undefined
   /** A service whose gateway has just begun to do as told: the one that a row before has left for it, or a new one. */
   const running = async (config: StandInConfig) => {
     const used = free
@@ -148,18 +173,6 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     free = given
   })
 
-  it('restart never kills a gateway that works for want of time, and ends with 1 and what is left to try', async () => {
-    // What drains is nothing for a row after this one.
-    const given = await running({drain_ms: 6000, active_work: 2})
-
-    const result = await given.restart('--timeout', '2s')
-
-    expect(result.code).toBe(1)
-    expect(result.stderr).toContain(`(pid ${given.pid}) was asked to restart (2 active agents), but did not end in time`)
-    expect(result.stderr).toContain('hermes-svc restart --force')
-    expect(await given.status()).toMatchObject({actual: 'draining', verdict: {pid: given.pid}})
-  })
-
   it('restart ends the children that a gateway leaves behind, and names them', async () => {
     const given = await running({fork_children: 1, children_deaf: true})
     const child = (await sh(`pgrep -P ${given.pid}`)).trim()
@@ -220,6 +233,7 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
       expect((await given.restart('--force', '--timeout', '60s')).code).toBe(0)
       expect(await starts(given)).toBe(before + 1)
       expect((await sh(`wc -l <${given.home}/gateway-starts.log`)).trim()).toBe('1')
+      free = given
     })
 
     // As it says of every start that is not up in time, above; what it says here: start-stop.test.ts.
@@ -235,15 +249,22 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     })
   })
 
-  it('systemctl reload restarts a gateway behind a wrapper, which is not killed for it', async () => {
-    const given = await installGateway(machine(), user, 'reloaded', HEALTHY, '"$STAND_IN" "$@"; exit $?')
+  it('a restart of a gateway (behind a wrapper) asks the gateway, and so does systemctl reload: the wrapper is not killed for it', async () => {
+    const given = await seeRestart(machine(), user, 'wrapped', named('behind a wrapper'))
+    wrapped = given
+    const former = await comesUp(given, given.pid)
     expect(await sh(`systemctl --user reload ${given.unit} 2>&1`)).toBe('')
-    const pid = await comesUp(given, given.pid)
-    expect(await sh(`grep '"end"' ${given.home}/stand-in.starts`)).toContain('"reason": "planned-restart"')
+    const pid = await waitFor(async () => {
+      const {actual, verdict} = await given.status()
+      return actual === 'running' && verdict.pid !== null && verdict.pid !== former && verdict.pid
+    }, 'the gateway after the reload')
+    const ends = (await sh(`grep '"end"' ${given.home}/stand-in.starts | grep '"pid": *${former}[,}]'`)).trim()
+    expect(ends).toContain('"reason": "planned-restart"')
     expect(await given.status()).toMatchObject({actual: 'running', verdict: {pid}, failuresInARow: 0})
   })
 
-  it("an exit with 75 of the gateway's own loop watchdog is counted as a failure, and doctor tells of it", async () => {
+  // What the helper makes of it: helper-after-exit.test.ts; what is found by that: watchdog.test.ts of the checks.
+  itInCampaign("an exit with 75 of the gateway's own loop watchdog is counted as a failure, and doctor tells of it", async () => {
     const exit = {code: 75, lifecycle: 'loop_liveness_watchdog'}
     const given = await installed('loop-watchdog', {version: '0.21', sequence: [{}, {exit_after_ms: 300, exit}]})
     await sh(`systemctl --user restart ${given.unit}`)
@@ -265,7 +286,8 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     ])
   })
 
-  it.each(['hermes-svc', 'systemctl'] as const)(
+  // Ours has systemd restart it too.
+  it.each(inCampaign(['hermes-svc', 'systemctl'] as const, ['systemctl'] as const))(
     'a restart by %s that calls a start off counts as no failure, whatever the start was at just then',
     async (by) => {
       const given = await running(HEALTHY)
@@ -290,15 +312,6 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     },
   )
 
-  it('stop leaves no marker behind of a gateway that is stopped before it has its handlers', async () => {
-    const given = await installed('early', {})
-    // Slower than any stop: it is still being read when the signal comes.
-    await sh(`printf '#!/bin/sh\nsleep 1000\n' >${given.home}/bin/hermes`)
-    await sh(`systemctl --user restart ${given.unit}`)
-    expect((await hermesSvc(machine(), ['stop', '-p', given.profile], {user})).code).toBe(0)
-    expect(await sh(`ls -A ${given.home} | grep planned-stop`)).toBe('')
-  })
-
   it('restart is handed over when the gateway itself runs the command, and the gateway runs under a new pid afterwards', async () => {
     const given = await running(HEALTHY)
     // In the control group of the gateway and marked as its own, as a tool that an agent runs is.
@@ -313,6 +326,62 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
     free = given
   })
 
+  it.each(stopped.map((situation, index) => ({...situation, profile: `stopped-${index}`})))(
+    'stop of a gateway ($name) leaves no process of the home, the unit inactive, and nothing that brings it back',
+    async ({profile, ...situation}) => {
+      if (isAlone(situation)) {
+        await seeStop(machine(), user, profile, situation)
+        return
+      }
+      const mine = free
+      free = undefined
+      free = await seeStop(machine(), user, profile, situation, undefined, mine)
+    },
+  )
+
+  /** A service in that state: one that a row before has left, or a new one. */
+  const inState = (situation: Situation) => {
+    const mine = free
+    free = undefined
+    return bringAbout(machine(), user, `used-${(profiles += 1)}`, situation, undefined, mine)
+  }
+
+  it('a stop goes on without the command when that is interrupted, and says so; what hears nothing is killed by stop --force', async () => {
+    const given = await inState(named('deaf to SIGTERM too'))
+    const command = ['/opt/hermes-svc/node', '/opt/hermes-svc/package/bin/hermes-svc.cjs', 'stop', '-p', given.profile]
+
+    const {code, stderr} = await machine().exec(['timeout', '--preserve-status', '--signal=INT', '2', ...command], {user})
+
+    const message = new RegExp(`cancelled: stop ${given.unit.replace('.', '\\.')} had already begun`)
+    expect([code, stderr]).toEqual([130, expect.stringMatching(message)])
+    expect(await given.status()).toMatchObject({actual: 'stopping', desired: 'stopped', enabled: false})
+    expect((await hermesSvc(machine(), ['stop', '-p', given.profile, '--force'], {user})).code).toBe(0)
+    expect(await given.status()).toMatchObject({actual: 'stopped', desired: 'stopped', verdict: {state: 'dead', pid: null}})
+    free = {...given, isStopped: true}
+  })
+
+  it('stop leaves no marker behind of a gateway that is stopped before it has its handlers', async () => {
+    const given = await running(HEALTHY)
+    // Slower than any stop: it is still being read when the signal comes.
+    await sh(`cd ${given.home}/bin; cp hermes kept; printf '#!/bin/sh\nsleep 1000\n' >hermes`)
+    await sh(`systemctl --user restart ${given.unit}`)
+    expect((await hermesSvc(machine(), ['stop', '-p', given.profile], {user})).code).toBe(0)
+    expect(await sh(`ls -A ${given.home} | grep planned-stop`)).toBe('')
+    await sh(`mv ${given.home}/bin/kept ${given.home}/bin/hermes`)
+    free = {...given, isStopped: true}
+  })
+
+  it('stop --all stops the services of all profiles, one that is frozen among them', async () => {
+    const healthy = wrapped ?? (await installed('healthy', HEALTHY))
+    const frozen = await inState(named('stopped by SIGSTOP'))
+
+    const result = await hermesSvc(machine(), ['stop', '--all'], {user})
+
+    expect(result.code, result.stderr).toBe(0)
+    for (const given of [healthy, frozen]) expect(await given.status()).toMatchObject({actual: 'stopped', desired: 'stopped'})
+    free = {...frozen, isStopped: true}
+  })
+
   it('restart says how to install a service whose unit is missing, and ends with 1', async () => {
     const given = await running(HEALTHY)
     await sh(`systemctl --user stop ${given.unit}; rm ~/.config/systemd/user/${given.unit}; systemctl --user daemon-reload`)
@@ -321,5 +390,17 @@ await describeOnSystemd('hermes-svc restart', (machine) => {
 
     expect(result.code).toBe(1)
     expect(result.stderr).toContain('hermes-svc install')
+  })
+
+  it('restart never kills a gateway that works for want of time, and ends with 1 and what is left to try', async () => {
+    // What drains is nothing for a row after this one.
+    const given = await running({drain_ms: 6000, active_work: 2})
+
+    const result = await given.restart('--timeout', '2s')
+
+    expect(result.code).toBe(1)
+    expect(result.stderr).toContain(`(pid ${given.pid}) was asked to restart (2 active agents), but did not end in time`)
+    expect(result.stderr).toContain('hermes-svc restart --force')
+    expect(await given.status()).toMatchObject({actual: 'draining', verdict: {pid: given.pid}})
   })
 })
