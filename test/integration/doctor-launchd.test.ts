@@ -259,7 +259,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'off',
     severity: 'warning',
     how: "`launchctl bootout` of the heartbeat's job",
-    seenIn: 'test/integration/doctor-process.test.ts',
+    seenIn: 'test/integration/doctor-state.test.ts',
     what: /^the heartbeat of \S+ does not run: /,
     break: async (service) => {
       const job = `${service.domain}/ai.hermes-svc.heartbeat`
@@ -277,7 +277,7 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'former',
     severity: 'warning',
     how: 'a gateway is killed, and its child lives on beside the next one',
-    seenIn: 'test/integration/doctor-process.test.ts',
+    seenIn: 'test/integration/doctor-state.test.ts',
     what: /^1 process of an earlier gateway still runs beside the gateway that runs now$/,
     standIn: {sequence: [{fork_children: 1, children_deaf: true}]},
     break: async (service) => {

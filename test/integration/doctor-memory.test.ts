@@ -61,7 +61,7 @@ await describeOnSystemd('memory, by what control groups say', (machine) => {
     const user = await machine().addUser('counted', {linger: false})
     service = await TestService.make(machine(), user, {scope: 'system'})
     await machine().writeText('/usr/local/bin/tell', '#!/bin/sh\nprintf "%s\\n" "$HERMES_SVC_TITLE" >>~/told\n', {mode: 0o755})
-    await service.must('install', ['--restart-delay', '100ms', '--heartbeat-interval', '1s', '--notify', 'exec:/usr/local/bin/tell'])
+    await service.must('install', ['--restart-delay', '100ms', '--notify', 'exec:/usr/local/bin/tell'])
     ;[group = ''] = await service.show('ControlGroup')
     await service.sh('mkdir -p "$1$2" && printf "[Service]\\nBindReadOnlyPaths=%s:/sys/fs/cgroup\\n" "$1" >"$3.d/90-groups.conf"', [
       GROUPS,
@@ -114,7 +114,7 @@ await describeOnSystemd('memory, by what control groups say', (machine) => {
     })
 
     it('whose gateway was killed, and does not come back: whoever is told is told why', async () => {
-      await service.must('config:set', ['restart-delay=1h', 'restart-delay-max=1h'])
+      await service.must('config:set', ['restart-delay=1h', 'restart-delay-max=1h', 'heartbeat-interval=1s'])
       await says({kills: 3})
       await service.kill('KILL')
       const told = () => machine().readText(`${service.user.home}/told`)

@@ -3,7 +3,7 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import {type Machine, MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
-import {inCampaign, isCampaign} from '../support/campaign.js'
+import {inCampaign, isCampaign, itInCampaign} from '../support/campaign.js'
 import {gatewayState, HeartbeatTimer, NO_TRACES} from '../support/heartbeat-timer.js'
 import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
@@ -131,12 +131,12 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
     expect(await service.sh('ls -A "$1" 2>/dev/null || :', [service.units])).not.toContain('heartbeat')
   })
 
-  // Side by side: nearly all of it is waiting for ticks.
-  describe.concurrent.each(SCOPES)('in %s scope', (scope) => {
+  // Side by side: nearly all of it is waiting for ticks. Of the system scope what differs is seen of two users, below: the units, whose they are, their program.
+  describe.concurrent.each(inCampaign(SCOPES, ['user']))('in %s scope', (scope) => {
     // All users of the system scope share one program, which goes with the last of them: as long as this one is there it stays.
     let keeper: TestService | undefined
     beforeAll(async () => {
-      if (scope === 'system' && isCampaign) keeper = await install(await TestService.make(machine(), await addUser(scope), {scope}))
+      if (scope === 'system') keeper = await install(await TestService.make(machine(), await addUser(scope), {scope}))
     })
     afterAll(async () => {
       await keeper?.must('uninstall')
@@ -171,9 +171,6 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
         expect(await heartbeat.traces()).toEqual(NO_TRACES)
       })
 
-      // What the timers of both scopes have in common is seen once; "of two users in system scope" has what differs. Their program is the same.
-      if (scope === 'system' && !isCampaign) return
-
       it('is one timer for all profiles of a user, as often as one of them asks for, and gone with the last', async () => {
         const make = maker(scope, user)
         const [often, seldom] = [await make(), await make()]
@@ -196,7 +193,8 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
 
       if (scope === 'system') return
 
-      it('is as before after an install that failed', async () => {
+      // What an install has changed by then is undone as everything else is (install-transaction.test.ts), step by step (test/plan/apply.test.ts).
+      itInCampaign('is as before after an install that failed', async () => {
         const make = maker(scope, user)
         const other = await make()
         const failing = await make({exit_on_start: {code: 78}})
@@ -215,7 +213,8 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
         await other.must('uninstall')
       })
 
-      it('is not fooled by a clock that is an hour off', async () => {
+      // That no verdict goes by such a clock: verdict-live.test.ts; and no tick of the watchdog: test/tick/watchdog.test.ts.
+      itInCampaign('is not fooled by a clock that is an hour off', async () => {
         const service = await maker(scope, user)({version: '0.21'})
         const heartbeat = new HeartbeatTimer(service)
         const command = `/usr/bin/faketime -f +1h ${user.home}/.hermes/bin/hermes`
@@ -278,13 +277,14 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
         it('does not tick a gateway that is stopped by a signal, blocked, or down', async () => {
           const [healthy, stopped] = [service, newer]
           const frozen = await install(await make(), '--heartbeat-interval', '1s', '--watchdog', 'off')
-          const blocked = await install(await make({freeze_after_ms: 2000, freeze: 'block'}), '--watchdog', 'off')
+          // What else is wedged is another verdict (verdict-live.test.ts).
+          const blocked = isCampaign ? [await install(await make({freeze_after_ms: 2000, freeze: 'block'}), '--watchdog', 'off')] : []
           const heartbeat = new HeartbeatTimer(healthy)
           await stopped.must('stop')
           const pid = String(await frozen.mainPid())
           await frozen.sh('kill -STOP "$1"', [pid])
-          await waitFor(async () => (await blocked.events()).some(({event}) => event === 'freeze'), 'the freeze')
-          const harmed = () => Promise.all([frozen, blocked, stopped].map(gatewayState))
+          for (const one of blocked) await waitFor(async () => (await one.events()).some(({event}) => event === 'freeze'), 'the freeze')
+          const harmed = () => Promise.all([frozen, ...blocked, stopped].map(gatewayState))
           // Proofs of life that were under way may have ended with a tick.
           await heartbeat.begins()
           const before = await harmed()
@@ -296,7 +296,7 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
           // By hand the same, and told: it is no failure.
           for (const [service, verdict] of [
             [frozen, 'wedged'],
-            [blocked, 'wedged'],
+            ...blocked.map((one) => [one, 'wedged'] as const),
             [stopped, 'dead'],
           ] as const) {
             const result = await service.must('heartbeat', ['--json', '--wedge-window', '1s'])
@@ -321,6 +321,9 @@ await describeOnSystemd('the heartbeat', (machine: () => Machine) => {
       if (!first || !second) throw new Error('no services')
       await first.must('install', ['--heartbeat-interval', '1s'])
       await second.must('install', ['--heartbeat-interval', '1s'])
+      const [, of] = [first, second].map((service) => new HeartbeatTimer(service))
+      expect(await of?.show(of.tick, 'User', 'Type')).toEqual(['eve', 'oneshot'])
+      expect(await first.sh('stat -c "%U %a" "$1"', ['/etc/hermes-svc/heartbeat.cjs'])).toBe('root 644\n')
       const before = [await gatewayState(first), await gatewayState(second)]
       await waitFor(async () => (await gatewayState(first)).updated_at !== before[0]?.updated_at, 'a tick of one')
       await waitFor(async () => (await gatewayState(second)).updated_at !== before[1]?.updated_at, 'a tick of the other')

@@ -2,7 +2,7 @@ import {beforeAll, describe, expect, it} from 'vitest'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import type {Account} from '../../src/host/host.js'
 import type {Scope} from '../../src/service/service.js'
-import {itInCampaign} from '../support/campaign.js'
+import {inCampaign, itInCampaign} from '../support/campaign.js'
 import {describeOnSystemd, waitFor} from '../support/machines.js'
 import {Receiver} from '../support/receiver.js'
 import {TestService} from '../support/test-service.js'
@@ -11,11 +11,13 @@ const heartbeatUnit = ({scope, user}: TestService) => `hermes-svc-heartbeat${sco
 const SECRET = 'swordfish7361'
 
 await describeOnSystemd('who is told', (machine) => {
+  /** Of the ticks: seldom enough that the commands of a test take longer than they do. */
+  const OFTEN = inCampaign('1s', '2s')
   let ports = 8100
   let users = 0
 
   /** A service that ticks so often, and a receiver that is told of it. */
-  async function told(standIn: StandInConfig = {}, flags: readonly string[] = [], scope: Scope = 'user', interval = '1s', of?: Account) {
+  async function told(standIn: StandInConfig = {}, flags: readonly string[] = [], scope: Scope = 'user', interval = OFTEN, of?: Account) {
     const user = of ?? (await machine().addUser(`told-${users++}`, {linger: scope === 'user'}))
     const receiver = await Receiver.start(machine(), user, ports++)
     const service = await TestService.make(machine(), user, {scope, standIn})
@@ -37,7 +39,7 @@ await describeOnSystemd('who is told', (machine) => {
     }
   }
 
-  describe.concurrent('of a service that is ticked each second', () => {
+  describe.concurrent('of a service that is ticked often', () => {
     it('a crash loop is told once, and its end; a stop, a restart and a planned restart never', async () => {
       const {service, receiver} = await told()
       await service.must('restart')
@@ -152,7 +154,7 @@ await describeOnSystemd('who is told', (machine) => {
 
     it('a receiver that hangs keeps no tick waiting, and is told in order once it answers', async () => {
       // What has failed is tried again a minute later.
-      const {service, receiver} = await told({}, [], 'user', '5s')
+      const {service, receiver} = await told({}, [], 'user', inCampaign('5s', '10s'))
       await receiver.answers('hang')
       await service.configure({exit_on_start: {code: 78}})
       await service.systemctl('kill', '--signal=SIGKILL', service.unit)

@@ -3,6 +3,7 @@ import {beforeAll, expect, it} from 'vitest'
 import type {Finding} from '../../src/doctor/finding.js'
 import type {Account} from '../../src/host/host.js'
 import {type Machine, MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import {inCampaign, itInCampaign} from '../support/campaign.js'
 import {describeOnSystemd, hermesSvc, machineBehind, waitFor} from '../support/machines.js'
 import {STAND_IN} from '../support/test-service.js'
 
@@ -104,19 +105,23 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
     expect(await status(user)).toMatchObject({enabled: false})
   })
 
-  it('a program that is named by its name, and an interpreter by env without a PATH, are found as systemd finds them', async () => {
-    const user = await userWith('hermes-gateway.service', `${BY_HAND.replace('%h', '/usr/bin/env python3 %h')}${INSTALL}`)
-    for (const start of ['python3 %h/.hermes/bin/hermes', '%h/.hermes/bin/hermes']) {
-      await must(
-        user,
-        'sed -i "s|^ExecStart=.*|ExecStart=$1 gateway run|" .config/systemd/user/hermes-gateway.service; systemctl --user daemon-reload',
-        start,
-      )
-      await must(user, 'systemctl --user restart hermes-gateway.service')
-      await waitFor(async () => (await status(user)).gatewayState === 'running', start)
-      expect(await ids(user), start).not.toContain('definition-broken program')
-    }
-  })
+  // What the words of a unit lead to: test/doctor/checks/definition-broken.test.ts, and that of %h above.
+  itInCampaign(
+    'a program that is named by its name, and an interpreter by env without a PATH, are found as systemd finds them',
+    async () => {
+      const user = await userWith('hermes-gateway.service', `${BY_HAND.replace('%h', '/usr/bin/env python3 %h')}${INSTALL}`)
+      for (const start of ['python3 %h/.hermes/bin/hermes', '%h/.hermes/bin/hermes']) {
+        await must(
+          user,
+          'sed -i "s|^ExecStart=.*|ExecStart=$1 gateway run|" .config/systemd/user/hermes-gateway.service; systemctl --user daemon-reload',
+          start,
+        )
+        await must(user, 'systemctl --user restart hermes-gateway.service')
+        await waitFor(async () => (await status(user)).gatewayState === 'running', start)
+        expect(await ids(user), start).not.toContain('definition-broken program')
+      }
+    },
+  )
 
   it('what another unit runs, whatever its name, is left to that unit, which is named', async () => {
     const user = await userWith('bot.service', '[Service]\nExecStart=%h/start-bot\nRestart=always\nRestartSec=1\n')
@@ -163,7 +168,8 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
     await must(undefined, 'systemctl stop bot-of-all; rm /etc/systemd/system/bot-of-all.service; systemctl daemon-reload')
   })
 
-  it("a gateway of this home in another user's manager is named with its user, though its unit has the same name", async () => {
+  // Judged by the control group: test/doctor/checks/orphan-gateway.test.ts; that a control group is read, and its unit named: "what another unit runs", above.
+  itInCampaign("a gateway of this home in another user's manager is named with its user, though its unit has the same name", async () => {
     const user = await userWith()
     await freshUser(guest)
     await run(user, 'install')
@@ -183,7 +189,8 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
     expect(await ids(user)).not.toContainEqual(expect.stringMatching(/^orphan-gateway /))
   })
 
-  it('a program that only the unit sees is not missing while its gateway runs', async () => {
+  // By when the gateway was started and what was changed since: test/doctor/checks/definition-broken.test.ts.
+  itInCampaign('a program that only the unit sees is not missing while its gateway runs', async () => {
     const user = await userWith()
     const text = `[Service]\nUser=ann\nBindReadOnlyPaths=/home/ann/.hermes/bin:/mnt/bin\nExecStart=/mnt/bin/hermes gateway run\nEnvironment=HERMES_HOME=/home/ann/.hermes\nRestart=always\n${INSTALL}`
     await must(
@@ -201,7 +208,8 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
     await must(undefined, 'systemctl stop hermes-gateway; rm /etc/systemd/system/hermes-gateway.service; systemctl daemon-reload')
   })
 
-  it('an interpreter is looked for on the PATH that a file of variables sets', async () => {
+  // test/doctor/checks/definition-broken.test.ts; that such a file is read: "the home of a unit comes from a file of variables too".
+  itInCampaign('an interpreter is looked for on the PATH that a file of variables sets', async () => {
     const text = `${BY_HAND.replace('ExecStart=%h/.hermes/bin/hermes', 'EnvironmentFile=%h/variables\nExecStart=%h/start')}${INSTALL}`
     const user = await userWith('hermes-gateway.service', text)
     await must(
@@ -216,7 +224,8 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
     expect(await ids(user)).toContain('definition-broken program')
   })
 
-  it('where /proc is not there doctor cannot tell, as status cannot', async () => {
+  // Of the same verdict: test/doctor/checks/desired-state.test.ts; of processes that are not shown: verdict-live.test.ts.
+  itInCampaign('where /proc is not there doctor cannot tell, as status cannot', async () => {
     const user = await userWith()
     await run(user, 'install')
     const blind = {
@@ -268,22 +277,29 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
     await must(undefined, 'systemctl stop hermes-gateway; rm /etc/systemd/system/hermes-gateway.service; systemctl daemon-reload')
   })
 
-  it.each([
+  const NAMES: readonly [string, string, string][] = [
+    ['a letter outside ASCII and a backslash', 'CORP\\jörg', ''],
+    ['a uid below 1000', 'svcbot', '--system'],
+  ]
+  const MORE_NAMES: typeof NAMES = [
     ['a letter outside ASCII', 'jörg', ''],
     ['a backslash', 'CORP\\alice', ''],
-    ['a uid below 1000', 'svcbot', '--system'],
-  ])('an account with %s can install, and root sees its log', async (_what, name, flag) => {
-    await must(undefined, 'useradd --badname --create-home --user-group $2 "$1" && loginctl enable-linger "$1"', name, flag)
-    const [uid, gid] = (await must(undefined, 'id -u "$1"; id -g "$1"', name)).split('\n').map(Number)
-    const user: Account = {name, uid: uid ?? 0, gid: gid ?? 0, home: `/home/${name}`}
-    await waitFor(async () => (await machine().exec(['test', '-S', `/run/user/${uid}/bus`])).code === 0, 'the user manager')
-    await must(user, MAKE, STAND_IN, '', '')
-    await run(user, 'install')
-    expect(await findings(user)).toEqual([])
-    const logs = await hermesSvc(machine(), ['logs', '--scope', 'user', '--run-as', name], {})
-    expect({code: logs.code, stderr: logs.stderr}).toEqual({code: 0, stderr: ''})
-    expect(logs.stdout).toContain('Gateway running')
-  })
+  ]
+  it.each(inCampaign([...NAMES, ...MORE_NAMES], NAMES))(
+    'an account with %s can install, and root sees its log',
+    async (_what, name, flag) => {
+      await must(undefined, 'useradd --badname --create-home --user-group $2 "$1" && loginctl enable-linger "$1"', name, flag)
+      const [uid, gid] = (await must(undefined, 'id -u "$1"; id -g "$1"', name)).split('\n').map(Number)
+      const user: Account = {name, uid: uid ?? 0, gid: gid ?? 0, home: `/home/${name}`}
+      await waitFor(async () => (await machine().exec(['test', '-S', `/run/user/${uid}/bus`])).code === 0, 'the user manager')
+      await must(user, MAKE, STAND_IN, '', '')
+      await run(user, 'install')
+      expect(await findings(user)).toEqual([])
+      const logs = await hermesSvc(machine(), ['logs', '--scope', 'user', '--run-as', name], {})
+      expect({code: logs.code, stderr: logs.stderr}).toEqual({code: 0, stderr: ''})
+      expect(logs.stdout).toContain('Gateway running')
+    },
+  )
 
   it('a home that even root may not read, as on NFS with root_squash, is reached with the ids of its user', async () => {
     const user = await userWith()
@@ -294,7 +310,7 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
       'squashed',
     )
     const asRoot = (...args: string[]) => hermesSvc(squashed, [...args, '--scope', 'user', '--run-as', user.name])
-    for (const args of [['install'], ['restart'], ['stop'], ['start'], ['doctor']]) {
+    for (const args of [['install'], ...inCampaign([['restart'], ['stop'], ['start']], [['restart']]), ['doctor']]) {
       const result = await asRoot(...args)
       if (result.code !== 0) throw new Error(`${args.join(' ')}: ${result.code}\n${result.stdout}\n${result.stderr}`)
     }
@@ -302,7 +318,8 @@ await describeOnSystemd("systemd's own rules", (machine: () => Machine) => {
     expect((await asRoot('uninstall', '--yes')).code).toBe(0)
   })
 
-  it('a gateway of another file system is not taken for the own one, though their locks have one inode number', async () => {
+  // The same of two file systems and a lock: verdict-live.test.ts.
+  itInCampaign('a gateway of another file system is not taken for the own one, though their locks have one inode number', async () => {
     const users = [await freshUser(), await freshUser(guest)]
     for (const user of users) {
       await must(

@@ -10,7 +10,7 @@ import {build} from 'esbuild'
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest'
 import {askTick} from '../../src/gateway/heartbeat.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
-import {inCampaign} from '../support/campaign.js'
+import {inCampaign, itInCampaign} from '../support/campaign.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {LiveGateways, processState, PYTHON, STAND_IN} from '../support/live-gateway.js'
 import {testHost, waitFor} from '../support/machines.js'
@@ -18,6 +18,8 @@ import {type Verdicts, verdictsOn} from '../support/verdicts.js'
 
 const WINDOW_MS = 1000
 const VERSIONS = ['0.10', '0.16', '0.21'] as const
+/** For what is the same whatever a gateway keeps in its home (judge-table.test.ts). */
+const OF_ONE = inCampaign<readonly (typeof VERSIONS)[number][]>(VERSIONS, ['0.16'])
 const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
 /** A PID namespace of its own, with all that runs in it for the time of the one program. */
 const APART = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child']
@@ -70,6 +72,7 @@ function changeState(home: string, fields: Record<string, unknown>): void {
 describeUnless(whyNot({}), 'the verdict on a process', () => {
   // Side by side: what proves a wedged gateway is mostly waiting for its answers.
   describe.concurrent.each(VERSIONS)('of gateway %s', (version) => {
+    const itIsSame = OF_ONE.includes(version) ? it : itInCampaign
     const gateways = new LiveGateways()
     afterAll(() => {
       gateways.end()
@@ -96,14 +99,14 @@ describeUnless(whyNot({}), 'the verdict on a process', () => {
       )
     })
 
-    it(`the verdict on a gateway ${version} is wedged while its event loop spins`, async () => {
+    itIsSame(`the verdict on a gateway ${version} is wedged while its event loop spins`, async () => {
       const {home, pid} = await gateways.start({config: {version, freeze_after_ms: 50, freeze: 'spin'}, until: 'freeze'})
       const verdict = await verdictOn(home)
       expect(verdict).toMatchObject({state: 'wedged', pid})
       expect(verdict.evidence[0]).toMatch(/^its event loop spins without waiting for events: /)
     })
 
-    it(`the verdict on a gateway ${version} is wedged while it is stopped by SIGSTOP, and alive when it goes on`, async () => {
+    itIsSame(`the verdict on a gateway ${version} is wedged while it is stopped by SIGSTOP, and alive when it goes on`, async () => {
       const {home, pid} = await gateways.start({config: {version}})
       process.kill(pid, 'SIGSTOP')
       await waitFor(() => processState(pid) === 'T', 'the stop')
@@ -125,7 +128,7 @@ describeUnless(whyNot({}), 'the verdict on a process', () => {
       )
     })
 
-    it(`the verdict on a gateway ${version} is dead while it is a zombie that its parent does not reap`, async () => {
+    itIsSame(`the verdict on a gateway ${version} is dead while it is a zombie that its parent does not reap`, async () => {
       const parent = 'import subprocess, sys, time\nsubprocess.Popen(sys.argv[1:])\ntime.sleep(1000)'
       const {home, pid} = await gateways.start({config: {version}, within: [PYTHON, '-c', parent]})
       process.kill(pid, 'SIGKILL')
@@ -136,16 +139,19 @@ describeUnless(whyNot({}), 'the verdict on a process', () => {
       expect(verdict.evidence).toContain(`the recorded pid ${pid} is a zombie: it has ended, but its parent has not reaped it`)
     })
 
-    it(`the verdict on a gateway ${version} is cannot tell while it has not said that it runs and loads something on its main thread`, async () => {
-      const {home, pid} = await gateways.start({config: {version, freeze_after_ms: 0, freeze: 'block'}, until: 'freeze'})
-      changeState(home, {gateway_state: 'starting'})
-      const starting = await verdictOn(home)
-      expect(starting).toMatchObject({state: 'unknown', pid})
-      expect(starting.evidence[0]).toMatch(/^its event loop is blocked .*, but the gateway has not reported yet that it is running$/)
-      // The state of its predecessor: it has written none yet.
-      changeState(home, {gateway_state: 'running', pid: 1})
-      expect(await verdictOn(home)).toMatchObject({state: 'unknown', pid})
-    })
+    itIsSame(
+      `the verdict on a gateway ${version} is cannot tell while it has not said that it runs and loads something on its main thread`,
+      async () => {
+        const {home, pid} = await gateways.start({config: {version, freeze_after_ms: 0, freeze: 'block'}, until: 'freeze'})
+        changeState(home, {gateway_state: 'starting'})
+        const starting = await verdictOn(home)
+        expect(starting).toMatchObject({state: 'unknown', pid})
+        expect(starting.evidence[0]).toMatch(/^its event loop is blocked .*, but the gateway has not reported yet that it is running$/)
+        // The state of its predecessor: it has written none yet.
+        changeState(home, {gateway_state: 'running', pid: 1})
+        expect(await verdictOn(home)).toMatchObject({state: 'unknown', pid})
+      },
+    )
   })
 
   it('the verdict is alive by its command line and home if its pid file holds a bare number', async () => {
@@ -332,7 +338,7 @@ describeUnless(whyNot({}), 'the verdict by a heartbeat', () => {
     const {home, pid} = await gateways.start({config: {version: '0.21', control_socket: false}})
     await waitFor(() => fs.existsSync(file(home, 'state/gateway.heartbeat')), 'a heartbeat')
     const answers = new Set<string>()
-    for (let asked = 0; asked < 500; asked++) answers.add(await askTick(testHost.as(testHost.account), home, pid, 1))
+    for (let asked = 0; asked < inCampaign(500, 100); asked++) answers.add(await askTick(testHost.as(testHost.account), home, pid, 1))
     expect([...answers]).toEqual(['answers'])
   })
 
@@ -448,7 +454,7 @@ describe('the verdict from elsewhere', () => {
     const SLEEP = ['/bin/sleep', '1000']
     const GATEWAY = [PYTHON, STAND_IN, 'gateway', 'run']
 
-    it.each(VERSIONS)('the verdict is dead when the pid of a gateway %s has gone to another process', async (version) => {
+    it.each(OF_ONE)('the verdict is dead when the pid of a gateway %s has gone to another process', async (version) => {
       for (const [successor, successorHome] of [
         [SLEEP, null],
         [GATEWAY, homeOf({})],
@@ -506,7 +512,7 @@ describe('the verdict from elsewhere', () => {
       expect(status.evidence[0]).toBe(`a gateway whose process cannot be seen from here answers on the control socket (pid ${pid} there)`)
     })
 
-    it.each([...VERSIONS.map((version) => [version, 'dead', 'here'] as const), ['0.16', 'unknown', 'anywhere'] as const])(
+    it.each([...OF_ONE.map((version) => [version, 'dead', 'here'] as const), ['0.16', 'unknown', 'anywhere'] as const])(
       'the verdict on a gateway %s that was killed in a PID namespace is %s where its service has run %s',
       async (version, state, where) => {
         const home = homeOf({version})
@@ -533,7 +539,7 @@ describe('the verdict from elsewhere', () => {
   })
 
   describeUnless(whyNot({root: true}), 'as another user', () => {
-    it.each(VERSIONS)(
+    it.each(OF_ONE)(
       'the verdict is cannot tell, and never dead, for a gateway %s of somebody else, whose process /proc does not show, or whose files may not be read',
       async (version) => {
         const {home, pid} = await gateways.start({config: {version}})
@@ -577,7 +583,9 @@ describe('the verdict from elsewhere', () => {
     it('the verdict is the same where the clock of ours that is set, or all of them, are off', async () => {
       const everyClock = inCampaign(clocks, clocks.slice(1, 3))
       const withoutControl: StandInConfig = {version: '0.21', control_socket: false}
-      for (const config of [...VERSIONS.map((version) => ({version})), withoutControl, WITHOUT_SOCKETS]) {
+      const ofAll = [...VERSIONS.map((version) => ({version})), withoutControl, WITHOUT_SOCKETS]
+      // By a lock, by a socket that tells of ticks, and by a heartbeat whose age is told.
+      for (const config of inCampaign<readonly StandInConfig[]>(ofAll, [{version: '0.16'}, withoutControl, WITHOUT_SOCKETS])) {
         const {home, pid} = await gateways.start({config})
         for (const {within, ...clock} of everyClock) {
           const {status, tick} = await verdictsWithin(within, home)
