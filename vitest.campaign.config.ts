@@ -2,17 +2,18 @@ import fs from 'node:fs'
 import path from 'node:path'
 import {defineConfig} from 'vitest/config'
 
-/** The suites that take more in a campaign: they ask test/support/campaign.ts, or what does. */
-const WITH_MORE = ['test/bin', 'test/integration', 'test/service'].flatMap((folder) =>
-  fs
-    .readdirSync(path.join(import.meta.dirname, folder))
-    .filter((file) =>
-      /'\.\.\/support\/(campaign|helper-scripts|doctor-row|doctor-definition-suite)\.js'/.test(
-        fs.readFileSync(path.join(import.meta.dirname, folder, file), 'utf8'),
+/** The suites that take more in a campaign: they ask test/support/campaign.ts, or what does, or try random values (test/support/fewer-runs.ts). */
+const WITH_MORE = fs
+  .readdirSync(path.join(import.meta.dirname, 'test'), {recursive: true, encoding: 'utf8'})
+  .filter(
+    (file) =>
+      file.endsWith('.test.ts') &&
+      !file.startsWith('campaign/') &&
+      /'(fast-check|(\.\.\/)+support\/(campaign|helper-scripts|doctor-row|doctor-definition-suite)\.js)'/.test(
+        fs.readFileSync(path.join(import.meta.dirname, 'test', file), 'utf8'),
       ),
-    )
-    .map((file) => `${folder}/${file}`),
-)
+  )
+  .map((file) => `test/${file}`)
 
 /** Proofs by mass, which `npm test` has one representative of each for. */
 export default defineConfig({

@@ -73,6 +73,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: [...PROGRAMS, ...INTEGRATION, ...CAMPAIGN],
+          setupFiles: 'test/support/fewer-runs.ts',
           isolate: false,
           maxWorkers: 2,
           // Some run a process or two, which takes long on a machine that does much else.

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
 import {formatTimestamp, pythonInt, timestampMicros} from '../../src/gateway/python-values.js'
+import {inCampaign} from '../support/campaign.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {noPython, python} from '../support/python.js'
 
@@ -185,7 +186,7 @@ describeUnless(noPython(), 'beside a real Python', () => {
           if (isExact(theirs)) expect({value, mine: (mine ?? NaN) + 0}).toEqual({value, mine: Number(theirs)})
         }
       }),
-      {numRuns: 10},
+      {numRuns: inCampaign(10, 2)},
     )
   })
 
@@ -195,7 +196,7 @@ describeUnless(noPython(), 'beside a real Python', () => {
         const expected = python(FROM_ISO_FORMAT, batch) as (number | null)[]
         expect(batch.map((text) => [text, timestampMicros(text) ?? null])).toEqual(batch.map((text, index) => [text, expected[index]]))
       }),
-      {numRuns: 10},
+      {numRuns: inCampaign(10, 2)},
     )
   })
 
@@ -208,7 +209,7 @@ describeUnless(noPython(), 'beside a real Python', () => {
           if (micros !== undefined) expect({text, micros}).toEqual({text, micros: expected[index]})
         }
       }),
-      {numRuns: 10},
+      {numRuns: inCampaign(10, 2)},
     )
   })
 })

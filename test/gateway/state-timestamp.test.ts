@@ -3,6 +3,7 @@ import {describe, expect, it} from 'vitest'
 import {planRefresh, pythonTimestamp, topLevelValue} from '../../src/gateway/state-timestamp.js'
 import type {InPlaceWrite} from '../../src/host/host.js'
 import {anyCharacter} from '../support/any-text.js'
+import {inCampaign} from '../support/campaign.js'
 
 const OWNER = {pid: 4242, startTime: 5000}
 const NOW_MS = Date.UTC(2026, 10, 22, 2, 46, 58, 784)
@@ -112,7 +113,7 @@ describe('the refresh of a state file', () => {
         const trimmed = (part: Buffer) => part.toString().replace(/^ +| +$/g, '')
         expect(trimmed(final.subarray((place?.start ?? 0) + updatedAt.length + 2))).toBe(trimmed(content.subarray(place?.end)))
       }),
-      {numRuns: 1000},
+      {numRuns: inCampaign(1000, 100)},
     )
   })
 
@@ -130,7 +131,7 @@ describe('the refresh of a state file', () => {
         }
         expect(topLevelValue(content, 'no such key')).toBeUndefined()
       }),
-      {numRuns: 1000},
+      {numRuns: inCampaign(1000, 100)},
     )
   })
 

@@ -3,6 +3,7 @@ import {describe, expect, it} from 'vitest'
 import type {CommandFact, EndFact, EventFact, Fact} from '../../src/history/facts.js'
 import {type EndEntry, type HistoryEntry, timeline} from '../../src/history/timeline.js'
 import {entryWords} from '../../src/history/words.js'
+import {inCampaign} from '../support/campaign.js'
 
 const SEC = 1000
 const MIN = 60 * SEC
@@ -444,7 +445,7 @@ describe('whatever the sources say', () => {
         for (const end of ends(entries)) expect(end.upMs ?? 0).toBeGreaterThanOrEqual(0)
         for (const entry of entries) if (entry.kind === 'gap') expect(entry.untilMs).toBeGreaterThanOrEqual(entry.atMs)
       }),
-      {numRuns: 400},
+      {numRuns: inCampaign(400, 50)},
     )
   })
 })

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import {afterAll, beforeEach, describe, expect, it} from 'vitest'
 import {endOfLog, LogFollower, newestLines, numberedLog} from '../../src/host/log-file.js'
 import {createNodeHost} from '../../src/host/node-host.js'
+import {inCampaign} from '../support/campaign.js'
 
 const HOST = createNodeHost('/')
 const ROOT = fs.mkdtempSync(path.join(os.tmpdir(), 'log-file-'))
@@ -51,7 +52,7 @@ describe('newestLines', () => {
         expect(newest().map((one) => one.length)).toEqual(files.flatMap((lines) => [...lines].reverse()).map((one) => one.length))
         for (const index of files.keys()) fs.rmSync(index === 0 ? file : `${file}.${index}`)
       }),
-      {numRuns: 30},
+      {numRuns: inCampaign(30, 10)},
     )
   })
 
@@ -156,7 +157,7 @@ describe('LogFollower', () => {
         }
         expect(got).toEqual(written)
       }),
-      {numRuns: 200},
+      {numRuns: inCampaign(200, 25)},
     )
   })
 })

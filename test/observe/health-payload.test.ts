@@ -10,6 +10,7 @@ import {
   type StateFileText,
 } from '../../src/observe/health-payload.js'
 import {formatTimestamp} from '../../src/gateway/python-values.js'
+import {inCampaign} from '../support/campaign.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {noPython, python} from '../support/python.js'
 
@@ -411,7 +412,7 @@ describeUnless(noPython(), 'beside a real Python', () => {
           expect({document, count: activeAgents(value)}).toEqual({document, count: expected[index]})
         }
       }),
-      {numRuns: 10},
+      {numRuns: inCampaign(10, 2)},
     )
   })
 })

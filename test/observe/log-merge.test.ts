@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
 import {fileEntries, type LogEntry, printedEntries, type PrintedLine} from '../../src/observe/log-entry.js'
 import {merged, TWIN_MS} from '../../src/observe/log-merge.js'
+import {inCampaign} from '../support/campaign.js'
 
 const START = new Date(2026, 10, 29, 14, 0, 0).getTime()
 const LATER = START + 24 * 3_600_000
@@ -91,7 +92,7 @@ describe('the one stream of several logs', () => {
         const times = got.map(({timeMs}) => timeMs)
         expect(times).toEqual([...times].sort((one, other) => one - other))
       }),
-      {numRuns: 500},
+      {numRuns: inCampaign(500, 50)},
     )
   })
 
@@ -158,7 +159,7 @@ describe('the one stream of several logs', () => {
         }
         expect(shape(shown.map((entry) => ({timeMs: entry.timeMs, text: textOf(entry)})))).toEqual(shape(expected))
       }),
-      {numRuns: 100},
+      {numRuns: inCampaign(100, 25)},
     )
   })
 })

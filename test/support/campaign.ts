@@ -12,6 +12,6 @@ export function inCampaign<T>(mass: T, representative: T): T {
 }
 
 /** A test that a campaign alone has: what stands for it in `npm test` is said beside it. */
-export function itInCampaign(title: string, body: () => Promise<void>): void {
+export function itInCampaign(title: string, body: () => void | Promise<void>): void {
   if (isCampaign) it(title, body)
 }

@@ -9,6 +9,7 @@ import {
   type WatchdogMemory,
   YOUNG_MS,
 } from '../../src/tick/watchdog-memory.js'
+import {inCampaign} from '../support/campaign.js'
 
 const MINUTE_MS = 60_000
 
@@ -105,7 +106,7 @@ describe('the watchdog', () => {
           row = []
         }
       }),
-      {numRuns: 2000},
+      {numRuns: inCampaign(2000, 200)},
     )
   })
 

@@ -10,6 +10,7 @@ import {renderTemplate} from '../../../src/service/template.js'
 import {anyCharacter} from '../../support/any-text.js'
 import {describeUnless} from '../../support/describe-unless.js'
 import {cleanUp, HOST, lacks, PYTHON, SHELLS, temporaryFolder} from '../../support/helper-scripts.js'
+import {inCampaign} from '../../support/campaign.js'
 
 afterEach(cleanUp)
 
@@ -88,7 +89,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
           keepAwake: true,
         }),
       )
-      for (const values of fc.sample(environment, 15)) {
+      for (const values of fc.sample(environment, inCampaign(15, 5))) {
         writeFileSync(file, formatEnvironment(values))
         const result = spawnSync(shell[0] ?? '', [...shell.slice(1), script], {
           env: {PATH: '/usr/bin:/bin', KEPT: '1', [DEFINITION_VARIABLE]: '0'},

@@ -17,6 +17,7 @@ import {
 import {anyCharacter} from '../../support/any-text.js'
 import {describeUnless} from '../../support/describe-unless.js'
 import {cleanUp, HOST, lacks, PYTHON, temporaryFolder} from '../../support/helper-scripts.js'
+import {inCampaign} from '../../support/campaign.js'
 
 afterEach(cleanUp)
 
@@ -112,7 +113,7 @@ function pythonReads(files: readonly string[]): unknown[] {
 
 describe('a property list', () => {
   it('is read back by us as what was put in', async () => {
-    for (const {values, rendered} of await samples(200)) {
+    for (const {values, rendered} of await samples(inCampaign(200, 50))) {
       const value = parsePlist(rendered)
       expect(value).toEqual(expected(values, member(member(value, 'EnvironmentVariables'), DEFINITION_VARIABLE)))
     }
@@ -168,7 +169,7 @@ describe('a property list', () => {
 describeUnless(lacks(PYTHON), 'a property list, read by plistlib of Python', () => {
   it('has exactly the values that were put in', async () => {
     const folder = temporaryFolder()
-    const all = await samples(150)
+    const all = await samples(inCampaign(150, 50))
     const files = all.map(({rendered}, index) => {
       writeFileSync(join(folder, `${index}.plist`), rendered)
       return join(folder, `${index}.plist`)
@@ -181,7 +182,7 @@ describeUnless(lacks(PYTHON), 'a property list, read by plistlib of Python', () 
 describeUnless(lacks('plistutil', PYTHON), 'a property list, read by libplist', () => {
   it('has exactly the values that were put in', async () => {
     const folder = temporaryFolder()
-    const all = await samples(60)
+    const all = await samples(inCampaign(60, 10))
     const files = all.map(({rendered}, index) => {
       const file = join(folder, `${index}.plist`)
       writeFileSync(file, rendered)
@@ -197,7 +198,7 @@ describeUnless(lacks('plistutil', PYTHON), 'a property list, read by libplist', 
 describeUnless(lacks('xmllint'), 'a property list, read by libxml2', () => {
   it('is valid, and has exactly the texts that were put in, in their order', async () => {
     const folder = temporaryFolder()
-    const all = (await samples(40)).map(({values, rendered}, index) => {
+    const all = (await samples(inCampaign(40, 20))).map(({values, rendered}, index) => {
       const file = join(folder, `${index}.plist`)
       writeFileSync(file, rendered)
       return {file, texts: [values.label, ...values.arguments, values.workingDirectory, ...values.environment.map(([, value]) => value)]}
