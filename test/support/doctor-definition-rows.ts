@@ -30,6 +30,7 @@ export const definitionRows: readonly DoctorRow<ServiceOnMachine>[] = [
     severity: 'warning',
     how: 'settings that another version has recorded',
     provedBy: 'test/doctor/checks/definition-drift.test.ts',
+    curedAs: 'helper-missing',
     what: /differs? from what hermes-svc installed/,
     scope: 'system',
     break: async (service) => {

@@ -152,6 +152,7 @@ const rows: DoctorRow[] = [
     severity: 'warning',
     how: 'an empty unit in the place of the timer, which systemd has read',
     provedBy: 'test/doctor/checks/helper-missing.test.ts',
+    curedAs: 'definition-drift',
     what: /hermes-svc-heartbeat\.timer is empty$/,
     break: async (service) => {
       await service.sh(': >"$1"', [`${service.units}/hermes-svc-heartbeat.timer`], service.actor)
