@@ -6,7 +6,6 @@ const PROGRAMS = [
   'test/bin/**/*.test.ts',
   'test/contract/stand-in.test.ts',
   'test/completion/shells.test.ts',
-  'test/fakes/launchd/*.test.ts',
   'test/tick/tick.test.ts',
   'test/managers/launchd/launcher.test.ts',
   'test/service/helper-*.test.ts',
@@ -30,7 +29,7 @@ const LONG = `
   launchd-lifecycle user-scope doctor-launchd lifecycle restart-policy logs hostile-home heartbeat launchd-errors apply round-trip
   doctor-state doctor-definition upgrade json-documents shared-services doctor-machine existing-services doctor-memory environment smoke contributing run
   desired-state-races verdict-live node-versions automation doctor-s6 two-containers helper-after-exit helper-before-start
-  stand-in double hostile-sizes launcher helper-rule helper-values helper-limits
+  stand-in hostile-sizes launcher helper-rule helper-values helper-limits
 `
   .trim()
   .split(/\s+/)

@@ -95,11 +95,8 @@ export const create: CreateManager = (host) => {
 `,
 }
 
-/** In a file: the names of all checks and managers, which it is that what is added adds to. */
+/** In a file of test: the names of all checks and managers, which it is that what is added adds to. */
 const KNOWS_IDS = /\b(CheckId|ManagerKind)\b/
-/** In a file of src: what goes by them, by whatever name, or takes from the tables. The types of the others are those that they were; a campaign looks at all. */
-const SEES = new RegExp(`${KNOWS_IDS.source}|\\b[mM]anager\\.kind\\b|\\['(?:kind|id)'\\]|/(?:checks|managers)/index\\.js'`)
-
 /** What tsc says of these files of a tree, by its tsconfig.json. */
 function complaints(root: string, files: readonly string[]): string[] {
   const {config} = ts.readConfigFile(path.join(root, 'tsconfig.json'), (file) => ts.sys.readFile(file)) as {config: object}
@@ -158,17 +155,19 @@ describe('what is written as CONTRIBUTING.md says', () => {
     put({file: 'src/managers/index.ts', before: '  systemd: {', text: TOY_LINE.trimStart()})
 
     execFileSync(process.execPath, ['bin/build/index.mjs'], {cwd: root, stdio: ['ignore', 'ignore', 'inherit']})
-    expect(run('bin/docs.mjs')).toMatchObject({status: 0})
-    expect(fs.readFileSync(path.join(root, 'docs/doctor.md'), 'utf8')).toContain('\n### core-dump\n\n**What it means:** a core dump')
-    expect(run('bin/hermes-svc.cjs', 'fix', '--help').output).toContain('fix core-dump')
     expect(run('bin/hermes-svc.cjs', 'fix', 'core-dump', '--help').output).toMatch(/Fix a core dump that a crash left in the home/)
 
     const home = fs.mkdtempSync(path.join(root, 'home-'))
     const asked = (...words: string[]) => run('bin/hermes-svc.cjs', ...words, '--manager', 'toy', '--home', home)
     expect(asked('status')).toMatchObject({status: 4, output: expect.stringContaining('toy-default') as string})
-    expect(asked('list').output).toMatch(/^default +no .* not-installed /m)
     expect(asked('doctor').output).toContain('no service is installed for profile default (toy (a manager of nothing))')
+    // What is built is known to be found and asked by now. That it passes its test and the compiler is said anew before a release.
+    if (!isCampaign) return
 
+    expect(run('bin/docs.mjs')).toMatchObject({status: 0})
+    expect(fs.readFileSync(path.join(root, 'docs/doctor.md'), 'utf8')).toContain('\n### core-dump\n\n**What it means:** a core dump')
+    expect(run('bin/hermes-svc.cjs', 'fix', '--help').output).toContain('fix core-dump')
+    expect(asked('list').output).toMatch(/^default +no .* not-installed /m)
     const {status, output} = run(
       'node_modules/vitest/vitest.mjs',
       // The copy would fill the cache with what nobody asks for again.
@@ -185,8 +184,7 @@ describe('what is written as CONTRIBUTING.md says', () => {
     const isSeen = (file: string) => {
       const name = path.relative(root, file)
       if (written.includes(name)) return true
-      if (name.startsWith('src/')) return isCampaign || SEES.test(fs.readFileSync(file, 'utf8'))
-      return KNOWS_IDS.test(fs.readFileSync(file, 'utf8'))
+      return name.startsWith('src/') || KNOWS_IDS.test(fs.readFileSync(file, 'utf8'))
     }
     expect(complaints(root, sources.filter(isSeen))).toEqual([])
   })

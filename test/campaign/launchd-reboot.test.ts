@@ -4,7 +4,7 @@ import {describeOnLaunchd} from '../support/launchd-machine.js'
 import {LaunchdService} from '../support/launchd-service.js'
 
 // desired-state-reboot, under launchd: what is loaded at a boot and at a login. Races for the record have no manager in them. In memory: test/lifecycle/launchd.test.ts;
-// what the double does at both: test/fakes/launchd/double.test.ts.
+// what the double does at both: launchd-double.test.ts.
 
 describeOnLaunchd('a shutdown and a boot, under launchd', (there) => {
   it('keep what is asked for: what ran comes back, what was stopped stays down, until the boot is until the boot', async () => {

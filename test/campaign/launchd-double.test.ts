@@ -4,9 +4,20 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import {afterAll, afterEach, beforeAll, expect, it, vi} from 'vitest'
-import {describeUnless} from '../../support/describe-unless.js'
-import {waitFor} from '../../support/machines.js'
-import {type LaunchctlResult, type Launchd, type LaunchdEvent, type LaunchdSwitches, noLaunchdDouble, startLaunchd} from './double.js'
+import {describeUnless} from '../support/describe-unless.js'
+import {waitFor} from '../support/machines.js'
+import {
+  type LaunchctlResult,
+  type Launchd,
+  type LaunchdEvent,
+  type LaunchdSwitches,
+  noLaunchdDouble,
+  startLaunchd,
+} from '../fakes/launchd/double.js'
+
+// What the suites with the double of launchd take for a launchd: after a change of the double.
+
+const DOUBLE = path.join(import.meta.dirname, '../fakes/launchd')
 
 type PlistValue = string | number | boolean | readonly PlistValue[] | {readonly [key: string]: PlistValue}
 
@@ -1135,12 +1146,12 @@ describeUnless(noLaunchdDouble(), 'the launchd double', () => {
 daemon = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 print(daemon.stdout.readline() and daemon.pid, flush=True)
 daemon.wait()`
-    const parent = spawn('/usr/bin/python3', ['-c', program, path.join(import.meta.dirname, 'launchd'), state])
+    const parent = spawn('/usr/bin/python3', ['-c', program, path.join(DOUBLE, 'launchd'), state])
     const [line] = (await once(parent.stdout, 'data')) as [Buffer]
     const job = plist('exec sleep 100', {RunAtLoad: true})
     fs.chownSync(job.file, OWN_UID, process.getgid?.() ?? OWN_UID)
     const env = {...process.env, LAUNCHD_DOUBLE_STATE: state, LAUNCHD_DOUBLE_UID: '0'}
-    const launchctl = path.join(import.meta.dirname, 'launchctl')
+    const launchctl = path.join(DOUBLE, 'launchctl')
     expect(spawnSync(launchctl, ['bootstrap', 'system', job.file], {env}).status).toBe(0)
     const pids = [Number(line.toString())]
     await waitFor(() => {
