@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import type {BootReport} from '../../src/lifecycle/boot-report.js'
-import {inCampaign} from '../support/campaign.js'
+import {inCampaign, itInCampaign} from '../support/campaign.js'
 import {schemaErrors} from '../support/json-schemas.js'
 import {waitFor} from '../support/machines.js'
 import {describeInContainer, HERMES_ID, S6Container, type Volume, Volumes} from '../support/s6-container.js'
@@ -78,6 +78,7 @@ describeInContainer('boot of a container', () => {
       expect((await container.sh('grep "After failures" /run/service/gateway-default/helpers/start.sh')).stdout).toContain('3, 6, 12, 24 s')
     })
 
+    // A boot after a stop, after a kill, and after an upgrade is seen by the rows beside it.
     it.each(
       inCampaign<('stop' | 'kill')[][]>(
         [
@@ -85,7 +86,7 @@ describeInContainer('boot of a container', () => {
           ['kill', 'kill'],
           ['stop', 'kill'],
         ],
-        [['stop', 'kill']],
+        [],
       ),
     )('a gateway that ran comes back after a %s of the container, and a %s of the next one at once', async (how, atOnce) => {
       const volume = volumes.volume()
@@ -118,7 +119,8 @@ describeInContainer('boot of a container', () => {
       await next.container.comesUp('until-boot')
     })
 
-    it('a gateway that ran comes back though it had just crashed when the container was killed', async () => {
+    // What is made of its files is decided in memory: test/lifecycle/boot-intent.test.ts, test/lifecycle/boot-sweep.test.ts; so is each of those that follow.
+    itInCampaign('a gateway that ran comes back though it had just crashed when the container was killed', async () => {
       const volume = volumes.volume()
       const home = volume.profile('default', {exit_after_ms: 50, exit: {signal: 'SEGV'}})
       const {container} = await start(volume)
@@ -131,20 +133,23 @@ describeInContainer('boot of a container', () => {
       await next.container.comesUp()
     })
 
-    it('a gateway that ran comes back though it writes "stopped" when the container is stopped, as 0.16 was reported to', async () => {
-      const volume = volumes.volume()
-      const home = volume.profile('default', {sigterm_persists: 'stopped'})
-      const {container} = await start(volume)
-      await container.comesUp()
-      await container.stop()
-      expect(volume.json(`${home}/gateway_state.json`)).toMatchObject({gateway_state: 'stopped'})
-      const next = await start(volume)
-      const reason = actionOf(next.report)?.reason ?? ''
-      expect(reason).toContain('gateway_state.json says "stopped" and no desired state is recorded, so it starts')
-      await next.container.comesUp()
-      expect((await next.container.status()).bootReason).toBe(reason)
-      expect(volume.read('logs/hermes-svc-boot.log')?.trim().split('\n')).toHaveLength(2)
-    })
+    itInCampaign(
+      'a gateway that ran comes back though it writes "stopped" when the container is stopped, as 0.16 was reported to',
+      async () => {
+        const volume = volumes.volume()
+        const home = volume.profile('default', {sigterm_persists: 'stopped'})
+        const {container} = await start(volume)
+        await container.comesUp()
+        await container.stop()
+        expect(volume.json(`${home}/gateway_state.json`)).toMatchObject({gateway_state: 'stopped'})
+        const next = await start(volume)
+        const reason = actionOf(next.report)?.reason ?? ''
+        expect(reason).toContain('gateway_state.json says "stopped" and no desired state is recorded, so it starts')
+        await next.container.comesUp()
+        expect((await next.container.status()).bootReason).toBe(reason)
+        expect(volume.read('logs/hermes-svc-boot.log')?.trim().split('\n')).toHaveLength(2)
+      },
+    )
   })
 
   describe.concurrent('a gateway that was stopped', () => {
@@ -154,7 +159,7 @@ describeInContainer('boot of a container', () => {
       let {container} = await start(volume)
       await container.comesUp()
       await container.must(['stop'])
-      for (const how of ['stop', 'kill'] as const) {
+      for (const how of inCampaign(['stop', 'kill'] as const, ['kill'] as const)) {
         const next = await again(container, how)
         expect(actionOf(next.report)).toMatchObject({action: 'keep-down', isFinding: false})
         await staysDown(next.container)
@@ -165,7 +170,7 @@ describeInContainer('boot of a container', () => {
       await container.comesUp()
     })
 
-    it('a gateway that was stopped, and nobody recorded it, stays down with --unrecorded stopped', async () => {
+    itInCampaign('a gateway that was stopped, and nobody recorded it, stays down with --unrecorded stopped', async () => {
       const volume = volumes.volume()
       const home = volume.profile('default')
       volume.write(`${home}/gateway_state.json`, {gateway_state: 'stopped'})
@@ -195,29 +200,33 @@ describeInContainer('boot of a container', () => {
     })
   })
 
-  it.concurrent('boot starts gateways whatever their state files are, and tells of a record that cannot be read, which is no stop', async () => {
-    const volume = volumes.volume()
-    const rest: Readonly<Record<string, (home: string) => void>> = {
-      missing: () => undefined,
-      empty: (home) => volume.write(`${home}/gateway_state.json`, ''),
-      'of-another-type': (home) => volume.write(`${home}/gateway_state.json`, '[]'),
-    }
-    // What is made of each is decided in memory: test/lifecycle/boot-intent.test.ts.
-    const all: typeof rest = {
-      'half-written': (home) => volume.write(`${home}/gateway_state.json`, '{"gateway_state": "runn'),
-      'of-root': (home) => volume.write(`${home}/gateway_state.json`, {gateway_state: 'running'}, 0),
-      ...inCampaign(rest, {}),
-    }
-    volume.write(`${volume.profile('default')}/.hermes-svc.json`, 'stopped')
-    for (const [profile, prepare] of Object.entries(all)) prepare(volume.profile(profile))
-    const {container, report} = await start(volume)
-    expect(actionOf(report)).toMatchObject({action: 'start', reason: expect.stringContaining('cannot be read') as string})
-    for (const profile of Object.keys(all)) {
-      expect(actionOf(report, profile), profile).toMatchObject({action: 'start', isFinding: false})
-      await container.comesUp(profile)
-    }
-    await container.comesUp()
-  })
+  // What is made of each is decided in memory: test/lifecycle/boot-intent.test.ts, test/lifecycle/boot.test.ts.
+  itInCampaign(
+    'boot starts gateways whatever their state files are, and tells of a record that cannot be read, which is no stop',
+    async () => {
+      const volume = volumes.volume()
+      const rest: Readonly<Record<string, (home: string) => void>> = {
+        missing: () => undefined,
+        empty: (home) => volume.write(`${home}/gateway_state.json`, ''),
+        'of-another-type': (home) => volume.write(`${home}/gateway_state.json`, '[]'),
+      }
+      // What is made of each is decided in memory: test/lifecycle/boot-intent.test.ts.
+      const all: typeof rest = {
+        'half-written': (home) => volume.write(`${home}/gateway_state.json`, '{"gateway_state": "runn'),
+        'of-root': (home) => volume.write(`${home}/gateway_state.json`, {gateway_state: 'running'}, 0),
+        ...inCampaign(rest, {}),
+      }
+      volume.write(`${volume.profile('default')}/.hermes-svc.json`, 'stopped')
+      for (const [profile, prepare] of Object.entries(all)) prepare(volume.profile(profile))
+      const {container, report} = await start(volume)
+      expect(actionOf(report)).toMatchObject({action: 'start', reason: expect.stringContaining('cannot be read') as string})
+      for (const profile of Object.keys(all)) {
+        expect(actionOf(report, profile), profile).toMatchObject({action: 'start', isFinding: false})
+        await container.comesUp(profile)
+      }
+      await container.comesUp()
+    },
+  )
 
   it.concurrent('boot leaves a dashboard-only container alone, and one with both not', async () => {
     const volume = volumes.volume()

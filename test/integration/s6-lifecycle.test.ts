@@ -197,7 +197,8 @@ describeInContainer('a service under s6', () => {
     expect((await service.must('config')).stdout).toMatch(/^env\.EXTRA +… /m)
   })
 
-  it('a service of another root home gets a slot of its own', async () => {
+  // Of another name, and nothing else: test/service/naming.test.ts.
+  itInCampaign('a service of another root home gets a slot of its own', async () => {
     volume.write('other/stand-in.json', {})
     const home = '/opt/data/other'
     await container.must(['install', '--home', home])
@@ -296,7 +297,8 @@ describeInContainer('a service under s6', () => {
       expect(await service.up()).not.toBe(pid)
     })
 
-    it('restart gives a new process, and asks the old one first', async () => {
+    // As its own user restarts it, above, and root with few capabilities; that it is planned, history tells.
+    itInCampaign('restart gives a new process, and asks the old one first', async () => {
       const service = new Service()
       const pid = await service.install()
       await service.must('restart')
@@ -327,7 +329,8 @@ describeInContainer('a service under s6', () => {
       expect(await service.svstat('up,wantedup')).toEqual(['true', 'true'])
     })
 
-    it.each(inCampaign(['start', 'restart'], ['start']))('%s brings a slot up that is not scanned yet', async (command) => {
+    // As doctor's fix has one started: doctor-s6.test.ts.
+    it.each(inCampaign(['start', 'restart'], []))('%s brings a slot up that is not scanned yet', async (command) => {
       const service = new Service()
       await service.install()
       await service.must('stop')
@@ -364,7 +367,8 @@ describeInContainer('a service under s6', () => {
       })
     }
 
-    it('stop of a slot that waits after failures ends the wait', async () => {
+    // What the wait does with a signal is the helper's: helper-before-start.test.ts.
+    itInCampaign('stop of a slot that waits after failures ends the wait', async () => {
       const service = new Service()
       await service.install('--restart-delay', '60s')
       service.configure({exit_on_start: {code: 1}})
@@ -446,7 +450,8 @@ describeInContainer('a service under s6', () => {
       expect((await container.status(service.name)).actual).toBe('stopped')
     })
 
-    it('a gateway in a crash loop waits longer each time, up to the cap, and heals by itself', async () => {
+    // The helper alone has a part in it: helper-rule.test.ts, helper-before-start.test.ts.
+    itInCampaign('a gateway in a crash loop waits longer each time, up to the cap, and heals by itself', async () => {
       const service = new Service()
       const pid = await service.install('--restart-delay', '1s', '--restart-delay-max', '4s')
       service.configure({exit_on_start: {code: 1}})
@@ -525,7 +530,8 @@ describeInContainer('a service under s6', () => {
     expect((await alone.sh(`ls -d ${SERVICE_DIRECTORY}/hermes-svc-heartbeat`)).code).toBe(0)
   })
 
-  it.concurrent('list shows all profiles at once, and those of another tool as what they are', async () => {
+  // Whose slots are found is judged in memory (test/managers/s6/evidence.test.ts), and a foreign one is taken over by s6-boot.test.ts.
+  itInCampaign('list shows all profiles at once, and those of another tool as what they are', async () => {
     const service = new Service()
     await container.sh(
       `mkdir -p ${service.slot} && printf '#!/bin/sh\\nexec sleep 1000\\n' >${service.slot}/run && chmod 755 ${service.slot}/run && s6-svscanctl -a ${SERVICE_DIRECTORY}`,

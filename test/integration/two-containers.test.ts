@@ -1,5 +1,5 @@
 import fs from 'node:fs'
-import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest'
+import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import type {BootReport} from '../../src/lifecycle/boot-report.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {Home, Namespace, whyNoNamespace} from '../support/foreground.js'
@@ -23,7 +23,7 @@ describeUnless(whyNoNamespace(), 'two containers on one home, without a service 
   let reader: Namespace
   let gateway: Namespace
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     home = new Home()
     home.configure({})
     // The reader is there first, and has a process under every number that the gateway can have: by its pid and its time of start it could be of here.
@@ -33,7 +33,7 @@ describeUnless(whyNoNamespace(), 'two containers on one home, without a service 
     gateway = Namespace.run(home)
     expect(await home.runs()).toBeLessThan(30)
   })
-  afterEach(async () => {
+  afterAll(async () => {
     await Promise.all([gateway.kill(), reader.kill()])
     home.drop()
   })
@@ -46,15 +46,6 @@ describeUnless(whyNoNamespace(), 'two containers on one home, without a service 
     expect((await reader.hermesSvc(['health', '--home', home.path, '--probe', 'readiness'])).code).toBe(0)
   })
 
-  it('says that it is down once the files have said nothing new for too long', async () => {
-    await gateway.kill()
-    const state = home.json('gateway_state.json')
-    fs.writeFileSync(home.file('gateway_state.json'), JSON.stringify({...state, updated_at: '2020-01-01T00:00:00+00:00'}))
-    const {stdout, code} = await reader.hermesSvc(['health', '--home', home.path])
-    expect((JSON.parse(stdout) as Health).alive).toBe(false)
-    expect(code).toBe(1)
-  })
-
   it('sweeps nothing when a second gateway is started beside it by mistake', async () => {
     const before = snapshot((name) => home.file(name)).slice(0, 2)
     const second = reader.hermesSvc(['run', '--home', home.path, '--command', `${process.cwd()}/dist/stand-in/hermes`])
@@ -63,6 +54,15 @@ describeUnless(whyNoNamespace(), 'two containers on one home, without a service 
     expect((await second).stderr).toContain('gateway.pid stays as it is')
     expect(snapshot((name) => home.file(name)).slice(0, 2)).toEqual(before)
     expect((await gateway.states()).length).toBeGreaterThan(2)
+  })
+
+  it('says that it is down once the files have said nothing new for too long', async () => {
+    await gateway.kill()
+    const state = home.json('gateway_state.json')
+    fs.writeFileSync(home.file('gateway_state.json'), JSON.stringify({...state, updated_at: '2020-01-01T00:00:00+00:00'}))
+    const {stdout, code} = await reader.hermesSvc(['health', '--home', home.path])
+    expect((JSON.parse(stdout) as Health).alive).toBe(false)
+    expect(code).toBe(1)
   })
 })
 

@@ -6,6 +6,8 @@ import {afterAll, beforeAll, expect, it} from 'vitest'
 import {waitFor} from '../support/machines.js'
 import {describeInContainer, HERMES_ID, S6Container, Volumes} from '../support/s6-container.js'
 
+// What every suite in containers stands on, and would not pass without: after a change of test/support/s6-container.ts.
+
 describeInContainer('the containers of these tests', () => {
   let volumes: Volumes
 
