@@ -2,6 +2,7 @@ import {stripVTControlCharacters} from 'node:util'
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import {inCampaign} from '../support/campaign.js'
 import {doctor, type DoctorRow, DoctorRows} from '../support/doctor-row.js'
 import {describeOnSystemd} from '../support/machines.js'
 import {onTerminal, terminalEnd} from '../support/terminal.js'
@@ -100,7 +101,8 @@ await describeOnSystemd('doctor and fix as commands', (machine) => {
     expect((await service.run('status')).stderr).toBe('')
   })
 
-  it.each([100, 60, 40])('fits a terminal of %i columns, in colours that can be switched off', async (columns) => {
+  // Other widths: test/text/layout.test.ts.
+  it.each(inCampaign([100, 60, 40], [40]))('fits a terminal of %i columns, in colours that can be switched off', async (columns) => {
     await breakIt()
     const onTerminal = async (words: readonly string[], env = '') => {
       const argv = [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...words]
@@ -172,14 +174,16 @@ await describeOnSystemd('doctor and fix as commands', (machine) => {
       expect({code, isEnabled: await isEnabled()}).toEqual({code: 0, isEnabled: true})
     })
 
-    it.each([
-      ['no', 'n\\n'],
-      ['Ctrl-C', '\\003'],
-    ])('that is answered by %s leaves everything as it is', async (_, typed) => {
-      await breakIt()
-      const {code} = await ask(typed)
-      expect({code, isEnabled: await isEnabled()}).toEqual({code: 130, isEnabled: false})
-    })
+    const CTRL_C: readonly [string, string] = ['Ctrl-C', '\\003']
+    // What the answer "no" comes to: test/ui/confirm.test.ts.
+    it.each(inCampaign([['no', 'n\\n'] as const, CTRL_C], [CTRL_C]))(
+      'that is answered by %s leaves everything as it is',
+      async (_, typed) => {
+        await breakIt()
+        const {code} = await ask(typed)
+        expect({code, isEnabled: await isEnabled()}).toEqual({code: 130, isEnabled: false})
+      },
+    )
 
     it('that nobody can give is wrong usage', async () => {
       await breakIt()
