@@ -48,6 +48,8 @@ export class FakeSystemd {
   readonly verbs: string[] = []
   /** The looks that systemctl was asked to take, in their order: the units of each. */
   readonly looks: string[][] = []
+  /** The verbs of the calls that were about the service of the tick, in their order. */
+  readonly tickVerbs: string[] = []
   /** The heartbeat's timer. */
   readonly timer = {isEnabled: false, isActive: false}
   /** When the tick last ended, as `show` says it in UTC, and in µs on the monotonic clock. */
@@ -214,6 +216,7 @@ export class FakeSystemd {
   }
 
   private changeTimer(argv: readonly string[], verb: string): RunResult {
+    if (argv.includes(TICK)) this.tickVerbs.push(verb)
     if (verb === 'enable' || verb === 'disable') Object.assign(this.timer, {isEnabled: verb === 'enable', isActive: verb === 'enable'})
     return result(argv, '')
   }

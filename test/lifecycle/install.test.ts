@@ -110,6 +110,8 @@ describe('a first install', () => {
     })
     expect(files(machine)).toEqual(before)
     expect(machine.shown).toMatchObject({LoadState: 'not-found', ActiveState: 'inactive'})
+    // A first tick that runs meanwhile would be kept as one that failed.
+    expect(machine.tickVerbs).toEqual(['stop', 'reset-failed'])
   })
 
   it('tells first why the gateway itself said that it ended, if it was this one, and shows no secret of its', async () => {

@@ -108,6 +108,9 @@ function now(systemd: Systemd, service: Service, {force = false, seen}: Heartbea
   const timer = seen?.tick ?? tickState(systemctl.answers() ? systemctl.show(TICK_PROPERTIES, tickUnits(paths)) : [])
   const as = ownerIn(systemd, service)
   const change = (why: string, words: readonly string[]) => systemctl.change(why, words)
+  // Of one that is ended before it is done systemd keeps a failed unit, though its file is gone.
+  const end: RunStep = {...change('end the heartbeat that is running now', ['stop', paths.service]), mayFail: true}
+  const forget: RunStep = {...change('reset the failed state of the heartbeat', ['reset-failed', paths.service]), mayFail: true}
   return {
     faults: [
       ...(timer.isEnabled ? [] : [`${paths.timer} is not enabled`]),
@@ -127,7 +130,7 @@ function now(systemd: Systemd, service: Service, {force = false, seen}: Heartbea
       return [
         // Undoing goes backwards: first the units are as before, then systemd reads them, then the timer runs by them.
         ...(isTimerNew && timer.isActive ? onUndo([restart]) : []),
-        ...(units ? onUndo([reload]) : []),
+        ...(units ? onUndo([reload, ...(isUnknown ? [forget] : [])]) : []),
         ...differing.map((file) => writeStep(file, as)),
         // Where it is enabled that has systemd read all units (systemctl(1)), but for one that it need not.
         ...(units && isOn ? [reload] : []),
@@ -136,7 +139,10 @@ function now(systemd: Systemd, service: Service, {force = false, seen}: Heartbea
             ? [restart]
             : []
           : [
-              ...onUndo([change('stop the heartbeat', timer.isEnabled ? ['stop', paths.timer] : ['disable', '--now', paths.timer])]),
+              ...onUndo([
+                change('stop the heartbeat', timer.isEnabled ? ['stop', paths.timer] : ['disable', '--now', paths.timer]),
+                ...(isUnknown ? [end] : []),
+              ]),
               change('start the heartbeat, now and at every boot', [...enable, paths.timer]),
             ]),
       ]
@@ -145,7 +151,6 @@ function now(systemd: Systemd, service: Service, {force = false, seen}: Heartbea
       const units = onDisk(door, [paths.timerFile, paths.serviceFile])
       const files = [...units, ...(withProgram ? onDisk(door, [paths.entry]) : [])]
       const reload = change('make systemd forget the units of the heartbeat', ['daemon-reload'])
-      const forget: RunStep = {...change('reset the failed state of the heartbeat', ['reset-failed', paths.service]), mayFail: true}
       const wasOn = timer.isEnabled || timer.isActive
       return [
         ...(wasOn
@@ -154,7 +159,7 @@ function now(systemd: Systemd, service: Service, {force = false, seen}: Heartbea
         ...(units.length > 0 ? onUndo([reload]) : []),
         // What is about to be removed is read once, after that.
         ...(wasOn ? [change('stop the heartbeat', ['disable', '--now', ...(units.length > 0 ? ['--no-reload'] : []), paths.timer])] : []),
-        ...(units.length > 0 ? [{...change('end the heartbeat that is running now', ['stop', paths.service]), mayFail: true}] : []),
+        ...(units.length > 0 ? [end] : []),
         ...files.map((file) => removeFileStep(file, as)),
         ...(units.length > 0 ? [reload, forget] : []),
       ]
