@@ -17,7 +17,7 @@ const CAMPAIGN = ['test/campaign/**/*.test.ts']
 /** They run what is built, so it is built first. */
 const BUILD = 'test/support/build.ts'
 /** Of the suites that start processes: they wait for half of the time. */
-const WORKERS = 4
+const WORKERS = 5
 
 /**
  * What takes longest on two cores, longest first: begun last, one of them would be waited for alone. Measured by the time from its start to its end in a
@@ -25,11 +25,11 @@ const WORKERS = 4
  * vitest itself begins with the largest file.
  */
 const LONG = `
-  doctor-quiet ansible notify watchdog s6-lifecycle read-only journeys systemd-rules install-transaction restart-states machine history setup
-  launchd-lifecycle user-scope doctor-launchd lifecycle restart-policy logs hostile-home heartbeat launchd-errors apply round-trip
-  doctor-state doctor-definition upgrade json-documents shared-services doctor-machine existing-services doctor-memory environment smoke contributing run
-  desired-state-races verdict-live node-versions automation doctor-s6 two-containers helper-after-exit helper-before-start
-  stand-in hostile-sizes launcher helper-rule helper-values helper-limits
+  watchdog doctor-quiet notify restart-states ansible history s6-lifecycle run heartbeat shared-services doctor-state apply automation lifecycle
+  systemd-rules read-only smoke logs install-transaction restart-policy hostile-home launchd-lifecycle machine json-documents existing-services
+  doctor-launchd launchd-errors doctor-definition round-trip s6-accounts setup journeys s6-boot doctor-s6 full-disk doctor-command user-scope
+  verdict-live two-containers screens upgrade desired-state-races memory-ends desired-state-reboot node-versions doctor-machine doctor-memory
+  hostile-terminal upstream-update environment contributing stand-in hostile-sizes helper-after-exit helper-before-start launcher helper-rule
 `
   .trim()
   .split(/\s+/)
