@@ -45,8 +45,8 @@ export interface DoctorRow<S extends ServiceOnMachine = TestService> {
   /** With `provedBy`: the check whose fix does the same, where it is not another row of its own check that stands for it. */
   readonly curedAs?: string
   /**
-   * Where the same row is seen under another manager, of which this one has no part: what a manager says of such a service is replayed in unit tests, and how
-   * it starts, stops and restarts one is seen in its life cycle. Under this one a campaign sees it.
+   * Where the same row is seen under another manager, or stood for, of which this one has no part: what a manager says of such a service is replayed in unit
+   * tests, and how it starts, stops and restarts one is seen in its life cycle. Under this one a campaign sees it.
    */
   readonly seenIn?: string
 }
