@@ -102,6 +102,14 @@ describe('the watchdog of a tick', () => {
     expect(host.changes.filter(({kind}) => kind === 'lock' || kind === 'release')).toHaveLength(2)
   })
 
+  it('does not kill the next one soon again, and says for how long it waits, once', async () => {
+    const memory = {pid: PID - 1, startTime: START_TIME - 1, wedgedTicks: 0, kills: 1, lastKillMs: START_TIME * 10}
+    const host = machine({files: {[MEMORY]: {text: JSON.stringify(memory), uid: USER.uid, gid: USER.gid}}})
+    expect(await ticks(host, 2)).toBe('pid 777 is wedged, but the watchdog has recently killed a gateway, so it waits another 8 min')
+    expect(await ticks(host, 3)).toBeUndefined()
+    expect(signals(host)).toEqual([])
+  })
+
   it('says so where the process survives even that', async () => {
     const host = machine()
     expect(await ticks(host, 2)).toContain('still exists after SIGKILL')
