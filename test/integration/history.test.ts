@@ -4,9 +4,8 @@ import path from 'node:path'
 import {fileURLToPath} from 'node:url'
 import {afterAll, beforeAll, expect, it} from 'vitest'
 import type {Machine} from '../../src/smoke/machine.js'
-import type {Account} from '../../src/host/host.js'
 import type {Scope} from '../../src/service/service.js'
-import {inCampaign} from '../support/campaign.js'
+import {inCampaign, itInCampaign} from '../support/campaign.js'
 import {schemaErrors} from '../support/json-schemas.js'
 import {bootTestMachine, describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
@@ -72,16 +71,31 @@ async function withWhatLasts(machine: Machine): Promise<TestService> {
 }
 
 const body = (machine: () => Machine) => {
-  let own: Account
+  /** Whose ends were told. */
+  let told: TestService
   let first: TestService
 
   beforeAll(async () => {
     first = await withWhatLasts(machine())
+    // It is left alone until the machine goes down: two starts within ten seconds are taken for one that two witnesses tell of.
+    await first.must('install', ['--heartbeat', 'off'])
   })
+
+  /** It is stopped by systemctl, and has two seconds for it. */
+  async function takesTooLong(service: TestService): Promise<void> {
+    await service.sh('printf "[Service]\\nTimeoutStopSec=2\\n" >"$1.d/90-short.conf"', [service.unitFile])
+    await service.systemctl('daemon-reload')
+    await service.systemctl('stop', service.unit)
+    expect((await service.must('history')).stdout).toContain('asked to stop, did not stop in time, and was killed by another tool')
+  }
+  const lastEnd = async (service: TestService) => {
+    const end = (await historyOf(service)).entries.findLast(({kind}) => kind === 'end')
+    return [end?.reason, end && who(end)]
+  }
 
   // By what a user's own manager says, and that reads its journal: the rows below.
   it.each<Scope>(inCampaign(['system', 'user'], ['system']))(
-    'has each end that there was, in its order, with its reason and who brought it about: in %s scope',
+    'has each end that there was, in its order, with its reason and who brought it about, and at last a stop that took too long: in %s scope',
     async (scope) => {
       const user = await machine().addUser(`told-${scope}`, {linger: scope === 'user'})
       // The third and the ninth end by themselves.
@@ -90,6 +104,7 @@ const body = (machine: () => Machine) => {
       // Under systemd as a manager of the machine 0.16 has itself restarted by a unit of its own too, which would come between.
       const standIn = {version: scope === 'system' ? ('0.21' as const) : ('0.16' as const), sequence}
       const service = await TestService.make(machine(), user, {scope, standIn})
+      told = service
       const starts = (count: number) => waitFor(async () => (await service.starts()) >= count, `start ${count}`)
       await service.must('install', ['--restart-delay', '100ms', '--restart-delay-max', '200ms'])
       let pid = await service.comesUp()
@@ -112,7 +127,7 @@ const body = (machine: () => Machine) => {
       await service.run('start')
       await waitFor(async () => (await service.show('Result', 'ExecMainStatus')).join(' ') === 'exit-code 78', 'the fatal configuration')
       await service.must('start')
-      await service.comesUp()
+      pid = await service.comesUp()
 
       const {entries, availability, notRead} = await historyOf(service, scope === 'system' ? 'every-end' : undefined)
       const ends = entries.filter(({kind}) => kind === 'end')
@@ -153,13 +168,19 @@ const body = (machine: () => Machine) => {
       expect(text).toContain('killed by SIGKILL')
       expect(text).toContain('exited with 78: its configuration is wrong, so it does not start again')
       expect(text).toContain('stopped as asked by `hermes-svc stop`')
+
+      await service.configure({deaf: ['SIGTERM'], planned_stop_watcher: false})
+      await service.must('restart')
+      await service.comesUp(pid)
+      await takesTooLong(service)
+      expect(await lastEnd(service)).toEqual([{kind: 'stop-timeout'}, 'tool'])
     },
     240_000,
   )
 
-  it('has what lasted, with its end, and a stop that took too long', async () => {
+  // What a tick notes, and what is told of that: test/tick/notify.test.ts and test/history/timeline.test.ts; that it notes it: notify.test.ts.
+  itInCampaign('has what lasted, with its end, and a stop that took too long', async () => {
     const user = await machine().addUser('ursula', {linger: true})
-    own = user
     const platforms = {slack: {state: 'fatal', error_message: 'invalid_auth'}, telegram: {state: 'connected'}}
     const later = {after_ms: 8000, platforms: {slack: {state: 'connected'}}}
     const deaf = {deaf: ['SIGTERM' as const], planned_stop_watcher: false}
@@ -181,9 +202,7 @@ const body = (machine: () => Machine) => {
     await noted('wedged', 'gateway')
     await service.sh('kill -CONT "$1"', [String(pid)])
     await noted('recovered', 'gateway')
-    await service.sh('printf "[Service]\\nTimeoutStopSec=2\\n" >"$1.d/90-short.conf"', [service.unitFile])
-    await service.systemctl('daemon-reload')
-    await service.systemctl('stop', service.unit)
+    await takesTooLong(service)
 
     const {entries} = await historyOf(service)
     const phases = entries.filter(({kind}) => kind === 'phase')
@@ -193,13 +212,10 @@ const body = (machine: () => Machine) => {
     ])
     const ends = entries.filter(({kind}) => kind === 'end')
     expect(ends.map((entry) => [entry.reason, who(entry)])).toEqual([[{kind: 'stop-timeout'}, 'tool']])
-    expect((await service.must('history')).stdout).toContain('asked to stop, did not stop in time, and was killed by another tool')
-  }, 240_000)
+  })
 
   it('says what it does not know, and reads no more than it may of logs of a gigabyte', async () => {
-    const service = await TestService.make(machine(), own)
-    await service.must('install')
-    await service.comesUp()
+    const service = told
     const before = await historyOf(service)
     expect(before.entries.map(({kind}) => kind)).toContain('start')
     await service.sh(
@@ -228,9 +244,7 @@ const body = (machine: () => Machine) => {
     // By what it notes itself: it is asked for nothing else than its history.
     const runs = (service: TestService, count: number) =>
       waitFor(async () => (await service.events()).filter(({event}) => event === 'running').length >= count, `run ${count}`)
-    await first.must('install')
     const pid = await first.mainPid()
-    // Two starts within ten seconds are taken for one that two witnesses tell of.
     await waitFor(async () => Number(await first.sh('ps -o etimes= -p "$1"', [String(pid)])) > 11, 'its age')
     await machine().down()
 
