@@ -8,7 +8,7 @@ import {waitFor} from '../support/machines.js'
 import {describeInContainer, HERMES_ID, S6Container, type Volume, Volumes} from '../support/s6-container.js'
 
 /** Of one container, half of them stopped. */
-const PROFILES = inCampaign(50, 8)
+const PROFILES = inCampaign(50, 4)
 
 describeInContainer('boot of a container', () => {
   let volumes: Volumes
@@ -101,22 +101,37 @@ describeInContainer('boot of a container', () => {
       expect(volume.exists(`${home}/.hermes-svc.json`)).toBe(false)
     })
 
-    it('a gateway that ran comes back though it was draining when the container was killed, and one that was stopped until boot', async () => {
+    it('a gateway that ran comes back though it was draining when the container was killed, and one that was stopped until boot; one that was stopped stays down over any number of boots, until it is started', async () => {
       const volume = volumes.volume()
       const home = volume.profile('default', {drain_ms: 60_000, active_work: 1})
       volume.profile('until-boot')
+      volume.profile('stopped')
       const {container} = await start(volume)
       const pid = await container.comesUp()
       await container.comesUp('until-boot')
+      await container.comesUp('stopped')
+      await container.must(['stop', '-p', 'stopped'])
       await container.must(['stop', '-p', 'until-boot', '--until-boot'])
       expect(actionOf(await reconcile(container), 'until-boot')?.action).toBe('keep-down')
       await container.sh(`kill -USR1 ${pid}`)
       await waitFor(() => volume.json(`${home}/gateway_state.json`).gateway_state === 'draining', 'the drain')
-      const next = await again(container, 'kill')
+      let next = await again(container, 'kill')
       expect(actionOf(next.report)).toMatchObject({action: 'start', reason: expect.stringContaining('it was draining') as string})
       expect(actionOf(next.report, 'until-boot')?.action).toBe('start')
       await next.container.comesUp()
       await next.container.comesUp('until-boot')
+      const keepsDown = async () => {
+        expect(actionOf(next.report, 'stopped')).toMatchObject({action: 'keep-down', isFinding: false})
+        await staysDown(next.container, 'stopped')
+      }
+      await keepsDown()
+      for (const how of inCampaign(['stop', 'kill'] as const, [])) {
+        next = await again(next.container, how)
+        await keepsDown()
+      }
+      await next.container.must(['start', '-p', 'stopped'])
+      next = await again(next.container, 'kill')
+      await next.container.comesUp('stopped')
     })
 
     // What is made of its files is decided in memory: test/lifecycle/boot-intent.test.ts, test/lifecycle/boot-sweep.test.ts; so is each of those that follow.
@@ -153,23 +168,6 @@ describeInContainer('boot of a container', () => {
   })
 
   describe.concurrent('a gateway that was stopped', () => {
-    it('a gateway that was stopped by hermes-svc stays down over any number of boots, until it is started', async () => {
-      const volume = volumes.volume()
-      volume.profile('default')
-      let {container} = await start(volume)
-      await container.comesUp()
-      await container.must(['stop'])
-      for (const how of inCampaign(['stop', 'kill'] as const, ['kill'] as const)) {
-        const next = await again(container, how)
-        expect(actionOf(next.report)).toMatchObject({action: 'keep-down', isFinding: false})
-        await staysDown(next.container)
-        container = next.container
-      }
-      await container.must(['start'])
-      container = (await again(container)).container
-      await container.comesUp()
-    })
-
     itInCampaign('a gateway that was stopped, and nobody recorded it, stays down with --unrecorded stopped', async () => {
       const volume = volumes.volume()
       const home = volume.profile('default')
@@ -228,9 +226,14 @@ describeInContainer('boot of a container', () => {
     },
   )
 
-  it.concurrent('boot leaves a dashboard-only container alone, and one with both not', async () => {
+  it.concurrent('boot leaves a dashboard-only container alone, and one with both not, where it starts the others though one profile is broken, and says what it did with --dry-run without doing it', async () => {
     const volume = volumes.volume()
     volume.profile('default')
+    volume.profile('good')
+    volume.profile('bad')
+    volume.write('profiles/no-profile/notes.txt', 'no SOUL.md')
+    volume.write('profiles/served/SOUL.md', '')
+    volume.write('gateway_state.json', {gateway_state: 'running', served_profiles: ['served']})
     const container = await S6Container.boot(volume)
     // As upstream's image has its command: a script with the command's words behind it.
     const wrapper = (...command: string[]) =>
@@ -244,19 +247,8 @@ describeInContainer('boot of a container', () => {
     expect((await container.sh('ls /run/service')).stdout).toBe('')
     await container.sh(`kill ${stdout.trim()}`)
     await wrapper('gateway', 'run')
-    expect(actionOf(await reconcile(container))).toMatchObject({action: 'start'})
-  })
 
-  it.concurrent('boot starts the others though one profile is broken, and says what it did with --dry-run without doing it', async () => {
-    const volume = volumes.volume()
-    volume.profile('default')
-    volume.profile('good')
-    volume.profile('bad')
-    volume.write('profiles/no-profile/notes.txt', 'no SOUL.md')
-    volume.write('profiles/served/SOUL.md', '')
-    volume.write('gateway_state.json', {gateway_state: 'running', served_profiles: ['served']})
-    const container = await S6Container.boot(volume)
-    await container.sh('mkdir -p /run/service && : >/run/service/gateway-bad')
+    await container.sh(': >/run/service/gateway-bad')
     const planned = await reconcile(container, ['--dry-run'])
     expect(planned.profiles.map(({profile, action}) => [profile, action])).toEqual([
       ['default', 'start'],
@@ -278,32 +270,26 @@ describeInContainer('boot of a container', () => {
     await container.comesUp()
   })
 
-  it.concurrent("boot takes over what upstream's own reconciliation has just made, and says so", async () => {
+  it.concurrent("boot takes over what upstream's own reconciliation has just made, and says so; a gateway that it has started is left running, and its next end goes by our rules", async () => {
     const volume = volumes.volume()
     const home = volume.profile('default')
-    volume.write(`${home}/gateway_state.json`, {gateway_state: 'starting'})
+    volume.write(`${volume.profile('down')}/gateway_state.json`, {gateway_state: 'starting'})
     const container = await S6Container.boot(volume)
     // As upstream leaves a gateway that was starting: down, with folders that root's s6-supervise has made.
     await container.sh(
-      'slot=/run/service/gateway-default; mkdir -p $slot && printf "#!/bin/sh\\nexec sleep 1000\\n" >$slot/run && chmod 755 $slot/run && : >$slot/down; ' +
+      'slot=/run/service/gateway-down; mkdir -p $slot && printf "#!/bin/sh\\nexec sleep 1000\\n" >$slot/run && chmod 755 $slot/run && : >$slot/down; ' +
         's6-svscanctl -a /run/service; until s6-svok $slot; do sleep 0.05; done',
     )
-    const report = await reconcile(container)
-    expect(report.reconciliation).toBe('after-upstream')
-    await container.comesUp()
-    expect((await container.sh('s6-svc -d /run/service/gateway-default', {uid: HERMES_ID})).code).toBe(0)
-  })
-
-  it.concurrent("boot leaves a gateway running that upstream's own reconciliation has started, and has its next end go by our rules", async () => {
-    const volume = volumes.volume()
-    const home = volume.profile('default')
-    const container = await S6Container.boot(volume)
     const run = '#!/bin/sh\nexec s6-setuidgid hermes env HERMES_HOME=/opt/data /opt/hermes/bin/hermes gateway run\n'
     fs.mkdirSync(container.path('/run/service/gateway-default'))
     fs.writeFileSync(container.path('/run/service/gateway-default/run'), run, {mode: 0o755})
     await container.sh('s6-svscanctl -a /run/service')
     const pid = await container.comesUp()
-    expect(actionOf(await reconcile(container))).toMatchObject({action: 'start', swept: []})
+    const report = await reconcile(container)
+    expect(report.reconciliation).toBe('after-upstream')
+    await container.comesUp('down')
+    expect((await container.sh('s6-svc -d /run/service/gateway-down', {uid: HERMES_ID})).code).toBe(0)
+    expect(actionOf(report)).toMatchObject({action: 'start', swept: []})
     expect(await container.status()).toMatchObject({installed: 'own', actual: 'running', pid})
     volume.profile('default', {exit_on_start: {code: 78}})
     await container.sh(`kill -KILL ${pid}`)
