@@ -85,6 +85,25 @@ describeInContainer('a service under s6', () => {
     }
   }
 
+  // First, as it waits longest: the others run meanwhile.
+  it.concurrent('a gateway is ticked by one slot for all, and killed by the watchdog when it is wedged', async () => {
+    // Commands at the same moment may each have their own idea of how often it should tick.
+    const alone = await S6Container.boot(volumes.volume())
+    const service = new Service({freeze_after_ms: 100, freeze: 'block', sequence: [{}, {freeze_after_ms: null}]}, alone)
+    await service.must('install', '--heartbeat-interval', '3s', '--watchdog', '1')
+    const other = new Service({}, alone)
+    await other.install()
+    expect((await alone.sh(`ls -d ${SERVICE_DIRECTORY}/hermes-svc-*`)).stdout.trim()).toBe(`${SERVICE_DIRECTORY}/hermes-svc-heartbeat`)
+    const stamp = () => String(alone.volume.json(`${other.home}/gateway_state.json`).updated_at)
+    const before = stamp()
+    await waitFor(() => stamp() !== before, 'a tick')
+    // One that is younger than 30 s is not wedged yet.
+    await waitFor(() => service.starts().length >= 2, 'the watchdog')
+    expect(alone.volume.read(`${service.home}/logs/hermes-svc.jsonl`)).toContain('"command":"watchdog"')
+    await service.must('uninstall')
+    expect((await alone.sh(`ls -d ${SERVICE_DIRECTORY}/hermes-svc-heartbeat`)).code).toBe(0)
+  })
+
   it.concurrent('a slot is installed, found up to date, and uninstalled without a trace', async () => {
     const service = new Service()
     await service.install()
@@ -495,24 +514,6 @@ describeInContainer('a service under s6', () => {
     await waitFor(() => own().includes('Shutdown context'), 'the log')
     expect((await container.sh(`stat -c %U ${folder} ${folder}/current ${folder}/lock`)).stdout).toBe('hermes\nhermes\nhermes\n')
     expect((await service.run('doctor')).code).toBe(0)
-  })
-
-  it.concurrent('a gateway is ticked by one slot for all, and killed by the watchdog when it is wedged', async () => {
-    // Commands at the same moment may each have their own idea of how often it should tick.
-    const alone = await S6Container.boot(volumes.volume())
-    const service = new Service({freeze_after_ms: 100, freeze: 'block', sequence: [{}, {freeze_after_ms: null}]}, alone)
-    await service.must('install', '--heartbeat-interval', '3s', '--watchdog', '1')
-    const other = new Service({}, alone)
-    await other.install()
-    expect((await alone.sh(`ls -d ${SERVICE_DIRECTORY}/hermes-svc-*`)).stdout.trim()).toBe(`${SERVICE_DIRECTORY}/hermes-svc-heartbeat`)
-    const stamp = () => String(alone.volume.json(`${other.home}/gateway_state.json`).updated_at)
-    const before = stamp()
-    await waitFor(() => stamp() !== before, 'a tick')
-    // One that is younger than 30 s is not wedged yet.
-    await waitFor(() => service.starts().length >= 2, 'the watchdog')
-    expect(alone.volume.read(`${service.home}/logs/hermes-svc.jsonl`)).toContain('"command":"watchdog"')
-    await service.must('uninstall')
-    expect((await alone.sh(`ls -d ${SERVICE_DIRECTORY}/hermes-svc-heartbeat`)).code).toBe(0)
   })
 
   // Whose slots are found is judged in memory (test/managers/s6/evidence.test.ts), and a foreign one is taken over by s6-boot.test.ts.
