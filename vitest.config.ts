@@ -25,7 +25,7 @@ const WORKERS = 5
  * vitest itself begins with the largest file.
  */
 const LONG = `
-  watchdog doctor-quiet notify restart-states ansible history s6-lifecycle run heartbeat shared-services doctor-state apply automation lifecycle
+  restart-states notify watchdog ansible s6-lifecycle run heartbeat doctor-quiet shared-services doctor-state apply automation lifecycle history
   systemd-rules read-only smoke logs install-transaction restart-policy hostile-home launchd-lifecycle machine json-documents existing-services
   doctor-launchd launchd-errors doctor-definition round-trip s6-accounts setup journeys s6-boot doctor-s6 full-disk doctor-command user-scope
   verdict-live two-containers screens upgrade desired-state-races memory-ends desired-state-reboot node-versions doctor-machine doctor-memory
