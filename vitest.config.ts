@@ -21,7 +21,7 @@ const WORKERS = 5
 
 /**
  * What takes longest on two cores, longest first: begun last, one of them would be waited for alone. Measured by the time from its start to its end in a
- * whole run. Some do little but wait: for a gateway of two minutes, one that is left alone for its first 30 s, a receiver that is tried again after a minute.
+ * whole run. Some do little but wait: for the end of the first 30 s, in which a gateway is left alone, or for a tick after a machine has slept.
  * vitest itself begins with the largest file.
  */
 const LONG = `
