@@ -194,23 +194,22 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     it('returns from start and restart only when the gateway says that it runs, under a new pid', restarts)
 
   // As desired-state-reboot.test.ts has it, one by one; here beside each other.
-  if (isCampaign)
-    it('keeps a stopped service stopped after a reboot, and brings back the others', async () => {
-      const [stopped, forNow, running] = [await makeInstalled(), await makeInstalled(), await makeInstalled()]
-      await stopped.must('stop')
-      await forNow.must('stop', ['--until-boot'])
-      expect(await forNow.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'running', enabled: true})
-      if (scope === 'user') {
-        await running.sh('systemctl restart "user@$1.service"', [String(alice.uid)])
-      } else {
-        // Of a boot, what matters here: the target that pulls enabled services in is started.
-        await running.systemctl('stop', running.unit)
-        await running.sh('systemctl stop multi-user.target; systemctl start multi-user.target')
-      }
-      await running.comesUp()
-      await forNow.comesUp()
-      expect(await stopped.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'stopped', enabled: false})
-    })
+  itInCampaign('keeps a stopped service stopped after a reboot, and brings back the others', async () => {
+    const [stopped, forNow, running] = [await makeInstalled(), await makeInstalled(), await makeInstalled()]
+    await stopped.must('stop')
+    await forNow.must('stop', ['--until-boot'])
+    expect(await forNow.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'running', enabled: true})
+    if (scope === 'user') {
+      await running.sh('systemctl restart "user@$1.service"', [String(alice.uid)])
+    } else {
+      // Of a boot, what matters here: the target that pulls enabled services in is started.
+      await running.systemctl('stop', running.unit)
+      await running.sh('systemctl stop multi-user.target; systemctl start multi-user.target')
+    }
+    await running.comesUp()
+    await forNow.comesUp()
+    expect(await stopped.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'stopped', enabled: false})
+  })
 
   const forgets = async () => {
     const service = await ticked()

@@ -529,12 +529,11 @@ describeInContainer('a service under s6', () => {
   })
 
   // Ten steps, each of which is seen here or in smoke.test.ts.
-  if (isCampaign)
-    it('s6 passes the self-test of smoke, which leaves nothing behind', async () => {
-      const result = await container.hermesSvc(['smoke'], {timeoutSec: 100})
-      expect(result.stdout).toContain(`All ${STEPS.length} steps passed`)
-      expect((await container.sh(`ls ${SERVICE_DIRECTORY}`)).stdout).not.toMatch(/gateway-[0-9a-f]{8}/)
-    })
+  itInCampaign('s6 passes the self-test of smoke, which leaves nothing behind', async () => {
+    const result = await container.hermesSvc(['smoke'], {timeoutSec: 100})
+    expect(result.stdout).toContain(`All ${STEPS.length} steps passed`)
+    expect((await container.sh(`ls ${SERVICE_DIRECTORY}`)).stdout).not.toMatch(/gateway-[0-9a-f]{8}/)
+  })
 
   it.concurrent('the gateway stands back for the CPU as was chosen, and what s6 cannot do is refused before anything is written', async () => {
     const service = new Service()

@@ -50,10 +50,10 @@ const IN_PLACE: Readonly<Record<string, string>> = {
   'a folder': 'mkdir "$@"',
 }
 
-/** In a campaign alone: what is opened there is refused as a link to a device is, for what it is. */
-const LIKE_A_DEVICE: ReadonlySet<string> = new Set(['a link to the terminal'])
+/** Tried at a home's own files in a campaign alone: what is opened there is refused as a link to a device is, for what it is. */
+const LIKE_A_DEVICE = 'a link to the terminal'
 /** What stands in the place of what a service consists of in `npm test` too: through the reader that meets the others in a home's own files. */
-const OF_THE_SERVICE: ReadonlySet<string> = new Set(["a link to a file of root's"])
+const OF_THE_SERVICE = "a link to a file of root's"
 
 /** In the place of what the account's own systemd reads they stop that: then each look of root's waits out its 20 s, and nothing else is seen. */
 const HANGING: ReadonlySet<string> = new Set(['a FIFO', 'a link to a device', 'a huge file'])
@@ -128,13 +128,13 @@ export const hostileHomes: readonly HostileHome[] = [
   ...Object.entries(IN_PLACE).map(([what, make]) => ({
     name: `each file is ${what}`,
     make: inPlaceOf(HOME_FILES, '.hermes', make),
-    ...(LIKE_A_DEVICE.has(what) ? {onlyInCampaign: true as const} : {}),
+    ...(what === LIKE_A_DEVICE ? {onlyInCampaign: true as const} : {}),
   })),
   ...Object.entries(IN_PLACE).map(([what, make]) => ({
     name: `each file of the service is ${what}`,
     make: inPlaceOf(HANGING.has(what) ? OWN_FILES.filter((file) => !isSystemds(file)) : OWN_FILES, '.config', make),
     onlyUserScope: true as const,
-    ...(OF_THE_SERVICE.has(what) ? {} : {onlyInCampaign: true as const}),
+    ...(what === OF_THE_SERVICE ? {} : {onlyInCampaign: true as const}),
   })),
   {
     name: "the socket is one of root's, by its path file",
