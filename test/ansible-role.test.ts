@@ -32,6 +32,28 @@ describe('the collection for Ansible', () => {
     expect(apply).toMatchObject({name: 'Apply the document', when: "not (ansible_check_mode and hermes_svc_installed == '')"})
   })
 
+  it('installs a package file where there is none, and one that differs from what was installed, which it records; no run of the role has another reason to', () => {
+    interface Block {
+      readonly name: string
+      readonly when: unknown
+      readonly block: readonly {
+        readonly name: string
+        readonly 'ansible.builtin.copy'?: {readonly content?: string; readonly dest: string}
+      }[]
+    }
+    const tasks = yaml<Block[]>('roles/gateway/tasks/package.yml')
+    const read = tasks.find(({name}) => name === 'Read which package file was installed') as Block & {
+      'ansible.builtin.slurp': {src: string}
+    }
+    const install = tasks.find(({name}) => name === 'Install the given package file')
+    expect(install?.when).toEqual([
+      "hermes_svc_tarball != ''",
+      "hermes_svc_installed == '' or hermes_svc_installed_from.content | default('') | b64decode != hermes_svc_given.stat.checksum",
+    ])
+    const record = install?.block.find(({name}) => name === 'Record which package file was installed')?.['ansible.builtin.copy']
+    expect(record).toMatchObject({content: '{{ hermes_svc_given.stat.checksum }}', dest: read['ansible.builtin.slurp'].src})
+  })
+
   it('changes nothing in check mode by a command: one that runs in it and changes something asks for a version in its place', () => {
     interface Task {
       readonly block?: readonly Task[]

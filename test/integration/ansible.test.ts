@@ -1,4 +1,5 @@
 import {execFileSync} from 'node:child_process'
+import {createHash} from 'node:crypto'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -35,6 +36,7 @@ sed -i 's/^KillMode=mixed/SendSIGHUP=no\\n&/' templates/systemd/10-hermes-svc.co
 tar -czf "$2" -C .. package
 `
 const APPLY = 'Apply the document'
+const APPLY_MODULE = fs.readFileSync(path.join(testHost.packageRoot, 'deploy/ansible/plugins/modules/apply.py'), 'utf8')
 const INSTALL = 'Install the package'
 const WRITE = 'Write the document'
 const REMOVAL = ['Uninstall all services', 'Remove the document', 'Remove the package']
@@ -62,8 +64,8 @@ const reason =
   (debian13 && ('reason' in debian13 ? debian13.reason : whyNoMachine(testHost, debian13.root))) ??
   (hasAnsible ? undefined : 'needs Ansible: apt-get install -y ansible-core')
 
-// A run of the role takes ten seconds of a processor for each machine. Outside of a campaign it is one, with as few runs as show each thing that the role does; two at once, of
-// which one fails or is gone, are what Ansible makes of them.
+// A run of the role takes ten seconds of a processor for each machine. Outside of a campaign it is one machine, with a run that brings everything and one that takes everything
+// away, and the module alone between them; two at once, of which one fails or is gone, are what Ansible makes of them.
 describeUnless(reason, `the role for Ansible, on ${inCampaign('a Debian 12 and a Debian 13 at once', 'a Debian 12')}`, () => {
   const controller = new Controller()
   const members = {} as Record<'debian12' | 'debian13', Member>
@@ -74,7 +76,7 @@ describeUnless(reason, `the role for Ansible, on ${inCampaign('a Debian 12 and a
   beforeAll(async () => {
     packed = packPackage()
     next = path.join(scratch, 'next.tgz')
-    execFileSync('sh', ['-c', UPDATE, 'sh', path.join(packed.folder, packed.filename), next], {cwd: scratch})
+    if (isCampaign) execFileSync('sh', ['-c', UPDATE, 'sh', path.join(packed.folder, packed.filename), next], {cwd: scratch})
     const how = {debian12: {}, debian13: {ansible_become_method: 'su'}}
     await controller.setUp(Object.fromEntries(hosts.map((host) => [host, how[host]])))
     const npm = path.dirname(path.dirname(fs.realpathSync(execFileSync('sh', ['-c', 'command -v npm'], {encoding: 'utf8'}).trim())))
@@ -113,8 +115,7 @@ describeUnless(reason, `the role for Ansible, on ${inCampaign('a Debian 12 and a
       {profile: 'default', scope: 'system', account: 'hermes', env: {TOKEN_0: {fromEnv: 'TOKEN_OF_HERMES'}, TOKEN_1: SECRETS[1]}},
     ],
     hermes_svc_environment: {TOKEN_OF_HERMES: SECRETS[0]},
-    // Asked for by the run that is to show it, and by all in a campaign.
-    hermes_svc_doctor: isCampaign,
+    hermes_svc_doctor: true,
   })
   const changes = (played: Played) => hosts.map((host) => played.changed(host))
   const done = (played: Played, code = 0) => expect(played.code, played.output).toBe(code)
@@ -137,7 +138,13 @@ describeUnless(reason, `the role for Ansible, on ${inCampaign('a Debian 12 and a
     expect(played.output).toContain('SSH: EXEC')
     expect(played.output).toContain('hermes-gateway.service (ann, user): install')
     for (const secret of SECRETS) expect(played.output).not.toContain(secret)
+    const lookedAt = played.rows.filter(({task}) => task === 'Run doctor on the services').map(({outcome}) => outcome)
+    expect(lookedAt).toEqual(hosts.map(() => 'ok'))
+    const checksum = createHash('sha256')
+      .update(fs.readFileSync(path.join(packed.folder, packed.filename)))
+      .digest('hex')
     for (const host of hosts) {
+      expect(await sh(host, `cat ${INSTALLED}/.installed-from`)).toBe(checksum)
       const [ofUser, ofMachine] = members[host].services
       expect(await ofUser.status()).toMatchObject({actual: 'running', scope: 'user', enabled: true})
       expect(await ofMachine.status()).toMatchObject({actual: 'running', scope: 'system', enabled: true})
@@ -154,38 +161,34 @@ describeUnless(reason, `the role for Ansible, on ${inCampaign('a Debian 12 and a
     }
   })
 
-  // In a campaign each of these in a run of its own, where a change can be compared with its plan word for word.
+  // In a campaign by runs of the role, where a change can be compared with its plan word for word; when the role installs a package: test/ansible-role.test.ts.
   if (!isCampaign) {
-    it('reports in check mode a package and the change of a value, which is then one restart, together with an update of hermes-svc, under which the other gateway goes on; run again it changes nothing', async () => {
-      const {services} = members.debian12
+    it('has a module that reports in check mode the change of a value, which is then one restart, and changes nothing when it is run again', async () => {
+      const {machine, services} = members.debian12
+      const vars = declared('5')
+      const args = {
+        ...{document: {schemaVersion: 1, services: vars.hermes_svc_services}, environment: vars.hermes_svc_environment},
+        program: `${INSTALLED}/bin/hermes-svc.cjs`,
+      }
+      const module = async (isCheck: boolean) => {
+        const input = JSON.stringify({ANSIBLE_MODULE_ARGS: {...args, _ansible_check_mode: isCheck, _ansible_diff: true}})
+        const {code, stdout, stderr} = await machine.exec(['python3', '-c', APPLY_MODULE], {input, timeoutMs: 90_000})
+        expect({code, stdout, stderr}).toMatchObject({code: 0, stderr: ''})
+        for (const secret of SECRETS) expect(stdout).not.toContain(secret)
+        return JSON.parse(stdout) as {changed: boolean; diff: {prepared: string}}
+      }
       const [before, [began]] = [await pids(), await starts()]
-      const text = await sh('debian12', `cat ${DOCUMENT}`)
-      const planned = await controller.play(declared('5', next), ['--check', '--diff'])
-      done(planned)
-      expect(changes(planned)).toEqual([[INSTALL, WRITE, APPLY]])
-      const restart = 'hermes-gateway.service (ann, user): change, restart (watchdog 3 -> 5, env.LEVEL)'
-      expect(planned.output).toContain(restart)
-      expect([await pids(), await sh('debian12', `cat ${DOCUMENT}`)]).toEqual([before, text])
-      expect(await sh('debian12', '/usr/local/bin/hermes-svc --version')).toContain(`hermes-svc/${packed.version} `)
+      const planned = await module(true)
+      expect(planned.changed).toBe(true)
+      expect(planned.diff.prepared).toContain('hermes-gateway.service (ann, user): change, restart (watchdog 3 -> 5, env.LEVEL)\n')
+      expect([await pids(), await starts()]).toEqual([before, [began]])
 
-      const played = await controller.play({...declared('5', next), hermes_svc_doctor: true}, ['--diff'])
-      done(played)
-      expect(changes(played)).toEqual([[INSTALL, WRITE, APPLY]])
-      expect(played.output).toContain(restart)
-      expect(played.rows.filter(({task}) => task === 'Run doctor on the services').map(({outcome}) => outcome)).toEqual(['ok'])
-      for (const secret of SECRETS) expect(planned.output + played.output).not.toContain(secret)
+      expect(await module(false)).toMatchObject({changed: true, diff: planned.diff})
       expect(await starts()).toEqual([[(began?.[0] ?? 0) + 1, began?.[1]]])
       const after = await pids()
       expect(after[0]?.[1]).toBe(before[0]?.[1])
-      expect(await sh('debian12', '/usr/local/bin/hermes-svc --version')).toContain(`hermes-svc/${NEXT_VERSION} `)
-      for (const service of services) {
-        expect(await doctor(service)).toEqual({exit: 0, findings: []})
-        expect(await service.show('SendSIGHUP', 'NeedDaemonReload')).toEqual(['no', 'no'])
-      }
-
-      const again = await controller.play(declared('5', next))
-      done(again)
-      expect(changes(again)).toEqual([[]])
+      expect(await services[0].status()).toMatchObject({actual: 'running'})
+      expect(await module(false)).toMatchObject({changed: false, diff: {prepared: ''}})
       expect(await pids()).toEqual(after)
     })
   }
@@ -209,7 +212,7 @@ describeUnless(reason, `the role for Ansible, on ${inCampaign('a Debian 12 and a
       expect(planned.output).toContain('hermes-gateway.service (ann, user): change, restart (watchdog 3 -> 5, env.LEVEL)')
       expect([await pids(), await sh('debian13', `cat ${DOCUMENT}`)]).toEqual([before, text])
 
-      const played = await controller.play({...declared(ON_ONE), hermes_svc_doctor: true}, ['--diff'])
+      const played = await controller.play(declared(ON_ONE), ['--diff'])
       done(played)
       expect(changes(played)).toEqual([[], [WRITE, APPLY]])
       const shown = (of: Played) => of.rows.find(({host, task}) => host === 'debian13' && task === APPLY)?.result.diff
