@@ -50,6 +50,8 @@ export class FakeSystemd {
   readonly looks: string[][] = []
   /** The verbs of the calls that were about the service of the tick, in their order. */
   readonly tickVerbs: string[] = []
+  /** systemd keeps a tick that failed, though its unit is gone. */
+  keepsFailedTick = false
   /** The heartbeat's timer. */
   readonly timer = {isEnabled: false, isActive: false}
   /** When the tick last ended, as `show` says it in UTC, and in µs on the monotonic clock. */
@@ -166,7 +168,8 @@ export class FakeSystemd {
     if (unit === TICK) {
       const {wall, monotonic} = this.lastTick ?? {wall: '', monotonic: 0}
       const times = {ExecMainExitTimestamp: wall, ExecMainExitTimestampMonotonic: String(monotonic)}
-      return {...loaded, UnitFileState: 'static', ActiveState: 'inactive', MainPID: '0', NRestarts: '0', ...times}
+      const failed = this.keepsFailedTick ? {LoadState: 'not-found', ActiveState: 'failed', UnitFileState: ''} : {}
+      return {...loaded, UnitFileState: 'static', ActiveState: 'inactive', MainPID: '0', NRestarts: '0', ...times, ...failed}
     }
     return {Id: service.name, ...(this.others[unit] ?? this.shown)}
   }

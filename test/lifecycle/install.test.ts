@@ -114,6 +114,14 @@ describe('a first install', () => {
     expect(machine.tickVerbs).toEqual(['stop', 'reset-failed'])
   })
 
+  it('ends the first tick of an installation that is undone where systemd keeps a failed one too, of units that are gone', async () => {
+    const machine = new FakeSystemd()
+    machine.keepsFailedTick = true
+    machine.onStart = () => machine.goesDown('failed', 'failed')
+    await expect(install(machine)).rejects.toMatchObject({code: 'not-running', leftovers: []})
+    expect(machine.tickVerbs).toEqual(['stop', 'reset-failed'])
+  })
+
   it('tells first why the gateway itself said that it ended, if it was this one, and shows no secret of its', async () => {
     const machine = new FakeSystemd()
     machine.host.put(`${machine.home}/.env`, 'SOME_KEY=swordfish\n')

@@ -107,6 +107,7 @@ function now(systemd: Systemd, service: Service, {force = false, seen}: Heartbea
   // Where no user manager runs nothing is active, and other steps say so if one is needed.
   const timer = seen?.tick ?? tickState(systemctl.answers() ? systemctl.show(TICK_PROPERTIES, tickUnits(paths)) : [])
   const as = ownerIn(systemd, service)
+  const wasThere = orNoAccess(() => door.lstat(paths.timerFile)) !== undefined
   const change = (why: string, words: readonly string[]) => systemctl.change(why, words)
   // Of one that is ended before it is done systemd keeps a failed unit, though its file is gone.
   const end: RunStep = {...change('end the heartbeat that is running now', ['stop', paths.service]), mayFail: true}
@@ -115,7 +116,7 @@ function now(systemd: Systemd, service: Service, {force = false, seen}: Heartbea
     faults: [
       ...(timer.isEnabled ? [] : [`${paths.timer} is not enabled`]),
       ...(timer.isActive ? [] : [`${paths.timer} is not active`]),
-      ...(timer.needsReload ? [`${paths.timer} changed on disk, and systemd has not read the change yet`] : []),
+      ...(timer.needsReload && wasThere ? [`${paths.timer} changed on disk, and systemd has not read the change yet`] : []),
     ],
     install: (files) => {
       const differing = files.filter((file) => (force || !file.edited) && !isAsWanted(door, file))
@@ -125,12 +126,12 @@ function now(systemd: Systemd, service: Service, {force = false, seen}: Heartbea
       const units = timer.needsReload || differing.some((file) => !file.isProgram)
       const isOn = timer.isEnabled && timer.isActive
       // Of a unit that was never there systemd has read nothing that it would have to read anew, and a reload is dear: it reads all units.
-      const isUnknown = !timer.isActive && !timer.needsReload && orNoAccess(() => door.lstat(paths.timerFile)) === undefined
+      const isUnknown = !wasThere && !timer.isActive && !timer.needsReload
       const enable = ['enable', '--now', ...(isUnknown ? ['--no-reload'] : [])]
       return [
         // Undoing goes backwards: first the units are as before, then systemd reads them, then the timer runs by them.
         ...(isTimerNew && timer.isActive ? onUndo([restart]) : []),
-        ...(units ? onUndo([reload, ...(isUnknown ? [forget] : [])]) : []),
+        ...(units ? onUndo([reload, ...(wasThere ? [] : [forget])]) : []),
         ...differing.map((file) => writeStep(file, as)),
         // Where it is enabled that has systemd read all units (systemctl(1)), but for one that it need not.
         ...(units && isOn ? [reload] : []),
@@ -141,7 +142,7 @@ function now(systemd: Systemd, service: Service, {force = false, seen}: Heartbea
           : [
               ...onUndo([
                 change('stop the heartbeat', timer.isEnabled ? ['stop', paths.timer] : ['disable', '--now', paths.timer]),
-                ...(isUnknown ? [end] : []),
+                ...(wasThere ? [] : [end]),
               ]),
               change('start the heartbeat, now and at every boot', [...enable, paths.timer]),
             ]),
