@@ -27,7 +27,7 @@ const WORKERS = 5
 const LONG = `
   restart-states notify watchdog ansible s6-lifecycle run heartbeat doctor-quiet shared-services doctor-state apply automation lifecycle history
   systemd-rules read-only smoke logs install-transaction restart-policy hostile-home launchd-lifecycle machine json-documents existing-services
-  doctor-launchd launchd-errors doctor-definition round-trip s6-accounts setup journeys s6-boot doctor-s6 full-disk doctor-command user-scope
+  doctor-launchd launchd-errors round-trip s6-accounts setup journeys s6-boot doctor-s6 full-disk user-scope
   verdict-live two-containers screens upgrade desired-state-races memory-ends desired-state-reboot node-versions doctor-machine doctor-memory
   hostile-terminal upstream-update environment contributing stand-in hostile-sizes helper-after-exit helper-before-start launcher helper-rule
 `

@@ -55,7 +55,7 @@ function withChanged(id: string, change: (Real: AnyCommand) => AnyCommand): Comm
   return {...commandModules, [id]: load}
 }
 
-// What is shown on a terminal is shown on a real one: test/integration/doctor-command.test.ts.
+// What is shown on a terminal is shown on a real one: test/support/doctor-command-suite.ts.
 const runnable = examples.filter(([id, example]) => !PARSED_ONLY.includes(id) && !example.includes('--watch'))
 /** No example names a service of its own; what one does to another account, or to a profile without a home, its suites show. */
 const OF_ANOTHER = /^(--run-as|--profile|-p|--env)$/

@@ -1,5 +1,8 @@
-import {beforeAll, expect, it} from 'vitest'
+import {beforeAll, describe, expect, it} from 'vitest'
+import type {Account} from '../../src/host/host.js'
 import {inCampaign, itInCampaign} from '../support/campaign.js'
+import {describeCommands} from '../support/doctor-command-suite.js'
+import {describeDefinitions} from '../support/doctor-definition-suite.js'
 import {GONE, homeRows, recordOf} from '../support/doctor-home-rows.js'
 import {BY_HAND, processRows, ZOMBIE} from '../support/doctor-process-rows.js'
 import {doctor, type DoctorRow, DoctorRows, seen, settle} from '../support/doctor-row.js'
@@ -81,6 +84,16 @@ const desiredState: DoctorRow[] = [
       await settle()
     },
     ends: 'stopped',
+  },
+  {
+    id: 'not-enabled',
+    kind: 'disabled',
+    severity: 'warning',
+    how: '`systemctl disable` under a running service',
+    what: /should be running, but does not start at boot/,
+    break: async (service) => {
+      await service.systemctl('disable', service.unit)
+    },
   },
 ]
 
@@ -168,52 +181,60 @@ const systemdProcessRows: DoctorRow[] = [
   },
 ]
 
-await describeOnSystemd('doctor on what is recorded, and on processes', (machine) => {
+await describeOnSystemd('doctor on a service', (machine) => {
   const users = new UserPool()
-  beforeAll(() => users.fill(machine(), inCampaign(['ann', 'bob', 'cid'], ['ann', 'bob'])))
+  let [ann, bob]: Account[] = []
+  beforeAll(async () => {
+    ;[ann, bob] = await users.fill(machine(), inCampaign(['ann', 'bob', 'cid'], ['ann', 'bob']))
+  })
   const rows = DoctorRows.onSystemd(machine)
   const see = (row: DoctorRow) => users.with((user) => rows.see(row, user))
 
-  it.concurrent.each(seen([...homeRows, ...desiredState, ...processRows, ...systemdProcessRows]))(
-    'doctor names $id ($kind) alone, and finds nothing after its cure: $how',
-    see,
-  )
+  describe('on what is recorded, and on processes', () => {
+    it.concurrent.each(seen([...homeRows, ...desiredState, ...processRows, ...systemdProcessRows]))(
+      'doctor names $id ($kind) alone, and finds nothing after its cure: $how',
+      see,
+    )
 
-  // A gateway that has come up meanwhile: stale-state.test.ts. What tells that one lives: "orphan-gateway", above.
-  itInCampaign('has the fix of stale-state keep off the files of a gateway that lives', () =>
-    users.with(async (user) => {
-      const service = await TestService.make(machine(), user)
-      await service.must('install')
-      await service.sh(GONE, [service.home], {user})
-      await settle()
-      const before = await service.machine.readText(`${service.home}/gateway.pid`)
-      expect((await service.run('fix:stale-state', ['--yes'])).code).toBe(1)
-      expect(await service.machine.readText(`${service.home}/gateway.pid`)).toBe(before)
-    }),
-  )
+    // A gateway that has come up meanwhile: stale-state.test.ts. What tells that one lives: "orphan-gateway", above.
+    itInCampaign('has the fix of stale-state keep off the files of a gateway that lives', () =>
+      users.with(async (user) => {
+        const service = await TestService.make(machine(), user)
+        await service.must('install')
+        await service.sh(GONE, [service.home], {user})
+        await settle()
+        const before = await service.machine.readText(`${service.home}/gateway.pid`)
+        expect((await service.run('fix:stale-state', ['--yes'])).code).toBe(1)
+        expect(await service.machine.readText(`${service.home}/gateway.pid`)).toBe(before)
+      }),
+    )
 
-  // Judged by what is recorded of the boot: desired-state.test.ts.
-  itInCampaign('takes one that was stopped until the boot for what was asked, enabled as it is', () =>
-    users.with(async (user) => {
-      const service = await TestService.make(machine(), user)
-      await service.must('install')
-      await service.must('stop', ['--until-boot'])
-      await settle()
-      expect(await doctor(service)).toEqual({exit: 0, findings: []})
-    }),
-  )
+    // Judged by what is recorded of the boot: desired-state.test.ts.
+    itInCampaign('takes one that was stopped until the boot for what was asked, enabled as it is', () =>
+      users.with(async (user) => {
+        const service = await TestService.make(machine(), user)
+        await service.must('install')
+        await service.must('stop', ['--until-boot'])
+        await settle()
+        expect(await doctor(service)).toEqual({exit: 0, findings: []})
+      }),
+    )
 
-  // As one whose service does not run; that it is found: orphan-gateway.test.ts.
-  itInCampaign('orphan-gateway ends one that has no service at all', () =>
-    users.with(async (user) => {
-      const service = await TestService.make(machine(), user)
-      await service.sh(BY_HAND, [service.home], {user})
-      await settle()
-      const {findings, exit} = await doctor(service)
-      expect(findings).toMatchObject([{id: 'orphan-gateway', kind: 'alone', severity: 'warning', isSafe: false}])
-      expect(exit).toBe(1)
-      expect(await service.run('fix:orphan-gateway', ['--yes'])).toMatchObject({code: 0})
-      expect(await doctor(service)).toMatchObject({exit: 0, findings: [{id: 'not-installed', severity: 'info'}]})
-    }),
-  )
+    // As one whose service does not run; that it is found: orphan-gateway.test.ts.
+    itInCampaign('orphan-gateway ends one that has no service at all', () =>
+      users.with(async (user) => {
+        const service = await TestService.make(machine(), user)
+        await service.sh(BY_HAND, [service.home], {user})
+        await settle()
+        const {findings, exit} = await doctor(service)
+        expect(findings).toMatchObject([{id: 'orphan-gateway', kind: 'alone', severity: 'warning', isSafe: false}])
+        expect(exit).toBe(1)
+        expect(await service.run('fix:orphan-gateway', ['--yes'])).toMatchObject({code: 0})
+        expect(await doctor(service)).toMatchObject({exit: 0, findings: [{id: 'not-installed', severity: 'info'}]})
+      }),
+    )
+  })
+
+  describeCommands(machine, rows, () => ann as Account)
+  describeDefinitions(machine, 'host', rows, () => [ann, bob] as [Account, Account])
 })

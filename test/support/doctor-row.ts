@@ -93,7 +93,7 @@ export class DoctorRows<S extends ServiceOnMachine = TestService> {
   /** Installed, running and without a finding; by user and scope. */
   private readonly clean = new Map<string, S[]>()
 
-  constructor(private readonly make: (row: DoctorRow<S>, user: Account) => Promise<S>) {}
+  constructor(private readonly make: (row: Pick<DoctorRow<S>, 'scope' | 'standIn' | 'install'>, user: Account) => Promise<S>) {}
 
   /** Rows on services under systemd. */
   static onSystemd(machine: () => Machine): DoctorRows {
@@ -108,15 +108,9 @@ export class DoctorRows<S extends ServiceOnMachine = TestService> {
    */
   async see(row: DoctorRow<S>, user: Account): Promise<void> {
     const isPlain = row.standIn === undefined && row.install === undefined
-    const key = `${user.name} ${row.scope ?? 'user'}`
-    const free = this.clean.get(key) ?? []
-    this.clean.set(key, free)
+    const free = this.freeOf(user, row.scope)
     const used = isPlain ? free.pop() : undefined
-    const service = used ?? (await this.make(row, user))
-    if (!used) {
-      await service.must('install', row.install ?? [])
-      expect(await diagnosis(service)).toEqual({exit: 0, findings: [], actual: 'running'})
-    }
+    const service = used ?? (await this.installed(row, user))
     await breakAndCure(service, row)
     if (!used) {
       // Whatever the check: no finding, no plan.
@@ -129,6 +123,25 @@ export class DoctorRows<S extends ServiceOnMachine = TestService> {
       await settle()
     }
     free.push(service)
+  }
+
+  /** One that no row will see any more: installed, running and without a finding. */
+  async take(user: Account, scope: Scope = 'user'): Promise<S> {
+    return this.freeOf(user, scope).pop() ?? this.installed({scope}, user)
+  }
+
+  private freeOf(user: Account, scope: Scope = 'user'): S[] {
+    const key = `${user.name} ${scope}`
+    const free = this.clean.get(key) ?? []
+    this.clean.set(key, free)
+    return free
+  }
+
+  private async installed(row: Pick<DoctorRow<S>, 'scope' | 'standIn' | 'install'>, user: Account): Promise<S> {
+    const service = await this.make(row, user)
+    await service.must('install', row.install ?? [])
+    expect(await diagnosis(service)).toEqual({exit: 0, findings: [], actual: 'running'})
+    return service
   }
 }
 

@@ -5,9 +5,12 @@ export class UserPool {
   private readonly free: Account[] = []
   private readonly waiting: ((user: Account) => void)[] = []
 
-  /** Adds users with these names. */
-  async fill(machine: {addUser(name: string): Promise<Account>}, names: readonly string[]): Promise<void> {
-    for (const name of names) this.give(await machine.addUser(name))
+  /** Adds users with these names, and returns them. */
+  async fill(machine: {addUser(name: string): Promise<Account>}, names: readonly string[]): Promise<readonly Account[]> {
+    const users: Account[] = []
+    for (const name of names) users.push(await machine.addUser(name))
+    for (const user of users) this.give(user)
+    return users
   }
 
   /** Runs a test with a user of its own, once there is one. */

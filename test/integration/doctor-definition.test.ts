@@ -1,3 +1,0 @@
-import {doctorDefinitionSuite} from '../support/doctor-definition-suite.js'
-
-await doctorDefinitionSuite('host')
