@@ -6,7 +6,7 @@ import {describeOnLaunchd} from '../support/launchd-machine.js'
 import {LaunchdService} from '../support/launchd-service.js'
 import {waitFor} from '../support/machines.js'
 
-// What heartbeat, watchdog, health and doctor-quiet see under systemd, as far as launchd has a part in it: the job with StartInterval, and
+// What heartbeat, watchdog, health and doctor-machine see under systemd, as far as launchd has a part in it: the job with StartInterval, and
 // processes that ps and lsof tell of. What the tick and the payload themselves are has no manager in it.
 
 const LABEL = 'ai.hermes-svc.heartbeat'

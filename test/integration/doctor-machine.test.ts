@@ -3,8 +3,11 @@ import type {Account} from '../../src/host/host.js'
 import {itInCampaign} from '../support/campaign.js'
 import {fewInodes, fullDisk, nearlyFullDisk, noInodes} from '../support/doctor-disk-rows.js'
 import {machineRows} from '../support/doctor-machine-rows.js'
+import {describeMemory} from '../support/doctor-memory-suite.js'
+import {describeQuiet} from '../support/doctor-quiet-suite.js'
 import {doctor, type DoctorRow, DoctorRows, seen} from '../support/doctor-row.js'
 import {addForeignUnit, UPSTREAM_POLICIES} from '../support/foreign-unit.js'
+import {describeFullDisk} from '../support/full-disk-suite.js'
 import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
 
@@ -117,16 +120,29 @@ async function addDisabledRival(service: TestService, name: string): Promise<voi
 await describeOnSystemd('doctor on what is around a service', (machine) => {
   const services = DoctorRows.onSystemd(machine)
   let ann: Account
+  let dora: Account
+  let ticked: TestService
   beforeAll(async () => {
     ann = await machine().addUser('ann')
     await machine().exec(['mkdir', '-p', '/home/ann/go/bin'], {user: ann})
+    dora = await machine().addUser('dora')
+    ticked = await TestService.make(machine(), dora)
+    await ticked.must('install', ['--heartbeat-interval', '12s'])
   })
 
   it.each(seen([...machineRows, ...rows]))('doctor names $id ($kind) alone, and finds nothing after its cure: $how', (row) =>
     services.see(row, ann),
   )
 
-  // Several side by side, one in each scope, and a user who asks about the machine's: doctor-quiet.test.ts.
+  describeFullDisk(machine, () => ann)
+  describeQuiet(
+    machine,
+    services,
+    () => ann,
+    () => ticked,
+  )
+
+  // Several side by side, one in each scope, and a user who asks about the machine's: above.
   itInCampaign('finds nothing wrong with several profiles side by side, in both scopes, whoever asks', async () => {
     const services = []
     for (let number = 0; number < 10; number++) {
@@ -140,12 +156,9 @@ await describeOnSystemd('doctor on what is around a service', (machine) => {
 
   // One after the other: each leaves the user and the service as it found them.
   describe.sequential('of a user of its own', () => {
-    let dora: Account
     let service: TestService
-    beforeAll(async () => {
-      dora = await machine().addUser('dora')
-      service = await TestService.make(machine(), dora)
-      await service.must('install')
+    beforeAll(() => {
+      service = ticked
     })
     /** As root, of the service of that user. */
     const asRoot = (command: string, ...flags: string[]) =>
@@ -184,4 +197,7 @@ await describeOnSystemd('doctor on what is around a service', (machine) => {
       await isFixed('linger')
     })
   })
+
+  // Last: it leaves a tick of each second.
+  describeMemory(machine, services, () => ann)
 })

@@ -141,7 +141,7 @@ await describeOnSystemd(
 
     it('as a user: repairs a broken service', () => repairs(alice, alice))
 
-    // What doctor finds and fix cures of a service of the machine: doctor-definition.test.ts.
+    // What doctor finds and fix cures of a service of the machine: doctor-state.test.ts.
     itInCampaign('as root: repairs a broken service', () => repairs(undefined, hermes))
 
     it('removes the services, as root and as a user, then the package; what is left is the home of the gateway', async () => {
