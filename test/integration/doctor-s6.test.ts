@@ -50,6 +50,7 @@ const rows: DoctorRow<S6Service>[] = [
     kind: 'disabled',
     severity: 'warning',
     how: 'a `down` file in the slot of one that runs',
+    seenIn: 'test/integration/doctor-command.test.ts',
     what: /should be running, but does not start at boot/,
     break: async (service) => {
       await service.sh('touch "$1/down"', [service.slot])
@@ -60,6 +61,7 @@ const rows: DoctorRow<S6Service>[] = [
     kind: 'file-missing',
     severity: 'warning',
     how: 'the finish script of a slot is removed',
+    seenIn: 'test/support/doctor-definition-suite.ts',
     what: /finish is gone/,
     break: async (service) => {
       await service.sh('rm "$1/finish"', [service.slot])
@@ -70,7 +72,7 @@ const rows: DoctorRow<S6Service>[] = [
     kind: 'missing',
     severity: 'warning',
     how: 'the service helper of a slot is removed',
-    provedBy: 'test/doctor/checks/helper-missing.test.ts',
+    seenIn: 'test/support/doctor-definition-rows.ts',
     what: /service-helper\.sh is gone/,
     break: async (service) => {
       await service.sh('rm "$1/helpers/service-helper.sh"', [service.slot])
@@ -81,6 +83,7 @@ const rows: DoctorRow<S6Service>[] = [
     kind: 'writable',
     severity: 'warning',
     how: 'the service helper of a slot is given to the user of the gateway',
+    seenIn: 'test/support/doctor-definition-rows.ts',
     what: /users other than root can change what .* runs: .*service-helper\.sh/,
     break: async (service) => {
       await service.sh('chown hermes "$1/helpers/service-helper.sh"', [service.slot])

@@ -8,7 +8,7 @@ import {waitFor} from '../support/machines.js'
 import {describeInContainer, HERMES_ID, S6Container, type Volume, Volumes} from '../support/s6-container.js'
 
 /** Of one container, half of them stopped. */
-const PROFILES = inCampaign(50, 4)
+const PROFILES = 50
 
 describeInContainer('boot of a container', () => {
   let volumes: Volumes
@@ -57,28 +57,7 @@ describeInContainer('boot of a container', () => {
   }
 
   describe.concurrent('a gateway that ran', () => {
-    it('a gateway that ran comes back after an upgrade, with the same settings from the volume', async () => {
-      const volume = volumes.volume()
-      const home = volume.profile('default', {dump_env: ['SECRET', 'CONTAINER_VARIABLE']})
-      const first = await start(volume)
-      expect(actionOf(first.report)).toMatchObject({action: 'start', isFinding: false})
-      await first.container.comesUp()
-      expect((await first.container.hermesSvc(['diff'])).code).toBe(0)
-      await first.container.must(['install', '--env', "SECRET=it's\n$two `lines`", '--restart-delay', '3s'])
-      const {container, report} = await again(first.container)
-      expect(actionOf(report)).toMatchObject({
-        action: 'start',
-        reason: expect.stringContaining('it should run (hermes-svc install') as string,
-      })
-      await container.comesUp()
-      expect(volume.json(`${home}/stand-in.env.json`)).toMatchObject({
-        SECRET: "it's\n$two `lines`",
-        CONTAINER_VARIABLE: 'from-the-container',
-      })
-      expect((await container.sh('grep "After failures" /run/service/gateway-default/helpers/start.sh')).stdout).toContain('3, 6, 12, 24 s')
-    })
-
-    // A boot after a stop, after a kill, and after an upgrade is seen by the rows beside it.
+    // A boot after a kill, and after a stop, is seen by the row below.
     it.each(
       inCampaign<('stop' | 'kill')[][]>(
         [
@@ -101,15 +80,23 @@ describeInContainer('boot of a container', () => {
       expect(volume.exists(`${home}/.hermes-svc.json`)).toBe(false)
     })
 
-    it('a gateway that ran comes back though it was draining when the container was killed, and one that was stopped until boot; one that was stopped stays down over any number of boots, until it is started', async () => {
+    it('a gateway that ran comes back though it was draining when the container was killed, and one that was stopped until boot; one that was stopped stays down over any number of boots, until it is started, and comes back after an upgrade, with the same settings from the volume', async () => {
       const volume = volumes.volume()
       const home = volume.profile('default', {drain_ms: 60_000, active_work: 1})
       volume.profile('until-boot')
-      volume.profile('stopped')
-      const {container} = await start(volume)
+      const settled = volume.profile('stopped', {dump_env: ['SECRET', 'CONTAINER_VARIABLE']})
+      const {container, report} = await start(volume)
+      expect(actionOf(report)).toMatchObject({action: 'start', isFinding: false})
       const pid = await container.comesUp()
       await container.comesUp('until-boot')
       await container.comesUp('stopped')
+      expect((await container.hermesSvc(['diff'])).code).toBe(0)
+      // The tick of all of them is started with them.
+      await waitFor(async () => {
+        const {stdout} = await container.exec(['s6-svstat', '-o', 'up', '/run/service/hermes-svc-heartbeat'])
+        return stdout.trim() === 'true'
+      }, 'the heartbeat')
+      await container.must(['install', '-p', 'stopped', '--env', "SECRET=it's\n$two `lines`", '--restart-delay', '3s'])
       await container.must(['stop', '-p', 'stopped'])
       await container.must(['stop', '-p', 'until-boot', '--until-boot'])
       expect(actionOf(await reconcile(container), 'until-boot')?.action).toBe('keep-down')
@@ -130,8 +117,18 @@ describeInContainer('boot of a container', () => {
         await keepsDown()
       }
       await next.container.must(['start', '-p', 'stopped'])
-      next = await again(next.container, 'kill')
+      volume.remove(`${settled}/stand-in.env.json`)
+      next = await again(next.container, 'stop')
+      expect(actionOf(next.report, 'stopped')).toMatchObject({
+        ...{action: 'start', reason: expect.stringContaining('it should run (hermes-svc start') as string},
+      })
       await next.container.comesUp('stopped')
+      expect(volume.json(`${settled}/stand-in.env.json`)).toMatchObject({
+        SECRET: "it's\n$two `lines`",
+        CONTAINER_VARIABLE: 'from-the-container',
+      })
+      const helper = '/run/service/gateway-stopped/helpers/start.sh'
+      expect((await next.container.sh(`grep "After failures" ${helper}`)).stdout).toContain('3, 6, 12, 24 s')
     })
 
     // What is made of its files is decided in memory: test/lifecycle/boot-intent.test.ts, test/lifecycle/boot-sweep.test.ts; so is each of those that follow.
@@ -167,35 +164,14 @@ describeInContainer('boot of a container', () => {
     )
   })
 
-  describe.concurrent('a gateway that was stopped', () => {
-    itInCampaign('a gateway that was stopped, and nobody recorded it, stays down with --unrecorded stopped', async () => {
-      const volume = volumes.volume()
-      const home = volume.profile('default')
-      volume.write(`${home}/gateway_state.json`, {gateway_state: 'stopped'})
-      const {container, report} = await start(volume, ['--unrecorded', 'stopped'])
-      expect(actionOf(report)).toMatchObject({action: 'keep-down', reason: expect.stringContaining('--unrecorded stopped') as string})
-      await staysDown(container)
-    })
-
-    it('a gateway that is down by its failed start is a finding, and not started by each boot; one that upstream stopped stays down whatever we recorded before', async () => {
-      const volume = volumes.volume()
-      const home = volume.profile('default')
-      volume.write(`${home}/gateway_state.json`, {gateway_state: 'startup_failed', exit_reason: 'no token'})
-      const other = volume.profile('by-upstream')
-      volume.write(`${other}/.hermes-svc.json`, {schemaVersion: 1, desiredState: 'running', since: '2026-01-01T00:00:00Z', by: 'start'})
-      volume.write(`${other}/gateway_state.json`, {gateway_state: 'stopped', desired_state: 'stopped', updated_at: 1})
-      const {container, report} = await start(volume)
-      expect(actionOf(report)).toMatchObject({action: 'keep-down', isFinding: true, reason: expect.stringContaining('no token') as string})
-      expect(actionOf(report, 'by-upstream')).toMatchObject({action: 'keep-down'})
-      await staysDown(container)
-      await staysDown(container, 'by-upstream')
-      const doctor = await container.hermesSvc(['doctor', '--json'])
-      expect(doctor.code).toBe(1)
-      expect(doctor.stdout).toContain('the container did not start the gateway at boot: its last start failed: no token')
-      await container.must(['fix', 'kept-down', '--yes'])
-      await container.comesUp()
-      expect((await container.hermesSvc(['doctor', '--only', 'kept-down'])).code).toBe(0)
-    })
+  // As upstream's own record of a stop is heeded, below: test/lifecycle/boot-intent.test.ts.
+  itInCampaign('a gateway that was stopped, and nobody recorded it, stays down with --unrecorded stopped', async () => {
+    const volume = volumes.volume()
+    const home = volume.profile('default')
+    volume.write(`${home}/gateway_state.json`, {gateway_state: 'stopped'})
+    const {container, report} = await start(volume, ['--unrecorded', 'stopped'])
+    expect(actionOf(report)).toMatchObject({action: 'keep-down', reason: expect.stringContaining('--unrecorded stopped') as string})
+    await staysDown(container)
   })
 
   // What is made of each is decided in memory: test/lifecycle/boot-intent.test.ts, test/lifecycle/boot.test.ts.
@@ -226,11 +202,15 @@ describeInContainer('boot of a container', () => {
     },
   )
 
-  it.concurrent('boot leaves a dashboard-only container alone, and one with both not, where it starts the others though one profile is broken, and says what it did with --dry-run without doing it', async () => {
+  it.concurrent('boot leaves a dashboard-only container alone, and one with both not, where it starts the others though one profile is broken, and says what it did with --dry-run without doing it; a gateway that is down by its failed start is a finding, and not started by each boot; one that upstream stopped stays down whatever we recorded before', async () => {
     const volume = volumes.volume()
     volume.profile('default')
     volume.profile('good')
     volume.profile('bad')
+    volume.write(`${volume.profile('failed')}/gateway_state.json`, {gateway_state: 'startup_failed', exit_reason: 'no token'})
+    const stopped = volume.profile('by-upstream')
+    volume.write(`${stopped}/.hermes-svc.json`, {schemaVersion: 1, desiredState: 'running', since: '2026-01-01T00:00:00Z', by: 'start'})
+    volume.write(`${stopped}/gateway_state.json`, {gateway_state: 'stopped', desired_state: 'stopped', updated_at: 1})
     volume.write('profiles/no-profile/notes.txt', 'no SOUL.md')
     volume.write('profiles/served/SOUL.md', '')
     volume.write('gateway_state.json', {gateway_state: 'running', served_profiles: ['served']})
@@ -253,6 +233,8 @@ describeInContainer('boot of a container', () => {
     expect(planned.profiles.map(({profile, action}) => [profile, action])).toEqual([
       ['default', 'start'],
       ['bad', 'start'],
+      ['by-upstream', 'keep-down'],
+      ['failed', 'keep-down'],
       ['good', 'start'],
       ['served', 'served'],
     ])
@@ -263,11 +245,23 @@ describeInContainer('boot of a container', () => {
     expect(done.profiles.map(({profile, action}) => [profile, action])).toEqual([
       ['default', 'start'],
       ['bad', 'failed'],
+      ['by-upstream', 'keep-down'],
+      ['failed', 'keep-down'],
       ['good', 'start'],
       ['served', 'served'],
     ])
     await container.comesUp('good')
     await container.comesUp()
+
+    expect(actionOf(done, 'failed')).toMatchObject({isFinding: true, reason: expect.stringContaining('no token') as string})
+    await staysDown(container, 'failed')
+    await staysDown(container, 'by-upstream')
+    const doctor = await container.hermesSvc(['doctor', '-p', 'failed', '--json'])
+    expect(doctor.code).toBe(1)
+    expect(doctor.stdout).toContain('the container did not start the gateway at boot: its last start failed: no token')
+    await container.must(['fix', 'kept-down', '-p', 'failed', '--yes'])
+    await container.comesUp('failed')
+    expect((await container.hermesSvc(['doctor', '-p', 'failed', '--only', 'kept-down'])).code).toBe(0)
   })
 
   it.concurrent("boot takes over what upstream's own reconciliation has just made, and says so; a gateway that it has started is left running, and its next end goes by our rules", async () => {
@@ -297,7 +291,8 @@ describeInContainer('boot of a container', () => {
     expect(volume.events(home).filter(({event}) => event === 'start')).toHaveLength(2)
   })
 
-  it.concurrent('boot never touches the files of a gateway that lives in another container', async () => {
+  // As two-containers.test.ts sees it, where commands look on.
+  itInCampaign('boot never touches the files of a gateway that lives in another container', async () => {
     const volume = volumes.volume()
     const home = volume.profile('default')
     const first = await start(volume)
@@ -311,7 +306,8 @@ describeInContainer('boot of a container', () => {
     expect(await first.container.status()).toMatchObject({actual: 'running'})
   })
 
-  it.concurrent('boot brings many profiles up', async () => {
+  // A few of each kind are seen above.
+  itInCampaign('boot brings many profiles up', async () => {
     const volume = volumes.volume()
     volume.profile('default')
     const names = Array.from({length: PROFILES - 1}, (_, index) => `p${index}`)
@@ -329,10 +325,5 @@ describeInContainer('boot of a container', () => {
       const {stdout} = await container.sh('for slot in /run/service/gateway-*; do s6-svstat -o up "$slot"; done')
       return stdout.split('\n').filter((word) => word === 'true').length === running
     }, `${running} slots to be up`)
-    // The tick of all of them is started with them.
-    await waitFor(async () => {
-      const {stdout} = await container.exec(['s6-svstat', '-o', 'up', '/run/service/hermes-svc-heartbeat'])
-      return stdout.trim() === 'true'
-    }, 'the heartbeat')
   })
 })

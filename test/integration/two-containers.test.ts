@@ -1,7 +1,9 @@
 import fs from 'node:fs'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import type {BootReport} from '../../src/lifecycle/boot-report.js'
+import {inCampaign, itInCampaign} from '../support/campaign.js'
 import {describeUnless} from '../support/describe-unless.js'
+import {settle} from '../support/doctor-row.js'
 import {Home, Namespace, whyNoNamespace} from '../support/foreground.js'
 import {waitFor} from '../support/machines.js'
 import {describeInContainer, S6Container, type Volume, Volumes} from '../support/s6-container.js'
@@ -42,8 +44,9 @@ describeUnless(whyNoNamespace(), 'two containers on one home, without a service 
     const {stdout, code} = await reader.hermesSvc(['health', '--home', home.path])
     const {alive, details} = JSON.parse(stdout) as Health
     expect({alive, reason: details.reason, code}).toEqual({alive: true, reason: 'cross_container_freshness', code: 0})
-    expect((await reader.hermesSvc(['health', '--home', home.path, '--probe', 'liveness'])).code).toBe(0)
-    expect((await reader.hermesSvc(['health', '--home', home.path, '--probe', 'readiness'])).code).toBe(0)
+    // What the probes make of the same verdict: test/commands/health.test.ts.
+    for (const probe of inCampaign(['liveness', 'readiness'], []))
+      expect((await reader.hermesSvc(['health', '--home', home.path, '--probe', probe])).code).toBe(0)
   })
 
   it('sweeps nothing when a second gateway is started beside it by mistake', async () => {
@@ -95,32 +98,27 @@ describeInContainer('two containers with s6 on one volume', () => {
       expect(verdict.evidence.join('\n')).toContain('is not visible from here')
     })
 
-    it('has health from the files', async () => {
+    // As the one without a service manager, above.
+    itInCampaign('has health from the files', async () => {
       const result = await reader.hermesSvc(['health'])
       expect(result.json<Health>()).toMatchObject({alive: true, details: {reason: 'cross_container_freshness'}})
     })
 
-    it('has a doctor that cannot tell, and a --fix that touches nothing', async () => {
-      const before = files()
-      const checks = 'stale-state,stale-marker,stale-token-lock,zombie-pid'
-      // What was written a moment ago is no finding yet.
-      const doctor = await waitFor(async () => {
-        const looked = await reader.hermesSvc(['doctor', '--only', checks, '--json'])
-        return looked.code === 4 && looked
-      }, 'the doctor to have a finding')
-      expect(doctor.stdout).toContain('pid-elsewhere')
-      await reader.hermesSvc(['doctor', '--fix', '--json'])
-      expect(files()).toEqual(before)
-    })
-
-    it('leaves a marker and a token lock alone that name pids of the gateway’s container', async () => {
+    it('has a doctor that cannot tell, and a --fix that touches nothing, a marker and a token lock included that name pids of the gateway’s container', async () => {
       const lock = '.local/state/hermes/gateway-locks/telegram-bot-token-0123456789abcdef.lock'
       volume.write(lock, {pid: 290, kind: 'hermes-gateway', start_time: 1, scope: 'telegram-bot-token', hermes_home: '/opt/data'})
       volume.write('.gateway-takeover.json', {target_pid: 290, target_start_time: 1, written_at: new Date().toISOString()})
       // What was written a moment ago is left alone in any case.
       fs.utimesSync(volume.path(lock), Date.now() / 1000 - 10, Date.now() / 1000 - 10)
       fs.utimesSync(volume.path('.gateway-takeover.json'), Date.now() / 1000 - 10, Date.now() / 1000 - 10)
+      const before = files()
+      const checks = 'stale-state,stale-marker,stale-token-lock,zombie-pid'
+      // What was written a moment ago is no finding yet.
+      await settle()
+      const doctor = await reader.hermesSvc(['doctor', '--only', checks, '--json'])
+      expect([doctor.code, doctor.stdout]).toEqual([4, expect.stringContaining('pid-elsewhere')])
       await reader.hermesSvc(['doctor', '--fix', '--json'])
+      expect(files()).toEqual(before)
       expect([volume.exists(lock), volume.exists('.gateway-takeover.json')]).toEqual([true, true])
       volume.remove(lock)
       volume.remove('.gateway-takeover.json')
