@@ -2,7 +2,7 @@ import {beforeAll, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import type {ServiceReport} from '../../src/observe/report.js'
 import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
-import {itInCampaign} from '../support/campaign.js'
+import {inCampaign, isCampaign, itInCampaign} from '../support/campaign.js'
 import {type CommandResult, describeOnSystemd, hermesSvc} from '../support/machines.js'
 import {schemaErrors} from '../support/json-schemas.js'
 import {TestService} from '../support/test-service.js'
@@ -61,10 +61,14 @@ await describeOnSystemd('the services of a machine as one document', (machine) =
   const pids = () => Promise.all(all.map((service) => service.mainPid()))
   const reports = (): Promise<(ServiceReport & {exit: number | null})[]> => Promise.all(all.map((service) => service.status()))
 
+  // What is to be done is decided, and done to one service, in memory too (test/commands/apply.test.ts): here it is what has to do with several of them, with several
+  // users and both scopes. What a change, a stop, a start and a failed change are to a real service is that of the command alone.
   it('installs three in two scopes, and changes nothing when it is run again', async () => {
-    await declare()
-    expect(acts(await applied(['--dry-run']))).toEqual([['install'], ['install'], ['install']])
-    expect((await reports()).map(({installed}) => installed)).toEqual(['no', 'no', 'no'])
+    await declare('', 'watchdog: 4, env: {LEVEL: info}')
+    if (isCampaign) {
+      expect(acts(await applied(['--dry-run']))).toEqual([['install'], ['install'], ['install']])
+      expect((await reports()).map(({installed}) => installed)).toEqual(['no', 'no', 'no'])
+    }
 
     expect(await applied()).toMatchObject({ok: true, changed: true})
     expect(await reports()).toMatchObject(all.map(({unit}) => ({service: unit, actual: 'running', desired: 'running', enabled: true})))
@@ -77,32 +81,40 @@ await describeOnSystemd('the services of a machine as one document', (machine) =
     expect(await third.sh('cat "$1/gateway.env"', [third.support])).toContain(SECRET)
   })
 
-  it('restarts the one whose value has changed, once, and none of the others', async () => {
+  /** Applies, by `how`, what changes the second one alone. */
+  const changesTheSecond = async (how: () => Promise<Document>) => {
     const before = await pids()
     const starts = await Promise.all(all.map((service) => service.starts()))
-    await declare('', 'watchdog: 5, env: {LEVEL: debug}')
-    const changed = await applied()
+    const changed = await how()
     expect(changed.services).toMatchObject([
       {acts: [], changed: false},
-      {acts: ['change', 'restart'], changed: true, differing: [{name: 'watchdog', from: '3', to: '5'}, {name: 'env.LEVEL'}]},
+      {acts: ['change', 'restart'], changed: true},
       {acts: [], changed: false},
     ])
     const after = await pids()
     expect([after[0], after[2]]).toEqual([before[0], before[2]])
     expect(after[1]).not.toBe(before[1])
     expect(await Promise.all(all.map((service) => service.starts()))).toEqual([starts[0], (starts[1] ?? 0) + 1, starts[2]])
+    return changed.services[1]
+  }
+
+  // As what takes a credential, below.
+  itInCampaign('restarts the one whose value has changed, once, and none of the others', async () => {
+    await declare('', 'watchdog: 5, env: {LEVEL: debug}')
+    const second = await changesTheSecond(applied)
+    expect(second).toMatchObject({differing: [{name: 'watchdog', from: '4', to: '5'}, {name: 'env.LEVEL'}]})
   })
 
   it('prints by export what changes nothing when it is applied, with references in the place of values', async () => {
     const exported = await hermesSvc(machine(), ['export'])
     expect(exported, exported.stderr).toMatchObject({code: 0})
     expect(exported.stdout).not.toContain(SECRET)
-    expect(exported.stdout).toMatch(/profile: work\n {4}scope: user\n {4}account: ann\n {4}state: running\n {4}watchdog: 5\n/)
+    expect(exported.stdout).toMatch(/profile: work\n {4}scope: user\n {4}account: ann\n {4}state: running\n {4}watchdog: [45]\n/)
     await machine().writeText('/etc/exported.yaml', exported.stdout)
     const argv = [
       'env',
       `TOKEN=${SECRET}`,
-      'LEVEL=debug',
+      `LEVEL=${inCampaign('debug', 'info')}`,
       MACHINE_NODE,
       `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`,
       'apply',
@@ -118,7 +130,8 @@ await describeOnSystemd('the services of a machine as one document', (machine) =
     expect(own.json<{services: {account: string}[]}>().services.map(({account}) => account)).toEqual(['ann', 'ann'])
   })
 
-  it('keeps what was changed by hand and says so, and replaces it with --force', async () => {
+  // test/commands/apply.test.ts; on a real manager as by install: existing-services.test.ts.
+  itInCampaign('keeps what was changed by hand and says so, and replaces it with --force', async () => {
     const ours = await first.sh('cat "$1"', [first.dropIn])
     // Beside what is edited there is somebody else's file: what that says stays so, and is shown.
     const program = 'echo "# by hand" >>"$1"; printf "[Service]\\nRestart=no\\n" >"$2.d/90-mine.conf"; systemctl --user daemon-reload'
@@ -140,7 +153,8 @@ await describeOnSystemd('the services of a machine as one document', (machine) =
     await first.systemctl('daemon-reload')
   })
 
-  it('stops what is declared stopped, over a reboot too, and starts it again', async () => {
+  // test/commands/apply.test.ts; on a real manager as by stop and start: lifecycle.test.ts.
+  itInCampaign('stops what is declared stopped, over a reboot too, and starts it again', async () => {
     await declare('', 'state: stopped, watchdog: 5, env: {LEVEL: debug}')
     expect(acts(await applied())).toEqual([[], ['stop'], []])
     expect(await second.status()).toMatchObject({actual: 'stopped', desired: 'stopped', enabled: false})
@@ -170,7 +184,8 @@ await describeOnSystemd('the services of a machine as one document', (machine) =
     expect(doctor, doctor.stdout + doctor.stderr).toMatchObject({code: 0})
   })
 
-  it('does the others where one cannot come up, which stays as it was, and ends with 1', async () => {
+  // test/commands/apply.test.ts; how the one is undone: install-transaction.test.ts.
+  itInCampaign('does the others where one cannot come up, which stays as it was, and ends with 1', async () => {
     await second.configure({exit_on_start: {code: 78}})
     await declare('env: {LEVEL: last}', 'watchdog: 7, env: {A: b}', 'watchdog: 9')
     const result = await apply(['--json'])
@@ -184,51 +199,47 @@ await describeOnSystemd('the services of a machine as one document', (machine) =
     await second.configure({})
   })
 
-  it('takes a credential of the unit that runs it, and one of the machine, and changes the one alone that could not come up before', async () => {
+  it('takes a credential of the unit that runs it, and one of the machine, and restarts the one whose values those are, once, and none of the others', async () => {
     await declare(
-      'env: {LEVEL: last}',
+      inCampaign('env: {LEVEL: last}', ''),
       'watchdog: 7, env: {TOKEN: {fromCredential: of-unit}, OTHER: {fromCredential: of-machine}}',
-      'watchdog: 9',
+      inCampaign('watchdog: 9', ''),
     )
     await third.sh('mkdir -p /etc/credstore && printf one >/etc/credstore/of-machine')
     const run = ['systemd-run', '--wait', '--pipe', '--collect', '--quiet', '-p', 'SetCredential=of-unit:two', MACHINE_NODE]
-    const result = await machine().exec([...run, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, 'apply', FILE, '--json'], {timeoutMs: 90_000})
-    expect(result, result.stdout + result.stderr).toMatchObject({code: 0})
-    const {services} = JSON.parse(result.stdout) as Document
-    expect(services).toMatchObject([{changed: false}, {changed: true}, {changed: false}])
+    await changesTheSecond(async () => {
+      const result = await machine().exec([...run, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, 'apply', FILE, '--json'], {timeoutMs: 90_000})
+      expect(result, result.stdout + result.stderr).toMatchObject({code: 0})
+      return JSON.parse(result.stdout) as Document
+    })
     const environ = await second.sh('tr "\\0" "\\n" <"/proc/$1/environ"', [String(await second.mainPid())])
     expect(environ.split('\n')).toEqual(expect.arrayContaining(['TOKEN=two', 'OTHER=one']))
   })
 
-  it('uninstalls what is not declared with --prune alone, of whichever user, and leaves nothing of it', async () => {
-    await machine().writeText(
-      FILE,
-      'schemaVersion: 1\nservices: [{profile: work, scope: user, account: ann, watchdog: 7, env: {TOKEN: two, OTHER: one}}]\n',
-    )
+  it('uninstalls what is not declared with --prune alone, of whichever user, leaves nothing of it, and so moves a service to the other scope', async () => {
+    const moved = 'profile: work, scope: system, account: ann'
+    const kept = `profile: default, scope: user, account: ann, ${inCampaign('env: {LEVEL: last}', '')}`
+    await machine().writeText(FILE, `schemaVersion: 1\nservices: [{${moved}}, {${kept}}]\n`)
+    const before = await pids()
+    const refused = await applied([], 1)
+    expect(refused).toMatchObject({changed: false, services: [{error: {code: 'duplicate-service'}}, {acts: []}, {acts: []}, {acts: []}]})
     const left: CommandResult = await apply()
     expect(left.stdout).toContain('not in the document, stays as it is')
-    expect((await reports()).map(({actual}) => actual)).toEqual(['running', 'running', 'running'])
-    const pid = await second.mainPid()
+    expect(await pids()).toEqual(before)
     const pruned = await applied(['--prune'])
+    expect(pruned).toMatchObject({ok: true, changed: true})
     expect(pruned.services.map(({service, acts}) => [service, acts])).toEqual([
-      [second.unit, []],
+      [second.unit, ['install']],
+      [first.unit, []],
       [third.unit, ['uninstall']],
-      [first.unit, ['uninstall']],
+      [second.unit, ['uninstall']],
     ])
-    expect((await reports()).map(({installed}) => installed)).toEqual(['no', 'own', 'no'])
-    expect(await second.mainPid()).toBe(pid)
-    expect(await first.sh('ls /etc/hermes-svc "$1.d" 2>/dev/null; true', [first.unitFile])).toBe('')
-  })
-
-  it('moves a service to the other scope with --prune', async () => {
-    await machine().writeText(FILE, 'schemaVersion: 1\nservices: [{profile: work, scope: system, account: ann}]\n')
-    const refused = await applied([], 1)
-    expect(refused.services[0]).toMatchObject({error: {code: 'duplicate-service'}})
-    const moved = await applied(['--prune'])
-    expect(moved).toMatchObject({ok: true, changed: true})
-    expect(acts(moved)).toEqual([['install'], ['uninstall']])
+    expect((await reports()).map(({installed}) => installed)).toEqual(['own', 'no', 'no'])
+    expect(await first.mainPid()).toBe(before[0])
     const report = await hermesSvc(machine(), ['status', '-p', 'work', '--scope', 'system', '--run-as', 'ann', '--json'])
     expect(report.json()).toMatchObject({actual: 'running', scope: 'system'})
-    expect((await second.status()).installed).toBe('no')
+    expect(
+      await first.sh('ls -d /etc/hermes-svc/hermes-gateway "$1" "$2" "$2.d" 2>/dev/null; true', [second.support, second.unitFile]),
+    ).toBe('')
   })
 })
