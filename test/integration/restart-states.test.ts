@@ -30,7 +30,7 @@ const SAME_RESTART = new Set([
   'loop blocked, with a heartbeat file and no socket',
   // Judged by other files, and asked by SIGUSR1 all the same.
   ...['healthy 0.10', 'lock on an unlinked file'],
-  // What is asked, waited for and seen of it is "shows what is being waited for", below.
+  // What is asked and waited for of it is "shows what is being waited for", below; that it ends and comes back is "draining already".
   'slow drain (4 s)',
   // Its rungs are on the way to those of "deaf to SIGTERM too", and the one that ends it is that of "busy, --force".
   'deaf to SIGUSR1',
@@ -49,12 +49,15 @@ const restarted = inCampaign(
 )
 /**
  * A stop sends no SIGUSR1, goes by one verdict `wedged` whatever it rests on, and ends what is not wedged by the manager's own stop, whatever its files say: each
- * way of its own to end is here once. What is in the control group of what is stopped, or what its main process is, is the manager's to know: outside of a
- * campaign a stop is seen of one that works, of one that is down and comes back, of one with a second gateway beside it, and below of what hears nothing, of all of a user's, and of a healthy one.
+ * way of its own to end is in a campaign once. In `npm test` one that works is stopped in lifecycle.test.ts, one that waits for its next start in
+ * existing-services.test.ts, one that is frozen is ended by an uninstall in lifecycle.test.ts, one that hears nothing below, and one with a second gateway beside it
+ * by the restart below and in test/lifecycle/start-stop.test.ts. What is in the control group of what is stopped, or what its main process is, is the manager's to know.
  */
-const STOPPED = ['busy, --force', 'crash-looping', 'two gateways on one home']
-const STOPPED_IN_CAMPAIGN = ['draining already', 'deaf to SIGTERM too', 'zombie', 'behind a wrapper']
-const stopped = situations.filter(({name}) => [...STOPPED, ...inCampaign(STOPPED_IN_CAMPAIGN, [])].includes(name))
+const STOPPED_IN_CAMPAIGN = [
+  ...['busy, --force', 'crash-looping', 'two gateways on one home'],
+  ...['draining already', 'deaf to SIGTERM too', 'zombie', 'behind a wrapper'],
+]
+const stopped = situations.filter(({name}) => inCampaign(STOPPED_IN_CAMPAIGN, []).includes(name))
 /** What a later state would see, or another program than the stand-in itself: these have a service of their own. */
 const isAlone = ({name, wrapper}: Situation) => wrapper !== undefined || name === 'start-limit-hit'
 
@@ -130,28 +133,23 @@ await describeOnSystemd('hermes-svc restart and stop', (machine) => {
     free = given
   })
 
-  it('restart shows what is being waited for, and for how long at most', async () => {
-    const given = await running({drain_ms: 7000, active_work: 2})
-
-    const result = await given.restart('--drain-timeout', '60s')
-
-    expect(result.code).toBe(0)
-    expect(result.stderr).toMatch(/waiting for pid \d+ to finish its work \(SIGUSR1\) \([12] active agents\); 5\d s left/)
-    expect(await sh(`grep '"end"' ${given.home}/stand-in.starts | grep '"pid": *${given.pid}[,}]'`)).toContain(
-      '"reason": "planned-restart"',
-    )
-    free = given
-  })
-
-  it('restart leaves a gateway that was asked to restart to its drain when it is interrupted, and says so', async () => {
-    const given = await running({drain_ms: 8000, active_work: 1})
+  it('restart shows what is being waited for, and for how long at most, and leaves a gateway that was asked to restart to its drain when it is interrupted, and says so', async () => {
+    const given = await running({drain_ms: 8000, active_work: 2})
     const command = ['/opt/hermes-svc/node', '/opt/hermes-svc/package/bin/hermes-svc.cjs', 'restart', '-p', given.profile]
-    const interrupted = machine().exec(['sh', '-c', 'echo $$ >~/restarting; exec "$@"', 'sh', ...command], {user})
-    await waitFor(async () => (await sh(`grep -c draining ${given.home}/gateway_state.json`)).trim() === '1', 'the drain')
+    const interrupted = machine().exec(
+      ['sh', '-c', 'echo $$ >~/restarting; exec "$@" 2>~/restarting.said', 'sh', ...command, '--drain-timeout', '60s'],
+      {user},
+    )
+    const said = () => sh('cat ~/restarting.said 2>/dev/null')
+    const shown = await waitFor(async () => {
+      const text = await said()
+      return text.includes('(SIGUSR1) (') && text
+    }, 'what is said of the drain')
+    expect(shown).toMatch(/waiting for pid \d+ to finish its work \(SIGUSR1\) \([12] active agents\); 5\d s left/)
     await sh('kill -s INT "$(cat ~/restarting)"')
 
-    const {code, stderr} = await interrupted
-    expect([code, stderr]).toEqual([130, expect.stringContaining(`cancelled: restart ${given.unit} had already begun`)])
+    expect((await interrupted).code).toBe(130)
+    expect(await said()).toContain(`cancelled: restart ${given.unit} had already begun`)
     // Not killed for it: it finishes its work, and comes back as it was asked to.
     const pid = await comesUp(given, given.pid)
     expect(await given.status()).toMatchObject({actual: 'running', verdict: {pid}})
@@ -161,7 +159,8 @@ await describeOnSystemd('hermes-svc restart and stop', (machine) => {
     free = given
   })
 
-  it('restart ends with 1 and what is left to try where the new gateway does not come up within --timeout', async () => {
+  // test/lifecycle/start-stop.test.ts has it of both, and that one that works is not killed for want of time; installations that fail so are undone in shared-services.test.ts.
+  itInCampaign('restart ends with 1 and what is left to try where the new gateway does not come up within --timeout', async () => {
     const given = await running({sequence: [{}, {never_running: true, repeat: 1000}]})
 
     const result = await given.restart('--timeout', '3s')
@@ -208,7 +207,8 @@ await describeOnSystemd('hermes-svc restart and stop', (machine) => {
     }
     const starts = async ({home}: {home: string}) => Number(await sh(`grep -c '"start"' ${home}/stand-in.starts`))
 
-    it('restart waits for a gateway that holds itself back, and starts nothing a second time', async () => {
+    // It looks, as the row below does, and does nothing: start-stop.test.ts.
+    itInCampaign('restart waits for a gateway that holds itself back, and starts nothing a second time', async () => {
       const given = await stormed(5)
       const before = await starts(given)
       const result = await given.restart()
@@ -371,7 +371,8 @@ await describeOnSystemd('hermes-svc restart and stop', (machine) => {
     free = {...given, isStopped: true}
   })
 
-  it('stop --all stops the services of all profiles, one that is frozen among them', async () => {
+  // All of a user's: restart-policy-suite.ts; one that is frozen: by the uninstall of lifecycle.test.ts.
+  itInCampaign('stop --all stops the services of all profiles, one that is frozen among them', async () => {
     const healthy = wrapped ?? (await installed('healthy', HEALTHY))
     const frozen = await inState(named('stopped by SIGSTOP'))
 
@@ -382,7 +383,8 @@ await describeOnSystemd('hermes-svc restart and stop', (machine) => {
     free = {...frozen, isStopped: true}
   })
 
-  it('restart says how to install a service whose unit is missing, and ends with 1', async () => {
+  // As start says it: start-stop.test.ts.
+  itInCampaign('restart says how to install a service whose unit is missing, and ends with 1', async () => {
     const given = await running(HEALTHY)
     await sh(`systemctl --user stop ${given.unit}; rm ~/.config/systemd/user/${given.unit}; systemctl --user daemon-reload`)
 
@@ -392,7 +394,8 @@ await describeOnSystemd('hermes-svc restart and stop', (machine) => {
     expect(result.stderr).toContain('hermes-svc install')
   })
 
-  it('restart never kills a gateway that works for want of time, and ends with 1 and what is left to try', async () => {
+  // start-stop.test.ts; that a drain goes on after a restart that has not waited for it: "shows what is being waited for", above.
+  itInCampaign('restart never kills a gateway that works for want of time, and ends with 1 and what is left to try', async () => {
     // What drains is nothing for a row after this one.
     const given = await running({drain_ms: 6000, active_work: 2})
 
