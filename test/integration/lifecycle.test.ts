@@ -15,7 +15,9 @@ interface Failure {
 }
 
 await describeOnSystemd('the life cycle of a service', (machine: () => Machine) => {
-  describe.concurrent.each<Scope>(['user', 'system'])('in %s scope', (scope) => {
+  // Of a service of the machine user-scope.test.ts sees what is its own: whose it is, whose files, what its log is, that its user lingers; that nothing is left of
+  // it: apply.test.ts, and of one that fails install-transaction.test.ts.
+  describe.concurrent.each(inCampaign<readonly Scope[]>(['user', 'system'], ['user']))('in %s scope', (scope) => {
     describe.sequential('one after the other', () => lifeCycle(machine, scope))
   })
 })
@@ -175,7 +177,8 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
   const restarts = async () => {
     const service = await ticked()
     const pids = [await service.mainPid()]
-    for (const args of [['restart'], ['restart', '--force'], ['stop'], ['start']]) {
+    // By force: restart-states.test.ts. A start, below.
+    for (const args of inCampaign([['restart'], ['restart', '--force'], ['stop'], ['start']], [['restart']])) {
       await service.must(args[0] ?? '', args.slice(1))
       if (args[0] === 'stop') continue
       const state = JSON.parse((await machine().readText(`${service.home}/gateway_state.json`)) ?? '') as {
@@ -190,8 +193,7 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     expect((await service.status()).desired).toBe('running')
   }
   // By the same plan: of a service of the machine, which root restarts, user-scope.test.ts sees it.
-  if (scope === 'user' || isCampaign)
-    it('returns from start and restart only when the gateway says that it runs, under a new pid', restarts)
+  if (scope === 'user' || isCampaign) it('returns from restart only when the gateway says that it runs, under a new pid', restarts)
 
   // As desired-state-reboot.test.ts has it, one by one; here beside each other.
   itInCampaign('keeps a stopped service stopped after a reboot, and brings back the others', async () => {
@@ -230,7 +232,7 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
   if (scope === 'system') return
 
   /** It runs. The oldest has no lock, by which the others are known. */
-  const plain = shared(() => makeTickless({version: '0.10'}))
+  const plain = shared(() => makeTickless({version: '0.10', startup_ms: 400}))
   /** It finishes three tasks before it ends. */
   const busy = shared(() => makeTickless({active_work: 3, drain_ms: 3000}))
   /** It waits ten minutes after a failure. */
@@ -265,10 +267,11 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
   })
 
   it.each(inCampaign(['0.10', '0.16', '0.21'] as const, ['0.10'] as const))(
-    'stops a gateway of version %s in good order, by hand too',
+    'stops a gateway of version %s in good order, by hand too, returns from start only when it says that it runs, and changes nothing when what runs is started, or what is stopped is stopped',
     async (version) => {
-      const service = version === '0.10' ? await plain() : await makeTickless({version})
+      const service = version === '0.10' ? await plain() : await makeTickless({version, startup_ms: 400})
       expect(await service.status()).toMatchObject({exit: 0, actual: 'running'})
+      const former = await service.mainPid()
       await service.must('stop')
       expect(await service.show('ActiveState', 'SubState', 'Result', 'ExecMainStatus', 'UnitFileState')).toEqual([
         'inactive',
@@ -279,7 +282,18 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
       ])
       expect(await service.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'stopped', enabled: false, pid: null})
 
+      const stopped = await service.snapshot()
+      expect((await service.must('stop', ['--json'])).json()).toMatchObject({ok: true, changed: false})
+      expect(await service.snapshot()).toEqual(stopped)
+
       await service.must('start')
+      const state = JSON.parse((await machine().readText(`${service.home}/gateway_state.json`)) ?? '') as object
+      const pid = await service.mainPid()
+      expect(state).toMatchObject({gateway_state: 'running', pid})
+      expect(pid).not.toBe(former)
+      const running = await service.snapshot()
+      expect((await service.must('start', ['--json'])).json()).toMatchObject({ok: true, changed: false})
+      expect(await service.snapshot()).toEqual(running)
       expect((await service.systemctl('stop', service.unit)).code).toBe(0)
       expect(await service.show('ActiveState', 'Result', 'ExecMainStatus')).toEqual(['inactive', 'success', '0'])
       expect(await service.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'running'})
@@ -292,20 +306,9 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     },
   )
 
-  it('changes nothing when what runs is started, or what is stopped is stopped', async () => {
-    const service = await plain()
-    await service.must('start')
-    const running = await service.snapshot()
-    expect((await service.must('start', ['--json'])).json()).toMatchObject({ok: true, changed: false})
-    expect(await service.snapshot()).toEqual(running)
-    await service.must('stop')
-    const stopped = await service.snapshot()
-    expect((await service.must('stop', ['--json'])).json()).toMatchObject({ok: true, changed: false})
-    expect(await service.snapshot()).toEqual(stopped)
-  })
-
   it('leaves a stopped service stopped when it is installed anew', async () => {
     const service = await plain()
+    await service.must('stop')
     const installed = await service.must('install', ['--restart-delay', '2s'])
     expect(installed.stdout).toContain('stopped as before')
     expect(await service.status()).toMatchObject({exit: 3, actual: 'stopped', desired: 'stopped', enabled: false})
@@ -332,7 +335,7 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     await dry(running, 'restart', 'restart')
     await dry(running, 'restart by force', 'restart', '--force')
     await dry(running, 'uninstall', 'uninstall')
-    for (const command of ['start', 'stop', 'restart', 'uninstall']) {
+    for (const command of inCampaign(['start', 'stop', 'restart', 'uninstall'], ['uninstall'])) {
       const all = [command, '--all', '--dry-run', '--json', ...running.argv(command).slice(3)]
       const {services} = (await hermesSvc(machine(), all, running.actor)).json<{
         services: {service: string; changed: boolean; ok: boolean}[]
@@ -369,7 +372,7 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     expect(memoryBytes).toBeGreaterThan(1_000_000)
     // Of one service alone its journal is read.
     const {lastEnd, ...status} = await service.status()
-    expect(lastEnd).toMatchObject({reason: 'stop-asked'})
+    expect(lastEnd).toMatchObject({reason: inCampaign('stop-asked', 'planned-restart')})
     expect({schemaVersion: 1, ok: true, exit: 0, ...listed, uptimeMs: null}).toEqual({...status, uptimeMs: null})
     expect((await service.must('list')).stdout).toMatch(new RegExp(`^${service.profile} .*running.*${service.home}$`, 'm'))
 
@@ -409,7 +412,8 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     expect(waited.stdout).toContain(`${nameOf(service)} is running and not online yet (telegram retrying, discord connecting)\n`)
     expect(await service.status()).toMatchObject({exit: 0, online: {state: 'connecting'}})
 
-    // Nothing is set up: nothing is waited for, and what to type is said.
+    // Nothing is set up, and so nothing waited for: test/observe/online.test.ts; what is said then: test/ui/status-text.test.ts.
+    if (!isCampaign) return
     await service.configure({state_fields: {platforms: {}}})
     await service.sh('rm "$1/.env"', [service.home])
     const bare = await service.must('restart')
@@ -514,8 +518,8 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     })
   })
 
-  // A restart begins it as a start does.
-  it.each(inCampaign(['restart', 'start', 'install'], ['start', 'install']))(
+  // A restart begins it as a start does, which restart-policy-suite.ts sees.
+  it.each(inCampaign(['restart', 'start', 'install'], ['install']))(
     'does not wait for a delay that failures have earned: %s',
     async (command) => {
       const service = await delayed()

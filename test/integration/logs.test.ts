@@ -42,7 +42,7 @@ await describeOnSystemd('the log of a service', (machine: () => Machine) => {
     return {code, stdout: (await machine().readText(`${files}.out`)) ?? '', stderr: (await machine().readText(`${files}.err`)) ?? ''}
   }
 
-  // Which units a journal is asked for differs by scope (of the machine: lifecycle.test.ts), and what is made of its lines does not.
+  // Which units a journal is asked for differs by scope (of the machine: user-scope.test.ts), and what is made of its lines does not.
   describe.each<Scope>(inCampaign(['user', 'system'], ['user']))('in %s scope', (scope) => {
     let service: TestService
 

@@ -338,7 +338,7 @@ function byRoot(machine: () => Machine, accounts: {readonly alice: Account; read
   it.each([
     ['system', ofMachine],
     ['user', ofHers],
-  ])('runs nothing that alice can write but with her ids, in %s scope', async (scope, flags) => {
+  ])('runs nothing that alice can write but with her ids, and shows her log, in %s scope', async (scope, flags) => {
     const programs = [
       ...['systemctl', 'loginctl', 'journalctl', 'systemd-analyze', 'getent', 'flock', 'setpriv', 'test', 'sh', 'cat', 'id', 'env', 'nice'],
       ...['sleep', 'date', 'head', 'ls', 'mv', 'rm', 'tr', 'kill', 'python3', 'hermes'],
@@ -351,7 +351,9 @@ function byRoot(machine: () => Machine, accounts: {readonly alice: Account; read
     const words = inCampaign(['install', 'status', 'list', 'diff', 'logs', 'restart', 'stop', 'start'], ['install', 'logs'])
     for (const command of scope === 'system' ? [...words, 'status', 'restart'] : words) {
       const secret = command === 'install' ? ['--env', 'TOKEN=secret'] : []
-      expect(await svc([command, ...flags, ...secret], {env: evil})).toMatchObject({error: undefined, code: 0})
+      const result = await svc([command, ...flags, ...secret], {env: evil})
+      expect(result).toMatchObject({error: undefined, code: 0})
+      if (command === 'logs') expect(result).toMatchObject({stdout: expect.stringContaining('Gateway running')})
     }
     await noneHasRun()
   })
