@@ -25,7 +25,7 @@ const WORKERS = 5
  * vitest itself begins with the largest file.
  */
 const LONG = `
-  restart-states notify watchdog ansible s6-lifecycle run heartbeat doctor-state doctor-machine shared-services apply automation lifecycle history
+  restart-states notify ansible s6-lifecycle run heartbeat doctor-state doctor-machine shared-services apply automation lifecycle history
   systemd-rules read-only smoke logs install-transaction restart-policy hostile-home launchd-lifecycle machine json-documents existing-services
   doctor-launchd launchd-errors round-trip s6-accounts setup journeys s6-boot doctor-s6 user-scope
   verdict-live two-containers screens upgrade desired-state-races memory-ends desired-state-reboot node-versions

@@ -108,7 +108,7 @@ export const processRows: readonly Row[] = [
     severity: 'error',
     how: '`kill -STOP`',
     what: /the gateway \(pid \d+\) is stopped by a signal and cannot answer/,
-    // That root has one restarted: watchdog.test.ts.
+    // That root has one restarted: heartbeat.test.ts.
     scope: inCampaign('system', 'user'),
     break: async (service) => {
       await service.kill('STOP')
