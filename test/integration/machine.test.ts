@@ -8,7 +8,7 @@ import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest'
 import type {ServiceError} from '../../src/errors.js'
 import type {Account} from '../../src/host/host.js'
 import {type Machine, MACHINE_NODE, MACHINE_PACKAGE, whyNoMachine} from '../../src/smoke/machine.js'
-import {inCampaign} from '../support/campaign.js'
+import {inCampaign, itInCampaign} from '../support/campaign.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {bootTestMachine, describeOnSystemd, machineBehind, type SystemdVersion, testHost, waitFor} from '../support/machines.js'
 
@@ -269,34 +269,8 @@ describeUnless(whyNoMachine(testHost), 'a throw-away machine and its host', () =
     return {child, name: fullName, leaderPid, namespace: pidNamespaceOf(leaderPid)}
   }
 
-  it('sees files and folders of the host that it is given, wherever they are, leaves no process, mount, cgroup or file behind when it is taken down, which can be done twice, and says so when it is used after that', async () => {
-    const source = path.join(folder, 'a:b c')
-    fs.mkdirSync(source)
-    fs.writeFileSync(path.join(source, 'file'), 'from the host')
-    const machine = await boot({
-      binds: [
-        {source, target: '/srv/odd:name'},
-        {source: path.join(source, 'file'), target: '/srv/writable', writable: true},
-      ],
-    })
-    expect(await machine.readText('/srv/odd:name/file')).toBe('from the host')
-    expect((await machine.exec(['touch', '/srv/odd:name/file'])).stderr).toContain('Read-only file system')
-    await machine.writeText('/srv/writable', 'from inside')
-    expect(fs.readFileSync(path.join(source, 'file'), 'utf8')).toBe('from inside')
-
-    const namespace = pidNamespaceOf(machine.leaderPid)
-    await machine.writeText('/var/lib/written-inside', 'x')
-    await machine.writeText('/tmp/written-inside', 'x')
-    await machine.addUser('ann')
-    expect(traces(machine.name, namespace)).not.toEqual([])
-    await machine.down()
-    expect(traces(machine.name, namespace)).toEqual([])
-    expect(fs.existsSync('/var/lib/written-inside') || fs.existsSync('/tmp/written-inside')).toBe(false)
-    await machine.down()
-    await expect(machine.exec(['true'])).rejects.toMatchObject({code: 'machine-gone'})
-  })
-
-  it('ends without a trace when its owner is killed', async () => {
+  // As while it boots, below, when less of it is there that could end it.
+  itInCampaign('ends without a trace when its owner is killed', async () => {
     const {child, name, namespace} = await bootByOwner('killed')
     expect(traces(name, namespace)).not.toEqual([])
     child.kill('SIGKILL')
@@ -324,21 +298,42 @@ describeUnless(whyNoMachine(testHost), 'a throw-away machine and its host', () =
     await untilGone(name, namespace)
   })
 
-  it('runs beside another one, each with users, units and files of its own, and does not take the name of one that runs; nothing is left of one that powers itself off', async () => {
-    const [one, two] = await Promise.all([boot(), boot({name: 'same'})])
+  it('sees files and folders of the host that it is given, wherever they are, runs beside another one, each with users, units and files of its own, does not take the name of one that runs, leaves no process, mount, cgroup or file behind when it is taken down, which can be done twice, or powers itself off, and says so when it is used after that', async () => {
+    const source = path.join(folder, 'a:b c')
+    fs.mkdirSync(source)
+    fs.writeFileSync(path.join(source, 'file'), 'from the host')
+    const binds = [
+      {source, target: '/srv/odd:name'},
+      {source: path.join(source, 'file'), target: '/srv/writable', writable: true},
+    ]
+    const [one, two] = await Promise.all([boot({binds}), boot({name: 'same'})])
+    expect(await one.readText('/srv/odd:name/file')).toBe('from the host')
+    expect((await one.exec(['touch', '/srv/odd:name/file'])).stderr).toContain('Read-only file system')
+    await one.writeText('/srv/writable', 'from inside')
+    expect(fs.readFileSync(path.join(source, 'file'), 'utf8')).toBe('from inside')
+
+    const namespaces = [one, two].map(({leaderPid}) => pidNamespaceOf(leaderPid)) as [string, string]
     const [annOne, annTwo] = await Promise.all([one.addUser('ann'), two.addUser('ann')])
     await one.writeText('/home/ann/only-here', 'x', {user: annOne})
+    await one.writeText('/var/lib/written-inside', 'x')
+    await one.writeText('/tmp/written-inside', 'x')
     expect(await two.readText('/home/ann/only-here')).toBeUndefined()
     const start = ['systemd-run', '--user', '--unit=only-here', 'sleep', '1000']
     expect((await one.exec(start, {user: annOne})).code).toBe(0)
     expect((await one.exec(['systemctl', '--user', 'is-active', 'only-here'], {user: annOne})).stdout).toBe('active\n')
     expect((await two.exec(['systemctl', '--user', 'is-active', 'only-here'], {user: annTwo})).stdout).toBe('inactive\n')
+
+    expect(traces(one.name, namespaces[0])).not.toEqual([])
     await one.down()
+    expect(traces(one.name, namespaces[0])).toEqual([])
+    expect(fs.existsSync('/var/lib/written-inside') || fs.existsSync('/tmp/written-inside')).toBe(false)
+    await one.down()
+    await expect(one.exec(['true'])).rejects.toMatchObject({code: 'machine-gone'})
+
     await expect(boot({name: 'same'})).rejects.toThrow('exists already')
     expect((await two.exec(['systemctl', 'is-system-running'])).stdout).toBe('running\n')
-    const namespace = pidNamespaceOf(two.leaderPid)
     await two.exec(['systemctl', 'poweroff', '--force'])
-    await untilGone(two.name, namespace)
+    await untilGone(two.name, namespaces[1])
     await two.down()
   })
 
