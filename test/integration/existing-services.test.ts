@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import type {Machine} from '../../src/smoke/machine.js'
-import {inCampaign, isCampaign} from '../support/campaign.js'
+import {inCampaign, isCampaign, itInCampaign} from '../support/campaign.js'
 import {describeOnSystemd, hermesSvc, waitFor} from '../support/machines.js'
 import {STAND_IN, TestService} from '../support/test-service.js'
 
@@ -202,7 +202,8 @@ await describeOnSystemd('services and files that are there already', (machine: (
       expect(result.json<Failure>().error.message).toMatch(/^HERMES_HOME "\/tmp\/temporary-home": is in a temporary folder/)
     })
 
-    it('says where it looked if there is no gateway', async () => {
+    // test/lifecycle/install.test.ts.
+    itInCampaign('says where it looked if there is no gateway', async () => {
       const dora = await machine().addUser('dora')
       await machine().exec(['mkdir', '/home/dora/.hermes'], {user: dora})
       const result = await hermesSvc(machine(), ['install', '--json'], {user: dora})
@@ -213,12 +214,12 @@ await describeOnSystemd('services and files that are there already', (machine: (
       expect(await machine().readText('/home/dora/.config/systemd')).toBeUndefined()
     })
 
-    it('refuses a second service on the same home in the other scope', async () => {
+    // test/lifecycle/install.test.ts; of one of the machine beside one of the user's own: apply.test.ts.
+    itInCampaign('refuses a second service on the same home in the other scope', async () => {
       const ofUser = await TestService.make(machine(), bob, {scope: 'user'})
       const ofMachine = await TestService.make(machine(), bob, {scope: 'system', profile: ofUser.profile})
       const first = [ofMachine, ofUser] as const
-      // What root finds of a user is found in the same place as what a user finds of the machine, which takes less for granted.
-      for (const [service, other] of inCampaign([first, [ofUser, ofMachine] as const], [first])) {
+      for (const [service, other] of [first, [ofUser, ofMachine] as const]) {
         await service.must('install')
         const result = await other.run('install', ['--json'])
         expect(result.code).toBe(1)
@@ -227,7 +228,7 @@ await describeOnSystemd('services and files that are there already', (machine: (
           message: expect.stringContaining(`is already installed in systemd (${service.scope})`),
         })
         expect(await machine().readText(other.unitFile)).toBeUndefined()
-        if (isCampaign) await service.must('uninstall')
+        await service.must('uninstall')
       }
     })
   })
@@ -268,11 +269,13 @@ function existingServices(machine: () => Machine, scope: Scope): void {
     return service
   }
 
+  /** With a command that was given. */
   const makeInstalled = async () => {
     const service = await TestService.make(machine(), user, {scope})
-    await service.must('install')
+    await service.must('install', ['--command', `/usr/bin/env MY_SECRET=1 ${STAND_IN}`])
     return service
   }
+  const environmentOf = async (service: TestService) => service.sh('tr "\\0" "\\n" <"/proc/$1/environ"', [String(await service.mainPid())])
 
   /** As it was given back: it runs. */
   let givenBack: TestService | undefined
@@ -354,7 +357,8 @@ function existingServices(machine: () => Machine, scope: Scope): void {
   // Whose the file is, and what is in it, is told from one another without the scope.
   if (scope === 'system') return
 
-  it("leaves upstream's unit stopped if it was stopped in good order", async () => {
+  // test/lifecycle/install.test.ts.
+  itInCampaign("leaves upstream's unit stopped if it was stopped in good order", async () => {
     const service = givenBack ?? (await makeUpstream())
     await machine().writeText(
       `${service.home}/.gateway-planned-stop.json`,
@@ -440,8 +444,9 @@ function existingServices(machine: () => Machine, scope: Scope): void {
     expect(await service.mainPid()).toBe(pid)
   })
 
-  it("keeps the user's own drop-ins and edits through every command, beside a unit that upstream has rewritten, and takes that unit away at last, which it created", async () => {
+  it("keeps the user's own drop-ins and edits through every command, beside a unit that upstream has rewritten, and the command that was given, and takes that unit away at last, which it created", async () => {
     const service = await installedOnce()
+    expect(await environmentOf(service)).toContain('MY_SECRET=1')
     const own = `${service.unitFile}.d/99-user.conf`
     const text = '# mine\n[Service]\nRestartSec=3\nEnvironment=MINE=1\n'
     await machine().writeText(own, text, scope === 'user' ? {user} : {})
@@ -457,6 +462,7 @@ function existingServices(machine: () => Machine, scope: Scope): void {
     expect((await service.run('diff')).stdout).toMatch(/RestartSec +3s +1s +.*99-user\.conf/)
 
     await service.must('restart')
+    expect(await environmentOf(service)).toContain('MY_SECRET=1')
     await service.must('install', ['--restart-delay', '2s'])
     expect(await machine().readText(own)).toBe(text)
     expect(await service.show('RestartUSec', 'Environment')).toEqual(['3s', expect.stringContaining('MINE=1')])
@@ -475,17 +481,5 @@ function existingServices(machine: () => Machine, scope: Scope): void {
     await service.systemctl('daemon-reload')
     expect(await service.status()).toMatchObject({exit: 4, installed: 'no', actual: 'not-installed', pid: null})
     expect((await service.show('UnitFileState', 'LoadState')).join()).toBe(',not-found')
-  })
-
-  it('keeps the command that was given when upstream rewrites the unit that it created', async () => {
-    const service = await TestService.make(machine(), user, {scope})
-    const wrapped = ['/usr/bin/env', 'MY_SECRET=1', STAND_IN]
-    await service.must('install', ['--command', wrapped.join(' ')])
-    const environment = async () => service.sh('tr "\\0" "\\n" <"/proc/$1/environ"', [String(await service.mainPid())])
-    expect(await environment()).toContain('MY_SECRET=1')
-    await writeUnit(service, upstreamUnit(service))
-    await service.must('restart')
-    expect(await environment()).toContain('MY_SECRET=1')
-    expect((await service.must('diff')).stdout).toContain(': no differences')
   })
 }
