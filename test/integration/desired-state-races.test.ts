@@ -14,9 +14,9 @@ import {ownDoors} from '../support/doors.js'
 const PYTHON = '/usr/bin/python3'
 const SUPPORT = path.join(import.meta.dirname, '../support')
 /** Changes in each race; in a campaign as many as it takes to meet what happens once in a thousand. */
-const CHANGES = inCampaign(2000, 100)
+const CHANGES = inCampaign(2000, 60)
 /** Kills in each race at least, however many changes are done between two of them. */
-const KILLS = inCampaign(8, 4)
+const KILLS = inCampaign(8, 3)
 /** So many changes our process reports at most before it is killed: counted, since on a busy machine a time is none or all of them. */
 const LIFE = 60
 /** Within so many ms after that, so that it dies at any point of the next change. */

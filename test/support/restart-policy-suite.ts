@@ -7,8 +7,8 @@ import {hermesSvc, waitFor} from './machines.js'
 import {readInside} from './read-inside.js'
 
 /** Exits that a crash loop has before its cause goes away: more than systemd's own limit of five, and than the steps up to the cap. */
-const CRASHES = inCampaign(12, 7)
-const PLANNED = inCampaign(50, 8)
+const CRASHES = inCampaign(12, 6)
+const PLANNED = inCampaign(50, 6)
 /** Restarts that the gateway is asked for, each ended as its version does under systemd. */
 const ASKED = inCampaign(6, 2)
 const BY_HAND = inCampaign(20, 6)
