@@ -11,9 +11,10 @@ describe('detectManager', () => {
     expect((await detectManager(new FakeHost({files: SYSTEMD}), 'systemd', 'system', USER)).title).toBe('systemd (system)')
   })
 
-  it('cannot tell where it does not, and says what runs instead', async () => {
+  it('cannot tell where it does not, and says what runs instead, and what keeps a gateway alive there', async () => {
     const error = await refusal(() => detectManager(new FakeHost({files: {'/proc/1/comm': 'tini\n'}}), undefined, 'user', USER))
     expect(error).toMatchObject({code: 'no-manager', exitStatus: 4, message: expect.stringContaining('(PID 1 is tini)') as string})
+    expect(error).toMatchObject({next: [expect.stringMatching(/^hermes-svc run /), expect.stringMatching(/^hermes-svc smoke --isolated /)]})
   })
 
   it('finds launchd where there is a launchctl', async () => {

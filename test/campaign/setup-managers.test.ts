@@ -5,6 +5,8 @@ import {LaunchdService} from '../support/launchd-service.js'
 import {CONTAINER_PROGRAM, describeInContainer, S6Container, Volumes} from '../support/s6-container.js'
 import {ENTER, onTerminal, terminalEnd, type Typed} from '../support/terminal.js'
 
+// In npm test: what is asked in a container and under launchd, and what is told there: test/setup/find.test.ts and questions.test.ts; a terminal, and what comes of the answers:
+// test/integration/setup.test.ts; the installation itself: s6-lifecycle and launchd-lifecycle there.
 const answers: Typed[] = [
   ['Use the heartbeat\\?', ENTER],
   ['Use the watchdog\\?', ENTER],
