@@ -50,7 +50,7 @@ const rows: DoctorRow<S6Service>[] = [
     kind: 'disabled',
     severity: 'warning',
     how: 'a `down` file in the slot of one that runs',
-    seenIn: 'test/support/doctor-command-suite.ts',
+    seenIn: 'test/integration/doctor-state.test.ts',
     what: /should be running, but does not start at boot/,
     break: async (service) => {
       await service.sh('touch "$1/down"', [service.slot])
