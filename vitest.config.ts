@@ -26,7 +26,7 @@ const WORKERS = 5
  */
 const LONG = `
   restart-states notify ansible s6-lifecycle run heartbeat doctor-state doctor-machine shared-services apply automation lifecycle history
-  systemd-rules read-only smoke logs-health-list install-transaction restart-policy hostile-home launchd-lifecycle machine json-documents existing-services
+  systemd-rules smoke looking install-transaction restart-policy hostile-home launchd-lifecycle machine json-documents existing-services
   doctor-launchd launchd-errors round-trip s6-accounts setup journeys s6-boot doctor-s6 user-scope
   verdict-live two-containers screens upgrade desired-state-races memory-ends desired-state-reboot node-versions
   hostile-terminal upstream-update environment contributing stand-in hostile-sizes helper-after-exit helper-before-start launcher helper-rule

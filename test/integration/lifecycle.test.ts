@@ -145,7 +145,7 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     expect(await machine().readText(environmentFile)).toBeUndefined()
   })
 
-  // Of a user's own: logs-health-list.test.ts.
+  // Of a user's own: looking.test.ts.
   if (scope === 'system')
     it('shows by logs what the gateway said, and how it ended', async () => {
       const pid = await first.mainPid()

@@ -28,7 +28,7 @@ export function describeUsedAgain(machine: () => Machine, ofWhom: () => Account)
       ['wrong usage as a document', 'stop --scope both --json'],
       ['what a first command writes', 'config set start-limit-burst 10 --dry-run'],
       // As these do. In a campaign each has a process of its own, and all other suites expect of that what they expect of a shared one.
-      ...inCampaign(
+      ...inCampaign<readonly (readonly [string, string])[]>(
         [
           ['a status that cannot be told', 'status'],
           ['a document', 'status --json'],
