@@ -54,6 +54,8 @@ const rows: DoctorRow<LaunchdService>[] = [
     kind: 'unloaded',
     severity: 'error',
     how: '`launchctl bootout` of one that should run',
+    provedBy: 'test/managers/launchd/checks/not-loaded.test.ts',
+    curedAs: 'disabled-override',
     what: /should be running, but launchd has not loaded it in gui\/\d+$/,
     break: async (service) => {
       await service.launchctl('bootout', 'TARGET')
@@ -296,6 +298,8 @@ const switchedRows: DoctorRow<LaunchdService>[] = [
     kind: 'killed',
     severity: 'error',
     how: 'the program of a loaded job is replaced, and its process killed (macOS 26)',
+    provedBy: 'test/managers/launchd/checks/code-signature.test.ts',
+    curedAs: 'penalty-box',
     what: /^macOS killed \S+ for its code signature: its program was replaced after launchd had loaded it$/,
     break: async (service) => {
       await service.there.config({lwcr: true})
@@ -332,6 +336,7 @@ const switchedRows: DoctorRow<LaunchdService>[] = [
     severity: 'warning',
     how: 'the program of a loaded job is replaced, and its process goes on (macOS 26)',
     provedBy: 'test/managers/launchd/checks/code-signature.test.ts',
+    curedAs: 'penalty-box',
     what: /^macOS would kill the next start of \S+ for its code signature: its program was replaced after launchd had loaded it$/,
     break: async (service) => {
       await service.there.config({lwcr: true, lwcrTold: 'changed'})

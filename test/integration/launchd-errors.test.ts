@@ -46,6 +46,7 @@ const refusals: Refusal[] = [
   },
   {
     how: 'others can write the property list',
+    onlyInCampaign: true,
     break: (service) => service.sh('chmod 666 "$1"', [service.plist]),
     codes: {ownership: 122},
     asFive: {ownership: 5},
@@ -55,6 +56,7 @@ const refusals: Refusal[] = [
   },
   {
     how: 'the property list is for another session',
+    onlyInCampaign: true,
     break: (service) => service.sh('sed -i "s/>Aqua</>Background</" "$1"', [service.plist]),
     codes: {sessionType: 134},
     asFive: {sessionType: 5},
@@ -147,10 +149,7 @@ describeOnLaunchd('what launchd refuses, delays and says in other words', (there
     it.each(seen)('says what is wrong, and what to type next, when $how', async (refusal) => {
       await refusal.break(service)
       // What is found of the files is said whatever the code; that 5 is tried again before is the same for all.
-      for (const codes of inCampaign(
-        [refusal.codes, refusal.asFive],
-        refusal === seen[0] ? [refusal.codes, refusal.asFive] : [refusal.codes],
-      )) {
+      for (const codes of [refusal.codes, refusal.asFive]) {
         await withSwitches({codes}, async () => {
           const failed = await service.run('start', ['--json', '--timeout', '20'])
           expect([codes, failed.code]).toEqual([codes, 1])
@@ -200,7 +199,8 @@ describeOnLaunchd('what launchd refuses, delays and says in other words', (there
       expect(await doctor(service)).toEqual({exit: 0, findings: []})
       await service.machine.writeText(`${service.home}/.env`, 'HERMES_RESTART_DRAIN_TIMEOUT=900\n', {user: ann})
       await service.must('install')
-      expect((await service.must('diff', ['--json'])).json()).toMatchObject({drift: [], needsReload: false})
+      // Read as doctor has read it.
+      if (isCampaign) expect((await service.must('diff', ['--json'])).json()).toMatchObject({drift: [], needsReload: false})
       await service.must('uninstall')
       expect(await service.lasting()).toEqual([])
     })

@@ -118,8 +118,8 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
   if (kind === 'user') return uninstalls()
 
   it('is clean for doctor after an install, after a stop and after a start', async () => {
-    // Stopped and started it is looked at as another one is.
-    for (const command of kind === 'gui' || isWhole ? [undefined, 'stop', 'start'] : [undefined]) {
+    // That it finds nothing of one that was stopped is judged in memory: test/managers/launchd/checks/not-loaded.test.ts.
+    for (const command of isWhole ? [undefined, 'stop', 'start'] : [undefined]) {
       if (command !== undefined) await service.must(command)
       expect((await service.must('doctor', ['--json'])).json()).toMatchObject({services: [{findings: []}]})
     }
@@ -327,7 +327,8 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     }
   })
 
-  it('has the former job loaded and running again when a changed one does not come up', async () => {
+  // In the order of test/lifecycle/launchd.test.ts, by the steps that load a changed definition, above.
+  inWhole('has the former job loaded and running again when a changed one does not come up', async () => {
     const service = niced
     const before = await service.lasting()
     const text = await there().machine.readText(service.plist)

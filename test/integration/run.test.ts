@@ -3,8 +3,10 @@ import {afterAll, describe, expect, it} from 'vitest'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import {inCampaign, isCampaign, itInCampaign} from '../support/campaign.js'
 import {describeUnless} from '../support/describe-unless.js'
-import {ENTRY, Home, INITS, Namespace, STAND_IN, whyNoNamespace} from '../support/foreground.js'
+import {ENTRY, Home, INITS, Namespace, whyNoNamespace} from '../support/foreground.js'
 import {waitFor} from '../support/machines.js'
+
+const RECORD = '.hermes-svc-run.json'
 
 describeUnless(whyNoNamespace(), 'run, in a container without a service manager', () => {
   const homes: Home[] = []
@@ -33,17 +35,8 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
     return {home, namespace}
   }
 
-  it.concurrent('has the gateway stand back for the CPU as was chosen, and starts it again after kill -9, though that leaves its pid record behind', async () => {
-    const {home, namespace} = run({}, ['--nice', '7'])
-    const pid = await home.runs()
-    expect((await namespace.exec(['ps', '-o', 'ni=', '-p', String(pid)])).stdout.trim()).toBe('7')
-    await namespace.exec(['kill', '-KILL', String(pid)])
-    expect(await home.runs(2)).not.toBe(pid)
-    expect(namespace.log).toContain('gateway was killed by SIGKILL')
-    expect(namespace.log).toContain(`gateway.pid was cleared: process ${pid} is gone`)
-  })
-
-  it.concurrent('starts it at once after 75, and ends with its 78', async () => {
+  // That it is started at once after 75, and ended with for its 78, is seen of one that is asked to restart, and of one that has crashed before; both below.
+  itInCampaign('starts it at once after 75, and ends with its 78', async () => {
     const {home, namespace} = run({sequence: [{exit_after_ms: 50, repeat: 5}, {exit_on_start: {code: 78}}]})
     expect(await namespace.ended).toBe(78)
     expect(home.starts().length).toBe(6)
@@ -51,7 +44,8 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
     expect(namespace.log).toContain('its configuration is wrong')
   })
 
-  it.concurrent('slows a crash loop down, and a stop ends the wait at once with the last code', async () => {
+  // The waits are counted in test/service/after-end.test.ts; that a wait ends with the last code: by the command, which sends the same signal, below.
+  itInCampaign('slows a crash loop down, and a stop ends the wait at once with the last code', async () => {
     const {namespace} = run({exit_on_start: {code: 3}}, ['--restart-delay', '200ms', '--restart-delay-max', '1h'])
     await waitFor(() => namespace.log.includes('failure 4 in a row, the next start waits 1.6 s'), 'the fourth failure')
     namespace.signal('SIGTERM')
@@ -60,25 +54,20 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
   })
 
   it.concurrent.each(inCampaign(['SIGTERM', 'SIGINT'] as const, ['SIGTERM'] as const))(
-    'passes %s on as a stop that is meant, and ends with the gateway’s own code',
+    'passes SIGUSR1 on, which restarts the gateway, and %s as a stop that is meant, and ends with the gateway’s own code',
     async (signal) => {
       const {home, namespace} = run({stop_takes_ms: 300})
       await home.runs()
+      namespace.signal('SIGUSR1')
+      await home.runs(2)
+      expect(namespace.log).toContain('a planned restart, so it starts again at once')
       namespace.signal(signal)
       expect(await namespace.ended).toBe(0)
       expect(home.json('gateway_state.json').gateway_state).toBe('stopped')
       expect(namespace.log).toContain('this stop was requested')
-      expect(home.starts().length).toBe(1)
+      expect(home.starts().length).toBe(2)
     },
   )
-
-  it.concurrent('passes SIGUSR1 on, which restarts the gateway', async () => {
-    const {home, namespace} = run()
-    await home.runs()
-    namespace.signal('SIGUSR1')
-    await home.runs(2)
-    expect(namespace.log).toContain('a planned restart, so it starts again at once')
-  })
 
   it.concurrent.each(inCampaign<readonly (typeof INITS)[number][]>(INITS, ['tini']))(
     'lets no zombies pile up under %s, and nothing that a gateway left behind live on',
@@ -93,9 +82,10 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
     },
   )
 
-  it.concurrent('refreshes the heartbeat of a quiet gateway, and tells who is to be told of a crash loop, and of an exit that is final with its last breath', async () => {
-    const {home, namespace} = run({}, ['--heartbeat-interval', '1s'])
-    await home.runs()
+  it.concurrent('has the gateway stand back for the CPU as was chosen, refreshes the heartbeat of a quiet one, starts it again after kill -9, though that leaves its pid record behind, and tells who is to be told of a crash loop, and of an exit that is final with its last breath', async () => {
+    const {home, namespace} = run({}, ['--heartbeat-interval', '1s', '--nice', '7'])
+    const pid = await home.runs()
+    expect((await namespace.exec(['ps', '-o', 'ni=', '-p', String(pid)])).stdout.trim()).toBe('7')
     const before = home.json('gateway_state.json').updated_at
     await waitFor(() => home.json('gateway_state.json').updated_at !== before, 'a tick')
     const told = () => (home.exists('told') ? fs.readFileSync(home.file('told'), 'utf8').split('\n').filter(Boolean) : [])
@@ -108,8 +98,10 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
     ])
     expect(added).toMatchObject({code: 0})
     home.configure({sequence: [{exit_on_start: {code: 1}, repeat: 4}, {}]})
-    await namespace.exec(['kill', '-KILL', String(await home.runs())])
+    await namespace.exec(['kill', '-KILL', String(pid)])
     await waitFor(() => told().includes('crash-looping'), 'a message', 60_000)
+    expect(namespace.log).toContain('gateway was killed by SIGKILL')
+    expect(namespace.log).toContain(`gateway.pid was cleared: process ${pid} is gone`)
     home.configure({exit_on_start: {code: 78}})
     expect(await namespace.ended).toBe(78)
     expect(told().at(-1)).toBe('fatal-config')
@@ -143,8 +135,6 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
   })
 
   describe('while it lives', () => {
-    const RECORD = '.hermes-svc-run.json'
-
     function runBeside(home: Home, args: readonly string[] = []): Namespace {
       const namespace = Namespace.beside(home, args)
       namespaces.push(namespace)
@@ -154,10 +144,14 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
     const endsWith = (namespace: Namespace, code: number) =>
       waitFor(() => namespace.log.includes(`run ended with ${code}\n`), `run to end with ${code}`)
 
-    it.concurrent('is what the other commands work with, and leaves nothing of itself behind', async () => {
+    it.concurrent('is what the other commands work with, for the gateway’s own account though root runs it, and for root, and leaves nothing of itself behind', async () => {
       const home = makeHome({})
+      const [uid, gid] = [65_534, 65_534]
+      for (const place of [home.path, home.file('stand-in.json')]) fs.chownSync(place, uid, gid)
       const namespace = runBeside(home)
       const svc = (...words: string[]) => namespace.hermesSvc([...words, '--home', home.path])
+      const as = ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--', process.execPath, ENTRY]
+      const svcOfAccount = (...words: string[]) => namespace.exec([...as, ...words, '--home', home.path])
       const pid = await home.runs()
       const status = await svc('status', '--json')
       expect(status.code).toBe(0)
@@ -182,14 +176,17 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
         stdout: expect.stringMatching(/^✓ .*: \d+ checks, no findings \(.*\)\n$/) as string,
       })
 
-      expect(await svc('restart')).toMatchObject({code: 0, stdout: expect.stringContaining('running under a new pid') as string})
+      expect(await svcOfAccount('restart')).toMatchObject({
+        ...{code: 0, stdout: expect.stringContaining('running under a new pid') as string},
+      })
       expect(await home.runs(2)).not.toBe(pid)
+      expect(fs.statSync(home.file(RECORD))).toMatchObject({uid, gid, mode: 0o100600})
       expect(await svc('restart', '--force')).toMatchObject({code: 0})
       await home.runs(3)
       const after = JSON.parse((await svc('status', '--json')).stdout) as object
       expect(after).toMatchObject({actual: 'running', restarts: 2, failuresInARow: 0, desired: 'running'})
 
-      expect(await svc('stop')).toMatchObject({code: 0, stdout: expect.stringContaining('is stopped') as string})
+      expect(await svcOfAccount('stop')).toMatchObject({code: 0, stdout: expect.stringContaining('is stopped') as string})
       await endsWith(namespace, 0)
       expect(home.starts().length).toBe(3)
       expect(home.json('.hermes-svc.json')).toMatchObject({desiredState: 'stopped', by: 'stop'})
@@ -205,97 +202,61 @@ describeUnless(whyNoNamespace(), 'run, in a container without a service manager'
       expect(again.log).toContain('the gateway was recorded as stopped (stop, ')
     })
 
-    it.concurrent('ends with the gateway’s own code after a stop, also one in a wait for the next start', async () => {
-      const home = makeHome({exit_on_start: {code: 3}})
-      const namespace = runBeside(home, ['--restart-delay', '1h', '--restart-delay-max', '1h'])
-      const svc = (...words: string[]) => namespace.hermesSvc([...words, '--home', home.path])
-      await waitFor(() => namespace.log.includes('failure 1 in a row, the next start waits 3600 s'), 'the wait')
-      const status = await svc('status', '--json')
-      expect({code: status.code, ...(JSON.parse(status.stdout) as object)}).toMatchObject({
-        ...{code: 1, actual: 'waiting', failuresInARow: 1, lastExit: {how: 'exited', status: 3}},
-      })
-      expect((await svc('run')).stderr).toMatch(/hermes-svc run \(pid \d+\) already keeps a gateway of .* running/)
-      expect(await svc('stop')).toMatchObject({code: 0})
-      await endsWith(namespace, 3)
-      expect(home.starts().length).toBe(1)
-    })
-
-    // What either asks for is one thing: test/managers/run.test.ts.
+    // What start and restart ask for is one thing: test/managers/run.test.ts.
     it.concurrent.each(inCampaign(['start', 'restart'], ['restart']))(
-      '%s ends such a wait, and the failures are forgotten',
+      '%s ends a wait for the next start, and the failures are forgotten; a stop ends one, and it ends with the gateway’s own code',
       async (command) => {
-        const {home, namespace} = run({sequence: [{exit_on_start: {code: 3}}, {}]}, ['--restart-delay', '1h', '--restart-delay-max', '1h'])
-        await waitFor(() => namespace.log.includes('the next start waits 3600 s'), 'the wait')
-        expect(await namespace.hermesSvc([command, '--home', home.path])).toMatchObject({code: 0})
-        const status = await namespace.hermesSvc(['status', '--json', '--home', home.path])
-        expect(JSON.parse(status.stdout)).toMatchObject({actual: 'running', failuresInARow: 0, restarts: 1})
+        const home = makeHome({exit_on_start: {code: 3}})
+        const namespace = runBeside(home, ['--restart-delay', '1h', '--restart-delay-max', '1h'])
+        const svc = (...words: string[]) => namespace.hermesSvc([...words, '--home', home.path])
+        const waits = (times: number) =>
+          waitFor(() => namespace.log.split('failure 1 in a row, the next start waits 3600 s').length > times, 'the wait')
+        await waits(1)
+        const waiting = await svc('status', '--json')
+        expect({code: waiting.code, ...(JSON.parse(waiting.stdout) as object)}).toMatchObject({
+          ...{code: 1, actual: 'waiting', failuresInARow: 1, lastExit: {how: 'exited', status: 3}},
+        })
+        expect((await svc('run')).stderr).toMatch(/hermes-svc run \(pid \d+\) already keeps a gateway of .* running/)
+        home.configure({})
+        expect(await svc(command)).toMatchObject({code: 0})
+        expect(JSON.parse((await svc('status', '--json')).stdout)).toMatchObject({actual: 'running', failuresInARow: 0, restarts: 1})
+        home.configure({exit_on_start: {code: 3}})
+        await namespace.exec(['kill', '-USR1', String(await home.runs())])
+        await waits(2)
+        expect(await svc('stop')).toMatchObject({code: 0})
+        await endsWith(namespace, 3)
+        expect(home.starts().length).toBe(3)
       },
     )
-
-    it.concurrent('stops and restarts for the gateway’s own account though root runs it, and for root', async () => {
-      const home = makeHome({})
-      const [uid, gid] = [65_534, 65_534]
-      for (const place of [home.path, home.file('stand-in.json')]) fs.chownSync(place, uid, gid)
-      const namespace = runBeside(home)
-      const pid = await home.runs()
-      const as = ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--', process.execPath, ENTRY]
-      const restarted = await namespace.exec([...as, 'restart', '--home', home.path])
-      expect(restarted).toMatchObject({code: 0})
-      expect(await home.runs(2)).not.toBe(pid)
-      expect(fs.statSync(home.file(RECORD))).toMatchObject({uid, gid, mode: 0o100600})
-      expect(await namespace.hermesSvc(['restart', '--force', '--home', home.path])).toMatchObject({code: 0})
-      await home.runs(3)
-      expect(await namespace.exec([...as, 'stop', '--home', home.path])).toMatchObject({code: 0})
-      await endsWith(namespace, 0)
-    })
-
-    it.concurrent('is nothing any more once it was killed, whatever its record says', async () => {
-      const home = makeHome({})
-      const namespace = runBeside(home)
-      const pid = await home.runs()
-      const {pid: keeper} = home.json(RECORD)
-      await namespace.exec(['kill', '-KILL', String(keeper)])
-      await endsWith(namespace, 128 + 9)
-      expect(home.exists(RECORD)).toBe(true)
-      const status = await namespace.hermesSvc(['status', '--json', '--home', home.path])
-      expect({code: status.code, ...(JSON.parse(status.stdout) as object)}).toMatchObject({
-        ...{code: 4, actual: 'not-installed', installed: 'no', verdict: {state: 'alive', pid}},
-      })
-      // The gateway lives on, and nobody keeps it: the next one may not begin beside it.
-      expect((await namespace.hermesSvc(['run', '--home', home.path])).stderr).toContain(`is already running as pid ${pid}`)
-    })
   })
 
   describe('without one', () => {
-    function idle(): Namespace {
-      const namespace = Namespace.start(['tini', '--', 'sleep', 'infinity'])
+    it.concurrent('once it was killed, whatever its record says, start, stop and restart say how a gateway is run, with exit 4, and none begins beside the one that lives on; doctor, heartbeat and status tell of a gateway what its files and processes tell', async () => {
+      const home = makeHome({})
+      const namespace = Namespace.beside(home)
       namespaces.push(namespace)
-      return namespace
-    }
-
-    it.concurrent('start, stop and restart say how a gateway is run, with exit 4; doctor, heartbeat and status tell of a gateway what its files and processes tell', async () => {
-      const [home, namespace] = [makeHome({}), idle()]
       const svc = (...words: string[]) => namespace.hermesSvc([...words, '--home', home.path])
-      await waitFor(() => namespace.init > 0, 'the container')
+      const pid = await home.runs()
+      await namespace.exec(['kill', '-KILL', String(home.json(RECORD).pid)])
+      await waitFor(() => namespace.log.includes(`run ended with ${128 + 9}\n`), 'its end')
+      expect(home.exists(RECORD)).toBe(true)
       // They are refused in one place.
       for (const command of inCampaign(['start', 'stop', 'restart'], ['stop'])) {
         const result = await svc(command)
         expect(result).toMatchObject({code: 4, stderr: expect.stringContaining('hermes-svc run') as string})
         expect(result.stderr).toContain('tini')
       }
-      const gateway = namespace.exec([STAND_IN, 'gateway', 'run'], {HERMES_HOME: home.path})
-      const pid = await home.runs()
       if (isCampaign)
         expect(await svc('heartbeat')).toMatchObject({code: 0, stdout: expect.stringContaining(`alive (pid ${pid}`) as string})
       expect((await svc('run')).stderr).toContain(`is already running as pid ${pid}`)
       const status = await svc('status', '--json')
       expect({code: status.code, ...(JSON.parse(status.stdout) as object)}).toMatchObject({
-        ...{code: 4, actual: 'not-installed', verdict: {state: 'alive', pid}},
+        ...{code: 4, actual: 'not-installed', installed: 'no', verdict: {state: 'alive', pid}},
       })
       expect(await svc('doctor')).toMatchObject({code: 0, stdout: expect.stringMatching(/^- info: .* \[not-installed\]$/m) as string})
 
       await namespace.exec(['kill', '-KILL', String(pid)])
-      await gateway
+      await waitFor(async () => (await namespace.exec(['kill', '-0', String(pid)])).code !== 0, 'the end of the gateway')
       const findings = async () => {
         const {code, stdout} = await svc('doctor', '--json')
         const {services} = JSON.parse(stdout) as {services: {findings: {id: string; kind: string}[]}[]}

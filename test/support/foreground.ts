@@ -7,7 +7,7 @@ import {testHost, waitFor} from './machines.js'
 import type {MemoryGroup} from './memory-group.js'
 
 export const ENTRY = path.join(testHost.packageRoot, 'bin', 'hermes-svc.cjs')
-export const STAND_IN = path.join(testHost.packageRoot, 'dist', 'stand-in', 'hermes')
+const STAND_IN = path.join(testHost.packageRoot, 'dist', 'stand-in', 'hermes')
 const ENVIRONMENT = {PATH: '/usr/local/bin:/usr/bin:/bin', HOME: '/root', LC_ALL: 'C.UTF-8'}
 
 /** Small inits that reap. */
