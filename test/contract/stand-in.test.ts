@@ -19,7 +19,7 @@ afterAll(() => {
 })
 
 describeUnless(whyNot, 'contract: the stand-in keeps every claim', () => {
-  // What takes minutes is about a clock, which stand-in.test.ts holds to the contract; what systemd has a part in: test/integration/contract.test.ts.
+  // What takes minutes is about a clock, which stand-in.test.ts holds to the contract; what systemd has a part in: test/integration/systemd-rules.test.ts.
   it.concurrent.each(['0.10', '0.16', '0.21'] as const)('of a gateway %s', async (version) => {
     const home = path.join(folder, version)
     fs.mkdirSync(home)
