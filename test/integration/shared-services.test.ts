@@ -27,7 +27,7 @@ while True:
         for folder, folders, files in os.walk(top):
             for name in [folder] + [os.path.join(folder, file) for file in files]:
                 lock(name)
-    time.sleep(0.02)
+    time.sleep(0.1)
 `
 const TIMER = 'hermes-svc-heartbeat.timer'
 
@@ -71,32 +71,32 @@ await describeOnSystemd('what several services of one account have in common', (
     expect(await failing.lasting()).toEqual(before)
   })
 
-  it('stays when another service is installed while one is uninstalled', async () => {
-    const [leaving, coming] = [await make({stop_takes_ms: 5000}), await make()]
-    await leaving.must('install')
+  // A campaign has more of them at once.
+  it('is whole whoever writes it: several installations at once, and as many uninstallations, during which another one is installed, for which it stays', async () => {
+    const [leaving, ...others] = await Promise.all([
+      make({stop_takes_ms: 5000}),
+      ...inCampaign([make, make, make], [make]).map((one) => one()),
+    ])
+    const coming = await make()
+    const before = await coming.lasting()
+    const allAtOnce = async (services: readonly TestService[], command: string, ...flags: readonly string[]) => {
+      const results = await Promise.all(services.map((service) => service.run(command, ['--json', ...flags])))
+      expect(results.map(({code, stdout}) => [code, code === 0 ? '' : stdout])).toEqual(services.map(() => [0, '']))
+    }
+    await allAtOnce([leaving, ...others], 'install')
+    const program = await machine().readText(`${user.home}/.config/hermes-svc/heartbeat.cjs`)
+    expect(program).toBe(await machine().readText(`${MACHINE_PACKAGE}/dist/heartbeat.cjs`))
     const leaves = leaving.must('uninstall')
     await waitFor(
       async () => (await machine().readText(`${leaving.home}/gateway_state.json`))?.includes('draining') === true,
       'a gateway that finishes its work',
     )
-    await coming.must('install')
+    await Promise.all([allAtOnce(others, 'uninstall', '--yes'), coming.must('install')])
     await leaves
     expect(await timerOf(coming)).toEqual(TICKING)
     await coming.must('uninstall')
     expect((await timerOf(coming))[0]).toBe('ActiveState=inactive')
-  })
-
-  // A campaign has more of them at once.
-  it('is whole whoever writes it: several installations at once, and as many uninstallations', async () => {
-    const services = await Promise.all(inCampaign([make, make, make, make], [make, make]).map((one) => one()))
-    const before = await services[0]?.lasting()
-    const installed = await Promise.all(services.map((service) => service.run('install', ['--json'])))
-    expect(installed.map(({code, stdout}) => [code, code === 0 ? '' : stdout])).toEqual(services.map(() => [0, '']))
-    const program = await machine().readText(`${user.home}/.config/hermes-svc/heartbeat.cjs`)
-    expect(program).toBe(await machine().readText(`${MACHINE_PACKAGE}/dist/heartbeat.cjs`))
-    const removed = await Promise.all(services.map((service) => service.run('uninstall', ['--json', '--yes'])))
-    expect(removed.map(({code, stdout}) => [code, code === 0 ? '' : stdout])).toEqual(services.map(() => [0, '']))
-    expect(await services[0]?.lasting()).toEqual(before)
+    expect(await coming.lasting()).toEqual(before)
   })
 
   it('is waited for by nobody while another user locks all that he can open, in user scope and in system scope', async () => {
@@ -111,8 +111,8 @@ await describeOnSystemd('what several services of one account have in common', (
     const locks = async () => (await machine().readText(`/tmp/${mallory.name}.locks`)) ?? ''
     await waitFor(async () => (await locks()).includes(`${homes.at(-1)}\n`), 'homes that are locked')
     expect((await locks()).split('\n')).toEqual(expect.arrayContaining([user.home, ...homes]))
-    // A start and a restart take the lock of a stop.
-    const commands = inCampaign(['install', 'restart', 'stop', 'start', 'uninstall'], ['install', 'stop', 'uninstall'])
+    // All that change something take the same lock.
+    const commands = inCampaign(['install', 'restart', 'stop', 'start', 'uninstall'], ['install', 'uninstall'])
     for (const service of services) for (const command of commands) await service.must(command)
     await machine().exec(['pkill', '-KILL', '-u', mallory.name])
     expect(await locks()).not.toContain('.hermes-svc.lock')
