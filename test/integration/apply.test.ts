@@ -9,6 +9,8 @@ import {TestService} from '../support/test-service.js'
 
 const FILE = '/etc/hermes-svc.yaml'
 const SECRET = 'swordfish'
+/** One tick of three is enough to be seen. */
+const TICKLESS = 'heartbeat: off'
 /** When a run is killed, in ms from its start: before anything is changed, in between, and when all is done. */
 const KILLED_AFTER_MS = [200, 400, 600, 700, 800, 900, 1000, 1200, 1500, 2000, 3000]
 
@@ -45,8 +47,9 @@ await describeOnSystemd('the services of a machine as one document', (machine) =
 
   const declare = (...changes: readonly string[]) => {
     const [a = '', b = '', c = ''] = changes
-    const services = [`profile: default, scope: user, account: ann, ${a}`, `profile: work, scope: user, account: ann, ${b}`]
-    const lines = [...services, `profile: default, scope: system, account: bob, env: {TOKEN: {fromFile: /etc/token}}, ${c}`]
+    const services = [`profile: default, scope: user, account: ann, ${TICKLESS}, ${a}`, `profile: work, scope: user, account: ann, ${b}`]
+    const more = inCampaign(c, TICKLESS)
+    const lines = [...services, `profile: default, scope: system, account: bob, env: {TOKEN: {fromFile: /etc/token}}, ${more}`]
     return machine().writeText(FILE, `schemaVersion: 1\nservices:\n${lines.map((line) => `  - {${line}}\n`).join('')}`)
   }
   const apply = (args: readonly string[] = []) => hermesSvc(machine(), ['apply', FILE, ...args])
@@ -203,7 +206,7 @@ await describeOnSystemd('the services of a machine as one document', (machine) =
     await declare(
       inCampaign('env: {LEVEL: last}', ''),
       'watchdog: 7, env: {TOKEN: {fromCredential: of-unit}, OTHER: {fromCredential: of-machine}}',
-      inCampaign('watchdog: 9', ''),
+      'watchdog: 9',
     )
     await third.sh('mkdir -p /etc/credstore && printf one >/etc/credstore/of-machine')
     const run = ['systemd-run', '--wait', '--pipe', '--collect', '--quiet', '-p', 'SetCredential=of-unit:two', MACHINE_NODE]
@@ -218,7 +221,7 @@ await describeOnSystemd('the services of a machine as one document', (machine) =
 
   it('uninstalls what is not declared with --prune alone, of whichever user, leaves nothing of it, and so moves a service to the other scope', async () => {
     const moved = 'profile: work, scope: system, account: ann'
-    const kept = `profile: default, scope: user, account: ann, ${inCampaign('env: {LEVEL: last}', '')}`
+    const kept = `profile: default, scope: user, account: ann, ${TICKLESS}, ${inCampaign('env: {LEVEL: last}', '')}`
     await machine().writeText(FILE, `schemaVersion: 1\nservices: [{${moved}}, {${kept}}]\n`)
     const before = await pids()
     const refused = await applied([], 1)

@@ -177,7 +177,8 @@ describeUnless(
           CHANGES,
           {
             desired_state: 'dropped',
-            rounds: 10,
+            // The sooner it is between two lives.
+            rounds: inCampaign(10, 4),
             pause_us: 3000,
           },
           () => isInserted,

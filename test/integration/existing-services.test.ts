@@ -272,7 +272,7 @@ function existingServices(machine: () => Machine, scope: Scope): void {
   /** With a command that was given. */
   const makeInstalled = async () => {
     const service = await TestService.make(machine(), user, {scope})
-    await service.must('install', ['--command', `/usr/bin/env MY_SECRET=1 ${STAND_IN}`])
+    await service.must('install', ['--heartbeat', 'off', '--command', `/usr/bin/env MY_SECRET=1 ${STAND_IN}`])
     return service
   }
   const environmentOf = async (service: TestService) => service.sh('tr "\\0" "\\n" <"/proc/$1/environ"', [String(await service.mainPid())])

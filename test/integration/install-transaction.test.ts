@@ -70,7 +70,7 @@ await describeOnSystemd('an installation is a transaction', (machine: () => Mach
 
     it('an installation does not disturb the gateway that runs if systemd will not read the new definition', async () => {
       // What has been undone is in nobody's way.
-      await service.must('install')
+      await service.must('install', ['--heartbeat', 'off'])
       const [before, pid] = [await service.definition(), await service.mainPid()]
       failed(await withoutReload('install', ['--json', '--env', 'NEW=1']), 'command-failed')
       expect(await service.definition()).toEqual(before)
@@ -164,7 +164,7 @@ function transactions(machine: () => Machine, scope: Scope, user: () => Account)
 
     it('an installation over another brings that back, running, if the gateway does not come up', async () => {
       const service = await makeService()
-      await service.must('install', ['--env', 'OLD=1', '--restart-delay', '2s'])
+      await service.must('install', ['--heartbeat', 'off', '--env', 'OLD=1', '--restart-delay', '2s'])
       const [before, pid] = [await service.definition(), await service.mainPid()]
       const error = failed(await brokenCommand(service), 'not-running')
       expect(error.message).toMatch(/; the service is as it was before$/)
@@ -310,7 +310,7 @@ function transactions(machine: () => Machine, scope: Scope, user: () => Account)
 
     it('an installation that is interrupted by Ctrl-C has the gateway from before run again', async () => {
       const service = await makeService({dump_env: ['NEW']})
-      await service.must('install')
+      await service.must('install', ['--heartbeat', 'off'])
       running = service
       const [before, pid] = [await service.definition(), await service.mainPid()]
       // What runs in the end takes its time to stop, which the next test goes by.

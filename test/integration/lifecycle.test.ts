@@ -398,7 +398,7 @@ function lifeCycle(machine: () => Machine, scope: Scope): void {
     await machine().writeText(`${service.home}/.env`, 'TELEGRAM_BOT_TOKEN=1\nTELEGRAM_ALLOWED_USERS=42\n', {user: alice})
     // The one that connects is waited for, and no command fails for the one that does not.
     const partly = 'partly online (telegram connected, discord gave up'
-    const installed = await service.must('install')
+    const installed = await service.must('install', ['--heartbeat', 'off'])
     expect(installed.stdout.split('\n')[0]).toBe(`${service.unit} is installed and running`)
     expect(installed.stdout.split('\n')[1]).toContain(`${nameOf(service)} is running and ${partly}`)
     const status = await service.run('status')

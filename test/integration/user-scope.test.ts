@@ -139,7 +139,7 @@ function ways(machine: () => Machine, accounts: {readonly alice: Account; readon
     const session = {user: alice}
     const noBus = 'systemctl --user stop dbus.socket dbus.service; rm -f "$XDG_RUNTIME_DIR/bus"; test -S "$XDG_RUNTIME_DIR/systemd/private"'
     expect(await machine().exec(['sh', '-c', noBus], session)).toMatchObject({code: 0})
-    for (const command of [['install', '--restart-delay', '30s'], ['status'], ['stop'], ['start']]) {
+    for (const command of [['install', '--restart-delay', '30s'], ['status'], ['stop'], ...inCampaign([['start']], [])]) {
       expect(await hermesSvc(machine(), command, session)).toMatchObject({code: 0})
     }
     expect(await machine().exec(['systemctl', '--user', 'start', 'dbus.socket'], session)).toMatchObject({code: 0})
@@ -205,7 +205,7 @@ function lingering(machine: () => Machine, accounts: {readonly alice: Account}):
       const {alice} = accounts
       await must(['loginctl', 'disable-linger', 'alice'])
       await waitFor(() => isGone(alice), 'the end of the user manager')
-      expect(await svc(alice, ['install'])).toMatchObject({error: undefined, code: 0, ok: true})
+      expect(await svc(alice, ['install', '--heartbeat', 'off'])).toMatchObject({error: undefined, code: 0, ok: true})
       expect(await isLingering(alice)).toBe(true)
       expect(await svc(alice, ['uninstall'])).toMatchObject({error: undefined, code: 0, ok: true})
       expect(await isLingering(alice)).toBe(false)
@@ -216,7 +216,7 @@ function lingering(machine: () => Machine, accounts: {readonly alice: Account}):
     let grace: Account
     beforeAll(async () => {
       grace = await addUser(machine(), 'grace', {linger: true})
-      expect(await svc(grace, ['install', '--profile', 'there'])).toMatchObject({error: undefined, code: 0})
+      expect(await svc(grace, ['install', '--profile', 'there', '--heartbeat', 'off'])).toMatchObject({error: undefined, code: 0})
       await must(['loginctl', 'disable-linger', 'grace'])
       await waitFor(() => isGone(grace), 'the end of the user manager')
       await polkit('mask')
@@ -253,7 +253,7 @@ function lingering(machine: () => Machine, accounts: {readonly alice: Account}):
       const before = await files(grace)
       expect(await svc(grace, ['install'])).toMatchObject(refused)
       expect(await files(grace)).toEqual(before)
-      expect(await svc(grace, ['install', '--no-linger'])).toMatchObject({error: undefined, code: 0, ok: true})
+      expect(await svc(grace, ['install', '--no-linger', '--heartbeat', 'off'])).toMatchObject({error: undefined, code: 0, ok: true})
       expect(await svc(grace, ['status'])).toMatchObject({code: 0, actual: 'running'})
       expect(await svc(grace, ['uninstall'])).toMatchObject({error: undefined, code: 0})
       expect(await isLingering(grace)).toBe(false)
@@ -477,10 +477,12 @@ function byRoot(machine: () => Machine, accounts: {readonly alice: Account; read
     }
 
     it('makes a service of the machine for the user who called sudo', async () => {
-      expect(await sudo('install')).toMatchObject({...done, changed: true})
+      expect(await sudo('install', '--heartbeat', 'off')).toMatchObject({...done, changed: true})
       const running = {scope: 'system', account: 'alice', home: '/home/alice/.hermes', actual: 'running'}
-      expect(await sudo('status')).toMatchObject({...done, ...running})
-      expect(await sudo('uninstall')).toMatchObject({...done, changed: true})
+      expect(await svc(['status'])).toMatchObject({...done, ...running})
+      // Whom it is for, as an installation does.
+      if (isCampaign) expect(await sudo('status')).toMatchObject({...done, ...running})
+      expect(await (isCampaign ? sudo('uninstall') : svc(['uninstall', ...ofMachine]))).toMatchObject({...done, changed: true})
       expect(await foreignFiles(machine(), alice)).toEqual([])
     })
 
