@@ -69,6 +69,11 @@ chmod 440 /etc/sudoers.d/alice
 const NPM = path.join(fs.realpathSync(process.execPath), '../../lib/node_modules/npm')
 const STAND_IN = path.join(PACKAGE_ROOT, 'src/smoke/stand-in')
 
+it('of each command of the pages it is said what must come of it', () => {
+  const commands = ['install', 'use', 'flags', 'repair', 'removal'].flatMap(commandsOf)
+  expect(commands.filter((command) => OUTCOMES[command] === undefined)).toEqual([])
+})
+
 await describeOnSystemd(
   'the README, followed on a machine that has only Node',
   (machine: () => Machine) => {
@@ -139,7 +144,8 @@ await describeOnSystemd(
       for (const command of commandsOf('use')) await type(undefined, command)
     })
 
-    it('as a user: repairs a broken service', () => repairs(alice, alice))
+    // What doctor finds and fix cures, as a person sees it: screens.test.ts; `doctor --fix`: json-documents.test.ts.
+    itInCampaign('as a user: repairs a broken service', () => repairs(alice, alice))
 
     // What doctor finds and fix cures of a service of the machine: doctor-state.test.ts.
     itInCampaign('as root: repairs a broken service', () => repairs(undefined, hermes))
