@@ -86,135 +86,36 @@ await describeOnSystemd(
       JSON.parse((await service.machine.readText(`${service.support}/settings.json`)) ?? '') as {writtenBy?: string}
     const tick = (service: TestService) => service.systemctl('start', 'hermes-svc-heartbeat.service')
 
-    // One service, from one version to the next.
-    describe('of hermes-svc', () => {
-      let last: TestService | undefined
-      // The heartbeat of all services of a user goes with the last of them.
-      afterAll(async () => {
-        await last?.must('uninstall')
-      })
-
-      it('that moved it (another npm prefix), nothing refers to the place from before', async () => {
-        const {folder, machine: before} = await otherPackage(machine(), VERSION)
-        const {service, pid} = await installedBy(before, withProgram(machine(), `${folder}-moved`))
-        await service.sh('mv "$1" "$1-moved"', [folder])
-        expect(await doctor(service)).toEqual({exit: 0, findings: []})
-        expect((await tick(service)).code).toBe(0)
-        expect(await service.mainPid()).toBe(pid)
-        await service.must('restart')
-        expect(await service.sh('grep -rl "$1" "$2" "$3" "$4" || true', [folder, service.support, service.unitFile, service.dropIn])).toBe(
-          '',
-        )
-        last = service
-      })
-
-      // test/doctor/checks/outdated.test.ts.
-      itInCampaign('that changed nothing of what is installed, there is nothing to find and nothing to do', async () => {
-        const after = await otherPackage(machine(), '0.1.1')
-        const {service, pid} = await seenBy(after.machine, last)
-        const before = await service.lasting()
-        expect(await doctor(service)).toEqual({exit: 0, findings: []})
-        expect((await service.run('diff')).code).toBe(0)
-        expect((await service.must('install')).stdout).toContain('already up to date; nothing was changed')
-        expect(await service.lasting()).toEqual(before)
-        expect(await service.mainPid()).toBe(pid)
-      })
-
-      it('in place, to another helper, drop-in and tick, and to a unit that says the same of the process in other words: doctor names them, its fix writes them, the gateway goes on', async () => {
-        const after = await otherPackage(machine(), '0.2.0', `${OTHER_HELPERS}${OTHER_COMMENTS}`)
-        const {service, pid} = await seenBy(after.machine, last)
-        const {exit, findings} = await doctor(service)
-        expect({exit, findings}).toMatchObject({exit: 1, findings: [{id: 'outdated', kind: 'older', severity: 'warning', isSafe: true}]})
-        expect(findings[0]?.what).toBe(
-          `hermes-svc ${VERSION} wrote ${service.unit}; version 0.2.0 would change ` +
-            `service-helper.sh, 10-hermes-svc.conf, ${service.unit}, heartbeat.cjs`,
-        )
-        expect(findings[0]?.evidence.at(-1)).toBe('no restart is needed')
-        const fixed = await service.must('fix:outdated', ['--yes'])
-        expect(fixed.stdout).toMatch(/^Fixed: /)
-        expect(await doctor(service)).toEqual({exit: 0, findings: []})
-        expect(await service.mainPid()).toBe(pid)
-        expect(await service.show('SendSIGHUP', 'NeedDaemonReload')).toEqual(['no', 'no'])
-        expect((await settings(service)).writtenBy).toBe('0.2.0')
-        expect((await tick(service)).code).toBe(0)
-        await service.must('restart')
-        last = service
-      })
-
-      it('to a unit with another environment: doctor says that this needs a restart, `doctor --fix` leaves it, the fix restarts', async () => {
-        const after = await otherPackage(machine(), '0.3.0', OTHER_ENVIRONMENT)
-        const {service, pid} = await seenBy(after.machine, last)
-        const {findings} = await doctor(service)
-        expect(findings).toMatchObject([{id: 'outdated', kind: 'older', isSafe: false}])
-        expect(findings[0]?.evidence.at(-1)).toMatch(/^a restart is needed: the gateway read hermes-gateway-\S+\.service when/)
-        expect((await service.run('doctor', ['--fix'])).code).toBe(1)
-        expect(await service.mainPid()).toBe(pid)
-        await service.must('fix:outdated', ['--yes'])
-        expect(await doctor(service)).toEqual({exit: 0, findings: []})
-        expect(await service.comesUp(pid)).not.toBe(pid)
-        expect((await service.show('Environment'))[0]).toContain('HERMES_OF_ANOTHER_VERSION=1')
-        last = service
-      })
-
-      it('and back to an older one: doctor names the newer version and both ways on; a file of its layout goes, the gateway goes on', async () => {
-        const before = await otherPackage(machine(), '0.10.0', OTHER_HELPERS)
-        const newer = await seenBy(before.machine, last)
-        await newer.service.must('install')
-        const {service, pid} = await seenBy(machine(), newer.service)
-        await service.sh('echo "# of a newer layout" >"$1/after-start.sh"', [service.support], service.actor)
-        const {findings} = await doctor(service)
-        expect(findings).toMatchObject([{id: 'outdated', kind: 'newer', isSafe: true}])
-        expect(findings[0]?.evidence).toContain(
-          `${service.support}/after-start.sh is left over from hermes-svc 0.10.0: this version does not write it`,
-        )
-        expect(findings[0]?.cure[1]).toMatch(/^npm install -g hermes-svc@0\.10\.0 /)
-        await service.must('doctor', ['--fix'])
-        expect(await doctor(service)).toEqual({exit: 0, findings: []})
-        expect(await service.sh('ls "$1"', [service.support])).toBe('service-helper.sh\nsettings.json\n')
-        expect(await service.mainPid()).toBe(pid)
-        last = service
-      })
-
-      // What another layout has left is told in test/doctor/checks/outdated.test.ts, and goes in the row above.
-      itInCampaign(
-        'from one with helpers of each service’s own, which recorded no version: they do until the fix, which leaves just the one',
-        async () => {
-          const {service, pid} = await seenBy(machine(), last)
-          const recorded = {...(await settings(service)), writtenBy: undefined}
-          await service.machine.writeText(`${service.support}/settings.json`, JSON.stringify(recorded), service.actor)
-          const dropIn = (await service.machine.readText(service.dropIn)) ?? ''
-          await service.machine.writeText(service.dropIn, stamped(callingFormerHelpers(dropIn, service.support)), service.actor)
-          await service.sh(FORMER_HELPERS, [service.support], service.actor)
-          await service.systemctl('daemon-reload')
-          await service.sh('kill -9 "$1"', [String(pid)])
-          const next = await service.comesUp(pid)
-          expect(await service.sh('cat "$1/said"', [service.support])).toBe('after-exit\nbefore-start\n')
-          await service.sh('rm "$1/said"', [service.support], service.actor)
-          const {findings} = await doctor(service)
-          expect(findings).toMatchObject([{id: 'outdated', kind: 'older', isSafe: true}])
-          expect(findings[0]?.what).toContain('an earlier hermes-svc wrote ')
-          expect(findings[0]?.evidence).toContain(
-            `${service.support}/service-helper.sh does not exist: an earlier hermes-svc did not write it`,
-          )
-          await service.must('fix:outdated', ['--yes'])
-          expect(await doctor(service)).toEqual({exit: 0, findings: []})
-          expect(await service.mainPid()).toBe(next)
-          expect(await service.sh('ls "$1"', [service.support])).toBe('service-helper.sh\nsettings.json\n')
-        },
-      )
+    // One service, from one place, node and version to the next.
+    let last: TestService | undefined
+    // The heartbeat of all services of a user goes with the last of them.
+    afterAll(async () => {
+      await last?.must('uninstall')
     })
 
-    // One service, whose tick runs by a node of its own; doctor runs by the machine's.
+    /** By which its tick runs; doctor runs by the machine's. */
+    const node = '/opt/node-a/node'
+
+    it('of hermes-svc that moved it (another npm prefix), nothing refers to the place from before', async () => {
+      await machine().exec(['sh', '-c', 'mkdir -p "${2%/*}" && cp "$1" "$2"', 'sh', MACHINE_NODE, node])
+      const {folder} = await otherPackage(machine(), VERSION)
+      const {service, pid} = await installedBy(withProgram(machine(), folder, node), withProgram(machine(), `${folder}-moved`))
+      await service.sh('mv "$1" "$1-moved"', [folder])
+      expect(await doctor(service)).toEqual({exit: 0, findings: []})
+      expect((await tick(service)).code).toBe(0)
+      expect(await service.mainPid()).toBe(pid)
+      await service.must('restart')
+      expect(await service.sh('grep -rl "$1" "$2" "$3" "$4" || true', [folder, service.support, service.unitFile, service.dropIn])).toBe('')
+      last = service
+    })
+
     describe('of node, by which the heartbeat ticks', () => {
-      const node = '/opt/node-a/node'
       let seen: {service: TestService; pid: number}
 
       beforeAll(async () => {
-        await machine().exec(['sh', '-c', 'mkdir -p "${2%/*}" && cp "$1" "$2"', 'sh', MACHINE_NODE, node])
-        seen = await installedBy(withProgram(machine(), MACHINE_PACKAGE, node), machine())
+        seen = await seenBy(machine(), last)
         const {service} = seen
         expect(await service.sh('grep ^ExecStart= "$1"', [`${service.units}/hermes-svc-heartbeat.service`])).toContain(`"${node}"`)
-        expect(await doctor(service)).toEqual({exit: 0, findings: []})
       })
 
       /** Doctor names just this. */
@@ -253,8 +154,113 @@ await describeOnSystemd(
         expect(await doctor(service)).toEqual({exit: 0, findings: []})
         expect((await tick(service)).code).toBe(0)
         expect(await service.mainPid()).toBe(pid)
-        await service.must('uninstall')
+        last = service
       })
+    })
+
+    describe('of hermes-svc', () => {
+      // test/doctor/checks/outdated.test.ts.
+      itInCampaign('that changed nothing of what is installed, there is nothing to find and nothing to do', async () => {
+        const after = await otherPackage(machine(), '0.1.1')
+        const {service, pid} = await seenBy(after.machine, last)
+        const before = await service.lasting()
+        expect(await doctor(service)).toEqual({exit: 0, findings: []})
+        expect((await service.run('diff')).code).toBe(0)
+        expect((await service.must('install')).stdout).toContain('already up to date; nothing was changed')
+        expect(await service.lasting()).toEqual(before)
+        expect(await service.mainPid()).toBe(pid)
+      })
+
+      it('in place, to another helper, drop-in and tick, and to a unit that says the same of the process in other words: doctor names them and a file of the older layout, its fix writes them, the file goes, the gateway goes on', async () => {
+        const after = await otherPackage(machine(), '0.2.0', `${OTHER_HELPERS}${OTHER_COMMENTS}`)
+        const {service, pid} = await seenBy(after.machine, last)
+        const leftover = `${service.support}/after-start.sh`
+        await service.sh('echo "# of an older layout" >"$1"', [leftover], service.actor)
+        const {exit, findings} = await doctor(service)
+        expect({exit, findings}).toMatchObject({exit: 1, findings: [{id: 'outdated', kind: 'older', severity: 'warning', isSafe: true}]})
+        expect(findings[0]?.evidence).toContain(`${leftover} is left over from hermes-svc ${VERSION}: this version does not write it`)
+        expect(findings[0]?.what).toBe(
+          `hermes-svc ${VERSION} wrote ${service.unit}; version 0.2.0 would change ` +
+            `service-helper.sh, 10-hermes-svc.conf, ${service.unit}, heartbeat.cjs, after-start.sh`,
+        )
+        expect(findings[0]?.evidence.at(-1)).toBe('no restart is needed')
+        const fixed = await service.must('fix:outdated', ['--yes'])
+        expect(fixed.stdout).toMatch(/^Fixed: /)
+        expect(await doctor(service)).toEqual({exit: 0, findings: []})
+        expect(await service.mainPid()).toBe(pid)
+        expect(await service.show('SendSIGHUP', 'NeedDaemonReload')).toEqual(['no', 'no'])
+        expect((await settings(service)).writtenBy).toBe('0.2.0')
+        expect(await service.sh('ls "$1"', [service.support])).toBe('service-helper.sh\nsettings.json\n')
+        expect((await tick(service)).code).toBe(0)
+        await service.must('restart')
+        last = service
+      })
+
+      it('to a unit with another environment: doctor says that this needs a restart, `doctor --fix` leaves it, the fix restarts', async () => {
+        const after = await otherPackage(machine(), '0.3.0', OTHER_ENVIRONMENT)
+        const {service, pid} = await seenBy(after.machine, last)
+        const {findings} = await doctor(service)
+        expect(findings).toMatchObject([{id: 'outdated', kind: 'older', isSafe: false}])
+        expect(findings[0]?.evidence.at(-1)).toMatch(/^a restart is needed: the gateway read hermes-gateway-\S+\.service when/)
+        expect((await service.run('doctor', ['--fix'])).code).toBe(1)
+        expect(await service.mainPid()).toBe(pid)
+        await service.must('fix:outdated', ['--yes'])
+        expect(await doctor(service)).toEqual({exit: 0, findings: []})
+        expect(await service.comesUp(pid)).not.toBe(pid)
+        expect((await service.show('Environment'))[0]).toContain('HERMES_OF_ANOTHER_VERSION=1')
+        last = service
+      })
+
+      // What is said of a newer version: test/doctor/checks/outdated.test.ts; its fix is that of an older one.
+      itInCampaign(
+        'and back to an older one: doctor names the newer version and both ways on; a file of its layout goes, the gateway goes on',
+        async () => {
+          const before = await otherPackage(machine(), '0.10.0', OTHER_HELPERS)
+          const newer = await seenBy(before.machine, last)
+          await newer.service.must('install')
+          const {service, pid} = await seenBy(machine(), newer.service)
+          await service.sh('echo "# of a newer layout" >"$1/after-start.sh"', [service.support], service.actor)
+          const {findings} = await doctor(service)
+          expect(findings).toMatchObject([{id: 'outdated', kind: 'newer', isSafe: true}])
+          expect(findings[0]?.evidence).toContain(
+            `${service.support}/after-start.sh is left over from hermes-svc 0.10.0: this version does not write it`,
+          )
+          expect(findings[0]?.cure[1]).toMatch(/^npm install -g hermes-svc@0\.10\.0 /)
+          await service.must('doctor', ['--fix'])
+          expect(await doctor(service)).toEqual({exit: 0, findings: []})
+          expect(await service.sh('ls "$1"', [service.support])).toBe('service-helper.sh\nsettings.json\n')
+          expect(await service.mainPid()).toBe(pid)
+          last = service
+        },
+      )
+
+      // What another layout has left is told in test/doctor/checks/outdated.test.ts, and goes in the update in place.
+      itInCampaign(
+        'from one with helpers of each service’s own, which recorded no version: they do until the fix, which leaves just the one',
+        async () => {
+          const {service, pid} = await seenBy(machine(), last)
+          const recorded = {...(await settings(service)), writtenBy: undefined}
+          await service.machine.writeText(`${service.support}/settings.json`, JSON.stringify(recorded), service.actor)
+          const dropIn = (await service.machine.readText(service.dropIn)) ?? ''
+          await service.machine.writeText(service.dropIn, stamped(callingFormerHelpers(dropIn, service.support)), service.actor)
+          await service.sh(FORMER_HELPERS, [service.support], service.actor)
+          await service.systemctl('daemon-reload')
+          await service.sh('kill -9 "$1"', [String(pid)])
+          const next = await service.comesUp(pid)
+          expect(await service.sh('cat "$1/said"', [service.support])).toBe('after-exit\nbefore-start\n')
+          await service.sh('rm "$1/said"', [service.support], service.actor)
+          const {findings} = await doctor(service)
+          expect(findings).toMatchObject([{id: 'outdated', kind: 'older', isSafe: true}])
+          expect(findings[0]?.what).toContain('an earlier hermes-svc wrote ')
+          expect(findings[0]?.evidence).toContain(
+            `${service.support}/service-helper.sh does not exist: an earlier hermes-svc did not write it`,
+          )
+          await service.must('fix:outdated', ['--yes'])
+          expect(await doctor(service)).toEqual({exit: 0, findings: []})
+          expect(await service.mainPid()).toBe(next)
+          expect(await service.sh('ls "$1"', [service.support])).toBe('service-helper.sh\nsettings.json\n')
+        },
+      )
     })
   },
   builds.newer === '' ? {} : {binds: [{source: builds.newer, target: builds.other}]},
