@@ -200,6 +200,7 @@ await describeOnSystemd('the services of a machine as one document', (machine) =
     ])
     expect(await second.sh('cat "$1/settings.json"', [second.support])).toContain('"watchdogTicks": 5')
     await second.configure({})
+    await second.must('start')
   })
 
   it('takes a credential of the unit that runs it, and one of the machine, and restarts the one whose values those are, once, and none of the others', async () => {
