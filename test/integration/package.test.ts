@@ -5,7 +5,9 @@ import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import {whyNoMachine} from '../../src/smoke/machine.js'
 import {inCampaign, isCampaign} from '../support/campaign.js'
+import {PACKAGE_ROOT} from '../support/built.js'
 import {describeUnless} from '../support/describe-unless.js'
+import {ACTION_SHELL, actionStep, outputsOf} from '../support/github-action.js'
 import {testHost} from '../support/machines.js'
 import {type Packed, packPackage} from '../support/packed.js'
 
@@ -14,6 +16,9 @@ const MAX_PACKED_BYTES = 2_000_000
 let scratch: string
 let packed: Packed
 let installed: {readonly status: number | null; readonly stderr: string}
+/** By the action: where its program is. */
+let said: string
+let modules: string
 let program: string
 
 /** Runs the installed program with only the system's own programs on PATH. */
@@ -28,16 +33,22 @@ describe('the package that npm packs', () => {
     packed = packPackage()
     scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-package-'))
     fs.copyFileSync(path.join(packed.folder, packed.filename), path.join(scratch, packed.filename))
-    fs.writeFileSync(path.join(scratch, 'package.json'), '{"private": true}')
-    // With scripts, as a user installs it.
-    const install = ['install', '--offline', '--omit=dev', '--no-audit', '--no-fund', `./${packed.filename}`]
-    installed = spawnSync('npm', install, {cwd: scratch, encoding: 'utf8'})
-    program = path.join(scratch, 'node_modules', '.bin', 'hermes-svc')
+    // With scripts, as a user installs it, by the step of our action, which does not show npm's warnings.
+    const step = actionStep('install', {version: packed.filename}, {'github.action_path': PACKAGE_ROOT, 'runner.temp': scratch})
+    const [bash, ...args] = ACTION_SHELL
+    const output = path.join(scratch, 'out')
+    const env = {PATH: process.env.PATH, HOME: os.homedir(), ...step.env, GITHUB_OUTPUT: output, npm_config_offline: 'true'}
+    installed = spawnSync(bash, [...args, step.run.replace(' --loglevel=error', '')], {cwd: scratch, encoding: 'utf8', env})
+    said = outputsOf(fs.readFileSync(output, 'utf8'))['program'] ?? ''
+    modules = path.join(scratch, 'hermes-svc', 'node_modules')
+    program = path.join(modules, '.bin', 'hermes-svc')
   })
   afterAll(() => fs.rmSync(scratch, {recursive: true, force: true}))
 
-  it('is installed without a warning', () => {
+  it('is installed without a warning by the step of the action, which says where its program is', () => {
     expect(installed).toMatchObject({status: 0, stderr: ''})
+    expect(said).toBe(path.join(modules, 'hermes-svc/bin/hermes-svc.cjs'))
+    expect(fs.realpathSync(said)).toBe(fs.realpathSync(program))
   })
 
   it('is small', () => {
@@ -71,7 +82,7 @@ describe('the package that npm packs', () => {
   })
 
   it('has a bill of its materials that names what its licences name', () => {
-    const read = (file: string) => fs.readFileSync(path.join(scratch, 'node_modules/hermes-svc/dist', file), 'utf8')
+    const read = (file: string) => fs.readFileSync(path.join(modules, 'hermes-svc/dist', file), 'utf8')
     const {bomFormat, components} = JSON.parse(read('sbom.cdx.json')) as {
       bomFormat: string
       components: readonly {name: string; group?: string; version: string; purl: string}[]
@@ -85,7 +96,7 @@ describe('the package that npm packs', () => {
   })
 
   it('needs no other package', () => {
-    const names = fs.readdirSync(path.join(scratch, 'node_modules')).filter((name) => !name.startsWith('.'))
+    const names = fs.readdirSync(modules).filter((name) => !name.startsWith('.'))
     expect(names).toEqual(['hermes-svc'])
   })
 
@@ -115,10 +126,7 @@ describe('the package that npm packs', () => {
   })
 
   it('has no script, and depends on nothing', () => {
-    const manifest = JSON.parse(fs.readFileSync(path.join(scratch, 'node_modules/hermes-svc/package.json'), 'utf8')) as Record<
-      string,
-      object
-    >
+    const manifest = JSON.parse(fs.readFileSync(path.join(modules, 'hermes-svc/package.json'), 'utf8')) as Record<string, object>
     const {scripts, dependencies, devDependencies, optionalDependencies, peerDependencies} = manifest
     expect({scripts, dependencies, devDependencies, optionalDependencies, peerDependencies}).toEqual({})
   })

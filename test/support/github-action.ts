@@ -37,3 +37,7 @@ export function actionStep(id: string, inputs: Readonly<Record<string, string>>,
 
 /** How GitHub's runner starts a script with `shell: bash`. */
 export const ACTION_SHELL = ['bash', '--noprofile', '--norc', '-eo', 'pipefail', '-c'] as const
+
+/** The outputs that a step has written to $GITHUB_OUTPUT. */
+export const outputsOf = (text: string): Record<string, string> =>
+  Object.fromEntries([...text.matchAll(/^([\w-]+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, value]))
