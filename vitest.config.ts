@@ -29,7 +29,7 @@ const LONG = `
   systemd-rules smoke looking install-transaction restart-policy hostile-home launchd-lifecycle machine json-documents existing-services
   doctor-launchd launchd-errors round-trip s6-accounts setup journeys s6-boot doctor-s6 user-scope
   verdict-live two-containers screens upgrade desired-state-races memory-ends desired-state-reboot node-versions
-  hostile-terminal upstream-update environment contributing stand-in hostile-sizes helper-after-exit helper-before-start launcher helper-rule
+  upstream-update environment contributing stand-in hostile-sizes helper-after-exit helper-before-start launcher helper-rule
 `
   .trim()
   .split(/\s+/)

@@ -129,6 +129,7 @@ const systemdProcessRows: DoctorRow[] = [
     severity: 'error',
     how: 'an event loop that is blocked',
     provedBy: 'test/doctor/checks/missing-heartbeat.test.ts',
+    curedAs: 'stale-code',
     what: /the gateway \(pid \d+\) is wedged: its event loop no longer responds/,
     break: async (service) => {
       await service.configure({freeze_after_ms: 500})
@@ -142,7 +143,9 @@ const systemdProcessRows: DoctorRow[] = [
     kind: 'off',
     severity: 'warning',
     how: 'the timer of the heartbeat is disabled, and does not run',
+    // That one is started: doctor-quiet-suite.ts.
     provedBy: 'test/doctor/checks/missing-heartbeat.test.ts',
+    curedAs: 'not-enabled',
     what: /does not run: hermes-svc-heartbeat\.timer is not enabled; hermes-svc-heartbeat\.timer is not active$/,
     break: async (service) => {
       await service.systemctl('disable', '--now', 'hermes-svc-heartbeat.timer')

@@ -1,11 +1,12 @@
 import type {Scope} from '../../src/service/service.js'
 import fs from 'node:fs'
-import {beforeAll, expect, it} from 'vitest'
+import {beforeAll, describe, expect, it} from 'vitest'
 import {checkModules} from '../../src/doctor/checks/index.js'
 import type {Account} from '../../src/host/host.js'
 import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import {isCampaign} from '../support/campaign.js'
 import {HOME_FILES, type HostileHome, hostileHomes, VICTIM} from '../support/hostile-homes.js'
+import {describeHostileTerminal, hostileTerminalBinds} from '../support/hostile-terminal-suite.js'
 import {describeOnSystemd} from '../support/machines.js'
 import {readInside} from '../support/read-inside.js'
 import {TestService} from '../support/test-service.js'
@@ -131,109 +132,109 @@ interface Fault extends Pick<Violation, 'call'> {
 
 const support = (file: string) => `${import.meta.dirname}/../support/${file}`
 
-if (fs.existsSync('/usr/bin/strace')) {
-  await describeOnSystemd(
-    'as root on a home whose owner is hostile',
-    (machine) => {
-      const lanes: Lane[] = []
+await describeOnSystemd(
+  'root and a hostile account',
+  (machine) => {
+    const lanes: Lane[] = []
 
-      const root = async (program: string, args: readonly string[] = [], user?: Account) => {
-        const result = await machine().exec(['sh', '-c', program, 'sh', ...args], {timeoutMs: 60_000, ...(user ? {user} : {})})
-        if (result.code !== 0) throw new Error(`${program}: ${result.failure ?? result.code}\n${result.stdout}\n${result.stderr}`)
-        return result.stdout
+    const root = async (program: string, args: readonly string[] = [], user?: Account) => {
+      const result = await machine().exec(['sh', '-c', program, 'sh', ...args], {timeoutMs: 60_000, ...(user ? {user} : {})})
+      if (result.code !== 0) throw new Error(`${program}: ${result.failure ?? result.code}\n${result.stdout}\n${result.stderr}`)
+      return result.stdout
+    }
+
+    beforeAll(async () => {
+      const files = HOME_FILES.map((file) => `${VICTIM}/${file}`)
+      await root(VICTIMS, [VICTIM, ROOT_SOCKET, ...files])
+      for (const [name, scope] of [
+        ['alice', 'system'],
+        ['bea', 'user'],
+      ] as const) {
+        const user = await machine().addUser(name)
+        const service = await TestService.make(machine(), user, {scope, profile: 'default', standIn: {version: '0.21'}})
+        // What ticks, and what is restarted in a home where no gateway stays up, is nothing that is looked at.
+        await service.must('install', ['--heartbeat-interval', '90s', '--restart-delay', '1m'])
+        await root('mkdir -p ~/.hermes/profiles/work ~/.hermes/logs ~/.hermes/state && touch ~/.hermes/profiles/work/SOUL.md', [], user)
+        await root(LEARN, [`${user.home}/node`], user)
+        await service.must('start')
+        await root(
+          'mkdir -p "/srv/saved/$1/etc" && cp -a "$2" "/srv/saved/$1/home" && rm -f "/srv/saved/$1/home/.hermes/gateway_state.json"; cd /etc && cp -a --parents hermes-svc systemd/system "/srv/saved/$1/etc/" 2>/dev/null || :',
+          [name, user.home],
+        )
+        lanes.push({user, scope, service})
       }
+    }, 240_000)
 
-      beforeAll(async () => {
-        const files = HOME_FILES.map((file) => `${VICTIM}/${file}`)
-        await root(VICTIMS, [VICTIM, ROOT_SOCKET, ...files])
-        for (const [name, scope] of [
-          ['alice', 'system'],
-          ['bea', 'user'],
-        ] as const) {
-          const user = await machine().addUser(name)
-          const service = await TestService.make(machine(), user, {scope, profile: 'default', standIn: {version: '0.21'}})
-          // What ticks, and what is restarted in a home where no gateway stays up, is nothing that is looked at.
-          await service.must('install', ['--heartbeat-interval', '90s', '--restart-delay', '1m'])
-          await root('mkdir -p ~/.hermes/profiles/work ~/.hermes/logs ~/.hermes/state && touch ~/.hermes/profiles/work/SOUL.md', [], user)
-          await root(LEARN, [`${user.home}/node`], user)
-          await service.must('start')
-          await root(
-            'mkdir -p "/srv/saved/$1/etc" && cp -a "$2" "/srv/saved/$1/home" && rm -f "/srv/saved/$1/home/.hermes/gateway_state.json"; cd /etc && cp -a --parents hermes-svc systemd/system "/srv/saved/$1/etc/" 2>/dev/null || :',
-            [name, user.home],
-          )
-          lanes.push({user, scope, service})
-        }
-      }, 240_000)
+    /** What root's own commands must leave as it is, with owner, mode and time of the last change. */
+    const victims = async () => (await root(LIST_VICTIMS, [VICTIM])).split('\n')
 
-      /** What root's own commands must leave as it is, with owner, mode and time of the last change. */
-      const victims = async () => (await root(LIST_VICTIMS, [VICTIM])).split('\n')
-
-      const run = async ({user, scope, service}: Lane, home: HostileHome, command: HostileCommand): Promise<Fault[]> => {
-        const trace = `/tmp/trace-${user.name}`
-        const profile = command.withoutProfile ? [] : ['--profile', home.profile ?? 'default']
-        const scoped = scope === 'system' ? ['--run-as', user.name] : ['--scope', 'user', '--run-as', user.name]
-        const program = [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...command.argv, ...profile, ...scoped]
-        const bounded = command.endAfterSec === undefined ? program : ['timeout', '--signal=INT', String(command.endAfterSec), ...program]
-        const startMs = performance.now()
-        const result = await machine().exec([...traceArgv(trace), ...bounded], {timeoutMs: LIMIT_MS, env: {ROOT_SECRET: SECRET}})
-        const boundary: Boundary = {
-          uid: user.uid,
-          home: user.home,
-          theirs: [user.home, `/run/user/${user.uid}`, ...(scope === 'system' ? [service.runtime] : [])],
-          ours: [
-            /^\/etc\/(systemd\/system|hermes-svc)(\/|$)/,
-            /^\/var\/cache\/hermes-svc(\/|$)/,
-            /^\/dev\/(null|tty)$/,
-            /^\/root\/\.?report\.json(\.|$)/,
-            // Folders in one of root's: of locks, and one of each service, for all that is in that is the account's.
-            /^\/run\/hermes-svc(-[^/]+)?$/,
-          ],
-          // The home that a process of the table has as HERMES_HOME is compared with ours; `run` enters it on its way to the gateway.
-          seen: [new RegExp(`^${user.home}/\\.hermes(/profiles/work)?$`)],
-          sockets: [/^\/run\/(systemd\/(private|journal|userdb)|dbus\/)/, /^\/var\/run\/nscd\//],
-          secret: SECRET,
-          unasked: [`${user.home}/node`],
-        }
-        const seen = (await readInside(machine(), trace)) ?? ''
-        if (!seen.includes('execve(')) throw new Error(`nothing was traced of ${command.name}: ${result.stderr}`)
-        const found = violations(seen, boundary)
-        // What `run` starts is the gateway itself, in the environment that was given to it for that: a container's own variables.
-        const faults: Pick<Fault, 'kind' | 'call'>[] = found.filter(({kind}) => command.name !== 'run' || kind !== 'secret-handed')
-        if (result.failure !== undefined) {
-          faults.push({kind: 'never-ends', call: `${result.failure} after ${LIMIT_MS / 1000} s`})
-          await machine().exec(['pkill', '-KILL', '-f', `hermes-svc.cjs.*${user.name}`])
-        }
-        const seconds = Math.round(performance.now() - startMs) / 1000
-        if (REPORT !== undefined)
-          fs.appendFileSync(
-            REPORT,
-            `${JSON.stringify({home: home.name, command: command.name, scope, exit: result.code, seconds, faults})}\n`,
-          )
-        return faults.map((fault) => ({...fault, home: home.name, command: command.name}))
+    const run = async ({user, scope, service}: Lane, home: HostileHome, command: HostileCommand): Promise<Fault[]> => {
+      const trace = `/tmp/trace-${user.name}`
+      const profile = command.withoutProfile ? [] : ['--profile', home.profile ?? 'default']
+      const scoped = scope === 'system' ? ['--run-as', user.name] : ['--scope', 'user', '--run-as', user.name]
+      const program = [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...command.argv, ...profile, ...scoped]
+      const bounded = command.endAfterSec === undefined ? program : ['timeout', '--signal=INT', String(command.endAfterSec), ...program]
+      const startMs = performance.now()
+      const result = await machine().exec([...traceArgv(trace), ...bounded], {timeoutMs: LIMIT_MS, env: {ROOT_SECRET: SECRET}})
+      const boundary: Boundary = {
+        uid: user.uid,
+        home: user.home,
+        theirs: [user.home, `/run/user/${user.uid}`, ...(scope === 'system' ? [service.runtime] : [])],
+        ours: [
+          /^\/etc\/(systemd\/system|hermes-svc)(\/|$)/,
+          /^\/var\/cache\/hermes-svc(\/|$)/,
+          /^\/dev\/(null|tty)$/,
+          /^\/root\/\.?report\.json(\.|$)/,
+          // Folders in one of root's: of locks, and one of each service, for all that is in that is the account's.
+          /^\/run\/hermes-svc(-[^/]+)?$/,
+        ],
+        // The home that a process of the table has as HERMES_HOME is compared with ours; `run` enters it on its way to the gateway.
+        seen: [new RegExp(`^${user.home}/\\.hermes(/profiles/work)?$`)],
+        sockets: [/^\/run\/(systemd\/(private|journal|userdb)|dbus\/)/, /^\/var\/run\/nscd\//],
+        secret: SECRET,
+        unasked: [`${user.home}/node`],
       }
-
-      const assault = async (lane: Lane, home: HostileHome, chosen: readonly HostileCommand[]): Promise<Fault[]> => {
-        const {user, service} = lane
-        await root(UP, [], user)
-        await root(home.make, [], user)
-        if (home.swap) await root('setsid python3 /opt/swap.py "$@" >/dev/null 2>&1 & echo $! >~/swap.pid', home.swap, user)
-        const faults: Fault[] = []
-        const before = await victims()
-        for (const command of chosen) faults.push(...(await run(lane, home, command)))
-        const after = await victims()
-        const changed = [...after.filter((line) => !before.includes(line)), ...before.filter((line) => !after.includes(line))]
-        if (changed.length > 0)
-          faults.push({
-            kind: 'victim-changed',
-            call: changed.join(' | '),
-            home: home.name,
-            command: chosen.map(({name}) => name).join(', '),
-          })
-        await root(RESET, [user.name, user.home, lane.scope, service.runtime])
-        if (lane.scope === 'user') await root(START_OWN, [service.runtime], user)
-        return faults
+      const seen = (await readInside(machine(), trace)) ?? ''
+      if (!seen.includes('execve(')) throw new Error(`nothing was traced of ${command.name}: ${result.stderr}`)
+      const found = violations(seen, boundary)
+      // What `run` starts is the gateway itself, in the environment that was given to it for that: a container's own variables.
+      const faults: Pick<Fault, 'kind' | 'call'>[] = found.filter(({kind}) => command.name !== 'run' || kind !== 'secret-handed')
+      if (result.failure !== undefined) {
+        faults.push({kind: 'never-ends', call: `${result.failure} after ${LIMIT_MS / 1000} s`})
+        await machine().exec(['pkill', '-KILL', '-f', `hermes-svc.cjs.*${user.name}`])
       }
+      const seconds = Math.round(performance.now() - startMs) / 1000
+      if (REPORT !== undefined)
+        fs.appendFileSync(
+          REPORT,
+          `${JSON.stringify({home: home.name, command: command.name, scope, exit: result.code, seconds, faults})}\n`,
+        )
+      return faults.map((fault) => ({...fault, home: home.name, command: command.name}))
+    }
 
+    const assault = async (lane: Lane, home: HostileHome, chosen: readonly HostileCommand[]): Promise<Fault[]> => {
+      const {user, service} = lane
+      await root(UP, [], user)
+      await root(home.make, [], user)
+      if (home.swap) await root('setsid python3 /opt/swap.py "$@" >/dev/null 2>&1 & echo $! >~/swap.pid', home.swap, user)
+      const faults: Fault[] = []
+      const before = await victims()
+      for (const command of chosen) faults.push(...(await run(lane, home, command)))
+      const after = await victims()
+      const changed = [...after.filter((line) => !before.includes(line)), ...before.filter((line) => !after.includes(line))]
+      if (changed.length > 0)
+        faults.push({
+          kind: 'victim-changed',
+          call: changed.join(' | '),
+          home: home.name,
+          command: chosen.map(({name}) => name).join(', '),
+        })
+      await root(RESET, [user.name, user.home, lane.scope, service.runtime])
+      if (lane.scope === 'user') await root(START_OWN, [service.runtime], user)
+      return faults
+    }
+
+    describe.skipIf(!fs.existsSync('/usr/bin/strace'))('as root on a home whose owner is hostile', () => {
       it('never does anything there that the owner could turn against the machine', async () => {
         const attack = async (lane: Lane) => {
           const faults: Fault[] = []
@@ -248,13 +249,16 @@ if (fs.existsSync('/usr/bin/strace')) {
         console.log(`${words.size} commands × ${homes.size} hostile homes (${names.length} runs): ${faults.length} violations`)
         if (ONLY === '') expect([homes.size, words.size]).toEqual([homesTried.length, commandsTried.length])
         expect(faults.map(({kind, home, command, call}) => `${kind}: ${command}, where ${home}: ${call}`)).toEqual([])
+        for (const {user} of lanes) await root(UP, [], user)
       }, 3_600_000)
-    },
-    {
-      binds: ['swap.py', 'sockets.py'].map((file) => ({source: support(file), target: `/opt/${file}`})),
-    },
-  )
-}
+    })
+
+    describeHostileTerminal(machine, () => lanes[1]?.service ?? expect.unreachable())
+  },
+  {
+    binds: [...['swap.py', 'sockets.py'].map((file) => ({source: support(file), target: `/opt/${file}`})), ...hostileTerminalBinds],
+  },
+)
 
 /** sh. $1: folder. $2: socket. Others: files. What is root's, and no one else may look at. */
 const VICTIMS = `set -e

@@ -1,5 +1,6 @@
 import {afterAll, describe, expect, it} from 'vitest'
 import type {EndLine} from '../../src/service/end-line.js'
+import {itInCampaign} from '../support/campaign.js'
 import {describeOnAnotherKernel} from '../support/describe-unless.js'
 import {Home, Namespace, whyNoNamespace} from '../support/foreground.js'
 import {waitFor} from '../support/machines.js'
@@ -32,7 +33,9 @@ else
       return group
     }
 
-    it('under s6: history, status and doctor say of which end that was the reason, and of which not', async () => {
+    // That the helper knows a kill by that count, whatever the manager says: helper-memory.test.ts, by a real kernel; what is said of such an end:
+    // doctor-memory-suite.ts.
+    itInCampaign('under s6: history, status and doctor say of which end that was the reason, and of which not', async () => {
       const group = limited()
       const volumes = await Volumes.make()
       ends.push(() => volumes.drop())
@@ -59,7 +62,7 @@ else
       expect(doctor.json<{services: {findings: object[]}[]}>().services[0]?.findings).toMatchObject([
         {id: 'memory', kind: 'gateway-killed'},
       ])
-    }, 120_000)
+    })
 
     it('under `run`: the journal says so', async () => {
       const group = limited()

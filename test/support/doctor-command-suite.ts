@@ -88,7 +88,7 @@ export function describeCommands(machine: () => Machine, services: DoctorRows, u
       expect((await service.run('status')).stderr).toBe('')
     })
 
-    // Other widths: test/text/layout.test.ts.
+    // Other widths: test/text/layout.test.ts; when there are colours: test/ui/paint.test.ts.
     it.each(inCampaign([100, 60, 40], [40]))('fits a terminal of %i columns, in colours that can be switched off', async (columns) => {
       await breakIt()
       const onTerminal = async (words: readonly string[], env = '') => {
@@ -97,7 +97,7 @@ export function describeCommands(machine: () => Machine, services: DoctorRows, u
         const {stdout} = await machine().exec(['script', '--quiet', '--return', '--command', program, '/dev/null'], {user: ann})
         return stdout.replaceAll('\r\n', '\n')
       }
-      for (const words of [service.argv('status'), service.argv('doctor'), ['list']]) {
+      for (const words of inCampaign([service.argv('status'), service.argv('doctor'), ['list']], [service.argv('doctor')])) {
         const [painted, plain, quiet] = [
           await onTerminal(words),
           await onTerminal([...words, '--no-color']),

@@ -50,6 +50,8 @@ const rows: DoctorRow[] = [
     kind: 'file-missing',
     severity: 'warning',
     how: 'our drop-in removed by hand',
+    provedBy: 'test/doctor/checks/definition-drift.test.ts',
+    curedAs: 'definition-broken',
     what: /10-hermes-svc\.conf is gone/,
     break: async (service) => {
       await service.sh('rm "$1"', [service.dropIn])
@@ -62,6 +64,7 @@ const rows: DoctorRow[] = [
     severity: 'warning',
     how: 'a drop-in of the user that systemd has not read',
     provedBy: 'test/doctor/checks/definition-drift.test.ts',
+    curedAs: 'definition-broken',
     what: /was changed on disk, and the service manager has not read the change/,
     break: async (service) => {
       await service.machine.writeText(`${service.unitFile}.d/90-mine.conf`, '[Unit]\nDescription=mine\n', service.actor)
@@ -153,7 +156,7 @@ const rows: DoctorRow[] = [
     severity: 'warning',
     how: 'an empty unit in the place of the timer, which systemd has read',
     provedBy: 'test/doctor/checks/helper-missing.test.ts',
-    curedAs: 'definition-drift',
+    curedAs: 'definition-broken',
     what: /hermes-svc-heartbeat\.timer is empty$/,
     break: async (service) => {
       await service.sh(': >"$1"', [`${service.units}/hermes-svc-heartbeat.timer`], service.actor)

@@ -212,6 +212,9 @@ const markers: Row[] = [
     kind: 'planned-stop',
     severity: 'warning',
     how: 'a planned-stop marker for a pid that is gone',
+    // That one is removed: journeys.test.ts.
+    provedBy: 'test/doctor/home-replay.test.ts',
+    curedAs: 'stale-token-lock',
     what: /\.gateway-planned-stop\.json was left behind/,
     break: whileUp(
       `printf '{"target_pid": 4000000, "target_start_time": 7, "written_at": "%s"}' "$(date -u +%Y-%m-%dT%H:%M:%S+00:00)" >"$1/.gateway-planned-stop.json"`,
@@ -223,6 +226,7 @@ const markers: Row[] = [
     severity: 'warning',
     how: 'a takeover marker of two minutes ago',
     provedBy: 'test/doctor/home-replay.test.ts',
+    curedAs: 'stale-token-lock',
     what: /\.gateway-takeover\.json was left behind/,
     break: whileUp(
       `printf '{"target_pid": 4000000, "written_at": "2026-01-01T00:00:00+00:00"}' >"$1/.gateway-takeover.json"; touch -d '-2 min' "$1/.gateway-takeover.json"`,
@@ -234,6 +238,7 @@ const markers: Row[] = [
     severity: 'warning',
     how: 'a drain request of two hours ago',
     provedBy: 'test/doctor/home-replay.test.ts',
+    curedAs: 'stale-token-lock',
     what: /\.drain_request\.json was left behind/,
     break: whileUp(`echo '{}' >"$1/.drain_request.json"; touch -d '-2 hours' "$1/.drain_request.json"`),
   },

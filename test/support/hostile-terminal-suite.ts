@@ -1,11 +1,10 @@
-import {beforeAll, expect, it} from 'vitest'
+import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
-import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
-import {inCampaign} from '../support/campaign.js'
-import {describeOnSystemd} from '../support/machines.js'
-import {onTerminal, terminalEnd} from '../support/terminal.js'
-import {PUSHED, PUSHER, pushersSeen, SEEN, TAKE_PLACES} from '../support/pusher.js'
-import {TestService} from '../support/test-service.js'
+import {type Machine, MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
+import {inCampaign} from './campaign.js'
+import {onTerminal, terminalEnd} from './terminal.js'
+import {PUSHED, PUSHER, pushersSeen, SEEN, TAKE_PLACES} from './pusher.js'
+import type {TestService} from './test-service.js'
 
 interface Row {
   readonly args: readonly string[]
@@ -15,16 +14,22 @@ interface Row {
 /** The programs that are started with an account's ids. */
 const PROGRAMS = ['systemctl', 'journalctl', 'test', 'sh', 'kill', 'ps', 'getent', 'df']
 
-await describeOnSystemd(
-  'a program of another account that root’s command starts',
-  (machine) => {
-    let service: TestService
+/** What a machine needs for them. */
+export const hostileTerminalBinds = [{source: PUSHER, target: '/opt/push-at-terminal.py'}]
+
+/**
+ * Tests of a suite on a machine, with a service in user scope of one of its users, whose gateway runs; the last ones: that user's programs are others from then
+ * on.
+ */
+export function describeHostileTerminal(machine: () => Machine, ofWhom: () => TestService): void {
+  describe('a program of another account that root’s command starts', () => {
     let alice: Account
 
     beforeAll(async () => {
-      alice = await machine().addUser('alice')
-      service = await TestService.make(machine(), alice, {profile: 'default'})
-      await service.must('install', ['--heartbeat', 'off'])
+      const service = ofWhom()
+      alice = service.user
+      // What ticks has no terminal, and would be counted.
+      await service.systemctl('stop', 'hermes-svc-heartbeat.timer')
       await service.sh(TAKE_PLACES, ['/opt/push-at-terminal.py', String(alice.uid), ...PROGRAMS])
     }, 120_000)
 
@@ -71,6 +76,5 @@ await describeOnSystemd(
       expect(started.filter(({reached, pushed}) => reached > 0 || pushed > 0)).toEqual([])
       expect(output).not.toContain(PUSHED)
     })
-  },
-  {binds: [{source: PUSHER, target: '/opt/push-at-terminal.py'}]},
-)
+  })
+}
