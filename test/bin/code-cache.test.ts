@@ -67,17 +67,31 @@ function cacheFiles(folder = cacheFolder()): string[] {
   return fs.existsSync(folder) ? fs.readdirSync(folder).map((name) => path.join(folder, name)) : []
 }
 
+/** The cache of the other package, under the name that ours has. */
+let ofEvil: {readonly name: string; readonly bytes: Buffer} | undefined
+
 /** Puts the cache of the other package in the place of ours, as somebody who can write there would. */
 function plantEvil(): string {
-  run(mine, ['x'])
-  const [target] = cacheFiles()
-  const elsewhere = fs.mkdtempSync(path.join(scratch, 'home-'))
-  fs.chownSync(elsewhere, uid, gid)
-  run(evil, ['x'], {HOME: elsewhere})
-  const [source] = cacheFiles(path.join(elsewhere, '.cache', 'hermes-svc'))
-  if (!target || !source) throw new Error('no cache was written')
-  fs.writeFileSync(target, fs.readFileSync(source))
+  ofEvil ??= makeOfEvil()
+  const target = path.join(cacheFolder(), ofEvil.name)
+  for (const folder of [path.dirname(cacheFolder()), cacheFolder()]) {
+    fs.mkdirSync(folder, {mode: 0o700})
+    fs.chownSync(folder, uid, gid)
+  }
+  fs.writeFileSync(target, ofEvil.bytes, {mode: 0o600})
+  fs.chownSync(target, uid, gid)
   return target
+}
+
+function makeOfEvil(): NonNullable<typeof ofEvil> {
+  const [target, source] = [mine, evil].map((entry) => {
+    const elsewhere = fs.mkdtempSync(path.join(scratch, 'home-'))
+    fs.chownSync(elsewhere, uid, gid)
+    run(entry, ['x'], {HOME: elsewhere})
+    return cacheFiles(path.join(elsewhere, '.cache', 'hermes-svc'))[0]
+  })
+  if (!target || !source) throw new Error('no cache was written')
+  return {name: path.basename(target), bytes: fs.readFileSync(source)}
 }
 
 /** The node of a root user's home is nobody else's to run. */
@@ -138,6 +152,8 @@ describeUnless(whyNoUser, 'the code cache of a user', () => {
     const {atime, mtime} = fs.statSync(source)
     fs.writeFileSync(source, bundle('mine'))
     fs.utimesSync(source, atime, mtime)
+    // Ours has another name from now on.
+    ofEvil = undefined
     expect(run(mine, ['x']).stdout).toBe('mine x\n')
   })
 

@@ -1,16 +1,12 @@
-import {execFileSync} from 'node:child_process'
 import fs from 'node:fs'
-import os from 'node:os'
 import path from 'node:path'
-import {afterAll, beforeAll, describe, expect, it} from 'vitest'
+import {beforeAll, describe, expect, inject, it} from 'vitest'
+import {METAFILES} from '../support/build.js'
 import {PACKAGE_ROOT} from '../support/built.js'
 
 interface Metafile {
   readonly outputs: Record<string, {readonly inputs: Record<string, {readonly bytesInOutput: number}>}>
 }
-
-const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-svc-licences-'))
-afterAll(() => fs.rmSync(scratch, {recursive: true, force: true}))
 
 describe('the licences of what is bundled', () => {
   /** Folders of the packages that have a part in what is built. */
@@ -18,11 +14,7 @@ describe('the licences of what is bundled', () => {
   let shipped: string
 
   beforeAll(() => {
-    const file = path.join(scratch, 'metafiles.json')
-    execFileSync(process.execPath, [path.join(PACKAGE_ROOT, 'bin/build/index.mjs'), '--metafile', file], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-    })
-    const metafiles = JSON.parse(fs.readFileSync(file, 'utf8')) as Metafile[]
+    const metafiles = JSON.parse(fs.readFileSync(path.join(inject('runFolder'), METAFILES), 'utf8')) as Metafile[]
     const inputs = metafiles.flatMap(({outputs}) => Object.values(outputs).flatMap((output) => Object.keys(output.inputs)))
     const parts = inputs.map((input) => input.split('node_modules/')).filter((split) => split.length > 1)
     const names = parts.map((split) => {

@@ -11,6 +11,7 @@ import {
   helperCall,
   helperService,
   type HelperService,
+  isAskedAll,
   type Json,
   lacks,
   NO_PROCESS,
@@ -40,6 +41,9 @@ const mkfifo = (path: string) => execFileSync('mkfifo', [path])
 
 for (const [shellName, shell] of Object.entries(SHELLS)) {
   const reason = lacks(shell[0] ?? '', PYTHON)
+  const isAll = isAskedAll(shellName)
+  const itIfAll = (title: string, body: () => Promise<void>) => void (isAll && it(title, body))
+  const first = <T>(rows: T[], count: number): T[] => (isAll ? rows : rows.slice(0, count))
 
   describeUnless(reason, `before-start.sh and the pid record, under ${shellName}`, () => {
     /** Runs it with a record; returns what it said. Whether the record was cleared agrees with that, or the test fails. */
@@ -57,24 +61,29 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       expect(runHelper(shell, helperService(), 'before-start')).toEqual({code: 0, stderr: ''})
     })
 
-    it.each([
-      ['a JSON record', record(NO_PROCESS, {start_time: 1})],
-      ['a record without a start time', record(NO_PROCESS, {start_time: null})],
-      ['a bare number', NO_PROCESS],
-      ['a bare number with a newline', `${NO_PROCESS}\n`],
-      ['a pretty printed record', JSON.stringify(record(NO_PROCESS), null, 2)],
-    ])('clears %s of a process that is gone', async (_, content) => {
+    it.each(
+      first(
+        [
+          ['a JSON record', record(NO_PROCESS, {start_time: 1})],
+          ['a record without a start time', record(NO_PROCESS, {start_time: null})],
+          ['a bare number', NO_PROCESS],
+          ['a bare number with a newline', `${NO_PROCESS}\n`],
+          ['a pretty printed record', JSON.stringify(record(NO_PROCESS), null, 2)],
+        ],
+        1,
+      ),
+    )('clears %s of a process that is gone', async (_, content) => {
       expect(await judge(content)).toBe(`hermes-svc: gateway.pid was cleared: process ${NO_PROCESS} is gone`)
     })
 
-    it('clears the record of a zombie', async () => {
+    itIfAll('clears the record of a zombie', async () => {
       const zombie = await startZombie()
       expect(readFileSync(`/proc/${zombie}/stat`, 'utf8')).toContain(') Z ')
       expect(await judge(record(zombie, {start_time: startTime(zombie)}))).toContain(`cleared: process ${zombie} is a zombie`)
       expect(await judge(zombie)).toContain(`cleared: process ${zombie} is a zombie`)
     })
 
-    it('clears the record of a process whose number was given to another one', async () => {
+    itIfAll('clears the record of a process whose number was given to another one', async () => {
       const made = helperService()
       const pid = await startGateway(made, {HERMES_HOME: made.home})
       put(made.home, 'gateway.pid', record(pid, {start_time: startTime(pid) - 1}))
@@ -82,11 +91,16 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       expect(hasRecord(made)).toBe(false)
     })
 
-    it.each([
-      ['with its start time', true, {}],
-      ['without a start time', false, {}],
-      ['with a home in the record that has an escape', true, {hermes_home: '/h\\"'}],
-    ])('leaves the record of a live gateway of this home, %s', async (_, withStartTime, more) => {
+    it.each(
+      first(
+        [
+          ['with its start time', true, {}],
+          ['without a start time', false, {}],
+          ['with a home in the record that has an escape', true, {hermes_home: '/h\\"'}],
+        ],
+        1,
+      ),
+    )('leaves the record of a live gateway of this home, %s', async (_, withStartTime, more) => {
       const made = helperService()
       const pid = await startGateway(made, {HERMES_HOME: made.home})
       put(made.home, 'gateway.pid', record(pid, {start_time: withStartTime ? startTime(pid) : null, ...more}))
@@ -96,7 +110,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       expect(hasRecord(made)).toBe(true)
     })
 
-    it('leaves the record of a gateway that is stopped with SIGSTOP', async () => {
+    itIfAll('leaves the record of a gateway that is stopped with SIGSTOP', async () => {
       const made = helperService()
       const pid = await startGateway(made, {HERMES_HOME: made.home})
       put(made.home, 'gateway.pid', record(pid, {start_time: startTime(pid)}))
@@ -105,7 +119,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       expect(hasRecord(made)).toBe(true)
     })
 
-    it('clears the record of a live process that is no gateway, though its start time agrees', async () => {
+    itIfAll('clears the record of a live process that is no gateway, though its start time agrees', async () => {
       const pid = await startAnything()
       expect(await judge(record(pid, {start_time: startTime(pid)}))).toContain(`cleared: process ${pid} is not a gateway`)
     })
@@ -119,7 +133,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       expect(await judge(record(pid, {start_time: 1}))).toContain(`process ${pid} started later than the record says`)
     })
 
-    it('clears the record of a living process while gateway.lock is free: a gateway holds it as long as it lives', async () => {
+    itIfAll('clears the record of a living process while gateway.lock is free: a gateway holds it as long as it lives', async () => {
       const made = helperService()
       const pid = await startGateway(made, {HERMES_HOME: made.home})
       put(made.home, 'gateway.pid', record(pid, {start_time: startTime(pid)}))
@@ -149,15 +163,20 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       expect(read(made.home, 'gateway.lock')).toBe(JSON.stringify(record(NO_PROCESS)))
     })
 
-    it.each([
-      ['empty', ''],
-      ['half-written', '{"pid'],
-      ['not JSON', 'x'.repeat(2000)],
-      ['without a pid', '{"kind":"hermes-gateway"}'],
-      ['with pid 0', '{"pid":0}'],
-      ['with a negative pid', '-1'],
-      ['binary', '\0\u0001\u00ff{"\\'],
-    ])('clears a record that is %s if gateway.lock proves that nobody runs, and leaves it otherwise', async (_, content) => {
+    it.each(
+      first(
+        [
+          ['binary', '\0\u0001\u00ff{"\\'],
+          ['empty', ''],
+          ['half-written', '{"pid'],
+          ['not JSON', 'x'.repeat(2000)],
+          ['without a pid', '{"kind":"hermes-gateway"}'],
+          ['with pid 0', '{"pid":0}'],
+          ['with a negative pid', '-1'],
+        ],
+        1,
+      ),
+    )('clears a record that is %s if gateway.lock proves that nobody runs, and leaves it otherwise', async (_, content) => {
       expect(await judge(content, putLock)).toBe('hermes-svc: gateway.pid was cleared: gateway.lock is free')
       expect(await judge(content)).toBe('hermes-svc: gateway.pid stays as it is: it names no process')
     })
@@ -217,7 +236,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
     it('waits as long as the policy says for any number of failures', async () => {
       for (const change of [{}, {firstMs: 7, capMs: 500}, {firstMs: 2 ** 30, capMs: 2 ** 30}]) {
         const policy = {...DEFAULT_RESTART_POLICY, ...change}
-        for (const failures of [1, 2, 7, 8, 9, 33, 64, 200, 1_000_000, 999_999_999_999_999]) {
+        for (const failures of first([999_999_999_999_999, 9, 1, 2, 7, 8, 33, 64, 200, 1_000_000], 2)) {
           expect(await waits(failed(failures), policy)).toBe(seconds(delayMs(policy, failures)))
         }
       }

@@ -6,6 +6,7 @@ import {
   cleanUp,
   helperService,
   type HelperService,
+  isAskedAll,
   type Json,
   lacks,
   NO_PROCESS,
@@ -31,6 +32,8 @@ const darwin = (tools: Record<string, string> = {}) => helperService({platform: 
 
 for (const [shellName, shell] of Object.entries(SHELLS)) {
   describeUnless(lacks(shell[0] ?? '', PYTHON, 'ps', 'lsof'), `the helpers of macOS, under ${shellName}`, () => {
+    const isAll = isAskedAll(shellName)
+    const itIfAll = (title: string, body: () => Promise<void>) => void (isAll && it(title, body))
     const judge = async (content: Json | number, prepare?: (made: HelperService) => unknown): Promise<string> => {
       const made = darwin()
       put(made.home, 'gateway.pid', content)
@@ -41,7 +44,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       return stderr.trim()
     }
 
-    it('clears the record of a process that is gone, that is a zombie, and that is no gateway', async () => {
+    itIfAll('clears the record of a process that is gone, that is a zombie, and that is no gateway', async () => {
       expect(await judge(record(NO_PROCESS))).toContain(`process ${NO_PROCESS} is gone`)
       const zombie = await startZombie()
       expect(await judge(record(zombie))).toContain(`process ${zombie} is a zombie`)
@@ -49,7 +52,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       expect(await judge(record(other, {start_time: nowTicks()}))).toContain(`process ${other} is not a gateway`)
     })
 
-    it('leaves the record of a live gateway, whatever start it names: ps tells that only to the second', async () => {
+    itIfAll('leaves the record of a live gateway, whatever start it names: ps tells that only to the second', async () => {
       const made = darwin()
       const pid = await startGateway(made, {})
       for (const startTime of [nowTicks(), null]) {

@@ -14,6 +14,8 @@ declare module 'vitest' {
 /** What vitest has of one run. Each project of it loads this file anew, so this cannot be a variable here. */
 const ofThisRun = globalThis as {hermesSvcRunFolder?: string}
 
+/** Name of a file in that folder: what esbuild says of each bundle. */
+export const METAFILES = 'metafiles.json'
 /** What suites find in any machine, and what `python3` is there. */
 const PYTHON = '/usr/bin/python3'
 
@@ -33,7 +35,7 @@ export default function build(project: TestProject): (() => void) | undefined {
     const [program, compile, standIn] = ['../../bin/build/index.mjs', 'compile-python.py', '../../dist/stand-in/hermes'].map((name) =>
       path.join(import.meta.dirname, name),
     ) as [string, string, string]
-    execFileSync(process.execPath, [program], {stdio: ['ignore', 'ignore', 'inherit']})
+    execFileSync(process.execPath, [program, '--metafile', path.join(folder, METAFILES)], {stdio: ['ignore', 'ignore', 'inherit']})
     if (fs.existsSync(PYTHON))
       execFileSync(PYTHON, ['-IS', '-X', 'no_debug_ranges', compile, standIn], {stdio: ['ignore', 'ignore', 'inherit']})
   } catch (error) {

@@ -20,6 +20,11 @@ export const SHELLS: Readonly<Record<string, readonly string[]>> = {
   'bash --posix': ['bash', '--posix'],
   'busybox sh': ['busybox', 'sh'],
 }
+/**
+ * Whether all is asked under a shell. Outside of a campaign that is one of them: what the helper judges is the same under each, and the others have what asks
+ * the most of a shell.
+ */
+export const isAskedAll = (shellName: string): boolean => isCampaign || shellName === 'dash'
 /** Far above the highest number that the kernel gives to a process (proc(5), pid_max: 2^22). */
 export const NO_PROCESS = 999_999_999
 /** A helper that takes longer than that, in ms, hangs. */
