@@ -236,7 +236,7 @@ describeInContainer('root in a slot whose user is hostile', () => {
     expect(await victim(container)).toBe(UNTOUCHED)
   })
 
-  // As under systemd, where root's doctor starts programs of the user's in the same way: hostile-terminal.test.ts. What is started of s6 is started by the same door.
+  // As under systemd, where root's doctor starts programs of the user's in the same way, and by the same door as those of s6: test/support/hostile-terminal-suite.ts.
   itInCampaign('no program of the user’s has the terminal of root’s status, doctor and logs', async () => {
     const container = await booted()
     fs.copyFileSync(PUSHER, container.path('/opt/push-at-terminal.py'))
