@@ -11,9 +11,11 @@ const judged = async (files: Record<string, FakeFile | string>) => {
 }
 
 describe('the configuration of a home', () => {
-  it('has no fault where there is none, and where both files can be read', async () => {
+  it('has no fault where there is none, where both files can be read, and where it is what people write', async () => {
     expect(await judged({})).toEqual({faults: [], unsure: []})
     expect(await judged({'config.yaml': 'a: 1\n', '.env': 'TOKEN=x\nno variable\n'})).toEqual({faults: [], unsure: []})
+    const odd = '# mine\r\nmodel: {default: "x",\r\nprovider: y}\r\nmodel: twice\r\n'
+    expect(await judged({'config.yaml': odd})).toEqual({faults: [], unsure: []})
   })
 
   it('is told with file, line and column where it does not parse', async () => {

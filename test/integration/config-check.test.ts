@@ -1,5 +1,6 @@
 import {beforeAll, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
+import {itInCampaign} from '../support/campaign.js'
 import {describeOnSystemd} from '../support/machines.js'
 import {doctor} from '../support/doctor-row.js'
 import {TestService} from '../support/test-service.js'
@@ -43,7 +44,8 @@ await describeOnSystemd('a configuration that the gateway cannot load', (machine
     expect(verdict.pid).not.toBe(pid)
   })
 
-  it('is told by start, which starts it all the same', async () => {
+  // What start says, and that it starts it all the same: test/lifecycle/before-restart.test.ts.
+  itInCampaign('is told by start, which starts it all the same', async () => {
     await running(BROKEN)
     await service.must('stop')
     const started = await service.run('start')
@@ -77,7 +79,8 @@ await describeOnSystemd('a configuration that the gateway cannot load', (machine
     expect(await found()).toEqual([])
   })
 
-  it('is none where the home has no file, and where it is what people write', async () => {
+  // test/gateway/config-check.test.ts.
+  itInCampaign('is none where the home has no file, and where it is what people write', async () => {
     await running('# mine\r\nmodel: {default: "x",\r\nprovider: y}\r\nmodel: twice\r\n')
     expect((await doctor(service)).findings).toEqual([])
     await service.must('restart')
