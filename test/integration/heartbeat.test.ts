@@ -22,7 +22,7 @@ const SCOPES: readonly Scope[] = ['user', 'system']
 /** Where its tick has other ids than the manager; what the watchdog does is the same in both. */
 const WATCHED_SCOPES: readonly Scope[] = inCampaign(SCOPES, ['system'])
 /** So that most of the time nothing runs. */
-const SELDOM = ['--heartbeat-interval', '3s']
+const SELDOM = ['--heartbeat-interval', '5s']
 
 /** A timestamp that the gateway itself wrote within half a second before is left as it is. */
 const JUST_WRITTEN_MS = 1000
