@@ -25,8 +25,8 @@ const WORKERS = 5
  * vitest itself begins with the largest file.
  */
 const LONG = `
-  restart-states notify ansible s6-lifecycle run heartbeat doctor-state doctor-machine shared-services apply automation lifecycle history
-  systemd-rules smoke looking install-transaction restart-policy hostile-home launchd-lifecycle machine json-documents existing-services
+  restart-states notify ansible s6-lifecycle run heartbeat doctor-machine doctor-state looking hostile-home shared-services apply
+  automation lifecycle history systemd-rules smoke install-transaction restart-policy launchd-lifecycle machine json-documents existing-services
   doctor-launchd launchd-errors round-trip s6-accounts setup journeys s6-boot doctor-s6 user-scope
   verdict-live two-containers screens upgrade desired-state-races memory-ends desired-state-reboot node-versions
   upstream-update environment contributing stand-in hostile-sizes helper-after-exit helper-before-start launcher helper-rule
