@@ -1,9 +1,9 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import {afterAll, beforeEach, beforeAll, expect, it} from 'vitest'
+import {afterAll, beforeAll, expect, it} from 'vitest'
 import {parse, parseAllDocuments} from 'yaml'
 import {testHost} from '../support/machines.js'
-import {describeInContainer, type Ended, S6Container, type Volume, Volumes} from '../support/s6-container.js'
+import {describeInContainer, type Ended, S6Container, Volumes} from '../support/s6-container.js'
 
 const FOLDER = path.join(testHost.packageRoot, 'templates', 'containers')
 const SCRIPT = '/etc/cont-init.d/03-hermes-svc'
@@ -20,21 +20,19 @@ interface Pod {
 
 describeInContainer('what is there to copy, in a container', () => {
   let volumes: Volumes
-  let volume: Volume
   let container: S6Container
 
+  // One container: before hermes-svc is on its PATH, and after that.
   beforeAll(async () => {
     volumes = await Volumes.make()
-  })
-  afterAll(async () => {
-    await volumes.drop()
-  })
-  beforeEach(async () => {
-    volume = volumes.volume()
+    const volume = volumes.volume()
     volume.profile('default')
     container = await S6Container.boot(volume)
     fs.mkdirSync(container.path('/etc/cont-init.d'), {recursive: true})
     fs.copyFileSync(path.join(FOLDER, '03-hermes-svc'), container.path(SCRIPT))
+  })
+  afterAll(async () => {
+    await volumes.drop()
   })
 
   /** What `npm install --global` leaves on PATH. */
@@ -59,6 +57,14 @@ describeInContainer('what is there to copy, in a container', () => {
     }
   }
 
+  it('the script never fails the boot of its container', async () => {
+    const without = await init()
+    expect({code: without.code, stderr: without.stderr}).toMatchObject({code: 0, stderr: expect.stringContaining('not on PATH') as string})
+    fs.writeFileSync(container.path('/opt/hermes/bin/hermes-svc'), '#!/bin/sh\nexit 1\n', {mode: 0o755})
+    const failing = await init()
+    expect({code: failing.code, stderr: failing.stderr}).toMatchObject({code: 0, stderr: expect.stringContaining('boot failed') as string})
+  })
+
   it('the script for cont-init.d starts the gateways, and the probes see it; one that is stopped on purpose is no reason to restart its container', async () => {
     putOnPath()
     const {liveness, readiness, healthcheck} = probes()
@@ -73,13 +79,5 @@ describeInContainer('what is there to copy, in a container', () => {
     const pid = await container.comesUp()
     await container.sh(`kill -STOP ${pid}`)
     for (const probe of [liveness, readiness, healthcheck]) expect((await container.exec(probe)).code).toBe(1)
-  })
-
-  it('the script never fails the boot of its container', async () => {
-    const without = await init()
-    expect({code: without.code, stderr: without.stderr}).toMatchObject({code: 0, stderr: expect.stringContaining('not on PATH') as string})
-    fs.writeFileSync(container.path('/opt/hermes/bin/hermes-svc'), '#!/bin/sh\nexit 1\n', {mode: 0o755})
-    const failing = await init()
-    expect({code: failing.code, stderr: failing.stderr}).toMatchObject({code: 0, stderr: expect.stringContaining('boot failed') as string})
   })
 })
