@@ -21,11 +21,12 @@ const WORKERS = 5
 
 /**
  * What takes longest on two cores, longest first: begun last, one of them would be waited for alone. Measured by the time from its start to its end in a
- * whole run. Some do little but wait: for the end of the first 30 s, in which a gateway is left alone, or for a tick after a machine has slept.
- * vitest itself begins with the largest file.
+ * whole run. Some do little but wait: for the end of the first 30 s, in which a gateway is left alone, or for a tick after a machine has slept. All of the
+ * project `unit` goes beside three of those: on two workers of the five, since each that takes it up reads all of the source anew.
+ * vitest itself begins with the largest file. `programs` comes last: a worker that goes from one project to another is begun anew.
  */
 const LONG = `
-  restart-states notify ansible s6-lifecycle run heartbeat doctor-machine doctor-state looking hostile-home shared-services apply
+  notify heartbeat restart-states unit ansible s6-lifecycle run doctor-machine doctor-state looking hostile-home shared-services apply
   automation lifecycle history systemd-rules smoke install-transaction restart-policy launchd-lifecycle machine json-documents existing-services
   doctor-launchd launchd-errors round-trip s6-accounts setup journeys s6-boot doctor-s6 user-scope
   verdict-live two-containers screens upgrade desired-state-races memory-ends desired-state-reboot node-versions
@@ -48,17 +49,17 @@ const CHAI = {truncateThreshold: 0}
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({moduleId}: TestSpecification) => {
-      const index = LONG.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`))
-      return index === -1 ? LONG.length : index
+    const rank = ({moduleId, project}: TestSpecification) => {
+      const index = LONG.findIndex((name) => (name === 'unit' ? project.name === name : moduleId.endsWith(`/${name}.test.ts`)))
+      return (project.name === 'programs' ? LONG.length : 0) + (index === -1 ? LONG.length : index)
     }
     return (await super.sort(files)).sort((one, other) => rank(one) - rank(other))
   }
 }
 
 /**
- * Three projects: `unit` needs nothing but node and runs in seconds; then, side by side, `programs`, which starts real processes on this machine, and
- * `integration`, which boots real service managers. None is tried twice. A fourth, of proofs by mass, is vitest.campaign.config.ts.
+ * Three projects, side by side: `unit` needs nothing but node and runs in seconds; `programs` starts real processes on this machine, and
+ * `integration` boots real service managers. None is tried twice. A fourth, of proofs by mass, is vitest.campaign.config.ts.
  */
 export default defineConfig({
   test: {
@@ -74,11 +75,10 @@ export default defineConfig({
           exclude: [...PROGRAMS, ...INTEGRATION, ...CAMPAIGN],
           setupFiles: 'test/support/fewer-runs.ts',
           isolate: false,
-          maxWorkers: 2,
+          maxWorkers: WORKERS,
           // Some run a process or two, which takes long on a machine that does much else.
           testTimeout: 30_000,
           chaiConfig: CHAI,
-          sequence: {groupOrder: 0},
         },
       },
       {
@@ -92,7 +92,6 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           chaiConfig: CHAI,
-          sequence: {groupOrder: 1},
         },
       },
       {
@@ -107,7 +106,6 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 300_000,
           chaiConfig: CHAI,
-          sequence: {groupOrder: 1},
         },
       },
     ],
