@@ -144,8 +144,7 @@ await describeOnSystemd(
       for (const command of commandsOf('use')) await type(undefined, command)
     })
 
-    // What doctor finds and fix cures, as a person sees it: screens.test.ts; `doctor --fix`: json-documents.test.ts.
-    itInCampaign('as a user: repairs a broken service', () => repairs(alice, alice))
+    it('as a user: repairs a broken service', () => repairs(alice, alice))
 
     // What doctor finds and fix cures of a service of the machine: doctor-state.test.ts.
     itInCampaign('as root: repairs a broken service', () => repairs(undefined, hermes))
