@@ -26,11 +26,10 @@ const WORKERS = 5
  * vitest itself begins with the largest file. `programs` comes last: a worker that goes from one project to another is begun anew.
  */
 const LONG = `
-  notify heartbeat restart-states unit ansible s6-lifecycle run doctor-machine doctor-state looking hostile-home shared-services apply
-  automation lifecycle history systemd-rules smoke install-transaction restart-policy launchd-lifecycle machine json-documents existing-services
-  doctor-launchd launchd-errors round-trip s6-accounts setup journeys s6-boot doctor-s6 user-scope
-  verdict-live two-containers screens upgrade desired-state-races memory-ends desired-state-reboot node-versions
-  upstream-update environment contributing stand-in hostile-sizes helper-after-exit helper-before-start launcher helper-rule
+  notify heartbeat restart-states unit doctor-machine doctor-state looking ansible run lifecycle s6-lifecycle hostile-home smoke launchd-lifecycle
+  systemd-rules restart-policy history s6-accounts two-containers user-scope journeys verdict-live doctor-launchd setup json-documents
+  shared-services install-transaction launchd-errors machine apply existing-services automation round-trip node-versions upgrade doctor-s6
+  desired-state-reboot stand-in hostile-sizes helper-rule contributing helper-after-exit helper-before-start environment entry
 `
   .trim()
   .split(/\s+/)
