@@ -196,8 +196,11 @@ export function restartPolicySuite(machine: () => Machine): void {
   describe('during the wait after a failure', () => {
     const isWaiting = async () => (await show(WAITING, 'SubState')).SubState === 'start-pre'
     beforeAll(async () => {
+      const before = await starts(WAITING)
       await behave(WAITING, {exit_on_start: {code: 1}})
       await run('systemctl', '--user', 'restart', '--no-block', unitOf(WAITING))
+      // What runs before that start waits for nothing.
+      await waitFor(async () => (await starts(WAITING)) > before, 'the start that fails', SETTLE_TIMEOUT_MS)
     })
 
     it('status says that the next start waits, and ends with 1', async () => {
