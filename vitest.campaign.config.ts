@@ -9,7 +9,7 @@ const WITH_MORE = fs
     (file) =>
       file.endsWith('.test.ts') &&
       !file.startsWith('campaign/') &&
-      /'(fast-check|(\.\.\/)+support\/(campaign|helper-scripts|doctor-row|logs-suite)\.js)'/.test(
+      /'(fast-check|(\.\.\/)+support\/(campaign|helper-scripts|doctor-row|[a-z-]+-suite)\.js)'/.test(
         fs.readFileSync(path.join(import.meta.dirname, 'test', file), 'utf8'),
       ),
   )

@@ -21,7 +21,7 @@ const WORKERS = 5
 
 /**
  * What takes longest on two cores, longest first: begun last, one of them would be waited for alone. Measured by the time from its start to its end in a
- * whole run. Some do little but wait: for the end of the first 30 s, in which a gateway is left alone, or for a tick after a machine has slept. All of the
+ * whole run. Some do little but wait: for the end of the first 30 s, in which a gateway is left alone, or for ticks. All of the
  * project `unit` goes beside three of those: on two workers of the five, since each that takes it up reads all of the source anew.
  * vitest itself begins with the largest file. `programs` comes last: a worker that goes from one project to another is begun anew.
  */

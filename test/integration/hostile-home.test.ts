@@ -1,14 +1,16 @@
 import type {Scope} from '../../src/service/service.js'
 import fs from 'node:fs'
-import {beforeAll, describe, expect, it} from 'vitest'
+import {beforeAll, expect, it} from 'vitest'
 import {checkModules} from '../../src/doctor/checks/index.js'
 import type {Account} from '../../src/host/host.js'
 import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import {isCampaign} from '../support/campaign.js'
+import {describeUnless} from '../support/describe-unless.js'
 import {HOME_FILES, type HostileHome, hostileHomes, VICTIM} from '../support/hostile-homes.js'
 import {describeHostileTerminal, hostileTerminalBinds} from '../support/hostile-terminal-suite.js'
 import {describeOnSystemd} from '../support/machines.js'
 import {readInside} from '../support/read-inside.js'
+import {whyNoStrace} from '../support/strace.js'
 import {TestService} from '../support/test-service.js'
 import {type Boundary, traceArgv, type Violation, violations} from '../support/trace.js'
 
@@ -234,7 +236,7 @@ await describeOnSystemd(
       return faults
     }
 
-    describe.skipIf(!fs.existsSync('/usr/bin/strace'))('as root on a home whose owner is hostile', () => {
+    describeUnless(whyNoStrace, 'as root on a home whose owner is hostile', () => {
       it('never does anything there that the owner could turn against the machine', async () => {
         const attack = async (lane: Lane) => {
           const faults: Fault[] = []

@@ -6,12 +6,12 @@ import {DEFAULT_RESTART_POLICY, delayMs, type RestartPolicy, UNCOUNTED_MS} from 
 import {shellQuote} from '../../src/text/shell-quote.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {
+  askedUnder,
   cleanUp,
   HANGS_MS,
   helperCall,
   helperService,
   type HelperService,
-  isAskedAll,
   type Json,
   lacks,
   NO_PROCESS,
@@ -41,9 +41,7 @@ const mkfifo = (path: string) => execFileSync('mkfifo', [path])
 
 for (const [shellName, shell] of Object.entries(SHELLS)) {
   const reason = lacks(shell[0] ?? '', PYTHON)
-  const isAll = isAskedAll(shellName)
-  const itIfAll = (title: string, body: () => Promise<void>) => void (isAll && it(title, body))
-  const first = <T>(rows: T[], count: number): T[] => (isAll ? rows : rows.slice(0, count))
+  const {itOfAll, rowsOf} = askedUnder(shellName)
 
   describeUnless(reason, `before-start.sh and the pid record, under ${shellName}`, () => {
     /** Runs it with a record; returns what it said. Whether the record was cleared agrees with that, or the test fails. */
@@ -62,28 +60,25 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
     })
 
     it.each(
-      first(
-        [
-          ['a JSON record', record(NO_PROCESS, {start_time: 1})],
-          ['a record without a start time', record(NO_PROCESS, {start_time: null})],
-          ['a bare number', NO_PROCESS],
-          ['a bare number with a newline', `${NO_PROCESS}\n`],
-          ['a pretty printed record', JSON.stringify(record(NO_PROCESS), null, 2)],
-        ],
-        1,
-      ),
+      rowsOf([
+        ['a JSON record', record(NO_PROCESS, {start_time: 1})],
+        ['a record without a start time', record(NO_PROCESS, {start_time: null})],
+        ['a bare number', NO_PROCESS],
+        ['a bare number with a newline', `${NO_PROCESS}\n`],
+        ['a pretty printed record', JSON.stringify(record(NO_PROCESS), null, 2)],
+      ]),
     )('clears %s of a process that is gone', async (_, content) => {
       expect(await judge(content)).toBe(`hermes-svc: gateway.pid was cleared: process ${NO_PROCESS} is gone`)
     })
 
-    itIfAll('clears the record of a zombie', async () => {
+    itOfAll('clears the record of a zombie', async () => {
       const zombie = await startZombie()
       expect(readFileSync(`/proc/${zombie}/stat`, 'utf8')).toContain(') Z ')
       expect(await judge(record(zombie, {start_time: startTime(zombie)}))).toContain(`cleared: process ${zombie} is a zombie`)
       expect(await judge(zombie)).toContain(`cleared: process ${zombie} is a zombie`)
     })
 
-    itIfAll('clears the record of a process whose number was given to another one', async () => {
+    itOfAll('clears the record of a process whose number was given to another one', async () => {
       const made = helperService()
       const pid = await startGateway(made, {HERMES_HOME: made.home})
       put(made.home, 'gateway.pid', record(pid, {start_time: startTime(pid) - 1}))
@@ -92,14 +87,11 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
     })
 
     it.each(
-      first(
-        [
-          ['with its start time', true, {}],
-          ['without a start time', false, {}],
-          ['with a home in the record that has an escape', true, {hermes_home: '/h\\"'}],
-        ],
-        1,
-      ),
+      rowsOf([
+        ['with its start time', true, {}],
+        ['without a start time', false, {}],
+        ['with a home in the record that has an escape', true, {hermes_home: '/h\\"'}],
+      ]),
     )('leaves the record of a live gateway of this home, %s', async (_, withStartTime, more) => {
       const made = helperService()
       const pid = await startGateway(made, {HERMES_HOME: made.home})
@@ -110,7 +102,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       expect(hasRecord(made)).toBe(true)
     })
 
-    itIfAll('leaves the record of a gateway that is stopped with SIGSTOP', async () => {
+    itOfAll('leaves the record of a gateway that is stopped with SIGSTOP', async () => {
       const made = helperService()
       const pid = await startGateway(made, {HERMES_HOME: made.home})
       put(made.home, 'gateway.pid', record(pid, {start_time: startTime(pid)}))
@@ -119,7 +111,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       expect(hasRecord(made)).toBe(true)
     })
 
-    itIfAll('clears the record of a live process that is no gateway, though its start time agrees', async () => {
+    itOfAll('clears the record of a live process that is no gateway, though its start time agrees', async () => {
       const pid = await startAnything()
       expect(await judge(record(pid, {start_time: startTime(pid)}))).toContain(`cleared: process ${pid} is not a gateway`)
     })
@@ -133,7 +125,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       expect(await judge(record(pid, {start_time: 1}))).toContain(`process ${pid} started later than the record says`)
     })
 
-    itIfAll('clears the record of a living process while gateway.lock is free: a gateway holds it as long as it lives', async () => {
+    itOfAll('clears the record of a living process while gateway.lock is free: a gateway holds it as long as it lives', async () => {
       const made = helperService()
       const pid = await startGateway(made, {HERMES_HOME: made.home})
       put(made.home, 'gateway.pid', record(pid, {start_time: startTime(pid)}))
@@ -164,18 +156,15 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
     })
 
     it.each(
-      first(
-        [
-          ['binary', '\0\u0001\u00ff{"\\'],
-          ['empty', ''],
-          ['half-written', '{"pid'],
-          ['not JSON', 'x'.repeat(2000)],
-          ['without a pid', '{"kind":"hermes-gateway"}'],
-          ['with pid 0', '{"pid":0}'],
-          ['with a negative pid', '-1'],
-        ],
-        1,
-      ),
+      rowsOf([
+        ['binary', '\0\u0001\u00ff{"\\'],
+        ['empty', ''],
+        ['half-written', '{"pid'],
+        ['not JSON', 'x'.repeat(2000)],
+        ['without a pid', '{"kind":"hermes-gateway"}'],
+        ['with pid 0', '{"pid":0}'],
+        ['with a negative pid', '-1'],
+      ]),
     )('clears a record that is %s if gateway.lock proves that nobody runs, and leaves it otherwise', async (_, content) => {
       expect(await judge(content, putLock)).toBe('hermes-svc: gateway.pid was cleared: gateway.lock is free')
       expect(await judge(content)).toBe('hermes-svc: gateway.pid stays as it is: it names no process')
@@ -236,7 +225,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
     it('waits as long as the policy says for any number of failures', async () => {
       for (const change of [{}, {firstMs: 7, capMs: 500}, {firstMs: 2 ** 30, capMs: 2 ** 30}]) {
         const policy = {...DEFAULT_RESTART_POLICY, ...change}
-        for (const failures of first([999_999_999_999_999, 9, 1, 2, 7, 8, 33, 64, 200, 1_000_000], 2)) {
+        for (const failures of rowsOf([999_999_999_999_999, 9, 1, 2, 7, 8, 33, 64, 200, 1_000_000], 2)) {
           expect(await waits(failed(failures), policy)).toBe(seconds(delayMs(policy, failures)))
         }
       }

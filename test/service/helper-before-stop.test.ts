@@ -4,10 +4,10 @@ import {afterEach, expect, it} from 'vitest'
 import {parseStat} from '../../src/gateway/process.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {
+  askedUnder,
   cleanUp,
   helperService,
   type HelperService,
-  isAskedAll,
   type Json,
   killLater,
   lacks,
@@ -29,9 +29,7 @@ const MARKER = '.gateway-planned-stop.json'
 afterEach(cleanUp)
 
 for (const [shellName, shell] of Object.entries(SHELLS)) {
-  const isAll = isAskedAll(shellName)
-  const itIfAll = (title: string, body: () => Promise<void>) => void (isAll && it(title, body))
-  const first = <T>(rows: T[], count: number): T[] => (isAll ? rows : rows.slice(0, count))
+  const {itOfAll, rowsOf} = askedUnder(shellName)
   describeUnless(lacks(shell[0] ?? '', PYTHON), `before-stop.sh under ${shellName}`, () => {
     const marker = (made: HelperService) => JSON.parse(read(made.home, MARKER) ?? 'null') as Json | null
     const stop = (made: HelperService, pid: number) => runHelper(shell, made, 'before-stop', {MAINPID: String(pid)})
@@ -58,13 +56,10 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
     })
 
     it.each(
-      first(
-        [
-          ['JSON', (pid: number) => record(pid, {start_time: startTime(pid)})],
-          ['a bare number', (pid: number) => pid],
-        ],
-        1,
-      ),
+      rowsOf([
+        ['JSON', (pid: number) => record(pid, {start_time: startTime(pid)})],
+        ['a bare number', (pid: number) => pid],
+      ]),
     )('names the gateway that the main process started, if the record (%s) says so', async (_, content) => {
       const made = helperService()
       // A child that is a wrapper too, and the gateway its child.
@@ -92,16 +87,13 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
     })
 
     it.each<[string, (mainPid: number) => Promise<Json | string | number>]>(
-      first<[string, (mainPid: number) => Promise<Json | string | number>]>(
-        [
-          ['garbage', async () => '{"pid":'],
-          ['a process that it did not start', async () => startAnything()],
-          ['nobody', async () => NO_PROCESS],
-          ['process 1', async () => 1],
-          ['itself', async (mainPid) => mainPid],
-        ],
-        1,
-      ),
+      rowsOf<[string, (mainPid: number) => Promise<Json | string | number>]>([
+        ['garbage', async () => '{"pid":'],
+        ['a process that it did not start', async () => startAnything()],
+        ['nobody', async () => NO_PROCESS],
+        ['process 1', async () => 1],
+        ['itself', async (mainPid) => mainPid],
+      ]),
     )('names the main process if the record names %s', async (_, content) => {
       const made = helperService()
       const pid = await startAnything()
@@ -110,7 +102,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       expect(marker(made)).toMatchObject({target_pid: pid})
     })
 
-    itIfAll('names the main process if the record is of an earlier process with the number of one that it started', async () => {
+    itOfAll('names the main process if the record is of an earlier process with the number of one that it started', async () => {
       const made = helperService()
       const {pid, line} = await startPython('p=os.fork()\nif p!=0: print(p,flush=True)')
       killLater(Number(line))
@@ -129,7 +121,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       expect([...readdirSync(made.home), ...readdirSync(made.state)]).toEqual([])
     })
 
-    itIfAll('does nothing if the main process is a zombie', async () => {
+    itOfAll('does nothing if the main process is a zombie', async () => {
       const made = helperService()
       stop(made, await startZombie())
       expect([...readdirSync(made.home), ...readdirSync(made.state)]).toEqual([])

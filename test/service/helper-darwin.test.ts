@@ -3,10 +3,10 @@ import {join} from 'node:path'
 import {afterEach, expect, it} from 'vitest'
 import {describeUnless} from '../support/describe-unless.js'
 import {
+  askedUnder,
   cleanUp,
   helperService,
   type HelperService,
-  isAskedAll,
   type Json,
   lacks,
   NO_PROCESS,
@@ -32,8 +32,7 @@ const darwin = (tools: Record<string, string> = {}) => helperService({platform: 
 
 for (const [shellName, shell] of Object.entries(SHELLS)) {
   describeUnless(lacks(shell[0] ?? '', PYTHON, 'ps', 'lsof'), `the helpers of macOS, under ${shellName}`, () => {
-    const isAll = isAskedAll(shellName)
-    const itIfAll = (title: string, body: () => Promise<void>) => void (isAll && it(title, body))
+    const {itOfAll} = askedUnder(shellName)
     const judge = async (content: Json | number, prepare?: (made: HelperService) => unknown): Promise<string> => {
       const made = darwin()
       put(made.home, 'gateway.pid', content)
@@ -44,7 +43,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       return stderr.trim()
     }
 
-    itIfAll('clears the record of a process that is gone, that is a zombie, and that is no gateway', async () => {
+    itOfAll('clears the record of a process that is gone, that is a zombie, and that is no gateway', async () => {
       expect(await judge(record(NO_PROCESS))).toContain(`process ${NO_PROCESS} is gone`)
       const zombie = await startZombie()
       expect(await judge(record(zombie))).toContain(`process ${zombie} is a zombie`)
@@ -52,7 +51,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
       expect(await judge(record(other, {start_time: nowTicks()}))).toContain(`process ${other} is not a gateway`)
     })
 
-    itIfAll('leaves the record of a live gateway, whatever start it names: ps tells that only to the second', async () => {
+    itOfAll('leaves the record of a live gateway, whatever start it names: ps tells that only to the second', async () => {
       const made = darwin()
       const pid = await startGateway(made, {})
       for (const startTime of [nowTicks(), null]) {

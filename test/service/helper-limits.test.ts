@@ -4,10 +4,10 @@ import {afterEach, expect, it} from 'vitest'
 import {helperText, type HelperVerb} from '../../src/service/service-helper.js'
 import {describeUnless} from '../support/describe-unless.js'
 import {
+  askedUnder,
   cleanUp,
   helperService,
   HOST,
-  isAskedAll,
   lacks,
   NO_PROCESS,
   put,
@@ -55,21 +55,19 @@ async function hang(
 
 /** Each program that a helper runs in these situations, with its helper and its platform. */
 const HANGS: readonly (readonly [helper: HelperVerb, tool: string, platform: NodeJS.Platform])[] = [
-  ['before-start', 'head', 'linux'],
+  // One of each verb.
   ['before-start', 'flock', 'linux'],
+  ['before-stop', 'mv', 'linux'],
+  ['after-exit', 'head', 'linux'],
+  ['before-start', 'head', 'linux'],
   ['before-start', 'lsof', 'darwin'],
   ['before-start', 'ps', 'darwin'],
   ['before-stop', 'head', 'linux'],
-  ['before-stop', 'mv', 'linux'],
-  ['after-exit', 'head', 'linux'],
 ]
-
-/** One of each verb. */
-const HANGS_OF_EACH = HANGS.filter(([helper, tool]) => helper === 'after-exit' || tool === 'flock' || tool === 'mv')
 
 for (const [shellName, shell] of Object.entries(SHELLS)) {
   describeUnless(lacks(shell[0] ?? '', PYTHON), `a helper, under ${shellName}`, () => {
-    it.each(isAskedAll(shellName) ? HANGS : HANGS_OF_EACH)(
+    it.each(askedUnder(shellName).rowsOf(HANGS, 3))(
       '%s ends well though %s hangs, and leaves nothing behind (%s)',
       async (helper, tool, platform) => {
         const {code, stderr, hung} = await hang(shell, helper, tool, platform)

@@ -88,12 +88,15 @@ async function diagnosis(service: ServiceOnMachine, args: readonly string[] = []
   return {exit: result.code, findings: services.flatMap(({findings}) => findings), actual: services[0]?.actual}
 }
 
+/** What a row says of the service that it needs. */
+type InstalledFor<S extends ServiceOnMachine> = Pick<DoctorRow<S>, 'scope' | 'standIn' | 'install'>
+
 /** Sees rows one after the other on the same installed service where that can be: a row leaves it as it found it. */
 export class DoctorRows<S extends ServiceOnMachine = TestService> {
   /** Installed, running and without a finding; by user and scope. */
   private readonly clean = new Map<string, S[]>()
 
-  constructor(private readonly make: (row: Pick<DoctorRow<S>, 'scope' | 'standIn' | 'install'>, user: Account) => Promise<S>) {}
+  constructor(private readonly make: (row: InstalledFor<S>, user: Account) => Promise<S>) {}
 
   /** Rows on services under systemd. */
   static onSystemd(machine: () => Machine): DoctorRows {
@@ -137,7 +140,7 @@ export class DoctorRows<S extends ServiceOnMachine = TestService> {
     return free
   }
 
-  private async installed(row: Pick<DoctorRow<S>, 'scope' | 'standIn' | 'install'>, user: Account): Promise<S> {
+  private async installed(row: InstalledFor<S>, user: Account): Promise<S> {
     const service = await this.make(row, user)
     await service.must('install', row.install ?? [])
     expect(await diagnosis(service)).toEqual({exit: 0, findings: [], actual: 'running'})

@@ -175,7 +175,7 @@ export function describeHealth(machine: () => Machine, ofWhom: () => Account, of
           platforms: {telegram: {state: 'connected', token: 'bot-token'}, slack: {state: 'connected'}, irc: {}},
           token: 'bot-token',
           env: {SECRET: 'bot-token'},
-          exit_reason: '/home/alice/secret',
+          exit_reason: `${hal.home}/secret`,
         },
         active_work: 2,
       }

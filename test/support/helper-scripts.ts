@@ -6,6 +6,7 @@ import {createInterface} from 'node:readline'
 import {parseStat} from '../../src/gateway/process.js'
 import {createNodeHost} from '../../src/host/node-host.js'
 import {HELPER_NAME, helperText, type HelperVerb, helperWords} from '../../src/service/service-helper.js'
+import {it} from 'vitest'
 import {isCampaign} from './campaign.js'
 import {DEFAULT_RESTART_POLICY, type RestartPolicy} from '../../src/service/restart-policy.js'
 
@@ -21,10 +22,20 @@ export const SHELLS: Readonly<Record<string, readonly string[]>> = {
   'busybox sh': ['busybox', 'sh'],
 }
 /**
- * Whether all is asked under a shell. Outside of a campaign that is one of them: what the helper judges is the same under each, and the others have what asks
+ * What is asked under a shell. Outside of a campaign all is asked under one of them: what the helper judges is the same under each, and the others have what asks
  * the most of a shell.
  */
-export const isAskedAll = (shellName: string): boolean => isCampaign || shellName === 'dash'
+export function askedUnder(shellName: string) {
+  const isAll = isCampaign || shellName === 'dash'
+  return {
+    /** A test where all is asked. */
+    itOfAll: (title: string, body: () => Promise<void>): void => {
+      if (isAll) it(title, body)
+    },
+    /** All rows, or so many, of which the first ask the most. */
+    rowsOf: <T>(rows: readonly T[], count = 1): readonly T[] => (isAll ? rows : rows.slice(0, count)),
+  }
+}
 /** Far above the highest number that the kernel gives to a process (proc(5), pid_max: 2^22). */
 export const NO_PROCESS = 999_999_999
 /** A helper that takes longer than that, in ms, hangs. */

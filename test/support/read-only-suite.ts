@@ -1,5 +1,4 @@
 import type {Scope} from '../../src/service/service.js'
-import fs from 'node:fs'
 import {fileURLToPath} from 'node:url'
 import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
@@ -9,11 +8,10 @@ import {shellQuote} from '../../src/text/shell-quote.js'
 import {inCampaign, isCampaign} from './campaign.js'
 import {describeUnless} from './describe-unless.js'
 import {waitFor} from './machines.js'
-import {changes, straceArgv} from './strace.js'
+import {changes, straceArgv, whyNoStrace} from './strace.js'
 import {readInside} from './read-inside.js'
 import {TestService} from './test-service.js'
 
-const STRACE = '/usr/bin/strace'
 const WATCHER = '/opt/watch-folder.py'
 const STATUS_FLAGS = ['--json', '--wedge-window', '1s']
 
@@ -57,7 +55,7 @@ export const readOnlyBinds = [{source: WATCH_FOLDER, target: WATCHER}]
 
 /** Tests of a suite on a machine, with one of its users who has no service yet. */
 export function describeReadOnly(machine: () => Machine, ofWhom: () => Account): void {
-  describeUnless(fs.existsSync(STRACE) ? undefined : 'needs strace: apt-get install -y strace', 'reading', () => {
+  describe('reading', () => {
     it('knows a change from a look, in the lines of a trace', () => {
       const trace = [
         '7 openat(AT_FDCWD, "/home/a/.hermes/gateway.pid", O_RDONLY|O_CLOEXEC) = 3</home/a/.hermes/gateway.pid>',
@@ -77,8 +75,7 @@ export function describeReadOnly(machine: () => Machine, ofWhom: () => Account):
     })
   })
 
-  if (!fs.existsSync(STRACE)) return
-  describe('reading, traced', () => {
+  describeUnless(whyNoStrace, 'reading, traced', () => {
     describe.each<Scope>(['user', 'system'])('in %s scope', (scope) => {
       let user: Account
       let cache: string

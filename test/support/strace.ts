@@ -1,3 +1,8 @@
+import fs from 'node:fs'
+
+/** Why what is traced cannot run here; undefined if it can. */
+export const whyNoStrace = fs.existsSync('/usr/bin/strace') ? undefined : 'needs strace: apt-get install -y strace'
+
 /** System calls by which a program changes a file, a lock or a process, for strace(1); "?": not on every machine. */
 const CHANGING = {
   opening: ['?open', 'openat', '?openat2', '?creat'],
