@@ -196,6 +196,7 @@ export function restartPolicySuite(machine: () => Machine): void {
   describe('during the wait after a failure', () => {
     const isWaiting = async () => (await show(WAITING, 'SubState')).SubState === 'start-pre'
     beforeAll(async () => {
+      await waitFor(async () => (await events(WAITING)).at(-1)?.event === 'running', 'the gateway to run', SETTLE_TIMEOUT_MS)
       const before = await starts(WAITING)
       await behave(WAITING, {exit_on_start: {code: 1}})
       await run('systemctl', '--user', 'restart', '--no-block', unitOf(WAITING))
