@@ -155,8 +155,9 @@ async function settingsFor(
     writtenBy: ownVersion(host),
   }
   if (!recorded) return usual
-  const {policy, heartbeat, commandIsGiven} = recorded
-  return {...usual, policy, heartbeat, commandIsGiven, command: commandIsGiven ? recorded.command : command}
+  const {policy, heartbeat, commandIsGiven, resources} = recorded
+  const chosen = {policy, heartbeat, commandIsGiven, ...(resources ? {resources} : {})}
+  return {...usual, ...chosen, command: commandIsGiven ? recorded.command : command}
 }
 
 /** Has the heartbeat tick what wants it; why it could not. */

@@ -96,7 +96,7 @@ describeInContainer('boot of a container', () => {
         const {stdout} = await container.exec(['s6-svstat', '-o', 'up', '/run/service/hermes-svc-heartbeat'])
         return stdout.trim() === 'true'
       }, 'the heartbeat')
-      await container.must(['install', '-p', 'stopped', '--env', "SECRET=it's\n$two `lines`", '--restart-delay', '3s'])
+      await container.must(['install', '-p', 'stopped', '--env', "SECRET=it's\n$two `lines`", '--restart-delay', '3s', '--nice', '7'])
       await container.must(['stop', '-p', 'stopped'])
       await container.must(['stop', '-p', 'until-boot', '--until-boot'])
       expect(actionOf(await reconcile(container), 'until-boot')?.action).toBe('keep-down')
@@ -127,6 +127,8 @@ describeInContainer('boot of a container', () => {
         SECRET: "it's\n$two `lines`",
         CONTAINER_VARIABLE: 'from-the-container',
       })
+      const niceness = `cut -d ' ' -f 19 "/proc/$(s6-svstat -o pid /run/service/gateway-stopped)/stat"`
+      expect((await next.container.sh(niceness)).stdout).toBe('7\n')
       const helper = '/run/service/gateway-stopped/helpers/start.sh'
       expect((await next.container.sh(`grep "After failures" ${helper}`)).stdout).toContain('3, 6, 12, 24 s')
     })

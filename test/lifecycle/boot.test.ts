@@ -64,19 +64,20 @@ describe('boot', () => {
   })
 
   it('keeps what the operator chose, and takes neither account nor home from where the gateway can write', async () => {
-    const chosen = {...S6_SETTINGS, account: 'root', home: '/root', command: ['/opt/other'], commandIsGiven: true}
+    const chosen = {...S6_SETTINGS, account: 'root', home: '/root', command: ['/opt/other'], commandIsGiven: true, resources: {nice: 7}}
     const container = new Container({
       '/opt/data/.hermes-svc/settings.json': own(formatSettings(chosen)),
       '/opt/data/.hermes-svc/gateway.env': own("export COLOUR='blue'\n"),
     })
     await container.boot()
     const start = container.texts()[`${STAGING}/helpers/start.sh`] ?? ''
-    expect(start).toContain("exec '/opt/other' 'gateway' 'run'")
+    expect(start).toContain("exec '/usr/bin/nice' '-n' '7' '/opt/other' 'gateway' 'run'")
     expect(start).toContain("export HERMES_HOME='/opt/data'")
     expect(container.texts()[`${STAGING}/run`]).toContain("'/command/s6-setuidgid' 'hermes'")
     expect(start).toContain('gateway.env')
     const kept = container.texts()['/opt/data/.hermes-svc/settings.json'] ?? ''
-    expect(JSON.parse(kept)).toMatchObject({account: 'hermes', home: '/opt/data', command: ['/opt/other'], commandIsGiven: true})
+    const asChosen = {command: ['/opt/other'], commandIsGiven: true, resources: {nice: 7}}
+    expect(JSON.parse(kept)).toMatchObject({account: 'hermes', home: '/opt/data', ...asChosen})
   })
 
   it('changes nothing with --dry-run, and comes to the same decisions', async () => {
