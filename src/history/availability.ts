@@ -1,4 +1,4 @@
-import type {EndEntry, EndReason, HistoryEntry} from './timeline.js'
+import {type EndEntry, type EndReason, type HistoryEntry, STOPPING} from './timeline.js'
 
 /** How a gateway was: `off`: nobody wanted it to run; `unknown`: nothing tells. */
 export type State = 'up' | 'down' | 'off' | 'unknown'
@@ -52,8 +52,6 @@ const HALF = 0.5
 
 /** Ends that somebody meant, or that were none. */
 const MEANT: ReadonlySet<EndReason['kind']> = new Set(['planned-restart', 'stop-asked', 'stop-timeout', 'called-off'])
-/** Commands after which it should be stopped. */
-const STOPPING: ReadonlySet<string> = new Set(['stop', 'uninstall'])
 /** Commands after which it should run. */
 const STARTING: ReadonlySet<string> = new Set(['start', 'restart', 'install', 'setup'])
 

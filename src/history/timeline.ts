@@ -280,6 +280,8 @@ function whoEnded({atMs, laterMs, witness}: EndFact, reason: EndReason, context:
 
 const NOTHING: Context = {commands: [], boots: [], events: [], unclean: [], stoppings: [], starts: []}
 
+/** Commands after which a gateway that is down is meant to be; where `fix desired-state` has started it, its start tells. */
+export const STOPPING: ReadonlySet<string> = new Set(['stop', 'uninstall', 'fix desired-state'])
 /** Commands that end gateways, and those that start them. */
 const ENDING: ReadonlySet<string> = new Set(['stop', 'restart', 'uninstall', 'install', 'setup', 'config set', 'config unset'])
 const STARTING: ReadonlySet<string> = new Set(['start', 'restart', 'install', 'setup', 'config set', 'config unset'])

@@ -2,7 +2,7 @@ import {type AccountHost, HostError} from '../host/host.js'
 import {journalFile} from '../plan/journal.js'
 import type {Fact} from './facts.js'
 import {journalFact} from './journal-facts.js'
-import {type EndReason, reasonOf} from './timeline.js'
+import {type EndReason, reasonOf, STOPPING} from './timeline.js'
 
 /** What counts up since the home's journal was begun. */
 export interface Totals {
@@ -18,8 +18,6 @@ const MOST_BYTES = 8 * 1024 * 1024
 const COUNTED = ['planned-restart', 'stop-asked', 'config', 'exit', 'signal', 'oom', 'stop-timeout', 'watchdog', 'start-failed'] as const
 /** What an event of the tick is about, if not about a platform. */
 const GATEWAY = 'gateway'
-/** Commands after which a gateway that is down is meant to be. */
-const STOPS = ['stop', 'uninstall']
 
 /**
  * Totals by the journal as it is now: when that is begun anew they are back at nothing, as those of a program that was restarted, and between the two they only
@@ -46,7 +44,7 @@ export function totalsOf(lines: readonly string[]): Totals {
   }
   for (const line of lines) {
     const fact: Fact | undefined = journalFact(line, undefined)
-    if (fact?.kind === 'command' && fact.outcome === 'done' && STOPS.includes(fact.command)) over(fact.atMs)
+    if (fact?.kind === 'command' && fact.outcome === 'done' && STOPPING.has(fact.command)) over(fact.atMs)
     // The tick has seen that it is well again.
     if (fact?.kind === 'event' && fact.event === 'recovered' && fact.about === GATEWAY) over(fact.atMs)
     if (fact?.kind !== 'end') continue

@@ -60,6 +60,14 @@ describe('availability', () => {
     expect(day([start(2 * DAY), end(8 * HOUR), command('stop', 6 * HOUR, 'failed')])).toMatchObject({downMs: 8 * HOUR})
   })
 
+  it('is not less for a stop by fix desired-state, whose own word it is that it should be stopped', () => {
+    const fix: By = {who: 'command', command: 'fix desired-state'}
+    expect(day([start(2 * DAY), end(6 * HOUR, STOP, fix)])).toMatchObject({percent: 100, offMs: 6 * HOUR, downMs: 0, outages: 0})
+    expect(day([start(2 * DAY), end(8 * HOUR), command('fix desired-state', 6 * HOUR)])).toMatchObject({downMs: 2 * HOUR, offMs: 6 * HOUR})
+    const started = [start(2 * DAY), end(8 * HOUR), start(6 * HOUR), command('fix desired-state', 6 * HOUR - 1)]
+    expect(day(started)).toMatchObject({downMs: 2 * HOUR, offMs: 0})
+  })
+
   it('is not known where nothing is on record', () => {
     expect(day([])).toMatchObject({percent: undefined, unknownMs: DAY, upMs: 0, downMs: 0})
     expect(day([start(6 * HOUR)])).toMatchObject({percent: 100, upMs: 6 * HOUR, unknownMs: 18 * HOUR})
