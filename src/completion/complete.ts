@@ -40,6 +40,7 @@ const SHELL_KIND: Readonly<Record<string, 'files' | 'folders' | 'users'>> = {
   command: 'files',
   junit: 'files',
   report: 'files',
+  html: 'files',
 }
 
 /**
@@ -187,5 +188,5 @@ function valuesFor(tree: CommandTree, flag: FlagShape, {flags}: Typed, live: Liv
 
 /** Each check has its fix, whose summary is what it is about. */
 function findings(tree: CommandTree): readonly Candidate[] {
-  return wordsOfTopic(tree, 'fix').map(({word, about}) => ({word, about: about.replace(/^(?:Cure|Say what to do about) /, '')}))
+  return wordsOfTopic(tree, 'fix').map(({word, about}) => ({word, about: about.replace(/^(?:Fix|Say what to do about) /, '')}))
 }

@@ -3,6 +3,7 @@ import os from 'node:os'
 import path from 'node:path'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import {commandModules} from '../../src/commands/index.js'
+import {checkModules} from '../../src/doctor/checks/index.js'
 import {PACKAGE_ROOT, runBuilt} from '../support/built.js'
 
 let home: string
@@ -30,6 +31,14 @@ describe('what the completion scripts ask', () => {
     const first = new Set(Object.keys(commandModules).map((id) => id.split(':')[0]))
     expect(found.map(([word]) => word)).toEqual([...first, 'help'].sort())
     for (const [, about] of found) expect(about).toMatch(/^\S.+/)
+  })
+
+  it('is answered for the findings with what each is about, and not with what its fix does', () => {
+    const about = (line: string) => line.split('\t')[1]
+    const lines = ask('zsh', 'doctor', '--only', '').stdout.split('\n').slice(1, -1)
+    expect(lines.map((line) => line.split('\t')[0]).sort()).toEqual(Object.keys(checkModules).sort())
+    expect(lines.map(about)).toContain('a service that differs from its desired state, or that has no desired state on record')
+    for (const line of lines) expect(about(line)).not.toMatch(/^(?:Fix|Say) /)
   })
 
   it('is answered in silence, or with nothing, whatever is asked', () => {

@@ -27,7 +27,7 @@ const COMMANDS: Record<string, ManifestCommand> = {
   },
   doctor: {summary: 'Look', args: {}, flags: named(text('only', {multiple: true, delimiter: ','}))},
   autocomplete: {summary: 'Print it', args: {shell: {options: ['bash', 'zsh']}}, flags: {}},
-  'fix:one': {summary: 'Cure the one thing', args: {}, flags: named(yes('yes'))},
+  'fix:one': {summary: 'Fix the one thing', args: {}, flags: named(yes('yes'))},
   'fix:two': {summary: 'Say what to do about the other', args: {}, flags: {}},
 }
 const TREE = commandTree(COMMANDS, {fix: 'Cure things'}, {files: 'what is used'})
@@ -70,7 +70,7 @@ describe('what can stand under the cursor', () => {
   })
 
   it('says of each what it is about', () => {
-    expect(complete(TREE, ['fix', ''], live)).toMatchObject({candidates: [{about: 'Cure the one thing'}, {}]})
+    expect(complete(TREE, ['fix', ''], live)).toMatchObject({candidates: [{about: 'Fix the one thing'}, {}]})
     expect(complete(TREE, ['doctor', '--only', ''], live)).toMatchObject({candidates: [{about: 'the one thing'}, {about: 'the other'}]})
     expect(complete(TREE, ['f'], live)).toMatchObject({candidates: expect.arrayContaining([{word: 'fix', about: 'Cure things'}])})
   })
