@@ -12,6 +12,7 @@ import {observeScenes} from '../doctor/scene.js'
 import {ServiceError} from '../errors.js'
 import {type Account, type AccountHost, type Host, HostError} from '../host/host.js'
 import {statIfAllowed} from '../host/tolerant-read.js'
+import {isOfAnotherTool} from '../lifecycle/definition.js'
 import {isFirstHome} from '../lifecycle/first-home.js'
 import {servedBy} from '../observe/served.js'
 import {resolveManaged, type Target} from '../observe/where.js'
@@ -21,6 +22,7 @@ import {searchGateways} from '../service/gateway-command.js'
 import {unusableHome} from '../service/home-check.js'
 import {listProfiles, type Profile} from '../service/profile.js'
 import type {MachineFound, OwnerFound, ProfileFound, ServiceFound} from './found.js'
+import {recordedState} from '../service/desired-state.js'
 
 /** On a machine with more accounts than these, their homes are not looked into: each may be on another machine. */
 const MOST_ACCOUNTS = 200
@@ -110,7 +112,6 @@ export async function findService(target: Target, checks: readonly Check[]): Pro
   const diagnosis = await examine(scene, checks)
   const {manager: seen, desired} = scene.seen
   const {settings, installed} = seen
-  const isOthers = !manager.container && (installed === 'foreign' || installed === 'adopted')
   const ownCommand = settings?.commandIsGiven ? settings.command.join(' ') : undefined
   return {
     name: service.name,
@@ -118,11 +119,11 @@ export async function findService(target: Target, checks: readonly Check[]): Pro
     account: service.account.name,
     installed,
     replacesForeign: manager.container !== undefined,
-    isMeantStopped: desired.kind === 'recorded' && desired.record.desiredState === 'stopped',
+    isMeantStopped: recordedState(desired) === 'stopped',
     settings,
     startsAtBoot: manager.scope === 'system' || manager.linger?.isOn(service) === true,
     canLinger: manager.linger !== undefined,
-    keptCommand: ownCommand ?? (isOthers ? manager.definition.evidence(seen).commandLine : undefined),
+    keptCommand: ownCommand ?? (isOfAnotherTool(target, scene.seen) ? manager.definition.evidence(seen).commandLine : undefined),
     gateways: searchGateways(host, service.profile.root, service.account, manager.container?.variable('PATH')).found,
     told: toldAlready(target),
     root: service.profile.root,

@@ -3,6 +3,7 @@ import {loadChecks} from '../../src/doctor/checks/index.js'
 import type {Account} from '../../src/host/host.js'
 import {findMachine, findOwner, findService, ownerOf} from '../../src/setup/find.js'
 import {type FakeFile, FakeHost, type FakeMachine, USER} from '../fakes/fake-host.js'
+import {LaunchdTarget} from '../fakes/launchd-scene.js'
 import {foreign, installed} from '../fakes/scene.js'
 
 const ROOT: Account = {uid: 0, gid: 0, name: 'root', home: '/root'}
@@ -120,5 +121,13 @@ describe('the service', () => {
       installed: 'foreign',
       keptCommand: expect.stringContaining('hermes gateway run') as string,
     })
+  })
+
+  it('that is ours and was rewritten by another tool has no command to keep, since install renders it anew', async () => {
+    const {target, host} = await LaunchdTarget.installed()
+    const plist = '/home/user/Library/LaunchAgents/ai.hermes.gateway.plist'
+    host.writeAtomic(plist, host.readText(plist)?.replace(/<!--[^]*?-->\n?/g, '') ?? '', 0o644)
+    const found = await findService(target, [])
+    expect([found.installed, found.keptCommand]).toEqual(['foreign', undefined])
   })
 })
