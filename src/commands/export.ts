@@ -12,6 +12,7 @@ import type {CommandResult} from './base.js'
 import {type Exported, exportMachine, type InstalledService} from './machine-export.js'
 import {MACHINE_SCHEMA_FILE} from './machine-schema.js'
 import {ServiceCommand} from './service-command.js'
+import {recordedState} from '../service/desired-state.js'
 
 export default class Export extends ServiceCommand<typeof Export> {
   static override summary = 'Print a document of the installed services, for apply on this or another machine'
@@ -58,7 +59,7 @@ function installed(target: Target): InstalledService | undefined {
     home: root === (target.userHost.realPath(usual) ?? usual) ? undefined : root,
     scope: manager.container ? undefined : manager.scope,
     account: service.account.name,
-    state: seen.desired.kind === 'recorded' ? seen.desired.record.desiredState : undefined,
+    state: recordedState(seen.desired),
     settings,
     notify: notifyOf(target),
     environment: manager.definition.readEnvironment(service),

@@ -6,6 +6,7 @@ import type {Target} from '../observe/where.js'
 import {parseSettings, type ServiceSettings} from '../service/settings.js'
 import {NOTIFY_SETTING_NAMES, notifySettingOf} from './notify-settings.js'
 import {SETTING_NAMES, settingOf} from './setting-list.js'
+import {recordedState} from '../service/desired-state.js'
 
 /** What is seen of a declared service; `request`: what is declared of it. Reads only. Throws as `weighInstall`. */
 export async function declaredFacts(target: Target, request: InstallRequest): Promise<DeclaredFacts> {
@@ -35,7 +36,7 @@ export async function declaredFacts(target: Target, request: InstallRequest): Pr
       .filter(({setBy}) => setBy !== undefined && !ours.has(setBy))
       .map((directive) => ({kind: 'overridden' as const, ...directive})),
   ]
-  const desired = seen.desired.kind === 'recorded' ? seen.desired.record.desiredState : undefined
+  const desired = recordedState(seen.desired)
   return {installed, activity, enabled, desired, decision, hasSteps: steps.length > 0, differing, drift}
 }
 

@@ -1,6 +1,6 @@
 import {CUT_OFF_STATES, HomeFile, StateField, StateWord, type DesiredState} from '../gateway/contract.js'
 import type {FileReading, GatewayState} from '../gateway/records.js'
-import type {DesiredReading} from '../service/desired-state.js'
+import {type DesiredReading, recordedState} from '../service/desired-state.js'
 
 /** What a boot decides on for one profile. */
 export interface BootEvidence {
@@ -26,8 +26,7 @@ export interface BootDecision {
  * neither says. Pure.
  */
 export function recordedWish(desired: DesiredReading, state: FileReading<GatewayState>): DesiredState | undefined {
-  if (desired.kind === 'recorded') return desired.record.desiredState
-  return state.kind === 'present' ? state.value.desiredState : undefined
+  return recordedState(desired) ?? (state.kind === 'present' ? state.value.desiredState : undefined)
 }
 
 /**

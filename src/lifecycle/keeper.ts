@@ -10,7 +10,7 @@ import {HostError, type Launched, type LaunchEnd} from '../host/host.js'
 import {kernelKills} from '../host/kernel-kills.js'
 import {afterEnd, endLine, type GatewayEnd} from '../service/after-end.js'
 import {appendJournal} from '../plan/journal.js'
-import {readDesired} from '../service/desired-state.js'
+import {readDesired, recordedState, wishOf} from '../service/desired-state.js'
 import type {RestartPolicy} from '../service/restart-policy.js'
 import type {HeartbeatSettings, ServiceSettings} from '../service/settings.js'
 import {clearDeadRecord} from './stale-record.js'
@@ -202,7 +202,7 @@ export class Keeper {
         words,
         isAsked: this.isStopping,
         isRestartAsked: isEndAsked,
-        isStopped: (desired.kind === 'recorded' && desired.record.desiredState === 'stopped') || stateOf(state)?.desiredState === 'stopped',
+        isStopped: wishOf(recordedState(desired), stateOf(state)?.desiredState) === 'stopped',
       },
     }
   }

@@ -25,6 +25,7 @@ import {requireInstalled} from './start.js'
 import type {Target} from '../observe/where.js'
 import {waitUntilUp} from './wait.js'
 import {wantRunning} from './want-running.js'
+import {recordedState} from '../service/desired-state.js'
 
 export interface RestartOptions {
   /** Begin at SIGTERM: the gateway does not finish its work first. */
@@ -55,7 +56,7 @@ export async function planRestart(target: Target, options: RestartOptions): Prom
   requireInstalled(target, seen)
   requireVisible(target, seen)
   const {evenBroken = false, onlyIfRunning = false} = options
-  const isMeant = seen.desired.kind === 'recorded' && seen.desired.record.desiredState === 'stopped'
+  const isMeant = recordedState(seen.desired) === 'stopped'
   if (onlyIfRunning && isMeant && seen.verdict.state === 'dead') {
     return {
       title: `restart ${service.name}`,

@@ -10,6 +10,7 @@ import {type Found, lookAtHome} from '../observe/look.js'
 import type {Target} from '../observe/where.js'
 import type {SharedLock, Step} from '../plan/plan.js'
 import {mirrorIntent} from './intent.js'
+import {recordedState} from '../service/desired-state.js'
 
 const STOPPED = Buffer.from(JSON.stringify(StateWord.stopped))
 
@@ -57,7 +58,7 @@ export function releaseSteps({seen, target}: Found): Step[] {
   const stale = staleRecords(seen.gateway)
   const state = stateOf(seen.gateway.state)
   const judged = stale.pid && userHost.readText(pidFile(home))
-  const desired = seen.desired.kind === 'recorded' ? seen.desired.record.desiredState : 'running'
+  const desired = recordedState(seen.desired) ?? 'running'
   const steps: (Step | false)[] = [
     stale.state !== undefined &&
       state?.desiredState === undefined && {

@@ -1,6 +1,7 @@
 import type {Verdict} from './judge.js'
 import {desiredStateOf, GatewayLimit, StateWord, stateWordOf, type DesiredState} from '../gateway/contract.js'
 import {formatTimestamp, pythonInt, timestampMicros} from '../gateway/python-values.js'
+import {wishOf} from '../service/desired-state.js'
 
 /** What the payload is built from, all seen at one moment. */
 export interface HealthObservation {
@@ -79,14 +80,13 @@ export function healthPayload({verdict, isOwn, stateFile, nowMs}: HealthObservat
 }
 
 /**
- * Whether the gateway is meant to run: by the operator's record, else by its mirror in the state file, else by how the gateway left that
+ * Whether the gateway is meant to run: by the operator's record and upstream's field of the state file, else by how the gateway left that
  * file (one that was stopped wrote so, unless it was to come back). Undefined if nothing says, as for one that was never configured.
  */
 export function isMeantToRun(recorded: DesiredState | undefined, stateFile: StateFileText): boolean | undefined {
-  if (recorded !== undefined) return recorded === 'running'
   const file = stateFile.kind === 'text' ? parseStateFile(stateFile.text) : undefined
-  const desired = desiredStateOf(file?.desired_state)
-  if (desired !== undefined) return desired === 'running'
+  const wish = wishOf(recorded, desiredStateOf(file?.desired_state))
+  if (wish !== undefined) return wish === 'running'
   const word = stateWordOf(file?.gateway_state)
   if (word === undefined) return undefined
   return word !== StateWord.stopped || file?.restart_requested === true

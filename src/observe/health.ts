@@ -9,7 +9,7 @@ import {type FileReading, type ProcessRecord, stateFile} from '../gateway/record
 import {type GatewayObservation, recordOf, stateOf} from '../gateway/observation.js'
 import {type AccountHost, type Host, HostError} from '../host/host.js'
 import type {ManagerObservation} from '../managers/manager.js'
-import {isStoppedUntilBoot, readDesired} from '../service/desired-state.js'
+import {isStoppedUntilBoot, readDesired, recordedState} from '../service/desired-state.js'
 import {listProfiles, type Profile} from '../service/profile.js'
 import {hasRunHere, lookAtHome, lookWith, proveSeen, type SeenGateway} from './look.js'
 import {resolveAnyPlace} from './where.js'
@@ -136,7 +136,7 @@ async function healthOf(place: Place, found: Sight | undefined, windowMs: number
   const stateFile = readStateFile(userHost, gateway)
   const desired = readDesired(userHost, profile.home)
   const isStopped = isStoppedUntilBoot(host, desired)
-  const recorded = isStopped ? 'stopped' : desired.kind === 'recorded' ? desired.record.desiredState : undefined
+  const recorded = isStopped ? 'stopped' : recordedState(desired)
   const verdict = provedState(proved, service)
   const isOwn = (service !== undefined && hasRunHere(service)) || isSeen(gateway, proved.pid) || hasZombie(gateway)
   const living = proved.pid === undefined ? undefined : gateway.processes.get(proved.pid)

@@ -5,6 +5,7 @@ import {assess, type Assessment} from './assess.js'
 import type {ChatAdvice} from './chat-advice.js'
 import type {Observation} from './look.js'
 import {clipped, type Online, type OnlineState, type PlatformFault} from './online.js'
+import {recordedState} from '../service/desired-state.js'
 
 /** Whether people reach the gateway, as documents show it. */
 export interface OnlineReport {
@@ -90,7 +91,7 @@ export function report(
     installed: manager.broken ?? manager.installed,
     enabled: seen.unreachable ? null : (manager.enabled ?? null),
     ...(manager.enabled && waitsForLogin ? {startsAtLogin: true} : {}),
-    desired: seen.desired.kind === 'recorded' ? seen.desired.record.desiredState : null,
+    desired: recordedState(seen.desired) ?? null,
     actual: assess(seen).actual,
     verdict: {state: verdict.state, pid: verdict.pid ?? null, evidence: verdict.evidence},
     gatewayState: stateOf(seen.gateway.state)?.says ?? null,

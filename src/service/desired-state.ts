@@ -53,6 +53,11 @@ export function readDesired(host: AccountHost, home: string): DesiredReading {
   return {kind: 'unreadable', why: 'not a record of hermes-svc'}
 }
 
+/** What was recorded, if that can be told. */
+export function recordedState(desired: DesiredReading): DesiredState | undefined {
+  return desired.kind === 'recorded' ? desired.record.desiredState : undefined
+}
+
 /** Who may write to the home can write anything there. What was asked for is all that has to be said; what else is damaged is left out. */
 function parseDesired(value: unknown): DesiredRecord | undefined {
   if (!isObject(value)) return undefined
@@ -67,6 +72,15 @@ function parseDesired(value: unknown): DesiredRecord | undefined {
     by: text(by, 'an unknown command'),
     ...(typeof stoppedInBoot === 'string' ? {stoppedInBoot} : {}),
   }
+}
+
+/**
+ * What whoever starts a gateway by itself goes by, a boot, `run`, or a container that is killed for a failing probe: our record, beside
+ * which a stop in upstream's own field stands (`theirs`), since upstream's stop writes nothing else; that field alone where we have no record.
+ * Undefined if neither says. Pure.
+ */
+export function wishOf(ours: DesiredState | undefined, theirs: DesiredState | undefined): DesiredState | undefined {
+  return theirs === 'stopped' ? theirs : (ours ?? theirs)
 }
 
 /** True if the operator has it stopped until the next boot, and that has not come yet. */

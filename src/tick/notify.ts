@@ -13,7 +13,7 @@ import {pingUrl, refusedPing} from '../notify/ping.js'
 import {queued} from '../notify/queue.js'
 import {type Told, transition} from '../notify/transition.js'
 import {appendJournal, recentEnds} from '../plan/journal.js'
-import {isStoppedUntilBoot, readDesired} from '../service/desired-state.js'
+import {isStoppedUntilBoot, readDesired, recordedState} from '../service/desired-state.js'
 import {isOomKill} from '../service/end-line.js'
 import type {EventSource} from '../notify/make-events.js'
 import type {Tick} from './tick.js'
@@ -104,7 +104,7 @@ async function knownOf(
   const started = letGo && letGo.size > 1 ? letGo : undefined
   const wasFatal = lastEnd?.reason === 'config' && !(started && started.modifiedMs > Date.parse(lastEnd.time))
   const keptDown = wasFatal ? 'fatal-config' : isDead ? await whyKeptDown?.() : undefined
-  const isStopped = desired.kind === 'recorded' && desired.record.desiredState === 'stopped'
+  const isStopped = recordedState(desired) === 'stopped'
   return {
     process,
     seen: ticked,

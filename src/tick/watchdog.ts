@@ -8,7 +8,7 @@ import {ageMs} from '../gateway/process.js'
 import {afterKill, afterTick, parseMemory, type Sighting, type WatchdogMemory} from './watchdog-memory.js'
 import {type AccountHost, type Doors, type Host, HostError} from '../host/host.js'
 import {appendJournal} from '../plan/journal.js'
-import {readDesired} from '../service/desired-state.js'
+import {readDesired, recordedState} from '../service/desired-state.js'
 import {type GatewayPlace, isStillThere, signalGateway} from '../gateway/signal-gateway.js'
 
 /** A service whose gateway is killed when it is wedged, so that its manager starts it again. */
@@ -80,7 +80,7 @@ function whyNotToBeKilled(userHost: AccountHost, service: WatchedService, living
   if (!service.isOwn(living)) return 'it runs outside its service, so nothing would start it again'
   const desired = readDesired(userHost, service.home)
   if (desired.kind === 'unreadable') return `hermes-svc cannot tell whether it should be running (${desired.why})`
-  return desired.kind === 'recorded' && desired.record.desiredState === 'stopped' ? 'it is about to stop' : undefined
+  return recordedState(desired) === 'stopped' ? 'it is about to stop' : undefined
 }
 
 async function killWedged(

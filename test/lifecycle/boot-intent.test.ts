@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest'
 import type {FileReading, GatewayState} from '../../src/gateway/records.js'
 import {decideBoot, isDashboardOnly} from '../../src/lifecycle/boot-intent.js'
-import type {DesiredReading, DesiredRecord} from '../../src/service/desired-state.js'
+import {type DesiredReading, type DesiredRecord, wishOf} from '../../src/service/desired-state.js'
 import {gatewayState} from '../fakes/gateway-state.js'
 import type {DesiredState} from '../../src/gateway/contract.js'
 
@@ -39,6 +39,17 @@ describe('decideBoot', () => {
       unrecorded: 'running',
     })
     expect([outcome, reason]).toEqual(['stopped', 'it was stopped (desired_state in gateway_state.json)'])
+  })
+
+  it.each(
+    (['running', 'stopped', undefined] as const).flatMap((ours) =>
+      (['running', 'stopped', undefined] as const).map((theirs) => [ours, theirs] as const),
+    ),
+  )('comes to what run and a liveness probe go by, of our record (%s) and of desired_state (%s)', (ours, theirs) => {
+    const wish = wishOf(ours, theirs)
+    const unrecorded = wish === 'running' ? 'stopped' : 'running'
+    const outcome = wanted(ours ? recorded(ours) : NOTHING, state({says: 'nonsense', desiredState: theirs}), unrecorded)
+    expect(outcome).toBe(wish ?? unrecorded)
   })
 
   it('ends a stop that was until the next boot', () => {

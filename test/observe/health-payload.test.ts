@@ -311,9 +311,13 @@ describe('checked_at', () => {
 })
 
 describe('isMeantToRun', () => {
-  it('goes by the record before anything else', () => {
-    expect(isMeantToRun('running', text({desired_state: 'stopped', gateway_state: 'stopped'}))).toBe(true)
+  it('goes by the record before how the gateway left its file, and before the mirror where that says running', () => {
+    expect(isMeantToRun('running', text({gateway_state: 'stopped'}))).toBe(true)
     expect(isMeantToRun('stopped', text({desired_state: 'running', gateway_state: 'running'}))).toBe(false)
+  })
+
+  it("is stopped where upstream's own stop wrote so, as for the boot that would follow if its container were killed", () => {
+    expect(isMeantToRun('running', text({desired_state: 'stopped', gateway_state: 'stopped'}))).toBe(false)
   })
 
   it('goes by the mirror where there is no record', () => {

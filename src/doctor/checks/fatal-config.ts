@@ -5,6 +5,7 @@ import {waitUntilUp} from '../../lifecycle/wait.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 import type {Scene} from '../scene.js'
 import {exitedWith} from '../../managers/manager.js'
+import {recordedState} from '../../service/desired-state.js'
 
 interface Evidence {
   /** The end of its log; empty unless there is something to find. */
@@ -72,7 +73,7 @@ export const definition: CheckDefinition<Evidence> = {
 /** Under a unit without our policy it may be started again all the same. One that should be stopped is where it should be. */
 function isFatal({seen}: Scene): boolean {
   const {activity, lastExit} = seen.manager
-  if (seen.desired.kind === 'recorded' && seen.desired.record.desiredState === 'stopped') return false
+  if (recordedState(seen.desired) === 'stopped') return false
   const isDown = activity === 'failed' || activity === 'waiting'
   return isDown && exitedWith(lastExit, GatewayExit.fatalConfiguration)
 }

@@ -2,6 +2,7 @@ import {HomeFile, StateWord} from '../../gateway/contract.js'
 import {stateOf} from '../../gateway/observation.js'
 import {howToBegin} from '../../lifecycle/first-contact.js'
 import {type CheckDefinition, defineCheck} from '../check.js'
+import {recordedState} from '../../service/desired-state.js'
 
 /** Somebody asks about a profile that has no service. */
 export const definition: CheckDefinition<undefined> = {
@@ -28,7 +29,7 @@ export const definition: CheckDefinition<undefined> = {
     // Whatever has started it, such as a container's runtime, may keep it alive too.
     const lives = seen.manager.isForeground === true && seen.verdict.state === 'alive'
     const isCutOff = !lives && says !== undefined && gatewayState !== StateWord.stopped
-    const isMeant = !lives && seen.desired.kind === 'recorded' && seen.desired.record.desiredState === 'running'
+    const isMeant = !lives && recordedState(seen.desired) === 'running'
     return [
       {
         kind: isMeant ? 'missing' : isCutOff ? 'without-service' : 'none',

@@ -20,6 +20,7 @@ import type {Scene} from '../scene.js'
 import {processAgeMs, SETTLED_MS} from '../situation.js'
 import {inWords} from '../../text/layout.js'
 import type {CheckId} from './index.js'
+import {recordedState} from '../../service/desired-state.js'
 
 /** A gateway of the home outside its service. */
 interface Orphan {
@@ -207,7 +208,7 @@ async function planEnd(scene: Scene, orphans: readonly Orphan[], _found: readonl
       const verdict = seen.verdict.pid === pid ? seen.verdict : {...seen.verdict, state: 'alive' as const, pid}
       return ladder(target, gatewayOf(process), {verdict, times, force: true})
     })
-  const isWanted = seen.desired.kind === 'recorded' && seen.desired.record.desiredState === 'running' && seen.manager.installed !== 'no'
+  const isWanted = recordedState(seen.desired) === 'running' && seen.manager.installed !== 'no'
   // The service's own gateway is never the one that is ended.
   const start = isWanted && !hasOwn(scene)
   return {

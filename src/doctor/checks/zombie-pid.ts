@@ -14,6 +14,7 @@ import type {Found} from '../finding.js'
 import type {Scene} from '../scene.js'
 import {releaseSteps, staleRecords} from '../../lifecycle/stale-record.js'
 import type {CheckId} from './index.js'
+import {recordedState} from '../../service/desired-state.js'
 
 /** A process that has ended, and the one that should have reaped it. */
 interface Zombie {
@@ -76,7 +77,7 @@ export const definition: CheckDefinition<Evidence> = {
   },
   diagnose: (scene, {recorded, supervised, unreaped, isInit}) => {
     const {seen} = scene
-    const shouldRun = seen.desired.kind === 'recorded' && seen.desired.record.desiredState === 'running'
+    const shouldRun = recordedState(seen.desired) === 'running'
     const severity = shouldRun ? 'error' : 'warning'
     const explains: readonly CheckId[] = ['stale-state', 'desired-state', 'crash-loop', 'leftover-processes', 'not-enabled']
     if (supervised) {
