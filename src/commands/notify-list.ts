@@ -1,7 +1,7 @@
 import {ExitStatus} from '../errors.js'
 import {notifyOf} from '../lifecycle/notify-change.js'
 import {shownPing} from '../notify/ping.js'
-import {readNotifyState} from '../notify/notify-state.js'
+import {notifyStateFile, readNotifyState} from '../notify/notify-state.js'
 import type {TargetFault} from '../notify/outbox.js'
 import {shownTarget} from '../notify/target.js'
 import {targetKey} from '../notify/target-key.js'
@@ -72,7 +72,7 @@ function reportOf(target: Target): NotifyReport {
   const {service, userHost} = target
   const {profile, name} = service
   const settings = notifyOf(target)
-  const {outbox, pingFault} = readNotifyState(userHost, profile.home)
+  const {outbox, pingFault} = readNotifyState(userHost, [notifyStateFile(profile.home)])
   return {
     ...{service: name, profile: profile.name, home: profile.home},
     targets: settings.targets.map((text) => {

@@ -2,7 +2,7 @@ import type {Finding} from './finding.js'
 import {HEARTBEAT} from '../notify/conditions.js'
 import {deliverAll} from '../notify/deliver-all.js'
 import {readNotify} from '../notify/notify-file.js'
-import {doctorNotifyFile, readNotifyState, writeNotifyState} from '../notify/notify-state.js'
+import {doctorNotifyFile, readNotifyState, type StateFiles, writeNotifyState} from '../notify/notify-state.js'
 import {queued} from '../notify/queue.js'
 import {targetKey} from '../notify/target-key.js'
 import {transition} from '../notify/transition.js'
@@ -22,8 +22,8 @@ export async function tellLost(target: Target, findings: readonly Finding[], sig
   const reading = readNotify(userHost, home)
   if (reading.kind === 'unreadable' || reading.settings.targets.length === 0) return []
   const {settings} = reading
-  const file = doctorNotifyFile(home)
-  const before = readNotifyState(userHost, home, file)
+  const files: StateFiles = [doctorNotifyFile(home)]
+  const before = readNotifyState(userHost, files)
   const [lost] = findings.filter(isLost)
   const nowMs = userHost.nowMs()
   const bad = lost
@@ -34,6 +34,6 @@ export async function tellLost(target: Target, findings: readonly Finding[], sig
   const source = {name: service.name, scope: manager.scope, profile, home}
   const state = {...before, memory, outbox: await queued(target, source, told, {settings, state: before, keys, nowMs})}
   if (JSON.stringify(state) === JSON.stringify(before) && state.outbox.waiting.length === 0) return []
-  writeNotifyState(userHost, home, state, file)
-  return deliverAll(userHost, home, {settings, state, file}, {whole: signal, prompt: signal})
+  writeNotifyState(userHost, files, state)
+  return deliverAll(userHost, {settings, state, files}, {whole: signal, prompt: signal})
 }

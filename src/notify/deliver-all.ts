@@ -2,7 +2,7 @@ import type {AccountHost} from '../host/host.js'
 import {dispatch} from './dispatch.js'
 import type {DeliveryTime} from './event.js'
 import type {NotifySettings} from './notify-file.js'
-import {type NotifyState, writeNotifyState} from './notify-state.js'
+import {type NotifyState, type StateFiles, writeNotifyState} from './notify-state.js'
 import {delivered, faultAfter} from './outbox.js'
 import {ping} from './ping.js'
 import {shownTarget} from './target.js'
@@ -13,7 +13,7 @@ export interface ToDeliver {
   /** As it is on disk. */
   readonly state: NotifyState
   /** Where that is. */
-  readonly file: string
+  readonly files: StateFiles
   /** The address of the ping; undefined if there is none to fetch. */
   readonly pinged?: string | undefined
 }
@@ -22,12 +22,7 @@ export interface ToDeliver {
  * Tells the targets of what waits for them, fetches the ping, and notes what came of it. `host`: the account's whose home it is. Ends when its time is over.
  * Returns lines for the log: of what has begun to fail. Throws HostError where it cannot be noted.
  */
-export async function deliverAll(
-  host: AccountHost,
-  home: string,
-  {settings, state, file, pinged}: ToDeliver,
-  time: DeliveryTime,
-): Promise<string[]> {
+export async function deliverAll(host: AccountHost, {settings, state, files, pinged}: ToDeliver, time: DeliveryTime): Promise<string[]> {
   const nowMs = host.nowMs()
   const [attempts, whyNot] = await Promise.all([
     dispatch(host, settings.targets, state.outbox, {nowMs, time}),
@@ -36,7 +31,7 @@ export async function deliverAll(
   const outbox = attempts.reduce((left, {key, event, delivery}) => delivered(left, key, event.id, delivery, nowMs), state.outbox)
   const pingFault = pinged === undefined ? state.pingFault : whyNot === undefined ? undefined : faultAfter(state.pingFault, whyNot, nowMs)
   const after: NotifyState = {...state, outbox, pingFault}
-  if (JSON.stringify(after) !== JSON.stringify(state)) writeNotifyState(host, home, after, file)
+  if (JSON.stringify(after) !== JSON.stringify(state)) writeNotifyState(host, files, after)
   return faultLines(settings, state, after)
 }
 

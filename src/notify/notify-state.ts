@@ -1,6 +1,8 @@
 import path from 'node:path'
 import {isObject} from '../gateway/records.js'
+import {takesNothing} from '../host/errno.js'
 import {type AccountHost, HostError} from '../host/host.js'
+import {overAll, writeOver} from '../host/write-over.js'
 import {EVENT_KINDS, type LastingKind, LASTING_KINDS, type NotifyEvent} from './event.js'
 import {EMPTY_OUTBOX, type Outbox, type TargetFault, type Waiting} from './outbox.js'
 import type {NotifyMemory, Remembered} from './transition.js'
@@ -22,25 +24,48 @@ export const EMPTY_STATE: NotifyState = {memory: {}, gateway: undefined, outbox:
 
 /** Of an outbox that is full of the longest events. */
 const FILE_BYTES = 1024 * 1024
+/** The file has at least so many, with blanks behind its text, so that some events have room in it where the disk has none for a new file. */
+const ROOM_BYTES = 8 * 1024
 
 export const notifyStateFile = (home: string): string => path.join(home, '.hermes-svc-notify-state.json')
 /** The same of `doctor --notify`, which alone writes it. */
 export const doctorNotifyFile = (home: string): string => path.join(home, '.hermes-svc-notify-doctor.json')
 
-/** Reads it; what is not there, damaged or not to be read is as if nothing had been. Never throws. */
-export function readNotifyState(host: AccountHost, home: string, file = notifyStateFile(home)): NotifyState {
+/** Where it is kept: a file in the home, and one in the runtime folder for as long as the disk of the home takes nothing. */
+export type StateFiles = readonly [file: string, spare?: string]
+
+/** Those of the tick. A disk that is full or read-only is what a gateway dies of, and who is to be told of that must be told once. */
+export const tickStateFiles = (home: string, runtimeFolder: string): StateFiles => [
+  notifyStateFile(home),
+  path.join(runtimeFolder, 'notify-state'),
+]
+
+/** Reads it, from the spare file if there is one, which is the newer; what is not there, damaged or not to be read is as if nothing had been. Never throws. */
+export function readNotifyState(host: AccountHost, [file, spare]: StateFiles): NotifyState {
+  return (spare === undefined ? undefined : readState(host, spare)) ?? readState(host, file) ?? EMPTY_STATE
+}
+
+function readState(host: AccountHost, file: string): NotifyState | undefined {
   try {
     const text = host.readText(file, FILE_BYTES)
-    return text === undefined ? EMPTY_STATE : parseState(JSON.parse(text))
+    return text === undefined ? undefined : parseState(JSON.parse(text))
   } catch (error) {
-    if (error instanceof HostError || error instanceof SyntaxError) return EMPTY_STATE
+    if (error instanceof HostError || error instanceof SyntaxError) return undefined
     throw error
   }
 }
 
-/** Throws HostError. */
-export function writeNotifyState(host: AccountHost, home: string, state: NotifyState, file = notifyStateFile(home)): void {
-  host.writeAtomic(file, `${JSON.stringify({schemaVersion: 1, ...state})}\n`, 0o600)
+/** Throws HostError where neither place takes it. */
+export function writeNotifyState(host: AccountHost, [file, spare]: StateFiles, state: NotifyState): void {
+  const text = `${JSON.stringify({schemaVersion: 1, ...state})}\n`
+  try {
+    writeOver(host, {path: file, text: text.padEnd(ROOM_BYTES), mode: 0o600, whenFull: (content) => overAll(content, text)})
+    if (spare !== undefined) host.removeFile(spare)
+  } catch (error) {
+    if (!(error instanceof HostError) || !takesNothing(error)) throw error
+    if (spare === undefined || host.stat(path.dirname(spare))?.kind !== 'folder') throw error
+    host.writeAtomic(spare, text, 0o600)
+  }
 }
 
 /** Each member by itself: who may write to the home can write anything there. */

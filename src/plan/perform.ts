@@ -1,9 +1,10 @@
 import path from 'node:path'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {editJson} from '../gateway/edit-json.js'
-import {isFull, takesNothing} from '../host/errno.js'
+import {takesNothing} from '../host/errno.js'
 import {type Account, type Door, type FileStat, type Host, HostError, MAX_OWN_TEXT_BYTES} from '../host/host.js'
 import {temporariesOf} from '../host/tolerant-read.js'
+import {writeOver} from '../host/write-over.js'
 import {type AppliedStep, isFailure, type Progress, type RunStep, type Step} from './plan.js'
 import {signalAndWait} from './signal.js'
 
@@ -56,7 +57,7 @@ async function doStep(own: Host, step: Single, progress: Progress, undo: NoteUnd
       const old = snapshot(host, step.path)
       if (old?.text === step.text && old.stat.mode === step.mode) return {changed: false}
       undo(old ? `restore ${step.path}` : `remove ${step.path}`, () => restore(host, step.path, old))
-      const text = write(host, step)
+      const text = writeOver(host, step)
       sweep(host, step.path)
       return {changed: true, before: sha256(old?.text), after: sha256(text)}
     }
@@ -182,24 +183,6 @@ function snapshot(host: Door, path: string): Snapshot | undefined {
   return {text: host.readText(path, MAX_OWN_TEXT_BYTES) ?? '', stat}
 }
 
-/** Writes a file; where there is no room for a new one, over the bytes of the one that is there, if that can be. Returns what it then holds. */
-function write(host: Door, {path, text, mode, whenFull}: Extract<Step, {kind: 'write-file'}>): string {
-  try {
-    host.writeAtomic(path, text, mode)
-    return text
-  } catch (error) {
-    if (!whenFull || !(error instanceof HostError) || !isFull(error)) throw error
-    let hasWritten = false
-    host.editInPlace(path, (content) => {
-      const edit = whenFull(content)
-      hasWritten = edit !== undefined
-      return edit
-    })
-    if (!hasWritten) throw error
-    return host.readText(path) ?? ''
-  }
-}
-
 /** Puts back what a file was, or that there was none; nothing is written where it is so. */
 function restore(host: Door, path: string, old: Snapshot | undefined): void {
   const now = host.lstat(path)
@@ -210,7 +193,7 @@ function restore(host: Door, path: string, old: Snapshot | undefined): void {
   if (now?.kind === 'file' && now.mode === old.stat.mode && host.readText(path, MAX_OWN_TEXT_BYTES) === old.text) return
   const bytes = Buffer.from(old.text)
   const whenFull = (content: Buffer) => (content.length === bytes.length ? {offset: 0, bytes} : undefined)
-  write(host, {kind: 'write-file', why: '', path, text: old.text, mode: old.stat.mode, whenFull})
+  writeOver(host, {path, text: old.text, mode: old.stat.mode, whenFull})
 }
 
 /** Takes away what a write of this file that was killed has left: whoever changes it holds the lock that is for it, so none is under way. */

@@ -4,6 +4,7 @@ import {isObject} from '../gateway/records.js'
 import {parseStat} from '../gateway/process.js'
 import {TOOL_ENVIRONMENT} from '../gateway/process-darwin.js'
 import {type AccountHost, type Host, HostError, type InPlaceWrite} from '../host/host.js'
+import {overAll} from '../host/write-over.js'
 import {whyUnreadable} from '../host/tolerant-read.js'
 
 /**
@@ -120,8 +121,5 @@ export function overwriteDesired(content: Buffer, record: DesiredRecord): InPlac
   const former = content.toString()
   const word = /"desiredState":"(?:running|stopped)"/
   if (!word.test(former.slice(0, RECORD_BYTES)) || content.length > RECORD_BYTES) return undefined
-  const isShort = Buffer.byteLength(text) <= content.length
-  const bytes = isShort ? Buffer.alloc(content.length, ' ') : Buffer.from(former.replace(word, `"desiredState":"${record.desiredState}"`))
-  if (isShort) bytes.write(text)
-  return {offset: 0, bytes}
+  return overAll(content, text) ?? {offset: 0, bytes: Buffer.from(former.replace(word, `"desiredState":"${record.desiredState}"`))}
 }

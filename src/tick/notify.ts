@@ -7,7 +7,7 @@ import {ageMs, readProcess} from '../gateway/process.js'
 import {GATEWAY, type Known, sightOf} from '../notify/conditions.js'
 import type {DeliveryTime} from '../notify/event.js'
 import {readNotify} from '../notify/notify-file.js'
-import {type NotifyState, notifyStateFile, readNotifyState, writeNotifyState} from '../notify/notify-state.js'
+import {type NotifyState, readNotifyState, tickStateFiles, writeNotifyState} from '../notify/notify-state.js'
 import {due} from '../notify/outbox.js'
 import {pingUrl, refusedPing} from '../notify/ping.js'
 import {queued} from '../notify/queue.js'
@@ -48,7 +48,8 @@ const RECENT_BYTES = 16 * 1024
 export async function notify(doors: Doors, service: NotifiedService, ticked: Tick, killed: boolean): Promise<Telling | undefined> {
   const {userHost} = doors
   const {home} = service
-  const [reading, before] = userHost.atOnce(() => [readNotify(userHost, home), readNotifyState(userHost, home)])
+  const files = tickStateFiles(home, service.runtimeFolder)
+  const [reading, before] = userHost.atOnce(() => [readNotify(userHost, home), readNotifyState(userHost, files)])
   if (reading.kind === 'unreadable')
     throw new HostError('EINVAL', home, `cannot notify anybody, because the notification targets cannot be read (${reading.why}) in`)
   const {settings} = reading
@@ -63,19 +64,20 @@ export async function notify(doors: Doors, service: NotifiedService, ticked: Tic
   const sudden = killed || (gateway !== before.gateway && before.gateway !== undefined && endedByItsWatchdog(doors, home, nowMs))
   const all: Told[] = sudden ? [restarted(nowMs), ...told] : told
   if (all.length > 0 && (await isAtWork(doors, home))) return undefined
+  const outbox = await queued(doors, service, all, {settings, state: before, keys, nowMs})
+  const state: NotifyState = {...before, memory, gateway, outbox}
+  if (JSON.stringify(state) !== JSON.stringify(before)) writeNotifyState(userHost, files, state)
+  // Once it is remembered: what is not would be noted again by each tick.
   for (const {kind, about, sinceMs, isReminder} of all) {
     if (isReminder) continue
     appendJournal(userHost, home, {time: iso(nowMs), event: kind, about, since: iso(sinceMs)})
   }
-  const outbox = await queued(doors, service, all, {settings, state: before, keys, nowMs})
-  const state: NotifyState = {...before, memory, gateway, outbox}
-  if (JSON.stringify(state) !== JSON.stringify(before)) writeNotifyState(userHost, home, state)
   const pinged = settings.ping === undefined ? undefined : pingOf(settings.ping, known, memory)
   if (due(outbox, nowMs).size === 0 && pinged === undefined) return undefined
   return {
     deliver: async (time) => {
       const {deliverAll} = await import('../notify/deliver-all.js')
-      return deliverAll(userHost, home, {settings, state, file: notifyStateFile(home), pinged}, time)
+      return deliverAll(userHost, {settings, state, files, pinged}, time)
     },
   }
 }

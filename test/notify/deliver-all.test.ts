@@ -55,16 +55,15 @@ describe('a receiver that hangs', () => {
     const folder = home()
     const lines = await deliverAll(
       USER,
-      folder,
       {
         settings: {...NO_NOTIFY, targets: [target]},
         state: {...EMPTY_STATE, outbox},
-        file: notifyStateFile(folder),
+        files: [notifyStateFile(folder)],
         pinged: `http://127.0.0.1:${port}/ping`,
       },
       time,
     )
-    return {lines, after: readNotifyState(USER, folder)}
+    return {lines, after: readNotifyState(USER, [notifyStateFile(folder)])}
   }
 
   it('has no more of the time between two ticks than what keeps the next one from waiting', async () => {

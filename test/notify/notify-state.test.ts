@@ -26,8 +26,8 @@ const STATE: NotifyState = {
 describe('what the tick remembers', () => {
   it('is read as it was written, in a file that only the owner of the home can read', () => {
     const host = new FakeHost({files: {[HOME]: {folder: true}}})
-    writeNotifyState(host, HOME, STATE)
-    expect(readNotifyState(host, HOME)).toEqual(STATE)
+    writeNotifyState(host, [notifyStateFile(HOME)], STATE)
+    expect(readNotifyState(host, [notifyStateFile(HOME)])).toEqual(STATE)
     expect(host.stat(notifyStateFile(HOME))?.mode).toBe(0o600)
   })
 
@@ -38,7 +38,7 @@ describe('what the tick remembers', () => {
     ['that is none', '[]'],
   ])('is nothing in a file %s', (_, text) => {
     const host = new FakeHost({files: text === undefined ? {} : {[notifyStateFile(HOME)]: text}})
-    expect(readNotifyState(host, HOME)).toEqual(EMPTY_STATE)
+    expect(readNotifyState(host, [notifyStateFile(HOME)])).toEqual(EMPTY_STATE)
   })
 
   it('is some state whatever is written there, and what is good of it is kept', () => {
@@ -46,7 +46,7 @@ describe('what the tick remembers', () => {
       fc.property(fc.jsonValue(), (value) => {
         const text = JSON.stringify({schemaVersion: 1, ...STATE, memory: {...STATE.memory, other: value}, pingFault: value})
         const host = new FakeHost({files: {[notifyStateFile(HOME)]: text}})
-        const read = readNotifyState(host, HOME)
+        const read = readNotifyState(host, [notifyStateFile(HOME)])
         expect(read.memory.gateway).toEqual(STATE.memory.gateway)
         expect(read.outbox).toEqual(STATE.outbox)
       }),

@@ -2,6 +2,8 @@ import {beforeAll, describe, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
 import type {Machine} from '../../src/smoke/machine.js'
 import {itInCampaign} from './campaign.js'
+import {waitFor} from './hermes-svc.js'
+import {Receiver} from './receiver.js'
 import {TestService} from './test-service.js'
 
 /** Tests of a suite on a machine, with one of its users. */
@@ -14,7 +16,7 @@ export function describeFullDisk(machine: () => Machine, ofWhom: () => Account):
     })
 
     /** A running service whose home is a file system of its own, until the last of its rows. */
-    const installed = async (size: string): Promise<TestService> => {
+    const installed = async (size: string, flags: readonly string[] = ['--heartbeat', 'off']): Promise<TestService> => {
       const service = await TestService.make(machine(), user)
       await service.sh('mount -t tmpfs -o "size=$4,mode=0700,uid=$2,gid=$3" home "$1"', [
         service.home,
@@ -23,7 +25,7 @@ export function describeFullDisk(machine: () => Machine, ofWhom: () => Account):
         size,
       ])
       await service.configure({})
-      await service.must('install', ['--heartbeat', 'off'])
+      await service.must('install', flags)
       return service
     }
     const recorded = async ({home}: TestService) =>
@@ -98,6 +100,32 @@ export function describeFullDisk(machine: () => Machine, ofWhom: () => Account):
       expect(await recorded(service)).toBe('running')
       await service.must('stop')
       expect(await recorded(service)).toBe('stopped')
+      await end(service)
+    })
+
+    it('has its end told once where the disk is full, and once where it is read-only, and that it is well again', async () => {
+      const receiver = await Receiver.start(machine(), user, 8190)
+      service = await installed('6m', ['--heartbeat-interval', '2s', '--notify', `http://127.0.0.1:${receiver.port}`])
+      const harms = [
+        ['cat /dev/zero >"$1/fill" 2>/dev/null; [ -s "$1/fill" ]', 'rm "$1/fill"'],
+        // Lazily, since a tick may be reading there.
+        ['mount --bind "$1" "$1" && mount -o remount,bind,ro "$1"', 'umount -l "$1"'],
+      ] as const
+      // There is something to be written over then.
+      await waitFor(async () => (await service.sh('ls -A "$1"', [service.home])).includes('.hermes-svc-notify-state.json'), 'a tick')
+      for (const [index, [harm, mend]] of harms.entries()) {
+        await service.configure({exit_on_start: {code: 1}})
+        await service.sh(harm, [service.home])
+        await service.systemctl('kill', '--signal=SIGKILL', service.unit)
+        await receiver.until('crash-looping', index + 1)
+        await service.sh(mend, [service.home])
+        await service.configure({})
+        await service.must('restart')
+        await receiver.until('recovered', index + 1)
+      }
+      // Whether it is seen to be down before it has failed so often is a matter of when the ticks come.
+      const kinds = (await receiver.told()).filter((kind) => kind !== 'down')
+      expect(kinds).toEqual(['crash-looping', 'recovered', 'crash-looping', 'recovered'])
       await end(service)
     })
 

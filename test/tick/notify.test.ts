@@ -4,6 +4,7 @@ import {notifyStateFile, readNotifyState} from '../../src/notify/notify-state.js
 import {tickAll} from '../../src/tick/tick-all.js'
 import {tickPlaces} from '../../src/managers/systemd/paths.js'
 import {formatSettings} from '../../src/service/settings.js'
+import {HostError} from '../../src/host/host.js'
 import {type FakeCommand, type FakeFile, FakeHost, USER} from '../fakes/fake-host.js'
 import {SETTINGS} from '../fakes/settings.js'
 
@@ -17,6 +18,12 @@ const ASK: FakeCommand = {
   stdout: 'Result=success\nActiveState=failed\nNRestarts=1\nStartLimitBurst=200\n',
   times: Infinity,
 }
+
+/** The line of its helper about a gateway whose configuration is wrong. */
+const CONFIG_END = `${JSON.stringify({
+  ...{time: '2025-12-31T23:59:00Z', event: 'end', code: 'exited', status: '78', result: 'exit-code', uptimeMs: 9},
+  ...{reason: 'config', failures: 0, delayMs: 0},
+})}\n`
 
 /** One machine with a service whose gateway comes and goes, ticked once a minute. What its one target is told goes into `told`. */
 class Night {
@@ -93,6 +100,21 @@ class Night {
 
   put(file: string, text: string): void {
     this.host.put(file, text)
+  }
+
+  /** No file of the home is written as a whole any more; on a disk that is full, as on one without inodes, those that are there can be written over. */
+  takesNothing(code: 'ENOSPC' | 'EROFS'): () => void {
+    const {host} = this
+    const [writeAtomic, editInPlace, appendLine] = [host.writeAtomic.bind(host), host.editInPlace.bind(host), host.appendLine.bind(host)]
+    const refuse = (file: string) => {
+      if (file.startsWith(`${HOME}/`)) throw new HostError(code, file, 'cannot write')
+    }
+    host.writeAtomic = (file, ...rest) => (refuse(file), writeAtomic(file, ...rest))
+    if (code === 'EROFS') {
+      host.editInPlace = (file, ...rest) => (refuse(file), editInPlace(file, ...rest))
+      host.appendLine = (file, ...rest) => (refuse(file), appendLine(file, ...rest))
+    }
+    return () => Object.assign(host, {writeAtomic, editInPlace, appendLine})
   }
 
   async ticks(count: number, everyMs = MINUTE): Promise<this> {
@@ -197,11 +219,11 @@ describe('a night of ticks', () => {
     await night.lives().ticks(4)
     expect(night.told).toEqual([])
     expect(night.lines).toEqual(['hermes-gateway.service: cannot notify exec tell: exit 1'])
-    expect(readNotifyState(night.host, HOME).outbox.waiting.map(({event}) => event.kind)).toEqual(['down', 'recovered'])
+    expect(readNotifyState(night.host, [notifyStateFile(HOME)]).outbox.waiting.map(({event}) => event.kind)).toEqual(['down', 'recovered'])
     night.answers = 0
     await night.ticks(10)
     expect(night.told).toEqual(['down', 'recovered'])
-    expect(readNotifyState(night.host, HOME).outbox).toEqual({waiting: [], faults: {}})
+    expect(readNotifyState(night.host, [notifyStateFile(HOME)]).outbox).toEqual({waiting: [], faults: {}})
   })
 
   it('reminds every so often while it lasts', async () => {
@@ -220,18 +242,7 @@ describe('a night of ticks', () => {
   })
 
   it('tells at once of a gateway whose configuration is wrong, by the last line of its helper', async () => {
-    const end = {
-      time: '2025-12-31T23:59:00Z',
-      event: 'end',
-      code: 'exited',
-      status: '78',
-      result: 'exit-code',
-      uptimeMs: 9,
-      reason: 'config',
-      failures: 0,
-      delayMs: 0,
-    }
-    const night = new Night({}, {[`${HOME}/logs/hermes-svc.jsonl`]: `${JSON.stringify(end)}\n`})
+    const night = new Night({}, {[`${HOME}/logs/hermes-svc.jsonl`]: CONFIG_END})
     await night.dies().ticks(1)
     expect(night.told).toEqual(['fatal-config'])
     expect(night.events[0]).toMatchObject({data: {since: '2025-12-31T23:59:00.000Z', next: 'hermes-svc doctor'}})
@@ -272,6 +283,40 @@ describe('a night of ticks', () => {
     const nobody = new Night({targets: []})
     await nobody.ticks(3)
     expect(nobody.host.texts()[notifyStateFile(HOME)]).toBeUndefined()
+  })
+
+  it.each([
+    ['is full, and there is no folder for what the service remembers', 'ENOSPC', false],
+    ['is read-only', 'EROFS', true],
+  ] as const)('tells once that the gateway is down, and once that it is well again, in a home that %s', async (_, code, hasMemory) => {
+    const night = new Night()
+    await night.ticks(3)
+    if (!hasMemory) night.host.drop(MEMORY)
+    const mend = night.takesNothing(code)
+    await night.dies().ticks(5)
+    expect(night.told).toEqual(['down'])
+    mend()
+    await night.lives().ticks(4)
+    expect(night.told).toEqual(['down', 'recovered'])
+    // What the home did not take is in the home again, and nowhere else.
+    expect(Object.keys(night.host.texts()).filter((file) => file.startsWith(MEMORY))).toEqual(hasMemory ? [`${MEMORY}/ticked`] : [])
+    expect(readNotifyState(night.host, [notifyStateFile(HOME)]).memory).toEqual({})
+  })
+
+  it('tells of what is told at once a single time, and notes it once, where the home has no room for what is remembered', async () => {
+    const night = new Night({}, {[`${MEMORY}/failures`]: '4\n'})
+    night.takesNothing('ENOSPC')
+    await night.dies().ticks(3)
+    expect([night.told, night.journal()]).toEqual([['crash-looping'], ['crash-looping']])
+  })
+
+  it('notes nothing of what is told at once where nothing can be remembered of it, and says so', async () => {
+    const night = new Night({}, {[`${HOME}/logs/hermes-svc.jsonl`]: CONFIG_END})
+    night.host.drop(MEMORY)
+    night.takesNothing('ENOSPC')
+    await night.dies().ticks(2)
+    expect([night.told, night.journal()]).toEqual([[], ['end']])
+    expect(night.lines).toEqual(Array(2).fill(`hermes-gateway.service: cannot write ${notifyStateFile(HOME)}: ENOSPC`))
   })
 
   it('says that nobody can be told where who is cannot be read, and ticks all the same', async () => {

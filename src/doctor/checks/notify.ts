@@ -1,6 +1,6 @@
 import {shownPing} from '../../notify/ping.js'
 import {type NotifyReading, notifyFile, readNotify} from '../../notify/notify-file.js'
-import {type NotifyState, readNotifyState} from '../../notify/notify-state.js'
+import {type NotifyState, notifyStateFile, readNotifyState} from '../../notify/notify-state.js'
 import type {TargetFault} from '../../notify/outbox.js'
 import {shownTarget} from '../../notify/target.js'
 import {targetKey} from '../../notify/target-key.js'
@@ -55,7 +55,7 @@ export const definition: CheckDefinition<Evidence> = {
     const {manager} = scene.seen
     const isTicked = manager.settings?.heartbeat.enabled === true && hasOurPolicy(scene.seen) && manager.broken === undefined
     const tickFaults = isTicked ? ((await heartbeatOf(scene))?.faults ?? []) : []
-    return {reading, state: readNotifyState(userHost, service.profile.home), tickFaults}
+    return {reading, state: readNotifyState(userHost, [notifyStateFile(service.profile.home)]), tickFaults}
   },
   diagnose: (scene, {reading, state, tickFaults}) => {
     const {home} = scene.target.service.profile
