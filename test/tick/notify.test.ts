@@ -14,7 +14,11 @@ const MEMORY = '/run/user/1000/hermes-svc-hermes-gateway'
 const PID = 777
 const MINUTE = 60_000
 const ASK: FakeCommand = {
-  argv: ['systemctl', '--user', 'show', '--property=Result,ActiveState,NRestarts,StartLimitBurst', '--', 'hermes-gateway.service'],
+  argv: [
+    ...['systemctl', '--user', 'show'],
+    '--property=Result,ActiveState,NRestarts,StartLimitBurst,StartLimitIntervalUSec,RestartUSec,RestartSteps,RestartMaxDelayUSec',
+    ...['--', 'hermes-gateway.service'],
+  ],
   stdout: 'Result=success\nActiveState=failed\nNRestarts=1\nStartLimitBurst=200\n',
   times: Infinity,
 }
@@ -260,12 +264,22 @@ describe('a night of ticks', () => {
     ])
   })
 
-  it('tells of a start limit, which its manager is asked about', async () => {
-    for (const stdout of ['Result=start-limit-hit\n', 'Result=exit-code\nActiveState=failed\nNRestarts=4\nStartLimitBurst=3\n']) {
-      const night = new Night({}, {}, {...ASK, stdout})
-      await night.dies().ticks(3)
-      expect(night.told).toEqual(['start-limit'])
-    }
+  it.each([
+    ['that is told as the result', 'Result=start-limit-hit\n', 'start-limit'],
+    [
+      'at whose burst the restarts are left',
+      'Result=exit-code\nActiveState=failed\nNRestarts=4\nStartLimitBurst=3\nStartLimitIntervalUSec=5min\nRestartUSec=1s\n',
+      'start-limit',
+    ],
+    [
+      'that the pace of the unit cannot reach, however many restarts there were: it is down, by something else',
+      'Result=timeout\nActiveState=failed\nNRestarts=250\nStartLimitBurst=200\nStartLimitIntervalUSec=10s\nRestartUSec=1s\n',
+      'down',
+    ],
+  ])('asks its manager for a start limit, and tells of one %s', async (_, stdout, kind) => {
+    const night = new Night({}, {}, {...ASK, stdout})
+    await night.dies().ticks(3)
+    expect(night.told).toEqual([kind])
   })
 
   it('tells of a crash loop by the count of its helper', async () => {

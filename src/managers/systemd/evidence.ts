@@ -3,14 +3,12 @@ import type {Scope, Service} from '../../service/service.js'
 import type {Definition, DefinitionEvidence, ManagerObservation, OwnFile, RestartRisk, StartFailure, UsedProgram} from '../manager.js'
 import {definitionPaths, DROP_IN_NAME} from './paths.js'
 import {environmentFilesOf, parseSpanMs, type Properties, splitEntries} from './show.js'
-import {isLeftAtStartLimit, START_LIMIT_RESULT, startsWithin} from './start-limit.js'
+import {isLeftAtStartLimit, pauseAfter, START_LIMIT_RESULT, startLimit} from './start-limit.js'
 import type {Systemd} from './systemctl.js'
 import {type ExecStart, execStartOf, SYSTEM_PATH, variableOfFiles} from './unit-file.js'
 
 /** A pause of at least this makes at most 120 starts an hour, which harms nobody. */
 const HARMLESS_PAUSE_MS = 30_000
-/** A limit beyond so many starts is none. */
-const MAX_COUNTED = 10_000
 /** Exit statuses that systemd itself ends a process with before it has become the program: the table of systemd.exec(5). */
 const OWN_STATUSES: Readonly<Record<string, string>> = {
   200: 'CHDIR',
@@ -145,26 +143,6 @@ export function restartRisk(shown: Properties): RestartRisk {
   }
 }
 
-/** The start limit of a unit, and whether its own pace can reach it; undefined if it has none. */
-function startLimit(shown: Properties): {burst: number; intervalMs: number; starts: number; isReached: boolean} | undefined {
-  const intervalMs = parseSpanMs(shown.StartLimitIntervalUSec) ?? 0
-  const burst = Number(shown.StartLimitBurst ?? 0)
-  if (!(intervalMs > 0 && burst > 0)) return undefined
-  const enough = Math.min(burst, MAX_COUNTED) + 1
-  const starts = startsWithin(intervalMs, (restarts) => pauseAfter(shown, restarts), enough)
-  return {burst, intervalMs, starts, isReached: starts === enough && burst <= MAX_COUNTED}
-}
-
-/** The pause before the restart that follows that many others, ms. */
-function pauseAfter(shown: Properties, restarts: number): number {
-  const firstMs = parseSpanMs(shown.RestartUSec) ?? 0
-  const steps = Number(shown.RestartSteps ?? 0)
-  const lastMs = parseSpanMs(shown.RestartMaxDelayUSec) ?? Infinity
-  if (!(steps > 0) || !Number.isFinite(lastMs) || lastMs <= firstMs) return firstMs
-  if (restarts >= steps) return lastMs
-  return Math.max(firstMs, 1) * (lastMs / Math.max(firstMs, 1)) ** (restarts / steps)
-}
-
 /** The helper that waits is in a drop-in of ours. */
 function hasOwnBackoff({DropInPaths}: Properties): boolean {
   return splitEntries(DropInPaths ?? '').some((file) => file.endsWith(`/${DROP_IN_NAME}`))
@@ -174,9 +152,8 @@ function startFailure(shown: Properties): StartFailure | undefined {
   if (shown.Result === START_LIMIT_RESULT) return {kind: 'limit', text: START_LIMIT_RESULT}
   const status = ownStatus(shown)
   if (status !== undefined) return {kind: KINDS[status] ?? 'setup', text: `${status}/${OWN_STATUSES[status]}`}
-  const limit = startLimit(shown)
-  return limit?.isReached === true && isLeftAtStartLimit(shown)
-    ? {kind: 'limit', text: `failed after ${shown.NRestarts} restarts, StartLimitBurst=${limit.burst}`}
+  return isLeftAtStartLimit(shown)
+    ? {kind: 'limit', text: `failed after ${shown.NRestarts} restarts, StartLimitBurst=${shown.StartLimitBurst}`}
     : undefined
 }
 

@@ -1,5 +1,5 @@
 import type {RestartPolicy} from '../../service/restart-policy.js'
-import type {Properties} from './show.js'
+import {parseSpanMs, type Properties} from './show.js'
 
 /**
  * The limit that a unit of ours has, StartLimitIntervalSec= in seconds and StartLimitBurst=. systemd counts every start against it, planned
@@ -35,13 +35,43 @@ export function restartPauseText(policy: RestartPolicy): string {
   return pauseMs % 1000 === 0 ? `${pauseMs / 1000}s` : `${pauseMs}ms`
 }
 
+/** A limit beyond so many starts is none. */
+const MAX_COUNTED = 10_000
+
+/** The start limit of a unit, and whether its own pace can reach it; undefined if it has none. */
+export function startLimit(shown: Properties): {burst: number; intervalMs: number; starts: number; isReached: boolean} | undefined {
+  const intervalMs = parseSpanMs(shown.StartLimitIntervalUSec) ?? 0
+  const burst = Number(shown.StartLimitBurst ?? 0)
+  if (!(intervalMs > 0 && burst > 0)) return undefined
+  const enough = Math.min(burst, MAX_COUNTED) + 1
+  const starts = startsWithin(intervalMs, (restarts) => pauseAfter(shown, restarts), enough)
+  return {burst, intervalMs, starts, isReached: starts === enough && burst <= MAX_COUNTED}
+}
+
+/** The pause before the restart that follows that many others, ms. */
+export function pauseAfter(shown: Properties, restarts: number): number {
+  const firstMs = parseSpanMs(shown.RestartUSec) ?? 0
+  const steps = Number(shown.RestartSteps ?? 0)
+  const lastMs = parseSpanMs(shown.RestartMaxDelayUSec) ?? Infinity
+  if (!(steps > 0) || !Number.isFinite(lastMs) || lastMs <= firstMs) return firstMs
+  if (restarts >= steps) return lastMs
+  return Math.max(firstMs, 1) * (lastMs / Math.max(firstMs, 1)) ** (restarts / steps)
+}
+
 /** What `isLeftAtStartLimit` goes by. */
-export const START_LIMIT_PROPERTIES = ['Result', 'ActiveState', 'NRestarts', 'StartLimitBurst']
+export const START_LIMIT_PROPERTIES = [
+  ...['Result', 'ActiveState', 'NRestarts', 'StartLimitBurst', 'StartLimitIntervalUSec'],
+  ...['RestartUSec', 'RestartSteps', 'RestartMaxDelayUSec'],
+]
 /** As Result= has it, org.freedesktop.systemd1(5). */
 export const START_LIMIT_RESULT = 'start-limit-hit'
 
-/** A unit that its start limit keeps down. systemd (252) does not always say so: a Result= that came before stays, and the restarts are left at the burst. */
-export function isLeftAtStartLimit({Result, ActiveState, NRestarts, StartLimitBurst}: Properties): boolean {
-  const burst = Number(StartLimitBurst ?? 0)
-  return Result === START_LIMIT_RESULT || (ActiveState === 'failed' && burst > 0 && Number(NRestarts ?? 0) >= burst)
+/**
+ * A unit that its start limit keeps down. systemd (252) does not always say so: a Result= that came before stays, and the restarts are left at the burst. Of a limit
+ * that the unit's pace cannot reach they tell nothing: as many come of a long night.
+ */
+export function isLeftAtStartLimit(shown: Properties): boolean {
+  if (shown.Result === START_LIMIT_RESULT) return true
+  const limit = shown.ActiveState === 'failed' ? startLimit(shown) : undefined
+  return limit?.isReached === true && Number(shown.NRestarts ?? 0) >= limit.burst
 }
