@@ -104,8 +104,9 @@ async function knownOf(
   const letGo = isDead ? userHost.stat(path.join(runtimeFolder, 'started')) : undefined
   // While it waits for a start the file is there, and empty.
   const started = letGo && letGo.size > 1 ? letGo : undefined
-  const wasFatal = lastEnd?.reason === 'config' && !(started && started.modifiedMs > Date.parse(lastEnd.time))
-  const keptDown = wasFatal ? 'fatal-config' : isDead ? await whyKeptDown?.() : undefined
+  // It was started after that, and its own end is not recorded.
+  const end = started && lastEnd && started.modifiedMs > Date.parse(lastEnd.time) ? undefined : lastEnd
+  const keptDown = end?.reason === 'config' ? 'fatal-config' : isDead ? await whyKeptDown?.() : undefined
   const isStopped = recordedState(desired) === 'stopped'
   return {
     process,
@@ -114,8 +115,8 @@ async function knownOf(
     isStopMeant: isStopped || isStoppedUntilBoot(host, desired),
     failuresInARow: service.failuresInARow ?? failuresOf(userHost, runtimeFolder),
     startedForMs: started && host.nowMs() - started.modifiedMs,
-    endedMs: lastEnd && Date.parse(lastEnd.time),
-    wasOom: isOomKill(lastEnd?.result),
+    endedMs: end && Date.parse(end.time),
+    wasOom: isOomKill(end?.result),
     awakeForMs: Math.min(machineUpMs(host), service.awakeForMs),
     tickEveryMs: service.intervalSec * 1000,
     keptDown,

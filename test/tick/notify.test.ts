@@ -264,6 +264,17 @@ describe('a night of ticks', () => {
     ])
   })
 
+  it('does not lay an end to a gateway that was started after it: not the time, and not what the kernel has done', async () => {
+    const end = {
+      ...{time: '2025-12-24T12:00:00Z', event: 'end', code: 'killed', status: 'KILL', result: 'oom-kill', uptimeMs: 9},
+      ...{reason: 'failure', failures: 1, delayMs: 0},
+    }
+    const night = new Night({}, {[`${HOME}/logs/hermes-svc.jsonl`]: `${JSON.stringify(end)}\n`, [`${MEMORY}/started`]: '123456\n'})
+    await night.dies().ticks(5)
+    expect(night.events).toMatchObject([{data: {what: 'is down, but it should be running'}}])
+    expect(Date.parse((night.events[0]?.data as {since: string}).since)).toBeGreaterThan(Date.parse(end.time) + 24 * 60 * MINUTE)
+  })
+
   it.each([
     ['that is told as the result', 'Result=start-limit-hit\n', 'start-limit'],
     [
