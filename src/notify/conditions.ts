@@ -1,5 +1,5 @@
 import type {SeenGateway} from '../observe/look.js'
-import {clipped, type Moment, onlineOf, type PlatformSeen} from '../observe/online.js'
+import {clipped, type Moment, onlineOf} from '../observe/online.js'
 import {CRASH_LOOP_FAILURES} from '../observe/assess.js'
 import {COMES_UP_MS, RECORD_WITHIN_MS} from '../observe/judge.js'
 import {isSettling} from '../observe/settling.js'
@@ -73,8 +73,8 @@ function ofLiving({failuresInARow, moment: {ageMs}}: Known): Sight {
 }
 
 function ofPlatforms(known: Known): Sight {
-  const {nowMs} = known.moment
-  const platforms = platformsOf(known)
+  const {nowMs, ageMs} = known.moment
+  const {state, platforms} = onlineOf(known.seen, known.moment)
   const bad = platforms.flatMap(({said, fault, forMs}): Condition[] => {
     if (fault === undefined) return []
     const why = said.errorMessage === undefined ? '' : `: ${visible(clipped(said.errorMessage))}`
@@ -83,14 +83,13 @@ function ofPlatforms(known: Known): Sight {
   })
   const well = platforms.filter(({word, fault}) => word === PlatformWord.connected && fault === undefined).map(({said}) => said.name)
   const meant = platforms.filter(({word}) => word === PlatformWord.paused).map(({said}) => said.name)
-  return {bad: bad.filter(({about}) => about !== GATEWAY), well: well.filter((name) => name !== GATEWAY), meant}
-}
-
-function platformsOf({seen, moment}: Known): readonly PlatformSeen[] {
-  return onlineOf(seen, moment).platforms
+  // A young one may not have named all of them yet.
+  const isWhole = (ageMs ?? 0) >= COMES_UP_MS && (platforms.length > 0 || state === 'none-configured')
+  const all = isWhole ? [GATEWAY, ...platforms.map(({said}) => said.name)] : undefined
+  return {bad: bad.filter(({about}) => about !== GATEWAY), well: well.filter((name) => name !== GATEWAY), meant, all}
 }
 
 function together(one: Sight, other: Sight): Sight {
   const meant = [one.meant, other.meant].flatMap((names) => (names === 'everything' ? [] : names))
-  return {bad: [...one.bad, ...other.bad], well: [...one.well, ...other.well], meant}
+  return {bad: [...one.bad, ...other.bad], well: [...one.well, ...other.well], meant, all: other.all}
 }

@@ -38,8 +38,10 @@ export interface Sight {
   readonly bad: readonly Condition[]
   /** What was seen to be well, by what it is about. */
   readonly well: readonly string[]
-  /** What the operator wants so, or what is no more: it is forgotten, and nothing is said. */
+  /** What the operator wants so: it is forgotten, and nothing is said. */
   readonly meant: readonly string[] | 'everything'
+  /** All that there is, where that is known: what is remembered of anything else is forgotten too. */
+  readonly all?: readonly string[] | undefined
 }
 
 export interface TransitionOptions {
@@ -58,11 +60,11 @@ const TICKS_UNTIL_OVER = 2
  */
 export function transition(
   memory: NotifyMemory,
-  {bad, well, meant}: Sight,
+  {bad, well, meant, all}: Sight,
   {nowMs, reminderMs}: TransitionOptions,
 ): {memory: NotifyMemory; told: Told[]} {
   const kept: Record<string, Remembered> = {}
-  const isMeant = (about: string) => meant === 'everything' || meant.includes(about)
+  const isMeant = (about: string) => meant === 'everything' || meant.includes(about) || all?.includes(about) === false
   const told: Told[] = []
   for (const condition of bad) {
     const {about, kind, what} = condition

@@ -94,4 +94,10 @@ describe('what is bad with a service', () => {
   it('forgets all of it when the operator has it stopped', () => {
     expect(sightOf(known({state: 'dead', isStopMeant: true}))).toEqual({bad: [], well: [], meant: 'everything'})
   })
+
+  it('knows all platforms that there are of a gateway that is past its first minutes, and says so of none that has not named any yet', () => {
+    const platforms = {slack: {state: 'connected'}, signal: {state: 'paused'}}
+    expect(sightOf(known({platforms})).all).toEqual(['gateway', 'slack', 'signal'])
+    expect(sightOf(known({platforms, moment: {nowMs: 1000 * MINUTE, ageMs: MINUTE}})).all).toBeUndefined()
+  })
 })

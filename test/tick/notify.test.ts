@@ -344,6 +344,25 @@ describe('a night of ticks', () => {
     expect(night.lines).toEqual(Array(2).fill(`hermes-gateway.service: cannot write ${notifyStateFile(HOME)}: ENOSPC`))
   })
 
+  it('forgets a platform that its gateway names no more: set up again, it has a problem of its own, which is told as new', async () => {
+    const night = new Night({reminderMs: 60 * MINUTE})
+    const says = (platforms: object) => {
+      const record = {pid: PID, start_time: 5000, argv: ['hermes', 'gateway', 'run'], gateway_state: 'running', platforms}
+      night.put(`${HOME}/gateway_state.json`, JSON.stringify({...record, updated_at: new Date(night.host.nowMs()).toISOString()}))
+    }
+    const telegram = {state: 'fatal', error_message: 'Unauthorized'}
+    says({telegram, slack: {state: 'connected'}})
+    await night.ticks(2)
+    expect(night.told).toEqual(['platform-down'])
+    says({slack: {state: 'connected'}})
+    await night.ticks(2)
+    expect(readNotifyState(night.host, [notifyStateFile(HOME)]).memory).toEqual({})
+    await night.ticks(120)
+    says({telegram, slack: {state: 'connected'}})
+    await night.ticks(1)
+    expect(night.told).toEqual(['platform-down', 'platform-down'])
+  })
+
   it('says that nobody can be told where who is cannot be read, and ticks all the same', async () => {
     const night = new Night({}, {[notifyFile(HOME)]: '{'})
     await night.ticks(1)
