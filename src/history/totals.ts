@@ -1,5 +1,5 @@
 import {type AccountHost, HostError} from '../host/host.js'
-import {journalFile} from '../plan/journal.js'
+import {JOURNAL_BYTES, journalFile} from '../plan/journal.js'
 import type {Fact} from './facts.js'
 import {journalFact} from './journal-facts.js'
 import {type EndReason, reasonOf, STOPPING} from './timeline.js'
@@ -13,7 +13,7 @@ export interface Totals {
 }
 
 /** Twice what a journal has when it is begun anew. */
-const MOST_BYTES = 8 * 1024 * 1024
+const MOST_BYTES = 2 * JOURNAL_BYTES
 /** Reasons that a line tells by itself. Each is there from the first: what begins with 1 is no rise to who counts. */
 const COUNTED = ['planned-restart', 'stop-asked', 'config', 'exit', 'signal', 'oom', 'stop-timeout', 'watchdog', 'start-failed'] as const
 /** What an event of the tick is about, if not about a platform. */

@@ -9,7 +9,7 @@ import {tick} from '../tick/tick.js'
 import {HostError, type Launched, type LaunchEnd} from '../host/host.js'
 import {kernelKills} from '../host/kernel-kills.js'
 import {afterEnd, endLine, type GatewayEnd} from '../service/after-end.js'
-import {appendJournal} from '../plan/journal.js'
+import {appendJournal, renewJournal} from '../plan/journal.js'
 import {readDesired, recordedState, wishOf} from '../service/desired-state.js'
 import type {RestartPolicy} from '../service/restart-policy.js'
 import type {HeartbeatSettings, ServiceSettings} from '../service/settings.js'
@@ -79,6 +79,7 @@ export class Keeper {
         status = end.status
         const after = afterEnd(this.options.policy, this.failures, seen)
         const {failures, waitMs, text} = after
+        await renewJournal(this.place.userHost, this.place.profile.home)
         appendJournal(this.place.userHost, this.place.profile.home, endLine(this.place.host.nowMs(), seen, after))
         this.failures = failures
         this.options.say(text)

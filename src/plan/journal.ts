@@ -6,7 +6,10 @@ import {type EndLine, parseEndLine} from '../service/end-line.js'
 import type {EventLine} from '../service/event-line.js'
 import type {AppliedStep} from './plan.js'
 
-/** A journal of 4 MiB is begun anew by the helper of a service, which writes most of it; the former one is kept as `.1`. */
+/** A longer journal is begun anew by who writes most of it, the helper of a service (service-helper.sh) or `run`; the former one is kept as `.1`. */
+export const JOURNAL_BYTES = 4 * 1024 * 1024
+const RENEWED_WITHIN_MS = 5000
+
 export const journalFile = (home: string): string => path.join(home, HomeFile.logFolder, 'hermes-svc.jsonl')
 /** What is recent: a thousand lines, which is a day of a gateway that fails each two minutes. */
 const RECENT_BYTES = 256 * 1024
@@ -55,6 +58,18 @@ export function appendJournal(host: AccountHost, home: string, entry: JournalEnt
   } catch (error) {
     if (error instanceof HostError) return error.message
     throw error
+  }
+}
+
+/** Begins a journal anew that has grown too long; where that cannot be done it grows. Never throws for what it finds. */
+export async function renewJournal(host: AccountHost, home: string): Promise<void> {
+  const file = journalFile(home)
+  try {
+    const stat = host.lstat(file)
+    if (stat?.kind === 'file' && stat.size > JOURNAL_BYTES)
+      await host.run(['mv', '-f', '--', file, `${file}.1`], {timeoutMs: RENEWED_WITHIN_MS})
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error
   }
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import {describe, expect, it} from 'vitest'
-import {appendJournal, type JournalEntry, journalStep, recentEntries} from '../../src/plan/journal.js'
+import {appendJournal, JOURNAL_BYTES, type JournalEntry, journalStep, recentEntries, renewJournal} from '../../src/plan/journal.js'
 import type {Step} from '../../src/plan/plan.js'
 import {type FakeFile, FakeHost} from '../fakes/fake-host.js'
 
@@ -44,6 +44,27 @@ describe('journalStep', () => {
       target: 'wait',
       changed: true,
     })
+  })
+})
+
+describe('renewJournal', () => {
+  const renewed = async (text: string) => {
+    const argv = ['mv', '-f', '--', FILE, `${FILE}.1`]
+    const effect = (host: FakeHost) => {
+      host.put(`${FILE}.1`, host.readText(FILE, Infinity) ?? '')
+      host.removeFile(FILE)
+    }
+    const host = new FakeHost({files: {[FILE]: text}, commands: [{argv, effect, times: 1}]})
+    await renewJournal(host, HOME)
+    return Object.keys(host.texts()).filter((file) => file.startsWith(FILE))
+  }
+
+  it('begins a journal of more than 4 MiB anew and keeps the former one, as the helper of a service does, and leaves a shorter one', async () => {
+    expect(JOURNAL_BYTES).toBe(4 * 1024 * 1024)
+    expect(await renewed('x'.repeat(JOURNAL_BYTES + 1))).toEqual([`${FILE}.1`])
+    const host = new FakeHost({files: {[FILE]: 'x'.repeat(JOURNAL_BYTES)}})
+    await renewJournal(host, HOME)
+    expect(host.changes).toEqual([])
   })
 })
 

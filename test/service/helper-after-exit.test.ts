@@ -2,6 +2,7 @@ import {spawnSync} from 'node:child_process'
 import {appendFileSync, mkdirSync, readdirSync, symlinkSync, truncateSync, utimesSync} from 'node:fs'
 import {join} from 'node:path'
 import {afterEach, expect, it} from 'vitest'
+import {JOURNAL_BYTES} from '../../src/plan/journal.js'
 import {recentEnds} from '../../src/plan/journal.js'
 import {parseEndLine} from '../../src/service/end-line.js'
 import {shellQuote} from '../../src/text/shell-quote.js'
@@ -436,7 +437,7 @@ for (const [shellName, shell] of Object.entries(SHELLS)) {
     it('begins a journal of 4 MiB anew, and keeps the former one', () => {
       const {made} = noted({EXIT_CODE: 'exited', EXIT_STATUS: '1'}, {before: '{"old":1}\n'})
       const file = join(made.home, 'logs/hermes-svc.jsonl')
-      truncateSync(file, 4 * 1024 * 1024 + 1)
+      truncateSync(file, JOURNAL_BYTES + 1)
       appendFileSync(file, '\n')
       runHelper(shell, made, 'after-exit', {EXIT_CODE: 'exited', EXIT_STATUS: '2'})
       expect(endsOf(made)).toMatchObject([{status: '2'}])
