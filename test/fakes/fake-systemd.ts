@@ -197,9 +197,8 @@ export class FakeSystemd {
       case 'add-wants default.target':
       case 'enable':
       case 'disable':
-        // They end with a reload (systemctl(1)); without one systemd goes on saying what it has read.
         this.links = verb === 'disable' ? 'disabled' : 'enabled'
-        if (!words.includes('--no-reload')) this.load()
+        this.hasChangedLinks(words)
         break
       case 'start':
         if (this.shown.ActiveState !== 'active') this.onStart()
@@ -220,8 +219,20 @@ export class FakeSystemd {
 
   private changeTimer(argv: readonly string[], verb: string): RunResult {
     if (argv.includes(TICK)) this.tickVerbs.push(verb)
-    if (verb === 'enable' || verb === 'disable') Object.assign(this.timer, {isEnabled: verb === 'enable', isActive: verb === 'enable'})
+    if (verb === 'enable' || verb === 'disable') {
+      Object.assign(this.timer, {isEnabled: verb === 'enable', isActive: verb === 'enable'})
+      this.hasChangedLinks(argv)
+    }
     return result(argv, '')
+  }
+
+  /**
+   * enable and disable end with a reload (systemctl(1)); without one systemd goes on saying what it has read, and from version 256 on that all of its units
+   * have to be read (seen on 257).
+   */
+  private hasChangedLinks(words: readonly string[]): void {
+    if (!words.includes('--no-reload')) this.load()
+    else this.shown = {...this.shown, NeedDaemonReload: 'yes'}
   }
 
   private load(): void {

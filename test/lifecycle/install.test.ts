@@ -308,6 +308,15 @@ describe('a unit that another tool wrote', () => {
     expect(machine.verbs).not.toContain('restart --no-block')
   })
 
+  it('leaves nothing that systemd has yet to read, though it is enabled already and only the heartbeat is new', async () => {
+    const machine = new FakeSystemd()
+    machine.addUnit(UNIT)
+    machine.comesUp()
+    machine.shown.UnitFileState = 'enabled'
+    await install(machine)
+    expect([machine.timer.isEnabled, machine.shown.NeedDaemonReload]).toEqual([true, 'no'])
+  })
+
   it('stays stopped if it was', async () => {
     const machine = new FakeSystemd()
     machine.addUnit(UNIT)

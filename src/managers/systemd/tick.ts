@@ -125,15 +125,12 @@ function now(systemd: Systemd, service: Service, {force = false, seen}: Heartbea
       const reload = change('make systemd read the units of the heartbeat', ['daemon-reload'])
       const units = timer.needsReload || differing.some((file) => !file.isProgram)
       const isOn = timer.isEnabled && timer.isActive
-      // Of a unit that was never there systemd has read nothing that it would have to read anew, and a reload is dear: it reads all units.
-      const isUnknown = !wasThere && !timer.isActive && !timer.needsReload
-      const enable = ['enable', '--now', ...(isUnknown ? ['--no-reload'] : [])]
       return [
         // Undoing goes backwards: first the units are as before, then systemd reads them, then the timer runs by them.
         ...(isTimerNew && timer.isActive ? onUndo([restart]) : []),
         ...(units ? onUndo([reload, ...(wasThere ? [] : [forget])]) : []),
         ...differing.map((file) => writeStep(file, as)),
-        // Where it is enabled that has systemd read all units (systemctl(1)), but for one that it need not.
+        // Where it is enabled that has systemd read all units (systemctl(1)). Without that, systemd 256 and later say of each unit that it is to be read.
         ...(units && isOn ? [reload] : []),
         ...(isOn
           ? isTimerNew
@@ -144,7 +141,7 @@ function now(systemd: Systemd, service: Service, {force = false, seen}: Heartbea
                 change('stop the heartbeat', timer.isEnabled ? ['stop', paths.timer] : ['disable', '--now', paths.timer]),
                 ...(wasThere ? [] : [end]),
               ]),
-              change('start the heartbeat, now and at every boot', [...enable, paths.timer]),
+              change('start the heartbeat, now and at every boot', ['enable', '--now', paths.timer]),
             ]),
       ]
     },
