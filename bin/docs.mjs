@@ -82,7 +82,11 @@ function shapeOf({id, summary, description: about, flags, args, examples, strict
     summary,
     about: about?.replaceAll('\n', ' ') ?? '',
     args: Object.values(args).map(({name, options}) => `[${options?.join('|') ?? name}]${strict === false ? ' …' : ''}`),
-    flags: Object.values(flags).map((flag) => ({words: flagWords(flag, flag.name in bareFlags), about: flag.description})),
+    flags: Object.values(flags).map((flag) => ({
+      words: flagWords(flag, flag.name in bareFlags),
+      about: flag.description,
+      hidden: flag.hidden,
+    })),
     examples: examples.map((example) => example.replaceAll('<%= config.bin %>', oclif.bin)),
   }
 }
@@ -149,16 +153,23 @@ function exitStatusTable() {
 function flagsOfAll() {
   const found = new Map()
   for (const {topic, name, flags} of commands) {
-    for (const {words, about} of flags) {
-      const flag = found.get(`${words} ${about}`) ?? {words, about, of: []}
+    for (const {words, about, hidden} of flags) {
+      const flag = found.get(`${words} ${about}`) ?? {words, about, of: [], not: []}
       found.set(`${words} ${about}`, flag)
-      flag.of.push(topic === undefined ? name : `${topic} …`)
+      flag[hidden ? 'not' : 'of'].push(topic === undefined ? name : `${topic} …`)
     }
   }
-  return [...found.values()].map(({words, about, of}) => {
+  return [...found.values()].map(({words, about, of, not}) => {
     const some = topics.find(({name, members}) => of.filter((one) => one === `${name} …`).length < members.length)
     const names = [...new Set(of)].map((one) => (some && one === `${some.name} …` ? `some \`${some.name}\`` : `\`${one}\``))
-    return {words, about, of: of.length === commands.length ? ['all'] : names}
+    return {
+      words,
+      about,
+      of:
+        of.length + not.length === commands.length
+          ? [not.length === 0 ? 'all' : `all but ${not.map((one) => `\`${one}\``).join(', ')}`]
+          : names,
+    }
   })
 }
 

@@ -1,6 +1,6 @@
 import type {Command} from '@oclif/core/command'
 import {asksForJson, hasFlag} from './commands/base.js'
-import {commandFirst, findCommand} from './commands/command-words.js'
+import {commandFirst, findCommand, FOREIGN_WORDS} from './commands/command-words.js'
 import {type CommandModules, commandModules} from './commands/index.js'
 import {type ExitStatus, ExitStatus as Status, usageError} from './errors.js'
 import {forbidColours, writeDirectly} from './host/stdio.js'
@@ -63,6 +63,8 @@ function topicOf(argv: readonly string[], ids: readonly string[]): string {
   const isTopic = ids.some((id) => id.startsWith(`${word}:`))
   if (isTopic && (second === undefined || second.startsWith('-'))) return word
   const typed = isTopic ? `${word} ${second}` : word
+  const foreign = Object.hasOwn(FOREIGN_WORDS, word) ? FOREIGN_WORDS[word] : undefined
+  if (foreign !== undefined) throw usageError(`unknown command: ${word}`, [`hermes-svc ${foreign}`])
   throw usageError(`unknown command: ${typed}${isTopic ? didYouMean(typed, known) : commandMeant(argv, known)}`, ['hermes-svc --help'])
 }
 

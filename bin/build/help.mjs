@@ -5,6 +5,13 @@ import {DIST, ROOT} from './places.mjs'
 import {TOPICS, topicsText, topicText} from './topics.mjs'
 import {keepOnly, write} from './write.mjs'
 
+/** Commands stand from A to Z, so that nobody sees where to begin. */
+const START_HERE = `START HERE
+  hermes-svc setup   asks a few questions and installs the service
+  hermes-svc status  whether the gateway is alive
+  hermes-svc doctor  looks for problems and says what to type
+`
+
 const require = createRequire(import.meta.url)
 
 /** The manifest that oclif's help is made from, and the help of the root, each topic and each command as plain text of 80 columns. */
@@ -39,7 +46,7 @@ export async function writeManifestAndHelp() {
     await new TextHelp(await load(), {stripAnsi: true}).showHelp(id.split(':').filter(Boolean))
     return `${text.trim()}\n`
   }
-  write(path.join(DIST, 'help.txt'), `${await render('')}\n${topicsText()}`)
+  write(path.join(DIST, 'help.txt'), `${(await render('')).replace('TOPICS\n', `${START_HERE}\nTOPICS\n`)}\n${topicsText()}`)
   const {commands, topics} = await load()
   const folder = path.join(DIST, 'help')
   fs.mkdirSync(folder, {recursive: true})

@@ -14,7 +14,7 @@ import {resolveManaged, type Target} from '../observe/where.js'
 import type {Plan} from '../plan/plan.js'
 import {type Failure, reportInPassing} from '../ui/failure.js'
 import {argument} from './argument.js'
-import {type CommandResult, dryRunFlag, timeoutFlag, yesFlag} from './base.js'
+import {type CommandResult, commonFlagsWithout, dryRunFlag, timeoutFlag, yesFlag} from './base.js'
 import {parseMachine} from './machine-document.js'
 import {declaredFacts} from './machine-facts.js'
 import type {DeclaredService} from './machine-keys.js'
@@ -69,6 +69,7 @@ Ends with 1 if a service does not match the document at the end.`
   static override args = {
     file: argument({required: true, description: `path of the document, or ${STDIN} for standard input`}),
   }
+  static override baseFlags = commonFlagsWithout('profile', 'home', 'scope', 'run-as')
   static override flags = {
     ...dryRunFlag,
     ...yesFlag,

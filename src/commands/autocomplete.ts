@@ -1,6 +1,6 @@
 import {ExitStatus, usageError} from '../errors.js'
 import {argument} from './argument.js'
-import {BaseCommand, type CommandResult} from './base.js'
+import {BaseCommand, type CommandResult, commonFlagsWithout} from './base.js'
 
 const SHELLS = ['bash', 'fish', 'zsh'] as const
 type Shell = (typeof SHELLS)[number]
@@ -37,6 +37,7 @@ Without the name of a shell, the command shows how to install the script for you
     'eval "$(<%= config.bin %> autocomplete bash)"',
     '<%= config.bin %> autocomplete zsh',
   ]
+  static override baseFlags = commonFlagsWithout('profile', 'home', 'manager', 'scope', 'run-as', 'json')
   static override args = {shell: argument({options: [...SHELLS], description: 'the shell to print the script for'})}
 
   protected async execute(): Promise<CommandResult> {

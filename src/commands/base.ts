@@ -30,7 +30,7 @@ export interface CommandResult {
 const commonFlags = {
   profile: textFlag({char: 'p', description: 'profile of the gateway (default: the profile of the home)', helpValue: '<name>'}),
   home: textFlag({
-    description: `home of the gateway: the root home or the home of a profile (default: ${GatewayVariable.home}, else ~/.hermes)`,
+    description: `home of the gateway: the root home (~/.hermes) or the home of a profile (default: ${GatewayVariable.home}, else ~/.hermes)`,
     helpValue: '<folder>',
   }),
   manager: Flags.string({description: 'service manager (default: the one on this machine)', options: [...MANAGER_KINDS]}),
@@ -38,11 +38,16 @@ const commonFlags = {
     description: 'scope of the service: one user (user) or the whole machine (system); default: system for root, else user',
     options: ['user', 'system'],
   }),
-  'run-as': textFlag({description: 'account that a service with system scope runs as', helpValue: '<user>'}),
+  'run-as': textFlag({description: 'user of the gateway; as root: whose service is meant, in either scope', helpValue: '<user>'}),
   json: Flags.boolean({description: 'print one JSON document on stdout and everything else on stderr'}),
   verbose: Flags.boolean({description: 'show on stderr each program that hermes-svc runs, how long it took and how it ended'}),
   // What it does is done before any command is loaded: see `run` in src/cli.ts.
   'no-color': Flags.boolean({description: 'print without colors, as with NO_COLOR'}),
+}
+
+/** The common flags of a command that has no use for some of them: its help leaves those out, and it says itself why it refuses them. */
+export function commonFlagsWithout(...names: (keyof typeof commonFlags)[]): typeof commonFlags {
+  return {...commonFlags, ...Object.fromEntries(names.map((name) => [name, {...commonFlags[name], hidden: true}]))}
 }
 
 /** The profile as people type it: `status work`. Commands that are about none have no arguments. */
@@ -50,7 +55,7 @@ export const profileArgument = {profile: argument({description: 'the profile, sa
 
 /** For commands that can do their work for every profile. */
 export const allFlag = {
-  all: Flags.boolean({description: 'all profiles below the root home', exclusive: ['profile']}),
+  all: Flags.boolean({description: 'all profiles below the root home (~/.hermes)', exclusive: ['profile']}),
 }
 
 /** For commands that change something. */
@@ -80,7 +85,8 @@ function timeoutMs(text: string, flag: string): number {
 /** For commands that wait. The value is in ms. */
 export const timeoutFlag = {
   timeout: Flags.custom<number>({
-    description: 'how long to wait for the gateway, for example 90s, 2m or 1h',
+    description:
+      'how long to wait for the gateway, for example 90s, 2m or 1h (default for a start: 90s; for a stop: the time that the gateway may take to finish, plus a margin)',
     helpValue: '<time>',
     parse: (text) => Promise.resolve(timeoutMs(text, '--timeout')),
   })(),

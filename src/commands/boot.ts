@@ -3,7 +3,7 @@ import {Flags} from '@oclif/core'
 import {ExitStatus, usageError} from '../errors.js'
 import {boot} from '../lifecycle/boot.js'
 import {bootLine} from '../lifecycle/boot-report.js'
-import {type CommandResult, dryRunFlag} from './base.js'
+import {type CommandResult, commonFlagsWithout, dryRunFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
 export default class Boot extends ServiceCommand<typeof Boot> {
@@ -15,6 +15,7 @@ At every boot, the desired state decides: what you stopped stays stopped. The en
 The command removes files that name processes of the previous container.
 If one profile cannot start, the command reports it and starts the others. It ends with 1 only if no profile could be handled.`
   static override examples = ['<%= config.bin %> boot', '<%= config.bin %> boot --dry-run', '<%= config.bin %> boot --unrecorded stopped']
+  static override baseFlags = commonFlagsWithout('profile')
   static override flags = {
     ...dryRunFlag,
     unrecorded: Flags.string({

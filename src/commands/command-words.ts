@@ -12,6 +12,16 @@ export function findCommand(
 
 /** What people type for a command of another name. */
 const ALIASES: Readonly<Record<string, string>> = {ls: 'list', ps: 'list', version: '--version'}
+/** Words of systemctl, of brew and the like, with what does here what is meant by them. They are not run: some do more than those who type them expect. */
+export const FOREIGN_WORDS: Readonly<Record<string, string>> = {
+  enable: 'start',
+  disable: 'stop',
+  reload: 'restart',
+  info: 'status',
+  remove: 'uninstall',
+  update: 'fix outdated --all',
+  upgrade: 'fix outdated --all',
+}
 /** Flags that may stand before the command; those that say which service is meant have a value. */
 const WITH_VALUE = ['-p', '--profile', '--home', '--manager', '--scope', '--run-as']
 const WITHOUT_VALUE = ['--json', '--verbose', '--no-color']

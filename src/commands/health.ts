@@ -11,10 +11,12 @@ import {type CommandResult, wedgeWindowFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
 export default class Health extends ServiceCommand<typeof Health> {
+  // oclif's own shows all that --prometheus excludes as excluding each other.
+  static override usage = [`health [PROFILE] [--probe ${PROBES.join('|')}] [FLAGS]`, 'health --prometheus [FLAGS]']
   static override summary = 'Print whether the gateway is alive, as JSON for containers and monitors'
   static override description =
     `Changes nothing and needs no service manager. Prints the JSON object of the WebUI, {alive, checked_at, details}, and nothing else, with or without --json.
-Without --profile it reports on the root home, even if ${GatewayVariable.home} names the home of a profile.
+Without --profile it reports on the root home (~/.hermes), even if ${GatewayVariable.home} names the home of a profile.
 Ends with 0 if the gateway is alive, with 1 if it is down, and with 4 if hermes-svc cannot tell. With --probe it ends with 0 or 1. With --prometheus it ends with 0.`
   static override examples = [
     '<%= config.bin %> health',

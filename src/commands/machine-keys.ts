@@ -11,7 +11,7 @@ export const DOCUMENT_VERSION = 1
 /** What says which service is meant, and whose it is. */
 export const IDENTITY = {
   profile: 'the profile of the gateway (default: the profile of `home`, else default)',
-  home: "absolute path of the gateway's home: the root home or the home of a profile (default: ~/.hermes of the account)",
+  home: "absolute path of the gateway's home: the root home (~/.hermes) or the home of a profile (default: the root home of the account)",
   scope: 'scope of the service: one user (user) or the whole machine (system); default: system for root, else user',
   account: 'the account that the gateway runs as (--run-as)',
 } as const

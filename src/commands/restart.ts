@@ -33,7 +33,7 @@ Ends with 0 only if the gateway runs under a new pid.`
     'kill-timeout': durationFlag('--kill-timeout', 'how long the process may take to disappear after SIGKILL (default: 5s)'),
     'when-idle': Flags.boolean({
       description:
-        'wait until the gateway is idle (no turn and no cron job), for one hour or as long as --timeout says; if it is still busy then, change nothing',
+        'wait until the gateway is idle (no turn, no cron job, no request of its API), for one hour or as long as --timeout says; if it is still busy then, change nothing; --timeout does not limit the restart that follows',
       exclusive: ['force'],
     }),
     force: Flags.boolean({

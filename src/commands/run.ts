@@ -1,7 +1,7 @@
 import {GatewayExit, GatewaySignal} from '../gateway/contract.js'
 import {type ExitStatus, usageError} from '../errors.js'
 import {runGateway} from '../lifecycle/run.js'
-import type {CommandResult} from './base.js'
+import {type CommandResult, commonFlagsWithout} from './base.js'
 import {bareDefinitionFlags, definitionFlags, definitionRequest} from './definition-flags.js'
 import {ServiceCommand} from './service-command.js'
 
@@ -19,6 +19,7 @@ Ends with the exit status of the gateway. In a container, start it under a small
     'ENTRYPOINT ["tini", "--", "<%= config.bin %>", "run"]',
     '<%= config.bin %> run -p work --watchdog',
   ]
+  static override baseFlags = commonFlagsWithout('json', 'manager', 'scope')
   static override flags = {
     command,
     'restart-delay': definitionFlags['restart-delay'],

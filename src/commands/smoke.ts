@@ -5,7 +5,7 @@ import {resolveManaged} from '../observe/where.js'
 import {selectSteps, type SmokeStep, type Step, type StepOutcome} from '../smoke/steps.js'
 import {cancelledError} from '../ui/failure.js'
 import {duration} from '../text/layout.js'
-import {annotationsFlag, type CommandResult, durationFlag} from './base.js'
+import {annotationsFlag, type CommandResult, commonFlagsWithout, durationFlag} from './base.js'
 import {ServiceCommand} from './service-command.js'
 
 const DEFAULT_TIMEOUT_MS = 300_000
@@ -39,6 +39,7 @@ Ends with 4 if neither way is possible on this machine.`
     '<%= config.bin %> smoke --isolated --junit smoke.xml',
     '<%= config.bin %> smoke --only doctor',
   ]
+  static override baseFlags = commonFlagsWithout('profile', 'home')
   static override flags = {
     ...annotationsFlag,
     isolated: Flags.boolean({description: 'do not touch the services of this machine: boot a throw-away machine for the test'}),

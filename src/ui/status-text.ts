@@ -114,7 +114,7 @@ function installedText({installed, foreground}: ServiceReport): string {
     case 'foreign':
       return 'by another tool, without the restart policy of hermes-svc (to add it, type: hermes-svc install)'
     case 'no':
-      return foreground ? 'no (`hermes-svc run` keeps it running in the foreground)' : 'no'
+      return foreground ? 'no (to keep it running in the foreground, type: hermes-svc run)' : 'no'
     case 'run':
       return 'no: `hermes-svc run` keeps it running in the foreground'
     default:

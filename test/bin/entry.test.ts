@@ -76,6 +76,21 @@ describe('the executable entry', () => {
     for (const args of [[], ['help'], ['-h']]) expect(runBuilt(args)).toEqual(help)
   })
 
+  it('says in the help of the root, before all commands, with which ones to begin', () => {
+    const {stdout} = runBuilt(['--help'])
+    expect(stdout).toMatch(/\nSTART HERE\n {2}hermes-svc setup .*\n {2}hermes-svc status .*\n {2}hermes-svc doctor .*\n\nTOPICS\n/)
+  })
+
+  it('offers in no help a flag that the command refuses, and says of --probe that it goes with --profile', () => {
+    const {apply, autocomplete, boot, health, run, smoke} = helpOf(['apply', 'autocomplete', 'boot', 'health', 'run', 'smoke'])
+    for (const flag of ['--profile=', '--home=', '--scope=', '--run-as=']) expect(apply?.byFlag).not.toContain(flag)
+    for (const flag of ['--json', '--manager=', '--scope=']) expect(run?.byFlag).not.toContain(flag)
+    for (const help of [autocomplete, boot, smoke]) expect(help?.byFlag).not.toContain('--profile=')
+    expect(autocomplete?.byFlag).not.toContain('--json')
+    expect(run?.byFlag).toContain('--profile=')
+    expect(health?.byFlag).toContain('$ hermes-svc health [PROFILE] [--probe liveness|readiness]')
+  })
+
   it('names every command in the help of the root', () => {
     const {stdout} = runBuilt(['--help'])
     const topLevel = Object.keys(commandModules).map((id) => id.split(':')[0])

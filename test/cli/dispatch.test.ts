@@ -55,6 +55,19 @@ describe('the dispatcher', () => {
   })
 
   it.each([
+    ['enable', 'hermes-svc start'],
+    ['disable', 'hermes-svc stop'],
+    ['reload', 'hermes-svc restart'],
+    ['info', 'hermes-svc status'],
+    ['remove', 'hermes-svc uninstall'],
+    ['update', 'hermes-svc fix outdated --all'],
+    ['upgrade', 'hermes-svc fix outdated --all'],
+  ])('says what to type for %s, which other programs know', async (word, next) => {
+    expect(await dispatch(word)).toBe(2)
+    expect(stderr).toBe(`hermes-svc: unknown command: ${word}\nNext: ${next}\n`)
+  })
+
+  it.each([
     [['statsu'], 'unknown command: statsu (did you mean status?)'],
     [['frobnicate'], 'unknown command: frobnicate'],
     [['fix', 'zombie-pdi'], 'unknown command: fix zombie-pdi (did you mean fix zombie-pid?)'],

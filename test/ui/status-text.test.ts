@@ -47,6 +47,14 @@ describe('statusText', () => {
     )
   })
 
+  it('says of a gateway that nothing keeps running what would keep it running, and not that something does', () => {
+    const foreground = {foreground: true} as const
+    expect(rows({...foreground, installed: 'no', actual: 'not-installed'}).installed).toBe(
+      'no (to keep it running in the foreground, type: hermes-svc run)',
+    )
+    expect(rows({...foreground, installed: 'run'}).installed).toBe('no: `hermes-svc run` keeps it running in the foreground')
+  })
+
   it('says right after that what to type where nobody reaches it', () => {
     const advice = {
       kind: 'none-configured',
