@@ -36,7 +36,7 @@ export function tick(s6: S6): Tick {
         const isThere = host.lstat(slot) !== undefined
         return {
           get faults() {
-            return isThere ? slotFaults(s6, as) : []
+            return isThere ? slotFaults(s6, as) : [`${slot} is gone`]
           },
           install: (files, faults) => installSteps(s6, files, faults.length > 0, as),
           remove: () => (isThere ? [removeSlot(s6, HEARTBEAT_SLOT, as)] : []),

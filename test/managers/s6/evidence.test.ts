@@ -93,6 +93,13 @@ describe('the heartbeat of a container', () => {
     expect(steps.some((step) => 'path' in step && step.path.startsWith('/run/service/hermes-svc-heartbeat/'))).toBe(false)
   })
 
+  it('does not run if its slot is gone, which is a fault like a slot that is down', async () => {
+    const machine = host()
+    machine.expect({argv: ['test', '-x', '/usr/bin/node'], times: Infinity})
+    const {faults} = await s6Manager(machine).tick.heartbeat(S6_SERVICE, S6_SETTINGS)
+    expect(faults).toEqual(['/run/service/hermes-svc-heartbeat is gone'])
+  })
+
   it('goes with the last that wants it', async () => {
     const machine = host()
     machine.put('/run/service/hermes-svc-heartbeat/run', "#!/bin/sh\n$as_user '/usr/bin/node' '/run/service/x' s6\n")
