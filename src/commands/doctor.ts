@@ -8,7 +8,7 @@ import {planCure} from '../doctor/fix.js'
 import {pageOf} from '../doctor/page.js'
 import {diagnosisReport, exitStatusOf} from '../doctor/summary.js'
 import {isSafeToFix} from '../doctor/finding.js'
-import {ExitStatus, type ServiceError, usageError} from '../errors.js'
+import {ExitStatus, ServiceError, usageError} from '../errors.js'
 import {HostError} from '../host/host.js'
 import {DELIVERY_DEADLINE_MS} from '../notify/event.js'
 import {ownCommand} from '../lifecycle/own-command.js'
@@ -121,11 +121,11 @@ If you name checks, only those run. A word that is not a check is the name of a 
   private async tellLost(diagnoses: readonly Diagnosis[]): Promise<void> {
     const {tellLost} = await import('../doctor/tell-lost.js')
     const signal = AbortSignal.timeout(DELIVERY_DEADLINE_MS)
-    for (const {scene, findings} of diagnoses) {
+    for (const {scene} of diagnoses) {
       try {
-        for (const line of await tellLost(scene.target, findings, signal)) this.note(line)
+        for (const line of await tellLost(scene, signal)) this.note(line)
       } catch (error) {
-        if (!(error instanceof HostError)) throw error
+        if (!(error instanceof HostError || error instanceof ServiceError)) throw error
         this.note(`${scene.target.service.name}: no notification was sent: ${error.message}`)
       }
     }

@@ -5,6 +5,7 @@ import type {Target} from '../observe/where.js'
 import type {Step} from '../plan/plan.js'
 import type {ServiceSettings} from '../service/settings.js'
 import {oncePerLook} from './once-per-look.js'
+import {hasOurPolicy} from './reinstall.js'
 import type {Scene} from './scene.js'
 
 /**
@@ -23,6 +24,13 @@ const definitionOf = oncePerLook(async ({target: {manager, service}, seen}): Pro
 export function heartbeatOf(scene: Scene): Promise<HeartbeatDefinition | undefined> {
   const {manager, service} = scene.target
   return definitionOf(scene, `${manager.scope} ${service.account.uid}`)
+}
+
+/** Why the manager does not run the tick of a service of ours that wants one, if it does not; undefined if that cannot be told, or none is wanted. */
+export async function tickFaultsOf(scene: Scene): Promise<readonly string[] | undefined> {
+  const {manager} = scene.seen
+  const isTicked = manager.settings?.heartbeat.enabled === true && hasOurPolicy(scene.seen) && manager.broken === undefined
+  return isTicked ? (await heartbeatOf(scene))?.faults : undefined
 }
 
 /** The steps that have the tick of a service run, as its settings ask for it. */

@@ -3,6 +3,7 @@ import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import type {Account} from '../../src/host/host.js'
 import type {Scope} from '../../src/service/service.js'
 import {inCampaign, itInCampaign} from '../support/campaign.js'
+import {hermesSvc} from '../support/hermes-svc.js'
 import {describeOnSystemd, waitFor} from '../support/machines.js'
 import {Receiver} from '../support/receiver.js'
 import {TestService} from '../support/test-service.js'
@@ -253,6 +254,24 @@ await describeOnSystemd('who is told', (machine) => {
       await service.must('fix:notify', ['--yes'])
       for (let run = 0; run < 2; run++) await service.must('doctor', ['--notify', '--only', 'notify'])
       expect(await since()).toEqual(['heartbeat-lost', 'recovered'])
+    })
+
+    it('doctor --all --notify tells that the heartbeat is lost where the user manager has ended, says nothing more where the tick cannot run then, and that it is back once it runs', async () => {
+      const {service, receiver} = asked
+      const before = (await receiver.told()).length
+      const runs = async () => {
+        for (let run = 0; run < 2; run++) await hermesSvc(machine(), ['doctor', '--all', '--notify'], {user})
+        return (await receiver.told()).slice(before)
+      }
+      const manager = `user@${user.uid}.service`
+      await service.sh('systemctl stop "$1" && mv "$2" "$2.away"', [manager, `${user.home}/.config/hermes-svc/heartbeat.cjs`])
+      expect(await runs()).toEqual(['heartbeat-lost'])
+      await service.sh('systemctl start "$1"', [manager])
+      await waitFor(async () => (await service.systemctl('is-active', 'hermes-svc-heartbeat.timer')).stdout === 'active\n', 'the timer')
+      // Each tick ends at once, and the timer goes on.
+      expect(await runs()).toEqual(['heartbeat-lost'])
+      await service.must('fix:helper-missing', ['--yes'])
+      expect(await runs()).toEqual(['heartbeat-lost', 'recovered'])
       await service.must('uninstall')
     })
   })

@@ -71,9 +71,9 @@ export const definition: CheckDefinition<Evidence> = {
   needsManager: true,
   look: async (scene) => {
     const {target, seen} = scene
-    const {manager, host, service} = target
+    const {manager, host} = target
     const called = manager.definition.evidence(seen.manager).programs.filter(({role}) => role === 'helper')
-    const ticks = seen.manager.settings?.heartbeat.enabled && called.length > 0 ? tickOf(scene, String(service.account.uid)) : []
+    const ticks = called.length > 0 ? tickProgramsOf(scene) : []
     const helpers = called.map((program): Seen => ({...program, stat: target.userHost.stat(program.path), unusable: undefined}))
     // Which helpers another version had is not known here; what is not there is named with all else that is out of date.
     const programs = [...(isOfAnotherVersion(scene) ? helpers.filter(({stat}) => stat) : helpers), ...ticks]
@@ -88,10 +88,7 @@ export const definition: CheckDefinition<Evidence> = {
   },
   diagnose: (scene, {programs, open, altered, lostTick, givenAway}) => {
     const found: Found[] = []
-    const faults = programs.flatMap((program) => {
-      const fault = faultOf(scene, program)
-      return fault === undefined ? [] : [`${program.path} ${fault}`]
-    })
+    const faults = faultsOf(scene, programs)
     if (faults.length > 0) {
       found.push({
         kind: 'missing',
@@ -154,6 +151,22 @@ export const definition: CheckDefinition<Evidence> = {
       }
     },
   },
+}
+
+function tickProgramsOf(scene: Scene): readonly Seen[] {
+  return scene.seen.manager.settings?.heartbeat.enabled ? tickOf(scene, String(scene.target.service.account.uid)) : []
+}
+
+/** Why the tick that a service wants cannot be run, whatever its manager does: its program, and the node that runs it. */
+export function tickProgramFaults(scene: Scene): readonly string[] {
+  return faultsOf(scene, tickProgramsOf(scene))
+}
+
+function faultsOf(scene: Scene, programs: readonly Seen[]): string[] {
+  return programs.flatMap((program) => {
+    const fault = faultOf(scene, program)
+    return fault === undefined ? [] : [`${program.path} ${fault}`]
+  })
 }
 
 /** What is in the files that the definition calls, against what was installed; what another version wrote has a check of its own. */

@@ -15,9 +15,8 @@ import type {Plan, Step} from '../../plan/plan.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
 import type {Scene} from '../scene.js'
-import {heartbeatOf, tickSteps} from '../heartbeat-of.js'
+import {tickFaultsOf, tickSteps} from '../heartbeat-of.js'
 import {oncePerLook} from '../once-per-look.js'
-import {hasOurPolicy} from '../reinstall.js'
 import {gatewayAgeMs} from '../situation.js'
 import {inWords} from '../../text/layout.js'
 import {momentMs} from '../../gateway/python-values.js'
@@ -83,14 +82,13 @@ export const definition: CheckDefinition<Evidence> = {
     const {host, userHost, service} = scene.target
     const beat = readHeartbeat(userHost, gateway.home)
     const ageMs = gatewayAgeMs(scene)
-    const isOurs = manager.settings?.heartbeat.enabled === true && hasOurPolicy(scene.seen) && manager.broken === undefined
     const isTicked = manager.settings?.heartbeat.enabled === true && looksStale(scene, ageMs)
     return {
       ageMs,
       beat,
       ownPid: beat.kind === 'present' && beat.value.pid !== verdict.pid ? innermostPid(host, verdict.pid) : verdict.pid,
       lastTick: isTicked ? lastTickOf(scene, `${scene.target.manager.scope} ${service.account.uid}`) : undefined,
-      tickFaults: isOurs ? ((await heartbeatOf(scene))?.faults ?? []) : [],
+      tickFaults: (await tickFaultsOf(scene)) ?? [],
     }
   },
   diagnose: (scene, evidence) => {

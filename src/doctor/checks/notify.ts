@@ -7,8 +7,7 @@ import {targetKey} from '../../notify/target-key.js'
 import {inWords} from '../../text/layout.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
-import {heartbeatOf, tickSteps} from '../heartbeat-of.js'
-import {hasOurPolicy} from '../reinstall.js'
+import {tickFaultsOf, tickSteps} from '../heartbeat-of.js'
 import type {Scene} from '../scene.js'
 
 interface Evidence {
@@ -52,10 +51,8 @@ export const definition: CheckDefinition<Evidence> = {
     const reading = readNotify(userHost, service.profile.home)
     const isUsed = reading.kind === 'read' && (reading.settings.targets.length > 0 || reading.settings.ping !== undefined)
     if (!isUsed) return {reading, state: undefined, tickFaults: []}
-    const {manager} = scene.seen
-    const isTicked = manager.settings?.heartbeat.enabled === true && hasOurPolicy(scene.seen) && manager.broken === undefined
-    const tickFaults = isTicked ? ((await heartbeatOf(scene))?.faults ?? []) : []
-    return {reading, state: readNotifyState(userHost, [notifyStateFile(service.profile.home)]), tickFaults}
+    const state = readNotifyState(userHost, [notifyStateFile(service.profile.home)])
+    return {reading, state, tickFaults: (await tickFaultsOf(scene)) ?? []}
   },
   diagnose: (scene, {reading, state, tickFaults}) => {
     const {home} = scene.target.service.profile
