@@ -1,3 +1,5 @@
+import fs from 'node:fs'
+import path from 'node:path'
 import {describe, expect, it} from 'vitest'
 import {type CheckDefinition, commandLine, defineCheck} from '../../src/doctor/check.js'
 import type {Found} from '../../src/doctor/finding.js'
@@ -96,4 +98,14 @@ describe('a command in a cure', () => {
 
 it('lists each check by its own id', async () => {
   expect((await loadChecks()).map(({id}) => id)).toEqual(Object.keys(checkModules))
+})
+
+/** Checks that are tested in the file of others, which tell the same end of a gateway. */
+const TESTED_TOGETHER = {'crash-loop': 'failing', 'fatal-config': 'failing'} as const
+
+it.each(Object.keys(checkModules))('has a unit test of the check %s, in a file of its name or of those that are tested together', (id) => {
+  const name = `${id in TESTED_TOGETHER ? TESTED_TOGETHER[id as keyof typeof TESTED_TOGETHER] : id}.test.ts`
+  const folders = ['doctor', ...['launchd', 's6', 'systemd'].map((kind) => `managers/${kind}`)]
+  const places = folders.map((folder) => path.join(import.meta.dirname, '..', folder, 'checks', name))
+  expect(places.filter((place) => fs.existsSync(place))).toHaveLength(1)
 })
