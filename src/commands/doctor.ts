@@ -49,7 +49,10 @@ If you name checks, only those run. A word that is not a check is the name of a 
   static override strict = false
   static override args = {check: argument({description: `one or more checks to run; or the profile, as with --profile`})}
   static override flags = {
-    'list-checks': Flags.boolean({description: 'list all checks and what each one finds, but run none'}),
+    'list-checks': Flags.boolean({
+      description: 'list all checks and what each one finds, but run none',
+      exclusive: ['fix', 'notify', 'report'],
+    }),
     ...allFlag,
     ...timeoutFlag,
     ...wedgeWindowFlag,

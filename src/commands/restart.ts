@@ -39,6 +39,7 @@ Ends with 0 only if the gateway runs under a new pid.`
     force: Flags.boolean({
       description:
         'do not wait for the gateway to finish its work or for its own delay, and restart it even if it cannot load its new configuration',
+      exclusive: ['drain-timeout', 'answer-timeout'],
     }),
   }
 

@@ -70,6 +70,9 @@ describe('doctor with words', () => {
     [['work', 'play'], 'work and play: at least one of them is not a check'],
     [['path', '--skip', 'disk'], '--skip cannot be used together with names of checks'],
     [['path', 'work', '--all'], 'type either the profile work or --all, not both'],
+    [['--list-checks', '--fix'], 'The following error occurred:\n  --fix=true cannot also be provided when using --list-checks'],
+    [['--list-checks', '--notify'], 'The following error occurred:\n  --notify=true cannot also be provided when using --list-checks'],
+    [['--list-checks', '--report', 'x'], 'The following error occurred:\n  --report=x cannot also be provided when using --list-checks'],
   ])('refuses %j', async (args, reason) => {
     const {status} = await typed(await installed(), ...args)
     expect({status, message: (JSON.parse(stdout) as {error: {message: string}}).error.message}).toEqual({status: 2, message: reason})

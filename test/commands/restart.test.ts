@@ -1,0 +1,34 @@
+import {afterEach, beforeEach, describe, expect, it, vi} from 'vitest'
+import Restart from '../../src/commands/restart.js'
+import type {Host} from '../../src/host/host.js'
+import {lightConfig} from '../../src/light-config.js'
+import {installed} from '../fakes/scene.js'
+
+let stderr = ''
+beforeEach(() => {
+  stderr = ''
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => Boolean((stderr += String(text))))
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true)
+})
+afterEach(() => void vi.restoreAllMocks())
+
+describe('restart --force', () => {
+  it.each(['--drain-timeout', '--answer-timeout'])(
+    'refuses %s, which is about the request that it leaves out, and restarts nothing',
+    async (flag) => {
+      const machine = await installed()
+      machine.comesUp()
+      const before = machine.verbs.length
+      class OnMachine extends Restart {
+        static override id = 'restart'
+        static override flags = Restart.flags
+        protected override createHost(): Host {
+          return machine.host
+        }
+      }
+      expect(await new OnMachine(['--force', flag, '5m'], lightConfig('/package')).run()).toBe(2)
+      expect(stderr).toContain(`${flag}=300000 cannot also be provided when using --force`)
+      expect(machine.verbs.slice(before)).toEqual([])
+    },
+  )
+})
