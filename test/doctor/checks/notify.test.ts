@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest'
 import {check} from '../../../src/doctor/checks/notify.js'
 import {formatNotify, NO_NOTIFY, notifyFile, type NotifySettings} from '../../../src/notify/notify-file.js'
-import {EMPTY_STATE, writeNotifyState} from '../../../src/notify/notify-state.js'
+import {EMPTY_STATE, notifyStateFile, writeNotifyState} from '../../../src/notify/notify-state.js'
 import {EMPTY_OUTBOX, type TargetFault} from '../../../src/notify/outbox.js'
 import {targetKey} from '../../../src/notify/target-key.js'
 import type {FakeSystemd} from '../../fakes/fake-systemd.js'
@@ -23,7 +23,11 @@ async function notifying(settings: Partial<NotifySettings> = {targets: [TARGET]}
 function fails({host, home}: FakeSystemd, what: 'target' | 'ping', failures: number, forMs: number): void {
   const fault: TargetFault = {failures, sinceMs: host.nowMs() - forMs, untilMs: host.nowMs(), why: 'HTTP 500'}
   const faults = what === 'target' ? {[targetKey(TARGET)]: fault} : {}
-  writeNotifyState(host, home, {...EMPTY_STATE, outbox: {...EMPTY_OUTBOX, faults}, pingFault: what === 'ping' ? fault : undefined})
+  writeNotifyState(host, [notifyStateFile(home)], {
+    ...EMPTY_STATE,
+    outbox: {...EMPTY_OUTBOX, faults},
+    pingFault: what === 'ping' ? fault : undefined,
+  })
 }
 
 function turnsHeartbeatOff({host}: FakeSystemd): void {
