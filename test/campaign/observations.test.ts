@@ -4,7 +4,7 @@ import path from 'node:path'
 import {build} from 'esbuild'
 import {afterAll, beforeAll, describe, expect, it} from 'vitest'
 import type {ManagerObservation} from '../../src/managers/manager.js'
-import {MACHINE_NODE} from '../../src/smoke/machine.js'
+import {MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import {describeOnLaunchd} from '../support/launchd-machine.js'
 import {LaunchdService} from '../support/launchd-service.js'
 import {describeOnSystemd} from '../support/machines.js'
@@ -22,6 +22,7 @@ import {TestService} from '../support/test-service.js'
 
 // What test/doctor/home-replay.test.ts replays. HERMES_SVC_RECORD=1 records it anew.
 
+const MACHINE_PROGRAM = [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`] as const
 const SOURCE = path.join(import.meta.dirname, '../support/observation-driver.ts')
 let folder: string
 beforeAll(async () => {
@@ -39,12 +40,13 @@ async function place({machine, user}: ServiceOnMachine): Promise<string> {
   return file
 }
 
-async function see(service: ServiceOnMachine, manager: RecordedManager, node: string): Promise<void> {
+async function see(service: ServiceOnMachine, manager: RecordedManager, [node, program]: readonly [string, string]): Promise<void> {
+  const packageRoot = path.dirname(path.dirname(program))
   const driver = await place(service)
   await service.must('install')
   for (const state of RECORDED_STATES) {
     if (state === 'stopped') await service.must('stop')
-    const {code, stdout, stderr} = await service.machine.exec([node, driver, service.profile, service.scope], service.actor)
+    const {code, stdout, stderr} = await service.machine.exec([node, driver, service.profile, service.scope, packageRoot], service.actor)
     if (code !== 0) throw new Error(stderr)
     const observation = JSON.parse(stdout) as ManagerObservation
     if (process.env.HERMES_SVC_RECORD === '1') recordObservation(manager, state, observation)
@@ -54,7 +56,7 @@ async function see(service: ServiceOnMachine, manager: RecordedManager, node: st
 
 await describeOnSystemd('what systemd says of a service', (machine) => {
   it('is what is recorded, of one that runs and of one that is stopped', async () => {
-    await see(await TestService.make(machine(), await machine().addUser('ann')), 'systemd', MACHINE_NODE)
+    await see(await TestService.make(machine(), await machine().addUser('ann')), 'systemd', MACHINE_PROGRAM)
   })
 })
 
@@ -62,7 +64,7 @@ describeInContainer('what s6 says of a service', () => {
   it('is what is recorded, of one that runs and of one that is stopped', async () => {
     const volumes = await Volumes.make()
     try {
-      await see(await S6Service.make(await S6Container.boot(volumes.volume())), 's6', CONTAINER_PROGRAM[0])
+      await see(await S6Service.make(await S6Container.boot(volumes.volume())), 's6', CONTAINER_PROGRAM)
     } finally {
       await volumes.drop()
     }
@@ -72,7 +74,7 @@ describeInContainer('what s6 says of a service', () => {
 describe('launchd', () => {
   describeOnLaunchd('what it says of a service', (there) => {
     it('is what is recorded, of one that runs and of one that is stopped', async () => {
-      await see(await LaunchdService.make(there(), await there().addUser('ann')), 'launchd', MACHINE_NODE)
+      await see(await LaunchdService.make(there(), await there().addUser('ann')), 'launchd', MACHINE_PROGRAM)
     })
   })
 })
