@@ -134,6 +134,11 @@ export interface Door {
    */
   onSignals(signals: readonly NodeJS.Signals[], listener: (signal: NodeJS.Signals) => void): () => void
   /**
+   * Calls `listener` once this process ends by itself, by `process.exit` too, until the returned function is called. It must not wait for anything, and
+   * is not called where a signal kills the process.
+   */
+  onExit(listener: () => void): () => void
+  /**
    * Takes an advisory lock on an existing file or folder until `release` is called or this process dies; undefined if another holds it. This
    * process holds it itself. Throws HostError: ELOOP for a link, EINVAL for what is neither file nor folder.
    */

@@ -230,6 +230,11 @@ export abstract class NodePrograms extends NodeFiles {
     }
   }
 
+  onExit(listener: () => void): () => void {
+    process.on('exit', listener)
+    return () => process.off('exit', listener)
+  }
+
   signal(pid: number, signal: NodeJS.Signals | 0): boolean {
     try {
       // kill(2) judges by the real uid too, which a change of the effective one leaves alone: for somebody else a process has to ask.

@@ -1,4 +1,3 @@
-import path from 'node:path'
 import {ExitStatus, ServiceError} from '../errors.js'
 import {HomeFile, StateWord} from '../gateway/contract.js'
 import {stateOf} from '../gateway/observation.js'
@@ -9,7 +8,7 @@ import {waitUntil} from '../host/wait-until.js'
 import {observe} from '../observe/look.js'
 import type {Progress, Step} from '../plan/plan.js'
 import type {Target} from '../observe/where.js'
-import {bootId} from '../service/desired-state.js'
+import {drainRequest, drainRequestFile, lostRequester} from './drain-request.js'
 import {isInsideGateway} from './inside.js'
 import {gatewayProcess} from './ladder.js'
 import {ownCommand} from './own-command.js'
@@ -116,20 +115,24 @@ interface Busy {
 /** Asks it to take no more work, and whether it has any. Where it has, the request is taken back. */
 async function askForQuiet(target: Target, gateway: GatewayProcess, onWait: () => void): Promise<Quiet | Busy> {
   const {host, userHost, service} = target
-  const file = path.join(service.profile.home, HomeFile.drainRequest)
+  const {home} = service.profile
+  const file = drainRequestFile(home)
   // Somebody else's is heeded as well, and is theirs to take back.
-  const isOurs = userHost.lstat(file) === undefined
+  const isOurs = userHost.lstat(file) === undefined || lostRequester(target, home) !== undefined
   if (isOurs) userHost.writeAtomic(file, drainRequest(target), 0o600)
   let isReleased = !isOurs
   const release = () => {
     if (isReleased) return
     isReleased = true
+    forgetExit()
     try {
       userHost.removeFile(file)
     } catch (error) {
       if (!(error instanceof HostError)) throw error
     }
   }
+  // A second Ctrl-C ends the process at once, and a gateway that nobody lets go refuses everybody for an hour.
+  const forgetExit = host.onExit(release)
   let isQuiet = false
   try {
     const drains = () => {
@@ -146,18 +149,6 @@ async function askForQuiet(target: Target, gateway: GatewayProcess, onWait: () =
   } finally {
     if (!isQuiet) release()
   }
-}
-
-/** As upstream writes it: of this boot, so that it means nothing after another one. */
-function drainRequest({host}: Target): string {
-  return JSON.stringify({
-    action: 'drain',
-    // Python before 3.11 does not read a trailing "Z".
-    requested_at: new Date(host.nowMs()).toISOString().replace('Z', '+00:00'),
-    principal: 'hermes-svc',
-    epoch: host.platform === 'linux' ? (bootId(host)?.replace(' ', ':') ?? '') : '',
-    suppress_notification: false,
-  })
 }
 
 function ended({service}: Target, {pid}: GatewayProcess): ServiceError {

@@ -131,6 +131,7 @@ interface Machine {
   readonly locked: Set<string>
   readonly changes: Change[]
   readonly later: {readonly atMs: number; readonly effect: () => void}[]
+  readonly atExit: Set<() => void>
   nowMs: number
   monotonicMs: number
   inodes: number
@@ -188,6 +189,7 @@ export class FakeHost implements Host, AccountHost, Doors {
       locked: new Set(given.locked),
       changes: [],
       later: [],
+      atExit: new Set(),
       free: [['/', {bytes: 2 ** 32, rootBytes: 2 ** 32, totalBytes: 2 ** 34, files: 2 ** 20, totalFiles: 2 ** 22}]],
       nowMs: given.nowMs ?? Date.UTC(2026, 0, 1),
       monotonicMs: given.monotonicMs ?? 1_000_000,
@@ -201,6 +203,11 @@ export class FakeHost implements Host, AccountHost, Doors {
   }
 
   // What a test says and asks.
+
+  /** This process ends by itself, in the midst of whatever it does. */
+  exit(): void {
+    for (const listener of this.machine.atExit) listener()
+  }
 
   /** Puts a file there as if it had always been, whoever is allowed to. */
   put(file: string, content: string | FakeFile): void {
@@ -552,6 +559,11 @@ export class FakeHost implements Host, AccountHost, Doors {
   launch(argv: readonly string[], options: Required<Pick<RunOptions, 'env' | 'cwd'>>): Launched {
     const {code, signal} = this.answer('launch', argv, options)
     return {pid: this.machine.nextPid++, ended: Promise.resolve({code, signal, status: code ?? 128})}
+  }
+
+  onExit(listener: () => void): () => void {
+    this.machine.atExit.add(listener)
+    return () => void this.machine.atExit.delete(listener)
   }
 
   /** Nobody signals a test. */

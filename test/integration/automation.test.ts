@@ -8,7 +8,8 @@ import {isCampaign, itInCampaign} from '../support/campaign.js'
 import {ACTION_SHELL, actionStep, outputsOf} from '../support/github-action.js'
 import {schemaErrors} from '../support/json-schemas.js'
 import {junitComplaints} from '../support/junit.js'
-import {describeOnSystemd} from '../support/machines.js'
+import {doctor, settle} from '../support/doctor-row.js'
+import {describeOnSystemd, waitFor} from '../support/machines.js'
 import {TestService} from '../support/test-service.js'
 import {readWorkflowCommands} from '../support/workflow-commands.js'
 
@@ -207,5 +208,33 @@ await describeOnSystemd('hermes-svc by other programs', (machine) => {
       expect((await night()).slice(0, 2)).toEqual(['Result=success\nExecMainStatus=0', 'dead'])
     }
     expect(await service.sh('ls -A "$1" | grep drain_request || true', [service.home])).toBe('')
+  })
+
+  it('has doctor --fix, or the next restart that waits, let a gateway go on whose restart --when-idle was killed', async () => {
+    await service.configure({version: '0.21'})
+    await service.must('restart')
+    const request = `${service.home}/.drain_request.json`
+    const leaveOne = async () => {
+      const program =
+        'hermes-svc restart --when-idle --profile "$2" & until [ -e "$1" ]; do kill -0 $! || exit 1; done; kill -9 $!; wait $! || :'
+      await service.sh(program, [request, service.profile], {user: ann})
+      await waitFor(async () => (await service.status()).gatewayState === 'draining', 'the gateway to heed what was left')
+      await settle()
+    }
+    await leaveOne()
+    const {pid} = await service.status()
+    const {exit, findings} = await doctor(service)
+    expect({exit, findings}).toMatchObject({
+      exit: 1,
+      findings: [{id: 'stale-marker', kind: 'drain-request', severity: 'error', isSafe: true}],
+    })
+    await service.must('doctor', ['--fix'])
+    await waitFor(async () => (await service.status()).gatewayState === 'running', 'the gateway to take work again')
+    expect(await service.status()).toMatchObject({actual: 'running', pid})
+    await leaveOne()
+    await service.must('restart', ['--when-idle'])
+    expect(await service.status()).toMatchObject({gatewayState: 'running'})
+    expect(await machine().readText(request)).toBeUndefined()
+    expect((await service.status()).pid).not.toBe(pid)
   })
 })

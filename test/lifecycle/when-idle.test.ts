@@ -2,6 +2,7 @@ import {describe, expect, it} from 'vitest'
 import {planRestart} from '../../src/lifecycle/restart.js'
 import {idleStep, untilIdle} from '../../src/lifecycle/when-idle.js'
 import type {FakeSystemd} from '../fakes/fake-systemd.js'
+import {addProcess} from '../fakes/fake-scene.js'
 import {installed, wants} from '../fakes/scene.js'
 
 const HOME = '/home/user/.hermes'
@@ -102,6 +103,33 @@ describe('a restart that waits until nothing is in hand', () => {
     const quiet = await wait(machine)
     quiet?.release()
     expect(machine.host.texts()[REQUEST]).toBe('{}')
+  })
+
+  it('takes it back when its own process is ended in the midst of what follows, and then no more', async () => {
+    const {machine} = await heeding()
+    const quiet = await wait(machine)
+    machine.host.exit()
+    expect(machine.host.texts()[REQUEST]).toBeUndefined()
+    machine.host.put(REQUEST, '{}')
+    quiet?.release()
+    machine.host.exit()
+    expect(machine.host.texts()[REQUEST]).toBe('{}')
+  })
+
+  it('takes over the request of a hermes-svc that was killed, and leaves that of one that lives', async () => {
+    const {machine} = await heeding()
+    addProcess(machine, {pid: machine.host.pid, startTime: 7})
+    await wait(machine)
+    const left = machine.host.texts()[REQUEST] ?? ''
+    const another = await wait(machine)
+    another?.release()
+    expect(machine.host.texts()[REQUEST]).toBe(left)
+    // The number of the one that wrote it is another process's by now.
+    addProcess(machine, {pid: machine.host.pid, startTime: 8})
+    const next = await wait(machine)
+    expect(machine.host.texts()[REQUEST]).not.toBe(left)
+    next?.release()
+    expect(machine.host.texts()[REQUEST]).toBeUndefined()
   })
 
   it('takes it back when it is cancelled in the midst of it', async () => {

@@ -3,6 +3,7 @@ import {GatewayLimit, HomeFile, StateWord} from '../../gateway/contract.js'
 import {hasEnded, readProcess, startedAt} from '../../gateway/process.js'
 import {type FileReading, isObject, readJson} from '../../gateway/records.js'
 import {stateOf} from '../../gateway/observation.js'
+import {lostRequester} from '../../lifecycle/drain-request.js'
 import type {Target} from '../../observe/where.js'
 import {type CheckDefinition, defineCheck} from '../check.js'
 import type {Found} from '../finding.js'
@@ -23,6 +24,8 @@ interface MarkerKind {
 interface Stale {
   readonly marker: MarkerKind
   readonly reason: string
+  /** A gateway that heeds it is not in the midst of anything. */
+  readonly isLost?: true
 }
 
 const MARKERS: readonly MarkerKind[] = [
@@ -59,15 +62,19 @@ export const definition: CheckDefinition<readonly Stale[]> = {
     'The gateway, or the program that stops or replaces it, is killed half-way: "hermes-svc history" shows each exit of the gateway.',
   needsService: false,
   needsManager: true,
-  look: (scene) => MARKERS.map((marker) => judgeMarker(scene, marker)).filter((stale) => stale !== undefined),
+  look: (scene) => {
+    const isDraining = stateOf(scene.seen.gateway.state)?.gatewayState === StateWord.draining
+    const stale = MARKERS.map((marker) => judgeMarker(scene, marker)).filter((one) => one !== undefined)
+    return isDraining ? stale.filter(({isLost}) => isLost) : stale
+  },
   diagnose: (scene, stale) => {
-    if (isOnItsWay(scene) || stateOf(scene.seen.gateway.state)?.gatewayState === StateWord.draining) return []
+    if (isOnItsWay(scene)) return []
     return stale.map(
-      ({marker, reason}): Found => ({
+      ({marker, reason, isLost}): Found => ({
         kind: marker.kind,
-        severity: 'warning',
+        severity: isLost ? 'error' : 'warning',
         what: `${marker.file} was left behind`,
-        why: marker.why,
+        why: isLost ? 'The file asks the gateway to accept no more work, and it does not until the file is gone.' : marker.why,
         evidence: [reason],
       }),
     )
@@ -104,6 +111,8 @@ function judgeMarker({target, seen}: Scene, marker: MarkerKind): Stale | undefin
   if (!stat) return undefined
   const nowMs = userHost.nowMs()
   if (Math.abs(nowMs - stat.modifiedMs) < SETTLED_MS) return undefined
+  const lost = marker.kind === 'drain-request' ? lostRequester(target, service.profile.home) : undefined
+  if (lost !== undefined) return {marker, reason: `hermes-svc (pid ${lost}) wrote it, and is gone`, isLost: true}
   const {targetPid, targetStartTime, writtenMs} = valueOf(readMarker(userHost, file))
   const ageMs = nowMs - (writtenMs ?? stat.modifiedMs)
   if (ageMs > marker.ttlMs) return {marker, reason: `it is ${inWords(ageMs)} old, but is valid for ${inWords(marker.ttlMs)} only`}

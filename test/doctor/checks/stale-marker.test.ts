@@ -1,5 +1,6 @@
 import {describe, expect, it} from 'vitest'
 import {check} from '../../../src/doctor/checks/stale-marker.js'
+import {drainRequest} from '../../../src/lifecycle/drain-request.js'
 import {addProcess, cure, find, found, leave, serviceMachine} from '../../fakes/fake-scene.js'
 import type {FakeSystemd} from '../../fakes/fake-systemd.js'
 
@@ -53,6 +54,44 @@ describe('a marker', () => {
     expect(await found(machine, check)).toEqual([])
     leave(machine, '.drain_request.json', 'no JSON', 7_200_000)
     expect(await found(machine, check)).toEqual(['drain-request warning: .drain_request.json was left behind'])
+  })
+
+  it('by which a hermes-svc that was killed has the gateway refuse everybody is found though the gateway drains, and by its own fix goes', async () => {
+    const {machine, pid} = up()
+    const [drain, own] = ['.drain_request.json', machine.host.pid]
+    const request = drainRequest(machine.target)
+    leave(machine, 'gateway_state.json', {pid, start_time: pid * 10, gateway_state: 'draining'})
+    // Nobody says of this one that it may go: what drains may be what it is for.
+    leave(machine, PLANNED, {target_pid: 77})
+    leave(machine, drain, request)
+    expect(await found(machine, check)).toEqual([])
+    addProcess(machine, {pid: own, startTime: 1})
+    expect(await find(machine, check)).toMatchObject([
+      {
+        kind: 'drain-request',
+        severity: 'error',
+        why: 'The file asks the gateway to accept no more work, and it does not until the file is gone.',
+        evidence: [`hermes-svc (pid ${own}) wrote it, and is gone`],
+        isSafe: true,
+      },
+    ])
+    await cure(machine, check)
+    expect(machine.host.lstat(`${HOME}/${drain}`)).toBeUndefined()
+    expect(machine.host.lstat(`${HOME}/${PLANNED}`)).toBeDefined()
+  })
+
+  it.each([
+    ['somebody else wrote', {principal: 'dashboard'}, {}],
+    ['was written in another container', {}, {namespace: 'pid:[1]'}],
+    ['was written before a boot', {}, {boot: 'another-boot'}],
+    ['names no process', {}, {pid: -1}],
+    ['a process wrote that only others may see', {}, {pid: 78}],
+  ])('to take no more work that %s is left to who wrote it', async (_name, request, requester) => {
+    const {machine} = up()
+    machine.host.setAlive(78, true)
+    const written = JSON.parse(drainRequest(machine.target)) as {requester: object}
+    leave(machine, '.drain_request.json', {...written, ...request, requester: {...written.requester, pid: 77, ...requester}})
+    expect(await found(machine, check)).toEqual([])
   })
 
   it('that may not be read is cannot tell', async () => {
