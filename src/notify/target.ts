@@ -121,7 +121,10 @@ function ntfyTarget(text: string, isSecure: boolean): ParsedTarget {
   // The host of an address has no capitals, a topic may.
   const topic = isTopicAlone ? (/^[^:]+:\/\/(?:[^@/]*@)?([^/?#]+)/.exec(text)?.[1] ?? '') : (way.pop() ?? '')
   if (!url || !/^[\w-]{1,64}$/.test(topic)) return {refused: 'must have the form ntfy://HOST/TOPIC'}
-  const [user, password] = [decodeURIComponent(url.username), decodeURIComponent(url.password)]
+  const [user, password] = [decoded(url.username), decoded(url.password)]
+  if (user === undefined || password === undefined) {
+    return {refused: 'has a "%" in its user or password that begins no escape; write it as %25'}
+  }
   const authorization =
     password === '' ? undefined : user === '' ? `Bearer ${password}` : `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
   const base = isTopicAlone ? 'https://ntfy.sh/' : `${url.protocol}//${url.host}/${way.map((part) => `${part}/`).join('')}`
@@ -144,4 +147,14 @@ function byParts(text: string, form: RegExp, words: string, make: (parts: readon
 
 function parseUrl(text: string): URL | undefined {
   return URL.canParse(text) ? new URL(text) : undefined
+}
+
+/** Undefined where a "%" begins no escape. */
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch (error) {
+    if (error instanceof URIError) return undefined
+    throw error
+  }
 }

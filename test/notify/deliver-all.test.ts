@@ -106,3 +106,18 @@ describe('the time of a tick', () => {
     expect([whole.aborted, prompt.aborted]).toEqual([true, true])
   })
 })
+
+describe('a target that cannot be read, in a file that was edited by hand', () => {
+  it('keeps nobody else from being told, and is named as such without its secret', async () => {
+    const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'deliver-')))
+    cleanups.push(() => fs.rmSync(folder, {recursive: true, force: true}))
+    const {port, taken} = await receiver(() => true)
+    const targets = ['ntfy://ann:100%secret@127.0.0.1/topic', `http://127.0.0.1:${port}/told`]
+    const state = {...EMPTY_STATE, outbox: {waiting: [{event: EVENT, targets: targets.map(targetKey)}], faults: {}}}
+    const settings = {...NO_NOTIFY, targets}
+    const lines = await deliverAll(USER, folder, {settings, state, file: notifyStateFile(folder), pinged: undefined}, deliveryTime(60_000))
+    expect(taken).toEqual(['/told'])
+    expect(lines).toEqual([expect.stringMatching(/^cannot notify an invalid target: the target has a "%" in its user or password/)])
+    expect(lines.join('')).not.toContain('secret')
+  })
+})

@@ -50,6 +50,16 @@ describe('parseTarget', () => {
     expect(target('ntfy://host/no.dots')).toBe('must have the form ntfy://HOST/TOPIC')
   })
 
+  it('refuses a password with a bare "%", and says how it is written, not what it is', () => {
+    const refused = 'has a "%" in its user or password that begins no escape; write it as %25'
+    for (const text of ['ntfy://ann:100%sure@host/topic', 'ntfy://100%sure:x@host/topic', 'ntfy+http://:%ff@10.0.0.2/topic']) {
+      expect(target(text)).toBe(refused)
+    }
+    expect(target('ntfy://ann:100%25sure@host/topic')).toMatchObject({
+      authorization: `Basic ${Buffer.from('ann:100%sure').toString('base64')}`,
+    })
+  })
+
   it('takes a chat of Telegram and an application of Gotify', () => {
     const url = 'https://api.telegram.org/bot123456:AAE-x_y/sendMessage'
     expect(target('telegram://123456:AAE-x_y/-100987')).toEqual({kind: 'telegram', url, chat: '-100987'})
