@@ -58,8 +58,8 @@ export async function planUninstall(target: Target, options: {timeoutMs: number}
     ...inPhase(remove, [
       // A unit that failed would stay known to the manager without its file.
       ...(isOurs && isInstalled ? manager.control.settle(service) : []),
-      // They hold what is secret of the configuration.
-      ...(isInstalled ? forgetLastGood(target) : []),
+      // Secrets that nothing uses any more. Before the settings, so that where this is killed the next one takes them away too.
+      ...(isInstalled || last.length > 0 ? [...forgetLastGood(target), ...forgetNotify(target)] : []),
       ...[...own, ...reload, takeBackShared(target, seen.manager), ...last],
     ]),
   ]
@@ -68,8 +68,6 @@ export async function planUninstall(target: Target, options: {timeoutMs: number}
     const why = 'remove the record of the desired state'
     steps.push({kind: 'remove-file', why, path: record, as: service.account, phase: remove})
   }
-  // Targets are secrets that nothing uses any more.
-  if (isInstalled) steps.push(...inPhase(remove, forgetNotify(target)))
   return {
     title: `uninstall ${service.name} (${manager.title})`,
     steps,

@@ -262,8 +262,11 @@ function transactions(machine: () => Machine, scope: Scope, user: () => Account)
     await kill((1 + Math.random()) / 3, variants[0] ?? [])
     await completes(0)
     for (let round = 1; round <= removals; round++) {
+      await service.must('notify:add', ['http://127.0.0.1:9/token'])
       await kill((round + Math.random()) / 3, [], 'uninstall')
       await service.must('uninstall')
+      // It has the targets, which are secrets.
+      expect(await service.sh('find "$1" -maxdepth 1 -name ".hermes-svc-notify*"', [service.home])).toBe('')
       expect(await service.lasting()).toEqual(nothing)
       await completes(0)
     }

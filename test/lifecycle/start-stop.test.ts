@@ -7,6 +7,8 @@ import {planRestart} from '../../src/lifecycle/restart.js'
 import {planStart} from '../../src/lifecycle/start.js'
 import {planStop} from '../../src/lifecycle/stop.js'
 import {planUninstall} from '../../src/lifecycle/uninstall.js'
+import {notifyFile} from '../../src/notify/notify-file.js'
+import {notifyStateFile} from '../../src/notify/notify-state.js'
 import {outcomeOf, type Plan} from '../../src/plan/plan.js'
 import {formatDesired} from '../../src/service/desired-state.js'
 import {formatSettings} from '../../src/service/settings.js'
@@ -963,6 +965,19 @@ describe('uninstall', () => {
     const machine = new FakeSystemd()
     expect(await uninstall(machine)).toContain('is not installed; nothing was changed')
     expect(machine.verbs).toEqual([])
+  })
+
+  it('takes the targets of notifications away too where systemd no longer knows the unit, since an uninstall before it was killed', async () => {
+    const machine = new FakeSystemd()
+    await install(machine)
+    const {host} = machine
+    const targets = [notifyFile(HOME), notifyStateFile(HOME)]
+    for (const file of targets) host.put(file, '{}')
+    host.drop(machine.unit)
+    machine.shown = new FakeSystemd().shown
+    await uninstall(machine)
+    expect(targets.filter((file) => file in host.texts())).toEqual([])
+    expect(machine.target.manager.installer?.traces(machine.target.service)).toEqual([])
   })
 
   it("takes only our additions away from another tool's unit, which goes on running", async () => {

@@ -115,7 +115,7 @@ describe('a target that cannot be read, in a file that was edited by hand', () =
     const targets = ['ntfy://ann:100%secret@127.0.0.1/topic', `http://127.0.0.1:${port}/told`]
     const state = {...EMPTY_STATE, outbox: {waiting: [{event: EVENT, targets: targets.map(targetKey)}], faults: {}}}
     const settings = {...NO_NOTIFY, targets}
-    const lines = await deliverAll(USER, folder, {settings, state, file: notifyStateFile(folder), pinged: undefined}, deliveryTime(60_000))
+    const lines = await deliverAll(USER, {settings, state, files: [notifyStateFile(folder)], pinged: undefined}, deliveryTime(60_000))
     expect(taken).toEqual(['/told'])
     expect(lines).toEqual([expect.stringMatching(/^cannot notify an invalid target: the target has a "%" in its user or password/)])
     expect(lines.join('')).not.toContain('secret')
