@@ -1,4 +1,5 @@
 import {describe, expect, it} from 'vitest'
+import {HostError} from '../../src/host/host.js'
 import {ExitStatus, ServiceError} from '../../src/errors.js'
 import {change, type ChangeOptions} from '../../src/lifecycle/change.js'
 import {onUndo, type Plan, type Step} from '../../src/plan/plan.js'
@@ -55,6 +56,16 @@ describe('change', () => {
     })
     await other?.release()
     await expect(change(machine.target, () => plan([write]), OPTIONS)).resolves.toMatchObject({applied: [{changed: true}]})
+  })
+
+  it('does nothing where the home cannot be locked, and says why', async () => {
+    const machine = new FakeSystemd()
+    machine.host.lockWithin = () => Promise.reject(new HostError('EROFS', HOME, 'cannot lock'))
+    await expect(change(machine.target, () => Promise.reject(new Error('never asked for a plan')), OPTIONS)).rejects.toMatchObject({
+      ...{code: 'lock-failed', exitStatus: 1},
+      message: expect.stringContaining(`cannot lock the home against a second hermes-svc: cannot lock ${HOME}`) as string,
+    })
+    expect(machine.host.changes).toEqual([])
   })
 
   it('needs no lock where the home has gone', async () => {

@@ -172,6 +172,57 @@ describe('steps', () => {
     expect(s6Manager(machine({[`${SLOT}/run`]: OWN})).installer.staged(S6_SERVICE, steps)).toEqual(steps)
   })
 
+  describe('of a slot of its user, in a folder of root’s,', () => {
+    const theirs = (more: FakeFile): FakeFile => ({uid: HERMES.uid, gid: HERMES.gid, ...more})
+    const kept = Object.fromEntries(
+      ['supervise', 'log/supervise'].flatMap((folder) => [
+        [`${SLOT}/${folder}/control`, theirs({kind: 'other'})],
+        [`${SLOT}/${folder}/status`, {text: ''}],
+        [`${SLOT}/${folder}/lock`, {text: ''}],
+      ]),
+    )
+    const scripts = {[`${SLOT}/run`]: OWN, [`${SLOT}/finish`]: OWN, [`${SLOT}/log/run`]: OWN}
+    /** What the steps of an install of such a slot begin with. */
+    const begin = async (changed: Record<string, FakeFile | string>) => {
+      const host = machine({
+        '/run/service': {folder: true, mode: 0o755},
+        [SLOT]: theirs({folder: true}),
+        ...scripts,
+        ...kept,
+        ...changed,
+      })
+      const steps: Step[] = [{kind: 'write-file', why: '', path: `${SLOT}/run`, text: '', mode: 0o755}]
+      const [first] = s6Manager(host).installer.staged(S6_SERVICE, steps)
+      if (first?.kind !== 'act') throw new Error('nothing comes before what is written')
+      await first.act(() => undefined)
+      return host
+    }
+    const owners = (host: FakeHost) => host.changes.flatMap((change) => (change.kind === 'setOwner' ? [change.path] : []))
+
+    it('take it back first', async () => {
+      expect(owners(await begin({}))).toContain(SLOT)
+    })
+
+    it.each(['run', 'finish', 'log/run'])(
+      'are refused before anything is changed where the user owns %s, and may have written it',
+      async (script) => {
+        const host = begin({[`${SLOT}/${script}`]: theirs({text: OWN})})
+        await expect(host).rejects.toMatchObject({
+          code: 'slot-tampered',
+          message: expect.stringContaining(`${SLOT}/${script} does not belong to root`) as string,
+        })
+      },
+    )
+
+    it.each(['supervise', 'log/supervise'])('are refused where something else than s6 has changed what is in %s', async (folder) => {
+      const host = begin({[`${SLOT}/${folder}/status`]: theirs({kind: 'other'})})
+      await expect(host).rejects.toMatchObject({
+        code: 'slot-tampered',
+        message: expect.stringContaining('something other than s6 has changed') as string,
+      })
+    })
+  })
+
   it('leave the slot’s own files to whoever rules them', () => {
     const files = {[`${SLOT}/run`]: OWN}
     expect(s6Manager(machine(files, {account: HERMES})).control.disable(S6_SERVICE)).toEqual([])
