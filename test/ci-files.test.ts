@@ -30,6 +30,7 @@ describe.each(workflows)('the workflow %s', (file) => {
   it('gives our action only inputs that it has', () => {
     const {jobs} = parse(textOf(file)) as {jobs: Record<string, {steps: {uses?: string; with?: object}[]}>}
     const ours = Object.values(jobs).flatMap(({steps}) => steps.filter(({uses}) => uses === './' || uses?.startsWith('OWNER/hermes-svc@')))
+    if (['.github/workflows/ci.yml', 'templates/ci/github-actions.yml'].includes(file)) expect(ours).not.toEqual([])
     const {inputs} = readAction()
     for (const step of ours) expect(Object.keys(inputs)).toEqual(expect.arrayContaining(Object.keys(step.with ?? {})))
   })

@@ -7,6 +7,7 @@ import {ExitStatus} from '../../src/errors.js'
 import {commandModules} from '../../src/commands/index.js'
 import {ENTRY, PACKAGE_ROOT, runBuilt} from '../support/built.js'
 import {describeUnless} from '../support/describe-unless.js'
+import {withoutReader} from '../support/python.js'
 
 const {version} = JSON.parse(fs.readFileSync(path.join(PACKAGE_ROOT, 'package.json'), 'utf8')) as {version: string}
 let scratch: string
@@ -145,13 +146,8 @@ describe('the executable entry', () => {
   })
 
   it.each([['--help'], ['status --json'], ['no-such-command']])('ends in good order when nobody reads what %s prints', (args) => {
-    const status = path.join(scratch, 'status')
-    // The reader is gone before the writer starts.
-    const script = `(sleep 0.2; "$0" "$1" ${args} 2>&1; echo $? >"$2") | :`
-    const {stderr} = spawnSync('sh', ['-c', script, process.execPath, ENTRY, status], {encoding: 'utf8'})
-    expect(stderr).toBe('')
     const read = runBuilt(args.split(' '))
-    expect(Number(fs.readFileSync(status, 'utf8'))).toBe(read.status)
+    expect(withoutReader([process.execPath, ENTRY, ...args.split(' ')])).toMatchObject({stderr: '', status: read.status})
   })
 
   it('takes no word of the command line from standard input', () => {
@@ -191,13 +187,30 @@ filled = 0
 try:
     while True: filled += os.write(w, b'x' * 4096)
 except BlockingIOError: pass
-child = subprocess.Popen(sys.argv[1:], stdout=w)
-time.sleep(0.5)
+child = subprocess.Popen(sys.argv[2:], stdout=w)
+while not os.path.exists(sys.argv[1]):
+    if child.poll() is not None: sys.exit('it never met a full pipe')
+    time.sleep(0.01)
 os.close(w)
 with os.fdopen(r, 'rb') as pipe: text = pipe.read()
 sys.stdout.buffer.write(text[filled:])
 `
-    const {stdout} = spawnSync('python3', ['-c', writer, process.execPath, ENTRY, 'no-such-command', '--json'], {encoding: 'utf8'})
+    const [hook, met] = [path.join(scratch, 'full.cjs'), path.join(scratch, 'full')]
+    fs.writeFileSync(
+      hook,
+      `const fs = require('fs')
+const write = fs.writeSync
+fs.writeSync = (...args) => {
+  try { return write(...args) } catch (error) {
+    if (error.code === 'EAGAIN') fs.closeSync(fs.openSync(${JSON.stringify(met)}, 'a'))
+    throw error
+  }
+}
+`,
+    )
+    const program = [process.execPath, '-r', hook, ENTRY, 'no-such-command', '--json']
+    const {stdout, stderr} = spawnSync('python3', ['-c', writer, met, ...program], {encoding: 'utf8'})
+    expect(stderr).toBe('')
     expect(JSON.parse(stdout)).toMatchObject({schemaVersion: 1, ok: false})
   })
 })

@@ -174,12 +174,13 @@ describe('reading any file', () => {
     )
   })
 
-  it('never takes something for a pid that kill(2) would not', () => {
+  it('takes for a pid what kill(2) would take for that of one process, and nothing else, in a record as in a bare number', () => {
+    const pids = fc.oneof(fc.constantFrom(0, -0, -1, 1, 2 ** 31 - 1, 2 ** 31, 1.5, '7', true, null), fc.integer())
     fc.assert(
-      fc.property(contents, (text) => {
-        const reading = record(text)
-        if (reading.kind === 'present')
-          expect(Number.isInteger(reading.value.pid) && reading.value.pid > 0 && reading.value.pid < 2 ** 31).toBe(true)
+      fc.property(pids, fc.boolean(), (pid, isBare) => {
+        const isOne = typeof pid === 'number' && Number.isInteger(pid) && pid >= 1 && pid <= 2 ** 31 - 1
+        const reading = record(JSON.stringify(isBare ? pid : {pid}))
+        expect(reading).toMatchObject(isOne ? {kind: 'present', value: {pid}} : {kind: 'malformed'})
       }),
     )
   })

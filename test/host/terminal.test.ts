@@ -1,4 +1,3 @@
-import {execFileSync} from 'node:child_process'
 import fs from 'node:fs'
 import {describe, expect, it} from 'vitest'
 import {isTerminal} from '../../src/host/terminal.js'
@@ -16,9 +15,7 @@ describe('isTerminal', () => {
 
   it.runIf(fs.existsSync('/dev/ptmx'))('is true for a terminal', () => {
     const fd = fs.openSync('/dev/ptmx', fs.constants.O_RDWR | fs.constants.O_NOCTTY)
-    expect(isTerminal(fd)).toBe(
-      execFileSync('sh', ['-c', 'test -t 0 && echo yes || echo no'], {stdio: [fd, 'pipe', 'ignore']}).toString() === 'yes\n',
-    )
+    expect(isTerminal(fd)).toBe(true)
     fs.closeSync(fd)
   })
 })

@@ -232,7 +232,8 @@ function transactions(machine: () => Machine, scope: Scope, user: () => Account)
         [...limit, MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...service.argv(command, flags)],
         service.actor,
       )
-      if (code !== 0) killed++
+      if (code === 137) killed++
+      else expect(code).toBe(0)
       const there = await service.definition()
       expect(there.filter((line) => !whole.has(line) && !/hermes-svc-tmp |\/restart-due /.test(line))).toEqual([])
       const verify = ['systemd-analyze', ...(scope === 'user' ? ['--user'] : []), 'verify', service.unitFile]

@@ -4,7 +4,7 @@ import type {Account} from '../../src/host/host.js'
 import {type Machine, MACHINE_NODE, MACHINE_PACKAGE} from '../../src/smoke/machine.js'
 import {inCampaign} from './campaign.js'
 import {doctor, type DoctorRows} from './doctor-row.js'
-import {onTerminal, terminalEnd} from './terminal.js'
+import {CTRL_C, ENTER, onTerminal, terminalEnd} from './terminal.js'
 import type {TestService} from './test-service.js'
 
 /** How doctor and fix are used, and what they print: tests of a suite on a machine, with a user of it and the services that the user has already. */
@@ -146,24 +146,23 @@ export function describeCommands(machine: () => Machine, services: DoctorRows, u
     })
 
     describe('a confirmation', () => {
-      /** `fix not-enabled` on a pseudo-terminal, where `typed` is typed at the prompt. */
-      const ask = (typed: string, flags: readonly string[] = []) => {
+      /** `fix not-enabled` on a pseudo-terminal, where `typed` is typed at the question. */
+      const ask = async (typed: string, flags: readonly string[] = []) => {
         const argv = [MACHINE_NODE, `${MACHINE_PACKAGE}/bin/hermes-svc.cjs`, ...service.argv('fix:not-enabled'), ...flags]
-        const program = '(sleep 2; printf "$1"; sleep 1) | script --quiet --return --command "$2" /dev/null'
-        return machine().exec(['sh', '-c', program, 'sh', typed, argv.join(' ')], {user: ann, timeoutMs: 60_000})
+        return terminalEnd((await machine().exec(onTerminal(argv, [['Do this\\?', typed]]), {user: ann})).stdout)
       }
 
       it('is asked for on a terminal, after the plan was shown, without colours if none are wanted', async () => {
         await breakIt()
-        const {code, stdout} = await ask('y\\n', ['--no-color'])
-        expect(stdout).not.toMatch(/\u001b\[[\d;]*m/)
-        expect(stdout).toMatch(/Would fix not-enabled[^]*Start the service at every boot[^]*Do this\?[^]*Fixed: /)
+        const {code, output} = await ask(`y${ENTER}`, ['--no-color'])
+        expect(output).not.toMatch(/\u001b\[[\d;]*m/)
+        expect(output).toMatch(/Would fix not-enabled[^]*Start the service at every boot[^]*Do this\?[^]*Fixed: /)
         expect({code, isEnabled: await isEnabled()}).toEqual({code: 0, isEnabled: true})
       })
 
       it.each([
-        ['no', 'n\\n'],
-        ['Ctrl-C', '\\003'],
+        ['no', `n${ENTER}`],
+        ['Ctrl-C', CTRL_C],
       ])('that is answered by %s leaves everything as it is', async (_, typed) => {
         await breakIt()
         const {code} = await ask(typed)

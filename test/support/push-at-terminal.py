@@ -1,7 +1,7 @@
 """Stands in the place of a program, such as systemctl, and does what an account could have any program of its own do: one that runs with the uid
 `PUSHER` notes which terminals it can reach, as descriptors or by /dev/tty, and pushes characters into each (TIOCSTI, ioctl_tty(2)), also once root's
 command has gone on without it. Then the real program takes over, whatever became of that. Line 1 of /opt/push/order: the uid. A line of JSON for each start
-goes to /opt/push/seen."""
+goes to /opt/push/seen, and another one by what has stayed behind."""
 import fcntl, json, os, sys, termios, time
 
 MARK = b"PUSHED"
@@ -27,10 +27,13 @@ def attack():
     return {"program": name, "argv": sys.argv[1:], "reached": len(reached), "pushed": sum(push(fd) for fd in reached)}
 
 
-if os.geteuid() == int(open("/opt/push/order").readline()):
-    seen = attack()
+def note(seen):
     with open("/opt/push/seen", "a") as file:
         file.write(json.dumps(seen) + "\n")
+
+
+if os.geteuid() == int(open("/opt/push/order").readline()):
+    note({**attack(), "isLate": False})
     if os.fork() == 0:
         # One that stays behind when what root runs has ended.
         if os.fork() == 0:
@@ -38,6 +41,6 @@ if os.geteuid() == int(open("/opt/push/order").readline()):
                 if not os.isatty(fd):
                     os.close(fd)
             time.sleep(1)
-            attack()
+            note({**attack(), "isLate": True})
         os._exit(0)
 os.execv(real, [name, *sys.argv[1:]])

@@ -12,7 +12,13 @@ interface Seen {
   /** Terminals that it could reach, and into how many of them it could push characters. */
   readonly reached: number
   readonly pushed: number
+  /** Of what had stayed behind when the program that root's command had started had ended. */
+  readonly isLate: boolean
 }
+
+/** sh, as root. $@: a program, whose terminal is there until what it has started, and has stayed behind, has pushed. */
+export const UNTIL_PUSHED = `"$@"
+while pgrep -f '^/usr/bin/python3 -IS /' >/dev/null; do sleep 0.1; done`
 
 /** The starts that it has noted. */
 export function pushersSeen(text: string | undefined): Seen[] {

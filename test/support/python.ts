@@ -1,4 +1,4 @@
-import {spawnSync} from 'node:child_process'
+import {spawnSync, type SpawnSyncOptions} from 'node:child_process'
 
 const PYTHON = '/usr/bin/python3'
 
@@ -12,6 +12,18 @@ export function python(program: string, input: unknown): unknown {
   if (error) throw error
   if (status !== 0) throw new Error(stderr)
   return JSON.parse(stdout) as unknown
+}
+
+const WITHOUT_READER = `
+import os, subprocess, sys
+r, w = os.pipe()
+os.close(r)
+sys.exit(subprocess.call(sys.argv[1:], stdout=w, stderr=w))
+`
+
+/** Runs a program whose output and errors nobody reads, nor ever will. What Python itself has to say is in `stderr`. */
+export function withoutReader(argv: readonly string[], options: SpawnSyncOptions = {}) {
+  return spawnSync(PYTHON, ['-c', WITHOUT_READER, ...argv], {...options, encoding: 'utf8'})
 }
 
 /** Why there is no Python to compare with; undefined if there is one. 3.11 is the first whose fromisoformat reads `Z`. */

@@ -110,6 +110,20 @@ describe('the watchdog', () => {
     )
   })
 
+  it('kills a gateway that stays wedged again and again, and never twice within ten minutes', () => {
+    const times = fc.array(fc.integer({min: 0, max: 20 * MINUTE_MS}), {minLength: 40, maxLength: 60})
+    fc.assert(
+      fc.property(times, fc.integer({min: 1, max: 2}), (pauses, limit) => {
+        // The last one comes after any pause there is.
+        const ticks = [...pauses, pauseAfter(60), 0].map((afterMs) => ({afterMs, seen: wedged()}))
+        const kills = run(ticks, limit)
+        expect(kills.length).toBeGreaterThan(1)
+        expect(kills.slice(1).filter((at, index) => at - (kills[index] ?? 0) < 10 * MINUTE_MS)).toEqual([])
+      }),
+      {numRuns: inCampaign(2000, 200)},
+    )
+  })
+
   it('takes a memory that is damaged for none', () => {
     const wrong = [
       {...NONE, kills: -1},
