@@ -286,7 +286,7 @@ describe.each(['read', 'run'] as const)('%s', (via) => {
   })
 
   it('ends a program at its time limit, with what it had said by then', async () => {
-    expect(await sh('echo said; exec sleep 60', {timeoutMs: 200})).toMatchObject({code: null, failure: 'TIMEOUT', stdout: 'said\n'})
+    expect(await sh('echo said; exec sleep 60', {timeoutMs: 2000})).toMatchObject({code: null, failure: 'TIMEOUT', stdout: 'said\n'})
   })
 
   it('does not wait for a child that holds the output of a program that is past its time limit', async () => {
@@ -297,16 +297,19 @@ describe.each(['read', 'run'] as const)('%s', (via) => {
 describe('run', () => {
   it('asks a program to end as soon as its signal is aborted, and one that begins after that at once', async () => {
     const abort = new AbortController()
-    setTimeout(() => abort.abort(), 100)
-    const program = ['sh', '-c', 'trap "echo asked; exit 7" TERM; echo said; sleep 60 & wait']
-    expect(await HOST.run(program, {signal: abort.signal})).toMatchObject({code: 7, failure: 'ABORTED', stdout: 'said\nasked\n'})
+    const marker = path.join(temporaryFolder(), 'begun')
+    const program = ['sh', '-c', 'trap "echo asked; exit 7" TERM; echo said; sleep 60 & : >"$1"; wait', 'sh', marker]
+    const ended = HOST.run(program, {signal: abort.signal})
+    await vi.waitFor(() => expect(fs.existsSync(marker)).toBe(true), 10_000)
+    abort.abort()
+    expect(await ended).toMatchObject({code: 7, failure: 'ABORTED', stdout: 'said\nasked\n'})
     expect(await HOST.run(['sleep', '60'], {signal: abort.signal})).toMatchObject({code: null, failure: 'ABORTED'})
   })
 
   it('kills what does not end when it is asked to, children included, and lets go of what has left the group', async () => {
     const folder = temporaryFolder()
     const program = 'trap "" TERM; setsid sleep 61 & echo $! >"$1/session"; sleep 62 & echo $! >"$1/child"; wait; wait; sleep 63'
-    const result = await HOST.run(['sh', '-c', program, 'sh', folder], {timeoutMs: 200})
+    const result = await HOST.run(['sh', '-c', program, 'sh', folder], {timeoutMs: 2000})
     expect(result.failure).toBe('TIMEOUT')
     const [session, child] = ['session', 'child'].map((name) => Number(fs.readFileSync(path.join(folder, name), 'utf8')))
     cleanups.push(() => process.kill(session ?? 0, 'SIGKILL'))

@@ -1,4 +1,5 @@
 import fs from 'node:fs'
+import {constants} from 'node:os'
 import path from 'node:path'
 import {beforeAll, expect, it} from 'vitest'
 import type {Account} from '../../src/host/host.js'
@@ -7,6 +8,7 @@ import {PACKAGE_ROOT} from '../support/built.js'
 import {inCampaign, itInCampaign} from '../support/campaign.js'
 import {describeOnSystemd, waitFor} from '../support/machines.js'
 import {packPackage} from '../support/packed.js'
+import {CTRL_C, onTerminal, terminalEnd, type Typed} from '../support/terminal.js'
 
 /** What a user follows: the README, and the page on doctor. */
 const PAGES = ['README.md', 'docs/doctor.md'].map((file) => fs.readFileSync(path.join(PACKAGE_ROOT, file), 'utf8')).join('\n')
@@ -23,7 +25,7 @@ function commandsOf(journey: string): string[] {
 interface Outcome {
   readonly says: RegExp
   readonly exit?: number
-  /** It goes on until it is interrupted, as after some seconds it is. */
+  /** It goes on until it is interrupted, as it is on a terminal once it has said that. */
   readonly goesOn?: boolean
 }
 
@@ -95,13 +97,20 @@ await describeOnSystemd(
       if (!outcome) throw new Error(`nobody has said what must come of this command of the README: ${command}`)
       // The file lies where it was made.
       const place = command.includes('.tgz') ? 'cd /opt/packed && ' : ''
-      const line = place + (outcome.goesOn ? `timeout -s INT 4 ${command}` : command)
       const options = {...(reader ? {user: reader} : {}), env: {TELEGRAM_BOT_TOKEN: TOKEN}, timeoutMs: 90_000}
-      const {code, stdout, stderr} = await machine().exec(['sh', '-c', line], options)
-      const exits = outcome.goesOn ? [0, 124, 130] : [outcome.exit ?? 0]
+      if (outcome.goesOn) {
+        const says: Typed = [`(?i:${outcome.says.source})`, CTRL_C]
+        const end = await machine().exec(onTerminal(['sh', '-c', `exec ${command}`], [says]), options)
+        const {code, signal, output} = await terminalEnd(end.stdout)
+        // Of its own accord, or by the signal.
+        expect(['0', '130', 'SIGINT'], `${command}: ${output}`).toContain(signal === constants.signals.SIGINT ? 'SIGINT' : String(code))
+        expect(output).not.toContain(TOKEN)
+        return
+      }
+      const {code, stdout, stderr} = await machine().exec(['sh', '-c', place + command], options)
       expect({command, code, stdout, stderr}).toMatchObject({
         command,
-        code: expect.toBeOneOf(exits) as number,
+        code: outcome.exit ?? 0,
         stdout: expect.stringMatching(outcome.says) as string,
       })
       expect(stdout + stderr).not.toContain(TOKEN)

@@ -371,10 +371,10 @@ function lifeCycle(there: () => LaunchdMachine, kind: 'gui' | 'user' | 'system')
     await service.configure({exit_on_start: {code: 78}})
     await service.kill('KILL')
     const told = async () => (await service.machine.readText(`${service.home}/told`))?.split('\n').filter(Boolean) ?? []
-    await waitFor(async () => (await told()).includes('fatal-config'), 'a message', 60_000)
+    await waitFor(async () => (await told()).includes('fatal-config'), 'a message')
     await service.configure({})
     await service.must('start')
-    await waitFor(async () => (await told()).includes('recovered'), 'a second message', 60_000)
+    await waitFor(async () => (await told()).includes('recovered'), 'a second message')
     // Two ticks may fall between the kill and the start that ends with 78.
     expect((await told()).filter((kind) => kind !== 'down')).toEqual(['fatal-config', 'recovered'])
     await service.must('uninstall')

@@ -350,10 +350,15 @@ await describeOnSystemd('hermes-svc restart and stop', (machine) => {
     const given = await inState(named('deaf to SIGTERM too'))
     const command = ['/opt/hermes-svc/node', '/opt/hermes-svc/package/bin/hermes-svc.cjs', 'stop', '-p', given.profile]
 
-    const {code, stderr} = await machine().exec(['timeout', '--preserve-status', '--signal=INT', '2', ...command], {user})
+    const interrupted = machine().exec(['sh', '-c', 'echo $$ >~/stopping; exec "$@"', 'sh', ...command], {user})
+    await waitFor(async () => (await given.status()).actual === 'stopping', 'the stop')
+    await sh('kill -s INT "$(cat ~/stopping)"')
 
-    const message = new RegExp(`cancelled: stop ${given.unit.replace('.', '\\.')} had already begun`)
-    expect([code, stderr]).toEqual([130, expect.stringMatching(message)])
+    const {code, stderr} = await interrupted
+    expect({code, stderr}).toEqual({
+      code: 130,
+      stderr: expect.stringContaining(`cancelled: stop ${given.unit} had already begun`) as string,
+    })
     expect(await given.status()).toMatchObject({actual: 'stopping', desired: 'stopped', enabled: false})
     expect((await hermesSvc(machine(), ['stop', '-p', given.profile, '--force'], {user})).code).toBe(0)
     expect(await given.status()).toMatchObject({actual: 'stopped', desired: 'stopped', verdict: {state: 'dead', pid: null}})
@@ -396,7 +401,7 @@ await describeOnSystemd('hermes-svc restart and stop', (machine) => {
 
   it('restart never kills a gateway that works for want of time, and ends with 1 and what is left to try', async () => {
     // What drains is nothing for a row after this one.
-    const given = await running({drain_ms: 6000, active_work: 2})
+    const given = await running({drain_ms: 120_000, active_work: 2})
 
     const result = await given.restart('--timeout', '2s')
 
@@ -404,5 +409,7 @@ await describeOnSystemd('hermes-svc restart and stop', (machine) => {
     expect(result.stderr).toContain(`(pid ${given.pid}) was asked to restart (2 active agents), but did not end in time`)
     expect(result.stderr).toContain('hermes-svc restart --force')
     expect(await given.status()).toMatchObject({actual: 'draining', verdict: {pid: given.pid}})
+    // The machine would wait for it.
+    await sh(`systemctl --user kill --signal=KILL ${given.unit}`)
   })
 })

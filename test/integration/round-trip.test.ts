@@ -364,7 +364,7 @@ function suite(machine: () => Machine, numRuns: number): void {
         await start(machine(), manager, services)
         const isDone = ({one}: {one: InstallCase}) => fs.existsSync(inside(machine(), `${one.home}/seen/done`))
         // What is still missing then is told by the tests.
-        await waitFor(() => accepted.every(isDone), 'every gateway', 30_000).catch(() => undefined)
+        await waitFor(() => accepted.every(isDone), 'every gateway').catch(() => undefined)
       })
 
       const seenBy = (one: InstallCase, name: string) => {

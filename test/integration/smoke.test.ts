@@ -31,8 +31,7 @@ ps -o pid=,stat=,args= -U "$1" | grep -e smoke -e hermes -e defunct | grep -v gr
 const INTERRUPT = `signal=$1 line=$2
 shift 2
 "$@" >out 2>&1 &
-tries=0
-until grep -q "$line" out; do [ $((tries += 1)) -le 600 ] || exit 99; sleep 0.05; done
+until grep -q "$line" out; do kill -0 $! 2>/dev/null || exit 99; sleep 0.05; done
 kill -s "$signal" $!
 wait $!
 echo "exit $?"

@@ -6,6 +6,7 @@ import {afterEach, beforeEach, describe, expect, it} from 'vitest'
 import {createNodeHost} from '../../src/host/node-host.js'
 import {observeHealth} from '../../src/observe/health.js'
 import {describeUnless} from '../support/describe-unless.js'
+import {waitFor} from '../support/hermes-svc.js'
 
 const PYTHON = '/usr/bin/python3'
 const PACKAGE_ROOT = path.join(import.meta.dirname, '../..')
@@ -37,7 +38,7 @@ describeUnless(reason, 'the health of a real process', () => {
       if (!parent.stdin.writableEnded) parent.stdin.end('\n')
       await ended
     }
-    await until(() => read().gateway_state === 'running')
+    await waitFor(() => read().gateway_state === 'running', 'a gateway that runs')
   })
   afterEach(async () => {
     await end()
@@ -61,16 +62,16 @@ describeUnless(reason, 'the health of a real process', () => {
   it('is alive while it runs, down while it is stopped, and alive again', async () => {
     expect(await look()).toEqual({alive: true, reason: undefined, verdict: 'alive'})
     process.kill(read().pid, 'SIGSTOP')
-    await until(() => processState() === 'T')
+    await waitFor(() => processState() === 'T', 'its stop')
     expect(await look()).toEqual({alive: false, reason: 'gateway_not_running', verdict: 'wedged'})
     process.kill(read().pid, 'SIGCONT')
-    await until(() => processState() !== 'T')
+    await waitFor(() => processState() !== 'T', 'its end of the stop')
     expect(await look()).toEqual({alive: true, reason: undefined, verdict: 'alive'})
   })
 
   it('is down while it is a zombie, and told by its file once nothing shows that it ran here', async () => {
     process.kill(read().pid, 'SIGKILL')
-    await until(() => processState() === 'Z')
+    await waitFor(() => processState() === 'Z', 'its end')
     expect(await look()).toEqual({alive: false, reason: 'gateway_not_running', verdict: 'dead'})
     await end()
     expect(await look()).toEqual({alive: true, reason: 'cross_container_freshness', verdict: 'dead'})
@@ -84,20 +85,12 @@ describeUnless(reason, 'the health of a real process', () => {
       })
     // Held, so that nobody else writes either.
     process.kill(read().pid, 'SIGSTOP')
-    await until(() => processState() === 'T')
+    await waitFor(() => processState() === 'T', 'its stop')
     const before = files()
     await look()
     expect(files()).toEqual(before)
   })
 })
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let attempt = 0; attempt < 2000; attempt++) {
-    if (condition()) return
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-  throw new Error('it never came')
-}
 
 describe('observeHealth', () => {
   it('needs no home to be there', async () => {

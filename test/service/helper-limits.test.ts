@@ -25,10 +25,10 @@ afterEach(cleanUp)
 
 const HANGING = 'echo "$$" >>"$HANGS"; exec /bin/sleep 1000'
 
-/** A limit that a test can wait for. */
+/** A limit that a test can wait for, and that begins once the program that hangs has said so. */
 function shorten(file: string): void {
   const text = readFileSync(file, 'utf8')
-  const shorter = text.replace('sleep 5 >', 'sleep 0.3 >')
+  const shorter = text.replace('{ sleep 5 >', '{ { until [ -s "$HANGS" ]; do /bin/sleep 0.05; done; sleep 0.3; } >')
   if (shorter === text) throw new Error(`${file} has no limit for its programs`)
   writeFileSync(file, shorter)
 }

@@ -5,6 +5,7 @@ import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {afterEach, describe, expect, test} from 'vitest'
 import type {StandInConfig, StandInEvent} from '../../src/smoke/stand-in/config.js'
+import {waitFor} from '../support/hermes-svc.js'
 
 const PYTHON = '/usr/bin/python3'
 const ROOT = join(import.meta.dirname, '../..')
@@ -65,15 +66,6 @@ function launch(home: string, {config, args = ['gateway', 'run'], env = {}, herm
   return {child, pid: child.pid!, ended, stderr: () => stderr}
 }
 
-async function until<T>(what: string, probe: () => T | undefined | false): Promise<T> {
-  for (let attempt = 0; attempt < 2000; attempt++) {
-    const value = probe()
-    if (value !== undefined && value !== false) return value
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-  throw new Error(`never seen: ${what}`)
-}
-
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 const text = (...path: string[]) => readFileSync(join(...path), 'utf8')
 const json = (...path: string[]) => JSON.parse(text(...path)) as Json
@@ -102,7 +94,7 @@ function lastEnd(home: string): StandInEvent | undefined {
 }
 
 const seen = (home: string, gateway: Gateway, event: StandInEvent['event']) =>
-  until(event, () => events(home).some((line) => line.event === event && line.pid === gateway.pid))
+  waitFor(() => events(home).some((line) => line.event === event && line.pid === gateway.pid), event)
 
 async function running(home: string, options: StartOptions = {}): Promise<Gateway> {
   const gateway = launch(home, options)
@@ -141,7 +133,7 @@ const PLANNED_STOP = '.gateway-planned-stop.json'
 const secondsAgo = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString().replace('Z', '+00:00')
 
 /** What a socket sends until it closes; '' when it stays silent for that long. */
-function ask(path: string, request: string, patienceMs = 2000): Promise<string> {
+function ask(path: string, request: string, patienceMs = 60_000): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect({path}, () => {
       // The tick socket says its byte unasked and closes; writing to it would fail.
@@ -233,7 +225,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
     ])('%s', async (_, env, args, homes) => {
       const root = used(tempHome(), 'ops')
       launch(root, {env, args})
-      await until('a state file', () => where(root).length > 0)
+      await waitFor(() => where(root).length > 0, 'a state file')
       expect(where(root)).toEqual(homes)
     })
 
@@ -337,7 +329,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
     test('has its lock and its pid record already while it is starting', async () => {
       const home = tempHome()
       const gateway = launch(home, {config: {startup_ms: 300}})
-      await until('starting', () => state(home)?.['gateway_state'] === 'starting')
+      await waitFor(() => state(home)?.['gateway_state'] === 'starting', 'starting')
       expect(json(home, 'gateway.pid')).toMatchObject({pid: gateway.pid})
       expect(lockedInodes(gateway.pid)).toHaveLength(1)
       await seen(home, gateway, 'running')
@@ -348,7 +340,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
     test('never_running stays starting, and still stops', async () => {
       const home = tempHome()
       const gateway = launch(home, {config: {never_running: true}})
-      await until('the event loop', () => wchan(gateway.pid).includes('poll'))
+      await waitFor(() => wchan(gateway.pid).includes('poll'), 'the event loop')
       expect(state(home)).toMatchObject({gateway_state: 'starting'})
       gateway.child.kill('SIGINT')
       expect(await gateway.ended).toEqual({code: 0, signal: null})
@@ -418,7 +410,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       const parentHome = tempHome()
       const parent = await running(parentHome, {config: {zombie_children: 1}})
       const zombie = childrenOf(parent.pid)[0]!
-      await until('a zombie', () => procStat(zombie)[0] === 'Z')
+      await waitFor(() => procStat(zombie)[0] === 'Z', 'a zombie')
       const home = tempHome()
       writeFileSync(join(home, 'gateway.pid'), JSON.stringify({pid: zombie, kind: 'hermes-gateway', start_time: startTime(zombie)}))
       expect(await launch(home, {config: {existing_pid_record: 'refuse-live'}}).ended).toEqual({code: 1, signal: null})
@@ -530,16 +522,16 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       const gateway = await running(home, {config: {stop_takes_ms: 1000}})
       writeMarker(home, PLANNED_STOP, gateway.pid)
       gateway.child.kill('SIGTERM')
-      await until('the marker used up', () => !existsSync(join(home, PLANNED_STOP)))
+      await waitFor(() => !existsSync(join(home, PLANNED_STOP)), 'the marker used up')
       gateway.child.kill('SIGTERM')
       expect(await gateway.ended).toEqual({code: 1, signal: null})
     })
 
     test('a slow stop is draining meanwhile', async () => {
       const home = tempHome()
-      const gateway = await running(home, {config: {stop_takes_ms: 150}})
+      const gateway = await running(home, {config: {stop_takes_ms: 2000}})
       gateway.child.kill('SIGINT')
-      await until('draining', () => state(home)?.['gateway_state'] === 'draining')
+      await waitFor(() => state(home)?.['gateway_state'] === 'draining', 'draining')
       expect(await gateway.ended).toEqual({code: 0, signal: null})
       expect(state(home)).toMatchObject({gateway_state: 'stopped'})
     })
@@ -572,11 +564,11 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
 
     test('SIGUSR1 drains its work, counts it down, and exits 75 with the restart on record', async () => {
       const home = tempHome()
-      const gateway = await running(home, {config: {version: '0.21', active_work: 2, drain_ms: 300}})
+      const gateway = await running(home, {config: {version: '0.21', active_work: 2, drain_ms: 2000}})
       expect(state(home)).toMatchObject({gateway_state: 'running', active_agents: 2, active_work: [{kind: 'chat'}, {kind: 'chat'}]})
       gateway.child.kill('SIGUSR1')
       for (const left of [2, 1]) {
-        await until(`draining ${left}`, () => state(home)?.['gateway_state'] === 'draining' && state(home)?.['active_agents'] === left)
+        await waitFor(() => state(home)?.['gateway_state'] === 'draining' && state(home)?.['active_agents'] === left, `draining ${left}`)
       }
       expect(await gateway.ended).toEqual({code: 75, signal: null})
       expect(state(home)).toMatchObject({
@@ -610,7 +602,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       const home = tempHome()
       const gateway = await running(home, {config: {active_work: 1, drain_ms: 60_000}})
       gateway.child.kill('SIGUSR1')
-      await until('draining', () => state(home)?.['gateway_state'] === 'draining')
+      await waitFor(() => state(home)?.['gateway_state'] === 'draining', 'draining')
       gateway.child.kill('SIGTERM')
       expect(await gateway.ended).toEqual({code: 75, signal: null})
       expect(state(home)).toMatchObject({gateway_state: 'stopped', restart_requested: true, active_agents: 0})
@@ -633,7 +625,10 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       const gateway = await running(home, {config: {deaf: ['SIGTERM', 'SIGUSR1']}})
       gateway.child.kill('SIGTERM')
       gateway.child.kill('SIGUSR1')
-      await until('both ignored', () => /Ignoring SIGTERM[^]*Ignoring SIGUSR1|Ignoring SIGUSR1[^]*Ignoring SIGTERM/.test(gateway.stderr()))
+      await waitFor(
+        () => /Ignoring SIGTERM[^]*Ignoring SIGUSR1|Ignoring SIGUSR1[^]*Ignoring SIGTERM/.test(gateway.stderr()),
+        'both ignored',
+      )
       expect(state(home)).toMatchObject({gateway_state: 'running'})
       gateway.child.kill('SIGINT')
       expect(await gateway.ended).toEqual({code: 0, signal: null})
@@ -706,7 +701,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       configure(home, {version: '0.21', exit_after_ms: 1, exit: {code: 1}, respawn_brake})
       for (let start = 0; start < 2; start++) expect((await launch(home).ended).code).toBe(1)
       const third = launch(home)
-      await until('the brake', () => third.stderr().includes('(re)started 3 times in 60s — backing off 30s'))
+      await waitFor(() => third.stderr().includes('(re)started 3 times in 60s — backing off 30s'), 'the brake')
       expect(text(home, 'gateway-starts.log').split('\n')).toHaveLength(4)
       expect(existsSync(join(home, 'gateway.pid'))).toBe(false)
     })
@@ -763,7 +758,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       const switches = () => Number(/^voluntary_ctxt_switches:\s*(\d+)/m.exec(status())![1])
       const before = switches()
       expect(await waits(pid)).toEqual([expect.stringMatching(/epoll|ep_poll/)])
-      await until('a wake-up', () => switches() > before)
+      await waitFor(() => switches() > before, 'a wake-up')
     })
 
     test('frozen by a block, the main thread sleeps for good and SIGTERM is not handled', async () => {
@@ -771,6 +766,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       const gateway = await running(home, {config: {freeze: 'block', freeze_after_ms: 10}})
       await seen(home, gateway, 'freeze')
       gateway.child.kill('SIGTERM')
+      await waitFor(() => wchan(gateway.pid) === 'hrtimer_nanosleep', 'the block')
       expect(await waits(gateway.pid)).toEqual(['hrtimer_nanosleep'])
       expect(state(home)).toMatchObject({gateway_state: 'running'})
     })
@@ -782,14 +778,14 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       const ticks = () => Number(procStat(gateway.pid)[11])
       const before = ticks()
       gateway.child.kill('SIGTERM')
-      await until('CPU time', () => ticks() - before > 10)
+      await waitFor(() => ticks() - before > 10, 'CPU time')
       expect((await waits(gateway.pid)).filter((name) => /epoll|ep_poll|nanosleep/.test(name))).toEqual([])
     })
 
     test('frozen by SIGSTOP it is stopped, and holds its lock', async () => {
       const home = tempHome()
       const gateway = await running(home, {config: {freeze: 'stop', freeze_after_ms: 10}})
-      await until('stopped', () => procStat(gateway.pid)[0] === 'T')
+      await waitFor(() => procStat(gateway.pid)[0] === 'T', 'stopped')
       expect(lockedInodes(gateway.pid)).toHaveLength(1)
     })
 
@@ -801,7 +797,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
         for (const pid of children) if (existsSync(`/proc/${pid}`)) process.kill(pid, 'SIGKILL')
       })
       const named = (pid: number) => `${text('/proc', String(pid), 'comm').trim()} ${procStat(pid)[0]}`
-      await until('the children', () => children.map(named).sort().join() === 'hermes Z,sleep S,sleep S')
+      await waitFor(() => children.map(named).sort().join() === 'hermes Z,sleep S,sleep S', 'the children')
       const sleeping = children.filter((pid) => named(pid).startsWith('sleep'))
       for (const pid of sleeping) process.kill(pid, 'SIGTERM')
       gateway.child.kill('SIGINT')
@@ -813,15 +809,15 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       const home = tempHome()
       const gateway = await running(home, {config: {fork_children: 1}})
       const [child] = childrenOf(gateway.pid)
-      await until('exec', () => text('/proc', String(child), 'comm') === 'sleep\n')
+      await waitFor(() => text('/proc', String(child), 'comm') === 'sleep\n', 'exec')
       process.kill(child!, 'SIGTERM')
-      await until('the end', () => procStat(child!)[0] === 'Z')
+      await waitFor(() => procStat(child!)[0] === 'Z', 'the end')
     })
 
     test('holds the lock on a gateway.lock that it deleted', async () => {
       const home = tempHome()
       const gateway = await running(home, {config: {unlink_after_start: ['gateway.lock', 'gateway.pid']}})
-      await until('both gone', () => !existsSync(join(home, 'gateway.pid')) && !existsSync(join(home, 'gateway.lock')))
+      await waitFor(() => !existsSync(join(home, 'gateway.pid')) && !existsSync(join(home, 'gateway.lock')), 'both gone')
       expect(lockedInodes(gateway.pid)).toHaveLength(1)
       gateway.child.kill('SIGINT')
       expect(await gateway.ended).toEqual({code: 0, signal: null})
@@ -878,7 +874,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       const socket = text(home, 'gateway.sock.path')
       expect(socket).toMatch(/\/hermes-gw-[0-9a-f]{16}\.sock$/)
       expect(JSON.parse(await ask(socket, identify))).toMatchObject({result: {pid: gateway.pid}})
-      expect(await until('a heartbeat', () => heartbeat(home))).toMatchObject({loop_tick_socket: false})
+      expect(await waitFor(() => heartbeat(home), 'a heartbeat')).toMatchObject({loop_tick_socket: false})
       gateway.child.kill('SIGINT')
       await gateway.ended
       expect([existsSync(socket), existsSync(join(home, 'gateway.sock.path'))]).toEqual([false, false])
@@ -887,7 +883,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
     test('beats, and its loop answers a tick with 1', async () => {
       const home = tempHome()
       const {pid} = await running(home, {config: {version: '0.21', heartbeat_ms: 20}})
-      const first = await until('a heartbeat', () => heartbeat(home))
+      const first = await waitFor(() => heartbeat(home), 'a heartbeat')
       expect(first).toEqual({
         pid,
         updated_at: expect.stringMatching(/\+00:00$/),
@@ -902,7 +898,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
         loop_tick_socket: true,
         loop_tick_tcp_port: null,
       })
-      await until('another heartbeat', () => heartbeat(home)!['updated_at'] !== first['updated_at'])
+      await waitFor(() => heartbeat(home)!['updated_at'] !== first['updated_at'], 'another heartbeat')
       expect(await ask(join(home, `state/gateway.loop-tick.${pid}.sock`), '')).toBe('1')
     })
 
@@ -921,7 +917,7 @@ describe.runIf(process.platform === 'linux')('the stand-in gateway', () => {
       const [silent, tickless] = [tempHome(), tempHome()]
       await running(silent, {config: {version: '0.21', heartbeat_ms: null, control_socket: false}})
       await running(tickless, {config: {version: '0.21', loop_tick_socket: false}})
-      expect(await until('a heartbeat', () => heartbeat(tickless))).toMatchObject({loop_tick_socket: false})
+      expect(await waitFor(() => heartbeat(tickless), 'a heartbeat')).toMatchObject({loop_tick_socket: false})
       expect(readdirSync(join(silent, 'state'))).toEqual(['gateway.lifecycle.json'])
       expect(existsSync(join(silent, 'gateway.sock'))).toBe(false)
     })

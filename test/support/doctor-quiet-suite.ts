@@ -106,7 +106,7 @@ export function describeQuiet(machine: () => Machine, services: DoctorRows, ofWh
       })
 
       it('a gateway that drains', async () => {
-        await service.configure({active_work: 2, drain_ms: 6000})
+        await service.configure({active_work: 2, drain_ms: 120_000})
         await service.must('start')
         await testHost.sleep(3500)
         await service.systemctl('kill', '--kill-who=main', '--signal=SIGUSR1', service.unit)
@@ -115,6 +115,7 @@ export function describeQuiet(machine: () => Machine, services: DoctorRows, ofWh
         await testHost.sleep(3000)
         expect((await service.status()).actual).toBe('draining')
         await isClean(service)
+        await service.systemctl('kill', '--signal=SIGKILL', service.unit)
         await service.must('uninstall')
       })
 

@@ -7,6 +7,7 @@ import {tick, type Tick} from '../../src/tick/tick.js'
 import {createNodeHost} from '../../src/host/node-host.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import {ownDoors} from '../support/doors.js'
+import {waitFor} from '../support/hermes-svc.js'
 
 const ROOT = path.join(import.meta.dirname, '../..')
 const STAND_IN = path.join(ROOT, 'src/smoke/stand-in/hermes')
@@ -33,15 +34,6 @@ function spawnPython(home: string, argv: readonly string[]): ChildProcess {
   return child
 }
 
-async function until<T>(what: string, probe: () => T | undefined | false): Promise<T> {
-  for (let attempt = 0; attempt < 2000; attempt++) {
-    const value = probe()
-    if (value !== undefined && value !== false) return value
-    await host.sleep(5)
-  }
-  throw new Error(`never seen: ${what}`)
-}
-
 interface Running {
   readonly home: string
   readonly pid: number
@@ -53,13 +45,13 @@ async function running(config: StandInConfig, home = makeHome()): Promise<Runnin
   fs.writeFileSync(path.join(home, 'stand-in.json'), JSON.stringify(config))
   const child = spawnPython(home, [STAND_IN, 'gateway', 'run'])
   const pid = child.pid ?? 0
-  await until('running', () => state(home)?.gateway_state === 'running' && state(home)?.pid === pid)
+  await waitFor(() => state(home)?.gateway_state === 'running' && state(home)?.pid === pid, 'running')
   // What it writes after its state.
-  await until('its log', () => fs.readFileSync(path.join(home, 'logs/gateway.log'), 'utf8').includes('Gateway running'))
+  await waitFor(() => fs.readFileSync(path.join(home, 'logs/gateway.log'), 'utf8').includes('Gateway running'), 'its log')
   const isBeating = config.version === '0.21' && config.freeze_after_ms === undefined
-  if (isBeating) await until('its heartbeat', () => fs.existsSync(path.join(home, 'state/gateway.heartbeat')))
+  if (isBeating) await waitFor(() => fs.existsSync(path.join(home, 'state/gateway.heartbeat')), 'its heartbeat')
   const events = () => fs.readFileSync(path.join(home, 'stand-in.starts'), 'utf8')
-  if (config.freeze_after_ms !== undefined) await until('freeze', () => events().includes('freeze'))
+  if (config.freeze_after_ms !== undefined) await waitFor(() => events().includes('freeze'), 'freeze')
   makeOld(home)
   return {home, pid, child}
 }
@@ -157,10 +149,10 @@ describe('a tick', () => {
   it.each(['0.10', '0.16', '0.21'] as const)('is not for a gateway %s that is stopped by a signal', async (version) => {
     const {home, child} = await running({version})
     child.kill('SIGSTOP')
-    await until('stopped', () => /\) T /.test(fs.readFileSync(`/proc/${child.pid}/stat`, 'utf8')))
+    await waitFor(() => /\) T /.test(fs.readFileSync(`/proc/${child.pid}/stat`, 'utf8')), 'stopped')
     await expectNoTick(home, 'wedged', 'stopped by a signal')
     child.kill('SIGCONT')
-    await until('continued', () => !/\) T /.test(fs.readFileSync(`/proc/${child.pid}/stat`, 'utf8')))
+    await waitFor(() => !/\) T /.test(fs.readFileSync(`/proc/${child.pid}/stat`, 'utf8')), 'continued')
     expect((await tickOf(home)).result.kind).toBe('ticked')
   })
 
@@ -184,23 +176,23 @@ describe('a tick', () => {
     const env = {HERMES_HOME: home, PATH: '/usr/bin:/bin'}
     const parent = spawn('sh', ['-c', '/usr/bin/python3 "$0" gateway run & exec sleep 1000', STAND_IN], {env, stdio: 'ignore'})
     cleanups.push(() => parent.kill('SIGKILL'))
-    await until('running', () => state(home)?.gateway_state === 'running')
+    await waitFor(() => state(home)?.gateway_state === 'running', 'running')
     makeOld(home)
     const pid = Number(state(home)?.pid)
     process.kill(pid, 'SIGKILL')
-    await until('zombie', () => /\) Z /.test(fs.readFileSync(`/proc/${pid}/stat`, 'utf8')))
+    await waitFor(() => /\) Z /.test(fs.readFileSync(`/proc/${pid}/stat`, 'utf8')), 'zombie')
     await expectNoTick(home, 'dead', 'zombie')
   })
 
   it('is not for a gateway that was killed, or that was stopped in good order', async () => {
     const killed = await running({})
     killed.child.kill('SIGKILL')
-    await until('gone', () => killed.child.signalCode !== null)
+    await waitFor(() => killed.child.signalCode !== null, 'gone')
     await expectNoTick(killed.home, 'dead', 'has no process')
 
     const stopped = await running({})
     stopped.child.kill('SIGINT')
-    await until('gone', () => stopped.child.exitCode !== null)
+    await waitFor(() => stopped.child.exitCode !== null, 'gone')
     await expectNoTick(stopped.home, 'dead', '')
   })
 
@@ -220,10 +212,13 @@ describe('a tick', () => {
   it('is not for somebody who merely holds the lock', async () => {
     const {home, child} = await running({})
     child.kill('SIGKILL')
-    await until('gone', () => child.signalCode !== null)
+    await waitFor(() => child.signalCode !== null, 'gone')
     const lock = spawn('flock', [path.join(home, 'gateway.lock'), 'sleep', '1000'], {stdio: 'ignore', detached: true})
     cleanups.push(() => process.kill(-(lock.pid ?? 0), 'SIGKILL'))
-    await until('the lock', () => fs.readFileSync('/proc/locks', 'utf8').includes(`:${fs.statSync(path.join(home, 'gateway.lock')).ino} `))
+    await waitFor(
+      () => fs.readFileSync('/proc/locks', 'utf8').includes(`:${fs.statSync(path.join(home, 'gateway.lock')).ino} `),
+      'the lock',
+    )
     const before = bytes(home)
     expect((await tickOf(home)).result.kind).toBe('nothing')
     expect(bytes(home)).toBe(before)
