@@ -219,6 +219,8 @@ export class FakeSystemd {
 
   private changeTimer(argv: readonly string[], verb: string): RunResult {
     if (argv.includes(TICK)) this.tickVerbs.push(verb)
+    if (['enable', 'disable'].includes(verb) && this.host.lstat(`${UNITS}/${TIMER}`) === undefined)
+      return {...result(argv, ''), code: 1, stderr: `Failed to ${verb} unit: Unit file ${TIMER} does not exist.\n`}
     if (verb === 'enable' || verb === 'disable') {
       Object.assign(this.timer, {isEnabled: verb === 'enable', isActive: verb === 'enable'})
       this.hasChangedLinks(argv)

@@ -1,3 +1,4 @@
+import path from 'node:path'
 import {describe, expect, it} from 'vitest'
 import {HostError} from '../../src/host/host.js'
 import {planInstall} from '../../src/lifecycle/install.js'
@@ -978,6 +979,16 @@ describe('uninstall', () => {
     machine.shown = new FakeSystemd().shown
     await uninstall(machine)
     expect(targets.filter((file) => file in host.texts())).toEqual([])
+    expect(machine.target.manager.installer?.traces(machine.target.service)).toEqual([])
+  })
+
+  it('completes one that was killed after the units of the heartbeat were removed, of which systemd still says that they are enabled', async () => {
+    const machine = new FakeSystemd()
+    await install(machine)
+    const {host} = machine
+    for (const unit of ['timer', 'service']) host.drop(path.join(path.dirname(machine.unit), `hermes-svc-heartbeat.${unit}`))
+    expect(await uninstall(machine)).toContain('is uninstalled')
+    expect(machine.verbs.at(-1)).toBe('daemon-reload')
     expect(machine.target.manager.installer?.traces(machine.target.service)).toEqual([])
   })
 

@@ -150,16 +150,20 @@ function now(systemd: Systemd, service: Service, {force = false, seen}: Heartbea
       const files = [...units, ...(withProgram ? onDisk(door, [paths.entry]) : [])]
       const reload = change('make systemd forget the units of the heartbeat', ['daemon-reload'])
       const wasOn = timer.isEnabled || timer.isActive
+      // What was removed already systemd goes on telling of until it has read the units anew, and has nothing to disable.
+      const off = units.length > 0 ? change('stop the heartbeat', ['disable', '--now', '--no-reload', paths.timer]) : undefined
+      const gone: RunStep = {...change('stop the heartbeat', ['stop', paths.timer]), mayFail: true}
+      const isKnown = units.length > 0 || wasOn
       return [
-        ...(wasOn
+        ...(wasOn && off
           ? onUndo([change('start the heartbeat again', [...(timer.isEnabled ? ['enable', '--now'] : ['start']), paths.timer])])
           : []),
-        ...(units.length > 0 ? onUndo([reload]) : []),
+        ...(isKnown ? onUndo([reload]) : []),
         // What is about to be removed is read once, after that.
-        ...(wasOn ? [change('stop the heartbeat', ['disable', '--now', ...(units.length > 0 ? ['--no-reload'] : []), paths.timer])] : []),
+        ...(wasOn ? [off ?? gone] : []),
         ...(units.length > 0 ? [end] : []),
         ...files.map((file) => removeFileStep(file, as)),
-        ...(units.length > 0 ? [reload, forget] : []),
+        ...(isKnown ? [reload, forget] : []),
       ]
     },
   }

@@ -174,13 +174,13 @@ describe('steps', () => {
 
   describe('of a slot of its user, in a folder of root’s,', () => {
     const theirs = (more: FakeFile): FakeFile => ({uid: HERMES.uid, gid: HERMES.gid, ...more})
-    const kept = Object.fromEntries(
-      ['supervise', 'log/supervise'].flatMap((folder) => [
-        [`${SLOT}/${folder}/control`, theirs({kind: 'other'})],
-        [`${SLOT}/${folder}/status`, {text: ''}],
-        [`${SLOT}/${folder}/lock`, {text: ''}],
-      ]),
-    )
+    const kept: Record<string, FakeFile> = {}
+    for (const folder of [`${SLOT}/supervise`, `${SLOT}/log/supervise`])
+      Object.assign(kept, {
+        [`${folder}/control`]: theirs({kind: 'other'}),
+        [`${folder}/status`]: {text: ''},
+        [`${folder}/lock`]: {text: ''},
+      })
     const scripts = {[`${SLOT}/run`]: OWN, [`${SLOT}/finish`]: OWN, [`${SLOT}/log/run`]: OWN}
     /** What the steps of an install of such a slot begin with. */
     const begin = async (changed: Record<string, FakeFile | string>) => {
