@@ -170,7 +170,7 @@ await describeOnSystemd('hermes-svc by other programs', (machine) => {
     const folder = `${ann.home}/.config/systemd/user`
     for (const unit of units) {
       const text = fs.readFileSync(path.join(PACKAGE_ROOT, 'templates/nightly', unit), 'utf8')
-      await machine().writeText(`${folder}/${unit}`, text.replace('--timeout 2h', '--timeout 3s'), {user: ann})
+      await machine().writeText(`${folder}/${unit}`, text.replaceAll('--timeout 2h', '--timeout 3s'), {user: ann})
     }
     const systemctl = async (...words: string[]) => (await machine().exec(['systemctl', '--user', ...words], {user: ann})).stdout.trim()
     const verified = await machine().exec(['systemd-analyze', '--user', 'verify', ...units.map((unit) => `${folder}/${unit}`)], {user: ann})
