@@ -162,11 +162,12 @@ function setAccess(own: Host, host: Door, step: Extract<Step, {kind: 'set-access
 }
 
 /** Runs a step's program. Throws a ServiceError with what it printed if it does not end with 0. */
-async function runOrThrow(host: Door, {argv, env, timeoutMs}: RunStep): Promise<void> {
+async function runOrThrow(host: Door, {argv, why, env, timeoutMs}: RunStep): Promise<void> {
   const result = await host.run(argv, {env, ...(timeoutMs === undefined ? {} : {timeoutMs})})
   if (result.code === 0) return
-  const why = result.failure ?? (result.stderr.trim() || `exit status ${result.code ?? result.signal}`)
-  const message = `${argv.join(' ')}: ${why}`
+  const said = result.failure ?? (result.stderr.trim() || `exit status ${result.code ?? result.signal}`)
+  // A program of many lines says less than what it is for.
+  const message = `${argv.some((word) => word.includes('\n')) ? `hermes-svc could not ${why}` : argv.join(' ')}: ${said}`
   throw new ServiceError(message, {code: 'command-failed', exitStatus: ExitStatus.failed, next: ['hermes-svc doctor']})
 }
 

@@ -213,6 +213,16 @@ describe('a step that fails', () => {
     expect(error).toMatchObject({message, code: 'command-failed', exitStatus: 1})
   })
 
+  it('is told by what it was for, and not by its text, where that is a program of several lines', async () => {
+    const argv = ['/bin/sh', '-c', '# Removes it.\nrm -rf -- "$1"\n', 'hermes-svc', '/slot']
+    const answer = {argv, code: 1, stderr: "rm: cannot remove '/slot': Permission denied\n"}
+    const {error} = await apply({steps: [{kind: 'run', why: 'remove the slot', argv, env: {}}]}, {commands: [answer]})
+    expect(error).toMatchObject({
+      message: "hermes-svc could not remove the slot: rm: cannot remove '/slot': Permission denied",
+      code: 'command-failed',
+    })
+  })
+
   it('keeps code, evidence and advice of what went wrong', async () => {
     const {error} = await apply({steps: [fails()]})
     expect(error).toBeInstanceOf(PlanFailed)
