@@ -215,6 +215,34 @@ describe('apply', () => {
     expect(definition(machine)).toEqual(before)
   })
 
+  /** What somebody else does as soon as a change is done and noted. */
+  const afterChange = (machine: FakeSystemd, work: () => void) => {
+    const {host} = machine
+    const append = host.appendLine.bind(host)
+    host.appendLine = (...given) => {
+      append(...given)
+      work()
+    }
+  }
+
+  it('ends with 1 where a service is not as it is declared at the end, though all was done', async () => {
+    const machine = new FakeSystemd()
+    afterChange(machine, () => machine.goesDown())
+    const {code, ok, first} = await applied(machine, one())
+    expect({code, ok}).toEqual({code: 1, ok: false})
+    expect(first.error).toMatchObject({code: 'not-as-declared', message: expect.stringContaining('needs start again') as string})
+  })
+
+  it('ends with 1 where a service that --prune uninstalled is there at the end', async () => {
+    const machine = new FakeSystemd()
+    await apply(machine, one())
+    const unit = machine.host.texts()[machine.unit] ?? ''
+    afterChange(machine, () => machine.host.put(machine.unit, unit))
+    const {code, first} = await applied(machine, 'schemaVersion: 1\nservices: []\n', ['--prune', '--yes'])
+    expect(code).toBe(1)
+    expect(first.error).toMatchObject({code: 'not-as-declared', message: expect.stringContaining('needs uninstall again') as string})
+  })
+
   it('leaves what is begun as it was where it is cancelled, begins nothing more, and ends with 130', async () => {
     const machine = new FakeSystemd()
     machine.onStart = () => void process.emit('SIGTERM')
