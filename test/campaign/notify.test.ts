@@ -1,4 +1,5 @@
 import {expect, it} from 'vitest'
+import {DELIVERY_DEADLINE_MS} from '../../src/notify/event.js'
 import type {StandInConfig} from '../../src/smoke/stand-in/config.js'
 import {describeOnSystemd, waitFor} from '../support/machines.js'
 import {Receiver} from '../support/receiver.js'
@@ -8,8 +9,8 @@ import {TestService} from '../support/test-service.js'
 
 const MINUTES = Number(process.env.HERMES_SVC_MINUTES ?? 20)
 const PROFILES = 3
-/** How long a fault lasts before it is mended: more than the two ticks after which it is told. */
-const FAULT_MS = 8000
+/** How long a fault lasts before it is mended: more than the two ticks after which it is told, each of which may wait for a receiver that hangs. */
+const FAULT_MS = 2 * DELIVERY_DEADLINE_MS + 5000
 
 /** mulberry32: the same numbers for the same seed. */
 function numbersFrom(seed: number): () => number {
