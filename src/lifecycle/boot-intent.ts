@@ -1,6 +1,6 @@
 import {CUT_OFF_STATES, HomeFile, StateField, StateWord, type DesiredState} from '../gateway/contract.js'
 import type {FileReading, GatewayState} from '../gateway/records.js'
-import {type DesiredReading, recordedState} from '../service/desired-state.js'
+import {type DesiredReading, wishOf} from '../service/desired-state.js'
 
 /** What a boot decides on for one profile. */
 export interface BootEvidence {
@@ -22,14 +22,6 @@ export interface BootDecision {
 }
 
 /**
- * What was asked for, by whoever recorded it: our own record first, else upstream's own field, which its commands write. Undefined if
- * neither says. Pure.
- */
-export function recordedWish(desired: DesiredReading, state: FileReading<GatewayState>): DesiredState | undefined {
-  return recordedState(desired) ?? (state.kind === 'present' ? state.value.desiredState : undefined)
-}
-
-/**
  * Whether a profile's gateway is to run after a boot. A recorded stop, ours or upstream's, stands over any number of boots; the SIGTERM of a
  * container stop is none, whatever the gateway wrote when it got it. Pure.
  */
@@ -41,12 +33,12 @@ export function decideBoot({desired, state, isStoppedUntilBoot, unrecorded}: Boo
     const said = `hermes-svc ${by} recorded ${since}`
     if (desiredState === 'stopped') return decide('stopped', `it was stopped (${said})`)
     if (isStoppedUntilBoot) return decide('stopped', `it is stopped until the next boot (${said})`)
-    // Upstream's own stop writes only its own field.
-    if (seen?.desiredState === 'stopped') return decide('stopped', `it was stopped (${StateField.desired} in ${HomeFile.state})`)
+    if (wishOf(desiredState, seen?.desiredState) === 'stopped')
+      return decide('stopped', `it was stopped (${StateField.desired} in ${HomeFile.state})`)
     return decide('running', `it should run (${said})`)
   }
   const doubt = desired.kind === 'unreadable' ? `; the record of hermes-svc cannot be read (${desired.why})` : ''
-  const wish = recordedWish(desired, state)
+  const wish = wishOf(undefined, seen?.desiredState)
   if (wish !== undefined) {
     const reason = wish === 'stopped' ? 'it was stopped' : 'it should run'
     return decide(wish, `${reason} (${StateField.desired} in ${HomeFile.state})${doubt}`)

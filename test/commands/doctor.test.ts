@@ -1,17 +1,12 @@
-import {afterEach, beforeEach, describe, expect, it, vi} from 'vitest'
+import {describe, expect, it, vi} from 'vitest'
 import Doctor from '../../src/commands/doctor.js'
 import type {Host} from '../../src/host/host.js'
 import {lightConfig} from '../../src/light-config.js'
 import type {FakeSystemd} from '../fakes/fake-systemd.js'
 import {installed} from '../fakes/scene.js'
+import {capturedOutput} from '../support/captured-output.js'
 
-let stdout = ''
-beforeEach(() => {
-  stdout = ''
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => Boolean((stdout += String(text))))
-  vi.spyOn(process.stderr, 'write').mockReturnValue(true)
-})
-afterEach(() => void vi.restoreAllMocks())
+const said = capturedOutput()
 
 interface Fixed {
   readonly ok: boolean
@@ -27,11 +22,11 @@ async function doctor({host}: FakeSystemd, ...args: readonly string[]): Promise<
     }
   }
   const read = vi.spyOn(host, 'read')
-  stdout = ''
+  said.stdout = ''
   await new OnMachine(['--json', ...args], lightConfig('/package')).run()
   const looks = read.mock.calls.filter(([argv]) => argv.includes('show') && argv.includes('hermes-gateway.service')).length
   read.mockRestore()
-  return {looks, document: JSON.parse(stdout) as Fixed}
+  return {looks, document: JSON.parse(said.stdout) as Fixed}
 }
 
 /** The exit status of doctor, and the ids of the checks that looked. */
@@ -45,9 +40,9 @@ async function typed(machine: FakeSystemd, ...args: readonly string[]): Promise<
       return machine.host
     }
   }
-  stdout = ''
+  said.stdout = ''
   const status = await new OnMachine([...args, '--json'], lightConfig('/package')).run()
-  const {services} = JSON.parse(stdout) as {services?: readonly {checks: readonly string[]}[]}
+  const {services} = JSON.parse(said.stdout) as {services?: readonly {checks: readonly string[]}[]}
   return {status, ...(services?.[0] ? {checks: services[0].checks} : {})}
 }
 
@@ -75,7 +70,7 @@ describe('doctor with words', () => {
     [['--list-checks', '--report', 'x'], 'The following error occurred:\n  --report=x cannot also be provided when using --list-checks'],
   ])('refuses %j', async (args, reason) => {
     const {status} = await typed(await installed(), ...args)
-    expect({status, message: (JSON.parse(stdout) as {error: {message: string}}).error.message}).toEqual({status: 2, message: reason})
+    expect({status, message: (JSON.parse(said.stdout) as {error: {message: string}}).error.message}).toEqual({status: 2, message: reason})
   })
 })
 

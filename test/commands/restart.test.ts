@@ -1,16 +1,11 @@
-import {afterEach, beforeEach, describe, expect, it, vi} from 'vitest'
+import {describe, expect, it} from 'vitest'
 import Restart from '../../src/commands/restart.js'
 import type {Host} from '../../src/host/host.js'
 import {lightConfig} from '../../src/light-config.js'
 import {installed} from '../fakes/scene.js'
+import {capturedOutput} from '../support/captured-output.js'
 
-let stderr = ''
-beforeEach(() => {
-  stderr = ''
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => Boolean((stderr += String(text))))
-  vi.spyOn(process.stdout, 'write').mockReturnValue(true)
-})
-afterEach(() => void vi.restoreAllMocks())
+const said = capturedOutput()
 
 describe('restart --force', () => {
   it.each(['--drain-timeout', '--answer-timeout'])(
@@ -27,7 +22,7 @@ describe('restart --force', () => {
         }
       }
       expect(await new OnMachine(['--force', flag, '5m'], lightConfig('/package')).run()).toBe(2)
-      expect(stderr).toContain(`${flag}=300000 cannot also be provided when using --force`)
+      expect(said.stderr).toContain(`${flag}=300000 cannot also be provided when using --force`)
       expect(machine.verbs.slice(before)).toEqual([])
     },
   )

@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import {describe, expect, it} from 'vitest'
+import {MANAGER_KINDS} from '../../src/managers/index.js'
 import {type CheckDefinition, commandLine, defineCheck} from '../../src/doctor/check.js'
 import type {Found} from '../../src/doctor/finding.js'
 import type {Plan} from '../../src/plan/plan.js'
@@ -105,7 +106,7 @@ const TESTED_TOGETHER = {'crash-loop': 'failing', 'fatal-config': 'failing'} as 
 
 it.each(Object.keys(checkModules))('has a unit test of the check %s, in a file of its name or of those that are tested together', (id) => {
   const name = `${id in TESTED_TOGETHER ? TESTED_TOGETHER[id as keyof typeof TESTED_TOGETHER] : id}.test.ts`
-  const folders = ['doctor', ...['launchd', 's6', 'systemd'].map((kind) => `managers/${kind}`)]
+  const folders = ['doctor', ...MANAGER_KINDS.map((kind) => `managers/${kind}`)]
   const places = folders.map((folder) => path.join(import.meta.dirname, '..', folder, 'checks', name))
   expect(places.filter((place) => fs.existsSync(place))).toHaveLength(1)
 })

@@ -6,13 +6,12 @@ import {stateOf} from '../../gateway/observation.js'
 import {stopBudgetMs} from '../../lifecycle/budget.js'
 import {mirrorIntent, recordIntent} from '../../lifecycle/intent.js'
 import type {Observation} from '../../observe/look.js'
-import {recordedWish} from '../../lifecycle/boot-intent.js'
 import {planRestart} from '../../lifecycle/restart.js'
 import {planStart} from '../../lifecycle/start.js'
 import {planStop} from '../../lifecycle/stop.js'
 import {exitedWith} from '../../managers/manager.js'
 import {onUndo, type Plan, type Step} from '../../plan/plan.js'
-import {desiredStateFile, isStoppedUntilBoot} from '../../service/desired-state.js'
+import {desiredStateFile, isStoppedUntilBoot, recordedState} from '../../service/desired-state.js'
 import {type CheckDefinition, commandLine, defineCheck, type FixOptions} from '../check.js'
 import type {Found} from '../finding.js'
 import type {Scene} from '../scene.js'
@@ -112,9 +111,9 @@ export const definition: CheckDefinition<Evidence> = {
   },
 }
 
-/** What is known to have been asked for, by us or by upstream's own commands. */
+/** What is known to have been asked for, by us or by upstream's own commands. A stop of upstream's beside our record is for a person to see: `wishOf` heeds it. */
 function wish({desired, gateway}: Observation): DesiredState | undefined {
-  return recordedWish(desired, gateway.state)
+  return recordedState(desired) ?? stateOf(gateway.state)?.desiredState
 }
 
 function recorded({seen}: Scene): string {

@@ -183,7 +183,7 @@ describe('steps', () => {
       })
     const scripts = {[`${SLOT}/run`]: OWN, [`${SLOT}/finish`]: OWN, [`${SLOT}/log/run`]: OWN}
     /** What the steps of an install of such a slot begin with. */
-    const begin = async (changed: Record<string, FakeFile | string>) => {
+    const begin = (changed: Record<string, FakeFile | string>) => {
       const host = machine({
         '/run/service': {folder: true, mode: 0o755},
         [SLOT]: theirs({folder: true}),
@@ -194,29 +194,31 @@ describe('steps', () => {
       const steps: Step[] = [{kind: 'write-file', why: '', path: `${SLOT}/run`, text: '', mode: 0o755}]
       const [first] = s6Manager(host).installer.staged(S6_SERVICE, steps)
       if (first?.kind !== 'act') throw new Error('nothing comes before what is written')
-      await first.act(() => undefined)
-      return host
+      return {host, done: first.act(() => undefined)}
     }
     const owners = (host: FakeHost) => host.changes.flatMap((change) => (change.kind === 'setOwner' ? [change.path] : []))
 
     it('take it back first', async () => {
-      expect(owners(await begin({}))).toContain(SLOT)
+      const {host, done} = begin({})
+      await done
+      expect(owners(host)).toContain(SLOT)
     })
 
     it.each(['run', 'finish', 'log/run'])(
       'are refused before anything is changed where the user owns %s, and may have written it',
       async (script) => {
-        const host = begin({[`${SLOT}/${script}`]: theirs({text: OWN})})
-        await expect(host).rejects.toMatchObject({
+        const {host, done} = begin({[`${SLOT}/${script}`]: theirs({text: OWN})})
+        await expect(done).rejects.toMatchObject({
           code: 'slot-tampered',
           message: expect.stringContaining(`${SLOT}/${script} does not belong to root`) as string,
         })
+        expect(host.changes).toEqual([])
       },
     )
 
     it.each(['supervise', 'log/supervise'])('are refused where something else than s6 has changed what is in %s', async (folder) => {
-      const host = begin({[`${SLOT}/${folder}/status`]: theirs({kind: 'other'})})
-      await expect(host).rejects.toMatchObject({
+      const {done} = begin({[`${SLOT}/${folder}/status`]: theirs({kind: 'other'})})
+      await expect(done).rejects.toMatchObject({
         code: 'slot-tampered',
         message: expect.stringContaining('something other than s6 has changed') as string,
       })
